@@ -1,0 +1,37 @@
+"""Latent algebra: the weighted sum of latents about an origin.
+
+    z[b] = z0 + sum_i c[i, b] * (z_i - z0)
+
+`z0` is the codec's latents of digital silence: 0 for a linear encoder; for an affine or almost linear one it keeps
+coefficients such as (1, -1) from drifting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+
+
+def combine(latents: Sequence[Array], coefficients: Sequence[Sequence[float]], origin: Array) -> Array:
+    """Sum latents onto buses.
+
+    Args:
+        latents: one `(D, T)` per term.
+        coefficients: for each term, one factor per bus.
+        origin: `(D, T)`, the latents of silence.
+
+    Returns:
+        `(buses, D, T)`. Terms are added in the order given, in float32: equal input gives equal bits.
+    """
+    buses = len(coefficients[0]) if coefficients else 1
+    total = np.repeat(origin[None], buses, axis=0)
+    centred = bool(origin.any())
+    for term, factors in zip(latents, coefficients, strict=True):
+        deviation = term - origin if centred else term
+        for bus, factor in enumerate(factors):
+            if factor:
+                total[bus] += np.float32(factor) * deviation
+    return total

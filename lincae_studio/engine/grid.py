@@ -1,0 +1,107 @@
+"""The chunk grid: which frames and samples of the timeline a chunk covers, and how neighbours are crossfaded.
+
+The grid belongs to the timeline, not to files. Frame f is computed from the samples that start at
+`(f - lead_frames) * hop`: the lead-in keeps sample 0 away from the under-determined first `edge` samples of a window.
+Chunk k holds frames `[k * step, k * step + frames)`.
+
+                 |<-edge->|<-------- valid -------->|<-edge->|
+    chunk k      [........|=========================|........]
+    chunk k+1                           [........|=========================|........]
+                                                 |<xfade>|
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec import Struct
+
+from lincae_studio.codecs.base import Array, CodecFacts
+
+
+class Grid(Struct, frozen=True):
+    """Geometry of the chunks of one codec; all positions are timeline samples unless named frames."""
+
+    hop: int
+    edge: int
+    frames: int
+    overlap: int
+
+    @classmethod
+    def of(cls, facts: CodecFacts, frames: int | None = None, overlap: int | None = None) -> Grid:
+        """The grid of a codec, with its own chunk length and overlap unless others are given (in frames).
+
+        Raises:
+            ValueError: when chunks would not overlap enough to leave no gap.
+        """
+        grid = cls(facts.hop, facts.edge, frames or facts.chunk_frames, overlap or facts.overlap_frames)
+        if grid.fade < 0 or grid.step < grid.overlap:
+            raise ValueError(f"chunks of {grid.frames} frames cannot overlap by {grid.overlap}")
+        return grid
+
+    @property
+    def step(self) -> int:
+        """Frames from one chunk to the next."""
+        return self.frames - self.overlap
+
+    @property
+    def step_samples(self) -> int:
+        return self.step * self.hop
+
+    @property
+    def lead_frames(self) -> int:
+        """Frames before sample 0, so that it does not come from an edge."""
+        return -(-self.edge // self.hop)
+
+    @property
+    def window_samples(self) -> int:
+        """Samples a chunk is computed from, and that decoding it gives."""
+        return self.frames * self.hop + self.edge
+
+    @property
+    def fade(self) -> int:
+        """Samples of the crossfade between neighbours."""
+        return self.overlap * self.hop - self.edge
+
+    def window_start(self, index: int) -> int:
+        """First sample of a chunk's window; negative for the first chunk."""
+        return (index * self.step - self.lead_frames) * self.hop
+
+    def valid(self, index: int) -> tuple[int, int]:
+        """The samples `[start, end)` that a chunk determines fully."""
+        start = self.window_start(index) + self.edge
+        return start, start + self.frames * self.hop - self.edge
+
+    def count(self, length: int) -> int:
+        """Chunks needed for `length` samples from 0 on: so many that none of them is needed for its fade-out alone."""
+        return -(-(length - self.valid(0)[0]) // self.step_samples) if length > 0 else 0
+
+    def touching(self, start: int, end: int) -> range:
+        """Chunks whose window meets the samples `[start, end)`."""
+        first = -(-(start + 1 - self.window_samples - self.window_start(0)) // self.step_samples)
+        last = (end - 1 - self.window_start(0)) // self.step_samples
+        return range(max(0, first), last + 1) if end > start else range(0)
+
+    def heard(self, start: int, end: int) -> range:
+        """Chunks whose valid part meets the samples `[start, end)`."""
+        valid_start, valid_end = self.valid(0)
+        first = -(-(start + 1 - valid_end) // self.step_samples)
+        last = (end - 1 - valid_start) // self.step_samples
+        return range(max(0, first), last + 1) if end > start else range(0)
+
+    def owner(self, sample: int) -> int:
+        """The chunk a sample belongs to when it must belong to one (views): each owns one step, from its start on."""
+        return max(0, sample) // self.step_samples
+
+    def weights(self, index: int, start: int, end: int) -> Array:
+        """Stitching weights of a chunk for `[start, end)` within its valid part; those of neighbours sum to 1.
+
+        An equal-gain (linear) crossfade: overlaps are two estimates of the same signal, so amplitudes add.
+        """
+        valid_start, valid_end = self.valid(index)
+        position = np.arange(start, end, dtype=np.float32)
+        weights = np.ones(end - start, np.float32)
+        if self.fade:
+            if index > 0:
+                np.minimum(weights, (position - (valid_start - 0.5)) / self.fade, out=weights)
+            np.minimum(weights, (valid_end - 0.5 - position) / self.fade, out=weights)
+        return weights

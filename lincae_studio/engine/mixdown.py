@@ -1,0 +1,74 @@
+"""The mixdown: a whole plan, block by block, to a file. Memory does not depend on the length. Any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.plan import Chunk, Plan
+from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.stitch import stitch, window_part
+from lincae_studio.errors import ExportError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.writer import SampleFormat, writing
+
+#: Gives a chunk's render: renders it now (command line), or waits for the engine process (window).
+ProvideChunk = Callable[[Chunk], Rendered]
+
+
+@dataclass(frozen=True)
+class MixdownResult:
+    """What was written. `peak` is linear; `clipped_samples` is not 0 only for integer formats."""
+
+    path: Path
+    length: int
+    channels: int
+    peak: float
+    clipped_samples: int
+
+
+def mix_blocks(plan: Plan, provide: ProvideChunk) -> Iterator[tuple[int, Array]]:
+    """Yield (chunk number, samples `(channels, n)`) that together are the mix; two chunks are held at a time."""
+    held: dict[int, Rendered] = {}
+
+    def audio_of(chunk: Chunk, start: int, end: int) -> Array:
+        if chunk.index not in held:
+            held[chunk.index] = provide(chunk)
+        return window_part(plan, held[chunk.index].audio, chunk.index, start, end)
+
+    for index in range(len(plan.chunks)):
+        # Up to where the next chunk begins to be heard.
+        start = 0 if index == 0 else plan.grid.valid(index)[0]
+        end = min(plan.grid.valid(index + 1)[0], plan.length)
+        held = {number: rendered for number, rendered in held.items() if number >= index - 1}
+        yield index, stitch(plan, audio_of, start, end - start)
+
+
+def mixdown(
+    plan: Plan,
+    provide: ProvideChunk,
+    path: Path,
+    sample_format: SampleFormat = "32f",
+    progress: ReportProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> MixdownResult:
+    """Write the mix of a plan to a WAV.
+
+    Raises:
+        ExportError: when there is nothing to export or the file cannot be written; an older file stays.
+        EngineError: when a chunk cannot be rendered.
+        Cancelled: when `cancel` was set; nothing half-written stays.
+    """
+    cancel = cancel or CancelToken()
+    if plan.length == 0:
+        raise ExportError("there is nothing to export", "Add at least one clip")
+    total = len(plan.chunks)
+    with writing(path, plan.channels, plan.length, sample_format) as writer:
+        for index, block in mix_blocks(plan, provide):
+            cancel.check()
+            writer.write(block.T)
+            progress(Progress(index + 1, total, "chunks"))
+        assert writer.written == plan.length
+    return MixdownResult(path, plan.length, plan.channels, writer.peak, writer.clipped_samples)

@@ -1,0 +1,34 @@
+"""Stitching: from decoded chunks to the samples of the mix, with equal-gain crossfades. Any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.plan import Chunk, Plan
+
+#: The audio `(buses, end - start)` of a chunk for timeline samples `[start, end)` inside its valid part.
+ChunkAudio = Callable[[Chunk, int, int], Array]
+
+
+def stitch(plan: Plan, chunk_audio: ChunkAudio, start: int, count: int) -> Array:
+    """Samples `(channels, count)` of the mix from `start` on; before 0, after the end and in silent chunks zeros."""
+    out = np.zeros((plan.channels, count), np.float32)
+    end = min(start + count, plan.length)
+    for index in plan.grid.heard(max(0, start), end):
+        chunk = plan.chunks[index] if index < len(plan.chunks) else None
+        if chunk is None:
+            continue
+        valid_start, valid_end = plan.grid.valid(index)
+        lo, hi = max(start, valid_start, 0), min(end, valid_end)
+        # A single bus is heard on both channels: numpy broadcasts it.
+        out[:, lo - start : hi - start] += chunk_audio(chunk, lo, hi) * plan.grid.weights(index, lo, hi)
+    return out
+
+
+def window_part(plan: Plan, audio: Array, index: int, start: int, end: int) -> Array:
+    """The part `[start, end)` (timeline samples) of a decoded window `(buses, window_samples)`."""
+    window_start = plan.grid.window_start(index)
+    return audio[:, start - window_start : end - window_start]

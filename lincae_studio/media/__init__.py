@@ -1,0 +1,1 @@
+"""Audio files: import and conform, peaks pyramids, export. No Qt, no torch."""

@@ -1,0 +1,255 @@
+"""The media store: audio files conformed once to the session rate, memory-mapped, with their peaks.
+
+Conforming streams through the file: an hour-long file takes no more memory than a second. What is stored is addressed
+by the SHA-256 of the file's bytes, written to a temporary folder and renamed when complete, so that several processes
+may share one store and a crash leaves no half media. Any thread.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+import soxr
+
+from lincae_studio.errors import MediaError, os_error_reason
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
+from lincae_studio.media.probe import FileInfo, probe, truncated
+from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
+
+#: Raised when the stored form changes: older folders are then ignored.
+_STORE_VERSION = 1
+
+#: Frames read at a time: about 1.5 s, a multiple of the peaks block.
+_BLOCK_FRAMES = BLOCK * 256
+
+_HASH_BYTES = 1 << 20
+
+#: MP3 headers are estimates: that much less audio than announced is still a whole file.
+_MP3_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class ConformedMedia:
+    """Audio at the session rate: `samples` is a read-only memory map `(N, C)` of float32."""
+
+    digest: str
+    samples: Audio
+    peaks: PeakPyramid
+
+    @property
+    def length(self) -> int:
+        return len(self.samples)
+
+    @property
+    def channels(self) -> int:
+        return int(self.samples.shape[1])
+
+    def read(self, channel: int, start: int, count: int) -> Audio:
+        """A copy of `count` samples of one channel; what lies outside the media is 0."""
+        out = np.zeros(count, np.float32)
+        lo, hi = max(0, start), min(self.length, start + count)
+        if hi > lo:
+            out[lo - start : hi - start] = self.samples[lo:hi, channel]
+        return out
+
+
+class MediaStore:
+    """Conformed media below one folder, opened at most once each."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root / f"media-v{_STORE_VERSION}"
+        self._open: dict[str, ConformedMedia] = {}
+        self._lock = threading.Lock()
+
+    def import_file(
+        self, path: Path, progress: ReportProgress = no_progress, cancel: CancelToken | None = None
+    ) -> Media:
+        """Conform a file, unless a file of the same content was conformed before.
+
+        Raises:
+            MediaError: when the file is not whole, finite, mono or stereo audio, or the store cannot be written.
+            Cancelled: when `cancel` was set; nothing stays behind.
+        """
+        cancel = cancel or CancelToken()
+        path = path.absolute()
+        info = probe(path)
+        digest = _digest(path, cancel)
+        conformed = self.get(digest)
+        if conformed is None:
+            try:
+                self._conform(info, digest, progress, cancel)
+            except OSError as error:
+                reason, remedy = os_error_reason(error, self._root)
+                raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
+            conformed = self.open(digest)
+        return Media(
+            digest=digest,
+            path=str(path),
+            sample_rate=info.sample_rate,
+            channels=conformed.channels,
+            length=conformed.length,
+        )
+
+    def get(self, digest: str) -> ConformedMedia | None:
+        """The media if it is in the store and undamaged, else None."""
+        with self._lock:
+            if digest not in self._open:
+                conformed = _open_folder(digest, self._folder(digest))
+                if conformed is None:
+                    return None
+                self._open[digest] = conformed
+            return self._open[digest]
+
+    def open(self, digest: str) -> ConformedMedia:
+        """As `get`. Raises `MediaError` when the media is not there."""
+        conformed = self.get(digest)
+        if conformed is None:
+            raise MediaError(f"media {digest[:12]} is not in the cache", "Import its file again")
+        return conformed
+
+    def ensure(self, media: Media, progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> None:
+        """Make sure that a session's media can be opened, conforming its file again where the cache has lost it.
+
+        Raises:
+            MediaError: when the file is missing, or is no longer the one the session refers to.
+        """
+        if self.get(media.digest) is not None:
+            return
+        found = self.import_file(Path(media.path), progress, cancel)
+        if found.digest != media.digest:
+            raise MediaError(
+                f"{media.path} has changed since the project was saved", "Restore the file, or import the new one"
+            )
+
+    def _folder(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest
+
+    def _conform(self, info: FileInfo, digest: str, progress: ReportProgress, cancel: CancelToken) -> None:
+        folder = self._folder(digest)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = folder.with_name(f".{digest[:16]}.{uuid.uuid4().hex[:8]}.part")
+        temporary.mkdir()
+        try:
+            peaks = []
+            length = 0
+            with open(temporary / "audio.f32", "wb") as file:
+                for block in _whole_blocks(_resampled(info, progress, cancel)):
+                    file.write(block.tobytes())
+                    peaks.append(block_peaks(block))
+                    length += len(block)
+                    if length > MAX_LENGTH:
+                        hours = MAX_LENGTH // SESSION_RATE // 3600
+                        problem = f"cannot import {info.path.name}: it is longer than {hours} hours"
+                        raise MediaError(problem, "Split it into shorter files")
+                file.flush()
+                os.fsync(file.fileno())
+            if length == 0:
+                raise MediaError(f"cannot import {info.path.name}: it holds no audio", "Export it again")
+            np.save(temporary / "peaks.npy", np.concatenate(peaks))
+            (temporary / "info.json").write_text(json.dumps({"length": length, "channels": info.channels}))
+            self._publish(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _publish(self, temporary: Path, folder: Path) -> None:
+        """Rename the finished folder into place; a damaged older one is removed, a whole one is kept."""
+        if _open_folder(folder.name, folder) is not None:
+            return
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.rename(temporary, folder)
+
+
+def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
+    """Map a stored media; None when it is absent, incomplete or inconsistent."""
+    try:
+        info = json.loads((folder / "info.json").read_text())
+        length, channels = int(info["length"]), int(info["channels"])
+        if (folder / "audio.f32").stat().st_size != length * channels * 4:
+            return None
+        samples = np.memmap(folder / "audio.f32", np.float32, "r", shape=(length, channels))
+        peaks = np.load(folder / "peaks.npy", allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if peaks.shape != (-(-length // BLOCK), 2):
+        return None
+    return ConformedMedia(digest, samples, PeakPyramid(peaks.astype(np.float32, copy=False)))
+
+
+def _digest(path: Path, cancel: CancelToken) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while data := file.read(_HASH_BYTES):
+                cancel.check()
+                digest.update(data)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
+    return digest.hexdigest()
+
+
+def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+    """A file's samples `(n, C)` at its own rate; refuses files that end early or hold NaN or infinity."""
+    done = 0
+    try:
+        with sf.SoundFile(str(info.path)) as file:
+            while True:
+                cancel.check()
+                block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
+                if not len(block):
+                    break
+                if not np.isfinite(block).all():
+                    at = done + int(np.argmin(np.isfinite(block).all(axis=1)))
+                    raise MediaError(
+                        f"cannot import {info.path.name}: it contains NaN or infinite samples "
+                        f"(first at {at / info.sample_rate:.3f} s)",
+                        "Export it again from its source",
+                    )
+                done += len(block)
+                progress(Progress(min(done, info.length), info.length, info.path.name))
+                yield block
+    except (sf.LibsndfileError, RuntimeError) as error:
+        raise truncated(info.path.name, done / info.length) from error
+    tolerated = _MP3_TOLERANCE if info.format_name == "MPEG" else 0.0
+    if done < info.length * (1.0 - tolerated):
+        raise truncated(info.path.name, done / info.length)
+
+
+def _resampled(info: FileInfo, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+    """The file's samples at the session rate, streamed through soxr at very high quality where they differ."""
+    if info.sample_rate == SESSION_RATE:
+        yield from _file_blocks(info, progress, cancel)
+        return
+    stream = soxr.ResampleStream(info.sample_rate, SESSION_RATE, info.channels, dtype="float32", quality="VHQ")
+    for block in _file_blocks(info, progress, cancel):
+        yield stream.resample_chunk(block)
+    yield stream.resample_chunk(np.zeros((0, info.channels), np.float32), last=True)
+
+
+def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:
+    """Regroup into multiples of the peaks block (the last may be shorter), so that peaks can be taken part by part."""
+    rest: list[Audio] = []
+    waiting = 0
+    for part in parts:
+        rest.append(part)
+        waiting += len(part)
+        if waiting >= _BLOCK_FRAMES:
+            joined = np.concatenate(rest)
+            whole = len(joined) // BLOCK * BLOCK
+            yield joined[:whole]
+            rest, waiting = [joined[whole:]], len(joined) - whole
+    if waiting:
+        yield np.concatenate(rest)

@@ -1,0 +1,257 @@
+"""Edits: pure functions `(session, ...) -> session`.
+
+Each validates its arguments and raises `EditError`; none changes its argument. Untouched tracks and clips stay the
+same objects, so that later stages can tell by identity what did not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import PurePath
+
+from msgspec.structs import replace
+
+from lincae_studio.errors import EditError
+from lincae_studio.session.model import (
+    MAX_GAIN,
+    MAX_LENGTH,
+    SESSION_RATE,
+    TRACK_COLORS,
+    Clip,
+    Media,
+    Session,
+    Track,
+)
+
+Edit = Callable[[Session], Session]
+
+
+def add_media(session: Session, media: Media) -> Session:
+    """List a media; the same file again changes nothing but its path."""
+    others = tuple(item for item in session.media if item.digest != media.digest)
+    if len(others) == len(session.media):
+        return replace(session, media=(*session.media, media))
+    return replace(session, media=tuple(media if item.digest == media.digest else item for item in session.media))
+
+
+def add_track(session: Session, name: str = "", at: int | None = None) -> Session:
+    """Insert an empty track before position `at` (default: last). Its colour is the next of the cycle."""
+    track_id = session.next_id
+    color = TRACK_COLORS[len(session.tracks) % len(TRACK_COLORS)]
+    track = Track(id=track_id, name=name or f"Track {len(session.tracks) + 1}", color=color)
+    position = len(session.tracks) if at is None else max(0, min(at, len(session.tracks)))
+    tracks = (*session.tracks[:position], track, *session.tracks[position:])
+    return replace(session, tracks=tracks, next_id=track_id + 1)
+
+
+def remove_tracks(session: Session, track_ids: Collection[int]) -> Session:
+    """Remove tracks with their clips; media stay listed, so that undo and re-use cost nothing."""
+    for track_id in track_ids:
+        session.track(track_id)
+    return replace(session, tracks=tuple(track for track in session.tracks if track.id not in track_ids))
+
+
+def move_track(session: Session, track_id: int, position: int) -> Session:
+    """Move a track so that it becomes number `position` (0 is the top)."""
+    track = session.track(track_id)
+    others = [other for other in session.tracks if other.id != track_id]
+    if not 0 <= position <= len(others):
+        raise EditError(f"track position {position} is not between 0 and {len(others)}")
+    others.insert(position, track)
+    return replace(session, tracks=tuple(others))
+
+
+def rename_track(session: Session, track_id: int, name: str) -> Session:
+    """Give a track a name; it may not be blank."""
+    if not name.strip():
+        raise EditError("a track needs a name", "Type at least one character")
+    return _with_track(session, replace(session.track(track_id), name=name.strip()[:400]))
+
+
+def set_track_gain(session: Session, track_id: int, gain: float) -> Session:
+    """Set a track's fader, as an amplitude factor in `[0, MAX_GAIN]`."""
+    return _with_track(session, replace(session.track(track_id), gain=_checked_gain(gain)))
+
+
+def set_track_pan(session: Session, track_id: int, pan: float) -> Session:
+    """Set a track's pan in `[-1, 1]`."""
+    if not -1.0 <= pan <= 1.0:
+        raise EditError(f"pan {pan} is not between -1 (left) and 1 (right)")
+    return _with_track(session, replace(session.track(track_id), pan=float(pan)))
+
+
+def set_track_mute(session: Session, track_id: int, mute: bool) -> Session:
+    """Mute or unmute a track."""
+    return _with_track(session, replace(session.track(track_id), mute=mute))
+
+
+def set_track_solo(session: Session, track_id: int, solo: bool) -> Session:
+    """Solo a track, or end its solo."""
+    return _with_track(session, replace(session.track(track_id), solo=solo))
+
+
+def add_clip(session: Session, track_id: int, media: Media, start: int, name: str = "") -> Session:
+    """Place the whole of a media on a track at `start`."""
+    session = add_media(session, media)
+    clip = Clip(
+        id=session.next_id,
+        media=media.digest,
+        name=(name or PurePath(media.path).stem)[:400],
+        start=_checked_start(start, media.length),
+        offset=0,
+        length=media.length,
+    )
+    track = session.track(track_id)
+    session = _with_track(session, replace(track, clips=_sorted((*track.clips, clip))))
+    return replace(session, next_id=clip.id + 1)
+
+
+def add_stems(session: Session, media: Sequence[Media], start: int, first_track: int | None = None) -> Session:
+    """Place several media at one common start, one track each, named after their files.
+
+    With `first_track` (a track's position) they fan out downwards from it, and missing tracks are made; without it
+    every media gets a new track at the end.
+    """
+    position = len(session.tracks) if first_track is None else first_track
+    for item in media:
+        if position >= len(session.tracks):
+            session = add_track(session, name=PurePath(item.path).stem[:400])
+        session = add_clip(session, session.tracks[position].id, item, start)
+        position += 1
+    return session
+
+
+def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:
+    """Remove clips wherever they lie."""
+    for clip_id in clip_ids:
+        session.track_of(clip_id)
+    return _with_clips(session, lambda clip: () if clip.id in clip_ids else (clip,))
+
+
+def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_tracks: int = 0) -> Session:
+    """Move clips together in time and between tracks.
+
+    Raises:
+        EditError: if any would start before 0 or leave the tracks: nothing moves then.
+    """
+    if not clip_ids:
+        return session
+    positions = {track.id: index for index, track in enumerate(session.tracks)}
+    incoming: dict[int, list[Clip]] = {}
+    for clip_id in clip_ids:
+        clip = session.clip(clip_id)
+        moved = replace(clip, start=_checked_start(clip.start + by_samples, clip.length))
+        target = positions[session.track_of(clip_id).id] + by_tracks
+        if not 0 <= target < len(session.tracks):
+            raise EditError("a clip cannot leave the tracks", "Add a track first")
+        incoming.setdefault(target, []).append(moved)
+    tracks = []
+    for index, track in enumerate(session.tracks):
+        kept = tuple(clip for clip in track.clips if clip.id not in clip_ids)
+        clips = _sorted((*kept, *incoming.get(index, ())))
+        tracks.append(track if clips == track.clips else replace(track, clips=clips))
+    return replace(session, tracks=tuple(tracks))
+
+
+def trim_clip(session: Session, clip_id: int, start: int, end: int) -> Session:
+    """Set a clip's edges on the timeline; its audio stays where it is.
+
+    Raises:
+        EditError: if the edges leave the media, cross, or start before 0.
+    """
+    clip = session.clip(clip_id)
+    offset = clip.offset + start - clip.start
+    length = end - start
+    if length < 1:
+        raise EditError("a clip cannot be shorter than one sample")
+    if offset < 0 or offset + length > session.media_of(clip.media).length:
+        raise EditError(f"{clip.name} has no more audio there")
+    trimmed = replace(
+        clip,
+        start=_checked_start(start, length),
+        offset=offset,
+        length=length,
+        fade_in=min(clip.fade_in, length),
+        fade_out=min(clip.fade_out, length),
+    )
+    return _with_clips(session, lambda other: (trimmed,) if other.id == clip_id else (other,))
+
+
+def split_clips(session: Session, clip_ids: Collection[int], at: int) -> Session:
+    """Cut clips in two at timeline sample `at`; clips that do not cross it stay whole.
+
+    The left part keeps the id and the fade in, the right part gets a new id and the fade out.
+    """
+    for clip_id in sorted(clip_ids):
+        clip = session.clip(clip_id)
+        if not clip.start < at < clip.end:
+            continue
+        left_length = at - clip.start
+        left = replace(clip, length=left_length, fade_in=min(clip.fade_in, left_length), fade_out=0)
+        right = replace(
+            clip,
+            id=session.next_id,
+            start=at,
+            offset=clip.offset + left_length,
+            length=clip.length - left_length,
+            fade_in=0,
+            fade_out=min(clip.fade_out, clip.length - left_length),
+        )
+        parts: Mapping[int, tuple[Clip, ...]] = {clip.id: (left, right)}
+        session = _with_clips(session, lambda other, parts=parts: parts.get(other.id, (other,)))  # type: ignore[misc]
+        session = replace(session, next_id=right.id + 1)
+    return session
+
+
+def set_clip_gain(session: Session, clip_id: int, gain: float) -> Session:
+    """Set a clip's own gain, as an amplitude factor in `[0, MAX_GAIN]`."""
+    changed = replace(session.clip(clip_id), gain=_checked_gain(gain))
+    return _with_clips(session, lambda other: (changed,) if other.id == clip_id else (other,))
+
+
+def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) -> Session:
+    """Set the lengths of a clip's fades in samples; each may be as long as the clip."""
+    clip = session.clip(clip_id)
+    if not (0 <= fade_in <= clip.length and 0 <= fade_out <= clip.length):
+        raise EditError(f"a fade of {clip.name} must be between 0 and {clip.length} samples")
+    changed = replace(clip, fade_in=fade_in, fade_out=fade_out)
+    return _with_clips(session, lambda other: (changed,) if other.id == clip_id else (other,))
+
+
+def set_codec(session: Session, codec: str) -> Session:
+    """Choose the codec by its id. Whether it exists is the registry's business, not the document's."""
+    if not codec:
+        raise EditError("a session needs a codec")
+    return replace(session, codec=codec)
+
+
+def _with_track(session: Session, changed: Track) -> Session:
+    tracks = tuple(changed if track.id == changed.id else track for track in session.tracks)
+    return replace(session, tracks=tracks)
+
+
+def _with_clips(session: Session, change: Callable[[Clip], tuple[Clip, ...]]) -> Session:
+    """Replace each clip by what `change` returns for it; tracks in which nothing changes stay the same object."""
+    tracks = []
+    for track in session.tracks:
+        clips = _sorted(tuple(part for clip in track.clips for part in change(clip)))
+        tracks.append(track if clips == track.clips else replace(track, clips=clips))
+    return replace(session, tracks=tuple(tracks))
+
+
+def _sorted(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    return tuple(sorted(clips, key=lambda clip: (clip.start, clip.id)))
+
+
+def _checked_gain(gain: float) -> float:
+    if not 0.0 <= gain <= MAX_GAIN:
+        raise EditError(f"gain {gain} is not between 0 and {MAX_GAIN:.2f} (+24 dB)")
+    return float(gain)
+
+
+def _checked_start(start: int, length: int) -> int:
+    if start < 0:
+        raise EditError("a clip cannot start before the timeline")
+    if start + length > MAX_LENGTH:
+        raise EditError(f"a session is at most {MAX_LENGTH // SESSION_RATE // 3600} hours long")
+    return int(start)

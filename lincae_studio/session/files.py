@@ -1,0 +1,108 @@
+"""Project files (`.lincae`): a versioned JSON manifest, read strictly and written atomically.
+
+Media are listed by path relative to the project file where one exists, so that a folder can be moved as a whole.
+Nothing in the file is executed, and nothing but the file is touched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lincae_studio import atomic
+from lincae_studio.errors import EditError, ProjectError, os_error_reason
+from lincae_studio.session.model import Session, check
+
+SUFFIX = ".lincae"
+FORMAT = "lincae-studio-project"
+VERSION = 1
+
+#: A manifest larger than this is not one of ours: 2,000 clips take about 0.5 MB.
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class _Envelope(Struct, frozen=True):
+    """What every version starts with; the rest is read once the version is known."""
+
+    format: str
+    version: int
+
+
+class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
+    format: str
+    version: int
+    session: Session
+
+
+def save(session: Session, path: Path) -> None:
+    """Write a project file, replacing an older one only when the new one is complete.
+
+    Raises:
+        ProjectError: when the file cannot be written; what was there stays.
+    """
+    manifest = _Manifest(FORMAT, VERSION, _with_paths(session, lambda media: _relative(media, path.parent)))
+    data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    try:
+        atomic.write_bytes(path, data)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise ProjectError(f"cannot save {path}: {reason}", remedy) from error
+
+
+def load(path: Path) -> Session:
+    """Read a project file and verify everything in it; media files are not opened.
+
+    Raises:
+        ProjectError: when it cannot be read, is not a project, is newer than this program, or breaks a rule.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ProjectError(f"cannot open {path}: it is too large for a project file", "Choose a .lincae file")
+        data = path.read_bytes()
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise ProjectError(f"cannot open {path}: {reason}", remedy) from error
+    return parse(data, path)
+
+
+def parse(data: bytes, path: Path) -> Session:
+    """Read a manifest from memory; `path` is where its relative media paths start, and names it in errors.
+
+    Raises:
+        ProjectError: as `load`.
+    """
+    restore = "If it was damaged, restore it from a backup"
+    try:
+        envelope = msgspec.json.decode(data, type=_Envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProjectError(f"cannot open {path}: it is not a LinCAE Studio project ({error})", restore) from error
+    if envelope.format != FORMAT:
+        raise ProjectError(f"cannot open {path}: it is not a LinCAE Studio project", "Choose a .lincae file")
+    if envelope.version > VERSION:
+        versions = f"format {envelope.version}, this one reads {VERSION}"
+        raise ProjectError(f"cannot open {path}: it was saved by a newer version ({versions})", "Update LinCAE Studio")
+    try:
+        session = msgspec.json.decode(data, type=_Manifest).session
+        check(session)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProjectError(f"cannot open {path}: {error}", restore) from error
+    except EditError as error:
+        raise ProjectError(f"cannot open {path}: {error.problem}", restore) from error
+    return _with_paths(session, lambda media: str((path.parent / media).resolve()))
+
+
+def _with_paths(session: Session, change: Callable[[str], str]) -> Session:
+    return replace(session, media=tuple(replace(media, path=change(media.path)) for media in session.media))
+
+
+def _relative(media: str, folder: Path) -> str:
+    """The path from the project's folder, with forward slashes; absolute if on another drive."""
+    try:
+        return Path(os.path.relpath(media, folder.resolve())).as_posix()
+    except ValueError:
+        return Path(media).as_posix()

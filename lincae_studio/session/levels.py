@@ -1,0 +1,77 @@
+"""Gains and pans: decibels, the fader's taper, and the pan law. Plain numbers, no state."""
+
+from __future__ import annotations
+
+import math
+
+#: Gains below this are shown and treated as silence, in dB.
+FLOOR_DB = -100.0
+
+#: Top of a track's fader, in dB (20*log10(2), where the taper below reaches position 1).
+FADER_TOP_DB = 6.02
+
+
+def db_to_gain(level_db: float) -> float:
+    """Amplitude factor of a level; at or below `FLOOR_DB` it is exactly 0."""
+    return 0.0 if level_db <= FLOOR_DB else 10.0 ** (level_db / 20.0)
+
+
+def gain_to_db(gain: float) -> float:
+    """Level of an amplitude factor in dB; minus infinity for 0."""
+    return 20.0 * math.log10(gain) if gain > 0.0 else -math.inf
+
+
+def format_db(gain: float) -> str:
+    """A gain for people: `-6.0 dB`, `+3.0 dB`, `0.0 dB`, `−∞ dB` written `-inf dB`."""
+    if gain_to_db(gain) <= FLOOR_DB:
+        return "-inf dB"
+    text = f"{gain_to_db(gain):+.1f}"
+    return f"{'0.0' if text in ('+0.0', '-0.0') else text} dB"
+
+
+def parse_db(text: str) -> float:
+    """The gain a person typed: `-6`, `-6 dB`, `+3,5`, `-inf`.
+
+    Raises:
+        ValueError: when it is not a number of decibels.
+    """
+    cleaned = text.strip().lower().removesuffix("db").strip().replace(",", ".").replace("−", "-")
+    if cleaned in ("-inf", "-∞", "inf", "∞"):
+        return 0.0
+    level_db = float(cleaned)
+    if not math.isfinite(level_db):
+        raise ValueError(f"{text!r} is not a level")
+    return db_to_gain(level_db)
+
+
+def gain_to_fader(gain: float) -> float:
+    """Fader position in [0, 1] of a gain: the taper used by Ardour, 0 dB at 0.782, +6.02 dB at the top."""
+    if gain <= 0.0:
+        return 0.0
+    base = (6.0 * math.log2(gain) + 192.0) / 198.0
+    return min(1.0, base**8) if base > 0.0 else 0.0
+
+
+def fader_to_gain(position: float) -> float:
+    """Inverse of `gain_to_fader`; the lowest position is silence."""
+    if position <= 0.0:
+        return 0.0
+    return float(2.0 ** ((198.0 * position**0.125 - 192.0) / 6.0))
+
+
+def mono_pan(pan: float) -> tuple[float, float]:
+    """Left and right factors of a mono source: sin/cos (-3 dB) law, compensated so that the centre is 1.
+
+    With the compensation an unpanned mono track sounds as loud in a stereo mix as in a mono one, and an untouched
+    mix is the plain sum; hard left or right is +3 dB on that side.
+    """
+    if pan == 0.0:
+        return 1.0, 1.0
+    angle = (pan + 1.0) * math.pi / 4.0
+    left = math.sqrt(2.0) * math.cos(angle) if pan < 1.0 else 0.0
+    return left, math.sqrt(2.0) * math.sin(angle)
+
+
+def stereo_balance(pan: float) -> tuple[float, float]:
+    """Left and right factors of a stereo source: only the far side is reduced, the centre is 1."""
+    return min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)

@@ -1,0 +1,189 @@
+"""The document as a frozen value.
+
+All times are in samples at the session rate, all gains are linear amplitude factors (1.0 is 0 dB, 0.0 is silence).
+Ids are small integers, unique within a session and never reused. `check` states every invariant; `edits` keeps them,
+`files` verifies them on loading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from lincae_studio.errors import EditError
+
+#: The one rate of a session, in Hz: that of the codecs. Other rates are converted on import.
+SESSION_RATE = 44_100
+
+#: Largest gain a fader or a file may ask for: +24 dB.
+MAX_GAIN = 10 ** (24 / 20)
+
+#: Longest session: 24 hours.
+MAX_LENGTH = 24 * 3600 * SESSION_RATE
+
+DEFAULT_CODEC = "mdct-2x"
+
+#: Track colours, cycled; each has a contrast of at least 4.5 : 1 against the dark lane background.
+TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")
+
+Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH)]
+Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
+Name = Annotated[str, Meta(max_length=400)]
+
+
+class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One imported audio file.
+
+    Attributes:
+        digest: SHA-256 of the file's bytes, in hexadecimal.
+        path: where the file was, absolute while the session is open.
+        sample_rate: of the file, in Hz; `length` is already at the session rate.
+        length: samples at the session rate once conformed.
+    """
+
+    digest: Digest
+    path: str
+    sample_rate: Annotated[int, Meta(ge=1, le=100_000_000)]
+    channels: Annotated[int, Meta(ge=1, le=2)]
+    length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
+
+
+class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A window `[offset, offset + length)` on a media's audio, heard from `start` on the timeline."""
+
+    id: Annotated[int, Meta(ge=1)]
+    media: Digest
+    name: Name
+    start: Samples
+    offset: Samples
+    length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
+    gain: Gain = 1.0
+    fade_in: Samples = 0
+    fade_out: Samples = 0
+
+    @property
+    def end(self) -> int:
+        """First sample after the clip."""
+        return self.start + self.length
+
+
+class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One lane of clips with its strip. `pan` runs from -1 (left) to 1 (right)."""
+
+    id: Annotated[int, Meta(ge=1)]
+    name: Name
+    color: Color
+    gain: Gain = 1.0
+    pan: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
+    mute: bool = False
+    solo: bool = False
+    clips: tuple[Clip, ...] = ()
+
+
+class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole document. `seed` chooses the noise of codecs that decode from noise."""
+
+    media: tuple[Media, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    next_id: Annotated[int, Meta(ge=1)] = 1
+
+    @property
+    def length(self) -> int:
+        """End of the last clip, in samples."""
+        return max((clip.end for clip in self.clips()), default=0)
+
+    @property
+    def channels(self) -> int:
+        """2 when any clip's media is stereo or any track with clips is panned, else 1.
+
+        Mutes do not count: muting a track must not turn the mix from stereo to mono.
+        """
+        stereo = {media.digest for media in self.media if media.channels == 2}
+        for track in self.tracks:
+            if track.clips and (track.pan != 0.0 or any(clip.media in stereo for clip in track.clips)):
+                return 2
+        return 1
+
+    def clips(self) -> Iterator[Clip]:
+        """Every clip, track by track."""
+        for track in self.tracks:
+            yield from track.clips
+
+    def track(self, track_id: int) -> Track:
+        """Raises `EditError` when there is no such track."""
+        for track in self.tracks:
+            if track.id == track_id:
+                return track
+        raise EditError(f"there is no track {track_id}", f"Tracks are {[t.id for t in self.tracks]}")
+
+    def track_of(self, clip_id: int) -> Track:
+        """The track that holds a clip. Raises `EditError` when no track does."""
+        for track in self.tracks:
+            if any(clip.id == clip_id for clip in track.clips):
+                return track
+        raise EditError(f"there is no clip {clip_id}", "It may have been deleted")
+
+    def clip(self, clip_id: int) -> Clip:
+        """Raises `EditError` when there is no such clip."""
+        return next(clip for clip in self.track_of(clip_id).clips if clip.id == clip_id)
+
+    def media_of(self, digest: str) -> Media:
+        """Raises `EditError` when no media has this digest."""
+        for media in self.media:
+            if media.digest == digest:
+                return media
+        raise EditError(f"there is no media {digest[:12]}", "Import the file first")
+
+    def audible(self, track: Track) -> bool:
+        """Whether a track is heard: mute beats solo, and one solo silences all tracks without it."""
+        if track.mute:
+            return False
+        return track.solo or not any(other.solo for other in self.tracks)
+
+
+def check(session: Session) -> None:
+    """Verify what the field types cannot say.
+
+    Raises:
+        EditError: naming the first broken rule.
+    """
+    digests = [media.digest for media in session.media]
+    if len(set(digests)) != len(digests):
+        raise EditError("two media have the same digest", "Each file is imported once")
+    by_digest = {media.digest: media for media in session.media}
+    ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
+    if len(set(ids)) != len(ids):
+        raise EditError("two tracks or clips have the same id")
+    if ids and max(ids) >= session.next_id:
+        raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
+    for clip in session.clips():
+        media = by_digest.get(clip.media)
+        if media is None:
+            raise EditError(f"clip {clip.id} ({clip.name}) refers to media {clip.media[:12]}, which is not listed")
+        if clip.offset + clip.length > media.length:
+            raise EditError(f"clip {clip.id} ({clip.name}) ends after its media")
+        if clip.end > MAX_LENGTH:
+            raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
+        if max(clip.fade_in, clip.fade_out) > clip.length:
+            raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than itself")
+
+
+def validated(session: Session) -> Session:
+    """The session itself, after its field types and `check` were verified.
+
+    Raises:
+        EditError: naming the field or rule that is broken.
+    """
+    try:
+        msgspec.convert(msgspec.to_builtins(session), Session)
+    except msgspec.ValidationError as error:
+        raise EditError(f"the session is not valid: {error}") from error
+    check(session)
+    return session
