@@ -48,7 +48,7 @@ NORMAL_EXPRESSION = 100  # MIDI controller 11 outside swells
 SWING = 0.12  # how late the off-beat sixteenths are, in steps
 SEED = 20108
 FADE_SECONDS = 1.8
-MIX_PEAK_DBFS = -2.0
+MIX_PEAK_DBFS = -1.7
 OGG_COMPRESSION = 0.5  # 0 is the best quality, 1 the smallest file
 BLOCK_FRAMES = 65_536  # libsndfile's Vorbis encoder can crash on one very large write
 
@@ -90,7 +90,7 @@ INTRO = {
     "stick": "............5...",
     "hat": "4.3.5.3.4.3.5.32",
     "bass": "r---------r--...",
-    "keys": "6-----..4---..5-",
+    "keys": "7-----..5---..6-",
     "guitar": "a.b.c.d.c.b.c.d.",
     "strings": "4---------------",
 }
@@ -331,7 +331,7 @@ def bass_notes() -> Iterator[Note]:
         approach = pitch_of(chord_at(next_bar(hit.step)).root) - 1
         pitch = {"R": root, "r": root, "5": root + 7, "o": root + 12, "b": approach}[hit.symbol]
         accent = 14 if hit.step % STEPS_PER_BAR == 0 and hit.symbol == "R" else 0
-        velocity = {"R": 90, "r": 78}.get(hit.symbol, 82) + accent
+        velocity = {"R": 90, "r": 84}.get(hit.symbol, 82) + accent
         yield Note(hit.step, hit.steps, pitch, velocity)
 
 
@@ -388,10 +388,11 @@ class Stem:
     program: int
     gain_db: float
     pan: int = 64
-    reverb: int = 30
+    reverb: int = 36
     chorus: int = 0
     mono: bool = False
     timing: float = 0.005  # standard deviation in seconds
+    early: float = 0.0  # seconds by which a slow attack starts ahead of the beat
     swell: int = 0  # how far the expression controller rises and falls within a note
     tone_hz: float | None = None  # soften everything above
 
@@ -401,12 +402,12 @@ class Stem:
 
 
 STEMS = [
-    Stem("drums", drum_notes, program=16, gain_db=8.5, reverb=22, timing=0.003, tone_hz=10_500),
-    Stem("bass", bass_notes, program=33, gain_db=7.0, reverb=0, mono=True, timing=0.003),
+    Stem("drums", drum_notes, program=16, gain_db=7.5, reverb=22, timing=0.003, tone_hz=10_500),
+    Stem("bass", bass_notes, program=35, gain_db=7.0, reverb=0, mono=True, timing=0.003),
     Stem("keys", key_notes, program=4, gain_db=-2.5, pan=76, chorus=30),
-    Stem("guitar", guitar_notes, program=27, gain_db=-2.5, pan=38, reverb=36, chorus=16),
-    Stem("strings", string_notes, program=48, gain_db=-1.0, reverb=60, timing=0.008, swell=22),
-    Stem("lead", lead_notes, program=73, gain_db=6.0, reverb=46, mono=True, timing=0.007, swell=16),
+    Stem("guitar", guitar_notes, program=27, gain_db=-2.5, pan=38, chorus=16),
+    Stem("strings", string_notes, program=48, gain_db=-1.0, reverb=60, timing=0.008, swell=22, early=0.04),
+    Stem("lead", lead_notes, program=73, gain_db=6.0, mono=True, timing=0.007, swell=16, early=0.03),
 ]
 
 
@@ -419,7 +420,8 @@ def humanise(stem: Stem, notes: list[Note]) -> list[Note]:
         if note.step not in drift:
             drift[note.step] = max(-2.0, min(2.0, generator.gauss(0, 1))) * stem.timing
         velocity = max(1.0, min(127.0, note.velocity + generator.gauss(0, 3.5)))
-        played.append(replace(note, delay=note.delay + drift[note.step], velocity=velocity))
+        delay = note.delay + drift[note.step] - stem.early
+        played.append(replace(note, delay=delay, velocity=velocity))
     return played
 
 

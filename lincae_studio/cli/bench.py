@@ -1,0 +1,42 @@
+"""`lincae-studio bench ...`: measurements anyone can repeat."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
+
+
+@bench_app.command("builtin")
+def _builtin(as_json: AsJson = False) -> None:
+    """Quality of the built-in codecs on the demo song: reconstruction, stem removal, additivity, speed."""
+    from lincae_studio.bench.builtin import measure_builtin
+
+    rows = measure_builtin()
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return
+    table = Table(*rows[0], box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)
+
+
+@bench_app.command("start")
+def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(help="Starts to measure.")] = 5) -> None:
+    """Time from the command to the window's first paint, in fresh processes, and what they imported."""
+    from lincae_studio.bench.start import measure_start
+
+    figures = measure_start(runs)
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        print(f"{name}: {value}")

@@ -1,0 +1,42 @@
+"""The little language of `lincae-studio mix`: FILE[:GAIN_DB][@START_S]."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lincae_studio.errors import UsageError
+from lincae_studio.session.levels import db_to_gain, gain_to_db
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+_INPUT = re.compile(rf"^(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P<start>{_NUMBER})s?)?$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class MixInput:
+    """One file of a mix: linear gain, start in samples."""
+
+    path: Path
+    gain: float
+    start: int
+
+
+def parse_input(text: str) -> MixInput:
+    """Read FILE[:GAIN_DB][@START_S]; a file whose whole name looks like that is taken as the file.
+
+    Raises:
+        UsageError: when the gain or the start is out of range.
+    """
+    match = _INPUT.match(text)
+    if match is None or Path(text).exists():
+        return MixInput(Path(text), 1.0, 0)
+    gain_text, start_text = match["gain"] or "0", match["start"] or "0"
+    gain = 0.0 if gain_text == "-inf" else db_to_gain(float(gain_text))
+    start = round(float(start_text) * SESSION_RATE)
+    if gain > MAX_GAIN:
+        raise UsageError(f"gain {gain_text} dB of {match['file']} is above {gain_to_db(MAX_GAIN):.0f} dB")
+    if not 0 <= start <= MAX_LENGTH:
+        raise UsageError(f"start {start_text} s of {match['file']} is not between 0 and 24 hours")
+    return MixInput(Path(match["file"]), gain, start)

@@ -1,0 +1,116 @@
+"""Mixing and rendering without a window: the engine in this very process."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from lincae_studio import jobs
+from lincae_studio.cli.inputs import MixInput
+from lincae_studio.codecs import registry
+from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.mixdown import mixdown
+from lincae_studio.engine.plan import make_plan
+from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.errors import UsageError
+from lincae_studio.media.store import MediaStore
+from lincae_studio.media.writer import SampleFormat
+from lincae_studio.paths import cache_dir
+from lincae_studio.session import edits, files
+from lincae_studio.session.model import SESSION_RATE, Session
+
+Report = Callable[[str], jobs.ReportProgress]
+
+
+def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, sample_format: SampleFormat) -> dict[str, object]:
+    """Mix files, one track each. Returns the figures of the mixdown.
+
+    Raises:
+        StudioError: for a file, codec or output that cannot be used; an older output stays.
+    """
+    registry.facts(codec)
+    _refuse_overwriting([item.path for item in inputs], output)
+    store = MediaStore(cache_dir())
+    session = edits.set_codec(Session(), codec)
+    with _progress() as report:
+        for item in inputs:
+            media = store.import_file(item.path, report(f"importing {item.path.name}"))
+            session = edits.add_track(session, item.path.stem)
+            track = session.tracks[-1]
+            session = edits.set_track_gain(session, track.id, item.gain)
+            session = edits.add_clip(session, track.id, media, item.start)
+        return _mixdown(session, store, output, sample_format, report)
+
+
+def render_project(path: Path, output: Path, codec: str | None, sample_format: SampleFormat) -> dict[str, object]:
+    """Render a project file. Returns the figures of the mixdown.
+
+    Raises:
+        StudioError: for a project, media, codec or output that cannot be used; an older output stays.
+    """
+    session = files.load(path)
+    if codec is not None:
+        session = edits.set_codec(session, codec)
+    registry.facts(session.codec)
+    used = {clip.media for clip in session.clips()}
+    media = [item for item in session.media if item.digest in used]
+    _refuse_overwriting([path, *(Path(item.path) for item in media)], output)
+    store = MediaStore(cache_dir())
+    with _progress() as report:
+        for item in media:
+            store.ensure(item, report(f"importing {Path(item.path).name}"))
+        return _mixdown(session, store, output, sample_format, report)
+
+
+def _mixdown(
+    session: Session, store: MediaStore, output: Path, sample_format: SampleFormat, report: Report
+) -> dict[str, object]:
+    cache = LatentCache(cache_dir() / "latents")
+    renderer = Renderer(registry.load, StoreReader(store), cache)
+    started = time.perf_counter()
+    try:
+        plan = make_plan(session, registry.facts(session.codec))
+        result = mixdown(plan, renderer.render, output, sample_format, report("rendering"))
+    finally:
+        cache.close()
+    seconds = time.perf_counter() - started
+    duration_s = result.length / SESSION_RATE
+    return {
+        "output": str(output),
+        "codec": session.codec,
+        "sample_rate": SESSION_RATE,
+        "channels": result.channels,
+        "length_samples": result.length,
+        "duration_s": duration_s,
+        "peak_dbfs": 20.0 * math.log10(max(result.peak, 1e-10)),
+        "clipped_samples": result.clipped_samples,
+        "encodes": renderer.counters.encodes,
+        "decodes": renderer.counters.decodes,
+        "render_s": seconds,
+        "x_realtime": duration_s / seconds,
+    }
+
+
+def _refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
+    for path in inputs:
+        if path.exists() and output.exists() and path.samefile(output):
+            raise UsageError(f"{output} is one of the inputs", "Choose another name for the output")
+
+
+@contextmanager
+def _progress() -> Iterator[Report]:
+    """Progress bars on standard error, for people only: nothing is drawn when it is not a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+
+        def report(label: str) -> jobs.ReportProgress:
+            task = bars.add_task(label, total=None)
+            return lambda progress: bars.update(task, completed=progress.done, total=progress.total)
+
+        yield report

@@ -1,0 +1,39 @@
+"""Opening the window from the command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lincae_studio.errors import UsageError
+
+
+def has_display() -> bool:
+    """Whether a window can be shown (X11 or Wayland on Linux; always elsewhere, or when Qt's platform is chosen)."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def open_window(files: Sequence[str]) -> int:
+    """Open the window with a project, or with audio files on a timeline; returns when it is closed.
+
+    Raises:
+        UsageError: when there is no display, a file does not exist, or a project comes with other files.
+    """
+    paths = [Path(name) for name in files]
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} is neither a file nor a command", "See lincae-studio --help")
+    if len(paths) > 1 and any(path.suffix.lower() == ".lincae" for path in paths):
+        raise UsageError("a project is opened alone", "Name one .lincae file, or audio files")
+    if not has_display():
+        raise UsageError(
+            "there is no display to open a window on",
+            "Use lincae-studio mix or render, or lincae-studio demo --headless",
+        )
+    from lincae_studio.ui.app import run_app
+
+    return run_app(paths)

@@ -1,0 +1,231 @@
+"""The window's side of the engine process: says what is wanted, delivers what comes back, restarts it when it dies.
+
+Two threads: one starts the process and reads from it, one sends the difference between what is wanted and what the
+process was told, so that a caller never waits for the pipe and quick edits coalesce. Imports no codec and no torch.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+import numpy as np
+
+from lincae_studio.engine import messages, worker
+from lincae_studio.engine.plan import Chunk
+from lincae_studio.engine.renderer import Rendered
+
+_log = logging.getLogger(__name__)
+
+#: Waits before a restart, by the number of deaths since the last finished chunk.
+_BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
+
+#: A chunk during which the engine died this often is not tried again.
+_DEATHS_ALLOWED = 2
+
+
+@dataclass(frozen=True)
+class ChunkStarted:
+    key: str
+
+
+@dataclass(frozen=True)
+class ChunkFinished:
+    rendered: Rendered
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ChunkFailed:
+    key: str
+    message: str
+
+
+@dataclass(frozen=True)
+class EngineUp:
+    pid: int
+
+
+@dataclass(frozen=True)
+class EngineDown:
+    """The process died and is being restarted; what was wanted still is."""
+
+    exit_code: int | None
+
+
+Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown
+
+
+class EngineClient:
+    """One engine process. `on_event` is called in the reader thread."""
+
+    def __init__(self, cache_dir: Path, on_event: Callable[[Event], None]) -> None:
+        self._cache_dir = cache_dir
+        self._on_event = on_event
+        self._changed = threading.Condition()
+        self._wanted: dict[bool, dict[str, Chunk]] = {True: {}, False: {}}
+        self._told: dict[bool, set[str]] = {True: set(), False: set()}
+        self._playhead = 0
+        self._told_playhead = 0
+        self._connection: Connection | None = None
+        self._process: SpawnProcess | None = None
+        self._closing = threading.Event()
+        self._current: str | None = None
+        self._deaths: Counter[str] = Counter()
+        self._deaths_in_a_row = 0
+        self._reader = threading.Thread(target=self._supervise, name="engine-client-reader", daemon=True)
+        self._sender = threading.Thread(target=self._send_changes, name="engine-client-sender", daemon=True)
+
+    def start(self) -> None:
+        """Start the process and the threads."""
+        self._reader.start()
+        self._sender.start()
+
+    def want(self, chunks: Iterable[Chunk], live: bool = True) -> None:
+        """Replace what is wanted, live or for export. Chunks that were finished or failed leave by themselves."""
+        with self._changed:
+            self._wanted[live] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
+            self._changed.notify_all()
+
+    def set_playhead(self, sample: int) -> None:
+        """Tell where the sound is, in timeline samples."""
+        with self._changed:
+            self._playhead = sample
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End the process and the threads."""
+        self._closing.set()
+        with self._changed:
+            if self._process is not None:
+                self._process.kill()  # wakes the reader, which is blocked on the pipe
+            self._changed.notify_all()
+        for thread in (self._reader, self._sender):
+            if thread.is_alive():
+                thread.join()
+
+    # Reader thread
+
+    def _supervise(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        while not self._closing.is_set():
+            ours, theirs = context.Pipe()
+            process = context.Process(
+                target=worker.run, args=(theirs, str(self._cache_dir)), name="lincae-engine", daemon=True
+            )
+            with self._changed:
+                if self._closing.is_set():
+                    return
+                process.start()
+                self._connection, self._process = ours, process
+            theirs.close()
+            self._read_until_closed(ours)
+            with self._changed:
+                self._connection = self._process = None
+                self._told = {True: set(), False: set()}
+                self._told_playhead = 0
+            if not self._closing.is_set():
+                process.join(timeout=5.0)
+            process.kill()
+            process.join()
+            if not self._closing.is_set():
+                self._after_death(process.exitcode)
+            ours.close()
+            process.close()
+
+    def _read_until_closed(self, connection: Connection) -> None:
+        try:
+            while True:
+                message = messages.decode_from_engine(connection.recv_bytes())
+                match message:
+                    case messages.Ready(protocol=protocol, pid=pid):
+                        assert protocol == messages.PROTOCOL, "window and engine come from one installation"
+                        with self._changed:
+                            self._changed.notify_all()
+                        self._on_event(EngineUp(pid))
+                    case messages.Started(key=key):
+                        self._current = key
+                        self._on_event(ChunkStarted(key))
+                    case messages.Finished():
+                        latents = _receive(connection, message.latents_shape)
+                        audio = _receive(connection, message.audio_shape)
+                        self._ended(message.key)
+                        self._deaths_in_a_row = 0
+                        self._on_event(ChunkFinished(Rendered(message.key, latents, audio), message.seconds))
+                    case messages.Failed(key=key, message=text):
+                        self._ended(key)
+                        self._on_event(ChunkFailed(key, text))
+                    case messages.Log(level=level, text=text):
+                        _log.log(level, "engine: %s", text)
+        except (EOFError, OSError):
+            return
+
+    def _ended(self, key: str) -> None:
+        self._current = None
+        with self._changed:
+            for live in (True, False):
+                self._wanted[live].pop(key, None)
+                self._told[live].discard(key)
+
+    def _after_death(self, exit_code: int | None) -> None:
+        """Blame the chunk that was being rendered, tell, and wait a little longer after each death in a row."""
+        _log.warning("the engine ended unexpectedly (exit code %s) and is restarted", exit_code)
+        key, self._current = self._current, None
+        self._on_event(EngineDown(exit_code))
+        if key is not None:
+            self._deaths[key] += 1
+            if self._deaths[key] >= _DEATHS_ALLOWED:
+                self._ended(key)
+                self._on_event(ChunkFailed(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk"))
+        self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S) - 1)])
+        self._deaths_in_a_row += 1
+
+    # Sender thread
+
+    def _send_changes(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing.is_set() or self._has_news())
+                if self._closing.is_set():
+                    return
+                connection = self._connection
+                news = self._take_news()
+            try:
+                for message in news:
+                    assert connection is not None
+                    connection.send_bytes(messages.encode(message))
+            except (OSError, ValueError):
+                continue  # the process died or was closed: the reader thread starts anew, and all is told again
+
+    def _has_news(self) -> bool:
+        return self._connection is not None and (
+            self._playhead != self._told_playhead
+            or any(self._wanted[live].keys() != self._told[live] for live in (True, False))
+        )
+
+    def _take_news(self) -> list[messages.ToEngine]:
+        news: list[messages.ToEngine] = []
+        if self._playhead != self._told_playhead:
+            news.append(messages.Playhead(self._playhead))
+            self._told_playhead = self._playhead
+        for live in (True, False):
+            wanted, told = self._wanted[live], self._told[live]
+            added = tuple(chunk for key, chunk in wanted.items() if key not in told)
+            dropped = tuple(told - wanted.keys())
+            if added or dropped:
+                news.append(messages.Want(live, added, dropped))
+                self._told[live] = set(wanted)
+        return news
+
+
+def _receive(connection: Connection, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    array = np.empty(shape, np.float32)
+    connection.recv_bytes_into(array.data.cast("B"))
+    return array

@@ -1,0 +1,72 @@
+"""What the window and the engine process say to each other: typed, versioned, msgpack; nothing is unpickled.
+
+A `Finished` message is followed by two raw frames on the same pipe: the bytes of its latents and of its audio.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from lincae_studio.engine.plan import Chunk
+
+#: Raised with every incompatible change; a process of another version is refused.
+PROTOCOL = 1
+
+
+class Want(Struct, frozen=True, tag=True):
+    """Render these chunks too; forget those keys. Live chunks come before the others, which are for export."""
+
+    live: bool
+    chunks: tuple[Chunk, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class Playhead(Struct, frozen=True, tag=True):
+    """Where the sound is, in timeline samples: live chunks are rendered nearest ahead of it first."""
+
+    sample: int
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The engine process is up."""
+
+    protocol: int
+    pid: int
+
+
+class Started(Struct, frozen=True, tag=True):
+    """A chunk is being rendered."""
+
+    key: str
+
+
+class Finished(Struct, frozen=True, tag=True):
+    """A chunk is rendered; shapes of the arrays that follow, and how long it took."""
+
+    key: str
+    latents_shape: tuple[int, int, int]
+    audio_shape: tuple[int, int]
+    seconds: float
+
+
+class Failed(Struct, frozen=True, tag=True):
+    """A chunk cannot be rendered."""
+
+    key: str
+    message: str
+
+
+class Log(Struct, frozen=True, tag=True):
+    """A line for the log of the window."""
+
+    level: int
+    text: str
+
+
+ToEngine = Want | Playhead
+FromEngine = Ready | Started | Finished | Failed | Log
+
+encode = msgspec.msgpack.Encoder().encode
+decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode
+decode_from_engine = msgspec.msgpack.Decoder(FromEngine).decode

@@ -1,0 +1,49 @@
+"""The queue of wanted chunks: what is heard next comes first. Thread-safe; used inside the engine process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from lincae_studio.engine.plan import Chunk
+
+
+class ChunkQueue:
+    """Live chunks by distance ahead of the playhead, then those behind it, then chunks for export in order."""
+
+    def __init__(self) -> None:
+        self._live: dict[str, Chunk] = {}
+        self._export: dict[str, Chunk] = {}
+        self._playhead = 0
+        self._changed = threading.Condition()
+
+    def add(self, chunks: Iterable[Chunk], live: bool) -> None:
+        with self._changed:
+            (self._live if live else self._export).update({chunk.key: chunk for chunk in chunks})
+            self._changed.notify()
+
+    def drop(self, keys: Iterable[str], live: bool) -> None:
+        with self._changed:
+            for key in keys:
+                (self._live if live else self._export).pop(key, None)
+
+    def set_playhead(self, sample: int) -> None:
+        with self._changed:
+            self._playhead = sample
+
+    def take(self, timeout_s: float | None = None) -> Chunk | None:
+        """The next chunk, waiting for one; None after the timeout."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._live or self._export, timeout_s):
+                return None
+            if self._live:
+                chunk = min(self._live.values(), key=self._urgency)
+            else:
+                chunk = min(self._export.values(), key=lambda waiting: waiting.index)
+            self._live.pop(chunk.key, None)
+            self._export.pop(chunk.key, None)
+            return chunk
+
+    def _urgency(self, chunk: Chunk) -> tuple[bool, int]:
+        distance = chunk.index - chunk.grid.owner(self._playhead)
+        return distance < 0, abs(distance)
