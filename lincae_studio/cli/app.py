@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -120,7 +121,7 @@ def _codecs_list(as_json: AsJson = False) -> None:
     for item in facts:
         linear = "exactly" if item.linear else "nearly"
         table.add_row(item.id, str(item.hop), str(item.dim), f"{item.compression:g}x", linear, item.description)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _sample_format(bits: str) -> SampleFormat:

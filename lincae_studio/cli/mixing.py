@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,7 +100,7 @@ def _mixdown(
 
 def _refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
     for path in inputs:
-        if path.exists() and output.exists() and path.samefile(output):
+        if os.path.exists(path) and os.path.exists(output) and path.samefile(output):
             raise UsageError(f"{output} is one of the inputs", "Choose another name for the output")
 
 

@@ -25,7 +25,7 @@ def open_window(files: Sequence[str]) -> int:
     """
     paths = [Path(name) for name in files]
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):  # Path.exists raises for a name that is too long
             raise UsageError(f"{path} is neither a file nor a command", "See lincae-studio --help")
     if len(paths) > 1 and any(path.suffix.lower() == ".lincae" for path in paths):
         raise UsageError("a project is opened alone", "Name one .lincae file, or audio files")

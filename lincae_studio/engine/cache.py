@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import queue
 import sqlite3
+import threading
 import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +33,17 @@ DISK_BYTES = 4 * 1024 * 1024 * 1024
 #: Evicting goes down to this share of the cap, so that it does not happen at every write.
 _EVICT_TO = 0.9
 
+#: Transactions that may wait to be written.
+_QUEUED_WRITES = 64
+
+_SELECT = "SELECT dim, frames, crc, data FROM latents WHERE key = ?"
+
+# An ordinary rowid table: WITHOUT ROWID would put the large blobs into the tree that lookups walk.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS latents (
     key TEXT PRIMARY KEY, dim INTEGER NOT NULL, frames INTEGER NOT NULL,
     crc INTEGER NOT NULL, used_at REAL NOT NULL, data BLOB NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX IF NOT EXISTS latents_by_use ON latents (used_at);
 """
 
@@ -71,8 +80,13 @@ class LatentCache:
         if self._disk is not None:
             self._disk.put_many(items)
 
+    def flush(self) -> None:
+        """Wait until what was put is on disk."""
+        if self._disk is not None:
+            self._disk.flush()
+
     def close(self) -> None:
-        """Close the database."""
+        """Write what is left and close the database."""
         if self._disk is not None:
             self._disk.close()
             self._disk = None
@@ -89,86 +103,141 @@ class LatentCache:
 
 
 class _Disk:
-    """The SQLite part. After the first error that is not a damaged row it gives up and stays silent."""
+    """The SQLite part: reads here, writes in a thread of its own, so that rendering never waits for the disk."""
 
     def __init__(self, path: Path, cap_bytes: int) -> None:
-        self._cap_bytes = cap_bytes
-        self._connection: sqlite3.Connection | None = sqlite3.connect(path, timeout=5.0, isolation_level=None)
+        self._reader: sqlite3.Connection | None = _connect(path)
         try:
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=OFF")  # a lost row is a miss
-            self._connection.executescript(_SCHEMA)
-            self._size = self._measure()
+            self._writer = _Writer(path, cap_bytes)
         except BaseException:
-            self._connection.close()
+            self._reader.close()
             raise
 
     def get_many(self, keys: list[str]) -> dict[str, Array]:
-        if self._connection is None:
+        """What is there and undamaged; using a row keeps it from being evicted."""
+        if self._reader is None:
             return {}
         found: dict[str, Array] = {}
         damaged = []
         try:
             for key in keys:
-                row = self._connection.execute(
-                    "SELECT dim, frames, crc, data FROM latents WHERE key = ?", (key,)
-                ).fetchone()
+                row = self._reader.execute(_SELECT, (key,)).fetchone()
                 if row is None:
                     continue
                 dim, frames, crc, data = row
                 if zlib.crc32(data) == crc and len(data) == dim * frames * 4:
                     found[key] = np.frombuffer(data, np.float32).reshape(dim, frames)
                 else:
-                    damaged.append((key,))
-            now = time.time()
-            with self._transaction() as connection:
-                connection.executemany("UPDATE latents SET used_at = ? WHERE key = ?", [(now, key) for key in found])
-                connection.executemany("DELETE FROM latents WHERE key = ?", damaged)
+                    damaged.append(key)
         except sqlite3.Error as error:
-            self._give_up(error)
+            _log.warning("the latent cache on disk cannot be read and is off until the next start: %s", error)
+            self.close()
+            return found
+        if found or damaged:
+            self._writer.submit(_Write(used=tuple(found), damaged=tuple(damaged)))
         return found
 
     def put_many(self, items: Mapping[str, Array]) -> None:
-        if self._connection is None:
-            return
-        now = time.time()
-        rows = []
-        for key, latents in items.items():
-            data = np.ascontiguousarray(latents, np.float32).tobytes()
-            rows.append((key, latents.shape[0], latents.shape[1], zlib.crc32(data), now, data))
-        try:
-            with self._transaction() as connection:
-                connection.executemany("INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._size += sum(len(row[-1]) for row in rows)
-            if self._size > self._cap_bytes:
-                self._evict()
-        except sqlite3.Error as error:
-            self._give_up(error)
+        if self._reader is not None:
+            self._writer.submit(_Write(items=dict(items)))
+
+    def flush(self) -> None:
+        if self._reader is not None:
+            self._writer.flush()
 
     def close(self) -> None:
-        if self._connection is not None:
+        if self._reader is not None:
+            self._writer.close()
+            self._reader.close()
+            self._reader = None
+
+
+@dataclass(frozen=True)
+class _Write:
+    """One transaction: rows to keep, rows that were used, rows that are damaged."""
+
+    items: dict[str, Array] = field(default_factory=dict)
+    used: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+class _Writer:
+    """Writes in order, in its own thread; a full queue makes the renderer wait, so memory is bounded.
+
+    After the first error it takes everything and writes nothing.
+    """
+
+    def __init__(self, path: Path, cap_bytes: int) -> None:
+        self._cap_bytes = cap_bytes
+        self._connection = _connect(path, any_thread=True)
+        try:
+            self._size = self._measure()
+        except BaseException:
             self._connection.close()
-            self._connection = None
+            raise
+        self._broken = False
+        self._queue: queue.Queue[_Write | None] = queue.Queue(_QUEUED_WRITES)
+        self._thread = threading.Thread(target=self._run, name="latent-cache-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, write: _Write) -> None:
+        self._queue.put(write)
+
+    def flush(self) -> None:
+        """Wait until all that was submitted is written."""
+        self._queue.join()
+
+    def close(self) -> None:
+        """Write what is left and end."""
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while True:
+            write = self._queue.get()
+            try:
+                if write is None:
+                    return
+                if not self._broken:
+                    self._write(write)
+            except sqlite3.Error as error:
+                self._broken = True
+                _log.warning("the latent cache on disk cannot be written until the next start: %s", error)
+            finally:
+                self._queue.task_done()
+
+    def _write(self, write: _Write) -> None:
+        now = time.time()
+        rows = []
+        for key, latents in write.items.items():
+            data = np.ascontiguousarray(latents, np.float32).tobytes()
+            rows.append((key, latents.shape[0], latents.shape[1], zlib.crc32(data), now, data))
+        with self._transaction():
+            execute = self._connection.executemany
+            execute("INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
+            execute("UPDATE latents SET used_at = ? WHERE key = ?", [(now, key) for key in write.used])
+            execute("DELETE FROM latents WHERE key = ?", [(key,) for key in write.damaged])
+        self._size += sum(len(row[-1]) for row in rows)
+        if self._size > self._cap_bytes:
+            self._evict()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        assert self._connection is not None
+    def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            yield self._connection
+            yield
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
 
     def _measure(self) -> int:
-        assert self._connection is not None
         row = self._connection.execute("SELECT COALESCE(SUM(LENGTH(data)), 0) FROM latents").fetchone()
         return int(row[0])
 
     def _evict(self) -> None:
         """Delete the least recently used rows until the size is well below the cap."""
-        assert self._connection is not None
         excess = self._measure() - int(self._cap_bytes * _EVICT_TO)
         oldest = []
         for key, size in self._connection.execute("SELECT key, LENGTH(data) FROM latents ORDER BY used_at"):
@@ -176,13 +245,21 @@ class _Disk:
                 break
             oldest.append((key,))
             excess -= size
-        with self._transaction() as connection:
-            connection.executemany("DELETE FROM latents WHERE key = ?", oldest)
+        with self._transaction():
+            self._connection.executemany("DELETE FROM latents WHERE key = ?", oldest)
         self._size = self._measure()
 
-    def _give_up(self, error: sqlite3.Error) -> None:
-        _log.warning("the latent cache on disk is off until the next start: %s", error)
-        self.close()
+
+def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")  # after a power cut a lost or damaged row is a miss
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _open_disk(folder: Path, cap_bytes: int) -> _Disk | None:

@@ -21,6 +21,7 @@ import numpy as np
 from lincae_studio.engine import messages, worker
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.renderer import Rendered
+from lincae_studio.errors import EngineError
 
 _log = logging.getLogger(__name__)
 
@@ -60,11 +61,20 @@ class EngineDown:
     exit_code: int | None
 
 
+def failure(message: str) -> EngineError:
+    """The error to show for failed chunks."""
+    return EngineError(f"some chunks cannot be rendered: {message}", "Use Session > Retry Failed Chunks to try again")
+
+
 Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown
 
 
 class EngineClient:
-    """One engine process. `on_event` is called in the reader thread."""
+    """One engine process.
+
+    `on_event` is called in the reader thread, and before the chunk stops being wanted: whoever keeps results there is
+    never asked for one twice.
+    """
 
     def __init__(self, cache_dir: Path, on_event: Callable[[Event], None]) -> None:
         self._cache_dir = cache_dir
@@ -93,6 +103,11 @@ class EngineClient:
         with self._changed:
             self._wanted[live] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
             self._changed.notify_all()
+
+    def forgive(self) -> None:
+        """Forget during which chunks the engine died, so that they may be tried again."""
+        with self._changed:
+            self._deaths.clear()
 
     def set_playhead(self, sample: int) -> None:
         """Tell where the sound is, in timeline samples."""
@@ -156,12 +171,12 @@ class EngineClient:
                     case messages.Finished():
                         latents = _receive(connection, message.latents_shape)
                         audio = _receive(connection, message.audio_shape)
-                        self._ended(message.key)
                         self._deaths_in_a_row = 0
                         self._on_event(ChunkFinished(Rendered(message.key, latents, audio), message.seconds))
+                        self._ended(message.key)
                     case messages.Failed(key=key, message=text):
-                        self._ended(key)
                         self._on_event(ChunkFailed(key, text))
+                        self._ended(key)
                     case messages.Log(level=level, text=text):
                         _log.log(level, "engine: %s", text)
         except (EOFError, OSError):
@@ -182,8 +197,8 @@ class EngineClient:
         if key is not None:
             self._deaths[key] += 1
             if self._deaths[key] >= _DEATHS_ALLOWED:
-                self._ended(key)
                 self._on_event(ChunkFailed(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk"))
+                self._ended(key)
         self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S) - 1)])
         self._deaths_in_a_row += 1
 

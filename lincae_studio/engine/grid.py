@@ -98,10 +98,11 @@ class Grid(Struct, frozen=True):
         An equal-gain (linear) crossfade: overlaps are two estimates of the same signal, so amplitudes add.
         """
         valid_start, valid_end = self.valid(index)
-        position = np.arange(start, end, dtype=np.float32)
-        weights = np.ones(end - start, np.float32)
+        # Whole numbers: float32 cannot count samples beyond six minutes.
+        position = np.arange(start, end)
+        weights = np.ones(end - start)
         if self.fade:
             if index > 0:
-                np.minimum(weights, (position - (valid_start - 0.5)) / self.fade, out=weights)
-            np.minimum(weights, (valid_end - 0.5 - position) / self.fade, out=weights)
-        return weights
+                np.minimum(weights, (position - valid_start + 0.5) / self.fade, out=weights)
+            np.minimum(weights, (valid_end - position - 0.5) / self.fade, out=weights)
+        return weights.astype(np.float32)

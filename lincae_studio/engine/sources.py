@@ -117,5 +117,5 @@ def effective_fades(track: Track, media: dict[str, Media]) -> dict[int, tuple[in
 
 def _ramp(offset: int, count: int, length: int) -> Array:
     """`count` values of a linear rise over `length` samples, from its sample `offset` on; 1 after its end."""
-    position = np.arange(offset, offset + count, dtype=np.float32)
-    return np.clip((position + 0.5) / length, 0.0, 1.0)
+    position = np.arange(offset, offset + count)  # whole numbers: float32 cannot count samples beyond six minutes
+    return np.clip((position + 0.5) / length, 0.0, 1.0).astype(np.float32)

@@ -137,6 +137,11 @@ class MixReader:
         self._dry = dry
         self._get = get
 
+    @property
+    def length(self) -> int:
+        """Samples of the mix."""
+        return self.plan.length
+
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on; zeros after the end."""
         return stitch(self.plan, self._chunk_audio, start, count)

@@ -73,9 +73,9 @@ class _Engine:
             self.send(messages.Failed(chunk.key, f"{type(error).__name__}: {error}"))
         else:
             latents, audio = rendered.latents, rendered.audio
-            shapes = (latents.shape, audio.shape)
-            seconds = time.perf_counter() - started
-            self.send(messages.Finished(chunk.key, *shapes, seconds), latents, audio)  # type: ignore[arg-type]
+            buses, dim, frames = latents.shape
+            shapes = ((buses, dim, frames), (buses, audio.shape[1]))
+            self.send(messages.Finished(chunk.key, *shapes, time.perf_counter() - started), latents, audio)
 
     def _read(self) -> None:
         while True:

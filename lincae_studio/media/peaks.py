@@ -93,11 +93,12 @@ def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np
 
 
 def sample_columns(audio: Audio, start: float, samples_per_column: float, count: int) -> Audio:
-    """As `PeakPyramid.columns`, from samples `(N,)`, for `samples_per_column < BLOCK`; sample 0 of `audio` is at 0."""
+    """As `PeakPyramid.columns`, from `(N,)` or `(N, C)` samples themselves, for `samples_per_column < BLOCK`."""
     edges = start + samples_per_column * np.arange(count + 1)
     first = np.floor(edges[:-1]).astype(np.int64)
     last = np.maximum(np.ceil(edges[1:]).astype(np.int64), first + 1)
-    return reduce_runs(np.stack([audio, audio], axis=1), first, last)
+    flat = audio if audio.ndim == 2 else audio[:, None]
+    return reduce_runs(np.stack([flat.min(axis=1), flat.max(axis=1)], axis=1), first, last)
 
 
 def _coarser(level: Audio) -> Audio:

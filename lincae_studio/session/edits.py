@@ -38,7 +38,7 @@ def add_track(session: Session, name: str = "", at: int | None = None) -> Sessio
     """Insert an empty track before position `at` (default: last). Its colour is the next of the cycle."""
     track_id = session.next_id
     color = TRACK_COLORS[len(session.tracks) % len(TRACK_COLORS)]
-    track = Track(id=track_id, name=name or f"Track {len(session.tracks) + 1}", color=color)
+    track = Track(id=track_id, name=name[:400] or f"Track {len(session.tracks) + 1}", color=color)
     position = len(session.tracks) if at is None else max(0, min(at, len(session.tracks)))
     tracks = (*session.tracks[:position], track, *session.tracks[position:])
     return replace(session, tracks=tracks, next_id=track_id + 1)
@@ -138,7 +138,7 @@ def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_
         return session
     positions = {track.id: index for index, track in enumerate(session.tracks)}
     incoming: dict[int, list[Clip]] = {}
-    for clip_id in clip_ids:
+    for clip_id in set(clip_ids):
         clip = session.clip(clip_id)
         moved = replace(clip, start=_checked_start(clip.start + by_samples, clip.length))
         target = positions[session.track_of(clip_id).id] + by_tracks
@@ -220,8 +220,8 @@ def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) 
 
 def set_codec(session: Session, codec: str) -> Session:
     """Choose the codec by its id. Whether it exists is the registry's business, not the document's."""
-    if not codec:
-        raise EditError("a session needs a codec")
+    if not 0 < len(codec) <= 200:
+        raise EditError("a session needs a codec, named by 1 to 200 characters")
     return replace(session, codec=codec)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from lincae_studio import atomic
@@ -30,7 +31,7 @@ class _Envelope(Struct, frozen=True):
     """What every version starts with; the rest is read once the version is known."""
 
     format: str
-    version: int
+    version: Annotated[int, Meta(ge=1)]
 
 
 class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +94,10 @@ def parse(data: bytes, path: Path) -> Session:
         raise ProjectError(f"cannot open {path}: {error}", restore) from error
     except EditError as error:
         raise ProjectError(f"cannot open {path}: {error.problem}", restore) from error
-    return _with_paths(session, lambda media: str((path.parent / media).resolve()))
+    try:
+        return _with_paths(session, lambda media: os.path.realpath(path.parent / media))
+    except ValueError as error:  # a NUL character
+        raise ProjectError(f"cannot open {path}: a media path is not valid ({error})", restore) from error
 
 
 def _with_paths(session: Session, change: Callable[[str], str]) -> Session:
@@ -103,6 +107,6 @@ def _with_paths(session: Session, change: Callable[[str], str]) -> Session:
 def _relative(media: str, folder: Path) -> str:
     """The path from the project's folder, with forward slashes; absolute if on another drive."""
     try:
-        return Path(os.path.relpath(media, folder.resolve())).as_posix()
+        return Path(os.path.relpath(os.path.realpath(media), os.path.realpath(folder))).as_posix()
     except ValueError:
         return Path(media).as_posix()

@@ -12,8 +12,11 @@ FADER_TOP_DB = 6.02
 
 
 def db_to_gain(level_db: float) -> float:
-    """Amplitude factor of a level; at or below `FLOOR_DB` it is exactly 0."""
-    return 0.0 if level_db <= FLOOR_DB else 10.0 ** (level_db / 20.0)
+    """Amplitude factor of a level; at or below `FLOOR_DB` it is exactly 0, beyond all floats infinite."""
+    try:
+        return 0.0 if level_db <= FLOOR_DB else 10.0 ** (level_db / 20.0)
+    except OverflowError:
+        return math.inf
 
 
 def gain_to_db(gain: float) -> float:

@@ -1,0 +1,95 @@
+"""Distances between two signals: in samples, in spectra, in mel bands. numpy only; any thread.
+
+Signals are `(N,)` arrays of equal length; sums are taken in float64.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Signal = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+Spectrogram = npt.NDArray[np.float64]
+
+#: STFT sizes of `mr_stft`; each hop is a quarter of the size.
+STFT_SIZES = (512, 1024, 2048)
+
+#: Magnitudes below this count as this: the square root of the 1e-8 that auraloss adds to power spectra.
+_MAGNITUDE_FLOOR = 1e-4
+
+_MEL_BANDS = 80
+_MEL_SIZE = 2048
+_MEL_RANGE_DB = 80.0
+
+
+def si_sdr(estimate: Signal, reference: Signal) -> float:
+    """Scale-invariant signal-to-distortion ratio in dB; infinite when equal up to a factor.
+
+    Le Roux, Wisdom, Erdogan, Hershey, "SDR - half-baked or well done?" (ICASSP 2019), equation 3: with
+    `a = <estimate, reference> / |reference|**2`, `10 log10(|a * reference|**2 / |a * reference - estimate|**2)`.
+    Means are not removed.
+    """
+    reference = reference.astype(np.float64)
+    scale = float(np.dot(estimate, reference)) / float(np.dot(reference, reference))
+    return snr(estimate, scale * reference)
+
+
+def snr(estimate: Signal, reference: Signal) -> float:
+    """Signal-to-noise ratio in dB, `10 log10(|reference|**2 / |estimate - reference|**2)`; infinite when equal."""
+    reference = reference.astype(np.float64)
+    error = estimate - reference
+    signal_energy, error_energy = float(np.dot(reference, reference)), float(np.dot(error, error))
+    if error_energy == 0.0:
+        return math.inf
+    return 10.0 * math.log10(signal_energy / error_energy) if signal_energy else -math.inf
+
+
+def mr_stft(estimate: Signal, reference: Signal) -> float:
+    """Multi-resolution STFT distance, without unit; 0 for equal signals.
+
+    Yamamoto, Song, Kim, "Parallel WaveGAN" (ICASSP 2020), equations 4 to 6, averaged over `STFT_SIZES` with hops of a
+    quarter: spectral convergence `|S - E| / |S|` (Frobenius norms, S the reference's magnitudes) plus the mean of
+    `|ln S - ln E|`, magnitudes being at least 1e-4 of an unnormalised Hann STFT.
+    """
+    return float(np.mean([_stft_distance(estimate, reference, size) for size in STFT_SIZES]))
+
+
+def mel_distance(estimate: Signal, reference: Signal, sample_rate: int) -> float:
+    """Mean absolute difference of log-mel spectrograms, in dB.
+
+    Power spectra of a Hann STFT of 2048 samples, hop 512; 80 triangular bands of equal width in mel from 0 Hz to half
+    the sample rate (O'Shaughnessy's `2595 log10(1 + f / 700)`, peaks of 1); levels in dB, those more than 80 dB below
+    the loudest of the reference being raised to there.
+    """
+    bands = _mel_bands(sample_rate)
+    levels = [_magnitudes(signal, _MEL_SIZE) ** 2 @ bands for signal in (reference, estimate)]
+    floor = max(float(levels[0].max()) * 10.0 ** (-_MEL_RANGE_DB / 10.0), np.finfo(np.float64).tiny)
+    reference_db, estimate_db = (10.0 * np.log10(np.maximum(level, floor)) for level in levels)
+    return float(np.abs(reference_db - estimate_db).mean())
+
+
+def _stft_distance(estimate: Signal, reference: Signal, size: int) -> float:
+    ours, theirs = (np.maximum(_magnitudes(signal, size), _MAGNITUDE_FLOOR) for signal in (estimate, reference))
+    convergence = np.linalg.norm(theirs - ours) / np.linalg.norm(theirs)
+    return float(convergence + np.abs(np.log(theirs) - np.log(ours)).mean())
+
+
+def _magnitudes(signal: Signal, size: int) -> Spectrogram:
+    """`(frames, size // 2 + 1)` magnitudes of a periodic Hann STFT, hop `size / 4`, of whole frames only."""
+    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(size) / size)
+    frames = np.lib.stride_tricks.sliding_window_view(signal.astype(np.float64), size)[:: size // 4]
+    return np.asarray(np.abs(np.fft.rfft(frames * window, axis=1)))
+
+
+@functools.cache
+def _mel_bands(sample_rate: int) -> Spectrogram:
+    """`(bins, 80)` weights of the triangular bands."""
+    top_mel = 2595.0 * math.log10(1.0 + sample_rate / 2 / 700.0)
+    edges = 700.0 * (10.0 ** (np.linspace(0.0, top_mel, _MEL_BANDS + 2) / 2595.0) - 1.0)
+    low, centre, high = edges[:-2], edges[1:-1], edges[2:]
+    frequency = np.fft.rfftfreq(_MEL_SIZE, 1.0 / sample_rate)[:, None]
+    rising, falling = (frequency - low) / (centre - low), (high - frequency) / (high - centre)
+    return np.maximum(0.0, np.minimum(rising, falling))

@@ -1,0 +1,76 @@
+"""The demo song without a display: the real window, offscreen, so that its picture and mixdown are the real ones."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from lincae_studio import paths
+from lincae_studio.errors import ExportError, StudioError, os_error_reason
+
+#: Longest wait for the import, the render and the export of the 40-second song, in milliseconds.
+_TIMEOUT_MS = 300_000
+
+
+def write_demo(folder: Path | None) -> int:
+    """Open the demo song offscreen, write its mixdown (WAV) and a picture of the window (PNG), and say where.
+
+    Raises:
+        StudioError: when something fails on the way.
+    """
+    folder = folder or Path(tempfile.gettempdir()) / "lincae-studio-demo"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, folder)
+        raise ExportError(f"cannot write the demo to {folder}: {reason}", remedy) from error
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+    from lincae_studio.media.store import MediaStore
+    from lincae_studio.ui.app import make_application
+    from lincae_studio.ui.main_window import MainWindow
+
+    app = make_application()
+    cache_dir = paths.cache_dir()
+    window = MainWindow(MediaStore(cache_dir), cache_dir)
+    audio, picture = folder / "paper_lanterns.wav", folder / "paper_lanterns.png"
+    try:
+        window.show()
+        window.start_late_parts()
+        window.open_demo()
+        _run_until(lambda: not window.importer.busy and window.document.session.length > 0)
+        _run_until(lambda: len(set(window.rendering.progress())) == 1)
+        app.processEvents()
+        if not window.grab().save(str(picture)):
+            raise ExportError(f"cannot write {picture}", "Choose another folder with --out")
+        problems: list[StudioError] = []
+        results: list[object] = []
+        window.exporter.failed.connect(problems.append)
+        window.exporter.finished.connect(results.append)
+        window.exporter.export(audio, "32f")
+        _run_until(lambda: bool(problems or results) and not window.exporter.busy)
+        if problems:
+            raise problems[0]
+    finally:
+        window.shut_down()
+    print(f"mixdown: {audio}")
+    print(f"window:  {picture}")
+    return 0
+
+
+def _run_until(done: Callable[[], bool]) -> None:
+    """Run Qt's event loop until `done()`, which is asked after every change."""
+    from PySide6.QtCore import QEventLoop, QTimer
+
+    loop = QEventLoop()
+    look = QTimer()
+    look.timeout.connect(lambda: loop.quit() if done() else None)
+    look.start(20)
+    limit = QTimer()
+    limit.setSingleShot(True)
+    limit.timeout.connect(lambda: loop.exit(1))
+    limit.start(_TIMEOUT_MS)
+    if loop.exec():
+        raise StudioError("the demo did not finish in time", "See the log, and try again")

@@ -1,0 +1,1 @@
+"""Sound: ring buffer, output, transport. No Qt, no torch."""

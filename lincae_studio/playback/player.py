@@ -1,0 +1,193 @@
+"""The transport: plays a mix reader through a sink.
+
+A feeder thread reads the mix block by block into a ring buffer, from which the sink's callback copies. When the reader
+changes (an edit, a render that arrived) the next block fades from the old one to the new one, so nothing clicks.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.errors import AudioDeviceError
+from lincae_studio.playback.ring import CHANNELS, RingBuffer
+from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink, Sink
+
+_log = logging.getLogger(__name__)
+
+BLOCK = 1024
+
+#: About 140 ms: what an edit needs to be heard, and what the feeder may be late.
+_BUFFER = 6 * BLOCK
+
+_WAIT_S = 0.01
+
+
+class MixSource(Protocol):
+    """What is played: samples `(channels, n)`, and the length after which playing ends."""
+
+    @property
+    def length(self) -> int: ...
+
+    def read(self, start: int, count: int) -> Array: ...
+
+
+class Player:
+    """Play, stop, seek. Methods are called from one thread (the window's); `on_end` comes from the feeder's.
+
+    Attributes:
+        dropouts: frames the sink asked for while playing and did not get.
+    """
+
+    def __init__(self, on_end: Callable[[], None], sinks: Sequence[Callable[[Pull], Sink]] = (DeviceSink, SilentSink)):
+        """`sinks` are tried in order when playing starts; the last one must not fail."""
+        self._on_end = on_end
+        self._sinks = sinks
+        self._ring = RingBuffer(_BUFFER)
+        self._source: MixSource | None = None
+        self._sink: Sink | None = None
+        self._feeder: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._seek_to: int | None = None
+        #: (frame counter, timeline sample): runs of consecutive samples in the ring.
+        self._runs: deque[tuple[int, int]] = deque()
+        self._position = 0
+        self._primed = False
+        self.dropouts = 0
+
+    @property
+    def playing(self) -> bool:
+        return self._feeder is not None and self._feeder.is_alive()
+
+    @property
+    def position(self) -> int:
+        """The timeline sample that is heard, or from which playing will start."""
+        with self._lock:
+            if not self._runs or self._seek_to is not None:
+                return self._position if self._seek_to is None else self._seek_to
+            consumed = self._ring.consumed
+            while len(self._runs) > 1 and self._runs[1][0] <= consumed:
+                self._runs.popleft()
+            counter, sample = self._runs[0]
+            return sample + max(0, consumed - counter)
+
+    @property
+    def output_name(self) -> str | None:
+        """What the sound goes to, while playing."""
+        return self._sink.name if self._sink is not None else None
+
+    def set_source(self, source: MixSource) -> None:
+        """Play this from the next block on."""
+        self._source = source
+
+    def play(self, start: int | None = None) -> AudioDeviceError | None:
+        """Start playing, from `start` or where it stopped.
+
+        Returns the reason when no device could be opened and the playhead moves without sound.
+        """
+        self.stop()
+        if start is not None:
+            self._position = start
+        problem: AudioDeviceError | None = None
+        self._ring = RingBuffer(_BUFFER)
+        self._runs.clear()
+        self._primed = False
+        self._stopping.clear()
+        for open_sink in self._sinks:
+            try:
+                self._sink = open_sink(self._pull)
+                break
+            except AudioDeviceError as error:
+                _log.warning("%s", error)
+                problem = error
+        self._feeder = threading.Thread(target=self._run_feeder, name="audio-feeder", daemon=True)
+        self._feeder.start()
+        return problem
+
+    def stop(self) -> None:
+        """Stop; the position stays where the sound was."""
+        position = self.position
+        self._stopping.set()
+        if self._feeder is not None:
+            self._feeder.join()
+            self._feeder = None
+        if self._sink is not None:
+            self._sink.close()
+            self._sink = None
+        with self._lock:
+            self._runs.clear()
+            self._seek_to = None
+            self._position = position
+
+    def seek(self, sample: int) -> None:
+        """Go to a timeline sample, playing or not."""
+        with self._lock:
+            if self._feeder is not None and self._feeder.is_alive():
+                self._seek_to = max(0, sample)
+            else:
+                self._position = max(0, sample)
+
+    def _pull(self, out: Array) -> None:
+        """Audio callback: copy and count, nothing else."""
+        if self._ring.read_into(out) < len(out) and self._primed:
+            self.dropouts += len(out)
+
+    def _run_feeder(self) -> None:
+        """Feeder thread: whatever goes wrong in a source ends playing, and is reported."""
+        try:
+            self._feed()
+        except Exception:
+            _log.exception("playback stopped")
+            self._on_end()
+
+    def _feed(self) -> None:
+        position = self._position
+        ring = self._ring
+        with self._lock:
+            self._runs.append((0, position))
+        previous: MixSource | None = None
+        while not self._stopping.is_set():
+            with self._lock:
+                if self._seek_to is not None:
+                    position, self._seek_to = self._seek_to, None
+                    ring.discard()
+                    self._runs.clear()
+                    self._runs.append((ring.written, position))
+            source = self._source
+            ended = source is None or position >= source.length
+            if ended:
+                self._primed = False
+                if ring.consumed >= ring.written:
+                    break
+            if ended or ring.free < BLOCK:
+                self._stopping.wait(_WAIT_S)
+                continue
+            assert source is not None
+            ring.write(_block(previous, source, position))
+            self._primed = True
+            previous = source
+            position += BLOCK
+        else:
+            return
+        with self._lock:
+            self._runs.clear()
+            self._position = position if source is None else min(position, source.length)
+        self._on_end()
+
+
+def _block(previous: MixSource | None, source: MixSource, position: int) -> Array:
+    """The next `(BLOCK, 2)` frames, faded from the previous source where it has changed."""
+    samples = source.read(position, BLOCK)
+    frames = np.broadcast_to(samples, (CHANNELS, BLOCK)) if len(samples) == 1 else samples
+    if previous is None or previous is source:
+        return frames.T
+    old = previous.read(position, BLOCK)
+    rise = np.linspace(0.0, 1.0, BLOCK, dtype=np.float32)
+    return (old + (frames - old) * rise).T

@@ -1,0 +1,54 @@
+"""A ring buffer between one feeder thread and one audio callback.
+
+Neither side takes a lock: each only ever increases its own counter. The consumer allocates nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+
+CHANNELS = 2
+
+
+class RingBuffer:
+    """Frames `(n, 2)` of float32, counted from the first ever written."""
+
+    def __init__(self, capacity: int) -> None:
+        self._frames = np.zeros((capacity, CHANNELS), np.float32)
+        self._capacity = capacity
+        self._discard_before = 0
+        #: Frames ever written, and ever consumed or discarded.
+        self.written = 0
+        self.consumed = 0
+
+    @property
+    def free(self) -> int:
+        """Frames that can be written now."""
+        return self._capacity - (self.written - max(self.consumed, self._discard_before))
+
+    def write(self, block: Array) -> None:
+        """Feeder: append `(n, 2)` frames; the caller has looked that `n <= free`."""
+        count = len(block)
+        at = self.written % self._capacity
+        first = min(count, self._capacity - at)
+        self._frames[at : at + first] = block[:first]
+        self._frames[: count - first] = block[first:]
+        self.written += count
+
+    def discard(self) -> None:
+        """Feeder: what is in the buffer will not be heard."""
+        self._discard_before = self.written
+
+    def read_into(self, out: Array) -> int:
+        """Consumer: fill `out` `(n, 2)`, with zeros where frames are missing; returns how many there were."""
+        start = max(self.consumed, self._discard_before)
+        count = min(self.written - start, len(out))
+        at = start % self._capacity
+        first = min(count, self._capacity - at)
+        out[:first] = self._frames[at : at + first]
+        out[first:count] = self._frames[: count - first]
+        out[count:] = 0.0
+        self.consumed = start + count
+        return count

@@ -1,0 +1,150 @@
+"""Every command of the window as data: text, keys, menu, handler. Menus, toolbar and tests read this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtGui import QKeySequence
+
+Standard = QKeySequence.StandardKey
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One command.
+
+    Attributes:
+        id: the window's method `_on_<id>` handles it.
+        keys: shortcuts; the first is shown in menus.
+        icon: file in resources/icons, without ending; empty for none.
+        needs: what must hold for it to be enabled: "" always, "clips" any clip, "selection" selected clips,
+            "track" a selected track, "undo", "redo".
+    """
+
+    id: str
+    text: str
+    tip: str
+    menu: str
+    keys: tuple[str | Standard, ...] = ()
+    icon: str = ""
+    checkable: bool = False
+    needs: str = ""
+
+
+#: A separator in a menu comes before these.
+SEPARATED = ("save", "import_audio", "quit", "delete", "select_all", "zoom_in", "remove_track", "about")
+
+ACTIONS = (
+    ActionSpec("new", "&New", "Start an empty session", "File", (Standard.New,)),
+    ActionSpec("open", "&Open…", "Open a project (.lincae)", "File", (Standard.Open,)),
+    ActionSpec("open_demo", "Open &Demo Song", "Open the demo song", "File"),
+    ActionSpec("save", "&Save", "Save the project", "File", (Standard.Save,)),
+    ActionSpec("save_as", "Save &As…", "Save the project under another name", "File", ("Ctrl+Shift+S",)),
+    ActionSpec(
+        "import_audio", "&Import Audio…", "Import audio files, one track each", "File", ("Ctrl+Shift+I",), "import"
+    ),
+    ActionSpec(
+        "export_mix", "&Export Mix…", "Export the mix as WAV", "File", ("Ctrl+Shift+E",), "export", needs="clips"
+    ),
+    ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",)),
+    ActionSpec("undo", "&Undo", "Take the last edit back", "Edit", (Standard.Undo,), "undo", needs="undo"),
+    ActionSpec("redo", "&Redo", "Do it again", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", needs="redo"),
+    ActionSpec("delete", "&Delete Clips", "Delete the selected clips", "Edit", ("Del", "Backspace"), needs="selection"),
+    ActionSpec("split", "S&plit at Playhead", "Split clips at the playhead", "Edit", ("S",), needs="clips"),
+    ActionSpec(
+        "nudge_left",
+        "Nudge &Left",
+        "Move the selected clips one chunk earlier",
+        "Edit",
+        ("Ctrl+Left",),
+        needs="selection",
+    ),
+    ActionSpec(
+        "nudge_right",
+        "Nudge &Right",
+        "Move the selected clips one chunk later",
+        "Edit",
+        ("Ctrl+Right",),
+        needs="selection",
+    ),
+    ActionSpec(
+        "move_up",
+        "Move to Track A&bove",
+        "Move the selected clips to the track above",
+        "Edit",
+        ("Ctrl+Up",),
+        needs="selection",
+    ),
+    ActionSpec(
+        "move_down",
+        "Move to Track Belo&w",
+        "Move the selected clips to the track below",
+        "Edit",
+        ("Ctrl+Down",),
+        needs="selection",
+    ),
+    ActionSpec("select_all", "Select &All", "Select every clip", "Edit", (Standard.SelectAll,), needs="clips"),
+    ActionSpec("select_none", "Select &None", "Select nothing", "Edit", ("Ctrl+Shift+A",), needs="selection"),
+    ActionSpec("add_track", "&Add Track", "Add an empty track", "Track", ("Ctrl+T",), "add"),
+    ActionSpec("rename_track", "Re&name Track", "Rename the selected track", "Track", ("F2",), needs="track"),
+    ActionSpec("mute_track", "&Mute Track", "Mute or unmute the selected track", "Track", ("Shift+U",), needs="track"),
+    ActionSpec(
+        "solo_track", "&Solo Track", "Solo the selected track, or end its solo", "Track", ("Shift+S",), needs="track"
+    ),
+    ActionSpec("gain_up", "Gain &Up", "Raise the selected track by 0.5 dB", "Track", ("Alt+Shift+Up",), needs="track"),
+    ActionSpec(
+        "gain_down", "Gain &Down", "Lower the selected track by 0.5 dB", "Track", ("Alt+Shift+Down",), needs="track"
+    ),
+    ActionSpec(
+        "pan_left", "Pan &Left", "Pan the selected track to the left", "Track", ("Alt+Shift+Left",), needs="track"
+    ),
+    ActionSpec(
+        "pan_right", "Pan &Right", "Pan the selected track to the right", "Track", ("Alt+Shift+Right",), needs="track"
+    ),
+    ActionSpec("track_up", "Move Track U&p", "Move the selected track up", "Track", ("Ctrl+Shift+Up",), needs="track"),
+    ActionSpec(
+        "track_down", "Move Track D&own", "Move the selected track down", "Track", ("Ctrl+Shift+Down",), needs="track"
+    ),
+    ActionSpec(
+        "remove_track",
+        "Remo&ve Track",
+        "Remove the selected track with its clips",
+        "Track",
+        ("Ctrl+Shift+Del",),
+        needs="track",
+    ),
+    ActionSpec(
+        "play", "&Play / Stop", "Play from the playhead, or stop", "Transport", ("Space",), "play", checkable=True
+    ),
+    ActionSpec("go_start", "Go to &Start", "Move the playhead to the start", "Transport", ("Home",), "start"),
+    ActionSpec("go_end", "Go to &End", "Move the playhead to the end", "Transport", ("End",)),
+    ActionSpec("seek_back", "&Back", "Move the playhead 1 second back", "Transport", ("Left",)),
+    ActionSpec("seek_forward", "&Forward", "Move the playhead 1 second forward", "Transport", ("Right",)),
+    ActionSpec("seek_back_far", "Back 5 s", "Move the playhead 5 seconds back", "Transport", ("Shift+Left",)),
+    ActionSpec("seek_forward_far", "Forward 5 s", "Move the playhead 5 seconds forward", "Transport", ("Shift+Right",)),
+    ActionSpec("follow", "Follow &Playhead", "Scroll along while playing", "View", (), checkable=True),
+    ActionSpec("zoom_in", "Zoom &In", "Zoom in at the playhead", "View", ("Ctrl+=", "Ctrl++", "="), "zoom-in"),
+    ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
+    ActionSpec("zoom_fit", "&Fit", "Show the whole session", "View", ("Ctrl+F",), "fit"),
+    ActionSpec("retry", "&Retry Failed Chunks", "Render failed chunks again", "Session"),
+    ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),
+    ActionSpec("about", "&About LinCAE Studio", "Version and licence", "Help"),
+)
+
+MENUS = ("File", "Edit", "Track", "Transport", "View", "Session", "Help")
+
+#: Actions on the toolbar; None is a gap.
+TOOLBAR = (
+    "import_audio",
+    "export_mix",
+    None,
+    "undo",
+    "redo",
+    None,
+    "go_start",
+    "play",
+    None,
+    "zoom_in",
+    "zoom_out",
+    "zoom_fit",
+)

@@ -1,0 +1,94 @@
+"""Start-up of the window program. Wiring only.
+
+Order:
+    1. logging to the log file, Qt application, theme
+    2. media store, main window, exception hooks
+    3. show; first paint
+    4. engine process, heatmap (pyqtgraph), files named on the command line
+    5. event loop
+    6. on close: playback, jobs, engine process end
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from PySide6.QtCore import QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMessageHandler
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from lincae_studio import paths
+from lincae_studio.media.store import MediaStore
+from lincae_studio.ui import toolbar
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.notify import install_hooks
+from lincae_studio.ui.theme import apply_theme
+
+_log = logging.getLogger(__name__)
+
+#: How often Python looks for Ctrl+C while Qt's loop runs.
+_SIGNAL_POLL_MS = 200
+
+
+def make_application() -> QApplication:
+    """The application object with its style; one per process."""
+    existing = QApplication.instance()
+    if isinstance(existing, QApplication):
+        return existing
+    qInstallMessageHandler(_log_qt)
+    QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("lincae-studio")
+    app.setApplicationDisplayName("LinCAE Studio")
+    app.setWindowIcon(toolbar.icon("lincae-studio"))
+    apply_theme(app)
+    return app
+
+
+def run_app(files: Sequence[Path], demo: bool = False) -> int:
+    """Open the window and run until it is closed. Returns the exit code."""
+    _log_to_file()
+    app = make_application()
+    cache_dir = paths.cache_dir()
+    window = MainWindow(MediaStore(cache_dir), cache_dir)
+    install_hooks(window.messages)
+
+    def after_first_paint() -> None:
+        window.start_late_parts()
+        if demo:
+            window.open_demo()
+        else:
+            window.open_paths(files)
+
+    window.first_painted.connect(after_first_paint)
+    window.show()
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    poll = QTimer(window)
+    poll.start(_SIGNAL_POLL_MS)
+    poll.timeout.connect(lambda: None)
+    return app.exec()
+
+
+def _log_qt(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
+    """Qt's own messages belong in the log, not on a console."""
+    serious = (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
+    _log.log(logging.WARNING if kind in serious else logging.INFO, "Qt: %s", text)
+
+
+def _log_to_file() -> None:
+    """A window program has no console: everything goes to a file that rotates at 1 MB."""
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    file = paths.log_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
+    except OSError:
+        handler = logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)

@@ -1,0 +1,99 @@
+"""The open document: the session's history and its file, as Qt signals. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import files
+from lincae_studio.session.history import History
+from lincae_studio.session.model import Session
+
+
+class Document(QObject):
+    """Everything that changes the session goes through `apply`, `undo`, `redo`, `replace`.
+
+    Signals:
+        changed: the session is another value.
+        state_changed: what undo and redo offer, the modified mark, or the file name may have changed.
+        refused: an edit was refused (the `EditError`).
+    """
+
+    changed = Signal()
+    state_changed = Signal()
+    refused = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._history = History(Session())
+        self._path: Path | None = None
+
+    @property
+    def session(self) -> Session:
+        return self._history.session
+
+    @property
+    def path(self) -> Path | None:
+        """The project file, or None for a session that was never saved."""
+        return self._path
+
+    @property
+    def modified(self) -> bool:
+        return self._history.modified
+
+    @property
+    def undo_text(self) -> str | None:
+        return self._history.undo_text
+
+    @property
+    def redo_text(self) -> str | None:
+        return self._history.redo_text
+
+    @property
+    def title(self) -> str:
+        """The name for the title bar."""
+        return self._path.stem if self._path else "Untitled"
+
+    def apply(self, text: str, edit: Callable[[Session], Session], merge_key: str | None = None) -> bool:
+        """Make one undoable edit; False when it was refused or changes nothing."""
+        try:
+            after = edit(self.session)
+        except EditError as error:
+            self.refused.emit(error)
+            return False
+        if not self._history.push(text, after, merge_key):
+            return False
+        self._announce()
+        return True
+
+    def end_merge(self) -> None:
+        """A fader was let go: the next change of it is a step of its own."""
+        self._history.end_merge()
+
+    def undo(self) -> None:
+        if self._history.undo() is not None:
+            self._announce()
+
+    def redo(self) -> None:
+        if self._history.redo() is not None:
+            self._announce()
+
+    def replace(self, session: Session, path: Path | None) -> None:
+        """Another document: a new or an opened one."""
+        self._history = History(session)
+        self._path = path
+        self._announce()
+
+    def save(self, path: Path) -> None:
+        """Save under a name, which becomes the document's. Raises `ProjectError`; nothing changes then."""
+        files.save(self.session, path)
+        self._path = path
+        self._history.mark_saved()
+        self.state_changed.emit()
+
+    def _announce(self) -> None:
+        self.changed.emit()
+        self.state_changed.emit()

@@ -1,0 +1,153 @@
+"""Exporting the mix: the dialog, and the job that streams it to disk as the engine delivers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio.engine.mixdown import MixdownResult, mixdown
+from lincae_studio.engine.plan import Chunk
+from lincae_studio.engine.renderer import Rendered
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.writer import SAMPLE_FORMAT_TITLES, SampleFormat
+from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.ui import theme
+from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.progress import ProgressDialog
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.ruler import format_time
+
+
+class ExportDialog(QDialog):
+    """Asks for the file and the sample format, and says what will be written."""
+
+    def __init__(self, rendering: Rendering, suggested: Path, sample_format: SampleFormat, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export Mix")
+        self.path_field = QLineEdit(str(suggested), self)
+        self.path_field.setAccessibleName("File")
+        browse = QPushButton("Browse…", self)
+        browse.clicked.connect(self._on_browse)
+        self.format_box = QComboBox(self)
+        self.format_box.setAccessibleName("Sample format")
+        for key, title in SAMPLE_FORMAT_TITLES.items():
+            self.format_box.addItem(title, key)
+        self.format_box.setCurrentIndex(self.format_box.findData(sample_format))
+        plan = rendering.plan
+        channels = "stereo" if plan.channels == 2 else "mono"
+        summary = QLabel(
+            f"{format_time(plan.length / SESSION_RATE)}, {channels}, 44.1 kHz, codec {plan.codec.title}", self
+        )
+        summary.setStyleSheet(f"color: {theme.TEXT_DIM};")
+        file_row = QHBoxLayout()
+        file_row.addWidget(self.path_field, 1)
+        file_row.addWidget(browse)
+        form = QFormLayout()
+        form.addRow("File", file_row)
+        form.addRow("Format", self.format_box)
+        form.addRow("Mix", summary)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
+        self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.buttons)
+        self.setMinimumWidth(560)
+
+    @property
+    def path(self) -> Path:
+        """The chosen file, with `.wav` where no ending was typed."""
+        path = Path(self.path_field.text().strip()).expanduser()
+        return path if path.suffix else path.with_suffix(".wav")
+
+    @property
+    def sample_format(self) -> SampleFormat:
+        chosen: SampleFormat = self.format_box.currentData()
+        return chosen
+
+    def _on_browse(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export Mix", self.path_field.text(), "WAV audio (*.wav)")
+        if name:
+            self.path_field.setText(name)
+
+
+class Exporter(QObject):
+    """Runs one export at a time.
+
+    Signals:
+        finished: the `MixdownResult` of a complete export.
+        failed: the `StudioError` of one that could not be completed.
+    """
+
+    finished = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, rendering: Rendering, messages: MessageBar, window: QWidget) -> None:
+        super().__init__(window)
+        self._rendering = rendering
+        self._messages = messages
+        self._window = window
+        self._job: BackgroundJob | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    def export(self, path: Path, sample_format: SampleFormat) -> None:
+        """Write the mix as it is now; later edits do not change it."""
+        if self._job is not None:
+            self._messages.error("An export is running. Wait for it, or cancel it first.")
+            return
+        plan = self._rendering.plan
+
+        def work(progress: ReportProgress, cancel: CancelToken) -> MixdownResult:
+            def provide(chunk: Chunk) -> Rendered:
+                return self._rendering.provide(plan, chunk, cancel)
+
+            return mixdown(plan, provide, path, sample_format, progress, cancel)
+
+        self._job = BackgroundJob(work, self)
+        dialog = ProgressDialog(f"Exporting {path.name}", self._job, self._window)
+        self._job.succeeded.connect(self._on_succeeded)
+        self._job.failed.connect(self._messages.error)
+        self._job.failed.connect(self.failed)
+        self._job.cancelled.connect(lambda: self._messages.info("Export cancelled, nothing was written"))
+        self._job.ended.connect(self._on_ended)
+        dialog.show()
+        self._job.start()
+
+    def close(self) -> None:
+        """Cancel what runs and wait for it (the window closes)."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job.wait()
+
+    def _on_succeeded(self, result: MixdownResult) -> None:
+        peak_db = 20.0 * math.log10(max(result.peak, 1e-10))
+        text = f"Exported {result.path} ({format_time(result.length / SESSION_RATE)}, peak {peak_db:.1f} dBFS)"
+        if result.clipped_samples:
+            text += f". {result.clipped_samples} samples were clipped: lower the gains, or export 32-bit float"
+            self._messages.error(text)
+        else:
+            self._messages.info(text)
+        self.finished.emit(result)
+
+    def _on_ended(self) -> None:
+        self._job = None

@@ -1,0 +1,282 @@
+"""The latent heatmap: the latents of the mix, channel over time, following each render.
+
+Drawn with pyqtgraph, one image per visible chunk, on the time axis of the lanes. A stereo mix shows the mean of its two
+buses, which by linearity are the latents of its mono sum. Created after the window is up: pyqtgraph takes half a second
+to import.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QWheelEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.store import ChunkState
+from lincae_studio.ui import theme
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.headers import HEADER_PX
+
+#: Share of the values that fit the colour range when it is chosen automatically.
+_AUTO_QUANTILE = 0.9
+
+#: The range slider spans this many decades around the automatic range, in steps of a twentieth.
+_RANGE_STEPS = 40
+_STEPS_PER_DECADE = 20
+
+_STALE_OPACITY = 0.35
+
+
+def pooled(latents: Array, frames: int) -> Array:
+    """`(D, T)` to `(D, ceil(T / frames))`: the value of largest magnitude of each run, with its sign.
+
+    Zoomed out, a mean would cancel: latents swing about 0.
+    """
+    if frames <= 1:
+        return latents
+    starts = np.arange(0, latents.shape[1], frames)
+    low = np.minimum.reduceat(latents, starts, axis=1)
+    high = np.maximum.reduceat(latents, starts, axis=1)
+    return np.where(-low > high, low, high)
+
+
+def mix_latents(latents: Array) -> Array:
+    """`(buses, D, T)` to `(D, T)`: the latents of the mono sum."""
+    return np.asarray(latents.mean(axis=0, dtype=np.float32))
+
+
+class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
+    """The picture: rows are channels (0 at the bottom), columns latent frames.
+
+    Signals:
+        auto_level_changed: the automatic half range of the colours.
+        hovered: what lies under the pointer, as text; empty when nothing does.
+    """
+
+    auto_level_changed = Signal(float)
+    hovered = Signal(str)
+
+    def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
+        super().__init__(parent, background=theme.LANE)
+        self._axis = axis
+        self._rendering = rendering
+        self._items: dict[int, pg.ImageItem] = {}
+        self._keys: dict[int, str] = {}
+        self._latents: dict[int, Array] = {}
+        self._pooling = 1
+        self._auto_level = 0.0
+        self._scale = 1.0
+        positions, colors = zip(*theme.HEAT_STOPS, strict=True)
+        self._colors = pg.ColorMap(np.array(positions), [QColor(color) for color in colors]).getLookupTable(nPts=256)
+        self.hideAxis("left")
+        self.hideAxis("bottom")
+        self.hideButtons()
+        self.setMenuEnabled(False)
+        box = self.getViewBox()
+        box.setMouseEnabled(False, False)
+        box.setDefaultPadding(0.0)
+        self.getPlotItem().setContentsMargins(0, 0, 0, 0)
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setAccessibleName("Latents of the mix, channel over time")
+        self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.PLAYHEAD, width=1), movable=False)
+        self._line.setZValue(10)
+        self.addItem(self._line, ignoreBounds=True)
+        self.setMouseTracking(True)
+        axis.changed.connect(self._follow_axis)
+        rendering.plan_changed.connect(self._follow_plan)
+        rendering.chunk_changed.connect(self._on_chunk_changed)
+        self._follow_plan()
+
+    @property
+    def level(self) -> float:
+        """Half range of the colours."""
+        return (self._auto_level or 1.0) * self._scale
+
+    def set_scale(self, scale: float) -> None:
+        """Widen or narrow the colour range about the automatic one."""
+        self._scale = scale
+        for item in self._items.values():
+            item.setLevels((-self.level, self.level))
+
+    def set_playhead(self, sample: int) -> None:
+        self._line.setValue(sample)
+
+    def shown_latents(self, index: int) -> Array | None:
+        """`(D, step)` latents that the image of a chunk shows, or None."""
+        return self._latents.get(index)
+
+    def shown_image(self, index: int) -> Array | None:
+        """`(D, columns)` values of the image itself: the latents, pooled when zoomed out."""
+        item = self._items.get(index)
+        return None if item is None else np.asarray(item.image)
+
+    def value_at(self, sample: int, channel: int) -> float | None:
+        """The latent value drawn at a place, or None."""
+        grid = self._rendering.plan.grid
+        index = grid.owner(sample)
+        image = self.shown_latents(index)
+        frame = (sample - index * grid.step_samples) // grid.hop
+        if image is None or not (0 <= channel < image.shape[0] and 0 <= frame < image.shape[1]):
+            return None
+        return float(image[channel, frame])
+
+    def _follow_plan(self) -> None:
+        self.getViewBox().setYRange(0, self._rendering.plan.codec.dim, padding=0)
+        self._follow_axis()
+
+    def _follow_axis(self) -> None:
+        """Show the axis' range, and keep images for the visible chunks only."""
+        self.getViewBox().setXRange(self._axis.start, self._axis.start + self._axis.shown, padding=0)
+        plan = self._rendering.plan
+        first = plan.grid.owner(int(self._axis.start))
+        last = min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.shown)))
+        for index in set(self._items) - set(range(first, last + 1)):
+            self._remove(index)
+        pooling = self._wanted_pooling()
+        if pooling != self._pooling:
+            self._pooling = pooling
+            for index in self._items:
+                self._draw(index)
+        for index in range(first, last + 1):
+            self._follow_chunk(index)
+
+    def _on_chunk_changed(self, index: int) -> None:
+        grid = self._rendering.plan.grid
+        start, step = index * grid.step_samples, grid.step_samples
+        if start + step > self._axis.start and start < self._axis.start + self._axis.shown:
+            self._follow_chunk(index)
+
+    def _follow_chunk(self, index: int) -> None:
+        """Show a chunk's latents: new ones when rendered, the last ones faded while stale, none when silent."""
+        plan = self._rendering.plan
+        if index >= len(plan.chunks):
+            return
+        state = self._rendering.state(index)
+        rendered = self._rendering.rendered(index)
+        if state is ChunkState.SILENT:
+            self._remove(index)
+            return
+        if rendered is None:
+            if index in self._items:
+                self._items[index].setOpacity(_STALE_OPACITY)
+            return
+        if index not in self._items:
+            self._items[index] = pg.ImageItem(axisOrder="row-major")
+            self.addItem(self._items[index], ignoreBounds=True)
+        self._items[index].setOpacity(1.0)
+        if self._keys.get(index) == rendered.key:
+            return
+        self._keys[index] = rendered.key
+        lead = plan.grid.lead_frames
+        # The frames that begin inside the chunk's own step; neighbours show the rest of the overlap.
+        latents = np.ascontiguousarray(mix_latents(rendered.latents)[:, lead : lead + plan.grid.step])
+        self._latents[index] = latents
+        self._adapt_level(latents)
+        self._draw(index)
+
+    def _draw(self, index: int) -> None:
+        plan = self._rendering.plan
+        latents = self._latents[index]
+        image = np.ascontiguousarray(pooled(latents, self._pooling))
+        self._items[index].setImage(image, levels=(-self.level, self.level), lut=self._colors, autoLevels=False)
+        samples = image.shape[1] * self._pooling * plan.grid.hop
+        self._items[index].setRect(QRectF(index * plan.grid.step_samples, 0, samples, plan.codec.dim))
+
+    def _remove(self, index: int) -> None:
+        if index in self._items:
+            self.removeItem(self._items.pop(index))
+            self._keys.pop(index, None)
+            self._latents.pop(index, None)
+
+    def _wanted_pooling(self) -> int:
+        """Frames per image column: the largest power of two that leaves a column for every pixel."""
+        frames_per_px = self._axis.samples_per_px / self._rendering.plan.grid.hop / self.devicePixelRatioF()
+        return 1 << max(0, int(np.log2(max(frames_per_px, 1.0))))
+
+    def _adapt_level(self, latents: Array) -> None:
+        """Widen the automatic range to the loudest chunk seen."""
+        level = float(np.quantile(np.abs(latents), _AUTO_QUANTILE))
+        if level > self._auto_level * 1.01:
+            self._auto_level = level
+            for item in self._items.values():
+                if item.image is not None:
+                    item.setLevels((-self.level, self.level))
+            self.auto_level_changed.emit(self.level)
+
+    # Qt overrides
+
+    def mouseMoveEvent(self, event: QEvent) -> None:
+        x, y = event.position().x(), event.position().y()  # type: ignore[attr-defined]
+        sample = self._axis.sample_at(x)
+        plan = self._rendering.plan
+        channel = int((1.0 - y / max(1, self.height())) * plan.codec.dim)
+        value = self.value_at(sample, channel)
+        frame = sample // plan.grid.hop
+        self.hovered.emit("" if value is None else f"frame {frame}, channel {channel}: {value:+.4f}")
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit("")
+        super().leaveEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        TimeCanvas.navigate(self._axis, event)
+        event.accept()
+
+
+class HeatmapPanel(QWidget):
+    """The picture with its header: what it shows, the colour range, the value under the pointer."""
+
+    def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rendering = rendering
+        self.plot = HeatmapPlot(axis, rendering, self)
+        self._facts = QLabel(self)
+        self._facts.setWordWrap(True)
+        self._facts.setStyleSheet(f"color: {theme.TEXT_DIM};")
+        self._range = QLabel(self)
+        self._range.setStyleSheet(f"color: {theme.TEXT_DIM};")
+        self._hover = QLabel(self)
+        self.range_slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.range_slider.setRange(-_RANGE_STEPS, _RANGE_STEPS)
+        self.range_slider.setAccessibleName("Colour range of the heatmap")
+        self.range_slider.setToolTip("Colour range of the heatmap")
+        self.range_slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.range_slider.valueChanged.connect(self._on_range_changed)
+        self.plot.auto_level_changed.connect(self._show_range)
+        self.plot.hovered.connect(self._hover.setText)
+        rendering.plan_changed.connect(self._show_facts)
+        self._lay_out()
+        self._show_facts()
+        self._show_range()
+
+    def _lay_out(self) -> None:
+        title = QLabel("Latents of the mix", self)
+        title.setStyleSheet("font-weight: 600;")
+        column = QWidget(self)
+        column.setFixedWidth(HEADER_PX)
+        inside = QVBoxLayout(column)
+        inside.setContentsMargins(12, 6, 8, 6)
+        inside.setSpacing(4)
+        for widget in (title, self._facts, self._range, self.range_slider, self._hover):
+            inside.addWidget(widget)
+        inside.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(column)
+        layout.addWidget(self.plot, 1)
+
+    def _show_facts(self) -> None:
+        codec = self._rendering.plan.codec
+        self._facts.setText(f"{codec.dim} channels, a frame is {codec.hop} samples ({codec.title})")
+
+    def _show_range(self) -> None:
+        self._range.setText(f"Colours: −{self.plot.level:.3g} to +{self.plot.level:.3g}")
+
+    def _on_range_changed(self, position: int) -> None:
+        self.plot.set_scale(10.0 ** (position / _STEPS_PER_DECADE))
+        self._show_range()

@@ -1,0 +1,168 @@
+"""Importing: drop, menu and command line all come here. Conforming runs in a worker, the edit is one undo step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.errors import MediaError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits
+from lincae_studio.session.model import Media, Session
+from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.progress import ProgressDialog
+
+#: Progress units per file.
+_UNITS = 1000
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The outcome: media in the order they were asked for, and one line per file that failed."""
+
+    media: tuple[Media, ...]
+    problems: tuple[str, ...]
+
+
+def natural_order(paths: Sequence[Path]) -> list[Path]:
+    """Sorted as people sort: `track 2` before `track 10`."""
+
+    def key(path: Path) -> list[tuple[int, int, str]]:
+        parts = re.split(r"(\d+)", path.name.casefold())
+        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+    return sorted(paths, key=key)
+
+
+def import_all(store: MediaStore, paths: Sequence[Path], progress: ReportProgress, cancel: CancelToken) -> Imported:
+    """Conform files one after the other; one that cannot be read does not keep the others out."""
+    media: list[Media] = []
+    problems: list[str] = []
+    for number, path in enumerate(paths):
+
+        def report(part: Progress, number: int = number) -> None:
+            done = round((number + part.fraction) * _UNITS)
+            progress(Progress(done, len(paths) * _UNITS, f"Importing {part.label}"))
+
+        try:
+            media.append(store.import_file(path, report, cancel))
+        except MediaError as error:
+            problems.append(str(error))
+    return Imported(tuple(media), tuple(problems))
+
+
+class Importer(QObject):
+    """Runs imports one at a time for the window.
+
+    Signals:
+        finished: an import ended and the session holds what could be read.
+        media_found: media of an opened project are in the store again.
+    """
+
+    finished = Signal()
+    media_found = Signal()
+
+    def __init__(self, document: Document, store: MediaStore, messages: MessageBar, window: QWidget) -> None:
+        super().__init__(window)
+        self._document = document
+        self._store = store
+        self._messages = messages
+        self._window = window
+        self._jobs: list[BackgroundJob] = []
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def import_files(self, paths: Sequence[Path], start: int, first_track: int | None = None) -> None:
+        """Place files at `start`, one track each: new ones, or from `first_track` downwards."""
+        ordered = natural_order(paths)
+        if not ordered:
+            return
+
+        def done(imported: Imported) -> None:
+            if imported.media:
+                count = len(imported.media)
+                text = "Import File" if count == 1 else f"Import {count} Files"
+                before = self._document.session
+
+                def edit(session: Session) -> Session:
+                    return edits.add_stems(session, imported.media, start, first_track)
+
+                self._document.apply(text, edit)
+                self._say_converted(imported.media, before)
+            self._say_problems(imported.problems, len(ordered))
+            self.finished.emit()
+
+        self._run(lambda report, cancel: import_all(self._store, ordered, report, cancel), "Importing", done)
+
+    def find_media(self, session: Session) -> None:
+        """Conform again what an opened project needs and the cache does not hold."""
+        used = {clip.media for clip in session.clips()}
+        missing = [item for item in session.media if item.digest in used and self._store.get(item.digest) is None]
+        if not missing:
+            self.media_found.emit()
+            return
+
+        def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:
+            problems = []
+            for item in missing:
+                try:
+                    self._store.ensure(item, report, cancel)
+                except MediaError as error:
+                    problems.append(str(error))
+            return tuple(problems)
+
+        def done(problems: tuple[str, ...]) -> None:
+            if problems:
+                count = f"{len(problems)} of {len(used)} audio files of this project"
+                self._messages.error(
+                    f"{count} could not be opened: their clips are silent and marked. "
+                    "Put the files back and open the project again; saving keeps the clips.",
+                    "\n".join(problems),
+                )
+            self.media_found.emit()
+
+        self._run(work, "Opening audio", done)
+
+    def close(self) -> None:
+        """Cancel what runs and wait for it (the window closes)."""
+        for job in self._jobs:
+            job.cancel()
+        for job in list(self._jobs):
+            job.wait()
+
+    def _run(self, work: object, title: str, done: object) -> None:
+        job = BackgroundJob(work, self)  # type: ignore[arg-type]
+        self._jobs.append(job)
+        dialog = ProgressDialog(title, job, self._window)
+        job.succeeded.connect(done)
+        job.failed.connect(self._messages.error)
+        job.cancelled.connect(lambda: self._messages.info("Import cancelled, nothing was added"))
+        job.ended.connect(lambda: self._jobs.remove(job))
+        dialog.show()
+        job.start()
+
+    def _say_converted(self, media: Sequence[Media], before: Session) -> None:
+        rate = before.media[0].sample_rate if before.media else None
+        converted = [item for item in media if item.sample_rate != 44_100]
+        if converted and rate != converted[0].sample_rate:
+            rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
+            self._messages.info(f"{len(converted)} file(s) were converted from {rates} to 44.1 kHz")
+
+    def _say_problems(self, problems: Sequence[str], total: int) -> None:
+        if len(problems) == 1 and total == 1:
+            self._messages.error(problems[0])
+        elif problems:
+            text = f"{len(problems)} of {total} files could not be imported; the others were."
+            self._messages.error(
+                text if len(problems) < total else f"None of the {total} files could be imported.", "\n".join(problems)
+            )

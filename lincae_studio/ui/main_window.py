@@ -1,0 +1,594 @@
+"""The main window: menus, toolbar, timeline, status bar, and what each action does. Main thread."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextDocument
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMessageBox,
+    QSizePolicy,
+    QTextBrowser,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio import __version__
+from lincae_studio.errors import StudioError
+from lincae_studio.media.probe import EXTENSIONS
+from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import resource
+from lincae_studio.playback.player import Player
+from lincae_studio.session import edits, files
+from lincae_studio.session.levels import db_to_gain, gain_to_db
+from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Session
+from lincae_studio.ui import toolbar
+from lincae_studio.ui.actions import ACTIONS
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.exporting import ExportDialog, Exporter
+from lincae_studio.ui.importing import Importer
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.panel import TimelinePanel
+from lincae_studio.ui.timeline.ruler import format_time
+
+_log = logging.getLogger(__name__)
+
+#: The playhead is drawn at most this often.
+_FRAME_MS = 16
+
+_SEEK_S = 1
+_SEEK_FAR_S = 5
+_GAIN_STEP_DB = 0.5
+_PAN_STEP = 0.05
+
+_PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
+_AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
+
+DEMO_PROJECT = "demo/paper_lanterns.lincae"
+
+
+class MainWindow(QMainWindow):
+    """One window, one document.
+
+    Signals:
+        playback_ended: the player reached the end (from its thread).
+        first_painted: the window was shown and painted once.
+    """
+
+    playback_ended = Signal()
+    first_painted = Signal()
+
+    def __init__(self, media: MediaStore, cache_dir: Path) -> None:
+        super().__init__()
+        self.setObjectName("main_window")
+        self.resize(1440, 900)
+        self.setAcceptDrops(True)
+        self.document = Document(self)
+        self.selection = Selection(self.document)
+        self.rendering = Rendering(self.document, media, cache_dir)
+        self.player = Player(self.playback_ended.emit)
+        self.messages = MessageBar(self)
+        self.timeline = TimelinePanel(self.document, self.selection, self.rendering, media, self)
+        self.importer = Importer(self.document, media, self.messages, self)
+        self.exporter = Exporter(self.rendering, self.messages, self)
+        self.heatmap: QWidget | None = None
+        self._export_folder: Path | None = None
+        self._sample_format = "32f"
+        self._was_shown = False
+        self._fit_next_import = False
+        self._clock = QTimer(self)
+        self._clock.setInterval(_FRAME_MS)
+        self._build()
+        self._connect()
+        self._show_state()
+        self._show_position()
+
+    def start_late_parts(self) -> None:
+        """After the first paint: the engine, then the heatmap, which takes a while to import."""
+        from lincae_studio.ui.heatmap import HeatmapPanel
+
+        self.rendering.start()
+        panel = HeatmapPanel(self.timeline.axis, self.rendering, self.timeline)
+        panel.plot.set_playhead(self.player.position)
+        self.heatmap = panel
+        self.timeline.add_view(panel)
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Load what was named on the command line or dropped: one project, or audio files at the start."""
+        if len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
+            self.open_project(paths[0])
+        elif paths:
+            self._import(paths, 0)
+
+    def open_project(self, path: Path, untitled: bool = False) -> None:
+        """Replace the document by a project; `untitled` opens it as a copy without a file name."""
+        try:
+            session = files.load(path)
+        except StudioError as error:
+            self.messages.error(error)
+            return
+        self._replace(session, None if untitled else path.absolute())
+        self.importer.find_media(session)
+
+    def _build(self) -> None:
+        self.actions_by_id = toolbar.make_actions(self, lambda name: getattr(self, f"_on_{name}"))
+        menus = toolbar.make_menus(self, self.actions_by_id)
+        self.codec_actions = toolbar.make_codec_menu(menus["Session"], self._choose_codec)
+        bar = toolbar.make_toolbar(self, self.actions_by_id)
+        self.addToolBar(bar)
+        spacer = QWidget(bar)
+        spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(spacer)
+        self.position_label = QLabel(bar)
+        self.position_label.setStyleSheet("font-size: 18px; font-family: monospace; padding-right: 6px;")
+        self.position_label.setAccessibleName("Playhead position")
+        bar.addWidget(self.position_label)
+        self.actions_by_id["follow"].setChecked(True)
+        central = QWidget(self)
+        layout = QVBoxLayout(central)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.messages)
+        layout.addWidget(self.timeline, 1)
+        self.setCentralWidget(central)
+        self.render_label = QLabel(self)
+        self.codec_label = QLabel(self)
+        self.engine_label = QLabel(self)
+        self.output_label = QLabel(self)
+        for label in (self.render_label, self.codec_label, self.engine_label, self.output_label):
+            self.statusBar().addPermanentWidget(label)
+
+    def _connect(self) -> None:
+        self.document.changed.connect(self._on_document_changed)
+        self.document.state_changed.connect(self._show_state)
+        self.document.refused.connect(self.messages.error)
+        self.selection.changed.connect(self._show_state)
+        self.rendering.plan_changed.connect(self._on_plan_changed)
+        self.rendering.chunk_changed.connect(self._on_chunk_changed)
+        self.rendering.engine_changed.connect(self._show_engine)
+        self.rendering.problem.connect(self.messages.error)
+        self.importer.finished.connect(self._on_import_finished)
+        self.importer.media_found.connect(self._on_media_found)
+        self.timeline.seek.connect(self.seek)
+        self.timeline.files_dropped.connect(self._on_files_dropped)
+        self.timeline.import_clicked.connect(self._on_import_audio)
+        self.timeline.demo_clicked.connect(self._on_open_demo)
+        self.timeline.add_track_button.clicked.connect(self._on_add_track)
+        self.playback_ended.connect(self._on_playback_ended, Qt.ConnectionType.QueuedConnection)
+        self._clock.timeout.connect(self._show_position)
+        self._on_plan_changed()
+        self._show_engine()
+
+    # Transport
+
+    def seek(self, sample: int) -> None:
+        """Move the playhead."""
+        self.player.seek(min(sample, max(self.document.session.length, sample if not self.player.playing else 0)))
+        self.rendering.set_playhead(sample)
+        self._show_position()
+
+    def _on_play(self) -> None:
+        if self.player.playing:
+            self._stop()
+            return
+        start = self.player.position
+        if start >= self.document.session.length:
+            start = 0
+        self.player.set_source(self.rendering.reader())
+        problem = self.player.play(start)
+        if problem is not None:
+            self.messages.error(f"{problem} The playhead moves without sound.")
+        self.output_label.setText(self.player.output_name or "")
+        self._clock.start()
+        self._show_playing()
+
+    def _stop(self) -> None:
+        self.player.stop()
+        self._clock.stop()
+        self._show_playing()
+        self._show_position()
+
+    def _on_playback_ended(self) -> None:
+        if not self.player.playing:
+            self._stop()
+
+    def _show_playing(self) -> None:
+        playing = self.player.playing
+        self.actions_by_id["play"].setChecked(playing)
+        self.actions_by_id["play"].setIcon(toolbar.icon("stop" if playing else "play"))
+
+    def _show_position(self) -> None:
+        position = self.player.position
+        self.timeline.set_playhead(position)
+        if self.heatmap is not None:
+            self.heatmap.plot.set_playhead(position)  # type: ignore[attr-defined]
+        grid = self.rendering.plan.grid
+        self.position_label.setText(format_time(position / SESSION_RATE))
+        self.position_label.setToolTip(f"sample {position}, latent frame {position // grid.hop}")
+        if self.player.playing:
+            self.rendering.set_playhead(position)
+            if self.actions_by_id["follow"].isChecked():
+                self.timeline.axis.reveal(position)
+
+    def _on_go_start(self) -> None:
+        self.seek(0)
+        self.timeline.axis.scroll_to(0)
+
+    def _on_go_end(self) -> None:
+        self.seek(self.document.session.length)
+        self.timeline.axis.reveal(self.document.session.length)
+
+    def _seek_by(self, seconds: float) -> None:
+        self.seek(max(0, round(self.player.position + seconds * SESSION_RATE)))
+        self.timeline.axis.reveal(self.player.position)
+
+    def _on_seek_back(self) -> None:
+        self._seek_by(-_SEEK_S)
+
+    def _on_seek_forward(self) -> None:
+        self._seek_by(_SEEK_S)
+
+    def _on_seek_back_far(self) -> None:
+        self._seek_by(-_SEEK_FAR_S)
+
+    def _on_seek_forward_far(self) -> None:
+        self._seek_by(_SEEK_FAR_S)
+
+    # File
+
+    def _on_new(self) -> None:
+        if self._may_leave_document():
+            self._replace(Session(), None)
+
+    def _on_open(self) -> None:
+        if not self._may_leave_document():
+            return
+        name, _ = QFileDialog.getOpenFileName(self, "Open Project", str(self._folder()), _PROJECT_FILTER)
+        if name:
+            self.open_project(Path(name))
+
+    def _on_open_demo(self) -> None:
+        if self._may_leave_document():
+            self.open_demo()
+
+    def open_demo(self) -> None:
+        """Open the demo song as an untitled document."""
+        self.open_project(resource(DEMO_PROJECT), untitled=True)
+
+    def _on_save(self) -> bool:
+        return self.save_to(self.document.path) if self.document.path else self._on_save_as()
+
+    def _on_save_as(self) -> bool:
+        suggested = str(self._folder() / f"{self.document.title}{files.SUFFIX}")
+        name, _ = QFileDialog.getSaveFileName(self, "Save Project", suggested, _PROJECT_FILTER)
+        if not name:
+            return False
+        path = Path(name)
+        return self.save_to(path if path.suffix == files.SUFFIX else path.with_name(path.name + files.SUFFIX))
+
+    def save_to(self, path: Path) -> bool:
+        """Save the project; False, with a message, when that fails."""
+        try:
+            self.document.save(path)
+        except StudioError as error:
+            self.messages.error(error)
+            return False
+        self.messages.info(f"Saved {path}")
+        return True
+
+    def _on_import_audio(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Import Audio", str(self._folder()), _AUDIO_FILTER)
+        if names:
+            start = self.player.position if self.document.session.length else 0
+            self._import([Path(name) for name in names], start)
+
+    def _on_files_dropped(self, paths: list[Path], start: int, position: int) -> None:
+        if not paths:
+            self.messages.error("What was dropped are not files of this computer. Use Import Audio instead.")
+        elif len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
+            if self._may_leave_document():
+                self.open_project(paths[0])
+        else:
+            self._import(paths, start, position if position >= 0 else None)
+
+    def _import(self, paths: Sequence[Path], start: int, first_track: int | None = None) -> None:
+        self._fit_next_import = not self.document.session.length
+        self.importer.import_files(paths, start, first_track)
+
+    def _on_import_finished(self) -> None:
+        self.rendering.refresh()
+        if self._fit_next_import:
+            self.timeline.axis.fit()
+
+    def _on_media_found(self) -> None:
+        self.rendering.refresh()
+        self.timeline.lanes.invalidate()
+        self.timeline.axis.fit()
+
+    def _on_export_mix(self) -> None:
+        folder = self._export_folder or self._folder()
+        suggested = folder / f"{self.document.title}.wav"
+        dialog = ExportDialog(self.rendering, suggested, self._sample_format, self)  # type: ignore[arg-type]
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._on_export_accepted(dialog))
+        dialog.open()
+
+    def _on_export_accepted(self, dialog: ExportDialog) -> None:
+        path = dialog.path
+        self._export_folder, self._sample_format = path.parent, dialog.sample_format
+        if path.exists() and not self._confirm(f"{path} exists.", "Replace it?"):
+            return
+        self.exporter.export(path, dialog.sample_format)
+
+    def _on_quit(self) -> None:
+        self.close()
+
+    # Edit
+
+    def _on_undo(self) -> None:
+        self.document.undo()
+
+    def _on_redo(self) -> None:
+        self.document.redo()
+
+    def _on_delete(self) -> None:
+        clips = self.selection.clips
+        if clips:
+            self.document.apply("Delete Clips", lambda session: edits.remove_clips(session, clips))
+
+    def _on_split(self) -> None:
+        """Selected clips under the playhead, or all clips there when none is selected."""
+        at, session = self.player.position, self.document.session
+        clips = self.selection.clips or {clip.id for clip in session.clips()}
+        self.document.apply("Split", lambda session: edits.split_clips(session, clips, at))
+
+    def _move_clips(self, by_samples: int, by_tracks: int) -> None:
+        clips = self.selection.clips
+        if clips:
+            first = min(self.document.session.clip(clip).start for clip in clips)
+            by = max(by_samples, -first)
+            self.document.apply("Move Clips", lambda session: edits.move_clips(session, clips, by, by_tracks))
+
+    def _on_nudge_left(self) -> None:
+        self._move_clips(-self.rendering.plan.grid.step_samples, 0)
+
+    def _on_nudge_right(self) -> None:
+        self._move_clips(self.rendering.plan.grid.step_samples, 0)
+
+    def _on_move_up(self) -> None:
+        self._move_clips(0, -1)
+
+    def _on_move_down(self) -> None:
+        self._move_clips(0, 1)
+
+    def _on_select_all(self) -> None:
+        self.selection.set_clips(clip.id for clip in self.document.session.clips())
+
+    def _on_select_none(self) -> None:
+        self.selection.set_clips(())
+
+    # Track
+
+    def _on_add_track(self) -> None:
+        self.document.apply("Add Track", edits.add_track)
+
+    def _on_remove_track(self) -> None:
+        self._edit_track("Remove Track", lambda session, track: edits.remove_tracks(session, [track]))
+
+    def _on_rename_track(self) -> None:
+        if self.selection.track is not None:
+            self.timeline.headers.header(self.selection.track).rename()
+
+    def _on_mute_track(self) -> None:
+        self._edit_track(
+            "Mute", lambda session, track: edits.set_track_mute(session, track, not session.track(track).mute)
+        )
+
+    def _on_solo_track(self) -> None:
+        self._edit_track(
+            "Solo", lambda session, track: edits.set_track_solo(session, track, not session.track(track).solo)
+        )
+
+    def _on_gain_up(self) -> None:
+        self._step_gain(_GAIN_STEP_DB)
+
+    def _on_gain_down(self) -> None:
+        self._step_gain(-_GAIN_STEP_DB)
+
+    def _on_pan_left(self) -> None:
+        self._step_pan(-_PAN_STEP)
+
+    def _on_pan_right(self) -> None:
+        self._step_pan(_PAN_STEP)
+
+    def _on_track_up(self) -> None:
+        self._move_track(-1)
+
+    def _on_track_down(self) -> None:
+        self._move_track(1)
+
+    def _step_gain(self, step_db: float) -> None:
+        def edit(session: Session, track: int) -> Session:
+            level_db = max(gain_to_db(session.track(track).gain), -60.0)
+            return edits.set_track_gain(session, track, min(db_to_gain(level_db + step_db), MAX_GAIN))
+
+        self._edit_track("Gain", edit)
+
+    def _step_pan(self, step: float) -> None:
+        def edit(session: Session, track: int) -> Session:
+            pan = round(session.track(track).pan + step, 6)
+            return edits.set_track_pan(session, track, min(max(pan, -1.0), 1.0))
+
+        self._edit_track("Pan", edit)
+
+    def _move_track(self, by: int) -> None:
+        def edit(session: Session, track: int) -> Session:
+            position = [item.id for item in session.tracks].index(track) + by
+            return edits.move_track(session, track, min(max(position, 0), len(session.tracks) - 1))
+
+        self._edit_track("Move Track", edit)
+
+    def _edit_track(self, text: str, edit: Callable[[Session, int], Session]) -> None:
+        track = self.selection.track
+        if track is not None:
+            self.document.apply(text, lambda session: edit(session, track))
+
+    # View, session, help
+
+    def _on_follow(self) -> None:
+        """Read from the action itself while playing."""
+
+    def _zoom(self, factor: float) -> None:
+        axis = self.timeline.axis
+        x = axis.x_of(self.player.position)
+        axis.zoom(factor, x if 0 <= x <= axis.width_px else axis.width_px / 2)
+
+    def _on_zoom_in(self) -> None:
+        self._zoom(0.5)
+
+    def _on_zoom_out(self) -> None:
+        self._zoom(2.0)
+
+    def _on_zoom_fit(self) -> None:
+        self.timeline.axis.fit()
+
+    def _choose_codec(self, codec: str) -> None:
+        self.document.apply("Codec", lambda session: edits.set_codec(session, codec))
+        self._show_state()
+
+    def _on_retry(self) -> None:
+        self.rendering.retry_failed()
+
+    def _on_manual(self) -> None:
+        dialog = QDialog(self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("LinCAE Studio manual")
+        browser = QTextBrowser(dialog)
+        text = resource("manual/manual.md").read_text(encoding="utf-8")
+        browser.document().setMarkdown(text, QTextDocument.MarkdownFeature.MarkdownDialectGitHub)
+        layout = QVBoxLayout(dialog)
+        layout.addWidget(browser)
+        dialog.resize(760, 720)
+        dialog.show()
+
+    def _on_about(self) -> None:
+        text = (
+            f"<b>LinCAE Studio {__version__}</b><p>A multitrack editor whose mixer works in the latent space of a "
+            "Linear Consistency Autoencoder.</p><p>Licence: Apache 2.0</p>"
+        )
+        QMessageBox.about(self, "About LinCAE Studio", text)
+
+    # Following the document and the engine
+
+    def _on_document_changed(self) -> None:
+        self._show_state()
+
+    def _on_plan_changed(self) -> None:
+        self.player.set_source(self.rendering.reader())
+        self._show_progress()
+        self.codec_label.setText(f"codec {self.rendering.plan.codec.title}")
+
+    def _on_chunk_changed(self, _index: int) -> None:
+        self.player.set_source(self.rendering.reader())
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        done, total = self.rendering.progress()
+        self.render_label.setText(f"{done}/{total} chunks rendered" if total else "nothing to render")
+
+    def _show_engine(self) -> None:
+        self.engine_label.setText(self.rendering.engine_text)
+
+    def _show_state(self) -> None:
+        document = self.document
+        self.setWindowTitle(f"{document.title}[*] — LinCAE Studio")
+        self.setWindowModified(document.modified)
+        session = document.session
+        holds = {
+            "": True,
+            "clips": session.length > 0,
+            "selection": bool(self.selection.clips),
+            "track": self.selection.track is not None,
+            "undo": document.undo_text is not None,
+            "redo": document.redo_text is not None,
+        }
+        for spec in ACTIONS:
+            self.actions_by_id[spec.id].setEnabled(holds[spec.needs])
+        self.actions_by_id["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
+        self.actions_by_id["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())
+        for codec, action in self.codec_actions.items():
+            action.setChecked(codec == session.codec)
+
+    # Helpers
+
+    def _replace(self, session: Session, path: Path | None) -> None:
+        self._stop()
+        self.player.seek(0)
+        self.document.replace(session, path)
+        self.timeline.axis.fit()
+        self._show_position()
+
+    def _folder(self) -> Path:
+        return self.document.path.parent if self.document.path else Path.home()
+
+    def _confirm(self, problem: str, question: str) -> bool:
+        answer = QMessageBox.question(self, "LinCAE Studio", f"{problem} {question}")
+        return answer == QMessageBox.StandardButton.Yes
+
+    def _may_leave_document(self) -> bool:
+        """Ask what to do with unsaved changes; False to stay."""
+        if not self.document.modified:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.warning(
+            self,
+            "LinCAE Studio",
+            f"“{self.document.title}” has unsaved changes. Save them?",
+            buttons.Save | buttons.Discard | buttons.Cancel,
+            buttons.Save,
+        )
+        if answer == buttons.Save:
+            return self._on_save()
+        return answer == buttons.Discard
+
+    # Qt overrides
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._was_shown:
+            self._was_shown = True
+            # Two turns of the event loop later the first paint is done.
+            QTimer.singleShot(0, self, lambda: QTimer.singleShot(0, self, self.first_painted.emit))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Beside the lanes: new tracks at the start of an empty session, else at the playhead."""
+        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self._on_files_dropped(paths, self.player.position if self.document.session.length else 0, -1)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self._may_leave_document():
+            event.ignore()
+            return
+        self.shut_down()
+        event.accept()
+
+    def shut_down(self) -> None:
+        """End the sound, the jobs and the engine."""
+        self._stop()
+        self.exporter.close()
+        self.importer.close()
+        self.rendering.close()

@@ -1,0 +1,129 @@
+"""The one place where messages to the user go: a bar over the timeline, and the log. Main thread.
+
+A repeated message updates the bar in place. The exception hooks end here too, so that nothing is lost on a console that
+nobody sees.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import traceback
+from types import TracebackType
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio.ui import theme
+
+_log = logging.getLogger(__name__)
+
+#: Plain messages leave by themselves.
+_INFO_MS = 6000
+
+
+class MessageBar(QFrame):
+    """Shows the last message.
+
+    Signals:
+        from_thread: text and details of an error, from any thread.
+    """
+
+    from_thread = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._details = ""
+        self.text = QLabel(self)
+        self.text.setWordWrap(True)
+        self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._more = QPushButton("Details…", self)
+        self._more.clicked.connect(self.show_details)
+        close = QToolButton(self)
+        close.setText("✕")
+        close.setToolTip("Dismiss")
+        close.setAccessibleName("Dismiss message")
+        close.clicked.connect(self.hide)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 6, 8, 6)
+        layout.addWidget(self.text, 1)
+        layout.addWidget(self._more)
+        layout.addWidget(close)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.hide)
+        self.from_thread.connect(self.error, Qt.ConnectionType.QueuedConnection)
+        self.hide()
+
+    def info(self, text: str) -> None:
+        """Say something that needs no answer; it leaves after a while."""
+        _log.info("%s", text)
+        self._show(text, "", theme.ACCENT)
+        self._timer.start(_INFO_MS)
+
+    def error(self, problem: object, details: str = "") -> None:
+        """Show an error (its text says what, why and what to do) until it is dismissed."""
+        _log.warning("%s%s", problem, f"\n{details}" if details else "")
+        self._timer.stop()
+        self._show(str(problem), details, theme.ERROR)
+
+    def show_details(self) -> None:
+        """Open the details in a window, ready to be copied."""
+        dialog = QDialog(self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setWindowTitle("Details")
+        text = QPlainTextEdit(f"{self.text.text()}\n\n{self._details}", dialog)
+        text.setReadOnly(True)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, dialog)
+        buttons.rejected.connect(dialog.close)
+        layout = QVBoxLayout(dialog)
+        layout.addWidget(text)
+        layout.addWidget(buttons)
+        dialog.resize(720, 320)
+        dialog.show()
+
+    def _show(self, text: str, details: str, color: str) -> None:
+        self.text.setText(text)
+        self._details = details
+        self._more.setVisible(bool(details))
+        self.setStyleSheet(f"MessageBar {{ background: #2f343d; border-left: 5px solid {color}; }}")
+        self.show()
+
+
+def install_hooks(bar: MessageBar) -> None:
+    """Send exceptions that nobody caught, from any thread, to the bar instead of a console."""
+
+    def report(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            return
+        details = "".join(traceback.format_exception(kind, error, trace))
+        text = (
+            f"Something went wrong inside the program: {kind.__name__}: {error}. Your session is still here: save it."
+        )
+        try:
+            bar.from_thread.emit(text, details)
+        except RuntimeError:
+            _log.error("%s", details)  # the window is gone already
+
+    def from_thread(args: threading.ExceptHookArgs) -> None:
+        report(args.exc_type, args.exc_value, args.exc_traceback)
+
+    def unraisable(args: Any) -> None:
+        report(args.exc_type, args.exc_value, args.exc_traceback)
+
+    sys.excepthook = report
+    threading.excepthook = from_thread
+    sys.unraisablehook = unraisable

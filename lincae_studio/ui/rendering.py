@@ -1,0 +1,176 @@
+"""From session to sound and views: the plan, the engine client, and the render store, as Qt signals. Main thread."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from lincae_studio.codecs import registry
+from lincae_studio.engine import client as engine
+from lincae_studio.engine.drymix import DryMix
+from lincae_studio.engine.plan import Chunk, Plan, make_plan
+from lincae_studio.engine.renderer import Rendered, StoreReader
+from lincae_studio.engine.store import ChunkState, MixReader, RenderStore
+from lincae_studio.errors import CodecError
+from lincae_studio.jobs import CancelToken
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits
+from lincae_studio.session.model import DEFAULT_CODEC, Session
+from lincae_studio.ui.document import Document
+
+_log = logging.getLogger(__name__)
+
+#: Chunks asked for ahead of the one an export waits for.
+_EXPORT_AHEAD = 8
+
+
+class Rendering(QObject):
+    """Keeps the engine busy with what the session needs.
+
+    Signals:
+        plan_changed: `plan` is another one.
+        chunk_changed: the state of the chunk with this index changed.
+        engine_changed: `engine_text` is another.
+        problem: a `StudioError` to show.
+    """
+
+    plan_changed = Signal()
+    chunk_changed = Signal(int)
+    engine_changed = Signal()
+    problem = Signal(object)
+
+    #: From the client's reader thread to the main thread.
+    _event = Signal(object)
+
+    def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
+        super().__init__(document)
+        self._document = document
+        self._media = media
+        self._reader = StoreReader(media)
+        self.store = RenderStore()
+        self.engine_text = "engine starting"
+        self._client = engine.EngineClient(cache_dir, self._receive)
+        self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        self._index_of: dict[str, list[int]] = {}
+        self._failed_said: set[str] = set()
+        self._source: Session | None = None
+        self._make_plan()
+        document.changed.connect(self._on_document_changed)
+
+    def start(self) -> None:
+        """Start the engine process."""
+        self._client.start()
+        self._client.want(self.store.missing(self.plan))
+
+    def close(self) -> None:
+        """End the engine process."""
+        self._client.close()
+
+    @property
+    def offline(self) -> frozenset[str]:
+        """Digests of media that cannot be read: their clips are silent."""
+        return self._offline
+
+    def reader(self) -> MixReader:
+        """What playback plays: the mix of the current plan, whatever is rendered of it by then."""
+        return MixReader(self.plan, self._dry, self.store.get)
+
+    def state(self, index: int) -> ChunkState:
+        return self.store.state(self.plan.chunks[index])
+
+    def rendered(self, index: int) -> Rendered | None:
+        """The render of a chunk of the current plan, or None."""
+        chunk = self.plan.chunks[index]
+        return self.store.get(chunk.key) if chunk else None
+
+    def progress(self) -> tuple[int, int]:
+        """Rendered chunks and chunks to render, of the current plan."""
+        audible = self.plan.audible
+        return sum(self.store.get(chunk.key) is not None for chunk in audible), len(audible)
+
+    def set_playhead(self, sample: int) -> None:
+        """Render nearest ahead of here first."""
+        self._client.set_playhead(sample)
+
+    def retry_failed(self) -> None:
+        """Try failed chunks again."""
+        self.store.forget_failures()
+        self._failed_said.clear()
+        self._client.forgive()
+        self._client.want(self.store.missing(self.plan))
+        self.plan_changed.emit()
+
+    def refresh(self) -> None:
+        """Plan again: media have come or gone."""
+        self._on_document_changed()
+
+    def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
+        """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
+        rendered = self.store.get(chunk.key)
+        if rendered is not None:
+            return rendered
+        ahead = [other for other in self.store.missing(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
+        self._client.want(ahead, live=False)
+        return self.store.wait_for(chunk, cancel)
+
+    def _make_plan(self) -> None:
+        session = self._document.session
+        used = {clip.media for clip in session.clips()}
+        self._offline = frozenset(digest for digest in used if self._media.get(digest) is None)
+        if self._offline:
+            lost = [clip.id for clip in session.clips() if clip.media in self._offline]
+            session = edits.remove_clips(session, lost)
+        try:
+            facts = registry.facts(session.codec)
+        except CodecError as error:
+            self.problem.emit(error)
+            facts = registry.facts(DEFAULT_CODEC)
+        self.plan = make_plan(session, facts)
+        self._dry = DryMix(session, self._reader)
+        self._index_of = {}
+        for chunk in self.plan.audible:
+            self._index_of.setdefault(chunk.key, []).append(chunk.index)
+
+    def _on_document_changed(self) -> None:
+        self._make_plan()
+        self.store.set_current(self.plan)
+        self._client.want(self.store.missing(self.plan))
+        self.plan_changed.emit()
+
+    def _receive(self, event: engine.Event) -> None:
+        """Reader thread: results are kept at once, the views hear of them in the main thread."""
+        match event:
+            case engine.ChunkStarted(key=key):
+                self.store.set_rendering(key)
+            case engine.ChunkFinished(rendered=rendered):
+                self.store.put(rendered)
+            case engine.ChunkFailed(key=key, message=message):
+                self.store.set_failed(key, message)
+            case engine.EngineDown():
+                self.store.set_rendering(None)
+        self._event.emit(event)
+
+    def _on_event(self, event: engine.Event) -> None:
+        match event:
+            case engine.ChunkStarted(key=key) | engine.ChunkFinished(rendered=Rendered(key=key)):
+                self._announce(key)
+            case engine.ChunkFailed(key=key, message=message):
+                self._announce(key)
+                if message not in self._failed_said:
+                    self._failed_said.add(message)
+                    self.problem.emit(engine.failure(message))
+            case engine.EngineUp(pid=pid):
+                _log.info("engine process %d is up", pid)
+                self._say("engine ready")
+            case engine.EngineDown():
+                self._say("engine restarting")
+
+    def _announce(self, key: str) -> None:
+        for index in self._index_of.get(key, ()):
+            self.chunk_changed.emit(index)
+
+    def _say(self, text: str) -> None:
+        self.engine_text = text
+        self.engine_changed.emit()

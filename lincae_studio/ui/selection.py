@@ -1,0 +1,54 @@
+"""What is selected: clips, and the track that keys act on. Main thread; not part of the document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QObject, Signal
+
+from lincae_studio.ui.document import Document
+
+
+class Selection(QObject):
+    """Clip ids and a track id; what is no longer in the session leaves the selection.
+
+    Signals:
+        changed: the selection is another.
+    """
+
+    changed = Signal()
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(document)
+        self._document = document
+        self._clips: frozenset[int] = frozenset()
+        self._track: int | None = None
+        document.changed.connect(self._on_document_changed)
+
+    @property
+    def clips(self) -> frozenset[int]:
+        return self._clips
+
+    @property
+    def track(self) -> int | None:
+        return self._track
+
+    def set_clips(self, clips: Iterable[int]) -> None:
+        self._set(frozenset(clips), self._track)
+
+    def set_track(self, track: int | None) -> None:
+        self._set(self._clips, track)
+
+    def toggle_clip(self, clip: int) -> None:
+        self._set(self._clips ^ {clip}, self._track)
+
+    def _set(self, clips: frozenset[int], track: int | None) -> None:
+        if (clips, track) != (self._clips, self._track):
+            self._clips, self._track = clips, track
+            self.changed.emit()
+
+    def _on_document_changed(self) -> None:
+        session = self._document.session
+        tracks = [track.id for track in session.tracks]
+        track = self._track if self._track in tracks else (tracks[0] if tracks else None)
+        self._set(self._clips & {clip.id for clip in session.clips()}, track)

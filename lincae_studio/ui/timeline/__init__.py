@@ -1,0 +1,1 @@
+"""The timeline: time axis, ruler, render bar, lanes, headers, master lane."""

@@ -1,0 +1,95 @@
+"""The time axis that all views share: which samples are shown, and how many per pixel. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from lincae_studio.session.model import SESSION_RATE
+
+#: Closest zoom, in samples per pixel.
+_CLOSEST = 1 / 16
+
+#: An empty session shows this much.
+_EMPTY_S = 30
+
+#: Free room shown after the end of the session when it fits the window.
+_ROOM = 1.04
+
+
+class TimeAxis(QObject):
+    """Maps samples to pixels from the left border of the lanes.
+
+    Signals:
+        changed: start, zoom, width or length changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.start = 0.0
+        self.width_px = 1000
+        self.length = 0
+        self.samples_per_px = _EMPTY_S * SESSION_RATE / self.width_px
+
+    @property
+    def shown(self) -> float:
+        """Samples across the width."""
+        return self.samples_per_px * self.width_px
+
+    @property
+    def farthest(self) -> float:
+        """Largest samples per pixel: twice the session across the width."""
+        return max(_EMPTY_S * SESSION_RATE, 2.0 * self.length) / self.width_px
+
+    @property
+    def scroll_range(self) -> float:
+        """Largest start: the session's end may be scrolled to the middle."""
+        return max(0.0, self.length - self.shown / 2)
+
+    def x_of(self, sample: float) -> float:
+        return (sample - self.start) / self.samples_per_px
+
+    def sample_at(self, x_px: float) -> int:
+        """The sample under a pixel; never negative."""
+        return max(0, round(self.start + x_px * self.samples_per_px))
+
+    def set_width(self, width_px: int) -> None:
+        """The lanes were resized: the zoom stays."""
+        if width_px > 0 and width_px != self.width_px:
+            self.width_px = width_px
+            self._limit()
+
+    def set_length(self, length: int) -> None:
+        """The session's length changed."""
+        if length != self.length:
+            self.length = length
+            self._limit()
+
+    def zoom(self, factor: float, anchor_px: float) -> None:
+        """Show `factor` times as many samples; what is under `anchor_px` stays there."""
+        anchor = self.start + anchor_px * self.samples_per_px
+        self.samples_per_px = min(max(self.samples_per_px * factor, _CLOSEST), self.farthest)
+        self.start = anchor - anchor_px * self.samples_per_px
+        self._limit()
+
+    def scroll_to(self, start: float) -> None:
+        """Put a sample at the left border."""
+        self.start = start
+        self._limit()
+
+    def reveal(self, sample: float) -> None:
+        """Scroll by pages so that a sample is visible."""
+        if not self.start <= sample < self.start + self.shown:
+            self.scroll_to(sample - 0.1 * self.shown)
+
+    def fit(self) -> None:
+        """Show the whole session."""
+        self.start = 0.0
+        self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * SESSION_RATE) / self.width_px, _CLOSEST)
+        self._limit()
+
+    def _limit(self) -> None:
+        self.samples_per_px = min(max(self.samples_per_px, _CLOSEST), self.farthest)
+        self.start = min(max(self.start, 0.0), self.scroll_range)
+        self.changed.emit()

@@ -1,0 +1,232 @@
+"""Track headers: name, gain, pan, mute, solo; one widget per track, kept as long as the track exists."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+
+from lincae_studio.session import edits
+from lincae_studio.session.levels import format_db, parse_db
+from lincae_studio.session.model import MAX_GAIN, Track
+from lincae_studio.ui import theme
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.rows import ROW_PX, Rows
+from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
+
+HEADER_PX = 250
+
+_FIELD_STYLE = (
+    "QLineEdit { background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; }"
+    f"QLineEdit:focus {{ background: {theme.LANE}; border-color: {theme.ACCENT}; }}"
+)
+_MUTE_STYLE = f"QToolButton:checked {{ background: {theme.WARNING}; color: #101216; border-color: {theme.WARNING}; }}"
+_SOLO_STYLE = "QToolButton:checked { background: #e6d35a; color: #101216; border-color: #e6d35a; }"
+
+
+class TrackHeader(QWidget):
+    """The strip of one track. It shows the document and makes edits; it holds no value of its own."""
+
+    def __init__(self, track: Track, document: Document, selection: Selection, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._selection = selection
+        self.track_id = track.id
+        self._color = QColor(track.color)
+        self.name = QLineEdit(self)
+        self.name.setStyleSheet(_FIELD_STYLE + "QLineEdit { font-weight: 600; }")
+        self.name.setMaxLength(400)
+        self.name.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.gain = GainFader("Gain", self)
+        self.gain_text = QLineEdit(self)
+        self.gain_text.setStyleSheet(_FIELD_STYLE)
+        self.gain_text.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.gain_text.setFixedWidth(62)
+        self.gain_text.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.gain_text.setToolTip("Type a level in dB")
+        self.pan = PanSlider("Pan", self)
+        self.pan_text = QLabel(self)
+        self.pan_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.pan_text.setFixedWidth(62)
+        self.mute = self._toggle("M", "Mute", _MUTE_STYLE)
+        self.solo = self._toggle("S", "Solo", _SOLO_STYLE)
+        self._lay_out()
+        self._connect()
+        for child in self.findChildren(QWidget):
+            child.installEventFilter(self)
+        self.show_track(track, selected=False)
+
+    def show_track(self, track: Track, selected: bool) -> None:
+        """Show a track's values."""
+        self._selected = selected
+        self._color = QColor(track.color)
+        if not self.name.hasFocus():
+            self.name.setText(track.name)
+            self.name.setCursorPosition(0)
+        if not self.gain_text.hasFocus():
+            self.gain_text.setText(format_db(track.gain))
+        self.gain.show_value(track.gain)
+        self.pan.show_value(track.pan)
+        self.pan_text.setText(format_pan(track.pan))
+        for button, value in ((self.mute, track.mute), (self.solo, track.solo)):
+            button.setChecked(value)
+        for widget, role in (
+            (self.name, "name"),
+            (self.gain, "gain"),
+            (self.gain_text, "gain in dB"),
+            (self.pan, "pan"),
+            (self.mute, "mute"),
+            (self.solo, "solo"),
+        ):
+            widget.setAccessibleName(f"{track.name}, {role}")
+        self.update()
+
+    def rename(self) -> None:
+        """Let the user type a name."""
+        self.name.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.name.selectAll()
+
+    def _toggle(self, text: str, name: str, style: str) -> QToolButton:
+        button = QToolButton(self)
+        button.setText(text)
+        button.setCheckable(True)
+        button.setToolTip(name)
+        button.setFixedSize(24, 22)
+        button.setStyleSheet(
+            f"QToolButton {{ border: 1px solid {theme.LINE}; border-radius: 4px; padding: 0; }}" + style
+        )
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return button
+
+    def _lay_out(self) -> None:
+        layout = QGridLayout(self)
+        layout.setContentsMargins(12, 5, 8, 6)
+        layout.setVerticalSpacing(2)
+        layout.setHorizontalSpacing(6)
+        top = QHBoxLayout()
+        top.setSpacing(4)
+        top.addWidget(self.name, 1)
+        top.addWidget(self.mute)
+        top.addWidget(self.solo)
+        layout.addLayout(top, 0, 0, 1, 3)
+        for row, (label, slider, value) in enumerate(
+            (("Gain", self.gain, self.gain_text), ("Pan", self.pan, self.pan_text)), start=1
+        ):
+            caption = QLabel(label, self)
+            caption.setStyleSheet(f"color: {theme.TEXT_DIM};")
+            layout.addWidget(caption, row, 0)
+            layout.addWidget(slider, row, 1)
+            layout.addWidget(value, row, 2)
+
+    def _connect(self) -> None:
+        track_id, document = self.track_id, self._document
+        self.name.editingFinished.connect(self._on_name_edited)
+        self.gain_text.editingFinished.connect(self._on_gain_typed)
+        self.gain.edited.connect(self._on_gain_edited)
+        self.gain.edit_ended.connect(document.end_merge)
+        self.pan.edited.connect(self._on_pan_edited)
+        self.pan.edit_ended.connect(document.end_merge)
+        self.mute.clicked.connect(
+            lambda on: document.apply("Mute" if on else "Unmute", lambda s: edits.set_track_mute(s, track_id, on))
+        )
+        self.solo.clicked.connect(
+            lambda on: document.apply("Solo" if on else "Unsolo", lambda s: edits.set_track_solo(s, track_id, on))
+        )
+
+    def _on_gain_edited(self, gain: float) -> None:
+        track_id = self.track_id
+        self._document.apply("Gain", lambda s: edits.set_track_gain(s, track_id, gain), f"gain {track_id}")
+
+    def _on_pan_edited(self, pan: float) -> None:
+        track_id = self.track_id
+        self._document.apply("Pan", lambda s: edits.set_track_pan(s, track_id, pan), f"pan {track_id}")
+
+    def _on_gain_typed(self) -> None:
+        track = self._document.session.track(self.track_id)
+        text = self.gain_text.text()
+        if text != format_db(track.gain):
+            try:
+                gain = min(parse_db(text), MAX_GAIN)
+            except ValueError:
+                gain = track.gain
+            self._document.apply("Gain", lambda s: edits.set_track_gain(s, track.id, gain))
+        self.gain_text.setText(format_db(self._document.session.track(self.track_id).gain))
+
+    def _on_name_edited(self) -> None:
+        track = self._document.session.track(self.track_id)
+        name = self.name.text()
+        if name != track.name:
+            self._document.apply("Rename Track", lambda s: edits.rename_track(s, track.id, name))
+        self.name.setText(self._document.session.track(self.track_id).name)
+
+    # Qt overrides
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn):
+            self._selection.set_track(self.track_id)
+        if isinstance(watched, QLineEdit) and event.type() == QEvent.Type.KeyPress:
+            key = event.key()  # type: ignore[attr-defined]
+            if key == Qt.Key.Key_Escape:
+                track = self._document.session.track(self.track_id)
+                self.name.setText(track.name)
+                self.gain_text.setText(format_db(track.gain))
+            if key in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                watched.clearFocus()  # ends the edit, and gives the keys back to the window
+                return True
+        return super().eventFilter(watched, event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._selection.set_track(self.track_id)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("#313742" if self._selected else theme.PANEL))
+        painter.fillRect(0, 0, 5, self.height(), self._color)
+        painter.setPen(QColor(theme.LINE))
+        painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
+        painter.end()
+
+
+class HeaderColumn(QWidget):
+    """The headers, stacked like the lanes and scrolled with them."""
+
+    def __init__(self, rows: Rows, document: Document, selection: Selection, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._rows = rows
+        self._document = document
+        self._selection = selection
+        self._headers: dict[int, TrackHeader] = {}
+        self.setFixedWidth(HEADER_PX)
+        document.changed.connect(self._follow)
+        selection.changed.connect(self._follow)
+        rows.changed.connect(self._place)
+
+    def header(self, track_id: int) -> TrackHeader:
+        """The header of a track."""
+        return self._headers[track_id]
+
+    def _follow(self) -> None:
+        tracks = self._document.session.tracks
+        for track_id in set(self._headers) - {track.id for track in tracks}:
+            gone = self._headers.pop(track_id)
+            gone.hide()
+            gone.deleteLater()
+        for track in tracks:
+            if track.id not in self._headers:
+                self._headers[track.id] = TrackHeader(track, self._document, self._selection, self)
+                self._headers[track.id].show()
+            self._headers[track.id].show_track(track, selected=track.id == self._selection.track)
+        self._place()
+
+    def _place(self) -> None:
+        for position, track in enumerate(self._document.session.tracks):
+            if track.id in self._headers:
+                self._headers[track.id].setGeometry(0, self._rows.top(position), HEADER_PX, ROW_PX)
+
+    # Qt overrides
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.WINDOW))
+        painter.end()

@@ -1,0 +1,233 @@
+"""The timeline panel: ruler, render bar, headers and lanes, master lane, heatmap, and the scroll bars. Wiring only."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollBar,
+    QSizePolicy,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio.media.store import MediaStore
+from lincae_studio.ui import theme
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.headers import HEADER_PX, HeaderColumn
+from lincae_studio.ui.timeline.lanes import Lanes
+from lincae_studio.ui.timeline.master import MasterLane
+from lincae_studio.ui.timeline.render_bar import RenderBar
+from lincae_studio.ui.timeline.rows import ROW_PX, Rows
+from lincae_studio.ui.timeline.ruler import Ruler
+
+#: The horizontal scroll bar counts in pixels of this many samples, since Qt's integers end at 2**31.
+_SCROLL_UNIT = 64
+
+_NOTCH_PX = 40
+
+#: First heights of the master lane and of a view below it.
+_MASTER_PX = 80
+_VIEW_PX = 190
+
+
+class EmptyHint(QFrame):
+    """What an empty session shows: where to drop files, and what else one can do.
+
+    Signals:
+        import_clicked, demo_clicked: a button was pressed.
+    """
+
+    import_clicked = Signal()
+    demo_clicked = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setStyleSheet(
+            f"EmptyHint {{ border: 2px dashed {theme.LINE}; border-radius: 12px; background: {theme.LANE}; }}"
+        )
+        title = QLabel("Drop stems here", self)
+        title.setStyleSheet("font-size: 22px; font-weight: 600; border: 0;")
+        text = QLabel(
+            "WAV, AIFF, FLAC, OGG, Opus or MP3, mono or stereo, any sample rate.\n"
+            "Each file gets a track; their latents are mixed, and the mix is decoded as you listen.",
+            self,
+        )
+        text.setStyleSheet(f"color: {theme.TEXT_DIM}; border: 0;")
+        for label in (title, text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        import_button = QPushButton("Import Audio…", self)
+        import_button.clicked.connect(self.import_clicked)
+        demo_button = QPushButton("Open the Demo Song", self)
+        demo_button.clicked.connect(self.demo_clicked)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(import_button)
+        buttons.addWidget(demo_button)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(40, 32, 40, 32)
+        layout.setSpacing(14)
+        layout.addWidget(title)
+        layout.addWidget(text)
+        layout.addLayout(buttons)
+
+
+class TimelinePanel(QWidget):
+    """Everything over time.
+
+    Signals:
+        seek: a sample was clicked.
+        files_dropped: as `Lanes.files_dropped`.
+        import_clicked, demo_clicked: as `EmptyHint`.
+    """
+
+    seek = Signal(int)
+    files_dropped = Signal(list, int, int)
+    import_clicked = Signal()
+    demo_clicked = Signal()
+
+    def __init__(
+        self, document: Document, selection: Selection, rendering: Rendering, media: MediaStore, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._document = document
+        self.axis = TimeAxis(self)
+        self.rows = Rows(self)
+        self.ruler = Ruler(self.axis, self)
+        self.render_bar = RenderBar(self.axis, rendering, self)
+        self.headers = HeaderColumn(self.rows, document, selection, self)
+        self.lanes = Lanes(self.axis, self.rows, document, selection, media, self)
+        self.master = MasterLane(self.axis, rendering, self)
+        self.empty_hint = EmptyHint(self.lanes)
+        self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
+        self._vertical = QScrollBar(Qt.Orientation.Vertical, self)
+        self._horizontal.setAccessibleName("Scroll in time")
+        self._vertical.setAccessibleName("Scroll tracks")
+        self.add_track_button = QPushButton("+ Track", self)
+        self.add_track_button.setToolTip("Add an empty track (Ctrl+T)")
+        self.add_track_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self._canvases: list[TimeCanvas] = [self.ruler, self.render_bar, self.lanes, self.master]
+        self._lay_out()
+        self._connect()
+        self._follow_document()
+
+    def set_playhead(self, sample: int) -> None:
+        """Show where the sound is."""
+        for canvas in self._canvases:
+            canvas.set_playhead(sample)
+
+    def add_view(self, view: QWidget) -> None:
+        """Add a view over time below the master lane."""
+        self.splitter.addWidget(view)
+        self.splitter.setStretchFactor(self.splitter.indexOf(view), 0)
+        view.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
+        total = max(1, self.splitter.height())
+        self.splitter.setSizes([max(ROW_PX, total - _MASTER_PX - _VIEW_PX), _MASTER_PX, _VIEW_PX])
+
+    def _lay_out(self) -> None:
+        corner = QWidget(self)
+        corner.setFixedWidth(HEADER_PX)
+        corner_layout = QHBoxLayout(corner)
+        corner_layout.setContentsMargins(8, 3, 8, 3)
+        corner_layout.addWidget(self.add_track_button)
+        corner_layout.addStretch(1)
+        tracks = QWidget(self)
+        grid = QGridLayout(tracks)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(0)
+        grid.addWidget(corner, 0, 0, 2, 1)
+        grid.addWidget(self.ruler, 0, 1)
+        grid.addWidget(self.render_bar, 1, 1)
+        grid.addWidget(self.headers, 2, 0)
+        grid.addWidget(self.lanes, 2, 1)
+        grid.addWidget(self._vertical, 2, 2)
+        grid.setRowStretch(2, 1)
+        grid.setColumnStretch(1, 1)
+        master = QWidget(self)
+        master_layout = QHBoxLayout(master)
+        master_layout.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
+        master_layout.setSpacing(0)
+        self.master_label = QLabel("Mix\nrendered from latents", self)
+        self.master_label.setContentsMargins(12, 6, 8, 6)
+        self.master_label.setFixedWidth(HEADER_PX)
+        master_layout.addWidget(self.master_label)
+        master_layout.addWidget(self.master, 1)
+        self.splitter.addWidget(tracks)
+        self.splitter.addWidget(master)
+        self.splitter.setStretchFactor(0, 1)
+        self.splitter.setStretchFactor(1, 0)
+        self.splitter.setChildrenCollapsible(False)
+        self.splitter.setHandleWidth(3)
+        bottom = QHBoxLayout()
+        bottom.addSpacing(HEADER_PX)
+        bottom.addWidget(self._horizontal, 1)
+        bottom.addSpacing(self._vertical.sizeHint().width())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.splitter, 1)
+        layout.addLayout(bottom)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def _connect(self) -> None:
+        self._document.changed.connect(self._follow_document)
+        self.axis.changed.connect(self._follow_axis)
+        self._horizontal.valueChanged.connect(lambda value: self.axis.scroll_to(value * _SCROLL_UNIT))
+        self._vertical.valueChanged.connect(self.rows.set_offset)
+        for canvas in self._canvases:
+            canvas.scrolled_vertically.connect(self._on_scrolled_vertically)
+        self.ruler.seek.connect(self.seek)
+        self.lanes.seek.connect(self.seek)
+        self.lanes.files_dropped.connect(self.files_dropped)
+        self.empty_hint.import_clicked.connect(self.import_clicked)
+        self.empty_hint.demo_clicked.connect(self.demo_clicked)
+        self.splitter.splitterMoved.connect(self._fit_to_size)
+
+    def _follow_document(self) -> None:
+        session = self._document.session
+        self.axis.set_length(session.length)
+        self.empty_hint.setVisible(not session.tracks)
+        self._fit_to_size()
+
+    def _follow_axis(self) -> None:
+        self._horizontal.blockSignals(True)
+        self._horizontal.setRange(0, round(self.axis.scroll_range / _SCROLL_UNIT))
+        self._horizontal.setPageStep(max(1, round(self.axis.shown / _SCROLL_UNIT)))
+        self._horizontal.setSingleStep(max(1, self._horizontal.pageStep() // 20))
+        self._horizontal.setValue(round(self.axis.start / _SCROLL_UNIT))
+        self._horizontal.blockSignals(False)
+
+    def _fit_to_size(self) -> None:
+        height = len(self._document.session.tracks) * ROW_PX
+        self._vertical.setRange(0, max(0, height - self.lanes.height()))
+        self._vertical.setPageStep(self.lanes.height())
+        self._vertical.setSingleStep(ROW_PX // 2)
+        self.axis.set_width(self.lanes.width())
+        hint = self.empty_hint.sizeHint()
+        self.empty_hint.setGeometry(
+            max(0, (self.lanes.width() - hint.width()) // 2),
+            max(0, (self.lanes.height() - hint.height()) // 2),
+            min(hint.width(), self.lanes.width()),
+            min(hint.height(), self.lanes.height()),
+        )
+
+    def _on_scrolled_vertically(self, notches: float) -> None:
+        self._vertical.setValue(round(self._vertical.value() + notches * _NOTCH_PX))
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._fit_to_size)  # the layout gives the lanes their size after this event

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Install what is missing and start LinCAE Studio: with the demo song, or with the arguments given.
+#
+#     bash packaging/run.sh                 the demo song
+#     bash packaging/run.sh FILE...         a project, or audio files
+#     bash packaging/run.sh codecs list     any command of lincae-studio
+set -euo pipefail
+# shellcheck source=packaging/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+set_up ""
+[[ $# != 0 ]] || set -- demo
+exec "$venv/bin/lincae-studio" "$@"

@@ -1,0 +1,132 @@
+# shellcheck shell=bash
+# Sourced by run.sh and test.sh: finds Python, installs missing system libraries, makes the virtual environment.
+#
+# Gives $root (the checkout) and, after `set_up EXTRA`, $venv. Needs no rights: what it may not install it names.
+# LINCAE_STUDIO_VENV overrides the place of the virtual environment, which otherwise lies beside the checkout.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv=${LINCAE_STUDIO_VENV:-$(dirname "$root")/$(basename "$root")-venv}
+[[ $venv == /* ]] || venv=$PWD/$venv
+python=
+
+# What Qt's xcb, offscreen and Wayland platforms, OpenGL, audio output and text need beyond the Python packages.
+libraries=(
+    libportaudio2 libgl1 libegl1 libxkbcommon0 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1 libxcb-cursor0
+    libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
+    libxcb-xkb1 libglib2.0-0 fonts-dejavu-core
+)
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+    say "error: $*"
+    exit 1
+}
+
+# Run a command without its output, unless it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1 </dev/null) || {
+        say "$output"
+        return 1
+    }
+}
+
+find_python() {
+    local name
+    for name in python3 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+            python=$name
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Whether a Debian package is installed; some libraries were renamed with the suffix t64 in Debian 13.
+installed() {
+    local name
+    for name in "$1" "$1t64"; do
+        # shellcheck disable=SC2016  # the format is dpkg-query's
+        dpkg-query -W -f '${db:Status-Status}\n' "$name" 2>/dev/null | grep -qx installed && return 0
+    done
+    return 1
+}
+
+apt_install() {
+    local as_root=()
+    if [[ $(id -u) != 0 ]]; then
+        if ! sudo -n true >/dev/null 2>&1; then
+            say "Missing system packages; please run: sudo apt-get install --no-install-recommends $*"
+            return 0
+        fi
+        as_root=(sudo -n)
+    fi
+    say "Installing system packages: $*"
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120)
+    # An old package list may still do, so a failing update is shown but does not end the attempt.
+    quietly ${as_root[@]+"${as_root[@]}"} "${apt[@]}" update || true
+    quietly ${as_root[@]+"${as_root[@]}"} "${apt[@]}" install -y --no-install-recommends "$@" ||
+        say "Some system packages could not be installed: $*"
+}
+
+install_system_packages() {
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        [[ $(uname -s) != Linux ]] ||
+            say "Not a Debian system: PortAudio, OpenGL, EGL, xkbcommon, D-Bus, fontconfig, GLib," \
+                "the xcb-util libraries (with xcb-cursor) and a font must be installed."
+        return 0
+    fi
+    local missing=() name
+    for name in "${libraries[@]}"; do
+        installed "$name" || missing+=("$name")
+    done
+    if ! find_python; then
+        command -v python3 >/dev/null || missing+=(python3 python3-venv)
+    elif ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        missing+=("$python-venv")
+    fi
+    [[ ${#missing[@]} == 0 ]] || apt_install "${missing[@]}"
+}
+
+# A virtual environment that works is kept; a broken one is made anew; any other folder is left alone.
+make_venv() {
+    "$venv/bin/python" -m pip --version >/dev/null 2>&1 && return 0
+    if [[ -d $venv && ! -e $venv/pyvenv.cfg && -n $(ls -A "$venv") ]]; then
+        fail "$venv is not a virtual environment; choose another folder with LINCAE_STUDIO_VENV."
+    fi
+    quietly "$python" -m venv --clear "$venv" ||
+        fail "$python cannot make a virtual environment in $venv; on Debian install $python-venv."
+}
+
+# What an installation depends on: equal text, nothing to install.
+fingerprint() {
+    "$venv/bin/python" - "$root" "$1" <<'PYTHON'
+import hashlib, pathlib, sys
+project = pathlib.Path(sys.argv[1], "pyproject.toml").read_bytes()
+print(hashlib.sha256(project).hexdigest(), sys.version.split()[0], *sys.argv[1:])
+PYTHON
+}
+
+pip_install() { "$venv/bin/python" -m pip install -qq --disable-pip-version-check "$@" </dev/null; }
+
+# set_up EXTRA: make everything ready; EXTRA is an optional-dependencies table of pyproject.toml, or empty.
+set_up() {
+    local extra=$1 torch stamp
+    install_system_packages
+    find_python || fail "Python 3.11 or newer was not found; install it (on Debian 12 or later: python3 python3-venv)."
+    make_venv
+    stamp=$venv/.lincae-studio-${extra:-app}
+    if [[ -e $stamp && $(<"$stamp") == "$(fingerprint "$extra")" ]]; then
+        return 0
+    fi
+    say "Installing LinCAE Studio into $venv; the first time this takes some minutes."
+    rm -f "$venv"/.lincae-studio-*
+    # torch in a call of its own: where a local CPU build is offered, it is found for exactly this requirement.
+    torch=$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' "$root/pyproject.toml")
+    pip_install "$torch"
+    pip_install --editable "$root${extra:+[$extra]}"
+    # An installation with an extra holds the plain one too.
+    fingerprint "" >"$venv/.lincae-studio-app"
+    [[ -z $extra ]] || fingerprint "$extra" >"$stamp"
+}

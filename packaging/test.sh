@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Install what is missing, then run every check: format, lint, types, tests. Arguments go to pytest.
+#
+# All checks run even when one fails; the last line is pytest's, unless something failed.
+set -euo pipefail
+# shellcheck source=packaging/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
+
+set_up test
+cd "$root"
+export QT_QPA_PLATFORM=offscreen
+
+failed=()
+check() {
+    local name=$1
+    shift
+    "$@" || failed+=("$name")
+}
+
+run_tests() {
+    local log color=no status=0
+    log=$(mktemp)
+    [[ ! -t 1 ]] || color=yes
+    "$venv/bin/python" -m pytest -q --color="$color" "$@" 2>&1 | tee "$log" || status=1
+    # Where every test is skipped, pytest is content; this is not.
+    grep -Eq '[1-9][0-9]* passed' "$log" || status=1
+    rm -f "$log"
+    return "$status"
+}
+
+check "ruff check" "$venv/bin/ruff" check --quiet
+check "ruff format" "$venv/bin/ruff" format --check --quiet
+check "mypy" "$venv/bin/mypy"
+check "pytest" run_tests "$@"
+
+if [[ ${#failed[@]} != 0 ]]; then
+    printf 'failed:' >&2
+    printf ' [%s]' "${failed[@]}" >&2
+    printf '\n' >&2
+    exit 1
+fi

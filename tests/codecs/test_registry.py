@@ -1,0 +1,47 @@
+"""The list of codecs, and facts that agree with what the codecs do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lincae_studio.codecs import registry
+from lincae_studio.errors import CodecError
+from lincae_studio.session.model import DEFAULT_CODEC, SESSION_RATE
+
+BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
+
+
+def test_the_built_in_codecs_are_listed_once_and_the_default_is_among_them() -> None:
+    ids = [facts.id for facts in registry.all_facts()]
+    assert len(set(ids)) == len(ids)
+    assert {*BUILT_IN, DEFAULT_CODEC} <= set(ids)
+    identities = [facts.identity for facts in registry.all_facts()]
+    assert len(set(identities)) == len(identities)
+
+
+@pytest.mark.parametrize("codec_id", ["", "mdct", "MDCT-2X", "lin-cae-99"])
+def test_an_unknown_codec_is_refused_with_the_known_ones(codec_id: str) -> None:
+    for look_up in (registry.facts, registry.load):
+        with pytest.raises(CodecError, match=repr(codec_id)) as caught:
+            look_up(codec_id)
+        for facts in registry.all_facts():
+            assert facts.id in caught.value.remedy
+
+
+@pytest.mark.parametrize("codec_id", BUILT_IN)
+def test_facts_agree_with_the_codec(codec_id: str) -> None:
+    codec = registry.load(codec_id)
+    facts = registry.facts(codec_id)
+    assert codec.facts == facts
+    assert facts.sample_rate == SESSION_RATE
+    assert facts.compression == {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0}[codec_id]
+    assert facts.linear
+    assert not facts.stochastic
+    for frames in (1, 10):
+        samples = facts.window_samples(frames)
+        latents = codec.encode(np.zeros((1, samples), np.float32))
+        assert latents.shape == (1, facts.dim, frames)
+        assert codec.decode(latents, first_frames=[0], seed=0).shape == (1, samples)
+        with pytest.raises(ValueError, match="whole number"):
+            codec.encode(np.zeros((1, samples + 1), np.float32))

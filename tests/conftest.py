@@ -1,0 +1,47 @@
+"""What every test gets: its own home, cache and configuration, and a media store in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from lincae_studio.media.store import MediaStore
+
+# Equal runs on every machine: a property that fails here fails for everyone. Random search belongs to a longer run.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("suite")
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Cache, settings, logs and home lie in `tmp_path / "user"`; nothing of the real user is read or written."""
+    user = tmp_path / "user"
+    monkeypatch.setenv("HOME", str(user))
+    monkeypatch.setenv("USERPROFILE", str(user))
+    monkeypatch.setenv("LINCAE_STUDIO_CACHE", str(user / "cache" / "studio"))
+    for name in ("CONFIG", "CACHE", "STATE", "DATA"):
+        folder = user / name.lower()
+        folder.mkdir(parents=True)
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(folder))
+    return user
+
+
+@pytest.fixture
+def cache_dir(isolated: Path) -> Path:
+    """The cache folder of this test."""
+    return isolated / "cache" / "studio"
+
+
+@pytest.fixture
+def store(cache_dir: Path) -> MediaStore:
+    """A media store in this test's cache."""
+    return MediaStore(cache_dir)

@@ -1,0 +1,116 @@
+"""What the engine must give, worked out a second time: float64, one chunk after the other, nothing shared or cached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from lincae_studio.engine.grid import Grid
+from lincae_studio.session.model import Clip, Session, Track
+from tests.codecs.reference import HOP, ReferenceMdct
+
+Signal = npt.NDArray[np.float64]
+
+DECLICK = 220  # 5 ms
+
+
+def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Signal:
+    """The faded audio `(length, C)` of a clip."""
+    media = next(item for item in session.media if item.digest == clip.media)
+
+    def touches(this_end: Clip, next_start: Clip) -> bool:
+        """Two sides of one split that still lie side by side: the audio goes on from one to the other."""
+        return (
+            this_end.media == next_start.media
+            and this_end.start + this_end.length == next_start.start
+            and this_end.offset + this_end.length == next_start.offset
+            and this_end.gain == next_start.gain
+            and not this_end.fade_out
+            and not next_start.fade_in
+        )
+
+    fade_in, fade_out = clip.fade_in, clip.fade_out
+    if not fade_in and clip.offset > 0 and not any(touches(other, clip) for other in track.clips):
+        fade_in = min(DECLICK, clip.length)
+    end = clip.offset + clip.length
+    if not fade_out and end < media.length and not any(touches(clip, other) for other in track.clips):
+        fade_out = min(DECLICK, clip.length)
+    signal = audio[clip.offset : end].astype(np.float64)
+    for n in range(fade_in):
+        signal[n] *= (n + 0.5) / fade_in
+    for n in range(fade_out):
+        signal[-1 - n] *= (n + 0.5) / fade_out
+    return signal
+
+
+def matrix(track: Track, clip: Clip, media_channels: int, buses: int) -> Signal:
+    """Gains `(buses, media channels)`."""
+    gain = track.gain * clip.gain
+    if buses == 1:
+        return np.array([[gain]])
+    if media_channels == 1:
+        if track.pan == 0.0:
+            return gain * np.ones((2, 1))
+        angle = (track.pan + 1.0) * math.pi / 4
+        return gain * math.sqrt(2.0) * np.array([[math.cos(angle)], [math.sin(angle)]])
+    return gain * np.diag([min(1.0, 1.0 - track.pan), min(1.0, 1.0 + track.pan)])
+
+
+def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple[int, Signal, Signal]]:
+    """For each audible clip: its start, its signal `(length, C)`, its gains `(buses, C)`."""
+    solo = any(track.solo for track in session.tracks)
+    parts = []
+    for track in session.tracks:
+        if track.mute or (solo and not track.solo):
+            continue
+        for clip in track.clips:
+            samples = audio[clip.media]
+            gains = matrix(track, clip, samples.shape[1], session.channels)
+            parts.append((clip.start, clip_signal(session, track, clip, samples), gains))
+    return parts
+
+
+def waveform_mix(session: Session, audio: Mapping[str, np.ndarray]) -> Signal:
+    """The plain sum `(channels, N)`."""
+    mix = np.zeros((session.channels, session.length))
+    for start, signal, gains in heard_parts(session, audio):
+        mix[:, start : start + len(signal)] += gains @ signal.T
+    return mix
+
+
+def reference_render(session: Session, audio: Mapping[str, np.ndarray], codec_id: str, grid: Grid) -> Signal:
+    """Every clip encoded in every chunk, weighted, summed, decoded, and overlap-added with linear crossfades."""
+    codec = ReferenceMdct(codec_id)
+    parts = heard_parts(session, audio)
+    out = np.zeros((session.channels, session.length))
+    window = (grid.frames + 1) * HOP
+    step = (grid.frames - grid.overlap) * HOP
+    fade = grid.overlap * HOP - HOP
+    for index in range(session.length // step + 2):
+        start = index * step - HOP
+        latents = np.zeros((session.channels, codec.analysis.shape[0], grid.frames))
+        for clip_start, signal, gains in parts:
+            lo, hi = max(start, clip_start), min(start + window, clip_start + len(signal))
+            if hi <= lo:
+                continue
+            for channel in range(signal.shape[1]):
+                cut = np.zeros(window)
+                cut[lo - start : hi - start] = signal[lo - clip_start : hi - clip_start, channel]
+                latents += gains[:, channel, None, None] * codec.encode(cut)
+        valid_start, valid_end = start + HOP, start + window - HOP
+        weights = np.ones(valid_end - valid_start)
+        if fade:
+            ramp = (np.arange(fade) + 0.5) / fade
+            weights[-fade:] = ramp[::-1]
+            if index:
+                weights[:fade] = ramp
+        lo, hi = valid_start, min(valid_end, session.length)
+        if hi <= lo:
+            break
+        for bus in range(session.channels):
+            decoded = codec.decode(latents[bus])[HOP:-HOP]
+            out[bus, lo:hi] += (decoded * weights)[: hi - lo]
+    return out

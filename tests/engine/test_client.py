@@ -1,0 +1,272 @@
+"""The engine as a process of its own: real ones are spawned, killed, and looked for afterwards."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lincae_studio.engine.client import (
+    ChunkFailed,
+    ChunkFinished,
+    ChunkStarted,
+    EngineClient,
+    EngineDown,
+    EngineUp,
+    Event,
+)
+from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.plan import Chunk, Plan
+from lincae_studio.engine.renderer import StoreReader
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits
+from tests.helpers import import_audio, made_up_media, new_renderer, noise, plan_of, session_of
+
+TIMEOUT_S = 60.0
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux names them")
+
+
+class Engine:
+    """A client that notes its events; `on_event` is called in the reader thread, as the window's would be."""
+
+    def __init__(self, cache_dir: Path) -> None:
+        self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] = lambda _event: None
+        self._changed = threading.Condition()
+        self.client = EngineClient(cache_dir, self._note)
+
+    def _note(self, event: Event) -> None:
+        self.on_event(event)
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, TIMEOUT_S), f"in vain; events: {self.events[-5:]}"
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def finished(self) -> dict[str, ChunkFinished]:
+        return {event.rendered.key: event for event in self.of(ChunkFinished)}
+
+    @property
+    def pid(self) -> int:
+        return int(self.of(EngineUp)[-1].pid)
+
+    def wait_for(self, chunks: list[Chunk]) -> None:
+        keys = {chunk.key for chunk in chunks}
+        self.wait(lambda: keys <= self.finished().keys())
+
+
+@pytest.fixture
+def engine(cache_dir: Path) -> Iterator[Engine]:
+    engine = Engine(cache_dir)
+    yield engine
+    engine.client.close()
+    assert multiprocessing.active_children() == []
+    for event in engine.of(EngineUp):
+        assert not alive(event.pid)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("engine-client")] == []
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def plan(tmp_path: Path, store: MediaStore) -> Plan:
+    """Some fifty chunks, mono and stereo."""
+    one = import_audio(store, tmp_path / "one.wav", noise(1, 400_000))
+    two = import_audio(store, tmp_path / "two.wav", noise(2, 200_000, 2))
+    return plan_of(session_of(one, two), "mdct-2x", Grid(256, 256, 32, 2))
+
+
+def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, store: MediaStore) -> None:
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert engine.pid != os.getpid()
+    renderer = new_renderer(StoreReader(store))
+    for chunk in plan.audible:
+        there, here = engine.finished()[chunk.key].rendered, renderer.render(chunk)
+        assert np.array_equal(there.latents, here.latents)
+        assert np.array_equal(there.audio, here.audio)
+    assert len(engine.of(ChunkFinished)) == len(plan.audible)
+    assert len(engine.of(ChunkStarted)) == len(plan.audible)
+    assert not engine.of(ChunkFailed)
+    assert not engine.of(EngineDown)
+
+
+def test_chunks_come_from_the_playhead_on(engine: Engine, plan: Plan) -> None:
+    middle = len(plan.chunks) // 2
+    engine.client.set_playhead(middle * plan.grid.step_samples)
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    by_key = {chunk.key: chunk.index for chunk in plan.audible}
+    order = [by_key[event.key] for event in engine.of(ChunkStarted)]
+    assert order == [*range(middle, len(plan.chunks)), *range(middle - 1, -1, -1)]
+
+
+def test_a_killed_engine_is_restarted_and_all_is_rendered(engine: Engine, plan: Plan) -> None:
+    def kill(event: Event) -> None:
+        if isinstance(event, ChunkFinished) and len(engine.of(ChunkFinished)) == 5:
+            os.kill(engine.pid, signal.SIGKILL)
+
+    engine.on_event = kill
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL]
+    assert len({event.pid for event in engine.of(EngineUp)}) == 2
+    assert not engine.of(ChunkFailed)
+
+
+def test_a_chunk_that_ends_the_engine_twice_is_given_up_and_the_rest_rendered(engine: Engine, plan: Plan) -> None:
+    culprit, *rest = plan.audible
+
+    def kill(event: Event) -> None:
+        if isinstance(event, ChunkStarted) and event.key == culprit.key:
+            os.kill(engine.pid, signal.SIGKILL)
+
+    engine.on_event = kill
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(rest)
+    assert [event.key for event in engine.of(ChunkFailed)] == [culprit.key]
+    assert "ended 2 times" in engine.of(ChunkFailed)[0].message
+    engine.client.want([culprit, rest[0]])
+    engine.wait(lambda: len([e for e in engine.of(ChunkFinished) if e.rendered.key == rest[0].key]) == 2)
+    assert len(engine.of(EngineDown)) == 2
+
+
+def test_dropped_wishes_are_not_rendered(engine: Engine, plan: Plan, tmp_path: Path, store: MediaStore) -> None:
+    long = import_audio(store, tmp_path / "long.wav", noise(3, 60 * 44_100))
+    many = plan_of(session_of(long), "mdct-1x", Grid(256, 256, 32, 2)).audible
+
+    def change_of_mind(event: Event) -> None:
+        if isinstance(event, ChunkFinished) and not engine.of(ChunkFinished):
+            engine.client.want([many[-1]])
+
+    engine.on_event = change_of_mind
+    engine.client.want(many)
+    engine.client.start()
+    engine.wait_for([many[-1]])
+    engine.client.want(plan.audible[:1])
+    engine.wait_for(plan.audible[:1])
+    assert len(engine.of(ChunkFinished)) < len(many) // 2
+
+
+def test_export_comes_after_what_is_heard(engine: Engine, plan: Plan) -> None:
+    live = plan.audible[-3:]
+    engine.client.want(plan.audible[:-3], live=False)
+    engine.client.want(live)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert {event.key for event in engine.of(ChunkStarted)[:3]} == {chunk.key for chunk in live}
+
+
+def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Plan) -> None:
+    missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible
+    engine.client.want([*missing, *plan.audible[:3]])
+    engine.client.start()
+    engine.wait_for(plan.audible[:3])
+    engine.wait(lambda: len(engine.of(ChunkFailed)) == len(missing))
+    assert [event.key for event in engine.of(ChunkFailed)] == [chunk.key for chunk in missing]
+    assert "not in the cache" in engine.of(ChunkFailed)[0].message
+    assert not engine.of(EngineDown)
+
+
+def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
+    good = plan.audible[0]
+    engine.client.want([Chunk("key", 0, "nope", good.grid, 0, 1, good.terms)])
+    engine.client.start()
+    engine.wait(lambda: engine.of(ChunkFailed))
+    assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
+    assert "mdct-2x" in engine.of(ChunkFailed)[0].message
+
+
+def test_what_was_rendered_before_is_not_encoded_again_by_a_new_engine(
+    engine: Engine, plan: Plan, cache_dir: Path
+) -> None:
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    louder = edits.set_track_gain  # the edit is in the coefficients only: see test_render
+    assert louder is not None
+    engine.client.close()
+    from lincae_studio.engine.cache import LatentCache
+
+    cache = LatentCache(cache_dir / "latents")
+    keys = {term.key for chunk in plan.audible for term in chunk.terms}
+    assert cache.get_many(keys).keys() == keys
+    cache.close()
+
+
+def test_closing_in_the_middle_of_work_leaves_no_process(engine: Engine, plan: Plan) -> None:
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait(lambda: engine.of(ChunkStarted))
+    pid = engine.pid
+    engine.client.close()
+    assert not alive(pid)
+    assert multiprocessing.active_children() == []
+
+
+def test_closing_at_once_or_without_a_start_is_harmless(cache_dir: Path) -> None:
+    Engine(cache_dir).client.close()
+    engine = Engine(cache_dir)
+    engine.client.start()
+    engine.client.close()
+    engine.client.close()
+    assert multiprocessing.active_children() == []
+
+
+_WINDOW = """
+import sys, threading
+from pathlib import Path
+from lincae_studio.engine.client import EngineClient, EngineUp
+
+def on_event(event):
+    if isinstance(event, EngineUp):
+        print(event.pid, flush=True)
+
+if __name__ == "__main__":
+    EngineClient(Path(sys.argv[1]), on_event).start()
+    threading.Event().wait()
+"""
+
+
+def test_an_engine_whose_window_was_killed_ends_by_itself(tmp_path: Path) -> None:
+    script = tmp_path / "window.py"
+    script.write_text(_WINDOW)
+    command = [sys.executable, str(script), str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as window:
+        try:
+            assert window.stdout is not None
+            pid = int(window.stdout.readline())
+            descriptor = os.pidfd_open(pid)
+        finally:
+            window.kill()
+    try:
+        ended, _, _ = select.select([descriptor], [], [], TIMEOUT_S)  # readable once the process has ended
+        assert ended
+    finally:
+        os.close(descriptor)

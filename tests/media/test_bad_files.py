@@ -1,0 +1,190 @@
+"""Files that are not whole audio: refused in words that name the file and the reason, and nothing stays behind."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import io
+import os
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from lincae_studio.errors import MediaError
+from lincae_studio.media import store as store_module
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session.model import SESSION_RATE
+from tests.helpers import FullDisk, files_below, noise, tone, write_audio
+
+
+@pytest.fixture
+def refused(store: MediaStore, cache_dir: Path) -> Any:
+    """Import a path that must be refused: returns the message, after looking that nothing was left in the store."""
+
+    def refuse(path: Path) -> str:
+        with pytest.raises(MediaError) as caught:
+            store.import_file(path)
+        assert path.name in caught.value.problem
+        assert caught.value.remedy
+        assert files_below(cache_dir) == []
+        return caught.value.problem
+
+    return refuse
+
+
+def test_a_missing_file(tmp_path: Path, refused: Any) -> None:
+    assert "no such file" in refused(tmp_path / "none.wav")
+
+
+def test_a_folder(tmp_path: Path, refused: Any) -> None:
+    (tmp_path / "folder.wav").mkdir()
+    assert "it is a folder" in refused(tmp_path / "folder.wav")
+
+
+def test_an_unreadable_file(tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_audio(tmp_path / "secret.wav", noise(1, 100))
+
+    def denied(file: Any, *arguments: Any, **options: Any) -> Any:
+        if file == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
+        return real(file, *arguments, **options)
+
+    real = builtins.open
+    monkeypatch.setattr(builtins, "open", denied)  # root may read everything: mode bits would prove nothing
+    assert "permission denied" in refused(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"Dear diary, this is text.\n" * 100, "not a readable audio file"),
+        (b"RIFF", "not a readable audio file"),
+        (b"\0" * 5000, "not a readable audio file"),
+        (b"fLaC", "not a readable audio file"),
+        (b"OggS", "not a readable audio file"),
+        (b"FORM\0\0\0\0AIFF", "not a readable audio file"),
+    ],
+)
+def test_what_is_no_audio(tmp_path: Path, refused: Any, data: bytes, reason: str) -> None:
+    path = tmp_path / "odd.wav"
+    path.write_bytes(data)
+    assert reason in refused(path)
+
+
+def wav_bytes(audio: np.ndarray, rate: int = SESSION_RATE, subtype: str = "PCM_16") -> bytearray:
+    buffer = io.BytesIO()
+    sf.write(buffer, audio, rate, subtype=subtype, format="WAV")
+    return bytearray(buffer.getvalue())
+
+
+def test_a_header_without_audio(tmp_path: Path, refused: Any) -> None:
+    data = wav_bytes(noise(1, 1000))
+    path = tmp_path / "header.wav"
+    path.write_bytes(data[: data.index(b"data") + 8])
+    assert "holds no audio" in refused(path)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "aiff"])
+def test_audio_of_no_length(tmp_path: Path, refused: Any, suffix: str) -> None:
+    path = write_audio(tmp_path / f"none.{suffix}", np.zeros((0, 1)), subtype="PCM_16")
+    refused(path)
+
+
+def test_a_rate_of_0_hz(tmp_path: Path, refused: Any) -> None:
+    data = wav_bytes(noise(1, 1000))
+    struct.pack_into("<I", data, 24, 0)
+    path = tmp_path / "zero.wav"
+    path.write_bytes(data)
+    assert "0 Hz" in refused(path)
+
+
+def test_more_than_two_channels(tmp_path: Path, refused: Any) -> None:
+    assert "6 channels" in refused(write_audio(tmp_path / "surround.wav", noise(1, 1000, 6)))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("at", "rate", "channel"), [(0, 44_100, 0), (110_250, 44_100, 1), (120_000, 48_000, 0)])
+def test_samples_that_are_no_numbers_are_named_with_their_time(
+    tmp_path: Path, refused: Any, value: float, at: int, rate: int, channel: int
+) -> None:
+    audio = noise(1, 150_000, 2)
+    audio[at, channel] = value
+    audio[at + 500] = value
+    message = refused(write_audio(tmp_path / "nan.wav", audio, rate))
+    assert f"(first at {at / rate:.3f} s)" in message
+
+
+TRUNCATED = [("wav", "PCM_16"), ("wav", "FLOAT"), ("aiff", "PCM_16"), ("au", "PCM_16"), ("w64", "PCM_16")]
+TRUNCATED += [("caf", "PCM_16"), ("flac", "PCM_16"), ("ogg", "VORBIS"), ("mp3", "MPEG_LAYER_III")]
+
+
+@pytest.mark.parametrize(("suffix", "subtype"), TRUNCATED)
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_file_that_ends_early(tmp_path: Path, refused: Any, suffix: str, subtype: str, share: float) -> None:
+    path = write_audio(tmp_path / f"cut.{suffix}", noise(1, 200_000), subtype=subtype)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    message = refused(path)
+    if suffix == "caf":  # libsndfile itself refuses these
+        assert "malformed" in message
+        return
+    assert "truncated" in message
+    percent = re.search(r"(\d+) % of its audio", message)
+    if percent is not None:
+        # FLAC counts whole blocks that were read, so it may say less.
+        assert (-35 if suffix == "flac" else -8) < int(percent[1]) - 100 * share < 8
+
+
+def test_a_flac_with_damage_in_the_middle(tmp_path: Path, refused: Any) -> None:
+    path = write_audio(tmp_path / "damaged.flac", noise(1, 200_000), subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2000] = bytes(2000)
+    path.write_bytes(data)
+    assert "truncated or damaged" in refused(path)
+
+
+# The disk of the store
+
+
+@pytest.mark.parametrize("room", [0, 100_000, 700_000])
+def test_a_disk_that_fills_up_while_conforming(
+    tmp_path: Path, store: MediaStore, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    path = write_audio(tmp_path / "a.wav", noise(1, 200_000))
+    disk = FullDisk(room)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "open", disk, raising=False)
+        with pytest.raises(MediaError, match=r"cannot import a\.wav .* the disk is full") as caught:
+            store.import_file(path)
+    assert disk.refused
+    assert "Free some space" in caught.value.remedy
+    assert files_below(cache_dir) == []
+    assert store.import_file(path).length == 200_000
+
+
+def test_a_disk_that_fills_up_at_the_last_moment(
+    tmp_path: Path, store: MediaStore, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = write_audio(tmp_path / "a.wav", noise(1, 2000))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(MediaError, match="the disk is full"):
+            store.import_file(path)
+    assert files_below(cache_dir) == []
+
+
+def test_a_store_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    path = write_audio(tmp_path / "a.wav", tone(440.0, 1000))
+    with pytest.raises(MediaError, match=r"cannot import a\.wav into"):
+        MediaStore(tmp_path / "cache").import_file(path)

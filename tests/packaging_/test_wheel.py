@@ -1,0 +1,101 @@
+"""What ships: the wheel's contents, and the promises about the repository's top level and its CI."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lincae_studio import __version__
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TOP_LEVEL = {
+    "lincae_studio",
+    "resources",
+    "tests",
+    "packaging",
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+}
+
+STEMS = ("drums", "bass", "keys", "guitar", "strings", "lead")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from the checkout; nothing is downloaded, the build tools are part of the `test` extra."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def read(wheel: Path, ending: str) -> str:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(ending)]
+        return archive.read(name).decode()
+
+
+def test_the_wheel_is_for_any_platform_and_has_the_version(wheel):
+    assert wheel.name == f"lincae_studio-{__version__}-py3-none-any.whl"
+
+
+def test_the_wheel_holds_the_demo_song(wheel, names):
+    demo = {f"lincae_studio/resources/demo/{stem}.ogg" for stem in STEMS}
+    assert demo | {"lincae_studio/resources/demo/paper_lanterns.lincae"} <= names
+    with zipfile.ZipFile(wheel) as archive:
+        for name in demo:
+            source = ROOT / name.removeprefix("lincae_studio/")
+            assert archive.read(name) == source.read_bytes()
+
+
+def test_the_wheel_holds_every_module(names):
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lincae_studio").rglob("*.py")}
+    assert modules <= names
+
+
+def test_the_wheel_installs_the_command(wheel):
+    entry_points = configparser.ConfigParser()
+    entry_points.read_string(read(wheel, ".dist-info/entry_points.txt"))
+    assert dict(entry_points["console_scripts"]) == {"lincae-studio": "lincae_studio.cli:main"}
+
+
+def test_the_wheel_holds_the_licence(wheel):
+    assert read(wheel, ".dist-info/licenses/LICENSE") == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "License-Expression: Apache-2.0" in read(wheel, ".dist-info/METADATA")
+
+
+def test_the_wheel_holds_nothing_else(names):
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"lincae_studio", f"lincae_studio-{__version__}.dist-info"}
+    parts = {part for name in names for part in name.split("/")}
+    assert not [part for part in parts if part in ("tests", "__pycache__") or part.startswith("test_")]
+
+
+def test_ci_runs_the_test_script():
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert "exec bash packaging/test.sh" in lines
+
+
+def test_the_top_level_holds_what_it_should():
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    tops = {name.split("/")[0] for name in listed.stdout.split("\0") if name}
+    assert {name for name in tops if not name.startswith(".")} <= TOP_LEVEL

@@ -1,0 +1,251 @@
+"""Every edit: what it does, that it can be undone and redone, what it leaves alone, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import edits
+from lincae_studio.session.edits import Edit
+from lincae_studio.session.history import History
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Session, validated
+from tests.helpers import made_up_media
+
+MONO = made_up_media(1, 1000)
+STEREO = made_up_media(2, 500, 2)
+OTHER = made_up_media(3, 700)
+
+
+def base() -> Session:
+    """Tracks 1, 2, 3; clips 4 (mono at 0) and 5 (stereo at 1200) on track 1, 6 (mono at 300) on 2, 7 (stereo) on 3."""
+    session = Session()
+    for _ in range(3):
+        session = edits.add_track(session)
+    for track_id, media, start in ((1, MONO, 0), (1, STEREO, 1200), (2, MONO, 300), (3, STEREO, 0)):
+        session = edits.add_clip(session, track_id, media, start)
+    session = edits.set_clip_fades(session, 4, 100, 200)
+    return validated(edits.set_track_solo(session, 2, True))
+
+
+@dataclass(frozen=True)
+class Case:
+    """An edit, and the positions of the base session's tracks that it may touch."""
+
+    name: str
+    edit: Edit
+    touched: frozenset[int] = frozenset()
+
+
+CASES = [
+    Case("add_media", lambda s: edits.add_media(s, OTHER)),
+    Case("add_track", lambda s: edits.add_track(s, "Voice")),
+    Case("remove_tracks", lambda s: edits.remove_tracks(s, {1}), frozenset({0})),
+    Case("move_track", lambda s: edits.move_track(s, 1, 2)),
+    Case("rename_track", lambda s: edits.rename_track(s, 1, "Drums"), frozenset({0})),
+    Case("set_track_gain", lambda s: edits.set_track_gain(s, 1, 0.5), frozenset({0})),
+    Case("set_track_pan", lambda s: edits.set_track_pan(s, 1, -0.5), frozenset({0})),
+    Case("set_track_mute", lambda s: edits.set_track_mute(s, 1, True), frozenset({0})),
+    Case("set_track_solo", lambda s: edits.set_track_solo(s, 2, False), frozenset({1})),
+    Case("add_clip", lambda s: edits.add_clip(s, 2, OTHER, 5000), frozenset({1})),
+    Case("add_stems", lambda s: edits.add_stems(s, [OTHER, MONO], 10, first_track=2), frozenset({2})),
+    Case("remove_clips", lambda s: edits.remove_clips(s, {4, 6}), frozenset({0, 1})),
+    Case("move_clips in time", lambda s: edits.move_clips(s, {4}, 50), frozenset({0})),
+    Case("move_clips across", lambda s: edits.move_clips(s, {4}, 50, 1), frozenset({0, 1})),
+    Case("trim_clip", lambda s: edits.trim_clip(s, 4, 10, 900), frozenset({0})),
+    Case("split_clips", lambda s: edits.split_clips(s, {4, 6}, 500), frozenset({0, 1})),
+    Case("set_clip_gain", lambda s: edits.set_clip_gain(s, 4, 0.25), frozenset({0})),
+    Case("set_clip_fades", lambda s: edits.set_clip_fades(s, 4, 1, 2), frozenset({0})),
+    Case("set_codec", lambda s: edits.set_codec(s, "mdct-4x")),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_edit_is_done_undone_and_redone(case: Case) -> None:
+    before = base()
+    frozen = msgspec.json.encode(before)
+    history = History(before)
+    after = validated(case.edit(before))
+    assert history.push(case.name, after)
+    history.undo()
+    assert history.session == base()
+    history.redo()
+    assert history.session == after == case.edit(base())
+    assert msgspec.json.encode(before) == frozen
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_untouched_tracks_and_clips_stay_the_same_objects(case: Case) -> None:
+    before = base()
+    after = case.edit(before)
+    kept = {id(track) for track in after.tracks}
+    for position, track in enumerate(before.tracks):
+        assert (id(track) in kept) != (position in case.touched), track.name
+    clips = {clip.id: clip for clip in after.clips()}
+    for track in (before.tracks[position] for position in case.touched):
+        for clip in track.clips:
+            assert clips.get(clip.id, clip) is clip or clips[clip.id] != clip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_edit_has_a_case(case: Case) -> None:
+    public = {name for name in vars(edits) if name.startswith(("add_", "remove_", "move_", "set_", "trim_", "split_"))}
+    assert public | {"rename_track"} == {case.name.split()[0] for case in CASES}
+
+
+REFUSED: list[tuple[str, Edit]] = [
+    ("no track 99", lambda s: edits.remove_tracks(s, {1, 99})),
+    ("no track 99", lambda s: edits.move_track(s, 99, 0)),
+    ("position 3 is not between 0 and 2", lambda s: edits.move_track(s, 1, 3)),
+    ("position -1 is not", lambda s: edits.move_track(s, 1, -1)),
+    ("no track 99", lambda s: edits.rename_track(s, 99, "x")),
+    ("needs a name", lambda s: edits.rename_track(s, 1, " \t")),
+    ("gain -0.1 is not between", lambda s: edits.set_track_gain(s, 1, -0.1)),
+    ("gain nan is not between", lambda s: edits.set_track_gain(s, 1, math.nan)),
+    ("gain inf is not between", lambda s: edits.set_track_gain(s, 1, math.inf)),
+    ("no track 99", lambda s: edits.set_track_gain(s, 99, 1.0)),
+    ("pan 1.01 is not between", lambda s: edits.set_track_pan(s, 1, 1.01)),
+    ("pan nan is not between", lambda s: edits.set_track_pan(s, 1, math.nan)),
+    ("no track 99", lambda s: edits.set_track_pan(s, 99, 0.0)),
+    ("no track 99", lambda s: edits.set_track_mute(s, 99, True)),
+    ("no track 99", lambda s: edits.set_track_solo(s, 99, True)),
+    ("no track 99", lambda s: edits.add_clip(s, 99, MONO, 0)),
+    ("before the timeline", lambda s: edits.add_clip(s, 1, MONO, -1)),
+    ("at most 24 hours", lambda s: edits.add_clip(s, 1, MONO, MAX_LENGTH - 999)),
+    ("before the timeline", lambda s: edits.add_stems(s, [MONO], -1)),
+    ("no clip 99", lambda s: edits.remove_clips(s, {4, 99})),
+    ("no clip 99", lambda s: edits.move_clips(s, {4, 99}, 1)),
+    ("before the timeline", lambda s: edits.move_clips(s, {4, 5}, -1)),
+    ("at most 24 hours", lambda s: edits.move_clips(s, {4}, MAX_LENGTH)),
+    ("cannot leave the tracks", lambda s: edits.move_clips(s, {7}, 0, 1)),
+    ("cannot leave the tracks", lambda s: edits.move_clips(s, {4, 7}, 0, -1)),
+    ("no clip 99", lambda s: edits.trim_clip(s, 99, 0, 1)),
+    ("shorter than one sample", lambda s: edits.trim_clip(s, 4, 5, 5)),
+    ("no more audio there", lambda s: edits.trim_clip(s, 4, 0, 1001)),
+    ("no more audio there", lambda s: edits.trim_clip(s, 6, 299, 1000)),
+    (
+        "before the timeline",
+        lambda s: edits.trim_clip(edits.move_clips(edits.trim_clip(s, 6, 400, 900), {6}, -350), 6, -1, 90),
+    ),
+    ("no clip 99", lambda s: edits.split_clips(s, {99}, 5)),
+    ("no clip 99", lambda s: edits.set_clip_gain(s, 99, 1.0)),
+    ("is not between 0 and", lambda s: edits.set_clip_gain(s, 4, MAX_GAIN * 1.001)),
+    ("no clip 99", lambda s: edits.set_clip_fades(s, 99, 0, 0)),
+    ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, 4, 1001, 0)),
+    ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, 4, 0, -1)),
+    ("needs a codec", lambda s: edits.set_codec(s, "")),
+    ("needs a codec", lambda s: edits.set_codec(s, "x" * 201)),
+]
+
+
+@pytest.mark.parametrize(("message", "edit"), REFUSED)
+def test_an_edit_that_cannot_be_says_why_and_changes_nothing(message: str, edit: Edit) -> None:
+    session = base()
+    with pytest.raises(EditError, match=message):
+        edit(session)
+    assert session == base()
+
+
+def test_the_same_media_again_only_changes_its_path() -> None:
+    moved = replace(MONO, path="/elsewhere/a.wav")
+    after = edits.add_media(base(), moved)
+    assert after.media == (moved, STEREO)
+
+
+def test_new_tracks_are_named_coloured_and_placed() -> None:
+    session = edits.add_track(base(), at=1)
+    assert [track.id for track in session.tracks] == [1, 8, 2, 3]
+    assert session.tracks[1].name == "Track 4"
+    assert session.tracks[1].color == TRACK_COLORS[3]
+    assert [t.id for t in edits.add_track(base(), at=-5).tracks] == [8, 1, 2, 3]
+    assert [t.id for t in edits.add_track(base(), at=50).tracks] == [1, 2, 3, 8]
+    for _ in range(len(TRACK_COLORS)):
+        session = edits.add_track(session)
+    assert session.tracks[-1].color == TRACK_COLORS[3]
+
+
+def test_names_that_are_too_long_are_cut() -> None:
+    long = "x" * 500
+    media = replace(OTHER, path=f"/music/{long}.wav")
+    session = edits.add_track(base(), long)
+    session = edits.rename_track(session, 1, f"  {long}")
+    session = edits.add_clip(session, 2, media, 0)
+    validated(edits.add_stems(edits.add_clip(session, 2, MONO, 0, long), [media], 0))
+    assert session.tracks[0].name == "x" * 400
+
+
+def test_ids_are_never_used_again() -> None:
+    session = edits.remove_clips(edits.remove_tracks(base(), {3}), {4})
+    session = edits.add_clip(edits.add_track(session), 1, MONO, 0)
+    assert session.tracks[-1].id == 8
+    assert session.clip(9).media == MONO.digest
+
+
+def test_removed_tracks_take_their_clips_but_not_the_media() -> None:
+    session = edits.remove_tracks(base(), {1, 2})
+    assert [clip.id for clip in session.clips()] == [7]
+    assert session.media == base().media
+
+
+@pytest.mark.parametrize(("position", "order"), [(0, [1, 2, 3]), (1, [2, 1, 3]), (2, [2, 3, 1])])
+def test_a_moved_track_becomes_the_number_asked_for(position: int, order: list[int]) -> None:
+    assert [track.id for track in edits.move_track(base(), 1, position).tracks] == order
+
+
+def test_a_new_clip_is_the_whole_media_named_after_its_file() -> None:
+    clip = edits.add_clip(base(), 2, OTHER, 42).clip(8)
+    assert (clip.start, clip.offset, clip.length, clip.name) == (42, 0, 700, "stem 3")
+    assert (clip.gain, clip.fade_in, clip.fade_out) == (1.0, 0, 0)
+    assert edits.add_clip(base(), 2, OTHER, 42, "take 2").clip(8).name == "take 2"
+
+
+def test_stems_fan_out_from_a_track_and_make_what_is_missing() -> None:
+    session = edits.add_stems(base(), [OTHER, MONO, STEREO], 10, first_track=1)
+    assert [len(track.clips) for track in session.tracks] == [2, 2, 2, 1]
+    assert session.tracks[3].name == "stem 2"
+    assert {clip.start for clip in session.clips() if clip.id > 7} == {10}
+    at_end = edits.add_stems(base(), [OTHER, MONO], 0)
+    assert [track.name for track in at_end.tracks[3:]] == ["stem 3", "stem 1"]
+
+
+def test_clips_move_together_and_stay_sorted() -> None:
+    session = edits.move_clips(base(), {4, 6}, 5000, 1)
+    assert [clip.id for clip in session.tracks[0].clips] == [5]
+    assert [(clip.id, clip.start) for clip in session.tracks[1].clips] == [(4, 5000)]
+    assert [(clip.id, clip.start) for clip in session.tracks[2].clips] == [(7, 0), (6, 5300)]
+    assert edits.move_clips(base(), {5}, -1200).tracks[0].clips[0].id == 4  # equal starts: by id
+
+
+def test_a_clip_named_twice_moves_once() -> None:
+    assert edits.move_clips(base(), [4, 4], 50) == edits.move_clips(base(), [4], 50)
+    assert edits.move_clips(base(), [], -9999) == base()
+
+
+def test_trimming_leaves_the_audio_where_it_is() -> None:
+    clip = edits.trim_clip(base(), 6, 400, 1000).clip(6)
+    assert (clip.start, clip.end, clip.offset) == (400, 1000, 100)
+    assert edits.trim_clip(edits.trim_clip(base(), 6, 400, 1000), 6, 300, 1300) == base()
+
+
+def test_trimming_shortens_fades_that_no_longer_fit() -> None:
+    clip = edits.trim_clip(base(), 4, 0, 150).clip(4)
+    assert (clip.fade_in, clip.fade_out) == (100, 150)
+
+
+def test_the_parts_of_a_split_show_the_same_audio() -> None:
+    session = edits.split_clips(base(), {4, 5}, 500)
+    left, right = session.clip(4), session.clip(8)
+    assert (left.start, left.end, left.offset, left.fade_in, left.fade_out) == (0, 500, 0, 100, 0)
+    assert (right.start, right.end, right.offset, right.fade_in, right.fade_out) == (500, 1000, 500, 0, 200)
+    assert (right.name, right.media, right.gain) == (left.name, left.media, left.gain)
+    assert session.clip(5) is not None
+    assert session.next_id == 9
+
+
+@pytest.mark.parametrize("at", [0, 1000, 1100, 5000])
+def test_a_split_at_or_outside_the_edges_changes_nothing(at: int) -> None:
+    assert edits.split_clips(base(), {4}, at) == base()

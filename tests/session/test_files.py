@@ -1,0 +1,321 @@
+"""Project files: what is saved comes back, and what is broken is refused by name."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from msgspec.structs import replace
+
+from lincae_studio.errors import ProjectError
+from lincae_studio.session import edits, files
+from lincae_studio.session.model import MAX_LENGTH, Session, check, validated
+from tests.helpers import files_below, made_up_media
+from tests.strategies import sessions
+
+FIXTURES = Path(__file__).parent / "fixtures"
+DIGEST = "0" * 64
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    inside = replace(made_up_media(1, 100_000), path=str(folder / "stems" / "drüm s.wav"))
+    outside = replace(made_up_media(2, 44_100, 2), path=str(folder.parent / "vox.flac"), sample_rate=48_000)
+    session = edits.add_stems(Session(seed=7), [inside, outside], 1234)
+    session = edits.set_clip_fades(edits.set_clip_gain(session, 2, 0.1), 2, 10, 20)
+    session = edits.trim_clip(session, 2, 2000, 90_000)
+    session = edits.set_track_pan(edits.set_track_gain(session, 1, 0.3333333333333333), 1, -0.75)
+    session = edits.set_track_solo(edits.set_track_mute(session, 3, True), 1, True)
+    return validated(edits.set_codec(session, "mdct-4x"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = (tmp_path / "project").resolve()
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def saved(folder: Path) -> Path:
+    path = folder / "song.lincae"
+    files.save(full_session(folder), path)
+    return path
+
+
+def test_what_is_saved_comes_back(folder: Path, saved: Path) -> None:
+    assert files.load(saved) == full_session(folder)
+    assert files_below(folder) == [saved]
+
+
+@given(sessions(max_start=MAX_LENGTH - 10_000))
+def test_every_session_comes_back_exactly(tmp_path: Path, session: Session) -> None:
+    path = tmp_path.resolve() / "song.lincae"
+    files.save(session, path)
+    loaded = files.load(path)
+    assert loaded == session
+    check(loaded)
+
+
+def test_media_paths_are_relative_so_that_a_folder_can_be_moved(folder: Path, saved: Path, tmp_path: Path) -> None:
+    written = json.loads(saved.read_text())["session"]["media"]
+    assert written[0]["path"] == "stems/drüm s.wav"
+    moved = (tmp_path / "deep" / "er").resolve()
+    moved.mkdir(parents=True)
+    shutil.move(saved, moved / "song.lincae")
+    assert files.load(moved / "song.lincae").media[0].path == str(moved / "stems" / "drüm s.wav")
+
+
+def test_a_project_saved_through_a_link_keeps_the_link(saved: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.lincae"
+    link.symlink_to(saved)
+    session = edits.add_track(files.load(saved), "new")
+    files.save(session, link)
+    assert link.is_symlink()
+    assert [track.name for track in files.load(saved).tracks][-1] == "new"
+
+
+def test_version_1_still_loads() -> None:
+    session = files.load(FIXTURES / "v1.lincae")
+    assert session == full_session(FIXTURES.resolve())
+
+
+def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
+    """The form in which version 1 is written is fixed: a change of it is a change of version."""
+    again = folder / "v1.lincae"
+    shutil.copy(FIXTURES / "v1.lincae", again)
+    files.save(files.load(again), again)
+    assert again.read_bytes() == (FIXTURES / "v1.lincae").read_bytes()
+
+
+# What cannot be opened
+
+
+def refusal(data: bytes, folder: Path) -> str:
+    path = folder / "broken.lincae"
+    path.write_bytes(data)
+    with pytest.raises(ProjectError) as caught:
+        files.load(path)
+    assert str(path) in caught.value.problem
+    assert caught.value.remedy
+    return caught.value.problem
+
+
+def manifest(saved: Path) -> Any:
+    return json.loads(saved.read_text())
+
+
+def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
+    content = manifest(saved) | {"version": 2, "whatever": [1]}
+    assert "newer version (format 2, this one reads 1)" in refusal(json.dumps(content).encode(), folder)
+
+
+@pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])
+def test_a_version_that_never_was_is_refused(saved: Path, folder: Path, version: object) -> None:
+    refusal(json.dumps(manifest(saved) | {"version": version}).encode(), folder)
+
+
+def change(named: str, /, **values: object) -> tuple[str, Callable[[Any], None]]:
+    """A change of the first clip, and what the error must contain."""
+    return named, lambda s: s["tracks"][0]["clips"][0].update(values)
+
+
+BROKEN: list[tuple[str, Callable[[Any], None]]] = [
+    ("`$.session`", lambda s: s.update(surprise=1)),
+    ("surprise", lambda s: s["tracks"][0].update(surprise=1)),
+    ("surprise", lambda s: s["media"][0].update(surprise=1)),
+    change("surprise", surprise=1),
+    change("start", start=-1),
+    change("start", start=1.5),
+    change("start", start=MAX_LENGTH + 1),
+    change("length", length=0),
+    change("gain", gain=-0.5),
+    change("gain", gain="loud"),
+    change("fade_in", fade_in=-1),
+    change("media", media="xyz"),
+    change("ends after its media", offset=99_999),
+    change("fade longer than itself", fade_out=88_001),
+    change("which is not listed", media=DIGEST),
+    change("same id", id=1),
+    change("ends after 24 hours", start=MAX_LENGTH - 1),
+    change("name", name="x" * 401),
+    ("pan", lambda s: s["tracks"][0].update(pan=2)),
+    ("color", lambda s: s["tracks"][0].update(color="red")),
+    ("mute", lambda s: s["tracks"][0].update(mute=1)),
+    ("id", lambda s: s["tracks"][0].update(id=0)),
+    ("next_id", lambda s: s.update(next_id=2)),
+    ("seed", lambda s: s.update(seed=2**31)),
+    ("codec", lambda s: s.update(codec="")),
+    ("digest", lambda s: s["media"][0].update(digest="ABC")),
+    ("same digest", lambda s: s["media"].append(s["media"][0])),
+    ("channels", lambda s: s["media"][0].update(channels=3)),
+    ("sample_rate", lambda s: s["media"][0].update(sample_rate=0)),
+    ("length", lambda s: s["media"][0].update(length=0)),
+    ("path", lambda s: s["media"][0].pop("path")),
+    ("media path is not valid", lambda s: s["media"][0].update(path="a\0b.wav")),
+]
+
+
+@pytest.mark.parametrize(("named", "breaking"), BROKEN)
+def test_a_broken_rule_or_field_is_named(
+    saved: Path, folder: Path, named: str, breaking: Callable[[Any], None]
+) -> None:
+    content = manifest(saved)
+    breaking(content["session"])
+    assert named in refusal(json.dumps(content).encode(), folder)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0" * 1000,
+        b"RIFF\x24\0\0\0WAVE",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"format": "lincae-studio-project"}',
+        b'{"format": "something else", "version": 1}',
+        b'{"format": "lincae-studio-project", "version": 1}',
+        b'{"format": "lincae-studio-project", "version": 1, "session": null}',
+        b'{"format": "lincae-studio-project", "version": 1, "session": {}, "more": 1}',
+        b"[" * 100_000,
+        b'{"format": "lincae-studio-project", "version": 1, "session": ' + b"[" * 100_000,
+        b"\xff\xfe{}",
+    ],
+)
+def test_what_is_no_project_is_refused(folder: Path, data: bytes) -> None:
+    refusal(data, folder)
+
+
+def test_a_project_cut_at_any_byte_is_refused(saved: Path) -> None:
+    data = saved.read_bytes().rstrip()
+    for length in range(len(data)):
+        with pytest.raises(ProjectError):
+            files.parse(data[:length], saved)
+    files.parse(data, saved)
+
+
+def test_random_damage_is_refused_or_harmless_but_never_a_crash(saved: Path) -> None:
+    data = saved.read_bytes()
+    dice = random.Random(1)
+    refused = 0
+    for _ in range(4000):
+        damaged = bytearray(data)
+        for _ in range(dice.randint(1, 4)):
+            at = dice.randrange(len(damaged))
+            match dice.randrange(4):
+                case 0:
+                    damaged[at] = dice.randrange(256)
+                case 1:
+                    damaged[at] = ord(dice.choice('"0129-.e{}[],:\\ntrue'))
+                case 2:
+                    del damaged[at : at + dice.randint(1, 30)]
+                case _:
+                    damaged[at:at] = damaged[at : at + dice.randint(1, 30)]
+        try:
+            validated(files.parse(bytes(damaged), saved))
+        except ProjectError:
+            refused += 1
+    assert refused > 2000
+
+
+def test_a_file_that_is_too_large_is_not_read(folder: Path) -> None:
+    path = folder / "large.lincae"
+    with open(path, "wb") as file:
+        file.truncate(files.MAX_BYTES + 1)
+    with pytest.raises(ProjectError, match="too large"):
+        files.load(path)
+
+
+def test_missing_files_and_folders_are_named_as_such(folder: Path) -> None:
+    with pytest.raises(ProjectError, match="no such file"):
+        files.load(folder / "none.lincae")
+    with pytest.raises(ProjectError, match="it is a folder"):
+        files.load(folder)
+
+
+# What cannot be saved
+
+
+def assert_unchanged(folder: Path, saved: Path) -> None:
+    assert files_below(folder) == [saved]
+    assert files.load(saved) == full_session(folder)
+
+
+def test_a_disk_that_fills_up_leaves_the_old_project(
+    folder: Path, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(ProjectError, match="the disk is full") as caught:
+            files.save(Session(), saved)
+    assert "Free some space" in caught.value.remedy
+    assert_unchanged(folder, saved)
+
+
+def test_a_write_that_stops_half_way_leaves_the_old_project(
+    folder: Path, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, data: bytes) -> int:
+        with open(path, "wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", half)
+        with pytest.raises(ProjectError, match="the disk is full"):
+            files.save(Session(), saved)
+    assert_unchanged(folder, saved)
+
+
+def test_a_rename_that_is_refused_leaves_the_old_project(
+    folder: Path, saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(_source: Path, _target: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", read_only)
+        with pytest.raises(ProjectError, match="read-only"):
+            files.save(Session(), saved)
+    assert_unchanged(folder, saved)
+
+
+def test_a_file_size_limit_of_the_system_leaves_the_old_project(folder: Path, saved: Path) -> None:
+    """The kernel itself refuses the write here: nothing is simulated."""
+    resource = pytest.importorskip("resource", reason="Windows has no file size limits")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(ProjectError, match="cannot save"):
+            files.save(Session(), saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert_unchanged(folder, saved)
+
+
+@pytest.mark.parametrize("where", ["no/such/folder/x.lincae", ".", "x" * 300 + ".lincae"])
+def test_a_place_that_cannot_be_written_is_a_project_error(folder: Path, where: str) -> None:
+    with pytest.raises(ProjectError, match="cannot save"):
+        files.save(Session(), folder / where)
+    assert files_below(folder) == []
+
+
+def test_a_device_is_not_replaced_by_a_project(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.lincae"
+    os.mkfifo(pipe)
+    with pytest.raises(ProjectError, match="not an ordinary file"):
+        files.save(Session(), pipe)
+    assert pipe.is_fifo()

@@ -1,0 +1,128 @@
+"""Undo, redo, merging, and the modified mark."""
+
+from __future__ import annotations
+
+from lincae_studio.session import edits
+from lincae_studio.session.history import History
+from lincae_studio.session.model import Session
+
+EMPTY = Session()
+ONE = edits.add_track(EMPTY, "one")
+TWO = edits.add_track(ONE, "two")
+
+
+def faded(position: int) -> Session:
+    return edits.set_track_gain(ONE, 1, position / 100)
+
+
+def test_undo_and_redo_walk_the_same_states() -> None:
+    history = History(EMPTY)
+    assert history.push("Add one", ONE)
+    assert history.push("Add two", TWO)
+    assert (history.undo_text, history.redo_text) == ("Add two", None)
+    assert history.undo() == "Add two"
+    assert history.session is ONE
+    assert history.undo() == "Add one"
+    assert history.session is EMPTY
+    assert (history.undo_text, history.redo_text) == (None, "Add one")
+    assert history.redo() == "Add one"
+    assert history.redo() == "Add two"
+    assert history.session is TWO
+
+
+def test_nothing_to_undo_or_redo_is_none_and_harmless() -> None:
+    history = History(ONE)
+    assert history.undo() is None
+    assert history.redo() is None
+    assert history.session is ONE
+
+
+def test_a_push_that_changes_nothing_adds_no_entry_and_keeps_redo() -> None:
+    history = History(EMPTY)
+    history.push("Add one", ONE)
+    history.undo()
+    assert not history.push("Nothing", Session())
+    assert history.redo_text == "Add one"
+
+
+def test_a_push_after_undo_forgets_the_undone() -> None:
+    history = History(EMPTY)
+    history.push("Add one", ONE)
+    history.undo()
+    history.push("Add two", TWO)
+    assert history.redo_text is None
+    history.undo()
+    assert history.session is EMPTY
+
+
+def test_a_sweep_with_one_key_is_one_entry() -> None:
+    history = History(ONE)
+    for position in (10, 20, 30):
+        assert history.push("Fader", faded(position), merge_key="gain 1")
+    assert history.session == faded(30)
+    history.undo()
+    assert history.session is ONE
+    assert history.undo_text is None
+    history.redo()
+    assert history.session == faded(30)
+
+
+def test_other_keys_and_no_key_do_not_merge() -> None:
+    history = History(ONE)
+    history.push("Fader", faded(10), merge_key="gain 1")
+    history.push("Fader", faded(20), merge_key="gain 2")
+    history.push("Fader", faded(30))
+    history.push("Fader", faded(40))
+    for expected in (faded(30), faded(20), faded(10), ONE):
+        history.undo()
+        assert history.session == expected
+
+
+def test_end_merge_starts_a_new_entry() -> None:
+    history = History(ONE)
+    history.push("Fader", faded(10), merge_key="gain 1")
+    history.end_merge()
+    history.push("Fader", faded(20), merge_key="gain 1")
+    history.undo()
+    assert history.session == faded(10)
+
+
+def test_end_merge_without_history_is_harmless() -> None:
+    history = History(ONE)
+    history.end_merge()
+    assert history.undo_text is None
+
+
+def test_a_sweep_after_undo_does_not_merge_into_the_past() -> None:
+    history = History(ONE)
+    history.push("Fader", faded(10), merge_key="gain 1")
+    history.end_merge()
+    history.push("Fader", faded(20), merge_key="gain 1")
+    history.undo()
+    history.push("Fader", faded(30), merge_key="gain 1")
+    history.undo()
+    assert history.session == faded(10)
+
+
+def test_modified_tells_whether_the_document_differs_from_the_saved_one() -> None:
+    history = History(EMPTY)
+    assert not history.modified
+    history.push("Add one", ONE)
+    assert history.modified
+    history.undo()
+    assert not history.modified
+    history.redo()
+    history.mark_saved()
+    assert not history.modified
+    history.undo()
+    assert history.modified
+
+
+def test_saving_ends_a_sweep() -> None:
+    history = History(ONE)
+    history.push("Fader", faded(10), merge_key="gain 1")
+    history.mark_saved()
+    history.push("Fader", faded(20), merge_key="gain 1")
+    assert history.modified
+    history.undo()
+    assert not history.modified

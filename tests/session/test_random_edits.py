@@ -1,0 +1,162 @@
+"""Random edits: whatever is done in whatever order, the document stays valid, can be saved, and can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import edits, files
+from lincae_studio.session.history import History
+from lincae_studio.session.model import Session, validated
+from tests.helpers import made_up_media
+from tests.strategies import any_gain
+
+MEDIA = (made_up_media(1, 40_000), made_up_media(2, 12_345, 2), made_up_media(3, 7))
+positions = st.integers(0, 60_000)
+picks = st.integers(0, 1_000_000)
+
+
+class Editing(RuleBasedStateMachine):
+    """A person editing: each rule is one edit, on a track or clip picked among those that are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = Session()
+        self.history = History(self.start)
+        self.ids_seen: set[int] = set()
+
+    @property
+    def session(self) -> Session:
+        return self.history.session
+
+    def clip_id(self, pick: int) -> int:
+        ids = [clip.id for clip in self.session.clips()]
+        return ids[pick % len(ids)]
+
+    def track_id(self, pick: int) -> int:
+        return self.session.tracks[pick % len(self.session.tracks)].id
+
+    def do(self, edit: Callable[..., Session], *arguments: Any) -> None:
+        """Push the edit; one that is refused leaves the document alone."""
+        before = self.session
+        try:
+            after = edit(before, *arguments)
+        except EditError:
+            assert self.session is before
+            return
+        self.history.push(edit.__name__, after)
+
+    def has_clips(self) -> bool:
+        return any(True for _ in self.session.clips())
+
+    @rule(at=st.one_of(st.none(), st.integers(-1, 9)), name=st.text(max_size=5))
+    def add_track(self, at: int | None, name: str) -> None:
+        self.do(edits.add_track, name, at)
+
+    @rule(media=st.lists(st.sampled_from(MEDIA), min_size=1, max_size=3), start=positions)
+    def add_stems(self, media: list[Any], start: int) -> None:
+        self.do(edits.add_stems, media, start)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(pick=picks, media=st.sampled_from(MEDIA), start=positions)
+    def add_clip(self, pick: int, media: Any, start: int) -> None:
+        self.do(edits.add_clip, self.track_id(pick), media, start)
+
+    @precondition(lambda self: len(self.session.tracks) > 2)
+    @rule(pick=picks)
+    def remove_track(self, pick: int) -> None:
+        self.do(edits.remove_tracks, {self.track_id(pick)})
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(pick=picks, position=st.integers(-1, 5))
+    def move_track(self, pick: int, position: int) -> None:
+        self.do(edits.move_track, self.track_id(pick), position)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(pick=picks, gain=any_gain, pan=st.floats(-1.1, 1.1), mute=st.booleans(), name=st.text(max_size=5))
+    def change_track(self, pick: int, gain: float, pan: float, mute: bool, name: str) -> None:
+        track_id = self.track_id(pick)
+        self.do(edits.set_track_gain, track_id, gain)
+        self.do(edits.set_track_pan, track_id, pan)
+        self.do(edits.set_track_mute, track_id, mute)
+        self.do(edits.set_track_solo, track_id, not mute)
+        self.do(edits.rename_track, track_id, name)
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), by=st.integers(-20_000, 20_000), tracks=st.integers(-1, 1))
+    def move_clips(self, picked: list[int], by: int, tracks: int) -> None:
+        self.do(edits.move_clips, [self.clip_id(pick) for pick in picked], by, tracks)
+
+    @precondition(has_clips)
+    @rule(pick=picks, left=st.integers(-500, 5000), right=st.integers(-500, 5000))
+    def trim(self, pick: int, left: int, right: int) -> None:
+        clip = self.session.clip(self.clip_id(pick))
+        self.do(edits.trim_clip, clip.id, clip.start + left, clip.end - right)
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), at=st.floats(0.0, 1.0))
+    def split(self, picked: list[int], at: float) -> None:
+        clip = self.session.clip(self.clip_id(picked[0]))
+        self.do(edits.split_clips, [self.clip_id(pick) for pick in picked], clip.start + int(at * clip.length))
+
+    @precondition(has_clips)
+    @rule(pick=picks, gain=any_gain, fade_in=st.integers(0, 9000), fade_out=st.integers(0, 9000))
+    def change_clip(self, pick: int, gain: float, fade_in: int, fade_out: int) -> None:
+        clip_id = self.clip_id(pick)
+        self.do(edits.set_clip_gain, clip_id, gain)
+        self.do(edits.set_clip_fades, clip_id, fade_in, fade_out)
+
+    @precondition(has_clips)
+    @rule(pick=picks)
+    def remove_clip(self, pick: int) -> None:
+        self.do(edits.remove_clips, {self.clip_id(pick)})
+
+    @rule(codec=st.sampled_from(["mdct-1x", "mdct-2x", "unknown"]))
+    def choose_codec(self, codec: str) -> None:
+        self.do(edits.set_codec, codec)
+
+    @rule(steps=st.integers(1, 3))
+    def undo_and_redo(self, steps: int) -> None:
+        """Leaves the document as it was."""
+        before = self.session
+        done = sum(self.history.undo() is not None for _ in range(steps))
+        for _ in range(done):
+            self.history.redo()
+        assert self.session is before
+
+    @invariant()
+    def the_document_is_valid(self) -> None:
+        validated(self.session)
+
+    @invariant()
+    def clips_are_sorted(self) -> None:
+        for track in self.session.tracks:
+            assert list(track.clips) == sorted(track.clips, key=lambda clip: (clip.start, clip.id))
+
+    @invariant()
+    def ids_are_unique_and_only_grow(self) -> None:
+        ids = [track.id for track in self.session.tracks] + [clip.id for clip in self.session.clips()]
+        assert len(set(ids)) == len(ids)
+        fresh = set(ids) - self.ids_seen
+        assert not fresh or not self.ids_seen or min(fresh) > max(self.ids_seen)
+        self.ids_seen |= fresh
+
+    def teardown(self) -> None:
+        with TemporaryDirectory() as folder:
+            project = Path(folder).resolve() / "song.lincae"
+            files.save(self.session, project)
+            assert files.load(project) == self.session
+        while self.history.undo() is not None:
+            validated(self.session)
+        assert self.session is self.start
+
+
+TestEditing = Editing.TestCase
+TestEditing.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

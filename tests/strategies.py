@@ -1,0 +1,70 @@
+"""Hypothesis strategies for sessions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from hypothesis import strategies as st
+
+from lincae_studio.session.model import MAX_GAIN, TRACK_COLORS, Clip, Media, Session, Track, validated
+from tests.helpers import made_up_media
+
+#: Short media, so that a session of them renders in milliseconds: mono, stereo, and one shorter than a de-click.
+SHORT_MEDIA = (made_up_media(1, 9_000), made_up_media(2, 6_500, 2), made_up_media(3, 150))
+
+gains = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0.0, 2.0, width=32))
+pans = st.one_of(st.just(0.0), st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0, width=32))
+names = st.text(max_size=12)
+
+
+@st.composite
+def clips(draw: st.DrawFn, clip_id: int, media: Sequence[Media], max_start: int) -> Clip:
+    """A valid clip on one of the media."""
+    item = draw(st.sampled_from(media))
+    offset = draw(st.one_of(st.just(0), st.integers(0, item.length - 1)))
+    length = draw(st.one_of(st.just(item.length - offset), st.integers(1, item.length - offset)))
+    return Clip(
+        id=clip_id,
+        media=item.digest,
+        name=draw(names),
+        start=draw(st.integers(0, max_start)),
+        offset=offset,
+        length=length,
+        gain=draw(gains),
+        fade_in=draw(st.one_of(st.just(0), st.integers(0, length))),
+        fade_out=draw(st.one_of(st.just(0), st.integers(0, length))),
+    )
+
+
+@st.composite
+def tracks(draw: st.DrawFn, ids: Iterator[int], media: Sequence[Media], max_start: int, max_clips: int) -> Track:
+    """A valid track whose clips may overlap."""
+    found = [draw(clips(next(ids), media, max_start)) for _ in range(draw(st.integers(0, max_clips)))]
+    return Track(
+        id=next(ids),
+        name=draw(names),
+        color=draw(st.sampled_from(TRACK_COLORS)),
+        gain=draw(gains),
+        pan=draw(pans),
+        mute=draw(st.booleans()) and draw(st.booleans()),
+        solo=draw(st.booleans()) and draw(st.booleans()),
+        clips=tuple(sorted(found, key=lambda clip: (clip.start, clip.id))),
+    )
+
+
+@st.composite
+def sessions(
+    draw: st.DrawFn,
+    media: Sequence[Media] = SHORT_MEDIA,
+    max_start: int = 12_000,
+    max_tracks: int = 4,
+    max_clips: int = 3,
+) -> Session:
+    """A valid session."""
+    ids = itertools.count(draw(st.integers(1, 1000)))
+    found = tuple(draw(tracks(ids, media, max_start, max_clips)) for _ in range(draw(st.integers(0, max_tracks))))
+    return validated(Session(media=tuple(media), tracks=found, next_id=next(ids)))
+
+
+any_gain = st.floats(0.0, MAX_GAIN)
