@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,15 @@ class _LimitedFile(io.FileIO):
         written = super().write(data)
         self._disk.room -= written
         return written
+
+
+def eventually(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+    """Wait for what another process does, where nothing can be waited on."""
+    deadline = time.monotonic() + timeout_s
+    pause = threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline, "in vain"
+        pause.wait(0.02)
 
 
 def files_below(folder: Path) -> list[Path]:

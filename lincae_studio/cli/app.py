@@ -13,6 +13,7 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from lincae_studio import __version__
+from lincae_studio.cli import EXIT_INTERRUPTED
 from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.inputs import parse_input
 from lincae_studio.codecs import registry
@@ -46,6 +47,8 @@ def run_command(arguments: list[str]) -> int:
     except TyperException as error:
         problem = " ".join(error.format_message().split()).rstrip(".")
         raise UsageError(problem, "See lincae-studio --help") from error
+    if result == EXIT_INTERRUPTED:  # how typer reports Ctrl+C
+        raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 
 

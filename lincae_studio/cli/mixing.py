@@ -108,7 +108,8 @@ def _refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
 def _progress() -> Iterator[Report]:
     """Progress bars on standard error, for people only: nothing is drawn when it is not a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
         def report(label: str) -> jobs.ReportProgress:
             task = bars.add_task(label, total=None)

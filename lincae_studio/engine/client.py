@@ -138,9 +138,17 @@ class EngineClient:
             with self._changed:
                 if self._closing.is_set():
                     return
-                process.start()
-                self._connection, self._process = ours, process
+                try:
+                    process.start()
+                except OSError as error:  # no memory, or too many processes: perhaps later
+                    _log.warning("the engine process cannot be started: %s", error)
+                else:
+                    self._connection, self._process = ours, process
             theirs.close()
+            if self._process is None:
+                ours.close()
+                self._after_death(None)
+                continue
             self._read_until_closed(ours)
             with self._changed:
                 self._connection = self._process = None

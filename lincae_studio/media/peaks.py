@@ -48,6 +48,11 @@ class PeakPyramid:
         """Number of level-0 pairs."""
         return len(self._levels[0])
 
+    @property
+    def level_0(self) -> Audio:
+        """The pairs `(blocks, 2)` of the finest level."""
+        return self._levels[0]
+
     def update(self, first_block: int, pairs: Audio) -> None:
         """Replace level-0 pairs from `first_block` on, and what lies above them."""
         first, last = first_block, min(first_block + len(pairs), self.blocks)

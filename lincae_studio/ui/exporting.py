@@ -124,13 +124,12 @@ class Exporter(QObject):
             return mixdown(plan, provide, path, sample_format, progress, cancel)
 
         self._job = BackgroundJob(work, self)
-        dialog = ProgressDialog(f"Exporting {path.name}", self._job, self._window)
+        ProgressDialog(f"Exporting {path.name}", self._job, self._window)
         self._job.succeeded.connect(self._on_succeeded)
         self._job.failed.connect(self._messages.error)
         self._job.failed.connect(self.failed)
         self._job.cancelled.connect(lambda: self._messages.info("Export cancelled, nothing was written"))
         self._job.ended.connect(self._on_ended)
-        dialog.show()
         self._job.start()
 
     def close(self) -> None:

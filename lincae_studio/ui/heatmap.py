@@ -79,7 +79,9 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         box = self.getViewBox()
         box.setMouseEnabled(False, False)
         box.setDefaultPadding(0.0)
-        self.getPlotItem().setContentsMargins(0, 0, 0, 0)
+        self.getPlotItem().layout.setContentsMargins(0, 0, 0, 0)
+        self.getPlotItem().layout.setSpacing(0)
+        box.border = None
         self.setFrameShape(self.Shape.NoFrame)
         self.setAccessibleName("Latents of the mix, channel over time")
         self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.PLAYHEAD, width=1), movable=False)

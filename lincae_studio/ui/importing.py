@@ -143,12 +143,11 @@ class Importer(QObject):
     def _run(self, work: object, title: str, done: object) -> None:
         job = BackgroundJob(work, self)  # type: ignore[arg-type]
         self._jobs.append(job)
-        dialog = ProgressDialog(title, job, self._window)
+        ProgressDialog(title, job, self._window)
         job.succeeded.connect(done)
         job.failed.connect(self._messages.error)
         job.cancelled.connect(lambda: self._messages.info("Import cancelled, nothing was added"))
         job.ended.connect(lambda: self._jobs.remove(job))
-        dialog.show()
         job.start()
 
     def _say_converted(self, media: Sequence[Media], before: Session) -> None:

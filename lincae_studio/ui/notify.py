@@ -96,7 +96,7 @@ class MessageBar(QFrame):
         dialog.show()
 
     def _show(self, text: str, details: str, color: str) -> None:
-        self.text.setText(text)
+        self.text.setText(text[:1].upper() + text[1:])
         self._details = details
         self._more.setVisible(bool(details))
         self.setStyleSheet(f"MessageBar {{ background: #2f343d; border-left: 5px solid {color}; }}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QVBoxLayout, QWidget
 
@@ -13,12 +13,15 @@ from lincae_studio.ui.background import BackgroundJob
 
 _STEPS = 1000
 
+#: Short jobs flash no dialog.
+_SHOW_AFTER_MS = 400
+
 #: A time left is shown once this much has passed.
 _ETA_AFTER_S = 1.0
 
 
 class ProgressDialog(QDialog):
-    """Closes itself when the job ends; closing it cancels the job."""
+    """Shows itself when the job is not over soon, closes itself when it ends; closing it cancels the job."""
 
     def __init__(self, title: str, job: BackgroundJob, parent: QWidget) -> None:
         super().__init__(parent)
@@ -36,6 +39,11 @@ class ProgressDialog(QDialog):
         layout.addWidget(self.bar)
         layout.addWidget(buttons)
         self.setMinimumWidth(440)
+        self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.timeout.connect(self.show)
+        self._delay.start(_SHOW_AFTER_MS)
         job.progressed.connect(self._on_progressed)
         job.ended.connect(self._on_ended)
 
@@ -49,8 +57,9 @@ class ProgressDialog(QDialog):
         self.label.setText(f"{progress.label}: {100.0 * progress.fraction:.0f} %{left}")
 
     def _on_ended(self) -> None:
-        super().reject()
-        self.close()
+        self._delay.stop()
+        self.done(0)
+        self.deleteLater()  # closing deletes only what was shown
 
     # Qt overrides
 

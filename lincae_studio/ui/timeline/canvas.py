@@ -23,9 +23,11 @@ class TimeCanvas(QWidget):
 
     Signals:
         scrolled_vertically: wheel notches without a modifier (a float; positive is down).
+        resized: the widget has another size.
     """
 
     scrolled_vertically = Signal(float)
+    resized = Signal()
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -98,6 +100,7 @@ class TimeCanvas(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._content = None
         super().resizeEvent(event)
+        self.resized.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         if not self.navigate(self.axis, event):

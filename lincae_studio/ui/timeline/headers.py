@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from lincae_studio.session import edits
@@ -49,6 +49,7 @@ class TrackHeader(QWidget):
         self.pan_text = QLabel(self)
         self.pan_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pan_text.setFixedWidth(62)
+        self.pan_text.setContentsMargins(0, 0, 5, 0)  # in line with the text of the field above
         self.mute = self._toggle("M", "Mute", _MUTE_STYLE)
         self.solo = self._toggle("S", "Solo", _SOLO_STYLE)
         self._lay_out()
@@ -123,6 +124,8 @@ class TrackHeader(QWidget):
         track_id, document = self.track_id, self._document
         self.name.editingFinished.connect(self._on_name_edited)
         self.gain_text.editingFinished.connect(self._on_gain_typed)
+        for field in (self.name, self.gain_text):
+            field.returnPressed.connect(field.clearFocus)  # gives the keys back to the window
         self.gain.edited.connect(self._on_gain_edited)
         self.gain.edit_ended.connect(document.end_merge)
         self.pan.edited.connect(self._on_pan_edited)
@@ -165,15 +168,12 @@ class TrackHeader(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn):
             self._selection.set_track(self.track_id)
-        if isinstance(watched, QLineEdit) and event.type() == QEvent.Type.KeyPress:
-            key = event.key()  # type: ignore[attr-defined]
-            if key == Qt.Key.Key_Escape:
-                track = self._document.session.track(self.track_id)
-                self.name.setText(track.name)
-                self.gain_text.setText(format_db(track.gain))
-            if key in (Qt.Key.Key_Escape, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                watched.clearFocus()  # ends the edit, and gives the keys back to the window
-                return True
+        if isinstance(watched, QLineEdit) and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            track = self._document.session.track(self.track_id)
+            self.name.setText(track.name)
+            self.gain_text.setText(format_db(track.gain))
+            watched.clearFocus()
+            return True
         return super().eventFilter(watched, event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

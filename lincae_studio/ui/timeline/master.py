@@ -23,6 +23,7 @@ class MixPeaks:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._pyramid = PeakPyramid(np.zeros((0, 2), np.float32))
+        self._grid = rendering.plan.grid
         self._shown: dict[int, str | None] = {}
 
     @property
@@ -33,9 +34,13 @@ class MixPeaks:
         """The plan changed: fit the length, and take what is rendered already."""
         plan = self._rendering.plan
         blocks = -(-plan.length // BLOCK)
-        if blocks != self._pyramid.blocks:
-            self._pyramid = PeakPyramid(np.zeros((blocks, 2), np.float32))
+        if blocks != self._pyramid.blocks or plan.grid != self._grid:
+            pairs = np.zeros((blocks, 2), np.float32)
+            kept = self._pyramid.level_0[:blocks]
+            pairs[: len(kept)] = kept
+            self._pyramid = PeakPyramid(pairs)
             self._shown.clear()
+            self._grid = plan.grid
         for index in range(len(plan.chunks)):
             self.follow_chunk(index)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -110,6 +109,7 @@ class TimelinePanel(QWidget):
         self.lanes = Lanes(self.axis, self.rows, document, selection, media, self)
         self.master = MasterLane(self.axis, rendering, self)
         self.empty_hint = EmptyHint(self.lanes)
+        QVBoxLayout(self.lanes).addWidget(self.empty_hint, 0, Qt.AlignmentFlag.AlignCenter)
         self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
         self._vertical = QScrollBar(Qt.Orientation.Vertical, self)
         self._horizontal.setAccessibleName("Scroll in time")
@@ -159,7 +159,10 @@ class TimelinePanel(QWidget):
         master_layout = QHBoxLayout(master)
         master_layout.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
         master_layout.setSpacing(0)
-        self.master_label = QLabel("Mix\nrendered from latents", self)
+        self.master_label = QLabel(
+            f"<b>Mix</b><br><span style='color:{theme.TEXT_DIM}'>as decoded from latents</span>", self
+        )
+        self.master_label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.master_label.setContentsMargins(12, 6, 8, 6)
         self.master_label.setFixedWidth(HEADER_PX)
         master_layout.addWidget(self.master_label)
@@ -193,7 +196,7 @@ class TimelinePanel(QWidget):
         self.lanes.files_dropped.connect(self.files_dropped)
         self.empty_hint.import_clicked.connect(self.import_clicked)
         self.empty_hint.demo_clicked.connect(self.demo_clicked)
-        self.splitter.splitterMoved.connect(self._fit_to_size)
+        self.lanes.resized.connect(self._fit_to_size)
 
     def _follow_document(self) -> None:
         session = self._document.session
@@ -215,19 +218,6 @@ class TimelinePanel(QWidget):
         self._vertical.setPageStep(self.lanes.height())
         self._vertical.setSingleStep(ROW_PX // 2)
         self.axis.set_width(self.lanes.width())
-        hint = self.empty_hint.sizeHint()
-        self.empty_hint.setGeometry(
-            max(0, (self.lanes.width() - hint.width()) // 2),
-            max(0, (self.lanes.height() - hint.height()) // 2),
-            min(hint.width(), self.lanes.width()),
-            min(hint.height(), self.lanes.height()),
-        )
 
     def _on_scrolled_vertically(self, notches: float) -> None:
         self._vertical.setValue(round(self._vertical.value() + notches * _NOTCH_PX))
-
-    # Qt overrides
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        QTimer.singleShot(0, self, self._fit_to_size)  # the layout gives the lanes their size after this event

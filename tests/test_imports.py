@@ -1,0 +1,130 @@
+"""The arrows of the architecture, and what a fresh process loads."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lincae_studio
+
+PACKAGE = Path(lincae_studio.__file__).parent
+
+QT = ("PySide6", "pyqtgraph", "qtpy", "shiboken6")
+TORCH = ("torch", "torchaudio", "lightning", "safetensors")
+
+#: Parts of the package that may be imported by each part, besides itself and the base modules.
+BASE = {"errors", "atomic", "jobs", "paths", "__init__"}
+ALLOWED: dict[str, set[str]] = {
+    "session": set(),
+    "media": {"session"},
+    "codecs": {"session", "media"},
+    "engine": {"codecs", "media", "session"},
+    "playback": {"engine", "codecs", "media", "session"},
+    "training": {"engine", "codecs", "media", "session"},
+    "ui": {"playback", "engine", "codecs", "media", "session", "training", "bench"},
+    "bench": {"engine", "codecs", "media", "session", "playback", "ui", "training"},
+    "cli": {"engine", "codecs", "media", "session", "playback", "ui", "training", "bench"},
+    "__main__": {"cli"},
+}
+
+#: Third-party modules that a part may never import.
+BANNED: dict[str, tuple[str, ...]] = {
+    "session": (*QT, *TORCH, "numpy", "soundfile", "soxr"),
+    "media": (*QT, *TORCH),
+    "codecs": QT,
+    "engine": (*QT, *TORCH),
+    "training": QT,
+    "playback": TORCH,
+    "ui": TORCH,
+    "cli": TORCH,
+}
+
+
+def part_of(path: Path) -> str:
+    relative = path.relative_to(PACKAGE)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names of everything a file imports, at whatever depth; `from a import b` counts as `a.b`."""
+    found: set[str] = set()
+    package = ["lincae_studio", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*parents, *([node.module] if node.module else [])])
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "resources" not in path.parts)
+
+
+def test_the_rules_cover_every_part() -> None:
+    assert {part_of(path) for path in SOURCES} - BASE <= ALLOWED.keys()
+    assert len(SOURCES) > 30
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_downwards(path: Path) -> None:
+    part = part_of(path)
+    ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("lincae_studio.")} - {"__version__"}
+    if part in BASE:
+        assert ours <= BASE
+        return
+    assert ours <= ALLOWED[part] | BASE | {part}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_part_imports_what_it_may_not(path: Path) -> None:
+    part = part_of(path)
+    roots = {name.split(".")[0] for name in imports_of(path)}
+    assert not roots & set(BANNED.get(part, ()))
+    if "torch" in roots:
+        assert part == "training" or path.is_relative_to(PACKAGE / "codecs" / "lincae")
+
+
+def test_the_document_needs_nothing_but_errors_and_atomic_writes() -> None:
+    for path in (PACKAGE / "session").glob("*.py"):
+        ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("lincae_studio.")}
+        assert ours <= {"session", "errors", "atomic"}, path
+
+
+def test_the_window_reaches_the_engine_only_by_its_client_and_values() -> None:
+    """Renderer and worker belong to the engine process (`Rendered`, a value, is theirs to share)."""
+    for folder in ("ui", "playback"):
+        for path in (PACKAGE / folder).rglob("*.py"):
+            assert not {name for name in imports_of(path) if name.startswith("lincae_studio.engine.worker")}, path
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"{statement}\nimport sys\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in done.stdout.split()}
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    assert not modules_after("import lincae_studio") & {"numpy", "PySide6", "torch", "soundfile", "msgspec"}
+
+
+def test_the_window_process_never_loads_torch() -> None:
+    loaded = modules_after("import lincae_studio, lincae_studio.cli, lincae_studio.engine.client")
+    assert "lincae_studio" in loaded
+    assert "torch" not in loaded
+    assert "PySide6" not in loaded
+
+
+def test_the_subcommands_load_neither_torch_nor_qt() -> None:
+    loaded = modules_after("import lincae_studio.cli.app, lincae_studio.cli.mixing, lincae_studio.engine.worker")
+    assert not loaded & {"torch", "PySide6", "pyqtgraph"}
+
+
+def test_the_document_loads_no_numpy() -> None:
+    parts = "edits, files, history, levels, model"
+    assert not modules_after(f"from lincae_studio.session import {parts}") & {"numpy", "PySide6", "torch"}

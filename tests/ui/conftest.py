@@ -1,0 +1,77 @@
+"""The real window over a real engine process, in a cache of its own; nothing may be left running after it."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.media.store import MediaStore
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.theme import apply_theme
+from tests.helpers import noise, tone, write_audio
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+#: Longest wait for anything, in milliseconds; only reached when something is broken.
+LIMIT_MS = 30_000
+
+
+@pytest.fixture
+def window(qtbot: QtBot, qapp: QApplication, cache_dir: Path) -> Iterator[MainWindow]:
+    """The main window as the program opens it, empty, with its engine started."""
+    apply_theme(qapp)
+    window = MainWindow(MediaStore(cache_dir), cache_dir)
+    with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
+        window.show()
+    window.start_late_parts()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=LIMIT_MS)
+    yield window
+    window.document.save(cache_dir / "so_that_nothing_asks.lincae")
+    assert window.close()
+    window.deleteLater()
+    qapp.processEvents()
+    gc.collect()
+    assert not multiprocessing.active_children(), "the engine process outlived its window"
+    ours = ("engine-client", "audio-feeder", "silent-sink", "job")
+    left = [thread.name for thread in threading.enumerate() if thread.name.startswith(ours)]
+    assert not left, f"threads outlived the window: {left}"
+
+
+@pytest.fixture
+def stems(tmp_path: Path) -> list[Path]:
+    """Four files of different lengths, rates and channels: noise and tones, 3 to 5 seconds."""
+    audio = {
+        "bass 2.wav": tone(110.0, 44_100 * 4, level=0.3),
+        "drums 1.wav": noise(1, 44_100 * 5, channels=2, level=0.1),
+        "keys 3.flac": noise(2, 44_100 * 3, channels=2, level=0.05),
+        "lead 10.wav": tone(880.0, 44_100 * 4, level=0.2),
+    }
+    return [
+        write_audio(tmp_path / "stems" / name, samples, subtype="PCM_16" if name.endswith("flac") else "FLOAT")
+        for name, samples in audio.items()
+    ]
+
+
+def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
+    """Wait until imports have ended and every audible chunk of the current plan is rendered."""
+
+    def done() -> bool:
+        rendered, total = window.rendering.progress()
+        return not window.importer.busy and rendered == total
+
+    qtbot.waitUntil(done, timeout=LIMIT_MS)
+
+
+def in_stereo(samples: np.ndarray) -> np.ndarray:
+    """`(N, 1 or 2)` to `(2, N)`, mono to both sides."""
+    return np.repeat(samples.T, 2, axis=0) if samples.shape[1] == 1 else samples.T

@@ -1,0 +1,79 @@
+"""Doing what a user does: dropping files, pressing, dragging, typing keys, with real Qt events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent, QWheelEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+LEFT = Qt.MouseButton.LeftButton
+NONE = Qt.KeyboardModifier.NoModifier
+
+
+def drop_files(widget: QWidget, paths: Sequence[Path], x: int, y: int) -> bool:
+    """Drag files over a widget and let them go at a place; whether the widget took them."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    place, copy = QPoint(x, y), Qt.DropAction.CopyAction
+    enter = QDragEnterEvent(place, copy, data, LEFT, NONE)
+    QApplication.sendEvent(widget, enter)
+    move = QDragMoveEvent(place, copy, data, LEFT, NONE)
+    QApplication.sendEvent(widget, move)
+    if not (enter.isAccepted() and move.isAccepted()):
+        return False
+    drop = QDropEvent(QPointF(place), copy, data, LEFT, NONE)
+    QApplication.sendEvent(widget, drop)
+    return drop.isAccepted()
+
+
+def drag(
+    widget: QWidget,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    modifiers: Qt.KeyboardModifier = NONE,
+    release: bool = True,
+) -> None:
+    """Press, move in steps, and let go (or hold, to look at the middle of a gesture)."""
+    QTest.mousePress(widget, LEFT, modifiers, QPoint(round(start[0]), round(start[1])))
+    for step in range(1, 6):
+        x = start[0] + (end[0] - start[0]) * step / 5
+        y = start[1] + (end[1] - start[1]) * step / 5
+        move(widget, x, y, modifiers)
+    if release:
+        QTest.mouseRelease(widget, LEFT, modifiers, QPoint(round(end[0]), round(end[1])))
+
+
+def move(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
+    """Move with the left button held; unlike QTest.mouseMove this carries button and modifiers."""
+    place = QPointF(x, y)
+    kind = QMouseEvent.Type.MouseMove
+    event = QMouseEvent(kind, place, QPointF(widget.mapToGlobal(place)), LEFT, LEFT, modifiers)
+    QApplication.sendEvent(widget, event)
+
+
+def wheel(widget: QWidget, x: float, y: float, notches: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
+    """Turn the wheel; positive is away from the user."""
+    place = QPointF(x, y)
+    event = QWheelEvent(
+        place,
+        QPointF(widget.mapToGlobal(place)),
+        QPoint(),
+        QPoint(0, round(notches * 120)),
+        Qt.MouseButton.NoButton,
+        modifiers,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def press(window: QWidget, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:
+    """Type a key into whatever has the focus of a window, shortcuts included."""
+    window.activateWindow()  # a dialog may have had the focus; without a window manager nobody gives it back
+    handle = window.windowHandle()
+    assert handle is not None
+    QTest.keyClick(handle, key, modifiers)
