@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 #: Waits before a restart, by the number of deaths since the last finished chunk.
 _BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
 
+#: How long a process may take to end by itself.
+_QUIT_S = 2.0
+
 #: A chunk during which the engine died this often is not tried again.
 _DEATHS_ALLOWED = 2
 
@@ -116,15 +119,18 @@ class EngineClient:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """End the process and the threads."""
+        """End the process and the threads; a process that does not end by itself is killed."""
         self._closing.set()
         with self._changed:
-            if self._process is not None:
-                self._process.kill()  # wakes the reader, which is blocked on the pipe
             self._changed.notify_all()
+        if not self._reader.is_alive():
+            return
+        self._reader.join(_QUIT_S)
+        with self._changed:
+            if self._process is not None:
+                self._process.kill()
         for thread in (self._reader, self._sender):
-            if thread.is_alive():
-                thread.join()
+            thread.join()
 
     # Reader thread
 
@@ -154,8 +160,7 @@ class EngineClient:
                 self._connection = self._process = None
                 self._told = {True: set(), False: set()}
                 self._told_playhead = 0
-            if not self._closing.is_set():
-                process.join(timeout=5.0)
+            process.join(_QUIT_S)
             process.kill()
             process.join()
             if not self._closing.is_set():
@@ -216,16 +221,16 @@ class EngineClient:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing.is_set() or self._has_news())
-                if self._closing.is_set():
-                    return
-                connection = self._connection
-                news = self._take_news()
+                connection, closing = self._connection, self._closing.is_set()
+                news = [messages.Quit()] if closing else self._take_news()
             try:
                 for message in news:
-                    assert connection is not None
-                    connection.send_bytes(messages.encode(message))
+                    if connection is not None:
+                        connection.send_bytes(messages.encode(message))
             except (OSError, ValueError):
-                continue  # the process died or was closed: the reader thread starts anew, and all is told again
+                pass  # the process died or was closed: the reader thread starts anew, and all is told again
+            if closing:
+                return
 
     def _has_news(self) -> bool:
         return self._connection is not None and (

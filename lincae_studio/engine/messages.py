@@ -28,6 +28,10 @@ class Playhead(Struct, frozen=True, tag=True):
     sample: int
 
 
+class Quit(Struct, frozen=True, tag=True):
+    """Write what is still to be written to the cache, and end."""
+
+
 class Ready(Struct, frozen=True, tag=True):
     """The engine process is up."""
 
@@ -64,7 +68,7 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Want | Playhead
+ToEngine = Want | Playhead | Quit
 FromEngine = Ready | Started | Finished | Failed | Log
 
 encode = msgspec.msgpack.Encoder().encode

@@ -95,6 +95,10 @@ class RenderStore:
             return ChunkState.FAILED
         return ChunkState.RENDERING if chunk.key == self._rendering else ChunkState.STALE
 
+    def snapshot(self, plan: Plan) -> dict[str, Rendered]:
+        """The renders of a plan that are here now, by key; what arrives later is not in it."""
+        return {chunk.key: render for chunk in plan.audible if (render := self._renders.get(chunk.key)) is not None}
+
     def failure(self, key: str) -> str | None:
         """Why a chunk failed."""
         return self._failures.get(key)

@@ -41,7 +41,8 @@ class _Engine:
         self._sending = threading.Lock()
         logging.getLogger().addHandler(_ForwardingHandler(self))
         self._queue = ChunkQueue()
-        self._renderer = Renderer(registry.load, StoreReader(MediaStore(cache_dir)), LatentCache(cache_dir / "latents"))
+        self._cache = LatentCache(cache_dir / "latents")
+        self._renderer = Renderer(registry.load, StoreReader(MediaStore(cache_dir)), self._cache)
 
     def run(self) -> None:
         threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
@@ -82,8 +83,12 @@ class _Engine:
             try:
                 message = messages.decode_to_engine(self._connection.recv_bytes())
             except (EOFError, OSError):
-                os._exit(0)
+                message = messages.Quit()
             match message:
+                case messages.Quit():
+                    # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
+                    self._cache.flush()
+                    os._exit(0)
                 case messages.Want(live=live, chunks=chunks, drop=drop):
                     self._queue.drop(drop, live)
                     self._queue.add(chunks, live)

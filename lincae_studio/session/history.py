@@ -59,7 +59,9 @@ class History:
             return False
         last = self._done[-1] if self._done else None
         if merge_key is not None and last is not None and last.merge_key == merge_key and not self._undone:
-            self._done[-1] = Step(text, last.before, after, merge_key)
+            self._done.pop()
+            if after != last.before:  # a sweep back to where it began leaves nothing to undo
+                self._done.append(Step(text, last.before, after, merge_key))
         else:
             self._done.append(Step(text, self._session, after, merge_key))
         self._undone.clear()
@@ -86,7 +88,7 @@ class History:
         if not self._undone:
             return None
         step = self._undone.pop()
-        self._done.append(step)
+        self._done.append(Step(step.text, step.before, step.after))  # what comes next does not merge into it
         self._session = step.after
         return step.text
 

@@ -39,7 +39,7 @@ def parse_db(text: str) -> float:
         ValueError: when it is not a number of decibels.
     """
     cleaned = text.strip().lower().removesuffix("db").strip().replace(",", ".").replace("−", "-")
-    if cleaned in ("-inf", "-∞", "inf", "∞"):
+    if cleaned in ("-inf", "-∞"):
         return 0.0
     level_db = float(cleaned)
     if not math.isfinite(level_db):

@@ -91,6 +91,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._show_state()
         self._show_position()
+        self.timeline.lanes.setFocus()
 
     def start_late_parts(self) -> None:
         """After the first paint: the engine, then the heatmap, which takes a while to import."""

@@ -74,8 +74,11 @@ class Rendering(QObject):
         return self._offline
 
     def reader(self) -> MixReader:
-        """What playback plays: the mix of the current plan, whatever is rendered of it by then."""
-        return MixReader(self.plan, self._dry, self.store.get)
+        """What playback plays: the current plan with what is rendered of it now.
+
+        A snapshot: when a render arrives the player gets another reader, and fades from this one to that.
+        """
+        return MixReader(self.plan, self._dry, self.store.snapshot(self.plan).get)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.plan.chunks[index])

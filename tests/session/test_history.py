@@ -96,8 +96,7 @@ def test_end_merge_without_history_is_harmless() -> None:
 def test_a_sweep_after_undo_does_not_merge_into_the_past() -> None:
     history = History(ONE)
     history.push("Fader", faded(10), merge_key="gain 1")
-    history.end_merge()
-    history.push("Fader", faded(20), merge_key="gain 1")
+    history.push("Name", edits.rename_track(faded(10), 1, "new"))
     history.undo()
     history.push("Fader", faded(30), merge_key="gain 1")
     history.undo()

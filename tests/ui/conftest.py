@@ -75,3 +75,34 @@ def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
 def in_stereo(samples: np.ndarray) -> np.ndarray:
     """`(N, 1 or 2)` to `(2, N)`, mono to both sides."""
     return np.repeat(samples.T, 2, axis=0) if samples.shape[1] == 1 else samples.T
+
+
+#: Samples per pixel in `song`: a pixel is 10 ms, so a drag of n pixels is 441 * n samples.
+PX = 441
+
+
+@pytest.fixture
+def song(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> MainWindow:
+    """The window with three tracks: "a" (4 s), "b" (3 s), "c" (2 s, stereo), all from 0 on; 441 samples a pixel."""
+    audio = {
+        "a.wav": noise(11, 4 * 44_100, level=0.1),
+        "b.wav": tone(220.0, 3 * 44_100, level=0.2),
+        "c.wav": noise(12, 2 * 44_100, channels=2, level=0.1),
+    }
+    window.open_paths([write_audio(tmp_path / "song" / name, samples) for name, samples in audio.items()])
+    wait_imported(qtbot, window)
+    set_zoom(window, PX)
+    return window
+
+
+def wait_imported(qtbot: QtBot, window: MainWindow) -> None:
+    """Wait until imports have ended."""
+    qtbot.waitUntil(lambda: not window.importer.busy, timeout=LIMIT_MS)
+
+
+def set_zoom(window: MainWindow, samples_per_px: float) -> None:
+    """Show this many samples per pixel, from the start on."""
+    axis = window.timeline.axis
+    axis.start = 0.0
+    axis.zoom(samples_per_px / axis.samples_per_px, 0.0)
+    assert axis.samples_per_px == pytest.approx(samples_per_px)

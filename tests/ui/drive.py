@@ -77,3 +77,32 @@ def press(window: QWidget, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -
     handle = window.windowHandle()
     assert handle is not None
     QTest.keyClick(handle, key, modifiers)
+
+
+def release(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
+    """Let the left button go."""
+    QTest.mouseRelease(widget, LEFT, modifiers, QPoint(round(x), round(y)))
+
+
+def click(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
+    """Press and let go without moving."""
+    QTest.mouseClick(widget, LEFT, modifiers, QPoint(round(x), round(y)))
+
+
+def drop_urls(window: QWidget, urls: Sequence[QUrl], x: int, y: int) -> bool:
+    """Drop on a place of the window, routed by Qt to the widget there; whether it was taken."""
+    data = QMimeData()
+    data.setUrls(list(urls))
+    handle = window.windowHandle()
+    assert handle is not None
+    place, copy = QPoint(x, y), Qt.DropAction.CopyAction
+    enter = QDragEnterEvent(place, copy, data, LEFT, NONE)
+    QApplication.sendEvent(handle, enter)
+    over = QDragMoveEvent(place, copy, data, LEFT, NONE)
+    over.setAccepted(enter.isAccepted())
+    QApplication.sendEvent(handle, over)
+    if not over.isAccepted():
+        return False
+    drop = QDropEvent(QPointF(place), copy, data, LEFT, NONE)
+    QApplication.sendEvent(handle, drop)
+    return drop.isAccepted()

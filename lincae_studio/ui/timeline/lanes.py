@@ -71,7 +71,7 @@ class Lanes(TimeCanvas):
         self._drop_at: tuple[int, int] | None = None
         self.setAcceptDrops(True)
         self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(ROW_PX)
         self.setAccessibleName("Timeline")
         for signal in (document.changed, selection.changed, rows.changed):

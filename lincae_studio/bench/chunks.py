@@ -1,0 +1,64 @@
+"""What the length of a chunk costs and gains, in one process on the demo song: the ground for a codec's default."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from lincae_studio.codecs import registry
+from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.plan import Chunk, make_plan
+from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import resource
+from lincae_studio.session import edits, files
+
+#: Lengths of a step that are compared, in seconds.
+STEPS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+_REPEATS = 5
+
+
+def measure_chunks(codec_id: str) -> list[dict[str, object]]:
+    """For each length: the first render of the song, and after a gain change all chunks and the first one alone.
+
+    Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
+    """
+    facts = registry.facts(codec_id)
+    session = edits.set_codec(files.load(resource("demo/paper_lanterns.lincae")), codec_id)
+    louder = edits.set_track_gain(session, session.tracks[0].id, 0.5)
+    with tempfile.TemporaryDirectory() as folder:
+        store = MediaStore(Path(folder))
+        for media in session.media:
+            store.ensure(media)
+        rows: list[dict[str, object]] = []
+        for step_s in STEPS_S:
+            step = max(facts.overlap_frames, round(step_s * facts.sample_rate / facts.hop))
+            grid = Grid.of(facts, step + facts.overlap_frames)
+            plan, edited = make_plan(session, facts, grid), make_plan(louder, facts, grid)
+            cold, gain, first = [], [], []
+            for _ in range(_REPEATS):
+                renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+                cold.append(_seconds_to_render(renderer, plan.audible))
+                gain.append(_seconds_to_render(renderer, edited.audible))
+                first.append(_seconds_to_render(renderer, edited.audible[:1]))
+            rows.append(
+                {
+                    "step_s": step_s,
+                    "chunks": len(plan.chunks),
+                    "overhead": len(plan.chunks) * grid.window_samples / plan.length,
+                    "first_render_ms": min(cold) * 1e3,
+                    "gain_change_all_ms": min(gain) * 1e3,
+                    "gain_change_one_ms": min(first) * 1e3,
+                }
+            )
+    return rows
+
+
+def _seconds_to_render(renderer: Renderer, chunks: list[Chunk]) -> float:
+    started = time.perf_counter()
+    for chunk in chunks:
+        renderer.render(chunk)
+    return time.perf_counter() - started
