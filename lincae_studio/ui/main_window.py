@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextDocument
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -474,8 +474,8 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle("LinCAE Studio manual")
         browser = QTextBrowser(dialog)
-        text = resource("manual/manual.md").read_text(encoding="utf-8")
-        browser.document().setMarkdown(text, QTextDocument.MarkdownFeature.MarkdownDialectGitHub)
+        browser.setMarkdown(resource("manual/manual.md").read_text(encoding="utf-8"))
+        browser.moveCursor(QTextCursor.MoveOperation.Start)
         layout = QVBoxLayout(dialog)
         layout.addWidget(browser)
         dialog.resize(760, 720)
