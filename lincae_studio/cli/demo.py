@@ -29,9 +29,10 @@ def write_demo(folder: Path | None) -> int:
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
     from lincae_studio.media.store import MediaStore
-    from lincae_studio.ui.app import make_application
+    from lincae_studio.ui.app import log_to_file, make_application
     from lincae_studio.ui.main_window import MainWindow
 
+    log_to_file()
     app = make_application()
     cache_dir = paths.cache_dir()
     window = MainWindow(MediaStore(cache_dir), cache_dir)

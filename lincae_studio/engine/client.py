@@ -66,7 +66,9 @@ class EngineDown:
 
 def failure(message: str) -> EngineError:
     """The error to show for failed chunks."""
-    return EngineError(f"some chunks cannot be rendered: {message}", "Use Session > Retry Failed Chunks to try again")
+    return EngineError(
+        f"some chunks cannot be rendered: {message.rstrip('.')}", "Use Session > Retry Failed Chunks to try again"
+    )
 
 
 Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown

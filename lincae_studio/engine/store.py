@@ -121,7 +121,8 @@ class RenderStore:
                 if rendered is not None:
                     return rendered
                 if chunk.key in self._failures:
-                    raise EngineError(f"chunk {chunk.index} cannot be rendered: {self._failures[chunk.key]}")
+                    reason = self._failures[chunk.key].rstrip(".")
+                    raise EngineError(f"chunk {chunk.index} cannot be rendered: {reason}")
                 self._changed.wait(_POLL_S)
 
     def _evict(self) -> None:

@@ -43,6 +43,7 @@ class Player:
 
     Attributes:
         dropouts: frames the sink asked for while playing and did not get.
+        failure: what the source raised, when that ended playing.
     """
 
     def __init__(self, on_end: Callable[[], None], sinks: Sequence[Callable[[Pull], Sink]] = (DeviceSink, SilentSink)):
@@ -60,11 +61,14 @@ class Player:
         self._runs: deque[tuple[int, int]] = deque()
         self._position = 0
         self._primed = False
+        self._ended = False
         self.dropouts = 0
+        self.failure: Exception | None = None
 
     @property
     def playing(self) -> bool:
-        return self._feeder is not None and self._feeder.is_alive()
+        # Not whether the feeder is alive: it still is while it calls `on_end`.
+        return self._feeder is not None and not self._ended
 
     @property
     def position(self) -> int:
@@ -98,7 +102,8 @@ class Player:
         problem: AudioDeviceError | None = None
         self._ring = RingBuffer(_BUFFER)
         self._runs.clear()
-        self._primed = False
+        self._primed = self._ended = False
+        self.failure = None
         self._stopping.clear()
         for open_sink in self._sinks:
             try:
@@ -129,23 +134,29 @@ class Player:
     def seek(self, sample: int) -> None:
         """Go to a timeline sample, playing or not."""
         with self._lock:
-            if self._feeder is not None and self._feeder.is_alive():
+            if self.playing:
                 self._seek_to = max(0, sample)
             else:
                 self._position = max(0, sample)
 
     def _pull(self, out: Array) -> None:
         """Audio callback: copy and count, nothing else."""
-        if self._ring.read_into(out) < len(out) and self._primed:
-            self.dropouts += len(out)
+        missing = len(out) - self._ring.read_into(out)
+        if missing and self._primed:
+            self.dropouts += missing
 
     def _run_feeder(self) -> None:
         """Feeder thread: whatever goes wrong in a source ends playing, and is reported."""
         try:
             self._feed()
-        except Exception:
+        except Exception as error:
             _log.exception("playback stopped")
-            self._on_end()
+            self.failure = error
+            self._end()
+
+    def _end(self) -> None:
+        self._ended = True
+        self._on_end()
 
     def _feed(self) -> None:
         position = self._position
@@ -179,7 +190,7 @@ class Player:
         with self._lock:
             self._runs.clear()
             self._position = position if source is None else min(position, source.length)
-        self._on_end()
+        self._end()
 
 
 def _block(previous: MixSource | None, source: MixSource, position: int) -> Array:

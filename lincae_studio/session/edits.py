@@ -112,7 +112,8 @@ def add_stems(session: Session, media: Sequence[Media], start: int, first_track:
     With `first_track` (a track's position) they fan out downwards from it, and missing tracks are made; without it
     every media gets a new track at the end.
     """
-    position = len(session.tracks) if first_track is None else max(0, first_track)
+    last = len(session.tracks)
+    position = last if first_track is None else min(max(0, first_track), last)
     for item in media:
         if position >= len(session.tracks):
             session = add_track(session, name=PurePath(item.path).stem[:400])

@@ -7,6 +7,9 @@ import math
 #: Gains below this are shown and treated as silence, in dB.
 FLOOR_DB = -100.0
 
+#: Steps upwards begin here: from silence they would take long to be heard.
+_LOWEST_STEP_DB = -60.0
+
 #: Top of a track's fader, in dB (20*log10(2), where the taper below reaches position 1).
 FADER_TOP_DB = 6.02
 
@@ -45,6 +48,12 @@ def parse_db(text: str) -> float:
     if not math.isfinite(level_db):
         raise ValueError(f"{text!r} is not a level")
     return db_to_gain(level_db)
+
+
+def stepped_gain(gain: float, by_db: float, most: float) -> float:
+    """A gain one step higher or lower: silence is left at -60 dB, and `most` is not passed, nor an excess corrected."""
+    level_db = max(gain_to_db(gain), _LOWEST_STEP_DB if by_db > 0.0 else FLOOR_DB)
+    return min(db_to_gain(level_db + by_db), max(gain, most))
 
 
 def gain_to_fader(gain: float) -> float:

@@ -61,7 +61,7 @@ ACTIONS = (
     ),
     ActionSpec(
         "nudge_right",
-        "Nudge &Right",
+        "Nudge Ri&ght",
         "Move the selected clips one chunk later",
         "Edit",
         ("Ctrl+Right",),

@@ -52,7 +52,7 @@ def make_application() -> QApplication:
 
 def run_app(files: Sequence[Path], demo: bool = False) -> int:
     """Open the window and run until it is closed. Returns the exit code."""
-    _log_to_file()
+    log_to_file()
     app = make_application()
     cache_dir = paths.cache_dir()
     window = MainWindow(MediaStore(cache_dir), cache_dir)
@@ -80,7 +80,7 @@ def _log_qt(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
     _log.log(logging.WARNING if kind in serious else logging.INFO, "Qt: %s", text)
 
 
-def _log_to_file() -> None:
+def log_to_file() -> None:
     """A window program has no console: everything goes to a file that rotates at 1 MB."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)

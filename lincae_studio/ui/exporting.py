@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -63,7 +64,9 @@ class ExportDialog(QDialog):
         form.addRow("Format", self.format_box)
         form.addRow("Mix", summary)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
+        export = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        export.setDefault(True)
+        self.path_field.textChanged.connect(lambda text: export.setEnabled(bool(Path(text.strip()).name)))
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -74,8 +77,8 @@ class ExportDialog(QDialog):
     @property
     def path(self) -> Path:
         """The chosen file, with `.wav` where no ending was typed."""
-        path = Path(self.path_field.text().strip()).expanduser()
-        return path if path.suffix else path.with_suffix(".wav")
+        path = Path(os.path.expanduser(self.path_field.text().strip()))
+        return path if path.suffix else path.with_name(f"{path.name}.wav")
 
     @property
     def sample_format(self) -> SampleFormat:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -15,7 +16,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import Media, Session
-from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.background import BackgroundJob, Work
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.progress import ProgressDialog
@@ -77,6 +78,8 @@ class Importer(QObject):
         self._messages = messages
         self._window = window
         self._jobs: list[BackgroundJob] = []
+        #: Counts documents: what was read for an earlier one is dropped.
+        self._generation = 0
 
     @property
     def busy(self) -> bool:
@@ -133,6 +136,12 @@ class Importer(QObject):
 
         self._run(work, "Opening audio", done)
 
+    def abandon(self) -> None:
+        """Another document is opened: what is still being read does not belong to it."""
+        self._generation += 1
+        for job in self._jobs:
+            job.cancel()
+
     def close(self) -> None:
         """Cancel what runs and wait for it (the window closes)."""
         for job in self._jobs:
@@ -140,13 +149,18 @@ class Importer(QObject):
         for job in list(self._jobs):
             job.wait()
 
-    def _run(self, work: object, title: str, done: object) -> None:
-        job = BackgroundJob(work, self)  # type: ignore[arg-type]
+    def _run(self, work: Work, title: str, done: Callable[[Any], None]) -> None:
+        generation = self._generation
+
+        def if_current(call: Callable[..., None]) -> Callable[..., None]:
+            return lambda *results: call(*results) if generation == self._generation else None
+
+        job = BackgroundJob(work, self)
         self._jobs.append(job)
         ProgressDialog(title, job, self._window)
-        job.succeeded.connect(done)
-        job.failed.connect(self._messages.error)
-        job.cancelled.connect(lambda: self._messages.info("Import cancelled, nothing was added"))
+        job.succeeded.connect(if_current(done))
+        job.failed.connect(if_current(self._messages.error))
+        job.cancelled.connect(if_current(lambda: self._messages.info("Import cancelled, nothing was added")))
         job.ended.connect(lambda: self._jobs.remove(job))
         job.start()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
 from PySide6.QtWidgets import (
     QDialog,
@@ -27,13 +28,14 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import resource
 from lincae_studio.playback.player import Player
 from lincae_studio.session import edits, files
-from lincae_studio.session.levels import db_to_gain, gain_to_db
+from lincae_studio.session.levels import stepped_gain
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Session
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.exporting import ExportDialog, Exporter
 from lincae_studio.ui.importing import Importer
+from lincae_studio.ui.keys import belongs_to_focus
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
@@ -172,8 +174,10 @@ class MainWindow(QMainWindow):
     # Transport
 
     def seek(self, sample: int) -> None:
-        """Move the playhead."""
-        self.player.seek(min(sample, max(self.document.session.length, sample if not self.player.playing else 0)))
+        """Move the playhead; while playing not past the end."""
+        if self.player.playing:
+            sample = min(sample, self.document.session.length)
+        self.player.seek(sample)
         self.rendering.set_playhead(sample)
         self._show_position()
 
@@ -201,6 +205,8 @@ class MainWindow(QMainWindow):
     def _on_playback_ended(self) -> None:
         if not self.player.playing:
             self._stop()
+            if self.player.failure is not None:
+                self.messages.error(f"Playing stopped: {self.player.failure}")
 
     def _show_playing(self) -> None:
         playing = self.player.playing
@@ -326,7 +332,8 @@ class MainWindow(QMainWindow):
     def _on_export_accepted(self, dialog: ExportDialog) -> None:
         path = dialog.path
         self._export_folder, self._sample_format = path.parent, dialog.sample_format
-        if path.exists() and not self._confirm(f"{path} exists.", "Replace it?"):
+        # Path.exists raises for a name that is too long; writing it says so.
+        if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
             return
         self.exporter.export(path, dialog.sample_format)
 
@@ -419,8 +426,8 @@ class MainWindow(QMainWindow):
 
     def _step_gain(self, step_db: float) -> None:
         def edit(session: Session, track: int) -> Session:
-            level_db = max(gain_to_db(session.track(track).gain), -60.0)
-            return edits.set_track_gain(session, track, min(db_to_gain(level_db + step_db), MAX_GAIN))
+            gain = stepped_gain(session.track(track).gain, step_db, MAX_GAIN)
+            return edits.set_track_gain(session, track, gain)
 
         self._edit_track("Gain", edit)
 
@@ -534,6 +541,7 @@ class MainWindow(QMainWindow):
     def _replace(self, session: Session, path: Path | None) -> None:
         self._stop()
         self.player.seek(0)
+        self.importer.abandon()
         self.document.replace(session, path)
         self.timeline.axis.fit()
         self._show_position()
@@ -562,6 +570,12 @@ class MainWindow(QMainWindow):
         return answer == buttons.Discard
 
     # Qt overrides
+
+    def event(self, event: QEvent) -> bool:
+        if belongs_to_focus(event, self.focusWidget()):
+            event.accept()
+            return True
+        return super().event(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)

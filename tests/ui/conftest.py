@@ -25,10 +25,18 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 LIMIT_MS = 30_000
 
 
-@pytest.fixture
-def window(qtbot: QtBot, qapp: QApplication, cache_dir: Path) -> Iterator[MainWindow]:
-    """The main window as the program opens it, empty, with its engine started."""
+@pytest.fixture(scope="session")
+def styled(qapp: QApplication) -> QApplication:
+    """The application in the program's style."""
     apply_theme(qapp)
+    gc.collect()
+    gc.freeze()  # what was imported until here need not be looked through after each test
+    return qapp
+
+
+@pytest.fixture
+def window(qtbot: QtBot, styled: QApplication, cache_dir: Path) -> Iterator[MainWindow]:
+    """The main window as the program opens it, empty, with its engine started."""
     window = MainWindow(MediaStore(cache_dir), cache_dir)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
@@ -36,10 +44,11 @@ def window(qtbot: QtBot, qapp: QApplication, cache_dir: Path) -> Iterator[MainWi
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=LIMIT_MS)
     yield window
+    cache_dir.mkdir(parents=True, exist_ok=True)  # the engine makes it, but may not be up yet
     window.document.save(cache_dir / "so_that_nothing_asks.lincae")
     assert window.close()
     window.deleteLater()
-    qapp.processEvents()
+    styled.processEvents()
     gc.collect()
     assert not multiprocessing.active_children(), "the engine process outlived its window"
     ours = ("engine-client", "audio-feeder", "silent-sink", "job")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
@@ -106,3 +110,15 @@ def drop_urls(window: QWidget, urls: Sequence[QUrl], x: int, y: int) -> bool:
     drop = QDropEvent(QPointF(place), copy, data, LEFT, NONE)
     QApplication.sendEvent(handle, drop)
     return drop.isAccepted()
+
+
+@contextlib.contextmanager
+def engine_frozen() -> Iterator[int]:
+    """Stop the engine process in its tracks, so that what depends on its renders can be seen half done."""
+    [engine] = multiprocessing.active_children()
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGSTOP)
+    try:
+        yield engine.pid
+    finally:
+        os.kill(engine.pid, signal.SIGCONT)

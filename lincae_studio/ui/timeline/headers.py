@@ -62,6 +62,15 @@ class TrackHeader(QWidget):
         """Show a track's values."""
         self._selected = selected
         self._color = QColor(track.color)
+        for widget, role in (
+            (self.name, "name"),
+            (self.gain, "gain"),
+            (self.gain_text, "gain in dB"),
+            (self.pan, "pan"),
+            (self.mute, "mute"),
+            (self.solo, "solo"),
+        ):
+            widget.setAccessibleName(f"{track.name}, {role}")
         if not self.name.hasFocus():
             self.name.setText(track.name)
             self.name.setCursorPosition(0)
@@ -72,21 +81,17 @@ class TrackHeader(QWidget):
         self.pan_text.setText(format_pan(track.pan))
         for button, value in ((self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
-        for widget, role in (
-            (self.name, "name"),
-            (self.gain, "gain"),
-            (self.gain_text, "gain in dB"),
-            (self.pan, "pan"),
-            (self.mute, "mute"),
-            (self.solo, "solo"),
-        ):
-            widget.setAccessibleName(f"{track.name}, {role}")
         self.update()
 
     def rename(self) -> None:
         """Let the user type a name."""
         self.name.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.name.selectAll()
+
+    def leave(self) -> None:
+        """The track is gone: a field being typed in has nothing to change any more."""
+        for field in (self.name, self.gain_text):
+            field.blockSignals(True)
 
     def _toggle(self, text: str, name: str, style: str) -> QToolButton:
         button = QToolButton(self)
@@ -210,6 +215,7 @@ class HeaderColumn(QWidget):
         tracks = self._document.session.tracks
         for track_id in set(self._headers) - {track.id for track in tracks}:
             gone = self._headers.pop(track_id)
+            gone.leave()
             gone.hide()
             gone.deleteLater()
         for track in tracks:

@@ -64,6 +64,7 @@ class Lanes(TimeCanvas):
         self._media = media
         self._press: QPointF | None = None
         self._press_clip: int | None = None
+        self._click_deselects = False
         self._start_gesture: Callable[[], Gesture] | None = None
         self._gesture: Gesture | None = None
         self._preview: Session | None = None
@@ -156,7 +157,10 @@ class Lanes(TimeCanvas):
             self._selection.set_track(tracks[position].id)
         if clip is None:
             return
-        if event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+        toggles = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
+        # A selected clip leaves the selection when the button is let go: until then this may become a drag of it.
+        self._click_deselects = bool(toggles) and clip.id in self._selection.clips
+        if toggles and not self._click_deselects:
             self._selection.toggle_clip(clip.id)
         elif clip.id not in self._selection.clips:
             self._selection.set_clips([clip.id])
@@ -199,6 +203,8 @@ class Lanes(TimeCanvas):
         elif clicked_clip is None:
             self._selection.set_clips(())
             self.seek.emit(self.axis.sample_at(event.position().x()))
+        elif self._click_deselects:
+            self._selection.toggle_clip(clicked_clip)
         elif not event.modifiers():
             self._selection.set_clips([clicked_clip])
 
@@ -260,8 +266,8 @@ class Lanes(TimeCanvas):
         super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        # During a drag no shortcut may fire: the document must not change under the gesture.
-        if event.type() == QEvent.Type.ShortcutOverride and self._gesture is not None:
+        # While the button is down no shortcut may fire: the document must not change under the gesture.
+        if event.type() == QEvent.Type.ShortcutOverride and self._press is not None:
             event.accept()
             return True
         return super().event(event)

@@ -8,12 +8,11 @@ from PySide6.QtWidgets import QSlider, QWidget
 
 from lincae_studio.session.levels import (
     FADER_TOP_DB,
-    FLOOR_DB,
     db_to_gain,
     fader_to_gain,
     format_db,
-    gain_to_db,
     gain_to_fader,
+    stepped_gain,
 )
 
 _STEPS = 1000
@@ -22,9 +21,6 @@ _PAN_STEPS = 100
 #: One notch of the wheel.
 _WHEEL_DB = 0.5
 _WHEEL_PAN = 0.05
-
-#: The wheel leaves silence at this level.
-_LOWEST_WHEEL_DB = -60.0
 
 
 class _Control(QSlider):
@@ -111,8 +107,7 @@ class GainFader(_Control):
         return format_db(value)
 
     def _stepped(self, notches: float) -> float:
-        level_db = max(gain_to_db(self._gain), _LOWEST_WHEEL_DB if notches > 0 else FLOOR_DB)
-        return db_to_gain(min(level_db + notches * _WHEEL_DB, FADER_TOP_DB))
+        return stepped_gain(self._gain, notches * _WHEEL_DB, db_to_gain(FADER_TOP_DB))
 
     def _default(self) -> float:
         return 1.0

@@ -1,0 +1,332 @@
+"""The transport: what is heard, sample by sample, through a sink that pulls when told to; and through real ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.errors import AudioDeviceError
+from lincae_studio.playback.player import BLOCK, Player
+from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink
+from tests.helpers import eventually, noise
+
+#: Frames that the player keeps ready.
+BUFFER = 6 * BLOCK
+
+
+class Samples:
+    """A mix of known samples `(channels, N)`."""
+
+    def __init__(self, samples: Array) -> None:
+        self.samples = samples
+
+    @property
+    def length(self) -> int:
+        return self.samples.shape[1]
+
+    def read(self, start: int, count: int) -> Array:
+        out = np.zeros((len(self.samples), count), np.float32)
+        part = self.samples[:, start : start + count]
+        out[:, : part.shape[1]] = part
+        return out
+
+
+class Broken(Samples):
+    """A mix whose reading fails from a sample on."""
+
+    def read(self, start: int, count: int) -> Array:
+        if start >= 3 * BLOCK:
+            raise RuntimeError("the disk is gone")
+        return super().read(start, count)
+
+
+class SteppedSink:
+    """A sink whose clock is the test: it pulls when told to, and keeps what it got."""
+
+    def __init__(self, pull: Pull) -> None:
+        self._pull = pull
+        self.closed = False
+        self.heard = np.zeros((0, 2), np.float32)
+
+    @property
+    def name(self) -> str:
+        return "stepped"
+
+    def close(self) -> None:
+        self.closed = True
+
+    def take(self, count: int) -> Array:
+        block = np.full((count, 2), np.nan, np.float32)
+        self._pull(block)
+        self.heard = np.concatenate([self.heard, block])
+        return block
+
+
+class Stage:
+    """A player with a stepped sink, and whether it said that it ended."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.sinks: list[SteppedSink] = []
+        self.player = Player(self.ended.set, (self._open,))
+
+    def _open(self, pull: Pull) -> SteppedSink:
+        self.sinks.append(SteppedSink(pull))
+        return self.sinks[-1]
+
+    @property
+    def sink(self) -> SteppedSink:
+        return self.sinks[-1]
+
+    def play(self, source: Samples, start: int) -> None:
+        self.player.set_source(source)
+        assert self.player.play(start) is None
+        self.wait_full(source.length - start)
+
+    def wait_full(self, left: int = BUFFER) -> None:
+        """Wait until the feeder has nothing to do."""
+        ring = self.player._ring
+        eventually(lambda: ring.free < BLOCK or ring.written - ring.consumed >= left)
+
+    def take_all(self, count: int) -> Array:
+        """Pull as a device does, the feeder keeping up."""
+        blocks = []
+        while count > 0:
+            self.wait_full(part := min(count, 512))
+            blocks.append(self.sink.take(part))
+            count -= part
+        return np.concatenate(blocks)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    yield stage
+    stage.player.stop()
+    assert not [thread for thread in threading.enumerate() if thread.name == "audio-feeder"]
+
+
+STEREO = Samples(noise(1, 40_000, channels=2).T.copy())
+OTHER = Samples(noise(2, 40_000, channels=2).T.copy())
+MONO = Samples(noise(3, 40_000).T.copy())
+
+
+def test_it_plays_the_source_sample_by_sample(stage: Stage) -> None:
+    stage.play(STEREO, 5_000)
+    assert stage.player.position == 5_000
+    assert stage.player.output_name == "stepped"
+    np.testing.assert_array_equal(stage.take_all(20_000), STEREO.samples[:, 5_000:25_000].T)
+    assert stage.player.position == 25_000
+    assert stage.player.playing
+    assert stage.player.dropouts == 0
+
+
+def test_a_mono_mix_is_heard_on_both_sides(stage: Stage) -> None:
+    stage.play(MONO, 0)
+    heard = stage.take_all(8_000)
+    np.testing.assert_array_equal(heard[:, 0], MONO.samples[0, :8_000])
+    np.testing.assert_array_equal(heard[:, 1], MONO.samples[0, :8_000])
+
+
+def test_stop_keeps_the_position_that_was_heard(stage: Stage) -> None:
+    stage.play(STEREO, 1_000)
+    stage.take_all(3_333)
+    stage.player.stop()
+    assert not stage.player.playing
+    assert stage.player.position == 4_333, "not what was read ahead"
+    assert stage.sink.closed
+    assert stage.player.output_name is None
+    stage.player.play()
+    stage.wait_full()
+    np.testing.assert_array_equal(stage.take_all(1_000), STEREO.samples[:, 4_333:5_333].T)
+    assert not stage.ended.is_set()
+
+
+def test_seeking_while_stopped_and_while_playing(stage: Stage) -> None:
+    stage.player.seek(7_000)
+    assert stage.player.position == 7_000
+    stage.player.set_source(STEREO)
+    stage.player.play()
+    stage.wait_full()
+    np.testing.assert_array_equal(stage.take_all(1_000), STEREO.samples[:, 7_000:8_000].T)
+    stage.player.seek(30_000)
+    assert stage.player.position == 30_000, "at once"
+    eventually(lambda: stage.player._seek_to is None)
+    stage.wait_full()
+    np.testing.assert_array_equal(stage.take_all(5_000), STEREO.samples[:, 30_000:35_000].T)
+    assert stage.player.position == 35_000
+    stage.player.seek(-5)
+    assert stage.player.position == 0
+    assert stage.player.dropouts == 0
+
+
+def test_it_ends_with_the_mix_and_says_so(stage: Stage) -> None:
+    stage.play(STEREO, 36_000)
+    np.testing.assert_array_equal(stage.take_all(4_000), STEREO.samples[:, 36_000:].T)
+    stage.sink.take(2 * BLOCK)
+    assert stage.ended.wait(10.0)
+    assert not stage.sink.heard[4_000:].any(), "silence after the end"
+    assert not stage.player.playing
+    assert stage.player.position == 40_000
+    assert stage.player.dropouts == 0
+
+
+def test_when_the_end_is_said_it_is_over(stage: Stage) -> None:
+    """The window asks in the moment it is told: the feeder thread, which tells, is still alive then."""
+    seen: list[bool] = []
+    player = Player(lambda: seen.append(player.playing), (SilentSink,))
+    player.set_source(Samples(np.zeros((1, 0), np.float32)))
+    player.play(0)
+    eventually(lambda: seen)
+    player.stop()
+    assert seen == [False]
+
+
+def test_another_source_fades_in_within_one_block(stage: Stage) -> None:
+    stage.play(STEREO, 0)
+    stage.take_all(BLOCK)
+    stage.wait_full()
+    at = stage.player._ring.written
+    stage.player.set_source(OTHER)
+    heard = stage.take_all(20_000)
+    np.testing.assert_array_equal(heard[: at - BLOCK], STEREO.samples[:, BLOCK:at].T)
+    np.testing.assert_array_equal(heard[at:], OTHER.samples[:, at + BLOCK : 20_000 + BLOCK].T)
+    rise = np.linspace(0.0, 1.0, BLOCK)
+    old, new = STEREO.samples[:, at : at + BLOCK], OTHER.samples[:, at : at + BLOCK]
+    np.testing.assert_allclose(heard[at - BLOCK : at].T, old + (new - old) * rise, atol=1e-6)
+
+
+@pytest.mark.parametrize(("before", "after"), [(MONO, STEREO), (STEREO, MONO)])
+def test_a_mix_may_change_between_mono_and_stereo(stage: Stage, before: Samples, after: Samples) -> None:
+    stage.play(before, 0)
+    stage.player.set_source(after)
+    heard = stage.take_all(20_000)
+    np.testing.assert_array_equal(heard[10_000:].T, np.broadcast_to(after.samples[:, 10_000:20_000], (2, 10_000)))
+
+
+def test_dropouts_count_the_frames_that_were_missing(stage: Stage) -> None:
+    stage.play(STEREO, 0)
+    ready = stage.player._ring.written
+    assert ready == BUFFER
+    stage.sink.take(ready + 100)
+    assert stage.player.dropouts == 100
+    assert not stage.sink.heard[ready:].any()
+    stage.wait_full()
+    stage.sink.take(500)
+    assert stage.player.dropouts == 100
+
+
+def test_a_source_that_fails_ends_playing(stage: Stage) -> None:
+    stage.player.set_source(Broken(STEREO.samples))
+    stage.player.play(0)
+    assert stage.ended.wait(10.0)
+    assert not stage.player.playing
+    assert str(stage.player.failure) == "the disk is gone"
+    stage.player.stop()
+    stage.player.set_source(STEREO)
+    stage.player.play(0)
+    assert stage.player.failure is None
+    stage.wait_full()
+    np.testing.assert_array_equal(stage.take_all(BLOCK), STEREO.samples[:, :BLOCK].T)
+
+
+def test_the_silent_sink_keeps_time(stage: Stage) -> None:
+    ended = threading.Event()
+    player = Player(ended.set, (SilentSink,))
+    player.set_source(Samples(STEREO.samples[:, :13_230]))  # 0.3 s
+    assert player.play(0) is None
+    assert player.output_name == "no audio device"
+    eventually(lambda: player.position > 0)
+    assert ended.wait(10.0)
+    player.stop()
+    assert player.position == 13_230
+
+
+def test_without_a_device_the_playhead_moves_and_the_reason_is_returned() -> None:
+    def no_device(_pull: Pull) -> SilentSink:
+        raise AudioDeviceError("there is no sound: no usable audio output", "Connect one")
+
+    ended = threading.Event()
+    sinks: tuple[Callable[[Pull], SilentSink], ...] = (no_device, SilentSink)
+    player = Player(ended.set, sinks)
+    player.set_source(Samples(STEREO.samples[:, :4_000]))
+    problem = player.play(0)
+    assert isinstance(problem, AudioDeviceError)
+    assert ended.wait(10.0)
+    player.stop()
+
+
+DEVICE_PROGRAM = textwrap.dedent(
+    """
+    import sys, threading
+    import numpy as np
+    from lincae_studio.playback.player import Player
+    from tests.playback.test_player import Samples
+
+    ended = threading.Event()
+    player = Player(ended.set)
+    player.set_source(Samples(np.zeros((2, 22_050), np.float32)))
+    problem = player.play(2_050)
+    print(type(problem).__name__, flush=True)
+    print(player.output_name)
+    print(ended.wait(20))
+    player.stop()
+    print(player.position)
+    """
+)
+
+
+def _play_with(alsa: Path, config: str) -> tuple[list[str], str]:
+    """Play half a second through PortAudio in a process with its own ALSA configuration."""
+    alsa.write_text(config)
+    environment = {**os.environ, "ALSA_CONFIG_PATH": str(alsa), "HOME": str(alsa.parent)}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    run = subprocess.run(
+        [sys.executable, "-c", DEVICE_PROGRAM], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.split("\n")[:-1], run.stderr
+
+
+needs_alsa = pytest.mark.skipif(
+    not Path("/usr/share/alsa/alsa.conf").is_file(), reason="plays through ALSA's null device"
+)
+
+
+@needs_alsa
+def test_a_real_stream_plays_to_the_end(tmp_path: Path) -> None:
+    lines, _ = _play_with(
+        tmp_path / "alsa.conf", "pcm.null { type null }\npcm.!default { type null }\nctl.!default { type hw card 0 }\n"
+    )
+    assert lines[0] == "NoneType"
+    assert lines[1] != "no audio device"
+    assert lines[2:] == ["True", "22050"]
+
+
+@needs_alsa
+@pytest.mark.skipif(any(Path("/proc/asound").glob("card*")), reason="this machine has a sound card")
+def test_without_any_device_it_plays_silently(tmp_path: Path) -> None:
+    no_card = "pcm.!default { type hw card 31 }\nctl.!default { type hw card 31 }\n"
+    lines, _ = _play_with(tmp_path / "alsa.conf", no_card)
+    assert lines[:2] == ["AudioDeviceError", "no audio device"]
+    assert lines[2:] == ["True", "22050"]
+
+
+def test_the_device_sink_says_what_is_wrong_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sounddevice
+
+    def refuse(**_options: object) -> None:
+        raise sounddevice.PortAudioError("Error querying device -1")
+
+    monkeypatch.setattr(sounddevice, "OutputStream", refuse)
+    with pytest.raises(AudioDeviceError, match=r"no usable audio output .*querying device.*press play again"):
+        DeviceSink(lambda out: None)

@@ -1,0 +1,112 @@
+"""The table of commands, and what the window makes of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QMenu, QToolBar
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.codecs import registry
+from lincae_studio.paths import resource
+from lincae_studio.ui.actions import ACTIONS, MENUS, SEPARATED, TOOLBAR
+from lincae_studio.ui.main_window import MainWindow
+from tests.helpers import si_sdr_db
+from tests.ui.conftest import wait_rendered
+from tests.ui.drive import click, press
+
+IDS = [spec.id for spec in ACTIONS]
+
+
+def enabled(window: MainWindow) -> set[str]:
+    return {name for name, action in window.actions_by_id.items() if action.isEnabled()}
+
+
+def needing(*needs: str) -> set[str]:
+    return {spec.id for spec in ACTIONS if spec.needs in needs}
+
+
+def test_the_table_is_consistent() -> None:
+    assert len(set(IDS)) == len(IDS)
+    for spec in ACTIONS:
+        assert callable(getattr(MainWindow, f"_on_{spec.id}", None)), f"{spec.id} has no handler"
+        assert spec.menu in MENUS
+        assert spec.text
+        assert spec.tip
+        assert spec.needs in ("", "clips", "selection", "track", "undo", "redo")
+        assert not spec.icon or resource(f"icons/{spec.icon}.svg").is_file()
+    assert set(TOOLBAR) - {None} <= set(IDS)
+    assert set(SEPARATED) <= set(IDS)
+
+
+def test_no_key_is_given_twice(window: MainWindow) -> None:
+    """The real sequences of this platform, written names and standard keys together."""
+    keys = Counter(
+        key.toString(QKeySequence.SequenceFormat.PortableText)
+        for action in window.actions_by_id.values()
+        for key in action.shortcuts()
+    )
+    assert [key for key, count in keys.items() if count > 1 or not key] == []
+    assert len(keys) > 40
+
+
+def test_no_letter_of_a_menu_is_given_twice(window: MainWindow) -> None:
+    for menu in MENUS:
+        texts = [spec.text for spec in ACTIONS if spec.menu == menu and "&" in spec.text]
+        letters = Counter(text[text.index("&") + 1].casefold() for text in texts)
+        assert not [letter for letter, count in letters.items() if count > 1], f"menu {menu}"
+
+
+def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> None:
+    menus = {menu.title().replace("&", ""): menu for menu in window.menuBar().findChildren(QMenu)}
+    for spec in ACTIONS:
+        assert window.actions_by_id[spec.id] in menus[spec.menu].actions()
+        assert window.actions_by_id[spec.id].statusTip() == spec.tip
+    bar = window.findChild(QToolBar)
+    assert bar is not None
+    named = [action.objectName() for action in bar.actions() if action.objectName()]
+    assert named == [name for name in TOOLBAR if name]
+    for name in named:
+        assert bar.widgetForAction(window.actions_by_id[name]).accessibleName()
+
+
+def test_actions_are_enabled_as_they_are_needed(window: MainWindow) -> None:
+    assert enabled(window) == needing("")
+    press(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert enabled(window) == needing("", "track", "undo")
+    press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert enabled(window) == needing("", "redo")
+
+
+def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
+    assert enabled(song) == needing("", "clips", "track", "undo")
+    click(song.timeline.lanes, 100, 30)
+    assert enabled(song) == needing("", "clips", "selection", "track", "undo")
+    press(song, Qt.Key.Key_Delete)
+    assert song.actions_by_id["undo"].text() == "&Undo Delete Clips"
+    assert not song.actions_by_id["delete"].isEnabled()
+
+
+def test_every_codec_is_offered_and_choosing_one_renders_anew(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    assert list(song.codec_actions) == [facts.id for facts in registry.all_facts()]
+    assert [name for name, action in song.codec_actions.items() if action.isChecked()] == ["mdct-2x"]
+    length = song.document.session.length
+    before, session = song.rendering.reader().read(0, length), song.document.session
+    song.codec_actions["mdct-1x"].trigger()
+    assert song.document.session.codec == "mdct-1x"
+    assert "MDCT 1x" in song.codec_label.text()
+    wait_rendered(qtbot, song)
+    exact = song.rendering.reader().read(0, length)
+    assert 1.0 < si_sdr_db(before, exact) < 60.0, "the codecs sound different"
+    undo = song.document.undo_text
+    song.codec_actions["mdct-1x"].trigger()
+    assert song.document.undo_text == undo, "the same codec again is no edit"
+    press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert song.document.session == session
+    assert song.codec_actions["mdct-2x"].isChecked()
+    assert len(set(song.rendering.progress())) == 1, "the renders of before are still there"
+    np.testing.assert_array_equal(song.rendering.reader().read(0, length), before)

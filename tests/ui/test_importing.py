@@ -1,0 +1,247 @@
+"""Importing: by drop, by menu; good files and bad ones; one undo step, and no surprise."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt, QUrl
+from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QPlainTextEdit
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.progress import ProgressDialog
+from lincae_studio.ui.timeline.rows import ROW_PX
+from tests.helpers import noise, tone, write_audio
+from tests.ui.conftest import LIMIT_MS, PX, wait_imported
+from tests.ui.drive import drop_files, drop_urls, press
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[Path]:
+    """Files whose natural order is neither that of their names nor that of this list."""
+    names = ("track 10.wav", "Track 2.wav", "track 1.wav")
+    return [
+        write_audio(tmp_path / "tiny" / name, tone(100.0 + 50 * n, 2000 + n)) for n, name in enumerate(names, start=1)
+    ]
+
+
+def names(window: MainWindow) -> list[str]:
+    return [track.name for track in window.document.session.tracks]
+
+
+def drop(qtbot: QtBot, window: MainWindow, paths: list[Path], x: int = 300, y: int = 100) -> None:
+    assert drop_files(window.timeline.lanes, paths, x, y)
+    wait_imported(qtbot, window)
+
+
+def said(window: MainWindow) -> str:
+    """The message, with its details as the Details window shows them."""
+    assert window.messages.isVisible()
+    window.messages.show_details()
+    details = window.findChildren(QPlainTextEdit)[-1]
+    text = details.toPlainText()
+    details.window().close()
+    return text
+
+
+def test_one_file(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+    drop(qtbot, window, tiny[:1])
+    session = window.document.session
+    assert names(window) == ["track 10"]
+    assert [(clip.name, clip.start, clip.length) for clip in session.clips()] == [("track 10", 0, 2001)]
+    assert session.media[0].path == str(tiny[0])
+    assert window.document.undo_text == "Import File"
+    assert window.timeline.axis.shown == pytest.approx(2001 * 1.04), "the first import fills the window"
+
+
+def test_files_come_in_natural_order_as_one_step(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+    before = window.document.session
+    drop(qtbot, window, tiny)
+    assert names(window) == ["track 1", "Track 2", "track 10"]
+    assert window.document.undo_text == "Import 3 Files"
+    press(window, Qt.Key.Key_Z, CTRL)
+    assert window.document.session == before
+    press(window, Qt.Key.Key_Y, CTRL)
+    assert names(window) == ["track 1", "Track 2", "track 10"]
+
+
+def test_forty_files(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    paths = [write_audio(tmp_path / "many" / f"stem {n}.wav", noise(n, 500)) for n in range(1, 41)]
+    drop(qtbot, window, paths[::-1])
+    assert names(window) == [f"stem {n}" for n in range(1, 41)]
+    assert {clip.start for clip in window.document.session.clips()} == {0}
+    assert window.document.undo_text == "Import 40 Files"
+    assert len({track.color for track in window.document.session.tracks}) == 8, "colours cycle"
+    window.timeline.lanes.grab()
+
+
+def test_a_drop_on_a_track_fans_out_downwards(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+    drop(qtbot, song, tiny, 500, ROW_PX + 20)
+    assert names(song) == ["a", "b", "c", "track 10"], "a missing track is made"
+    assert [[clip.name for clip in track.clips] for track in song.document.session.tracks] == [
+        ["a"],
+        ["b", "track 1"],
+        ["c", "Track 2"],
+        ["track 10"],
+    ]
+    assert {clip.start for clip in song.document.session.clips()} == {0, 500 * PX}
+
+
+def test_a_drop_starts_at_the_pointer_snapped(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+    for x, start in ((520, 520 * PX), (406, 4 * 44_100), (295, 3 * 44_100), (7, 0), (9, 9 * PX)):
+        drop(qtbot, song, tiny[:2], x, 3 * ROW_PX + 30)
+        assert names(song) == ["a", "b", "c", "Track 2", "track 10"]
+        assert [track.clips[0].start for track in song.document.session.tracks[3:]] == [start, start], x
+        assert song.timeline.axis.samples_per_px == PX, "the view stays"
+        press(song, Qt.Key.Key_Z, CTRL)
+
+
+def test_the_menu_imports_at_the_playhead(
+    qtbot: QtBot, song: MainWindow, tiny: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song.seek(12_345)
+    asked: list[str] = []
+
+    def choose(_parent: object, title: str, _folder: str, kinds: str) -> tuple[list[str], str]:
+        asked.extend([title, kinds])
+        return [str(path) for path in tiny], ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", choose)
+    press(song, Qt.Key.Key_I, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    wait_imported(qtbot, song)
+    assert names(song)[3:] == ["track 1", "Track 2", "track 10"]
+    assert {track.clips[0].start for track in song.document.session.tracks[3:]} == {12_345}
+    assert "*.flac" in asked[1]
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([], ""))
+    before = song.document.session
+    song.actions_by_id["import_audio"].trigger()
+    assert song.document.session == before, "cancelled"
+
+
+def test_a_drop_anywhere_on_the_window_is_taken(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+    """Routed by Qt as a real drop is: first on the hint of the empty session, then on the toolbar and the mix."""
+    hint = window.timeline.empty_hint
+    urls = [QUrl.fromLocalFile(str(path)) for path in tiny]
+    place = hint.mapTo(window, QPoint(hint.width() // 2, hint.height() // 2))
+    assert drop_urls(window, urls[:1], place.x(), place.y())
+    wait_imported(qtbot, window)
+    assert names(window) == ["track 10"]
+    window.seek(700)
+    assert drop_urls(window, urls[1:2], 500, 40)
+    wait_imported(qtbot, window)
+    place = window.timeline.master.mapTo(window, QPoint(30, 30))
+    assert drop_urls(window, urls[2:], place.x(), place.y())
+    wait_imported(qtbot, window)
+    assert [clip.start for clip in window.document.session.clips()] == [0, 700, 700]
+
+
+def test_a_dropped_project_is_opened(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
+    path = tmp_path / "song.lincae"
+    assert song.save_to(path)
+    saved = song.document.session
+    song.actions_by_id["new"].trigger()
+    drop(qtbot, song, [path])
+    assert song.document.session == saved
+    assert song.document.path == path
+
+
+def test_what_is_no_file_of_this_computer_is_said(window: MainWindow) -> None:
+    place = window.timeline.lanes.mapTo(window, QPoint(50, 50))
+    assert drop_urls(window, [QUrl("https://example.org/loop.wav")], place.x(), place.y())
+    assert "not files of this computer" in window.messages.text.text()
+    assert names(window) == []
+
+
+def test_good_files_come_in_and_bad_ones_are_listed(
+    qtbot: QtBot, window: MainWindow, tiny: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "letter.txt").write_text("Dear reader")
+    before = window.document.session
+    drop(qtbot, window, [tmp_path / "empty.wav", *tiny, tmp_path / "letter.txt", tmp_path / "gone.wav"])
+    assert names(window) == ["track 1", "Track 2", "track 10"]
+    text = said(window)
+    assert "3 of 6 files could not be imported; the others were" in text
+    assert "empty.wav: the file is empty" in text
+    assert "letter.txt: it is not a readable audio file" in text
+    assert "gone.wav: there is no such file" in text
+    press(window, Qt.Key.Key_Z, CTRL)
+    assert window.document.session == before
+
+
+def test_bad_files_alone_change_nothing(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    holes = noise(1, 3000)
+    holes[1000] = np.nan
+    bad = {
+        "surround.wav": (write_audio(tmp_path / "surround.wav", noise(2, 3000, channels=3)), "it has 3 channels"),
+        "holes.wav": (write_audio(tmp_path / "holes.wav", holes), "NaN or infinite samples"),
+        "empty.wav": (tmp_path / "empty.wav", "the file is empty"),
+        "text.wav": (tmp_path / "text.wav", "not a readable audio file"),
+    }
+    bad["empty.wav"][0].write_bytes(b"")
+    bad["text.wav"][0].write_text("no audio at all")
+    before = window.document.session
+    for name, (path, reason) in bad.items():
+        drop(qtbot, window, [path])
+        assert f"annot import {name}" in window.messages.text.text()
+        assert reason in window.messages.text.text()
+    drop(qtbot, window, [path for path, _ in bad.values()])
+    text = said(window)
+    assert "None of the 4 files could be imported" in text
+    assert all(reason in text for _, reason in bad.values())
+    assert window.document.session is before
+    assert window.document.undo_text is None
+
+
+def test_the_same_file_twice_is_one_media_on_two_tracks(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+    drop(qtbot, window, [tiny[0], tiny[0]])
+    drop(qtbot, window, [tiny[0]], 300, 400)
+    assert names(window) == ["track 10"] * 3
+    assert len(window.document.session.media) == 1
+
+
+def test_a_conversion_is_said(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "video.wav", tone(100.0, 4800, rate=48_000), rate=48_000)
+    drop(qtbot, window, [path])
+    assert "converted from 48 kHz to 44.1 kHz" in window.messages.text.text()
+    media = window.document.session.media[0]
+    assert (media.sample_rate, media.length) == (48_000, 4410)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
+def test_a_cancelled_import_adds_nothing(qtbot: QtBot, window: MainWindow, tiny: list[Path], tmp_path: Path) -> None:
+    slow = tmp_path / "0 slow.wav"  # a pipe: reading it waits for a writer
+    os.mkfifo(slow)
+    before = window.document.session
+    assert drop_files(window.timeline.lanes, [slow, *tiny], 300, 100)
+    dialog = window.findChild(ProgressDialog)
+    assert dialog is not None
+    qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
+    dialog.findChild(QDialogButtonBox).buttons()[0].click()
+    assert window.importer.busy
+    slow.open("wb").close()
+    wait_imported(qtbot, window)
+    assert window.document.session is before
+    assert "nothing was added" in window.messages.text.text()
+    qtbot.waitUntil(lambda: not window.findChildren(ProgressDialog), timeout=LIMIT_MS)
+
+
+def test_tracks_may_go_while_files_for_them_are_read(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+    assert drop_files(song.timeline.lanes, tiny[:1], 500, 2 * ROW_PX + 20)
+    press(song, Qt.Key.Key_Z, CTRL)  # the import reaches the document with the next events, not before
+    wait_imported(qtbot, song)
+    assert names(song) == ["track 10"]
+
+
+def test_files_are_not_added_to_another_document(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+    assert drop_files(window.timeline.lanes, tiny, 500, 20)
+    press(window, Qt.Key.Key_N, CTRL)
+    wait_imported(qtbot, window)
+    assert names(window) == []
+    drop(qtbot, window, tiny)
+    assert len(names(window)) == 3

@@ -1,0 +1,279 @@
+"""Projects: saving, opening, leaving; what is lost when something is missing (nothing)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QPlainTextEdit
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits
+from lincae_studio.ui import theme
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.timeline.rows import ROW_PX
+from tests.helpers import si_sdr_db
+from tests.ui.conftest import set_zoom, wait_imported, wait_rendered
+from tests.ui.drive import drag, press
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+Answer = QMessageBox.StandardButton
+
+
+class Asked:
+    """Answers the program's dialogs, and keeps what they asked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.name = ""
+        self.answer = Answer.Cancel
+        self.questions: list[str] = []
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", self._file)
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", self._file)
+        monkeypatch.setattr(QMessageBox, "warning", self._warning)
+
+    def _file(self, _parent: object, title: str, _suggested: str, _kinds: str) -> tuple[str, str]:
+        self.questions.append(title)
+        return self.name, ""
+
+    def _warning(self, _parent: object, _title: str, text: str, *_buttons: object) -> QMessageBox.StandardButton:
+        self.questions.append(text)
+        return self.answer
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    return Asked(monkeypatch)
+
+
+def open_project(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    window.open_project(path)
+    wait_imported(qtbot, window)
+
+
+def change(window: MainWindow) -> None:
+    press(window, Qt.Key.Key_T, CTRL)
+
+
+def test_title_and_mark_follow_the_document(window: MainWindow, tmp_path: Path) -> None:
+    assert window.windowTitle().startswith("Untitled[*]")
+    assert not window.isWindowModified()
+    change(window)
+    assert window.isWindowModified()
+    press(window, Qt.Key.Key_Z, CTRL)
+    assert not window.isWindowModified(), "back at what it was"
+    change(window)
+    assert window.save_to(tmp_path / "ballad.lincae")
+    assert window.windowTitle().startswith("ballad[*]")
+    assert not window.isWindowModified()
+    press(window, Qt.Key.Key_Z, CTRL)
+    assert window.isWindowModified(), "undone beyond what was saved"
+    press(window, Qt.Key.Key_Y, CTRL)
+    assert not window.isWindowModified()
+
+
+def test_save_asks_for_a_name_once_and_adds_the_ending(window: MainWindow, asked: Asked, tmp_path: Path) -> None:
+    change(window)
+    press(window, Qt.Key.Key_S, CTRL)
+    assert asked.questions == ["Save Project"]
+    assert window.document.modified, "cancelled"
+    asked.name = str(tmp_path / "ballad")
+    press(window, Qt.Key.Key_S, CTRL)
+    assert (tmp_path / "ballad.lincae").is_file()
+    assert not window.document.modified
+    asked.questions.clear()
+    change(window)
+    press(window, Qt.Key.Key_S, CTRL)
+    assert asked.questions == []
+    assert len(json.loads((tmp_path / "ballad.lincae").read_text())["session"]["tracks"]) == 2
+    asked.name = str(tmp_path / "v1.2")
+    press(window, Qt.Key.Key_S, CTRL | SHIFT)
+    assert window.document.path == tmp_path / "v1.2.lincae"
+    assert window.document.path.is_file()
+
+
+def test_a_failed_save_keeps_the_document_modified_and_says_why(
+    window: MainWindow, asked: Asked, tmp_path: Path
+) -> None:
+    change(window)
+    assert window.save_to(tmp_path / "ballad.lincae")
+    saved = (tmp_path / "ballad.lincae").read_bytes()
+    change(window)
+    asked.name = str(tmp_path / "missing" / "ballad.lincae")
+    press(window, Qt.Key.Key_S, CTRL | SHIFT)
+    assert window.document.modified
+    assert window.document.path == tmp_path / "ballad.lincae"
+    assert "no such file or folder" in window.messages.text.text()
+    assert (tmp_path / "ballad.lincae").read_bytes() == saved
+
+
+def test_a_broken_project_leaves_the_open_one(window: MainWindow, asked: Asked, tmp_path: Path) -> None:
+    change(window)
+    assert window.save_to(tmp_path / "ballad.lincae")
+    before = window.document.session
+    asked.name = str(tmp_path / "broken.lincae")
+    for content in (b"", b"{}", b"RIFF\0\0", b'{"format": "lincae-studio-project", "version": 99}', None):
+        if content is None:
+            (tmp_path / "broken.lincae").unlink()
+        else:
+            (tmp_path / "broken.lincae").write_bytes(content)
+        window.messages.hide()
+        press(window, Qt.Key.Key_O, CTRL)
+        assert window.document.session is before
+        assert window.document.path == tmp_path / "ballad.lincae"
+        assert window.messages.isVisible()
+        assert "annot open" in window.messages.text.text()
+
+
+def _new(window: MainWindow, _other: Path) -> None:
+    press(window, Qt.Key.Key_N, CTRL)
+
+
+def _open(window: MainWindow, _other: Path) -> None:
+    press(window, Qt.Key.Key_O, CTRL)
+
+
+def _drop(window: MainWindow, other: Path) -> None:
+    window.timeline.files_dropped.emit([other], 0, -1)
+
+
+def _close(window: MainWindow, _other: Path) -> None:
+    press(window, Qt.Key.Key_Q, CTRL)
+
+
+@pytest.mark.parametrize("leave", [_new, _open, _drop, _close])
+def test_leaving_unsaved_changes_asks(
+    window: MainWindow, asked: Asked, tmp_path: Path, leave: Callable[[MainWindow, Path], None]
+) -> None:
+    other, path = tmp_path / "other.lincae", tmp_path / "ballad.lincae"
+    window.document.apply("Add Track", lambda s: edits.add_track(s, "other"))
+    assert window.save_to(other)
+    press(window, Qt.Key.Key_N, CTRL)
+    assert asked.questions == [], "nothing to ask about"
+    change(window)
+    assert window.save_to(path)
+    change(window)
+    before, saved = window.document.session, path.read_bytes()
+    asked.name = str(other)
+
+    asked.answer = Answer.Cancel
+    leave(window, other)
+    assert "“ballad” has unsaved changes" in asked.questions[0]
+    assert window.document.session is before
+    assert window.document.modified
+    assert window.isVisible()
+
+    path_of_folder = tmp_path / "ballad.lincae"
+    asked.answer = Answer.Save
+    path_of_folder.unlink()
+    path_of_folder.mkdir()  # saving fails
+    leave(window, other)
+    assert window.document.session is before, "nothing is lost when it cannot be saved"
+    assert window.isVisible()
+    path_of_folder.rmdir()
+    path.write_bytes(saved)
+
+    leave(window, other)
+    assert len(json.loads(path.read_text())["session"]["tracks"]) == 2
+    assert window.isVisible() == (leave is not _close)
+    if leave is _close:
+        return
+    assert [track.name for track in window.document.session.tracks] == ([] if leave is _new else ["other"])
+
+    change(window)
+    asked.answer = Answer.Discard
+    saved = other.read_bytes()
+    leave(window, other)
+    assert not window.document.modified
+    assert other.read_bytes() == saved
+
+
+def test_closing_discards_when_told_so(window: MainWindow, asked: Asked) -> None:
+    change(window)
+    asked.answer = Answer.Discard
+    assert window.close()
+    assert len(asked.questions) == 1
+
+
+def test_clips_of_missing_media_are_kept_and_play_when_it_is_back(
+    qtbot: QtBot, song: MainWindow, tmp_path: Path, cache_dir: Path
+) -> None:
+    wait_rendered(qtbot, song)
+    length = song.document.session.length
+    whole = song.rendering.reader().read(0, length)
+    project, file = tmp_path / "song.lincae", tmp_path / "song" / "a.wav"
+    assert song.save_to(project)
+    saved = song.document.session
+    manifest = project.read_bytes()
+    assert song.close()
+
+    hidden = file.rename(tmp_path / "elsewhere.wav")
+    window = _another_window(qtbot, tmp_path / "cache 2")
+    open_project(qtbot, window, project)
+    assert window.document.session == saved
+    assert "1 of 3 audio files" in window.messages.text.text()
+    window.messages.show_details()
+    assert "a.wav" in window.findChildren(QPlainTextEdit)[-1].toPlainText()
+    set_zoom(window, 441)
+    picture = window.timeline.lanes.grab().toImage()
+    hatched = {picture.pixelColor(x, ROW_PX - 10).name() for x in range(200, 216)}
+    assert theme.ERROR in hatched, "the clip is there, and looks broken"
+    wait_rendered(qtbot, window)
+    without = window.rendering.reader().read(0, length)
+    assert without.shape[1] == length
+    np.testing.assert_allclose(without[:, -1000:], 0.0, atol=1e-6)  # after 3 s only the lost file would be heard
+    drag(window.timeline.lanes, (100, 30), (200, 30))
+    assert window.document.session.tracks[0].clips[0].start == 100 * 441, "it can be edited"
+    press(window, Qt.Key.Key_Z, CTRL)
+    assert window.save_to(project)
+    assert project.read_bytes() == manifest, "saving loses nothing"
+
+    hidden.rename(file)
+    open_project(qtbot, window, project)
+    wait_rendered(qtbot, window)
+    np.testing.assert_array_equal(window.rendering.reader().read(0, length), whole)
+    assert window.close()
+
+
+def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
+    """As the program on another machine, where nothing is conformed."""
+    window = MainWindow(MediaStore(cache), cache)
+    qtbot.addWidget(window)
+    with qtbot.waitSignal(window.first_painted):
+        window.show()
+    window.start_late_parts()
+    return window
+
+
+def test_an_unknown_codec_is_said_replaced_and_kept(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
+    wait_rendered(qtbot, song)
+    length = song.document.session.length
+    whole = song.rendering.reader().read(0, length)
+    project = tmp_path / "song.lincae"
+    assert song.save_to(project)
+    project.write_text(project.read_text().replace('"mdct-2x"', '"codec-of-tomorrow"'))
+    open_project(qtbot, song, project)
+    assert "codec-of-tomorrow" in song.messages.text.text()
+    assert not any(action.isChecked() for action in song.codec_actions.values())
+    wait_rendered(qtbot, song)
+    assert si_sdr_db(song.rendering.reader().read(0, length), whole) > 100.0
+    change(song)
+    assert song.save_to(project)
+    assert json.loads(project.read_text())["session"]["codec"] == "codec-of-tomorrow"
+    song.codec_actions["mdct-1x"].trigger()
+    assert song.document.session.codec == "mdct-1x"
+
+
+def test_the_demo_opens_as_a_copy_without_a_name(qtbot: QtBot, window: MainWindow, asked: Asked) -> None:
+    window.timeline.demo_clicked.emit()
+    wait_imported(qtbot, window)
+    assert len(window.document.session.tracks) == 6
+    assert window.document.path is None
+    assert not window.document.modified
+    press(window, Qt.Key.Key_S, CTRL)
+    assert asked.questions == ["Save Project"], "the shipped file is never written"

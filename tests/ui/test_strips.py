@@ -1,0 +1,346 @@
+"""The strip of a track: faders, pan, mute, solo, name; by mouse, by typing, and by keys alone."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import edits
+from lincae_studio.session.levels import FADER_TOP_DB
+from lincae_studio.session.model import MAX_GAIN, Track
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.timeline.headers import TrackHeader
+from lincae_studio.ui.timeline.rows import ROW_PX
+from tests.ui.conftest import LIMIT_MS
+from tests.ui.drive import drag, press, wheel
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def tracks(window: MainWindow) -> MainWindow:
+    """The window with three empty tracks."""
+    for name in ("one", "two", "three"):
+        window.document.apply("Add Track", lambda s, name=name: edits.add_track(s, name))
+    return window
+
+
+def header(window: MainWindow, position: int = 0) -> TrackHeader:
+    return window.timeline.headers.header(window.document.session.tracks[position].id)
+
+
+def track(window: MainWindow, position: int = 0) -> Track:
+    return window.document.session.tracks[position]
+
+
+def names(window: MainWindow) -> list[str]:
+    return [item.name for item in window.document.session.tracks]
+
+
+def type_text(field: QLineEdit, text: str, end: Qt.Key = Qt.Key.Key_Return) -> None:
+    QTest.mouseClick(field, LEFT, Qt.KeyboardModifier.NoModifier, QPoint(4, field.height() // 2))
+    field.selectAll()
+    QTest.keyClicks(field, text)
+    QTest.keyClick(field, end)
+
+
+def test_a_fader_sweep_is_one_step_and_the_next_another(tracks: MainWindow) -> None:
+    before = tracks.document.session
+    fader = header(tracks).gain
+    handle, middle = fader.width() * 0.782, fader.height() / 2
+    drag(fader, (handle, middle), (handle - 30, middle))
+    first = track(tracks).gain
+    assert 0.0 < first < 0.7
+    drag(fader, (handle - 30, middle), (handle - 10, middle))
+    second = track(tracks).gain
+    assert first < second < 1.0
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert track(tracks).gain == first
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert tracks.document.session == before
+
+
+def test_a_pan_sweep_is_one_step(tracks: MainWindow) -> None:
+    before = tracks.document.session
+    pan = header(tracks).pan
+    centre, middle = pan.width() / 2, pan.height() / 2
+    drag(pan, (centre, middle), (centre + 20, middle))
+    assert 0.1 < track(tracks).pan < 0.9
+    drag(pan, (centre + 20, middle), (centre - 200, middle))
+    assert track(tracks).pan == -1.0
+    assert header(tracks).pan_text.text() == "L100"
+    for _ in range(2):
+        press(tracks, Qt.Key.Key_Z, CTRL)
+    assert tracks.document.session == before
+
+
+def test_the_wheel_steps_by_half_a_db_and_by_five_percent(tracks: MainWindow) -> None:
+    strip = header(tracks)
+    wheel(strip.gain, 20, 8, 1)
+    assert track(tracks).gain == pytest.approx(10 ** (0.5 / 20))
+    wheel(strip.gain, 20, 8, -3)
+    assert track(tracks).gain == pytest.approx(10 ** (-1.0 / 20))
+    wheel(strip.gain, 20, 8, 100)
+    assert track(tracks).gain == pytest.approx(10 ** (FADER_TOP_DB / 20)), "not beyond the fader's top"
+    wheel(strip.pan, 20, 8, -2)
+    assert track(tracks).pan == pytest.approx(-0.1)
+    wheel(strip.pan, 20, 8, 30)
+    assert track(tracks).pan == 1.0
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert track(tracks).pan == pytest.approx(-0.1), "each notch is a step"
+
+
+def test_the_wheel_never_jumps_from_a_level_above_the_fader(tracks: MainWindow) -> None:
+    strip = header(tracks)
+    type_text(strip.gain_text, "+12")
+    wheel(strip.gain, 20, 8, 1)
+    assert track(tracks).gain == pytest.approx(10 ** (12 / 20))
+    wheel(strip.gain, 20, 8, -1)
+    assert track(tracks).gain == pytest.approx(10 ** (11.5 / 20))
+
+
+def test_a_double_click_resets(tracks: MainWindow) -> None:
+    strip = header(tracks)
+    type_text(strip.gain_text, "-12")
+    wheel(strip.pan, 20, 8, 4)
+    QTest.mouseDClick(strip.gain, LEFT)
+    QTest.mouseDClick(strip.pan, LEFT)
+    assert (track(tracks).gain, track(tracks).pan) == (1.0, 0.0)
+
+
+def test_a_level_can_be_typed(tracks: MainWindow) -> None:
+    field = header(tracks).gain_text
+    for typed, gain, shown in (
+        ("-6", 10 ** (-6 / 20), "-6.0 dB"),
+        ("-3,5", 10 ** (-3.5 / 20), "-3.5 dB"),
+        ("+2.25 dB", 10 ** (2.25 / 20), "+2.2 dB"),
+        ("-inf", 0.0, "-inf dB"),
+        ("40", MAX_GAIN, "+24.0 dB"),
+        ("0", 1.0, "0.0 dB"),
+        ("99999", MAX_GAIN, "+24.0 dB"),
+        ("-400", 0.0, "-inf dB"),
+    ):
+        type_text(field, typed)
+        assert track(tracks).gain == pytest.approx(gain), typed
+        assert field.text() == shown
+        assert not field.hasFocus(), "the keys are the window's again"
+        assert tracks.document.undo_text == "Gain"
+    type_text(field, "-6")
+    before = tracks.document.session
+    for nonsense in ("loud", "", "nan", "--3", "1e999", "-6 dBFS"):
+        type_text(field, nonsense)
+        assert tracks.document.session is before, nonsense
+        assert field.text() == "-6.0 dB"
+
+
+def test_leaving_the_field_keeps_what_was_typed_and_escape_does_not(tracks: MainWindow) -> None:
+    type_text(header(tracks).gain_text, "-6", Qt.Key.Key_Tab)
+    assert header(tracks).gain_text.text() == "-6.0 dB"
+    kept = tracks.document.session
+    type_text(header(tracks).gain_text, "-20", Qt.Key.Key_Escape)
+    assert header(tracks).gain_text.text() == "-6.0 dB"
+    assert tracks.document.session == kept
+
+
+def test_mute_and_solo_by_click_and_by_key(tracks: MainWindow) -> None:
+    QTest.mouseClick(header(tracks, 1).mute, LEFT)
+    QTest.mouseClick(header(tracks, 2).solo, LEFT)
+    assert [t.mute for t in tracks.document.session.tracks] == [False, True, False]
+    assert [t.solo for t in tracks.document.session.tracks] == [False, False, True]
+    assert tracks.selection.track == track(tracks, 2).id
+    press(tracks, Qt.Key.Key_S, SHIFT)
+    press(tracks, Qt.Key.Key_U, SHIFT)
+    assert (track(tracks, 2).solo, track(tracks, 2).mute) == (False, True)
+    assert header(tracks, 2).mute.isChecked()
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert not header(tracks, 2).mute.isChecked()
+    assert tracks.document.undo_text == "Solo"
+
+
+def test_gain_and_pan_by_keys(tracks: MainWindow) -> None:
+    tracks.selection.set_track(track(tracks, 1).id)
+    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    assert track(tracks, 1).gain == pytest.approx(10 ** (1 / 20))
+    press(tracks, Qt.Key.Key_Down, ALT | SHIFT)
+    assert track(tracks, 1).gain == pytest.approx(10 ** (0.5 / 20))
+    for _ in range(3):
+        press(tracks, Qt.Key.Key_Left, ALT | SHIFT)
+    press(tracks, Qt.Key.Key_Right, ALT | SHIFT)
+    assert track(tracks, 1).pan == pytest.approx(-0.1)
+    assert (track(tracks, 0).gain, track(tracks, 0).pan) == (1.0, 0.0), "the others stay"
+
+
+def test_a_step_down_never_raises_a_quiet_track(tracks: MainWindow) -> None:
+    for typed in ("-inf", "-80"):
+        type_text(header(tracks).gain_text, typed)
+        before = track(tracks).gain
+        press(tracks, Qt.Key.Key_Down, ALT | SHIFT)
+        assert track(tracks).gain <= before
+    type_text(header(tracks).gain_text, "-inf")
+    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    assert track(tracks).gain == pytest.approx(10 ** (-59.5 / 20)), "and a step up leaves silence at once"
+
+
+def test_a_track_is_renamed_in_its_header(tracks: MainWindow) -> None:
+    type_text(header(tracks).name, "Lead vocals")
+    assert names(tracks) == ["Lead vocals", "two", "three"]
+    assert tracks.document.undo_text == "Rename Track"
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert header(tracks).name.text() == "one"
+
+
+def test_f2_renames_the_selected_track_and_escape_gives_up(tracks: MainWindow) -> None:
+    tracks.selection.set_track(track(tracks, 1).id)
+    press(tracks, Qt.Key.Key_F2)
+    field = header(tracks, 1).name
+    assert field.hasFocus()
+    QTest.keyClicks(field, "choir")
+    QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert field.text() == "two"
+    assert not field.hasFocus()
+    assert names(tracks) == ["one", "two", "three"]
+    press(tracks, Qt.Key.Key_F2)
+    QTest.keyClicks(field, "choir")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert names(tracks) == ["one", "choir", "three"]
+
+
+def test_a_blank_name_is_refused_with_a_message(tracks: MainWindow) -> None:
+    type_text(header(tracks).name, "   ")
+    assert names(tracks)[0] == "one"
+    assert header(tracks).name.text() == "one"
+    assert tracks.messages.isVisible()
+    assert "needs a name" in tracks.messages.text.text()
+
+
+def test_a_track_may_go_while_its_name_is_typed(tracks: MainWindow) -> None:
+    press(tracks, Qt.Key.Key_T, CTRL)
+    tracks.selection.set_track(track(tracks, 3).id)
+    press(tracks, Qt.Key.Key_F2)
+    QTest.keyClicks(header(tracks, 3).name, "gone")
+    tracks.actions_by_id["undo"].trigger()  # a click on the toolbar does not take the focus
+    assert names(tracks) == ["one", "two", "three"]
+
+
+def test_values_follow_undo_and_redo(tracks: MainWindow) -> None:
+    strip = header(tracks)
+    type_text(strip.gain_text, "-6")
+    lower = strip.gain.value()
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert (strip.gain_text.text(), strip.gain.value()) == ("0.0 dB", 782)
+    press(tracks, Qt.Key.Key_Y, CTRL)
+    assert (strip.gain_text.text(), strip.gain.value()) == ("-6.0 dB", lower)
+    assert lower < 782
+
+
+def test_keys_alone_reach_and_change_every_control(tracks: MainWindow) -> None:
+    tracks.timeline.lanes.setFocus()
+    reached: list[QWidget] = []
+    for _ in range(60):
+        press(tracks, Qt.Key.Key_Tab)
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        if focus in reached:
+            break
+        reached.append(focus)
+    for position in range(3):
+        strip = header(tracks, position)
+        assert {strip.gain, strip.pan, strip.mute, strip.solo} <= set(reached)
+    assert tracks.timeline.add_track_button in reached
+    strip = header(tracks, 1)
+    position = tracks.player.position
+    strip.gain.setFocus(Qt.FocusReason.TabFocusReason)
+    assert tracks.selection.track == strip.track_id
+    press(tracks, Qt.Key.Key_Left)
+    lower = track(tracks, 1).gain
+    assert lower < 1.0
+    press(tracks, Qt.Key.Key_PageDown)
+    assert track(tracks, 1).gain < lower
+    press(tracks, Qt.Key.Key_Home)
+    assert track(tracks, 1).gain == 0.0
+    strip.pan.setFocus(Qt.FocusReason.TabFocusReason)
+    press(tracks, Qt.Key.Key_Right)
+    assert track(tracks, 1).pan == pytest.approx(0.01)
+    strip.mute.setFocus(Qt.FocusReason.TabFocusReason)
+    press(tracks, Qt.Key.Key_Space)
+    strip.solo.setFocus(Qt.FocusReason.TabFocusReason)
+    press(tracks, Qt.Key.Key_Space)
+    assert (track(tracks, 1).mute, track(tracks, 1).solo) == (True, True)
+    assert not tracks.player.playing
+    assert tracks.player.position == position
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert not track(tracks, 1).solo, "other shortcuts work from everywhere"
+
+
+def test_after_a_click_on_a_control_space_plays(qtbot: QtBot, song: MainWindow) -> None:
+    QTest.mouseClick(header(song).mute, LEFT)
+    press(song, Qt.Key.Key_Space)
+    assert song.player.playing
+    assert track(song).mute
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not song.player.playing, timeout=LIMIT_MS)
+
+
+def test_every_control_is_named_after_its_track(tracks: MainWindow) -> None:
+    type_text(header(tracks).name, "Choir")
+    strip = header(tracks)
+    controls = (strip.name, strip.gain, strip.gain_text, strip.pan, strip.mute, strip.solo)
+    spoken = [control.accessibleName() for control in controls]
+    assert all("Choir" in name for name in spoken)
+    assert len(set(spoken)) == len(spoken)
+    assert strip.gain.toolTip() == "Choir, gain: 0.0 dB (double-click to reset)"
+    for position in range(3):
+        for child in header(tracks, position).findChildren(QWidget):
+            if child.focusPolicy() != Qt.FocusPolicy.NoFocus:
+                assert names(tracks)[position] in child.accessibleName()
+
+
+def test_tracks_come_go_and_move(tracks: MainWindow) -> None:
+    QTest.mouseClick(tracks.timeline.add_track_button, LEFT)
+    assert names(tracks) == ["one", "two", "three", "Track 4"]
+    press(tracks, Qt.Key.Key_T, CTRL)
+    assert names(tracks)[4] == "Track 5"
+    tracks.selection.set_track(track(tracks, 2).id)
+    press(tracks, Qt.Key.Key_Up, CTRL | SHIFT)
+    assert names(tracks)[:3] == ["one", "three", "two"]
+    for _ in range(5):
+        press(tracks, Qt.Key.Key_Down, CTRL | SHIFT)
+    assert names(tracks) == ["one", "two", "Track 4", "Track 5", "three"]
+    press(tracks, Qt.Key.Key_Delete, CTRL | SHIFT)
+    assert names(tracks) == ["one", "two", "Track 4", "Track 5"]
+    assert tracks.selection.track == track(tracks, 0).id, "keys act on a track that exists"
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert names(tracks)[4] == "three"
+    assert header(tracks, 4).name.text() == "three"
+
+
+def test_headers_stay_beside_their_lanes(qtbot: QtBot, tracks: MainWindow) -> None:
+    for _ in range(12):
+        press(tracks, Qt.Key.Key_T, CTRL)
+    lanes, timeline = tracks.timeline.lanes, tracks.timeline
+    qtbot.waitUntil(lambda: timeline.lanes.height() < 15 * ROW_PX, timeout=LIMIT_MS)
+
+    def tops() -> list[int]:
+        column = lanes.mapToGlobal(QPoint(0, 0)).y()
+        count = len(tracks.document.session.tracks)
+        return [header(tracks, i).mapToGlobal(QPoint(0, 0)).y() - column for i in range(count)]
+
+    assert tops() == [i * ROW_PX for i in range(15)]
+    wheel(lanes, 300, 100, -3)
+    assert timeline.rows.offset_px == 120
+    assert tops() == [i * ROW_PX - 120 for i in range(15)]
+    assert timeline.rows.top(4) == tops()[4]
+    wheel(lanes, 300, 100, 50)
+    assert tops()[0] == 0
+    wheel(lanes, 300, 100, -100)
+    assert tops()[14] + ROW_PX == lanes.height(), "scrolled to the last track"
+    for _ in range(12):
+        press(tracks, Qt.Key.Key_Z, CTRL)
+    assert tops()[:1] == [0], "fewer tracks scroll back into sight"
