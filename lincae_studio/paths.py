@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import platformdirs
@@ -22,9 +23,31 @@ def resource(relative: str) -> Path:
 def cache_dir() -> Path:
     """The cache: conformed media, peaks, latents. `LINCAE_STUDIO_CACHE` overrides the platform's place."""
     override = os.environ.get("LINCAE_STUDIO_CACHE")
-    return Path(override) if override else Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
+    if override:
+        return Path(override)
+    try:
+        return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
+    except RuntimeError:
+        return _homeless() / "cache"
 
 
 def log_file() -> Path:
     """The log file of the window program."""
-    return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False)) / "studio.log"
+    try:
+        return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False)) / "studio.log"
+    except RuntimeError:
+        return _homeless() / "studio.log"
+
+
+def home() -> Path:
+    """The user's home folder, where file dialogs start."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return _homeless()
+
+
+def _homeless() -> Path:
+    """For a user without a home folder (in containers: a uid without an account); it may not exist yet."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()) / f"{APP_NAME}-{user}"

@@ -5,6 +5,7 @@ This module is all that is imported before the window opens; the commands come i
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
     arguments = list(sys.argv[1:] if argv is None else argv)
     sys.exit(run(arguments))
 
@@ -36,10 +39,10 @@ def run(arguments: list[str]) -> int:
 
         return run_command(arguments)
     except StudioError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _say(f"error: {error}")
         return EXIT_BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
-        print("interrupted", file=sys.stderr)
+        _say("interrupted")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has left: nothing more to say
@@ -48,19 +51,24 @@ def run(arguments: list[str]) -> int:
         return _report_bug(error)
 
 
+def _say(text: str) -> None:
+    """Print one line on standard error, whatever a file's name holds: line breaks, or bytes that are no text."""
+    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), file=sys.stderr)
+
+
 def _report_bug(error: Exception) -> int:
     import traceback
 
     from lincae_studio.paths import log_file
 
     details = "".join(traceback.format_exception(error))
-    where = log_file()
     try:
+        where = log_file()
         where.parent.mkdir(parents=True, exist_ok=True)
-        with open(where, "a", encoding="utf-8") as file:
+        with open(where, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(details)
         hint = f"Details are in {where}"
-    except OSError:
+    except (OSError, RuntimeError):
         hint = "Its details could not be logged"
-    print(f"internal error: {type(error).__name__}: {error}. {hint}.", file=sys.stderr)
+    _say(f"internal error: {type(error).__name__}: {error}. {hint}.")
     return EXIT_BUG

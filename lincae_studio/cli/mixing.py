@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,10 +15,9 @@ from lincae_studio import jobs
 from lincae_studio.cli.inputs import MixInput
 from lincae_studio.codecs import registry
 from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.mixdown import mixdown
+from lincae_studio.engine.mixdown import mixdown, refuse_overwriting
 from lincae_studio.engine.plan import make_plan
 from lincae_studio.engine.renderer import Renderer, StoreReader
-from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.media.writer import SampleFormat
 from lincae_studio.paths import cache_dir
@@ -36,7 +34,7 @@ def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, sample_forma
         StudioError: for a file, codec or output that cannot be used; an older output stays.
     """
     registry.facts(codec)
-    _refuse_overwriting([item.path for item in inputs], output)
+    refuse_overwriting([item.path for item in inputs], output)
     store = MediaStore(cache_dir())
     session = edits.set_codec(Session(), codec)
     with _progress() as report:
@@ -61,7 +59,7 @@ def render_project(path: Path, output: Path, codec: str | None, sample_format: S
     registry.facts(session.codec)
     used = {clip.media for clip in session.clips()}
     media = [item for item in session.media if item.digest in used]
-    _refuse_overwriting([path, *(Path(item.path) for item in media)], output)
+    refuse_overwriting([path, *(Path(item.path) for item in media)], output)
     store = MediaStore(cache_dir())
     with _progress() as report:
         for item in media:
@@ -96,12 +94,6 @@ def _mixdown(
         "render_s": seconds,
         "x_realtime": duration_s / seconds,
     }
-
-
-def _refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
-    for path in inputs:
-        if os.path.exists(path) and os.path.exists(output) and path.samefile(output):
-            raise UsageError(f"{output} is one of the inputs", "Choose another name for the output")
 
 
 @contextmanager

@@ -34,6 +34,9 @@ _QUIT_S = 2.0
 #: A chunk during which the engine died this often is not tried again.
 _DEATHS_ALLOWED = 2
 
+#: An engine that died this often in a row, with no chunk finished or failed in between, is reported.
+_DEATHS_REPORTED = 3
+
 
 @dataclass(frozen=True)
 class ChunkStarted:
@@ -64,6 +67,16 @@ class EngineDown:
     exit_code: int | None
 
 
+@dataclass(frozen=True)
+class EngineUnusable:
+    """The engine cannot be started, or dies before it is of any use; `reason` has no final full stop.
+
+    It is still tried again. Comes once, and again only after a chunk finished or failed in between.
+    """
+
+    reason: str
+
+
 def failure(message: str) -> EngineError:
     """The error to show for failed chunks."""
     return EngineError(
@@ -71,19 +84,23 @@ def failure(message: str) -> EngineError:
     )
 
 
-Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown
+Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown | EngineUnusable
 
 
 class EngineClient:
     """One engine process.
 
-    `on_event` is called in the reader thread, and before the chunk stops being wanted: whoever keeps results there is
-    never asked for one twice.
+    `on_event` is called in the reader thread. A finished chunk stops being wanted after it: whoever keeps renders there
+    is never asked for one twice. A failed chunk stops being wanted before it: a retry may be wished for at once.
     """
 
-    def __init__(self, cache_dir: Path, on_event: Callable[[Event], None]) -> None:
+    def __init__(
+        self, cache_dir: Path, on_event: Callable[[Event], None], run: Callable[[Connection, str], None] = worker.run
+    ) -> None:
+        """`run` is what the process does; it must be importable there."""
         self._cache_dir = cache_dir
         self._on_event = on_event
+        self._run = run
         self._changed = threading.Condition()
         self._wanted: dict[bool, dict[str, Chunk]] = {True: {}, False: {}}
         self._told: dict[bool, set[str]] = {True: set(), False: set()}
@@ -95,6 +112,7 @@ class EngineClient:
         self._current: str | None = None
         self._deaths: Counter[str] = Counter()
         self._deaths_in_a_row = 0
+        self._last_words = ""
         self._reader = threading.Thread(target=self._supervise, name="engine-client-reader", daemon=True)
         self._sender = threading.Thread(target=self._send_changes, name="engine-client-sender", daemon=True)
 
@@ -137,27 +155,31 @@ class EngineClient:
     # Reader thread
 
     def _supervise(self) -> None:
-        context = multiprocessing.get_context("spawn")
         while not self._closing.is_set():
-            ours, theirs = context.Pipe()
-            process = context.Process(
-                target=worker.run, args=(theirs, str(self._cache_dir)), name="lincae-engine", daemon=True
-            )
-            with self._changed:
+            self._last_words = ""
+            exit_code = None
+            try:
+                exit_code = self._run_process()
+            except Exception as error:  # no memory, or too many processes or files: perhaps later
+                _log.warning("the engine process cannot be started", exc_info=True)
+                self._last_words = f"it cannot be started: {error}"
+            if not self._closing.is_set():
+                self._after_death(exit_code)
+
+    def _run_process(self) -> int | None:
+        """Start a process and read from it until it ends; its exit code, or None when closing came first."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        with ours:
+            with theirs, self._changed:
                 if self._closing.is_set():
-                    return
-                try:
-                    process.start()
-                except OSError as error:  # no memory, or too many processes: perhaps later
-                    _log.warning("the engine process cannot be started: %s", error)
-                else:
-                    self._connection, self._process = ours, process
-            theirs.close()
-            if self._process is None:
-                ours.close()
-                self._after_death(None)
-                continue
-            self._read_until_closed(ours)
+                    return None
+                process = context.Process(
+                    target=self._run, args=(theirs, str(self._cache_dir)), name="lincae-engine", daemon=True
+                )
+                process.start()
+                self._connection, self._process = ours, process
+            self._read_until_closed(ours, process)
             with self._changed:
                 self._connection = self._process = None
                 self._told = {True: set(), False: set()}
@@ -165,40 +187,62 @@ class EngineClient:
             process.join(_QUIT_S)
             process.kill()
             process.join()
-            if not self._closing.is_set():
-                self._after_death(process.exitcode)
-            ours.close()
+            exit_code = process.exitcode
             process.close()
+        return exit_code
 
-    def _read_until_closed(self, connection: Connection) -> None:
+    def _read_until_closed(self, connection: Connection, process: SpawnProcess) -> None:
         try:
             while True:
-                message = messages.decode_from_engine(connection.recv_bytes())
-                match message:
-                    case messages.Ready(protocol=protocol, pid=pid):
-                        assert protocol == messages.PROTOCOL, "window and engine come from one installation"
-                        with self._changed:
-                            self._changed.notify_all()
-                        self._on_event(EngineUp(pid))
-                    case messages.Started(key=key):
-                        self._current = key
-                        self._on_event(ChunkStarted(key))
-                    case messages.Finished():
-                        latents = _receive(connection, message.latents_shape)
-                        audio = _receive(connection, message.audio_shape)
-                        self._deaths_in_a_row = 0
-                        self._on_event(ChunkFinished(Rendered(message.key, latents, audio), message.seconds))
-                        self._ended(message.key)
-                    case messages.Failed(key=key, message=text):
-                        self._on_event(ChunkFailed(key, text))
-                        self._ended(key)
-                    case messages.Log(level=level, text=text):
-                        _log.log(level, "engine: %s", text)
+                self._receive(connection)
         except (EOFError, OSError):
             return
+        except Exception as error:  # what it says makes no sense: nothing it says later can be trusted
+            _log.warning("the engine is not understood", exc_info=True)
+            self._last_words = f"it is not understood: {error}"
+            process.kill()
 
-    def _ended(self, key: str) -> None:
-        self._current = None
+    def _receive(self, connection: Connection) -> None:
+        """Receive a message and deal with it."""
+        message = messages.decode_from_engine(connection.recv_bytes())
+        match message:
+            case messages.Ready(protocol=protocol, pid=pid):
+                if protocol != messages.PROTOCOL:
+                    raise EngineError("it belongs to another version of LinCAE Studio", "Restart LinCAE Studio")
+                with self._changed:
+                    self._changed.notify_all()
+                self._tell(EngineUp(pid))
+            case messages.Started(key=key):
+                self._current = key
+                self._tell(ChunkStarted(key))
+            case messages.Finished():
+                latents = _receive_array(connection, message.latents_shape)
+                audio = _receive_array(connection, message.audio_shape)
+                self._deaths_in_a_row = 0
+                self._current = None
+                self._tell(ChunkFinished(Rendered(message.key, latents, audio), message.seconds))
+                self._forget(message.key)
+            case messages.Failed(key=key, message=text):
+                self._deaths_in_a_row = 0
+                self._current = None
+                self._fail(key, text)
+            case messages.Dying(reason=reason):
+                self._last_words = reason
+            case messages.Log(level=level, text=text):
+                _log.log(level, "engine: %s", text)
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self._on_event(event)
+        except Exception:  # a listener's mistake must not end the thread that keeps the engine going
+            _log.exception("nobody took %s", type(event).__name__)
+
+    def _fail(self, key: str, message: str) -> None:
+        # In this order: a wish that comes while the failure is told is one to try again, and must not end with it.
+        self._forget(key)
+        self._tell(ChunkFailed(key, message))
+
+    def _forget(self, key: str) -> None:
         with self._changed:
             for live in (True, False):
                 self._wanted[live].pop(key, None)
@@ -206,16 +250,18 @@ class EngineClient:
 
     def _after_death(self, exit_code: int | None) -> None:
         """Blame the chunk that was being rendered, tell, and wait a little longer after each death in a row."""
-        _log.warning("the engine ended unexpectedly (exit code %s) and is restarted", exit_code)
+        self._deaths_in_a_row += 1
+        reason = self._last_words.rstrip(".") or f"exit code {exit_code}"
+        _log.warning("the engine ended unexpectedly and is restarted: %s", reason)
         key, self._current = self._current, None
-        self._on_event(EngineDown(exit_code))
+        self._tell(EngineDown(exit_code))
         if key is not None:
             self._deaths[key] += 1
             if self._deaths[key] >= _DEATHS_ALLOWED:
-                self._on_event(ChunkFailed(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk"))
-                self._ended(key)
-        self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S) - 1)])
-        self._deaths_in_a_row += 1
+                self._fail(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk")
+        if self._deaths_in_a_row == _DEATHS_REPORTED:
+            self._tell(EngineUnusable(f"the engine ended {_DEATHS_REPORTED} times in a row: {reason}"))
+        self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S)) - 1])
 
     # Sender thread
 
@@ -255,7 +301,9 @@ class EngineClient:
         return news
 
 
-def _receive(connection: Connection, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _receive_array(connection: Connection, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     array = np.empty(shape, np.float32)
-    connection.recv_bytes_into(array.data.cast("B"))
+    received = connection.recv_bytes_into(array.data.cast("B"))
+    if received != array.nbytes:
+        raise ValueError(f"{received} bytes came for an array of {array.nbytes}")
     return array

@@ -9,7 +9,7 @@ import numpy as np
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.plan import bus_factors
-from lincae_studio.engine.sources import AudioReader, effective_fades, read_source, source_of
+from lincae_studio.engine.sources import AudioReader, Placement, effective_fades, read_source, source_of
 from lincae_studio.session.model import Session
 
 
@@ -27,7 +27,7 @@ class DryMix:
             fades = effective_fades(track, media)
             for clip in track.clips:
                 factors = bus_factors(track, clip, media[clip.media].channels, self.channels)
-                self._parts.append((clip, fades[clip.id], factors))
+                self._parts.append((Placement.of(clip), fades[clip.id], factors))
 
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on."""

@@ -11,11 +11,11 @@ from msgspec import Struct
 from lincae_studio.engine.plan import Chunk
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Want(Struct, frozen=True, tag=True):
-    """Render these chunks too; forget those keys. Live chunks come before the others, which are for export."""
+    """Render these chunks too; forget those keys. Live chunks come first, the others are for export."""
 
     live: bool
     chunks: tuple[Chunk, ...] = ()
@@ -61,6 +61,12 @@ class Failed(Struct, frozen=True, tag=True):
     message: str
 
 
+class Dying(Struct, frozen=True, tag=True):
+    """The process cannot go on, and ends."""
+
+    reason: str
+
+
 class Log(Struct, frozen=True, tag=True):
     """A line for the log of the window."""
 
@@ -69,7 +75,7 @@ class Log(Struct, frozen=True, tag=True):
 
 
 ToEngine = Want | Playhead | Quit
-FromEngine = Ready | Started | Finished | Failed | Log
+FromEngine = Ready | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode

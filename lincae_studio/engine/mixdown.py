@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,21 @@ class MixdownResult:
     channels: int
     peak: float
     clipped_samples: int
+
+
+def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
+    """Make sure that an export does not replace a file it is made of, by whatever name or link.
+
+    Raises:
+        ExportError: when `output` is one of `inputs`.
+    """
+    for path in inputs:
+        try:
+            same = os.path.samefile(path, output)
+        except OSError:
+            continue  # one of them does not exist, or cannot: nothing would be lost
+        if same:
+            raise ExportError(f"{output} is one of the inputs", "Choose another name for the output")
 
 
 def mix_blocks(plan: Plan, provide: ProvideChunk) -> Iterator[tuple[int, Array]]:

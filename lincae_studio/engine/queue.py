@@ -7,14 +7,21 @@ from collections.abc import Iterable
 
 from lincae_studio.engine.plan import Chunk
 
+#: Live chunks taken in a row while chunks for export wait.
+_LIVE_FOR_EACH_EXPORT = 4
+
 
 class ChunkQueue:
-    """Live chunks by distance ahead of the playhead, then those behind it, then chunks for export in order."""
+    """Live chunks by distance ahead of the playhead, then those behind it, then chunks for export in order.
+
+    So that an export goes on while live chunks keep coming, one chunk in five is for export while any of them waits.
+    """
 
     def __init__(self) -> None:
         self._live: dict[str, Chunk] = {}
         self._export: dict[str, Chunk] = {}
         self._playhead = 0
+        self._live_in_a_row = 0
         self._changed = threading.Condition()
 
     def add(self, chunks: Iterable[Chunk], live: bool) -> None:
@@ -36,10 +43,12 @@ class ChunkQueue:
         with self._changed:
             if not self._changed.wait_for(lambda: self._live or self._export, timeout_s):
                 return None
-            if self._live:
+            if self._live and not (self._export and self._live_in_a_row >= _LIVE_FOR_EACH_EXPORT):
                 chunk = min(self._live.values(), key=self._urgency)
+                self._live_in_a_row = self._live_in_a_row + 1 if self._export else 0
             else:
                 chunk = min(self._export.values(), key=lambda waiting: waiting.index)
+                self._live_in_a_row = 0
             self._live.pop(chunk.key, None)
             self._export.pop(chunk.key, None)
             return chunk

@@ -21,14 +21,14 @@ from lincae_studio.session.model import SESSION_RATE, Clip, Media, Track
 DECLICK_SAMPLES = SESSION_RATE * 5 // 1000
 
 
-class Fade(Struct, frozen=True, array_like=True):
+class Fade(Struct, frozen=True, array_like=True, gc=False):
     """A linear ramp over `length` samples that starts at window position `start` (which may be negative)."""
 
     start: int
     length: int
 
 
-class Source(Struct, frozen=True, array_like=True):
+class Source(Struct, frozen=True, array_like=True, gc=False):
     """What a window holds of one channel of one clip.
 
     Attributes:
@@ -48,6 +48,23 @@ class Source(Struct, frozen=True, array_like=True):
     fade_out: Fade | None = None
 
 
+class Placement(Struct, frozen=True):
+    """All that sources depend on of a clip, but its fades: a window on a media, placed on the timeline."""
+
+    media: str
+    start: int
+    offset: int
+    length: int
+
+    @classmethod
+    def of(cls, clip: Clip) -> Placement:
+        return cls(clip.media, clip.start, clip.offset, clip.length)
+
+    @property
+    def end(self) -> int:
+        return self.start + self.length
+
+
 class AudioReader(Protocol):
     """Where sources find their audio; the media store's `read` by digest."""
 
@@ -63,7 +80,7 @@ def key_of(source: Source, window_samples: int, codec_identity: str) -> str:
 
 
 def source_of(
-    clip: Clip, channel: int, fades: tuple[int, int], window_start: int, window_samples: int
+    clip: Placement, channel: int, fades: tuple[int, int], window_start: int, window_samples: int
 ) -> Source | None:
     """What a window sees of a clip's channel, or None. `fades`: effective lengths from `effective_fades`."""
     first = max(0, clip.start - window_start)

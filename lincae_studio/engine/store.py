@@ -1,14 +1,14 @@
 """The render store: decoded chunks by key, and the state of each chunk of the current plan. Thread-safe.
 
-The engine's results come in here; playback, views and export read here. Chunks of the current plan stay, older ones (an
-undo away) stay as long as there is room.
+The engine's results come in here; playback, views and export read here. Renders of the current plan stay, up to a
+number of bytes: beyond it those farthest from the playhead go. Older ones (an undo away) stay as long as there is room.
 """
 
 from __future__ import annotations
 
 import enum
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from lincae_studio.codecs.base import Array
@@ -21,6 +21,9 @@ from lincae_studio.jobs import CancelToken
 
 #: Room for chunks that the current plan does not need.
 _OLD_BYTES = 1024 * 1024 * 1024
+
+#: Room for all chunks: about two hours of stereo.
+_MAX_BYTES = 3 * 1024 * 1024 * 1024
 
 #: How often a wait looks whether it was cancelled.
 _POLL_S = 0.1
@@ -39,26 +42,43 @@ class ChunkState(enum.Enum):
 class RenderStore:
     """Renders and states by chunk key."""
 
-    def __init__(self, old_bytes: int = _OLD_BYTES) -> None:
+    def __init__(self, old_bytes: int = _OLD_BYTES, max_bytes: int = _MAX_BYTES) -> None:
         self._old_bytes = old_bytes
+        self._max_bytes = max_bytes
+        self._playhead = 0
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._rendering: str | None = None
-        self._current: frozenset[str] = frozenset()
+        self._current: dict[str, list[Chunk]] = {}
+        self._awaited: Counter[str] = Counter()
+        self._delivered: dict[str, Rendered] = {}
         self._changed = threading.Condition()
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all renders that are here."""
+        with self._changed:
+            return sum(rendered.nbytes for rendered in self._renders.values())
+
     def get(self, key: str) -> Rendered | None:
-        """The render of a chunk, if it is here. Does not wait for the lock: playback calls it."""
+        """The render of a chunk, if it is here. Does not wait for the lock: views call it while they draw."""
         return self._renders.get(key)
 
-    def put(self, rendered: Rendered) -> None:
-        """Keep a render."""
+    def put(self, rendered: Rendered) -> list[str]:
+        """Keep a render, and hand it to whoever waits for it even where there is no room for it.
+
+        Returns:
+            The keys of the renders of the current plan that had to go: their chunks are stale again.
+        """
         with self._changed:
             self._renders[rendered.key] = rendered
             self._failures.pop(rendered.key, None)
             self._rendering = None if self._rendering == rendered.key else self._rendering
-            self._evict()
+            if self._awaited[rendered.key]:
+                self._delivered[rendered.key] = rendered
+            gone = self._evict()
             self._changed.notify_all()
+            return gone
 
     def set_rendering(self, key: str | None) -> None:
         """Note which chunk is being rendered."""
@@ -80,10 +100,17 @@ class RenderStore:
     def set_current(self, plan: Plan) -> None:
         """Tell which chunks must stay."""
         with self._changed:
-            self._current = frozenset(chunk.key for chunk in plan.audible)
-            for key in self._current & self._renders.keys():
+            self._current = {}
+            for chunk in plan.audible:
+                self._current.setdefault(chunk.key, []).append(chunk)
+            for key in self._current.keys() & self._renders.keys():
                 self._renders.move_to_end(key)
             self._evict()
+
+    def set_playhead(self, sample: int) -> None:
+        """Tell where the sound is, in timeline samples: what is near it is `missing`, and goes last."""
+        with self._changed:
+            self._playhead = sample
 
     def state(self, chunk: Chunk | None) -> ChunkState:
         """The state of a chunk of a plan (None: a silent one)."""
@@ -103,35 +130,99 @@ class RenderStore:
         """Why a chunk failed."""
         return self._failures.get(key)
 
-    def missing(self, plan: Plan) -> list[Chunk]:
+    def absent(self, plan: Plan) -> list[Chunk]:
         """The chunks of a plan that are neither rendered nor failed."""
         return [chunk for chunk in plan.audible if chunk.key not in self._renders and chunk.key not in self._failures]
 
-    def wait_for(self, chunk: Chunk, cancel: CancelToken) -> Rendered:
+    def missing(self, plan: Plan) -> list[Chunk]:
+        """The absent chunks of a plan that would stay once rendered: those so near the playhead that there is room.
+
+        With the playhead where it is, rendering them all leaves nothing missing.
+        """
+        absent = self.absent(plan)
+        near = self._near(plan) if absent else set()
+        return [chunk for chunk in absent if chunk.key in near]
+
+    def wait_for(self, chunk: Chunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
         """Wait until a chunk is rendered.
+
+        Args:
+            ask: asks the engine for the chunk. It is called at once if the chunk is not here, and again now and then:
+                a wish may cross with an earlier render that went for want of room. Asking twice must be harmless.
 
         Raises:
             EngineError: when it fails.
             Cancelled: when `cancel` was set.
         """
+        key = chunk.key
         with self._changed:
+            self._awaited[key] += 1
+        try:
             while True:
                 cancel.check()
-                rendered = self._renders.get(chunk.key)
+                rendered = self._renders.get(key) or self._delivered.get(key)
                 if rendered is not None:
                     return rendered
-                if chunk.key in self._failures:
-                    reason = self._failures[chunk.key].rstrip(".")
-                    raise EngineError(f"chunk {chunk.index} cannot be rendered: {reason}")
-                self._changed.wait(_POLL_S)
+                reason = self._failures.get(key)
+                if reason is not None:
+                    raise EngineError(f"chunk {chunk.index} cannot be rendered: {reason.rstrip('.')}")
+                ask()
+                with self._changed:
+                    self._changed.wait_for(lambda: self._is_settled(key), _POLL_S)
+        finally:
+            with self._changed:
+                self._awaited[key] -= 1
+                if not self._awaited[key]:
+                    del self._awaited[key]
+                    self._delivered.pop(key, None)
 
-    def _evict(self) -> None:
-        old = [key for key in self._renders if key not in self._current]
-        excess = sum(self._renders[key].nbytes for key in old) - self._old_bytes
-        for key in old:
-            if excess <= 0:
+    def _is_settled(self, key: str) -> bool:
+        return key in self._renders or key in self._delivered or key in self._failures
+
+    def _near(self, plan: Plan) -> set[str]:
+        """Keys of the chunks, nearest first, that there is room for; failed ones take none."""
+        near: set[str] = set()
+        room = self._max_bytes
+        for chunk in sorted(plan.audible, key=self._distance):
+            if chunk.key in near or chunk.key in self._failures:
+                continue
+            room -= _nbytes(chunk, plan)
+            if room < 0:
                 break
-            excess -= self._renders.pop(key).nbytes
+            near.add(chunk.key)
+        return near
+
+    def _distance(self, chunk: Chunk) -> tuple[int, int]:
+        """Chunks from the playhead, double for those behind it: they are heard only after going back.
+
+        The index settles ties, so that what is evicted and what is missing never differ.
+        """
+        ahead = chunk.index - chunk.grid.owner(self._playhead)
+        return (ahead if ahead >= 0 else -2 * ahead), chunk.index
+
+    def _evict(self) -> list[str]:
+        """Make room: old renders go first, then the farthest of the current plan, whose keys are returned."""
+        old = [key for key in self._renders if key not in self._current]
+        old_bytes = sum(self._renders[key].nbytes for key in old)
+        excess = sum(rendered.nbytes for rendered in self._renders.values()) - self._max_bytes
+        for key in old:
+            if old_bytes <= self._old_bytes and excess <= 0:
+                break
+            size = self._renders.pop(key).nbytes
+            old_bytes -= size
+            excess -= size
+        gone: list[str] = []
+        if excess > 0:
+            nearest_first = sorted(self._renders, key=lambda key: min(map(self._distance, self._current[key])))
+            while excess > 0:
+                gone.append(nearest_first.pop())
+                excess -= self._renders.pop(gone[-1]).nbytes
+        return gone
+
+
+def _nbytes(chunk: Chunk, plan: Plan) -> int:
+    """Bytes of a chunk's render: float32 latents and audio for each bus."""
+    return 4 * chunk.buses * (plan.codec.dim * plan.grid.frames + plan.grid.window_samples)
 
 
 class MixReader:

@@ -1,7 +1,8 @@
 """The engine process: renders wanted chunks and sends them back, until its pipe closes.
 
 The main thread renders; a reader thread keeps the queue up to date, so that the newest wish wins at the next chunk.
-When the pipe closes, the window is gone, by whatever end: the process leaves at once.
+When the pipe closes, the window is gone, by whatever end: the process leaves at once. It never writes to the console:
+an error that it cannot go on after is told through the pipe.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import os
 import signal
 import threading
 import time
+import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -29,28 +32,21 @@ _log = logging.getLogger(__name__)
 
 
 def run(connection: Connection, cache_dir: str) -> None:
-    """Entry point of the spawned process."""
+    """Entry point of the spawned process; it does not return."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
-    engine = _Engine(connection, Path(cache_dir))
-    engine.run()
+    window = _Window(connection)
+    try:
+        _Engine(window, connection, Path(cache_dir)).run()
+    except BaseException as error:  # the boundary of the process
+        window.die(error)
 
 
-class _Engine:
-    def __init__(self, connection: Connection, cache_dir: Path) -> None:
+class _Window:
+    """The sending side of the pipe to the window, for any thread."""
+
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._sending = threading.Lock()
-        logging.getLogger().addHandler(_ForwardingHandler(self))
-        self._queue = ChunkQueue()
-        self._cache = LatentCache(cache_dir / "latents")
-        self._renderer = Renderer(registry.load, StoreReader(MediaStore(cache_dir)), self._cache)
-
-    def run(self) -> None:
-        threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
-        self.send(messages.Ready(messages.PROTOCOL, os.getpid()))
-        while True:
-            chunk = self._queue.take()
-            if chunk is not None:
-                self._render(chunk)
 
     def send(self, message: messages.FromEngine, *arrays: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
         """Send a message and the arrays that follow it; a closed pipe ends the process."""
@@ -59,26 +55,58 @@ class _Engine:
                 self._connection.send_bytes(messages.encode(message))
                 for array in arrays:
                     self._connection.send_bytes(np.ascontiguousarray(array).data.cast("B"))
-        except (BrokenPipeError, ConnectionError, OSError):
+        except OSError:
             os._exit(0)
 
+    def die(self, error: BaseException) -> NoReturn:
+        """Tell why the process cannot go on, if that can still be told, and end it."""
+        try:
+            self.send(messages.Log(logging.ERROR, "".join(traceback.format_exception(error))))
+            self.send(messages.Dying(_reason(error)))
+        finally:
+            os._exit(1)
+
+
+class _Engine:
+    def __init__(self, window: _Window, connection: Connection, cache_dir: Path) -> None:
+        self._window = window
+        self._connection = connection
+        logging.getLogger().addHandler(_ForwardingHandler(window))
+        self._queue = ChunkQueue()
+        self._cache = LatentCache(cache_dir / "latents")
+        self._renderer = Renderer(registry.load, StoreReader(MediaStore(cache_dir)), self._cache)
+
+    def run(self) -> None:
+        threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
+        self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
+        while True:
+            chunk = self._queue.take()
+            if chunk is not None:
+                self._render(chunk)
+
     def _render(self, chunk: Chunk) -> None:
-        self.send(messages.Started(chunk.key))
+        self._window.send(messages.Started(chunk.key))
         started = time.perf_counter()
         try:
             rendered = self._renderer.render(chunk)
-        except StudioError as error:
-            self.send(messages.Failed(chunk.key, str(error)))
-        except Exception as error:  # the boundary of the process: the chunk fails, the engine goes on
-            _log.exception("chunk %d failed", chunk.index)
-            self.send(messages.Failed(chunk.key, f"{type(error).__name__}: {error}"))
+        except Exception as error:  # the chunk fails, the engine goes on
+            if not isinstance(error, StudioError):
+                _log.exception("chunk %d failed", chunk.index)
+            self._window.send(messages.Failed(chunk.key, _reason(error)))
         else:
             latents, audio = rendered.latents, rendered.audio
             buses, dim, frames = latents.shape
             shapes = ((buses, dim, frames), (buses, audio.shape[1]))
-            self.send(messages.Finished(chunk.key, *shapes, time.perf_counter() - started), latents, audio)
+            finished = messages.Finished(chunk.key, *shapes, time.perf_counter() - started)
+            self._window.send(finished, latents, audio)
 
     def _read(self) -> None:
+        try:
+            self._read_wishes()
+        except BaseException as error:  # an engine that hears nothing is of no use
+            self._window.die(error)
+
+    def _read_wishes(self) -> NoReturn:
         while True:
             try:
                 message = messages.decode_to_engine(self._connection.recv_bytes())
@@ -97,11 +125,15 @@ class _Engine:
 
 
 class _ForwardingHandler(logging.Handler):
-    """Sends log records to the window, which has the log file."""
+    """Sends log records, warnings and above, to the window, which has the log file."""
 
-    def __init__(self, engine: _Engine) -> None:
-        super().__init__(logging.INFO)
-        self._engine = engine
+    def __init__(self, window: _Window) -> None:
+        super().__init__(logging.WARNING)
+        self._window = window
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._engine.send(messages.Log(record.levelno, self.format(record)))
+        self._window.send(messages.Log(record.levelno, self.format(record)))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"

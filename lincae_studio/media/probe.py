@@ -11,6 +11,7 @@ from pathlib import Path
 
 import soundfile as sf
 
+from lincae_studio.atomic import check_ordinary
 from lincae_studio.errors import MediaError, os_error_reason
 
 #: Endings of the formats libsndfile reads, for file dialogs and drops. The content decides, not the ending.
@@ -56,18 +57,23 @@ class FileInfo:
     length: int
     format_name: str
 
-    @property
-    def duration_s(self) -> float:
-        return self.length / self.sample_rate
-
 
 def probe(path: Path) -> FileInfo:
     """Read a file's header.
 
     Raises:
-        MediaError: when it is missing, unreadable, not audio, empty, truncated, or has more than two channels.
+        MediaError: when it is missing, not an ordinary file, unreadable, not audio, empty, truncated, has more than two
+            channels, or a name that is not valid Unicode.
     """
     try:
+        str(path).encode()  # a project file, which is UTF-8, could not name it
+    except UnicodeEncodeError as error:
+        name = path.name.encode(errors="backslashreplace").decode()
+        raise MediaError(
+            f"cannot import {name}: its path is not valid Unicode", "Rename the file, or its folder, and try again"
+        ) from error
+    try:
+        check_ordinary(path)
         with open(path, "rb") as file:
             if not file.read(1):
                 raise MediaError(f"cannot import {path.name}: the file is empty", "Export it again from its source")

@@ -7,6 +7,7 @@ may share one store and a crash leaves no half media. Any thread.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -34,6 +35,9 @@ _STORE_VERSION = 1
 _BLOCK_FRAMES = BLOCK * 256
 
 _HASH_BYTES = 1 << 20
+
+#: Processes that mend one damaged folder at the same time may take each other's away: then it is done again.
+_ATTEMPTS = 5
 
 #: MP3 headers are estimates: that much less audio than announced is still a whole file.
 _MP3_TOLERANCE = 0.05
@@ -85,14 +89,15 @@ class MediaStore:
         path = path.absolute()
         info = probe(path)
         digest = _digest(path, cancel)
-        conformed = self.get(digest)
-        if conformed is None:
+        for _ in range(_ATTEMPTS):
+            if self.get(digest) is not None:
+                break
             try:
                 self._conform(info, digest, progress, cancel)
             except OSError as error:
                 reason, remedy = os_error_reason(error, self._root)
                 raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
-            conformed = self.open(digest)
+        conformed = self.open(digest)
         return Media(
             digest=digest,
             path=str(path),
@@ -122,14 +127,21 @@ class MediaStore:
         """Make sure that a session's media can be opened, conforming its file again where the cache has lost it.
 
         Raises:
-            MediaError: when the file is missing, or is no longer the one the session refers to.
+            MediaError: when the file is missing, is no longer the one the session refers to, or has another length or
+                number of channels than the session says.
         """
-        if self.get(media.digest) is not None:
-            return
-        found = self.import_file(Path(media.path), progress, cancel)
-        if found.digest != media.digest:
+        if self.get(media.digest) is None:
+            found = self.import_file(Path(media.path), progress, cancel)
+            if found.digest != media.digest:
+                raise MediaError(
+                    f"{media.path} has changed since the project was saved", "Restore the file, or import the new one"
+                )
+        conformed = self.open(media.digest)
+        if (conformed.channels, conformed.length) != (media.channels, media.length):
             raise MediaError(
-                f"{media.path} has changed since the project was saved", "Restore the file, or import the new one"
+                f"{media.path} does not fit the project: it is {conformed.channels} × {conformed.length} "
+                f"(channels × samples), the project says {media.channels} × {media.length}",
+                "Restore the project from a backup, or import the file anew",
             )
 
     def _folder(self, digest: str) -> Path:
@@ -155,20 +167,33 @@ class MediaStore:
                 file.flush()
                 os.fsync(file.fileno())
             if length == 0:
-                raise MediaError(f"cannot import {info.path.name}: it holds no audio", "Export it again")
+                problem = f"it is shorter than one sample at {SESSION_RATE / 1000:g} kHz"
+                raise MediaError(f"cannot import {info.path.name}: {problem}", "Choose a longer file")
             np.save(temporary / "peaks.npy", np.concatenate(peaks))
             (temporary / "info.json").write_text(json.dumps({"length": length, "channels": info.channels}))
             self._publish(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
-    def _publish(self, temporary: Path, folder: Path) -> None:
-        """Rename the finished folder into place; a damaged older one is removed, a whole one is kept."""
-        if _open_folder(folder.name, folder) is not None:
-            return
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.rename(temporary, folder)
+    def _publish(self, temporary: Path, folder: Path, attempts: int = _ATTEMPTS) -> None:
+        """Rename the finished folder into place; a damaged older one is removed, a whole one is kept.
+
+        Other processes may publish the same media, or mend it, between any two steps: nothing is removed in place.
+        """
+        try:
+            os.rename(temporary, folder)
+        except OSError:
+            if _open_folder(folder.name, folder) is not None:
+                return
+            if not attempts:
+                raise
+            bad = folder.with_name(f".bad-{uuid.uuid4().hex}")
+            try:
+                with contextlib.suppress(FileNotFoundError):  # another process took it away
+                    os.rename(folder, bad)
+                self._publish(temporary, folder, attempts - 1)
+            finally:
+                shutil.rmtree(bad, ignore_errors=True)
 
 
 def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:

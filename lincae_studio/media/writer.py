@@ -67,7 +67,7 @@ def writing(path: Path, channels: int, length: int, sample_format: SampleFormat 
         ExportError: when the file cannot be written, naming the reason (full disk, permission, not a WAV name).
     """
     if path.suffix.lower() not in (".wav", ".wave"):
-        raise ExportError(f"cannot export to {path.name}: the name must end in .wav", f"Try {path.stem}.wav")
+        raise ExportError(f"cannot export to {path.name}: the name must end in .wav", f"Try {path.name}.wav")
     too_large = length * channels * _BYTES_PER_SAMPLE[sample_format] > _WAV_LIMIT_BYTES
     try:
         with atomic.replacing(path) as temporary, open(temporary, "wb+", buffering=0) as handle:

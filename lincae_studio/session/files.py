@@ -44,12 +44,16 @@ def save(session: Session, path: Path) -> None:
     """Write a project file, replacing an older one only when the new one is complete.
 
     Raises:
-        ProjectError: when the file cannot be written; what was there stays.
+        ProjectError: when the file cannot be written or a name in it is not valid Unicode; what was there stays.
     """
     manifest = _Manifest(FORMAT, VERSION, _with_paths(session, lambda media: _relative(media, path.parent)))
-    data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
     try:
+        data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
         atomic.write_bytes(path, data)
+    except UnicodeEncodeError as error:
+        name = str(error.object).encode(errors="backslashreplace").decode()
+        problem = f"cannot save {path}: the name {name} is not valid Unicode"
+        raise ProjectError(problem, "Rename it: an audio file on the disk, a track or clip here") from error
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise ProjectError(f"cannot save {path}: {reason}", remedy) from error
@@ -62,7 +66,7 @@ def load(path: Path) -> Session:
         ProjectError: when it cannot be read, is not a project, is newer than this program, or breaks a rule.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if atomic.check_ordinary(path).st_size > MAX_BYTES:
             raise ProjectError(f"cannot open {path}: it is too large for a project file", "Choose a .lincae file")
         data = path.read_bytes()
     except OSError as error:

@@ -12,6 +12,7 @@ Order:
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -75,9 +76,15 @@ def run_app(files: Sequence[Path], demo: bool = False) -> int:
 
 
 def _log_qt(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
-    """Qt's own messages belong in the log, not on a console."""
+    """Qt's own messages belong in the log, not on a console; after a fatal one the process ends with code 2."""
     serious = (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
     _log.log(logging.WARNING if kind in serious else logging.INFO, "Qt: %s", text)
+    if kind == QtMsgType.QtFatalMsg:
+        # Qt would abort on return, without a word: what it says first is the reason, its plugins follow.
+        reason = (text.strip().splitlines() or ["Qt cannot go on"])[0].rstrip(". ")
+        remedy = "Check DISPLAY, install libxcb-cursor0, or use lincae-studio demo --headless"
+        print(f"error: {reason}. {remedy}.", file=sys.stderr, flush=True)
+        os._exit(2)
 
 
 def log_to_file() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import files
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Session
+
+#: Wheel notches and key presses this close together are one step of the history.
+_MERGE_MS = 500
 
 
 class Document(QObject):
@@ -20,16 +23,22 @@ class Document(QObject):
         changed: the session is another value.
         state_changed: what undo and redo offer, the modified mark, or the file name may have changed.
         refused: an edit was refused (the `EditError`).
+        replaced: another document was opened; comes before `changed`.
     """
 
     changed = Signal()
     state_changed = Signal()
     refused = Signal(object)
+    replaced = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._history = History(Session())
         self._path: Path | None = None
+        self._merging = QTimer(self)
+        self._merging.setSingleShot(True)
+        self._merging.setInterval(_MERGE_MS)
+        self._merging.timeout.connect(self.end_merge)
 
     @property
     def session(self) -> Session:
@@ -58,7 +67,11 @@ class Document(QObject):
         return self._path.stem if self._path else "Untitled"
 
     def apply(self, text: str, edit: Callable[[Session], Session], merge_key: str | None = None) -> bool:
-        """Make one undoable edit; False when it was refused or changes nothing."""
+        """Make one undoable edit; False when it was refused or changes nothing.
+
+        Edits with one `merge_key` become one step, until `end_merge` or `end_merge_soon`.
+        """
+        self._merging.stop()
         try:
             after = edit(self.session)
         except EditError as error:
@@ -73,6 +86,10 @@ class Document(QObject):
         """A fader was let go: the next change of it is a step of its own."""
         self._history.end_merge()
 
+    def end_merge_soon(self) -> None:
+        """A wheel notch or a key was pressed: further ones within half a second belong to the same step."""
+        self._merging.start()
+
     def undo(self) -> None:
         if self._history.undo() is not None:
             self._announce()
@@ -85,6 +102,7 @@ class Document(QObject):
         """Another document: a new or an opened one."""
         self._history = History(session)
         self._path = path
+        self.replaced.emit()
         self._announce()
 
     def save(self, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -21,10 +22,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.engine.mixdown import MixdownResult, mixdown
+from lincae_studio.engine.mixdown import MixdownResult, mixdown, refuse_overwriting
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.renderer import Rendered
+from lincae_studio.errors import ExportError
 from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import SAMPLE_FORMAT_TITLES, SampleFormat
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui import theme
@@ -41,6 +44,7 @@ class ExportDialog(QDialog):
     def __init__(self, rendering: Rendering, suggested: Path, sample_format: SampleFormat, parent: QWidget) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export Mix")
+        self._folder = suggested.parent
         self.path_field = QLineEdit(str(suggested), self)
         self.path_field.setAccessibleName("File")
         browse = QPushButton("Browse…", self)
@@ -78,7 +82,9 @@ class ExportDialog(QDialog):
     def path(self) -> Path:
         """The chosen file, with `.wav` where no ending was typed."""
         path = Path(os.path.expanduser(self.path_field.text().strip()))
-        return path if path.suffix else path.with_name(f"{path.name}.wav")
+        path = self._folder / path  # what was typed without a folder belongs beside what was suggested
+        # Another audio format is refused later, with a reason; any other dot belongs to the name.
+        return path if path.suffix.lower()[1:] in EXTENSIONS else path.with_name(f"{path.name}.wav")
 
     @property
     def sample_format(self) -> SampleFormat:
@@ -86,7 +92,11 @@ class ExportDialog(QDialog):
         return chosen
 
     def _on_browse(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(self, "Export Mix", self.path_field.text(), "WAV audio (*.wav)")
+        # Whether to replace a file is asked once, on export.
+        options = QFileDialog.Option.DontConfirmOverwrite
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Export Mix", self.path_field.text(), "WAV audio (*.wav)", options=options
+        )
         if name:
             self.path_field.setText(name)
 
@@ -113,10 +123,16 @@ class Exporter(QObject):
     def busy(self) -> bool:
         return self._job is not None
 
-    def export(self, path: Path, sample_format: SampleFormat) -> None:
-        """Write the mix as it is now; later edits do not change it."""
+    def export(self, path: Path, sample_format: SampleFormat, protected: Sequence[Path] = ()) -> None:
+        """Write the mix as it is now, never over the `protected` files; later edits do not change it."""
         if self._job is not None:
             self._messages.error("An export is running. Wait for it, or cancel it first.")
+            return
+        try:
+            refuse_overwriting(protected, path)
+        except ExportError as error:
+            self._messages.error(error)
+            self.failed.emit(error)
             return
         plan = self._rendering.plan
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QWheelEvent
+from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
@@ -55,10 +55,12 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
     Signals:
         auto_level_changed: the automatic half range of the colours.
         hovered: what lies under the pointer, as text; empty when nothing does.
+        seek: the sample that was clicked.
     """
 
     auto_level_changed = Signal(float)
     hovered = Signal(str)
+    seek = Signal(int)
 
     def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
         super().__init__(parent, background=theme.LANE)
@@ -68,6 +70,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         self._keys: dict[int, str] = {}
         self._latents: dict[int, Array] = {}
         self._pooling = 1
+        self._codec = rendering.plan.codec
         self._auto_level = 0.0
         self._scale = 1.0
         positions, colors = zip(*theme.HEAT_STOPS, strict=True)
@@ -89,6 +92,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         self.addItem(self._line, ignoreBounds=True)
         self.setMouseTracking(True)
         axis.changed.connect(self._follow_axis)
+        rendering.session_replaced.connect(self._start_anew)
         rendering.plan_changed.connect(self._follow_plan)
         rendering.chunk_changed.connect(self._on_chunk_changed)
         self._follow_plan()
@@ -126,7 +130,16 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
             return None
         return float(image[channel, frame])
 
+    def _start_anew(self) -> None:
+        """Another session or another codec: neither its images nor their level fit."""
+        for index in list(self._items):
+            self._remove(index)
+        self._auto_level = 0.0
+
     def _follow_plan(self) -> None:
+        if self._rendering.plan.codec != self._codec:
+            self._codec = self._rendering.plan.codec
+            self._start_anew()
         self.getViewBox().setYRange(0, self._rendering.plan.codec.dim, padding=0)
         self._follow_axis()
 
@@ -219,6 +232,10 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         value = self.value_at(sample, channel)
         frame = sample // plan.grid.hop
         self.hovered.emit("" if value is None else f"frame {frame}, channel {channel}: {value:+.4f}")
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.seek.emit(self._axis.sample_at(event.position().x()))
 
     def leaveEvent(self, event: QEvent) -> None:
         self.hovered.emit("")

@@ -15,7 +15,7 @@ from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import Media, Session
+from lincae_studio.session.model import SESSION_RATE, Media, Session
 from lincae_studio.ui.background import BackgroundJob, Work
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.notify import MessageBar
@@ -48,20 +48,25 @@ def import_all(store: MediaStore, paths: Sequence[Path], progress: ReportProgres
     media: list[Media] = []
     problems: list[str] = []
     for number, path in enumerate(paths):
-
-        def report(part: Progress, number: int = number) -> None:
-            done = round((number + part.fraction) * _UNITS)
-            progress(Progress(done, len(paths) * _UNITS, f"Importing {part.label}"))
-
         try:
-            media.append(store.import_file(path, report, cancel))
+            media.append(store.import_file(path, _part_of(progress, number, len(paths), "Importing"), cancel))
         except MediaError as error:
             problems.append(str(error))
     return Imported(tuple(media), tuple(problems))
 
 
+def _part_of(progress: ReportProgress, number: int, count: int, verb: str) -> ReportProgress:
+    """Reports one file's progress as part `number` of `count` of the whole."""
+
+    def report(part: Progress) -> None:
+        done = round((number + part.fraction) * _UNITS)
+        progress(Progress(done, count * _UNITS, f"{verb} {part.label}"))
+
+    return report
+
+
 class Importer(QObject):
-    """Runs imports one at a time for the window.
+    """Runs imports for the window, each in a thread of its own.
 
     Signals:
         finished: an import ended and the session holds what could be read.
@@ -95,17 +100,22 @@ class Importer(QObject):
             if imported.media:
                 count = len(imported.media)
                 text = "Import File" if count == 1 else f"Import {count} Files"
-                before = self._document.session
 
                 def edit(session: Session) -> Session:
                     return edits.add_stems(session, imported.media, start, first_track)
 
                 self._document.apply(text, edit)
-                self._say_converted(imported.media, before)
+                self._say_converted(imported.media)
             self._say_problems(imported.problems, len(ordered))
             self.finished.emit()
 
-        self._run(lambda report, cancel: import_all(self._store, ordered, report, cancel), "Importing", done)
+        def cancelled() -> None:
+            self._messages.info("Import cancelled, nothing was added")
+
+        def work(report: ReportProgress, cancel: CancelToken) -> Imported:
+            return import_all(self._store, ordered, report, cancel)
+
+        self._run(work, "Importing", done, cancelled)
 
     def find_media(self, session: Session) -> None:
         """Conform again what an opened project needs and the cache does not hold."""
@@ -117,12 +127,16 @@ class Importer(QObject):
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:
             problems = []
-            for item in missing:
+            for number, item in enumerate(missing):
                 try:
-                    self._store.ensure(item, report, cancel)
+                    self._store.ensure(item, _part_of(report, number, len(missing), "Opening"), cancel)
                 except MediaError as error:
                     problems.append(str(error))
             return tuple(problems)
+
+        def cancelled() -> None:
+            self._messages.info("Cancelled: clips whose audio was not read are silent until the project is reopened")
+            self.media_found.emit()
 
         def done(problems: tuple[str, ...]) -> None:
             if problems:
@@ -134,7 +148,7 @@ class Importer(QObject):
                 )
             self.media_found.emit()
 
-        self._run(work, "Opening audio", done)
+        self._run(work, "Opening audio", done, cancelled)
 
     def abandon(self) -> None:
         """Another document is opened: what is still being read does not belong to it."""
@@ -149,7 +163,7 @@ class Importer(QObject):
         for job in list(self._jobs):
             job.wait()
 
-    def _run(self, work: Work, title: str, done: Callable[[Any], None]) -> None:
+    def _run(self, work: Work, title: str, done: Callable[[Any], None], cancelled: Callable[[], None]) -> None:
         generation = self._generation
 
         def if_current(call: Callable[..., None]) -> Callable[..., None]:
@@ -160,14 +174,13 @@ class Importer(QObject):
         ProgressDialog(title, job, self._window)
         job.succeeded.connect(if_current(done))
         job.failed.connect(if_current(self._messages.error))
-        job.cancelled.connect(if_current(lambda: self._messages.info("Import cancelled, nothing was added")))
+        job.cancelled.connect(if_current(cancelled))
         job.ended.connect(lambda: self._jobs.remove(job))
         job.start()
 
-    def _say_converted(self, media: Sequence[Media], before: Session) -> None:
-        rate = before.media[0].sample_rate if before.media else None
-        converted = [item for item in media if item.sample_rate != 44_100]
-        if converted and rate != converted[0].sample_rate:
+    def _say_converted(self, media: Sequence[Media]) -> None:
+        converted = [item for item in media if item.sample_rate != SESSION_RATE]
+        if converted:
             rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
             self._messages.info(f"{len(converted)} file(s) were converted from {rates} to 44.1 kHz")
 

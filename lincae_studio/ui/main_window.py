@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QLabel,
+    QLineEdit,
     QMainWindow,
     QMessageBox,
     QSizePolicy,
@@ -87,6 +88,8 @@ class MainWindow(QMainWindow):
         self._sample_format = "32f"
         self._was_shown = False
         self._fit_next_import = False
+        #: Where the playhead was when following it was last considered.
+        self._followed = 0
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
         self._build()
@@ -104,6 +107,7 @@ class MainWindow(QMainWindow):
         panel.plot.set_playhead(self.player.position)
         self.heatmap = panel
         self.timeline.add_view(panel)
+        panel.plot.seek.connect(self.seek)
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Load what was named on the command line or dropped: one project, or audio files at the start."""
@@ -185,9 +189,11 @@ class MainWindow(QMainWindow):
         if self.player.playing:
             self._stop()
             return
-        start = self.player.position
+        start = self._followed = self.player.position
         if start >= self.document.session.length:
             start = 0
+        if self.actions_by_id["follow"].isChecked():
+            self.timeline.axis.reveal(start)
         self.player.set_source(self.rendering.reader())
         problem = self.player.play(start)
         if problem is not None:
@@ -223,8 +229,14 @@ class MainWindow(QMainWindow):
         self.position_label.setToolTip(f"sample {position}, latent frame {position // grid.hop}")
         if self.player.playing:
             self.rendering.set_playhead(position)
-            if self.actions_by_id["follow"].isChecked():
-                self.timeline.axis.reveal(position)
+            self._follow(position)
+
+    def _follow(self, position: int) -> None:
+        """Scroll along when the playhead leaves the view by itself: who has scrolled away looks at something else."""
+        axis, before = self.timeline.axis, self._followed
+        self._followed = position
+        if self.actions_by_id["follow"].isChecked() and axis.shows(before) and not self.timeline.lanes.dragging:
+            axis.reveal(position)
 
     def _on_go_start(self) -> None:
         self.seek(0)
@@ -271,16 +283,29 @@ class MainWindow(QMainWindow):
         """Open the demo song as an untitled document."""
         self.open_project(resource(DEMO_PROJECT), untitled=True)
 
+    def _end_typing(self) -> None:
+        """What is being typed into a field counts, for saving as for asking about unsaved changes."""
+        focus = self.focusWidget()
+        if isinstance(focus, QLineEdit):
+            focus.clearFocus()
+
     def _on_save(self) -> bool:
+        self._end_typing()
         return self.save_to(self.document.path) if self.document.path else self._on_save_as()
 
     def _on_save_as(self) -> bool:
+        self._end_typing()
         suggested = str(self._folder() / f"{self.document.title}{files.SUFFIX}")
         name, _ = QFileDialog.getSaveFileName(self, "Save Project", suggested, _PROJECT_FILTER)
         if not name:
             return False
         path = Path(name)
-        return self.save_to(path if path.suffix == files.SUFFIX else path.with_name(path.name + files.SUFFIX))
+        if path.suffix.lower() != files.SUFFIX:
+            path = path.with_name(path.name + files.SUFFIX)
+            # The file dialog has asked about the name as it was typed.
+            if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
+                return False
+        return self.save_to(path)
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False, with a message, when that fails."""
@@ -312,7 +337,6 @@ class MainWindow(QMainWindow):
         self.importer.import_files(paths, start, first_track)
 
     def _on_import_finished(self) -> None:
-        self.rendering.refresh()
         if self._fit_next_import:
             self.timeline.axis.fit()
 
@@ -335,7 +359,13 @@ class MainWindow(QMainWindow):
         # Path.exists raises for a name that is too long; writing it says so.
         if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
             return
-        self.exporter.export(path, dialog.sample_format)
+        doubts = self.rendering.doubts()
+        if doubts and not self._confirm(" ".join(doubts), "Export all the same?"):
+            return
+        protected = [Path(media.path) for media in self.document.session.media]
+        if self.document.path is not None:
+            protected.append(self.document.path)
+        self.exporter.export(path, dialog.sample_format, protected)
 
     def _on_quit(self) -> None:
         self.close()
@@ -429,14 +459,14 @@ class MainWindow(QMainWindow):
             gain = stepped_gain(session.track(track).gain, step_db, MAX_GAIN)
             return edits.set_track_gain(session, track, gain)
 
-        self._edit_track("Gain", edit)
+        self._edit_track("Gain", edit, sweep="gain")
 
     def _step_pan(self, step: float) -> None:
         def edit(session: Session, track: int) -> Session:
             pan = round(session.track(track).pan + step, 6)
             return edits.set_track_pan(session, track, min(max(pan, -1.0), 1.0))
 
-        self._edit_track("Pan", edit)
+        self._edit_track("Pan", edit, sweep="pan")
 
     def _move_track(self, by: int) -> None:
         def edit(session: Session, track: int) -> Session:
@@ -445,10 +475,13 @@ class MainWindow(QMainWindow):
 
         self._edit_track("Move Track", edit)
 
-    def _edit_track(self, text: str, edit: Callable[[Session, int], Session]) -> None:
+    def _edit_track(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
+        """Edit the selected track; repeated presses of one `sweep` are one step."""
         track = self.selection.track
         if track is not None:
-            self.document.apply(text, lambda session: edit(session, track))
+            merge_key = f"{sweep} {track}" if sweep else None
+            self.document.apply(text, lambda session: edit(session, track), merge_key)
+            self.document.end_merge_soon()
 
     # View, session, help
 
@@ -555,6 +588,7 @@ class MainWindow(QMainWindow):
 
     def _may_leave_document(self) -> bool:
         """Ask what to do with unsaved changes; False to stay."""
+        self._end_typing()
         if not self.document.modified:
             return True
         buttons = QMessageBox.StandardButton

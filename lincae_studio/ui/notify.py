@@ -49,6 +49,7 @@ class MessageBar(QFrame):
         self._details = ""
         self.text = QLabel(self)
         self.text.setWordWrap(True)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)  # file names are not markup
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more = QPushButton("Details…", self)
         self._more.clicked.connect(self.show_details)

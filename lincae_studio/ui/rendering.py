@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, Signal
 
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.engine import client as engine
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.plan import Chunk, Plan, make_plan
@@ -34,12 +35,14 @@ class Rendering(QObject):
         chunk_changed: the state of the chunk with this index changed.
         engine_changed: `engine_text` is another.
         problem: a `StudioError` to show.
+        session_replaced: what follows belongs to another document.
     """
 
     plan_changed = Signal()
     chunk_changed = Signal(int)
     engine_changed = Signal()
     problem = Signal(object)
+    session_replaced = Signal()
 
     #: From the client's reader thread to the main thread.
     _event = Signal(object)
@@ -55,8 +58,10 @@ class Rendering(QObject):
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._index_of: dict[str, list[int]] = {}
         self._failed_said: set[str] = set()
+        self._current_key: str | None = None
         self._source: Session | None = None
         self._make_plan()
+        document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
 
     def start(self) -> None:
@@ -72,6 +77,16 @@ class Rendering(QObject):
     def offline(self) -> frozenset[str]:
         """Digests of media that cannot be read: their clips are silent."""
         return self._offline
+
+    def doubts(self) -> list[str]:
+        """Why an export would not be what the session asks for, in words; empty when it would."""
+        session, doubts = self._document.session, []
+        if self._offline:
+            count = sum(clip.media in self._offline for clip in session.clips())
+            doubts.append(f"The audio of {count} clip(s) is missing: they will be silent.")
+        if self.plan.codec.id != session.codec:
+            doubts.append(f"The codec {session.codec} is not here: {self.plan.codec.title} will be used.")
+        return doubts
 
     def reader(self) -> MixReader:
         """What playback plays: the current plan with what is rendered of it now.
@@ -122,19 +137,30 @@ class Rendering(QObject):
         session = self._document.session
         used = {clip.media for clip in session.clips()}
         self._offline = frozenset(digest for digest in used if self._media.get(digest) is None)
-        if self._offline:
-            lost = [clip.id for clip in session.clips() if clip.media in self._offline]
-            session = edits.remove_clips(session, lost)
-        try:
-            facts = registry.facts(session.codec)
-        except CodecError as error:
-            self.problem.emit(error)
-            facts = registry.facts(DEFAULT_CODEC)
+        for clip in [clip for clip in session.clips() if clip.media in self._offline]:
+            session = edits.set_clip_gain(session, clip.id, 0.0)  # silent; length and channels stay
+        facts = self._codec_of(session)
         self.plan = make_plan(session, facts)
         self._dry = DryMix(session, self._reader)
         self._index_of = {}
         for chunk in self.plan.audible:
             self._index_of.setdefault(chunk.key, []).append(chunk.index)
+
+    def _codec_of(self, session: Session) -> CodecFacts:
+        """The session's codec, or the default one, said once, when there is no such codec here."""
+        try:
+            return registry.facts(session.codec)
+        except CodecError as error:
+            fallback = registry.facts(DEFAULT_CODEC)
+            if session.codec not in self._failed_said:
+                self._failed_said.add(session.codec)
+                remedy = f"You hear {fallback.title}; the project keeps its codec. {error.remedy} in Session > Codec"
+                self.problem.emit(CodecError(error.problem, remedy))
+            return fallback
+
+    def _on_document_replaced(self) -> None:
+        self._failed_said.clear()
+        self.session_replaced.emit()
 
     def _on_document_changed(self) -> None:
         self._make_plan()
@@ -157,7 +183,10 @@ class Rendering(QObject):
 
     def _on_event(self, event: engine.Event) -> None:
         match event:
-            case engine.ChunkStarted(key=key) | engine.ChunkFinished(rendered=Rendered(key=key)):
+            case engine.ChunkStarted(key=key):
+                self._current_key = key
+                self._announce(key)
+            case engine.ChunkFinished(rendered=Rendered(key=key)):
                 self._announce(key)
             case engine.ChunkFailed(key=key, message=message):
                 self._announce(key)
@@ -168,6 +197,8 @@ class Rendering(QObject):
                 _log.info("engine process %d is up", pid)
                 self._say("engine ready")
             case engine.EngineDown():
+                if self._current_key is not None:
+                    self._announce(self._current_key)  # no longer being rendered
                 self._say("engine restarting")
 
     def _announce(self, key: str) -> None:

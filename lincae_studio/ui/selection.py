@@ -23,6 +23,8 @@ class Selection(QObject):
         self._document = document
         self._clips: frozenset[int] = frozenset()
         self._track: int | None = None
+        self._order: list[int] = []
+        document.replaced.connect(lambda: self._set(frozenset(), None))
         document.changed.connect(self._on_document_changed)
 
     @property
@@ -50,5 +52,13 @@ class Selection(QObject):
     def _on_document_changed(self) -> None:
         session = self._document.session
         tracks = [track.id for track in session.tracks]
-        track = self._track if self._track in tracks else (tracks[0] if tracks else None)
+        track = self._track if self._track in tracks else self._neighbour(tracks)
+        self._order = tracks
         self._set(self._clips & {clip.id for clip in session.clips()}, track)
+
+    def _neighbour(self, tracks: list[int]) -> int | None:
+        """The track that has taken the place of the selected one, which is gone."""
+        if not tracks:
+            return None
+        place = self._order.index(self._track) if self._track in self._order else 0
+        return tracks[min(place, len(tracks) - 1)]

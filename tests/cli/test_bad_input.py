@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lincae_studio import paths
 from lincae_studio.cli import EXIT_BUG, EXIT_INTERRUPTED, run
 from lincae_studio.cli.inputs import MixInput, parse_input
 from lincae_studio.errors import UsageError
@@ -38,6 +39,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (path / "empty.wav").write_bytes(b"")
     (path / "text.wav").write_text("this is text\n" * 100)
     (path / "folder.wav").mkdir()
+    os.mkfifo(path / "pipe.wav")
+    write_audio(path / "protected.wav", noise(1, 10)).chmod(0o444)
     (path / "broken.lincae").write_text("{")
     files.save(edits.add_track(Session()), path / "empty.lincae")
     files.save(edits.add_stems(Session(), [made_up_media(1, 500)], 0), path / "lost.lincae")
@@ -70,6 +73,11 @@ BAD: list[tuple[list[str], str]] = [
     (["mix", "cut.wav", *MIX], "truncated"),
     (["mix", "nan.wav", *MIX], "NaN"),
     (["mix", "surround.wav", *MIX], "6 channels"),
+    (["mix", "pipe.wav", *MIX], "not an ordinary file"),
+    (["mix", "odd\udcff.wav", *MIX], r"odd\udcff.wav: its path is not valid Unicode"),
+    (["mix", "two\nlines.wav", *MIX], r"two\nlines.wav: there is no such file"),
+    (["mix", "good.wav", "-o", "protected.wav"], "permission denied"),
+    (["mix", "good.wav", "-o", "mix v1.2"], "Try mix v1.2.wav"),
     (["mix", "good.wav:+99", *MIX], "above 24 dB"),
     (["mix", "good.wav:99999", *MIX], "above 24 dB"),
     (["mix", "good.wav@-1", *MIX], "not between 0 and 24 hours"),
@@ -94,7 +102,10 @@ BAD: list[tuple[list[str], str]] = [
     (["render", "codec.lincae", *MIX], "no codec 'nope'"),
     (["render", "empty.lincae", "--codec", "nope", *MIX], "no codec 'nope'"),
     (["render", "folder.wav", *MIX], "it is a folder"),
+    (["render", "pipe.wav", *MIX], "not an ordinary file"),
+    (["render", "odd\udcff.lincae", *MIX], r"odd\udcff.lincae: there is no such file"),
     (["codecs", "nope"], "No such command"),
+    (["odd\udcff.wav"], r"odd\udcff.wav is neither a file nor a command"),
     (["none.wav"], "neither a file nor a command"),
     (["x" * 300], "neither a file nor a command"),
     (["--nope"], "No such option"),
@@ -123,6 +134,27 @@ def test_as_a_process_too(folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: cannot import none.wav: there is no such file")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_output_whose_name_is_no_text_is_written_and_told(folder: Path) -> None:
+    command = [sys.executable, "-m", "lincae_studio", "mix", "good.wav", "-o", "mix\udcff.wav"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(r"mix\udcff.wav: ")
+    assert (folder / "mix\udcff.wav").exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+@pytest.mark.parametrize("display", [{"DISPLAY": ":77"}, {"QT_QPA_PLATFORM": "nonsense"}])
+@pytest.mark.parametrize("arguments", [["demo"], ["open"]])
+def test_a_display_that_cannot_be_used(folder: Path, display: dict[str, str], arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "lincae_studio", *arguments]
+    done = subprocess.run(command, env=os.environ | display, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: ")
+    assert "no Qt platform plugin could be initialized" in done.stderr
+    assert "Check DISPLAY, install libxcb-cursor0, or use lincae-studio demo --headless." in done.stderr
     assert done.stderr.count("\n") == 1
 
 
@@ -158,6 +190,47 @@ def test_our_own_bugs_are_one_line_with_the_log_named(
     assert str(log) in message
     assert "Traceback" in log.read_text()
     assert (folder / "out.wav").read_bytes() == OLD
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no home"), PermissionError(13, "no")])
+def test_our_own_bugs_are_told_without_a_log_too(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def bug(*_arguments: object) -> None:
+        raise ZeroDivisionError("on\npurpose \udcff")
+
+    def no_log() -> Path:
+        raise error
+
+    monkeypatch.setattr("lincae_studio.cli.mixing.make_plan", bug)
+    monkeypatch.setattr("lincae_studio.paths.log_file", no_log)
+    message = refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], EXIT_BUG)
+    assert message.startswith(r"internal error: ZeroDivisionError: on\npurpose \udcff.")
+    assert "could not be logged" in message
+
+
+def test_a_user_without_a_home_can_mix(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in a container that runs with a uid of no account."""
+    pwd = pytest.importorskip("pwd", reason="Windows asks no accounts for the home folder")
+
+    def no_account(uid: int) -> None:
+        raise KeyError(uid)
+
+    for name in ("HOME", "LINCAE_STUDIO_CACHE", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(pwd, "getpwuid", no_account)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    place = tmp_path / "temporary" / f"lincae-studio-{os.getuid()}"
+    assert (paths.home(), paths.cache_dir(), paths.log_file()) == (place, place / "cache", place / "studio.log")
+    assert run(["mix", "good.wav", "-o", "out.wav"]) == 0
+    assert "out.wav" in capsys.readouterr().out
+    assert list((place / "cache").iterdir())
+
+
+def test_home_is_the_users_own(isolated: Path) -> None:
+    assert paths.home() == isolated
 
 
 def test_an_interrupt_leaves_the_old_output(

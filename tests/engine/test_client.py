@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import select
@@ -10,12 +11,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from lincae_studio.engine import messages, worker
 from lincae_studio.engine.cache import LatentCache
 from lincae_studio.engine.client import (
     ChunkFailed,
@@ -23,6 +28,7 @@ from lincae_studio.engine.client import (
     ChunkStarted,
     EngineClient,
     EngineDown,
+    EngineUnusable,
     EngineUp,
     Event,
 )
@@ -30,6 +36,7 @@ from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.plan import Chunk, Plan
 from lincae_studio.engine.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
+from tests.engine import fakes
 from tests.helpers import eventually, import_audio, made_up_media, new_renderer, noise, plan_of, session_of
 
 TIMEOUT_S = 60.0
@@ -40,11 +47,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 class Engine:
     """A client that notes its events; `on_event` is called in the reader thread, as the window's would be."""
 
-    def __init__(self, cache_dir: Path) -> None:
+    def __init__(self, cache_dir: Path, run: Callable[[Connection, str], None] = worker.run) -> None:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._changed = threading.Condition()
-        self.client = EngineClient(cache_dir, self._note)
+        self.client = EngineClient(cache_dir, self._note, run)
 
     def _note(self, event: Event) -> None:
         self.on_event(event)
@@ -73,9 +80,17 @@ class Engine:
 
 @pytest.fixture
 def engine(cache_dir: Path) -> Iterator[Engine]:
-    engine = Engine(cache_dir)
-    yield engine
-    engine.client.close()
+    with closing(Engine(cache_dir)) as engine:
+        yield engine
+
+
+@contextmanager
+def closing(engine: Engine) -> Iterator[Engine]:
+    """Close it, and look whether anything is left."""
+    try:
+        yield engine
+    finally:
+        engine.client.close()
     assert multiprocessing.active_children() == []
     for event in engine.of(EngineUp):
         assert not alive(event.pid)
@@ -231,6 +246,168 @@ def test_closing_at_once_or_without_a_start_is_harmless(cache_dir: Path) -> None
     engine.client.close()
     engine.client.close()
     assert multiprocessing.active_children() == []
+
+
+def test_an_engine_that_dies_at_every_start_is_reported_once(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Engine(Path("no folder has a \0 in its name"))) as engine:
+        engine.client.start()
+        engine.wait(lambda: len(engine.of(EngineDown)) == 4)  # it is still tried
+    assert [event.exit_code for event in engine.of(EngineDown)] == [1] * 4
+    (report,) = engine.of(EngineUnusable)
+    assert report.reason == "the engine ended 3 times in a row: ValueError: embedded null byte"
+    assert engine.events.index(report) == 3
+    assert "in __init__" in caplog.text  # where in the engine it happened
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_engine_that_cannot_be_started_is_reported_once(cache_dir: Path) -> None:
+    with closing(Engine(cache_dir, lambda *_: None)) as engine:  # a lambda cannot be sent to another process
+        engine.client.start()
+        engine.wait(lambda: len(engine.of(EngineDown)) == 4)
+    (report,) = engine.of(EngineUnusable)
+    assert "cannot be started" in report.reason
+    assert "lambda" in report.reason
+
+
+def test_an_engine_that_works_at_last_is_used_and_reported_when_it_fails_again(plan: Plan, cache_dir: Path) -> None:
+    go = cache_dir / "go"
+    with closing(Engine(cache_dir, fakes.ends_at_once_until_a_file_is_there)) as engine:
+        engine.client.want(plan.audible[:3])
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineUnusable))
+        go.touch()
+        engine.wait_for(plan.audible[:3])
+        assert [event.reason for event in engine.of(EngineUnusable)] == [
+            "the engine ended 3 times in a row: exit code 3"
+        ]
+        go.unlink()
+        os.kill(engine.pid, signal.SIGKILL)
+        engine.wait(lambda: len(engine.of(EngineUnusable)) == 2)
+
+
+def test_an_engine_that_fails_its_chunks_is_of_use(engine: Engine, plan: Plan) -> None:
+    """It dies three times, but never three times in a row."""
+    missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible[:1]
+
+    def kill_and_retry(event: Event) -> None:
+        if isinstance(event, ChunkFailed) and len(engine.of(ChunkFailed)) < 3:
+            os.kill(engine.pid, signal.SIGKILL)
+            engine.client.want(missing)
+
+    engine.on_event = kill_and_retry
+    engine.client.want(missing)
+    engine.client.start()
+    engine.wait(lambda: len(engine.of(ChunkFailed)) == 4)
+    assert len(engine.of(EngineDown)) == 3
+    assert not engine.of(EngineUnusable)
+
+
+def test_an_engine_of_another_version_is_ended_and_reported(cache_dir: Path) -> None:
+    with closing(Engine(cache_dir, fakes.comes_from_another_version)) as engine:
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineUnusable))
+    assert "another version" in engine.of(EngineUnusable)[0].reason
+    assert not engine.of(EngineUp)
+
+
+def test_an_engine_that_talks_nonsense_is_replaced(cache_dir: Path, plan: Plan) -> None:
+    with closing(Engine(cache_dir, fakes.talks_nonsense_at_first)) as engine:
+        engine.client.want(plan.audible[:3])
+        engine.client.start()
+        engine.wait_for(plan.audible[:3])
+    assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL] * 2
+    assert {event.rendered.key for event in engine.of(ChunkFinished)} == {chunk.key for chunk in plan.audible[:3]}
+
+
+def test_a_listener_that_fails_does_not_stop_the_engine(
+    engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: Event) -> None:
+        if isinstance(event, EngineUp):
+            raise RuntimeError("the window has a bug")
+
+    engine.on_event = fail
+    engine.client.want(plan.audible[:3])
+    engine.client.start()
+    engine.wait(lambda: len(engine.of(ChunkFinished)) == 3)
+    assert "the window has a bug" in caplog.text
+    assert not engine.of(EngineDown)
+
+
+def test_an_engine_that_cannot_read_its_wishes_says_so_and_ends(
+    cache_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=worker.run, args=(theirs, str(cache_dir)))
+    process.start()
+    theirs.close()
+    ours.send_bytes(b"\xc1 is no msgpack")
+    with ours:
+        heard = messages.decode_from_engine(ours.recv_bytes())
+        while not isinstance(heard, messages.Dying):
+            heard = messages.decode_from_engine(ours.recv_bytes())
+    assert "MessagePack" in heard.reason
+    process.join(TIMEOUT_S)
+    assert process.exitcode == 1
+    process.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_warnings_of_the_engine_reach_the_log_of_the_window(
+    engine: Engine, cache_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    (cache_dir / "latents").write_text("a file where a folder should be")
+    engine.client.start()
+    engine.wait(lambda: engine.of(EngineUp))
+    assert [(r.levelname, r.name) for r in caplog.records if "no latent cache on disk" in r.getMessage()] == [
+        ("WARNING", "lincae_studio.engine.client")
+    ]
+
+
+def test_what_is_less_than_a_warning_stays_in_the_engine() -> None:
+    ours, theirs = Pipe()
+    logger = logging.Logger("engine", logging.DEBUG)
+    logger.addHandler(worker._ForwardingHandler(worker._Window(theirs)))
+    logger.info("quiet")
+    logger.warning("loud")
+    logger.error("louder")
+    theirs.close()
+    got = [messages.decode_from_engine(ours.recv_bytes()) for _ in range(2)]
+    assert got == [messages.Log(logging.WARNING, "loud"), messages.Log(logging.ERROR, "louder")]
+    with ours, pytest.raises(EOFError):
+        ours.recv_bytes()
+
+
+def test_a_retry_wished_for_while_the_failure_is_told_is_not_lost(engine: Engine) -> None:
+    missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible[:1]
+
+    def retry(event: Event) -> None:
+        if isinstance(event, ChunkFailed) and not engine.of(ChunkFailed):
+            engine.client.forgive()
+            engine.client.want(missing)
+
+    engine.on_event = retry
+    engine.client.want(missing)
+    engine.client.start()
+    engine.wait(lambda: len(engine.of(ChunkFailed)) == 2)
+
+
+def test_a_chunk_that_is_wished_for_until_it_is_kept_is_rendered_once(engine: Engine, plan: Plan) -> None:
+    """Plans come all the time while a fader moves: a wish may be older than the render that is being kept."""
+
+    def wish_again(event: Event) -> None:
+        if isinstance(event, ChunkFinished):
+            kept = engine.finished().keys()  # this one is not among them yet
+            engine.client.want([msgspec.structs.replace(c) for c in plan.audible if c.key not in kept])
+
+    engine.on_event = wish_again
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert len(engine.of(ChunkStarted)) == len(plan.audible)
 
 
 _WINDOW = """

@@ -10,7 +10,7 @@ import soundfile as sf
 
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.mixdown import mixdown
+from lincae_studio.engine.mixdown import mixdown, refuse_overwriting
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.renderer import Rendered, StoreReader
 from lincae_studio.errors import Cancelled, EngineError, ExportError, MediaError
@@ -158,3 +158,24 @@ def test_each_chunk_is_asked_for_once_and_in_order(target: Path, session: Sessio
     plan = plan_of(session, "mdct-2x", GRID)
     mixdown(plan, provide, target)
     assert asked == [chunk.index for chunk in plan.audible]
+
+
+def test_an_export_over_one_of_its_files_is_refused_by_whatever_name(target: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.wav"
+    other.write_bytes(OLD)
+    (tmp_path / "symbolic.wav").symlink_to(target)
+    (tmp_path / "hard.wav").hardlink_to(target)
+    for name in (target, target.parent / ".." / "out" / "mix.wav", tmp_path / "symbolic.wav", tmp_path / "hard.wav"):
+        with pytest.raises(ExportError, match=r"is one of the inputs") as caught:
+            refuse_overwriting([other, target], name)
+        assert str(name) in caught.value.problem
+        assert "another name" in caught.value.remedy
+    refuse_overwriting([], target)
+    refuse_overwriting([other], target)
+
+
+def test_names_that_are_no_files_overwrite_nothing(target: Path, tmp_path: Path) -> None:
+    for name in ("none.wav", "x" * 300 + ".wav", "no/such/folder.wav"):
+        refuse_overwriting([tmp_path / name], target)
+        refuse_overwriting([tmp_path / name], tmp_path / name)
+        refuse_overwriting([target], tmp_path / name)

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import Plan, make_plan
+from lincae_studio.engine.plan import Plan, _sources_of_run, make_plan
+from lincae_studio.engine.sources import Source, key_of
 from lincae_studio.session import edits
 from lincae_studio.session.model import Session
 from tests.helpers import made_up_media, plan_of, session_of
@@ -152,3 +153,50 @@ def test_seed_and_place_are_part_of_the_key_only_for_codecs_that_decode_from_noi
     assert set(keys(make_plan(session, exact, GRID))) <= set(keys(make_plan(moved, exact, GRID)))
     assert not set(keys(make_plan(reseeded, noisy, GRID))) & set(keys(make_plan(session, noisy, GRID)))
     assert set(keys(make_plan(session, noisy, GRID))) & set(keys(make_plan(moved, noisy, GRID))) <= {None}
+
+
+def sources_by_chunk(plan: Plan) -> list[dict[str, Source]]:
+    return [{term.key: term.source for term in chunk.terms} if chunk else {} for chunk in plan.chunks]
+
+
+def test_an_edit_works_out_no_source_again_that_it_does_not_change() -> None:
+    session = session_of(MONO, STEREO)
+    before = sources_by_chunk(plan(session))
+    for changed in (
+        edits.set_track_gain(session, 1, 0.3),
+        edits.set_clip_gain(session, 2, 0.3),
+        edits.rename_track(session, 1, "another"),
+        edits.set_track_pan(session, 1, -0.4),
+    ):
+        after = sources_by_chunk(plan(changed))
+        assert [found.keys() for found in after] == [found.keys() for found in before]
+        assert all(after[k][key] is source for k, found in enumerate(before) for key, source in found.items())
+
+
+@given(st.integers(0, 300_000), st.integers(0, 1000), st.integers(1, 300_000))
+def test_sources_are_those_of_each_chunk_however_long_the_clip(start: int, cut: int, length: int) -> None:
+    """At any place, over more chunks than are remembered in one run."""
+    session = edits.trim_clip(session_of(made_up_media(4, 301_000), start=start), 2, start + cut, start + cut + length)
+    result = plan(session)
+    touched = [index for index in GRID.touching(start + cut, start + cut + length) if index < len(result.chunks)]
+    assert [chunk.index for chunk in result.audible] == touched
+    for chunk in result.audible:
+        (term,) = chunk.terms
+        window = GRID.window_start(chunk.index)
+        assert term.source.position == window - start
+        assert term.source.first == max(0, start + cut - window)
+        assert term.source.last == min(GRID.window_samples, start + cut + length - window)
+        assert term.key == key_of(term.source, GRID.window_samples, result.codec.identity)
+
+
+@given(sessions(), sessions())
+def test_a_plan_depends_on_nothing_that_was_planned_before(session: Session, earlier: Session) -> None:
+    def plans() -> list[Plan]:
+        return [plan(session), plan_of(session, "mdct-1x", GRID), plan_of(session, "mdct-2x", Grid(256, 256, 9, 2))]
+
+    _sources_of_run.cache_clear()
+    alone = plans()
+    _sources_of_run.cache_clear()
+    plan(earlier)
+    assert plans() == alone
+    assert plans() == alone

@@ -89,6 +89,166 @@ def test_old_renders_go_first_and_current_ones_never(plan: Plan) -> None:
     assert sum(store.get(key) is not None for key in keys) <= 3
 
 
+# A session larger than the store
+
+
+def blank(chunk: Chunk, plan: Plan) -> Rendered:
+    """A render of the right size."""
+    latents = np.zeros((chunk.buses, plan.codec.dim, plan.grid.frames), np.float32)
+    return Rendered(chunk.key, latents, np.zeros((chunk.buses, plan.grid.window_samples), np.float32))
+
+
+@pytest.fixture
+def long_plan() -> Plan:
+    """Twenty chunks, all different."""
+    plan = plan_of(session_of(made_up_media(2, 20 * GRID.step_samples)), "mdct-4x", GRID)
+    assert [chunk.index for chunk in plan.audible] == list(range(20))
+    return plan
+
+
+def small_store(plan: Plan, chunks: float) -> tuple[RenderStore, int]:
+    """A store with room for so many chunks of a plan, and its room in bytes."""
+    room = int(chunks * blank(plan.audible[0], plan).nbytes)
+    store = RenderStore(max_bytes=room)
+    store.set_current(plan)
+    return store, room
+
+
+def indices(chunks: list[Chunk]) -> list[int]:
+    return [chunk.index for chunk in chunks]
+
+
+def here(store: RenderStore, plan: Plan) -> list[int]:
+    return [chunk.index for chunk in plan.audible if store.get(chunk.key)]
+
+
+def fill(store: RenderStore, plan: Plan) -> None:
+    """Render what is missing, farthest first: the worst order."""
+    for chunk in reversed(store.missing(plan)):
+        store.put(blank(chunk, plan))
+
+
+def test_a_render_is_as_large_as_the_store_reckons(plan: Plan, renders: dict[str, Rendered]) -> None:
+    assert {item.nbytes for item in renders.values()} == {blank(plan.audible[0], plan).nbytes}
+    stereo = plan_of(edits.set_track_pan(session_of(MEDIA), 1, 0.5), "mdct-4x", GRID)
+    chunk = stereo.audible[0]
+    assert chunk.buses == 2
+    assert new_renderer(READER).render(chunk).nbytes == blank(chunk, stereo).nbytes
+
+
+def test_only_what_has_room_around_the_playhead_is_missing(long_plan: Plan) -> None:
+    store, room = small_store(long_plan, 6.5)
+    assert indices(store.missing(long_plan)) == [0, 1, 2, 3, 4, 5]
+    assert indices(store.absent(long_plan)) == list(range(20))
+    fill(store, long_plan)
+    assert store.missing(long_plan) == []
+    store.set_playhead(10 * GRID.step_samples + 5)
+    # Behind counts double: 9 is as far as 12, and 8 as 14.
+    assert indices(store.missing(long_plan)) == [8, 9, 10, 11, 12, 13]
+    fill(store, long_plan)
+    assert here(store, long_plan) == [8, 9, 10, 11, 12, 13]
+    assert store.nbytes <= room
+
+
+@pytest.mark.parametrize("room_in_chunks", [1.0, 2.5, 5.0, 6.0, 7.9, 19.0])
+def test_what_is_near_the_playhead_is_rendered_once_and_stays(long_plan: Plan, room_in_chunks: float) -> None:
+    store, room = small_store(long_plan, room_in_chunks)
+    for playhead in (0, 1, 2, 7, 3, 19, 0):
+        store.set_playhead(playhead * GRID.step_samples)
+        wanted = store.missing(long_plan)
+        for chunk in reversed(wanted):  # the farthest first: the worst order
+            store.put(blank(chunk, long_plan))
+            assert store.nbytes <= room
+        assert all(store.get(chunk.key) for chunk in wanted)
+        assert store.missing(long_plan) == []
+        assert len(here(store, long_plan)) == int(room_in_chunks)
+        assert playhead in here(store, long_plan)
+
+
+def test_what_goes_is_told_and_stale_again(long_plan: Plan) -> None:
+    store, _ = small_store(long_plan, 3.0)
+    fill(store, long_plan)
+    store.set_playhead(5 * GRID.step_samples)
+    assert store.put(blank(long_plan.audible[5], long_plan)) == [long_plan.audible[0].key]
+    assert store.state(long_plan.audible[0]) is ChunkState.STALE
+    far = long_plan.audible[19]
+    assert store.put(blank(far, long_plan)) == [far.key]
+
+
+def test_old_renders_make_room_for_the_current_plan(long_plan: Plan) -> None:
+    store, room = small_store(long_plan, 3.0)
+    fill(store, long_plan)
+    other = plan_of(session_of(made_up_media(3, 20 * GRID.step_samples)), "mdct-4x", GRID)
+    store.set_current(other)
+    assert here(store, long_plan) == [0, 1, 2]
+    fill(store, other)
+    assert here(store, other) == [0, 1, 2]
+    assert here(store, long_plan) == []
+    assert store.nbytes <= room
+
+
+def test_a_failed_chunk_takes_no_room(long_plan: Plan) -> None:
+    store, _ = small_store(long_plan, 3.0)
+    store.set_failed(long_plan.audible[1].key, "why")
+    assert indices(store.missing(long_plan)) == [0, 2, 3]
+
+
+def test_equal_chunks_take_room_once_where_they_are_nearest() -> None:
+    media = made_up_media(2, 4 * GRID.step_samples)
+    session = edits.move_clips(session_of(media, media), {4}, 12 * GRID.step_samples)
+    plan = plan_of(session, "mdct-4x", GRID)
+    assert len({chunk.key for chunk in plan.audible}) < len(plan.audible)
+    store, _ = small_store(plan, 2.0)
+    store.set_playhead(14 * GRID.step_samples)
+    fill(store, plan)
+    assert store.missing(plan) == []
+    assert {14, 15} <= set(here(store, plan))
+
+
+def test_a_chunk_that_is_waited_for_comes_even_if_there_is_no_room(long_plan: Plan) -> None:
+    store, room = small_store(long_plan, 3.0)
+    fill(store, long_plan)
+    asked = []
+
+    def ask() -> None:
+        asked.append(store.absent(long_plan)[0].index)
+        store.put(blank(far, long_plan))
+
+    for far in long_plan.audible[15:]:
+        assert store.wait_for(far, CancelToken(), ask).key == far.key
+        assert store.get(far.key) is None
+        assert store.nbytes <= room
+    assert asked == [3] * 5
+    assert here(store, long_plan) == [0, 1, 2]
+    # Nothing of it is kept for a wait that comes later.
+    token = CancelToken()
+    threading.Timer(0.02, token.cancel).start()
+    with pytest.raises(Cancelled):
+        store.wait_for(far, token)
+
+
+def test_a_wish_that_crossed_with_its_answer_is_made_again(long_plan: Plan) -> None:
+    store, _ = small_store(long_plan, 3.0)
+    fill(store, long_plan)
+    far = long_plan.audible[15]
+    asked = []
+
+    def ask() -> None:
+        asked.append(far)
+        if len(asked) == 2:
+            store.put(blank(far, long_plan))
+
+    assert store.wait_for(far, CancelToken(), ask).key == far.key
+
+
+def test_who_waits_for_what_is_here_asks_for_nothing(long_plan: Plan) -> None:
+    store, _ = small_store(long_plan, 3.0)
+    fill(store, long_plan)
+    asked: list[int] = []
+    store.wait_for(long_plan.audible[0], CancelToken(), lambda: asked.append(0))
+    assert asked == []
+
+
 def test_waiting_returns_a_render_that_comes_later(plan: Plan, renders: dict[str, Rendered]) -> None:
     store = RenderStore()
     chunk = plan.audible[0]
@@ -179,6 +339,28 @@ def test_live_chunks_come_before_those_for_export(waiting: list[Chunk]) -> None:
     queue.add(reversed(waiting), live=False)
     queue.add(waiting[6:7], live=True)
     assert taken(queue) == [6, 0, 1, 2, 3, 4, 5, 7, 8]
+
+
+def test_an_export_goes_on_while_live_chunks_keep_coming(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(waiting[:6], live=True)
+    queue.add(waiting[6:], live=False)
+    assert taken(queue) == [0, 1, 2, 3, 6, 4, 5, 7, 8]
+    queue.add(waiting[6:], live=False)
+    order = []
+    for _ in range(15):  # as when a fader is moved again and again
+        queue.add(waiting[:6], live=True)
+        order += [chunk.index for chunk in [queue.take()] if chunk]
+    assert order == [0, 0, 0, 0, 6, 0, 0, 0, 0, 7, 0, 0, 0, 0, 8]
+
+
+def test_only_live_chunks_taken_while_exports_wait_count(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(waiting[:6], live=True)
+    for _ in range(4):
+        queue.take()
+    queue.add(waiting[6:], live=False)
+    assert taken(queue) == [4, 5, 6, 7, 8]
 
 
 def test_dropped_wishes_are_forgotten(waiting: list[Chunk]) -> None:

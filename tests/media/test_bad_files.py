@@ -46,6 +46,22 @@ def test_a_folder(tmp_path: Path, refused: Any) -> None:
     assert "it is a folder" in refused(tmp_path / "folder.wav")
 
 
+def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path, refused: Any) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert "not an ordinary file" in refused(tmp_path / "pipe.wav")
+    (tmp_path / "link.wav").symlink_to("/dev/zero")
+    assert "not an ordinary file" in refused(tmp_path / "link.wav")
+
+
+@pytest.mark.parametrize("name", ["a\udcff.wav", "\ud800.wav", "\udcfe/a.wav"])
+def test_a_name_that_is_no_text(tmp_path: Path, store: MediaStore, cache_dir: Path, name: str) -> None:
+    with pytest.raises(MediaError, match="not valid Unicode") as caught:
+        store.import_file(tmp_path / name)
+    assert "Rename the file" in caught.value.remedy
+    str(caught.value).encode()
+    assert files_below(cache_dir) == []
+
+
 def test_an_unreadable_file(tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_audio(tmp_path / "secret.wav", noise(1, 100))
 
@@ -94,6 +110,11 @@ def test_a_header_without_audio(tmp_path: Path, refused: Any) -> None:
 def test_audio_of_no_length(tmp_path: Path, refused: Any, suffix: str) -> None:
     path = write_audio(tmp_path / f"none.{suffix}", np.zeros((0, 1)), subtype="PCM_16")
     refused(path)
+
+
+def test_less_than_a_sample_at_the_rate_of_the_session(tmp_path: Path, refused: Any) -> None:
+    path = write_audio(tmp_path / "click.wav", noise(1, 1), 192_000)
+    assert "shorter than one sample at 44.1 kHz" in refused(path)
 
 
 def test_a_rate_of_0_hz(tmp_path: Path, refused: Any) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import subprocess
+import sys
+import threading
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile as sf
+from msgspec.structs import replace
 
 from lincae_studio.errors import Cancelled, MediaError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.probe import EXTENSIONS, probe
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import SESSION_RATE, Media
-from tests.helpers import files_below, noise, tone, write_audio
+from tests.helpers import REPOSITORY, files_below, noise, tone, write_audio
 
 #: Suffix, libsndfile subtype, largest error of a sample (None: lossy).
 FORMATS: list[tuple[str, str, float | None]] = [
@@ -45,7 +50,7 @@ def test_every_format_is_imported(
     path = write_audio(tmp_path / f"a.{suffix}", audio, subtype=subtype)
     info = probe(path)
     assert (info.sample_rate, info.channels) == (SESSION_RATE, channels)
-    assert info.duration_s == pytest.approx(50_000 / SESSION_RATE, rel=0.05)
+    assert info.length == pytest.approx(50_000, rel=0.05)
     media = store.import_file(path)
     assert (media.sample_rate, media.channels, media.path) == (SESSION_RATE, channels, str(path))
     stored = store.open(media.digest)
@@ -183,6 +188,154 @@ def test_ensure_conforms_again_what_the_cache_has_lost(tmp_path: Path, store: Me
     write_audio(path, noise(2, 5000))
     with pytest.raises(MediaError, match="has changed since"):
         MediaStore(tmp_path / "third").ensure(media)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("changes", [{"length": 4999}, {"length": 5001}, {"channels": 2}])
+def test_ensure_refuses_a_session_that_says_something_else(
+    tmp_path: Path, store: MediaStore, cached: bool, changes: dict[str, int]
+) -> None:
+    media = store.import_file(write_audio(tmp_path / "a.wav", noise(1, 5000)))
+    used = store if cached else MediaStore(tmp_path / "other cache")
+    with pytest.raises(MediaError, match=r"does not fit the project: it is 1 × 5000"):
+        used.ensure(replace(media, **changes))
+    used.ensure(media)
+
+
+# Several processes in one store
+
+
+def damage_store(cache_dir: Path) -> None:
+    next(found for found in files_below(cache_dir) if found.name == "info.json").write_text("{")
+
+
+def assert_one_media(cache_dir: Path) -> None:
+    """Three good files, and neither temporary nor damaged folders beside them."""
+    assert sorted(stored_files(cache_dir)) == ["audio.f32", "info.json", "peaks.npy"]
+    (folder,) = {path.parent for path in files_below(cache_dir)}
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_another_process_publishes_first(
+    tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """It does so at the worst moment: when this one is about to rename."""
+    path = write_audio(tmp_path / "a.wav", noise(1, 5000))
+    if damaged:
+        MediaStore(cache_dir).import_file(path)
+        damage_store(cache_dir)
+    real = os.rename
+
+    def rename(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "rename", real)
+        MediaStore(cache_dir).import_file(path)
+        real(source, target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    store = MediaStore(cache_dir)
+    media = store.import_file(path)
+    assert np.array_equal(store.open(media.digest).samples, noise(1, 5000))
+    assert_one_media(cache_dir)
+
+
+def test_another_process_takes_a_good_folder_for_the_damaged_one_it_saw(
+    tmp_path: Path, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_audio(tmp_path / "a.wav", noise(1, 5000))
+    real = MediaStore._publish
+
+    def publish(self: MediaStore, temporary: Path, folder: Path) -> None:
+        monkeypatch.setattr(MediaStore, "_publish", real)
+        real(self, temporary, folder)
+        os.rename(folder, tmp_path / "bad")
+
+    monkeypatch.setattr(MediaStore, "_publish", publish)
+    store = MediaStore(cache_dir)
+    assert store.open(store.import_file(path).digest).length == 5000
+    assert_one_media(cache_dir)
+
+
+def test_a_store_whose_folders_cannot_be_renamed_says_so(
+    tmp_path: Path, store: MediaStore, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_source: Path, _target: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(MediaError, match="permission denied"):
+        store.import_file(write_audio(tmp_path / "a.wav", noise(1, 5000)))
+    assert files_below(cache_dir) == []
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_many_importers_of_one_file_all_get_it(tmp_path: Path, cache_dir: Path, damaged: bool) -> None:
+    """A store of its own for each thread: nothing but the disk is shared, as between processes."""
+    path = write_audio(tmp_path / "a.wav", noise(1, 5000))
+    importers = 16
+    start = threading.Barrier(importers)
+    outcomes: list[object] = []
+
+    def import_it() -> None:
+        start.wait()
+        try:
+            outcomes.append(MediaStore(cache_dir).import_file(path).length)
+        except Exception as error:
+            outcomes.append(error)
+
+    for _ in range(5):
+        outcomes.clear()
+        if damaged:
+            MediaStore(cache_dir).import_file(path)
+            damage_store(cache_dir)
+        threads = [threading.Thread(target=import_it) for _ in range(importers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert outcomes == [5000] * importers
+        assert_one_media(cache_dir)
+        for found in files_below(cache_dir):
+            found.unlink()
+
+
+IMPORT_WHEN_TOLD = """
+import sys
+from pathlib import Path
+from lincae_studio.media.store import MediaStore
+print("ready", flush=True)
+sys.stdin.readline()
+print(MediaStore(Path(sys.argv[1])).import_file(Path(sys.argv[2])).length)
+"""
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_several_processes_import_one_file(tmp_path: Path, cache_dir: Path, damaged: bool) -> None:
+    path = write_audio(tmp_path / "a.wav", noise(1, 5000))
+    if damaged:
+        MediaStore(cache_dir).import_file(path)
+        damage_store(cache_dir)
+    command = [sys.executable, "-c", IMPORT_WHEN_TOLD, str(cache_dir), str(path)]
+    processes = [
+        subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate(timeout=60) for process in processes] == [("5000\n", "")] * 4
+    assert_one_media(cache_dir)
 
 
 class CancelAfter:

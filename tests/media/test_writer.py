@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -132,10 +133,11 @@ def test_an_error_or_cancel_inside_the_block_passes_and_leaves_the_old_file(old:
     assert_old(old)
 
 
-@pytest.mark.parametrize("name", ["out.mp3", "out", "out.wav.txt", ".wav"])
+@pytest.mark.parametrize("name", ["out.mp3", "out", "out.wav.txt", ".wav", "mix v1.2"])
 def test_names_that_are_no_wav_are_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ExportError, match=r"must end in \.wav"), writing(tmp_path / name, 1, 1):
+    with pytest.raises(ExportError, match=r"must end in \.wav") as caught, writing(tmp_path / name, 1, 1):
         pass
+    assert caught.value.remedy == f"Try {name}.wav"
     assert files_below(tmp_path) == []
 
 
@@ -165,6 +167,38 @@ def test_a_device_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="not an ordinary file"), writing(link, 1, 1):
         pytest.fail("the block must not run")
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400])
+def test_a_write_protected_file_is_not_replaced(old: Path, mode: int) -> None:
+    """Not even for root, who may write everything."""
+    old.chmod(mode)
+    with pytest.raises(ExportError, match="permission denied"), writing(old, 1, 1):
+        pytest.fail("the block must not run")
+    assert_old(old)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o640])
+def test_a_replaced_file_keeps_its_permissions(old: Path, mode: int) -> None:
+    old.chmod(mode)
+    write(old, noise(1, 10))
+    assert sf.info(old).frames == 10
+    assert stat.S_IMODE(old.stat().st_mode) == mode
+
+
+def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "any").touch()
+    write(tmp_path / "out.wav", noise(1, 10))
+    assert (tmp_path / "out.wav").stat().st_mode == (tmp_path / "any").stat().st_mode
+
+
+def test_a_disk_without_permissions_takes_exports_too(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "chmod", refuse)
+    write(old, noise(1, 10))
+    assert sf.info(old).frames == 10
 
 
 def test_what_a_link_points_to_is_replaced_and_the_link_stays(tmp_path: Path, old: Path) -> None:

@@ -243,6 +243,12 @@ def test_missing_files_and_folders_are_named_as_such(folder: Path) -> None:
         files.load(folder)
 
 
+def test_a_named_pipe_is_refused_instead_of_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.lincae")
+    with pytest.raises(ProjectError, match="not an ordinary file"):
+        files.load(folder / "pipe.lincae")
+
+
 # What cannot be saved
 
 
@@ -303,6 +309,32 @@ def test_a_file_size_limit_of_the_system_leaves_the_old_project(folder: Path, sa
             files.save(Session(), saved)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert_unchanged(folder, saved)
+
+
+@pytest.mark.parametrize("name", ["drums \udcff", "\ud800"])
+def test_a_name_that_is_no_text_leaves_the_old_project(folder: Path, saved: Path, name: str) -> None:
+    media = replace(made_up_media(1, 500), path=str(folder / f"{name}.wav"))
+    for session in (edits.add_track(Session(), name), edits.add_stems(Session(), [media], 0)):
+        with pytest.raises(ProjectError, match="not valid Unicode") as caught:
+            files.save(session, saved)
+        assert caught.value.remedy
+        str(caught.value).encode()
+    assert_unchanged(folder, saved)
+
+
+def test_a_name_as_long_as_the_disk_takes_is_saved(folder: Path) -> None:
+    path = folder / ("x" * (255 - len(".lincae")) + ".lincae")
+    for _ in range(2):
+        files.save(Session(), path)
+    assert files.load(path) == Session()
+    assert files_below(folder) == [path]
+
+
+def test_a_write_protected_project_stays(folder: Path, saved: Path) -> None:
+    saved.chmod(0o444)
+    with pytest.raises(ProjectError, match="permission denied"):
+        files.save(Session(), saved)
     assert_unchanged(folder, saved)
 
 

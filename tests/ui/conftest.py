@@ -72,11 +72,13 @@ def stems(tmp_path: Path) -> list[Path]:
 
 
 def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
-    """Wait until imports have ended and every audible chunk of the current plan is rendered."""
+    """Wait until imports have ended, every audible chunk of the current plan is rendered, and the views were told."""
 
     def done() -> bool:
         rendered, total = window.rendering.progress()
-        return not window.importer.busy and rendered == total
+        shown = window.timeline.master.peaks._shown
+        told = all(shown.get(chunk.index) == chunk.key for chunk in window.rendering.plan.audible)
+        return not window.importer.busy and rendered == total and told
 
     qtbot.waitUntil(done, timeout=LIMIT_MS)
 

@@ -83,7 +83,8 @@ def test_the_dialog_suggests_a_name_and_offers_the_formats(song: MainWindow, tmp
         ("/x/mix.wav", "/x/mix.wav"),
         (" /x/MIX.WAV ", "/x/MIX.WAV"),
         ("~/mix", str(Path.home() / "mix.wav")),
-        ("~nobody-of-that-name/mix.wav", "~nobody-of-that-name/mix.wav"),
+        ("mix v1.2", str(tmp_path / "mix v1.2.wav")),
+        ("~nobody-of-that-name/mix.wav", str(tmp_path / "~nobody-of-that-name/mix.wav")),
     ):
         dialog.path_field.setText(typed)
         assert str(dialog.path) == path

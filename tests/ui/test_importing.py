@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,8 @@ from PySide6.QtCore import QPoint, Qt, QUrl
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.jobs import CancelToken
+from lincae_studio.media import store as media_store
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.timeline.rows import ROW_PX
@@ -213,18 +215,24 @@ def test_a_conversion_is_said(qtbot: QtBot, window: MainWindow, tmp_path: Path) 
     assert (media.sample_rate, media.length) == (48_000, 4410)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
-def test_a_cancelled_import_adds_nothing(qtbot: QtBot, window: MainWindow, tiny: list[Path], tmp_path: Path) -> None:
-    slow = tmp_path / "0 slow.wav"  # a pipe: reading it waits for a writer
-    os.mkfifo(slow)
+def test_a_cancelled_import_adds_nothing(
+    qtbot: QtBot, window: MainWindow, tiny: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, digest = threading.Event(), media_store._digest
+
+    def slow_digest(path: Path, cancel: CancelToken) -> str:
+        disk.wait(LIMIT_MS / 1000)
+        return digest(path, cancel)
+
+    monkeypatch.setattr(media_store, "_digest", slow_digest)
     before = window.document.session
-    assert drop_files(window.timeline.lanes, [slow, *tiny], 300, 100)
+    assert drop_files(window.timeline.lanes, tiny, 300, 100)
     dialog = window.findChild(ProgressDialog)
     assert dialog is not None
     qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
     dialog.findChild(QDialogButtonBox).buttons()[0].click()
     assert window.importer.busy
-    slow.open("wb").close()
+    disk.set()
     wait_imported(qtbot, window)
     assert window.document.session is before
     assert "nothing was added" in window.messages.text.text()

@@ -92,8 +92,6 @@ def test_the_wheel_steps_by_half_a_db_and_by_five_percent(tracks: MainWindow) ->
     assert track(tracks).pan == pytest.approx(-0.1)
     wheel(strip.pan, 20, 8, 30)
     assert track(tracks).pan == 1.0
-    press(tracks, Qt.Key.Key_Z, CTRL)
-    assert track(tracks).pan == pytest.approx(-0.1), "each notch is a step"
 
 
 def test_the_wheel_never_jumps_from_a_level_above_the_fader(tracks: MainWindow) -> None:
@@ -315,7 +313,7 @@ def test_tracks_come_go_and_move(tracks: MainWindow) -> None:
     assert names(tracks) == ["one", "two", "Track 4", "Track 5", "three"]
     press(tracks, Qt.Key.Key_Delete, CTRL | SHIFT)
     assert names(tracks) == ["one", "two", "Track 4", "Track 5"]
-    assert tracks.selection.track == track(tracks, 0).id, "keys act on a track that exists"
+    assert tracks.selection.track == track(tracks, 3).id, "keys act on its neighbour"
     press(tracks, Qt.Key.Key_Z, CTRL)
     assert names(tracks)[4] == "three"
     assert header(tracks, 4).name.text() == "three"

@@ -78,9 +78,13 @@ class TimeAxis(QObject):
         self.start = start
         self._limit()
 
+    def shows(self, sample: float) -> bool:
+        """Whether a sample is inside the view."""
+        return self.start <= sample < self.start + self.shown
+
     def reveal(self, sample: float) -> None:
         """Scroll by pages so that a sample is visible."""
-        if not self.start <= sample < self.start + self.shown:
+        if not self.shows(sample):
             self.scroll_to(sample - 0.1 * self.shown)
 
     def fit(self) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lincae_studio.session import edits
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import MAX_LENGTH, Session
 
 #: A drag begins after this many pixels; a press that moves less is a click.
 DRAG_PX = 3
@@ -64,6 +64,7 @@ class MoveClips:
         edges = [edge + by_samples for clip in self._clips for edge in (clip.start, clip.end)]
         by_samples += self._snapping.correction(edges, snap_samples)
         by_samples = max(by_samples, -min(clip.start for clip in self._clips))
+        by_samples = min(by_samples, MAX_LENGTH - max(clip.end for clip in self._clips))
         highest, lowest = min(self._positions), max(self._positions)
         by_tracks = min(max(by_tracks, -highest), len(self._session.tracks) - 1 - lowest)
         self._by = (by_samples, by_tracks)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from lincae_studio.session import edits
@@ -133,8 +133,10 @@ class TrackHeader(QWidget):
             field.returnPressed.connect(field.clearFocus)  # gives the keys back to the window
         self.gain.edited.connect(self._on_gain_edited)
         self.gain.edit_ended.connect(document.end_merge)
+        self.gain.edit_paused.connect(document.end_merge_soon)
         self.pan.edited.connect(self._on_pan_edited)
         self.pan.edit_ended.connect(document.end_merge)
+        self.pan.edit_paused.connect(document.end_merge_soon)
         self.mute.clicked.connect(
             lambda on: document.apply("Mute" if on else "Unmute", lambda s: edits.set_track_mute(s, track_id, on))
         )
@@ -194,7 +196,13 @@ class TrackHeader(QWidget):
 
 
 class HeaderColumn(QWidget):
-    """The headers, stacked like the lanes and scrolled with them."""
+    """The headers, stacked like the lanes and scrolled with them.
+
+    Signals:
+        scrolled_vertically: wheel notches over a header (a float; positive is down).
+    """
+
+    scrolled_vertically = Signal(float)
 
     def __init__(self, rows: Rows, document: Document, selection: Selection, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -203,6 +211,7 @@ class HeaderColumn(QWidget):
         self._selection = selection
         self._headers: dict[int, TrackHeader] = {}
         self.setFixedWidth(HEADER_PX)
+        document.replaced.connect(self._forget)
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
         rows.changed.connect(self._place)
@@ -210,6 +219,13 @@ class HeaderColumn(QWidget):
     def header(self, track_id: int) -> TrackHeader:
         """The header of a track."""
         return self._headers[track_id]
+
+    def _forget(self) -> None:
+        """Another document: headers with half-typed names do not survive it."""
+        for header in self._headers.values():
+            header.hide()
+            header.deleteLater()
+        self._headers.clear()
 
     def _follow(self) -> None:
         tracks = self._document.session.tracks
@@ -236,3 +252,7 @@ class HeaderColumn(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor(theme.WINDOW))
         painter.end()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        self.scrolled_vertically.emit(-event.angleDelta().y() / 120)
+        event.accept()

@@ -63,6 +63,9 @@ class Lanes(TimeCanvas):
         self._selection = selection
         self._media = media
         self._press: QPointF | None = None
+        #: Where the press was on the timeline: the view may scroll or zoom under a drag.
+        self._press_sample = 0.0
+        self._press_position = 0
         self._press_clip: int | None = None
         self._click_deselects = False
         self._start_gesture: Callable[[], Gesture] | None = None
@@ -87,6 +90,11 @@ class Lanes(TimeCanvas):
         top = self._rows.top(position)
         hits = [clip for clip in tracks[position].clips if clip_rect(clip, self.axis, top).contains(point)]
         return hits[-1] if hits else None
+
+    @property
+    def dragging(self) -> bool:
+        """Whether a drag of clips is in progress."""
+        return self._gesture is not None
 
     def cancel_gesture(self) -> bool:
         """Give up a drag or rubber band; False when there was none."""
@@ -149,6 +157,8 @@ class Lanes(TimeCanvas):
 
     def _begin(self, event: QMouseEvent) -> None:
         self._press = event.position()
+        self._press_sample = self.axis.start + event.position().x() * self.axis.samples_per_px
+        self._press_position = self._rows.position_at(event.position().y())
         clip = self.clip_at(event.position())
         self._press_clip = clip.id if clip else None
         position = self._rows.position_at(event.position().y())
@@ -181,9 +191,10 @@ class Lanes(TimeCanvas):
                 self._gesture = self._start_gesture()
             if self._gesture is not None:
                 snap_px = 0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else SNAP_PX
-                by_tracks = self._rows.position_at(event.position().y()) - self._rows.position_at(self._press.y())
+                by_tracks = self._rows.position_at(event.position().y()) - self._press_position
+                sample = self.axis.start + event.position().x() * self.axis.samples_per_px
                 self._preview = self._gesture.move(
-                    round(moved.x() * self.axis.samples_per_px), by_tracks, snap_px * self.axis.samples_per_px
+                    round(sample - self._press_sample), by_tracks, snap_px * self.axis.samples_per_px
                 )
                 self.invalidate()
         elif self._press_clip is None and (self._marquee is not None or moved.manhattanLength() >= _MARQUEE_PX):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.stitch import window_part
@@ -64,7 +64,13 @@ class MixPeaks:
 
 
 class MasterLane(TimeCanvas):
-    """Rendered chunks in full colour, stale ones in grey."""
+    """Rendered chunks in full colour, stale ones in grey.
+
+    Signals:
+        seek: the sample that was clicked.
+    """
+
+    seek = Signal(int)
 
     def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
@@ -82,37 +88,47 @@ class MasterLane(TimeCanvas):
         middle = self.height() // 2
         painter.setPen(QColor(theme.LINE))
         painter.drawLine(0, middle, self.width(), middle)
-        first = plan.grid.owner(int(self.axis.start))
-        last = min(len(plan.chunks) - 1, plan.grid.owner(int(self.axis.start + self.axis.shown)))
-        for index in range(first, last + 1):
-            state = self._rendering.state(index)
-            left = max(0, int(self.axis.x_of(index * plan.grid.step_samples) * ratio))
-            right = min(
-                round(self.width() * ratio),
-                int(self.axis.x_of(min((index + 1) * plan.grid.step_samples, plan.length)) * ratio),
-            )
-            if state is ChunkState.SILENT or right <= left:
+        for first, last, state in self._runs():
+            left = max(0, int(self.axis.x_of(first * plan.grid.step_samples) * ratio))
+            end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
+            right = min(round(self.width() * ratio), int(end * ratio))
+            if right <= left:
                 continue
             color = QColor(theme.MIX_WAVE if state is ChunkState.RENDERED else theme.MIX_WAVE_STALE)
-            image = wave_image(self._columns(index, left, right - left, ratio), height, color)
+            image = wave_image(self._columns(first, last, left, right - left, ratio), height, color)
             image.setDevicePixelRatio(ratio)
             painter.drawImage(QPointF(left / ratio, 0), image)
         if not plan.length:
             painter.setPen(QColor(theme.TEXT_DIM))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The rendered mix appears here")
 
-    def _columns(self, index: int, left: int, count: int, ratio: float) -> Audio:
-        """Peaks for device pixel columns `left ...` of one chunk."""
+    def _runs(self) -> list[tuple[int, int, ChunkState]]:
+        """Neighbouring visible chunks of one look, as (first, last, state): an image each, not one per chunk."""
+        plan = self._rendering.plan
+        first = plan.grid.owner(int(self.axis.start))
+        last = min(len(plan.chunks) - 1, plan.grid.owner(int(self.axis.start + self.axis.shown)))
+        runs: list[tuple[int, int, ChunkState]] = []
+        for index in range(first, last + 1):
+            state = self._rendering.state(index)
+            if state is ChunkState.SILENT:
+                continue
+            look = ChunkState.RENDERED if state is ChunkState.RENDERED else ChunkState.STALE
+            if runs and runs[-1][1] == index - 1 and runs[-1][2] is look:
+                runs[-1] = (runs[-1][0], index, look)
+            else:
+                runs.append((index, index, look))
+        return runs
+
+    def _columns(self, first: int, last: int, left: int, count: int, ratio: float) -> Audio:
+        """Peaks for device pixel columns `left ...` of a run of chunks."""
         samples_per_column = self.axis.samples_per_px / ratio
         start = self.axis.start + left * samples_per_column
-        plan, rendered = self._rendering.plan, self._rendering.rendered(index)
-        if samples_per_column >= BLOCK or rendered is None:
+        if samples_per_column >= BLOCK or self._rendering.rendered(first) is None:
             return self.peaks.pyramid.columns(start, samples_per_column, count)
-        valid_start, valid_end = plan.grid.valid(index)
-        first = max(valid_start, int(start))
-        last = min(valid_end, int(start + count * samples_per_column) + 2)
-        audio = window_part(plan, rendered.audio, index, first, last)
-        return sample_columns(audio.T, start - first, samples_per_column, count)
+        begin = max(0, int(start))
+        end = min(self._rendering.plan.length, int(start + count * samples_per_column) + 2)
+        audio = self._rendering.reader().read(begin, end - begin)
+        return sample_columns(audio.T, start - begin, samples_per_column, count)
 
     def _on_plan_changed(self) -> None:
         self.peaks.follow_plan()
@@ -121,3 +137,9 @@ class MasterLane(TimeCanvas):
     def _on_chunk_changed(self, index: int) -> None:
         self.peaks.follow_chunk(index)
         self.invalidate()
+
+    # Qt overrides
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.seek.emit(self.axis.sample_at(event.position().x()))

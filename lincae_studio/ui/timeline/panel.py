@@ -191,6 +191,8 @@ class TimelinePanel(QWidget):
         self._vertical.valueChanged.connect(self.rows.set_offset)
         for canvas in self._canvases:
             canvas.scrolled_vertically.connect(self._on_scrolled_vertically)
+        self.headers.scrolled_vertically.connect(self._on_scrolled_vertically)
+        self.master.seek.connect(self.seek)
         self.ruler.seek.connect(self.seek)
         self.lanes.seek.connect(self.seek)
         self.lanes.files_dropped.connect(self.files_dropped)

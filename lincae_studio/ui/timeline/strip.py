@@ -28,11 +28,13 @@ class _Control(QSlider):
 
     Signals:
         edited: the new value, while it is being changed.
-        edit_ended: the change is complete.
+        edit_ended: the slider was let go: the change is complete.
+        edit_paused: a notch or a key has changed it; more may follow.
     """
 
     edited = Signal(float)
     edit_ended = Signal()
+    edit_paused = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -51,12 +53,12 @@ class _Control(QSlider):
     def step_by(self, notches: float) -> None:
         """Change by wheel notches."""
         self.edited.emit(self._stepped(notches))
-        self.edit_ended.emit()
+        self.edit_paused.emit()
 
     def _on_value_changed(self, position: int) -> None:
         self.edited.emit(self._value(position))
         if not self.isSliderDown():
-            self.edit_ended.emit()
+            self.edit_paused.emit()
 
     def _value(self, position: int) -> float:
         raise NotImplementedError

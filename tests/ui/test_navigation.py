@@ -1,0 +1,115 @@
+"""Scrolling, following and dragging at once; sweeps of wheel and keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.ui.main_window import MainWindow
+from tests.ui.conftest import LIMIT_MS, wait_rendered
+from tests.ui.drive import drag, drop_files, move, press, wheel
+
+ALT_SHIFT = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def mixed(qtbot: QtBot, window: MainWindow, stems: list[Path]) -> MainWindow:
+    """The window with four stems, rendered, two seconds of them visible."""
+    drop_files(window.timeline.lanes, stems, 300, 100)
+    wait_rendered(qtbot, window)
+    window.timeline.axis.zoom(0.4, 0)
+    return window
+
+
+def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainWindow) -> None:
+    lanes, axis = mixed.timeline.lanes, mixed.timeline.axis
+    clip = mixed.document.session.tracks[0].clips[0]
+    shift = Qt.KeyboardModifier.ShiftModifier  # no snapping
+    lanes.setFocus()
+    mixed.selection.set_clips([clip.id])
+    drag(lanes, (300, 30), (340, 30), release=False)
+    axis.scroll_to(40_000)
+    scrolled = axis.start
+    assert scrolled > 0
+    move(lanes, 341, 30, shift)
+    QTest.mouseRelease(lanes, Qt.MouseButton.LeftButton, shift)
+    expected = scrolled + 41 * axis.samples_per_px
+    assert mixed.document.session.clip(clip.id).start == pytest.approx(expected, abs=2)
+
+
+def test_following_lets_the_user_look_elsewhere(qtbot: QtBot, mixed: MainWindow) -> None:
+    axis = mixed.timeline.axis
+    axis.zoom(0.25, 0)
+    mixed.actions_by_id["play"].trigger()
+    qtbot.waitUntil(lambda: axis.start > 0 and axis.shows(mixed.player.position), timeout=LIMIT_MS)
+    axis.scroll_to(0.0)
+    at = mixed.player.position
+    assert not axis.shows(at)
+    qtbot.waitUntil(lambda: mixed.player.position > at + 4096, timeout=LIMIT_MS)
+    assert axis.start == 0.0
+    mixed.actions_by_id["play"].trigger()
+
+
+def test_the_wheel_over_headers_scrolls_the_tracks(mixed: MainWindow) -> None:
+    for _ in range(12):
+        mixed.actions_by_id["add_track"].trigger()
+    wheel(mixed.timeline.headers, 20, 40, -2)
+    assert mixed.timeline.rows.offset_px > 0
+
+
+def test_a_sweep_of_the_wheel_or_of_a_key_is_one_step(qtbot: QtBot, mixed: MainWindow) -> None:
+    before = mixed.document.session
+    track = before.tracks[0]
+    fader = mixed.timeline.headers.header(track.id).gain
+    for _ in range(4):
+        wheel(fader, 20, 8, 1)
+    assert mixed.document.session.tracks[0].gain == pytest.approx(10 ** (2.0 / 20))
+    mixed.actions_by_id["undo"].trigger()
+    assert mixed.document.session == before
+    mixed.selection.set_track(track.id)
+    for _ in range(3):
+        press(mixed, Qt.Key.Key_Down, ALT_SHIFT)
+    assert mixed.document.session.tracks[0].gain == pytest.approx(10 ** (-1.5 / 20))
+    merging = mixed.document._merging
+    qtbot.waitUntil(lambda: not merging.isActive(), timeout=LIMIT_MS)
+    press(mixed, Qt.Key.Key_Down, ALT_SHIFT)
+    mixed.actions_by_id["undo"].trigger()
+    assert mixed.document.session.tracks[0].gain == pytest.approx(10 ** (-1.5 / 20)), "a pause ends a sweep"
+    mixed.actions_by_id["undo"].trigger()
+    assert mixed.document.session == before
+
+
+def test_a_double_click_beside_the_handle_is_one_step_to_the_default(mixed: MainWindow) -> None:
+    track = mixed.document.session.tracks[0]
+    fader = mixed.timeline.headers.header(track.id).gain
+    wheel(fader, 20, 8, -6)
+    mixed.document.end_merge()
+    lower = mixed.document.session
+    QTest.mouseClick(fader, Qt.MouseButton.LeftButton)
+    QTest.mouseDClick(fader, Qt.MouseButton.LeftButton)
+    assert mixed.document.session.tracks[0].gain == 1.0
+    mixed.actions_by_id["undo"].trigger()
+    assert mixed.document.session == lower
+
+
+def test_a_click_on_the_mix_or_on_the_heatmap_seeks(mixed: MainWindow) -> None:
+    axis = mixed.timeline.axis
+    QTest.mouseClick(mixed.timeline.master, Qt.MouseButton.LeftButton, pos=mixed.timeline.master.rect().center())
+    assert mixed.player.position == axis.sample_at(mixed.timeline.master.rect().center().x())
+    assert mixed.heatmap is not None
+    plot = mixed.heatmap.plot.viewport()
+    QTest.mouseClick(plot, Qt.MouseButton.LeftButton, pos=plot.rect().topLeft() + plot.rect().center() / 2)
+    assert mixed.player.position == axis.sample_at((plot.rect().topLeft() + plot.rect().center() / 2).x())
+
+
+def test_the_heatmap_takes_its_level_from_the_session_it_shows(qtbot: QtBot, mixed: MainWindow) -> None:
+    assert mixed.heatmap is not None
+    loud = mixed.heatmap.plot.level
+    assert loud > 0
+    mixed.document.replace(type(mixed.document.session)(), None)
+    assert mixed.heatmap.plot.shown_latents(0) is None
+    assert mixed.heatmap.plot.level == 1.0
