@@ -126,6 +126,8 @@ set_up() {
     torch=$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' "$root/pyproject.toml")
     pip_install "$torch"
     pip_install --editable "$root${extra:+[$extra]}"
+    # The reference that parity tests compare with; it asks for an older numpy than it needs.
+    [[ $extra != test ]] || pip_install --no-deps linear-cae==0.1.4
     # An installation with an extra holds the plain one too.
     fingerprint "" >"$venv/.lincae-studio-app"
     [[ -z $extra ]] || fingerprint "$extra" >"$stamp"

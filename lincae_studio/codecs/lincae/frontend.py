@@ -1,0 +1,68 @@
+"""The frontend: a complex STFT, not centred, with compressed magnitudes, and its inverse.
+
+The highest bin is dropped, and zero on the way back. Without padding, the first and last `(factor - 1) * hop` samples
+are covered by fewer windows than the rest and cannot be recovered: whoever needs them extends the signal (the studio's
+chunk grid does).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from lincae_studio.codecs.lincae.config import FrontendConfig
+
+
+class ScaledComplexStft(nn.Module):
+    """`(B, N)` samples to `(B, 2, 2*hop, S)` and back."""
+
+    window: Tensor
+    inverse_window: Tensor
+
+    def __init__(self, config: FrontendConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.hop = config.hop_size
+        self.n_fft = config.hop_size * config.n_fft_factor
+        #: Bins kept: of n_fft / 2 + 1 the lowest 2 * hop.
+        self.bins = 2 * config.hop_size
+        window = torch.hann_window(self.n_fft)
+        self.register_buffer("window", window)
+        # Divided by the sum of the overlapping squared windows, so that interior samples are recovered exactly.
+        power = (window**2).reshape(config.n_fft_factor, self.hop).sum(dim=0)
+        self.register_buffer("inverse_window", window / power.repeat(config.n_fft_factor), persistent=False)
+
+    def frames(self, samples: int) -> int:
+        """STFT frames of that many samples."""
+        return (samples - self.n_fft) // self.hop + 1
+
+    def samples(self, frames: int) -> int:
+        """Samples that so many STFT frames give."""
+        return (frames - 1) * self.hop + self.n_fft
+
+    def to_representation(self, audio: Tensor) -> Tensor:
+        """`(B, N)` to `(B, 2, F, S)`: real and imaginary part of `beta * |X|**alpha * exp(i*arg X)`."""
+        framed = audio.unfold(-1, self.n_fft, self.hop) * self.window
+        spectrum = torch.fft.rfft(framed)[..., : self.bins]
+        magnitude = spectrum.abs()
+        # X * |X|**(alpha-1) has the phase of X without computing it; at 0 the power is infinite, the product 0.
+        scale = self.config.beta_rescale * magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny) ** (
+            self.config.alpha_rescale - 1.0
+        )
+        return (torch.view_as_real(spectrum) * scale.unsqueeze(-1)).permute(0, 3, 2, 1)
+
+    def to_waveform(self, representation: Tensor) -> Tensor:
+        """`(B, 2, F, S)` to `(B, N)`: the inverse, by overlap-add."""
+        parts = representation.permute(0, 3, 2, 1).float()
+        scaled = torch.view_as_complex(parts.contiguous()) / self.config.beta_rescale
+        magnitude = scaled.abs()
+        power = 1.0 / self.config.alpha_rescale - 1.0
+        spectrum = scaled * magnitude**power
+        framed = torch.fft.irfft(nn.functional.pad(spectrum, (0, 1)), n=self.n_fft) * self.inverse_window
+        batch, frames, _ = framed.shape
+        blocks = framed.reshape(batch, frames, -1, self.hop)
+        factor = blocks.shape[2]
+        out = framed.new_zeros(batch, frames + factor - 1, self.hop)
+        for part in range(factor):
+            out[:, part : part + frames] += blocks[:, :, part]
+        return out.reshape(batch, -1)

@@ -1,0 +1,256 @@
+"""Encoder, decoder pyramid and the consistency U-Net. Attribute names are those of the public state dicts."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lincae_studio.codecs.lincae.blocks import (
+    Downsample,
+    FourierEmbedding,
+    FrequencyGain,
+    PositionalEmbedding,
+    ResBlock,
+    Upsample,
+    group_norm,
+    resampling,
+    zeroed,
+)
+from lincae_studio.codecs.lincae.config import GeneratorConfig
+
+
+def _res_block(
+    config: GeneratorConfig, channels: int, out_channels: int, *, two_d: bool, **options: object
+) -> ResBlock:
+    """A residual block with what all blocks of a model share."""
+    return ResBlock(
+        channels,
+        out_channels,
+        two_d=two_d,
+        normalize=config.normalization,
+        dropout_rate=config.dropout_rate,
+        min_res_dropout=config.min_res_dropout,
+        padding_mode=config.padding_mode,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def _widths(config: GeneratorConfig) -> list[int]:
+    return [config.base_channels * multiplier for multiplier in config.multipliers_list]
+
+
+class Encoder(nn.Module):
+    """Representation `(B, 2, F, S)` to latents `(B, D, T)` in (-1, 1)."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        widths = _widths(config)
+        self.frequency_scaling = config.frequency_scaling
+        self.gain = FrequencyGain(config.hop * 2)
+        self.conv_inp = nn.Conv2d(config.data_channels, widths[0], 3, padding=1, padding_mode=config.padding_mode)
+        layers: list[nn.Module] = []
+        channels = widths[0]
+        for level, width in enumerate(widths):
+            for _ in range(config.layers_list_encoder[level]):
+                attention = config.attention_list_encoder[level] == 1
+                layers.append(
+                    _res_block(config, channels, width, two_d=True, attention=attention, zero_init=config.init_as_zero)
+                )
+                channels = width
+            if level < len(widths) - 1:
+                factors = resampling(config.freq_downsample_list[level])
+                normalize = config.pre_normalize_downsampling_encoder
+                layers.append(Downsample(channels, channels, factors, normalize, config.padding_mode))
+        self.down_layers = nn.ModuleList(layers)
+        if config.pre_normalize_2d_to_1d:
+            self.prenorm_1d_to_2d = group_norm(channels)
+        self.prenormalize = config.pre_normalize_2d_to_1d
+        inner = config.bottleneck_base_channels
+        self.bottleneck_layers = nn.Sequential(
+            nn.Conv1d(channels * config.lowest_bins, inner, 1),
+            *(
+                _res_block(config, inner, inner, two_d=False, zero_init=config.init_as_zero)
+                for _ in range(config.num_bottleneck_layers)
+            ),
+        )
+        self.norm_out = group_norm(inner)
+        self.conv_out = nn.Conv1d(inner, config.bottleneck_channels, 1)
+
+    def features(self, representation: Tensor) -> Tensor:
+        """`(B, channels * bins, T)`: what the bottleneck sees."""
+        x = self.conv_inp(representation)
+        if self.frequency_scaling:
+            x = self.gain(x)
+        for layer in self.down_layers:
+            x = layer(x)
+        if self.prenormalize:
+            x = self.prenorm_1d_to_2d(x)
+        return x.reshape(x.shape[0], -1, x.shape[-1])
+
+    def forward(self, representation: Tensor) -> Tensor:
+        x = self.bottleneck_layers(self.features(representation))
+        return torch.tanh(self.conv_out(functional.silu(self.norm_out(x))))
+
+
+class Pyramid(nn.Module):
+    """Latents `(B, D, T)` to one feature map per level, finest first: what the U-Net is conditioned on."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        widths = _widths(config)[::-1]
+        inner = config.bottleneck_base_channels
+        self.lowest_bins = config.lowest_bins
+        self.conv_inp = nn.Conv1d(config.bottleneck_channels, inner, 1)
+        # These blocks hold a projection of the noise level that is never used; it is part of the format.
+        self.bottleneck_layers = nn.Sequential(
+            *(
+                _res_block(
+                    config, inner, inner, two_d=False, cond_channels=config.cond_channels, zero_init=config.init_as_zero
+                )
+                for _ in range(config.num_bottleneck_layers)
+            )
+        )
+        self.conv_out_bottleneck = nn.Conv1d(inner, widths[0] * config.lowest_bins, 1)
+        layers: list[nn.Module] = []
+        #: After which layers a level is complete.
+        self.level_ends: list[int] = []
+        for level, width in enumerate(widths):
+            from_end = len(widths) - 1 - level
+            for _ in range(config.layers_list_encoder[from_end]):
+                attention = config.attention_list_encoder[from_end] == 1
+                layers.append(
+                    _res_block(config, width, width, two_d=True, attention=attention, zero_init=config.init_as_zero)
+                )
+            self.level_ends.append(len(layers))
+            if level < len(widths) - 1:
+                factors = resampling(config.freq_downsample_list[from_end - 1])
+                layers.append(Upsample(width, widths[level + 1], factors, config.padding_mode))
+        self.up_layers = nn.ModuleList(layers)
+
+    def forward(self, latents: Tensor) -> list[Tensor]:
+        x = self.conv_out_bottleneck(self.bottleneck_layers(self.conv_inp(latents)))
+        batch, _, frames = x.shape
+        # Bins are the slower axis of the 1-D channels.
+        x = x.reshape(batch, self.lowest_bins, -1, frames).transpose(1, 2)
+        levels = []
+        for index, layer in enumerate(self.up_layers):
+            if index in self.level_ends:
+                levels.append(x)
+            x = layer(x)
+        levels.append(x)
+        return levels[::-1]
+
+
+class UNet(nn.Module):
+    """The consistency model: noisy representation, noise level and latents to the clean representation."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = _widths(config)
+        cond, bins = config.cond_channels, config.hop * 2
+        self.encoder = Encoder(config)
+        self.decoder = Pyramid(config)
+        self.emb: nn.Module = (
+            FourierEmbedding(cond, config.fourier_scale) if config.use_fourier else PositionalEmbedding(cond)
+        )
+        self.emb_proj = _perceptron(cond)
+        self.scale_inp = _perceptron(cond, bins, config.init_as_zero)
+        self.scale_out = _perceptron(cond, bins, config.init_as_zero)
+        self.conv_inp = nn.Conv2d(config.data_channels, widths[0], 3, padding=1, padding_mode=config.padding_mode)
+        self.down_layers = nn.ModuleList(self._path(config, widths, down=True))
+        self.up_layers = nn.ModuleList(self._path(config, widths, down=False))
+        self.conv_decoded = nn.Conv2d(widths[0], widths[0], 1)
+        self.norm_out = group_norm(widths[0])
+        self.conv_out = zeroed(
+            nn.Conv2d(widths[0], config.data_channels, 3, padding=1, padding_mode=config.padding_mode),
+            config.init_as_zero,
+        )
+
+    @staticmethod
+    def _path(config: GeneratorConfig, widths: list[int], down: bool) -> list[nn.Module]:
+        """Per level and block a 1x1 convolution of the pyramid's level, and the block; between levels, resampling."""
+        layers: list[nn.Module] = []
+        order = list(range(len(widths))) if down else list(range(len(widths)))[::-1]
+        for level, following in pairwise([*order, None]):
+            assert level is not None
+            width = widths[level]
+            for _ in range(config.layers_list[level]):
+                layers.append(nn.Conv2d(width, width, 1))
+                layers.append(
+                    _res_block(
+                        config,
+                        width,
+                        width,
+                        two_d=True,
+                        cond_channels=config.cond_channels,
+                        attention=config.attention_list[level] == 1,
+                        heads=config.heads,
+                        zero_init=True,
+                    )
+                )
+            if following is not None:
+                factors = resampling(config.freq_downsample_list[min(level, following)])
+                if down:
+                    layers.append(Downsample(width, widths[following], factors, False, config.padding_mode))
+                else:
+                    layers.append(Upsample(width, widths[following], factors, config.padding_mode))
+        return layers
+
+    def denoise(self, pyramid: list[Tensor], noisy: Tensor, sigma: Tensor) -> Tensor:
+        """The clean representation `(B, 2, F, S)`.
+
+        Args:
+            pyramid: from `decoder`, the conditioning.
+            noisy: `(B, 2, F, S)` with noise of standard deviation `sigma` `(B,)`.
+
+        Preconditioned so that at sigma_min the output is the input (Song et al. 2023, appendix C).
+        """
+        config = self.config
+        embedding = self.emb(torch.log(sigma) / 4.0)
+        condition = self.emb_proj(embedding)
+        c_skip, c_out, c_in = preconditioning(sigma, config.sigma_min, config.sigma_data)
+        x = self.conv_inp(c_in * noisy)
+        if config.frequency_scaling:
+            x = x * (1.0 + self.scale_inp(embedding)[:, None, :, None])
+        skips: list[Tensor] = []
+        layers = iter(self.down_layers)
+        for level, blocks in enumerate(config.layers_list):
+            for _ in range(blocks):
+                x = (x + next(layers)(pyramid[level])) * math.sqrt(1.0 / 2.0)
+                x = next(layers)(x, condition)
+                skips.append(x)
+            if level < len(config.layers_list) - 1:
+                x = next(layers)(x)
+        layers = iter(self.up_layers)
+        for level, blocks in reversed(list(enumerate(config.layers_list))):
+            for _ in range(blocks):
+                x = (x + skips.pop() + next(layers)(pyramid[level])) * math.sqrt(1.0 / 3.0)
+                x = next(layers)(x, condition)
+            if level > 0:
+                x = next(layers)(x)
+        x = (x + self.conv_decoded(pyramid[0])) * math.sqrt(1.0 / 2.0)
+        x = functional.silu(self.norm_out(x))
+        if config.frequency_scaling:
+            x = x * (1.0 + self.scale_out(embedding)[:, None, :, None])
+        return c_skip * noisy + c_out * self.conv_out(x)
+
+
+def preconditioning(sigma: Tensor, sigma_min: float, sigma_data: float) -> tuple[Tensor, Tensor, Tensor]:
+    """c_skip, c_out, c_in for noise levels `(B,)`, each `(B, 1, 1, 1)` (Song et al. 2023, appendix C)."""
+    sigma = sigma.reshape(-1, 1, 1, 1)
+    total = (sigma**2 + sigma_data**2).sqrt()
+    c_skip = sigma_data**2 / ((sigma - sigma_min) ** 2 + sigma_data**2)
+    return c_skip, sigma_data * (sigma - sigma_min) / total, 1.0 / total
+
+
+def _perceptron(channels: int, out_channels: int | None = None, zero_init: bool = False) -> nn.Sequential:
+    """Two layers of SiLU; with `out_channels` a linear layer after them."""
+    layers: list[nn.Module] = [nn.Linear(channels, channels), nn.SiLU(), nn.Linear(channels, channels), nn.SiLU()]
+    if out_channels is not None:
+        layers.append(zeroed(nn.Linear(channels, out_channels), zero_init))
+    return nn.Sequential(*layers)
