@@ -142,14 +142,16 @@ class Exporter(QObject):
 
             return mixdown(plan, provide, path, sample_format, progress, cancel)
 
-        self._job = BackgroundJob(work, self)
-        ProgressDialog(f"Exporting {path.name}", self._job, self._window)
-        self._job.succeeded.connect(self._on_succeeded)
-        self._job.failed.connect(self._messages.error)
-        self._job.failed.connect(self.failed)
-        self._job.cancelled.connect(lambda: self._messages.info("Export cancelled, nothing was written"))
-        self._job.ended.connect(self._on_ended)
-        self._job.start()
+        job = self._job = BackgroundJob(work, self)
+        ProgressDialog(f"Exporting {path.name}", job, self._window)
+        # Free before anyone hears of the outcome: they may start the next export at once.
+        for outcome in (job.succeeded, job.failed, job.cancelled):
+            outcome.connect(lambda *_: self._release(job))
+        job.succeeded.connect(self._on_succeeded)
+        job.failed.connect(self._messages.error)
+        job.failed.connect(self.failed)
+        job.cancelled.connect(lambda: self._messages.info("Export cancelled, nothing was written"))
+        job.start()
 
     def close(self) -> None:
         """Cancel what runs and wait for it (the window closes)."""
@@ -167,5 +169,7 @@ class Exporter(QObject):
             self._messages.info(text)
         self.finished.emit(result)
 
-    def _on_ended(self) -> None:
-        self._job = None
+    def _release(self, job: BackgroundJob) -> None:
+        if self._job is job:
+            self._job = None
+            self._rendering.end_export()

@@ -26,7 +26,7 @@ from lincae_studio import __version__
 from lincae_studio.errors import StudioError
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
-from lincae_studio.paths import resource
+from lincae_studio.paths import home, resource
 from lincae_studio.playback.player import Player
 from lincae_studio.session import edits, files
 from lincae_studio.session.levels import stepped_gain
@@ -580,7 +580,7 @@ class MainWindow(QMainWindow):
         self._show_position()
 
     def _folder(self) -> Path:
-        return self.document.path.parent if self.document.path else Path.home()
+        return self.document.path.parent if self.document.path else home()
 
     def _confirm(self, problem: str, question: str) -> bool:
         answer = QMessageBox.question(self, "LinCAE Studio", f"{problem} {question}")

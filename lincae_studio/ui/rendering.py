@@ -14,7 +14,7 @@ from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.plan import Chunk, Plan, make_plan
 from lincae_studio.engine.renderer import Rendered, StoreReader
 from lincae_studio.engine.store import ChunkState, MixReader, RenderStore
-from lincae_studio.errors import CodecError
+from lincae_studio.errors import CodecError, EngineError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
@@ -46,6 +46,7 @@ class Rendering(QObject):
 
     #: From the client's reader thread to the main thread.
     _event = Signal(object)
+    _evicted = Signal(list)
 
     def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
         super().__init__(document)
@@ -56,11 +57,14 @@ class Rendering(QObject):
         self.engine_text = "engine starting"
         self._client = engine.EngineClient(cache_dir, self._receive)
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)
         self._index_of: dict[str, list[int]] = {}
         self._failed_said: set[str] = set()
         self._current_key: str | None = None
+        self._playhead_chunk = 0
         self._source: Session | None = None
         self._make_plan()
+        self.store.set_current(self.plan)
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
 
@@ -109,8 +113,13 @@ class Rendering(QObject):
         return sum(self.store.get(chunk.key) is not None for chunk in audible), len(audible)
 
     def set_playhead(self, sample: int) -> None:
-        """Render nearest ahead of here first."""
+        """Render nearest ahead of here first; a long session is rendered only around here."""
         self._client.set_playhead(sample)
+        self.store.set_playhead(sample)
+        here = self.plan.grid.owner(sample)
+        if here != self._playhead_chunk:
+            self._playhead_chunk = here
+            self._client.want(self.store.missing(self.plan))
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
@@ -126,12 +135,16 @@ class Rendering(QObject):
 
     def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
         """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
-        rendered = self.store.get(chunk.key)
-        if rendered is not None:
-            return rendered
-        ahead = [other for other in self.store.missing(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
-        self._client.want(ahead, live=False)
-        return self.store.wait_for(chunk, cancel)
+
+        def ask() -> None:
+            ahead = [other for other in self.store.absent(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
+            self._client.want(ahead, live=False)
+
+        return self.store.wait_for(chunk, cancel, ask)
+
+    def end_export(self) -> None:
+        """What an export still waited for is no longer wanted."""
+        self._client.want((), live=False)
 
     def _make_plan(self) -> None:
         session = self._document.session
@@ -174,7 +187,9 @@ class Rendering(QObject):
             case engine.ChunkStarted(key=key):
                 self.store.set_rendering(key)
             case engine.ChunkFinished(rendered=rendered):
-                self.store.put(rendered)
+                gone = self.store.put(rendered)
+                if gone:
+                    self._evicted.emit(gone)
             case engine.ChunkFailed(key=key, message=message):
                 self.store.set_failed(key, message)
             case engine.EngineDown():
@@ -200,6 +215,14 @@ class Rendering(QObject):
                 if self._current_key is not None:
                     self._announce(self._current_key)  # no longer being rendered
                 self._say("engine restarting")
+            case engine.EngineUnusable(reason=reason):
+                remedy = "You hear the dry mix; the engine is started again now and then. The log has the details"
+                self.problem.emit(EngineError(f"the mix cannot be rendered: {reason.rstrip('.')}", remedy))
+                self._say("engine unusable")
+
+    def _on_evicted(self, keys: list[str]) -> None:
+        for key in keys:
+            self._announce(key)
 
     def _announce(self, key: str) -> None:
         for index in self._index_of.get(key, ()):

@@ -345,8 +345,9 @@ def test_an_engine_that_cannot_read_its_wishes_says_so_and_ends(
     theirs.close()
     ours.send_bytes(b"\xc1 is no msgpack")
     with ours:
-        heard = messages.decode_from_engine(ours.recv_bytes())
+        heard: messages.FromEngine | None = None
         while not isinstance(heard, messages.Dying):
+            assert ours.poll(TIMEOUT_S)
             heard = messages.decode_from_engine(ours.recv_bytes())
     assert "MessagePack" in heard.reason
     process.join(TIMEOUT_S)

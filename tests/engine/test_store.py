@@ -211,6 +211,7 @@ def test_a_chunk_that_is_waited_for_comes_even_if_there_is_no_room(long_plan: Pl
     asked = []
 
     def ask() -> None:
+        assert len(asked) < 5, "the answer was not delivered"
         asked.append(store.absent(long_plan)[0].index)
         store.put(blank(far, long_plan))
 

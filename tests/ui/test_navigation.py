@@ -9,9 +9,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.client import EngineUnusable
+from lincae_studio.engine.store import ChunkState
 from lincae_studio.ui.main_window import MainWindow
-from tests.ui.conftest import LIMIT_MS, wait_rendered
+from tests.helpers import noise, write_audio
+from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
 from tests.ui.drive import drag, drop_files, move, press, wheel
+from tests.ui.test_end_to_end import export
 
 ALT_SHIFT = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -113,3 +117,31 @@ def test_the_heatmap_takes_its_level_from_the_session_it_shows(qtbot: QtBot, mix
     mixed.document.replace(type(mixed.document.session)(), None)
     assert mixed.heatmap.plot.shown_latents(0) is None
     assert mixed.heatmap.plot.level == 1.0
+
+
+def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    store = window.rendering.store
+    store._max_bytes = 3_000_000  # some four of the seven chunks
+    path = write_audio(tmp_path / "long.wav", noise(3, 14 * 44_100))
+    window.open_paths([path])
+    wait_imported(qtbot, window)
+    states = lambda: [window.rendering.state(index) for index in range(len(window.rendering.plan.chunks))]  # noqa: E731
+    qtbot.waitUntil(lambda: states().count(ChunkState.RENDERED) >= 3, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not store.missing(window.rendering.plan), timeout=LIMIT_MS)
+    assert states()[0] is ChunkState.RENDERED
+    assert states()[-1] is ChunkState.STALE
+    window.seek(13 * 44_100)
+    qtbot.waitUntil(lambda: states()[-2] is ChunkState.RENDERED, timeout=LIMIT_MS)
+    mix = export(qtbot, window, tmp_path / "mix.wav")
+    assert mix.shape == (1, 14 * 44_100), "an export gets every chunk all the same"
+    assert store.nbytes <= 3_000_000
+
+
+def test_an_engine_that_never_starts_is_said_and_the_dry_mix_goes_on(
+    qtbot: QtBot, window: MainWindow, stems: list[Path]
+) -> None:
+    window.rendering._on_event(EngineUnusable("the engine ended 3 times in a row: no memory"))
+    assert "cannot be rendered: the engine ended 3 times in a row: no memory." in window.messages.text.text()
+    assert window.engine_label.text() == "engine unusable"
