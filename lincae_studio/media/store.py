@@ -89,6 +89,7 @@ class MediaStore:
         path = path.absolute()
         info = probe(path)
         digest = _digest(path, cancel)
+        self._forget_if_gone(digest)
         for _ in range(_ATTEMPTS):
             if self.get(digest) is not None:
                 break
@@ -105,6 +106,12 @@ class MediaStore:
             channels=conformed.channels,
             length=conformed.length,
         )
+
+    def _forget_if_gone(self, digest: str) -> None:
+        """An open map outlives its files, but the engine process needs them: importing makes them anew."""
+        with self._lock:
+            if _open_folder(digest, self._folder(digest)) is None:
+                self._open.pop(digest, None)
 
     def get(self, digest: str) -> ConformedMedia | None:
         """The media if it is in the store and undamaged, else None."""

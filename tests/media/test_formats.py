@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -393,3 +394,13 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, store: MediaStore,
     assert media.length == 20 * 60 * SESSION_RATE
     assert media.length * 4 > 200e6  # what it would take as a whole
     assert peak_bytes < 64e6
+
+
+def test_importing_again_makes_anew_what_was_deleted_under_an_open_media(
+    store: MediaStore, cache_dir: Path, tmp_path: Path
+) -> None:
+    path = write_audio(tmp_path / "a.wav", noise(1, 3000))
+    media = store.import_file(path)
+    shutil.rmtree(next(cache_dir.glob(f"media-*/*/{media.digest}")))
+    store.import_file(path)
+    np.testing.assert_array_equal(MediaStore(cache_dir).open(media.digest).samples, noise(1, 3000))
