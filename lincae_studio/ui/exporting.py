@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.engine.mixdown import MixdownResult, mixdown, refuse_overwriting
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.renderer import Rendered
-from lincae_studio.errors import ExportError
+from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import SAMPLE_FORMAT_TITLES, SampleFormat
@@ -144,13 +144,11 @@ class Exporter(QObject):
 
         job = self._job = BackgroundJob(work, self)
         ProgressDialog(f"Exporting {path.name}", job, self._window)
-        # Free before anyone hears of the outcome: they may start the next export at once.
-        for outcome in (job.succeeded, job.failed, job.cancelled):
-            outcome.connect(lambda *_: self._release(job))
-        job.succeeded.connect(self._on_succeeded)
-        job.failed.connect(self._messages.error)
-        job.failed.connect(self.failed)
-        job.cancelled.connect(lambda: self._messages.info("Export cancelled, nothing was written"))
+        job.succeeded.connect(lambda result: self._end(job, lambda: self._on_succeeded(result)))
+        job.failed.connect(lambda error: self._end(job, lambda: self._on_failed(error)))
+        job.cancelled.connect(
+            lambda: self._end(job, lambda: self._messages.info("Export cancelled, nothing was written"))
+        )
         job.start()
 
     def close(self) -> None:
@@ -169,7 +167,13 @@ class Exporter(QObject):
             self._messages.info(text)
         self.finished.emit(result)
 
-    def _release(self, job: BackgroundJob) -> None:
+    def _on_failed(self, error: StudioError) -> None:
+        self._messages.error(error)
+        self.failed.emit(error)
+
+    def _end(self, job: BackgroundJob, tell: Callable[[], None]) -> None:
+        """Be free before anyone hears of the outcome: they may start the next export at once."""
         if self._job is job:
             self._job = None
             self._rendering.end_export()
+        tell()
