@@ -25,7 +25,7 @@ OLD = b"an older mix"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder: good and bad files, and an output that must not be touched."""
-    path = tmp_path / "work"
+    path = tmp_path / "desk"
     path.mkdir()
     monkeypatch.chdir(path)
     monkeypatch.delenv("DISPLAY", raising=False)
@@ -92,7 +92,7 @@ BAD: list[tuple[list[str], str]] = [
     (["mix", "good.wav", "-o", "no/such/folder/out.wav"], "no such file or folder"),
     (["mix", "good.wav", "-o", "x" * 300 + ".wav"], "cannot export"),
     (["mix", "good.wav", "-o", "good.wav"], "is one of the inputs"),
-    (["mix", "good.wav", "-o", "../work/good.wav"], "is one of the inputs"),
+    (["mix", "good.wav", "-o", "../desk/good.wav"], "is one of the inputs"),
     (["render", *MIX], "Missing argument"),
     (["render", "none.lincae", *MIX], "no such file"),
     (["render", "good.wav", *MIX], "not a LinCAE Studio project"),
