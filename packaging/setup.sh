@@ -103,8 +103,9 @@ make_venv() {
 fingerprint() {
     "$venv/bin/python" - "$root" "$1" <<'PYTHON'
 import hashlib, pathlib, sys
-project = pathlib.Path(sys.argv[1], "pyproject.toml").read_bytes()
-print(hashlib.sha256(project).hexdigest(), sys.version.split()[0], *sys.argv[1:])
+root = pathlib.Path(sys.argv[1])
+recipe = (root / "pyproject.toml").read_bytes() + (root / "packaging/setup.sh").read_bytes()
+print(hashlib.sha256(recipe).hexdigest(), sys.version.split()[0], *sys.argv[1:])
 PYTHON
 }
 

@@ -70,7 +70,7 @@ class Importer(QObject):
 
     Signals:
         finished: an import ended and the session holds what could be read.
-        media_found: media of an opened project are in the store again.
+        media_found: media of an opened project that the store had lost are there again.
     """
 
     finished = Signal()
@@ -122,8 +122,7 @@ class Importer(QObject):
         used = {clip.media for clip in session.clips()}
         missing = [item for item in session.media if item.digest in used and self._store.get(item.digest) is None]
         if not missing:
-            self.media_found.emit()
-            return
+            return  # the plan that was made on opening is the right one
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:
             problems = []
