@@ -31,6 +31,17 @@ def cache_dir() -> Path:
         return _homeless() / "cache"
 
 
+def codecs_dir() -> Path:
+    """Codecs that the user installed. `LINCAE_STUDIO_CODECS` overrides the platform's place."""
+    override = os.environ.get("LINCAE_STUDIO_CODECS")
+    if override:
+        return Path(override)
+    try:
+        return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "codecs"
+    except RuntimeError:
+        return _homeless() / "codecs"
+
+
 def log_file() -> Path:
     """The log file of the window program."""
     try:

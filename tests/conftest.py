@@ -28,6 +28,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(user))
     monkeypatch.setenv("USERPROFILE", str(user))
     monkeypatch.setenv("LINCAE_STUDIO_CACHE", str(user / "cache" / "studio"))
+    monkeypatch.setenv("LINCAE_STUDIO_CODECS", str(user / "codecs"))
     for name in ("CONFIG", "CACHE", "STATE", "DATA"):
         folder = user / name.lower()
         folder.mkdir(parents=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
 
-from lincae_studio.session.model import MAX_GAIN, TRACK_COLORS, Clip, Media, Session, Track, validated
+from lincae_studio.session.model import MAX_GAIN, TRACK_COLORS, Clip, Media, Point, Session, Track, validated
 from tests.helpers import made_up_media
 
 #: Short media, so that a session of them renders in milliseconds: mono, stereo, and one shorter than a de-click.
@@ -16,6 +16,15 @@ SHORT_MEDIA = (made_up_media(1, 9_000), made_up_media(2, 6_500, 2), made_up_medi
 gains = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0.0, 2.0, width=32))
 pans = st.one_of(st.just(0.0), st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0, width=32))
 names = st.text(max_size=12)
+
+
+@st.composite
+def envelopes(draw: st.DrawFn, values: st.SearchStrategy[float]) -> tuple[Point, ...]:
+    """No envelope, more often than not, or one of a few points."""
+    if draw(st.integers(0, 2)):
+        return ()
+    places = sorted(draw(st.sets(st.integers(0, 20_000), min_size=1, max_size=4)))
+    return tuple(Point(at, draw(values)) for at in places)
 
 
 @st.composite
@@ -38,7 +47,9 @@ def clips(draw: st.DrawFn, clip_id: int, media: Sequence[Media], max_start: int)
 
 
 @st.composite
-def tracks(draw: st.DrawFn, ids: Iterator[int], media: Sequence[Media], max_start: int, max_clips: int) -> Track:
+def tracks(
+    draw: st.DrawFn, ids: Iterator[int], media: Sequence[Media], max_start: int, max_clips: int, moving: bool
+) -> Track:
     """A valid track whose clips may overlap."""
     found = [draw(clips(next(ids), media, max_start)) for _ in range(draw(st.integers(0, max_clips)))]
     return Track(
@@ -49,6 +60,9 @@ def tracks(draw: st.DrawFn, ids: Iterator[int], media: Sequence[Media], max_star
         pan=draw(pans),
         mute=draw(st.booleans()) and draw(st.booleans()),
         solo=draw(st.booleans()) and draw(st.booleans()),
+        subtract=draw(st.booleans()) and draw(st.booleans()),
+        gain_points=draw(envelopes(gains)) if moving else (),
+        pan_points=draw(envelopes(pans)) if moving else (),
         clips=tuple(sorted(found, key=lambda clip: (clip.start, clip.id))),
     )
 
@@ -60,10 +74,13 @@ def sessions(
     max_start: int = 12_000,
     max_tracks: int = 4,
     max_clips: int = 3,
+    moving: bool = True,
 ) -> Session:
-    """A valid session."""
+    """A valid session; with `moving` some tracks have envelopes."""
     ids = itertools.count(draw(st.integers(1, 1000)))
-    found = tuple(draw(tracks(ids, media, max_start, max_clips)) for _ in range(draw(st.integers(0, max_tracks))))
+    found = tuple(
+        draw(tracks(ids, media, max_start, max_clips, moving)) for _ in range(draw(st.integers(0, max_tracks)))
+    )
     return validated(Session(media=tuple(media), tracks=found, next_id=next(ids)))
 
 

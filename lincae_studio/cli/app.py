@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from typer.exceptions import TyperException
 
 from lincae_studio import __version__
 from lincae_studio.cli import EXIT_INTERRUPTED
 from lincae_studio.cli.bench import bench_app
+from lincae_studio.cli.cache import cache_app
+from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.inputs import parse_input
-from lincae_studio.codecs import registry
+from lincae_studio.cli.training import evaluate, train
 from lincae_studio.errors import UsageError
 from lincae_studio.media.writer import SampleFormat
 
@@ -27,9 +26,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-codecs_app = typer.Typer(help="The codecs that can be chosen.", no_args_is_help=True)
 app.add_typer(codecs_app, name="codecs")
 app.add_typer(bench_app, name="bench")
+app.add_typer(cache_app, name="cache")
+app.command("train")(train)
+app.command("evaluate")(evaluate)
 
 Output = Annotated[Path, typer.Option("--output", "-o", help="WAV to write; replaced only when complete.")]
 Bits = Annotated[str, typer.Option("--bits", help="Sample format: 16, 24 (integer) or 32f (float).")]
@@ -110,21 +111,6 @@ def _demo(
     from lincae_studio.ui.app import run_app
 
     return run_app([], demo=True)
-
-
-@codecs_app.command("list")
-def _codecs_list(as_json: AsJson = False) -> None:
-    """List the codecs with their latent geometry."""
-    facts = registry.all_facts()
-    if as_json:
-        fields = ("id", "title", "description", "sample_rate", "hop", "dim", "compression", "linear", "stochastic")
-        print(json.dumps([{name: getattr(item, name) for name in fields} for item in facts], indent=2))
-        return
-    table = Table("id", "hop", "dim", "ratio", "linear", "description", box=None, pad_edge=False)
-    for item in facts:
-        linear = "exactly" if item.linear else "nearly"
-        table.add_row(item.id, str(item.hop), str(item.dim), f"{item.compression:g}x", linear, item.description)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 
 def _sample_format(bits: str) -> SampleFormat:

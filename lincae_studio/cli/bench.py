@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from lincae_studio.errors import UsageError
 
 bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
 
@@ -33,17 +36,105 @@ def _chunks(
     _print_rows(measure_chunks(codec), as_json)
 
 
-@bench_app.command("start")
-def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(help="Starts to measure.")] = 5) -> None:
-    """Time from the command to the window's first paint, in fresh processes, and what they imported."""
-    from lincae_studio.bench.start import measure_start
+@bench_app.command("codec")
+def _codec(
+    against: Annotated[str | None, typer.Option("--against", help="linear-cae: compare with that package.")] = None,
+    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; default: the best.")] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="Of audio.")] = 4.0,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each measurement.")] = 3,
+    batch_sizes: Annotated[str, typer.Option("--batch-sizes", help="Also measure these, as in 1,4,16.")] = "",
+    base_channels: Annotated[
+        int, typer.Option("--base-channels", help="A multiple of 8; 64 is the public width.")
+    ] = 64,
+    as_json: AsJson = False,
+) -> None:
+    """Speed of Lin-CAE with random weights of full size, and its agreement with the reference package."""
+    from lincae_studio.bench.codec import measure_codec
 
-    figures = measure_start(runs)
+    sizes = _counts("--batch-sizes", batch_sizes)
+    figures = measure_codec(
+        against=against, device=device, seconds=seconds, repeats=repeats, batch_sizes=sizes, base_channels=base_channels
+    )
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    batches = figures.pop("batches", None)
+    for name, value in figures.items():
+        print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
+    if isinstance(batches, list):
+        _print_rows(batches, as_json=False)
+
+
+@bench_app.command("engine")
+def _engine(
+    codec: Annotated[
+        str, typer.Option("--codec", help="An id, or random-lin-cae: full size, random weights.")
+    ] = "mdct-2x",
+    tracks: Annotated[str, typer.Option("--tracks", help="Numbers of tracks.")] = "1,8,32,64",
+    minutes: Annotated[float, typer.Option("--minutes", help="Length of the session that is edited.")] = 3.0,
+    export_minutes: Annotated[str, typer.Option("--export-minutes", help="Lengths of the exports.")] = "5,60",
+    as_json: AsJson = False,
+) -> None:
+    """From an edit to the sound, beside a plain script; encodes and decodes of edits; exports; plans."""
+    from lincae_studio.bench.engine import EngineBench, measure_engine
+
+    bench = EngineBench(codec, _counts("--tracks", tracks), minutes, _numbers("--export-minutes", export_minutes))
+    figures = measure_engine(bench)
     if as_json:
         print(json.dumps(figures, indent=2))
         return
     for name, value in figures.items():
         print(f"{name}: {value}")
+
+
+@bench_app.command("start")
+def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(min=1, help="Starts to measure.")] = 5) -> None:
+    """Time from the command to the window's first paint, in fresh processes, and what they imported."""
+    from lincae_studio.bench.start import measure_start
+
+    _print_figures(measure_start(runs), as_json)
+
+
+@bench_app.command("training")
+def _training(
+    preset: Annotated[str, typer.Option(help="Preset to train by.")] = "mini",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value of the recipe's.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="To measure for, after warming up.")] = 10.0,
+    peak_tflops: Annotated[float | None, typer.Option(help="Peak of the device, to compare with.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Speed of training on this machine: steps, windows and operations per second."""
+    from lincae_studio.training.recipe import preset as make_recipe
+    from lincae_studio.training.throughput import measure_training
+
+    _print_figures(measure_training(make_recipe(preset, settings or ()), seconds, peak_tflops), as_json)
+
+
+def _print_figures(figures: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        print(f"{name}: {value}")
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    try:
+        numbers = [float(number) for number in text.split(",") if number]
+    except ValueError:
+        numbers = [math.nan]
+    if not all(math.isfinite(number) and number > 0.0 for number in numbers):
+        raise UsageError(f"{option} {text} is not a list of positive numbers", "Write them as in 1,4,16")
+    return numbers
+
+
+def _counts(option: str, text: str) -> list[int]:
+    numbers = _numbers(option, text)
+    if not all(number.is_integer() for number in numbers):
+        raise UsageError(f"{option} {text} is not a list of whole numbers", "Write them as in 1,4,16")
+    return [int(number) for number in numbers]
 
 
 def _print_rows(rows: list[dict[str, object]], as_json: bool) -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-from lincae_studio import jobs
 from lincae_studio.cli.inputs import MixInput
+from lincae_studio.cli.progress import Report, progress_bars
 from lincae_studio.codecs import registry
 from lincae_studio.engine.cache import LatentCache
 from lincae_studio.engine.mixdown import mixdown, refuse_overwriting
@@ -24,8 +20,6 @@ from lincae_studio.paths import cache_dir
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Session
 
-Report = Callable[[str], jobs.ReportProgress]
-
 
 def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, sample_format: SampleFormat) -> dict[str, object]:
     """Mix files, one track each. Returns the figures of the mixdown.
@@ -33,11 +27,12 @@ def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, sample_forma
     Raises:
         StudioError: for a file, codec or output that cannot be used; an older output stays.
     """
-    registry.facts(codec)
+    codec = registry.by_path(codec)
+    registry.for_session(codec)
     refuse_overwriting([item.path for item in inputs], output)
     store = MediaStore(cache_dir())
     session = edits.set_codec(Session(), codec)
-    with _progress() as report:
+    with progress_bars() as report:
         for item in inputs:
             media = store.import_file(item.path, report(f"importing {item.path.name}"))
             session = edits.add_track(session, item.path.stem)
@@ -55,13 +50,13 @@ def render_project(path: Path, output: Path, codec: str | None, sample_format: S
     """
     session = files.load(path)
     if codec is not None:
-        session = edits.set_codec(session, codec)
-    registry.facts(session.codec)
+        session = edits.set_codec(session, registry.by_path(codec))
+    registry.for_session(session.codec)
     used = {clip.media for clip in session.clips()}
     media = [item for item in session.media if item.digest in used]
     refuse_overwriting([path, *(Path(item.path) for item in media)], output)
     store = MediaStore(cache_dir())
-    with _progress() as report:
+    with progress_bars() as report:
         for item in media:
             store.ensure(item, report(f"importing {Path(item.path).name}"))
         return _mixdown(session, store, output, sample_format, report)
@@ -74,7 +69,7 @@ def _mixdown(
     renderer = Renderer(registry.load, StoreReader(store), cache)
     started = time.perf_counter()
     try:
-        plan = make_plan(session, registry.facts(session.codec))
+        plan = make_plan(session, registry.for_session(session.codec))
         result = mixdown(plan, renderer.render, output, sample_format, report("rendering"))
     finally:
         cache.close()
@@ -94,17 +89,3 @@ def _mixdown(
         "render_s": seconds,
         "x_realtime": duration_s / seconds,
     }
-
-
-@contextmanager
-def _progress() -> Iterator[Report]:
-    """Progress bars on standard error, for people only: nothing is drawn when it is not a terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
-
-        def report(label: str) -> jobs.ReportProgress:
-            task = bars.add_task(label, total=None)
-            return lambda progress: bars.update(task, completed=progress.done, total=progress.total)
-
-        yield report

@@ -7,13 +7,15 @@ kept in caches and sent between processes, and a codec that needs no torch must 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
 Array = npt.NDArray[np.float32]
+
+Linearity = Literal["exact", "trained", "none"]
 
 
 class CodecFacts(Struct, frozen=True, kw_only=True):
@@ -31,7 +33,7 @@ class CodecFacts(Struct, frozen=True, kw_only=True):
             of them are under-determined (an STFT or MDCT without padding).
         chunk_frames: frames per chunk, chosen by measurement.
         overlap_frames: frames that neighbouring chunks share.
-        linear: whether encoder and decoder are exactly linear.
+        linearity: of encoder and decoder: exact by construction, trained (nearly), or none.
         stochastic: whether the decoder starts from noise, so that a chunk's place in time matters.
     """
 
@@ -45,7 +47,7 @@ class CodecFacts(Struct, frozen=True, kw_only=True):
     edge: int
     chunk_frames: int
     overlap_frames: int
-    linear: bool
+    linearity: Linearity
     stochastic: bool
 
     @property

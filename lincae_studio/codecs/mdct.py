@@ -136,7 +136,7 @@ def _facts(codec_id: str, dim: int, title: str, description: str) -> CodecFacts:
         edge=HOP,
         chunk_frames=_CHUNK_FRAMES,
         overlap_frames=_OVERLAP_FRAMES,
-        linear=True,
+        linearity="exact",
         stochastic=False,
     )
 

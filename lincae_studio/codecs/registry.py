@@ -1,13 +1,22 @@
-"""The codecs that can be chosen: one line each. Facts cost nothing; a codec is loaded only where it runs."""
+"""The codecs that can be chosen: built in, installed, or a model's folder named by its path.
+
+Facts cost little and need no torch; a codec is loaded only where it runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from lincae_studio.codecs import mdct
+from lincae_studio.codecs import library, mdct
 from lincae_studio.codecs.base import Codec, CodecFacts
-from lincae_studio.errors import CodecError
+from lincae_studio.codecs.lincae.folder import ModelFolder, open_folder
+from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
+from lincae_studio.errors import CodecError, StudioError, os_error_reason
+from lincae_studio.session.model import SESSION_RATE
 
 
 @dataclass(frozen=True)
@@ -18,31 +27,110 @@ class Entry:
     load: Callable[[], Codec]
 
 
-_ENTRIES = (
+#: One line for each built-in codec, in the order they are listed to people.
+_BUILT_IN = (
     Entry(mdct.MDCT_1X, mdct.load_mdct_1x),
     Entry(mdct.MDCT_2X, mdct.load_mdct_2x),
     Entry(mdct.MDCT_4X, mdct.load_mdct_4x),
 )
 
 
+def ids() -> tuple[str, ...]:
+    """Of the built-in and the installed codecs."""
+    return (*(entry.facts.id for entry in _BUILT_IN), *library.installed())
+
+
 def all_facts() -> tuple[CodecFacts, ...]:
-    """Facts of every codec, in the order they are listed to people."""
-    return tuple(entry.facts for entry in _ENTRIES)
+    """Facts of every built-in or installed codec; one whose folder is broken is left out."""
+    return facts_and_errors()[0]
 
 
-def facts(codec_id: str) -> CodecFacts:
-    """Facts of one codec. Raises `CodecError` for an unknown id, listing the known ones."""
-    return _entry(codec_id).facts
+def facts_and_errors() -> tuple[tuple[CodecFacts, ...], dict[str, StudioError]]:
+    """Facts of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
+    found = [entry.facts for entry in _BUILT_IN]
+    errors: dict[str, StudioError] = {}
+    for codec_id in library.installed():
+        try:
+            found.append(facts(codec_id))
+        except StudioError as error:
+            errors[codec_id] = error
+    return tuple(found), errors
 
 
-def load(codec_id: str) -> Codec:
-    """The codec itself. Raises `CodecError` for an unknown id."""
-    return _entry(codec_id).load()
+def facts(codec: str) -> CodecFacts:
+    """Facts of a codec by its id, or by the path of a model's folder.
+
+    Raises:
+        CodecError: when there is none, listing the ids; when its folder is broken.
+    """
+    return _find(codec).facts
 
 
-def _entry(codec_id: str) -> Entry:
-    for entry in _ENTRIES:
-        if entry.facts.id == codec_id:
+def for_session(codec: str) -> CodecFacts:
+    """Facts of a codec that a session can be mixed with. Raises `CodecError` as `facts` does, or for another rate."""
+    found = facts(codec)
+    if found.sample_rate != SESSION_RATE:
+        raise CodecError(
+            f"the codec {codec!r} is for audio of {found.sample_rate} Hz, the studio mixes at {SESSION_RATE} Hz",
+            "Choose another codec; measure this one with lincae-studio evaluate",
+        )
+    return found
+
+
+def load(codec: str) -> Codec:
+    """The codec itself. Raises `CodecError` as `facts` does, and when its weights are damaged."""
+    return _find(codec).load()
+
+
+def folder(codec: str) -> ModelFolder | None:
+    """The folder of a codec that has one, read but for its weights. Raises `CodecError` when it is broken."""
+    path = library.codec_folder(codec)
+    # os.path, other than Path, says no to names that no file can have.
+    if path is None and os.sep in codec and os.path.isdir(codec):
+        path = Path(codec)
+    if path is None:
+        return None
+    with _reading(path):
+        return open_folder(path)
+
+
+def by_path(codec: str) -> str:
+    """What a session is to keep for what somebody typed: an id as it is, a folder as an absolute path."""
+    if codec in ids() or codec in PUBLIC_MODELS:
+        return codec
+    return str(Path(codec).resolve()) if os.path.isdir(codec) else codec
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever a stranger's folder makes its readers stumble over is an error of that folder."""
+    try:
+        yield
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise CodecError(f"{path} cannot be read: {reason}", remedy) from error
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        problem = f"{path} cannot be read: {type(error).__name__}: {error}"
+        raise CodecError(problem, "Export or download the model again") from error
+
+
+def _find(codec: str) -> Entry:
+    for entry in _BUILT_IN:
+        if entry.facts.id == codec:
             return entry
-    known = ", ".join(entry.facts.id for entry in _ENTRIES)
-    raise CodecError(f"there is no codec {codec_id!r}", f"Choose one of {known}")
+    model = folder(codec)
+    if model is not None:
+        with _reading(model.path):
+            return Entry(model.facts(codec), lambda: _load(model, codec))
+    if codec in PUBLIC_MODELS:
+        remedy = f"Download it: Session > Codec, or lincae-studio codecs download {codec}"
+        raise CodecError(f"the codec {codec!r} is not installed", remedy)
+    if os.sep in codec:
+        raise CodecError(f"there is no codec in {codec}", "Put the folder back, or choose another codec")
+    raise CodecError(f"there is no codec {codec!r}", f"Choose one of {', '.join(ids())}, or the path of a folder")
+
+
+def _load(model: ModelFolder, codec_id: str) -> Codec:
+    from lincae_studio.codecs.lincae.codec import load_codec
+
+    return load_codec(model, codec_id)

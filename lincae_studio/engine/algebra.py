@@ -15,12 +15,14 @@ import numpy as np
 from lincae_studio.codecs.base import Array
 
 
-def combine(latents: Sequence[Array], coefficients: Sequence[Sequence[float]], origin: Array) -> Array:
+def combine(
+    latents: Sequence[Array], coefficients: Sequence[Sequence[float | Sequence[float]]], origin: Array
+) -> Array:
     """Sum latents onto buses.
 
     Args:
         latents: one `(D, T)` per term.
-        coefficients: for each term, one factor per bus.
+        coefficients: for each term, one factor per bus: a number, or T numbers, one for each frame.
         origin: `(D, T)`, the latents of silence.
 
     Returns:
@@ -33,5 +35,5 @@ def combine(latents: Sequence[Array], coefficients: Sequence[Sequence[float]], o
         deviation = term - origin if centred else term
         for bus, factor in enumerate(factors):
             if factor:
-                total[bus] += np.float32(factor) * deviation
+                total[bus] += np.asarray(factor, np.float32) * deviation
     return total

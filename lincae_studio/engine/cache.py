@@ -250,6 +250,61 @@ class _Writer:
         self._size = self._measure()
 
 
+@dataclass(frozen=True)
+class DiskUsage:
+    """What lies in a latent cache on disk. `file_bytes` is what the disk loses, free pages and journal included."""
+
+    rows: int
+    latent_bytes: int
+    file_bytes: int
+
+
+def disk_usage(folder: Path) -> DiskUsage:
+    """What the latent cache in a folder holds. Raises `sqlite3.Error` when it is damaged, `OSError`."""
+    path = _database(folder)
+    if not path.exists():
+        return DiskUsage(0, 0, 0)
+    with contextlib.closing(_connect(path)) as connection:
+        rows, latent_bytes = connection.execute(
+            "SELECT COUNT(*), COALESCE(SUM(LENGTH(data)), 0) FROM latents"
+        ).fetchone()
+    return DiskUsage(rows, latent_bytes, sum(file.stat().st_size for file in _files(path) if file.exists()))
+
+
+def clear_disk(folder: Path) -> None:
+    """Empty the latent cache in a folder; engines that have it open go on. A damaged one is deleted.
+
+    Raises:
+        sqlite3.OperationalError: when another program keeps it locked.
+        OSError: when it cannot be deleted.
+    """
+    path = _database(folder)
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(_connect(path)) as connection:
+            connection.execute("DELETE FROM latents")
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        _delete(path)
+
+
+def _database(folder: Path) -> Path:
+    return folder / f"latents-v{_CACHE_VERSION}.sqlite"
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+
+
+def _delete(path: Path) -> None:
+    for file in _files(path):
+        file.unlink(missing_ok=True)
+
+
 def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
     try:
@@ -264,7 +319,7 @@ def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
 
 def _open_disk(folder: Path, cap_bytes: int) -> _Disk | None:
     """Open the database; a file that is not one is moved out of the way, a folder that cannot be written means none."""
-    path = folder / f"latents-v{_CACHE_VERSION}.sqlite"
+    path = _database(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -273,8 +328,7 @@ def _open_disk(folder: Path, cap_bytes: int) -> _Disk | None:
             raise
         except sqlite3.DatabaseError as error:
             _log.warning("the latent cache %s is damaged and made anew: %s", path, error)
-            for suffix in ("", "-wal", "-shm"):
-                path.with_name(path.name + suffix).unlink(missing_ok=True)
+            _delete(path)
             return _Disk(path, cap_bytes)
     except (OSError, sqlite3.Error) as error:
         _log.warning("no latent cache on disk: %s", error)

@@ -6,6 +6,7 @@ process was told, so that a caller never waits for the pipe and quick edits coal
 
 from __future__ import annotations
 
+import heapq
 import logging
 import multiprocessing
 import threading
@@ -19,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.engine import messages, worker
-from lincae_studio.engine.plan import Chunk
+from lincae_studio.engine.plan import AnyChunk
+from lincae_studio.engine.queue import urgency
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.errors import EngineError
 
@@ -28,8 +30,14 @@ _log = logging.getLogger(__name__)
 #: Waits before a restart, by the number of deaths since the last finished chunk.
 _BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
 
+#: Chunks that the process is told of, live or for export, out of all that are wanted.
+_TOLD_AT_ONCE = 32
+
 #: How long a process may take to end by itself.
 _QUIT_S = 2.0
+
+#: A process that is silent for so long is stuck, and killed. (Starting, it loads torch before its first word.)
+_SILENT_S = 60.0
 
 #: A chunk during which the engine died this often is not tried again.
 _DEATHS_ALLOWED = 2
@@ -95,14 +103,19 @@ class EngineClient:
     """
 
     def __init__(
-        self, cache_dir: Path, on_event: Callable[[Event], None], run: Callable[[Connection, str], None] = worker.run
+        self,
+        cache_dir: Path,
+        on_event: Callable[[Event], None],
+        run: Callable[[Connection, str], None] = worker.run,
+        silent_s: float = _SILENT_S,
     ) -> None:
-        """`run` is what the process does; it must be importable there."""
+        """`run` is what the process does; it must be importable there. After `silent_s` without a word it is killed."""
         self._cache_dir = cache_dir
         self._on_event = on_event
         self._run = run
+        self._silent_s = silent_s
         self._changed = threading.Condition()
-        self._wanted: dict[bool, dict[str, Chunk]] = {True: {}, False: {}}
+        self._wanted: dict[bool, dict[str, AnyChunk]] = {True: {}, False: {}}
         self._told: dict[bool, set[str]] = {True: set(), False: set()}
         self._playhead = 0
         self._told_playhead = 0
@@ -121,7 +134,7 @@ class EngineClient:
         self._reader.start()
         self._sender.start()
 
-    def want(self, chunks: Iterable[Chunk], live: bool = True) -> None:
+    def want(self, chunks: Iterable[AnyChunk], live: bool = True) -> None:
         """Replace what is wanted, live or for export. Chunks that were finished or failed leave by themselves."""
         with self._changed:
             self._wanted[live] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
@@ -193,8 +206,10 @@ class EngineClient:
 
     def _read_until_closed(self, connection: Connection, process: SpawnProcess) -> None:
         try:
-            while True:
+            while connection.poll(self._silent_s):
                 self._receive(connection)
+            self._last_words = f"it has not been heard of for {self._silent_s:.0f} s"
+            process.kill()
         except (EOFError, OSError):
             return
         except Exception as error:  # what it says makes no sense: nothing it says later can be trusted
@@ -212,8 +227,11 @@ class EngineClient:
                 with self._changed:
                     self._changed.notify_all()
                 self._tell(EngineUp(pid))
+            case messages.Alive():
+                pass
             case messages.Started(key=key):
-                self._current = key
+                with self._changed:
+                    self._current = key
                 self._tell(ChunkStarted(key))
             case messages.Finished():
                 latents = _receive_array(connection, message.latents_shape)
@@ -247,6 +265,7 @@ class EngineClient:
             for live in (True, False):
                 self._wanted[live].pop(key, None)
                 self._told[live].discard(key)
+            self._changed.notify_all()  # there is room to tell of another one
 
     def _after_death(self, exit_code: int | None) -> None:
         """Blame the chunk that was being rendered, tell, and wait a little longer after each death in a row."""
@@ -283,8 +302,19 @@ class EngineClient:
     def _has_news(self) -> bool:
         return self._connection is not None and (
             self._playhead != self._told_playhead
-            or any(self._wanted[live].keys() != self._told[live] for live in (True, False))
+            or any(self._next(live).keys() != self._told[live] for live in (True, False))
         )
+
+    def _next(self, live: bool) -> dict[str, AnyChunk]:
+        """The most urgent of what is wanted: enough to keep the process busy; no edit sends a whole session."""
+        wanted = self._wanted[live]
+
+        def order(chunk: AnyChunk) -> tuple[bool, bool, int]:
+            # What is being rendered stays told: told again, it would be rendered again.
+            current = chunk.key == self._current
+            return (not current, *(urgency(chunk, self._playhead) if live else (False, chunk.index)))
+
+        return {chunk.key: chunk for chunk in heapq.nsmallest(_TOLD_AT_ONCE, wanted.values(), order)}
 
     def _take_news(self) -> list[messages.ToEngine]:
         news: list[messages.ToEngine] = []
@@ -292,12 +322,14 @@ class EngineClient:
             news.append(messages.Playhead(self._playhead))
             self._told_playhead = self._playhead
         for live in (True, False):
-            wanted, told = self._wanted[live], self._told[live]
-            added = tuple(chunk for key, chunk in wanted.items() if key not in told)
-            dropped = tuple(told - wanted.keys())
+            wanted, told = self._next(live), self._told[live]
+            dropped = told - wanted.keys()
+            # The most urgent one by itself: it is being rendered while the others are told of, which is soon.
+            count = _TOLD_AT_ONCE if told - dropped else 1
+            added = [chunk for key, chunk in wanted.items() if key not in told][:count]
             if added or dropped:
-                news.append(messages.Want(live, added, dropped))
-                self._told[live] = set(wanted)
+                news.append(messages.Want(live, tuple(chunk.concrete() for chunk in added), tuple(dropped)))
+                self._told[live] = (told - dropped).union(chunk.key for chunk in added)
         return news
 
 

@@ -13,6 +13,7 @@ Chunk k holds frames `[k * step, k * step + frames)`.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from msgspec import Struct
 
 from lincae_studio.codecs.base import Array, CodecFacts
@@ -65,6 +66,11 @@ class Grid(Struct, frozen=True):
     def window_start(self, index: int) -> int:
         """First sample of a chunk's window; negative for the first chunk."""
         return (index * self.step - self.lead_frames) * self.hop
+
+    def frame_centres(self, index: int) -> npt.NDArray[np.float64]:
+        """Timeline samples `(frames,)` at the middle of what each of a chunk's frames is computed from."""
+        first = self.window_start(index) + (self.hop + self.edge) / 2.0
+        return first + np.arange(self.frames, dtype=np.float64) * self.hop
 
     def valid(self, index: int) -> tuple[int, int]:
         """The samples `[start, end)` that a chunk determines fully."""

@@ -11,7 +11,11 @@ from msgspec import Struct
 from lincae_studio.engine.plan import Chunk
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 2
+PROTOCOL = 3
+
+
+#: How often the engine says that it is there, in seconds.
+ALIVE_EVERY_S = 2.0
 
 
 class Want(Struct, frozen=True, tag=True):
@@ -37,6 +41,10 @@ class Ready(Struct, frozen=True, tag=True):
 
     protocol: int
     pid: int
+
+
+class Alive(Struct, frozen=True, tag=True):
+    """The process runs; sent every `ALIVE_EVERY_S`, whatever it is doing."""
 
 
 class Started(Struct, frozen=True, tag=True):
@@ -75,7 +83,7 @@ class Log(Struct, frozen=True, tag=True):
 
 
 ToEngine = Want | Playhead | Quit
-FromEngine = Ready | Started | Finished | Failed | Dying | Log
+FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode

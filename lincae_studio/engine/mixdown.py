@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.plan import Chunk, Plan
+from lincae_studio.engine.plan import Plan, PlannedChunk
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.stitch import stitch, window_part
 from lincae_studio.errors import ExportError
@@ -16,7 +16,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.media.writer import SampleFormat, writing
 
 #: Gives a chunk's render: renders it now (command line), or waits for the engine process (window).
-ProvideChunk = Callable[[Chunk], Rendered]
+ProvideChunk = Callable[[PlannedChunk], Rendered]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def mix_blocks(plan: Plan, provide: ProvideChunk) -> Iterator[tuple[int, Array]]
     """Yield (chunk number, samples `(channels, n)`) that together are the mix; two chunks are held at a time."""
     held: dict[int, Rendered] = {}
 
-    def audio_of(chunk: Chunk, start: int, end: int) -> Array:
+    def audio_of(chunk: PlannedChunk, start: int, end: int) -> Array:
         if chunk.index not in held:
             held[chunk.index] = provide(chunk)
         return window_part(plan, held[chunk.index].audio, chunk.index, start, end)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,12 +11,16 @@ import numpy as np
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.algebra import combine
 from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.plan import Chunk, Term
+from lincae_studio.engine.plan import AnyChunk, CodecRef, Term
 from lincae_studio.engine.sources import AudioReader, read_source
+from lincae_studio.errors import CodecError, StudioError
 from lincae_studio.media.store import MediaStore
 
 #: Windows encoded at once: bounds memory, large enough for efficient products.
 _ENCODE_BATCH = 16
+
+#: How long a codec that could not be loaded is not tried again, in seconds.
+_FAILURE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -64,28 +69,51 @@ class Renderer:
     cache: LatentCache
     counters: Counters = field(default_factory=Counters)
     _codecs: dict[str, Codec] = field(default_factory=dict)
+    _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
 
-    def render(self, chunk: Chunk) -> Rendered:
+    def render(self, planned: AnyChunk) -> Rendered:
         """Render one chunk.
 
         Raises:
             StudioError: when the codec is unknown or a media is missing.
         """
-        codec = self._codec(chunk.codec)
-        latents = self._latents(chunk.terms, codec, chunk.grid.window_samples)
+        chunk = planned.concrete()
+        codec = self.codec(chunk.codec)
+        latents = self.latents(chunk.terms, chunk)
         origin = codec.silence(chunk.grid.frames)
         mixed = combine(latents, [term.coefficients for term in chunk.terms], origin)
         audio = codec.decode(mixed, first_frames=[chunk.first_frame] * len(mixed), seed=chunk.seed)
         self.counters.decodes += len(mixed)
         return Rendered(chunk.key, mixed, audio)
 
-    def _codec(self, codec_id: str) -> Codec:
-        if codec_id not in self._codecs:
-            self._codecs[codec_id] = self.load_codec(codec_id)
-        return self._codecs[codec_id]
+    def codec(self, wanted: CodecRef) -> Codec:
+        """A codec, loaded when it is first asked for, and again when it has become another one.
 
-    def _latents(self, terms: Sequence[Term], codec: Codec, window_samples: int) -> list[Array]:
-        """Latents `(D, T)` of each term, from the cache or encoded now."""
+        A failure holds for a while: not every chunk is to read a broken file of hundreds of megabytes.
+
+        Raises:
+            StudioError: when it cannot be loaded, or is not the one that was planned with.
+        """
+        codec = self._codecs.get(wanted.id)
+        if codec is not None and codec.facts.identity == wanted.identity:
+            return codec
+        error, until = self._failures.get(wanted, (None, 0.0))
+        if error is not None and time.monotonic() < until:
+            raise error
+        self._codecs.pop(wanted.id, None)
+        try:
+            codec = self.load_codec(wanted.id)
+            if codec.facts.identity != wanted.identity:
+                raise CodecError(f"the codec {wanted.id!r} has been replaced", "Choose it again in Session > Codec")
+        except StudioError as problem:
+            self._failures[wanted] = problem, time.monotonic() + _FAILURE_S
+            raise
+        self._codecs[wanted.id] = codec
+        return codec
+
+    def latents(self, terms: Sequence[Term], chunk: AnyChunk) -> list[Array]:
+        """Latents `(D, T)` of each of a chunk's terms, from the cache or encoded now."""
+        codec, window_samples = self.codec(chunk.codec), chunk.grid.window_samples
         found = self.cache.get_many(term.key for term in terms)
         missing = list({term.key: term for term in terms if term.key not in found}.values())
         for start in range(0, len(missing), _ENCODE_BATCH):

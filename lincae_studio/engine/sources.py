@@ -8,6 +8,7 @@ leaves the sources of its middle as they were.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -110,7 +111,7 @@ def read_source(source: Source, window_samples: int, reader: AudioReader) -> Arr
     return window
 
 
-def effective_fades(track: Track, media: dict[str, Media]) -> dict[int, tuple[int, int]]:
+def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, tuple[int, int]]:
     """Fade lengths of each clip of a track by clip id: its own, or the de-click where an edge cuts into the media.
 
     The natural start and end of a file need no de-click (it would take the attack of a drum at sample 0), nor do the

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.plan import Chunk, Plan
+from lincae_studio.engine.plan import Plan, PlannedChunk
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.stitch import stitch, window_part
 from lincae_studio.errors import EngineError
@@ -49,7 +49,7 @@ class RenderStore:
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._rendering: str | None = None
-        self._current: dict[str, list[Chunk]] = {}
+        self._current: dict[str, list[PlannedChunk]] = {}
         self._awaited: Counter[str] = Counter()
         self._delivered: dict[str, Rendered] = {}
         self._changed = threading.Condition()
@@ -112,7 +112,7 @@ class RenderStore:
         with self._changed:
             self._playhead = sample
 
-    def state(self, chunk: Chunk | None) -> ChunkState:
+    def state(self, chunk: PlannedChunk | None) -> ChunkState:
         """The state of a chunk of a plan (None: a silent one)."""
         if chunk is None:
             return ChunkState.SILENT
@@ -130,11 +130,11 @@ class RenderStore:
         """Why a chunk failed."""
         return self._failures.get(key)
 
-    def absent(self, plan: Plan) -> list[Chunk]:
+    def absent(self, plan: Plan) -> list[PlannedChunk]:
         """The chunks of a plan that are neither rendered nor failed."""
         return [chunk for chunk in plan.audible if chunk.key not in self._renders and chunk.key not in self._failures]
 
-    def missing(self, plan: Plan) -> list[Chunk]:
+    def missing(self, plan: Plan) -> list[PlannedChunk]:
         """The absent chunks of a plan that would stay once rendered: those so near the playhead that there is room.
 
         With the playhead where it is, rendering them all leaves nothing missing.
@@ -143,7 +143,7 @@ class RenderStore:
         near = self._near(plan) if absent else set()
         return [chunk for chunk in absent if chunk.key in near]
 
-    def wait_for(self, chunk: Chunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
+    def wait_for(self, chunk: PlannedChunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
         """Wait until a chunk is rendered.
 
         Args:
@@ -192,7 +192,7 @@ class RenderStore:
             near.add(chunk.key)
         return near
 
-    def _distance(self, chunk: Chunk) -> tuple[int, int]:
+    def _distance(self, chunk: PlannedChunk) -> tuple[int, int]:
         """Chunks from the playhead, double for those behind it: they are heard only after going back.
 
         The index settles ties, so that what is evicted and what is missing never differ.
@@ -220,7 +220,7 @@ class RenderStore:
         return gone
 
 
-def _nbytes(chunk: Chunk, plan: Plan) -> int:
+def _nbytes(chunk: PlannedChunk, plan: Plan) -> int:
     """Bytes of a chunk's render: float32 latents and audio for each bus."""
     return 4 * chunk.buses * (plan.codec.dim * plan.grid.frames + plan.grid.window_samples)
 
@@ -242,7 +242,7 @@ class MixReader:
         """Samples `(channels, count)` from `start` on; zeros after the end."""
         return stitch(self.plan, self._chunk_audio, start, count)
 
-    def _chunk_audio(self, chunk: Chunk, start: int, end: int) -> Array:
+    def _chunk_audio(self, chunk: PlannedChunk, start: int, end: int) -> Array:
         rendered = self._get(chunk.key)
         if rendered is None:
             return self._dry.read(start, end - start)

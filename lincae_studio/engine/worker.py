@@ -78,6 +78,7 @@ class _Engine:
 
     def run(self) -> None:
         threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
+        threading.Thread(target=self._live, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
             chunk = self._queue.take()
@@ -90,15 +91,22 @@ class _Engine:
         try:
             rendered = self._renderer.render(chunk)
         except Exception as error:  # the chunk fails, the engine goes on
+            self._queue.done()
             if not isinstance(error, StudioError):
                 _log.exception("chunk %d failed", chunk.index)
             self._window.send(messages.Failed(chunk.key, _reason(error)))
         else:
+            self._queue.done()
             latents, audio = rendered.latents, rendered.audio
             buses, dim, frames = latents.shape
             shapes = ((buses, dim, frames), (buses, audio.shape[1]))
             finished = messages.Finished(chunk.key, *shapes, time.perf_counter() - started)
             self._window.send(finished, latents, audio)
+
+    def _live(self) -> NoReturn:
+        while True:
+            self._window.send(messages.Alive())
+            time.sleep(messages.ALIVE_EVERY_S)
 
     def _read(self) -> None:
         try:

@@ -151,6 +151,16 @@ class MediaStore:
                 "Restore the project from a backup, or import the file anew",
             )
 
+    def usage(self) -> tuple[int, int]:
+        """How many media are here, and their bytes."""
+        folders = [folder for folder in self._root.glob("??/*") if not folder.name.startswith(".")]
+        return len(folders), sum(file.stat().st_size for folder in folders for file in folder.rglob("*"))
+
+    def clear(self) -> None:
+        """Delete all media; sessions conform their files again when they are opened. Raises `OSError`."""
+        if self._root.exists():
+            shutil.rmtree(self._root)
+
     def _folder(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
 

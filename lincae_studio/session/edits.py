@@ -6,7 +6,7 @@ same objects, so that later stages can tell by identity what did not change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 from msgspec.structs import replace
@@ -19,8 +19,10 @@ from lincae_studio.session.model import (
     TRACK_COLORS,
     Clip,
     Media,
+    Point,
     Session,
     Track,
+    envelope_problem,
 )
 
 Edit = Callable[[Session], Session]
@@ -88,6 +90,23 @@ def set_track_mute(session: Session, track_id: int, mute: bool) -> Session:
 def set_track_solo(session: Session, track_id: int, solo: bool) -> Session:
     """Solo a track, or end its solo."""
     return _with_track(session, replace(session.track(track_id), solo=solo))
+
+
+def set_track_subtract(session: Session, track_id: int, subtract: bool) -> Session:
+    """Take a track away from the mix instead of adding it, or add it again."""
+    return _with_track(session, replace(session.track(track_id), subtract=subtract))
+
+
+def set_gain_points(session: Session, track_id: int, points: Iterable[Point]) -> Session:
+    """Set a track's gain envelope: amplitude factors in `[0, MAX_GAIN]`, at different samples; none switches it off."""
+    checked = _checked_points(points, 0.0, MAX_GAIN, "a gain envelope")
+    return _with_track(session, replace(session.track(track_id), gain_points=checked))
+
+
+def set_pan_points(session: Session, track_id: int, points: Iterable[Point]) -> Session:
+    """Set a track's pan envelope, in `[-1, 1]`, at different samples; none switches it off."""
+    checked = _checked_points(points, -1.0, 1.0, "a pan envelope")
+    return _with_track(session, replace(session.track(track_id), pan_points=checked))
 
 
 def add_clip(session: Session, track_id: int, media: Media, start: int, name: str = "") -> Session:
@@ -242,6 +261,14 @@ def _with_clips(session: Session, change: Callable[[Clip], tuple[Clip, ...]]) ->
 
 def _sorted(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
     return tuple(sorted(clips, key=lambda clip: (clip.start, clip.id)))
+
+
+def _checked_points(points: Iterable[Point], least: float, most: float, name: str) -> tuple[Point, ...]:
+    found = tuple(sorted(points, key=lambda point: point.at))
+    problem = envelope_problem(found, least, most)
+    if problem:
+        raise EditError(f"{name} cannot be set: {problem}")
+    return found
 
 
 def _checked_gain(gain: float) -> float:

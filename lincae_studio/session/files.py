@@ -21,7 +21,8 @@ from lincae_studio.session.model import Session, check
 
 SUFFIX = ".lincae"
 FORMAT = "lincae-studio-project"
-VERSION = 1
+#: 2 added envelopes and subtracted tracks.
+VERSION = 2
 
 #: A manifest larger than this is not one of ours: 2,000 clips take about 0.5 MB.
 MAX_BYTES = 64 * 1024 * 1024

@@ -7,7 +7,8 @@ Ids are small integers, unique within a session and never reused. `check` states
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -72,8 +73,22 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.start + self.length
 
 
+class Point(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A corner of an envelope: a value at a sample of the timeline."""
+
+    at: Samples
+    value: float
+
+
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One lane of clips with its strip. `pan` runs from -1 (left) to 1 (right)."""
+    """One lane of clips with its strip.
+
+    Attributes:
+        pan: from -1 (left) to 1 (right).
+        subtract: the track is taken away from the mix instead of added (inverted polarity).
+        gain_points: envelope of amplitude factors, times the fader; straight lines in dB between points.
+        pan_points: envelope that is added to the pan.
+    """
 
     id: Annotated[int, Meta(ge=1)]
     name: Name
@@ -82,6 +97,9 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pan: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
     mute: bool = False
     solo: bool = False
+    subtract: bool = False
+    gain_points: tuple[Point, ...] = ()
+    pan_points: tuple[Point, ...] = ()
     clips: tuple[Clip, ...] = ()
 
 
@@ -107,7 +125,8 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """
         stereo = {media.digest for media in self.media if media.channels == 2}
         for track in self.tracks:
-            if track.clips and (track.pan != 0.0 or any(clip.media in stereo for clip in track.clips)):
+            panned = track.pan != 0.0 or bool(track.pan_points)
+            if track.clips and (panned or any(clip.media in stereo for clip in track.clips)):
                 return 2
         return 1
 
@@ -163,6 +182,11 @@ def check(session: Session) -> None:
         raise EditError("two tracks or clips have the same id")
     if ids and max(ids) >= session.next_id:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
+    for track in session.tracks:
+        for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):
+            problem = envelope_problem(points, least, most)
+            if problem:
+                raise EditError(f"an envelope of track {track.id} ({track.name}) is not valid: {problem}")
     for clip in session.clips():
         media = by_digest.get(clip.media)
         if media is None:
@@ -173,6 +197,17 @@ def check(session: Session) -> None:
             raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
         if max(clip.fade_in, clip.fade_out) > clip.length:
             raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than itself")
+
+
+def envelope_problem(points: Sequence[Point], least: float, most: float) -> str:
+    """What is wrong with an envelope, in words; empty when nothing is."""
+    if any(not least <= point.value <= most for point in points):
+        return f"a value is not between {least:g} and {most:g}"
+    if any(not 0 <= point.at <= MAX_LENGTH for point in points):
+        return "a point is not on the timeline"
+    if any(later.at <= earlier.at for earlier, later in pairwise(points)):
+        return "two points are at one sample, or not in order"
+    return ""
 
 
 def validated(session: Session) -> Session:

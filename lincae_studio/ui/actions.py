@@ -91,6 +91,14 @@ ACTIONS = (
     ActionSpec(
         "solo_track", "&Solo Track", "Solo the selected track, or end its solo", "Track", ("Shift+S",), needs="track"
     ),
+    ActionSpec(
+        "subtract_track",
+        "Su&btract Track",
+        "Take the selected track away from the mix, or add it again",
+        "Track",
+        ("Shift+I",),
+        needs="track",
+    ),
     ActionSpec("gain_up", "Gain &Up", "Raise the selected track by 0.5 dB", "Track", ("Alt+Shift+Up",), needs="track"),
     ActionSpec(
         "gain_down", "Gain &Down", "Lower the selected track by 0.5 dB", "Track", ("Alt+Shift+Down",), needs="track"

@@ -55,10 +55,10 @@ class BackgroundJob(QObject):
     def cancel(self) -> None:
         self._token.cancel()
 
-    def wait(self) -> None:
-        """Block until the function has ended (closing the window)."""
+    def wait(self, limit_s: float | None = None) -> None:
+        """Block until the function has ended (closing the window), at most `limit_s`."""
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(limit_s)
 
     def _run(self) -> None:
         try:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio.engine.mixdown import MixdownResult, mixdown, refuse_overwriting
-from lincae_studio.engine.plan import Chunk
+from lincae_studio.engine.plan import PlannedChunk
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
@@ -137,7 +137,7 @@ class Exporter(QObject):
         plan = self._rendering.plan
 
         def work(progress: ReportProgress, cancel: CancelToken) -> MixdownResult:
-            def provide(chunk: Chunk) -> Rendered:
+            def provide(chunk: PlannedChunk) -> Rendered:
                 return self._rendering.provide(plan, chunk, cancel)
 
             return mixdown(plan, provide, path, sample_format, progress, cancel)

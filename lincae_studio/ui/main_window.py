@@ -33,6 +33,7 @@ from lincae_studio.session.levels import stepped_gain
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Session
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.actions import ACTIONS
+from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.exporting import ExportDialog, Exporter
 from lincae_studio.ui.importing import Importer
@@ -83,6 +84,7 @@ class MainWindow(QMainWindow):
         self.timeline = TimelinePanel(self.document, self.selection, self.rendering, media, self)
         self.importer = Importer(self.document, media, self.messages, self)
         self.exporter = Exporter(self.rendering, self.messages, self)
+        self.codecs = CodecMenu(self.document, self.rendering, self.messages, self)
         self.heatmap: QWidget | None = None
         self._export_folder: Path | None = None
         self._sample_format = "32f"
@@ -129,7 +131,8 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self.actions_by_id = toolbar.make_actions(self, lambda name: getattr(self, f"_on_{name}"))
         menus = toolbar.make_menus(self, self.actions_by_id)
-        self.codec_actions = toolbar.make_codec_menu(menus["Session"], self._choose_codec)
+        menus["Session"].addMenu(self.codecs.menu)
+        self.codec_actions = self.codecs.actions
         bar = toolbar.make_toolbar(self, self.actions_by_id)
         self.addToolBar(bar)
         spacer = QWidget(bar)
@@ -436,6 +439,12 @@ class MainWindow(QMainWindow):
             "Solo", lambda session, track: edits.set_track_solo(session, track, not session.track(track).solo)
         )
 
+    def _on_subtract_track(self) -> None:
+        self._edit_track(
+            "Subtract",
+            lambda session, track: edits.set_track_subtract(session, track, not session.track(track).subtract),
+        )
+
     def _on_gain_up(self) -> None:
         self._step_gain(_GAIN_STEP_DB)
 
@@ -502,10 +511,6 @@ class MainWindow(QMainWindow):
     def _on_zoom_fit(self) -> None:
         self.timeline.axis.fit()
 
-    def _choose_codec(self, codec: str) -> None:
-        self.document.apply("Codec", lambda session: edits.set_codec(session, codec))
-        self._show_state()
-
     def _on_retry(self) -> None:
         self.rendering.retry_failed()
 
@@ -566,8 +571,6 @@ class MainWindow(QMainWindow):
             self.actions_by_id[spec.id].setEnabled(holds[spec.needs])
         self.actions_by_id["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
         self.actions_by_id["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())
-        for codec, action in self.codec_actions.items():
-            action.setChecked(codec == session.codec)
 
     # Helpers
 
@@ -640,4 +643,5 @@ class MainWindow(QMainWindow):
         self._stop()
         self.exporter.close()
         self.importer.close()
+        self.codecs.close()
         self.rendering.close()

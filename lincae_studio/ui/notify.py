@@ -10,6 +10,7 @@ import logging
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
@@ -47,12 +48,15 @@ class MessageBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._details = ""
+        self._offered: Callable[[], None] | None = None
         self.text = QLabel(self)
         self.text.setWordWrap(True)
         self.text.setTextFormat(Qt.TextFormat.PlainText)  # file names are not markup
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more = QPushButton("Details…", self)
         self._more.clicked.connect(self.show_details)
+        self._offer = QPushButton(self)
+        self._offer.clicked.connect(self._on_offer_clicked)
         close = QToolButton(self)
         close.setText("✕")
         close.setToolTip("Dismiss")
@@ -61,6 +65,7 @@ class MessageBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 6, 8, 6)
         layout.addWidget(self.text, 1)
+        layout.addWidget(self._offer)
         layout.addWidget(self._more)
         layout.addWidget(close)
         self._timer = QTimer(self)
@@ -75,11 +80,14 @@ class MessageBar(QFrame):
         self._show(text, "", theme.ACCENT)
         self._timer.start(_INFO_MS)
 
-    def error(self, problem: object, details: str = "") -> None:
-        """Show an error (its text says what, why and what to do) until it is dismissed."""
+    def error(self, problem: object, details: str = "", button: tuple[str, Callable[[], None]] | None = None) -> None:
+        """Show an error (its text says what, why and what to do) until it is dismissed.
+
+        `button` is the text and the deed of a way out that is one click away.
+        """
         _log.warning("%s%s", problem, f"\n{details}" if details else "")
         self._timer.stop()
-        self._show(str(problem), details, theme.ERROR)
+        self._show(str(problem), details, theme.ERROR, button)
 
     def show_details(self) -> None:
         """Open the details in a window, ready to be copied."""
@@ -96,10 +104,18 @@ class MessageBar(QFrame):
         dialog.resize(720, 320)
         dialog.show()
 
-    def _show(self, text: str, details: str, color: str) -> None:
+    def _on_offer_clicked(self) -> None:
+        self.hide()
+        if self._offered is not None:
+            self._offered()
+
+    def _show(self, text: str, details: str, color: str, button: tuple[str, Callable[[], None]] | None = None) -> None:
         self.text.setText(text[:1].upper() + text[1:])
         self._details = details
         self._more.setVisible(bool(details))
+        offer, self._offered = button or ("", None)
+        self._offer.setText(offer)
+        self._offer.setVisible(bool(offer))
         self.setStyleSheet(f"MessageBar {{ background: #2f343d; border-left: 5px solid {color}; }}")
         self.show()
 

@@ -18,18 +18,22 @@ _SHOW_AFTER_MS = 400
 
 #: A time left is shown once this much has passed.
 _ETA_AFTER_S = 1.0
+_MINUTES_FROM_S = 100.0
 
 
 class ProgressDialog(QDialog):
     """Shows itself when the job is not over soon, closes itself when it ends; closing it cancels the job."""
 
-    def __init__(self, title: str, job: BackgroundJob, parent: QWidget) -> None:
+    def __init__(self, title: str, job: BackgroundJob, parent: QWidget, beginning: str = "Starting…") -> None:
+        """`beginning` is said until the job reports how far it is."""
         super().__init__(parent)
         self._job = job
-        self._started = time.monotonic()
+        self._cancelled = False
+        #: When the first report came, and what was done by then: a download may be half done when it begins.
+        self._first: tuple[float, float] | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
-        self.label = QLabel("Starting…", self)
+        self.label = QLabel(beginning, self)
         self.bar = QProgressBar(self)
         self.bar.setRange(0, 0)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
@@ -50,11 +54,18 @@ class ProgressDialog(QDialog):
     def _on_progressed(self, progress: Progress) -> None:
         self.bar.setRange(0, _STEPS)
         self.bar.setValue(round(progress.fraction * _STEPS))
-        elapsed = time.monotonic() - self._started
-        left = ""
-        if elapsed >= _ETA_AFTER_S and 0.0 < progress.fraction < 1.0:
-            left = f", {elapsed * (1.0 / progress.fraction - 1.0):.0f} s left"
-        self.label.setText(f"{progress.label}: {100.0 * progress.fraction:.0f} %{left}")
+        if not self._cancelled:
+            left = self._left(progress.fraction)
+            self.label.setText(f"{progress.label}: {100.0 * progress.fraction:.0f} %{left}")
+
+    def _left(self, fraction: float) -> str:
+        now = time.monotonic()
+        self._first = self._first or (now, fraction)
+        elapsed, done = now - self._first[0], fraction - self._first[1]
+        if elapsed < _ETA_AFTER_S or done <= 0.0 or fraction >= 1.0:
+            return ""
+        left_s = elapsed * (1.0 - fraction) / done
+        return f", {left_s:.0f} s left" if left_s < _MINUTES_FROM_S else f", {left_s / 60.0:.0f} min left"
 
     def _on_ended(self) -> None:
         self._delay.stop()
@@ -64,6 +75,7 @@ class ProgressDialog(QDialog):
     # Qt overrides
 
     def reject(self) -> None:
+        self._cancelled = True
         self.label.setText("Cancelling…")
         self._job.cancel()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.codecs import registry
+from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine import client as engine
 from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.plan import Chunk, Plan, make_plan
+from lincae_studio.engine.plan import Plan, PlannedChunk, Planner
 from lincae_studio.engine.renderer import Rendered, StoreReader
 from lincae_studio.engine.store import ChunkState, MixReader, RenderStore
-from lincae_studio.errors import CodecError, EngineError
+from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
@@ -62,6 +64,7 @@ class Rendering(QObject):
         self._failed_said: set[str] = set()
         self._current_key: str | None = None
         self._playhead_chunk = 0
+        self._planner = Planner()
         self._source: Session | None = None
         self._make_plan()
         self.store.set_current(self.plan)
@@ -130,10 +133,10 @@ class Rendering(QObject):
         self.plan_changed.emit()
 
     def refresh(self) -> None:
-        """Plan again: media have come or gone."""
+        """Plan again: media or codecs have come or gone."""
         self._on_document_changed()
 
-    def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
+    def provide(self, plan: Plan, chunk: PlannedChunk, cancel: CancelToken) -> Rendered:
         """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
 
         def ask() -> None:
@@ -153,7 +156,7 @@ class Rendering(QObject):
         for clip in [clip for clip in session.clips() if clip.media in self._offline]:
             session = edits.set_clip_gain(session, clip.id, 0.0)  # silent; length and channels stay
         facts = self._codec_of(session)
-        self.plan = make_plan(session, facts)
+        self.plan = self._planner.plan(session, facts)
         self._dry = DryMix(session, self._reader)
         self._index_of = {}
         for chunk in self.plan.audible:
@@ -161,15 +164,23 @@ class Rendering(QObject):
 
     def _codec_of(self, session: Session) -> CodecFacts:
         """The session's codec, or the default one, said once, when there is no such codec here."""
+        codec = session.codec
         try:
-            return registry.facts(session.codec)
-        except CodecError as error:
+            found = registry.for_session(codec)
+        except StudioError as error:
             fallback = registry.facts(DEFAULT_CODEC)
-            if session.codec not in self._failed_said:
-                self._failed_said.add(session.codec)
-                remedy = f"You hear {fallback.title}; the project keeps its codec. {error.remedy} in Session > Codec"
+            if codec not in self._failed_said:
+                self._failed_said.add(codec)
+                # The error's own remedies are those of the command line.
+                missing = codec in PUBLIC_MODELS and codec not in registry.ids()
+                way = (
+                    "Download it in Session > Codec" if missing else "Choose another, or import it, in Session > Codec"
+                )
+                remedy = f"You hear {fallback.title}; the project keeps its codec. {way}"
                 self.problem.emit(CodecError(error.problem, remedy))
             return fallback
+        self._failed_said.discard(codec)
+        return found
 
     def _on_document_replaced(self) -> None:
         self._failed_said.clear()
@@ -207,7 +218,7 @@ class Rendering(QObject):
                 self._announce(key)
                 if message not in self._failed_said:
                     self._failed_said.add(message)
-                    self.problem.emit(engine.failure(message))
+                    self.problem.emit(self._failure(message))
             case engine.EngineUp(pid=pid):
                 _log.info("engine process %d is up", pid)
                 self._say("engine ready")
@@ -219,6 +230,14 @@ class Rendering(QObject):
                 remedy = "You hear the dry mix; the engine is started again now and then. The log has the details"
                 self.problem.emit(EngineError(f"the mix cannot be rendered: {reason.rstrip('.')}", remedy))
                 self._say("engine unusable")
+
+    def _failure(self, message: str) -> EngineError:
+        """Of chunks; the cause may be a codec's weights, which nobody has looked at before the engine."""
+        error = engine.failure(message)
+        codec = self.plan.codec.id
+        if os.sep not in codec and codec not in library.installed():
+            return error  # built in
+        return EngineError(error.problem, f"{error.remedy}, or choose another codec in Session > Codec")
 
     def _on_evicted(self, keys: list[str]) -> None:
         for key in keys:

@@ -76,4 +76,7 @@ def apply_theme(app: QApplication) -> None:
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
         palette.setColor(disabled, role, QColor("#6b7380"))
     app.setPalette(palette)
+    boxes = QPalette(palette)
+    boxes.setColor(QPalette.ColorRole.Window, QColor(TEXT_DIM))  # Fusion takes an empty box's frame from it
+    app.setPalette(boxes, "QCheckBox")  # type: ignore[arg-type]  # the stubs ask for bytes, which are refused
     app.setStyleSheet(_STYLE)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QActionGroup, QIcon, QKeySequence
+from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
-from lincae_studio.codecs import registry
 from lincae_studio.paths import resource
 from lincae_studio.ui.actions import ACTIONS, MENUS, SEPARATED, TOOLBAR, ActionSpec
 
@@ -44,23 +43,6 @@ def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QM
             menus[spec.menu].addSeparator()
         menus[spec.menu].addAction(actions[spec.id])
     return menus
-
-
-def make_codec_menu(menu: QMenu, choose: Callable[[str], None]) -> dict[str, QAction]:
-    """A radio menu of the codecs, by id."""
-    codecs = menu.addMenu("&Codec")
-    codecs.setToolTipsVisible(True)
-    group = QActionGroup(menu)
-    actions = {}
-    for facts in registry.all_facts():
-        action = QAction(f"{facts.title} ({facts.dim} channels, hop {facts.hop})", group)
-        action.setCheckable(True)
-        action.setToolTip(facts.description)
-        action.setStatusTip(facts.description)
-        action.triggered.connect(lambda _on=False, codec=facts.id: choose(codec))
-        codecs.addAction(action)
-        actions[facts.id] = action
-    return actions
 
 
 def make_toolbar(window: QMainWindow, actions: dict[str, QAction]) -> QToolBar:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.bench import builtin
-from lincae_studio.bench.metrics import mel_distance, mr_stft, si_sdr, snr
+from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
 
 RATE = 44_100
 

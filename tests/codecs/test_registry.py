@@ -29,6 +29,13 @@ def test_an_unknown_codec_is_refused_with_the_known_ones(codec_id: str) -> None:
             assert facts.id in caught.value.remedy
 
 
+@pytest.mark.parametrize("codec", ["./" + "b" * 300, "a/\0", "a/\ud800"])
+def test_names_that_no_file_can_have_are_unknown_codecs(codec: str) -> None:
+    assert registry.by_path(codec) == codec
+    with pytest.raises(CodecError, match="there is no codec"):
+        registry.facts(codec)
+
+
 @pytest.mark.parametrize("codec_id", BUILT_IN)
 def test_facts_agree_with_the_codec(codec_id: str) -> None:
     codec = registry.load(codec_id)
@@ -36,7 +43,7 @@ def test_facts_agree_with_the_codec(codec_id: str) -> None:
     assert codec.facts == facts
     assert facts.sample_rate == SESSION_RATE
     assert facts.compression == {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0}[codec_id]
-    assert facts.linear
+    assert facts.linearity == "exact"
     assert not facts.stochastic
     for frames in (1, 10):
         samples = facts.window_samples(frames)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.engine.grid import Grid
-from lincae_studio.session.model import Clip, Session, Track
+from lincae_studio.session.model import Clip, Point, Session, Track
 from tests.codecs.reference import HOP, ReferenceMdct
 
 Signal = npt.NDArray[np.float64]
@@ -46,21 +47,45 @@ def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Si
     return signal
 
 
-def matrix(track: Track, clip: Clip, media_channels: int, buses: int) -> Signal:
-    """Gains `(buses, media channels)`."""
-    gain = track.gain * clip.gain
+def envelope(points: Sequence[Point], at: float, in_db: bool) -> float:
+    """The value of an envelope at one place."""
+    before = [point for point in points if point.at <= at]
+    after = [point for point in points if point.at > at]
+
+    def level(value: float) -> float:
+        return max(20.0 * math.log10(value), -60.0) if value > 0.0 else -60.0
+
+    if not before or not after:
+        value = points[0].value if not before else points[-1].value
+        return value if not in_db or level(value) > -60.0 else 0.0
+    first, last = before[-1], after[0]
+    share = (at - first.at) / (last.at - first.at)
+    if not in_db:
+        return first.value + share * (last.value - first.value)
+    found = level(first.value) + share * (level(last.value) - level(first.value))
+    return 10.0 ** (found / 20.0) if found > -60.0 else 0.0
+
+
+def matrix(track: Track, clip: Clip, media_channels: int, buses: int, at: float) -> Signal:
+    """Gains `(buses, media channels)` at one place."""
+    gain = track.gain * clip.gain * (-1.0 if track.subtract else 1.0)
+    if track.gain_points:
+        gain *= envelope(track.gain_points, at, in_db=True)
     if buses == 1:
         return np.array([[gain]])
+    pan = track.pan
+    if track.pan_points:
+        pan = max(-1.0, min(1.0, pan + envelope(track.pan_points, at, in_db=False)))
     if media_channels == 1:
-        if track.pan == 0.0:
+        if pan == 0.0:
             return gain * np.ones((2, 1))
-        angle = (track.pan + 1.0) * math.pi / 4
+        angle = (pan + 1.0) * math.pi / 4
         return gain * math.sqrt(2.0) * np.array([[math.cos(angle)], [math.sin(angle)]])
-    return gain * np.diag([min(1.0, 1.0 - track.pan), min(1.0, 1.0 + track.pan)])
+    return gain * np.diag([min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)])
 
 
-def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple[int, Signal, Signal]]:
-    """For each audible clip: its start, its signal `(length, C)`, its gains `(buses, C)`."""
+def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple[int, Signal, partial[Signal]]]:
+    """For each audible clip: its start, its signal `(length, C)`, and its gains `(buses, C)` at a place."""
     solo = any(track.solo for track in session.tracks)
     parts = []
     for track in session.tracks:
@@ -68,16 +93,26 @@ def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple
             continue
         for clip in track.clips:
             samples = audio[clip.media]
-            gains = matrix(track, clip, samples.shape[1], session.channels)
+            gains = partial(matrix, track, clip, samples.shape[1], session.channels)
             parts.append((clip.start, clip_signal(session, track, clip, samples), gains))
     return parts
+
+
+def moving(gains: partial[Signal]) -> bool:
+    """Whether gains differ from place to place."""
+    track: Track = gains.args[0]
+    return bool(track.gain_points or track.pan_points)
 
 
 def waveform_mix(session: Session, audio: Mapping[str, np.ndarray]) -> Signal:
     """The plain sum `(channels, N)`."""
     mix = np.zeros((session.channels, session.length))
     for start, signal, gains in heard_parts(session, audio):
-        mix[:, start : start + len(signal)] += gains @ signal.T
+        if not moving(gains):
+            mix[:, start : start + len(signal)] += gains(start) @ signal.T
+            continue
+        for n in range(len(signal)):
+            mix[:, start + n] += gains(start + n) @ signal[n]
     return mix
 
 
@@ -99,7 +134,9 @@ def reference_render(session: Session, audio: Mapping[str, np.ndarray], codec_id
             for channel in range(signal.shape[1]):
                 cut = np.zeros(window)
                 cut[lo - start : hi - start] = signal[lo - clip_start : hi - clip_start, channel]
-                latents += gains[:, channel, None, None] * codec.encode(cut)
+                # A frame is weighted as its middle is: of two hops, for this codec.
+                frames = [gains(start + frame * HOP + HOP)[:, channel] for frame in range(grid.frames)]
+                latents += np.stack(frames, axis=1)[:, None] * codec.encode(cut)
         valid_start, valid_end = start + HOP, start + window - HOP
         weights = np.ones(valid_end - valid_start)
         if fade:

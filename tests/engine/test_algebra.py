@@ -25,7 +25,7 @@ class AffineCodec:
 
     def __init__(self) -> None:
         self._inner = registry.load("mdct-1x")
-        self._facts = replace(self._inner.facts, id="affine", identity="affine/1", linear=False)
+        self._facts = replace(self._inner.facts, id="affine", identity="affine/1", linearity="trained")
         self._origin = noise(77, self._facts.dim, level=0.3)
 
     @property

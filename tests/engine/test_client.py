@@ -16,7 +16,6 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -33,7 +32,7 @@ from lincae_studio.engine.client import (
     Event,
 )
 from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import Chunk, Plan
+from lincae_studio.engine.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
 from tests.engine import fakes
@@ -47,11 +46,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 class Engine:
     """A client that notes its events; `on_event` is called in the reader thread, as the window's would be."""
 
-    def __init__(self, cache_dir: Path, run: Callable[[Connection, str], None] = worker.run) -> None:
+    def __init__(self, cache_dir: Path, run: Callable[[Connection, str], None] = worker.run, **options: float) -> None:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._changed = threading.Condition()
-        self.client = EngineClient(cache_dir, self._note, run)
+        self.client = EngineClient(cache_dir, self._note, run, **options)
 
     def _note(self, event: Event) -> None:
         self.on_event(event)
@@ -111,6 +110,20 @@ def plan(tmp_path: Path, store: MediaStore) -> Plan:
     one = import_audio(store, tmp_path / "one.wav", noise(1, 400_000))
     two = import_audio(store, tmp_path / "two.wav", noise(2, 200_000, 2))
     return plan_of(session_of(one, two), "mdct-2x", Grid(256, 256, 32, 2))
+
+
+def test_an_engine_that_hangs_is_replaced(cache_dir: Path, plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Engine(cache_dir, silent_s=3 * messages.ALIVE_EVERY_S)) as engine:
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineUp))
+        stuck = engine.pid
+        os.kill(stuck, signal.SIGSTOP)
+        engine.client.want(plan.audible)
+        engine.wait_for(plan.audible)
+        assert len(engine.of(EngineDown)) == 1
+        assert engine.pid != stuck
+        assert not alive(stuck)
+    assert "has not been heard of for 6 s" in caplog.text
 
 
 def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, store: MediaStore) -> None:
@@ -211,7 +224,7 @@ def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Pl
 
 def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
     good = plan.audible[0]
-    engine.client.want([Chunk("key", 0, "nope", good.grid, 0, 1, good.terms)])
+    engine.client.want([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.terms)])
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkFailed))
     assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
@@ -402,7 +415,7 @@ def test_a_chunk_that_is_wished_for_until_it_is_kept_is_rendered_once(engine: En
     def wish_again(event: Event) -> None:
         if isinstance(event, ChunkFinished):
             kept = engine.finished().keys()  # this one is not among them yet
-            engine.client.want([msgspec.structs.replace(c) for c in plan.audible if c.key not in kept])
+            engine.client.want([c.concrete() for c in plan.audible if c.key not in kept])
 
     engine.on_event = wish_again
     engine.client.want(plan.audible)
@@ -442,3 +455,19 @@ def test_an_engine_whose_window_was_killed_ends_by_itself(tmp_path: Path) -> Non
         assert ended
     finally:
         os.close(descriptor)
+
+
+def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan) -> None:
+    """More is wanted than is told at once, so that a jump takes wishes back and tells them again."""
+    far = plan.length - 1
+
+    def jump(event: Event) -> None:
+        if isinstance(event, ChunkStarted):
+            engine.client.set_playhead(far if len(engine.of(ChunkStarted)) % 2 else 0)
+
+    engine.on_event = jump
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert len(plan.audible) > 40
+    assert len(engine.of(ChunkFinished)) == len(plan.audible)

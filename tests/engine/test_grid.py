@@ -105,3 +105,12 @@ def test_a_codecs_grid_takes_its_own_numbers_unless_others_are_given() -> None:
 def test_chunks_that_cannot_overlap_are_refused(frames: int, overlap: int) -> None:
     with pytest.raises(ValueError, match=f"chunks of {frames} frames cannot overlap by {overlap}"):
         Grid.of(FACTS, frames, overlap)
+
+
+@pytest.mark.parametrize("grid", [Grid(256, 256, 8, 2), Grid(4096, 1536, 24, 2), Grid(512, 0, 5, 1)])
+def test_the_centre_of_a_frame_is_the_middle_of_the_samples_it_is_computed_from(grid: Grid) -> None:
+    """A window of one frame has `hop + edge` samples, and each frame more begins `hop` later."""
+    for index in (0, 3):
+        for frame, centre in enumerate(grid.frame_centres(index)):
+            first = grid.window_start(index) + frame * grid.hop
+            assert centre - first == first + grid.hop + grid.edge - centre

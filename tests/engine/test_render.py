@@ -6,17 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from lincae_studio.codecs.base import Array
+from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.cache import LatentCache
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import Chunk
+from lincae_studio.engine.plan import Chunk, CodecRef, make_plan
 from lincae_studio.engine.stitch import stitch, window_part
 from lincae_studio.errors import CodecError
 from lincae_studio.session import edits
-from lincae_studio.session.model import Session
-from tests.engine.reference import reference_render
+from lincae_studio.session.model import Point, Session
+from tests.engine.reference import reference_render, waveform_mix
 from tests.helpers import MemoryAudio, made_up_media, new_renderer, plan_of, render_all, render_plan, session_of
 from tests.strategies import SHORT_MEDIA, sessions
 
@@ -42,7 +44,38 @@ def test_the_engine_equals_the_reference(session: Session, grid: Grid, codec_id:
     assert np.abs(render_all(session, READER, codec_id, grid) - expected).max(initial=0.0) < 1e-5
 
 
-@given(sessions(), grids)
+@given(sessions())
+@settings(max_examples=30)
+def test_the_dry_mix_equals_the_reference(session: Session) -> None:
+    dry = DryMix(session, READER)
+    expected = waveform_mix(session, READER.audio)
+    assert np.abs(dry.read(0, session.length) - expected).max(initial=0.0) < 1e-5
+    start = session.length // 3
+    assert (
+        np.abs(dry.read(start, 1000)[:, : session.length - start] - expected[:, start : start + 1000]).max(initial=0.0)
+        < 1e-5
+    )
+
+
+def test_a_slow_envelope_in_latents_is_that_of_the_sound() -> None:
+    session = session_of(LONG)
+    points = [Point(0, 1.0), Point(LONG.length // 2, 0.1), Point(LONG.length, 0.8)]
+    session = edits.set_gain_points(session, 1, points)
+    mix = render_all(session, LONG_READER, "mdct-1x")
+    dry = DryMix(session, LONG_READER).read(0, session.length)
+    assert np.linalg.norm(mix - dry) < 0.02 * np.linalg.norm(dry)
+    assert np.linalg.norm(mix) < 0.7 * np.linalg.norm(LONG_READER.read(LONG.digest, 0, 0, LONG.length))
+
+
+def test_a_subtracted_track_removes_what_another_adds() -> None:
+    session = session_of(LONG, WIDE)
+    both = edits.add_clip(edits.add_track(session), session.next_id, LONG, 0)
+    removed = edits.set_track_subtract(both, session.next_id, True)
+    alone = edits.set_track_mute(session, 1, True)
+    assert np.abs(render_all(removed, LONG_READER, "mdct-2x") - render_all(alone, LONG_READER, "mdct-2x")).max() < 1e-5
+
+
+@given(sessions(moving=False), grids)
 def test_the_lossless_codec_gives_the_dry_mix(session: Session, grid: Grid) -> None:
     mix = render_all(session, READER, "mdct-1x", grid)
     assert mix.shape == (session.channels, session.length)
@@ -110,7 +143,33 @@ def test_an_unknown_codec_is_a_codec_error() -> None:
     chunk = plan_of(session_of(LONG), "mdct-2x").audible[0]
     renderer = new_renderer(LONG_READER)
     with pytest.raises(CodecError, match="no codec 'nope'"):
-        renderer.render(type(chunk)(chunk.key, 0, "nope", chunk.grid, 0, 1, chunk.terms))
+        renderer.render(Chunk(chunk.key, 0, CodecRef("nope", ""), chunk.grid, 0, 1, chunk.terms))
+
+
+def test_a_codec_that_cannot_be_loaded_is_not_read_again_for_every_chunk() -> None:
+    loads: list[str] = []
+
+    def broken(codec_id: str) -> Codec:
+        loads.append(codec_id)
+        raise CodecError("the weights are damaged")
+
+    renderer = new_renderer(LONG_READER, load=broken)
+    for chunk in plan_of(session_of(LONG), "mdct-2x", GRIDS[0]).audible:
+        with pytest.raises(CodecError, match="damaged"):
+            renderer.render(chunk)
+    assert loads == ["mdct-2x"]
+
+
+def test_a_codec_that_became_another_one_under_its_id_is_loaded_again() -> None:
+    loaded: list[Codec] = [registry.load("mdct-1x"), registry.load("mdct-4x")]
+    renderer = new_renderer(LONG_READER, load=lambda _: loaded[0])
+    session = session_of(LONG)
+    first = renderer.render(make_plan(session, replace(loaded[0].facts, id="mine")).audible[0])
+    second = make_plan(session, replace(loaded[1].facts, id="mine")).audible[0]
+    with pytest.raises(CodecError, match="replaced"):
+        renderer.render(second)
+    other = new_renderer(LONG_READER, load=lambda _: loaded.pop())
+    assert other.render(second).latents.shape != first.latents.shape
 
 
 # What is encoded again, and what is not

@@ -306,6 +306,7 @@ def taken(queue: ChunkQueue) -> list[int]:
     order = []
     while (chunk := queue.take(timeout_s=0.0)) is not None:
         order.append(chunk.index)
+        queue.done()
     return order
 
 
@@ -352,6 +353,7 @@ def test_an_export_goes_on_while_live_chunks_keep_coming(waiting: list[Chunk]) -
     for _ in range(15):  # as when a fader is moved again and again
         queue.add(waiting[:6], live=True)
         order += [chunk.index for chunk in [queue.take()] if chunk]
+        queue.done()
     assert order == [0, 0, 0, 0, 6, 0, 0, 0, 0, 7, 0, 0, 0, 0, 8]
 
 

@@ -13,7 +13,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import edits
 from lincae_studio.session.edits import Edit
 from lincae_studio.session.history import History
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Session, validated
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, validated
 from tests.helpers import made_up_media
 
 MONO = made_up_media(1, 1000)
@@ -51,6 +51,9 @@ CASES = [
     Case("set_track_pan", lambda s: edits.set_track_pan(s, 1, -0.5), frozenset({0})),
     Case("set_track_mute", lambda s: edits.set_track_mute(s, 1, True), frozenset({0})),
     Case("set_track_solo", lambda s: edits.set_track_solo(s, 2, False), frozenset({1})),
+    Case("set_track_subtract", lambda s: edits.set_track_subtract(s, 1, True), frozenset({0})),
+    Case("set_gain_points", lambda s: edits.set_gain_points(s, 1, [Point(5, 0.5), Point(0, 1.0)]), frozenset({0})),
+    Case("set_pan_points", lambda s: edits.set_pan_points(s, 1, [Point(0, -1.0)]), frozenset({0})),
     Case("add_clip", lambda s: edits.add_clip(s, 2, OTHER, 5000), frozenset({1})),
     Case("add_stems", lambda s: edits.add_stems(s, [OTHER, MONO], 10, first_track=2), frozenset({2})),
     Case("remove_clips", lambda s: edits.remove_clips(s, {4, 6}), frozenset({0, 1})),
@@ -113,6 +116,14 @@ REFUSED: list[tuple[str, Edit]] = [
     ("no track 99", lambda s: edits.set_track_pan(s, 99, 0.0)),
     ("no track 99", lambda s: edits.set_track_mute(s, 99, True)),
     ("no track 99", lambda s: edits.set_track_solo(s, 99, True)),
+    ("no track 99", lambda s: edits.set_track_subtract(s, 99, True)),
+    ("no track 99", lambda s: edits.set_gain_points(s, 99, [])),
+    ("not between 0 and", lambda s: edits.set_gain_points(s, 1, [Point(0, -0.1)])),
+    ("not between 0 and", lambda s: edits.set_gain_points(s, 1, [Point(0, math.nan)])),
+    ("at one sample", lambda s: edits.set_gain_points(s, 1, [Point(7, 1.0), Point(7, 0.5)])),
+    ("not on the timeline", lambda s: edits.set_gain_points(s, 1, [Point(-1, 1.0)])),
+    ("not between -1 and 1", lambda s: edits.set_pan_points(s, 1, [Point(0, 1.5)])),
+    ("no track 99", lambda s: edits.set_pan_points(s, 99, [])),
     ("no track 99", lambda s: edits.add_clip(s, 99, MONO, 0)),
     ("before the timeline", lambda s: edits.add_clip(s, 1, MONO, -1)),
     ("at most 24 hours", lambda s: edits.add_clip(s, 1, MONO, MAX_LENGTH - 999)),

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import MAX_LENGTH, Session, check, validated
+from lincae_studio.session.model import MAX_LENGTH, Point, Session, check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
 
@@ -25,8 +25,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 DIGEST = "0" * 64
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def first_session(folder: Path) -> Session:
+    """Uses every field of version 1 with a value that is not its default."""
     inside = replace(made_up_media(1, 100_000), path=str(folder / "stems" / "drüm s.wav"))
     outside = replace(made_up_media(2, 44_100, 2), path=str(folder.parent / "vox.flac"), sample_rate=48_000)
     session = edits.add_stems(Session(seed=7), [inside, outside], 1234)
@@ -35,6 +35,13 @@ def full_session(folder: Path) -> Session:
     session = edits.set_track_pan(edits.set_track_gain(session, 1, 0.3333333333333333), 1, -0.75)
     session = edits.set_track_solo(edits.set_track_mute(session, 3, True), 1, True)
     return validated(edits.set_codec(session, "mdct-4x"))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = edits.set_track_subtract(first_session(folder), 3, True)
+    session = edits.set_gain_points(session, 1, [Point(0, 1.0), Point(5000, 0.1)])
+    return validated(edits.set_pan_points(session, 1, [Point(7, -0.5)]))
 
 
 @pytest.fixture
@@ -85,15 +92,20 @@ def test_a_project_saved_through_a_link_keeps_the_link(saved: Path, tmp_path: Pa
 
 def test_version_1_still_loads() -> None:
     session = files.load(FIXTURES / "v1.lincae")
+    assert session == first_session(FIXTURES.resolve())
+
+
+def test_version_2_loads() -> None:
+    session = files.load(FIXTURES / "v2.lincae")
     assert session == full_session(FIXTURES.resolve())
 
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
-    """The form in which version 1 is written is fixed: a change of it is a change of version."""
-    again = folder / "v1.lincae"
-    shutil.copy(FIXTURES / "v1.lincae", again)
+    """The form in which a version is written is fixed: a change of it is a change of version."""
+    again = folder / "v2.lincae"
+    shutil.copy(FIXTURES / "v2.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v1.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v2.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -114,8 +126,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 2, "whatever": [1]}
-    assert "newer version (format 2, this one reads 1)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 3, "whatever": [1]}
+    assert "newer version (format 3, this one reads 2)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])

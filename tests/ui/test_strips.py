@@ -161,6 +161,19 @@ def test_mute_and_solo_by_click_and_by_key(tracks: MainWindow) -> None:
     assert tracks.document.undo_text == "Solo"
 
 
+def test_subtract_by_click_and_by_key(tracks: MainWindow) -> None:
+    QTest.mouseClick(header(tracks, 1).subtract, LEFT)
+    assert [t.subtract for t in tracks.document.session.tracks] == [False, True, False]
+    assert tracks.document.undo_text == "Subtract"
+    press(tracks, Qt.Key.Key_I, SHIFT)
+    assert not track(tracks, 1).subtract
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert header(tracks, 1).subtract.isChecked()
+    QTest.mouseClick(header(tracks, 1).subtract, LEFT)
+    assert not track(tracks, 1).subtract
+    assert tracks.document.undo_text == "Add to Mix"
+
+
 def test_gain_and_pan_by_keys(tracks: MainWindow) -> None:
     tracks.selection.set_track(track(tracks, 1).id)
     press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
@@ -250,7 +263,7 @@ def test_keys_alone_reach_and_change_every_control(tracks: MainWindow) -> None:
         reached.append(focus)
     for position in range(3):
         strip = header(tracks, position)
-        assert {strip.gain, strip.pan, strip.mute, strip.solo} <= set(reached)
+        assert {strip.gain, strip.pan, strip.subtract, strip.mute, strip.solo} <= set(reached)
     assert tracks.timeline.add_track_button in reached
     strip = header(tracks, 1)
     position = tracks.player.position
@@ -289,7 +302,7 @@ def test_after_a_click_on_a_control_space_plays(qtbot: QtBot, song: MainWindow) 
 def test_every_control_is_named_after_its_track(tracks: MainWindow) -> None:
     type_text(header(tracks).name, "Choir")
     strip = header(tracks)
-    controls = (strip.name, strip.gain, strip.gain_text, strip.pan, strip.mute, strip.solo)
+    controls = (strip.name, strip.gain, strip.gain_text, strip.pan, strip.subtract, strip.mute, strip.solo)
     spoken = [control.accessibleName() for control in controls]
     assert all("Choir" in name for name in spoken)
     assert len(set(spoken)) == len(spoken)

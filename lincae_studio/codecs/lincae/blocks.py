@@ -23,9 +23,53 @@ def resampling(entry: int) -> tuple[int, int]:
     return FREQUENCY_ONLY if entry == 1 else FREQUENCY_AND_TIME
 
 
-def group_norm(channels: int) -> nn.GroupNorm:
+#: Values of an image from which on launching some more kernels costs less than copying it.
+_LARGE_IMAGE = 1 << 24
+
+
+class GroupNorm(nn.GroupNorm):
+    """Group norm that is exact and fast on channels-last images where torch's own is not.
+
+    On the CPU torch adds up one long float32 sum: over ten seconds of audio it is wrong by 5e-5, where sums by blocks,
+    joined in float64, are wrong by 5e-8. On CUDA torch copies the image to the other layout and back: large images
+    are half again as fast without.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_grad_enabled() and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
+            if x.device.type == "cpu" and x.dtype is torch.float32:
+                return self._exact(x)
+            if x.device.type == "cuda" and x.numel() >= _LARGE_IMAGE:
+                return self._in_place_layout(x)
+        return super().forward(x)
+
+    def _in_place_layout(self, x: Tensor) -> Tensor:
+        batch, channels, bins, frames = x.shape
+        grouped = x.permute(0, 2, 3, 1).view(batch, bins * frames, self.num_groups, -1)
+        variance, mean = torch.var_mean(grouped, dim=(1, 3), correction=0)
+        scale = (variance + self.eps).rsqrt().unsqueeze(-1) * self.weight.view(self.num_groups, -1)
+        shift = torch.addcmul(self.bias.view(self.num_groups, -1), mean.unsqueeze(-1), scale, value=-1.0)
+        shape = (batch, channels, 1, 1)
+        return torch.addcmul(shift.reshape(shape), x, scale.reshape(shape))
+
+    def _exact(self, x: Tensor) -> Tensor:
+        batch, channels = x.shape[:2]
+        out = x.square()
+        count = x[0].numel() / self.num_groups
+        mean = self._by_group(x.sum((2, 3))) / count
+        variance = (self._by_group(out.sum((2, 3))) / count - mean.square()).clamp_min(0.0)
+        scale = (variance + self.eps).rsqrt().repeat_interleave(channels // self.num_groups, dim=1) * self.weight
+        shift = self.bias - mean.repeat_interleave(channels // self.num_groups, dim=1) * scale
+        shape = (batch, channels, 1, 1)
+        return torch.addcmul(shift.float().view(shape), x, scale.float().view(shape), out=out)
+
+    def _by_group(self, sums: Tensor) -> Tensor:
+        return sums.double().reshape(len(sums), self.num_groups, -1).sum(-1)
+
+
+def group_norm(channels: int) -> GroupNorm:
     """Groups of four channels, at most 32 groups."""
-    return nn.GroupNorm(min(channels // 4, 32), channels)
+    return GroupNorm(min(channels // 4, 32), channels)
 
 
 def zeroed(module: nn.Module, really: bool) -> nn.Module:
@@ -34,6 +78,11 @@ def zeroed(module: nn.Module, really: bool) -> nn.Module:
         for parameter in module.parameters():
             nn.init.zeros_(parameter)
     return module
+
+
+def silu(x: Tensor) -> Tensor:
+    """SiLU of a tensor that nobody else holds: in its place, unless gradients need it."""
+    return functional.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class FrequencyGain(nn.Module):
@@ -69,9 +118,9 @@ class Downsample(nn.Module):
 class Upsample(nn.Module):
     """Nearest-neighbour upsampling, then a convolution.
 
-    Without gradients and with zero padding it is computed on the small image: the taps that fall on the same small
-    pixel are added up first, which leaves two taps per axis for each phase of the output, and 2.25 to 2.5 times fewer
-    products.
+    On the CPU, without gradients and with zero padding, it is computed on the small image: the taps that fall on the
+    same small pixel are added up first, which leaves two taps per axis for each phase of the output, and 2.25 to 2.5
+    times fewer products. (A GPU has products to spare, and waits for memory: there it is slower, measured.)
     """
 
     def __init__(self, channels: int, out_channels: int, factors: tuple[int, int], padding_mode: PaddingMode) -> None:
@@ -83,7 +132,7 @@ class Upsample(nn.Module):
             self.c = nn.Conv2d(channels, out_channels, 3, padding=1, padding_mode=padding_mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_grad_enabled() or self.c.padding_mode != "zeros":
+        if torch.is_grad_enabled() or x.device.type != "cpu" or self.c.padding_mode != "zeros":
             enlarged = functional.interpolate(x, scale_factor=[float(f) for f in self.factors], mode="nearest")
             return self.c(enlarged)
         return self._folded(x)
@@ -218,13 +267,13 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """`condition`: the noise level's embedding `(B, cond_channels)`."""
-        y = functional.silu(self.norm1(x) if self.normalize else x)
+        y = silu(self.norm1(x)) if self.normalize else functional.silu(x)
         y = self.conv1(y)
         if condition is not None:
             shift = self.proj_emb(condition)
-            y = y + shift.reshape(*shift.shape, *[1] * (y.ndim - 2))
-        y = functional.silu(self.norm2(y) if self.normalize else y)
+            y += shift.reshape(*shift.shape, *[1] * (y.ndim - 2))
+        y = silu(self.norm2(y) if self.normalize else y)
         if y.shape[-1] <= self.min_res_dropout:
             y = self.dropout(y)
-        y = self.conv2(y) + self.res_conv(x)
+        y = self.conv2(y).add_(self.res_conv(x))
         return self.att(y) if self.attention else y

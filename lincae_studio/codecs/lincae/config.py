@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from lincae_studio.errors import CodecError
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
+
+# Ranges are far beyond what anybody trains, and within what works: a configuration may come from a stranger.
+Flag = Annotated[int, Meta(ge=0, le=1)]
+Blocks = Annotated[int, Meta(ge=1, le=32)]
+Channels = Annotated[int, Meta(ge=4, le=16_384)]
+Hop = Annotated[int, Meta(ge=1, le=65_536)]
+Sigma = Annotated[float, Meta(ge=1e-6, le=1e6)]
+#: Of the schedule that training follows.
+Exponent = Annotated[float, Meta(ge=-100.0, le=100.0)]
+
+#: Attention heads of encoder and pyramid.
+ENCODER_HEADS = 4
 
 
 class FrontendConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -17,16 +29,17 @@ class FrontendConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         hop_size: samples from frame to frame.
-        n_fft_factor: window length in hops.
+        n_fft_factor: window length in hops. Only with 4 does the representation's 2 * hop bins hold the spectrum.
         alpha_rescale, beta_rescale: a bin X becomes `beta * |X|**alpha * exp(i*arg X)`.
         sample_rate: in Hz; the public files may leave it out.
     """
 
-    hop_size: int = 256
-    n_fft_factor: int = 4
-    alpha_rescale: float = 0.3
-    beta_rescale: float = 1.5
-    sample_rate: int | None = None
+    hop_size: Hop = 256
+    n_fft_factor: Annotated[int, Meta(ge=4, le=4)] = 4
+    # Beyond these ranges powers of small or large magnitudes leave float32; above 1 silence has no inverse.
+    alpha_rescale: Annotated[float, Meta(ge=0.05, le=1.0)] = 0.3
+    beta_rescale: Annotated[float, Meta(ge=1e-3, le=100.0)] = 1.5
+    sample_rate: Annotated[int, Meta(ge=1_000, le=768_000)] | None = None
 
 
 class GeneratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,32 +65,38 @@ class GeneratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         padding_mode: of the convolutions.
     """
 
-    base_channels: int = 64
-    layers_list: tuple[int, ...] = (2, 2, 2, 2, 2)
-    multipliers_list: tuple[int, ...] = (1, 2, 4, 4, 4)
-    attention_list: tuple[int, ...] = (0, 0, 1, 1, 1)
-    freq_downsample_list: tuple[int, ...] = (1, 0, 0, 0)
-    layers_list_encoder: tuple[int, ...] = (1, 1, 1, 1, 1)
-    attention_list_encoder: tuple[int, ...] = (0, 0, 1, 1, 1)
-    bottleneck_base_channels: int = 512
-    bottleneck_channels: int = 64
-    num_bottleneck_layers: int = 4
+    base_channels: Channels = 64
+    layers_list: tuple[Blocks, ...] = (2, 2, 2, 2, 2)
+    multipliers_list: Annotated[tuple[Annotated[int, Meta(ge=1, le=64)], ...], Meta(min_length=1, max_length=10)] = (
+        1,
+        2,
+        4,
+        4,
+        4,
+    )
+    attention_list: tuple[Flag, ...] = (0, 0, 1, 1, 1)
+    freq_downsample_list: tuple[Flag, ...] = (1, 0, 0, 0)
+    layers_list_encoder: tuple[Blocks, ...] = (1, 1, 1, 1, 1)
+    attention_list_encoder: tuple[Flag, ...] = (0, 0, 1, 1, 1)
+    bottleneck_base_channels: Channels = 512
+    bottleneck_channels: Annotated[int, Meta(ge=1, le=16_384)] = 64
+    num_bottleneck_layers: Annotated[int, Meta(ge=0, le=64)] = 4
     bottleneck_layers: None = None
-    hop: int = 256
-    data_channels: int = 2
-    cond_channels: int = 256
-    heads: int = 4
+    hop: Hop = 256
+    data_channels: Annotated[int, Meta(ge=2, le=2)] = 2
+    cond_channels: Channels = 256
+    heads: Annotated[int, Meta(ge=1, le=256)] = 4
     use_fourier: bool = False
-    fourier_scale: float = 0.2
+    fourier_scale: Annotated[float, Meta(ge=0.0, le=1000.0)] = 0.2
     normalization: bool = True
-    dropout_rate: float = 0.0
-    min_res_dropout: int = 16
+    dropout_rate: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    min_res_dropout: Annotated[int, Meta(ge=0, le=2**31)] = 16
     pre_normalize_downsampling_encoder: bool = True
     pre_normalize_2d_to_1d: bool = True
     frequency_scaling: bool = True
-    sigma_min: float = 0.002
-    sigma_max: float = 80.0
-    sigma_data: float = 0.5
+    sigma_min: Sigma = 0.002
+    sigma_max: Sigma = 80.0
+    sigma_data: Sigma = 0.5
     init_as_zero: bool = True
     padding_mode: PaddingMode = "zeros"
 
@@ -88,6 +107,24 @@ class GeneratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 raise ValueError(f"{name} must have {levels} entries, one per level of multipliers_list")
         if len(self.freq_downsample_list) != levels - 1:
             raise ValueError(f"freq_downsample_list must have {levels - 1} entries, one between two levels")
+        division = 4 ** self.freq_downsample_list.count(1) * self.time_factor
+        if self.hop * 2 % division:
+            raise ValueError(f"2 * hop must be divisible by {division}, by which freq_downsample_list divides the bins")
+        if self.cond_channels % 2:
+            raise ValueError(f"cond_channels must be even, not {self.cond_channels}")
+        if not self.sigma_min < self.sigma_max:
+            raise ValueError(f"sigma_min {self.sigma_min} must be less than sigma_max {self.sigma_max}")
+        _check_groups("bottleneck_base_channels", self.bottleneck_base_channels)
+        for level, width in enumerate(self.widths):
+            _check_groups(f"base_channels * multipliers_list[{level}]", width)
+            for name, heads in (("attention_list", self.heads), ("attention_list_encoder", ENCODER_HEADS)):
+                if getattr(self, name)[level] and width % heads:
+                    raise ValueError(f"{name}[{level}]: {width} channels cannot be shared by {heads} heads")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels of each level."""
+        return tuple(self.base_channels * multiplier for multiplier in self.multipliers_list)
 
     @property
     def time_factor(self) -> int:
@@ -104,22 +141,22 @@ class DiffusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Noise levels. Decoding uses `sigma_min`, `sigma_max` and `rho`; the others belong to training."""
 
     schedule: Literal["exponential", "constant"] = "exponential"
-    start_exp: float = 1.0
-    end_exp: float = 3.0
-    base_step: float = 0.1
-    sigma_min: float = 0.002
-    sigma_max: float = 80.0
-    rho: float = 7.0
-    p_mean: float = -1.1
-    p_std: float = 2.0
-    sigma_data: float = 0.5
+    start_exp: Exponent = 1.0
+    end_exp: Exponent = 3.0
+    base_step: Annotated[float, Meta(ge=1e-9, le=1e6)] = 0.1
+    sigma_min: Sigma = 0.002
+    sigma_max: Sigma = 80.0
+    rho: Annotated[float, Meta(ge=0.1, le=100.0)] = 7.0
+    p_mean: Exponent = -1.1
+    p_std: Annotated[float, Meta(gt=0.0, le=100.0)] = 2.0
+    sigma_data: Sigma = 0.5
     use_lognormal: bool = True
-    total_iters: int | None = None
+    total_iters: Annotated[int, Meta(ge=1, le=2**62)] | None = None
     enable_grad_denoise: bool = False
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.sigma_min < self.sigma_max or self.rho <= 0.0:
-            raise ValueError("0 < sigma_min < sigma_max and 0 < rho must hold")
+        if not self.sigma_min < self.sigma_max:
+            raise ValueError(f"sigma_min {self.sigma_min} must be less than sigma_max {self.sigma_max}")
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,7 +176,8 @@ def parse_config(
     """Check the three tables of options.
 
     Raises:
-        CodecError: naming the option that is unknown, unsupported or of a wrong type, and where it stands.
+        CodecError: naming the option that is unknown, unsupported, of a wrong type or out of its range, and where it
+            stands.
     """
     parts: dict[str, Any] = {}
     for name, options, kind in (
@@ -148,7 +186,9 @@ def parse_config(
         ("diffusion", diffusion, DiffusionConfig),
     ):
         try:
-            parts[name] = options if isinstance(options, Struct) else msgspec.convert(options, kind)
+            # What was built in Python has been checked by nobody.
+            plain = msgspec.to_builtins(options) if isinstance(options, Struct) else options
+            parts[name] = msgspec.convert(plain, kind)
         except (msgspec.ValidationError, ValueError) as error:
             allowed = ", ".join(field.name for field in msgspec.structs.fields(kind))
             raise CodecError(
@@ -160,3 +200,10 @@ def parse_config(
             f"{source}: generator hop {config.generator.hop} is not the frontend's {config.frontend.hop_size}"
         )
     return config
+
+
+def _check_groups(name: str, channels: int) -> None:
+    """Group norm has groups of four channels, at most 32 groups, all of one size."""
+    groups = min(channels // 4, 32)
+    if groups and channels % groups:
+        raise ValueError(f"{name} is {channels}, which cannot be divided into {groups} equal groups")

@@ -16,18 +16,16 @@ import numpy.typing as npt
 _CACHED_FRAMES = 4096
 
 
-def noise_field(
-    seed: int, first_frame: int, frames: int, channels: int, bins: int, step: int = 0
-) -> npt.NDArray[np.float32]:
-    """Unit-variance noise `(channels, bins, frames)` for STFT frames `[first_frame, first_frame + frames)`.
+def noise_field(seed: int, first_frame: int, frames: int, values: int, step: int = 0) -> npt.NDArray[np.float32]:
+    """Unit-variance noise `(frames, values)` for STFT frames `[first_frame, first_frame + frames)`.
 
     Args:
+        values: of a frame: channels times bins, channels the slower.
         seed: chooses the field, at least 0.
         first_frame: may be negative.
         step: number of the diffusion step; each has a field of its own.
     """
-    columns = [_frame(seed, step, frame, channels * bins) for frame in range(first_frame, first_frame + frames)]
-    return np.ascontiguousarray(np.stack(columns, axis=-1).reshape(channels, bins, frames))
+    return np.stack([_frame(seed, step, frame, values) for frame in range(first_frame, first_frame + frames)])
 
 
 @functools.lru_cache(maxsize=_CACHED_FRAMES)

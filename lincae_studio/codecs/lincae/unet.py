@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lincae_studio.codecs.lincae.blocks import (
     Downsample,
@@ -18,6 +17,7 @@ from lincae_studio.codecs.lincae.blocks import (
     Upsample,
     group_norm,
     resampling,
+    silu,
     zeroed,
 )
 from lincae_studio.codecs.lincae.config import GeneratorConfig
@@ -82,7 +82,7 @@ class Encoder(nn.Module):
 
     def features(self, representation: Tensor) -> Tensor:
         """`(B, channels * bins, T)`: what the bottleneck sees."""
-        x = self.conv_inp(representation)
+        x = self.conv_inp(representation.to(self.conv_inp.weight.dtype))
         if self.frequency_scaling:
             x = self.gain(x)
         for layer in self.down_layers:
@@ -93,7 +93,7 @@ class Encoder(nn.Module):
 
     def forward(self, representation: Tensor) -> Tensor:
         x = self.bottleneck_layers(self.features(representation))
-        return torch.tanh(self.conv_out(functional.silu(self.norm_out(x))))
+        return torch.tanh(self.conv_out(silu(self.norm_out(x))))
 
 
 class Pyramid(nn.Module):
@@ -132,7 +132,7 @@ class Pyramid(nn.Module):
         self.up_layers = nn.ModuleList(layers)
 
     def forward(self, latents: Tensor) -> list[Tensor]:
-        x = self.conv_out_bottleneck(self.bottleneck_layers(self.conv_inp(latents)))
+        x = self.conv_out_bottleneck(self.bottleneck_layers(self.conv_inp(latents.to(self.conv_inp.weight.dtype))))
         batch, _, frames = x.shape
         # Bins are the slower axis of the 1-D channels.
         x = x.reshape(batch, self.lowest_bins, -1, frames).transpose(1, 2)
@@ -211,17 +211,18 @@ class UNet(nn.Module):
         Preconditioned so that at sigma_min the output is the input (Song et al. 2023, appendix C).
         """
         config = self.config
-        embedding = self.emb(torch.log(sigma) / 4.0)
+        dtype = self.conv_inp.weight.dtype  # noise has a large range: it is scaled in float32, whatever the weights are
+        embedding = self.emb(torch.log(sigma) / 4.0).to(dtype)
         condition = self.emb_proj(embedding)
         c_skip, c_out, c_in = preconditioning(sigma, config.sigma_min, config.sigma_data)
-        x = self.conv_inp(c_in * noisy)
+        x = self.conv_inp((c_in * noisy).to(dtype))
         if config.frequency_scaling:
             x = x * (1.0 + self.scale_inp(embedding)[:, None, :, None])
         skips: list[Tensor] = []
         layers = iter(self.down_layers)
         for level, blocks in enumerate(config.layers_list):
             for _ in range(blocks):
-                x = (x + next(layers)(pyramid[level])) * math.sqrt(1.0 / 2.0)
+                x = next(layers)(pyramid[level]).add_(x).mul_(math.sqrt(1.0 / 2.0))
                 x = next(layers)(x, condition)
                 skips.append(x)
             if level < len(config.layers_list) - 1:
@@ -229,15 +230,15 @@ class UNet(nn.Module):
         layers = iter(self.up_layers)
         for level, blocks in reversed(list(enumerate(config.layers_list))):
             for _ in range(blocks):
-                x = (x + skips.pop() + next(layers)(pyramid[level])) * math.sqrt(1.0 / 3.0)
+                x = next(layers)(pyramid[level]).add_(x).add_(skips.pop()).mul_(math.sqrt(1.0 / 3.0))
                 x = next(layers)(x, condition)
             if level > 0:
                 x = next(layers)(x)
-        x = (x + self.conv_decoded(pyramid[0])) * math.sqrt(1.0 / 2.0)
-        x = functional.silu(self.norm_out(x))
+        x = self.conv_decoded(pyramid[0]).add_(x).mul_(math.sqrt(1.0 / 2.0))
+        x = silu(self.norm_out(x))
         if config.frequency_scaling:
             x = x * (1.0 + self.scale_out(embedding)[:, None, :, None])
-        return c_skip * noisy + c_out * self.conv_out(x)
+        return c_skip * noisy + c_out * self.conv_out(x).float()
 
 
 def preconditioning(sigma: Tensor, sigma_min: float, sigma_data: float) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Track headers: name, gain, pan, mute, solo; one widget per track, kept as long as the track exists."""
+"""Track headers: name, gain, pan, subtract, mute, solo; one widget per track, kept as long as the track exists."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _FIELD_STYLE = (
     f"QLineEdit:focus {{ background: {theme.LANE}; border-color: {theme.ACCENT}; }}"
 )
 _MUTE_STYLE = f"QToolButton:checked {{ background: {theme.WARNING}; color: #101216; border-color: {theme.WARNING}; }}"
+_SUBTRACT_STYLE = "QToolButton:checked { background: #d97b93; color: #101216; border-color: #d97b93; }"
 _SOLO_STYLE = "QToolButton:checked { background: #e6d35a; color: #101216; border-color: #e6d35a; }"
 
 
@@ -50,6 +51,7 @@ class TrackHeader(QWidget):
         self.pan_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pan_text.setFixedWidth(62)
         self.pan_text.setContentsMargins(0, 0, 5, 0)  # in line with the text of the field above
+        self.subtract = self._toggle("−", "Subtract from the mix", _SUBTRACT_STYLE)
         self.mute = self._toggle("M", "Mute", _MUTE_STYLE)
         self.solo = self._toggle("S", "Solo", _SOLO_STYLE)
         self._lay_out()
@@ -67,6 +69,7 @@ class TrackHeader(QWidget):
             (self.gain, "gain"),
             (self.gain_text, "gain in dB"),
             (self.pan, "pan"),
+            (self.subtract, "subtract from the mix"),
             (self.mute, "mute"),
             (self.solo, "solo"),
         ):
@@ -79,7 +82,7 @@ class TrackHeader(QWidget):
         self.gain.show_value(track.gain)
         self.pan.show_value(track.pan)
         self.pan_text.setText(format_pan(track.pan))
-        for button, value in ((self.mute, track.mute), (self.solo, track.solo)):
+        for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
         self.update()
 
@@ -113,6 +116,7 @@ class TrackHeader(QWidget):
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.name, 1)
+        top.addWidget(self.subtract)
         top.addWidget(self.mute)
         top.addWidget(self.solo)
         layout.addLayout(top, 0, 0, 1, 3)
@@ -137,6 +141,11 @@ class TrackHeader(QWidget):
         self.pan.edited.connect(self._on_pan_edited)
         self.pan.edit_ended.connect(document.end_merge)
         self.pan.edit_paused.connect(document.end_merge_soon)
+        self.subtract.clicked.connect(
+            lambda on: document.apply(
+                "Subtract" if on else "Add to Mix", lambda s: edits.set_track_subtract(s, track_id, on)
+            )
+        )
         self.mute.clicked.connect(
             lambda on: document.apply("Mute" if on else "Unmute", lambda s: edits.set_track_mute(s, track_id, on))
         )

@@ -43,11 +43,16 @@ def randomise(model: torch.nn.Module, seed: int = 0) -> None:
                 parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
 
 
-def small_model(options: dict[str, Any] | None = None, seed: int = 0, **keywords: Any) -> Autoencoder:
-    """A randomised model in fp32."""
+def small_model(
+    options: dict[str, Any] | None = None, seed: int = 0, frontend: dict[str, Any] | None = None, **keywords: Any
+) -> Autoencoder:
+    """A randomised model in fp32; `frontend` has options besides the public ones."""
     torch.manual_seed(seed)
     model = Autoencoder(
-        FRONTEND, dict(options or NARROW), {}, **{"precision": "fp32", "scale_factor": 33.0, **keywords}
+        {**FRONTEND, **(frontend or {})},
+        dict(options or NARROW),
+        {},
+        **{"precision": "fp32", "scale_factor": 33.0, **keywords},
     )
     randomise(model.generator, seed)
     return model

@@ -1,0 +1,279 @@
+"""Speed and agreement of the Lin-CAE codec, alone or against the reference package, in one run.
+
+Weights are random (none is left at its zero initialisation), the layout is the public checkpoints': anyone can repeat
+it without downloading. Ours and theirs take turns, so that a noisy machine is noisy for both; medians are compared.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from lincae_studio.codecs.lincae.autoencoder import Autoencoder, default_device
+from lincae_studio.codecs.lincae.folder import Precision
+from lincae_studio.codecs.lincae.pretrained import save_own
+from lincae_studio.codecs.lincae.unet import UNet
+from lincae_studio.errors import CodecError, UsageError
+
+#: Options of the public checkpoints that differ from the defaults.
+_FRONTEND = {"hop_size": 512, "n_fft_factor": 4, "alpha_rescale": 0.65, "beta_rescale": 0.34}
+
+#: Seconds of one batch item in the measurement of batch sizes: a chunk of the studio.
+_CHUNK_S = 2.0
+
+#: It is one window, whose activations are all in memory.
+_LONGEST_S = 600.0
+
+
+def measure_codec(
+    *,
+    against: str | None = None,
+    device: str | None = None,
+    seconds: float = 4.0,
+    repeats: int = 3,
+    batch_sizes: Sequence[int] = (),
+    base_channels: int = 64,
+) -> dict[str, object]:
+    """Encode and decode the same audio with the same weights.
+
+    Args:
+        against: `linear-cae`, the reference package, must be installed; None measures ours alone.
+        device: None chooses.
+        seconds: of the audio, which is one window.
+        repeats: of each measurement; the median counts.
+        batch_sizes: also measure batches of so many two-second windows, in `auto`.
+        base_channels: 64 is the public models' width; fewer for a trial.
+
+    Returns:
+        Times in seconds, x realtime, GFLOP/s (of the plain algorithm's count, so that saved work shows as speed), the
+        share of what a matrix product reaches here in the same arithmetic, ratios (their time / ours), and errors.
+
+    Raises:
+        UsageError: when an argument makes no sense, or the device is not there.
+        CodecError: when the reference package is not installed.
+    """
+    if not 0.1 <= seconds <= _LONGEST_S:
+        raise UsageError(f"{seconds} seconds of audio cannot be measured", f"Choose from 0.1 to {_LONGEST_S:g}")
+    if base_channels < 8 or base_channels % 8:
+        raise UsageError(f"a model cannot be {base_channels} channels wide", "Choose a multiple of 8")
+    if min(batch_sizes, default=1) < 1:
+        raise UsageError("a batch holds one window at least", "Choose other batch sizes")
+    place = _device(device) if device else default_device()
+    options: dict[str, object] = {"hop": 512, "base_channels": base_channels}
+    ours = Autoencoder(_FRONTEND, options, {}, scale_factor=33.0, precision="fp32")
+    _randomise(ours)
+    ours.to(place)
+    reference = _Reference(against, options, ours) if against else None
+    audio = _audio(ours.get_decoded_size(max(1, round(seconds * ours.sample_rate / ours.hop))), place)
+    duration = audio.shape[-1] / ours.sample_rate
+    latents = ours.encode(audio)
+
+    times: dict[str, list[float]] = {}
+    for _ in range(repeats + 1):  # the first round warms up
+        for precision in _PRECISIONS:
+            ours.precision = precision
+            _time(times, f"encode_{precision}", lambda: ours.encode(audio))
+            _time(times, f"decode_{precision}", lambda: ours.decode(latents))
+        if reference is not None:
+            _time(times, "encode_reference", lambda: reference.model.encode(audio))
+            _time(times, "decode_reference", lambda: reference.model.decode(latents))
+    median = {name: statistics.median(runs[1:]) for name, runs in times.items()}
+
+    flops = dict(zip(("encode", "decode"), _flops(ours, audio.shape[-1]), strict=True))
+    decoder_type = str(ours.arithmetic("decoder")).removeprefix("torch.")
+    products = {
+        "fp32": _product_gflops(place, torch.float32),
+        "auto": _product_gflops(place, ours.arithmetic("decoder")),
+    }
+    figures: dict[str, object] = {
+        "device": _device_name(place),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "audio_s": duration,
+        "auto_decoder": decoder_type,
+        "gflop_per_s_of_audio": {name: count / duration / 1e9 for name, count in flops.items()},
+        "matrix_product_gflops": products,
+    }
+    for name, seconds_taken in median.items():
+        part, precision_name = name.split("_")
+        gflops = flops[part] / seconds_taken / 1e9
+        figures[f"{name}_s"] = seconds_taken
+        figures[f"{name}_x_realtime"] = duration / seconds_taken
+        figures[f"{name}_gflops"] = gflops
+        if precision_name in products:
+            arithmetic = "fp32" if part == "encode" else precision_name
+            figures[f"{name}_share_of_product"] = gflops / products[arithmetic]
+    if reference is not None:
+        for name in ("encode_fp32", "decode_fp32", "encode_auto", "decode_auto"):
+            part, precision_name = name.split("_")
+            figures[f"{part}_ratio_{precision_name}"] = median[f"{part}_reference"] / median[name]
+        ours.precision = "fp32"
+        figures["parity_error"] = reference.error(ours, audio)
+    with torch.backends.cudnn.flags(allow_tf32=False):
+        ours.precision = "fp32"
+        exact = ours.decode(latents)
+    ours.precision = "auto"
+    figures["auto_error_db"] = _db(_error(ours.decode(latents), exact))
+    if batch_sizes:
+        figures["batches"] = [_batch(ours, place, size, repeats) for size in batch_sizes]
+    return figures
+
+
+def save_random_model(folder: Path, base_channels: int = 64) -> Path:
+    """Write a model of the public layout with random weights, for benchmarks that anybody can run."""
+    model = Autoencoder(_FRONTEND, {"hop": 512, "base_channels": base_channels}, {}, scale_factor=33.0)
+    _randomise(model)
+    save_own(model, folder, title="Random Lin-CAE", linear=False)
+    return folder
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")  # no better
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type):
+        here = ", ".join(kind for kind in there if there[kind])
+        raise UsageError(f"the device {name!r} is not there", f"Choose one of {here}")
+    return device
+
+
+_PRECISIONS: tuple[Precision, ...] = ("fp32", "auto")
+
+
+class _Reference:
+    """The reference package's model with our weights."""
+
+    def __init__(self, package: str, options: dict[str, object], ours: Autoencoder) -> None:
+        if package != "linear-cae":
+            raise CodecError(f"there is no comparison with {package!r}", "Choose linear-cae")
+        try:
+            module: Any = importlib.import_module("linear_cae")
+        except ImportError as error:
+            remedy = "pip install --no-deps linear-cae==0.1.4"
+            raise CodecError("the package linear-cae is not installed", remedy) from error
+        self.model = module.Autoencoder(_FRONTEND, dict(options), {}, scale_factor=ours.scale_factor)
+        self.model.load_state_dict(ours.state_dict())
+        self.model.eval().to(ours.device)
+
+    def error(self, ours: Autoencoder, audio: Tensor) -> float:
+        """The larger relative error of latents and of audio, from the same noise."""
+        with torch.no_grad(), torch.backends.cudnn.flags(allow_tf32=False):
+            theirs = self.model.encode(audio)
+            torch.manual_seed(0)
+            decoded = self.model.decode(theirs)
+            torch.manual_seed(0)
+            frames = theirs.shape[-1] * ours.config.generator.time_factor
+            noise = torch.randn((1, 2, 2 * ours.frontend.hop, frames), device=audio.device)
+            return max(_error(ours.encode(audio), theirs), _error(ours.decode(theirs, noise=noise), decoded))
+
+
+def _randomise(model: Autoencoder) -> None:
+    """Weights of unit gain in every branch, zero-initialised ones too."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.generator.parameters():
+            if parameter.ndim > 1:
+                gain = parameter[0].numel() ** -0.5
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * gain)
+            else:
+                parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
+
+
+def _audio(samples: int, device: torch.device) -> Tensor:
+    """A chord over noise, `(1, samples)`."""
+    time_s = torch.arange(samples) / 44_100
+    chord = sum(torch.sin(2.0 * math.pi * pitch * time_s) for pitch in (110.0, 277.2, 659.3)) * 0.1
+    noise = torch.randn(samples, generator=torch.Generator().manual_seed(0)) * 0.02
+    return (chord + noise)[None].to(device)
+
+
+def _flops(model: Autoencoder, samples: int) -> tuple[int, int]:
+    """Operations of encoding and of decoding a window, counted on shapes (a product and a sum: 2)."""
+    frames = model.get_latent_size(samples) * model.config.generator.time_factor
+    with torch.device("meta"):
+        unet = UNet(model.config.generator)
+        representation = torch.empty(1, 2, 2 * model.frontend.hop, frames)
+        latents = torch.empty(1, model.dim, frames // model.config.generator.time_factor)
+        sigma = torch.ones(1)
+    # With gradients enabled nothing is folded: the count of the algorithm as it was published.
+    with FlopCounterMode(display=False) as encoding:
+        unet.encoder(representation)
+    with FlopCounterMode(display=False) as decoding:
+        unet.denoise(unet.decoder(latents), representation, sigma)
+    return encoding.get_total_flops(), decoding.get_total_flops()
+
+
+def _batch(model: Autoencoder, device: torch.device, size: int, repeats: int) -> dict[str, object]:
+    """Two-second windows, `size` at once."""
+    audio = _audio(model.get_decoded_size(round(_CHUNK_S * model.sample_rate / model.hop)), device).expand(size, -1)
+    latents = model.encode(audio, max_batch_size=size)
+    times: dict[str, list[float]] = {}
+    for _ in range(repeats + 1):
+        _time(times, "encode", lambda: model.encode(audio, max_batch_size=size))
+        _time(times, "decode", lambda: model.decode(latents, max_batch_size=size))
+    duration = audio.numel() / model.sample_rate
+    encode_s, decode_s = (statistics.median(times[part][1:]) for part in ("encode", "decode"))
+    encode_flops, decode_flops = (count * size for count in _flops(model, audio.shape[-1]))
+    return {
+        "batch": size,
+        "encode_x_realtime": duration / encode_s,
+        "decode_x_realtime": duration / decode_s,
+        "encode_gflops": encode_flops / encode_s / 1e9,
+        "decode_gflops": decode_flops / decode_s / 1e9,
+    }
+
+
+def _product_gflops(device: torch.device, dtype: torch.dtype) -> float:
+    """What a large matrix product reaches here: the yardstick for a machine's peak."""
+    size = 8192 if device.type == "cuda" else 2048
+    matrix = torch.randn(size, size, device=device).to(dtype)
+    times: dict[str, list[float]] = {}
+    for _ in range(4):
+        _time(times, "product", lambda: matrix @ matrix)
+    return 2.0 * size**3 / min(times["product"]) / 1e9
+
+
+def _time(times: dict[str, list[float]], name: str, work: Callable[[], object]) -> None:
+    with torch.no_grad():
+        _synchronise()
+        started = time.perf_counter()
+        work()
+        _synchronise()
+        times.setdefault(name, []).append(time.perf_counter() - started)
+
+
+def _synchronise() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    elif torch.backends.mps.is_available():
+        torch.mps.synchronize()
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type} ({platform.processor() or platform.machine()}, {torch.backends.cpu.get_cpu_capability()})"
+
+
+def _error(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).norm() / expected.norm())
+
+
+def _db(ratio: float) -> float:
+    return 20.0 * math.log10(max(ratio, 1e-20))

@@ -1,0 +1,342 @@
+"""What an edit, an export and a plan cost in the engine, beside what a plain script would pay for the same.
+
+The plain script holds every track's latents, sums them whole and decodes the whole mix after each edit; that is what
+one writes with `encode`, `+` and `decode`. Encoding is not counted for it: it is done before the clock starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import soundfile as sf
+
+from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Array, Codec, CodecFacts
+from lincae_studio.engine import client as engine
+from lincae_studio.engine.algebra import combine
+from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.plan import Plan, PlannedChunk, Planner, make_plan
+from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.errors import UsageError
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits, files
+from lincae_studio.session.model import SESSION_RATE, Media, Session
+
+#: What stands for a Lin-CAE of full size with random weights, made for the run.
+RANDOM_LINCAE = "random-lin-cae"
+
+_REPEATS = 5
+
+#: Of a session; its audio is written to the disk.
+_LONGEST_MIN = 600
+
+#: Windows that are encoded or decoded at once by the plain script.
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class EngineBench:
+    """What is measured.
+
+    Attributes:
+        codec: an id, or `random-lin-cae`.
+        tracks: numbers of tracks for the time from edit to audio.
+        minutes: length of that session.
+        export_minutes: lengths of the exports.
+        clips: numbers of clips, on 64 tracks in one hour, for the time of a plan.
+
+    Raises:
+        UsageError: when one of them makes no sense.
+    """
+
+    codec: str = "mdct-2x"
+    tracks: Sequence[int] = (1, 8, 32, 64)
+    minutes: float = 3.0
+    export_minutes: Sequence[float] = (5.0, 60.0)
+    clips: Sequence[int] = (125, 500, 2000)
+
+    def __post_init__(self) -> None:
+        for minutes in (self.minutes, *self.export_minutes):
+            if not 0.1 <= minutes <= _LONGEST_MIN:
+                raise UsageError(
+                    f"a session of {minutes} minutes cannot be measured", f"Choose from 0.1 to {_LONGEST_MIN}"
+                )
+        if min((*self.tracks, *self.clips), default=1) < 1:
+            raise UsageError("a session without tracks or clips cannot be measured", "Choose 1 or more")
+
+
+def measure_engine(bench: EngineBench) -> dict[str, object]:
+    """Run all of it, in temporary folders. Times are medians of five, in milliseconds.
+
+    Returns:
+        `edit_to_audio_ms` (tracks to ms): from a gain change to the new chunk at the playhead, through the engine
+        process; `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
+        decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms).
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        codec_id = _codec(bench.codec, folder)
+        facts = registry.for_session(codec_id)
+        store = MediaStore(folder)
+        media = _media(store, folder, bench.minutes * 60.0 + 1.0)
+        result: dict[str, object] = {
+            "codec": bench.codec,
+            "minutes": bench.minutes,
+            "chunk_s": facts.chunk_frames * facts.hop / facts.sample_rate,
+        }
+        sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
+        result["edit_to_audio_ms"] = {
+            str(count): _edit_to_audio_ms(session, facts, folder) for count, session in sessions.items()
+        }
+        plain = {count: _plain_ms(session, facts, store) for count, session in sessions.items()}
+        result["plain_script_ms"] = {str(count): times[0] for count, times in plain.items()}
+        result["every_track_ms"] = {str(count): times[1] for count, times in plain.items()}
+        result["edits"] = _count_edits(_session(media, codec_id, 4, min(bench.minutes, 0.5)), facts, store)
+        result["export"] = [_export(codec_id, minutes, folder) for minutes in bench.export_minutes]
+    result["plan_ms"] = {str(count): _plan_ms(count, facts) for count in bench.clips}
+    return result
+
+
+def _codec(name: str, folder: Path) -> str:
+    if name != RANDOM_LINCAE:
+        return name
+    from lincae_studio.bench.codec import save_random_model
+
+    return str(save_random_model(folder / RANDOM_LINCAE))
+
+
+def _media(store: MediaStore, folder: Path, seconds: float) -> Media:
+    """A file of noise in bursts; tracks take it from different offsets on, so that no two have equal latents."""
+    rng = np.random.default_rng(0)
+    path = folder / "noise.wav"
+    with sf.SoundFile(path, "w", SESSION_RATE, 1, subtype="PCM_16") as file:
+        for _ in range(round(seconds) + 1):
+            file.write(rng.normal(0.0, 0.03, SESSION_RATE) * np.linspace(1.0, 0.1, SESSION_RATE))
+    return store.import_file(path)
+
+
+def _session(media: Media, codec_id: str, tracks: int, minutes: float) -> Session:
+    session = edits.set_codec(Session(), codec_id)
+    length = round(minutes * 60.0 * SESSION_RATE)
+    for number in range(tracks):
+        session = edits.add_track(session)
+        session = edits.add_clip(session, session.tracks[-1].id, media, 0)
+        clip = session.tracks[-1].clips[0]
+        cut = msgspec.structs.replace(clip, offset=100 * number, length=length)
+        track = msgspec.structs.replace(session.tracks[-1], clips=(cut,))
+        session = msgspec.structs.replace(session, tracks=(*session.tracks[:-1], track))
+    return session
+
+
+@dataclass
+class _Window:
+    """What the window does with the engine, without a window: keeps what is rendered, wants what is missing."""
+
+    client: engine.EngineClient = field(init=False)
+    rendered: set[str] = field(default_factory=set)
+    failed: list[str] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def receive(self, event: engine.Event) -> None:
+        with self.changed:
+            match event:
+                case engine.ChunkFinished(rendered=rendered):
+                    self.rendered.add(rendered.key)
+                case engine.ChunkFailed(message=message) | engine.EngineUnusable(reason=message):
+                    self.failed.append(message)
+            self.changed.notify_all()
+
+    def want(self, plan: Plan) -> None:
+        with self.changed:
+            missing = [chunk for chunk in plan.audible if chunk.key not in self.rendered]
+        self.client.want(missing)
+
+    def wait_for(self, keys: set[str]) -> None:
+        with self.changed:
+            self.changed.wait_for(lambda: keys <= self.rendered or self.failed)
+            if self.failed:
+                raise engine.failure(self.failed[0])
+
+
+def _edit_to_audio_ms(session: Session, facts: CodecFacts, folder: Path) -> float:
+    window = _Window()
+    window.client = engine.EngineClient(folder, window.receive)
+    window.client.start()
+    try:
+        planner = Planner()
+        plan = planner.plan(session, facts)
+        playhead = plan.length // 2
+        window.client.set_playhead(playhead)
+        window.want(plan)
+        window.wait_for({chunk.key for chunk in plan.audible})
+        times = []
+        for repeat in range(_REPEATS):
+            started = time.perf_counter()
+            session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.05 * repeat)
+            plan = planner.plan(session, facts)
+            window.want(plan)
+            chunk = plan.chunks[plan.grid.owner(playhead)]
+            assert chunk is not None
+            window.wait_for({chunk.key})
+            times.append((time.perf_counter() - started) * 1e3)
+            window.wait_for({chunk.key for chunk in plan.audible})
+        return statistics.median(times)
+    finally:
+        window.client.close()
+
+
+def _plain_ms(session: Session, facts: CodecFacts, store: MediaStore) -> tuple[float, float]:
+    """The same edit by summing whole latents and decoding all, and by decoding every track."""
+    cache = LatentCache(memory_bytes=1 << 40)
+    renderer = Renderer(registry.load, StoreReader(store), cache)
+    plan = make_plan(session, facts)
+    codec = renderer.codec(plan.audible[0].codec)
+    alone = [msgspec.structs.replace(session, tracks=(track,)) for track in session.tracks]
+    tracks = [_whole_latents(renderer, part, facts) for part in alone]
+    origin = codec.silence(plan.grid.frames)
+    plain = []
+    for _ in range(1 if facts.stochastic else _REPEATS):
+        started = time.perf_counter()
+        total = sum(0.5 * (latents - origin) for latents in tracks) + origin
+        _decode_all(codec, np.asarray(total, np.float32), plan)
+        plain.append((time.perf_counter() - started) * 1e3)
+    started = time.perf_counter()
+    for latents in tracks:
+        _decode_all(codec, latents, plan)
+    return statistics.median(plain), (time.perf_counter() - started) * 1e3
+
+
+def _whole_latents(renderer: Renderer, session: Session, facts: CodecFacts) -> Array:
+    """Latents `(chunks, D, T)` of a session of one track."""
+    chunks = make_plan(session, facts).audible
+    origin = renderer.codec(chunks[0].codec).silence(chunks[0].grid.frames)
+
+    def sum_of(chunk: PlannedChunk) -> Array:
+        terms = chunk.terms
+        sums = combine(renderer.latents(terms, chunk), [term.coefficients for term in terms], origin)
+        return np.asarray(sums[0])
+
+    return np.stack([sum_of(chunk) for chunk in chunks])
+
+
+def _decode_all(codec: Codec, latents: Array, plan: Plan) -> None:
+    for start in range(0, len(latents), _BATCH):
+        part = latents[start : start + _BATCH]
+        codec.decode(part, first_frames=[(start + row) * plan.grid.step for row in range(len(part))], seed=0)
+
+
+def _count_edits(session: Session, facts: CodecFacts, store: MediaStore) -> dict[str, dict[str, int]]:
+    """Encodes and decodes of standard edits, each made after the one before and then undone."""
+    with tempfile.TemporaryDirectory() as folder:
+        grid = make_plan(session, facts).grid
+        track, clip = session.tracks[0], session.tracks[0].clips[0]
+        middle = session.length // 2 + 777
+        standard: dict[str, Callable[[Session], Session]] = {
+            "open": lambda session: session,
+            "gain": lambda session: edits.set_track_gain(session, track.id, 0.5),
+            "mute": lambda session: edits.set_track_mute(session, track.id, True),
+            "pan": lambda session: edits.set_track_pan(session, track.id, 0.5),
+            "move by a step": lambda session: edits.move_clips(session, {clip.id}, grid.step_samples),
+            "move by a sample": lambda session: edits.move_clips(session, {clip.id}, 1),
+            "trim": lambda session: edits.trim_clip(session, clip.id, clip.start, clip.end - SESSION_RATE),
+            "split": lambda session: edits.split_clips(session, {clip.id}, middle),
+        }
+        counts: dict[str, dict[str, int]] = {}
+        rendered: set[str] = set()
+        renderer = Renderer(registry.load, StoreReader(store), LatentCache(Path(folder)))
+
+        def render(name: str, session: Session) -> None:
+            before = renderer.counters.encodes, renderer.counters.decodes
+            for chunk in make_plan(session, facts).audible:
+                if chunk.key not in rendered:
+                    renderer.render(chunk)
+                    rendered.add(chunk.key)
+            encodes, decodes = renderer.counters.encodes - before[0], renderer.counters.decodes - before[1]
+            counts[name] = {"encodes": encodes, "decodes": decodes}
+
+        for name, edit in standard.items():
+            render(name, edit(session))
+        render("undo", session)
+        renderer.cache.close()
+        rendered.clear()
+        renderer = Renderer(registry.load, StoreReader(store), LatentCache(Path(folder)))
+        render("reopen", session)
+        renderer.cache.close()
+        return counts
+
+
+_EXPORT = """
+import json, re, resource, sys
+from pathlib import Path
+from lincae_studio.cli.mixing import render_project
+figures = render_project(Path(sys.argv[1]), Path(sys.argv[2]), None, "32f")
+status = Path("/proc/self/status")
+if status.exists():  # what Linux gives as ru_maxrss is inherited from the process that started this one
+    peak = int(re.search("VmHWM:\\s*(\\d+) kB", status.read_text())[1]) / 2**10
+else:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+print(json.dumps({"x_realtime": figures["x_realtime"], "peak_mib": peak}))
+"""
+
+
+def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
+    """Eight tracks of so many minutes, by the command line's export in a process of its own."""
+    place = folder / f"export-{minutes:g}"
+    place.mkdir()
+    media = _media(MediaStore(folder), place, minutes * 60.0 + 1.0)
+    project, output = place / "session.lincae", place / "mix.wav"
+    files.save(_session(media, codec_id, 8, minutes), project)
+    done = subprocess.run(
+        [sys.executable, "-c", _EXPORT, str(project), str(output)],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "LINCAE_STUDIO_CACHE": str(place / "cache")},
+    )
+    output.unlink()
+    figures: dict[str, float] = json.loads(done.stdout)
+    return {"minutes": minutes, **figures}
+
+
+def _plan_ms(clips: int, facts: CodecFacts) -> float:
+    """One gain edit in an hour of 64 tracks, all chunks of the track touched."""
+    hour = 3600 * SESSION_RATE
+    media = Media(digest="0" * 64, path="/noise.wav", sample_rate=SESSION_RATE, channels=1, length=2 * hour)
+    per_track = max(1, clips // 64)
+    session = Session(media=(media,))
+    for number in range(64):
+        session = edits.add_track(session)
+        track = session.tracks[-1]
+        session = edits.add_clip(session, track.id, media, 0)
+        whole = session.tracks[-1].clips[0]
+        length = hour // per_track
+        parts = tuple(
+            msgspec.structs.replace(
+                whole, id=session.next_id + part, start=part * length, offset=part * length + number, length=length
+            )
+            for part in range(per_track)
+        )
+        track = msgspec.structs.replace(session.tracks[-1], clips=parts)
+        tracks = (*session.tracks[:-1], track)
+        session = msgspec.structs.replace(session, tracks=tracks, next_id=session.next_id + per_track)
+    planner = Planner()
+    planner.plan(session, facts)
+    times = []
+    for repeat in range(_REPEATS):
+        session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.05 * repeat)
+        started = time.perf_counter()
+        planner.plan(session, facts)
+        times.append((time.perf_counter() - started) * 1e3)
+    return statistics.median(times)

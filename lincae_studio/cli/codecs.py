@@ -1,0 +1,177 @@
+"""`lincae-studio codecs ...`: what is there, and getting more."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lincae_studio.cli.progress import progress_bars
+from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
+from lincae_studio.errors import CodecError
+
+codecs_app = typer.Typer(help="The codecs that can be chosen: list, download, import, convert.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+ScaleFactor = Annotated[
+    float | None, typer.Option("--scale-factor", help="Of the latents; official folders do not name it.")
+]
+Linear = Annotated[
+    bool | None, typer.Option("--linear/--not-linear", help="Whether the model was trained to be linear.")
+]
+Title = Annotated[str | None, typer.Option("--title", help="How it is listed; default: the folder's name.")]
+
+_LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
+
+
+@codecs_app.command("list")
+def _list(as_json: AsJson = False) -> None:
+    """List the codecs with their latent geometry, and the public ones that can be downloaded."""
+    found, errors = registry.facts_and_errors()
+    rows = [_row(facts) for facts in found]
+    broken = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
+    here = {facts.id for facts in found} | errors.keys()
+    offered = [_offer(model_id, public) for model_id, public in PUBLIC_MODELS.items() if model_id not in here]
+    if as_json:
+        print(json.dumps([*rows, *broken, *offered], indent=2))
+        return
+    table = Table("id", "size", "hop", "dim", "ratio", "linear", "description", box=None, pad_edge=False)
+    for row in rows + offered:
+        table.add_row(
+            str(row["id"]),
+            _mebibytes(row["bytes"]),
+            str(row["hop"]),
+            str(row["dim"]),
+            f"{row['compression']:g}x",
+            _LINEARITY[str(row["linearity"])],
+            escape(_plain(str(row["description"]))),
+        )
+    for row in broken:
+        table.add_row(str(row["id"]), *[""] * 5, escape(f"broken: {_plain(str(row['error']))}"))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@codecs_app.command("show")
+def _show(
+    codec: Annotated[str, typer.Argument(help="Id, or a model's folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show all that is known of a codec."""
+    facts = registry.facts(registry.by_path(codec))
+    row = _row(facts)
+    folder = registry.folder(facts.id)
+    row |= {
+        "edge": facts.edge,
+        "chunk_frames": facts.chunk_frames,
+        "overlap_frames": facts.overlap_frames,
+        "identity": facts.identity,
+        "scale_factor": folder.scale_factor if folder else None,
+        "weights_sha256": folder.weights_sha256 if folder else None,
+    }
+    if as_json:
+        print(json.dumps(row, indent=2))
+        return
+    for name, value in row.items():
+        if value is not None:
+            print(f"{name.replace('_', ' ')}: {_plain(str(value))}")
+
+
+@codecs_app.command("download")
+def _download(
+    model_id: Annotated[str, typer.Argument(metavar="ID", help=f"One of {', '.join(PUBLIC_MODELS)}.")],
+) -> None:
+    """Download a public model from the Hugging Face hub and install it. A broken download is taken up again."""
+    with progress_bars() as report:
+        place = library.install_public(model_id, report(f"downloading {model_id}"))
+    print(f"{model_id} is installed in {place}")
+
+
+@codecs_app.command("import")
+def _import(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A model's folder: official, or ours.")],
+    codec_id: Annotated[str | None, typer.Option("--id", help="Its id here; default: the folder's name.")] = None,
+    scale_factor: ScaleFactor = None,
+    linear: Linear = None,
+    title: Title = None,
+) -> None:
+    """Install a model from a folder, after checking that its weights load."""
+    from lincae_studio.codecs.lincae.pretrained import check_folder
+
+    chosen = (codec_id or source.resolve().name).lower().replace(" ", "-")
+    check_folder(source)
+    with progress_bars() as report:
+        place = library.import_folder(
+            source,
+            chosen,
+            scale_factor=scale_factor,
+            linear=linear,
+            title=title,
+            progress=report(f"importing {chosen}"),
+        )
+    print(f"{chosen} is installed in {place}")
+
+
+@codecs_app.command("convert")
+def _convert(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A model's folder: official, or ours.")],
+    target: Annotated[Path, typer.Argument(metavar="DST", help="A new folder.")],
+    to: Annotated[str | None, typer.Option("--to", help="safetensors or official; default: the other one.")] = None,
+    scale_factor: ScaleFactor = None,
+    linear: Linear = None,
+    title: Title = None,
+) -> None:
+    """Convert between the official format (.pth and YAML) and ours (safetensors and JSON)."""
+    from lincae_studio.codecs.lincae.pretrained import convert
+
+    written = convert(source, target, to, scale_factor=scale_factor, linear=linear, title=title)
+    print(f"{target} holds the model in the {written} format")
+
+
+@codecs_app.command("remove")
+def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An installed codec.")]) -> None:
+    """Delete an installed codec, and what an unfinished download of it left."""
+    library.remove(codec_id)
+    print(f"{codec_id} is removed")
+
+
+def _row(facts: CodecFacts) -> dict[str, object]:
+    names = ("id", "title", "description", "sample_rate", "hop", "dim", "compression", "linearity", "stochastic")
+    row: dict[str, object] = {name: getattr(facts, name) for name in names}
+    try:
+        folder = registry.folder(facts.id)
+        weights = folder.weights.stat().st_size if folder else 0
+    except (CodecError, OSError):
+        weights = 0
+    return row | {"installed": True, "bytes": weights}
+
+
+def _offer(model_id: str, public: PublicModel) -> dict[str, object]:
+    """The row of a public model that is not installed; its size is that of the download."""
+    return {
+        "id": model_id,
+        "title": public.title,
+        "description": f"{public.description} (not installed: lincae-studio codecs download {model_id})",
+        "hop": public.hop,
+        "dim": public.dim,
+        "compression": public.compression,
+        "linearity": "trained" if public.linear else "none",
+        "installed": False,
+        "bytes": public.mebibytes * 2**20,
+    }
+
+
+def _plain(text: str) -> str:
+    """Text from strangers without line breaks and escape sequences, which would command the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _mebibytes(size: object) -> str:
+    return f"{size / 2**20:.0f} MiB" if isinstance(size, int) and size else "built in"

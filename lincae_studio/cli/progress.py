@@ -1,0 +1,28 @@
+"""Progress bars on standard error, for people only: nothing is drawn when it is not a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from lincae_studio import jobs
+
+Report = Callable[[str], jobs.ReportProgress]
+
+
+@contextmanager
+def progress_bars() -> Iterator[Report]:
+    """Yield what makes a labelled bar out of nothing: `report("rendering")` is a `ReportProgress`."""
+    # Labels hold names of files and codecs, which may look like markup.
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+
+        def report(label: str) -> jobs.ReportProgress:
+            task = bars.add_task(label, total=None)
+            return lambda progress: bars.update(task, completed=progress.done, total=progress.total)
+
+        yield report

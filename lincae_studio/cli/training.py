@@ -1,0 +1,130 @@
+"""`lincae-studio train` and `lincae-studio evaluate`."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lincae_studio.cli.progress import progress_bars
+from lincae_studio.codecs import registry
+from lincae_studio.errors import UsageError
+
+if TYPE_CHECKING:
+    from lincae_studio.training.evaluation import Evaluation
+
+
+def train(
+    preset: Annotated[str | None, typer.Option(help="lin-cae, lin-cae-2, m2l, mini or mini-44k.")] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FOLDER[:FRACTION]", help="Folder of audio and its share; `synth` for procedural songs."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value of the recipe's.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of a new run.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Folder of a run to go on with, exactly as it was.")] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Stop there; schedules still belong to the recipe's steps.")
+    ] = None,
+    max_time: Annotated[
+        float | None, typer.Option(min=0.0, help="Seconds after which to stop, to go on later.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Processes that prepare audio.")] = None,
+    devices: Annotated[int, typer.Option(min=1, help="GPUs on each node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Nodes.")] = 1,
+) -> None:
+    """Train a codec: `lincae-studio train --preset mini --data synth --out runs/mini`."""
+    for module in ("lightning", "tensorboard"):
+        if importlib.util.find_spec(module) is None:
+            raise UsageError(f"training needs {module}", "Install it: pip install 'lincae-studio[train]'")
+    if resume is not None and (preset or data or settings or out):
+        raise UsageError("a run is resumed as it was begun", "Leave --preset, --data, --set and --out away")
+    if resume is None and (preset is None or out is None):
+        raise UsageError("a new run needs --preset and --out", "Or go on with one: --resume FOLDER")
+
+    from lincae_studio.training import data as audio
+    from lincae_studio.training import run
+    from lincae_studio.training.recipe import Run
+    from lincae_studio.training.recipe import preset as make_recipe
+
+    if resume is not None:
+        folder, plan = resume, run.read_run(resume)
+    else:
+        assert preset is not None
+        assert out is not None
+        parts = audio.parse_data(data or [audio.SYNTH])
+        recipe = make_recipe(preset, settings or ())
+        folder, plan = out, Run(preset=preset, recipe=recipe, data=[str(part) for part in parts])
+        run.begin(folder, plan)
+    workers = audio.default_workers() if workers is None else workers
+    _, evaluation = run.train(
+        folder, plan, max_steps=max_steps, max_time_s=max_time, workers=workers, devices=devices, nodes=nodes
+    )
+    if evaluation is not None:
+        ratio, additivity = (evaluation.figures.get(name, math.nan) for name in ("si_sdr_db", "encoder_additivity"))
+        print(f"{folder / 'codec'}: SI-SDR {ratio:.1f} dB, error of the encoder's additivity {additivity:.2f}")
+
+
+def evaluate(
+    codec: Annotated[str, typer.Argument(help="Codec (see `codecs list`), or the folder of a trained one.")],
+    audio: Annotated[
+        list[str], typer.Argument(metavar="AUDIO...", help="Audio files; `synth` for songs of the synthesiser.")
+    ],
+    stems: Annotated[bool, typer.Option("--stems", help="The files are the stems of one song.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print figures as CSV.")] = False,
+    plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the latents' statistics there.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Mixtures to measure, spread over the audio.")] = 32,
+) -> None:
+    """Measure a codec: reconstruction, homogeneity, additivity, removal of sources, latents."""
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other")
+    if plots is not None and importlib.util.find_spec("matplotlib") is None:
+        raise UsageError("plots need matplotlib", "Install it: pip install 'lincae-studio[train]'")
+
+    from lincae_studio.training import evaluation
+
+    loaded = registry.load(registry.by_path(codec))
+    if audio == ["synth"]:
+        groups = evaluation.synth_groups(loaded.facts, limit)
+    else:
+        groups = evaluation.read_groups([Path(name) for name in audio], loaded.facts, stems=stems, limit=limit)
+    with progress_bars() as report:
+        result = evaluation.evaluate(loaded, groups, report("measuring"))
+    _print(result, as_json, as_csv)
+    if plots is not None:
+        from lincae_studio.training.plots import draw_latents
+
+        for path in draw_latents(result, plots):
+            print(path, file=sys.stderr)
+
+
+def _print(result: Evaluation, as_json: bool, as_csv: bool) -> None:
+    from lincae_studio.training.evaluation import FIGURES, finite
+
+    figures = finite(result.figures)
+    if as_json:
+        print(json.dumps({"codec": result.codec, "windows": result.windows, **figures}, indent=2))
+        return
+    if as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(["codec", "windows", *figures])
+        writer.writerow([result.codec, result.windows, *("" if v is None else v for v in figures.values())])
+        return
+    table = Table("figure", "value", "better", "meaning", box=None, pad_edge=False)
+    for name, value in figures.items():
+        about = FIGURES[name]
+        table.add_row(about.title, "exact" if value is None else f"{value:.4g}", about.better, about.meaning)
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(f"{result.codec}, {result.windows} windows", highlight=False)
+    console.print(table)

@@ -1,0 +1,83 @@
+"""A Lin-CAE model as a codec of the studio: numpy at the boundary, noise by absolute frame. Engine process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import torch
+
+from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.lincae.arguments import checked_device
+from lincae_studio.codecs.lincae.autoencoder import Autoencoder, default_device
+from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, ModelFolder, chosen_precision
+from lincae_studio.codecs.lincae.pretrained import open_model
+from lincae_studio.errors import CodecError, UsageError
+
+#: Windows per forward pass: a GPU is faster in batches, a CPU is not (measured), and one window is sooner heard.
+_GPU_BATCH = 8
+
+
+class LinCaeCodec:
+    """`Codec` over an `Autoencoder`."""
+
+    def __init__(self, facts: CodecFacts, model: Autoencoder) -> None:
+        self._facts = facts
+        self._model = model
+        self._silence: dict[int, Array] = {}
+
+    @property
+    def facts(self) -> CodecFacts:
+        return self._facts
+
+    @property
+    def model(self) -> Autoencoder:
+        return self._model
+
+    def encode(self, audio: Array) -> Array:
+        return self._model.encode(audio).cpu().numpy()
+
+    def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
+        return self._model.decode_windows(latents, first_frames, seed).cpu().numpy()
+
+    def silence(self, frames: int) -> Array:
+        if frames not in self._silence:
+            silence = self._model.silence_latent(frames).cpu().numpy()
+            silence.setflags(write=False)
+            self._silence[frames] = silence
+        return self._silence[frames]
+
+
+def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
+    """Load a model for the studio, on the best device there is, or on the one the environment names.
+
+    Raises:
+        CodecError: when weights are damaged or do not fit, or the device is not there.
+        UsageError: when the environment names a device or precision that does not exist.
+    """
+    precision = chosen_precision()
+    device = _device()
+    if precision == "fp16" and device.type != "cuda":
+        raise CodecError("fp16 needs a CUDA device", "Choose auto, fp32 or bf16")
+    facts = folder.facts(codec_id)
+    assert folder.scale_factor is not None  # or there were no facts
+    batch = 1 if device.type == "cpu" else _GPU_BATCH
+    model = open_model(
+        Autoencoder,
+        folder,
+        scale_factor=folder.scale_factor,
+        max_batch_size=batch,
+        precision=precision,
+        name=codec_id,
+    )
+    return LinCaeCodec(facts, model.to(device))
+
+
+def _device() -> torch.device:
+    name = os.environ.get(DEVICE_VARIABLE, "auto")
+    if name == "auto":
+        return default_device()
+    try:
+        return checked_device(name)
+    except CodecError as error:
+        raise UsageError(f"{DEVICE_VARIABLE}: {error.problem}", "It must be auto, cpu, cuda or mps") from error

@@ -1,0 +1,281 @@
+"""A model's folder, as far as it can be known without torch: what it holds, its configuration, its studio facts.
+
+Our own format is `config.json` and one file of weights (`model.safetensors`; a folder downloaded from the hub keeps its
+`.pth`). An official folder holds the four files of the public checkpoints. Files from strangers run no code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import numbers
+import os
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import yaml
+from msgspec import Struct
+
+from lincae_studio import atomic
+from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
+from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names
+from lincae_studio.errors import CodecError, UsageError
+
+CONFIG_NAME = "config.json"
+WEIGHTS_NAME = "model.safetensors"
+FORMAT = "lincae-studio-autoencoder"
+FORMAT_VERSION = 1
+
+#: Part of every identity: raised when equal weights and equal input give another result (frontend, noise field).
+ARITHMETIC_VERSION = 1
+
+#: Overrides what a codec of the studio computes in, and where.
+PRECISION_VARIABLE = "LINCAE_STUDIO_PRECISION"
+DEVICE_VARIABLE = "LINCAE_STUDIO_DEVICE"
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16")
+
+#: Steps from chunk to chunk, in seconds: see `bench chunks`.
+_STEP_S = 2.0
+#: Least length of the crossfade between chunks. A chunk's last frames lack what follows, so it is not short.
+_FADE_S = 0.1
+
+#: A description or configuration is a few kilobytes; what is much longer is something else.
+_MAX_BYTES = 1 << 20
+
+#: In Hz, of configurations that name none: the public ones.
+DEFAULT_RATE = 44_100
+
+
+class _SavedConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`config.json`."""
+
+    format: str
+    version: int
+    title: str
+    description: str = ""
+    linear: bool
+    scale_factor: float
+    weights: str = WEIGHTS_NAME
+    weights_sha256: str
+    model: ModelConfig
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A folder that holds a model.
+
+    Attributes:
+        weights: the file; `.safetensors`, or a `.pth` state dict.
+        scale_factor: of the latents; None where an official folder does not tell.
+        weights_sha256: what the weights must be; None where nobody said.
+        linear: whether the model was trained to be linear; None where nobody said.
+    """
+
+    path: Path
+    config: ModelConfig
+    weights: Path
+    title: str
+    description: str = ""
+    scale_factor: float | None = None
+    weights_sha256: str | None = None
+    linear: bool | None = None
+
+    @property
+    def sample_rate(self) -> int:
+        """In Hz; the public configurations that leave it out are at 44.1 kHz."""
+        return self.config.frontend.sample_rate or DEFAULT_RATE
+
+    def facts(self, codec_id: str) -> CodecFacts:
+        """What the studio must know of the model.
+
+        Raises:
+            CodecError: when the folder does not tell its scale factor or its weights' checksum.
+        """
+        if self.scale_factor is None or self.weights_sha256 is None:
+            raise CodecError(
+                f"{self.path} is an official folder, which names no scale factor",
+                "Import it: lincae-studio codecs import FOLDER --scale-factor NUMBER",
+            )
+        generator, frontend = self.config.generator, self.config.frontend
+        hop = frontend.hop_size * generator.time_factor
+        edge = frontend.hop_size * (frontend.n_fft_factor - 1)
+        overlap = math.ceil((edge + _FADE_S * self.sample_rate) / hop)
+        step = max(overlap, round(_STEP_S * self.sample_rate / hop))
+        # What it computes in changes what it gives: one more reason for another identity.
+        parts = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor, chosen_precision())
+        return CodecFacts(
+            id=codec_id,
+            title=self.title,
+            description=self.description or f"Autoencoder in {self.path.name}",
+            identity=hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest(),
+            sample_rate=self.sample_rate,
+            hop=hop,
+            dim=generator.bottleneck_channels,
+            edge=edge,
+            chunk_frames=step + overlap,
+            overlap_frames=overlap,
+            linearity="trained" if self.linear else "none",
+            stochastic=True,
+        )
+
+
+def checked_scale_factor(value: object) -> float:
+    """The value as a float.
+
+    Raises:
+        CodecError: when it is not a finite number above zero.
+    """
+    if not isinstance(value, bool) and isinstance(value, numbers.Real):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if math.isfinite(number) and number > 0.0:
+            return number
+    raise CodecError(
+        f"the scale factor {value!r} is not a positive number", "Pass another; the public models have 15, 33 and 40"
+    )
+
+
+def chosen_precision() -> Precision:
+    """What codecs of the studio compute in.
+
+    Raises:
+        UsageError: when the environment names something else.
+    """
+    name = os.environ.get(PRECISION_VARIABLE, "auto")
+    for precision in PRECISIONS:
+        if precision == name:
+            return precision
+    raise UsageError(f"{PRECISION_VARIABLE} is {name!r}", f"It must be one of {', '.join(PRECISIONS)}")
+
+
+def open_folder(folder: Path, ckpt_type: str = LAST) -> ModelFolder:
+    """Read all of a folder but its weights.
+
+    Raises:
+        CodecError: naming what is missing or broken.
+    """
+    if os.path.isfile(folder / CONFIG_NAME):
+        return _open_own(folder)
+    names = official_names(ckpt_type)
+    missing = [name for name in names if not os.path.isfile(folder / name)]
+    if missing:
+        raise CodecError(
+            f"{folder} is not a model: {', '.join(missing)} missing",
+            f"It must hold {', '.join(names)}, or {CONFIG_NAME} and {WEIGHTS_NAME}",
+        )
+    frontend, generator, diffusion = (_read_yaml(folder / name) for name in names[1:])
+    config = parse_config(frontend, generator, diffusion, str(folder))
+    return ModelFolder(folder, config, folder / names[0], title=_one_line(folder.name))
+
+
+def describe(
+    folder: Path,
+    config: ModelConfig,
+    *,
+    weights: str = WEIGHTS_NAME,
+    weights_sha256: str,
+    scale_factor: float,
+    title: str,
+    description: str = "",
+    linear: bool,
+) -> None:
+    """Write `config.json` beside weights that are there.
+
+    Raises:
+        CodecError: when the scale factor is not a positive number.
+        OSError: when it cannot be written.
+    """
+    saved = _SavedConfig(
+        format=FORMAT,
+        version=FORMAT_VERSION,
+        title=_one_line(title),
+        description=_one_line(description),
+        linear=linear,
+        scale_factor=checked_scale_factor(scale_factor),
+        weights=weights,
+        weights_sha256=weights_sha256,
+        model=config,
+    )
+    atomic.write_bytes(folder / CONFIG_NAME, msgspec.json.format(msgspec.json.encode(saved), indent=2))
+
+
+def public_description(model_id: str) -> dict[str, Any]:
+    """What `describe` is told of a public model."""
+    public = PUBLIC_MODELS[model_id]
+    return {
+        "scale_factor": public.scale_factor,
+        "title": public.title,
+        "description": public.description,
+        "linear": public.linear,
+    }
+
+
+def _open_own(folder: Path) -> ModelFolder:
+    path = folder / CONFIG_NAME
+    try:
+        data = _read_small(path)
+        head = msgspec.json.decode(data, type=_Head)
+        if head.format != FORMAT or head.version != FORMAT_VERSION:
+            raise CodecError(f"{path} has another format or version", "Update LinCAE Studio")
+        saved = msgspec.json.decode(data, type=_SavedConfig)
+    except (msgspec.DecodeError, OSError, ValueError, RecursionError) as error:
+        raise CodecError(f"{path} cannot be read: {error}", "Export or download the model again") from error
+    name = saved.weights
+    if name != Path(name).name or Path(name).suffix not in (".safetensors", ".pth") or not name.isprintable():
+        raise CodecError(f"{path} names weights that are not in its folder", "Export or download the model again")
+    try:
+        scale_factor = checked_scale_factor(saved.scale_factor)
+    except CodecError as error:
+        raise CodecError(f"{path}: {error.problem}", "Export or download the model again") from error
+    weights = folder / name
+    if not os.path.isfile(weights):
+        raise CodecError(f"{folder} is not a model: {name} missing", "Export or download the model again")
+    config = parse_config(saved.model.frontend, saved.model.generator, saved.model.diffusion, str(folder))
+    return ModelFolder(
+        folder,
+        config,
+        weights,
+        title=_one_line(saved.title),
+        description=_one_line(saved.description),
+        scale_factor=scale_factor,
+        weights_sha256=saved.weights_sha256,
+        linear=saved.linear,
+    )
+
+
+class _Head(Struct, frozen=True):
+    """What every version of `config.json` begins with."""
+
+    format: str
+    version: int
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        options = yaml.safe_load(_read_small(path).decode("utf-8"))
+    except Exception as error:  # besides its own, the parser raises what converting odd scalars raises, of any type
+        raise CodecError(f"{path} cannot be read: {' '.join(str(error).split())}", "Download it again") from error
+    if not isinstance(options, dict):
+        raise CodecError(f"{path} is not a table of options", "Download it again")
+    return options
+
+
+def _read_small(path: Path) -> bytes:
+    """Raises `OSError`, or `ValueError` for a file that is too long to be a description."""
+    with open(path, "rb") as file:
+        data = file.read(_MAX_BYTES + 1)
+    if len(data) > _MAX_BYTES:
+        raise ValueError(f"it has more than {_MAX_BYTES} bytes")
+    return data
+
+
+def _one_line(text: str) -> str:
+    """The text with spaces for control characters, line breaks and halves of characters: it is shown in one line."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)

@@ -1,0 +1,241 @@
+"""The public checkpoints, and their download from the Hugging Face hub. No torch; any thread.
+
+Facts of the checkpoints: the model cards of `BernardoTorres/linear_consistency_autoencoders` and the package
+`linear-cae` 0.1.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from lincae_studio import jobs
+from lincae_studio.errors import CodecError
+
+HUB_REPOSITORY = "BernardoTorres/linear_consistency_autoencoders"
+
+#: The checkpoint type that is meant when none is named.
+LAST = "last"
+
+#: Attempts in a row that bring nothing, until a download is given up.
+_TRIES = 4
+
+#: A server that says nothing for so long is not there; cancelling waits no longer either.
+_TIMEOUT_S = 10.0
+
+_BLOCK_BYTES = 1 << 18
+
+PARTS = ("frontend", "generator", "diffusion")
+
+
+class PublicModel(Struct, frozen=True):
+    """A model on the hub.
+
+    Attributes:
+        folder: its folder there.
+        scale_factor: gives its latents about unit variance.
+        linear: whether it was trained to be linear.
+        mebibytes: of its four files, about.
+        hop: samples per latent frame.
+        dim: channels of a latent frame.
+    """
+
+    folder: str
+    scale_factor: float
+    title: str
+    description: str
+    linear: bool
+    mebibytes: int = 223
+    hop: int = 4096
+    dim: int = 64
+
+    @property
+    def compression(self) -> float:
+        """Samples per latent value."""
+        return self.hop / self.dim
+
+
+PUBLIC_MODELS = {
+    "lin-cae": PublicModel(
+        "0a3afbec_weights",
+        33.0,
+        "Lin-CAE",
+        "Linear Consistency Autoencoder: gains and sums of latents are those of the sound",
+        linear=True,
+    ),
+    "lin-cae-2": PublicModel(
+        "2f4c6d21_weights",
+        40.0,
+        "Lin-CAE 2",
+        "Linear Consistency Autoencoder trained without gain annealing",
+        linear=True,
+    ),
+    "m2l": PublicModel(
+        "1511f18a_weights",
+        15.0,
+        "Music2Latent (baseline)",
+        "Music2Latent retrained as the baseline: not trained to be linear, for comparison",
+        linear=False,
+    ),
+}
+
+
+def official_names(ckpt_type: str = LAST) -> list[str]:
+    """The four files of an official folder, weights first."""
+    return [f"autoencoder_inference_model_{ckpt_type}.pth", *(f"{part}_kwargs_{ckpt_type}.yaml" for part in PARTS)]
+
+
+def download(model_id: str, ckpt_type: str = LAST, revision: str | None = None) -> Path:
+    """The folder of a public model in the hub's own cache, downloaded where it is not there yet.
+
+    Raises:
+        CodecError: when the hub cannot be reached or does not have the files.
+    """
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    names = [f"{PUBLIC_MODELS[model_id].folder}/{name}" for name in official_names(ckpt_type)]
+    try:
+        found = [huggingface_hub.hf_hub_download(HUB_REPOSITORY, name, revision=revision) for name in names]
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise _not_downloaded(model_id, error) from error
+    return Path(found[0]).parent
+
+
+def fetch(
+    model_id: str,
+    folder: Path,
+    progress: jobs.ReportProgress = jobs.no_progress,
+    cancel: jobs.CancelToken | None = None,
+    endpoint: str | None = None,
+) -> None:
+    """Download a public model's four files into a folder.
+
+    Other than the hub's library it can be cancelled, and takes up what an earlier, broken or cancelled download left,
+    after checking it. One at a time for a folder: see `library`.
+
+    Args:
+        progress: is told bytes.
+        endpoint: another server than the hub's.
+
+    Raises:
+        CodecError: when the hub cannot be reached, does not have the files, or a file is not what the hub says.
+        Cancelled: after `cancel` was set.
+        OSError: when the folder cannot be written.
+    """
+    import huggingface_hub
+
+    client = huggingface_hub.get_session()
+    # The library's HTTP client has changed its name before, but not the names of its errors.
+    http = importlib.import_module(type(client).__module__.partition(".")[0])
+    network_errors = (http.HTTPError, http.InvalidURL, ConnectionError)  # the last one: offline by HF_HUB_OFFLINE
+    public = PUBLIC_MODELS[model_id]
+    try:
+        urls = [
+            huggingface_hub.hf_hub_url(HUB_REPOSITORY, f"{public.folder}/{name}", endpoint=endpoint)
+            for name in official_names()
+        ]
+        facts = [huggingface_hub.get_hf_file_metadata(url, endpoint=endpoint) for url in urls]
+        total, before = sum(fact.size or 0 for fact in facts), 0
+        for name, url, fact in zip(official_names(), urls, facts, strict=True):
+
+            def report(done: int, before: int = before) -> None:
+                if cancel is not None:
+                    cancel.check()
+                progress(jobs.Progress(before + done, total, f"downloading {public.title}"))
+
+            if fact.size is None:
+                raise _DamagedError(f"the hub does not tell the size of {name}")
+            _fetch_file(client, url, folder / name, fact.etag or "", fact.size, network_errors, report, cancel)
+            before += fact.size
+    except (*network_errors, huggingface_hub.errors.HfHubHTTPError, _DamagedError) as error:
+        raise _not_downloaded(model_id, error) from error
+
+
+def file_sha256(path: Path, cancel: jobs.CancelToken | None = None) -> str:
+    """The SHA-256 of a file, in hexadecimal digits. Raises `OSError`, or `Cancelled`."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            if cancel is not None:
+                cancel.check()
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class _DamagedError(Exception):
+    """A file is not what the hub says."""
+
+
+def _fetch_file(
+    client: Any,
+    url: str,
+    path: Path,
+    etag: str,
+    size: int,
+    network_errors: tuple[type[Exception], ...],
+    report: Callable[[int], None],
+    cancel: jobs.CancelToken | None,
+) -> None:
+    """Download one file, going on where an earlier attempt ended."""
+    if path.is_file():
+        if _is_whole(path, etag, size, cancel):
+            return
+        path.unlink()
+    partial = path.with_name(f"{path.name}.{''.join(filter(str.isalnum, etag))[:64]}.part")
+    for other in path.parent.glob(f"{path.name}.*.part"):  # of a file that the hub has no more
+        if other != partial:
+            other.unlink()
+    partial.touch()
+    fruitless = 0
+    while (start := partial.stat().st_size) < size:
+        report(start)
+        failure: Exception = _DamagedError(f"{path.name} ends too early")
+        try:
+            _append(client, url, partial, start, report)
+        except network_errors as error:
+            failure = error
+        fruitless = 0 if partial.stat().st_size > start else fruitless + 1
+        if fruitless == _TRIES:
+            raise failure
+    if not _is_whole(partial, etag, size, cancel):
+        partial.unlink()
+        raise _DamagedError(f"{path.name} arrived damaged (its size or checksum is not the hub's)")
+    partial.replace(path)
+
+
+def _is_whole(path: Path, etag: str, size: int, cancel: jobs.CancelToken | None) -> bool:
+    """Whether a file is the hub's. The etag is the SHA-256 of a large file, and git's SHA-1 of a small one."""
+    if path.stat().st_size != size:
+        return False
+    if len(etag) == 64:
+        return file_sha256(path, cancel) == etag
+    if len(etag) == 40:
+        return hashlib.sha1(b"blob %d\0" % size + path.read_bytes(), usedforsecurity=False).hexdigest() == etag
+    return True
+
+
+def _append(client: Any, url: str, partial: Path, start: int, report: Callable[[int], None]) -> None:
+    headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"} if start else {"Accept-Encoding": "identity"}
+    with client.stream("GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT_S) as response:
+        response.raise_for_status()
+        resumed = response.status_code == 206
+        with open(partial, "ab" if resumed else "wb") as file:
+            done = start if resumed else 0
+            for block in response.iter_bytes(_BLOCK_BYTES):
+                file.write(block)
+                done += len(block)
+                report(done)
+
+
+def _not_downloaded(model_id: str, error: Exception) -> CodecError:
+    reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".") or type(error).__name__
+    return CodecError(
+        f"{model_id} cannot be downloaded from the Hugging Face hub: {reason}",
+        "Check the connection and try again, or import a folder with its four files: " + ", ".join(official_names()),
+    )

@@ -1,0 +1,80 @@
+"""Factors of the mix: what a clip's channel is multiplied with on each bus, constant or following envelopes.
+
+The plan evaluates them at the centres of latent frames, the dry mix at every sample.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from lincae_studio.session.levels import mono_pan, stereo_balance
+from lincae_studio.session.model import Clip, Point, Track
+
+#: One value for each position.
+Curve = npt.NDArray[np.float64]
+
+#: A factor that does not change, or one for each position.
+Factor = float | Curve
+
+#: Positions on the timeline, in samples.
+Positions = npt.NDArray[np.float64]
+
+#: Envelopes are straight lines in dB; a line to or from silence ends here, in dB.
+_SILENCE_DB = -60.0
+
+
+def bus_factors(
+    track: Track, clip: Clip, media_channels: int, buses: int, positions: Positions
+) -> list[tuple[Factor, ...]]:
+    """For each channel of a clip's media, its factor on each bus: of clip, fader, envelopes, pan and polarity.
+
+    `positions` matter to tracks with envelopes only.
+    """
+    sign = -1.0 if track.subtract else 1.0
+    gain: Factor = sign * clip.gain * track.gain
+    if track.gain_points:
+        gain = gain * _gains(track.gain_points, positions)
+    if buses == 1:
+        return [(gain,)]
+    left: Factor
+    right: Factor
+    if track.pan_points:
+        left, right = _laws(_pans(track.pan_points, track.pan, positions), media_channels)
+    else:
+        left, right = mono_pan(track.pan) if media_channels == 1 else stereo_balance(track.pan)
+    return [(gain * left, gain * right)] if media_channels == 1 else [(gain * left, 0.0), (0.0, gain * right)]
+
+
+def automated(track: Track) -> bool:
+    """Whether the factors of a track depend on the position."""
+    return bool(track.gain_points or track.pan_points)
+
+
+def _laws(
+    pans: npt.NDArray[np.float64], media_channels: int
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The laws of `levels`, for many positions at once."""
+    if media_channels == 2:
+        return np.minimum(1.0, 1.0 - pans), np.minimum(1.0, 1.0 + pans)
+    angle = (pans + 1.0) * np.pi / 4.0
+    centre = pans == 0.0
+    return (
+        np.where(centre, 1.0, np.sqrt(2.0) * np.cos(angle)),
+        np.where(centre, 1.0, np.sqrt(2.0) * np.sin(angle)),
+    )
+
+
+def _gains(points: tuple[Point, ...], positions: Positions) -> Curve:
+    """Linear in dB between points, constant before the first and after the last; 0 is silence."""
+    at = [point.at for point in points]
+    values = np.array([point.value for point in points])
+    levels = np.maximum(20.0 * np.log10(np.maximum(values, 1e-9)), _SILENCE_DB)
+    found = np.interp(positions, at, levels)
+    return np.where(found > _SILENCE_DB, 10.0 ** (found / 20.0), 0.0)
+
+
+def _pans(points: tuple[Point, ...], pan: float, positions: Positions) -> Curve:
+    """Straight lines between points, added to the pan knob."""
+    found = np.interp(positions, [point.at for point in points], [point.value for point in points])
+    return np.clip(found + pan, -1.0, 1.0)

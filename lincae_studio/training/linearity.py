@@ -1,0 +1,77 @@
+"""The linearity augmentation: what makes an autoencoder linear, whatever its architecture and loss.
+
+The method of "Learning Linearity in Audio Consistency Autoencoders via Implicit Regularization" (arXiv 2510.23530),
+section 3, in any autoencoder's training step:
+
+    combination = draw_combination(audio, gains)    # mixtures of the batch, and a gain for each of them
+    target = combination(audio)                     # applied to the audio ...
+    latents = combination(encode(audio))            # ... and, the same, to the latents
+    loss = distance(decode(latents), target)
+
+The decoder can only give a mixture back from the sum of latents, and a scaled signal from scaled latents, when encoder
+and decoder are additive and homogeneous. There is no further loss term. As a plain augmentation, the baseline, the
+third line is `latents = encode(target)`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Gains:
+    """How gains are drawn: uniform in [low, high] with `probability`, else 1; those under `zero_below` are 0."""
+
+    probability: float = 0.8
+    low: float = 0.0
+    high: float = 3.0
+    zero_below: float = 0.05
+
+    def narrowed(self, progress: float, hold: float, rest: float) -> Gains:
+        """The range at a share `progress` of the training: kept for `hold`, then along half a cosine to 1, which it is
+        for the last `rest`."""
+        position = min(max((progress - hold) / (1.0 - rest - hold), 0.0), 1.0)
+        width = 0.5 * (1.0 + math.cos(math.pi * position))
+        return Gains(self.probability, 1.0 - (1.0 - self.low) * width, 1.0 + (self.high - 1.0) * width, self.zero_below)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Linear combinations of the items of a batch: each item itself, then its mixture with the item before it.
+
+    Attributes:
+        weights: `(B,)`: a mixture is `w * x + (1 - w) * previous`.
+        gains: `(2B,)`, of the items, then of the mixtures.
+    """
+
+    weights: Tensor
+    gains: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`(B, ...)` audio or latents to `(2B, ...)`."""
+        one_per_item = (-1, *[1] * (x.ndim - 1))
+        return torch.cat([x, _mixtures(x, self.weights)]) * self.gains.reshape(one_per_item).to(x.dtype)
+
+
+def draw_combination(audio: Tensor, gains: Gains, generator: torch.Generator | None = None) -> Combination:
+    """Weights uniform in [0.5, 1], and gains that lift no peak of `audio` `(B, N)`, or of its mixtures, above 1."""
+    batch = len(audio)
+
+    def uniform(count: int) -> Tensor:
+        return torch.rand(count, device=audio.device, generator=generator)
+
+    weights = 0.5 + 0.5 * uniform(batch)
+    drawn = gains.low + (gains.high - gains.low) * uniform(2 * batch)
+    drawn = torch.where(drawn < gains.zero_below, 0.0, drawn)
+    drawn = torch.where(uniform(2 * batch) < gains.probability, drawn, 1.0)
+    peaks = torch.cat([audio, _mixtures(audio, weights)]).abs().amax(dim=1)
+    return Combination(weights, torch.minimum(drawn, 1.0 / (peaks + 1e-7)))
+
+
+def _mixtures(x: Tensor, weights: Tensor) -> Tensor:
+    w = weights.reshape(-1, *[1] * (x.ndim - 1)).to(x.dtype)
+    return w * x + (1.0 - w) * x.roll(1, dims=0)

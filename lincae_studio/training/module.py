@@ -1,0 +1,114 @@
+"""The training step, as a Lightning module. Loop, devices, precision and checkpoints are Lightning's.
+
+Everything random in a step follows from the recipe's seed, the step and the rank; the learning rate and all annealing
+follow from the step. So weights, their average and the optimiser's moments are all that a checkpoint must hold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor
+
+from lincae_studio.codecs.lincae.autoencoder import Autoencoder
+from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
+from lincae_studio.codecs.lincae.unet import UNet
+from lincae_studio.training.ema import Ema
+from lincae_studio.training.linearity import Combination, Gains, draw_combination
+from lincae_studio.training.objective import NoiseLevels, consistency_loss, step_size
+from lincae_studio.training.recipe import Recipe
+
+
+class LinCaeTraining(LightningModule):
+    """A U-Net that learns by a recipe, and the average of its weights."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.recipe = recipe
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.unet = UNet(recipe.generator)
+        self.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = Ema(self.unet, recipe.ema_decay)
+        self.frontend = ScaledComplexStft(recipe.frontend)
+        self.levels = NoiseLevels(recipe.diffusion)
+        self._network_loss: Callable[..., Tensor] = self._loss
+        if recipe.compile:
+            self._network_loss = torch.compile(self._loss, dynamic=False)
+
+    def training_step(self, audio: Tensor, batch_idx: int) -> Tensor:
+        """`audio` `(B, N)`. Everything that draws or follows the schedules is out here: what is compiled is pure."""
+        recipe = self.recipe
+        progress = self.global_step / recipe.steps
+        generator = self._generator()
+        combination = draw_combination(audio, self._gains(progress), generator)
+        clean = self._representation(combination(audio))
+        heard = self._representation(audio) if recipe.linearity == "implicit" else clean
+        noise = torch.empty_like(clean).normal_(generator=generator)
+        index = self.levels.draw(len(clean), generator)
+        sigma, sigma_step = self.levels.pair(index, step_size(recipe.diffusion, progress))
+        return self._network_loss(heard, combination.weights, combination.gains, clean, noise, sigma, sigma_step)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.RAdam(self.unet.parameters(), lr=self.recipe.lr)
+
+    def optimizer_step(
+        self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
+    ) -> None:
+        """Also sets the rate, and averages the weights before a callback may save them."""
+        done = self.global_step
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, done)
+        optimizer.step(closure=optimizer_closure)
+        updates, rest = divmod(done + 1, self.recipe.ema_every)
+        if rest == 0:
+            self.ema.update(self.unet, updates - 1)
+
+    @torch.no_grad()
+    def autoencoder(self, scale_factor: float = 1.0) -> Autoencoder:
+        """The averaged weights as an autoencoder of their own, on this module's device."""
+        recipe = self.recipe
+        model = Autoencoder(recipe.frontend, recipe.generator, recipe.diffusion, scale_factor=scale_factor)
+        model.generator.load_state_dict(self.ema.net.state_dict())
+        return model.to(self.device)
+
+    def _loss(
+        self,
+        heard: Tensor,
+        weights: Tensor,
+        gains: Tensor,
+        clean: Tensor,
+        noise: Tensor,
+        sigma: Tensor,
+        sigma_step: Tensor,
+    ) -> Tensor:
+        latents = self.unet.encoder(heard)
+        if self.recipe.linearity == "implicit":
+            latents = Combination(weights, gains)(latents)
+        return consistency_loss(self.unet, clean, latents, noise, sigma, sigma_step)
+
+    def _representation(self, audio: Tensor) -> Tensor:
+        representation: Tensor = self.frontend.to_representation(audio)
+        return representation.contiguous(memory_format=torch.channels_last)
+
+    def _gains(self, progress: float) -> Gains:
+        recipe = self.recipe
+        gains = Gains(recipe.gain_probability, recipe.gain_min, recipe.gain_max, recipe.gain_zero_below)
+        return gains.narrowed(progress, recipe.gain_hold, recipe.gain_rest) if recipe.gain_anneal else gains
+
+    def _generator(self) -> torch.Generator:
+        """What this step draws from: the same after any resume."""
+        seed = (self.recipe.seed * 1_000_003 + self.global_rank) * 1_000_000_007 + self.global_step
+        return torch.Generator(self.device).manual_seed(seed % 2**63)
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Up to `lr` in `warmup` steps, then along half a cosine to `final_lr` at the last step."""
+    if step < recipe.warmup:
+        return recipe.lr * step / recipe.warmup
+    position = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)
+    return recipe.final_lr + 0.5 * (recipe.lr - recipe.final_lr) * (1.0 + math.cos(math.pi * min(position, 1.0)))

@@ -1,0 +1,272 @@
+"""Everything a training run is made of, as one value, and the presets.
+
+The presets `lin-cae`, `lin-cae-2` and `m2l` are the paper's runs (arXiv 2510.23530); `mini` learns in minutes on a CPU,
+`mini-44k` in half an hour on one GPU. Their noise constants are milder than the paper's: with few steps the paper's
+leave almost no gradient at the noise levels from which one-step decoding starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+import torch
+import yaml
+from msgspec import Struct
+
+from lincae_studio import __version__
+from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig
+from lincae_studio.errors import UsageError
+
+
+class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A training run. The defaults are the paper's `lin-cae`.
+
+    Attributes:
+        sample_rate: of the audio, in Hz.
+        hop, alpha, beta: of the frontend: a bin X of an STFT of hop `hop` becomes `beta * |X|**alpha * exp(i*arg X)`.
+            The representation's standard deviation should be some 0.3 to 0.5.
+        frames: STFT frames per window.
+        base_channels, multipliers: channels of each level.
+        blocks, encoder_blocks: residual blocks per level of the U-Net, and of encoder and pyramid.
+        attention: 1 where a level attends over frequency.
+        freq_downsample: between levels: 1 divides frequency by 4, 0 divides frequency and time by 2.
+        bottleneck_channels, bottleneck_blocks: of the 1-D part between pyramid and latents.
+        latent_channels: D.
+        cond_channels: of the noise level's embedding.
+        sigma_max, p_mean, p_std: highest noise level; mean and deviation of the log-normal density of levels.
+        start_exp, end_exp: the step between teacher and student is `0.1**exponent`, the exponent going from one to the
+            other. At exponent 0 the teacher is the data itself: a regression.
+        linearity: `implicit`: latents of mixtures and gains are the same algebra on latents; `augmentation`: they are
+            encoded like other audio, which is the baseline.
+        gain_probability: share of the items that get a gain.
+        gain_min, gain_max: its range. A gain never lifts a peak over 1.
+        gain_zero_below: smaller gains are 0.
+        gain_anneal: whether the range shrinks to 1.
+        gain_hold, gain_rest: share of the steps before, and after, it shrinks.
+        level_min: windows get a peak between this and 1; 0 leaves levels as they are.
+        steps: in all. Every schedule depends on it, so a run that is resumed keeps it.
+        batch: windows per step and device; as many mixtures of them are added.
+        lr, final_lr, warmup: of RAdam: up in `warmup` steps, then down along a cosine.
+        ema_decay, ema_every: average of the weights, updated every so many steps.
+        precision: of the arithmetic. `auto` is bf16 on a GPU that computes it, else fp32.
+        compile: whether torch.compile is applied: minutes at the start, faster steps.
+        synth_minutes: of songs in four stems that procedural data is cut from.
+        seed: of weights, data and noise.
+    """
+
+    sample_rate: int = 44_100
+    hop: int = 512
+    alpha: float = 0.65
+    beta: float = 0.34
+    frames: int = 64
+
+    base_channels: int = 64
+    multipliers: tuple[int, ...] = (1, 2, 4, 4, 4)
+    blocks: int = 2
+    encoder_blocks: int = 1
+    attention: tuple[int, ...] = (0, 0, 1, 1, 1)
+    freq_downsample: tuple[int, ...] = (1, 0, 0, 0)
+    bottleneck_channels: int = 512
+    bottleneck_blocks: int = 4
+    latent_channels: int = 64
+    cond_channels: int = 256
+
+    sigma_max: float = 80.0
+    p_mean: float = -1.1
+    p_std: float = 2.0
+    start_exp: float = 1.0
+    end_exp: float = 2.0
+
+    linearity: Literal["implicit", "augmentation"] = "implicit"
+    gain_probability: float = 0.8
+    gain_min: float = 0.0
+    gain_max: float = 3.0
+    gain_zero_below: float = 0.05
+    gain_anneal: bool = True
+    gain_hold: float = 0.2
+    gain_rest: float = 0.1
+    level_min: float = 0.0
+
+    steps: int = 800_000
+    batch: int = 20
+    lr: float = 1e-4
+    final_lr: float = 1e-6
+    warmup: int = 10_000
+    ema_decay: float = 0.9999
+    ema_every: int = 10
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compile: bool = False
+    synth_minutes: float = 20.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise ValueError("batch must be at least 2: windows are mixed with each other")
+        if self.steps < 1 or self.warmup < 1 or self.ema_every < 1:
+            raise ValueError("steps, warmup and ema_every must be at least 1")
+        if not 0.0 <= self.gain_min <= 1.0 <= self.gain_max:
+            raise ValueError("0 <= gain_min <= 1 <= gain_max must hold")
+        if self.gain_hold + self.gain_rest >= 1.0:
+            raise ValueError("gain_hold and gain_rest must leave some steps between them")
+        if not 0.0 <= self.level_min <= 1.0:
+            raise ValueError("level_min must lie in [0, 1]")
+        if self.frames % self.generator.time_factor:
+            raise ValueError(f"frames must be a multiple of {self.generator.time_factor}, the STFT frames per latent")
+
+    @property
+    def frontend(self) -> FrontendConfig:
+        return FrontendConfig(
+            hop_size=self.hop, alpha_rescale=self.alpha, beta_rescale=self.beta, sample_rate=self.sample_rate
+        )
+
+    @property
+    def generator(self) -> GeneratorConfig:
+        levels = len(self.multipliers)
+        return GeneratorConfig(
+            base_channels=self.base_channels,
+            multipliers_list=self.multipliers,
+            layers_list=(self.blocks,) * levels,
+            layers_list_encoder=(self.encoder_blocks,) * levels,
+            attention_list=self.attention,
+            attention_list_encoder=self.attention,
+            freq_downsample_list=self.freq_downsample,
+            bottleneck_base_channels=self.bottleneck_channels,
+            num_bottleneck_layers=self.bottleneck_blocks,
+            bottleneck_channels=self.latent_channels,
+            cond_channels=self.cond_channels,
+            hop=self.hop,
+            sigma_max=self.sigma_max,
+        )
+
+    @property
+    def diffusion(self) -> DiffusionConfig:
+        return DiffusionConfig(
+            start_exp=self.start_exp,
+            end_exp=self.end_exp,
+            sigma_max=self.sigma_max,
+            p_mean=self.p_mean,
+            p_std=self.p_std,
+            total_iters=self.steps,
+        )
+
+    @property
+    def window_samples(self) -> int:
+        """Samples that the STFT frames of a window are computed from."""
+        return (self.frames - 1) * self.hop + self.hop * self.frontend.n_fft_factor
+
+
+class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A recipe put to work: what the folder of a run says of it.
+
+    Attributes:
+        preset: that it began from.
+        recipe: with what was set otherwise.
+        data: as given, folders made absolute.
+        version: of LinCAE Studio that began it.
+    """
+
+    preset: str
+    recipe: Recipe
+    data: list[str]
+    version: str = __version__
+
+
+_SMALL: dict[str, Any] = {
+    "multipliers": (1, 2, 4, 4),
+    "blocks": 1,
+    "attention": (0, 0, 0, 1),
+    "freq_downsample": (1, 1, 1),
+    "bottleneck_blocks": 2,
+    "sigma_max": 10.0,
+    "p_mean": 3.0,
+    "p_std": 1.0,
+    "start_exp": 0.0,
+    "level_min": 0.1,
+    "final_lr": 1e-5,
+    "ema_decay": 0.999,
+    "ema_every": 5,
+}
+
+PRESETS = {
+    "lin-cae": Recipe(),
+    "lin-cae-2": Recipe(gain_anneal=False),
+    "m2l": Recipe(linearity="augmentation"),
+    "mini": Recipe(
+        **_SMALL,
+        sample_rate=11_025,
+        hop=64,
+        beta=0.8,
+        frames=32,
+        base_channels=16,
+        bottleneck_channels=256,
+        latent_channels=32,
+        cond_channels=64,
+        end_exp=0.2,
+        steps=2_000,
+        batch=4,
+        lr=8e-4,
+        warmup=100,
+    ),
+    "mini-44k": Recipe(
+        **_SMALL,
+        beta=0.45,
+        base_channels=24,
+        bottleneck_channels=192,
+        latent_channels=64,
+        cond_channels=128,
+        end_exp=0.2,
+        steps=20_000,
+        batch=20,
+        lr=4e-4,
+        warmup=500,
+    ),
+}
+
+
+def preset(name: str, settings: Iterable[str] = ()) -> Recipe:
+    """A preset with some fields set otherwise, each as `key=value` with the value in YAML.
+
+    Raises:
+        UsageError: for an unknown preset or key, or a value that does not fit.
+    """
+    if name not in PRESETS:
+        raise UsageError(f"there is no preset {name!r}", f"Choose one of {', '.join(PRESETS)}")
+    options = msgspec.to_builtins(PRESETS[name])
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or key not in Recipe.__struct_fields__:
+            raise UsageError(
+                f"--set {setting!r} is not one of the recipe's key=value",
+                f"Keys: {', '.join(Recipe.__struct_fields__)}",
+            )
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"--set {setting!r}: {text!r} is not a YAML value") from error
+        # YAML 1.1 reads 1e-4 as text.
+        options[key] = _number(value) if isinstance(value, str) else value
+    return parse_recipe(options, "--set")
+
+
+def parse_recipe(options: dict[str, Any], source: str) -> Recipe:
+    """Raises `UsageError`, naming the field, for a value that does not fit."""
+    try:
+        return msgspec.convert(options, Recipe)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise UsageError(f"{source}: {error}") from error
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def uses_bf16(recipe: Recipe) -> bool:
+    """Whether the recipe means bf16 on this machine."""
+    if recipe.precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return recipe.precision == "bf16"

@@ -1,0 +1,435 @@
+"""Session > Codec: choosing a codec, and installing one by download or from a folder. Main thread, work in jobs.
+
+It never loads weights, which needs torch: the engine does when it renders, and says by failed chunks what is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QActionGroup
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QInputDialog,
+    QLabel,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio import paths
+from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae.folder import open_folder
+from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS, PublicModel
+from lincae_studio.errors import StudioError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.session import edits
+from lincae_studio.ui import theme
+from lincae_studio.ui.background import BackgroundJob, Work
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.progress import ProgressDialog
+from lincae_studio.ui.rendering import Rendering
+
+_MIB = 1 << 20
+
+#: Qt breaks no line of a plain tooltip.
+_TIP_COLUMNS = 80
+
+_ID_LENGTH = 64
+
+#: How long closing the window waits for each installation.
+_CLOSE_S = 3.0
+
+_SCALE_FACTORS = (0.01, 1000.0)
+
+
+def id_for(name: str) -> str:
+    """The codec id that a folder's name, or what somebody typed, gives; "codec" when nothing of it can be used."""
+    return re.sub(r"[^a-z0-9._-]", "-", name.strip().lower()).lstrip("._-")[:_ID_LENGTH] or "codec"
+
+
+class DownloadDialog(QDialog):
+    """Says what would be downloaded, from where and to where, before anything is."""
+
+    def __init__(self, model_id: str, parent: QWidget) -> None:
+        super().__init__(parent)
+        model = PUBLIC_MODELS[model_id]
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(f"Download {model.title}")
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        for name, text in (
+            ("Codec", f"{model.title}. {model.description}."),
+            ("From", f"The Hugging Face hub, {HUB_REPOSITORY}"),
+            ("Size", f"About {model.mebibytes} MiB; a download that ended early goes on where it was"),
+            ("Stored in", str(paths.codecs_dir() / model_id)),
+            ("Licence", "Its publisher's; the repository's page on the hub names it"),
+        ):
+            form.addRow(_dim(name, self), _wrapped(text, self))
+        hint = _wrapped("This needs the internet. Editing goes on meanwhile.", self)
+        _lay_out(self, [form, hint], "Download", 560)
+
+
+class ScaleFactorDialog(QDialog):
+    """Asks what an official folder does not tell of its model."""
+
+    def __init__(self, folder: Path, scale_factor: float, linear: bool, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Import Codec Folder")
+        known = ", ".join(f"{model_id} has {model.scale_factor:g}" for model_id, model in PUBLIC_MODELS.items())
+        text = _wrapped(
+            f"“{folder.name}” does not name its scale factor, the number that gives its latents about unit variance. "
+            f"Whoever trained the model knows it. Of the public models {known}.",
+            self,
+        )
+        self.scale_factor = QDoubleSpinBox(self)
+        self.scale_factor.setRange(*_SCALE_FACTORS)
+        self.scale_factor.setDecimals(2)
+        self.scale_factor.setValue(scale_factor)
+        self.scale_factor.setAccessibleName("Scale factor")
+        self.linear = QCheckBox("&Trained to be linear", self)
+        self.linear.setChecked(linear)
+        self.linear.setToolTip("Gains and sums of its latents are those of the sound")
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        form.addRow("&Scale factor", self.scale_factor)
+        form.addRow("", self.linear)
+        _lay_out(self, [text, form], "Import", 480)
+
+
+class CodecMenu(QObject):
+    """The codecs a session can be mixed with, as a menu that follows the document, and the ways to more of them.
+
+    Attributes:
+        menu: of all the entries.
+        actions: of the codecs, by id; a session's codec that is not installed has an entry as well.
+        downloads: of the public models that are not installed, or damaged, by id.
+        import_action: installs a folder.
+        endpoint: another hub than the public one, or None.
+    """
+
+    def __init__(self, document: Document, rendering: Rendering, messages: MessageBar, window: QWidget) -> None:
+        super().__init__(window)
+        self._document = document
+        self._rendering = rendering
+        self._messages = messages
+        self._window = window
+        self.menu = QMenu("&Codec", window)
+        self.menu.setToolTipsVisible(True)
+        self.actions: dict[str, QAction] = {}
+        self.downloads: dict[str, QAction] = {}
+        self.import_action = QAction("&Import Codec Folder…", self)
+        self.import_action.setToolTip("Install a model from its folder, official or exported")
+        self.import_action.setStatusTip(self.import_action.toolTip())
+        self.import_action.triggered.connect(self._on_import_triggered)
+        self.endpoint: str | None = None
+        self._group = QActionGroup(self)
+        #: Installations that run, by the id of the codec.
+        self._jobs: dict[str, BackgroundJob] = {}
+        #: Counts documents: what was installed for an earlier one does not change the next.
+        self._generation = 0
+        self._folder = paths.home()
+        #: The session's codec when the entries were made.
+        self._listed_for = ""
+        self._update()
+        self.menu.aboutToShow.connect(self._on_menu_about_to_show)
+        document.changed.connect(self._on_document_changed)
+        document.replaced.connect(self._on_document_replaced)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def choose(self, codec: str) -> None:
+        """Make a codec the session's, as one undoable edit."""
+        self._document.apply("Codec", lambda session: edits.set_codec(session, codec))
+        self._show_chosen()  # the click has checked the entry, whether the edit was made or not
+
+    def download(self, model_id: str) -> None:
+        """Install a public model and make it the session's codec."""
+        model = PUBLIC_MODELS[model_id]
+        if model_id in self._jobs:
+            self._messages.info(f"{model.title} is being installed already")
+            return
+        arrived = 0
+
+        def work(report: ReportProgress, cancel: CancelToken) -> Path:
+            def report_bytes(progress: Progress) -> None:
+                nonlocal arrived
+                arrived = progress.done
+                amount = f"{progress.done / _MIB:.1f} of {progress.total / _MIB:.1f} MiB"
+                report(replace(progress, label=f"{model.title}, {amount}"))
+
+            return library.install_public(model_id, report_bytes, cancel, self.endpoint)
+
+        def failed(error: StudioError) -> None:
+            kept = " What arrived intact is kept: the next download goes on from there." if arrived else ""
+            text = str(error)
+            if text.startswith(f"{model_id} "):  # the menu calls it by its title
+                text = model.title + text.removeprefix(model_id)
+            self._messages.error(f"{text}{kept}", button=("Import Folder…", self._on_import_triggered))
+
+        def cancelled() -> None:
+            kept = ". What has arrived is kept: the next download goes on from there" if arrived else ""
+            self._messages.info(f"Download of {model.title} cancelled{kept}")
+
+        self._run(model_id, work, f"Downloading {model.title}", "Asking the hub…", failed, cancelled)
+
+    def import_folder(self, folder: Path) -> None:
+        """Install a model from a folder and make it the session's codec, after asking for what it does not tell."""
+        try:
+            model = open_folder(folder)
+        except StudioError as error:
+            self._messages.error(error)
+            return
+        public = _public_of(folder)
+        wanted = public or id_for(folder.name)
+        codec_id, title = wanted, None
+        while codec_id in self._taken():
+            typed = self._ask_name(codec_id)
+            if typed is None:
+                return
+            codec_id, title = id_for(typed), typed.strip()
+        known = PUBLIC_MODELS.get(public or codec_id)
+        scale_factor, linear = model.scale_factor, model.linear
+        if scale_factor is None and known is not None:
+            scale_factor, linear = known.scale_factor, known.linear
+        if scale_factor is not None:
+            self._import(folder, codec_id, title, scale_factor, linear)
+            return
+        dialog = ScaleFactorDialog(folder, PUBLIC_MODELS["lin-cae"].scale_factor, False, self._window)
+        dialog.accepted.connect(
+            lambda: self._import(folder, codec_id, title, dialog.scale_factor.value(), dialog.linear.isChecked())
+        )
+        dialog.open()
+
+    def close(self) -> None:
+        """Cancel what runs and wait for it (the window closes), but not for a network that says nothing.
+
+        Its thread ends with the process; what it has written is taken up again like any cancelled download.
+        """
+        for job in self._jobs.values():
+            job.cancel()
+        for job in list(self._jobs.values()):
+            job.wait(_CLOSE_S)
+
+    # Installing
+
+    def _import(self, folder: Path, codec_id: str, title: str | None, scale_factor: float, linear: bool | None) -> None:
+        def work(report: ReportProgress, cancel: CancelToken) -> Path:
+            return library.import_folder(
+                folder,
+                codec_id,
+                scale_factor=scale_factor,
+                linear=linear,
+                title=title,
+                progress=report,
+                cancel=cancel,
+            )
+
+        def cancelled() -> None:
+            self._messages.info("Import cancelled, nothing was installed")
+
+        self._run(codec_id, work, f"Importing {folder.name}", "Copying…", self._messages.error, cancelled)
+
+    def _run(
+        self,
+        codec_id: str,
+        work: Work,
+        title: str,
+        beginning: str,
+        failed: Callable[[StudioError], None],
+        cancelled: Callable[[], None],
+    ) -> None:
+        generation = self._generation
+        job = BackgroundJob(work, self)
+        self._jobs[codec_id] = job
+        ProgressDialog(title, job, self._window, beginning)
+
+        def end(tell: Callable[[], None]) -> None:
+            del self._jobs[codec_id]
+            self._update()
+            tell()
+
+        job.succeeded.connect(lambda _place: end(lambda: self._use(codec_id, generation)))
+        job.failed.connect(lambda error: end(lambda: failed(error)))
+        job.cancelled.connect(lambda: end(cancelled))
+        self._update()
+        job.start()
+
+    def _use(self, codec_id: str, generation: int) -> None:
+        """A codec was installed: it becomes the session's, if that is still the session it was installed for."""
+        try:
+            facts = registry.for_session(codec_id)
+        except StudioError as error:
+            self._messages.error(f"{codec_id} is installed, but {error}")
+            return
+        if self._document.session.codec == codec_id:
+            self._rendering.refresh()
+            self._messages.info(f"{facts.title} is installed, and the session is rendered with it")
+        elif generation == self._generation:
+            self.choose(codec_id)
+            self._messages.info(f"{facts.title} is installed, and the session's codec now (Undo takes that back)")
+        else:
+            self._messages.info(f"{facts.title} is installed: choose it in Session > Codec")
+
+    def _taken(self) -> set[str]:
+        return {*registry.ids(), *self._jobs}
+
+    def _ask_name(self, taken: str) -> str | None:
+        others = self._taken() | PUBLIC_MODELS.keys()
+        number = next(number for number in range(2, 10_000) if f"{taken}-{number}" not in others)
+        question = f"There is a codec “{taken}” already. Name of this one:"
+        typed, accepted = QInputDialog.getText(self._window, "Import Codec Folder", question, text=f"{taken}-{number}")
+        return typed if accepted and typed.strip() else None
+
+    def _on_import_triggered(self) -> None:
+        name = QFileDialog.getExistingDirectory(self._window, "Import Codec Folder", str(self._folder))
+        if name:
+            self._folder = Path(name).parent
+            self.import_folder(Path(name))
+
+    def _on_download_triggered(self, model_id: str) -> None:
+        dialog = DownloadDialog(model_id, self._window)
+        dialog.accepted.connect(lambda: self.download(model_id))
+        dialog.open()
+
+    # The menu
+
+    def _update(self) -> None:
+        """List anew what there is. An action whose click led here lives on until that is dealt with."""
+        for action in self.menu.actions():
+            self.menu.removeAction(action)
+            if action is not self.import_action:
+                self._group.removeAction(action)
+                action.deleteLater()
+        chosen = self._listed_for = self._document.session.codec
+        self.actions.clear()
+        for codec in registry.ids():
+            self.actions[codec] = self._codec_action(codec)
+        if chosen not in self.actions:
+            self.actions[chosen] = self._codec_action(chosen)
+        self.menu.addActions(list(self.actions.values()))
+        self.menu.addSeparator()
+        self.downloads.clear()
+        for model_id, model in _downloadable():
+            self.downloads[model_id] = self._download_action(model_id, model)
+        self.menu.addActions([*self.downloads.values(), self.import_action])
+        self._show_chosen()
+
+    def _codec_action(self, codec: str) -> QAction:
+        facts: CodecFacts | None = None
+        try:
+            facts = registry.facts(codec)
+            registry.for_session(codec)
+            text, tip, usable = _title(facts), facts.description, True
+        except StudioError as error:
+            text, tip, usable = _title(facts) if facts else _title_of_missing(codec), str(error), False
+        action = QAction(text.replace("&", "&&"), self._group)
+        action.setCheckable(True)
+        # What the session keeps is no choice that could be refused.
+        action.setEnabled(usable or codec == self._document.session.codec)
+        action.setToolTip(textwrap.fill(tip[:1].upper() + tip[1:], _TIP_COLUMNS))
+        action.setStatusTip(tip)
+        action.triggered.connect(lambda _on=False: self.choose(codec))
+        return action
+
+    def _download_action(self, model_id: str, model: PublicModel) -> QAction:
+        running = model_id in self._jobs
+        action = QAction(
+            f"Installing {model.title}…" if running else f"Download {model.title} (about {model.mebibytes} MiB)…", self
+        )
+        action.setEnabled(not running)
+        action.setToolTip(textwrap.fill(model.description, _TIP_COLUMNS))
+        action.setStatusTip(model.description)
+        action.triggered.connect(lambda _on=False: self._on_download_triggered(model_id))
+        return action
+
+    def _show_chosen(self) -> None:
+        chosen = self._document.session.codec
+        for codec, action in self.actions.items():
+            action.setChecked(codec == chosen)
+
+    def _on_menu_about_to_show(self) -> None:
+        self._update()
+        wanted = self._document.session.codec
+        if self._rendering.plan.codec.id != wanted and wanted in registry.ids():
+            self._rendering.refresh()  # installed from the command line meanwhile
+
+    def _on_document_changed(self) -> None:
+        if self._document.session.codec != self._listed_for:
+            self._update()
+
+    def _on_document_replaced(self) -> None:
+        self._generation += 1
+
+
+def _downloadable() -> Iterator[tuple[str, PublicModel]]:
+    """The public models that are not here, or damaged: downloading replaces those."""
+    sound = {facts.id for facts in registry.all_facts()}
+    return ((model_id, model) for model_id, model in PUBLIC_MODELS.items() if model_id not in sound)
+
+
+def _public_of(folder: Path) -> str | None:
+    """The public model whose folder has this name on the hub, for a folder that was downloaded by hand."""
+    return next((model_id for model_id, model in PUBLIC_MODELS.items() if model.folder == folder.name), None)
+
+
+def _title(facts: CodecFacts) -> str:
+    return f"{facts.title} ({facts.dim} channels, hop {facts.hop})"
+
+
+def _title_of_missing(codec: str) -> str:
+    if codec in library.installed():
+        return f"{codec} (damaged)"
+    if codec in PUBLIC_MODELS:
+        return f"{PUBLIC_MODELS[codec].title} (not installed)"
+    return f"{Path(codec).name if os.sep in codec else codec} (not here)"
+
+
+def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, width_px: int) -> None:
+    """Parts below each other, then the buttons; as high as wrapped text is at this width."""
+    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, dialog)
+    buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    layout = QVBoxLayout(dialog)
+    layout.setSpacing(12)
+    for part in parts:
+        if isinstance(part, QLabel):
+            layout.addWidget(part)
+        else:
+            layout.addLayout(part)
+    layout.addWidget(buttons)
+    dialog.setMinimumWidth(width_px)  # Qt by itself would reckon with narrower lines
+    dialog.resize(width_px, layout.totalHeightForWidth(width_px))
+
+
+def _dim(text: str, parent: QWidget) -> QLabel:
+    label = QLabel(text, parent)
+    label.setStyleSheet(f"color: {theme.TEXT_DIM};")
+    label.setAlignment(Qt.AlignmentFlag.AlignTop)
+    return label
+
+
+def _wrapped(text: str, parent: QWidget) -> QLabel:
+    """A label of several lines; plain, since names of folders are not markup."""
+    label = QLabel(text, parent)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label

@@ -1,0 +1,67 @@
+"""`lincae-studio cache ...`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lincae_studio.cli import run
+from lincae_studio.engine.cache import LatentCache
+from lincae_studio.paths import cache_dir
+from tests.helpers import noise, read_audio, write_audio
+
+
+def info(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
+    assert run(["cache", "info", "--json"]) == 0
+    figures: dict[str, int] = json.loads(capsys.readouterr().out)
+    return figures
+
+
+def test_info_counts_what_a_mix_left_and_clear_deletes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (info(capsys)["media"], info(capsys)["latents"]) == (0, 0)
+    stem = write_audio(tmp_path / "stem.wav", noise(1, 60_000))
+    assert run(["mix", str(stem), "-o", str(tmp_path / "one.wav")]) == 0
+    capsys.readouterr()
+    figures = info(capsys)
+    assert figures["media"] == 1
+    assert figures["media_bytes"] >= 4 * 60_000
+    assert figures["latents"] > 0
+    assert 0 < figures["latent_bytes"] <= figures["latent_file_bytes"]
+    assert run(["cache", "info"]) == 0
+    assert f"latents: {figures['latents']} windows" in capsys.readouterr().out
+    assert run(["cache", "clear"]) == 0
+    cleared = info(capsys) if not capsys.readouterr().err else {}
+    assert (cleared["media"], cleared["latents"]) == (1, 0)
+    assert cleared["latent_file_bytes"] < figures["latent_file_bytes"]
+    assert run(["cache", "clear", "--media"]) == 0
+    capsys.readouterr()
+    assert info(capsys)["media"] == 0
+    assert run(["mix", str(stem), "-o", str(tmp_path / "two.wav")]) == 0
+    assert np.array_equal(read_audio(tmp_path / "one.wav"), read_audio(tmp_path / "two.wav"))
+
+
+def test_a_cache_that_is_in_use_can_be_cleared() -> None:
+    latents = noise(1, 8, 10)
+    cache = LatentCache(cache_dir() / "latents", memory_bytes=1)
+    cache.put_many({"a": latents, "b": latents})
+    cache.flush()
+    assert run(["cache", "clear"]) == 0
+    cache.put_many({"c": latents, "d": latents})
+    cache.flush()
+    assert set(cache.get_many(["a", "c", "d"])) == {"c", "d"}
+    cache.close()
+
+
+def test_a_damaged_cache_is_said_and_can_be_cleared(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = cache_dir() / "latents"
+    LatentCache(folder).close()
+    (database,) = folder.glob("*.sqlite")
+    database.write_bytes(b"garbage" * 1000)
+    assert run(["cache", "info"]) == 2
+    assert "cache clear" in capsys.readouterr().err
+    assert run(["cache", "clear"]) == 0
+    capsys.readouterr()
+    assert info(capsys)["latents"] == 0

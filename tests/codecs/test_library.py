@@ -1,0 +1,365 @@
+"""Installing codecs: by download from a hub, by import of a folder; and what the registry makes of them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lincae_studio import paths
+from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.lincae import pretrained, public
+from lincae_studio.codecs.lincae.folder import CONFIG_NAME
+from lincae_studio.errors import Cancelled, CodecError
+from lincae_studio.jobs import CancelToken, Progress
+from tests.codecs.hub import LocalHub, etag
+from tests.codecs.lincae.models import small_model
+
+
+@pytest.fixture(scope="module")
+def official(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "Official Model"
+    pretrained.save_official(small_model(), folder)
+    return folder
+
+
+@pytest.fixture
+def hub(official: Path, tmp_path: Path) -> Iterator[LocalHub]:
+    shutil.copytree(official, tmp_path / "hub" / public.PUBLIC_MODELS["lin-cae"].folder)
+    with LocalHub(tmp_path / "hub").running() as running:
+        yield running
+
+
+def hidden() -> list[str]:
+    """What is left over; empty lock files stay."""
+    names = [path.name for path in paths.codecs_dir().iterdir()]
+    return [name for name in names if name.startswith(".") and not name.endswith(".lock")]
+
+
+def staging() -> Path:
+    """An earlier download's folder."""
+    folder = paths.codecs_dir() / ".lin-cae.download"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
+    seen: list[Progress] = []
+    place = library.install_public("lin-cae", seen.append, CancelToken(), hub.endpoint)
+    assert library.installed() == ("lin-cae",)
+    assert library.codec_folder("lin-cae") == place
+    assert hidden() == []
+    size = sum((place / name).stat().st_size for name in public.official_names())
+    assert seen[-1].total == seen[-1].done == size
+    assert [report.done for report in seen] == sorted(report.done for report in seen)
+    facts = registry.facts("lin-cae")
+    assert (facts.hop, facts.dim, facts.edge, facts.linearity, facts.title) == (4096, 64, 1536, "trained", "Lin-CAE")
+    assert "lin-cae" in [item.id for item in registry.all_facts()]
+    asked = len(hub.starts)
+    assert library.install_public("lin-cae", endpoint=hub.endpoint) == place
+    assert len(hub.starts) == asked
+
+
+def test_a_cancelled_download_is_taken_up_again(hub: LocalHub) -> None:
+    cancel = CancelToken()
+
+    def cancel_early(progress: Progress) -> None:
+        if progress.done > 1_000_000:
+            cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        library.install_public("lin-cae", cancel_early, cancel, hub.endpoint)
+    assert library.installed() == ()
+    assert not any(hub.starts)
+    library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert library.installed() == ("lin-cae",)
+    assert max(hub.starts) > 1_000_000  # not all over again
+
+
+def test_a_connection_that_breaks_off_is_taken_up_again(hub: LocalHub) -> None:
+    hub.break_after = 400_000
+    library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert library.installed() == ("lin-cae",)
+    assert max(hub.starts) > 0
+
+
+def test_a_damaged_download_is_not_installed(hub: LocalHub) -> None:
+    hub.wrong_checksums = True
+    with pytest.raises(CodecError, match="checksum"):
+        library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert library.installed() == ()
+    hub.wrong_checksums = False
+    library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert library.installed() == ("lin-cae",)
+
+
+def test_a_file_that_was_damaged_since_it_arrived_is_fetched_again(hub: LocalHub, official: Path) -> None:
+    folder = staging()
+    for name in public.official_names():
+        shutil.copyfile(official / name, folder / name)
+    damaged = folder / "generator_kwargs_last.yaml"
+    damaged.write_bytes(b"#" * damaged.stat().st_size)
+    place = library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert hub.starts == [0]
+    assert (place / damaged.name).read_bytes() == (official / damaged.name).read_bytes()
+
+
+def test_another_revision_that_was_begun_is_not_installed(hub: LocalHub, official: Path) -> None:
+    folder, weights = staging(), public.official_names()[0]
+    data = bytearray((official / weights).read_bytes())
+    data[1000] ^= 1
+    (folder / weights).write_bytes(data)
+    (folder / f"{weights}.{etag(weights, bytes(data))}.part").write_bytes(data[:1000])
+    (folder / CONFIG_NAME).write_text("{")
+    place = library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert (place / weights).read_bytes() == (official / weights).read_bytes()
+    assert sorted(path.name for path in place.iterdir()) == sorted([*public.official_names(), CONFIG_NAME])
+
+
+def test_an_empty_file_is_fetched_and_one_of_unknown_size_refused(hub: LocalHub) -> None:
+    (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").write_bytes(b"")
+    with pytest.raises(CodecError, match=r"diffusion_kwargs_last\.yaml is not a table"):
+        library.install_public("lin-cae", endpoint=hub.endpoint)
+    hub.tells_sizes = False
+    with pytest.raises(CodecError, match="does not tell the size of autoencoder"):
+        library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert library.installed() == ()
+
+
+def test_a_model_is_downloaded_by_one_at_a_time(hub: LocalHub) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(_: Progress) -> None:
+        begun.set()
+        assert go_on.wait(30.0)
+
+    first = threading.Thread(target=library.install_public, args=("lin-cae", wait, None, hub.endpoint))
+    first.start()
+    try:
+        assert begun.wait(30.0)
+        with pytest.raises(CodecError, match="already"):
+            library.install_public("lin-cae", endpoint=hub.endpoint)
+        with pytest.raises(CodecError, match="already"):
+            library.remove("lin-cae")
+    finally:
+        go_on.set()
+        first.join()
+    assert library.installed() == ("lin-cae",)
+
+
+@pytest.mark.parametrize("broken", [CONFIG_NAME, public.official_names()[0]])
+def test_a_broken_public_model_is_downloaded_again(hub: LocalHub, broken: str) -> None:
+    place = library.install_public("lin-cae", endpoint=hub.endpoint)
+    (place / broken).write_bytes(b"{")
+    assert library.install_public("lin-cae", endpoint=hub.endpoint) == place
+    assert registry.facts("lin-cae").title == "Lin-CAE"
+    pretrained.check_folder(place)
+    assert hidden() == []
+
+
+def test_a_folder_in_the_way_is_named_and_can_be_removed(hub: LocalHub, official: Path) -> None:
+    way = paths.codecs_dir() / "lin-cae"
+    way.mkdir(parents=True)
+    (way / "notes.txt").write_text("mine")
+    installs: list[Callable[[], Path]] = [
+        lambda: library.install_public("lin-cae", endpoint=hub.endpoint),
+        lambda: library.import_folder(official, "lin-cae"),
+    ]
+    for install in installs:
+        with pytest.raises(CodecError, match="in the way") as caught:
+            install()
+        assert str(way) in caught.value.problem
+        assert "codecs remove lin-cae" in caught.value.remedy
+    assert hub.starts == []
+    library.remove("lin-cae")
+    library.import_folder(official, "lin-cae")
+
+
+def test_what_a_cancelled_download_left_can_be_removed() -> None:
+    (staging() / "some.part").write_bytes(b"some")
+    library.remove("lin-cae")
+    assert hidden() == []
+
+
+@pytest.mark.parametrize("command", ["library.install_public('lin-cae')", "public.download('lin-cae')"])
+def test_being_offline_by_choice_is_said_and_is_no_trouble_of_the_disk(command: str) -> None:
+    code = (
+        "from lincae_studio.codecs import library\nfrom lincae_studio.codecs.lincae import public\n"
+        f"from lincae_studio.errors import CodecError\ntry:\n    {command}\n"
+        "except CodecError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    assert "lin-cae cannot be downloaded from the Hugging Face hub" in done.stdout
+    assert "import a folder" in done.stdout
+    assert ".." not in done.stdout
+
+
+def test_a_missing_file_on_the_hub_is_said(hub: LocalHub) -> None:
+    (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").unlink()
+    with pytest.raises(CodecError, match="cannot be downloaded") as caught:
+        library.install_public("lin-cae", endpoint=hub.endpoint)
+    assert "import a folder" in caught.value.remedy
+
+
+def test_an_unreachable_hub_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with LocalHub(tmp_path).running() as gone:
+        pass
+    with pytest.raises(CodecError, match="lin-cae cannot be downloaded") as caught:
+        library.install_public("lin-cae", endpoint=gone.endpoint)
+    for name in public.official_names():
+        assert name in caught.value.remedy
+    assert library.installed() == ()
+
+
+def test_an_imported_folder_is_a_codec_and_can_be_removed(official: Path) -> None:
+    with pytest.raises(CodecError, match="scale factor"):
+        library.import_folder(official, "mine")
+    library.import_folder(official, "mine", scale_factor=12.0, linear=True, title="Mine")
+    facts = registry.facts("mine")
+    assert (facts.title, facts.linearity, facts.stochastic) == ("Mine", "trained", True)
+    with pytest.raises(CodecError, match="already"):
+        library.import_folder(official, "mine", scale_factor=12.0)
+    library.remove("mine")
+    assert library.installed() == ()
+    assert hidden() == []
+    with pytest.raises(CodecError, match="not installed"):
+        library.remove("mine")
+
+
+def test_the_files_of_a_public_model_may_be_imported_under_its_id(official: Path) -> None:
+    library.import_folder(official, "lin-cae-2")
+    assert registry.facts("lin-cae-2").title == "Lin-CAE 2"
+    model = registry.folder("lin-cae-2")
+    assert model is not None
+    assert model.scale_factor == 40.0
+
+
+@pytest.mark.parametrize("codec_id", ["", "Mine", "../out", ".hidden", "a b", "x" * 65, "mdct-2x"])
+def test_ids_are_checked(official: Path, codec_id: str) -> None:
+    with pytest.raises(CodecError):
+        library.import_folder(official, codec_id, scale_factor=1.0)
+    assert library.installed() == ()
+
+
+def test_a_full_disk_leaves_nothing_behind(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(library, "_copy", full)
+    with pytest.raises(CodecError, match="disk is full"):
+        library.import_folder(official, "mine", scale_factor=1.0)
+    assert library.installed() == ()
+    assert hidden() == []
+
+
+@pytest.mark.parametrize("scale_factor", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_scale_factor_is_a_positive_number(official: Path, scale_factor: float) -> None:
+    with pytest.raises(CodecError, match="not a positive number"):
+        library.import_folder(official, "mine", scale_factor=scale_factor)
+    assert not paths.codecs_dir().exists()
+
+
+def test_an_import_tells_how_far_it_is_and_can_be_cancelled(official: Path) -> None:
+    seen: list[Progress] = []
+    cancel = CancelToken()
+
+    def cancel_then(progress: Progress) -> None:
+        seen.append(progress)
+        cancel.cancel()
+
+    with pytest.raises(Cancelled):
+        library.import_folder(official, "mine", scale_factor=1.0, progress=cancel_then, cancel=cancel)
+    assert len(seen) == 1
+    assert seen[0].total == (official / public.official_names()[0]).stat().st_size
+    assert library.installed() == ()
+    assert hidden() == []
+
+
+def test_a_broken_installed_codec_does_not_hide_the_others(official: Path) -> None:
+    library.import_folder(official, "one", scale_factor=1.0)
+    library.import_folder(official, "two", scale_factor=1.0)
+    (paths.codecs_dir() / "one" / CONFIG_NAME).write_text("{")
+    listed = [facts.id for facts in registry.all_facts()]
+    assert "two" in listed
+    assert "one" not in listed
+    with pytest.raises(CodecError, match="cannot be read"):
+        registry.facts("one")
+    found, errors = registry.facts_and_errors()
+    assert [facts.id for facts in found] == listed
+    assert "cannot be read" in str(errors["one"])
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(errno.EACCES, "no"), ValueError("odd"), RecursionError(), ZeroDivisionError()]
+)
+def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
+    official: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    library.import_folder(official, "one", scale_factor=1.0)
+
+    def stumble(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(registry, "open_folder", stumble)
+    found, errors = registry.facts_and_errors()
+    assert "mdct-1x" in [facts.id for facts in found]
+    assert "cannot be read" in str(errors["one"])
+    with pytest.raises(CodecError, match="cannot be read"):
+        registry.folder("one")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_not_a_codec(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.import_folder(official, "one", scale_factor=1.0)
+    library.import_folder(official, "two", scale_factor=1.0)
+    locked, stat = str(paths.codecs_dir() / "one") + os.sep, os.stat
+
+    def refuse(path: object, *arguments: object, **keywords: object) -> os.stat_result:
+        if str(path).startswith(locked):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, *arguments, **keywords)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "stat", refuse)
+    assert library.installed() == ("two",)
+
+
+def test_a_folder_is_a_codec_by_its_path(tmp_path: Path) -> None:
+    pretrained.save_own(small_model(), tmp_path / "own", title="Own", linear=False)
+    facts = registry.facts(registry.by_path(str(tmp_path / "own")))
+    assert facts.id == str(tmp_path / "own")
+    assert facts.linearity == "none"
+    shutil.rmtree(tmp_path / "own")
+    with pytest.raises(CodecError, match="no codec in"):
+        registry.facts(facts.id)
+
+
+def test_a_public_model_that_is_not_installed_says_how_to_get_it() -> None:
+    with pytest.raises(CodecError, match="not installed") as caught:
+        registry.facts("lin-cae")
+    assert "codecs download lin-cae" in caught.value.remedy
+
+
+def test_the_identity_follows_what_it_computes_in(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.import_folder(official, "mine", scale_factor=1.0)
+    before = registry.facts("mine").identity
+    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
+    assert registry.facts("mine").identity != before
+
+
+def test_a_codec_of_another_rate_cannot_mix_a_session(tmp_path: Path) -> None:
+    pretrained.save_own(small_model(frontend={"sample_rate": 11_025}), tmp_path / "low", title="Low", linear=False)
+    assert registry.facts(str(tmp_path / "low")).sample_rate == 11_025
+    with pytest.raises(CodecError, match="11025 Hz"):
+        registry.for_session(str(tmp_path / "low"))

@@ -1,0 +1,158 @@
+"""The figures, on codecs whose answers are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.mdct import MDCT_1X
+from lincae_studio.errors import MediaError, UsageError
+from lincae_studio.training.evaluation import (
+    FIGURES,
+    evaluate,
+    finite,
+    latent_figures,
+    read_groups,
+    synth_groups,
+)
+from tests.helpers import DEMO, noise, write_audio
+
+HOP = 16
+FACTS = replace(MDCT_1X, id="fake", sample_rate=8_000, hop=HOP, dim=HOP, edge=0, chunk_frames=250, overlap_frames=1)
+
+
+class Frames:
+    """Latents are the samples of a frame, through whatever curve a test wants; decoding is the plain inverse."""
+
+    def __init__(self, offset: float = 0.0, bend: float = 0.0) -> None:
+        self._offset, self._bend = np.float32(offset), np.float32(bend)
+
+    @property
+    def facts(self) -> CodecFacts:
+        return FACTS
+
+    def encode(self, audio: Array) -> Array:
+        frames = audio.reshape(len(audio), -1, HOP).transpose(0, 2, 1)
+        return frames + self._bend * frames**3 + self._offset
+
+    def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
+        return (latents - self._offset).transpose(0, 2, 1).reshape(len(latents), -1)
+
+    def silence(self, frames: int) -> Array:
+        return np.full((HOP, frames), self._offset, np.float32)
+
+
+@pytest.fixture
+def groups() -> Array:
+    return noise(1, 3 * 2 * 4000)[:, 0].reshape(3, 2, 4000)
+
+
+def test_a_linear_codec_is_exact(groups: Array) -> None:
+    figures = evaluate(Frames(), groups).figures
+    assert figures.keys() == FIGURES.keys()
+    assert figures["encoder_homogeneity"] == figures["encoder_additivity"] == 0.0
+    assert figures["snr_db"] == math.inf
+    assert figures["mix_si_sdr_db"] > 100.0
+    assert figures["rest_si_sdr_db"] > 100.0
+    assert figures["silence_norm"] == 0.0
+    assert finite(figures)["snr_db"] is None
+
+
+def test_an_affine_codec_is_exact_about_its_origin_alone(groups: Array) -> None:
+    figures = evaluate(Frames(offset=0.5), groups).figures
+    assert figures["encoder_additivity"] < 1e-5
+    assert figures["encoder_homogeneity"] < 1e-5
+    assert figures["decoder_additivity_db"] > 100.0
+    # Plainly, z - sum z_i = -0.5 everywhere, relative to latents of 0.5 and noise of level 0.25 * sqrt(2).
+    assert figures["encoder_additivity_plain"] == pytest.approx(0.5 / math.hypot(0.5, 0.25 * math.sqrt(2)), rel=0.02)
+    assert figures["decoder_homogeneity_plain_db"] < 20.0
+    assert figures["silence_norm"] > 0.5
+
+
+def test_a_bent_encoder_is_measured(groups: Array) -> None:
+    straight, bent = (evaluate(Frames(bend=bend), groups).figures for bend in (0.1, 1.0))
+    for name in ("encoder_homogeneity", "encoder_additivity"):
+        assert 0.0 < straight[name] < bent[name]
+    for name in ("snr_db", "mix_snr_db", "rest_snr_db", "separability_db"):
+        assert straight[name] > bent[name]
+    assert bent["decoder_homogeneity_db"] > 100.0  # the decoder is not bent
+
+
+def test_decoding_twice_uses_the_same_noise(groups: Array) -> None:
+    seen = set()
+
+    class Watched(Frames):
+        def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
+            seen.update((frame, seed) for frame in first_frames)
+            return super().decode(latents, first_frames=first_frames, seed=seed)
+
+    evaluate(Watched(), groups)
+    assert seen == {(0, 0)}
+
+
+def test_effective_rank_counts_directions() -> None:
+    basis = np.linalg.qr(np.random.default_rng(0).standard_normal((50, 4)))[0]
+    latents = (basis * [1.0, 1.0, 1.0, 0.0]).astype(np.float32)
+    figures = latent_figures(latents, np.zeros((4, 1), np.float32))
+    assert figures["effective_rank"] == pytest.approx(3.0)
+    assert figures["scale_factor"] == pytest.approx(1.0 / latents.std())
+
+
+def test_silent_windows_are_left_out(groups: Array) -> None:
+    silent = groups.copy()
+    silent[1] = 0.0
+    silent[2, 0] = 0.0
+    result = evaluate(Frames(), silent)
+    assert len(result.latents) == 3 * 250
+    assert all(not math.isnan(value) for value in result.figures.values())
+
+
+def test_files_become_windows_that_mix_with_far_ones(tmp_path: Path) -> None:
+    first = write_audio(tmp_path / "a.wav", noise(1, 12_500), 8_000)
+    second = write_audio(tmp_path / "b.wav", noise(2, 9_000), 8_000)
+    groups = read_groups([first, second], FACTS, stems=False, limit=10)
+    assert groups.shape == (5, 2, 4000)
+    assert not any(np.array_equal(group[0], group[1]) for group in groups)
+    assert len(read_groups([first, second], FACTS, stems=False, limit=2)) == 2
+
+
+def test_stems_stay_together(tmp_path: Path) -> None:
+    paths = [write_audio(tmp_path / f"{seed}.wav", noise(seed, 8_000 + seed), 8_000) for seed in (1, 2, 3)]
+    groups = read_groups(paths, FACTS, stems=True, limit=10)
+    assert groups.shape == (2, 3, 4000)
+    np.testing.assert_array_equal(groups[1, 2], noise(3, 8_003)[4000:8000, 0])
+    with pytest.raises(UsageError, match="two files"):
+        read_groups(paths[:1], FACTS, stems=True, limit=10)
+
+
+def test_audio_that_cannot_be_measured_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="one window"):
+        read_groups([write_audio(tmp_path / "a.wav", noise(1, 1_000), 8_000)], FACTS, stems=False, limit=10)
+    silence = write_audio(tmp_path / "b.wav", np.zeros(9_000, np.float32), 8_000)
+    with pytest.raises(MediaError, match="silent"):
+        read_groups([silence], FACTS, stems=False, limit=10)
+    with pytest.raises(MediaError, match="no such file"):
+        read_groups([tmp_path / "nowhere.wav"], FACTS, stems=False, limit=10)
+
+
+def test_the_built_in_codec_on_the_demo_song() -> None:
+    codec = registry.load("mdct-4x")
+    groups = read_groups([DEMO / "bass.ogg", DEMO / "drums.ogg"], codec.facts, stems=True, limit=2)
+    figures = evaluate(codec, groups).figures
+    assert figures["encoder_additivity"] < 1e-5
+    assert figures["decoder_additivity_db"] > 100.0
+    assert figures["mix_si_sdr_db"] > 10.0
+
+
+def test_songs_to_measure_with_are_the_same_each_time() -> None:
+    first, again = synth_groups(FACTS, 2), synth_groups(FACTS, 2)
+    assert first.shape == (2, 4, 4000)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first[0], first[1])

@@ -1,0 +1,37 @@
+"""The metrics are those of torchmetrics and auraloss, which need more than this package does to run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from auraloss.freq import MultiResolutionSTFTLoss
+from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio, signal_noise_ratio
+
+from lincae_studio.training.metrics import STFT_SIZES, mr_stft, si_sdr, snr
+
+RATE = 44_100
+
+
+@pytest.fixture(params=[0.01, 0.3, 3.0])
+def pair(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    reference = 0.1 * rng.standard_normal(RATE)
+    return 0.7 * reference + request.param * 0.1 * rng.standard_normal(RATE), reference
+
+
+def test_ratios_equal_torchmetrics(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    estimate, reference = (torch.from_numpy(signal) for signal in pair)
+    assert snr(*pair) == pytest.approx(float(signal_noise_ratio(estimate, reference)), rel=1e-6)
+    theirs = scale_invariant_signal_distortion_ratio(estimate, reference)
+    assert si_sdr(*pair) == pytest.approx(float(theirs), rel=1e-6)
+
+
+def test_mr_stft_equals_auraloss_but_for_its_padded_edges(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    theirs = MultiResolutionSTFTLoss(
+        fft_sizes=list(STFT_SIZES),
+        hop_sizes=[size // 4 for size in STFT_SIZES],
+        win_lengths=list(STFT_SIZES),
+    )
+    estimate, reference = (torch.from_numpy(signal)[None, None] for signal in pair)
+    assert mr_stft(*pair) == pytest.approx(float(theirs(estimate, reference)), rel=0.01)

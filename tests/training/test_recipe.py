@@ -1,0 +1,71 @@
+"""Presets, and what `--set` makes of them."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from lincae_studio.codecs.lincae.unet import UNet
+from lincae_studio.errors import UsageError
+from lincae_studio.training.recipe import PRESETS, Recipe, preset
+
+
+def test_the_papers_recipe() -> None:
+    recipe = PRESETS["lin-cae"]
+    assert (recipe.lr, recipe.final_lr, recipe.warmup, recipe.steps, recipe.batch) == (1e-4, 1e-6, 10_000, 800_000, 20)
+    assert (recipe.ema_decay, recipe.frames, recipe.start_exp, recipe.end_exp) == (0.9999, 64, 1.0, 2.0)
+    assert (recipe.gain_probability, recipe.gain_min, recipe.gain_max, recipe.gain_zero_below) == (0.8, 0.0, 3.0, 0.05)
+    assert (recipe.gain_hold, recipe.gain_rest, recipe.gain_anneal) == (0.2, 0.1, True)
+    assert not PRESETS["lin-cae-2"].gain_anneal
+    assert PRESETS["m2l"].linearity == "augmentation"
+    generator = recipe.generator
+    assert generator == msgspec.structs.replace(type(generator)(), hop=512)  # the public layout
+    assert recipe.frontend.alpha_rescale == 0.65
+    assert recipe.frontend.beta_rescale == 0.34
+    assert recipe.window_samples == 63 * 512 + 2048
+
+
+def test_every_preset_builds_a_network() -> None:
+    for name in ("mini", "mini-44k"):
+        UNet(PRESETS[name].generator)
+    # The whole export comes back from a machine that returns files of 16 MiB.
+    small = sum(parameter.numel() for parameter in UNet(PRESETS["mini-44k"].generator).parameters())
+    assert 4 * small < 15.5 * 2**20
+
+
+def test_fields_are_set_by_yaml_values() -> None:
+    recipe = preset(
+        "mini", ["batch=8", "lr=1e-4", "compile=true", "multipliers=[1, 2, 2, 2]", "linearity=augmentation"]
+    )
+    assert (recipe.batch, recipe.lr, recipe.compile, recipe.linearity) == (8, 1e-4, True, "augmentation")
+    assert recipe.multipliers == (1, 2, 2, 2)
+    assert recipe.hop == PRESETS["mini"].hop
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["batches=3"], "batches"),
+        (["batch"], "batch"),
+        (["batch=1"], "at least 2"),
+        (["batch=many"], "batch"),
+        (["linearity=explicit"], "linearity"),
+        (["attention=[1, 0]"], "attention"),
+        (["frames=33", "freq_downsample=[1, 1, 0]"], "frames"),
+        (["gain_hold=0.5", "gain_rest=0.5"], "gain_hold"),
+        (["batch={"], "YAML"),
+    ],
+)
+def test_what_does_not_fit_is_said(settings: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        preset("mini", settings)
+
+
+def test_an_unknown_preset_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="mini-44k"):
+        preset("large")
+
+
+def test_a_recipe_survives_its_file() -> None:
+    for recipe in PRESETS.values():
+        assert msgspec.json.decode(msgspec.json.encode(recipe), type=Recipe) == recipe
