@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from lincae_studio import malloc
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder, default_device
 from lincae_studio.codecs.lincae.folder import Precision
 from lincae_studio.codecs.lincae.pretrained import save_own
@@ -85,6 +86,7 @@ def measure_codec(
             _time(times, f"encode_{precision}", lambda: ours.encode(audio))
             _time(times, f"decode_{precision}", lambda: ours.decode(latents))
         if reference is not None:
+            malloc.as_usual()  # ours keeps freed memory, which theirs, used alone, does not
             _time(times, "encode_reference", lambda: reference.model.encode(audio))
             _time(times, "decode_reference", lambda: reference.model.decode(latents))
     median = {name: statistics.median(runs[1:]) for name, runs in times.items()}

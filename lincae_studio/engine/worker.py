@@ -19,6 +19,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.engine import messages
 from lincae_studio.engine.cache import LatentCache
@@ -29,6 +30,9 @@ from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 
 _log = logging.getLogger(__name__)
+
+#: With nothing to do for so long, freed memory is given back.
+_IDLE_S = 10.0
 
 
 def run(connection: Connection, cache_dir: str) -> None:
@@ -81,9 +85,15 @@ class _Engine:
         threading.Thread(target=self._live, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
-            chunk = self._queue.take()
-            if chunk is not None:
-                self._render(chunk)
+            chunk = self._queue.take(_IDLE_S) or self._rest()
+            self._render(chunk)
+
+    def _rest(self) -> Chunk:
+        """Nothing is wanted for a while: others may have the memory."""
+        malloc.give_back()
+        chunk = self._queue.take()
+        assert chunk is not None, "without a timeout there is one"
+        return chunk
 
     def _render(self, chunk: Chunk) -> None:
         self._window.send(messages.Started(chunk.key))

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lincae_studio import malloc
 from lincae_studio.codecs.lincae.arguments import checked_floats, checked_integer, checked_noise
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
 from lincae_studio.codecs.lincae.consistency import sample
@@ -45,7 +46,7 @@ class Autoencoder(nn.Module):
     """A Music2Latent-type consistency autoencoder.
 
     Latents are multiplied by `scale_factor` after encoding and divided by it before decoding. Out of memory, batches
-    are halved, which is logged as a warning.
+    are halved, which is logged as a warning. On a CPU the process keeps memory that it has freed, see `malloc`.
 
     Args:
         frontend_kwargs, generator_kwargs, diffusion_kwargs: options as in the public YAML files, see `config`.
@@ -386,6 +387,8 @@ class Autoencoder(nn.Module):
     ) -> Iterator[tuple[range, Tensor]]:
         """Run `forward` on ranges of rows; out of memory, the batch is halved, and a warning logged."""
         size = checked_integer("max_batch_size", self.max_batch_size if max_batch_size is None else max_batch_size, 1)
+        if self.device.type == "cpu":
+            malloc.keep_freed()
         start = 0
         while start < count:
             rows = range(start, min(start + size, count))
