@@ -8,12 +8,16 @@ from typing import Annotated
 
 import typer
 
-from lincae_studio.engine.cache import DISK_BYTES, clear_disk, disk_usage
+from lincae_studio.engine.cache import DISK_BYTES, latent_database, render_database
+from lincae_studio.engine.disk import clear_disk, disk_usage
 from lincae_studio.errors import StudioError, os_error_reason
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import cache_dir
 
-cache_app = typer.Typer(help="What is kept to save time: conformed audio and latents.", no_args_is_help=True)
+cache_app = typer.Typer(help="What is kept to save time: conformed audio, latents, renders.", no_args_is_help=True)
+
+#: What each database holds, and where it is in the cache's folder.
+_DATABASES = {"latents": latent_database, "renders": render_database}
 
 
 @cache_app.command("info")
@@ -21,46 +25,42 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
     """Show where the cache is and what it holds."""
     folder = cache_dir()
     media, media_bytes = MediaStore(folder).usage()
-    try:
-        latents = disk_usage(folder / "latents")
-    except (sqlite3.Error, OSError) as error:
-        raise StudioError(
-            f"the latent cache cannot be read: {error}", "lincae-studio cache clear makes it anew"
-        ) from error
-    figures = {
-        "folder": str(folder),
-        "media": media,
-        "media_bytes": media_bytes,
-        "latents": latents.rows,
-        "latent_bytes": latents.latent_bytes,
-        "latent_file_bytes": latents.file_bytes,
-        "latent_limit_bytes": DISK_BYTES,
-    }
-    if as_json:
-        print(json.dumps(figures, indent=2))
-        return
-    print(f"{folder}")
-    print(f"conformed audio: {media} files, {_mebibytes(media_bytes)}")
-    size, limit = _mebibytes(latents.latent_bytes), _mebibytes(DISK_BYTES)
-    print(f"latents: {latents.rows} windows, {size} of at most {limit}, file {_mebibytes(latents.file_bytes)}")
+    figures: dict[str, object] = {"folder": str(folder), "media": media, "media_bytes": media_bytes}
+    lines = [f"conformed audio: {media} files, {_mebibytes(media_bytes)}"]
+    for name, database in _DATABASES.items():
+        try:
+            usage = disk_usage(database(folder))
+        except (sqlite3.Error, OSError) as error:
+            remedy = "lincae-studio cache clear makes it anew"
+            raise StudioError(f"the cache of {name} cannot be read: {error}", remedy) from error
+        figures |= {
+            name: usage.rows,
+            f"{name}_bytes": usage.array_bytes,
+            f"{name}_file_bytes": usage.file_bytes,
+            f"{name}_limit_bytes": DISK_BYTES,
+        }
+        size, limit, file = (_mebibytes(count) for count in (usage.array_bytes, DISK_BYTES, usage.file_bytes))
+        lines.append(f"{name}: {usage.rows} arrays, {size} of at most {limit}, file {file}")
+    print(json.dumps(figures, indent=2) if as_json else "\n".join([str(folder), *lines]))
 
 
 @cache_app.command("clear")
 def _clear(
     media: Annotated[bool, typer.Option("--media", help="Conformed audio too; close the windows first.")] = False,
 ) -> None:
-    """Delete cached latents (they are encoded again when needed); with --media conformed audio too."""
+    """Delete cached latents and renders (they are made again when needed); with --media conformed audio too."""
     folder = cache_dir()
     try:
-        clear_disk(folder / "latents")
+        for database in _DATABASES.values():
+            clear_disk(database(folder))
         if media:
             MediaStore(folder).clear()
     except sqlite3.OperationalError as error:
-        raise StudioError(f"the latent cache cannot be cleared: {error}", "Close the windows and try again") from error
+        raise StudioError(f"the cache cannot be cleared: {error}", "Close the windows and try again") from error
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise StudioError(f"the cache {folder} cannot be cleared: {reason}", remedy) from error
-    print(f"{folder} is cleared of latents" + (" and conformed audio" if media else ""))
+    print(f"{folder} is cleared of latents and renders" + (" and conformed audio" if media else ""))
 
 
 def _mebibytes(size: int) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from lincae_studio.cli.inputs import MixInput
 from lincae_studio.cli.progress import Report, progress_bars
 from lincae_studio.codecs import registry
-from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.mixdown import mixdown, refuse_overwriting
+from lincae_studio.engine.cache import LatentCache, RenderCache
+from lincae_studio.engine.mixdown import in_batches, mixdown, refuse_overwriting
 from lincae_studio.engine.plan import make_plan
 from lincae_studio.engine.renderer import Renderer, StoreReader
 from lincae_studio.media.store import MediaStore
@@ -65,14 +65,14 @@ def render_project(path: Path, output: Path, codec: str | None, sample_format: S
 def _mixdown(
     session: Session, store: MediaStore, output: Path, sample_format: SampleFormat, report: Report
 ) -> dict[str, object]:
-    cache = LatentCache(cache_dir() / "latents")
-    renderer = Renderer(registry.load, StoreReader(store), cache)
+    folder = cache_dir()
+    renderer = Renderer(registry.load, StoreReader(store), LatentCache(folder), RenderCache(folder))
     started = time.perf_counter()
     try:
         plan = make_plan(session, registry.for_session(session.codec))
-        result = mixdown(plan, renderer.render, output, sample_format, report("rendering"))
+        result = mixdown(plan, in_batches(plan, renderer), output, sample_format, report("rendering"))
     finally:
-        cache.close()
+        renderer.close()
     seconds = time.perf_counter() - started
     duration_s = result.length / SESSION_RATE
     return {

@@ -66,6 +66,11 @@ class Codec(Protocol):
     @property
     def facts(self) -> CodecFacts: ...
 
+    @property
+    def batch(self) -> int:
+        """Chunks that are best decoded at once, on the device where the codec is."""
+        ...
+
     def encode(self, audio: Array) -> Array:
         """Windows `(B, T*hop + edge)` to latents `(B, D, T)`."""
         ...

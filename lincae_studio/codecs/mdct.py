@@ -58,6 +58,11 @@ class MdctCodec:
     def facts(self) -> CodecFacts:
         return self._facts
 
+    @property
+    def batch(self) -> int:
+        """One: a chunk takes a millisecond."""
+        return 1
+
     def encode(self, audio: Array) -> Array:
         """`(B, T*256 + 256)` samples to `(B, K, T)`."""
         batch, count = audio.shape

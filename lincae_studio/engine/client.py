@@ -14,15 +14,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 
 import numpy as np
 
+from lincae_studio.codecs.base import Array
 from lincae_studio.engine import messages, worker
 from lincae_studio.engine.plan import AnyChunk
-from lincae_studio.engine.queue import urgency
+from lincae_studio.engine.queue import Loop, urgency
 from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.shared import SharedHandle, SharedReader
 from lincae_studio.errors import EngineError
 
 _log = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ class EngineClient:
         self,
         cache_dir: Path,
         on_event: Callable[[Event], None],
-        run: Callable[[Connection, str], None] = worker.run,
+        run: Callable[[Connection, str, SharedHandle | None], None] = worker.run,
         silent_s: float = _SILENT_S,
     ) -> None:
         """`run` is what the process does; it must be importable there. After `silent_s` without a word it is killed."""
@@ -117,12 +119,16 @@ class EngineClient:
         self._changed = threading.Condition()
         self._wanted: dict[bool, dict[str, AnyChunk]] = {True: {}, False: {}}
         self._told: dict[bool, set[str]] = {True: set(), False: set()}
-        self._playhead = 0
-        self._told_playhead = 0
+        self._playhead = messages.Playhead(0)
+        self._told_playhead = self._playhead
         self._connection: Connection | None = None
         self._process: SpawnProcess | None = None
         self._closing = threading.Event()
-        self._current: str | None = None
+        #: Being rendered: blamed when the process dies.
+        self._current: set[str] = set()
+        #: Results that came from this process.
+        self._seen = 0
+        self._shared: SharedReader | None = None
         self._deaths: Counter[str] = Counter()
         self._deaths_in_a_row = 0
         self._last_words = ""
@@ -145,10 +151,10 @@ class EngineClient:
         with self._changed:
             self._deaths.clear()
 
-    def set_playhead(self, sample: int) -> None:
-        """Tell where the sound is, in timeline samples."""
+    def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
+        """Tell where the sound is, and the loop it is in, in timeline samples."""
         with self._changed:
-            self._playhead = sample
+            self._playhead = messages.Playhead(sample, loop)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -187,22 +193,35 @@ class EngineClient:
             with theirs, self._changed:
                 if self._closing.is_set():
                     return None
+                self._shared = _shared_memory(context)
+                handle = self._shared.handle if self._shared is not None else None
                 process = context.Process(
-                    target=self._run, args=(theirs, str(self._cache_dir)), name="lincae-engine", daemon=True
+                    target=self._run, args=(theirs, str(self._cache_dir), handle), name="lincae-engine", daemon=True
                 )
-                process.start()
+                try:
+                    process.start()
+                except BaseException:
+                    self._close_shared()
+                    raise
                 self._connection, self._process = ours, process
             self._read_until_closed(ours, process)
             with self._changed:
                 self._connection = self._process = None
                 self._told = {True: set(), False: set()}
-                self._told_playhead = 0
+                self._told_playhead = messages.Playhead(0)
+                self._seen = 0
             process.join(_QUIT_S)
             process.kill()
             process.join()
             exit_code = process.exitcode
             process.close()
+            self._close_shared()
         return exit_code
+
+    def _close_shared(self) -> None:
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
 
     def _read_until_closed(self, connection: Connection, process: SpawnProcess) -> None:
         try:
@@ -230,24 +249,30 @@ class EngineClient:
             case messages.Alive():
                 pass
             case messages.Started(key=key):
-                with self._changed:
-                    self._current = key
+                self._current.add(key)
                 self._tell(ChunkStarted(key))
-            case messages.Finished():
-                latents = _receive_array(connection, message.latents_shape)
-                audio = _receive_array(connection, message.audio_shape)
+            case messages.Finished(key=key):
+                latents, audio = self._receive_arrays(connection, message)
                 self._deaths_in_a_row = 0
-                self._current = None
-                self._tell(ChunkFinished(Rendered(message.key, latents, audio), message.seconds))
-                self._forget(message.key)
+                self._current.discard(key)
+                self._tell(ChunkFinished(Rendered(key, latents, audio), message.seconds))
+                self._forget(key, seen=True)
             case messages.Failed(key=key, message=text):
                 self._deaths_in_a_row = 0
-                self._current = None
-                self._fail(key, text)
+                self._current.discard(key)
+                self._fail(key, text, seen=True)
             case messages.Dying(reason=reason):
                 self._last_words = reason
             case messages.Log(level=level, text=text):
                 _log.log(level, "engine: %s", text)
+
+    def _receive_arrays(self, connection: Connection, message: messages.Finished) -> list[Array]:
+        shapes = (message.latents_shape, message.audio_shape)
+        if message.slot is None:
+            return [_receive_array(connection, shape) for shape in shapes]
+        if self._shared is None:
+            raise ValueError("there is no shared memory")
+        return self._shared.read(message.slot, shapes)
 
     def _tell(self, event: Event) -> None:
         try:
@@ -255,13 +280,15 @@ class EngineClient:
         except Exception:  # a listener's mistake must not end the thread that keeps the engine going
             _log.exception("nobody took %s", type(event).__name__)
 
-    def _fail(self, key: str, message: str) -> None:
+    def _fail(self, key: str, message: str, seen: bool) -> None:
         # In this order: a wish that comes while the failure is told is one to try again, and must not end with it.
-        self._forget(key)
+        self._forget(key, seen)
         self._tell(ChunkFailed(key, message))
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, seen: bool) -> None:
+        """A chunk is no longer wanted; with `seen` that is the result of this process."""
         with self._changed:
+            self._seen += seen
             for live in (True, False):
                 self._wanted[live].pop(key, None)
                 self._told[live].discard(key)
@@ -272,12 +299,12 @@ class EngineClient:
         self._deaths_in_a_row += 1
         reason = self._last_words.rstrip(".") or f"exit code {exit_code}"
         _log.warning("the engine ended unexpectedly and is restarted: %s", reason)
-        key, self._current = self._current, None
+        blamed, self._current = sorted(self._current), set()
         self._tell(EngineDown(exit_code))
-        if key is not None:
+        for key in blamed:
             self._deaths[key] += 1
             if self._deaths[key] >= _DEATHS_ALLOWED:
-                self._fail(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk")
+                self._fail(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk", seen=False)
         if self._deaths_in_a_row == _DEATHS_REPORTED:
             self._tell(EngineUnusable(f"the engine ended {_DEATHS_REPORTED} times in a row: {reason}"))
         self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S)) - 1])
@@ -309,17 +336,15 @@ class EngineClient:
         """The most urgent of what is wanted: enough to keep the process busy; no edit sends a whole session."""
         wanted = self._wanted[live]
 
-        def order(chunk: AnyChunk) -> tuple[bool, bool, int]:
-            # What is being rendered stays told: told again, it would be rendered again.
-            current = chunk.key == self._current
-            return (not current, *(urgency(chunk, self._playhead) if live else (False, chunk.index)))
+        def order(chunk: AnyChunk) -> tuple[int, int]:
+            return urgency(chunk, self._playhead.sample, self._playhead.loop) if live else (0, chunk.index)
 
         return {chunk.key: chunk for chunk in heapq.nsmallest(_TOLD_AT_ONCE, wanted.values(), order)}
 
     def _take_news(self) -> list[messages.ToEngine]:
         news: list[messages.ToEngine] = []
         if self._playhead != self._told_playhead:
-            news.append(messages.Playhead(self._playhead))
+            news.append(self._playhead)
             self._told_playhead = self._playhead
         for live in (True, False):
             wanted, told = self._next(live), self._told[live]
@@ -328,12 +353,22 @@ class EngineClient:
             count = _TOLD_AT_ONCE if told - dropped else 1
             added = [chunk for key, chunk in wanted.items() if key not in told][:count]
             if added or dropped:
-                news.append(messages.Want(live, tuple(chunk.concrete() for chunk in added), tuple(dropped)))
+                alone = tuple(chunk.key for chunk in added if self._deaths[chunk.key])
+                concrete = tuple(chunk.concrete() for chunk in added)
+                news.append(messages.Want(live, concrete, tuple(dropped), self._seen, alone))
                 self._told[live] = (told - dropped).union(chunk.key for chunk in added)
         return news
 
 
-def _receive_array(connection: Connection, shape: tuple[int, ...]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _shared_memory(context: SpawnContext) -> SharedReader | None:
+    try:
+        return SharedReader(context)
+    except OSError as error:
+        _log.info("no shared memory, renders take the pipe: %s", error)
+        return None
+
+
+def _receive_array(connection: Connection, shape: tuple[int, ...]) -> Array:
     array = np.empty(shape, np.float32)
     received = connection.recv_bytes_into(array.data.cast("B"))
     if received != array.nbytes:

@@ -1,6 +1,7 @@
 """What the window and the engine process say to each other: typed, versioned, msgpack; nothing is unpickled.
 
-A `Finished` message is followed by two raw frames on the same pipe: the bytes of its latents and of its audio.
+Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
+two raw frames on the same pipe.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from lincae_studio.engine.plan import Chunk
+from lincae_studio.engine.queue import Loop
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 3
+PROTOCOL = 4
 
 
 #: How often the engine says that it is there, in seconds.
@@ -19,17 +21,25 @@ ALIVE_EVERY_S = 2.0
 
 
 class Want(Struct, frozen=True, tag=True):
-    """Render these chunks too; forget those keys. Live chunks come first, the others are for export."""
+    """Render these chunks too; forget those keys. Live chunks come first, the others are for export.
+
+    Attributes:
+        seen: results received when this was said.
+        alone: keys of chunks during which an engine died; they are not rendered together with others.
+    """
 
     live: bool
     chunks: tuple[Chunk, ...] = ()
     drop: tuple[str, ...] = ()
+    seen: int = 0
+    alone: tuple[str, ...] = ()
 
 
 class Playhead(Struct, frozen=True, tag=True):
-    """Where the sound is, in timeline samples: live chunks are rendered nearest ahead of it first."""
+    """Where the sound is, and the loop it is in, in timeline samples: what is heard next is rendered first."""
 
     sample: int
+    loop: Loop | None = None
 
 
 class Quit(Struct, frozen=True, tag=True):
@@ -54,12 +64,13 @@ class Started(Struct, frozen=True, tag=True):
 
 
 class Finished(Struct, frozen=True, tag=True):
-    """A chunk is rendered; shapes of the arrays that follow, and how long it took."""
+    """A chunk is rendered; shapes of its arrays, how long it took, and the slot of shared memory they are in."""
 
     key: str
     latents_shape: tuple[int, int, int]
     audio_shape: tuple[int, int]
     seconds: float
+    slot: int | None = None
 
 
 class Failed(Struct, frozen=True, tag=True):

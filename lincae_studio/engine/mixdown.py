@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.plan import Plan, PlannedChunk
-from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.renderer import Rendered, Renderer
 from lincae_studio.engine.stitch import stitch, window_part
 from lincae_studio.errors import ExportError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
@@ -60,6 +60,21 @@ def mix_blocks(plan: Plan, provide: ProvideChunk) -> Iterator[tuple[int, Array]]
         end = min(plan.grid.valid(index + 1)[0], plan.length)
         held = {number: rendered for number, rendered in held.items() if number >= index - 1}
         yield index, stitch(plan, audio_of, start, end - start)
+
+
+def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
+    """Provides the chunks of a plan, asked for in their order, rendered here in the batches that the codec likes."""
+    ready: dict[str, Rendered] = {}
+
+    def provide(chunk: PlannedChunk) -> Rendered:
+        if chunk.key not in ready:
+            renderer.codec(chunk.codec)  # loaded, it tells its batch
+            following = [other for other in plan.chunks[chunk.index :] if other is not None]
+            batch = following[: renderer.batch(chunk.codec)]
+            ready.update({rendered.key: rendered for rendered in renderer.render_many(batch)})
+        return ready.pop(chunk.key)
+
+    return provide
 
 
 def mixdown(

@@ -3,39 +3,73 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from lincae_studio.engine.plan import AnyChunk, Chunk
 
-#: Live chunks taken in a row while chunks for export wait.
+#: Live chunks, or batches of them, taken in a row while chunks for export wait.
 _LIVE_FOR_EACH_EXPORT = 4
 
+#: Start and end of a loop, in timeline samples.
+Loop = tuple[int, int]
 
-def urgency(chunk: AnyChunk, playhead: int) -> tuple[bool, int]:
-    """Sorts live chunks: by distance ahead of the playhead (in timeline samples), then those behind it."""
-    distance = chunk.index - chunk.grid.owner(playhead)
-    return distance < 0, abs(distance)
+
+def urgency(chunk: AnyChunk, playhead: int, loop: Loop | None = None) -> tuple[int, int]:
+    """Sorts live chunks: by distance ahead of the playhead (in timeline samples), then those behind it.
+
+    While the playhead is in a loop, its end is followed by its start; what is outside comes later.
+    """
+    owner = chunk.grid.owner
+    here, index = owner(playhead), chunk.index
+    if loop is not None and loop[0] <= playhead < loop[1]:
+        first, last = owner(loop[0]), owner(loop[1] - 1)
+        if first <= index <= last:
+            return 0, index - here if index >= here else last - here + 1 + index - first
+    else:
+        last = here - 1
+    return (1, index) if index > last else (2, -index)
+
+
+def _one_at_a_time(_chunk: Chunk) -> int:
+    return 1
 
 
 class ChunkQueue:
     """Live chunks by distance ahead of the playhead, then those behind it, then chunks for export in order.
 
-    So that an export goes on while live chunks keep coming, one chunk in five is for export while any of them waits.
+    So that an export goes on while live chunks keep coming, one take in five is for export while any of them waits.
+
+    A wish may cross with the result it is for: results are numbered, wishes say how many their sender had seen, and
+    a wish for what is under way is no second one.
     """
 
     def __init__(self) -> None:
         self._live: dict[str, Chunk] = {}
         self._export: dict[str, Chunk] = {}
         self._playhead = 0
+        self._loop: Loop | None = None
         self._live_in_a_row = 0
-        #: The chunk that is being rendered: a wish for it is fulfilled already.
-        self._taken: str | None = None
+        self._alone: set[str] = set()
+        #: The chunks that are being rendered.
+        self._taken: set[str] = set()
+        #: Numbers of the results that their receiver may not have seen.
+        self._results: dict[str, int] = {}
+        self._count = 0
         self._changed = threading.Condition()
 
-    def add(self, chunks: Iterable[Chunk], live: bool) -> None:
+    def add(self, chunks: Iterable[Chunk], live: bool, seen: int = 0, alone: Collection[str] = ()) -> None:
+        """Want more chunks.
+
+        Args:
+            seen: results that the sender had received.
+            alone: keys of chunks that are not to be part of a batch.
+        """
         with self._changed:
-            wishes = {chunk.key: chunk for chunk in chunks if chunk.key != self._taken}
+            self._results = {key: number for key, number in self._results.items() if number > seen}
+            under_way = self._taken | self._results.keys()
+            wishes = {chunk.key: chunk for chunk in chunks if chunk.key not in under_way}
             (self._live if live else self._export).update(wishes)
+            self._alone.update(alone)
             self._changed.notify()
 
     def drop(self, keys: Iterable[str], live: bool) -> None:
@@ -43,27 +77,44 @@ class ChunkQueue:
             for key in keys:
                 (self._live if live else self._export).pop(key, None)
 
-    def set_playhead(self, sample: int) -> None:
+    def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         with self._changed:
-            self._playhead = sample
+            self._playhead, self._loop = sample, loop
 
-    def take(self, timeout_s: float | None = None) -> Chunk | None:
-        """The next chunk, waiting for one; None after the timeout."""
+    def take(self, timeout_s: float | None = None, batch: Callable[[Chunk], int] = _one_at_a_time) -> tuple[Chunk, ...]:
+        """The next chunks, waiting for one; none after the timeout.
+
+        Args:
+            batch: how many chunks like one are best taken at once; they have codec, grid and seed in common.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: self._live or self._export, timeout_s):
-                return None
+                return ()
             if self._live and not (self._export and self._live_in_a_row >= _LIVE_FOR_EACH_EXPORT):
-                chunk = min(self._live.values(), key=lambda waiting: urgency(waiting, self._playhead))
+                order = sorted(self._live.values(), key=lambda chunk: urgency(chunk, self._playhead, self._loop))
                 self._live_in_a_row = self._live_in_a_row + 1 if self._export else 0
             else:
-                chunk = min(self._export.values(), key=lambda waiting: waiting.index)
+                order = sorted(self._export.values(), key=lambda chunk: chunk.index)
                 self._live_in_a_row = 0
-            self._live.pop(chunk.key, None)
-            self._export.pop(chunk.key, None)
-            self._taken = chunk.key
-            return chunk
+            first = order[0]
+            taken = [first]
+            if first.key not in self._alone:
+                limit = batch(first)
+                alike = (chunk for chunk in order[1:] if _alike(chunk, first) and chunk.key not in self._alone)
+                taken += [chunk for _, chunk in zip(range(limit - 1), alike, strict=False)]
+            for chunk in taken:
+                self._live.pop(chunk.key, None)
+                self._export.pop(chunk.key, None)
+                self._taken.add(chunk.key)
+            return tuple(taken)
 
-    def done(self) -> None:
-        """What was taken last is rendered, or failed; to be said before the window hears of it."""
+    def done(self, key: str) -> None:
+        """A chunk that was taken is rendered, or failed; to be said before its result is sent, in the same order."""
         with self._changed:
-            self._taken = None
+            self._taken.discard(key)
+            self._count += 1
+            self._results[key] = self._count
+
+
+def _alike(one: Chunk, other: Chunk) -> bool:
+    return (one.codec, one.grid, one.seed) == (other.codec, other.grid, other.seed)

@@ -10,14 +10,17 @@ import numpy as np
 
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.algebra import combine
-from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.plan import AnyChunk, CodecRef, Term
+from lincae_studio.engine.cache import LatentCache, RenderCache
+from lincae_studio.engine.plan import AnyChunk, Chunk, CodecRef, Term
 from lincae_studio.engine.sources import AudioReader, read_source
 from lincae_studio.errors import CodecError, StudioError
 from lincae_studio.media.store import MediaStore
 
 #: Windows encoded at once: bounds memory, large enough for efficient products.
 _ENCODE_BATCH = 16
+
+#: Seconds from which on a chunk is worth keeping on disk: reading one takes some milliseconds, and a megabyte.
+_KEEP_FROM_S = 0.05
 
 #: How long a codec that could not be loaded is not tried again, in seconds.
 _FAILURE_S = 5.0
@@ -62,29 +65,83 @@ class StoreReader:
 
 @dataclass
 class Renderer:
-    """Encodes what the cache does not hold, sums, decodes."""
+    """Encodes what the cache does not hold, sums, decodes.
+
+    Attributes:
+        renders: where chunks that took at least `keep_from_s` to render are kept; None keeps none.
+    """
 
     load_codec: Callable[[str], Codec]
     reader: AudioReader
     cache: LatentCache
+    renders: RenderCache | None = None
+    keep_from_s: float = _KEEP_FROM_S
     counters: Counters = field(default_factory=Counters)
     _codecs: dict[str, Codec] = field(default_factory=dict)
     _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
 
-    def render(self, planned: AnyChunk) -> Rendered:
-        """Render one chunk.
+    def batch(self, wanted: CodecRef) -> int:
+        """Chunks of a codec that are best rendered at once; 1 until it is loaded."""
+        codec = self._codecs.get(wanted.id)
+        return codec.batch if codec is not None else 1
+
+    def render(self, chunk: AnyChunk) -> Rendered:
+        """Render one chunk, or read it from disk.
 
         Raises:
             StudioError: when the codec is unknown or a media is missing.
         """
-        chunk = planned.concrete()
-        codec = self.codec(chunk.codec)
-        latents = self.latents(chunk.terms, chunk)
-        origin = codec.silence(chunk.grid.frames)
-        mixed = combine(latents, [term.coefficients for term in chunk.terms], origin)
-        audio = codec.decode(mixed, first_frames=[chunk.first_frame] * len(mixed), seed=chunk.seed)
-        self.counters.decodes += len(mixed)
-        return Rendered(chunk.key, mixed, audio)
+        return self.render_many([chunk])[0]
+
+    def render_many(self, planned: Sequence[AnyChunk]) -> list[Rendered]:
+        """Render chunks of one codec, grid and seed, decoded as one batch.
+
+        Raises:
+            StudioError: when the codec is unknown or a media is missing; none of them is rendered then.
+        """
+        found = {chunk.key: self._kept(chunk.key) for chunk in planned}
+        missing = [chunk.concrete() for chunk in planned if found[chunk.key] is None]
+        if missing:
+            found.update(self._decode(missing))
+        return [rendered for chunk in planned if (rendered := found[chunk.key]) is not None]
+
+    def flush(self) -> None:
+        """Wait until what is to be kept is on disk."""
+        self.cache.flush()
+        if self.renders is not None:
+            self.renders.flush()
+
+    def close(self) -> None:
+        """Write what is left, and close the caches."""
+        self.cache.close()
+        if self.renders is not None:
+            self.renders.close()
+
+    def _kept(self, key: str) -> Rendered | None:
+        kept = self.renders.get(key) if self.renders is not None else None
+        return Rendered(key, *kept) if kept is not None else None
+
+    def _decode(self, chunks: Sequence[Chunk]) -> dict[str, Rendered]:
+        first = chunks[0]
+        codec = self.codec(first.codec)
+        started = time.perf_counter()
+        origin = codec.silence(first.grid.frames)
+        sums = [
+            combine(self.latents(chunk.terms, chunk), [term.coefficients for term in chunk.terms], origin)
+            for chunk in chunks
+        ]
+        frames = [chunk.first_frame for chunk, buses in zip(chunks, sums, strict=True) for _ in buses]
+        audio = codec.decode(np.concatenate(sums), first_frames=frames, seed=first.seed)
+        self.counters.decodes += len(audio)
+        rendered = {}
+        row = 0
+        for chunk, mixed in zip(chunks, sums, strict=True):
+            rendered[chunk.key] = Rendered(chunk.key, mixed, audio[row : row + len(mixed)])
+            row += len(mixed)
+        if self.renders is not None and time.perf_counter() - started >= self.keep_from_s * len(chunks):
+            for key, result in rendered.items():
+                self.renders.put(key, result.latents, result.audio)
+        return rendered
 
     def codec(self, wanted: CodecRef) -> Codec:
         """A codec, loaded when it is first asked for, and again when it has become another one.

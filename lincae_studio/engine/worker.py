@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -22,10 +23,11 @@ import numpy as np
 from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.engine import messages
-from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.cache import LatentCache, RenderCache
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.queue import ChunkQueue
-from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.engine.renderer import Rendered, Renderer, StoreReader
+from lincae_studio.engine.shared import SharedHandle, SharedWriter
 from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 
@@ -35,12 +37,12 @@ _log = logging.getLogger(__name__)
 _IDLE_S = 10.0
 
 
-def run(connection: Connection, cache_dir: str) -> None:
-    """Entry point of the spawned process; it does not return."""
+def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
+    """Entry point of the spawned process; it does not return. Without `shared` memory, renders take the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
     window = _Window(connection)
     try:
-        _Engine(window, connection, Path(cache_dir)).run()
+        _Engine(window, connection, Path(cache_dir), shared).run()
     except BaseException as error:  # the boundary of the process
         window.die(error)
 
@@ -72,46 +74,62 @@ class _Window:
 
 
 class _Engine:
-    def __init__(self, window: _Window, connection: Connection, cache_dir: Path) -> None:
+    def __init__(self, window: _Window, connection: Connection, cache_dir: Path, shared: SharedHandle | None) -> None:
         self._window = window
         self._connection = connection
         logging.getLogger().addHandler(_ForwardingHandler(window))
         self._queue = ChunkQueue()
-        self._cache = LatentCache(cache_dir / "latents")
-        self._renderer = Renderer(registry.load, StoreReader(MediaStore(cache_dir)), self._cache)
+        self._shared = SharedWriter(shared) if shared is not None else None
+        self._renderer = Renderer(
+            registry.load, StoreReader(MediaStore(cache_dir)), LatentCache(cache_dir), RenderCache(cache_dir)
+        )
 
     def run(self) -> None:
         threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
         threading.Thread(target=self._live, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
-            chunk = self._queue.take(_IDLE_S) or self._rest()
-            self._render(chunk)
+            self._render(self._take(_IDLE_S) or self._rest())
 
-    def _rest(self) -> Chunk:
+    def _take(self, timeout_s: float | None) -> tuple[Chunk, ...]:
+        return self._queue.take(timeout_s, lambda chunk: self._renderer.batch(chunk.codec))
+
+    def _rest(self) -> tuple[Chunk, ...]:
         """Nothing is wanted for a while: others may have the memory."""
         malloc.give_back()
-        chunk = self._queue.take()
-        assert chunk is not None, "without a timeout there is one"
-        return chunk
+        return self._take(None)
 
-    def _render(self, chunk: Chunk) -> None:
-        self._window.send(messages.Started(chunk.key))
+    def _render(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            self._window.send(messages.Started(chunk.key))
         started = time.perf_counter()
         try:
-            rendered = self._renderer.render(chunk)
+            renders = self._renderer.render_many(chunks)
         except Exception as error:  # the chunk fails, the engine goes on
-            self._queue.done()
-            if not isinstance(error, StudioError):
-                _log.exception("chunk %d failed", chunk.index)
-            self._window.send(messages.Failed(chunk.key, _reason(error)))
-        else:
-            self._queue.done()
-            latents, audio = rendered.latents, rendered.audio
-            buses, dim, frames = latents.shape
-            shapes = ((buses, dim, frames), (buses, audio.shape[1]))
-            finished = messages.Finished(chunk.key, *shapes, time.perf_counter() - started)
-            self._window.send(finished, latents, audio)
+            if len(chunks) > 1:  # one of them is to blame
+                for chunk in chunks:
+                    self._render([chunk])
+            else:
+                self._fail(chunks[0], error)
+            return
+        seconds = (time.perf_counter() - started) / len(chunks)
+        for rendered in renders:
+            self._finish(rendered, seconds)
+
+    def _fail(self, chunk: Chunk, error: Exception) -> None:
+        self._queue.done(chunk.key)
+        if not isinstance(error, StudioError):
+            _log.error("chunk %d failed", chunk.index, exc_info=error)
+        self._window.send(messages.Failed(chunk.key, _reason(error)))
+
+    def _finish(self, rendered: Rendered, seconds: float) -> None:
+        arrays = (rendered.latents, rendered.audio)
+        slot = self._shared.write(arrays) if self._shared is not None else None
+        self._queue.done(rendered.key)
+        buses, dim, frames = rendered.latents.shape
+        shapes = ((buses, dim, frames), (buses, rendered.audio.shape[1]))
+        message = messages.Finished(rendered.key, *shapes, seconds, slot)
+        self._window.send(message, *(arrays if slot is None else ()))
 
     def _live(self) -> NoReturn:
         while True:
@@ -133,13 +151,13 @@ class _Engine:
             match message:
                 case messages.Quit():
                     # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
-                    self._cache.flush()
+                    self._renderer.flush()
                     os._exit(0)
-                case messages.Want(live=live, chunks=chunks, drop=drop):
+                case messages.Want(live=live, chunks=chunks, drop=drop, seen=seen, alone=alone):
                     self._queue.drop(drop, live)
-                    self._queue.add(chunks, live)
-                case messages.Playhead(sample=sample):
-                    self._queue.set_playhead(sample)
+                    self._queue.add(chunks, live, seen, alone)
+                case messages.Playhead(sample=sample, loop=loop):
+                    self._queue.set_playhead(sample, loop)
 
 
 class _ForwardingHandler(logging.Handler):

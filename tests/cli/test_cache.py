@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.cli import run
-from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.cache import LatentCache, RenderCache, latent_database
 from lincae_studio.paths import cache_dir
 from tests.helpers import noise, read_audio, write_audio
 
@@ -29,13 +29,13 @@ def test_info_counts_what_a_mix_left_and_clear_deletes_it(tmp_path: Path, capsys
     assert figures["media"] == 1
     assert figures["media_bytes"] >= 4 * 60_000
     assert figures["latents"] > 0
-    assert 0 < figures["latent_bytes"] <= figures["latent_file_bytes"]
+    assert 0 < figures["latents_bytes"] <= figures["latents_file_bytes"]
     assert run(["cache", "info"]) == 0
-    assert f"latents: {figures['latents']} windows" in capsys.readouterr().out
+    assert f"latents: {figures['latents']} arrays" in capsys.readouterr().out
     assert run(["cache", "clear"]) == 0
     cleared = info(capsys) if not capsys.readouterr().err else {}
     assert (cleared["media"], cleared["latents"]) == (1, 0)
-    assert cleared["latent_file_bytes"] < figures["latent_file_bytes"]
+    assert cleared["latents_file_bytes"] < figures["latents_file_bytes"]
     assert run(["cache", "clear", "--media"]) == 0
     capsys.readouterr()
     assert info(capsys)["media"] == 0
@@ -45,7 +45,7 @@ def test_info_counts_what_a_mix_left_and_clear_deletes_it(tmp_path: Path, capsys
 
 def test_a_cache_that_is_in_use_can_be_cleared() -> None:
     latents = noise(1, 8, 10)
-    cache = LatentCache(cache_dir() / "latents", memory_bytes=1)
+    cache = LatentCache(cache_dir(), memory_bytes=1)
     cache.put_many({"a": latents, "b": latents})
     cache.flush()
     assert run(["cache", "clear"]) == 0
@@ -55,11 +55,21 @@ def test_a_cache_that_is_in_use_can_be_cleared() -> None:
     cache.close()
 
 
+def test_renders_are_counted_and_cleared(capsys: pytest.CaptureFixture[str]) -> None:
+    renders = RenderCache(cache_dir())
+    renders.put("key", noise(1, 8, 10)[None], noise(2, 2, 500))
+    renders.flush()
+    figures = info(capsys)
+    assert figures["renders"] == 2
+    assert figures["renders_bytes"] == 4 * (80 + 1000)
+    assert run(["cache", "clear"]) == 0
+    assert renders.get("key") is None
+    renders.close()
+
+
 def test_a_damaged_cache_is_said_and_can_be_cleared(capsys: pytest.CaptureFixture[str]) -> None:
-    folder = cache_dir() / "latents"
-    LatentCache(folder).close()
-    (database,) = folder.glob("*.sqlite")
-    database.write_bytes(b"garbage" * 1000)
+    LatentCache(cache_dir()).close()
+    latent_database(cache_dir()).write_bytes(b"garbage" * 1000)
     assert run(["cache", "info"]) == 2
     assert "cache clear" in capsys.readouterr().err
     assert run(["cache", "clear"]) == 0

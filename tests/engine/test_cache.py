@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.cache import LatentCache, RenderCache, latent_database, render_database
 from tests.helpers import MemoryAudio, made_up_media, new_renderer, noise, plan_of, render_plan, session_of
 
 
@@ -20,11 +20,11 @@ def latents(seed: int, frames: int = 10) -> Array:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return tmp_path / "latents"
+    return tmp_path / "cache"
 
 
 def database(folder: Path) -> Path:
-    return next(folder.glob("*.sqlite"))
+    return latent_database(folder)
 
 
 def found(cache: LatentCache, *keys: str) -> set[str]:
@@ -85,10 +85,12 @@ def test_the_disk_is_bounded(folder: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        "UPDATE latents SET data = zeroblob(length(data)) WHERE key = 'a'",
-        "UPDATE latents SET data = substr(data, 1, 100) WHERE key = 'a'",
-        "UPDATE latents SET frames = frames + 1 WHERE key = 'a'",
-        "UPDATE latents SET crc = crc + 1 WHERE key = 'a'",
+        "UPDATE arrays SET data = zeroblob(length(data)) WHERE key = 'a'",
+        "UPDATE arrays SET data = substr(data, 1, 100) WHERE key = 'a'",
+        "UPDATE arrays SET shape = '8,11' WHERE key = 'a'",
+        "UPDATE arrays SET crc = crc + 1 WHERE key = 'a'",
+        "UPDATE arrays SET shape = 'many' WHERE key = 'a'",
+        "UPDATE arrays SET data = 5 WHERE key = 'a'",
     ],
 )
 def test_a_damaged_row_is_a_miss_and_is_replaced(folder: Path, damage: str) -> None:
@@ -137,6 +139,28 @@ def test_a_database_that_was_cut_costs_no_result(folder: Path, share: float) -> 
     damaged.close()
 
 
+def test_damage_that_is_met_while_reading_is_gone_at_the_next_start(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = [str(number) for number in range(200)]
+    cache = LatentCache(folder)
+    cache.put_many({key: latents(int(key), 200) for key in keys})
+    cache.close()
+    path = database(folder)
+    content = bytearray(path.read_bytes())
+    content[8192 : len(content) : 4096] = b"\xff" * len(content[8192 : len(content) : 4096])  # the type of each page
+    path.write_bytes(content)
+    for _ in range(3):
+        damaged = LatentCache(folder)
+        for key, got in damaged.get_many(keys).items():
+            assert np.array_equal(got, latents(int(key), 200))
+        damaged.put_many({"new": latents(1)})
+        damaged.close()
+    again = LatentCache(folder)
+    assert found(again, "new") == {"new"}
+    again.close()
+
+
 def test_two_caches_share_one_folder(folder: Path) -> None:
     one, other = LatentCache(folder), LatentCache(folder)
     one.put_many({"a": latents(1)})
@@ -154,8 +178,8 @@ def test_two_caches_share_one_folder(folder: Path) -> None:
 def test_a_folder_that_cannot_be_made_leaves_the_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        cache = LatentCache(tmp_path / "file" / "latents")
-    assert caplog.text.count("no latent cache on disk") == 1
+        cache = LatentCache(tmp_path / "file" / "cache")
+    assert caplog.text.count("no cache on disk") == 1
     cache.put_many({"a": latents(1)})
     assert found(cache, "a") == {"a"}
     cache.close()
@@ -164,7 +188,7 @@ def test_a_folder_that_cannot_be_made_leaves_the_memory(tmp_path: Path, caplog: 
 def test_a_disk_that_fails_later_is_reported_once(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     cache = LatentCache(folder)
     spoiler = sqlite3.connect(database(folder))
-    spoiler.execute("DROP TABLE latents")
+    spoiler.execute("DROP TABLE arrays")
     spoiler.commit()
     spoiler.close()
     with caplog.at_level(logging.WARNING):
@@ -198,3 +222,43 @@ def test_a_second_render_in_a_new_process_would_encode_nothing(folder: Path) -> 
         cache.close()
     assert counts == [len(plan.audible), 0]
     assert np.array_equal(mixes[0], mixes[1])
+
+
+# Renders
+
+
+def test_renders_are_kept_and_both_parts_must_be_there(folder: Path) -> None:
+    renders = RenderCache(folder)
+    renders.put("a", noise(1, 8, 10)[None], noise(2, 2, 500))
+    renders.close()
+    renders = RenderCache(folder)
+    kept = renders.get("a")
+    assert kept is not None
+    assert np.array_equal(kept[0], noise(1, 8, 10)[None])
+    assert np.array_equal(kept[1], noise(2, 2, 500))
+    assert renders.get("b") is None
+    connection = sqlite3.connect(render_database(folder))
+    connection.execute("DELETE FROM arrays WHERE key = 'a/audio'")
+    connection.commit()
+    connection.close()
+    assert renders.get("a") is None
+    renders.close()
+    assert renders.get("a") is None
+    renders.put("b", noise(1, 8, 10)[None], noise(2, 2, 500))  # closed: nothing
+
+
+def test_what_took_long_to_render_is_not_rendered_again(folder: Path) -> None:
+    media = made_up_media(1, 200_000)
+    plan = plan_of(session_of(media), "mdct-2x")
+    mixes, counts = [], []
+    for keep_from_s in (1000.0, 0.0, 1000.0):
+        cache = LatentCache()
+        renderer = new_renderer(MemoryAudio.of(media), cache)
+        renderer.renders, renderer.keep_from_s = RenderCache(folder), keep_from_s
+        mixes.append(render_plan(plan, renderer))
+        counts.append((renderer.counters.encodes, renderer.counters.decodes))
+        renderer.close()
+    count = len(plan.audible)
+    assert counts == [(count, count), (count, count), (0, 0)]
+    assert np.array_equal(mixes[0], mixes[1])
+    assert np.array_equal(mixes[0], mixes[2])

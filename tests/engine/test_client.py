@@ -12,13 +12,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from lincae_studio.engine import client as client_module
 from lincae_studio.engine import messages, worker
 from lincae_studio.engine.cache import LatentCache
 from lincae_studio.engine.client import (
@@ -46,7 +47,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for proce
 class Engine:
     """A client that notes its events; `on_event` is called in the reader thread, as the window's would be."""
 
-    def __init__(self, cache_dir: Path, run: Callable[[Connection, str], None] = worker.run, **options: float) -> None:
+    def __init__(self, cache_dir: Path, run: Callable[..., None] = worker.run, **options: float) -> None:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._changed = threading.Condition()
@@ -142,6 +143,45 @@ def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, sto
     assert not engine.of(EngineDown)
 
 
+def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(cache_dir: Path, plan: Plan) -> None:
+    first, *rest = plan.audible
+    with closing(Engine(cache_dir, fakes.decodes_four_at_once_but_never_the_first)) as engine:
+        engine.client.want(plan.audible)
+        engine.client.start()
+        engine.wait_for(rest)
+        assert [event.key for event in engine.of(ChunkFailed)] == [first.key]
+        assert "too much for me" in engine.of(ChunkFailed)[0].message
+        # Started in fours, before any of them is finished.
+        kinds = [type(event) for event in engine.events if isinstance(event, ChunkStarted | ChunkFinished)]
+        assert [ChunkStarted] * 4 + [ChunkFinished] * 4 in [kinds[at : at + 8] for at in range(len(kinds))]
+        plain = new_renderer(StoreReader(MediaStore(cache_dir)))
+        for chunk in rest:
+            assert np.allclose(engine.finished()[chunk.key].rendered.audio, plain.render(chunk).audio, atol=1e-6)
+
+
+def test_without_shared_memory_renders_take_the_pipe(
+    engine: Engine, plan: Plan, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
+    engine.client.want(plan.audible[:5])
+    engine.client.start()
+    engine.wait_for(plan.audible[:5])
+    chunk = plan.audible[4]
+    assert np.array_equal(
+        engine.finished()[chunk.key].rendered.audio, new_renderer(StoreReader(store)).render(chunk).audio
+    )
+
+
+def test_what_the_loop_comes_back_to_comes_before_what_lies_behind_it(engine: Engine, plan: Plan) -> None:
+    step = plan.grid.step_samples
+    engine.client.set_playhead(6 * step, loop=(4 * step, 8 * step))
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible[:12])
+    by_key = {chunk.key: chunk.index for chunk in plan.audible}
+    assert [by_key[event.key] for event in engine.of(ChunkStarted)][:6] == [6, 7, 4, 5, 8, 9]
+
+
 def test_chunks_come_from_the_playhead_on(engine: Engine, plan: Plan) -> None:
     middle = len(plan.chunks) // 2
     engine.client.set_playhead(middle * plan.grid.step_samples)
@@ -235,7 +275,7 @@ def test_latents_are_left_for_the_next_engine(engine: Engine, plan: Plan, cache_
     engine.client.want(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
-    cache = LatentCache(cache_dir / "latents")
+    cache = LatentCache(cache_dir)
     keys = {term.key for chunk in plan.audible for term in chunk.terms}
     # The engine writes behind its rendering, and closing would end it at once.
     eventually(lambda: cache.get_many(keys).keys() == keys)
@@ -376,7 +416,7 @@ def test_warnings_of_the_engine_reach_the_log_of_the_window(
     (cache_dir / "latents").write_text("a file where a folder should be")
     engine.client.start()
     engine.wait(lambda: engine.of(EngineUp))
-    assert [(r.levelname, r.name) for r in caplog.records if "no latent cache on disk" in r.getMessage()] == [
+    assert [(r.levelname, r.name) for r in caplog.records if "no cache on disk" in r.getMessage()] == [
         ("WARNING", "lincae_studio.engine.client")
     ]
 

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
+import threading
+
+import pytest
+from msgspec.structs import replace
+
 from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.queue import ChunkQueue
 from tests.helpers import made_up_media, plan_of, session_of
 
+#: More results than there are: all have been received.
+SEEN = 1000
+
 GRID = Grid(256, 256, 8, 2)
 
 
 def chunks(count: int) -> list[Chunk]:
-    plan = plan_of(session_of(made_up_media(1, 60_000)), "mdct-2x", GRID)
+    plan = plan_of(session_of(made_up_media(1, 20_000)), "mdct-2x", GRID)
     return [chunk.concrete() for chunk in plan.audible[:count]]
 
 
 def taken(queue: ChunkQueue) -> list[int]:
     found = []
-    while (chunk := queue.take(timeout_s=0.0)) is not None:
-        queue.done()
-        found.append(chunk.index)
+    while taken := queue.take(timeout_s=0.0):
+        for chunk in taken:
+            queue.done(chunk.key)
+            found.append(chunk.index)
     return found
+
+
+@pytest.fixture
+def waiting() -> list[Chunk]:
+    """Chunks 0 to 8."""
+    return chunks(9)
 
 
 def test_live_chunks_come_by_distance_ahead_of_the_playhead_then_those_behind() -> None:
@@ -30,22 +45,102 @@ def test_live_chunks_come_by_distance_ahead_of_the_playhead_then_those_behind() 
     assert taken(queue) == [4, 5, 6, 7, 3, 2, 1, 0]
 
 
-def test_an_export_goes_on_while_live_chunks_keep_coming() -> None:
+def test_in_a_loop_its_start_follows_its_end() -> None:
     queue = ChunkQueue()
-    several = chunks(12)
-    queue.add(several[:2], live=False)
-    queue.add(several[2:], live=True)
-    assert taken(queue).index(0) == 4
+    step = GRID.step_samples
+    queue.set_playhead(4 * step, loop=(2 * step, 6 * step))
+    queue.add(chunks(8), live=True)
+    assert taken(queue) == [4, 5, 2, 3, 6, 7, 1, 0]
+    queue.set_playhead(7 * step, loop=(2 * step, 6 * step))  # it will never be reached
+    queue.add(chunks(8), live=True, seen=SEEN)
+    assert taken(queue) == [7, 6, 5, 4, 3, 2, 1, 0]
+
+
+def test_an_export_goes_on_while_live_chunks_keep_coming(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(waiting[:6], live=True)
+    queue.add(waiting[6:], live=False)
+    assert taken(queue) == [0, 1, 2, 3, 6, 4, 5, 7, 8]
+    queue.add(waiting[6:], live=False, seen=SEEN)
+    order = []
+    for _ in range(15):  # as when a fader is moved again and again
+        queue.add(waiting[:6], live=True, seen=SEEN)
+        for chunk in queue.take():
+            order.append(chunk.index)
+            queue.done(chunk.key)
+    assert order == [0, 0, 0, 0, 6, 0, 0, 0, 0, 7, 0, 0, 0, 0, 8]
 
 
 def test_a_wish_for_what_is_being_rendered_is_not_a_second_one() -> None:
     queue = ChunkQueue()
     first, second = chunks(2)
     queue.add([first, second], live=True)
-    assert queue.take() == first
+    assert queue.take() == (first,)
     queue.add([first], live=False)
     queue.add([first], live=True)
-    queue.done()
+    queue.done(first.key)
+    queue.add([first], live=True)  # its sender has not seen the result yet
     assert taken(queue) == [1]
-    queue.add([first], live=True)  # it went for want of room
-    assert taken(queue) == [0]
+    queue.add([first], live=True, seen=1)
+    assert taken(queue) == [0]  # now it has, and wants it again: it went for want of room
+
+
+def test_a_batch_is_of_the_most_urgent_chunks_that_are_alike() -> None:
+    queue = ChunkQueue()
+    several = chunks(8)
+    other = replace(several[3], key="other seed", seed=7)
+    queue.add([*several[:3], other, *several[4:]], live=True)
+    assert [chunk.index for chunk in queue.take(batch=lambda _: 4)] == [0, 1, 2, 4]
+    assert queue.take(batch=lambda _: 4) == (other,)
+    assert [chunk.index for chunk in queue.take(batch=lambda _: 4)] == [5, 6, 7]
+    assert queue.take(timeout_s=0.0) == ()
+
+
+def test_a_suspect_is_taken_alone() -> None:
+    queue = ChunkQueue()
+    several = chunks(5)
+    queue.add(several, live=True, alone=[several[1].key])
+    assert [chunk.index for chunk in queue.take(batch=lambda _: 3)] == [0, 2, 3]
+    assert [chunk.index for chunk in queue.take(batch=lambda _: 3)] == [1]
+    assert [chunk.index for chunk in queue.take(batch=lambda _: 3)] == [4]
+
+
+def test_the_newest_playhead_decides_at_every_take(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(waiting, live=True)
+    assert [chunk.index for chunk in queue.take()] == [0]
+    queue.set_playhead(7 * GRID.step_samples)
+    assert taken(queue) == [7, 8, 6, 5, 4, 3, 2, 1]
+
+
+def test_live_chunks_come_before_those_for_export(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(reversed(waiting), live=False)
+    queue.add(waiting[6:7], live=True)
+    assert taken(queue) == [6, 0, 1, 2, 3, 4, 5, 7, 8]
+
+
+def test_only_live_chunks_taken_while_exports_wait_count(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(waiting[:6], live=True)
+    for _ in range(4):
+        queue.take()
+    queue.add(waiting[6:], live=False)
+    assert taken(queue) == [4, 5, 6, 7, 8]
+
+
+def test_dropped_wishes_are_forgotten(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    queue.add(waiting[:4], live=True)
+    queue.add(waiting[3:6], live=False)
+    queue.drop([waiting[0].key, waiting[3].key, "unknown"], live=True)
+    assert taken(queue) == [1, 2, 3, 4, 5]
+    queue.add(waiting[:2], live=True, seen=SEEN)
+    queue.drop([chunk.key for chunk in waiting], live=False)
+    assert taken(queue) == [0, 1]
+
+
+def test_taking_waits_for_a_wish(waiting: list[Chunk]) -> None:
+    queue = ChunkQueue()
+    threading.Timer(0.02, queue.add, (waiting[:1], True)).start()
+    assert queue.take(timeout_s=10.0) == (waiting[0],)

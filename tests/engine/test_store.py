@@ -10,7 +10,6 @@ import pytest
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.plan import Chunk, Plan
-from lincae_studio.engine.queue import ChunkQueue
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.store import ChunkState, MixReader, RenderStore
 from lincae_studio.errors import Cancelled, EngineError
@@ -297,87 +296,3 @@ def test_the_reader_gives_zeros_outside_the_mix(plan: Plan) -> None:
     assert not reader.read(-100, 100).any()
     assert not reader.read(60_000, 1000).any()
     assert reader.read(-50, 100)[:, 50:].any()
-
-
-# The queue
-
-
-def taken(queue: ChunkQueue) -> list[int]:
-    order = []
-    while (chunk := queue.take(timeout_s=0.0)) is not None:
-        order.append(chunk.index)
-        queue.done()
-    return order
-
-
-@pytest.fixture
-def waiting() -> list[Chunk]:
-    """One chunk each for indices 0 to 8."""
-    media = made_up_media(2, 9 * GRID.step_samples)
-    chunks = plan_of(session_of(media), "mdct-4x", GRID).audible
-    assert [chunk.index for chunk in chunks] == list(range(9))
-    return chunks
-
-
-def test_what_is_heard_next_comes_first_then_what_lies_behind(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    queue.add(waiting, live=True)
-    queue.set_playhead(5 * GRID.step_samples + 10)
-    assert taken(queue) == [5, 6, 7, 8, 4, 3, 2, 1, 0]
-
-
-def test_the_newest_playhead_decides_at_every_take(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    queue.add(waiting, live=True)
-    first = queue.take()
-    assert first is not None
-    assert first.index == 0
-    queue.set_playhead(7 * GRID.step_samples)
-    assert taken(queue) == [7, 8, 6, 5, 4, 3, 2, 1]
-
-
-def test_live_chunks_come_before_those_for_export(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    queue.add(reversed(waiting), live=False)
-    queue.add(waiting[6:7], live=True)
-    assert taken(queue) == [6, 0, 1, 2, 3, 4, 5, 7, 8]
-
-
-def test_an_export_goes_on_while_live_chunks_keep_coming(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    queue.add(waiting[:6], live=True)
-    queue.add(waiting[6:], live=False)
-    assert taken(queue) == [0, 1, 2, 3, 6, 4, 5, 7, 8]
-    queue.add(waiting[6:], live=False)
-    order = []
-    for _ in range(15):  # as when a fader is moved again and again
-        queue.add(waiting[:6], live=True)
-        order += [chunk.index for chunk in [queue.take()] if chunk]
-        queue.done()
-    assert order == [0, 0, 0, 0, 6, 0, 0, 0, 0, 7, 0, 0, 0, 0, 8]
-
-
-def test_only_live_chunks_taken_while_exports_wait_count(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    queue.add(waiting[:6], live=True)
-    for _ in range(4):
-        queue.take()
-    queue.add(waiting[6:], live=False)
-    assert taken(queue) == [4, 5, 6, 7, 8]
-
-
-def test_dropped_wishes_are_forgotten(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    queue.add(waiting[:4], live=True)
-    queue.add(waiting[3:6], live=False)
-    queue.drop([waiting[0].key, waiting[3].key, "unknown"], live=True)
-    assert taken(queue) == [1, 2, 3, 4, 5]
-    queue.add(waiting[:2], live=True)
-    queue.drop([chunk.key for chunk in waiting], live=False)
-    assert taken(queue) == [0, 1]
-
-
-def test_taking_waits_for_a_wish(waiting: list[Chunk]) -> None:
-    queue = ChunkQueue()
-    threading.Timer(0.02, queue.add, (waiting[:1], True)).start()
-    assert queue.take(timeout_s=10.0) == waiting[0]

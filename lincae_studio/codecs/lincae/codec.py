@@ -31,6 +31,10 @@ class LinCaeCodec:
         return self._facts
 
     @property
+    def batch(self) -> int:
+        return self._model.max_batch_size
+
+    @property
     def model(self) -> Autoencoder:
         return self._model
 

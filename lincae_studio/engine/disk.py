@@ -1,0 +1,295 @@
+"""Arrays on disk by content key: what the caches of latents and of renders are made of.
+
+One SQLite database in WAL mode, so that several engines may share it. It is a cache: whatever is wrong with it is
+reported once and costs speed, never a result. One thread uses an instance.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import queue
+import sqlite3
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+
+_log = logging.getLogger(__name__)
+
+#: Raised when the stored form changes.
+_VERSION = 2
+
+#: Evicting goes down to this share of the cap, so that it does not happen at every write.
+_EVICT_TO = 0.9
+
+#: Transactions that may wait to be written.
+_QUEUED_WRITES = 64
+
+_SELECT = "SELECT shape, crc, data FROM arrays WHERE key = ?"
+
+# An ordinary rowid table: WITHOUT ROWID would put the large blobs into the tree that lookups walk.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS arrays (
+    key TEXT PRIMARY KEY, shape TEXT NOT NULL, crc INTEGER NOT NULL, used_at REAL NOT NULL, data BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS arrays_by_use ON arrays (used_at);
+"""
+
+
+class DiskArrays:
+    """Float32 arrays by key: read here, written in a thread of its own, so that rendering never waits for the disk."""
+
+    def __init__(self, path: Path, cap_bytes: int) -> None:
+        """Raises `sqlite3.Error`; see `open_disk`."""
+        self._path = path
+        self._reader: sqlite3.Connection | None = _connect(path)
+        try:
+            self._writer = _Writer(path, cap_bytes)
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def get_many(self, keys: list[str]) -> dict[str, Array]:
+        """What is there and undamaged; using a row keeps it from being evicted."""
+        if self._reader is None:
+            return {}
+        found: dict[str, Array] = {}
+        damaged = []
+        try:
+            for key in keys:
+                row = self._reader.execute(_SELECT, (key,)).fetchone()
+                if row is None:
+                    continue
+                array = _array(*row)
+                if array is not None:
+                    found[key] = array
+                else:
+                    damaged.append(key)
+        except sqlite3.Error as error:
+            _log.warning("the cache %s cannot be read and is off until the next start: %s", self._path, error)
+            self.close()
+            _delete_damaged(self._path, error)
+            return found
+        if found or damaged:
+            self._writer.submit(_Write(used=tuple(found), damaged=tuple(damaged)))
+        return found
+
+    def put_many(self, items: Mapping[str, Array]) -> None:
+        if self._reader is not None:
+            self._writer.submit(_Write(items=dict(items)))
+
+    def flush(self) -> None:
+        if self._reader is not None:
+            self._writer.flush()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._writer.close()
+            self._reader.close()
+            self._reader = None
+
+
+@dataclass(frozen=True)
+class _Write:
+    """One transaction: rows to keep, rows that were used, rows that are damaged."""
+
+    items: dict[str, Array] = field(default_factory=dict)
+    used: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+class _Writer:
+    """Writes in order, in its own thread; a full queue makes the renderer wait, so memory is bounded.
+
+    After the first error it takes everything and writes nothing.
+    """
+
+    def __init__(self, path: Path, cap_bytes: int) -> None:
+        self._path = path
+        self._cap_bytes = cap_bytes
+        self._connection = _connect(path, any_thread=True)
+        try:
+            self._size = self._measure()
+        except BaseException:
+            self._connection.close()
+            raise
+        self._broken = False
+        self._queue: queue.Queue[_Write | None] = queue.Queue(_QUEUED_WRITES)
+        self._thread = threading.Thread(target=self._run, name="cache-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, write: _Write) -> None:
+        self._queue.put(write)
+
+    def flush(self) -> None:
+        """Wait until all that was submitted is written."""
+        self._queue.join()
+
+    def close(self) -> None:
+        """Write what is left and end."""
+        self._queue.put(None)
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while True:
+            write = self._queue.get()
+            try:
+                if write is None:
+                    return
+                if not self._broken:
+                    self._write(write)
+            except sqlite3.Error as error:
+                self._broken = True
+                _log.warning("the cache %s cannot be written until the next start: %s", self._path, error)
+                _delete_damaged(self._path, error)
+            finally:
+                self._queue.task_done()
+
+    def _write(self, write: _Write) -> None:
+        now = time.time()
+        rows = []
+        for key, array in write.items.items():
+            data = np.ascontiguousarray(array, np.float32).tobytes()
+            rows.append((key, ",".join(map(str, array.shape)), zlib.crc32(data), now, data))
+        with self._transaction():
+            execute = self._connection.executemany
+            execute("INSERT OR REPLACE INTO arrays VALUES (?, ?, ?, ?, ?)", rows)
+            execute("UPDATE arrays SET used_at = ? WHERE key = ?", [(now, key) for key in write.used])
+            execute("DELETE FROM arrays WHERE key = ?", [(key,) for key in write.damaged])
+        self._size += sum(len(row[-1]) for row in rows)
+        if self._size > self._cap_bytes:
+            self._evict()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _measure(self) -> int:
+        row = self._connection.execute("SELECT COALESCE(SUM(LENGTH(data)), 0) FROM arrays").fetchone()
+        return int(row[0])
+
+    def _evict(self) -> None:
+        """Delete the least recently used rows until the size is well below the cap."""
+        excess = self._measure() - int(self._cap_bytes * _EVICT_TO)
+        oldest = []
+        for key, size in self._connection.execute("SELECT key, LENGTH(data) FROM arrays ORDER BY used_at"):
+            if excess <= 0:
+                break
+            oldest.append((key,))
+            excess -= size
+        with self._transaction():
+            self._connection.executemany("DELETE FROM arrays WHERE key = ?", oldest)
+        self._size = self._measure()
+
+
+@dataclass(frozen=True)
+class DiskUsage:
+    """What lies on disk. `file_bytes` is what the disk loses, free pages and journal included."""
+
+    rows: int
+    array_bytes: int
+    file_bytes: int
+
+
+def disk_usage(path: Path) -> DiskUsage:
+    """What a database holds. Raises `sqlite3.Error` when it is damaged, `OSError`."""
+    if not path.exists():
+        return DiskUsage(0, 0, 0)
+    with contextlib.closing(_connect(path)) as connection:
+        rows, array_bytes = connection.execute("SELECT COUNT(*), COALESCE(SUM(LENGTH(data)), 0) FROM arrays").fetchone()
+    return DiskUsage(rows, array_bytes, sum(file.stat().st_size for file in _files(path) if file.exists()))
+
+
+def clear_disk(path: Path) -> None:
+    """Empty a database; engines that have it open go on. A damaged one is deleted.
+
+    Raises:
+        sqlite3.OperationalError: when another program keeps it locked.
+        OSError: when it cannot be deleted.
+    """
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(_connect(path)) as connection:
+            connection.execute("DELETE FROM arrays")
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        _delete(path)
+
+
+def database(folder: Path, name: str) -> Path:
+    """Where the arrays of a name are kept in a folder."""
+    return folder / f"{name}-v{_VERSION}.sqlite"
+
+
+def _array(shape: str, crc: int, data: bytes) -> Array | None:
+    """A row's array; None where it is damaged."""
+    try:
+        sizes = tuple(int(size) for size in shape.split(","))
+        whole = zlib.crc32(data) == crc and len(data) == 4 * math.prod(sizes)
+        return np.frombuffer(data, np.float32).reshape(sizes) if whole else None
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+
+
+def _delete(path: Path) -> None:
+    for file in _files(path):
+        file.unlink(missing_ok=True)
+
+
+def _delete_damaged(path: Path, error: sqlite3.Error) -> None:
+    """Let the next start make a damaged file anew; whatever else went wrong may be over by then."""
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        with contextlib.suppress(OSError):  # where open files cannot be deleted, opening it will find the damage
+            _delete(path)
+
+
+def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")  # after a power cut a lost or damaged row is a miss
+        connection.executescript(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_disk(path: Path, cap_bytes: int) -> DiskArrays | None:
+    """Open a database; a file that is not one is deleted, a folder that cannot be written means none."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return DiskArrays(path, cap_bytes)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            _log.warning("the cache %s is damaged and made anew: %s", path, error)
+            _delete(path)
+            return DiskArrays(path, cap_bytes)
+    except (OSError, sqlite3.Error) as error:
+        _log.warning("no cache on disk at %s: %s", path, error)
+        return None

@@ -1,0 +1,87 @@
+"""Shared memory through which renders come from the engine process: two slots, written and read by turns.
+
+The window makes the block and deletes it. What does not fit into a slot, or a machine without room for the block, takes
+the pipe instead. A slot is copied when it is read: renders outlive the process that made them.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext
+from multiprocessing.shared_memory import SharedMemory
+from multiprocessing.synchronize import BoundedSemaphore
+from pathlib import Path
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+
+_SLOTS = 2
+#: A stereo chunk of 45 seconds.
+_SLOT_BYTES = 16 << 20
+
+#: Where Linux keeps shared memory. Writing to it when it is full kills a process, so there must be plenty.
+_LINUX_PLACE = Path("/dev/shm")
+
+
+@dataclass(frozen=True)
+class SharedHandle:
+    """What the other process needs to find the block. `free` counts the slots that may be written."""
+
+    name: str
+    free: BoundedSemaphore
+
+
+class SharedReader:
+    """The window's side: owns the block. One process writes to it, one after the other; one thread reads."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        """Raises `OSError` when there is no shared memory."""
+        if _LINUX_PLACE.is_dir() and shutil.disk_usage(_LINUX_PLACE).free < 2 * _SLOTS * _SLOT_BYTES:
+            raise OSError(f"{_LINUX_PLACE} is nearly full")
+        self._memory = SharedMemory(create=True, size=_SLOTS * _SLOT_BYTES)
+        self.handle = SharedHandle(self._memory.name, context.BoundedSemaphore(_SLOTS))
+
+    def read(self, slot: int, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
+        """Copy the arrays of a slot, and free it. Raises `ValueError` for what no slot can hold."""
+        if not 0 <= slot < _SLOTS or sum(map(_nbytes, shapes)) > _SLOT_BYTES:
+            raise ValueError(f"there are no arrays of shapes {shapes} in slot {slot}")
+        arrays, offset = [], slot * _SLOT_BYTES
+        for shape in shapes:
+            arrays.append(np.ndarray(shape, np.float32, self._memory.buf, offset).copy())
+            offset += _nbytes(shape)
+        self.handle.free.release()
+        return arrays
+
+    def close(self) -> None:
+        """Delete the block."""
+        self._memory.close()
+        self._memory.unlink()
+
+
+class SharedWriter:
+    """The engine's side."""
+
+    def __init__(self, handle: SharedHandle) -> None:
+        self._memory = SharedMemory(name=handle.name)
+        self._free = handle.free
+        self._next = 0
+
+    def write(self, arrays: Sequence[Array]) -> int | None:
+        """Write arrays into a slot, when one is free, and return its number; None when they are too large."""
+        if sum(array.nbytes for array in arrays) > _SLOT_BYTES:
+            return None
+        self._free.acquire()
+        slot, self._next = self._next, (self._next + 1) % _SLOTS
+        offset = slot * _SLOT_BYTES
+        for array in arrays:
+            np.ndarray(array.shape, np.float32, self._memory.buf, offset)[...] = array
+            offset += array.nbytes
+        return slot
+
+
+def _nbytes(shape: tuple[int, ...]) -> int:
+    return 4 * math.prod(shape)

@@ -1,0 +1,56 @@
+"""What the C library does with freed memory, where that is glibc; elsewhere these do nothing. Any thread.
+
+A network's activations are tens of megabytes, and each is freed soon after it was made. By default glibc gives such
+blocks back to the kernel at once, which clears the pages of the next one anew: a sixth of the time of a decode on a CPU
+(measured: 3.7 s against 3.1 s for 4 s of audio in bf16, 7.2 s against 6.1 s in fp32).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+
+# <malloc.h>
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_M_MMAP_MAX = -4
+
+_DEFAULT_MMAP_MAX = 65_536
+#: Where glibc's own thresholds end up once large blocks have been freed.
+_DEFAULT_MMAP_THRESHOLD = 32 << 20
+_DEFAULT_TRIM_THRESHOLD = 64 << 20
+
+
+def keep_freed() -> None:
+    """Let the process keep what it frees, for what it allocates next."""
+    library = _glibc()
+    if library is not None:
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, -1)
+
+
+def give_back() -> None:
+    """Give what is free to the system, for a process that is idle."""
+    library = _glibc()
+    if library is not None:
+        library.malloc_trim(0)
+
+
+def as_usual() -> None:
+    """Undo `keep_freed`."""
+    library = _glibc()
+    if library is not None:
+        library.mallopt(_M_MMAP_MAX, _DEFAULT_MMAP_MAX)
+        library.mallopt(_M_MMAP_THRESHOLD, _DEFAULT_MMAP_THRESHOLD)
+        library.mallopt(_M_TRIM_THRESHOLD, _DEFAULT_TRIM_THRESHOLD)
+        library.malloc_trim(0)
+
+
+@functools.cache
+def _glibc() -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL(None)
+        library.gnu_get_libc_version  # noqa: B018  # only glibc has it
+    except (OSError, AttributeError, TypeError):
+        return None
+    return library

@@ -1,0 +1,39 @@
+"""What the C library does with freed memory."""
+
+from __future__ import annotations
+
+import platform
+import resource
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from lincae_studio import malloc
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="does nothing elsewhere")
+
+
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    malloc.as_usual()
+    yield
+    malloc.as_usual()
+
+
+def faults() -> int:
+    """Pages that the kernel had to clear for ten large arrays, one after the other."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        np.empty(3_000_000).fill(1.0)  # less than numpy asks huge pages for would be too little
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def test_memory_that_is_kept_is_not_cleared_again() -> None:
+    usual = faults()
+    malloc.keep_freed()
+    faults()
+    assert faults() < usual / 5
+    malloc.give_back()
+    malloc.as_usual()
+    assert faults() > usual / 2
