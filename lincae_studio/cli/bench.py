@@ -72,7 +72,9 @@ def _engine(
     ] = "mdct-2x",
     tracks: Annotated[str, typer.Option("--tracks", help="Numbers of tracks.")] = "1,8,32,64",
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the session that is edited.")] = 3.0,
-    export_minutes: Annotated[str, typer.Option("--export-minutes", help="Lengths of the exports.")] = "5,60",
+    export_minutes: Annotated[
+        str, typer.Option("--export-minutes", help="Lengths of the exports; default: by the codec.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """From an edit to the sound, beside a plain script; encodes and decodes of edits; exports; plans."""

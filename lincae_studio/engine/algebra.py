@@ -28,8 +28,18 @@ def combine(
     Returns:
         `(buses, D, T)`. Terms are added in the order given, in float32: equal input gives equal bits.
     """
-    buses = len(coefficients[0]) if coefficients else 1
-    total = np.repeat(origin[None], buses, axis=0)
+    if not latents:
+        return origin[None].copy()
+    total = weighted(latents, coefficients, origin)
+    total += origin
+    return total
+
+
+def weighted(
+    latents: Sequence[Array], coefficients: Sequence[Sequence[float | Sequence[float]]], origin: Array
+) -> Array:
+    """`combine` without the origin that it begins with: `sum_i c[i, b] * (z_i - origin)`, of at least one term."""
+    total = np.zeros((len(coefficients[0]), *origin.shape), np.float32)
     centred = bool(origin.any())
     for term, factors in zip(latents, coefficients, strict=True):
         deviation = term - origin if centred else term

@@ -119,6 +119,9 @@ class EngineClient:
         self._changed = threading.Condition()
         self._wanted: dict[bool, dict[str, AnyChunk]] = {True: {}, False: {}}
         self._told: dict[bool, set[str]] = {True: set(), False: set()}
+        #: Whether wishes have been changed since something was told, and the chunk that was told by itself then.
+        self._fresh: dict[bool, bool] = {True: True, False: True}
+        self._first: dict[bool, str] = {True: "", False: ""}
         self._playhead = messages.Playhead(0)
         self._told_playhead = self._playhead
         self._connection: Connection | None = None
@@ -144,6 +147,7 @@ class EngineClient:
         """Replace what is wanted, live or for export. Chunks that were finished or failed leave by themselves."""
         with self._changed:
             self._wanted[live] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
+            self._fresh[live] = True
             self._changed.notify_all()
 
     def forgive(self) -> None:
@@ -328,18 +332,31 @@ class EngineClient:
 
     def _has_news(self) -> bool:
         return self._connection is not None and (
-            self._playhead != self._told_playhead
-            or any(self._next(live).keys() != self._told[live] for live in (True, False))
+            self._playhead != self._told_playhead or any(any(self._due(live)) for live in (True, False))
         )
 
-    def _next(self, live: bool) -> dict[str, AnyChunk]:
-        """The most urgent of what is wanted: enough to keep the process busy; no edit sends a whole session."""
-        wanted = self._wanted[live]
+    def _due(self, live: bool) -> tuple[list[AnyChunk], set[str]]:
+        """What is to be told: chunks that are newly wanted, and keys that no longer are.
+
+        Only the most urgent chunks are told of, enough to keep the process busy, so that no edit sends a whole session.
+        After an edit the first is told by itself, and the others once it has come back: the process has no message to
+        read while it renders what is heard next.
+        """
+        wanted, told = self._wanted[live], self._told[live]
+        if not wanted:
+            return [], told
+        kept = told & wanted.keys()
+        # An export waits for what is heard next, too.
+        if any(self._first[one] in self._told[one] & self._wanted[one].keys() for one in (True, live)):
+            return [], told - kept
 
         def order(chunk: AnyChunk) -> tuple[int, int]:
             return urgency(chunk, self._playhead.sample, self._playhead.loop) if live else (0, chunk.index)
 
-        return {chunk.key: chunk for chunk in heapq.nsmallest(_TOLD_AT_ONCE, wanted.values(), order)}
+        if not kept and self._fresh[live]:
+            return [min(wanted.values(), key=order)], told
+        nearest = {chunk.key: chunk for chunk in heapq.nsmallest(_TOLD_AT_ONCE, wanted.values(), order)}
+        return [chunk for key, chunk in nearest.items() if key not in told], told - nearest.keys()
 
     def _take_news(self) -> list[messages.ToEngine]:
         news: list[messages.ToEngine] = []
@@ -347,16 +364,17 @@ class EngineClient:
             news.append(self._playhead)
             self._told_playhead = self._playhead
         for live in (True, False):
-            wanted, told = self._next(live), self._told[live]
-            dropped = told - wanted.keys()
-            # The most urgent one by itself: it is being rendered while the others are told of, which is soon.
-            count = _TOLD_AT_ONCE if told - dropped else 1
-            added = [chunk for key, chunk in wanted.items() if key not in told][:count]
-            if added or dropped:
-                alone = tuple(chunk.key for chunk in added if self._deaths[chunk.key])
-                concrete = tuple(chunk.concrete() for chunk in added)
-                news.append(messages.Want(live, concrete, tuple(dropped), self._seen, alone))
-                self._told[live] = (told - dropped).union(chunk.key for chunk in added)
+            added, dropped = self._due(live)
+            if not added and not dropped:
+                continue
+            kept = self._told[live] - dropped
+            if added and not kept and self._fresh[live]:
+                self._first[live] = added[0].key
+            self._fresh[live] = self._fresh[live] and not added
+            alone = tuple(chunk.key for chunk in added if self._deaths[chunk.key])
+            concrete = tuple(chunk.concrete() for chunk in added)
+            news.append(messages.Want(live, concrete, tuple(dropped), self._seen, alone))
+            self._told[live] = kept.union(chunk.key for chunk in added)
         return news
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from lincae_studio.codecs.base import Array, Codec
-from lincae_studio.engine.algebra import combine
 from lincae_studio.engine.cache import LatentCache, RenderCache
 from lincae_studio.engine.plan import AnyChunk, Chunk, CodecRef, Term
 from lincae_studio.engine.sources import AudioReader, read_source
+from lincae_studio.engine.sums import ChunkSums
 from lincae_studio.errors import CodecError, StudioError
 from lincae_studio.media.store import MediaStore
 
@@ -77,6 +78,7 @@ class Renderer:
     renders: RenderCache | None = None
     keep_from_s: float = _KEEP_FROM_S
     counters: Counters = field(default_factory=Counters)
+    _sums: ChunkSums = field(default_factory=ChunkSums)
     _codecs: dict[str, Codec] = field(default_factory=dict)
     _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
 
@@ -126,10 +128,7 @@ class Renderer:
         codec = self.codec(first.codec)
         started = time.perf_counter()
         origin = codec.silence(first.grid.frames)
-        sums = [
-            combine(self.latents(chunk.terms, chunk), [term.coefficients for term in chunk.terms], origin)
-            for chunk in chunks
-        ]
+        sums = [self._sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin) for chunk in chunks]
         frames = [chunk.first_frame for chunk, buses in zip(chunks, sums, strict=True) for _ in buses]
         audio = codec.decode(np.concatenate(sums), first_frames=frames, seed=first.seed)
         self.counters.decodes += len(audio)

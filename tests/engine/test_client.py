@@ -146,12 +146,13 @@ def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, sto
 def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(cache_dir: Path, plan: Plan) -> None:
     first, *rest = plan.audible
     with closing(Engine(cache_dir, fakes.decodes_four_at_once_but_never_the_first)) as engine:
+        engine.client.set_playhead(5 * plan.grid.step_samples)  # so that it comes last, with others
         engine.client.want(plan.audible)
         engine.client.start()
         engine.wait_for(rest)
         assert [event.key for event in engine.of(ChunkFailed)] == [first.key]
         assert "too much for me" in engine.of(ChunkFailed)[0].message
-        # Started in fours, before any of them is finished.
+        # The first by itself, the others in fours, all four started before one is finished.
         kinds = [type(event) for event in engine.events if isinstance(event, ChunkStarted | ChunkFinished)]
         assert [ChunkStarted] * 4 + [ChunkFinished] * 4 in [kinds[at : at + 8] for at in range(len(kinds))]
         plain = new_renderer(StoreReader(MediaStore(cache_dir)))
