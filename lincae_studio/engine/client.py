@@ -35,6 +35,9 @@ _BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
 #: Chunks that the process is told of, live or for export, out of all that are wanted.
 _TOLD_AT_ONCE = 32
 
+#: Chunks in one message: between two of them other threads run.
+_TOLD_IN_ONE = 4
+
 #: How long a process may take to end by itself.
 _QUIT_S = 2.0
 
@@ -356,7 +359,7 @@ class EngineClient:
         if not kept and self._fresh[live]:
             return [min(wanted.values(), key=order)], told
         nearest = {chunk.key: chunk for chunk in heapq.nsmallest(_TOLD_AT_ONCE, wanted.values(), order)}
-        return [chunk for key, chunk in nearest.items() if key not in told], told - nearest.keys()
+        return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
 
     def _take_news(self) -> list[messages.ToEngine]:
         news: list[messages.ToEngine] = []

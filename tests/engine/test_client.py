@@ -150,6 +150,7 @@ def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(ca
         engine.client.want(plan.audible)
         engine.client.start()
         engine.wait_for(rest)
+        engine.wait(lambda: engine.of(ChunkFailed))
         assert [event.key for event in engine.of(ChunkFailed)] == [first.key]
         assert "too much for me" in engine.of(ChunkFailed)[0].message
         # The first by itself, the others in fours, all four started before one is finished.
