@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
 
-from lincae_studio.session.model import MAX_GAIN, TRACK_COLORS, Clip, Media, Point, Session, Track, validated
+from lincae_studio.session.model import (
+    MAX_GAIN,
+    TRACK_COLORS,
+    Clip,
+    Loop,
+    Marker,
+    Media,
+    Point,
+    Session,
+    Track,
+    validated,
+)
 from tests.helpers import made_up_media
 
 #: Short media, so that a session of them renders in milliseconds: mono, stereo, and one shorter than a de-click.
@@ -16,6 +27,7 @@ SHORT_MEDIA = (made_up_media(1, 9_000), made_up_media(2, 6_500, 2), made_up_medi
 gains = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0.0, 2.0, width=32))
 pans = st.one_of(st.just(0.0), st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0, width=32))
 names = st.text(max_size=12)
+shapes = st.sampled_from(["linear", "equal-power", "s-curve"])
 
 
 @st.composite
@@ -43,6 +55,11 @@ def clips(draw: st.DrawFn, clip_id: int, media: Sequence[Media], max_start: int)
         gain=draw(gains),
         fade_in=draw(st.one_of(st.just(0), st.integers(0, length))),
         fade_out=draw(st.one_of(st.just(0), st.integers(0, length))),
+        fade_in_shape=draw(shapes),
+        fade_out_shape=draw(shapes),
+        mute=draw(st.sampled_from([False, False, False, True])),
+        color=draw(st.sampled_from([None, "#123abc"])),
+        group=draw(st.sampled_from([0, 0, 7])),
     )
 
 
@@ -81,7 +98,11 @@ def sessions(
     found = tuple(
         draw(tracks(ids, media, max_start, max_clips, moving)) for _ in range(draw(st.integers(0, max_tracks)))
     )
-    return validated(Session(media=tuple(media), tracks=found, next_id=next(ids)))
+    places = sorted(draw(st.lists(st.integers(0, 20_000), max_size=2)))
+    markers = tuple(Marker(id=next(ids), at=at, name=draw(names)) for at in places)
+    start = draw(st.integers(0, 20_000))
+    loop = draw(st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 9, on=False)]))
+    return validated(Session(media=tuple(media), tracks=found, markers=markers, loop=loop, next_id=next(ids)))
 
 
 any_gain = st.floats(0.0, MAX_GAIN)

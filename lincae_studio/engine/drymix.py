@@ -29,6 +29,8 @@ class DryMix:
                 continue
             fades = effective_fades(track, media)
             for clip in track.clips:
+                if clip.mute:
+                    continue
                 channels = media[clip.media].channels
                 constant = None if automated(track) else bus_factors(track, clip, channels, self.channels, _NOWHERE)
                 self._parts.append((track, clip, channels, Placement.of(clip), fades[clip.id], constant))

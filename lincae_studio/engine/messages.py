@@ -13,7 +13,7 @@ from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.queue import Loop
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 4
+PROTOCOL = 5
 
 
 #: How often the engine says that it is there, in seconds.

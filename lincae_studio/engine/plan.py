@@ -21,7 +21,7 @@ from msgspec import Struct
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.engine.factors import Factor, automated, bus_factors
 from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.sources import Placement, Source, effective_fades, key_of, source_of
+from lincae_studio.engine.sources import Fades, Placement, Source, effective_fades, key_of, source_of
 from lincae_studio.session.model import Clip, Media, Session, Track
 
 #: Sources are remembered in runs of this many chunks, so that an entry of the memory has a size.
@@ -281,6 +281,8 @@ def _parts_of(track: Track, media: Mapping[str, Media], context: _Context) -> _P
     fades = effective_fades(track, media)
     grid, identity, follows = context.grid, context.codec.identity, automated(track)
     for clip in track.clips:
+        if clip.mute:
+            continue
         channels = media[clip.media].channels
 
         @cache
@@ -307,7 +309,7 @@ def _coefficient(factor: Factor) -> Coefficient:
 
 
 def _sources(
-    clip: Clip, channel: int, fades: tuple[int, int], grid: Grid, codec_identity: str
+    clip: Clip, channel: int, fades: Fades, grid: Grid, codec_identity: str
 ) -> Iterator[tuple[int, Source, str]]:
     """What each chunk sees of a clip's channel: chunk index, source, and its key."""
     placement, touched = Placement.of(clip), grid.touching(clip.start, clip.end)
@@ -318,7 +320,7 @@ def _sources(
 # Nothing here depends on gain, pan, mute or name: at a tick of a fader no source is worked out or hashed again.
 @lru_cache(maxsize=_RUNS)
 def _sources_of_run(
-    clip: Placement, channel: int, fades: tuple[int, int], grid: Grid, codec_identity: str, run: int
+    clip: Placement, channel: int, fades: Fades, grid: Grid, codec_identity: str, run: int
 ) -> tuple[tuple[int, Source, str], ...]:
     touched = grid.touching(clip.start, clip.end)
     found = []

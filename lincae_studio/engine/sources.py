@@ -8,7 +8,8 @@ leaves the sources of its middle as they were.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -16,17 +17,28 @@ import numpy as np
 from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.session.model import SESSION_RATE, Clip, Media, Track
+from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
 
 #: Fade at edges that cut into a media's audio, so that they do not click.
 DECLICK_SAMPLES = SESSION_RATE * 5 // 1000
 
 
+class FadeRamp(Struct, frozen=True, array_like=True, gc=False):
+    """A fade of a clip: how long, and how it rises."""
+
+    length: int
+    shape: FadeShape = "linear"
+
+
+#: Fade in and fade out of a clip, where it has them.
+Fades = tuple[FadeRamp | None, FadeRamp | None]
+
+
 class Fade(Struct, frozen=True, array_like=True, gc=False):
-    """A linear ramp over `length` samples that starts at window position `start` (which may be negative)."""
+    """A ramp that starts at window position `start` (which may be negative)."""
 
     start: int
-    length: int
+    ramp: FadeRamp
 
 
 class Source(Struct, frozen=True, array_like=True, gc=False):
@@ -80,19 +92,20 @@ def key_of(source: Source, window_samples: int, codec_identity: str) -> str:
     return hashlib.blake2b(content, digest_size=20).hexdigest()
 
 
-def source_of(
-    clip: Placement, channel: int, fades: tuple[int, int], window_start: int, window_samples: int
-) -> Source | None:
-    """What a window sees of a clip's channel, or None. `fades`: effective lengths from `effective_fades`."""
+def source_of(clip: Placement, channel: int, fades: Fades, window_start: int, window_samples: int) -> Source | None:
+    """What a window sees of a clip's channel, or None. `fades`: those of `effective_fades`."""
     first = max(0, clip.start - window_start)
     last = min(window_samples, clip.end - window_start)
     if last <= first:
         return None
-    fade_in_samples, fade_out_samples = fades
-    in_start = clip.start - window_start
-    out_start = clip.end - fade_out_samples - window_start
-    fade_in = Fade(in_start, fade_in_samples) if fade_in_samples and in_start + fade_in_samples > 0 else None
-    fade_out = Fade(out_start, fade_out_samples) if fade_out_samples and out_start < window_samples else None
+    ramp_in, ramp_out = fades
+    fade_in = fade_out = None
+    if ramp_in is not None:
+        in_start = clip.start - window_start
+        fade_in = Fade(in_start, ramp_in) if in_start + ramp_in.length > 0 else None
+    if ramp_out is not None:
+        out_start = clip.end - ramp_out.length - window_start
+        fade_out = Fade(out_start, ramp_out) if out_start < window_samples else None
     position = clip.offset + window_start - clip.start
     return Source(clip.media, channel, position, first, last, fade_in, fade_out)
 
@@ -102,38 +115,69 @@ def read_source(source: Source, window_samples: int, reader: AudioReader) -> Arr
     window = np.zeros(window_samples, np.float32)
     count = source.last - source.first
     audio = reader.read(source.media, source.channel, source.position + source.first, count)
-    if source.fade_in:
-        audio *= _ramp(source.first - source.fade_in.start, count, source.fade_in.length)
-    if source.fade_out:
-        end = source.fade_out.start + source.fade_out.length
-        audio *= _ramp(end - source.last, count, source.fade_out.length)[::-1]
+    if source.fade_in is not None:
+        audio *= _ramp(source.fade_in.ramp, source.first - source.fade_in.start, count)
+    if source.fade_out is not None:
+        end = source.fade_out.start + source.fade_out.ramp.length
+        audio *= _ramp(source.fade_out.ramp, end - source.last, count)[::-1]
     window[source.first : source.last] = audio
     return window
 
 
-def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, tuple[int, int]]:
-    """Fade lengths of each clip of a track by clip id: its own, or the de-click where an edge cuts into the media.
+def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, Fades]:
+    """The fades of each clip of a track that is not muted, by clip id.
 
-    The natural start and end of a file need no de-click (it would take the attack of a drum at sample 0), nor do the
-    two sides of a split whose parts still touch.
+    A clip's own fade comes first. Where two clips overlap, the end of the one and the start of the other are
+    crossfaded. Where an edge cuts into a media there is a de-click; the natural start and end of a file need none (it
+    would take the attack of a drum at sample 0), nor do the two sides of a split whose parts still touch.
     """
-    starts = {(clip.media, clip.start, clip.offset, clip.gain) for clip in track.clips if not clip.fade_in}
-    ends = {(clip.media, clip.end, clip.offset + clip.length, clip.gain) for clip in track.clips if not clip.fade_out}
-    fades = {}
-    for clip in track.clips:
+    clips = [clip for clip in track.clips if not clip.mute]
+    starts = {(clip.media, clip.start, clip.offset, clip.gain) for clip in clips if not clip.fade_in}
+    ends = {(clip.media, clip.end, clip.offset + clip.length, clip.gain) for clip in clips if not clip.fade_out}
+    ins, outs = _crossfades(clips)
+    declick = FadeRamp(DECLICK_SAMPLES)
+    fades: dict[int, Fades] = {}
+    for clip in clips:
         cut_in = clip.offset > 0 and (clip.media, clip.start, clip.offset, clip.gain) not in ends
         clip_end = clip.offset + clip.length
         known = media.get(clip.media)
         whole_end = known is not None and clip_end >= known.length
         cut_out = not whole_end and (clip.media, clip.end, clip_end, clip.gain) not in starts
+        short = declick if clip.length >= DECLICK_SAMPLES else FadeRamp(clip.length)
         fades[clip.id] = (
-            clip.fade_in or (min(DECLICK_SAMPLES, clip.length) if cut_in else 0),
-            clip.fade_out or (min(DECLICK_SAMPLES, clip.length) if cut_out else 0),
+            FadeRamp(clip.fade_in, clip.fade_in_shape) if clip.fade_in else ins.get(clip.id, short if cut_in else None),
+            FadeRamp(clip.fade_out, clip.fade_out_shape)
+            if clip.fade_out
+            else outs.get(clip.id, short if cut_out else None),
         )
     return fades
 
 
-def _ramp(offset: int, count: int, length: int) -> Array:
-    """`count` values of a linear rise over `length` samples, from its sample `offset` on; 1 after its end."""
+def _crossfades(clips: Sequence[Clip]) -> tuple[dict[int, FadeRamp], dict[int, FadeRamp]]:
+    """Fades in and out, by clip id, where one clip begins before another has ended and goes on longer.
+
+    Amplitudes add where both play the same audio in step; else powers do.
+    """
+    ins: dict[int, FadeRamp] = {}
+    outs: dict[int, FadeRamp] = {}
+    for index, first in enumerate(clips):
+        for second in itertools.islice(clips, index + 1, None):
+            if second.start >= first.end:
+                break  # clips are sorted by start
+            if first.start < second.start and first.end < second.end:
+                in_step = (first.media, first.start - first.offset) == (second.media, second.start - second.offset)
+                ramp = FadeRamp(first.end - second.start, "linear" if in_step else "equal-power")
+                outs[first.id] = max(outs.get(first.id, ramp), ramp, key=lambda ramp: ramp.length)
+                ins[second.id] = max(ins.get(second.id, ramp), ramp, key=lambda ramp: ramp.length)
+    return ins, outs
+
+
+def _ramp(ramp: FadeRamp, offset: int, count: int) -> Array:
+    """`count` values of a rise, from its sample `offset` on; 0 before and 1 after it."""
     position = np.arange(offset, offset + count)  # whole numbers: float32 cannot count samples beyond six minutes
-    return np.clip((position + 0.5) / length, 0.0, 1.0).astype(np.float32)
+    rise = np.clip((position + 0.5) / ramp.length, 0.0, 1.0)
+    if ramp.shape == "equal-power":
+        rise = np.sin(rise * (np.pi / 2.0))
+    elif ramp.shape == "s-curve":
+        rise = 0.5 - 0.5 * np.cos(rise * np.pi)
+    return rise.astype(np.float32)

@@ -6,6 +6,7 @@ same objects, so that later stages can tell by identity what did not change.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePath
 
@@ -18,6 +19,7 @@ from lincae_studio.session.model import (
     SESSION_RATE,
     TRACK_COLORS,
     Clip,
+    FadeShape,
     Media,
     Point,
     Session,
@@ -116,12 +118,12 @@ def add_clip(session: Session, track_id: int, media: Media, start: int, name: st
         id=session.next_id,
         media=media.digest,
         name=(name or PurePath(media.path).stem)[:400],
-        start=_checked_start(start, media.length),
+        start=checked_start(start, media.length),
         offset=0,
         length=media.length,
     )
     track = session.track(track_id)
-    session = _with_track(session, replace(track, clips=_sorted((*track.clips, clip))))
+    session = _with_track(session, replace(track, clips=sorted_clips((*track.clips, clip))))
     return replace(session, next_id=clip.id + 1)
 
 
@@ -160,7 +162,7 @@ def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_
     incoming: dict[int, list[Clip]] = {}
     for clip_id in set(clip_ids):
         clip = session.clip(clip_id)
-        moved = replace(clip, start=_checked_start(clip.start + by_samples, clip.length))
+        moved = replace(clip, start=checked_start(clip.start + by_samples, clip.length))
         target = positions[session.track_of(clip_id).id] + by_tracks
         if not 0 <= target < len(session.tracks):
             raise EditError("a clip cannot leave the tracks", "Add a track first")
@@ -168,7 +170,7 @@ def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_
     tracks = []
     for index, track in enumerate(session.tracks):
         kept = tuple(clip for clip in track.clips if clip.id not in clip_ids)
-        clips = _sorted((*kept, *incoming.get(index, ())))
+        clips = sorted_clips((*kept, *incoming.get(index, ())))
         tracks.append(track if clips == track.clips else replace(track, clips=clips))
     return replace(session, tracks=tuple(tracks))
 
@@ -188,7 +190,7 @@ def trim_clip(session: Session, clip_id: int, start: int, end: int) -> Session:
         raise EditError(f"{clip.name} has no more audio there")
     trimmed = replace(
         clip,
-        start=_checked_start(start, length),
+        start=checked_start(start, length),
         offset=offset,
         length=length,
         fade_in=min(clip.fade_in, length),
@@ -230,7 +232,7 @@ def set_clip_gain(session: Session, clip_id: int, gain: float) -> Session:
 
 
 def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) -> Session:
-    """Set the lengths of a clip's fades in samples; each may be as long as the clip."""
+    """Set the lengths of a clip's fades in samples; each may be as long as the clip. 0 leaves it to the program."""
     clip = session.clip(clip_id)
     if not (0 <= fade_in <= clip.length and 0 <= fade_out <= clip.length):
         raise EditError(f"a fade of {clip.name} must be between 0 and {clip.length} samples")
@@ -238,11 +240,67 @@ def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) 
     return _with_clips(session, lambda other: (changed,) if other.id == clip_id else (other,))
 
 
+def set_fade_shapes(
+    session: Session, clip_ids: Collection[int], *, fade_in: FadeShape | None = None, fade_out: FadeShape | None = None
+) -> Session:
+    """Choose how the fades of clips rise; None leaves a side as it is."""
+    return change_clips(
+        session,
+        clip_ids,
+        lambda clip: replace(
+            clip, fade_in_shape=fade_in or clip.fade_in_shape, fade_out_shape=fade_out or clip.fade_out_shape
+        ),
+    )
+
+
+def set_clip_mute(session: Session, clip_ids: Collection[int], mute: bool) -> Session:
+    """Mute or unmute clips."""
+    return change_clips(session, clip_ids, lambda clip: replace(clip, mute=mute))
+
+
+def set_clip_color(session: Session, clip_ids: Collection[int], color: str | None) -> Session:
+    """Give clips a colour `#rrggbb`, or None for that of their track."""
+    checked = None if color is None else _checked_color(color)
+    return change_clips(session, clip_ids, lambda clip: replace(clip, color=checked))
+
+
+def rename_clip(session: Session, clip_id: int, name: str) -> Session:
+    """Give a clip a name; it may not be blank."""
+    if not name.strip():
+        raise EditError("a clip needs a name", "Type at least one character")
+    return change_clips(session, {clip_id}, lambda clip: replace(clip, name=name.strip()[:400]))
+
+
+def slip_clip(session: Session, clip_id: int, by_samples: int) -> Session:
+    """Move the audio inside a clip later by so many samples, its edges staying where they are.
+
+    Raises:
+        EditError: when the media has no audio there.
+    """
+    clip = session.clip(clip_id)
+    offset = clip.offset - by_samples
+    if offset < 0 or offset + clip.length > session.media_of(clip.media).length:
+        raise EditError(f"{clip.name} has no more audio there")
+    return change_clips(session, {clip_id}, lambda clip: replace(clip, offset=offset))
+
+
+def set_track_color(session: Session, track_id: int, color: str) -> Session:
+    """Give a track a colour `#rrggbb`."""
+    return _with_track(session, replace(session.track(track_id), color=_checked_color(color)))
+
+
 def set_codec(session: Session, codec: str) -> Session:
     """Choose the codec by its id. Whether it exists is the registry's business, not the document's."""
     if not 0 < len(codec) <= 200:
         raise EditError("a session needs a codec, named by 1 to 200 characters")
     return replace(session, codec=codec)
+
+
+def change_clips(session: Session, clip_ids: Collection[int], change: Callable[[Clip], Clip]) -> Session:
+    """Change some clips one by one. Raises `EditError` when one of them is not there."""
+    for clip_id in clip_ids:
+        session.clip(clip_id)
+    return _with_clips(session, lambda clip: (change(clip),) if clip.id in clip_ids else (clip,))
 
 
 def _with_track(session: Session, changed: Track) -> Session:
@@ -254,12 +312,13 @@ def _with_clips(session: Session, change: Callable[[Clip], tuple[Clip, ...]]) ->
     """Replace each clip by what `change` returns for it; tracks in which nothing changes stay the same object."""
     tracks = []
     for track in session.tracks:
-        clips = _sorted(tuple(part for clip in track.clips for part in change(clip)))
+        clips = sorted_clips(tuple(part for clip in track.clips for part in change(clip)))
         tracks.append(track if clips == track.clips else replace(track, clips=clips))
     return replace(session, tracks=tuple(tracks))
 
 
-def _sorted(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+def sorted_clips(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
+    """In the order of a track."""
     return tuple(sorted(clips, key=lambda clip: (clip.start, clip.id)))
 
 
@@ -277,7 +336,14 @@ def _checked_gain(gain: float) -> float:
     return float(gain)
 
 
-def _checked_start(start: int, length: int) -> int:
+def _checked_color(color: str) -> str:
+    if re.fullmatch("#[0-9a-fA-F]{6}", color) is None:
+        raise EditError(f"{color!r} is not a colour", "Write it as #rrggbb")
+    return color
+
+
+def checked_start(start: int, length: int) -> int:
+    """A clip's start. Raises `EditError` when it would leave the timeline."""
     if start < 0:
         raise EditError("a clip cannot start before the timeline")
     if start + length > MAX_LENGTH:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -35,6 +35,11 @@ Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Meta(max_length=400)]
+Id = Annotated[int, Meta(ge=1)]
+
+#: How a fade rises from 0 to 1: a straight line; sin(x * pi/2), which keeps the power of a crossfade between unlike
+#: sounds; (1 - cos(x * pi)) / 2, which keeps the sum of a crossfade, as the line does.
+FadeShape = Literal["linear", "equal-power", "s-curve"]
 
 
 class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,9 +60,15 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A window `[offset, offset + length)` on a media's audio, heard from `start` on the timeline."""
+    """A window `[offset, offset + length)` on a media's audio, heard from `start` on the timeline.
 
-    id: Annotated[int, Meta(ge=1)]
+    Attributes:
+        fade_in, fade_out: lengths; 0 leaves crossfades and clicks to the program (see `engine.sources`).
+        color: of this clip; None takes the track's.
+        group: clips with the same number are selected together; 0 is none.
+    """
+
+    id: Id
     media: Digest
     name: Name
     start: Samples
@@ -66,6 +77,11 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gain: Gain = 1.0
     fade_in: Samples = 0
     fade_out: Samples = 0
+    fade_in_shape: FadeShape = "linear"
+    fade_out_shape: FadeShape = "linear"
+    mute: bool = False
+    color: Color | None = None
+    group: Annotated[int, Meta(ge=0)] = 0
 
     @property
     def end(self) -> int:
@@ -80,6 +96,22 @@ class Point(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     value: float
 
 
+class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named place on the timeline."""
+
+    id: Id
+    at: Samples
+    name: Name
+
+
+class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is played again and again: samples `[start, end)`, while `on`."""
+
+    start: Samples
+    end: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
+    on: bool = True
+
+
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One lane of clips with its strip.
 
@@ -90,7 +122,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         pan_points: envelope that is added to the pan.
     """
 
-    id: Annotated[int, Meta(ge=1)]
+    id: Id
     name: Name
     color: Color
     gain: Gain = 1.0
@@ -104,13 +136,15 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole document. `seed` chooses the noise of codecs that decode from noise."""
+    """The whole document. `seed` chooses the noise of codecs that decode from noise; markers are sorted by place."""
 
     media: tuple[Media, ...] = ()
     tracks: tuple[Track, ...] = ()
+    markers: tuple[Marker, ...] = ()
+    loop: Loop | None = None
     codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
-    next_id: Annotated[int, Meta(ge=1)] = 1
+    next_id: Id = 1
 
     @property
     def length(self) -> int:
@@ -178,10 +212,15 @@ def check(session: Session) -> None:
         raise EditError("two media have the same digest", "Each file is imported once")
     by_digest = {media.digest: media for media in session.media}
     ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
+    ids += [marker.id for marker in session.markers]
     if len(set(ids)) != len(ids):
-        raise EditError("two tracks or clips have the same id")
+        raise EditError("two tracks, clips or markers have the same id")
     if ids and max(ids) >= session.next_id:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
+    if any(later.at < earlier.at for earlier, later in pairwise(session.markers)):
+        raise EditError("markers are not in order")
+    if session.loop is not None and session.loop.end <= session.loop.start:
+        raise EditError(f"the loop ends at {session.loop.end}, before it starts")
     for track in session.tracks:
         for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):
             problem = envelope_problem(points, least, most)

@@ -33,18 +33,46 @@ def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Si
             and not next_start.fade_in
         )
 
-    fade_in, fade_out = clip.fade_in, clip.fade_out
-    if not fade_in and clip.offset > 0 and not any(touches(other, clip) for other in track.clips):
-        fade_in = min(DECLICK, clip.length)
+    others = [other for other in track.clips if other.id != clip.id and not other.mute]
+    shape_in: str = clip.fade_in_shape
+    shape_out: str = clip.fade_out_shape
+    fade_in = clip.fade_in
+    if not fade_in:
+        overlaps = [o for o in others if o.start < clip.start < o.start + o.length < clip.start + clip.length]
+        longest = max(overlaps, key=lambda o: o.start + o.length, default=None)
+        if longest is not None:
+            fade_in = longest.start + longest.length - clip.start
+            shape_in = crossfade_shape(clip, longest)
+        elif clip.offset > 0 and not any(touches(other, clip) for other in others):
+            fade_in, shape_in = min(DECLICK, clip.length), "linear"
+    fade_out = clip.fade_out
     end = clip.offset + clip.length
-    if not fade_out and end < media.length and not any(touches(clip, other) for other in track.clips):
-        fade_out = min(DECLICK, clip.length)
+    if not fade_out:
+        overlaps = [o for o in others if clip.start < o.start < clip.start + clip.length < o.start + o.length]
+        longest = min(overlaps, key=lambda o: o.start, default=None)
+        if longest is not None:
+            fade_out = clip.start + clip.length - longest.start
+            shape_out = crossfade_shape(clip, longest)
+        elif end < media.length and not any(touches(clip, other) for other in others):
+            fade_out, shape_out = min(DECLICK, clip.length), "linear"
     signal = audio[clip.offset : end].astype(np.float64)
     for n in range(fade_in):
-        signal[n] *= (n + 0.5) / fade_in
+        signal[n] *= rise((n + 0.5) / fade_in, shape_in)
     for n in range(fade_out):
-        signal[-1 - n] *= (n + 0.5) / fade_out
+        signal[-1 - n] *= rise((n + 0.5) / fade_out, shape_out)
     return signal
+
+
+def crossfade_shape(one: Clip, other: Clip) -> str:
+    """Equal power, but where both play the same audio at the same time."""
+    together = one.media == other.media and one.start - one.offset == other.start - other.offset
+    return "linear" if together else "equal-power"
+
+
+def rise(x: float, shape: str) -> float:
+    if shape == "equal-power":
+        return math.sin(x * math.pi / 2)
+    return (1.0 - math.cos(x * math.pi)) / 2 if shape == "s-curve" else x
 
 
 def envelope(points: Sequence[Point], at: float, in_db: bool) -> float:
@@ -92,6 +120,8 @@ def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple
         if track.mute or (solo and not track.solo):
             continue
         for clip in track.clips:
+            if clip.mute:
+                continue
             samples = audio[clip.media]
             gains = partial(matrix, track, clip, samples.shape[1], session.channels)
             parts.append((clip.start, clip_signal(session, track, clip, samples), gains))

@@ -16,7 +16,7 @@ from hypothesis import given
 from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
-from lincae_studio.session import edits, files
+from lincae_studio.session import arrange, edits, files, places
 from lincae_studio.session.model import MAX_LENGTH, Point, Session, check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
@@ -37,11 +37,20 @@ def first_session(folder: Path) -> Session:
     return validated(edits.set_codec(session, "mdct-4x"))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def second_session(folder: Path) -> Session:
+    """Uses every field of version 2 with a value that is not its default."""
     session = edits.set_track_subtract(first_session(folder), 3, True)
     session = edits.set_gain_points(session, 1, [Point(0, 1.0), Point(5000, 0.1)])
     return validated(edits.set_pan_points(session, 1, [Point(7, -0.5)]))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = edits.set_fade_shapes(second_session(folder), {2}, fade_in="s-curve", fade_out="equal-power")
+    session = edits.set_clip_color(edits.set_clip_mute(session, {2}, True), {2}, "#123abc")
+    session = arrange.group_clips(session, {2, 4})
+    session = places.add_marker(places.add_marker(session, 50_000, "Chorus"), 7)
+    return validated(places.turn_loop(places.set_loop(session, 1000, 2000), False))
 
 
 @pytest.fixture
@@ -95,17 +104,22 @@ def test_version_1_still_loads() -> None:
     assert session == first_session(FIXTURES.resolve())
 
 
-def test_version_2_loads() -> None:
+def test_version_2_still_loads() -> None:
     session = files.load(FIXTURES / "v2.lincae")
+    assert session == second_session(FIXTURES.resolve())
+
+
+def test_version_3_loads() -> None:
+    session = files.load(FIXTURES / "v3.lincae")
     assert session == full_session(FIXTURES.resolve())
 
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v2.lincae"
-    shutil.copy(FIXTURES / "v2.lincae", again)
+    again = folder / "v3.lincae"
+    shutil.copy(FIXTURES / "v3.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v2.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v3.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -126,8 +140,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 3, "whatever": [1]}
-    assert "newer version (format 3, this one reads 2)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 4, "whatever": [1]}
+    assert "newer version (format 4, this one reads 3)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])

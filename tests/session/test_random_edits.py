@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import edits, files
+from lincae_studio.session import arrange, edits, files, places
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Session, validated
 from tests.helpers import made_up_media
@@ -118,6 +118,49 @@ class Editing(RuleBasedStateMachine):
     def remove_clip(self, pick: int) -> None:
         self.do(edits.remove_clips, {self.clip_id(pick)})
 
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), number=st.integers(0, 5))
+    def arrange(self, picked: list[int], number: int) -> None:
+        ids = {self.clip_id(pick) for pick in picked}
+        several = (
+            arrange.duplicate_clips,
+            arrange.remove_and_close_gap,
+            arrange.join_clips,
+            arrange.group_clips,
+            arrange.ungroup_clips,
+        )
+        if number < len(several):
+            self.do(several[number], ids)
+        else:
+            self.do(arrange.duplicate_track, self.track_id(picked[0]))
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), at=positions, track=st.integers(0, 4))
+    def copy_and_paste(self, picked: list[int], at: int, track: int) -> None:
+        clipboard = arrange.copy_clips(self.session, {self.clip_id(pick) for pick in picked})
+        self.do(arrange.paste_clips, clipboard, at, track)
+
+    @precondition(has_clips)
+    @rule(pick=picks, by=st.integers(-9000, 9000), mute=st.booleans(), shape=st.sampled_from(["linear", "s-curve"]))
+    def dress_clip(self, pick: int, by: int, mute: bool, shape: Any) -> None:
+        clip_id = self.clip_id(pick)
+        self.do(edits.slip_clip, clip_id, by)
+        self.do(edits.set_clip_mute, {clip_id}, mute)
+        self.do(edits.set_clip_color, {clip_id}, "#a0b1c2" if mute else None)
+        self.do(lambda session: edits.set_fade_shapes(session, {clip_id}, fade_in=shape))
+
+    @rule(at=st.integers(-5, 60_000), other=positions, name=st.text(max_size=3), on=st.booleans())
+    def places(self, at: int, other: int, name: str, on: bool) -> None:
+        self.do(places.add_marker, at, name)
+        self.do(places.set_loop, at, other)
+        self.do(places.turn_loop, on)
+        if self.session.markers:
+            marker = self.session.markers[at % len(self.session.markers)].id
+            self.do(places.rename_marker, marker, name)
+            self.do(places.move_marker, marker, other)
+            if on:
+                self.do(places.remove_marker, marker)
+
     @rule(codec=st.sampled_from(["mdct-1x", "mdct-2x", "unknown"]))
     def choose_codec(self, codec: str) -> None:
         self.do(edits.set_codec, codec)
@@ -143,6 +186,7 @@ class Editing(RuleBasedStateMachine):
     @invariant()
     def ids_are_unique_and_only_grow(self) -> None:
         ids = [track.id for track in self.session.tracks] + [clip.id for clip in self.session.clips()]
+        ids += [marker.id for marker in self.session.markers]
         assert len(set(ids)) == len(ids)
         fresh = set(ids) - self.ids_seen
         assert not fresh or not self.ids_seen or min(fresh) > max(self.ids_seen)

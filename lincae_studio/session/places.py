@@ -1,0 +1,75 @@
+"""Edits of places on the timeline: markers and the loop. As `edits`."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from lincae_studio.errors import EditError
+from lincae_studio.session.model import MAX_LENGTH, Loop, Marker, Session
+
+
+def add_marker(session: Session, at: int, name: str = "") -> Session:
+    """Add a marker; without a name it gets a number."""
+    used = {marker.name for marker in session.markers}
+    numbers = (f"Marker {number}" for number in range(1, len(used) + 2))
+    name = name.strip()[:400] or next(candidate for candidate in numbers if candidate not in used)
+    marker = Marker(id=session.next_id, at=_checked(at), name=name)
+    return replace(session, markers=_sorted((*session.markers, marker)), next_id=session.next_id + 1)
+
+
+def move_marker(session: Session, marker_id: int, at: int) -> Session:
+    """Put a marker at another place."""
+    return _with_marker(session, replace(marker_of(session, marker_id), at=_checked(at)))
+
+
+def rename_marker(session: Session, marker_id: int, name: str) -> Session:
+    """Give a marker a name; it may not be blank."""
+    if not name.strip():
+        raise EditError("a marker needs a name", "Type at least one character")
+    return _with_marker(session, replace(marker_of(session, marker_id), name=name.strip()[:400]))
+
+
+def remove_marker(session: Session, marker_id: int) -> Session:
+    """Delete a marker."""
+    gone = marker_of(session, marker_id)
+    return replace(session, markers=tuple(marker for marker in session.markers if marker.id != gone.id))
+
+
+def marker_of(session: Session, marker_id: int) -> Marker:
+    """Raises `EditError` when there is no such marker."""
+    for marker in session.markers:
+        if marker.id == marker_id:
+            return marker
+    raise EditError(f"there is no marker {marker_id}", "It may have been deleted")
+
+
+def set_loop(session: Session, start: int, end: int) -> Session:
+    """Loop over samples `[start, end)`; their order does not matter, but they must differ."""
+    start, end = sorted((_checked(start), _checked(end)))
+    if start == end:
+        raise EditError("a loop cannot be empty", "Drag over some time")
+    return replace(session, loop=Loop(start=start, end=end))
+
+
+def turn_loop(session: Session, on: bool) -> Session:
+    """Turn the loop on or off. Without one it becomes the whole session. Raises `EditError` when that is empty."""
+    if session.loop is not None:
+        return replace(session, loop=replace(session.loop, on=on))
+    if session.length == 0:
+        raise EditError("there is nothing to loop", "Add a clip, or drag over the ruler with Shift")
+    return replace(session, loop=Loop(start=0, end=session.length, on=on))
+
+
+def _with_marker(session: Session, changed: Marker) -> Session:
+    others = tuple(marker for marker in session.markers if marker.id != changed.id)
+    return replace(session, markers=_sorted((*others, changed)))
+
+
+def _sorted(markers: tuple[Marker, ...]) -> tuple[Marker, ...]:
+    return tuple(sorted(markers, key=lambda marker: (marker.at, marker.id)))
+
+
+def _checked(at: int) -> int:
+    if not 0 <= at <= MAX_LENGTH:
+        raise EditError("that place is not on the timeline")
+    return int(at)
