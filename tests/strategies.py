@@ -101,7 +101,9 @@ def sessions(
     places = sorted(draw(st.lists(st.integers(0, 20_000), max_size=2)))
     markers = tuple(Marker(id=next(ids), at=at, name=draw(names)) for at in places)
     start = draw(st.integers(0, 20_000))
-    loop = draw(st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 9, on=False)]))
+    loop = draw(
+        st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 441, on=False)])
+    )
     return validated(Session(media=tuple(media), tracks=found, markers=markers, loop=loop, next_id=next(ids)))
 
 

@@ -57,6 +57,7 @@ class Player:
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._seek_to: int | None = None
+        self._loop: tuple[int, int] | None = None
         #: (frame counter, timeline sample): runs of consecutive samples in the ring.
         self._runs: deque[tuple[int, int]] = deque()
         self._position = 0
@@ -90,6 +91,10 @@ class Player:
     def set_source(self, source: MixSource) -> None:
         """Play this from the next block on."""
         self._source = source
+
+    def set_loop(self, loop: tuple[int, int] | None) -> None:
+        """Play samples `[start, end)` again and again from the next block on, once the sound is in there."""
+        self._loop = loop
 
     def play(self, start: int | None = None) -> AudioDeviceError | None:
         """Start playing, from `start` or where it stopped.
@@ -145,6 +150,26 @@ class Player:
         if missing and self._primed:
             self.dropouts += missing
 
+    def _write_block(
+        self, previous: MixSource | None, source: MixSource, position: int, loop: tuple[int, int] | None
+    ) -> int:
+        """Write the next block to the ring. Returns the position after it."""
+        counter, pieces = self._ring.written, _pieces(position, loop)
+        self._ring.write(_block(previous, source, pieces))
+        for start, count in pieces:
+            if start != position:
+                self._jump(counter, start)
+            counter, position = counter + count, start + count
+        if loop is None or position < loop[1]:
+            return position
+        self._jump(counter, loop[0])
+        return loop[0]
+
+    def _jump(self, counter: int, sample: int) -> None:
+        """From a frame of the ring on, another part of the timeline is heard."""
+        with self._lock:
+            self._runs.append((counter, sample))
+
     def _run_feeder(self) -> None:
         """Feeder thread: whatever goes wrong in a source ends playing, and is reported."""
         try:
@@ -171,8 +196,9 @@ class Player:
                     ring.discard()
                     self._runs.clear()
                     self._runs.append((ring.written, position))
-            source = self._source
-            ended = source is None or position >= source.length
+            source, loop = self._source, self._loop
+            looping = loop is not None and position < loop[1]
+            ended = source is None or (position >= source.length and not looping)
             if ended:
                 self._primed = False
                 if ring.consumed >= ring.written:
@@ -181,10 +207,9 @@ class Player:
                 self._stopping.wait(_WAIT_S)
                 continue
             assert source is not None
-            ring.write(_block(previous, source, position))
+            position = self._write_block(previous, source, position, loop if looping else None)
             self._primed = True
             previous = source
-            position += BLOCK
         else:
             return
         with self._lock:
@@ -193,12 +218,31 @@ class Player:
         self._end()
 
 
-def _block(previous: MixSource | None, source: MixSource, position: int) -> Array:
+def _pieces(position: int, loop: tuple[int, int] | None) -> list[tuple[int, int]]:
+    """The (start, count) of the samples of the next block: more than one where a loop begins anew in it."""
+    pieces = []
+    missing = BLOCK
+    while missing:
+        count = missing if loop is None else min(missing, loop[1] - position)
+        pieces.append((position, count))
+        missing -= count
+        position += count
+        if loop is not None and position == loop[1]:
+            position = loop[0]
+    return pieces
+
+
+def _block(previous: MixSource | None, source: MixSource, pieces: Sequence[tuple[int, int]]) -> Array:
     """The next `(BLOCK, 2)` frames, faded from the previous source where it has changed."""
-    samples = source.read(position, BLOCK)
-    frames = np.broadcast_to(samples, (CHANNELS, BLOCK)) if len(samples) == 1 else samples
+    frames = _read(source, pieces)
     if previous is None or previous is source:
         return frames.T
-    old = previous.read(position, BLOCK)
+    old = _read(previous, pieces)
     rise = np.linspace(0.0, 1.0, BLOCK, dtype=np.float32)
     return (old + (frames - old) * rise).T
+
+
+def _read(source: MixSource, pieces: Sequence[tuple[int, int]]) -> Array:
+    """`(2, BLOCK)`, mono to both sides."""
+    samples = np.concatenate([source.read(start, count) for start, count in pieces], axis=1)
+    return np.broadcast_to(samples, (CHANNELS, BLOCK)) if len(samples) == 1 else samples

@@ -25,6 +25,9 @@ MAX_GAIN = 10 ** (24 / 20)
 #: Longest session: 24 hours.
 MAX_LENGTH = 24 * 3600 * SESSION_RATE
 
+#: Shortest loop: 10 ms.
+MIN_LOOP = SESSION_RATE // 100
+
 DEFAULT_CODEC = "mdct-2x"
 
 #: Track colours, cycled; each has a contrast of at least 4.5 : 1 against the dark lane background.
@@ -219,8 +222,8 @@ def check(session: Session) -> None:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
     if any(later.at < earlier.at for earlier, later in pairwise(session.markers)):
         raise EditError("markers are not in order")
-    if session.loop is not None and session.loop.end <= session.loop.start:
-        raise EditError(f"the loop ends at {session.loop.end}, before it starts")
+    if session.loop is not None and session.loop.end - session.loop.start < MIN_LOOP:
+        raise EditError(f"the loop ends at {session.loop.end}, less than {MIN_LOOP} samples after its start")
     for track in session.tracks:
         for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):
             problem = envelope_problem(points, least, most)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session.model import MAX_LENGTH, Loop, Marker, Session
+from lincae_studio.session.model import MAX_LENGTH, MIN_LOOP, Loop, Marker, Session
 
 
 def add_marker(session: Session, at: int, name: str = "") -> Session:
@@ -44,10 +44,10 @@ def marker_of(session: Session, marker_id: int) -> Marker:
 
 
 def set_loop(session: Session, start: int, end: int) -> Session:
-    """Loop over samples `[start, end)`; their order does not matter, but they must differ."""
+    """Loop over samples `[start, end)`, in whatever order, at least `MIN_LOOP` apart."""
     start, end = sorted((_checked(start), _checked(end)))
-    if start == end:
-        raise EditError("a loop cannot be empty", "Drag over some time")
+    if end - start < MIN_LOOP:
+        raise EditError("a loop lasts at least 10 ms", "Drag over more time")
     return replace(session, loop=Loop(start=start, end=end))
 
 
@@ -55,7 +55,7 @@ def turn_loop(session: Session, on: bool) -> Session:
     """Turn the loop on or off. Without one it becomes the whole session. Raises `EditError` when that is empty."""
     if session.loop is not None:
         return replace(session, loop=replace(session.loop, on=on))
-    if session.length == 0:
+    if session.length < MIN_LOOP:
         raise EditError("there is nothing to loop", "Add a clip, or drag over the ruler with Shift")
     return replace(session, loop=Loop(start=0, end=session.length, on=on))
 

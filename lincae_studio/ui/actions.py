@@ -14,11 +14,11 @@ class ActionSpec:
     """One command.
 
     Attributes:
-        id: the window's method `_on_<id>` handles it.
+        id: a method `on_<id>` of `ui.commands`, or the window's `_on_<id>`, handles it.
         keys: shortcuts; the first is shown in menus.
         icon: file in resources/icons, without ending; empty for none.
         needs: what must hold for it to be enabled: "" always, "clips" any clip, "selection" selected clips,
-            "track" a selected track, "undo", "redo".
+            "track" a selected track, "markers" any marker, "undo", "redo".
     """
 
     id: str
@@ -32,7 +32,21 @@ class ActionSpec:
 
 
 #: A separator in a menu comes before these.
-SEPARATED = ("save", "import_audio", "quit", "delete", "select_all", "zoom_in", "remove_track", "about")
+SEPARATED = (
+    "save",
+    "import_audio",
+    "quit",
+    "cut",
+    "split",
+    "group",
+    "nudge_left",
+    "select_all",
+    "zoom_in",
+    "remove_track",
+    "loop",
+    "add_marker",
+    "about",
+)
 
 ACTIONS = (
     ActionSpec("new", "&New", "Start an empty session", "File", (Standard.New,)),
@@ -49,8 +63,34 @@ ACTIONS = (
     ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",)),
     ActionSpec("undo", "&Undo", "Take the last edit back", "Edit", (Standard.Undo,), "undo", needs="undo"),
     ActionSpec("redo", "&Redo", "Do it again", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", needs="redo"),
+    ActionSpec("cut", "Cu&t", "Cut the selected clips", "Edit", (Standard.Cut,), needs="selection"),
+    ActionSpec("copy", "&Copy", "Copy the selected clips", "Edit", (Standard.Copy,), needs="selection"),
+    ActionSpec("paste", "&Paste", "Paste clips, or files, at the playhead", "Edit", (Standard.Paste,)),
+    ActionSpec(
+        "duplicate", "Duplicate", "Copy the selected clips behind themselves", "Edit", ("Ctrl+D",), needs="selection"
+    ),
     ActionSpec("delete", "&Delete Clips", "Delete the selected clips", "Edit", ("Del", "Backspace"), needs="selection"),
-    ActionSpec("split", "S&plit at Playhead", "Split clips at the playhead", "Edit", ("S",), needs="clips"),
+    ActionSpec(
+        "delete_gap",
+        "Delete and Close Gap",
+        "Delete the selected clips and move what follows up",
+        "Edit",
+        ("Shift+Del",),
+        needs="selection",
+    ),
+    ActionSpec("split", "&Split at Playhead", "Split clips at the playhead", "Edit", ("S",), needs="clips"),
+    ActionSpec("join", "&Join Clips", "Make parts of one file one clip again", "Edit", ("Ctrl+J",), needs="selection"),
+    ActionSpec(
+        "trim_start", "Trim Start to Playhead", "Let clips begin at the playhead", "Edit", ("J",), needs="clips"
+    ),
+    ActionSpec("trim_end", "Trim End to Playhead", "Let clips end at the playhead", "Edit", ("K",), needs="clips"),
+    ActionSpec(
+        "mute_clips", "&Mute Clips", "Mute or unmute the selected clips", "Edit", ("Ctrl+M",), needs="selection"
+    ),
+    ActionSpec(
+        "group", "Gr&oup", "Select and move the selected clips together", "Edit", ("Ctrl+G",), needs="selection"
+    ),
+    ActionSpec("ungroup", "Ungroup Clips", "Each clip by itself again", "Edit", ("Ctrl+Shift+G",), needs="selection"),
     ActionSpec(
         "nudge_left",
         "Nudge &Left",
@@ -86,7 +126,9 @@ ACTIONS = (
     ActionSpec("select_all", "Select &All", "Select every clip", "Edit", (Standard.SelectAll,), needs="clips"),
     ActionSpec("select_none", "Select &None", "Select nothing", "Edit", ("Ctrl+Shift+A",), needs="selection"),
     ActionSpec("add_track", "&Add Track", "Add an empty track", "Track", ("Ctrl+T",), "add"),
+    ActionSpec("duplicate_track", "Dup&licate Track", "Copy the selected track with its clips", "Track", needs="track"),
     ActionSpec("rename_track", "Re&name Track", "Rename the selected track", "Track", ("F2",), needs="track"),
+    ActionSpec("color_track", "&Colour Track…", "Choose a colour for the selected track", "Track", needs="track"),
     ActionSpec("mute_track", "&Mute Track", "Mute or unmute the selected track", "Track", ("Shift+U",), needs="track"),
     ActionSpec(
         "solo_track", "&Solo Track", "Solo the selected track, or end its solo", "Track", ("Shift+S",), needs="track"
@@ -104,7 +146,7 @@ ACTIONS = (
         "gain_down", "Gain &Down", "Lower the selected track by 0.5 dB", "Track", ("Alt+Shift+Down",), needs="track"
     ),
     ActionSpec(
-        "pan_left", "Pan &Left", "Pan the selected track to the left", "Track", ("Alt+Shift+Left",), needs="track"
+        "pan_left", "Pan Le&ft", "Pan the selected track to the left", "Track", ("Alt+Shift+Left",), needs="track"
     ),
     ActionSpec(
         "pan_right", "Pan &Right", "Pan the selected track to the right", "Track", ("Alt+Shift+Right",), needs="track"
@@ -130,6 +172,20 @@ ACTIONS = (
     ActionSpec("seek_forward", "&Forward", "Move the playhead 1 second forward", "Transport", ("Right",)),
     ActionSpec("seek_back_far", "Back 5 s", "Move the playhead 5 seconds back", "Transport", ("Shift+Left",)),
     ActionSpec("seek_forward_far", "Forward 5 s", "Move the playhead 5 seconds forward", "Transport", ("Shift+Right",)),
+    ActionSpec("loop", "&Loop", "Play the loop again and again, or go on", "Transport", ("L",), "loop", checkable=True),
+    ActionSpec(
+        "loop_selection",
+        "Loop Selectio&n",
+        "Loop over the selected clips",
+        "Transport",
+        ("Shift+L",),
+        needs="selection",
+    ),
+    ActionSpec("add_marker", "Add &Marker", "Add a marker at the playhead", "Transport", ("M",)),
+    ActionSpec(
+        "previous_marker", "P&revious Marker", "Go to the marker before", "Transport", ("Alt+Left",), needs="markers"
+    ),
+    ActionSpec("next_marker", "Ne&xt Marker", "Go to the marker after", "Transport", ("Alt+Right",), needs="markers"),
     ActionSpec("follow", "Follow &Playhead", "Scroll along while playing", "View", (), checkable=True),
     ActionSpec("zoom_in", "Zoom &In", "Zoom in at the playhead", "View", ("Ctrl+=", "Ctrl++", "="), "zoom-in"),
     ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
@@ -151,6 +207,7 @@ TOOLBAR = (
     None,
     "go_start",
     "play",
+    "loop",
     None,
     "zoom_in",
     "zoom_out",

@@ -28,12 +28,14 @@ from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import home, resource
 from lincae_studio.playback.player import Player
-from lincae_studio.session import edits, files
-from lincae_studio.session.levels import stepped_gain
-from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Session
+from lincae_studio.session import files
+from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.codecs import CodecMenu
+from lincae_studio.ui.commands.clips import ClipCommands
+from lincae_studio.ui.commands.places import PlaceCommands
+from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.exporting import ExportDialog, Exporter
 from lincae_studio.ui.importing import Importer
@@ -51,8 +53,6 @@ _FRAME_MS = 16
 
 _SEEK_S = 1
 _SEEK_FAR_S = 5
-_GAIN_STEP_DB = 0.5
-_PAN_STEP = 0.05
 
 _PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
 _AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
@@ -85,6 +85,14 @@ class MainWindow(QMainWindow):
         self.importer = Importer(self.document, media, self.messages, self)
         self.exporter = Exporter(self.rendering, self.messages, self)
         self.codecs = CodecMenu(self.document, self.rendering, self.messages, self)
+        self.clip_commands = ClipCommands(
+            self.document,
+            self.selection,
+            lambda: self.player.position,
+            lambda: self.rendering.plan.grid.step_samples,
+        )
+        self.track_commands = TrackCommands(self.document, self.selection, self.timeline.headers, self)
+        self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self.heatmap: QWidget | None = None
         self._export_folder: Path | None = None
         self._sample_format = "32f"
@@ -111,6 +119,15 @@ class MainWindow(QMainWindow):
         self.timeline.add_view(panel)
         panel.plot.seek.connect(self.seek)
 
+    def handler(self, action: str) -> Callable[..., None]:
+        """What an action of the table calls."""
+        for commands in (self.clip_commands, self.track_commands, self.place_commands):
+            found: Callable[..., None] | None = getattr(commands, f"on_{action}", None)
+            if found is not None:
+                return found
+        own: Callable[..., None] = getattr(self, f"_on_{action}")
+        return own
+
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Load what was named on the command line or dropped: one project, or audio files at the start."""
         if len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
@@ -129,7 +146,7 @@ class MainWindow(QMainWindow):
         self.importer.find_media(session)
 
     def _build(self) -> None:
-        self.actions_by_id = toolbar.make_actions(self, lambda name: getattr(self, f"_on_{name}"))
+        self.actions_by_id = toolbar.make_actions(self, self.handler)
         menus = toolbar.make_menus(self, self.actions_by_id)
         menus["Session"].addMenu(self.codecs.menu)
         self.codec_actions = self.codecs.actions
@@ -170,9 +187,16 @@ class MainWindow(QMainWindow):
         self.importer.media_found.connect(self._on_media_found)
         self.timeline.seek.connect(self.seek)
         self.timeline.files_dropped.connect(self._on_files_dropped)
+        self.timeline.ruler.loop_dragged.connect(self.place_commands.set_loop)
+        self.timeline.ruler.marker_dragged.connect(self.place_commands.move_marker)
+        self.timeline.ruler.marker_renamed.connect(self.place_commands.rename_marker)
+        self.timeline.ruler.marker_removed.connect(self.place_commands.remove_marker)
+        self.place_commands.seek.connect(self._on_seek_and_show)
+        self.clip_commands.files_pasted.connect(self._on_files_pasted)
+        self.clip_commands.media_pasted.connect(lambda: self.importer.find_media(self.document.session))
         self.timeline.import_clicked.connect(self._on_import_audio)
         self.timeline.demo_clicked.connect(self._on_open_demo)
-        self.timeline.add_track_button.clicked.connect(self._on_add_track)
+        self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
         self.playback_ended.connect(self._on_playback_ended, Qt.ConnectionType.QueuedConnection)
         self._clock.timeout.connect(self._show_position)
         self._on_plan_changed()
@@ -185,16 +209,26 @@ class MainWindow(QMainWindow):
         if self.player.playing:
             sample = min(sample, self.document.session.length)
         self.player.seek(sample)
-        self.rendering.set_playhead(sample)
+        self._tell_playhead(sample)
         self._show_position()
+
+    def _tell_playhead(self, sample: int) -> None:
+        """What is heard next is rendered next: while a loop plays, its start after its end."""
+        loop = self._active_loop()
+        self.rendering.set_playhead(sample, loop if self.player.playing else None)
+
+    def _active_loop(self) -> tuple[int, int] | None:
+        loop = self.document.session.loop
+        return (loop.start, loop.end) if loop is not None and loop.on else None
 
     def _on_play(self) -> None:
         if self.player.playing:
             self._stop()
             return
         start = self._followed = self.player.position
-        if start >= self.document.session.length:
-            start = 0
+        loop = self._active_loop()
+        if start >= max(self.document.session.length, loop[1] if loop else 0):
+            start = loop[0] if loop else 0
         if self.actions_by_id["follow"].isChecked():
             self.timeline.axis.reveal(start)
         self.player.set_source(self.rendering.reader())
@@ -231,7 +265,7 @@ class MainWindow(QMainWindow):
         self.position_label.setText(format_time(position / SESSION_RATE))
         self.position_label.setToolTip(f"sample {position}, latent frame {position // grid.hop}")
         if self.player.playing:
-            self.rendering.set_playhead(position)
+            self._tell_playhead(position)
             self._follow(position)
 
     def _follow(self, position: int) -> None:
@@ -252,6 +286,10 @@ class MainWindow(QMainWindow):
     def _seek_by(self, seconds: float) -> None:
         self.seek(max(0, round(self.player.position + seconds * SESSION_RATE)))
         self.timeline.axis.reveal(self.player.position)
+
+    def _on_seek_and_show(self, sample: int) -> None:
+        self.seek(sample)
+        self.timeline.axis.reveal(sample)
 
     def _on_seek_back(self) -> None:
         self._seek_by(-_SEEK_S)
@@ -335,6 +373,10 @@ class MainWindow(QMainWindow):
         else:
             self._import(paths, start, position if position >= 0 else None)
 
+    def _on_files_pasted(self, paths: list[Path]) -> None:
+        if paths:
+            self._import(paths, self.player.position if self.document.session.length else 0)
+
     def _import(self, paths: Sequence[Path], start: int, first_track: int | None = None) -> None:
         self._fit_next_import = not self.document.session.length
         self.importer.import_files(paths, start, first_track)
@@ -381,117 +423,6 @@ class MainWindow(QMainWindow):
     def _on_redo(self) -> None:
         self.document.redo()
 
-    def _on_delete(self) -> None:
-        clips = self.selection.clips
-        if clips:
-            self.document.apply("Delete Clips", lambda session: edits.remove_clips(session, clips))
-
-    def _on_split(self) -> None:
-        """Selected clips under the playhead, or all clips there when none is selected."""
-        at, session = self.player.position, self.document.session
-        clips = self.selection.clips or {clip.id for clip in session.clips()}
-        self.document.apply("Split", lambda session: edits.split_clips(session, clips, at))
-
-    def _move_clips(self, by_samples: int, by_tracks: int) -> None:
-        clips = self.selection.clips
-        if clips:
-            first = min(self.document.session.clip(clip).start for clip in clips)
-            by = max(by_samples, -first)
-            self.document.apply("Move Clips", lambda session: edits.move_clips(session, clips, by, by_tracks))
-
-    def _on_nudge_left(self) -> None:
-        self._move_clips(-self.rendering.plan.grid.step_samples, 0)
-
-    def _on_nudge_right(self) -> None:
-        self._move_clips(self.rendering.plan.grid.step_samples, 0)
-
-    def _on_move_up(self) -> None:
-        self._move_clips(0, -1)
-
-    def _on_move_down(self) -> None:
-        self._move_clips(0, 1)
-
-    def _on_select_all(self) -> None:
-        self.selection.set_clips(clip.id for clip in self.document.session.clips())
-
-    def _on_select_none(self) -> None:
-        self.selection.set_clips(())
-
-    # Track
-
-    def _on_add_track(self) -> None:
-        self.document.apply("Add Track", edits.add_track)
-
-    def _on_remove_track(self) -> None:
-        self._edit_track("Remove Track", lambda session, track: edits.remove_tracks(session, [track]))
-
-    def _on_rename_track(self) -> None:
-        if self.selection.track is not None:
-            self.timeline.headers.header(self.selection.track).rename()
-
-    def _on_mute_track(self) -> None:
-        self._edit_track(
-            "Mute", lambda session, track: edits.set_track_mute(session, track, not session.track(track).mute)
-        )
-
-    def _on_solo_track(self) -> None:
-        self._edit_track(
-            "Solo", lambda session, track: edits.set_track_solo(session, track, not session.track(track).solo)
-        )
-
-    def _on_subtract_track(self) -> None:
-        self._edit_track(
-            "Subtract",
-            lambda session, track: edits.set_track_subtract(session, track, not session.track(track).subtract),
-        )
-
-    def _on_gain_up(self) -> None:
-        self._step_gain(_GAIN_STEP_DB)
-
-    def _on_gain_down(self) -> None:
-        self._step_gain(-_GAIN_STEP_DB)
-
-    def _on_pan_left(self) -> None:
-        self._step_pan(-_PAN_STEP)
-
-    def _on_pan_right(self) -> None:
-        self._step_pan(_PAN_STEP)
-
-    def _on_track_up(self) -> None:
-        self._move_track(-1)
-
-    def _on_track_down(self) -> None:
-        self._move_track(1)
-
-    def _step_gain(self, step_db: float) -> None:
-        def edit(session: Session, track: int) -> Session:
-            gain = stepped_gain(session.track(track).gain, step_db, MAX_GAIN)
-            return edits.set_track_gain(session, track, gain)
-
-        self._edit_track("Gain", edit, sweep="gain")
-
-    def _step_pan(self, step: float) -> None:
-        def edit(session: Session, track: int) -> Session:
-            pan = round(session.track(track).pan + step, 6)
-            return edits.set_track_pan(session, track, min(max(pan, -1.0), 1.0))
-
-        self._edit_track("Pan", edit, sweep="pan")
-
-    def _move_track(self, by: int) -> None:
-        def edit(session: Session, track: int) -> Session:
-            position = [item.id for item in session.tracks].index(track) + by
-            return edits.move_track(session, track, min(max(position, 0), len(session.tracks) - 1))
-
-        self._edit_track("Move Track", edit)
-
-    def _edit_track(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
-        """Edit the selected track; repeated presses of one `sweep` are one step."""
-        track = self.selection.track
-        if track is not None:
-            merge_key = f"{sweep} {track}" if sweep else None
-            self.document.apply(text, lambda session: edit(session, track), merge_key)
-            self.document.end_merge_soon()
-
     # View, session, help
 
     def _on_follow(self) -> None:
@@ -536,6 +467,7 @@ class MainWindow(QMainWindow):
     # Following the document and the engine
 
     def _on_document_changed(self) -> None:
+        self.player.set_loop(self._active_loop())
         self._show_state()
 
     def _on_plan_changed(self) -> None:
@@ -563,12 +495,14 @@ class MainWindow(QMainWindow):
             "": True,
             "clips": session.length > 0,
             "selection": bool(self.selection.clips),
+            "markers": bool(session.markers),
             "track": self.selection.track is not None,
             "undo": document.undo_text is not None,
             "redo": document.redo_text is not None,
         }
         for spec in ACTIONS:
             self.actions_by_id[spec.id].setEnabled(holds[spec.needs])
+        self.actions_by_id["loop"].setChecked(session.loop is not None and session.loop.on)
         self.actions_by_id["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
         self.actions_by_id["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())
 

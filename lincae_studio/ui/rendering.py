@@ -14,6 +14,7 @@ from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine import client as engine
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.plan import Plan, PlannedChunk, Planner
+from lincae_studio.engine.queue import Loop
 from lincae_studio.engine.renderer import Rendered, StoreReader
 from lincae_studio.engine.store import ChunkState, MixReader, RenderStore
 from lincae_studio.errors import CodecError, EngineError, StudioError
@@ -115,9 +116,9 @@ class Rendering(QObject):
         audible = self.plan.audible
         return sum(self.store.get(chunk.key) is not None for chunk in audible), len(audible)
 
-    def set_playhead(self, sample: int) -> None:
-        """Render nearest ahead of here first; a long session is rendered only around here."""
-        self._client.set_playhead(sample)
+    def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
+        """Render what is heard next first; a long session is rendered only around here. `loop`: the one that plays."""
+        self._client.set_playhead(sample, loop)
         self.store.set_playhead(sample)
         here = self.plan.grid.owner(sample)
         if here != self._playhead_chunk:

@@ -92,7 +92,7 @@ CASES = [
     Case("move_marker", lambda s: places.move_marker(places.add_marker(s, 100), 8, 50)),
     Case("rename_marker", lambda s: places.rename_marker(places.add_marker(s, 100), 8, "Verse")),
     Case("remove_marker", lambda s: places.remove_marker(places.add_marker(places.add_marker(s, 1), 2), 8)),
-    Case("set_loop", lambda s: places.set_loop(s, 500, 100)),
+    Case("set_loop", lambda s: places.set_loop(s, 600, 100)),
     Case("turn_loop", lambda s: places.turn_loop(s, True)),
 ]
 
@@ -202,7 +202,7 @@ REFUSED: list[tuple[str, Edit]] = [
     ("no marker 4", lambda s: places.move_marker(s, 4, 1)),
     ("no marker 99", lambda s: places.remove_marker(s, 99)),
     ("needs a name", lambda s: places.rename_marker(places.add_marker(s, 1), 8, "")),
-    ("cannot be empty", lambda s: places.set_loop(s, 7, 7)),
+    ("at least 10 ms", lambda s: places.set_loop(s, 7, 447)),
     ("not on the timeline", lambda s: places.set_loop(s, 7, MAX_LENGTH + 1)),
     ("nothing to loop", lambda s: places.turn_loop(Session(), True)),
     ("is not between 0 and", lambda s: edits.set_clip_gain(s, 4, MAX_GAIN * 1.001)),

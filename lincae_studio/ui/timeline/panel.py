@@ -103,7 +103,7 @@ class TimelinePanel(QWidget):
         self._document = document
         self.axis = TimeAxis(self)
         self.rows = Rows(self)
-        self.ruler = Ruler(self.axis, self)
+        self.ruler = Ruler(self.axis, document, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
         self.headers = HeaderColumn(self.rows, document, selection, self)
         self.lanes = Lanes(self.axis, self.rows, document, selection, media, self)

@@ -1,23 +1,33 @@
-"""The ruler: time along the top; a click or drag seeks."""
+"""The ruler: time along the top, the loop, and the markers."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPolygonF
-from PySide6.QtWidgets import QWidget
+from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPolygonF
+from PySide6.QtWidgets import QMenu, QWidget
 
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import SESSION_RATE, Marker
 from lincae_studio.ui import theme
+from lincae_studio.ui.document import Document
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.gestures import DRAG_PX
 
 #: Distances between labels that read well, in seconds.
 _STEPS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
 #: Labels are at least this far apart.
 _LABEL_PX = 90
+
+_HEIGHT_PX = 42
+#: Height of the strip with the markers' flags and the loop's bar.
+_PLACES_PX = 18
+#: Longest flag, and how near to an end of the loop one may grab it.
+_FLAG_PX = 140
+_END_PX = 5
 
 
 def format_time(seconds: float, decimals: int = 3) -> str:
@@ -31,19 +41,46 @@ def format_time(seconds: float, decimals: int = 3) -> str:
 
 
 class Ruler(TimeCanvas):
-    """Time in minutes and seconds.
+    """Time in minutes and seconds; above it, the loop and the markers.
+
+    A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
+    dragged, renamed by a double click, and has a menu. Escape gives a drag up.
 
     Signals:
         seek: the sample under the pointer.
+        loop_dragged: start and end of a new loop, in samples.
+        marker_dragged: a marker's id and its new place.
+        marker_renamed, marker_removed: a marker's id.
     """
 
     seek = Signal(int)
+    loop_dragged = Signal(int, int)
+    marker_dragged = Signal(int, int)
+    marker_renamed = Signal(int)
+    marker_removed = Signal(int)
 
-    def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
+    def __init__(self, axis: TimeAxis, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
-        self.setFixedHeight(26)
+        self._document = document
+        self._drag: _Drag | None = None
+        self.setFixedHeight(_HEIGHT_PX)
+        self.setMouseTracking(True)
         self.setAccessibleName("Time ruler")
-        self.setToolTip("Click or drag to move the playhead")
+        self.setToolTip("Click or drag to move the playhead; drag with Shift for a loop")
+        document.changed.connect(self.invalidate)
+
+    def marker_at(self, point: QPointF) -> Marker | None:
+        """The marker whose flag is under a point."""
+        if point.y() >= _PLACES_PX:
+            return None
+        markers = self._document.session.markers
+        return next((marker for marker in reversed(markers) if self._flag(marker).contains(point)), None)
+
+    def cancel_gesture(self) -> bool:
+        """Give up a drag; False when there was none."""
+        active, self._drag = self._drag is not None, None
+        self.update()
+        return active
 
     def paint_content(self, painter: QPainter) -> None:
         painter.fillRect(self.rect(), QColor(theme.PANEL))
@@ -54,34 +91,147 @@ class Ruler(TimeCanvas):
         font = painter.font()
         font.setPointSizeF(8.5)
         painter.setFont(font)
+        bottom = self.height()
         for number in range(math.floor(self.axis.start / step), last + 1):
             x = self.axis.x_of(number * step)
             painter.setPen(QColor(theme.LINE))
             for part in range(1, 5):
                 minor = round(self.axis.x_of((number + part / 5) * step))
-                painter.drawLine(minor, 21, minor, 26)
+                painter.drawLine(minor, bottom - 5, minor, bottom)
             painter.setPen(QColor(theme.TEXT_DIM))
-            painter.drawLine(round(x), 15, round(x), 26)
-            painter.drawText(QRectF(x + 4, 2, 120, 16), format_time(number * step_s, decimals))
+            painter.drawLine(round(x), bottom - 11, round(x), bottom)
+            painter.drawText(QRectF(x + 4, bottom - 24, 120, 16), format_time(number * step_s, decimals))
 
     def paint_overlay(self, painter: QPainter) -> None:
-        x = self.axis.x_of(self._playhead)
+        loop = self._drag.loop if self._drag is not None else None
+        shown = self._document.session.loop
+        if loop is not None:
+            self._paint_loop(painter, min(loop), max(loop), on=True)
+        elif shown is not None:
+            self._paint_loop(painter, shown.start, shown.end, on=shown.on)
+        for marker in self._document.session.markers:
+            moved = self._drag is not None and self._drag.marker == marker.id
+            self._paint_marker(painter, marker, self._drag.at if moved and self._drag is not None else marker.at)
+        x, bottom = self.axis.x_of(self._playhead), self.height()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(theme.PLAYHEAD))
-        painter.drawPolygon(QPolygonF([QPointF(x - 5, 17), QPointF(x + 6, 17), QPointF(x + 0.5, 26)]))
+        painter.drawPolygon(
+            QPolygonF([QPointF(x - 5, bottom - 9), QPointF(x + 6, bottom - 9), QPointF(x + 0.5, bottom)])
+        )
 
     def set_playhead(self, sample: int) -> None:
         """As the base class, but the marker is wider than the line."""
         super().set_playhead(sample)
         self.update()
 
+    def _paint_loop(self, painter: QPainter, start: int, end: int, on: bool) -> None:
+        left, right = self.axis.x_of(start), self.axis.x_of(end)
+        color = QColor(theme.ACCENT if on else theme.TEXT_DIM)
+        painter.fillRect(QRectF(left, _PLACES_PX - 4, right - left, 4), color)
+        color.setAlpha(40)
+        painter.fillRect(QRectF(left, _PLACES_PX, right - left, self.height() - _PLACES_PX), color)
+        color.setAlpha(255)
+        for x in (left, right):
+            painter.fillRect(QRectF(x - 1, _PLACES_PX - 4, 2, self.height() - _PLACES_PX + 4), color)
+
+    def _paint_marker(self, painter: QPainter, marker: Marker, at: int) -> None:
+        x = self.axis.x_of(at)
+        painter.fillRect(QRectF(x, 0, 1, self.height()), QColor(theme.MARKER))
+        flag = self._flag(marker).translated(x - self.axis.x_of(marker.at), 0)
+        painter.fillRect(flag, QColor(theme.MARKER))
+        painter.setPen(QColor(theme.CLIP_TEXT))
+        text = self.fontMetrics().elidedText(marker.name, Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
+        painter.drawText(flag.adjusted(4, 0, -2, 0), Qt.AlignmentFlag.AlignVCenter, text)
+
+    def _flag(self, marker: Marker) -> QRectF:
+        width = min(self.fontMetrics().horizontalAdvance(marker.name) + 9, _FLAG_PX)
+        return QRectF(self.axis.x_of(marker.at), 0, width, _PLACES_PX - 4)
+
+    def _loop_end_at(self, point: QPointF) -> int | None:
+        """The other end of the loop, when one is under a point."""
+        loop = self._document.session.loop
+        if loop is None or not _PLACES_PX - 6 <= point.y() <= _PLACES_PX + 6:
+            return None
+        for end, other in ((loop.start, loop.end), (loop.end, loop.start)):
+            if abs(self.axis.x_of(end) - point.x()) <= _END_PX:
+                return other
+        return None
+
     # Qt overrides
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.seek.emit(self.axis.sample_at(event.position().x()))
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        at, marker = self.axis.sample_at(event.position().x()), self.marker_at(event.position())
+        other = self._loop_end_at(event.position())
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._drag = _Drag(event.position(), loop=(at, at))
+        elif marker is not None:
+            self._drag = _Drag(event.position(), marker=marker.id, at=marker.at)
+        elif other is not None:
+            self._drag = _Drag(event.position(), loop=(other, at))
+        else:
+            self._drag = _Drag(event.position())
+            self.seek.emit(at)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self.seek.emit(self.axis.sample_at(event.position().x()))
+        drag = self._drag
+        if drag is None or not event.buttons() & Qt.MouseButton.LeftButton:
+            over_end = self._loop_end_at(event.position()) is not None
+            self.setCursor(Qt.CursorShape.SizeHorCursor if over_end else Qt.CursorShape.ArrowCursor)
+            return
+        at = self.axis.sample_at(event.position().x())
+        drag.moved = drag.moved or (event.position() - drag.press).manhattanLength() >= DRAG_PX
+        if drag.loop is not None:
+            drag.loop = (drag.loop[0], at)
+        elif drag.marker is not None:
+            drag.at = at if drag.moved else drag.at
+        else:
+            self.seek.emit(at)
+        self.update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        drag, self._drag = self._drag, None
+        if drag is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if drag.loop is not None and drag.moved:
+            self.loop_dragged.emit(*drag.loop)
+        elif drag.marker is not None:
+            if drag.moved:
+                self.marker_dragged.emit(drag.marker, drag.at)
+            else:
+                self.seek.emit(drag.at)
+        self.update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        marker = self.marker_at(event.position())
+        if marker is not None:
+            self._drag = None
+            self.marker_renamed.emit(marker.id)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        marker = self.marker_at(QPointF(event.pos()))
+        if marker is None:
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Rename Marker…").triggered.connect(lambda: self.marker_renamed.emit(marker.id))
+        menu.addAction("Delete Marker").triggered.connect(lambda: self.marker_removed.emit(marker.id))
+        menu.popup(event.globalPos())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() != Qt.Key.Key_Escape or not self.cancel_gesture():
+            super().keyPressEvent(event)
+
+
+@dataclass
+class _Drag:
+    """A press on the ruler: of the loop, of a marker, or of the playhead."""
+
+    press: QPointF
+    loop: tuple[int, int] | None = None
+    marker: int | None = None
+    at: int = 0
+    moved: bool = False

@@ -1,0 +1,194 @@
+"""Commands on the selected clips: delete, copy, paste, split, join, trim, nudge, group, mute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QMimeData, QObject, Signal
+from PySide6.QtWidgets import QApplication
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import arrange, edits
+from lincae_studio.session.arrange import Clipboard
+from lincae_studio.session.model import Session
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.selection import Selection
+
+#: Clips on the clipboard of the desktop, as JSON, so that another window can paste them.
+MIME = "application/x-lincae-studio-clips"
+
+#: More than this on the clipboard is not of ours.
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+class ClipCommands(QObject):
+    """Acts at the playhead on the selected clips.
+
+    Signals:
+        files_pasted: paths of audio files that another program copied.
+        media_pasted: clips were pasted whose audio this window may not have.
+    """
+
+    files_pasted = Signal(list)
+    media_pasted = Signal()
+
+    def __init__(
+        self,
+        document: Document,
+        selection: Selection,
+        playhead: Callable[[], int],
+        step_samples: Callable[[], int],
+    ) -> None:
+        """`step_samples`: of the grid, by which clips keep their latents."""
+        super().__init__(document)
+        self._document = document
+        self._selection = selection
+        self._playhead = playhead
+        self._step_samples = step_samples
+
+    def on_delete(self) -> None:
+        self._apply("Delete Clips", edits.remove_clips)
+
+    def on_delete_gap(self) -> None:
+        self._apply("Delete and Close Gap", arrange.remove_and_close_gap)
+
+    def on_cut(self) -> None:
+        if self._copy():
+            self._apply("Cut", edits.remove_clips)
+
+    def on_copy(self) -> None:
+        self._copy()
+
+    def on_paste(self) -> None:
+        """Clips at the playhead, from the selected track down; files of another program are imported."""
+        data = QApplication.clipboard().mimeData()
+        if data.hasFormat(MIME):
+            clipboard = _decoded(bytes(data.data(MIME).data()))
+            if clipboard is None:
+                self._document.refused.emit(EditError("what is on the clipboard is damaged", "Copy the clips again"))
+                return
+            at, track = self._playhead(), self._track_position()
+            self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, track))
+            self.media_pasted.emit()
+        elif data.hasUrls():
+            self.files_pasted.emit([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
+
+    def on_duplicate(self) -> None:
+        clips = self._selection.clips
+        if clips:
+            self._apply_new("Duplicate", lambda session: arrange.duplicate_clips(session, clips))
+
+    def on_split(self) -> None:
+        """Selected clips under the playhead, or all clips there when none is selected."""
+        at = self._playhead()
+        self._document.apply("Split", lambda session: edits.split_clips(session, self._here(session), at))
+
+    def on_join(self) -> None:
+        self._apply("Join Clips", arrange.join_clips)
+
+    def on_trim_start(self) -> None:
+        self._trim("Trim Start to Playhead", start=True)
+
+    def on_trim_end(self) -> None:
+        self._trim("Trim End to Playhead", start=False)
+
+    def on_group(self) -> None:
+        self._apply("Group Clips", arrange.group_clips)
+
+    def on_ungroup(self) -> None:
+        self._apply("Ungroup Clips", arrange.ungroup_clips)
+
+    def on_mute_clips(self) -> None:
+        """Mute them all; if all are mute, none."""
+        clips = self._selection.clips
+        session = self._document.session
+        mute = not all(session.clip(clip).mute for clip in clips)
+        text = "Mute Clips" if mute else "Unmute Clips"
+        self._apply(text, lambda session, clips: edits.set_clip_mute(session, clips, mute))
+
+    def on_nudge_left(self) -> None:
+        self._move(-self._step_samples(), 0)
+
+    def on_nudge_right(self) -> None:
+        self._move(self._step_samples(), 0)
+
+    def on_move_up(self) -> None:
+        self._move(0, -1)
+
+    def on_move_down(self) -> None:
+        self._move(0, 1)
+
+    def on_select_all(self) -> None:
+        self._selection.set_clips(clip.id for clip in self._document.session.clips())
+
+    def on_select_none(self) -> None:
+        self._selection.set_clips(())
+
+    def _copy(self) -> bool:
+        clips = self._selection.clips
+        if not clips:
+            return False
+        data = QMimeData()
+        data.setData(MIME, msgspec.json.encode(arrange.copy_clips(self._document.session, clips)))
+        QApplication.clipboard().setMimeData(data)
+        return True
+
+    def _trim(self, text: str, start: bool) -> None:
+        at = self._playhead()
+
+        def edit(session: Session) -> Session:
+            for clip_id in self._here(session):
+                clip = session.clip(clip_id)
+                if clip.start < at < clip.end:
+                    edges = (at, clip.end) if start else (clip.start, at)
+                    session = edits.trim_clip(session, clip_id, *edges)
+            return session
+
+        self._document.apply(text, edit)
+
+    def _here(self, session: Session) -> frozenset[int]:
+        """The selected clips, or all when none is."""
+        return self._selection.clips or frozenset(clip.id for clip in session.clips())
+
+    def _track_position(self) -> int:
+        tracks = [track.id for track in self._document.session.tracks]
+        return tracks.index(self._selection.track) if self._selection.track in tracks else 0
+
+    def _move(self, by_samples: int, by_tracks: int) -> None:
+        clips = self._selection.clips
+        if clips:
+            first = min(self._document.session.clip(clip).start for clip in clips)
+            by = max(by_samples, -first)
+            self._document.apply("Move Clips", lambda session: edits.move_clips(session, clips, by, by_tracks))
+
+    def _apply(self, text: str, edit: Callable[[Session, frozenset[int]], Session]) -> None:
+        clips = self._selection.clips
+        if clips:
+            self._document.apply(text, lambda session: edit(session, clips))
+
+    def _apply_new(self, text: str, edit: Callable[[Session], Session]) -> None:
+        """An edit that makes clips: they are selected afterwards."""
+        before = {clip.id for clip in self._document.session.clips()}
+        if self._document.apply(text, edit):
+            self._selection.set_clips(clip.id for clip in self._document.session.clips() if clip.id not in before)
+
+
+def _decoded(data: bytes) -> Clipboard | None:
+    """Clips that any program may have put there: read strictly."""
+    if len(data) > _MAX_BYTES:
+        return None
+    try:
+        clipboard = msgspec.json.decode(data, type=Clipboard)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    media = {item.digest: item for item in clipboard.media}
+    clips = [clip for row in clipboard.rows for clip in row]
+    whole = all(
+        clip.media in media
+        and clip.offset + clip.length <= media[clip.media].length
+        and max(clip.fade_in, clip.fade_out) <= clip.length
+        for clip in clips
+    )
+    return clipboard if clips and whole else None

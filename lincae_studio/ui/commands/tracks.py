@@ -1,0 +1,111 @@
+"""Commands on the selected track: add, remove, rename, duplicate, mute, solo, gain, pan, order, colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QColorDialog, QWidget
+
+from lincae_studio.session import arrange, edits
+from lincae_studio.session.levels import stepped_gain
+from lincae_studio.session.model import MAX_GAIN, Session
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.headers import HeaderColumn
+
+_GAIN_STEP_DB = 0.5
+_PAN_STEP = 0.05
+
+
+class TrackCommands(QObject):
+    """Acts on the track that is selected."""
+
+    def __init__(self, document: Document, selection: Selection, headers: HeaderColumn, window: QWidget) -> None:
+        super().__init__(document)
+        self._document = document
+        self._selection = selection
+        self._headers = headers
+        self._window = window
+
+    def on_add_track(self) -> None:
+        self._document.apply("Add Track", edits.add_track)
+
+    def on_remove_track(self) -> None:
+        self._edit("Remove Track", lambda session, track: edits.remove_tracks(session, [track]))
+
+    def on_duplicate_track(self) -> None:
+        self._edit("Duplicate Track", arrange.duplicate_track)
+
+    def on_rename_track(self) -> None:
+        if self._selection.track is not None:
+            self._headers.header(self._selection.track).rename()
+
+    def on_color_track(self) -> None:
+        track = self._selection.track
+        if track is None:
+            return
+        before = QColor(self._document.session.track(track).color)
+        chosen = QColorDialog.getColor(before, self._window, "Colour of the Track")
+        if chosen.isValid():
+            self._edit("Colour Track", lambda session, track: edits.set_track_color(session, track, chosen.name()))
+
+    def on_mute_track(self) -> None:
+        self._edit("Mute", lambda session, track: edits.set_track_mute(session, track, not session.track(track).mute))
+
+    def on_solo_track(self) -> None:
+        self._edit("Solo", lambda session, track: edits.set_track_solo(session, track, not session.track(track).solo))
+
+    def on_subtract_track(self) -> None:
+        self._edit(
+            "Subtract",
+            lambda session, track: edits.set_track_subtract(session, track, not session.track(track).subtract),
+        )
+
+    def on_gain_up(self) -> None:
+        self._step_gain(_GAIN_STEP_DB)
+
+    def on_gain_down(self) -> None:
+        self._step_gain(-_GAIN_STEP_DB)
+
+    def on_pan_left(self) -> None:
+        self._step_pan(-_PAN_STEP)
+
+    def on_pan_right(self) -> None:
+        self._step_pan(_PAN_STEP)
+
+    def on_track_up(self) -> None:
+        self._move(-1)
+
+    def on_track_down(self) -> None:
+        self._move(1)
+
+    def _step_gain(self, step_db: float) -> None:
+        def edit(session: Session, track: int) -> Session:
+            gain = stepped_gain(session.track(track).gain, step_db, MAX_GAIN)
+            return edits.set_track_gain(session, track, gain)
+
+        self._edit("Gain", edit, sweep="gain")
+
+    def _step_pan(self, step: float) -> None:
+        def edit(session: Session, track: int) -> Session:
+            pan = round(session.track(track).pan + step, 6)
+            return edits.set_track_pan(session, track, min(max(pan, -1.0), 1.0))
+
+        self._edit("Pan", edit, sweep="pan")
+
+    def _move(self, by: int) -> None:
+        def edit(session: Session, track: int) -> Session:
+            position = [item.id for item in session.tracks].index(track) + by
+            return edits.move_track(session, track, min(max(position, 0), len(session.tracks) - 1))
+
+        self._edit("Move Track", edit)
+
+    def _edit(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
+        """Edit the selected track; repeated presses of one `sweep` are one step."""
+        track = self._selection.track
+        if track is not None:
+            merge_key = f"{sweep} {track}" if sweep else None
+            self._document.apply(text, lambda session: edit(session, track), merge_key)
+            self._document.end_merge_soon()
