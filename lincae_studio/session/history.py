@@ -50,6 +50,25 @@ class History:
         """What redo would bring back, or None."""
         return self._undone[-1].text if self._undone else None
 
+    @property
+    def done_texts(self) -> list[str]:
+        """Every step that was done, the first first."""
+        return [step.text for step in self._done]
+
+    @property
+    def undone_texts(self) -> list[str]:
+        """Every step that was undone, the next to be redone first."""
+        return [step.text for step in reversed(self._undone)]
+
+    def go_to(self, count: int) -> bool:
+        """Undo or redo until `count` steps are done; False when that changes nothing."""
+        before = self._session
+        while len(self._done) > max(count, 0):
+            self.undo()
+        while len(self._done) < count and self._undone:
+            self.redo()
+        return self._session is not before
+
     def push(self, text: str, after: Session, merge_key: str | None = None) -> bool:
         """Make `after` the document. Returns False when it changes nothing.
 

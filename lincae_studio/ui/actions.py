@@ -45,6 +45,7 @@ SEPARATED = (
     "remove_track",
     "loop",
     "add_marker",
+    "follow",
     "about",
 )
 
@@ -186,10 +187,25 @@ ACTIONS = (
         "previous_marker", "P&revious Marker", "Go to the marker before", "Transport", ("Alt+Left",), needs="markers"
     ),
     ActionSpec("next_marker", "Ne&xt Marker", "Go to the marker after", "Transport", ("Alt+Right",), needs="markers"),
+    ActionSpec(
+        "inspector",
+        "&Clip Inspector",
+        "Read and type the numbers of the selected clips",
+        "View",
+        ("Alt+Return",),
+        checkable=True,
+    ),
+    ActionSpec("history", "&History", "List every step, and go to any", "View", ("Ctrl+H",), checkable=True),
+    ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
     ActionSpec("follow", "Follow &Playhead", "Scroll along while playing", "View", (), checkable=True),
+    ActionSpec("snap", "S&nap", "Let edges snap to clips, markers and the playhead", "View", ("N",), checkable=True),
     ActionSpec("zoom_in", "Zoom &In", "Zoom in at the playhead", "View", ("Ctrl+=", "Ctrl++", "="), "zoom-in"),
     ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
     ActionSpec("zoom_fit", "&Fit", "Show the whole session", "View", ("Ctrl+F",), "fit"),
+    ActionSpec(
+        "zoom_selection", "Zoom to &Selection", "Show the selected clips", "View", ("Ctrl+E",), needs="selection"
+    ),
+    ActionSpec("zoom_toggle", "Zoom &Back", "Show what was shown before", "View", ("Shift+Z",)),
     ActionSpec("retry", "&Retry Failed Chunks", "Render failed chunks again", "Session"),
     ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),
     ActionSpec("about", "&About LinCAE Studio", "Version and licence", "Help"),

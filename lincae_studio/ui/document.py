@@ -98,6 +98,16 @@ class Document(QObject):
         if self._history.redo() is not None:
             self._announce()
 
+    @property
+    def steps(self) -> tuple[list[str], list[str]]:
+        """Names of the steps that were done, and of those that were undone and can be redone, in order."""
+        return self._history.done_texts, self._history.undone_texts
+
+    def go_to(self, count: int) -> None:
+        """Undo or redo until so many steps are done."""
+        if self._history.go_to(count):
+            self._announce()
+
     def replace(self, session: Session, path: Path | None) -> None:
         """Another document: a new or an opened one."""
         self._history = History(session)

@@ -35,7 +35,7 @@ from lincae_studio.ui.background import BackgroundJob
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.timeline.ruler import format_time
+from lincae_studio.ui.timeline.times import format_time
 
 
 class ExportDialog(QDialog):

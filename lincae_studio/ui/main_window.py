@@ -38,13 +38,16 @@ from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.exporting import ExportDialog, Exporter
+from lincae_studio.ui.history_panel import HistoryPanel
 from lincae_studio.ui.importing import Importer
+from lincae_studio.ui.inspector import Inspector
 from lincae_studio.ui.keys import belongs_to_focus
 from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.palette import CommandPalette
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.panel import TimelinePanel
-from lincae_studio.ui.timeline.ruler import format_time
+from lincae_studio.ui.timeline.times import format_time
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +95,8 @@ class MainWindow(QMainWindow):
             lambda: self.rendering.plan.grid.step_samples,
         )
         self.track_commands = TrackCommands(self.document, self.selection, self.timeline.headers, self)
+        self.inspector = Inspector(self.document, self.selection, self)
+        self.history = HistoryPanel(self.document, self)
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self.heatmap: QWidget | None = None
         self._export_folder: Path | None = None
@@ -160,6 +165,7 @@ class MainWindow(QMainWindow):
         self.position_label.setAccessibleName("Playhead position")
         bar.addWidget(self.position_label)
         self.actions_by_id["follow"].setChecked(True)
+        self.actions_by_id["snap"].setChecked(True)
         central = QWidget(self)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -167,6 +173,10 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.messages)
         layout.addWidget(self.timeline, 1)
         self.setCentralWidget(central)
+        for action, panel in (("inspector", self.inspector), ("history", self.history)):
+            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, panel)
+            panel.hide()
+            panel.visibilityChanged.connect(self.actions_by_id[action].setChecked)
         self.render_label = QLabel(self)
         self.codec_label = QLabel(self)
         self.engine_label = QLabel(self)
@@ -178,6 +188,7 @@ class MainWindow(QMainWindow):
         self.document.changed.connect(self._on_document_changed)
         self.document.state_changed.connect(self._show_state)
         self.document.refused.connect(self.messages.error)
+        self.document.refused.connect(self._show_state)  # a checkable action has checked itself
         self.selection.changed.connect(self._show_state)
         self.rendering.plan_changed.connect(self._on_plan_changed)
         self.rendering.chunk_changed.connect(self._on_chunk_changed)
@@ -187,6 +198,7 @@ class MainWindow(QMainWindow):
         self.importer.media_found.connect(self._on_media_found)
         self.timeline.seek.connect(self.seek)
         self.timeline.files_dropped.connect(self._on_files_dropped)
+        self.timeline.lanes.clip_opened.connect(self._on_clip_opened)
         self.timeline.ruler.loop_dragged.connect(self.place_commands.set_loop)
         self.timeline.ruler.marker_dragged.connect(self.place_commands.move_marker)
         self.timeline.ruler.marker_renamed.connect(self.place_commands.rename_marker)
@@ -425,6 +437,22 @@ class MainWindow(QMainWindow):
 
     # View, session, help
 
+    def _on_inspector(self, on: bool) -> None:
+        if on:
+            self.inspector.edit_first_field()
+        else:
+            self.inspector.hide()
+
+    def _on_clip_opened(self, clip_id: int) -> None:
+        self.selection.set_clips([clip_id])
+        self.inspector.edit_first_field()
+
+    def _on_history(self, on: bool) -> None:
+        self.history.setVisible(on)
+
+    def _on_palette(self) -> None:
+        CommandPalette(self.actions_by_id, self).open()
+
     def _on_follow(self) -> None:
         """Read from the action itself while playing."""
 
@@ -441,6 +469,17 @@ class MainWindow(QMainWindow):
 
     def _on_zoom_fit(self) -> None:
         self.timeline.axis.fit()
+
+    def _on_zoom_selection(self) -> None:
+        clips = [clip for clip in self.document.session.clips() if clip.id in self.selection.clips]
+        if clips:
+            self.timeline.axis.show(min(clip.start for clip in clips), max(clip.end for clip in clips))
+
+    def _on_zoom_toggle(self) -> None:
+        self.timeline.axis.back()
+
+    def _on_snap(self, on: bool) -> None:
+        self.timeline.lanes.snapping = on
 
     def _on_retry(self) -> None:
         self.rendering.retry_failed()
@@ -486,7 +525,7 @@ class MainWindow(QMainWindow):
     def _show_engine(self) -> None:
         self.engine_label.setText(self.rendering.engine_text)
 
-    def _show_state(self) -> None:
+    def _show_state(self, *_: object) -> None:
         document = self.document
         self.setWindowTitle(f"{document.title}[*] — LinCAE Studio")
         self.setWindowModified(document.modified)

@@ -41,9 +41,6 @@ class Selection(QObject):
     def set_track(self, track: int | None) -> None:
         self._set(self._clips, track)
 
-    def toggle_clip(self, clip: int) -> None:
-        self._set(self._clips ^ {clip}, self._track)
-
     def _set(self, clips: frozenset[int], track: int | None) -> None:
         if (clips, track) != (self._clips, self._track):
             self._clips, self._track = clips, track

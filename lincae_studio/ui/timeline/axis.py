@@ -31,6 +31,7 @@ class TimeAxis(QObject):
         self.width_px = 1000
         self.length = 0
         self.samples_per_px = _EMPTY_S * SESSION_RATE / self.width_px
+        self._before = (self.start, self.samples_per_px)
 
     @property
     def shown(self) -> float:
@@ -89,8 +90,23 @@ class TimeAxis(QObject):
 
     def fit(self) -> None:
         """Show the whole session."""
+        self._before = (self.start, self.samples_per_px)
         self.start = 0.0
         self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * SESSION_RATE) / self.width_px, _CLOSEST)
+        self._limit()
+
+    def show(self, start: int, end: int) -> None:
+        """Show a part of the session, with a little room on both sides."""
+        self._before = (self.start, self.samples_per_px)
+        room = (_ROOM - 1.0) * (end - start)
+        self.samples_per_px = (end - start + 2.0 * room) / self.width_px
+        self.start = start - room
+        self._limit()
+
+    def back(self) -> None:
+        """Show what was shown before the last `fit` or `show`; again, what was shown after it."""
+        before, self._before = self._before, (self.start, self.samples_per_px)
+        self.start, self.samples_per_px = before
         self._limit()
 
     def _limit(self) -> None:

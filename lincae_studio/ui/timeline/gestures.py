@@ -1,7 +1,7 @@
 """Mouse gestures on clips: each owns its temporary state, previews by returning a session, and makes one edit at most.
 
-A gesture has `move` (called with each mouse position), `finish` (the edit, or None) and needs no `cancel`: until
-`finish` is applied the document has not been touched.
+A gesture has `move` (called with each mouse position), `says` (what is shown meanwhile), `finish` (the edit, or None)
+and needs no `cancel`: until `finish` is applied the document has not been touched.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from lincae_studio.session import edits
-from lincae_studio.session.model import MAX_LENGTH, Session
+from lincae_studio.session import arrange, edits
+from lincae_studio.session.levels import format_db
+from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
+from lincae_studio.ui.timeline.hits import gain_moved
+from lincae_studio.ui.timeline.times import format_time
 
 #: A drag begins after this many pixels; a press that moves less is a click.
 DRAG_PX = 3
@@ -23,11 +26,26 @@ SNAP_PX = 8
 Outcome = tuple[str, Callable[[Session], Session]]
 
 
-class Gesture(Protocol):
-    """A drag in progress. Deltas are since the press: samples, tracks, and whether snapping is on."""
+@dataclass(frozen=True)
+class Drag:
+    """How far the mouse has come since the press; edges within `snap_samples` snap (0: none does)."""
 
-    def move(self, by_samples: int, by_tracks: int, snap_samples: float) -> Session:
+    samples: int
+    tracks: int
+    down_px: float
+    snap_samples: float
+
+
+class Gesture(Protocol):
+    """A drag in progress."""
+
+    def move(self, drag: Drag) -> Session:
         """The session as it would be if the mouse were let go here."""
+        ...
+
+    @property
+    def says(self) -> str:
+        """What is being done, with its value, to be shown while dragging."""
         ...
 
     def finish(self) -> Outcome | None:
@@ -49,31 +67,47 @@ class Snapping:
 
 
 class MoveClips:
-    """Drag clips in time and between tracks."""
+    """Drag clips, or copies of them, in time and between tracks."""
 
-    def __init__(self, session: Session, clip_ids: frozenset[int], playhead: int) -> None:
+    def __init__(
+        self, session: Session, clip_ids: frozenset[int], playhead: int, step_samples: int, copy: bool = False
+    ) -> None:
+        """A move by whole steps of the grid, `step_samples`, keeps latents."""
         self._session = session
         self._ids = clip_ids
         self._clips = [session.clip(clip_id) for clip_id in sorted(clip_ids)]
         positions = {track.id: index for index, track in enumerate(session.tracks)}
         self._positions = [positions[session.track_of(clip_id).id] for clip_id in clip_ids]
         self._snapping = Snapping(snap_targets(session, clip_ids, playhead))
+        self._step_samples = step_samples
+        self._copy = copy
         self._by = (0, 0)
 
-    def move(self, by_samples: int, by_tracks: int, snap_samples: float) -> Session:
+    @property
+    def says(self) -> str:
+        start = min(clip.start for clip in self._clips) + self._by[0]
+        text = f"{'copy' if self._copy else 'start'} {format_time(start / SESSION_RATE)}"
+        whole = self._by[0] % self._step_samples == 0
+        return text + (", latents kept" if whole and self._by[0] else "")
+
+    def move(self, drag: Drag) -> Session:
+        by_samples, by_tracks = drag.samples, drag.tracks
         edges = [edge + by_samples for clip in self._clips for edge in (clip.start, clip.end)]
-        by_samples += self._snapping.correction(edges, snap_samples)
+        by_samples += self._snapping.correction(edges, drag.snap_samples)
         by_samples = max(by_samples, -min(clip.start for clip in self._clips))
         by_samples = min(by_samples, MAX_LENGTH - max(clip.end for clip in self._clips))
         highest, lowest = min(self._positions), max(self._positions)
         by_tracks = min(max(by_tracks, -highest), len(self._session.tracks) - 1 - lowest)
         self._by = (by_samples, by_tracks)
-        return edits.move_clips(self._session, self._ids, *self._by)
+        edit = arrange.copy_moved if self._copy else edits.move_clips
+        return edit(self._session, self._ids, *self._by)
 
     def finish(self) -> Outcome | None:
         if self._by == (0, 0):
             return None
         ids, by = self._ids, self._by
+        if self._copy:
+            return ("Copy Clip" if len(ids) == 1 else "Copy Clips"), lambda s: arrange.copy_moved(s, ids, *by)
         return ("Move Clip" if len(ids) == 1 else "Move Clips"), lambda session: edits.move_clips(session, ids, *by)
 
 
@@ -88,10 +122,16 @@ class TrimClip:
         self._snapping = Snapping(snap_targets(session, frozenset({clip_id}), playhead))
         self._edges = (self._clip.start, self._clip.end)
 
-    def move(self, by_samples: int, by_tracks: int, snap_samples: float) -> Session:
+    @property
+    def says(self) -> str:
+        start, end = self._edges
+        edge = f"start {format_time(start / SESSION_RATE)}" if self._left else f"end {format_time(end / SESSION_RATE)}"
+        return f"{edge}, length {format_time((end - start) / SESSION_RATE)}"
+
+    def move(self, drag: Drag) -> Session:
         clip = self._clip
-        edge = (clip.start if self._left else clip.end) + by_samples
-        edge += self._snapping.correction([edge], snap_samples)
+        edge = (clip.start if self._left else clip.end) + drag.samples
+        edge += self._snapping.correction([edge], drag.snap_samples)
         if self._left:
             start = min(max(edge, clip.start - clip.offset, 0), clip.end - 1)
             self._edges = (start, clip.end)
@@ -107,7 +147,88 @@ class TrimClip:
         return "Trim Clip", lambda session: edits.trim_clip(session, clip_id, *edges)
 
 
+class SlipClip:
+    """Drag the audio inside a clip; its edges stay where they are."""
+
+    def __init__(self, session: Session, clip_id: int) -> None:
+        self._session = session
+        self._clip = session.clip(clip_id)
+        self._media_length = session.media_of(self._clip.media).length
+        self._by = 0
+
+    @property
+    def says(self) -> str:
+        return f"slipped by {self._by / SESSION_RATE:+.3f} s"
+
+    def move(self, drag: Drag) -> Session:
+        clip = self._clip
+        self._by = min(max(drag.samples, clip.offset + clip.length - self._media_length), clip.offset)
+        return edits.slip_clip(self._session, clip.id, self._by)
+
+    def finish(self) -> Outcome | None:
+        if self._by == 0:
+            return None
+        clip_id, by = self._clip.id, self._by
+        return "Slip Clip", lambda session: edits.slip_clip(session, clip_id, by)
+
+
+class FadeClip:
+    """Drag the end of a clip's fade in, or the start of its fade out."""
+
+    def __init__(self, session: Session, clip_id: int, fade_in: bool) -> None:
+        self._session = session
+        self._clip = session.clip(clip_id)
+        self._fade_in = fade_in
+        self._fades = (self._clip.fade_in, self._clip.fade_out)
+
+    @property
+    def says(self) -> str:
+        length = self._fades[0 if self._fade_in else 1] / SESSION_RATE
+        return f"fade {'in' if self._fade_in else 'out'} {length:.3f} s"
+
+    def move(self, drag: Drag) -> Session:
+        clip = self._clip
+        if self._fade_in:
+            self._fades = (min(max(clip.fade_in + drag.samples, 0), clip.length), clip.fade_out)
+        else:
+            self._fades = (clip.fade_in, min(max(clip.fade_out - drag.samples, 0), clip.length))
+        return edits.set_clip_fades(self._session, clip.id, *self._fades)
+
+    def finish(self) -> Outcome | None:
+        if self._fades == (self._clip.fade_in, self._clip.fade_out):
+            return None
+        clip_id, fades = self._clip.id, self._fades
+        return "Fade Clip", lambda session: edits.set_clip_fades(session, clip_id, *fades)
+
+
+class ClipGain:
+    """Drag a clip's gain line up or down."""
+
+    def __init__(self, session: Session, clip_id: int, height_px: float) -> None:
+        self._session = session
+        self._clip = session.clip(clip_id)
+        self._height_px = height_px
+        self._gain = self._clip.gain
+
+    @property
+    def says(self) -> str:
+        return f"clip gain {format_db(self._gain)}"
+
+    def move(self, drag: Drag) -> Session:
+        self._gain = gain_moved(self._clip.gain, drag.down_px, self._height_px) if drag.down_px else self._clip.gain
+        return edits.set_clip_gain(self._session, self._clip.id, self._gain)
+
+    def finish(self) -> Outcome | None:
+        if self._gain == self._clip.gain:
+            return None
+        clip_id, gain = self._clip.id, self._gain
+        return "Clip Gain", lambda session: edits.set_clip_gain(session, clip_id, gain)
+
+
 def snap_targets(session: Session, moving: frozenset[int], playhead: int) -> tuple[int, ...]:
-    """The timeline's start, the playhead, and both edges of every clip that does not move."""
-    edges = {edge for clip in session.clips() if clip.id not in moving for edge in (clip.start, clip.end)}
-    return tuple(sorted(edges | {0, playhead}))
+    """The timeline's start, the playhead, markers, the loop, and both edges of every clip that does not move."""
+    places = {edge for clip in session.clips() if clip.id not in moving for edge in (clip.start, clip.end)}
+    places |= {0, playhead, *(marker.at for marker in session.markers)}
+    if session.loop is not None:
+        places |= {session.loop.start, session.loop.end}
+    return tuple(sorted(places))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QUrl, Signal
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.media.store import MediaStore
+from lincae_studio.session import arrange
 from lincae_studio.session.model import Clip, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
@@ -27,14 +28,34 @@ from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import clip_rect, paint_clip
-from lincae_studio.ui.timeline.gestures import DRAG_PX, SNAP_PX, Gesture, MoveClips, TrimClip
+from lincae_studio.ui.timeline.gestures import (
+    DRAG_PX,
+    SNAP_PX,
+    ClipGain,
+    Drag,
+    FadeClip,
+    Gesture,
+    MoveClips,
+    SlipClip,
+    TrimClip,
+)
+from lincae_studio.ui.timeline.hits import Part, part_at
 from lincae_studio.ui.timeline.rows import ROW_PX, Rows
 
-#: Pixels on both sides of an edge that trim; clips narrower than `_TRIMMABLE_PX` are only moved.
-_EDGE_PX = 5
-_TRIMMABLE_PX = 24
-
 _MARQUEE_PX = 5
+
+#: A drag this near a side scrolls, by this share of the width, this often.
+_SCROLL_PX = 20
+_SCROLL_SHARE = 0.02
+_SCROLL_MS = 30
+
+_CURSORS = {
+    Part.START: Qt.CursorShape.SizeHorCursor,
+    Part.END: Qt.CursorShape.SizeHorCursor,
+    Part.FADE_IN: Qt.CursorShape.PointingHandCursor,
+    Part.FADE_OUT: Qt.CursorShape.PointingHandCursor,
+    Part.GAIN: Qt.CursorShape.SizeVerCursor,
+}
 
 
 class Lanes(TimeCanvas):
@@ -43,10 +64,15 @@ class Lanes(TimeCanvas):
     Signals:
         files_dropped: paths, start sample, and the position of the track under the pointer (-1: below all tracks).
         seek: the sample of a click on an empty place.
+        clip_opened: the id of a clip that was double-clicked.
+
+    Attributes:
+        snapping: whether edges snap; Shift does the opposite while it is held.
     """
 
     files_dropped = Signal(list, int, int)
     seek = Signal(int)
+    clip_opened = Signal(int)
 
     def __init__(
         self,
@@ -55,9 +81,18 @@ class Lanes(TimeCanvas):
         document: Document,
         selection: Selection,
         media: MediaStore,
+        step_samples: Callable[[], int],
         parent: QWidget | None = None,
     ) -> None:
+        """`step_samples`: of the grid; moves by whole steps keep latents."""
         super().__init__(axis, parent)
+        self.snapping = True
+        self._step_samples = step_samples
+        #: Where the pointer was last in a drag, and which keys were held.
+        self._pointer: tuple[QPointF, Qt.KeyboardModifier] | None = None
+        self._scrolling = QTimer(self)
+        self._scrolling.setInterval(_SCROLL_MS)
+        self._scrolling.timeout.connect(self._on_scroll_due)
         self._rows = rows
         self._document = document
         self._selection = selection
@@ -99,6 +134,8 @@ class Lanes(TimeCanvas):
     def cancel_gesture(self) -> bool:
         """Give up a drag or rubber band; False when there was none."""
         active = self._gesture is not None or self._marquee is not None
+        self._scrolling.stop()
+        self._pointer = None
         self._press = self._gesture = self._preview = self._marquee = None
         self._start_gesture = None
         if active:
@@ -142,6 +179,19 @@ class Lanes(TimeCanvas):
             painter.drawRect(self._marquee)
         if self._drop_at is not None:
             self._paint_drop_guide(painter, *self._drop_at)
+        if self._gesture is not None and self._pointer is not None:
+            self._paint_says(painter, self._gesture.says, self._pointer[0])
+
+    def _paint_says(self, painter: QPainter, text: str, at: QPointF) -> None:
+        metrics = self.fontMetrics()
+        box = QRectF(at.x() + 14, at.y() - 30, metrics.horizontalAdvance(text) + 14, metrics.height() + 6)
+        box.moveLeft(min(max(box.left(), 2.0), self.width() - box.width() - 2))
+        box.moveTop(max(box.top(), 2.0))
+        painter.fillRect(box, QColor(theme.PANEL))
+        painter.setPen(QColor(theme.TEXT))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawRect(box)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_drop_guide(self, painter: QPainter, start: int, position: int) -> None:
         x = round(self.axis.x_of(start))
@@ -170,35 +220,54 @@ class Lanes(TimeCanvas):
         toggles = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
         # A selected clip leaves the selection when the button is let go: until then this may become a drag of it.
         self._click_deselects = bool(toggles) and clip.id in self._selection.clips
+        part = self._part_at(event.position(), clip)  # before it is selected: handles must have been seen
+        session = self._document.session
+        together = arrange.with_groups(session, {clip.id})
         if toggles and not self._click_deselects:
-            self._selection.toggle_clip(clip.id)
+            self._selection.set_clips(self._selection.clips | together)
         elif clip.id not in self._selection.clips:
-            self._selection.set_clips([clip.id])
-        session, playhead = self._document.session, self._playhead
-        edge = self._edge_at(event.position(), clip)
-        if edge is not None:
-            left = edge
-            self._start_gesture = lambda: TrimClip(session, clip.id, left, playhead)
-        elif clip.id in self._selection.clips:
-            selected = self._selection.clips
-            self._start_gesture = lambda: MoveClips(session, selected, playhead)
+            self._selection.set_clips(together)
+        self._start_gesture = self._gesture_for(part, clip, event.modifiers())
 
-    def _drag(self, event: QMouseEvent) -> None:
+    def _gesture_for(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
+        session, playhead, selected = self._document.session, self._playhead, self._selection.clips
+        if modifiers & Qt.KeyboardModifier.AltModifier:  # with Ctrl too: many desktops take Alt+drag for themselves
+            return lambda: SlipClip(session, clip.id)
+        if part in (Part.START, Part.END):
+            return lambda: TrimClip(session, clip.id, part is Part.START, playhead)
+        if part in (Part.FADE_IN, Part.FADE_OUT):
+            return lambda: FadeClip(session, clip.id, part is Part.FADE_IN)
+        if part is Part.GAIN:
+            height = clip_rect(clip, self.axis, 0).height()
+            return lambda: ClipGain(session, clip.id, height)
+        if clip.id not in selected:
+            return None
+        copy, step = bool(modifiers & Qt.KeyboardModifier.ControlModifier), self._step_samples()
+        return lambda: MoveClips(session, selected, playhead, step, copy)
+
+    def _drag(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         assert self._press is not None
-        moved = event.position() - self._press
+        moved = point - self._press
         if self._start_gesture is not None:
             if self._gesture is None and moved.manhattanLength() >= DRAG_PX:
                 self._gesture = self._start_gesture()
             if self._gesture is not None:
-                snap_px = 0 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else SNAP_PX
-                by_tracks = self._rows.position_at(event.position().y()) - self._press_position
-                sample = self.axis.start + event.position().x() * self.axis.samples_per_px
+                self._pointer = point, modifiers
+                snaps = self.snapping != bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+                sample = self.axis.start + point.x() * self.axis.samples_per_px
                 self._preview = self._gesture.move(
-                    round(sample - self._press_sample), by_tracks, snap_px * self.axis.samples_per_px
+                    Drag(
+                        samples=round(sample - self._press_sample),
+                        tracks=self._rows.position_at(point.y()) - self._press_position,
+                        down_px=moved.y(),
+                        snap_samples=SNAP_PX * self.axis.samples_per_px if snaps else 0.0,
+                    )
                 )
                 self.invalidate()
+                if self._scroll_direction(point):
+                    self._scrolling.start()
         elif self._press_clip is None and (self._marquee is not None or moved.manhattanLength() >= _MARQUEE_PX):
-            self._marquee = QRectF(self._press, event.position()).normalized()
+            self._marquee = QRectF(self._press, point).normalized()
             self.update()
 
     def _end(self, event: QMouseEvent) -> None:
@@ -210,14 +279,32 @@ class Lanes(TimeCanvas):
             if outcome is not None:
                 self._document.apply(*outcome)
         elif marquee is not None:
-            self._selection.set_clips(clip.id for clip in self._clips_in(marquee))
+            touched = {clip.id for clip in self._clips_in(marquee)}
+            self._selection.set_clips(arrange.with_groups(self._document.session, touched))
         elif clicked_clip is None:
             self._selection.set_clips(())
             self.seek.emit(self.axis.sample_at(event.position().x()))
         elif self._click_deselects:
-            self._selection.toggle_clip(clicked_clip)
+            self._selection.set_clips(self._selection.clips - self._together(clicked_clip))
         elif not event.modifiers():
-            self._selection.set_clips([clicked_clip])
+            self._selection.set_clips(self._together(clicked_clip))
+
+    def _together(self, clip_id: int) -> frozenset[int]:
+        """A clip and its group; without what has left the document meanwhile."""
+        return arrange.with_groups(self._document.session, {clip_id})
+
+    def _scroll_direction(self, point: QPointF) -> int:
+        """-1 or 1 near the left or right side, else 0."""
+        return int(point.x() > self.width() - _SCROLL_PX) - int(point.x() < _SCROLL_PX)
+
+    def _on_scroll_due(self) -> None:
+        """Scroll on while a drag is held at a side."""
+        direction = self._scroll_direction(self._pointer[0]) if self._pointer is not None else 0
+        if self._pointer is None or not direction:
+            self._scrolling.stop()
+            return
+        self.axis.scroll_to(self.axis.start + direction * _SCROLL_SHARE * self.axis.shown)
+        self._drag(*self._pointer)
 
     def _clips_in(self, area: QRectF) -> list[Clip]:
         return [
@@ -227,14 +314,10 @@ class Lanes(TimeCanvas):
             if clip_rect(clip, self.axis, self._rows.top(position)).intersects(area)
         ]
 
-    def _edge_at(self, point: QPointF, clip: Clip) -> bool | None:
-        """True for the left edge, False for the right one, None for the body (which wins on narrow clips)."""
-        left, right = self.axis.x_of(clip.start), self.axis.x_of(clip.end)
-        if right - left < _TRIMMABLE_PX:
-            return None
-        if point.x() - left <= _EDGE_PX:
-            return True
-        return False if right - point.x() <= _EDGE_PX else None
+    def _part_at(self, point: QPointF, clip: Clip) -> Part:
+        top = self._rows.top(self._rows.position_at(point.y()))
+        selected = clip.id in self._selection.clips
+        return part_at(clip, clip_rect(clip, self.axis, top), point, self.axis, selected)
 
     def _drop_target(self, point: QPointF) -> tuple[int, int]:
         """(start, track position): an empty session starts at 0, else where the pointer is, snapped to clip edges."""
@@ -259,15 +342,21 @@ class Lanes(TimeCanvas):
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._press is not None and event.buttons() & Qt.MouseButton.LeftButton:
-            self._drag(event)
+            self._drag(event.position(), event.modifiers())
             return
         clip = self.clip_at(event.position())
-        on_edge = clip is not None and self._edge_at(event.position(), clip) is not None
-        self.setCursor(Qt.CursorShape.SizeHorCursor if on_edge else Qt.CursorShape.ArrowCursor)
+        part = self._part_at(event.position(), clip) if clip is not None else Part.BODY
+        self.setCursor(_CURSORS.get(part, Qt.CursorShape.ArrowCursor))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._press is not None:
             self._end(event)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        clip = self.clip_at(event.position())
+        if event.button() == Qt.MouseButton.LeftButton and clip is not None:
+            self.cancel_gesture()
+            self.clip_opened.emit(clip.id)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:

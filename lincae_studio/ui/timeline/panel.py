@@ -106,7 +106,9 @@ class TimelinePanel(QWidget):
         self.ruler = Ruler(self.axis, document, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
         self.headers = HeaderColumn(self.rows, document, selection, self)
-        self.lanes = Lanes(self.axis, self.rows, document, selection, media, self)
+        self.lanes = Lanes(
+            self.axis, self.rows, document, selection, media, lambda: rendering.plan.grid.step_samples, self
+        )
         self.master = MasterLane(self.axis, rendering, self)
         self.empty_hint = EmptyHint(self.lanes)
         QVBoxLayout(self.lanes).addWidget(self.empty_hint, 0, Qt.AlignmentFlag.AlignCenter)

@@ -15,6 +15,7 @@ from lincae_studio.ui.document import Document
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.timeline.times import format_time
 
 #: Distances between labels that read well, in seconds.
 _STEPS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
@@ -28,16 +29,6 @@ _PLACES_PX = 18
 #: Longest flag, and how near to an end of the loop one may grab it.
 _FLAG_PX = 140
 _END_PX = 5
-
-
-def format_time(seconds: float, decimals: int = 3) -> str:
-    """`m:ss.mmm`, with hours only where there are any."""
-    total = round(seconds * 10**decimals)
-    whole, fraction = divmod(total, 10**decimals)
-    minutes, second = divmod(whole, 60)
-    hours, minute = divmod(minutes, 60)
-    text = f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
-    return f"{text}.{fraction:0{decimals}d}" if decimals else text
 
 
 class Ruler(TimeCanvas):
@@ -169,7 +160,7 @@ class Ruler(TimeCanvas):
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._drag = _Drag(event.position(), loop=(at, at))
         elif marker is not None:
-            self._drag = _Drag(event.position(), marker=marker.id, at=marker.at)
+            self._drag = _Drag(event.position(), marker=marker.id, origin=marker.at, at=marker.at)
         elif other is not None:
             self._drag = _Drag(event.position(), loop=(other, at))
         else:
@@ -187,7 +178,8 @@ class Ruler(TimeCanvas):
         if drag.loop is not None:
             drag.loop = (drag.loop[0], at)
         elif drag.marker is not None:
-            drag.at = at if drag.moved else drag.at
+            by = (event.position().x() - drag.press.x()) * self.axis.samples_per_px
+            drag.at = max(0, round(drag.origin + by)) if drag.moved else drag.origin
         else:
             self.seek.emit(at)
         self.update()
@@ -228,10 +220,11 @@ class Ruler(TimeCanvas):
 
 @dataclass
 class _Drag:
-    """A press on the ruler: of the loop, of a marker, or of the playhead."""
+    """A press on the ruler: of the loop, of a marker that was at `origin` and is now `at`, or of the playhead."""
 
     press: QPointF
     loop: tuple[int, int] | None = None
     marker: int | None = None
+    origin: int = 0
     at: int = 0
     moved: bool = False

@@ -1,0 +1,44 @@
+"""The history as a list: every step by name, the present one marked; a click goes there. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QDockWidget, QListWidget, QListWidgetItem, QWidget
+
+from lincae_studio.ui import theme
+from lincae_studio.ui.document import Document
+
+
+class HistoryPanel(QDockWidget):
+    """Row 0 is the document as it was opened; row n is the document after step n."""
+
+    def __init__(self, document: Document, parent: QWidget) -> None:
+        super().__init__("History", parent)
+        self.setObjectName("history_panel")
+        self._document = document
+        self.list = QListWidget(self)
+        self.list.setAccessibleName("History")
+        self.list.itemActivated.connect(lambda item: self._go_to(self.list.row(item)))
+        self.list.itemClicked.connect(lambda item: self._go_to(self.list.row(item)))
+        self.setWidget(self.list)
+        document.state_changed.connect(self._follow)
+        self.visibilityChanged.connect(lambda _: self._follow())
+
+    def _follow(self) -> None:
+        if self.isHidden():
+            return
+        done, undone = self._document.steps
+        self.list.clear()
+        for row, text in enumerate(("As opened", *done, *undone)):
+            item = QListWidgetItem(text)
+            if row > len(done):
+                item.setForeground(QColor(theme.TEXT_DIM))
+                item.setToolTip("Undone")
+            self.list.addItem(item)
+        self.list.setCurrentRow(len(done))
+        self.list.scrollToItem(self.list.item(len(done)), QListWidget.ScrollHint.EnsureVisible)
+
+    def _go_to(self, row: int) -> None:
+        self._document.go_to(row)
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -1,0 +1,207 @@
+"""The inspector: the numbers of the selected clips, to be read and typed. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QColorDialog,
+    QComboBox,
+    QDockWidget,
+    QFormLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import edits
+from lincae_studio.session.levels import format_db, parse_db
+from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, FadeShape, Session
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.times import format_time, parse_time
+
+_SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power", "s-curve": "S curve"}
+
+#: A typed number: how it is shown for a clip, and the edit that it makes.
+_Show = Callable[[Clip], str]
+_Make = Callable[[Session, Clip, str], Session]
+
+
+class Inspector(QDockWidget):
+    """Shows the first selected clip. Gain, fades, colour and mute are set for all of them, places for one alone."""
+
+    def __init__(self, document: Document, selection: Selection, parent: QWidget) -> None:
+        super().__init__("Clip", parent)
+        self.setObjectName("inspector")
+        self._document = document
+        self._selection = selection
+        self._fields: dict[str, tuple[QLineEdit, _Show]] = {}
+        self._single: list[QWidget] = []
+        body = QWidget(self)
+        form = QFormLayout(body)
+        self.summary = QLabel(body)
+        self.summary.setWordWrap(True)
+        form.addRow(self.summary)
+        self._add(form, "Name", lambda clip: clip.name, lambda s, clip, text: edits.rename_clip(s, clip.id, text), True)
+        self._add(form, "Start", lambda clip: _time(clip.start), _move_to, True)
+        self._add(form, "Length", lambda clip: _time(clip.length), _set_length, True)
+        self._add(form, "Offset in file", lambda clip: _time(clip.offset), _set_offset, True)
+        self._add(form, "Gain", lambda clip: format_db(clip.gain), _set_gain)
+        self._add(form, "Fade in", lambda clip: _time(clip.fade_in), _fade_in)
+        self._add(form, "Fade out", lambda clip: _time(clip.fade_out), _fade_out)
+        self.shape_in = self._add_shapes(form, "Shape of fade in")
+        self.shape_out = self._add_shapes(form, "Shape of fade out")
+        self.mute = QCheckBox("Muted", body)
+        self.mute.clicked.connect(
+            lambda on: self._apply(
+                "Mute Clips" if on else "Unmute Clips", lambda s, ids: edits.set_clip_mute(s, ids, on)
+            )
+        )
+        form.addRow("", self.mute)
+        self.color = QPushButton("Colour…", body)
+        self.color.clicked.connect(self._on_color)
+        self.plain = QPushButton("Colour of Track", body)
+        self.plain.clicked.connect(
+            lambda: self._apply("Colour Clips", lambda s, ids: edits.set_clip_color(s, ids, None))
+        )
+        form.addRow(self.color, self.plain)
+        self.setWidget(body)
+        document.changed.connect(self._follow)
+        selection.changed.connect(self._follow)
+        self.visibilityChanged.connect(lambda _: self._follow())
+        self._follow()
+
+    def field(self, name: str) -> QLineEdit:
+        """The field with a name, as it stands before it."""
+        return self._fields[name][0]
+
+    def edit_first_field(self) -> None:
+        """Show it, ready for typing."""
+        self.show()
+        self.raise_()
+        self.field("Start").setFocus(Qt.FocusReason.OtherFocusReason)
+        self.field("Start").selectAll()
+
+    def _add(self, form: QFormLayout, name: str, show: _Show, make: _Make, single: bool = False) -> None:
+        field = QLineEdit(self)
+        field.setAccessibleName(name)
+        field.editingFinished.connect(lambda: self._on_typed(name, field, show, make, single))
+        field.returnPressed.connect(field.clearFocus)  # gives the keys back to the window
+        form.addRow(name, field)
+        self._fields[name] = field, show
+        if single:
+            self._single.append(field)
+
+    def _add_shapes(self, form: QFormLayout, name: str) -> QComboBox:
+        box = QComboBox(self)
+        box.setAccessibleName(name)
+        for shape, title in _SHAPES.items():
+            box.addItem(title, shape)
+        box.activated.connect(lambda _: self._on_shapes())
+        form.addRow(name, box)
+        return box
+
+    def _clips(self) -> list[Clip]:
+        """The selected ones, the earliest first."""
+        chosen = [clip for clip in self._document.session.clips() if clip.id in self._selection.clips]
+        return sorted(chosen, key=lambda clip: clip.start)
+
+    def _follow(self) -> None:
+        if self.isHidden():
+            return
+        clips = self._clips()
+        texts = {0: "Select a clip to see its numbers.", 1: ""}
+        self.summary.setText(texts.get(len(clips), f"{len(clips)} clips; places are those of the first."))
+        for widget in self.widget().findChildren(QWidget):
+            if widget is not self.summary and not isinstance(widget, QLabel):
+                widget.setEnabled(bool(clips) and (len(clips) == 1 or widget not in self._single))
+        for field, show in self._fields.values():
+            if not field.hasFocus() or not field.isModified():
+                field.setText(show(clips[0]) if clips else "")
+        self.mute.setChecked(bool(clips) and all(clip.mute for clip in clips))
+        if clips:
+            self.shape_in.setCurrentIndex(self.shape_in.findData(clips[0].fade_in_shape))
+            self.shape_out.setCurrentIndex(self.shape_out.findData(clips[0].fade_out_shape))
+
+    def _on_typed(self, name: str, field: QLineEdit, show: _Show, make: _Make, single: bool) -> None:
+        clips = self._clips()
+        text = field.text()
+        if clips and field.isModified() and text != show(clips[0]):
+            changed = clips[:1] if single else clips
+
+            def edit(session: Session) -> Session:
+                for clip in changed:
+                    session = make(session, clip, text)
+                return session
+
+            self._document.apply(f"Set {name}", edit)
+        field.setModified(False)
+        self._follow()
+
+    def _on_mute(self, on: bool) -> None:
+        text = "Mute Clips" if on else "Unmute Clips"
+        self._apply(text, lambda session, ids: edits.set_clip_mute(session, ids, on))
+
+    def _on_shapes(self) -> None:
+        shapes = {"fade_in": self.shape_in.currentData(), "fade_out": self.shape_out.currentData()}
+        self._apply("Fade Shape", lambda session, ids: edits.set_fade_shapes(session, ids, **shapes))
+
+    def _on_color(self) -> None:
+        clips = self._clips()
+        if not clips:
+            return
+        before = clips[0].color or self._document.session.track_of(clips[0].id).color
+        chosen = QColorDialog.getColor(QColor(before), self, "Colour of the Clips")
+        if chosen.isValid():
+            self._apply("Colour Clips", lambda session, ids: edits.set_clip_color(session, ids, chosen.name()))
+
+    def _apply(self, text: str, edit: Callable[[Session, frozenset[int]], Session]) -> None:
+        ids = self._selection.clips
+        if ids:
+            self._document.apply(text, lambda session: edit(session, ids))
+
+
+def _time(samples: int) -> str:
+    """To the sample: six decimals name each one."""
+    return format_time(samples / SESSION_RATE, 6)
+
+
+def _samples(text: str) -> int:
+    try:
+        return round(parse_time(text) * SESSION_RATE)
+    except ValueError as error:
+        raise EditError(f"{text!r} is not a time", "Write seconds, or minutes:seconds") from error
+
+
+def _move_to(session: Session, clip: Clip, text: str) -> Session:
+    return edits.move_clips(session, {clip.id}, _samples(text) - clip.start)
+
+
+def _set_length(session: Session, clip: Clip, text: str) -> Session:
+    return edits.trim_clip(session, clip.id, clip.start, clip.start + _samples(text))
+
+
+def _set_offset(session: Session, clip: Clip, text: str) -> Session:
+    return edits.slip_clip(session, clip.id, clip.offset - _samples(text))
+
+
+def _set_gain(session: Session, clip: Clip, text: str) -> Session:
+    try:
+        gain = min(parse_db(text), MAX_GAIN)
+    except ValueError as error:
+        raise EditError(f"{text!r} is not a level", "Write decibels, as in -6") from error
+    return edits.set_clip_gain(session, clip.id, gain)
+
+
+def _fade_in(session: Session, clip: Clip, text: str) -> Session:
+    return edits.set_clip_fades(session, clip.id, _samples(text), session.clip(clip.id).fade_out)
+
+
+def _fade_out(session: Session, clip: Clip, text: str) -> Session:
+    return edits.set_clip_fades(session, clip.id, session.clip(clip.id).fade_in, _samples(text))

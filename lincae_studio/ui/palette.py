@@ -1,0 +1,70 @@
+"""The command palette: type a part of a command's name, press Return. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from lincae_studio.ui.actions import ACTIONS
+
+_MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
+
+class CommandPalette(QDialog):
+    """Lists the commands that can be used now; the words that are typed may stand anywhere, in any order."""
+
+    def __init__(self, actions: Mapping[str, QAction], parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Commands")
+        self._actions = actions
+        self.field = QLineEdit(self)
+        self.field.setPlaceholderText("Type a command")
+        self.field.setAccessibleName("Command")
+        self.list = QListWidget(self)
+        self.list.setAccessibleName("Commands that match")
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.field)
+        layout.addWidget(self.list)
+        self.resize(520, 420)
+        self.field.textChanged.connect(self._filter)
+        self.field.installEventFilter(self)
+        self.list.itemActivated.connect(lambda _: self.accept())
+        self._filter("")
+        self.field.setFocus()
+
+    def _filter(self, text: str) -> None:
+        words = text.casefold().split()
+        self.list.clear()
+        for spec in ACTIONS:
+            action = self._actions[spec.id]
+            name = action.text().replace("&", "").rstrip("…")
+            searched = f"{spec.menu} {name} {spec.tip}".casefold()
+            if action.isEnabled() and spec.id != "palette" and all(word in searched for word in words):
+                keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+                item = QListWidgetItem(f"{spec.menu}: {name}" + (f"    {keys}" if keys else ""))
+                item.setData(Qt.ItemDataRole.UserRole, spec.id)
+                item.setToolTip(spec.tip)
+                self.list.addItem(item)
+        self.list.setCurrentRow(0)
+
+    # Qt overrides
+
+    def accept(self) -> None:
+        item = self.list.currentItem()
+        super().accept()
+        if item is not None:
+            self._actions[item.data(Qt.ItemDataRole.UserRole)].trigger()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            if event.key() in _MOVES:
+                self.list.event(event)
+                return True
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.accept()
+                return True
+        return super().eventFilter(watched, event)

@@ -1,0 +1,36 @@
+"""Times in words. No state."""
+
+from __future__ import annotations
+
+import math
+
+
+def format_time(seconds: float, decimals: int = 3) -> str:
+    """`m:ss.mmm`, with hours only where there are any."""
+    total = round(seconds * 10**decimals)
+    whole, fraction = divmod(total, 10**decimals)
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    text = f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
+    return f"{text}.{fraction:0{decimals}d}" if decimals else text
+
+
+def parse_time(text: str) -> float:
+    """Seconds of what a person typed: `12.5`, `1:02.5`, `1:00:00`, `500 ms`.
+
+    Raises:
+        ValueError: when it is not a time of at least 0.
+    """
+    cleaned = text.strip().lower().replace(",", ".")
+    if cleaned.endswith("ms"):
+        seconds = float(cleaned.removesuffix("ms")) / 1000.0
+    else:
+        seconds = 0.0
+        parts = cleaned.removesuffix("s").strip().split(":")
+        if len(parts) > 3:
+            raise ValueError(f"{text!r} is not a time")
+        for part in parts:
+            seconds = 60.0 * seconds + float(part)
+    if not 0.0 <= seconds < math.inf:
+        raise ValueError(f"{text!r} is not a time")
+    return seconds

@@ -1,0 +1,178 @@
+"""The inspector, the history and the command palette."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
+
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.palette import CommandPalette
+from tests.ui.drive import click, press
+from tests.ui.test_arranging import clips, row, undone_and_redone
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
+SECOND = 44_100
+
+
+def type_into(window: MainWindow, name: str, text: str) -> None:
+    field = window.inspector.field(name)
+    field.setFocus()
+    field.selectAll()
+    QTest.keyClicks(field, text)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+
+
+@pytest.fixture
+def inspected(song: MainWindow) -> MainWindow:
+    """The song with the inspector open on clip a."""
+    QTest.mouseDClick(song.timeline.lanes, Qt.MouseButton.LeftButton, pos=QPoint(100, row(0)))
+    assert song.inspector.isVisible()
+    assert song.actions_by_id["inspector"].isChecked()
+    return song
+
+
+def test_a_double_click_shows_a_clips_numbers(inspected: MainWindow) -> None:
+    shown = {name: inspected.inspector.field(name).text() for name in ("Name", "Start", "Length", "Gain", "Fade in")}
+    assert shown == {
+        "Name": "a",
+        "Start": "0:00.000000",
+        "Length": "0:04.000000",
+        "Gain": "0.0 dB",
+        "Fade in": "0:00.000000",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "attribute", "value"),
+    [
+        ("Name", "Kick", "name", "Kick"),
+        ("Start", "1.5", "start", SECOND * 3 // 2),
+        ("Start", "0:02", "start", 2 * SECOND),
+        ("Length", "3", "length", 3 * SECOND),
+        ("Gain", "-6", "gain", pytest.approx(0.501, abs=1e-3)),
+        ("Fade in", "250 ms", "fade_in", SECOND // 4),
+        ("Fade out", "1,5", "fade_out", SECOND * 3 // 2),
+    ],
+)
+def test_a_number_is_typed(inspected: MainWindow, name: str, text: str, attribute: str, value: object) -> None:
+    before = inspected.document.session
+    type_into(inspected, name, text)
+    changed = next(clip for clip in inspected.document.session.clips() if clip.id in inspected.selection.clips)
+    assert getattr(changed, attribute) == value
+    undone_and_redone(inspected, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("Start", "soon", "not a time"),
+        ("Start", "-1", "not a time"),
+        ("Length", "99", "no more audio"),
+        ("Gain", "loud", "not a level"),
+        ("Fade in", "5", "must be between"),
+        ("Name", " ", "needs a name"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_shown_as_it_was(inspected: MainWindow, name: str, text: str, words: str) -> None:
+    before, shown = inspected.document.session, inspected.inspector.field(name).text()
+    type_into(inspected, name, text)
+    assert inspected.document.session is before
+    assert words in inspected.messages.text.text()
+    assert inspected.inspector.field(name).text() == shown
+
+
+def test_a_slip_is_typed_as_the_offset_in_the_file(inspected: MainWindow) -> None:
+    type_into(inspected, "Length", "2")
+    type_into(inspected, "Offset in file", "1")
+    clip = clips(inspected)[0]
+    assert (clip.start, clip.offset, clip.length) == (0, SECOND, 2 * SECOND)
+
+
+def test_several_clips_share_what_can_be_shared(inspected: MainWindow) -> None:
+    click(inspected.timeline.lanes, 100, row(1), CTRL)
+    assert not inspected.inspector.field("Start").isEnabled()
+    type_into(inspected, "Gain", "-3")
+    assert {round(clip.gain, 3) for clip in clips(inspected)[:2]} == {0.708}
+    assert clips(inspected)[2].gain == 1.0
+    QTest.mouseClick(inspected.inspector.mute, Qt.MouseButton.LeftButton, pos=QPoint(8, 8))
+    assert [clip.mute for clip in clips(inspected)] == [True, True, False]
+    box = inspected.inspector.shape_in
+    box.setCurrentIndex(2)
+    box.activated.emit(2)
+    assert [clip.fade_in_shape for clip in clips(inspected)] == ["s-curve", "s-curve", "linear"]
+
+
+def test_the_inspector_follows_and_closes(inspected: MainWindow) -> None:
+    click(inspected.timeline.lanes, 100, row(1))
+    assert inspected.inspector.field("Name").text() == "b"
+    press(inspected, Qt.Key.Key_A, CTRL | SHIFT)
+    assert not inspected.inspector.field("Name").isEnabled()
+    press(inspected, Qt.Key.Key_Return, ALT)
+    assert not inspected.inspector.isVisible()
+
+
+def listed(window: MainWindow) -> list[str]:
+    panel = window.history.list
+    return [panel.item(row).text() for row in range(panel.count())]
+
+
+def test_the_history_lists_every_step_and_goes_to_any(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_H, CTRL)
+    start = song.document.session
+    imported = listed(song)
+    song.seek(SECOND)
+    press(song, Qt.Key.Key_M)
+    press(song, Qt.Key.Key_S)
+    end = song.document.session
+    assert listed(song) == [*imported, "Add Marker", "Split"]
+    panel = song.history.list
+    assert panel.currentRow() == len(imported) + 1
+    QTest.mouseClick(
+        panel.viewport(), Qt.MouseButton.LeftButton, pos=panel.visualItemRect(panel.item(len(imported) - 1)).center()
+    )
+    assert song.document.session is start
+    assert listed(song) == [*imported, "Add Marker", "Split"], "what was undone is still there"
+    QTest.mouseClick(
+        panel.viewport(), Qt.MouseButton.LeftButton, pos=panel.visualItemRect(panel.item(panel.count() - 1)).center()
+    )
+    assert song.document.session is end
+
+
+def palette(window: MainWindow) -> CommandPalette:
+    press(window, Qt.Key.Key_P, CTRL | SHIFT)
+    found = window.findChild(CommandPalette)
+    assert found is not None
+    return found
+
+
+def test_a_command_is_found_by_its_words_and_done(song: MainWindow) -> None:
+    song.seek(SECOND)
+    dialog = palette(song)
+    assert dialog.list.count() > 30
+    QTest.keyClicks(dialog.field, "marker add")
+    assert [dialog.list.item(row).text() for row in range(dialog.list.count())] == ["Transport: Add Marker    M"]
+    QTest.keyClick(dialog.field, Qt.Key.Key_Return)
+    assert len(song.document.session.markers) == 1
+
+
+def test_only_what_can_be_done_is_listed_and_escape_does_nothing(song: MainWindow) -> None:
+    dialog = palette(song)
+    QTest.keyClicks(dialog.field, "duplicate")
+    assert [dialog.list.item(row).text() for row in range(dialog.list.count())] == ["Track: Duplicate Track"]
+    before = song.document.session
+    QTest.keyClick(dialog.field, Qt.Key.Key_Escape)
+    assert song.document.session is before
+    assert QApplication.activeModalWidget() is None
+
+
+def test_the_keys_up_and_down_choose(song: MainWindow) -> None:
+    dialog = palette(song)
+    QTest.keyClicks(dialog.field, "track")
+    first = dialog.list.currentRow()
+    QTest.keyClick(dialog.field, Qt.Key.Key_Down)
+    assert dialog.list.currentRow() == first + 1
+    QTest.keyClick(dialog.field, Qt.Key.Key_Escape)

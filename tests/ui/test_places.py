@@ -1,0 +1,137 @@
+"""The loop and the markers, on the ruler and by keys; and a loop that is heard."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session.model import Loop
+from lincae_studio.ui.main_window import MainWindow
+from tests.ui.conftest import LIMIT_MS, PX
+from tests.ui.drive import click, drag, press, release
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
+SECOND = 44_100
+
+
+def markers(window: MainWindow) -> list[tuple[str, int]]:
+    return [(marker.name, marker.at) for marker in window.document.session.markers]
+
+
+def test_a_drag_with_shift_on_the_ruler_sets_the_loop(song: MainWindow) -> None:
+    before = song.document.session
+    drag(song.timeline.ruler, (300, 30), (100, 30), SHIFT)
+    assert song.document.session.loop == Loop(start=100 * PX, end=300 * PX)
+    assert song.player.position == 0, "the playhead stays"
+    assert song.actions_by_id["loop"].isChecked()
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert song.document.session == before
+    press(song, Qt.Key.Key_Z, CTRL | SHIFT)
+    drag(song.timeline.ruler, (300, 18), (350, 18))
+    assert song.document.session.loop == Loop(start=100 * PX, end=350 * PX), "its end is dragged by itself"
+
+
+def test_escape_gives_a_loop_or_a_marker_up(song: MainWindow) -> None:
+    song.seek(200 * PX)
+    press(song, Qt.Key.Key_M)
+    before = song.document.session
+    ruler = song.timeline.ruler
+    for start, modifiers in ((300, SHIFT), (203, Qt.KeyboardModifier.NoModifier)):
+        drag(ruler, (start, 5), (start + 100, 5), modifiers, release=False)
+        press(song, Qt.Key.Key_Escape)
+        release(ruler, start + 100, 5)
+        assert song.document.session is before
+
+
+def test_the_loop_is_turned_on_and_off_by_key(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_L)
+    assert song.document.session.loop == Loop(start=0, end=4 * SECOND), "the whole session, when there was none"
+    press(song, Qt.Key.Key_L)
+    assert song.document.session.loop == Loop(start=0, end=4 * SECOND, on=False)
+    assert not song.actions_by_id["loop"].isChecked()
+    click(song.timeline.lanes, 100, 2 * 76 + 60)
+    press(song, Qt.Key.Key_L, SHIFT)
+    assert song.document.session.loop == Loop(start=0, end=2 * SECOND)
+
+
+def test_a_loop_in_an_empty_session_says_why_not(window: MainWindow) -> None:
+    press(window, Qt.Key.Key_L)
+    assert "nothing to loop" in window.messages.text.text()
+    assert not window.actions_by_id["loop"].isChecked()
+
+
+def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
+    for at in (250, 150):
+        song.seek(at * PX)
+        press(song, Qt.Key.Key_M)
+    assert markers(song) == [("Marker 2", 150 * PX), ("Marker 1", 250 * PX)]
+    before = song.document.session
+    drag(song.timeline.ruler, (253, 5), (303, 5))
+    assert markers(song)[1] == ("Marker 1", 300 * PX)
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert song.document.session == before
+    song.seek(0)
+    stops = []
+    for _ in range(3):
+        press(song, Qt.Key.Key_Right, ALT)
+        stops.append(song.player.position)
+    assert stops == [150 * PX, 250 * PX, 4 * SECOND], "the end comes last"
+    press(song, Qt.Key.Key_Left, ALT)
+    assert song.player.position == 250 * PX
+    click(song.timeline.ruler, 153, 5)
+    assert song.player.position == 150 * PX, "a click on a flag goes there, exactly"
+
+
+def test_a_marker_is_renamed_by_a_double_click(song: MainWindow) -> None:
+    song.seek(100 * PX)
+    press(song, Qt.Key.Key_M)
+
+    def answer() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QInputDialog)
+        dialog.setTextValue("Chorus")
+        dialog.accept()
+
+    QTimer.singleShot(0, answer)
+    QTest.mouseDClick(song.timeline.ruler, Qt.MouseButton.LeftButton, pos=QPoint(103, 5))
+    assert markers(song) == [("Chorus", 100 * PX)]
+    assert song.document.undo_text == "Rename Marker"
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)  # as any popup offscreen
+def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
+    song.seek(100 * PX)
+    press(song, Qt.Key.Key_M)
+    ruler, at = song.timeline.ruler, QPoint(103, 5)
+    QApplication.sendEvent(ruler, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, ruler.mapToGlobal(at)))
+    menu = ruler.findChild(QMenu)
+    next(action for action in menu.actions() if action.text().startswith("Delete")).trigger()
+    menu.close()
+    assert markers(song) == []
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert markers(song) == [("Marker 1", 100 * PX)]
+
+
+def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
+    drag(song.timeline.ruler, (50, 30), (80, 30), SHIFT)  # 300 ms
+    song.seek(60 * PX)
+    press(song, Qt.Key.Key_Space)
+    seen: list[int] = []
+
+    def went_back() -> bool:
+        seen.append(song.player.position)
+        return any(later < earlier for earlier, later in itertools.pairwise(seen))
+
+    qtbot.waitUntil(went_back, timeout=LIMIT_MS)
+    assert all(50 * PX <= at <= 80 * PX for at in seen)
+    press(song, Qt.Key.Key_L)
+    qtbot.waitUntil(lambda: song.player.position > 80 * PX, timeout=LIMIT_MS)
+    press(song, Qt.Key.Key_Space)
