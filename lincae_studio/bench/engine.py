@@ -28,7 +28,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecFacts
 from lincae_studio.engine import client as engine
 from lincae_studio.engine.algebra import combine
-from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.cache import LatentCache, RenderCache
 from lincae_studio.engine.plan import Plan, PlannedChunk, Planner, make_plan
 from lincae_studio.engine.renderer import Renderer, StoreReader
 from lincae_studio.errors import UsageError
@@ -303,7 +303,7 @@ def _count_edits(session: Session, facts: CodecFacts, store: MediaStore) -> dict
         }
         counts: dict[str, dict[str, int]] = {}
         rendered: set[str] = set()
-        renderer = Renderer(registry.load, StoreReader(store), LatentCache(Path(folder)))
+        renderer = _renderer_on(Path(folder), store)
 
         def render(name: str, session: Session) -> None:
             before = renderer.counters.encodes, renderer.counters.decodes
@@ -317,12 +317,17 @@ def _count_edits(session: Session, facts: CodecFacts, store: MediaStore) -> dict
         for name, edit in standard.items():
             render(name, edit(session))
         render("undo", session)
-        renderer.cache.close()
+        renderer.close()
         rendered.clear()
-        renderer = Renderer(registry.load, StoreReader(store), LatentCache(Path(folder)))
+        renderer = _renderer_on(Path(folder), store)
         render("reopen", session)
-        renderer.cache.close()
+        renderer.close()
         return counts
+
+
+def _renderer_on(folder: Path, store: MediaStore) -> Renderer:
+    """As in the engine process."""
+    return Renderer(registry.load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 
 _EXPORT = """

@@ -14,11 +14,15 @@ from lincae_studio.engine.cache import LatentCache, RenderCache
 from lincae_studio.engine.mixdown import in_batches, mixdown, refuse_overwriting
 from lincae_studio.engine.plan import make_plan
 from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.engine.sums import ChunkSums
 from lincae_studio.media.store import MediaStore
 from lincae_studio.media.writer import SampleFormat
 from lincae_studio.paths import cache_dir
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Session
+
+#: Latents kept in memory: those of a few chunks of many tracks.
+_MEMORY_BYTES = 64 * 1024 * 1024
 
 
 def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, sample_format: SampleFormat) -> dict[str, object]:
@@ -66,7 +70,14 @@ def _mixdown(
     session: Session, store: MediaStore, output: Path, sample_format: SampleFormat, report: Report
 ) -> dict[str, object]:
     folder = cache_dir()
-    renderer = Renderer(registry.load, StoreReader(store), LatentCache(folder), RenderCache(folder))
+    # Each chunk is rendered once: nothing is worth remembering but on disk.
+    renderer = Renderer(
+        registry.load,
+        StoreReader(store),
+        LatentCache(folder, memory_bytes=_MEMORY_BYTES),
+        RenderCache(folder),
+        sums=ChunkSums(memory_bytes=0),
+    )
     started = time.perf_counter()
     try:
         plan = make_plan(session, registry.for_session(session.codec))

@@ -5,6 +5,8 @@ The plan evaluates them at the centres of latent frames, the dry mix at every sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,13 +36,14 @@ def bus_factors(
     sign = -1.0 if track.subtract else 1.0
     gain: Factor = sign * clip.gain * track.gain
     if track.gain_points:
-        gain = gain * _gains(track.gain_points, positions)
+        gain = gain * gain_envelope(track.gain_points, positions)
     if buses == 1:
         return [(gain,)]
     left: Factor
     right: Factor
     if track.pan_points:
-        left, right = _laws(_pans(track.pan_points, track.pan, positions), media_channels)
+        pans = np.clip(pan_envelope(track.pan_points, positions) + track.pan, -1.0, 1.0)
+        left, right = _laws(pans, media_channels)
     else:
         left, right = mono_pan(track.pan) if media_channels == 1 else stereo_balance(track.pan)
     return [(gain * left, gain * right)] if media_channels == 1 else [(gain * left, 0.0), (0.0, gain * right)]
@@ -65,8 +68,8 @@ def _laws(
     )
 
 
-def _gains(points: tuple[Point, ...], positions: Positions) -> Curve:
-    """Linear in dB between points, constant before the first and after the last; 0 is silence."""
+def gain_envelope(points: Sequence[Point], positions: Positions) -> Curve:
+    """Amplitude factors: linear in dB between points, constant before the first and after the last; 0 is silence."""
     at = [point.at for point in points]
     values = np.array([point.value for point in points])
     levels = np.maximum(20.0 * np.log10(np.maximum(values, 1e-9)), _SILENCE_DB)
@@ -74,7 +77,6 @@ def _gains(points: tuple[Point, ...], positions: Positions) -> Curve:
     return np.where(found > _SILENCE_DB, 10.0 ** (found / 20.0), 0.0)
 
 
-def _pans(points: tuple[Point, ...], pan: float, positions: Positions) -> Curve:
-    """Straight lines between points, added to the pan knob."""
-    found = np.interp(positions, [point.at for point in points], [point.value for point in points])
-    return np.clip(found + pan, -1.0, 1.0)
+def pan_envelope(points: Sequence[Point], positions: Positions) -> Curve:
+    """What is added to the pan knob: straight lines between points."""
+    return np.interp(positions, [point.at for point in points], [point.value for point in points])

@@ -70,6 +70,7 @@ class Renderer:
 
     Attributes:
         renders: where chunks that took at least `keep_from_s` to render are kept; None keeps none.
+        sums: partial sums of chunks, for edits of the same ones.
     """
 
     load_codec: Callable[[str], Codec]
@@ -77,8 +78,8 @@ class Renderer:
     cache: LatentCache
     renders: RenderCache | None = None
     keep_from_s: float = _KEEP_FROM_S
+    sums: ChunkSums = field(default_factory=ChunkSums)
     counters: Counters = field(default_factory=Counters)
-    _sums: ChunkSums = field(default_factory=ChunkSums)
     _codecs: dict[str, Codec] = field(default_factory=dict)
     _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
 
@@ -128,7 +129,7 @@ class Renderer:
         codec = self.codec(first.codec)
         started = time.perf_counter()
         origin = codec.silence(first.grid.frames)
-        sums = [self._sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin) for chunk in chunks]
+        sums = [self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin) for chunk in chunks]
         frames = [chunk.first_frame for chunk, buses in zip(chunks, sums, strict=True) for _ in buses]
         audio = codec.decode(np.concatenate(sums), first_frames=frames, seed=first.seed)
         self.counters.decodes += len(audio)

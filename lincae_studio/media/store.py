@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import threading
@@ -50,6 +51,7 @@ class ConformedMedia:
     digest: str
     samples: Audio
     peaks: PeakPyramid
+    mapping: mmap.mmap
 
     @property
     def length(self) -> int:
@@ -65,7 +67,19 @@ class ConformedMedia:
         lo, hi = max(0, start), min(self.length, start + count)
         if hi > lo:
             out[lo - start : hi - start] = self.samples[lo:hi, channel]
+            self._let_go(lo, hi)
         return out
+
+    def _let_go(self, lo: int, hi: int) -> None:
+        """Unmap the pages of samples that were read: a long session must not fill this process's memory bit by bit.
+
+        The system keeps them as file cache, from which reading them again is as fast.
+        """
+        if not hasattr(self.mapping, "madvise"):  # Windows
+            return
+        frame_bytes = 4 * self.channels
+        first = lo * frame_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+        self.mapping.madvise(mmap.MADV_DONTNEED, first, hi * frame_bytes - first)
 
 
 class MediaStore:
@@ -220,13 +234,15 @@ def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
         length, channels = int(info["length"]), int(info["channels"])
         if (folder / "audio.f32").stat().st_size != length * channels * 4:
             return None
-        samples = np.memmap(folder / "audio.f32", np.float32, "r", shape=(length, channels))
+        with open(folder / "audio.f32", "rb") as file:
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        samples = np.frombuffer(mapping, np.float32).reshape(length, channels)
         peaks = np.load(folder / "peaks.npy", allow_pickle=False)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     if peaks.shape != (-(-length // BLOCK), 2):
         return None
-    return ConformedMedia(digest, samples, PeakPyramid(peaks.astype(np.float32, copy=False)))
+    return ConformedMedia(digest, samples, PeakPyramid(peaks.astype(np.float32, copy=False)), mapping)
 
 
 def _digest(path: Path, cancel: CancelToken) -> str:

@@ -42,6 +42,9 @@ SEPARATED = (
     "nudge_left",
     "select_all",
     "zoom_in",
+    "gain_up",
+    "envelope",
+    "track_up",
     "remove_track",
     "loop",
     "add_marker",
@@ -152,6 +155,39 @@ ACTIONS = (
     ActionSpec(
         "pan_right", "Pan &Right", "Pan the selected track to the right", "Track", ("Alt+Shift+Right",), needs="track"
     ),
+    ActionSpec(
+        "envelope",
+        "Show &Envelope",
+        "Show the track's volume envelope, then its pan envelope, then none",
+        "Track",
+        ("A",),
+        needs="track",
+    ),
+    ActionSpec(
+        "envelope_point",
+        "Add Envelope Point",
+        "Add a point at the playhead to the shown envelope",
+        "Track",
+        ("Shift+A",),
+        needs="track",
+    ),
+    ActionSpec(
+        "envelope_up",
+        "Raise Envelope Point",
+        "Raise the last point up to the playhead",
+        "Track",
+        ("Ctrl+Alt+Up",),
+        needs="track",
+    ),
+    ActionSpec(
+        "envelope_down",
+        "Lower Envelope Point",
+        "Lower the last point up to the playhead",
+        "Track",
+        ("Ctrl+Alt+Down",),
+        needs="track",
+    ),
+    ActionSpec("clear_envelopes", "Clear Envelopes", "Remove all points of the track", "Track", needs="track"),
     ActionSpec("track_up", "Move Track U&p", "Move the selected track up", "Track", ("Ctrl+Shift+Up",), needs="track"),
     ActionSpec(
         "track_down", "Move Track D&own", "Move the selected track down", "Track", ("Ctrl+Shift+Down",), needs="track"
@@ -205,6 +241,8 @@ ACTIONS = (
     ActionSpec(
         "zoom_selection", "Zoom to &Selection", "Show the selected clips", "View", ("Ctrl+E",), needs="selection"
     ),
+    ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("Ctrl+Shift+=", "Ctrl+Shift++")),
+    ActionSpec("lower", "&Lower Tracks", "Make all tracks lower", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
     ActionSpec("zoom_toggle", "Zoom &Back", "Show what was shown before", "View", ("Shift+Z",)),
     ActionSpec("retry", "&Retry Failed Chunks", "Render failed chunks again", "Session"),
     ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),

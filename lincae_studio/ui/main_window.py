@@ -94,7 +94,14 @@ class MainWindow(QMainWindow):
             lambda: self.player.position,
             lambda: self.rendering.plan.grid.step_samples,
         )
-        self.track_commands = TrackCommands(self.document, self.selection, self.timeline.headers, self)
+        self.track_commands = TrackCommands(
+            self.document,
+            self.selection,
+            self.timeline.headers,
+            self.timeline.envelopes,
+            lambda: self.player.position,
+            self,
+        )
         self.inspector = Inspector(self.document, self.selection, self)
         self.history = HistoryPanel(self.document, self)
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
@@ -477,6 +484,12 @@ class MainWindow(QMainWindow):
 
     def _on_zoom_toggle(self) -> None:
         self.timeline.axis.back()
+
+    def _on_taller(self) -> None:
+        self.timeline.rows.grow(1.0)
+
+    def _on_lower(self) -> None:
+        self.timeline.rows.grow(-1.0)
 
     def _on_snap(self, on: bool) -> None:
         self.timeline.lanes.snapping = on

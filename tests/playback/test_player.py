@@ -169,6 +169,55 @@ def test_seeking_while_stopped_and_while_playing(stage: Stage) -> None:
     assert stage.player.dropouts == 0
 
 
+def looped(start: int, loop: tuple[int, int], count: int) -> Array:
+    """The samples of STEREO from `start` on, going round in a loop."""
+    places, at = [], start
+    for _ in range(count):
+        places.append(at)
+        at = loop[0] if at + 1 == loop[1] else at + 1
+    return STEREO.samples[:, places].T
+
+
+@pytest.mark.parametrize("loop", [(5_000, 8_000), (4_000, 4_441), (5_000, 5_000 + 3 * BLOCK)], ids=str)
+def test_a_loop_goes_round_without_a_gap(stage: Stage, loop: tuple[int, int]) -> None:
+    stage.player.set_loop(loop)
+    stage.play(STEREO, loop[0] - 300)
+    positions = []
+    heard = []
+    for _ in range(40):
+        heard.append(stage.take_all(300))
+        positions.append(stage.player.position)
+    np.testing.assert_array_equal(np.concatenate(heard), looped(loop[0] - 300, loop, 12_000))
+    length = loop[1] - loop[0]
+    assert positions == [loop[0] + (300 * n) % length for n in range(40)]
+    assert stage.player.dropouts == 0
+
+
+def test_a_loop_that_is_turned_off_is_left_and_one_behind_is_not_entered(stage: Stage) -> None:
+    stage.player.set_loop((1_000, 4_000))
+    stage.play(STEREO, 6_000)
+    np.testing.assert_array_equal(stage.take_all(5_000), STEREO.samples[:, 6_000:11_000].T)
+    stage.player.set_loop((10_000, 30_000))
+    stage.player.set_loop(None)
+    stage.take_all(25_000)
+    assert stage.player.position == 36_000
+
+
+def test_a_loop_beyond_the_end_plays_silence_there(stage: Stage) -> None:
+    stage.player.set_loop((39_000, 42_000))
+    stage.play(STEREO, 39_000)
+    stage.wait_full()
+    blocks = []
+    for _ in range(12):
+        stage.wait_full()
+        blocks.append(stage.sink.take(500))
+    heard = np.concatenate(blocks)
+    np.testing.assert_array_equal(heard[:1_000], STEREO.samples[:, 39_000:].T)
+    assert not heard[1_000:3_000].any()
+    np.testing.assert_array_equal(heard[3_000:4_000], heard[:1_000])
+    assert stage.player.playing
+
+
 def test_it_ends_with_the_mix_and_says_so(stage: Stage) -> None:
     stage.play(STEREO, 36_000)
     np.testing.assert_array_equal(stage.take_all(4_000), STEREO.samples[:, 36_000:].T)

@@ -18,7 +18,7 @@ from lincae_studio.ui.timeline.hits import fade_in_handle, fade_out_handle, gain
 from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported
-from tests.ui.drive import click, drag, press, release
+from tests.ui.drive import click, drag, press, release, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -356,6 +356,24 @@ def test_zoom_to_the_selection_and_back(song: MainWindow) -> None:
     assert axis.x_of(2 * SECOND) == pytest.approx(axis.width_px, rel=0.1)
     press(song, Qt.Key.Key_Z, SHIFT)
     assert (axis.start, axis.samples_per_px) == before
+
+
+def test_tracks_are_made_taller_and_lower(song: MainWindow) -> None:
+    lanes, rows = song.timeline.lanes, song.timeline.rows
+    wheel(lanes, 100, 100, 2, ALT)
+    taller = rows.height_px
+    assert taller > 100
+    second = song.timeline.headers.header(song.document.session.tracks[1].id)
+    assert (second.y(), second.height()) == (taller, taller)
+    click(lanes, 100, taller + taller - 12)
+    assert selected(song) == "b"
+    drag(lanes, (100, taller - 12), (150, 2 * taller - 12))
+    assert len(song.document.session.tracks[1].clips) == 2
+    wheel(song.timeline.headers, 100, 100, -9, ALT)
+    assert rows.height_px == ROW_PX, "as low as a header needs"
+    press(song, Qt.Key.Key_Equal, CTRL | SHIFT)
+    assert rows.height_px > ROW_PX
+    assert song.document.undo_text == "Move Clip", "heights are no edits"
 
 
 def test_a_track_is_duplicated_with_its_clips(song: MainWindow) -> None:

@@ -15,7 +15,7 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.headers import TrackHeader
 from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.ui.conftest import LIMIT_MS
-from tests.ui.drive import drag, press, wheel
+from tests.ui.drive import drag, press, release, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -355,3 +355,26 @@ def test_headers_stay_beside_their_lanes(qtbot: QtBot, tracks: MainWindow) -> No
     for _ in range(12):
         press(tracks, Qt.Key.Key_Z, CTRL)
     assert tops()[:1] == [0], "fewer tracks scroll back into sight"
+
+
+def test_a_track_is_moved_by_dragging_its_header(tracks: MainWindow) -> None:
+    before = tracks.document.session
+    names = [track.name for track in before.tracks]
+    drag(header(tracks, 0), (8, 40), (8, 40 + 2 * ROW_PX))
+    assert [track.name for track in tracks.document.session.tracks] == [names[1], names[2], names[0]]
+    assert tracks.document.undo_text == "Move Track"
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert tracks.document.session == before
+    drag(header(tracks, 2), (8, 40), (8, 30 - 2 * ROW_PX))
+    assert [track.name for track in tracks.document.session.tracks] == [names[2], names[0], names[1]]
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    drag(header(tracks, 0), (8, 40), (8, 45))
+    assert tracks.document.session == before, "back to where it was"
+
+
+def test_escape_gives_the_drag_of_a_header_up(tracks: MainWindow) -> None:
+    before = tracks.document.session
+    drag(header(tracks, 0), (8, 40), (8, 40 + 2 * ROW_PX), release=False)
+    press(tracks, Qt.Key.Key_Escape)
+    release(header(tracks, 0), 8, 40 + 2 * ROW_PX)
+    assert tracks.document.session is before

@@ -1,4 +1,4 @@
-"""Commands on the selected track: add, remove, rename, duplicate, mute, solo, gain, pan, order, colour."""
+"""Commands on the selected track: add, remove, rename, duplicate, mute, solo, gain, pan, envelopes, order, colour."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QWidget
 
+from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
-from lincae_studio.session.levels import stepped_gain
-from lincae_studio.session.model import MAX_GAIN, Session
+from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain, stepped_gain
+from lincae_studio.session.model import MAX_GAIN, Point, Session
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, cleared, points_of, set_points, value_on_line
 from lincae_studio.ui.timeline.headers import HeaderColumn
 
 _GAIN_STEP_DB = 0.5
@@ -22,8 +24,18 @@ _PAN_STEP = 0.05
 class TrackCommands(QObject):
     """Acts on the track that is selected."""
 
-    def __init__(self, document: Document, selection: Selection, headers: HeaderColumn, window: QWidget) -> None:
+    def __init__(
+        self,
+        document: Document,
+        selection: Selection,
+        headers: HeaderColumn,
+        envelopes: ShownEnvelopes,
+        playhead: Callable[[], int],
+        window: QWidget,
+    ) -> None:
         super().__init__(document)
+        self._envelopes = envelopes
+        self._playhead = playhead
         self._document = document
         self._selection = selection
         self._headers = headers
@@ -62,6 +74,56 @@ class TrackCommands(QObject):
             "Subtract",
             lambda session, track: edits.set_track_subtract(session, track, not session.track(track).subtract),
         )
+
+    def on_envelope(self) -> None:
+        if self._selection.track is not None:
+            self._envelopes.show_next(self._selection.track)
+
+    def on_envelope_point(self) -> None:
+        """At the playhead, on the shown envelope (volume, when none is): for those who use no mouse."""
+        track, at = self._selection.track, self._playhead()
+        if track is None:
+            return
+        kind = self._envelopes.of(track) or Kind.GAIN
+        self._envelopes.show(track, kind)
+
+        def edit(session: Session, track: int) -> Session:
+            found = session.track(track)
+            others = [point for point in points_of(found, kind) if point.at != at]
+            return set_points(session, track, kind, [*others, Point(at, value_on_line(found, kind, at))])
+
+        self._edit(f"Add {kind.value.capitalize()} Point", edit)
+
+    def on_envelope_up(self) -> None:
+        self._step_point(1.0)
+
+    def on_envelope_down(self) -> None:
+        self._step_point(-1.0)
+
+    def on_clear_envelopes(self) -> None:
+        self._edit("Clear Envelopes", cleared)
+
+    def _step_point(self, by: float) -> None:
+        """Raise or lower the shown envelope's last point up to the playhead."""
+        track, at = self._selection.track, self._playhead()
+        kind = self._envelopes.of(track) if track is not None else None
+        if kind is None:
+            return
+
+        def edit(session: Session, track: int) -> Session:
+            points = list(points_of(session.track(track), kind))
+            before = [number for number, point in enumerate(points) if point.at <= at]
+            if not before:
+                raise EditError("there is no point at or before the playhead", "Add one")
+            value = points[before[-1]].value
+            if kind is Kind.GAIN:
+                value = stepped_gain(value, _GAIN_STEP_DB * by, db_to_gain(FADER_TOP_DB))
+            else:
+                value = min(max(round(value - _PAN_STEP * by, 6), -1.0), 1.0)  # left is at the top
+            points[before[-1]] = Point(points[before[-1]].at, value)
+            return set_points(session, track, kind, points)
+
+        self._edit(f"Move {kind.value.capitalize()} Point", edit, sweep="envelope")
 
     def on_gain_up(self) -> None:
         self._step_gain(_GAIN_STEP_DB)

@@ -23,10 +23,12 @@ class TimeCanvas(QWidget):
 
     Signals:
         scrolled_vertically: wheel notches without a modifier (a float; positive is down).
+        grown: wheel notches with Alt (a float; positive is taller).
         resized: the widget has another size.
     """
 
     scrolled_vertically = Signal(float)
+    grown = Signal(float)
     resized = Signal()
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
@@ -103,6 +105,8 @@ class TimeCanvas(QWidget):
         self.resized.emit()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        if not self.navigate(self.axis, event):
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            self.grown.emit((event.angleDelta().y() or event.angleDelta().x()) / _NOTCH)
+        elif not self.navigate(self.axis, event):
             self.scrolled_vertically.emit(-event.angleDelta().y() / _NOTCH)
         event.accept()

@@ -25,10 +25,10 @@ _MUTE = "#767d88"
 _FADE_STEPS = 24
 
 
-def clip_rect(clip: Clip, axis: TimeAxis, top: int) -> QRectF:
-    """Where a clip is drawn on the lane that begins at y = `top`."""
+def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> QRectF:
+    """Where a clip is drawn on a lane of that height that begins at y = `top`."""
     left, right = axis.x_of(clip.start), axis.x_of(clip.end)
-    return QRectF(left, top + MARGIN_PX, max(2.0, right - left), ROW_PX - 2 * MARGIN_PX)
+    return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
 
 
 def paint_clip(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
@@ -12,7 +14,9 @@ from lincae_studio.session.model import MAX_GAIN, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
-from lincae_studio.ui.timeline.rows import ROW_PX, Rows
+from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
+from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.timeline.rows import Rows
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
 
 HEADER_PX = 250
@@ -22,18 +26,36 @@ _FIELD_STYLE = (
     f"QLineEdit:focus {{ background: {theme.LANE}; border-color: {theme.ACCENT}; }}"
 )
 _MUTE_STYLE = f"QToolButton:checked {{ background: {theme.WARNING}; color: #101216; border-color: {theme.WARNING}; }}"
+_ENVELOPE_STYLE = (
+    f"QToolButton:checked {{ background: {theme.ENVELOPE}; color: #101216; border-color: {theme.ENVELOPE}; }}"
+)
 _SUBTRACT_STYLE = "QToolButton:checked { background: #d97b93; color: #101216; border-color: #d97b93; }"
 _SOLO_STYLE = "QToolButton:checked { background: #e6d35a; color: #101216; border-color: #e6d35a; }"
 
 
 class TrackHeader(QWidget):
-    """The strip of one track. It shows the document and makes edits; it holds no value of its own."""
+    """The strip of one track. It shows the document and makes edits; it holds no value of its own.
 
-    def __init__(self, track: Track, document: Document, selection: Selection, parent: QWidget) -> None:
+    Signals:
+        dragged: it is being dragged, by an empty place of it; the pointer's y in the column.
+        dropped: the drag ended there; `drag_ended` follows.
+        drag_ended: the drag is over, or was given up.
+    """
+
+    dragged = Signal(float)
+    dropped = Signal(float)
+    drag_ended = Signal()
+
+    def __init__(
+        self, track: Track, document: Document, selection: Selection, envelopes: ShownEnvelopes, parent: QWidget
+    ) -> None:
         super().__init__(parent)
+        self._envelopes = envelopes
         self._document = document
         self._selection = selection
         self.track_id = track.id
+        self._press_y: float | None = None
+        self._dragging = False
         self._color = QColor(track.color)
         self.name = QLineEdit(self)
         self.name.setStyleSheet(_FIELD_STYLE + "QLineEdit { font-weight: 600; }")
@@ -52,6 +74,7 @@ class TrackHeader(QWidget):
         self.pan_text.setFixedWidth(62)
         self.pan_text.setContentsMargins(0, 0, 5, 0)  # in line with the text of the field above
         self.subtract = self._toggle("−", "Subtract from the mix", _SUBTRACT_STYLE)
+        self.envelope = self._toggle("∿", "Volume envelope, pan envelope, or none (A)", _ENVELOPE_STYLE)
         self.mute = self._toggle("M", "Mute", _MUTE_STYLE)
         self.solo = self._toggle("S", "Solo", _SOLO_STYLE)
         self._lay_out()
@@ -69,6 +92,7 @@ class TrackHeader(QWidget):
             (self.gain, "gain"),
             (self.gain_text, "gain in dB"),
             (self.pan, "pan"),
+            (self.envelope, "envelopes"),
             (self.subtract, "subtract from the mix"),
             (self.mute, "mute"),
             (self.solo, "solo"),
@@ -84,6 +108,7 @@ class TrackHeader(QWidget):
         self.pan_text.setText(format_pan(track.pan))
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
+        self.envelope.setChecked(self._envelopes.of(track.id) is not None)
         self.update()
 
     def rename(self) -> None:
@@ -110,12 +135,14 @@ class TrackHeader(QWidget):
 
     def _lay_out(self) -> None:
         layout = QGridLayout(self)
+        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.setContentsMargins(12, 5, 8, 6)
         layout.setVerticalSpacing(2)
         layout.setHorizontalSpacing(6)
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.name, 1)
+        top.addWidget(self.envelope)
         top.addWidget(self.subtract)
         top.addWidget(self.mute)
         top.addWidget(self.solo)
@@ -141,6 +168,7 @@ class TrackHeader(QWidget):
         self.pan.edited.connect(self._on_pan_edited)
         self.pan.edit_ended.connect(document.end_merge)
         self.pan.edit_paused.connect(document.end_merge_soon)
+        self.envelope.clicked.connect(lambda: self._envelopes.show_next(track_id))
         self.subtract.clicked.connect(
             lambda on: document.apply(
                 "Subtract" if on else "Add to Mix", lambda s: edits.set_track_subtract(s, track_id, on)
@@ -194,6 +222,32 @@ class TrackHeader(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._selection.set_track(self.track_id)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._press_y = event.position().y()
+            self.setFocus(Qt.FocusReason.MouseFocusReason)  # for Escape
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._press_y is None:
+            return
+        if self._dragging or abs(event.position().y() - self._press_y) >= DRAG_PX:
+            self._dragging = True
+            self.dragged.emit(self.y() + event.position().y())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        dragging, y = self._dragging, self.y() + event.position().y()
+        self._end_drag()
+        if dragging:
+            self.dropped.emit(y)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Escape and self._dragging:
+            self._end_drag()
+        else:
+            super().keyPressEvent(event)
+
+    def _end_drag(self) -> None:
+        self._press_y, self._dragging = None, False
+        self.drag_ended.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -209,16 +263,31 @@ class HeaderColumn(QWidget):
 
     Signals:
         scrolled_vertically: wheel notches over a header (a float; positive is down).
+        grown: notches with Alt (a float; positive is taller).
     """
 
     scrolled_vertically = Signal(float)
+    grown = Signal(float)
 
-    def __init__(self, rows: Rows, document: Document, selection: Selection, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        document: Document,
+        selection: Selection,
+        envelopes: ShownEnvelopes,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._envelopes = envelopes
+        envelopes.changed.connect(self._follow)
         self._rows = rows
         self._document = document
         self._selection = selection
         self._headers: dict[int, TrackHeader] = {}
+        #: Where a dragged track would go.
+        self._gap = QWidget(self)
+        self._gap.setStyleSheet(f"background: {theme.ACCENT};")
+        self._gap.hide()
         self.setFixedWidth(HEADER_PX)
         document.replaced.connect(self._forget)
         document.changed.connect(self._follow)
@@ -228,6 +297,22 @@ class HeaderColumn(QWidget):
     def header(self, track_id: int) -> TrackHeader:
         """The header of a track."""
         return self._headers[track_id]
+
+    def _gap_at(self, y: float) -> int:
+        """The number of the gap between tracks that is nearest to y."""
+        half = self._rows.height_px / 2
+        return min(max(self._rows.position_at(y + half), 0), len(self._document.session.tracks))
+
+    def _on_dragged(self, y: float) -> None:
+        self._gap.setGeometry(0, self._rows.top(self._gap_at(y)) - 2, HEADER_PX, 4)
+        self._gap.show()
+        self._gap.raise_()
+
+    def _on_dropped(self, track_id: int, y: float) -> None:
+        gap = self._gap_at(y)
+        before = [track.id for track in self._document.session.tracks].index(track_id)
+        position = gap - 1 if gap > before else gap
+        self._document.apply("Move Track", lambda session: edits.move_track(session, track_id, position))
 
     def _forget(self) -> None:
         """Another document: headers with half-typed names do not survive it."""
@@ -245,15 +330,18 @@ class HeaderColumn(QWidget):
             gone.deleteLater()
         for track in tracks:
             if track.id not in self._headers:
-                self._headers[track.id] = TrackHeader(track, self._document, self._selection, self)
+                self._headers[track.id] = TrackHeader(track, self._document, self._selection, self._envelopes, self)
                 self._headers[track.id].show()
+                self._headers[track.id].dragged.connect(self._on_dragged)
+                self._headers[track.id].dropped.connect(partial(self._on_dropped, track.id))
+                self._headers[track.id].drag_ended.connect(self._gap.hide)
             self._headers[track.id].show_track(track, selected=track.id == self._selection.track)
         self._place()
 
     def _place(self) -> None:
         for position, track in enumerate(self._document.session.tracks):
             if track.id in self._headers:
-                self._headers[track.id].setGeometry(0, self._rows.top(position), HEADER_PX, ROW_PX)
+                self._headers[track.id].setGeometry(0, self._rows.top(position), HEADER_PX, self._rows.height_px)
 
     # Qt overrides
 
@@ -263,5 +351,9 @@ class HeaderColumn(QWidget):
         painter.end()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self.scrolled_vertically.emit(-event.angleDelta().y() / 120)
+        notches = (event.angleDelta().y() or event.angleDelta().x()) / 120  # Alt swaps the axes
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+            self.grown.emit(notches)
+        else:
+            self.scrolled_vertically.emit(-notches)
         event.accept()

@@ -21,13 +21,24 @@ from PySide6.QtWidgets import QWidget
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import arrange
-from lincae_studio.session.model import Clip, Session
+from lincae_studio.session.model import Clip, Point, Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import clip_rect, paint_clip
+from lincae_studio.ui.timeline.envelopes import (
+    Kind,
+    MovePoint,
+    ShownEnvelopes,
+    on_line,
+    paint_envelope,
+    point_at,
+    points_of,
+    value_on_line,
+    without_point,
+)
 from lincae_studio.ui.timeline.gestures import (
     DRAG_PX,
     SNAP_PX,
@@ -81,6 +92,7 @@ class Lanes(TimeCanvas):
         document: Document,
         selection: Selection,
         media: MediaStore,
+        envelopes: ShownEnvelopes,
         step_samples: Callable[[], int],
         parent: QWidget | None = None,
     ) -> None:
@@ -97,6 +109,7 @@ class Lanes(TimeCanvas):
         self._document = document
         self._selection = selection
         self._media = media
+        self._envelopes = envelopes
         self._press: QPointF | None = None
         #: Where the press was on the timeline: the view may scroll or zoom under a drag.
         self._press_sample = 0.0
@@ -113,7 +126,7 @@ class Lanes(TimeCanvas):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(ROW_PX)
         self.setAccessibleName("Timeline")
-        for signal in (document.changed, selection.changed, rows.changed):
+        for signal in (document.changed, selection.changed, rows.changed, envelopes.changed):
             signal.connect(self.invalidate)
 
     def clip_at(self, point: QPointF) -> Clip | None:
@@ -123,7 +136,7 @@ class Lanes(TimeCanvas):
         if not 0 <= position < len(tracks):
             return None
         top = self._rows.top(position)
-        hits = [clip for clip in tracks[position].clips if clip_rect(clip, self.axis, top).contains(point)]
+        hits = [clip for clip in tracks[position].clips if self._rect(clip, top).contains(point)]
         return hits[-1] if hits else None
 
     @property
@@ -145,19 +158,20 @@ class Lanes(TimeCanvas):
     def paint_content(self, painter: QPainter) -> None:
         session = self._preview or self._document.session
         shown_from, shown_to = self.axis.start, self.axis.start + self.axis.shown
+        height = self._rows.height_px
         for position, track in enumerate(session.tracks):
             top = self._rows.top(position)
-            if top + ROW_PX < 0 or top > self.height():
+            if top + height < 0 or top > self.height():
                 continue
             if track.id == self._selection.track:
-                painter.fillRect(QRect(0, top, self.width(), ROW_PX), QColor(theme.LANE_SELECTED))
+                painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.LANE_SELECTED))
             audible = session.audible(track)
             for clip in track.clips:
                 if clip.end < shown_from or clip.start > shown_to:
                     continue
                 paint_clip(
                     painter,
-                    clip_rect(clip, self.axis, top),
+                    self._rect(clip, top),
                     clip,
                     track,
                     session.media_of(clip.media),
@@ -167,8 +181,11 @@ class Lanes(TimeCanvas):
                     audible=audible,
                     selected=clip.id in self._selection.clips,
                 )
+            kind = self._envelopes.of(track.id)
+            if kind is not None:
+                paint_envelope(painter, track, kind, top, height, self.axis)
             painter.setPen(QColor(theme.LINE))
-            painter.drawLine(0, top + ROW_PX - 1, self.width(), top + ROW_PX - 1)
+            painter.drawLine(0, top + height - 1, self.width(), top + height - 1)
 
     def paint_overlay(self, painter: QPainter) -> None:
         if self._marquee is not None:
@@ -201,7 +218,7 @@ class Lanes(TimeCanvas):
         y = self._rows.top(position if position >= 0 else count)
         painter.setPen(QPen(QColor(theme.ACCENT), 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(QRect(x, y + 2, self.width() - x + 4, ROW_PX - 4))
+        painter.drawRect(QRect(x, y + 2, self.width() - x + 4, self._rows.height_px - 4))
 
     # Pressing, dragging, letting go
 
@@ -215,6 +232,10 @@ class Lanes(TimeCanvas):
         tracks = self._document.session.tracks
         if 0 <= position < len(tracks):
             self._selection.set_track(tracks[position].id)
+        self._start_gesture = self._envelope_gesture(event.position())
+        if self._start_gesture is not None:
+            self._press_clip = None
+            return
         if clip is None:
             return
         toggles = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
@@ -229,6 +250,31 @@ class Lanes(TimeCanvas):
             self._selection.set_clips(together)
         self._start_gesture = self._gesture_for(part, clip, event.modifiers())
 
+    def _envelope_at(self, place: QPointF) -> tuple[Track, Kind, int] | None:
+        """The track under a place, its shown envelope, and its top."""
+        position = self._rows.position_at(place.y())
+        tracks = self._document.session.tracks
+        if not 0 <= position < len(tracks):
+            return None
+        kind = self._envelopes.of(tracks[position].id)
+        return (tracks[position], kind, self._rows.top(position)) if kind is not None else None
+
+    def _envelope_gesture(self, place: QPointF) -> Callable[[], Gesture] | None:
+        """Of the point, or of a new one on the line, under a place."""
+        found = self._envelope_at(place)
+        if found is None:
+            return None
+        track, kind, top = found
+        session, number = self._document.session, point_at(track, kind, place, top, self._rows.height_px, self.axis)
+        if number is not None:
+            point = points_of(track, kind)[number]
+        elif on_line(track, kind, place, top, self._rows.height_px, self.axis):
+            at = self.axis.sample_at(place.x())
+            point = Point(at, value_on_line(track, kind, at))
+        else:
+            return None
+        return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
+
     def _gesture_for(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
         session, playhead, selected = self._document.session, self._playhead, self._selection.clips
         if modifiers & Qt.KeyboardModifier.AltModifier:  # with Ctrl too: many desktops take Alt+drag for themselves
@@ -238,7 +284,7 @@ class Lanes(TimeCanvas):
         if part in (Part.FADE_IN, Part.FADE_OUT):
             return lambda: FadeClip(session, clip.id, part is Part.FADE_IN)
         if part is Part.GAIN:
-            height = clip_rect(clip, self.axis, 0).height()
+            height = self._rect(clip, 0).height()
             return lambda: ClipGain(session, clip.id, height)
         if clip.id not in selected:
             return None
@@ -271,7 +317,7 @@ class Lanes(TimeCanvas):
             self.update()
 
     def _end(self, event: QMouseEvent) -> None:
-        gesture, marquee = self._gesture, self._marquee
+        gesture, marquee, start_gesture = self._gesture, self._marquee, self._start_gesture
         clicked_clip = self._press_clip
         self.cancel_gesture()
         if gesture is not None:
@@ -281,6 +327,13 @@ class Lanes(TimeCanvas):
         elif marquee is not None:
             touched = {clip.id for clip in self._clips_in(marquee)}
             self._selection.set_clips(arrange.with_groups(self._document.session, touched))
+        elif start_gesture is not None and clicked_clip is None:
+            # A click on an envelope: a new point where there was none.
+            started = start_gesture()
+            started.move(Drag(0, 0, 0.0, 0.0))
+            outcome = started.finish()
+            if outcome is not None:
+                self._document.apply(*outcome)
         elif clicked_clip is None:
             self._selection.set_clips(())
             self.seek.emit(self.axis.sample_at(event.position().x()))
@@ -311,13 +364,16 @@ class Lanes(TimeCanvas):
             clip
             for position, track in enumerate(self._document.session.tracks)
             for clip in track.clips
-            if clip_rect(clip, self.axis, self._rows.top(position)).intersects(area)
+            if self._rect(clip, self._rows.top(position)).intersects(area)
         ]
+
+    def _rect(self, clip: Clip, top: int) -> QRectF:
+        return clip_rect(clip, self.axis, top, self._rows.height_px)
 
     def _part_at(self, point: QPointF, clip: Clip) -> Part:
         top = self._rows.top(self._rows.position_at(point.y()))
         selected = clip.id in self._selection.clips
-        return part_at(clip, clip_rect(clip, self.axis, top), point, self.axis, selected)
+        return part_at(clip, self._rect(clip, top), point, self.axis, selected)
 
     def _drop_target(self, point: QPointF) -> tuple[int, int]:
         """(start, track position): an empty session starts at 0, else where the pointer is, snapped to clip edges."""
@@ -353,9 +409,18 @@ class Lanes(TimeCanvas):
             self._end(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        clip = self.clip_at(event.position())
-        if event.button() == Qt.MouseButton.LeftButton and clip is not None:
-            self.cancel_gesture()
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        clip, envelope = self.clip_at(event.position()), self._envelope_at(event.position())
+        self.cancel_gesture()
+        if envelope is not None:
+            track, kind, top = envelope
+            number = point_at(track, kind, event.position(), top, self._rows.height_px, self.axis)
+            if number is not None:
+                text = f"Delete {kind.value.capitalize()} Point"
+                self._document.apply(text, lambda session: without_point(session, track.id, kind, number))
+                return
+        if clip is not None:
             self.clip_opened.emit(clip.id)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

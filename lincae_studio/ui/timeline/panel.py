@@ -23,6 +23,7 @@ from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.headers import HEADER_PX, HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
 from lincae_studio.ui.timeline.master import MasterLane
@@ -105,9 +106,17 @@ class TimelinePanel(QWidget):
         self.rows = Rows(self)
         self.ruler = Ruler(self.axis, document, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
-        self.headers = HeaderColumn(self.rows, document, selection, self)
+        self.envelopes = ShownEnvelopes(document)
+        self.headers = HeaderColumn(self.rows, document, selection, self.envelopes, self)
         self.lanes = Lanes(
-            self.axis, self.rows, document, selection, media, lambda: rendering.plan.grid.step_samples, self
+            self.axis,
+            self.rows,
+            document,
+            selection,
+            media,
+            self.envelopes,
+            lambda: rendering.plan.grid.step_samples,
+            self,
         )
         self.master = MasterLane(self.axis, rendering, self)
         self.empty_hint = EmptyHint(self.lanes)
@@ -193,7 +202,10 @@ class TimelinePanel(QWidget):
         self._vertical.valueChanged.connect(self.rows.set_offset)
         for canvas in self._canvases:
             canvas.scrolled_vertically.connect(self._on_scrolled_vertically)
+            canvas.grown.connect(self.rows.grow)
         self.headers.scrolled_vertically.connect(self._on_scrolled_vertically)
+        self.headers.grown.connect(self.rows.grow)
+        self.rows.changed.connect(self._follow_rows)
         self.master.seek.connect(self.seek)
         self.ruler.seek.connect(self.seek)
         self.lanes.seek.connect(self.seek)
@@ -216,11 +228,17 @@ class TimelinePanel(QWidget):
         self._horizontal.setValue(round(self.axis.start / _SCROLL_UNIT))
         self._horizontal.blockSignals(False)
 
+    def _follow_rows(self) -> None:
+        """The range first: the offset of taller tracks may lie beyond the present one."""
+        offset = self.rows.offset_px
+        self._fit_to_size()
+        self._vertical.setValue(offset)
+
     def _fit_to_size(self) -> None:
-        height = len(self._document.session.tracks) * ROW_PX
+        height = len(self._document.session.tracks) * self.rows.height_px
         self._vertical.setRange(0, max(0, height - self.lanes.height()))
         self._vertical.setPageStep(self.lanes.height())
-        self._vertical.setSingleStep(ROW_PX // 2)
+        self._vertical.setSingleStep(self.rows.height_px // 2)
         self.axis.set_width(self.lanes.width())
 
     def _on_scrolled_vertically(self, notches: float) -> None:

@@ -1,0 +1,199 @@
+"""Envelopes over lanes: which are shown, where their points are, and the gesture that changes them. Main thread."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
+
+from lincae_studio.engine.factors import Curve, Positions, gain_envelope, pan_envelope
+from lincae_studio.session import edits
+from lincae_studio.session.levels import fader_to_gain, format_db, gain_to_fader
+from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Point, Session, Track
+from lincae_studio.ui import theme
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.gestures import Drag, Outcome
+from lincae_studio.ui.timeline.rows import ROW_PX
+from lincae_studio.ui.timeline.strip import format_pan
+from lincae_studio.ui.timeline.times import format_time
+
+#: How near a point, or the line, one must be to take hold of it.
+_POINT_PX = 6
+_LINE_PX = 5
+
+#: Distance of the highest and lowest value from the lane's borders.
+_MARGIN_PX = 8
+
+#: A line is straight in dB, not on the screen: it is drawn in pieces this long.
+_PIECE_PX = 4
+
+
+class Kind(enum.Enum):
+    """What an envelope moves."""
+
+    GAIN = "volume"
+    PAN = "pan"
+
+
+#: What the button of a track goes through.
+_NEXT: dict[Kind | None, Kind | None] = {None: Kind.GAIN, Kind.GAIN: Kind.PAN, Kind.PAN: None}
+
+
+class ShownEnvelopes(QObject):
+    """Which envelope of each track is shown. Not part of the document.
+
+    Signals:
+        changed: another one is shown.
+    """
+
+    changed = Signal()
+
+    def __init__(self, document: Document) -> None:
+        super().__init__(document)
+        self._shown: dict[int, Kind] = {}
+        document.replaced.connect(self._shown.clear)
+
+    def of(self, track_id: int) -> Kind | None:
+        return self._shown.get(track_id)
+
+    def show(self, track_id: int, kind: Kind | None) -> None:
+        """Show one envelope of a track, or none."""
+        if kind is None:
+            self._shown.pop(track_id, None)
+        else:
+            self._shown[track_id] = kind
+        self.changed.emit()
+
+    def show_next(self, track_id: int) -> None:
+        """Volume, then pan, then none."""
+        self.show(track_id, _NEXT[self.of(track_id)])
+
+
+def points_of(track: Track, kind: Kind) -> tuple[Point, ...]:
+    return track.gain_points if kind is Kind.GAIN else track.pan_points
+
+
+def set_points(session: Session, track_id: int, kind: Kind, points: Sequence[Point]) -> Session:
+    edit = edits.set_gain_points if kind is Kind.GAIN else edits.set_pan_points
+    return edit(session, track_id, points)
+
+
+def y_of(value: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
+    """Volume stands as a fader does, +6 dB at the top; pan has left at the top."""
+    share = gain_to_fader(value) if kind is Kind.GAIN else (1.0 - value) / 2.0
+    return top + _MARGIN_PX + (1.0 - share) * (height_px - 2 * _MARGIN_PX)
+
+
+def value_at(y: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
+    share = min(max(1.0 - (y - top - _MARGIN_PX) / (height_px - 2 * _MARGIN_PX), 0.0), 1.0)
+    return fader_to_gain(share) if kind is Kind.GAIN else 1.0 - 2.0 * share
+
+
+def value_on_line(track: Track, kind: Kind, sample: float) -> float:
+    """The envelope's value at a place; without points it changes nothing: 0 dB, centre."""
+    return float(_values(track, kind, np.array([float(sample)]))[0])
+
+
+def point_at(track: Track, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> int | None:
+    """The number of the point under a place."""
+    for number, point in enumerate(points_of(track, kind)):
+        away = QPointF(axis.x_of(point.at), y_of(point.value, kind, top, height_px)) - place
+        if abs(away.x()) <= _POINT_PX and abs(away.y()) <= _POINT_PX:
+            return number
+    return None
+
+
+def on_line(track: Track, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> bool:
+    value = value_on_line(track, kind, axis.start + place.x() * axis.samples_per_px)
+    return abs(y_of(value, kind, top, height_px) - place.y()) <= _LINE_PX
+
+
+def paint_envelope(painter: QPainter, track: Track, kind: Kind, top: int, height_px: int, axis: TimeAxis) -> None:
+    """The line across the lane, its points, and what it is."""
+    xs = np.arange(0.0, axis.width_px + _PIECE_PX, _PIECE_PX)
+    points = points_of(track, kind)
+    corners = [x for point in points if 0.0 <= (x := axis.x_of(point.at)) <= axis.width_px]
+    xs = np.sort(np.concatenate([xs, corners]))
+    values = _values(track, kind, axis.start + xs * axis.samples_per_px).tolist()
+    line = [QPointF(x, y_of(value, kind, top, height_px)) for x, value in zip(xs.tolist(), values, strict=True)]
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    for color, width in ((theme.LANE, 3.0), (theme.ENVELOPE, 1.5)):
+        painter.setPen(QPen(QColor(color), width))
+        painter.drawPolyline(QPolygonF(line))
+    painter.setPen(QPen(QColor(theme.LANE), 1))
+    painter.setBrush(QColor(theme.ENVELOPE))
+    for point in points:
+        painter.drawEllipse(QPointF(axis.x_of(point.at), y_of(point.value, kind, top, height_px)), 4.0, 4.0)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+    text = f"{kind.value} envelope"
+    box = QRectF(6, top + height_px - 20, painter.fontMetrics().horizontalAdvance(text) + 10, 15)
+    painter.fillRect(box, QColor(theme.PANEL))
+    painter.setPen(QColor(theme.ENVELOPE))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _values(track: Track, kind: Kind, positions: Positions) -> Curve:
+    points = points_of(track, kind)
+    if not points:
+        return np.full(len(positions), 1.0 if kind is Kind.GAIN else 0.0)
+    return gain_envelope(points, positions) if kind is Kind.GAIN else pan_envelope(points, positions)
+
+
+@dataclass
+class MovePoint:
+    """Drag a point of an envelope: one that is there, or a new one on the line."""
+
+    session: Session
+    track_id: int
+    kind: Kind
+    point: Point
+    number: int | None
+    top: int
+    height_px: int
+
+    def __post_init__(self) -> None:
+        points = points_of(self.session.track(self.track_id), self.kind)
+        self._others = tuple(p for n, p in enumerate(points) if n != self.number)
+        self._moved = self.point
+
+    @property
+    def says(self) -> str:
+        value = self._moved.value
+        text = format_db(value) if self.kind is Kind.GAIN else format_pan(value)
+        return f"{text} at {format_time(self._moved.at / SESSION_RATE)}"
+
+    def move(self, drag: Drag) -> Session:
+        at = min(max(self.point.at + drag.samples, 0), MAX_LENGTH)
+        taken = {point.at for point in self._others}
+        while at in taken:
+            at += 1
+        y = y_of(self.point.value, self.kind, self.top, self.height_px) + drag.down_px
+        # Not read back from the screen where it has not moved: the value would change by rounding.
+        value = value_at(y, self.kind, self.top, self.height_px) if drag.down_px else self.point.value
+        self._moved = Point(at, value)
+        return set_points(self.session, self.track_id, self.kind, (*self._others, self._moved))
+
+    def finish(self) -> Outcome | None:
+        if self.number is not None and self._moved == self.point:
+            return None
+        text = f"{'Add' if self.number is None else 'Move'} {self.kind.value.capitalize()} Point"
+        track_id, kind, points = self.track_id, self.kind, (*self._others, self._moved)
+        return text, lambda session: set_points(session, track_id, kind, points)
+
+
+def without_point(session: Session, track_id: int, kind: Kind, number: int) -> Session:
+    points = points_of(session.track(track_id), kind)
+    return set_points(session, track_id, kind, points[:number] + points[number + 1 :])
+
+
+def cleared(session: Session, track_id: int) -> Session:
+    """A track without envelopes."""
+    track = replace(session.track(track_id), gain_points=(), pan_points=())
+    return replace(session, tracks=tuple(track if track.id == other.id else other for other in session.tracks))
