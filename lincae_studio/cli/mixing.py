@@ -21,8 +21,8 @@ from lincae_studio.paths import cache_dir
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Session
 
-#: Latents kept in memory: those of a few chunks of many tracks.
-_MEMORY_BYTES = 64 * 1024 * 1024
+#: Latents kept in memory: those of a few chunks of a hundred tracks.
+_MEMORY_BYTES = 128 * 1024 * 1024
 
 
 def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, sample_format: SampleFormat) -> dict[str, object]:

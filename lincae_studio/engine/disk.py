@@ -31,7 +31,7 @@ _VERSION = 2
 _EVICT_TO = 0.9
 
 #: Transactions that may wait to be written.
-_QUEUED_WRITES = 64
+_QUEUED_WRITES = 16
 
 _SELECT = "SELECT shape, crc, data FROM arrays WHERE key = ?"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,8 +70,8 @@ def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
     def provide(chunk: PlannedChunk) -> Rendered:
         if chunk.key not in ready:
             renderer.codec(chunk.codec)  # loaded, it tells its batch
-            following = [other for other in plan.chunks[chunk.index :] if other is not None]
-            batch = following[: renderer.batch(chunk.codec)]
+            following = (other for other in itertools.islice(plan.chunks, chunk.index, None) if other is not None)
+            batch = list(itertools.islice(following, renderer.batch(chunk.codec)))
             ready.update({rendered.key: rendered for rendered in renderer.render_many(batch)})
         return ready.pop(chunk.key)
 

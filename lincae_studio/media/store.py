@@ -37,6 +37,9 @@ _BLOCK_FRAMES = BLOCK * 256
 
 _HASH_BYTES = 1 << 20
 
+#: Touching a page maps its neighbours too: Linux rounds to 64 KiB, we to a multiple of that.
+_MAPPED_BYTES = 1 << 18
+
 #: Processes that mend one damaged folder at the same time may take each other's away: then it is done again.
 _ATTEMPTS = 5
 
@@ -78,8 +81,9 @@ class ConformedMedia:
         if not hasattr(self.mapping, "madvise"):  # Windows
             return
         frame_bytes = 4 * self.channels
-        first = lo * frame_bytes // mmap.PAGESIZE * mmap.PAGESIZE
-        self.mapping.madvise(mmap.MADV_DONTNEED, first, hi * frame_bytes - first)
+        first = lo * frame_bytes // _MAPPED_BYTES * _MAPPED_BYTES
+        end = min(-(-hi * frame_bytes // _MAPPED_BYTES) * _MAPPED_BYTES, len(self.mapping))
+        self.mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 class MediaStore:
