@@ -32,6 +32,7 @@ from lincae_studio.session import files
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.actions import ACTIONS
+from lincae_studio.ui.clip_table import ClipTable
 from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.places import PlaceCommands
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
         )
         self.inspector = Inspector(self.document, self.selection, self)
         self.history = HistoryPanel(self.document, self)
+        self.clip_table = ClipTable(self.document, self.selection, self)
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self.heatmap: QWidget | None = None
         self._export_folder: Path | None = None
@@ -180,8 +182,13 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.messages)
         layout.addWidget(self.timeline, 1)
         self.setCentralWidget(central)
-        for action, panel in (("inspector", self.inspector), ("history", self.history)):
-            self.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, panel)
+        for action, panel in (
+            ("inspector", self.inspector),
+            ("history", self.history),
+            ("clip_table", self.clip_table),
+        ):
+            below = Qt.DockWidgetArea.BottomDockWidgetArea
+            self.addDockWidget(below if panel is self.clip_table else Qt.DockWidgetArea.RightDockWidgetArea, panel)
             panel.hide()
             panel.visibilityChanged.connect(self.actions_by_id[action].setChecked)
         self.render_label = QLabel(self)
@@ -457,6 +464,12 @@ class MainWindow(QMainWindow):
     def _on_history(self, on: bool) -> None:
         self.history.setVisible(on)
 
+    def _on_clip_table(self, on: bool) -> None:
+        if on:
+            self.clip_table.edit()
+        else:
+            self.clip_table.hide()
+
     def _on_palette(self) -> None:
         CommandPalette(self.actions_by_id, self).open()
 
@@ -627,6 +640,7 @@ class MainWindow(QMainWindow):
     def shut_down(self) -> None:
         """End the sound, the jobs and the engine."""
         self._stop()
+        self.clip_commands.close()
         self.exporter.close()
         self.importer.close()
         self.codecs.close()

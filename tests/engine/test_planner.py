@@ -60,12 +60,12 @@ def test_another_codec_seed_or_width_starts_anew() -> None:
 
 
 def test_terms_that_share_a_chunk_may_come_from_one_track_or_two() -> None:
-    """The key is that of the sum, however it is written down."""
-    media = made_up_media(1, 20_000)
-    one = edits.add_clip(edits.add_track(Session()), 1, media, 0)
-    one = edits.add_clip(one, 1, media, 5000)
+    """The key is that of the sum, however it is written down. (One clip within the other: nothing is crossfaded.)"""
+    long, short = made_up_media(1, 20_000), made_up_media(2, 5_000)
+    one = edits.add_clip(edits.add_track(Session()), 1, long, 0)
+    one = edits.add_clip(one, 1, short, 5000)
     two = edits.add_track(edits.add_track(Session()))
-    two = edits.add_clip(edits.add_clip(two, 1, media, 0), 2, media, 5000)
+    two = edits.add_clip(edits.add_clip(two, 1, long, 0), 2, short, 5000)
     assert [chunk and chunk.key for chunk in make_plan(one, FACTS, GRID).chunks] == [
         chunk and chunk.key for chunk in make_plan(two, FACTS, GRID).chunks
     ]

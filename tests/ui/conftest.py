@@ -48,6 +48,7 @@ def window(qtbot: QtBot, styled: QApplication, cache_dir: Path) -> Iterator[Main
     window.document.save(cache_dir / "so_that_nothing_asks.lincae")
     assert window.close()
     window.deleteLater()
+    QApplication.clipboard().clear()  # what a test put there itself
     styled.processEvents()
     gc.collect()
     assert not multiprocessing.active_children(), "the engine process outlived its window"

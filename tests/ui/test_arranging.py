@@ -383,3 +383,12 @@ def test_a_track_is_duplicated_with_its_clips(song: MainWindow) -> None:
     assert [track.name for track in song.document.session.tracks] == ["a", "a copy", "b", "c"]
     assert names(song) == "aabc"
     undone_and_redone(song, before)
+
+
+def test_a_closed_window_leaves_no_clips_on_the_clipboard(song: MainWindow) -> None:
+    """Qt asks for what is there when the program ends, and Python is gone by then."""
+    press(song, Qt.Key.Key_A, CTRL)
+    press(song, Qt.Key.Key_C, CTRL)
+    assert QApplication.clipboard().mimeData().hasFormat(MIME)
+    song.shut_down()
+    assert not QApplication.clipboard().mimeData().hasFormat(MIME)

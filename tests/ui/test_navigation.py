@@ -35,11 +35,11 @@ def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainW
     shift = Qt.KeyboardModifier.ShiftModifier  # no snapping
     lanes.setFocus()
     mixed.selection.set_clips([clip.id])
-    drag(lanes, (300, 30), (340, 30), release=False)
+    drag(lanes, (300, 60), (340, 60), release=False)
     axis.scroll_to(40_000)
     scrolled = axis.start
     assert scrolled > 0
-    move(lanes, 341, 30, shift)
+    move(lanes, 341, 60, shift)
     QTest.mouseRelease(lanes, Qt.MouseButton.LeftButton, shift)
     expected = scrolled + 41 * axis.samples_per_px
     assert mixed.document.session.clip(clip.id).start == pytest.approx(expected, abs=2)

@@ -176,3 +176,46 @@ def test_the_keys_up_and_down_choose(song: MainWindow) -> None:
     QTest.keyClick(dialog.field, Qt.Key.Key_Down)
     assert dialog.list.currentRow() == first + 1
     QTest.keyClick(dialog.field, Qt.Key.Key_Escape)
+
+
+def table(window: MainWindow) -> list[list[str]]:
+    found = window.clip_table.table
+    return [[found.item(r, c).text() for c in range(found.columnCount())] for r in range(found.rowCount())]
+
+
+def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_L, CTRL | SHIFT)
+    found = song.clip_table.table
+    assert found.hasFocus()
+    assert [row[:4] for row in table(song)] == [
+        ["a", "a", "0:00.000", "0:04.000"],
+        ["b", "b", "0:00.000", "0:03.000"],
+        ["c", "c", "0:00.000", "0:02.000"],
+    ]
+    click(song.timeline.lanes, 100, row(1))
+    assert {index.row() for index in found.selectionModel().selectedRows()} == {1}
+    found.setFocus()
+    found.setCurrentCell(1, 0)
+    QTest.keyClick(found, Qt.Key.Key_Down)
+    assert [clip.name for clip in clips(song) if clip.id in song.selection.clips] == ["c"]
+    assert song.selection.track == song.document.session.tracks[2].id
+    QTest.keyClick(found, Qt.Key.Key_Up, SHIFT)
+    assert len(song.selection.clips) == 2
+    press(song, Qt.Key.Key_M, CTRL)
+    assert [row[-1] for row in table(song)] == ["", "muted", "muted"]
+    press(song, Qt.Key.Key_Delete)
+    assert len(table(song)) == 1
+    press(song, Qt.Key.Key_L, CTRL | SHIFT)
+    assert not song.clip_table.isVisible()
+
+
+def test_clips_are_selected_by_keys_alone(song: MainWindow) -> None:
+    def names() -> str:
+        return "".join(clip.name for clip in clips(song) if clip.id in song.selection.clips)
+
+    seen = []
+    for key in (Qt.Key.Key_BracketRight,) * 4 + (Qt.Key.Key_BracketLeft,) * 2:
+        press(song, key)
+        seen.append(names())
+    assert seen == ["a", "b", "c", "a", "c", "b"]
+    assert song.selection.track == song.document.session.tracks[1].id

@@ -47,6 +47,14 @@ class ClipCommands(QObject):
         self._selection = selection
         self._playhead = playhead
         self._step_samples = step_samples
+        #: What was put on the clipboard last.
+        self._copied = b""
+
+    def close(self) -> None:
+        """Leave no clips of ours on the clipboard: Qt would ask for them once Python has ended, and crash."""
+        clipboard = QApplication.clipboard()
+        if self._copied and bytes(clipboard.mimeData().data(MIME).data()) == self._copied:
+            clipboard.clear()
 
     def on_delete(self) -> None:
         self._apply("Delete Clips", edits.remove_clips)
@@ -120,6 +128,22 @@ class ClipCommands(QObject):
     def on_move_down(self) -> None:
         self._move(0, 1)
 
+    def on_next_clip(self) -> None:
+        self._select_neighbour(1)
+
+    def on_previous_clip(self) -> None:
+        self._select_neighbour(-1)
+
+    def _select_neighbour(self, by: int) -> None:
+        """The next or previous clip of its track, and on to the neighbouring track at an end."""
+        clips = [(track.id, clip.id) for track in self._document.session.tracks for clip in track.clips]
+        chosen = [number for number, (_, clip) in enumerate(clips) if clip in self._selection.clips]
+        ends = (max(chosen, default=-1), min(chosen, default=0))
+        number = ends[0] + by if by > 0 else ends[1] + by
+        track, clip = clips[number % len(clips)]
+        self._selection.set_track(track)
+        self._selection.set_clips(arrange.with_groups(self._document.session, {clip}))
+
     def on_select_all(self) -> None:
         self._selection.set_clips(clip.id for clip in self._document.session.clips())
 
@@ -130,8 +154,9 @@ class ClipCommands(QObject):
         clips = self._selection.clips
         if not clips:
             return False
+        self._copied = msgspec.json.encode(arrange.copy_clips(self._document.session, clips))
         data = QMimeData()
-        data.setData(MIME, msgspec.json.encode(arrange.copy_clips(self._document.session, clips)))
+        data.setData(MIME, self._copied)
         QApplication.clipboard().setMimeData(data)
         return True
 
