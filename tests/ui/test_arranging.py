@@ -390,5 +390,8 @@ def test_a_closed_window_leaves_no_clips_on_the_clipboard(song: MainWindow) -> N
     press(song, Qt.Key.Key_A, CTRL)
     press(song, Qt.Key.Key_C, CTRL)
     assert QApplication.clipboard().mimeData().hasFormat(MIME)
-    song.shut_down()
-    assert not QApplication.clipboard().mimeData().hasFormat(MIME)
+    song.clip_commands.close()
+    data = QApplication.clipboard().mimeData()
+    assert data is None or not data.hasFormat(MIME)
+    press(song, Qt.Key.Key_V, CTRL)
+    assert names(song) == "abc", "an empty clipboard is nothing to paste"

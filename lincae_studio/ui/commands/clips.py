@@ -52,9 +52,8 @@ class ClipCommands(QObject):
 
     def close(self) -> None:
         """Leave no clips of ours on the clipboard: Qt would ask for them once Python has ended, and crash."""
-        clipboard = QApplication.clipboard()
-        if self._copied and bytes(clipboard.mimeData().data(MIME).data()) == self._copied:
-            clipboard.clear()
+        if self._copied and _clips_on_clipboard() == self._copied:
+            QApplication.clipboard().clear()
 
     def on_delete(self) -> None:
         self._apply("Delete Clips", edits.remove_clips)
@@ -71,16 +70,16 @@ class ClipCommands(QObject):
 
     def on_paste(self) -> None:
         """Clips at the playhead, from the selected track down; files of another program are imported."""
-        data = QApplication.clipboard().mimeData()
-        if data.hasFormat(MIME):
-            clipboard = _decoded(bytes(data.data(MIME).data()))
+        data, clips = _clipboard(), _clips_on_clipboard()
+        if clips is not None:
+            clipboard = _decoded(clips)
             if clipboard is None:
                 self._document.refused.emit(EditError("what is on the clipboard is damaged", "Copy the clips again"))
                 return
             at, track = self._playhead(), self._track_position()
             self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, track))
             self.media_pasted.emit()
-        elif data.hasUrls():
+        elif data is not None and data.hasUrls():
             self.files_pasted.emit([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
 
     def on_duplicate(self) -> None:
@@ -198,6 +197,16 @@ class ClipCommands(QObject):
         before = {clip.id for clip in self._document.session.clips()}
         if self._document.apply(text, edit):
             self._selection.set_clips(clip.id for clip in self._document.session.clips() if clip.id not in before)
+
+
+def _clipboard() -> QMimeData | None:
+    found: QMimeData | None = QApplication.clipboard().mimeData()  # None where it is empty, whatever the stubs say
+    return found
+
+
+def _clips_on_clipboard() -> bytes | None:
+    data = _clipboard()
+    return bytes(data.data(MIME).data()) if data is not None and data.hasFormat(MIME) else None
 
 
 def _decoded(data: bytes) -> Clipboard | None:
