@@ -13,6 +13,8 @@ from lincae_studio.ui.timeline.times import format_time
 
 _COLUMNS = ("Track", "Clip", "Start", "Length", "Gain", "Fades", "State")
 
+_ROW_PX = 22
+
 
 class ClipTable(QDockWidget):
     """One row for each clip, track by track; the selection is that of the timeline."""
@@ -31,6 +33,7 @@ class ClipTable(QDockWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(_ROW_PX)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.itemSelectionChanged.connect(self._on_selected)
         self.setWidget(self.table)

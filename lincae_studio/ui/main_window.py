@@ -55,6 +55,9 @@ _log = logging.getLogger(__name__)
 #: The playhead is drawn at most this often.
 _FRAME_MS = 16
 
+#: First height of the table of clips.
+_TABLE_PX = 150
+
 _SEEK_S = 1
 _SEEK_FAR_S = 5
 
@@ -467,6 +470,7 @@ class MainWindow(QMainWindow):
     def _on_clip_table(self, on: bool) -> None:
         if on:
             self.clip_table.edit()
+            self.resizeDocks([self.clip_table], [_TABLE_PX], Qt.Orientation.Vertical)
         else:
             self.clip_table.hide()
 

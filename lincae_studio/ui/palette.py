@@ -42,7 +42,8 @@ class CommandPalette(QDialog):
         for spec in ACTIONS:
             action = self._actions[spec.id]
             name = action.text().replace("&", "").rstrip("…")
-            searched = f"{spec.menu} {name} {spec.tip}".casefold()
+            # By its own text: "Undo Add Marker" is not what somebody means who types "marker".
+            searched = f"{spec.menu} {spec.text.replace('&', '')} {spec.tip}".casefold()
             if action.isEnabled() and spec.id != "palette" and all(word in searched for word in words):
                 keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
                 item = QListWidgetItem(f"{spec.menu}: {name}" + (f"    {keys}" if keys else ""))

@@ -157,6 +157,10 @@ def test_a_command_is_found_by_its_words_and_done(song: MainWindow) -> None:
     assert [dialog.list.item(row).text() for row in range(dialog.list.count())] == ["Transport: Add Marker    M"]
     QTest.keyClick(dialog.field, Qt.Key.Key_Return)
     assert len(song.document.session.markers) == 1
+    dialog = palette(song)
+    QTest.keyClicks(dialog.field, "marker")
+    assert dialog.list.item(0).text().startswith("Transport: Add Marker"), "not to undo the last one"
+    QTest.keyClick(dialog.field, Qt.Key.Key_Escape)
 
 
 def test_only_what_can_be_done_is_listed_and_escape_does_nothing(song: MainWindow) -> None:
