@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.disk import database, open_disk
+from lincae_studio.engine.disk import DiskArrays, database, open_disk
 
 MEMORY_BYTES = 512 * 1024 * 1024
 
@@ -25,17 +25,35 @@ def render_database(cache_dir: Path) -> Path:
     return database(cache_dir / "renders", "renders")
 
 
-class LatentCache:
+class _OnDisk:
+    """What both caches have in common: arrays on disk, or none where that is not wanted or not possible."""
+
+    def __init__(self, disk: DiskArrays | None) -> None:
+        self._disk = disk
+
+    def flush(self) -> None:
+        """Wait until what was put is on disk."""
+        if self._disk is not None:
+            self._disk.flush()
+
+    def close(self) -> None:
+        """Write what is left and close the database."""
+        if self._disk is not None:
+            self._disk.close()
+            self._disk = None
+
+
+class LatentCache(_OnDisk):
     """Least recently used latents stay, up to a number of bytes in memory and another on disk."""
 
     def __init__(
         self, cache_dir: Path | None = None, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES
     ) -> None:
         """`cache_dir` None keeps everything in memory."""
+        super().__init__(open_disk(latent_database(cache_dir), disk_bytes) if cache_dir is not None else None)
         self._memory: OrderedDict[str, Array] = OrderedDict()
         self._memory_bytes = memory_bytes
         self._used_bytes = 0
-        self._disk = open_disk(latent_database(cache_dir), disk_bytes) if cache_dir is not None else None
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
         """The latents `(D, T)` that are here, by key; they must not be changed."""
@@ -57,17 +75,6 @@ class LatentCache:
         if self._disk is not None:
             self._disk.put_many(items)
 
-    def flush(self) -> None:
-        """Wait until what was put is on disk."""
-        if self._disk is not None:
-            self._disk.flush()
-
-    def close(self) -> None:
-        """Write what is left and close the database."""
-        if self._disk is not None:
-            self._disk.close()
-            self._disk = None
-
     def _remember(self, key: str, latents: Array) -> None:
         if key in self._memory:
             self._memory.move_to_end(key)
@@ -79,11 +86,11 @@ class LatentCache:
             self._used_bytes -= dropped.nbytes
 
 
-class RenderCache:
+class RenderCache(_OnDisk):
     """Decoded chunks on disk, by chunk key; least recently used ones stay, up to a number of bytes."""
 
     def __init__(self, cache_dir: Path, disk_bytes: int = DISK_BYTES) -> None:
-        self._disk = open_disk(render_database(cache_dir), disk_bytes)
+        super().__init__(open_disk(render_database(cache_dir), disk_bytes))
 
     def get(self, key: str) -> tuple[Array, Array] | None:
         """Latents `(buses, D, T)` and audio `(buses, N)` of a chunk, if both are here."""
@@ -97,17 +104,6 @@ class RenderCache:
         """Keep a chunk."""
         if self._disk is not None:
             self._disk.put_many(dict(zip(_names(key), (latents, audio), strict=True)))
-
-    def flush(self) -> None:
-        """Wait until what was put is on disk."""
-        if self._disk is not None:
-            self._disk.flush()
-
-    def close(self) -> None:
-        """Write what is left and close the database."""
-        if self._disk is not None:
-            self._disk.close()
-            self._disk = None
 
 
 def _names(key: str) -> tuple[str, str]:

@@ -189,6 +189,10 @@ class EngineClient:
             except Exception as error:  # no memory, or too many processes or files: perhaps later
                 _log.warning("the engine process cannot be started", exc_info=True)
                 self._last_words = f"it cannot be started: {error}"
+            finally:
+                if self._shared is not None:
+                    self._shared.close()
+                    self._shared = None
             if not self._closing.is_set():
                 self._after_death(exit_code)
 
@@ -205,11 +209,7 @@ class EngineClient:
                 process = context.Process(
                     target=self._run, args=(theirs, str(self._cache_dir), handle), name="lincae-engine", daemon=True
                 )
-                try:
-                    process.start()
-                except BaseException:
-                    self._close_shared()
-                    raise
+                process.start()
                 self._connection, self._process = ours, process
             self._read_until_closed(ours, process)
             with self._changed:
@@ -222,13 +222,7 @@ class EngineClient:
             process.join()
             exit_code = process.exitcode
             process.close()
-            self._close_shared()
         return exit_code
-
-    def _close_shared(self) -> None:
-        if self._shared is not None:
-            self._shared.close()
-            self._shared = None
 
     def _read_until_closed(self, connection: Connection, process: SpawnProcess) -> None:
         try:
@@ -321,9 +315,13 @@ class EngineClient:
     def _send_changes(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closing.is_set() or self._has_news())
+                news: list[messages.ToEngine] = []
+                while not news and not self._closing.is_set():
+                    news = self._take_news()
+                    if not news:
+                        self._changed.wait()
                 connection, closing = self._connection, self._closing.is_set()
-                news = [messages.Quit()] if closing else self._take_news()
+                news = [messages.Quit()] if closing else news
             try:
                 for message in news:
                     if connection is not None:
@@ -332,11 +330,6 @@ class EngineClient:
                 pass  # the process died or was closed: the reader thread starts anew, and all is told again
             if closing:
                 return
-
-    def _has_news(self) -> bool:
-        return self._connection is not None and (
-            self._playhead != self._told_playhead or any(any(self._due(live)) for live in (True, False))
-        )
 
     def _due(self, live: bool) -> tuple[list[AnyChunk], set[str]]:
         """What is to be told: chunks that are newly wanted, and keys that no longer are.
@@ -362,7 +355,10 @@ class EngineClient:
         return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
 
     def _take_news(self) -> list[messages.ToEngine]:
+        """What the process is to be told now; it counts as told."""
         news: list[messages.ToEngine] = []
+        if self._connection is None:
+            return news
         if self._playhead != self._told_playhead:
             news.append(self._playhead)
             self._told_playhead = self._playhead

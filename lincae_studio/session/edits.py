@@ -111,6 +111,11 @@ def set_pan_points(session: Session, track_id: int, points: Iterable[Point]) -> 
     return _with_track(session, replace(session.track(track_id), pan_points=checked))
 
 
+def clear_envelopes(session: Session, track_id: int) -> Session:
+    """Remove all points of a track's envelopes."""
+    return _with_track(session, replace(session.track(track_id), gain_points=(), pan_points=()))
+
+
 def add_clip(session: Session, track_id: int, media: Media, start: int, name: str = "") -> Session:
     """Place the whole of a media on a track at `start`."""
     session = add_media(session, media)

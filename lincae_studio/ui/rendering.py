@@ -64,7 +64,8 @@ class Rendering(QObject):
         self._index_of: dict[str, list[int]] = {}
         self._failed_said: set[str] = set()
         self._current_key: str | None = None
-        self._playhead_chunk = 0
+        #: The chunk that the playhead is in, and the loop that plays.
+        self._here: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
         self._source: Session | None = None
         self._make_plan()
@@ -118,11 +119,11 @@ class Rendering(QObject):
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Render what is heard next first; a long session is rendered only around here. `loop`: the one that plays."""
-        self._client.set_playhead(sample, loop)
         self.store.set_playhead(sample)
-        here = self.plan.grid.owner(sample)
-        if here != self._playhead_chunk:
-            self._playhead_chunk = here
+        here = self.plan.grid.owner(sample), loop
+        if here != self._here:  # while playing this is called for every frame that is drawn
+            self._here = here
+            self._client.set_playhead(sample, loop)
             self._client.want(self.store.missing(self.plan))
 
     def retry_failed(self) -> None:

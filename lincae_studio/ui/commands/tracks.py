@@ -14,7 +14,7 @@ from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain, stepped_gain
 from lincae_studio.session.model import MAX_GAIN, Point, Session
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
-from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, cleared, points_of, set_points, value_on_line
+from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, points_of, set_points, value_on_line
 from lincae_studio.ui.timeline.headers import HeaderColumn
 
 _GAIN_STEP_DB = 0.5
@@ -101,7 +101,7 @@ class TrackCommands(QObject):
         self._step_point(-1.0)
 
     def on_clear_envelopes(self) -> None:
-        self._edit("Clear Envelopes", cleared)
+        self._edit("Clear Envelopes", edits.clear_envelopes)
 
     def _step_point(self, by: float) -> None:
         """Raise or lower the shown envelope's last point up to the playhead."""

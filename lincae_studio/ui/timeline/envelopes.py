@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from msgspec.structs import replace
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
@@ -191,9 +190,3 @@ class MovePoint:
 def without_point(session: Session, track_id: int, kind: Kind, number: int) -> Session:
     points = points_of(session.track(track_id), kind)
     return set_points(session, track_id, kind, points[:number] + points[number + 1 :])
-
-
-def cleared(session: Session, track_id: int) -> Session:
-    """A track without envelopes."""
-    track = replace(session.track(track_id), gain_points=(), pan_points=())
-    return replace(session, tracks=tuple(track if track.id == other.id else other for other in session.tracks))
