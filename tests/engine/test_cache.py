@@ -142,23 +142,30 @@ def test_a_database_that_was_cut_costs_no_result(folder: Path, share: float) -> 
 def test_damage_that_is_met_while_reading_is_gone_at_the_next_start(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """In the index of keys, at which opening does not look."""
     keys = [str(number) for number in range(200)]
     cache = LatentCache(folder)
     cache.put_many({key: latents(int(key), 200) for key in keys})
     cache.close()
     path = database(folder)
-    content = bytearray(path.read_bytes())
-    content[8192 : len(content) : 4096] = b"\xff" * len(content[8192 : len(content) : 4096])  # the type of each page
-    path.write_bytes(content)
-    for _ in range(3):
-        damaged = LatentCache(folder)
-        for key, got in damaged.get_many(keys).items():
-            assert np.array_equal(got, latents(int(key), 200))
-        damaged.put_many({"new": latents(1)})
-        damaged.close()
+    connection = sqlite3.connect(path)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name LIKE 'sqlite_autoindex%'").fetchone()
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * page_bytes)
+        file.write(b"\xff" * page_bytes)
+    damaged = LatentCache(folder)
+    assert "damaged" not in caplog.text
+    assert found(damaged, *keys) == set()
+    assert "cannot be read and is off" in caplog.text
+    damaged.close()
     again = LatentCache(folder)
-    assert found(again, "new") == {"new"}
+    again.put_many({"new": latents(1)})
     again.close()
+    third = LatentCache(folder)
+    assert found(third, "new") == {"new"}
+    third.close()
 
 
 def test_two_caches_share_one_folder(folder: Path) -> None:

@@ -404,3 +404,16 @@ def test_importing_again_makes_anew_what_was_deleted_under_an_open_media(
     shutil.rmtree(next(cache_dir.glob(f"media-*/*/{media.digest}")))
     store.import_file(path)
     np.testing.assert_array_equal(MediaStore(cache_dir).open(media.digest).samples, noise(1, 3000))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_what_was_read_does_not_fill_the_memory(tmp_path: Path, store: MediaStore) -> None:
+    """As an export reads a long session: window after window, here and there."""
+    media = store.import_file(write_audio(tmp_path / "long.wav", noise(1, 4_000_000)))
+    conformed = store.open(media.digest)
+    for start in range(0, media.length, 88_000):
+        for offset in (0, 100, 300):
+            conformed.read(0, start + offset, 88_244)
+    sizes = Path("/proc/self/smaps").read_text().split("audio.f32")[1:]
+    resident_kib = sum(int(part.split("Rss:")[1].split()[0]) for part in sizes)
+    assert resident_kib < 2_000, "of 16 MB"

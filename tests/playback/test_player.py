@@ -178,18 +178,24 @@ def looped(start: int, loop: tuple[int, int], count: int) -> Array:
     return STEREO.samples[:, places].T
 
 
-@pytest.mark.parametrize("loop", [(5_000, 8_000), (4_000, 4_441), (5_000, 5_000 + 3 * BLOCK)], ids=str)
-def test_a_loop_goes_round_without_a_gap(stage: Stage, loop: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("loop", "lead"),
+    [((5_000, 8_000), 300), ((4_000, 4_441), 300), ((5_000, 5_000 + 3 * BLOCK), 0), ((5_000, 5_000 + BLOCK), 0)],
+    ids=str,
+)
+def test_a_loop_goes_round_without_a_gap(stage: Stage, loop: tuple[int, int], lead: int) -> None:
+    """Also where it ends with a block."""
+    start = loop[0] - lead
     stage.player.set_loop(loop)
-    stage.play(STEREO, loop[0] - 300)
+    stage.play(STEREO, start)
     positions = []
     heard = []
     for _ in range(40):
         heard.append(stage.take_all(300))
         positions.append(stage.player.position)
-    np.testing.assert_array_equal(np.concatenate(heard), looped(loop[0] - 300, loop, 12_000))
+    np.testing.assert_array_equal(np.concatenate(heard), looped(start, loop, 12_000))
     length = loop[1] - loop[0]
-    assert positions == [loop[0] + (300 * n) % length for n in range(40)]
+    assert positions == [loop[0] + (300 * n - lead) % length for n in range(1, 41)]
     assert stage.player.dropouts == 0
 
 
