@@ -114,6 +114,21 @@ def _training(
     _print_figures(measure_training(make_recipe(preset, settings or ()), seconds, peak_tflops), as_json)
 
 
+@bench_app.command("ui")
+def _ui(
+    tracks: Annotated[int, typer.Option("--tracks", help="Of the session that is shown.")] = 64,
+    clips: Annotated[int, typer.Option("--clips", help="On all tracks together.")] = 2000,
+    minutes: Annotated[float, typer.Option("--minutes", help="Length of the session.")] = 60.0,
+    frames: Annotated[int, typer.Option("--frames", help="Of each movement.")] = 200,
+    starts: Annotated[int, typer.Option("--starts", help="Of an empty window.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Frame times of a dense session: scrolling, zooming, playhead, fader, dragging a clip; start and memory."""
+    from lincae_studio.bench.ui import UiBench, measure_ui
+
+    _print_figures(measure_ui(UiBench(tracks, clips, minutes, frames, starts)), as_json)
+
+
 def _print_figures(figures: dict[str, object], as_json: bool) -> None:
     if as_json:
         print(json.dumps(figures, indent=2))

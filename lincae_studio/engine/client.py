@@ -6,12 +6,12 @@ process was told, so that a caller never waits for the pipe and quick edits coal
 
 from __future__ import annotations
 
-import heapq
+import itertools
 import logging
 import multiprocessing
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -124,6 +124,7 @@ class EngineClient:
         self._told: dict[bool, set[str]] = {True: set(), False: set()}
         #: Whether wishes have been changed since something was told, and the chunk that was told by itself then.
         self._fresh: dict[bool, bool] = {True: True, False: True}
+        self._order: dict[bool, deque[AnyChunk] | None] = {True: None, False: None}
         self._first: dict[bool, str] = {True: "", False: ""}
         self._playhead = messages.Playhead(0)
         self._told_playhead = self._playhead
@@ -151,6 +152,7 @@ class EngineClient:
         with self._changed:
             self._wanted[live] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
             self._fresh[live] = True
+            self._order[live] = None
             self._changed.notify_all()
 
     def forgive(self) -> None:
@@ -162,6 +164,7 @@ class EngineClient:
         """Tell where the sound is, and the loop it is in, in timeline samples."""
         with self._changed:
             self._playhead = messages.Playhead(sample, loop)
+            self._order[True] = None
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -346,13 +349,23 @@ class EngineClient:
         if any(self._first[one] in self._told[one] & self._wanted[one].keys() for one in (True, live)):
             return [], told - kept
 
-        def order(chunk: AnyChunk) -> tuple[int, int]:
-            return urgency(chunk, self._playhead.sample, self._playhead.loop) if live else (0, chunk.index)
-
         if not kept and self._fresh[live]:
-            return [min(wanted.values(), key=order)], told
-        nearest = {chunk.key: chunk for chunk in heapq.nsmallest(_TOLD_AT_ONCE, wanted.values(), order)}
+            return [next(self._in_order(live))], told
+        nearest = {chunk.key: chunk for chunk in itertools.islice(self._in_order(live), _TOLD_AT_ONCE)}
         return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
+
+    def _in_order(self, live: bool) -> Iterator[AnyChunk]:
+        """What is wanted, the most urgent first. (Sorted when wishes or playhead change, not for each.)"""
+        wanted, order = self._wanted[live], self._order[live]
+        if order is None:
+
+            def place(chunk: AnyChunk) -> tuple[int, int]:
+                return urgency(chunk, self._playhead.sample, self._playhead.loop) if live else (0, chunk.index)
+
+            order = self._order[live] = deque(sorted(wanted.values(), key=place))
+        while order and order[0].key not in wanted:
+            order.popleft()
+        return (chunk for chunk in order if chunk.key in wanted)
 
     def _take_news(self) -> list[messages.ToEngine]:
         """What the process is to be told now; it counts as told."""

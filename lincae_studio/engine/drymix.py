@@ -5,50 +5,74 @@ It is the reference that renders are compared with, and what sounds until a chun
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.factors import automated, bus_factors
-from lincae_studio.engine.sources import AudioReader, Placement, effective_fades, read_source, source_of
-from lincae_studio.session.model import Session
+from lincae_studio.engine.factors import Factor, automated, bus_factors
+from lincae_studio.engine.sources import AudioReader, Fades, Placement, effective_fades, read_source, source_of
+from lincae_studio.session.model import Clip, Media, Session, Track
 
 #: For factors that do not depend on the position.
 _NOWHERE = np.zeros(0)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A clip that is heard: its factors on each bus for each of its channels, where they do not depend on time."""
+
+    track: Track
+    clip: Clip
+    channels: int
+    placement: Placement
+    fades: Fades
+    constant: tuple[tuple[Factor, ...], ...] | None
+
+
 class DryMix:
     """The dry mix of one session; what does not depend on time is worked out once."""
 
-    def __init__(self, session: Session, reader: AudioReader) -> None:
+    def __init__(self, session: Session, reader: AudioReader, before: DryMix | None = None) -> None:
+        """`before`: the mix of an earlier session; what it has worked out for tracks that are the same is kept."""
         self.channels = session.channels
         self._reader = reader
-        self._parts = []
         media = {item.digest: item for item in session.media}
+        known = before._tracks if before is not None and before.channels == self.channels else {}
+        self._tracks: dict[int, tuple[Track, list[_Part]]] = {}
         for track in session.tracks:
-            if not session.audible(track):
+            if session.audible(track):
+                kept = known.get(track.id)
+                same = kept is not None and kept[0] is track
+                self._tracks[track.id] = kept if kept is not None and same else (track, self._parts_of(track, media))
+        self._parts = [part for _, parts in self._tracks.values() for part in parts]
+
+    def _parts_of(self, track: Track, media: Mapping[str, Media]) -> list[_Part]:
+        fades = effective_fades(track, media)
+        parts = []
+        for clip in track.clips:
+            if clip.mute:
                 continue
-            fades = effective_fades(track, media)
-            for clip in track.clips:
-                if clip.mute:
-                    continue
-                channels = media[clip.media].channels
-                constant = None if automated(track) else bus_factors(track, clip, channels, self.channels, _NOWHERE)
-                self._parts.append((track, clip, channels, Placement.of(clip), fades[clip.id], constant))
+            channels = media[clip.media].channels
+            constant = None if automated(track) else tuple(bus_factors(track, clip, channels, self.channels, _NOWHERE))
+            parts.append(_Part(track, clip, channels, Placement.of(clip), fades[clip.id], constant))
+        return parts
 
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on."""
         mix = np.zeros((self.channels, count), np.float32)
-        for track, clip, channels, placement, fades, constant in self._parts:
-            if not count or clip.end <= start or clip.start >= start + count:
+        for part in self._parts:
+            if not count or part.clip.end <= start or part.clip.start >= start + count:
                 continue
-            factors = constant
+            factors = part.constant
             if factors is None:
                 positions = np.arange(start, start + count, dtype=np.float64)
-                factors = bus_factors(track, clip, channels, self.channels, positions)
+                factors = tuple(bus_factors(part.track, part.clip, part.channels, self.channels, positions))
             for channel, coefficients in enumerate(factors):
                 if not any(map(np.any, coefficients)):
                     continue
-                source = source_of(placement, channel, fades, start, count)
+                source = source_of(part.placement, channel, part.fades, start, count)
                 assert source is not None, "the clip is heard here"
                 audio = read_source(source, count, self._reader)
                 for bus, factor in enumerate(coefficients):

@@ -140,8 +140,16 @@ class RenderStore:
         With the playhead where it is, rendering them all leaves nothing missing.
         """
         absent = self.absent(plan)
+        if self.has_room(plan):
+            return absent
         near = self._near(plan) if absent else set()
         return [chunk for chunk in absent if chunk.key in near]
+
+    def has_room(self, plan: Plan) -> bool:
+        """Whether all of a plan may stay once rendered, wherever the playhead is."""
+        audible = plan.audible
+        stereo = sum(chunk.buses for chunk in audible)
+        return not audible or stereo * _nbytes(audible[0], plan) // audible[0].buses <= self._max_bytes
 
     def wait_for(self, chunk: PlannedChunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
         """Wait until a chunk is rendered.

@@ -33,12 +33,17 @@ from lincae_studio.media.store import MediaStore
 
 _log = logging.getLogger(__name__)
 
+#: Where processor cores are few, drawing and playing come before rendering (POSIX only).
+_NICENESS = 5
+
 #: With nothing to do for so long, freed memory is given back.
 _IDLE_S = 10.0
 
 
 def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
     """Entry point of the spawned process; it does not return. Without `shared` memory, renders take the pipe."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
     window = _Window(connection)
     try:

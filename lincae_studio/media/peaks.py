@@ -9,6 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+#: Places that differ by less are one: rounding must not decide to which column a sample belongs.
+_NOISE = 1e-6
+
 Audio = npt.NDArray[np.float32]
 
 #: Samples per pair at level 0, and pairs per pair from level to level.
@@ -67,16 +70,18 @@ class PeakPyramid:
         Each column covers at least its own samples (a pixel never misses a peak). Columns outside the source are 0.
         Meant for `samples_per_column >= BLOCK`; below that, draw samples.
         """
+        return self.columns_at(start + samples_per_column * np.arange(count), samples_per_column)
+
+    def columns_at(self, starts: npt.NDArray[np.floating], samples_per_column: float) -> Audio:
+        """As `columns`, for pixel columns that begin at any samples `starts`."""
         level_index = 0
         size = float(BLOCK)
         while level_index + 1 < len(self._levels) and size * FACTOR <= samples_per_column:
             level_index += 1
             size *= FACTOR
-        level = self._levels[level_index]
-        edges = (start + samples_per_column * np.arange(count + 1)) / size
-        first = np.floor(edges[:-1]).astype(np.int64)
-        last = np.maximum(np.ceil(edges[1:]).astype(np.int64), first + 1)
-        return reduce_runs(level, first, last)
+        first = np.floor(starts / size + _NOISE).astype(np.int64)
+        last = np.maximum(np.ceil((starts + samples_per_column) / size - _NOISE).astype(np.int64), first + 1)
+        return reduce_runs(self._levels[level_index], first, last)
 
 
 def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Audio:
@@ -100,8 +105,8 @@ def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np
 def sample_columns(audio: Audio, start: float, samples_per_column: float, count: int) -> Audio:
     """As `PeakPyramid.columns`, from `(N,)` or `(N, C)` samples themselves, for `samples_per_column < BLOCK`."""
     edges = start + samples_per_column * np.arange(count + 1)
-    first = np.floor(edges[:-1]).astype(np.int64)
-    last = np.maximum(np.ceil(edges[1:]).astype(np.int64), first + 1)
+    first = np.floor(edges[:-1] + _NOISE).astype(np.int64)
+    last = np.maximum(np.ceil(edges[1:] - _NOISE).astype(np.int64), first + 1)
     flat = audio if audio.ndim == 2 else audio[:, None]
     return reduce_runs(np.stack([flat.min(axis=1), flat.max(axis=1)], axis=1), first, last)
 

@@ -8,6 +8,7 @@ Ids are small integers, unique within a session and never reused. `check` states
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Literal
 
@@ -115,7 +116,7 @@ class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on: bool = True
 
 
-class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """One lane of clips with its strip.
 
     Attributes:
@@ -137,8 +138,13 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pan_points: tuple[Point, ...] = ()
     clips: tuple[Clip, ...] = ()
 
+    @cached_property
+    def end(self) -> int:
+        """End of the last clip, in samples. (Worked out once: edits keep most tracks.)"""
+        return max((clip.end for clip in self.clips), default=0)
 
-class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The whole document. `seed` chooses the noise of codecs that decode from noise; markers are sorted by place."""
 
     media: tuple[Media, ...] = ()
@@ -149,12 +155,12 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     next_id: Id = 1
 
-    @property
+    @cached_property
     def length(self) -> int:
         """End of the last clip, in samples."""
-        return max((clip.end for clip in self.clips()), default=0)
+        return max((track.end for track in self.tracks), default=0)
 
-    @property
+    @cached_property
     def channels(self) -> int:
         """2 when any clip's media is stereo or any track with clips is panned, else 1.
 

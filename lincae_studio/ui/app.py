@@ -32,6 +32,9 @@ from lincae_studio.ui.theme import apply_theme
 
 _log = logging.getLogger(__name__)
 
+#: How long a thread that feeds the engine or the sound may keep the window waiting; Python's own choice is 5 ms.
+_SWITCH_S = 0.001
+
 #: How often Python looks for Ctrl+C while Qt's loop runs.
 _SIGNAL_POLL_MS = 200
 
@@ -41,6 +44,7 @@ def make_application() -> QApplication:
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
+    sys.setswitchinterval(_SWITCH_S)
     qInstallMessageHandler(_log_qt)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     app = QApplication(sys.argv[:1])

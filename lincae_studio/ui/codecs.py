@@ -421,7 +421,7 @@ def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, widt
 
 def _dim(text: str, parent: QWidget) -> QLabel:
     label = QLabel(text, parent)
-    label.setStyleSheet(f"color: {theme.TEXT_DIM};")
+    theme.dim(label)
     label.setAlignment(Qt.AlignmentFlag.AlignTop)
     return label
 

@@ -19,6 +19,9 @@ _MERGE_MS = 500
 class Document(QObject):
     """Everything that changes the session goes through `apply`, `undo`, `redo`, `replace`.
 
+    Attributes:
+        sweeping: while `changed` is told: whether the edit is one of a row, as a fader's that is dragged.
+
     Signals:
         changed: the session is another value.
         state_changed: what undo and redo offer, the modified mark, or the file name may have changed.
@@ -35,6 +38,7 @@ class Document(QObject):
         super().__init__(parent)
         self._history = History(Session())
         self._path: Path | None = None
+        self.sweeping = False
         self._merging = QTimer(self)
         self._merging.setSingleShot(True)
         self._merging.setInterval(_MERGE_MS)
@@ -79,7 +83,9 @@ class Document(QObject):
             return False
         if not self._history.push(text, after, merge_key):
             return False
+        self.sweeping = merge_key is not None
         self._announce()
+        self.sweeping = False
         return True
 
     def end_merge(self) -> None:

@@ -59,7 +59,7 @@ class ExportDialog(QDialog):
         summary = QLabel(
             f"{format_time(plan.length / SESSION_RATE)}, {channels}, 44.1 kHz, codec {plan.codec.title}", self
         )
-        summary.setStyleSheet(f"color: {theme.TEXT_DIM};")
+        theme.dim(summary)
         file_row = QHBoxLayout()
         file_row.addWidget(self.path_field, 1)
         file_row.addWidget(browse)

@@ -63,18 +63,17 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
     seek = Signal(int)
 
     def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
-        super().__init__(parent, background=theme.LANE)
+        super().__init__(parent, background=theme.colors().lane)
         self._axis = axis
         self._rendering = rendering
         self._items: dict[int, pg.ImageItem] = {}
         self._keys: dict[int, str] = {}
         self._latents: dict[int, Array] = {}
         self._pooling = 1
-        self._codec = rendering.plan.codec
+        self._codec = rendering.shown.codec
         self._auto_level = 0.0
         self._scale = 1.0
-        positions, colors = zip(*theme.HEAT_STOPS, strict=True)
-        self._colors = pg.ColorMap(np.array(positions), [QColor(color) for color in colors]).getLookupTable(nPts=256)
+        self._colors = _color_table()
         self.hideAxis("left")
         self.hideAxis("bottom")
         self.hideButtons()
@@ -87,7 +86,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         box.border = None
         self.setFrameShape(self.Shape.NoFrame)
         self.setAccessibleName("Latents of the mix, channel over time")
-        self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.PLAYHEAD, width=1), movable=False)
+        self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.colors().playhead, width=1), movable=False)
         self._line.setZValue(10)
         self.addItem(self._line, ignoreBounds=True)
         self.setMouseTracking(True)
@@ -108,6 +107,14 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         for item in self._items.values():
             item.setLevels((-self.level, self.level))
 
+    def follow_theme(self) -> None:
+        """Take the colours of the theme."""
+        self.setBackground(theme.colors().lane)
+        self._line.setPen(pg.mkPen(theme.colors().playhead, width=1))
+        self._colors = _color_table()
+        for index in self._items:
+            self._draw(index)
+
     def set_playhead(self, sample: int) -> None:
         self._line.setValue(sample)
 
@@ -122,7 +129,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def value_at(self, sample: int, channel: int) -> float | None:
         """The latent value drawn at a place, or None."""
-        grid = self._rendering.plan.grid
+        grid = self._rendering.shown.grid
         index = grid.owner(sample)
         image = self.shown_latents(index)
         frame = (sample - index * grid.step_samples) // grid.hop
@@ -137,16 +144,16 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         self._auto_level = 0.0
 
     def _follow_plan(self) -> None:
-        if self._rendering.plan.codec != self._codec:
-            self._codec = self._rendering.plan.codec
+        if self._rendering.shown.codec != self._codec:
+            self._codec = self._rendering.shown.codec
             self._start_anew()
-        self.getViewBox().setYRange(0, self._rendering.plan.codec.dim, padding=0)
+        self.getViewBox().setYRange(0, self._rendering.shown.codec.dim, padding=0)
         self._follow_axis()
 
     def _follow_axis(self) -> None:
         """Show the axis' range, and keep images for the visible chunks only."""
         self.getViewBox().setXRange(self._axis.start, self._axis.start + self._axis.shown, padding=0)
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         first = plan.grid.owner(int(self._axis.start))
         last = min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.shown)))
         for index in set(self._items) - set(range(first, last + 1)):
@@ -160,14 +167,14 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
             self._follow_chunk(index)
 
     def _on_chunk_changed(self, index: int) -> None:
-        grid = self._rendering.plan.grid
+        grid = self._rendering.shown.grid
         start, step = index * grid.step_samples, grid.step_samples
         if start + step > self._axis.start and start < self._axis.start + self._axis.shown:
             self._follow_chunk(index)
 
     def _follow_chunk(self, index: int) -> None:
         """Show a chunk's latents: new ones when rendered, the last ones faded while stale, none when silent."""
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         if index >= len(plan.chunks):
             return
         state = self._rendering.state(index)
@@ -194,7 +201,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         self._draw(index)
 
     def _draw(self, index: int) -> None:
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         latents = self._latents[index]
         image = np.ascontiguousarray(pooled(latents, self._pooling))
         self._items[index].setImage(image, levels=(-self.level, self.level), lut=self._colors, autoLevels=False)
@@ -209,7 +216,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
 
     def _wanted_pooling(self) -> int:
         """Frames per image column: the largest power of two that leaves a column for every pixel."""
-        frames_per_px = self._axis.samples_per_px / self._rendering.plan.grid.hop / self.devicePixelRatioF()
+        frames_per_px = self._axis.samples_per_px / self._rendering.shown.grid.hop / self.devicePixelRatioF()
         return 1 << max(0, int(np.log2(max(frames_per_px, 1.0))))
 
     def _adapt_level(self, latents: Array) -> None:
@@ -227,7 +234,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
     def mouseMoveEvent(self, event: QEvent) -> None:
         x, y = event.position().x(), event.position().y()  # type: ignore[attr-defined]
         sample = self._axis.sample_at(x)
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         channel = int((1.0 - y / max(1, self.height())) * plan.codec.dim)
         value = self.value_at(sample, channel)
         frame = sample // plan.grid.hop
@@ -246,6 +253,13 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         event.accept()
 
 
+def _color_table() -> Array:
+    """The colours of 256 values, from negative to positive."""
+    positions, colors = zip(*theme.colors().heat, strict=True)
+    table = pg.ColorMap(np.array(positions), [QColor(color) for color in colors]).getLookupTable(nPts=256)
+    return np.asarray(table)
+
+
 class HeatmapPanel(QWidget):
     """The picture with its header: what it shows, the colour range, the value under the pointer."""
 
@@ -255,9 +269,9 @@ class HeatmapPanel(QWidget):
         self.plot = HeatmapPlot(axis, rendering, self)
         self._facts = QLabel(self)
         self._facts.setWordWrap(True)
-        self._facts.setStyleSheet(f"color: {theme.TEXT_DIM};")
+        theme.dim(self._facts)
         self._range = QLabel(self)
-        self._range.setStyleSheet(f"color: {theme.TEXT_DIM};")
+        theme.dim(self._range)
         self._hover = QLabel(self)
         self.range_slider = QSlider(Qt.Orientation.Horizontal, self)
         self.range_slider.setRange(-_RANGE_STEPS, _RANGE_STEPS)
@@ -290,7 +304,7 @@ class HeatmapPanel(QWidget):
         layout.addWidget(self.plot, 1)
 
     def _show_facts(self) -> None:
-        codec = self._rendering.plan.codec
+        codec = self._rendering.shown.codec
         self._facts.setText(f"{codec.dim} channels, a frame is {codec.hop} samples ({codec.title})")
 
     def _show_range(self) -> None:

@@ -33,7 +33,7 @@ class HistoryPanel(QDockWidget):
         for row, text in enumerate(("As opened", *done, *undone)):
             item = QListWidgetItem(text)
             if row > len(done):
-                item.setForeground(QColor(theme.TEXT_DIM))
+                item.setForeground(QColor(theme.colors().text_dim))
                 item.setToolTip("Undone")
             self.list.addItem(item)
         self.list.setCurrentRow(len(done))

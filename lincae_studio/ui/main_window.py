@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
@@ -50,6 +51,9 @@ from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.timeline.times import format_time
 
+if TYPE_CHECKING:  # pyqtgraph takes half a second to import: after the first paint
+    from lincae_studio.ui.heatmap import HeatmapPanel
+
 _log = logging.getLogger(__name__)
 
 #: The playhead is drawn at most this often.
@@ -80,6 +84,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, media: MediaStore, cache_dir: Path) -> None:
         super().__init__()
+        self.heatmap: HeatmapPanel | None = None
         self.setObjectName("main_window")
         self.resize(1440, 900)
         self.setAcceptDrops(True)
@@ -110,13 +115,16 @@ class MainWindow(QMainWindow):
         self.history = HistoryPanel(self.document, self)
         self.clip_table = ClipTable(self.document, self.selection, self)
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
-        self.heatmap: QWidget | None = None
         self._export_folder: Path | None = None
         self._sample_format = "32f"
         self._was_shown = False
         self._fit_next_import = False
         #: Where the playhead was when following it was last considered.
         self._followed = 0
+        #: Renders come in faster than anybody can hear or read.
+        self._news = QTimer(self)
+        self._news.setSingleShot(True)
+        self._news.setInterval(_FRAME_MS)
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
         self._build()
@@ -173,7 +181,7 @@ class MainWindow(QMainWindow):
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
         self.position_label = QLabel(bar)
-        self.position_label.setStyleSheet("font-size: 18px; font-family: monospace; padding-right: 6px;")
+        self.position_label.setObjectName("position")
         self.position_label.setAccessibleName("Playhead position")
         bar.addWidget(self.position_label)
         self.actions_by_id["follow"].setChecked(True)
@@ -208,7 +216,8 @@ class MainWindow(QMainWindow):
         self.document.refused.connect(self._show_state)  # a checkable action has checked itself
         self.selection.changed.connect(self._show_state)
         self.rendering.plan_changed.connect(self._on_plan_changed)
-        self.rendering.chunk_changed.connect(self._on_chunk_changed)
+        self.rendering.chunk_changed.connect(lambda _: self._news.isActive() or self._news.start())
+        self._news.timeout.connect(self._on_chunks_changed)
         self.rendering.engine_changed.connect(self._show_engine)
         self.rendering.problem.connect(self.messages.error)
         self.importer.finished.connect(self._on_import_finished)
@@ -260,6 +269,7 @@ class MainWindow(QMainWindow):
             start = loop[0] if loop else 0
         if self.actions_by_id["follow"].isChecked():
             self.timeline.axis.reveal(start)
+        self.rendering.settle()
         self.player.set_source(self.rendering.reader())
         problem = self.player.play(start)
         if problem is not None:
@@ -289,8 +299,8 @@ class MainWindow(QMainWindow):
         position = self.player.position
         self.timeline.set_playhead(position)
         if self.heatmap is not None:
-            self.heatmap.plot.set_playhead(position)  # type: ignore[attr-defined]
-        grid = self.rendering.plan.grid
+            self.heatmap.plot.set_playhead(position)
+        grid = self.rendering.shown.grid
         self.position_label.setText(format_time(position / SESSION_RATE))
         self.position_label.setToolTip(f"sample {position}, latent frame {position // grid.hop}")
         if self.player.playing:
@@ -542,9 +552,9 @@ class MainWindow(QMainWindow):
     def _on_plan_changed(self) -> None:
         self.player.set_source(self.rendering.reader())
         self._show_progress()
-        self.codec_label.setText(f"codec {self.rendering.plan.codec.title}")
+        self.codec_label.setText(f"codec {self.rendering.shown.codec.title}")
 
-    def _on_chunk_changed(self, _index: int) -> None:
+    def _on_chunks_changed(self) -> None:
         self.player.set_source(self.rendering.reader())
         self._show_progress()
 
@@ -610,6 +620,11 @@ class MainWindow(QMainWindow):
         return answer == buttons.Discard
 
     # Qt overrides
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.PaletteChange and self.heatmap is not None:
+            self.heatmap.plot.follow_theme()
+        super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:
         if belongs_to_focus(event, self.focusWidget()):

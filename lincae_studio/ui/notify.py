@@ -28,8 +28,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.ui import theme
-
 _log = logging.getLogger(__name__)
 
 #: Plain messages leave by themselves.
@@ -77,7 +75,7 @@ class MessageBar(QFrame):
     def info(self, text: str) -> None:
         """Say something that needs no answer; it leaves after a while."""
         _log.info("%s", text)
-        self._show(text, "", theme.ACCENT)
+        self._show(text, "", "info")
         self._timer.start(_INFO_MS)
 
     def error(self, problem: object, details: str = "", button: tuple[str, Callable[[], None]] | None = None) -> None:
@@ -87,7 +85,7 @@ class MessageBar(QFrame):
         """
         _log.warning("%s%s", problem, f"\n{details}" if details else "")
         self._timer.stop()
-        self._show(str(problem), details, theme.ERROR, button)
+        self._show(str(problem), details, "error", button)
 
     def show_details(self) -> None:
         """Open the details in a window, ready to be copied."""
@@ -109,14 +107,15 @@ class MessageBar(QFrame):
         if self._offered is not None:
             self._offered()
 
-    def _show(self, text: str, details: str, color: str, button: tuple[str, Callable[[], None]] | None = None) -> None:
+    def _show(self, text: str, details: str, kind: str, button: tuple[str, Callable[[], None]] | None = None) -> None:
         self.text.setText(text[:1].upper() + text[1:])
         self._details = details
         self._more.setVisible(bool(details))
         offer, self._offered = button or ("", None)
         self._offer.setText(offer)
         self._offer.setVisible(bool(offer))
-        self.setStyleSheet(f"MessageBar {{ background: #2f343d; border-left: 5px solid {color}; }}")
+        self.setProperty("kind", kind)
+        self.style().polish(self)
         self.show()
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
@@ -26,6 +29,9 @@ from lincae_studio.ui.document import Document
 
 _log = logging.getLogger(__name__)
 
+#: While edits keep coming, as from a fader, a plan is made so often.
+_GATHER_S = 0.05
+
 #: Chunks asked for ahead of the one an export waits for.
 _EXPORT_AHEAD = 8
 
@@ -33,8 +39,12 @@ _EXPORT_AHEAD = 8
 class Rendering(QObject):
     """Keeps the engine busy with what the session needs.
 
+    Attributes:
+        shown: the plan that `plan_changed` told of; states, renders and the reader are those of its chunks. The session
+            may be ahead of it by a moment while a fader is dragged; `plan` is never behind.
+
     Signals:
-        plan_changed: `plan` is another one.
+        plan_changed: `shown` is another one.
         chunk_changed: the state of the chunk with this index changed.
         engine_changed: `engine_text` is another.
         problem: a `StudioError` to show.
@@ -67,20 +77,46 @@ class Rendering(QObject):
         #: The chunk that the playhead is in, and the loop that plays.
         self._here: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
-        self._source: Session | None = None
+        self._pending = False
+        self._planned_at = 0.0
+        self._gathering = QTimer(self)
+        self._gathering.setSingleShot(True)
+        self._gathering.timeout.connect(self.settle)
+        self._states: list[ChunkState] = []
+        self._dry: DryMix | None = None
         self._make_plan()
-        self.store.set_current(self.plan)
+        self.store.set_current(self.shown)
+        self._look()
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
 
     def start(self) -> None:
         """Start the engine process."""
         self._client.start()
-        self._client.want(self.store.missing(self.plan))
+        self._client.want(self.store.missing(self.shown))
 
     def close(self) -> None:
         """End the engine process."""
         self._client.close()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the session as it is now."""
+        self.settle()
+        return self.shown
+
+    def settle(self) -> None:
+        """Plan what has changed, if that is still to be done: while edits keep coming, it is done now and then."""
+        if not self._pending:
+            return
+        self._pending = False
+        self._gathering.stop()
+        self._make_plan()
+        self.store.set_current(self.shown)
+        self._look()
+        self._client.want(self.store.missing(self.shown))
+        self.plan_changed.emit()
+        self._planned_at = time.monotonic()
 
     @property
     def offline(self) -> frozenset[str]:
@@ -102,41 +138,57 @@ class Rendering(QObject):
 
         A snapshot: when a render arrives the player gets another reader, and fades from this one to that.
         """
-        return MixReader(self.plan, self._dry, self.store.snapshot(self.plan).get)
+        assert self._dry is not None, "it is made with every plan"
+        return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get)
 
     def state(self, index: int) -> ChunkState:
-        return self.store.state(self.plan.chunks[index])
+        return self.store.state(self.shown.chunks[index])
+
+    def runs(self, start: int, end: int, joined: bool = True) -> Iterator[tuple[int, int, ChunkState]]:
+        """The chunks of the samples `[start, end)`, as (first, last, state): neighbours in one state `joined`."""
+        first, last = self.shown.grid.owner(start), self.shown.grid.owner(max(start, end - 1))
+        states = self._states[first : last + 1]
+        if not joined:
+            yield from ((first + place, first + place, state) for place, state in enumerate(states))
+            return
+        for state, run in itertools.groupby(states):
+            count = sum(1 for _ in run)
+            yield first, first + count - 1, state
+            first += count
 
     def rendered(self, index: int) -> Rendered | None:
-        """The render of a chunk of the current plan, or None."""
-        chunk = self.plan.chunks[index]
+        """The render of a chunk, or None."""
+        chunk = self.shown.chunks[index]
         return self.store.get(chunk.key) if chunk else None
 
     def progress(self) -> tuple[int, int]:
-        """Rendered chunks and chunks to render, of the current plan."""
-        audible = self.plan.audible
-        return sum(self.store.get(chunk.key) is not None for chunk in audible), len(audible)
+        """Rendered chunks and chunks to render."""
+        silent = self._states.count(ChunkState.SILENT)
+        return self._states.count(ChunkState.RENDERED), len(self._states) - silent
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Render what is heard next first; a long session is rendered only around here. `loop`: the one that plays."""
         self.store.set_playhead(sample)
-        here = self.plan.grid.owner(sample), loop
+        here = self.shown.grid.owner(sample), loop
         if here != self._here:  # while playing this is called for every frame that is drawn
             self._here = here
             self._client.set_playhead(sample, loop)
-            self._client.want(self.store.missing(self.plan))
+            if not self._has_room:  # else the whole session is wanted already
+                self._client.want(self.store.missing(self.shown))
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
         self.store.forget_failures()
         self._failed_said.clear()
         self._client.forgive()
-        self._client.want(self.store.missing(self.plan))
+        self._client.want(self.store.missing(self.shown))
+        self._look()
         self.plan_changed.emit()
 
     def refresh(self) -> None:
         """Plan again: media or codecs have come or gone."""
-        self._on_document_changed()
+        self._pending = True
+        self.settle()
 
     def provide(self, plan: Plan, chunk: PlannedChunk, cancel: CancelToken) -> Rendered:
         """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
@@ -153,16 +205,18 @@ class Rendering(QObject):
 
     def _make_plan(self) -> None:
         session = self._document.session
-        used = {clip.media for clip in session.clips()}
-        self._offline = frozenset(digest for digest in used if self._media.get(digest) is None)
-        for clip in [clip for clip in session.clips() if clip.media in self._offline]:
-            session = edits.set_clip_gain(session, clip.id, 0.0)  # silent; length and channels stay
-        facts = self._codec_of(session)
-        self.plan = self._planner.plan(session, facts)
-        self._dry = DryMix(session, self._reader)
+        self._offline = frozenset(item.digest for item in session.media if self._media.get(item.digest) is None)
+        if self._offline:
+            for clip in [clip for clip in session.clips() if clip.media in self._offline]:
+                session = edits.set_clip_gain(session, clip.id, 0.0)  # silent; length and channels stay
+        self.shown = self._planner.plan(session, self._codec_of(session))
+        self._dry = DryMix(session, self._reader, self._dry)
         self._index_of = {}
-        for chunk in self.plan.audible:
-            self._index_of.setdefault(chunk.key, []).append(chunk.index)
+
+    def _look(self) -> None:
+        """Take down the state of every chunk."""
+        self._has_room = self.store.has_room(self.shown)
+        self._states = [self.store.state(chunk) for chunk in self.shown.chunks]
 
     def _codec_of(self, session: Session) -> CodecFacts:
         """The session's codec, or the default one, said once, when there is no such codec here."""
@@ -189,10 +243,12 @@ class Rendering(QObject):
         self.session_replaced.emit()
 
     def _on_document_changed(self) -> None:
-        self._make_plan()
-        self.store.set_current(self.plan)
-        self._client.want(self.store.missing(self.plan))
-        self.plan_changed.emit()
+        self._pending = True
+        wait = self._planned_at + _GATHER_S - time.monotonic()
+        if wait <= 0.0 or not self._document.sweeping:
+            self.settle()
+        elif not self._gathering.isActive():
+            self._gathering.start(max(1, round(wait * 1e3)))
 
     def _receive(self, event: engine.Event) -> None:
         """Reader thread: results are kept at once, the views hear of them in the main thread."""
@@ -236,7 +292,7 @@ class Rendering(QObject):
     def _failure(self, message: str) -> EngineError:
         """Of chunks; the cause may be a codec's weights, which nobody has looked at before the engine."""
         error = engine.failure(message)
-        codec = self.plan.codec.id
+        codec = self.shown.codec.id
         if os.sep not in codec and codec not in library.installed():
             return error  # built in
         return EngineError(error.problem, f"{error.remedy}, or choose another codec in Session > Codec")
@@ -246,7 +302,11 @@ class Rendering(QObject):
             self._announce(key)
 
     def _announce(self, key: str) -> None:
+        if not self._index_of:
+            for chunk in self.shown.audible:
+                self._index_of.setdefault(chunk.key, []).append(chunk.index)
         for index in self._index_of.get(key, ()):
+            self._states[index] = self.state(index)
             self.chunk_changed.emit(index)
 
     def _say(self, text: str) -> None:

@@ -1,84 +1,274 @@
-"""Colours and the application style. Values only; widgets look colours up by name."""
+"""Colours and the application style, dark and light. Main thread.
+
+What is painted asks `colors()` each time, what is styled is named in the style sheet below: choosing another theme
+changes both at once.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QApplication
+from dataclasses import dataclass
+from typing import Literal
 
-WINDOW = "#1e2126"
-PANEL = "#262a31"
-LANE = "#1a1d22"
-LANE_SELECTED = "#20242b"
-LINE = "#3a404a"
-TEXT = "#e6e9ee"
-TEXT_DIM = "#a4acb8"
-ACCENT = "#5aa9e6"
-PLAYHEAD = "#ffffff"
-MARKER = "#d9b45c"
-ENVELOPE = "#f2f2c9"
-CLIP_TEXT = "#101216"
-MIX_WAVE = "#b9d7f2"
-MIX_WAVE_STALE = "#5a6572"
-WARNING = "#e0a458"
-ERROR = "#e5686b"
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
 
-#: Colours of the render states; each has a pattern of its own as well (render_bar).
-STATE_RENDERED = "#4caf7a"
-STATE_STALE = "#c9b458"
-STATE_RENDERING = "#e0a458"
-STATE_FAILED = "#e5686b"
-
-#: Latents: negative blue, zero dark, positive orange; equally light on both sides.
-HEAT_STOPS = ((0.0, "#9fd3ff"), (0.25, "#2f7fd0"), (0.5, "#15171b"), (0.75, "#d0702a"), (1.0, "#ffd9a0"))
-
-_STYLE = f"""
-QToolTip {{ background: {PANEL}; color: {TEXT}; border: 1px solid {LINE}; padding: 3px; }}
-QToolBar {{ background: {PANEL}; border: 0; border-bottom: 1px solid {LINE}; spacing: 3px; padding: 4px 8px; }}
-QToolButton {{ padding: 4px 6px; border: 1px solid transparent; border-radius: 4px; }}
-QToolButton:hover {{ background: #333944; }}
-QToolButton:checked {{ background: #35506b; border-color: {ACCENT}; }}
-QToolButton:focus, QPushButton:focus, QSlider:focus {{ border: 1px solid {ACCENT}; border-radius: 4px; }}
-QStatusBar {{ background: {PANEL}; border-top: 1px solid {LINE}; color: {TEXT_DIM}; }}
-QStatusBar QLabel {{ color: {TEXT_DIM}; padding: 0 8px; }}
-QStatusBar::item {{ border: 0; }}
-QPushButton {{ background: #353b46; border: 1px solid {LINE}; border-radius: 4px; padding: 5px 14px; color: {TEXT}; }}
-QPushButton:hover {{ background: #3f4652; }}
-QPushButton:default {{ border-color: {ACCENT}; }}
-QPushButton:disabled {{ color: #6b7380; }}
-QSlider::groove:horizontal {{ height: 4px; background: #40464f; border-radius: 2px; }}
-QSlider::handle:horizontal {{ width: 10px; height: 14px; margin: -5px 0; border-radius: 3px; background: #cfd6df; }}
-QSlider::handle:horizontal:hover {{ background: #ffffff; }}
-QSplitter::handle {{ background: {LINE}; }}
-QMenu::separator {{ height: 1px; background: {LINE}; margin: 4px 8px; }}
-"""
+#: What can be chosen; "system" follows the desktop.
+ThemeChoice = Literal["dark", "light", "system"]
 
 
-def apply_theme(app: QApplication) -> None:
-    """Fusion style with the dark palette."""
+@dataclass(frozen=True)
+class Colors:
+    """The colours of a theme, as `#rrggbb`.
+
+    Attributes:
+        heat: stops of the latents' colours: negative blue, zero the background, positive orange, equally far from it.
+        ghost: of what is about to be dropped.
+        clip_text: on a clip's colour, as `marker_text` is on `marker` and `mark_text` on the lit buttons.
+    """
+
+    window: str
+    panel: str
+    lane: str
+    lane_selected: str
+    header_selected: str
+    line: str
+    grid: str
+    text: str
+    text_dim: str
+    text_disabled: str
+    accent: str
+    ghost: str
+    highlight: str
+    highlight_text: str
+    button: str
+    button_hover: str
+    checked: str
+    groove: str
+    handle: str
+    handle_hover: str
+    playhead: str
+    outline: str
+    marker: str
+    marker_text: str
+    envelope: str
+    clip_text: str
+    clip_muted: str
+    mark_mute: str
+    mark_solo: str
+    mark_subtract: str
+    mark_envelope: str
+    mark_text: str
+    mix_wave: str
+    mix_wave_stale: str
+    error: str
+    state_rendered: str
+    state_stale: str
+    state_rendering: str
+    state_failed: str
+    meter: str
+    meter_high: str
+    meter_clip: str
+    heat: tuple[tuple[float, str], ...]
+
+    def clip_body(self, color: QColor) -> QColor:
+        """Behind the waveform of a clip of that colour."""
+        return color.darker(280) if self is DARK else _mixed(color, QColor("#ffffff"), 0.72)
+
+    def clip_wave(self, color: QColor) -> QColor:
+        """The waveform of a clip of that colour."""
+        return color.lighter(120) if self is DARK else color.darker(210)
+
+
+DARK = Colors(
+    window="#1e2126",
+    panel="#262a31",
+    lane="#1a1d22",
+    lane_selected="#20242b",
+    header_selected="#313742",
+    line="#3a404a",
+    grid="#262a31",
+    text="#e6e9ee",
+    text_dim="#a4acb8",
+    text_disabled="#6b7380",
+    accent="#5aa9e6",
+    ghost="#5aa9e6",
+    highlight="#35608a",
+    highlight_text="#ffffff",
+    button="#353b46",
+    button_hover="#3f4652",
+    checked="#35506b",
+    groove="#40464f",
+    handle="#cfd6df",
+    handle_hover="#ffffff",
+    playhead="#ffffff",
+    outline="#ffffff",
+    marker="#d9b45c",
+    marker_text="#101216",
+    envelope="#f2f2c9",
+    clip_text="#101216",
+    clip_muted="#767d88",
+    mark_mute="#e0a458",
+    mark_solo="#e6d35a",
+    mark_subtract="#d97b93",
+    mark_envelope="#f2f2c9",
+    mark_text="#101216",
+    mix_wave="#b9d7f2",
+    mix_wave_stale="#5a6572",
+    error="#e5686b",
+    state_rendered="#4caf7a",
+    state_stale="#c9b458",
+    state_rendering="#e0a458",
+    state_failed="#e5686b",
+    meter="#4caf7a",
+    meter_high="#c9b458",
+    meter_clip="#e5686b",
+    heat=((0.0, "#9fd3ff"), (0.25, "#2f7fd0"), (0.5, "#15171b"), (0.75, "#d0702a"), (1.0, "#ffd9a0")),
+)
+
+LIGHT = Colors(
+    window="#e4e7ec",
+    panel="#f2f4f7",
+    lane="#fbfcfd",
+    lane_selected="#eef3f9",
+    header_selected="#dbe6f3",
+    line="#c3c9d2",
+    grid="#e7eaef",
+    text="#1a1e24",
+    text_dim="#4d5664",
+    text_disabled="#8d95a1",
+    accent="#0f68b0",
+    ghost="#0f68b0",
+    highlight="#1f6fb5",
+    highlight_text="#ffffff",
+    button="#ffffff",
+    button_hover="#e8eef6",
+    checked="#cfe2f5",
+    groove="#c3c9d2",
+    handle="#5b6675",
+    handle_hover="#2b3440",
+    playhead="#14181d",
+    outline="#14181d",
+    marker="#8a5a00",
+    marker_text="#ffffff",
+    envelope="#7a3d00",
+    clip_text="#101216",
+    clip_muted="#a7aeb8",
+    mark_mute="#f0b04f",
+    mark_solo="#f0dc4a",
+    mark_subtract="#ef8fa7",
+    mark_envelope="#f3e2a0",
+    mark_text="#101216",
+    mix_wave="#2c6ea8",
+    mix_wave_stale="#8b96a4",
+    error="#b3261e",
+    state_rendered="#1f8a52",
+    state_stale="#8f7a12",
+    state_rendering="#b86a10",
+    state_failed="#c0322b",
+    meter="#1f8a52",
+    meter_high="#8f7a12",
+    meter_clip="#c0322b",
+    heat=((0.0, "#0b3d70"), (0.25, "#4a97db"), (0.5, "#fbfcfd"), (0.75, "#e08a45"), (1.0, "#7a3300")),
+)
+
+
+class _Chosen:
+    """The theme that is shown."""
+
+    colors = DARK
+
+
+def colors() -> Colors:
+    """The colours of the theme that is shown."""
+    return _Chosen.colors
+
+
+def apply_theme(app: QApplication, choice: ThemeChoice = "dark") -> None:
+    """Show a theme: Fusion style with its palette and style sheet; whatever is painted is painted again."""
+    if choice == "system":
+        chosen = LIGHT if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light else DARK
+    else:
+        chosen = LIGHT if choice == "light" else DARK
+    _Chosen.colors = chosen
     app.setStyle("Fusion")
     palette = QPalette()
     for role, color in (
-        (QPalette.ColorRole.Window, WINDOW),
-        (QPalette.ColorRole.WindowText, TEXT),
-        (QPalette.ColorRole.Base, LANE),
-        (QPalette.ColorRole.AlternateBase, PANEL),
-        (QPalette.ColorRole.Text, TEXT),
-        (QPalette.ColorRole.PlaceholderText, TEXT_DIM),
-        (QPalette.ColorRole.Button, PANEL),
-        (QPalette.ColorRole.ButtonText, TEXT),
-        (QPalette.ColorRole.BrightText, ERROR),
-        (QPalette.ColorRole.Highlight, "#35608a"),
-        (QPalette.ColorRole.HighlightedText, "#ffffff"),
-        (QPalette.ColorRole.ToolTipBase, PANEL),
-        (QPalette.ColorRole.ToolTipText, TEXT),
-        (QPalette.ColorRole.Link, ACCENT),
+        (QPalette.ColorRole.Window, chosen.window),
+        (QPalette.ColorRole.WindowText, chosen.text),
+        (QPalette.ColorRole.Base, chosen.lane),
+        (QPalette.ColorRole.AlternateBase, chosen.panel),
+        (QPalette.ColorRole.Text, chosen.text),
+        (QPalette.ColorRole.PlaceholderText, chosen.text_dim),
+        (QPalette.ColorRole.Button, chosen.panel),
+        (QPalette.ColorRole.ButtonText, chosen.text),
+        (QPalette.ColorRole.BrightText, chosen.error),
+        (QPalette.ColorRole.Highlight, chosen.highlight),
+        (QPalette.ColorRole.HighlightedText, chosen.highlight_text),
+        (QPalette.ColorRole.ToolTipBase, chosen.panel),
+        (QPalette.ColorRole.ToolTipText, chosen.text),
+        (QPalette.ColorRole.Link, chosen.accent),
     ):
         palette.setColor(role, QColor(color))
     disabled = QPalette.ColorGroup.Disabled
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
-        palette.setColor(disabled, role, QColor("#6b7380"))
+        palette.setColor(disabled, role, QColor(chosen.text_disabled))
     app.setPalette(palette)
     boxes = QPalette(palette)
-    boxes.setColor(QPalette.ColorRole.Window, QColor(TEXT_DIM))  # Fusion takes an empty box's frame from it
+    boxes.setColor(QPalette.ColorRole.Window, QColor(chosen.text_dim))  # Fusion takes an empty box's frame from it
     app.setPalette(boxes, "QCheckBox")  # type: ignore[arg-type]  # the stubs ask for bytes, which are refused
-    app.setStyleSheet(_STYLE)
+    app.setStyleSheet(_style(chosen))
+
+
+def dim(label: QWidget) -> None:
+    """Show a label's text in the colour of secondary text."""
+    label.setProperty("dim", True)
+
+
+def _mixed(color: QColor, other: QColor, share: float) -> QColor:
+    parts = ((color.red(), other.red()), (color.green(), other.green()), (color.blue(), other.blue()))
+    return QColor(*(round(one + (two - one) * share) for one, two in parts))
+
+
+def _style(c: Colors) -> str:
+    return f"""
+QToolTip {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line}; padding: 3px; }}
+QToolBar {{ background: {c.panel}; border: 0; border-bottom: 1px solid {c.line}; spacing: 3px; padding: 4px 8px; }}
+QToolButton {{ padding: 4px 6px; border: 1px solid transparent; border-radius: 4px; color: {c.text}; }}
+QToolButton:hover {{ background: {c.button_hover}; }}
+QToolButton:checked {{ background: {c.checked}; border-color: {c.accent}; }}
+QToolButton:focus, QPushButton:focus, QSlider:focus {{ border: 1px solid {c.accent}; border-radius: 4px; }}
+QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; color: {c.text_dim}; }}
+QStatusBar QLabel {{ color: {c.text_dim}; padding: 0 8px; }}
+QStatusBar::item {{ border: 0; }}
+QPushButton {{
+    background: {c.button}; border: 1px solid {c.line}; border-radius: 4px; padding: 5px 14px; color: {c.text};
+}}
+QPushButton:hover {{ background: {c.button_hover}; }}
+QPushButton:default {{ border-color: {c.accent}; }}
+QPushButton:disabled {{ color: {c.text_disabled}; }}
+QSlider::groove:horizontal {{ height: 4px; background: {c.groove}; border-radius: 2px; }}
+QSlider::handle:horizontal {{ width: 10px; height: 14px; margin: -5px 0; border-radius: 3px; background: {c.handle}; }}
+QSlider::handle:horizontal:hover {{ background: {c.handle_hover}; }}
+QSplitter::handle {{ background: {c.line}; }}
+QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
+QLabel[dim="true"] {{ color: {c.text_dim}; }}
+QLabel#position {{ font-size: 18px; font-family: monospace; padding-right: 6px; }}
+QLabel#hint_title {{ font-size: 22px; font-weight: 600; border: 0; }}
+QLabel#hint_text {{ color: {c.text_dim}; border: 0; }}
+QFrame#hint {{ border: 2px dashed {c.line}; border-radius: 12px; background: {c.lane}; }}
+MessageBar {{ background: {c.button}; border-left: 5px solid {c.accent}; }}
+MessageBar[kind="error"] {{ border-left-color: {c.error}; }}
+QWidget#gap {{ background: {c.accent}; }}
+TrackHeader QLineEdit {{
+    background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; color: {c.text};
+}}
+TrackHeader QLineEdit:focus {{ background: {c.lane}; border-color: {c.accent}; }}
+TrackHeader QLineEdit#name {{ font-weight: 600; }}
+TrackHeader QToolButton {{ border: 1px solid {c.line}; border-radius: 4px; padding: 0; }}
+TrackHeader QToolButton:focus {{ border-color: {c.accent}; }}
+TrackHeader QToolButton#mute:checked {{ background: {c.mark_mute}; color: {c.mark_text}; }}
+TrackHeader QToolButton#solo:checked {{ background: {c.mark_solo}; color: {c.mark_text}; }}
+TrackHeader QToolButton#subtract:checked {{ background: {c.mark_subtract}; color: {c.mark_text}; }}
+TrackHeader QToolButton#envelope:checked {{ background: {c.mark_envelope}; color: {c.mark_text}; }}
+"""

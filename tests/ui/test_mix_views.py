@@ -57,7 +57,7 @@ def test_the_mix_is_drawn_up_to_its_peaks(qtbot: QtBot, song: MainWindow) -> Non
     middle = (master.height() - 1) / 2
     for samples_per_px in (4.0, 100.0, 441.0, 1000.0):
         set_zoom(song, samples_per_px)
-        wave = (pixels(master) == rgb(theme.MIX_WAVE)).all(axis=2)
+        wave = (pixels(master) == rgb(theme.colors().mix_wave)).all(axis=2)
         for x in range(5, 170, 7):
             first, last = int(x * samples_per_px), int(np.ceil((x + 1) * samples_per_px))
             if samples_per_px >= BLOCK:  # whole blocks around the column
@@ -71,7 +71,7 @@ def test_the_mix_is_drawn_up_to_its_peaks(qtbot: QtBot, song: MainWindow) -> Non
 def test_what_is_stale_is_grey_until_it_is_rendered(qtbot: QtBot, song: MainWindow) -> None:
     song.seek(44_100 * 30)
     wait_rendered(qtbot, song)
-    colors = [rgb(theme.MIX_WAVE), rgb(theme.MIX_WAVE_STALE)]
+    colors = [rgb(theme.colors().mix_wave), rgb(theme.colors().mix_wave_stale)]
 
     def shares(chunk: int) -> list[int]:
         step = song.rendering.plan.grid.step_samples / PX
@@ -115,8 +115,8 @@ def shown_colors(plot: HeatmapPlot, index: int) -> np.ndarray:
 
 def colors_of(values: np.ndarray, level: float) -> np.ndarray:
     """Values through the colour map of the theme."""
-    stops = [stop for stop, _ in theme.HEAT_STOPS]
-    table = np.stack([rgb(color) for _, color in theme.HEAT_STOPS])
+    stops = [stop for stop, _ in theme.colors().heat]
+    table = np.stack([rgb(color) for _, color in theme.colors().heat])
     place = np.clip((values / level + 1) / 2, 0, 1)
     return np.stack([np.interp(place, stops, table[:, channel]) for channel in range(3)], axis=-1)
 

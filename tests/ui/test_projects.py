@@ -222,7 +222,7 @@ def test_clips_of_missing_media_are_kept_and_play_when_it_is_back(
     set_zoom(window, 441)
     picture = window.timeline.lanes.grab().toImage()
     hatched = {picture.pixelColor(x, ROW_PX - 10).name() for x in range(200, 216)}
-    assert theme.ERROR in hatched, "the clip is there, and looks broken"
+    assert theme.colors().error in hatched, "the clip is there, and looks broken"
     wait_rendered(qtbot, window)
     without = window.rendering.reader().read(0, length)
     assert without.shape[1] == length

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.session.model import SESSION_RATE
@@ -32,6 +34,8 @@ class TimeAxis(QObject):
         self.length = 0
         self.samples_per_px = _EMPTY_S * SESSION_RATE / self.width_px
         self._before = (self.start, self.samples_per_px)
+        #: Of the screen: device pixels in a pixel.
+        self.ratio = 1.0
 
     @property
     def shown(self) -> float:
@@ -51,9 +55,17 @@ class TimeAxis(QObject):
     def x_of(self, sample: float) -> float:
         return (sample - self.start) / self.samples_per_px
 
+    def pixel_of(self, sample: float) -> int:
+        """The nearest pixel; half a pixel goes up, whatever the rounding of the last digits."""
+        return math.floor(self.x_of(sample) + 0.5 + 1e-6)
+
     def sample_at(self, x_px: float) -> int:
         """The sample under a pixel; never negative."""
         return max(0, round(self.start + x_px * self.samples_per_px))
+
+    def start_and_end(self, left_px: float, right_px: float) -> tuple[int, int]:
+        """The samples `[start, end)` between two places; never negative."""
+        return self.sample_at(left_px), max(0, math.ceil(self.start + right_px * self.samples_per_px))
 
     def set_width(self, width_px: int) -> None:
         """The lanes were resized: the zoom stays."""
@@ -75,8 +87,9 @@ class TimeAxis(QObject):
         self._limit()
 
     def scroll_to(self, start: float) -> None:
-        """Put a sample at the left border."""
-        self.start = start
+        """Put a sample at the left border, to the nearest place that is whole pixels of the screen from here."""
+        px = self.samples_per_px / self.ratio
+        self.start += round((start - self.start) / px) * px
         self._limit()
 
     def shows(self, sample: float) -> bool:

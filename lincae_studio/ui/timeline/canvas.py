@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPixmap, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QRegion,
+    QResizeEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.ui import theme
@@ -15,11 +24,17 @@ _ZOOM_STEP = 2.0 ** (1 / 6)
 #: One notch of the wheel scrolls by this share of the width.
 _SCROLL_SHARE = 0.1
 
+#: Qt's patterns repeat after so many pixels.
+_PATTERN_PX = 8
+
 _NOTCH = 120
 
 
 class TimeCanvas(QWidget):
-    """Base class: paints `paint_content` into a pixmap only when it changed, and the playhead over it.
+    """Base class: keeps what `paint_content` painted, paints only what is out of date, and the playhead over it.
+
+    Scrolling shifts the picture and leaves the rest to be painted: `paint_content` must paint a place the same way
+    whatever the area is that it was asked for.
 
     Signals:
         scrolled_vertically: wheel notches without a modifier (a float; positive is down).
@@ -35,15 +50,20 @@ class TimeCanvas(QWidget):
         super().__init__(parent)
         self.axis = axis
         self._content: QPixmap | None = None
+        #: Where the content is out of date, and the part of the axis that it shows: start and samples per pixel.
+        self._dirty = QRegion()
+        self._drawn = (axis.start, axis.samples_per_px)
         self._playhead_px: int | None = None
         self._playhead = 0
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        axis.changed.connect(self.invalidate)
+        axis.changed.connect(self._on_axis_changed)
 
-    def invalidate(self) -> None:
-        """Paint the content anew."""
-        self._content = None
-        self.update()
+    def invalidate(self, area: QRect | None = None) -> None:
+        """Paint the content anew, or a part of it."""
+        if area is None:
+            area = self.rect()
+        self._dirty += area
+        self.update(area)
 
     def set_playhead(self, sample: int) -> None:
         """Move the playhead; only the two lines are repainted."""
@@ -67,28 +87,75 @@ class TimeCanvas(QWidget):
             return False
         return True
 
-    def paint_content(self, painter: QPainter) -> None:
-        """Paint everything but the playhead and overlays."""
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
+        """Paint everything but the playhead and overlays, in an area that is filled with the background."""
         raise NotImplementedError
 
     def paint_overlay(self, painter: QPainter) -> None:
         """Paint what changes during a gesture, over the cached content."""
 
+    def pattern_origin(self) -> QPoint:
+        """Where patterns are fixed, so that they move along with what they fill."""
+        return QPoint(self.axis.pixel_of(0) % _PATTERN_PX, 0)
+
+    def scrolled(self, before: float) -> None:
+        """The picture, which began at sample `before`, was shifted in time: `invalidate` what does not move along."""
+
+    def shift_content(self, dx: float, dy: float) -> bool:
+        """Move the picture by so many pixels; what comes into view is painted. False when they are not whole ones."""
+        ratio = self.devicePixelRatioF()
+        by_x, by_y = dx * ratio, dy * ratio
+        whole = abs(by_x - round(by_x)) < 1e-6 and abs(by_y - round(by_y)) < 1e-6
+        if not whole or self._content is None or abs(dx) >= self.width() or abs(dy) >= self.height():
+            return False
+        exposed = QRegion()
+        self._content.scroll(round(by_x), round(by_y), self._content.rect(), exposed)
+        self._dirty.translate(round(dx), round(dy))  # at other ratios than 1 a pixel off, which the margin covers
+        for rect in _rects(exposed):
+            left, top = int(rect.left() / ratio) - 1, int(rect.top() / ratio) - 1
+            right, bottom = int(rect.right() / ratio) + 2, int(rect.bottom() / ratio) + 2
+            self._dirty += QRect(left, top, right - left, bottom - top)
+        if ratio != 1.0:
+            self._dirty = _grown(self._dirty)
+        self.update()
+        return True
+
+    def _on_axis_changed(self) -> None:
+        start, samples_per_px = self._drawn
+        self._drawn = (self.axis.start, self.axis.samples_per_px)
+        shift = (start - self.axis.start) / samples_per_px
+        if samples_per_px == self.axis.samples_per_px and self.shift_content(shift, 0.0):
+            self.scrolled(start)
+        else:
+            self.invalidate()
+
     def _playhead_x(self) -> int | None:
         x = round(self.axis.x_of(self._playhead))
         return x if 0 <= x < self.width() else None
+
+    def _refresh(self, content: QPixmap) -> None:
+        """Paint what is out of date."""
+        dirty, self._dirty = self._dirty & self.rect(), QRegion()
+        painter = QPainter(content)
+        for area in _rects(dirty):
+            painter.save()
+            painter.setClipRect(area)
+            painter.fillRect(area, QColor(theme.colors().lane))
+            painter.setBrushOrigin(self.pattern_origin())
+            self.paint_content(painter, area)
+            painter.restore()
+        painter.end()
 
     # Qt overrides
 
     def paintEvent(self, event: QPaintEvent) -> None:
         ratio = self.devicePixelRatioF()
-        if self._content is None:
-            self._content = QPixmap(self.size() * ratio)
+        size = self.size() * ratio
+        if self._content is None or self._content.size() != size or self._content.devicePixelRatio() != ratio:
+            self._content = QPixmap(size)
             self._content.setDevicePixelRatio(ratio)
-            self._content.fill(QColor(theme.LANE))
-            content_painter = QPainter(self._content)
-            self.paint_content(content_painter)
-            content_painter.end()
+            self._dirty = QRegion(self.rect())
+        self._refresh(self._content)
         painter = QPainter(self)
         area = event.rect()
         painter.setClipRect(area)
@@ -96,7 +163,7 @@ class TimeCanvas(QWidget):
         self.paint_overlay(painter)
         self._playhead_px = self._playhead_x()
         if self._playhead_px is not None:
-            painter.fillRect(QRect(self._playhead_px, 0, 1, self.height()), QColor(theme.PLAYHEAD))
+            painter.fillRect(QRect(self._playhead_px, 0, 1, self.height()), QColor(theme.colors().playhead))
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -104,9 +171,32 @@ class TimeCanvas(QWidget):
         super().resizeEvent(event)
         self.resized.emit()
 
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):  # another theme
+            self.invalidate()
+        super().changeEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self.axis.zoom(1.0 / max(0.1, 1.0 + event.value()), event.position().x())
+            return True
+        return super().event(event)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.AltModifier:
             self.grown.emit((event.angleDelta().y() or event.angleDelta().x()) / _NOTCH)
         elif not self.navigate(self.axis, event):
             self.scrolled_vertically.emit(-event.angleDelta().y() / _NOTCH)
         event.accept()
+
+
+def _rects(region: QRegion) -> list[QRect]:
+    return list(region)  # type: ignore[call-overload, no-any-return]  # can be iterated, whatever the stubs say
+
+
+def _grown(region: QRegion) -> QRegion:
+    """A pixel wider on all sides."""
+    grown = QRegion()
+    for rect in _rects(region):
+        grown += rect.adjusted(-1, -1, 1, 1)
+    return grown

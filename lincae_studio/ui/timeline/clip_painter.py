@@ -1,72 +1,165 @@
-"""Painting one clip: body, waveform, name. No state."""
+"""Painting the clips of one lane: bodies, waveforms, fades, names. No state."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFontMetricsF, QPainter, QPen, QPolygonF
+from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF, QStaticText
 
-from lincae_studio.media.store import ConformedMedia
+from lincae_studio.media.store import MediaStore
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.hits import HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
 from lincae_studio.ui.timeline.rows import ROW_PX
-from lincae_studio.ui.timeline.waveform import media_columns, wave_image
+from lincae_studio.ui.timeline.waveform import Piece, row_image
 
 #: Distance of a clip to its lane's borders.
 MARGIN_PX = 3
 
-_MUTE = "#767d88"
+#: A dash of the gain line, and a dash with the gap after it.
+_DASH_PX = 4
+_DASH_STEP_PX = 6
 
 #: Points of a fade's curve.
 _FADE_STEPS = 24
 
+#: Of names, and room for less than this is left empty.
+_NAME_PT = 8.5
+_SHORTEST_NAME_PX = 14
+
+#: Names laid out once and kept: those of some screens.
+_NAMES = 4096
+
+
+@dataclass(frozen=True)
+class Row:
+    """A lane to be painted.
+
+    Attributes:
+        top, height_px: of the lane.
+        audible: whether the track is heard.
+        selected: clips that are selected, of this track or others.
+        media: by digest.
+    """
+
+    track: Track
+    top: int
+    height_px: int
+    audible: bool
+    selected: frozenset[int]
+    media: Mapping[str, Media]
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A clip that is visible, where it is, in its colour; `name_right`: where a later clip covers its name."""
+
+    clip: Clip
+    rect: QRectF
+    color: QColor
+    name_right: float
+
 
 def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> QRectF:
     """Where a clip is drawn on a lane of that height that begins at y = `top`."""
-    left, right = axis.x_of(clip.start), axis.x_of(clip.end)
+    # To a thousandth: on which side of half a pixel an edge lies must not depend on where the view begins.
+    left, right = round(axis.x_of(clip.start), 3), round(axis.x_of(clip.end), 3)
     return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
 
 
-def paint_clip(
-    painter: QPainter,
-    rect: QRectF,
-    clip: Clip,
-    track: Track,
-    media: Media,
-    conformed: ConformedMedia | None,
-    axis: TimeAxis,
-    ratio: float,
-    *,
-    audible: bool,
-    selected: bool,
-) -> None:
-    """Paint a clip; inaudible ones are grey, ones whose media is missing are hatched and say so.
+def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis: TimeAxis, ratio: float) -> None:
+    """Paint the clips of a lane that lie in an area: a later one over an earlier one.
 
-    A selected one shows its handles: fades at the top corners of the wave, and the gain line.
+    Inaudible ones are grey, ones whose media is missing are hatched and say so. A selected one shows its handles: fades
+    at the top corners of the wave, and the gain line.
     """
-    color = QColor(clip.color or track.color) if audible and not clip.mute else QColor(_MUTE)
-    painter.fillRect(rect, color.darker(280))
-    painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), color)
-    visible = rect.intersected(QRectF(0, rect.top(), axis.width_px, rect.height()))
-    if conformed is None:
-        painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), QBrush(QColor(theme.ERROR), Qt.BrushStyle.BDiagPattern))
-    elif visible.width() >= 1:
-        _paint_wave(painter, visible, rect, clip, conformed, axis, ratio, color.lighter(120))
-    _paint_fades(painter, rect, clip, axis)
+    shown = _shown(area, row, axis)
+    for item in shown:
+        rect = item.rect
+        painter.fillRect(rect, theme.colors().clip_body(item.color))
+        painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), item.color)
+        if store.get(item.clip.media) is None:
+            hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
+            painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
+    if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
+        _paint_waves(painter, area, row, shown, store, axis, ratio)
+    font = QFont(painter.font())
+    font.setPointSizeF(_NAME_PT)
+    painter.setFont(font)
+    description = font.toString()
+    for item in shown:
+        _paint_details(painter, item, row, store, axis, description)
+
+
+def _shown(area: QRect, row: Row, axis: TimeAxis) -> list[_Shown]:
+    begin = axis.start + (area.left() - 2) * axis.samples_per_px
+    end = axis.start + (area.right() + 2) * axis.samples_per_px
+    found: list[_Shown] = []
+    later = math.inf
+    for clip in reversed(row.track.clips):
+        if clip.start > end or clip.end < begin:
+            if clip.start > end:
+                later = axis.x_of(clip.start)
+            continue
+        rect = clip_rect(clip, axis, row.top, row.height_px)
+        heard = row.audible and not clip.mute
+        color = QColor((clip.color or row.track.color) if heard else theme.colors().clip_muted)
+        found.append(_Shown(clip, rect, color, min(rect.right(), later)))
+        later = rect.left()
+    found.reverse()
+    return found
+
+
+def _paint_waves(
+    painter: QPainter, area: QRect, row: Row, shown: list[_Shown], store: MediaStore, axis: TimeAxis, ratio: float
+) -> None:
+    """All waves of the lane as one picture, its columns on the pixels of the screen."""
+    left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
+    height = int((row.height_px - 2 * MARGIN_PX - NAME_PX - 2) * ratio)
+    samples_per_column = axis.samples_per_px / ratio
+    pieces = []
+    for item in shown:
+        media = store.get(item.clip.media)
+        first, last = round(item.rect.left() * ratio), round(item.rect.right() * ratio)
+        if media is None or last <= first or last <= left or first >= right:
+            continue
+        first = max(first, left)
+        start = axis.start + first * samples_per_column - item.clip.start + item.clip.offset
+        pieces.append(
+            Piece(media, first, min(last, right), start, item.clip.gain, theme.colors().clip_wave(item.color))
+        )
+    if not pieces or height < 1:
+        return
+    image = row_image(pieces, samples_per_column, left, right, height)
+    image.setDevicePixelRatio(ratio)
+    painter.drawImage(QPointF(left / ratio, row.top + MARGIN_PX + NAME_PX + 1), image)
+
+
+def _paint_details(painter: QPainter, item: _Shown, row: Row, store: MediaStore, axis: TimeAxis, font: str) -> None:
+    """What lies over the wave: fades, the name, the gain line, handles, and the frame of a selected clip."""
+    clip, rect, outline = item.clip, item.rect, QColor(theme.colors().outline)
+    selected = clip.id in row.selected
+    if clip.fade_in or clip.fade_out:
+        _paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
-        _paint_name(painter, visible, _label(clip, media, conformed is None))
+        left = max(rect.left(), 0.0)
+        label = _label(clip, row.media[clip.media], store.get(clip.media) is None)
+        _paint_name(painter, left, item.name_right, rect.top(), label, font)
         if selected or clip.gain != 1.0:
             y = gain_y(clip.gain, rect)
-            painter.setPen(QPen(QColor("#ffffff") if selected else color.lighter(150), 1, Qt.PenStyle.DashLine))
-            painter.drawLine(QPointF(visible.left(), y), QPointF(visible.right(), y))
+            pen = outline if selected else theme.colors().clip_wave(item.color)
+            painter.setPen(QPen(pen, 1))
+            painter.drawLines(_dashes(rect, y, axis.width_px))
         if selected:
             _paint_handles(painter, rect, clip, axis)
     if selected:
-        painter.setPen(QPen(QColor("#ffffff"), 2))
+        painter.setPen(QPen(outline, 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(rect.adjusted(1, 1, -1, -1))
 
@@ -97,10 +190,10 @@ def _paint_fades(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) ->
         curve = [(x / _FADE_STEPS, _rise(x / _FADE_STEPS, shape)) for x in range(_FADE_STEPS + 1)]
         edge = rect.left() if from_left else rect.right()
         sign = 1 if from_left else -1
-        points = [QPointF(edge + sign * x * width, bottom - y * (bottom - top)) for x, y in curve]
-        painter.setPen(QPen(QColor("#ffffff"), 1))
+        points = [QPointF(round(edge + sign * x * width, 3), bottom - y * (bottom - top)) for x, y in curve]
+        painter.setPen(QPen(QColor(theme.colors().outline), 1))
         painter.drawPolyline(QPolygonF(points))
-        shade = QColor(theme.LANE)
+        shade = QColor(theme.colors().lane)
         shade.setAlpha(150)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(shade)
@@ -115,40 +208,39 @@ def _rise(x: float, shape: FadeShape) -> float:
 
 
 def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
-    painter.setPen(QPen(QColor(theme.CLIP_TEXT), 1))
-    painter.setBrush(QColor("#ffffff"))
+    painter.setPen(QPen(QColor(theme.colors().lane), 1))
+    painter.setBrush(QColor(theme.colors().outline))
     for place in (fade_in_handle(clip, rect, axis), fade_out_handle(clip, rect, axis)):
         painter.drawRect(QRectF(place.x() - 3.5, place.y() - 3.5, 7, 7))
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def _paint_wave(
-    painter: QPainter,
-    visible: QRectF,
-    rect: QRectF,
-    clip: Clip,
-    conformed: ConformedMedia,
-    axis: TimeAxis,
-    ratio: float,
-    color: QColor,
-) -> None:
-    count = int(visible.width() * ratio)
-    height = int((rect.height() - NAME_PX - 2) * ratio)
-    if count < 1 or height < 1:
+def _dashes(rect: QRectF, y: float, width_px: int) -> list[QLineF]:
+    """A dashed line across what is visible of a clip, counted from its start: it moves along when one scrolls.
+
+    (Qt's own dashes begin anew at the border of what is painted.)
+    """
+    first = max(0, int(-rect.left() // _DASH_STEP_PX))
+    last = int((min(rect.right(), width_px) - rect.left()) // _DASH_STEP_PX)
+    starts = (rect.left() + number * _DASH_STEP_PX for number in range(first, last + 1))
+    return [QLineF(x, y, min(x + _DASH_PX, rect.right()), y) for x in starts]
+
+
+def _paint_name(painter: QPainter, left: float, right: float, top: float, name: str, font: str) -> None:
+    room = int(right - left - 8)
+    if room < _SHORTEST_NAME_PX:
         return
-    samples_per_column = axis.samples_per_px / ratio
-    into_clip = (visible.left() - rect.left()) * axis.samples_per_px
-    columns = media_columns(conformed, clip.offset + into_clip, samples_per_column, count)
-    image = wave_image((columns * clip.gain).clip(-1.0, 1.0), height, color)
-    image.setDevicePixelRatio(ratio)
-    painter.drawImage(QPointF(visible.left(), rect.top() + NAME_PX + 1), image)
+    painter.setPen(QColor(theme.colors().clip_text))
+    text = _laid_out(name, room, font)
+    painter.drawStaticText(QPointF(round(left) + 5, top + (NAME_PX - text.size().height()) / 2), text)
 
 
-def _paint_name(painter: QPainter, visible: QRectF, name: str) -> None:
-    font = painter.font()
-    font.setPointSizeF(8.5)
-    painter.setFont(font)
-    painter.setPen(QColor(theme.CLIP_TEXT))
-    box = QRectF(visible.left() + 5, visible.top(), visible.width() - 8, NAME_PX)
-    text = QFontMetricsF(font).elidedText(name, Qt.TextElideMode.ElideRight, box.width())
-    painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+@lru_cache(_NAMES)
+def _laid_out(name: str, room: int, description: str) -> QStaticText:
+    font = QFont()
+    font.fromString(description)
+    text = QStaticText(QFontMetricsF(font).elidedText(name, Qt.TextElideMode.ElideRight, room))
+    text.setTextFormat(Qt.TextFormat.PlainText)
+    text.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+    text.prepare(font=font)
+    return text

@@ -122,19 +122,19 @@ def paint_envelope(painter: QPainter, track: Track, kind: Kind, top: int, height
     values = _values(track, kind, axis.start + xs * axis.samples_per_px).tolist()
     line = [QPointF(x, y_of(value, kind, top, height_px)) for x, value in zip(xs.tolist(), values, strict=True)]
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    for color, width in ((theme.LANE, 3.0), (theme.ENVELOPE, 1.5)):
+    for color, width in ((theme.colors().lane, 3.0), (theme.colors().envelope, 1.5)):
         painter.setPen(QPen(QColor(color), width))
         painter.drawPolyline(QPolygonF(line))
-    painter.setPen(QPen(QColor(theme.LANE), 1))
-    painter.setBrush(QColor(theme.ENVELOPE))
+    painter.setPen(QPen(QColor(theme.colors().lane), 1))
+    painter.setBrush(QColor(theme.colors().envelope))
     for point in points:
         painter.drawEllipse(QPointF(axis.x_of(point.at), y_of(point.value, kind, top, height_px)), 4.0, 4.0)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     text = f"{kind.value} envelope"
     box = QRectF(6, top + height_px - 20, painter.fontMetrics().horizontalAdvance(text) + 10, 15)
-    painter.fillRect(box, QColor(theme.PANEL))
-    painter.setPen(QColor(theme.ENVELOPE))
+    painter.fillRect(box, QColor(theme.colors().panel))
+    painter.setPen(QColor(theme.colors().envelope))
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 

@@ -14,23 +14,12 @@ from lincae_studio.session.model import MAX_GAIN, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
-from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
+from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.rows import Rows
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
 
 HEADER_PX = 250
-
-_FIELD_STYLE = (
-    "QLineEdit { background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; }"
-    f"QLineEdit:focus {{ background: {theme.LANE}; border-color: {theme.ACCENT}; }}"
-)
-_MUTE_STYLE = f"QToolButton:checked {{ background: {theme.WARNING}; color: #101216; border-color: {theme.WARNING}; }}"
-_ENVELOPE_STYLE = (
-    f"QToolButton:checked {{ background: {theme.ENVELOPE}; color: #101216; border-color: {theme.ENVELOPE}; }}"
-)
-_SUBTRACT_STYLE = "QToolButton:checked { background: #d97b93; color: #101216; border-color: #d97b93; }"
-_SOLO_STYLE = "QToolButton:checked { background: #e6d35a; color: #101216; border-color: #e6d35a; }"
 
 
 class TrackHeader(QWidget):
@@ -54,16 +43,16 @@ class TrackHeader(QWidget):
         self._document = document
         self._selection = selection
         self.track_id = track.id
+        self._shown: tuple[Track, bool, Kind | None] | None = None
         self._press_y: float | None = None
         self._dragging = False
         self._color = QColor(track.color)
         self.name = QLineEdit(self)
-        self.name.setStyleSheet(_FIELD_STYLE + "QLineEdit { font-weight: 600; }")
+        self.name.setObjectName("name")
         self.name.setMaxLength(400)
         self.name.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.gain = GainFader("Gain", self)
         self.gain_text = QLineEdit(self)
-        self.gain_text.setStyleSheet(_FIELD_STYLE)
         self.gain_text.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.gain_text.setFixedWidth(62)
         self.gain_text.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
@@ -73,10 +62,10 @@ class TrackHeader(QWidget):
         self.pan_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pan_text.setFixedWidth(62)
         self.pan_text.setContentsMargins(0, 0, 5, 0)  # in line with the text of the field above
-        self.subtract = self._toggle("−", "Subtract from the mix", _SUBTRACT_STYLE)
-        self.envelope = self._toggle("∿", "Volume envelope, pan envelope, or none (A)", _ENVELOPE_STYLE)
-        self.mute = self._toggle("M", "Mute", _MUTE_STYLE)
-        self.solo = self._toggle("S", "Solo", _SOLO_STYLE)
+        self.subtract = self._toggle("subtract", "−", "Subtract from the mix")
+        self.envelope = self._toggle("envelope", "∿", "Volume envelope, pan envelope, or none (A)")
+        self.mute = self._toggle("mute", "M", "Mute")
+        self.solo = self._toggle("solo", "S", "Solo")
         self._lay_out()
         self._connect()
         for child in self.findChildren(QWidget):
@@ -85,6 +74,10 @@ class TrackHeader(QWidget):
 
     def show_track(self, track: Track, selected: bool) -> None:
         """Show a track's values."""
+        envelope = self._envelopes.of(track.id)
+        if (track, selected, envelope) == self._shown:
+            return
+        self._shown = (track, selected, envelope)
         self._selected = selected
         self._color = QColor(track.color)
         for widget, role in (
@@ -108,7 +101,7 @@ class TrackHeader(QWidget):
         self.pan_text.setText(format_pan(track.pan))
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
-        self.envelope.setChecked(self._envelopes.of(track.id) is not None)
+        self.envelope.setChecked(envelope is not None)
         self.update()
 
     def rename(self) -> None:
@@ -121,15 +114,13 @@ class TrackHeader(QWidget):
         for field in (self.name, self.gain_text):
             field.blockSignals(True)
 
-    def _toggle(self, text: str, name: str, style: str) -> QToolButton:
+    def _toggle(self, role: str, text: str, tip: str) -> QToolButton:
         button = QToolButton(self)
+        button.setObjectName(role)  # the style sheet colours it by this
         button.setText(text)
         button.setCheckable(True)
-        button.setToolTip(name)
+        button.setToolTip(tip)
         button.setFixedSize(24, 22)
-        button.setStyleSheet(
-            f"QToolButton {{ border: 1px solid {theme.LINE}; border-radius: 4px; padding: 0; }}" + style
-        )
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return button
 
@@ -151,7 +142,7 @@ class TrackHeader(QWidget):
             (("Gain", self.gain, self.gain_text), ("Pan", self.pan, self.pan_text)), start=1
         ):
             caption = QLabel(label, self)
-            caption.setStyleSheet(f"color: {theme.TEXT_DIM};")
+            theme.dim(caption)
             layout.addWidget(caption, row, 0)
             layout.addWidget(slider, row, 1)
             layout.addWidget(value, row, 2)
@@ -251,9 +242,11 @@ class TrackHeader(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor("#313742" if self._selected else theme.PANEL))
+        painter.fillRect(
+            self.rect(), QColor(theme.colors().header_selected if self._selected else theme.colors().panel)
+        )
         painter.fillRect(0, 0, 5, self.height(), self._color)
-        painter.setPen(QColor(theme.LINE))
+        painter.setPen(QColor(theme.colors().line))
         painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
         painter.end()
 
@@ -286,7 +279,7 @@ class HeaderColumn(QWidget):
         self._headers: dict[int, TrackHeader] = {}
         #: Where a dragged track would go.
         self._gap = QWidget(self)
-        self._gap.setStyleSheet(f"background: {theme.ACCENT};")
+        self._gap.setObjectName("gap")
         self._gap.hide()
         self.setFixedWidth(HEADER_PX)
         document.replaced.connect(self._forget)
@@ -347,7 +340,7 @@ class HeaderColumn(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(theme.WINDOW))
+        painter.fillRect(self.rect(), QColor(theme.colors().window))
         painter.end()
 
     def wheelEvent(self, event: QWheelEvent) -> None:

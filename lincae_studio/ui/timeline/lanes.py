@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -27,7 +27,7 @@ from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
-from lincae_studio.ui.timeline.clip_painter import clip_rect, paint_clip
+from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
 from lincae_studio.ui.timeline.envelopes import (
     Kind,
     MovePoint,
@@ -50,7 +50,7 @@ from lincae_studio.ui.timeline.gestures import (
     SlipClip,
     TrimClip,
 )
-from lincae_studio.ui.timeline.hits import Part, part_at
+from lincae_studio.ui.timeline.hits import NAME_PX, Part, part_at
 from lincae_studio.ui.timeline.rows import ROW_PX, Rows
 
 _MARQUEE_PX = 5
@@ -126,8 +126,12 @@ class Lanes(TimeCanvas):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(ROW_PX)
         self.setAccessibleName("Timeline")
-        for signal in (document.changed, selection.changed, rows.changed, envelopes.changed):
-            signal.connect(self.invalidate)
+        #: What each visible lane was last painted with, by track position.
+        self._painted: dict[int, tuple[object, ...]] = {}
+        self._painted_offset = rows.offset_px, rows.height_px
+        for signal in (document.changed, selection.changed, envelopes.changed):
+            signal.connect(self._follow)
+        rows.changed.connect(self._on_rows_changed)
 
     def clip_at(self, point: QPointF) -> Clip | None:
         """The topmost clip under a point."""
@@ -152,45 +156,84 @@ class Lanes(TimeCanvas):
         self._press = self._gesture = self._preview = self._marquee = None
         self._start_gesture = None
         if active:
-            self.invalidate()
+            self._follow()
+            self.update()
         return active
 
-    def paint_content(self, painter: QPainter) -> None:
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
         session = self._preview or self._document.session
-        shown_from, shown_to = self.axis.start, self.axis.start + self.axis.shown
+        media = {item.digest: item for item in session.media}
         height = self._rows.height_px
-        for position, track in enumerate(session.tracks):
-            top = self._rows.top(position)
-            if top + height < 0 or top > self.height():
-                continue
+        for position in self._visible(area):
+            track, top = session.tracks[position], self._rows.top(position)
             if track.id == self._selection.track:
-                painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.LANE_SELECTED))
-            audible = session.audible(track)
-            for clip in track.clips:
-                if clip.end < shown_from or clip.start > shown_to:
-                    continue
-                paint_clip(
-                    painter,
-                    self._rect(clip, top),
-                    clip,
-                    track,
-                    session.media_of(clip.media),
-                    self._media.get(clip.media),
-                    self.axis,
-                    self.devicePixelRatioF(),
-                    audible=audible,
-                    selected=clip.id in self._selection.clips,
-                )
+                painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
+            row = Row(track, top, height, session.audible(track), self._selection.clips, media)
+            paint_row(painter, area, row, self._media, self.axis, self.devicePixelRatioF())
             kind = self._envelopes.of(track.id)
             if kind is not None:
                 paint_envelope(painter, track, kind, top, height, self.axis)
-            painter.setPen(QColor(theme.LINE))
+            painter.setPen(QColor(theme.colors().line))
             painter.drawLine(0, top + height - 1, self.width(), top + height - 1)
+
+    def pattern_origin(self) -> QPoint:
+        return super().pattern_origin() - QPoint(0, self._rows.offset_px % 8)
+
+    def scrolled(self, before: float) -> None:
+        """Names stay in view, and envelopes are drawn piece by piece from the left border on."""
+        session = self._preview or self._document.session
+        for position in self._visible(self.rect()):
+            track, top = session.tracks[position], self._rows.top(position)
+            if self._envelopes.of(track.id) is not None:
+                self.invalidate(QRect(0, top, self.width(), self._rows.height_px))
+                continue
+            # Names that were, or are, not at their clip's start.
+            begin, latest = self.axis.start, max(before, self.axis.start)
+            ends = [self.axis.x_of(clip.end) for clip in track.clips if clip.start < latest and clip.end > begin]
+            if ends:
+                right = min(round(max(ends)) + 2, self.width())
+                self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX + 1))
+
+    def _visible(self, area: QRect) -> range:
+        """Positions of the tracks whose lanes touch an area."""
+        count = len((self._preview or self._document.session).tracks)
+        first = max(0, self._rows.position_at(area.top()))
+        return range(first, min(count, self._rows.position_at(area.bottom()) + 1))
+
+    def _follow(self) -> None:
+        """Paint the lanes anew that look different."""
+        session = self._preview or self._document.session
+        before, self._painted = self._painted, {}
+        for position in self._visible(self.rect()):
+            track, selected = session.tracks[position], self._selection.clips
+            looks = (
+                track.clips,
+                track.color,
+                session.audible(track),
+                track.id == self._selection.track,
+                self._envelopes.of(track.id),
+                (track.gain_points, track.pan_points),
+                frozenset(clip.id for clip in track.clips if clip.id in selected) if selected else selected,
+            )
+            self._painted[position] = looks
+            if before.get(position) != looks:
+                self._invalidate_row(position)
+        for position in before.keys() - self._painted.keys():
+            self._invalidate_row(position)
+
+    def _invalidate_row(self, position: int) -> None:
+        self.invalidate(QRect(0, self._rows.top(position), self.width(), self._rows.height_px))
+
+    def _on_rows_changed(self) -> None:
+        (offset, height), self._painted_offset = self._painted_offset, (self._rows.offset_px, self._rows.height_px)
+        if height != self._rows.height_px or not self.shift_content(0.0, offset - self._rows.offset_px):
+            self.invalidate()
+        self._follow()
 
     def paint_overlay(self, painter: QPainter) -> None:
         if self._marquee is not None:
-            painter.setPen(QPen(QColor(theme.ACCENT), 1))
-            fill = QColor(theme.ACCENT)
+            painter.setPen(QPen(QColor(theme.colors().accent), 1))
+            fill = QColor(theme.colors().accent)
             fill.setAlpha(40)
             painter.setBrush(fill)
             painter.drawRect(self._marquee)
@@ -204,19 +247,19 @@ class Lanes(TimeCanvas):
         box = QRectF(at.x() + 14, at.y() - 30, metrics.horizontalAdvance(text) + 14, metrics.height() + 6)
         box.moveLeft(min(max(box.left(), 2.0), self.width() - box.width() - 2))
         box.moveTop(max(box.top(), 2.0))
-        painter.fillRect(box, QColor(theme.PANEL))
-        painter.setPen(QColor(theme.TEXT))
+        painter.fillRect(box, QColor(theme.colors().panel))
+        painter.setPen(QColor(theme.colors().text))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_drop_guide(self, painter: QPainter, start: int, position: int) -> None:
         x = round(self.axis.x_of(start))
-        painter.setPen(QPen(QColor(theme.ACCENT), 2))
+        painter.setPen(QPen(QColor(theme.colors().accent), 2))
         painter.drawLine(x, 0, x, self.height())
         count = len(self._document.session.tracks)
         y = self._rows.top(position if position >= 0 else count)
-        painter.setPen(QPen(QColor(theme.ACCENT), 2, Qt.PenStyle.DashLine))
+        painter.setPen(QPen(QColor(theme.colors().accent), 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(QRect(x, y + 2, self.width() - x + 4, self._rows.height_px - 4))
 
@@ -309,7 +352,8 @@ class Lanes(TimeCanvas):
                         snap_samples=SNAP_PX * self.axis.samples_per_px if snaps else 0.0,
                     )
                 )
-                self.invalidate()
+                self._follow()
+                self.update()
                 if self._scroll_direction(point):
                     self._scrolling.start()
         elif self._press_clip is None and (self._marquee is not None or moved.manhattanLength() >= _MARQUEE_PX):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -23,7 +25,7 @@ class MixPeaks:
     def __init__(self, rendering: Rendering) -> None:
         self._rendering = rendering
         self._pyramid = PeakPyramid(np.zeros((0, 2), np.float32))
-        self._grid = rendering.plan.grid
+        self._grid = rendering.shown.grid
         self._shown: dict[int, str | None] = {}
 
     @property
@@ -32,7 +34,7 @@ class MixPeaks:
 
     def follow_plan(self) -> None:
         """The plan changed: fit the length, and take what is rendered already."""
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         blocks = -(-plan.length // BLOCK)
         if blocks != self._pyramid.blocks or plan.grid != self._grid:
             pairs = np.zeros((blocks, 2), np.float32)
@@ -46,7 +48,7 @@ class MixPeaks:
 
     def follow_chunk(self, index: int) -> None:
         """Take a chunk's peaks, if there are new ones."""
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         if index >= len(plan.chunks):
             return
         chunk, rendered = plan.chunks[index], self._rendering.rendered(index)
@@ -81,52 +83,50 @@ class MasterLane(TimeCanvas):
         rendering.plan_changed.connect(self._on_plan_changed)
         rendering.chunk_changed.connect(self._on_chunk_changed)
 
-    def paint_content(self, painter: QPainter) -> None:
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
         ratio = self.devicePixelRatioF()
         height = round(self.height() * ratio)
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         middle = self.height() // 2
-        painter.setPen(QColor(theme.LINE))
+        painter.setPen(QColor(theme.colors().line))
         painter.drawLine(0, middle, self.width(), middle)
-        for first, last, state in self._runs():
-            left = max(0, int(self.axis.x_of(first * plan.grid.step_samples) * ratio))
+        for first, last, rendered in self._runs(area):
+            begin = self.axis.x_of(first * plan.grid.step_samples)
             end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
-            right = min(round(self.width() * ratio), int(end * ratio))
+            left = max(math.floor(area.left() * ratio), math.floor(begin * ratio))
+            right = min(math.ceil((area.right() + 1) * ratio), math.floor(end * ratio))
             if right <= left:
                 continue
-            color = QColor(theme.MIX_WAVE if state is ChunkState.RENDERED else theme.MIX_WAVE_STALE)
-            image = wave_image(self._columns(first, last, left, right - left, ratio), height, color)
+            color = QColor(theme.colors().mix_wave if rendered else theme.colors().mix_wave_stale)
+            image = wave_image(self._columns(first, left, right - left, ratio), height, color)
             image.setDevicePixelRatio(ratio)
             painter.drawImage(QPointF(left / ratio, 0), image)
         if not plan.length:
-            painter.setPen(QColor(theme.TEXT_DIM))
+            painter.setPen(QColor(theme.colors().text_dim))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The rendered mix appears here")
 
-    def _runs(self) -> list[tuple[int, int, ChunkState]]:
-        """Neighbouring visible chunks of one look, as (first, last, state): an image each, not one per chunk."""
-        plan = self._rendering.plan
-        first = plan.grid.owner(int(self.axis.start))
-        last = min(len(plan.chunks) - 1, plan.grid.owner(int(self.axis.start + self.axis.shown)))
-        runs: list[tuple[int, int, ChunkState]] = []
-        for index in range(first, last + 1):
-            state = self._rendering.state(index)
+    def _runs(self, area: QRect) -> list[tuple[int, int, bool]]:
+        """Neighbouring chunks of one look, as (first, last, rendered): an image each, not one per chunk."""
+        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
+        runs: list[tuple[int, int, bool]] = []
+        for first, last, state in self._rendering.runs(begin, end):
+            rendered = state is ChunkState.RENDERED
             if state is ChunkState.SILENT:
                 continue
-            look = ChunkState.RENDERED if state is ChunkState.RENDERED else ChunkState.STALE
-            if runs and runs[-1][1] == index - 1 and runs[-1][2] is look:
-                runs[-1] = (runs[-1][0], index, look)
+            if runs and runs[-1][1] == first - 1 and runs[-1][2] == rendered:
+                runs[-1] = (runs[-1][0], last, rendered)
             else:
-                runs.append((index, index, look))
+                runs.append((first, last, rendered))
         return runs
 
-    def _columns(self, first: int, last: int, left: int, count: int, ratio: float) -> Audio:
+    def _columns(self, first: int, left: int, count: int, ratio: float) -> Audio:
         """Peaks for device pixel columns `left ...` of a run of chunks."""
         samples_per_column = self.axis.samples_per_px / ratio
         start = self.axis.start + left * samples_per_column
         if samples_per_column >= BLOCK or self._rendering.rendered(first) is None:
             return self.peaks.pyramid.columns(start, samples_per_column, count)
         begin = max(0, int(start))
-        end = min(self._rendering.plan.length, int(start + count * samples_per_column) + 2)
+        end = min(self._rendering.shown.length, int(start + count * samples_per_column) + 2)
         audio = self._rendering.reader().read(begin, end - begin)
         return sample_columns(audio.T, start - begin, samples_per_column, count)
 
@@ -136,7 +136,11 @@ class MasterLane(TimeCanvas):
 
     def _on_chunk_changed(self, index: int) -> None:
         self.peaks.follow_chunk(index)
-        self.invalidate()
+        step = self._rendering.shown.grid.step_samples
+        # A chunk's end is crossfaded into the next one's step.
+        left, right = self.axis.x_of(index * step), self.axis.x_of((index + 2) * step)
+        if right > 0 and left < self.width():
+            self.invalidate(QRect(math.floor(left) - 1, 0, math.ceil(right - left) + 3, self.height()) & self.rect())
 
     # Qt overrides
 

@@ -53,17 +53,15 @@ class EmptyHint(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setStyleSheet(
-            f"EmptyHint {{ border: 2px dashed {theme.LINE}; border-radius: 12px; background: {theme.LANE}; }}"
-        )
+        self.setObjectName("hint")
         title = QLabel("Drop stems here", self)
-        title.setStyleSheet("font-size: 22px; font-weight: 600; border: 0;")
+        title.setObjectName("hint_title")
         text = QLabel(
             "WAV, AIFF, FLAC, OGG, Opus or MP3, mono or stereo, any sample rate.\n"
             "Each file gets a track; their latents are mixed, and the mix is decoded as you listen.",
             self,
         )
-        text.setStyleSheet(f"color: {theme.TEXT_DIM}; border: 0;")
+        text.setObjectName("hint_text")
         for label in (title, text):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         import_button = QPushButton("Import Audio…", self)
@@ -170,13 +168,17 @@ class TimelinePanel(QWidget):
         master_layout = QHBoxLayout(master)
         master_layout.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
         master_layout.setSpacing(0)
-        self.master_label = QLabel(
-            f"<b>Mix</b><br><span style='color:{theme.TEXT_DIM}'>as decoded from latents</span>", self
-        )
-        self.master_label.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.master_label.setContentsMargins(12, 6, 8, 6)
-        self.master_label.setFixedWidth(HEADER_PX)
-        master_layout.addWidget(self.master_label)
+        label = QWidget(self)
+        label.setFixedWidth(HEADER_PX)
+        label_layout = QVBoxLayout(label)
+        label_layout.setContentsMargins(12, 6, 8, 6)
+        label_layout.setSpacing(0)
+        explained = QLabel("as decoded from latents", label)
+        theme.dim(explained)
+        label_layout.addWidget(QLabel("<b>Mix</b>", label))
+        label_layout.addWidget(explained)
+        label_layout.addStretch(1)
+        master_layout.addWidget(label)
         master_layout.addWidget(self.master, 1)
         self.splitter.addWidget(tracks)
         self.splitter.addWidget(master)

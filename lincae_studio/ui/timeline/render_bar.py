@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, Qt
+from PySide6.QtCore import QEvent, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QHelpEvent, QPainter
 from PySide6.QtWidgets import QToolTip, QWidget
 
@@ -12,12 +12,15 @@ from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
-_LOOK = {
-    ChunkState.RENDERED: (theme.STATE_RENDERED, Qt.BrushStyle.SolidPattern),
-    ChunkState.STALE: (theme.STATE_STALE, Qt.BrushStyle.BDiagPattern),
-    ChunkState.RENDERING: (theme.STATE_RENDERING, Qt.BrushStyle.Dense3Pattern),
-    ChunkState.FAILED: (theme.STATE_FAILED, Qt.BrushStyle.DiagCrossPattern),
+_PATTERNS = {
+    ChunkState.RENDERED: Qt.BrushStyle.SolidPattern,
+    ChunkState.STALE: Qt.BrushStyle.BDiagPattern,
+    ChunkState.RENDERING: Qt.BrushStyle.Dense3Pattern,
+    ChunkState.FAILED: Qt.BrushStyle.DiagCrossPattern,
 }
+
+#: Cells narrower than this are drawn without a gap between them.
+_GAP_PX = 4
 
 _TEXT = {
     ChunkState.SILENT: "silent: nothing to decode",
@@ -37,25 +40,38 @@ class RenderBar(TimeCanvas):
         self.setFixedHeight(9)
         self.setAccessibleName("Render state of the mix, chunk by chunk")
         rendering.plan_changed.connect(self.invalidate)
-        rendering.chunk_changed.connect(self.invalidate)
+        rendering.chunk_changed.connect(self._on_chunk_changed)
 
-    def paint_content(self, painter: QPainter) -> None:
-        plan = self._rendering.plan
-        painter.fillRect(self.rect(), QColor(theme.WINDOW))
-        first = plan.grid.owner(int(self.axis.start))
-        last = min(len(plan.chunks) - 1, plan.grid.owner(int(self.axis.start + self.axis.shown)))
-        for index in range(first, last + 1):
-            look = _LOOK.get(self._rendering.state(index))
-            if look is None:
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
+        painter.fillRect(area, QColor(theme.colors().window))
+        colors = theme.colors()
+        shown = {
+            ChunkState.RENDERED: colors.state_rendered,
+            ChunkState.STALE: colors.state_stale,
+            ChunkState.RENDERING: colors.state_rendering,
+            ChunkState.FAILED: colors.state_failed,
+        }
+        gaps = self._rendering.shown.grid.step_samples / self.axis.samples_per_px >= _GAP_PX
+        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
+        for first, last, state in self._rendering.runs(begin, end, joined=not gaps):
+            if state is ChunkState.SILENT:
                 continue
-            left = self.axis.x_of(index * plan.grid.step_samples)
-            right = self.axis.x_of(min((index + 1) * plan.grid.step_samples, plan.length))
-            cell = QRectF(left, 1, max(1.0, right - left - 1.0), 7)
-            painter.fillRect(cell, QColor(look[0]).darker(260))
-            painter.fillRect(cell, QBrush(QColor(look[0]), look[1]))
+            cell = self._cell(first, last, gaps)
+            color = QColor(shown[state])
+            painter.fillRect(cell, QColor(colors.window) if color.lightness() < 128 else color.darker(260))
+            painter.fillRect(cell, QBrush(color, _PATTERNS[state]))
+
+    def _cell(self, first: int, last: int, gap: bool) -> QRectF:
+        plan = self._rendering.shown
+        left = self.axis.x_of(first * plan.grid.step_samples)
+        right = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
+        return QRectF(left, 1, max(1.0, right - left - (1.0 if gap else 0.0)), 7)
+
+    def _on_chunk_changed(self, index: int) -> None:
+        self.invalidate(self._cell(index, index, gap=False).toAlignedRect().adjusted(-1, -1, 1, 1))
 
     def _describe(self, x_px: float) -> str:
-        plan = self._rendering.plan
+        plan = self._rendering.shown
         index = plan.grid.owner(self.axis.sample_at(x_px))
         if index >= len(plan.chunks):
             return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -58,7 +58,7 @@ class Ruler(TimeCanvas):
         self.setMouseTracking(True)
         self.setAccessibleName("Time ruler")
         self.setToolTip("Click or drag to move the playhead; drag with Shift for a loop")
-        document.changed.connect(self.invalidate)
+        document.changed.connect(self.update)  # markers and the loop are painted over the content
 
     def marker_at(self, point: QPointF) -> Marker | None:
         """The marker whose flag is under a point."""
@@ -73,8 +73,8 @@ class Ruler(TimeCanvas):
         self.update()
         return active
 
-    def paint_content(self, painter: QPainter) -> None:
-        painter.fillRect(self.rect(), QColor(theme.PANEL))
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
+        painter.fillRect(area, QColor(theme.colors().panel))
         step_s = next((s for s in _STEPS_S if s * SESSION_RATE / self.axis.samples_per_px >= _LABEL_PX), _STEPS_S[-1])
         step = step_s * SESSION_RATE
         decimals = max(0, -math.floor(math.log10(step_s))) if step_s < 1 else 0
@@ -85,12 +85,13 @@ class Ruler(TimeCanvas):
         bottom = self.height()
         for number in range(math.floor(self.axis.start / step), last + 1):
             x = self.axis.x_of(number * step)
-            painter.setPen(QColor(theme.LINE))
+            painter.setPen(QColor(theme.colors().line))
             for part in range(1, 5):
-                minor = round(self.axis.x_of((number + part / 5) * step))
+                minor = self.axis.pixel_of((number + part / 5) * step)
                 painter.drawLine(minor, bottom - 5, minor, bottom)
-            painter.setPen(QColor(theme.TEXT_DIM))
-            painter.drawLine(round(x), bottom - 11, round(x), bottom)
+            painter.setPen(QColor(theme.colors().text_dim))
+            line = self.axis.pixel_of(number * step)
+            painter.drawLine(line, bottom - 11, line, bottom)
             painter.drawText(QRectF(x + 4, bottom - 24, 120, 16), format_time(number * step_s, decimals))
 
     def paint_overlay(self, painter: QPainter) -> None:
@@ -106,7 +107,7 @@ class Ruler(TimeCanvas):
         x, bottom = self.axis.x_of(self._playhead), self.height()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.PLAYHEAD))
+        painter.setBrush(QColor(theme.colors().playhead))
         painter.drawPolygon(
             QPolygonF([QPointF(x - 5, bottom - 9), QPointF(x + 6, bottom - 9), QPointF(x + 0.5, bottom)])
         )
@@ -118,7 +119,7 @@ class Ruler(TimeCanvas):
 
     def _paint_loop(self, painter: QPainter, start: int, end: int, on: bool) -> None:
         left, right = self.axis.x_of(start), self.axis.x_of(end)
-        color = QColor(theme.ACCENT if on else theme.TEXT_DIM)
+        color = QColor(theme.colors().accent if on else theme.colors().text_dim)
         painter.fillRect(QRectF(left, _PLACES_PX - 4, right - left, 4), color)
         color.setAlpha(40)
         painter.fillRect(QRectF(left, _PLACES_PX, right - left, self.height() - _PLACES_PX), color)
@@ -128,10 +129,10 @@ class Ruler(TimeCanvas):
 
     def _paint_marker(self, painter: QPainter, marker: Marker, at: int) -> None:
         x = self.axis.x_of(at)
-        painter.fillRect(QRectF(x, 0, 1, self.height()), QColor(theme.MARKER))
+        painter.fillRect(QRectF(x, 0, 1, self.height()), QColor(theme.colors().marker))
         flag = self._flag(marker).translated(x - self.axis.x_of(marker.at), 0)
-        painter.fillRect(flag, QColor(theme.MARKER))
-        painter.setPen(QColor(theme.CLIP_TEXT))
+        painter.fillRect(flag, QColor(theme.colors().marker))
+        painter.setPen(QColor(theme.colors().clip_text))
         text = self.fontMetrics().elidedText(marker.name, Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
         painter.drawText(flag.adjusted(4, 0, -2, 0), Qt.AlignmentFlag.AlignVCenter, text)
 

@@ -1,0 +1,30 @@
+"""`bench ui`: every figure is there and was measured; how long frames take is not judged here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from lincae_studio.cli import run
+
+SMALL = ["--tracks", "3", "--clips", "7", "--minutes", "0.5", "--frames", "6", "--starts", "1"]
+
+
+def test_the_command_prints_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "ui", "--json", *SMALL]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    for movement in ("scroll", "scroll_tracks", "zoom", "playhead", "fader", "clip", "mix", "heatmap"):
+        assert 0.0 < figures[f"{movement}_ms"] <= figures[f"{movement}_p95_ms"], movement
+    assert 0.0 <= figures["over_budget"] <= 1.0
+    assert figures["first_paint_s"] > 0.0
+    assert figures["rss_mib"] > 20.0
+    assert (figures["tracks"], figures["clips"], figures["minutes"]) == (3, 7, 0.5)
+
+
+def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("--tracks", "--clips", "--frames"):
+        assert run(["bench", "ui", option, "0"]) == 2
+        assert "cannot be measured" in capsys.readouterr().err
+    assert run(["bench", "ui", "--tracks", "9", "--clips", "5"]) == 2
+    assert "fewer clips than tracks" in capsys.readouterr().err

@@ -1,0 +1,232 @@
+"""What is drawn piece by piece is what drawing all of it would give; the theme's colours can be told apart."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QImage
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits
+from lincae_studio.session.model import TRACK_COLORS, Session
+from lincae_studio.ui import theme
+from lincae_studio.ui.main_window import MainWindow
+from tests.helpers import noise, write_audio
+from tests.ui.conftest import LIMIT_MS, set_zoom
+from tests.ui.drive import drag, engine_frozen, press, release
+from tests.ui.look import rgb
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+def look(window: MainWindow) -> list[QImage]:
+    panel = window.timeline
+    return [view.grab().toImage() for view in (panel.lanes, panel.ruler, panel.render_bar, panel.master)]
+
+
+def _pixels(image: QImage) -> np.ndarray:
+    image = image.convertToFormat(QImage.Format.Format_RGB32)
+    return np.array(image.constBits()).reshape(image.height(), -1, 4)
+
+
+def assert_drawn_whole(window: MainWindow, what: str) -> None:
+    """Compare what is shown with what is painted anew."""
+    panel = window.timeline
+    shown = look(window)
+    for view in (panel.lanes, panel.ruler, panel.render_bar, panel.master):
+        view.invalidate()
+    anew = look(window)
+    for number, (one, other) in enumerate(zip(shown, anew, strict=True)):
+        if one != other:
+            y, x = np.nonzero((_pixels(one) != _pixels(other)).any(axis=2))
+            place = f"x {x.min()} to {x.max()}, y {y.min()} to {y.max()}, {len(x)} pixels"
+            raise AssertionError(f"view {number} differs after {what}: {place}")
+
+
+def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
+    """Scroll, select, edit and drag at random, and compare after each."""
+    rng = random.Random(seed)
+    axis, panel, document = window.timeline.axis, window.timeline, window.document
+
+    def scroll() -> None:
+        axis.scroll_to(axis.start + rng.uniform(-0.4, 0.4) * axis.shown)
+
+    def scroll_tracks() -> None:
+        panel.rows.set_offset(max(0, panel.rows.offset_px + rng.randint(-60, 60)))
+
+    def select() -> None:
+        clips = [clip.id for clip in document.session.clips()]
+        window.selection.set_clips(rng.sample(clips, min(len(clips), 2)))
+
+    def edit_a_clip() -> None:
+        clip = rng.choice(list(document.session.clips()))
+        document.apply("Gain", lambda session: edits.set_clip_gain(session, clip.id, rng.uniform(0.2, 1.5)))
+        document.apply("Move", lambda session: edits.move_clips(session, {clip.id}, rng.randint(0, 50_000)))
+
+    def fade() -> None:
+        clip = rng.choice(list(document.session.clips()))
+        fades = rng.randint(0, clip.length // 2), rng.randint(0, clip.length // 2)
+        document.apply("Fade", lambda session: edits.set_clip_fades(session, clip.id, *fades))
+
+    def edit_a_track() -> None:
+        track = rng.choice(document.session.tracks)
+        document.apply("Mute", lambda session: edits.set_track_mute(session, track.id, not track.mute))
+
+    def split() -> None:
+        at = rng.randint(1, max(2, document.session.length - 1))
+        everything = {clip.id for clip in document.session.clips()}
+        document.apply("Split", lambda session: edits.split_clips(session, everything, at))
+
+    def envelope() -> None:
+        panel.envelopes.show_next(rng.choice(document.session.tracks).id)
+
+    deeds = (
+        scroll,
+        scroll,
+        scroll,
+        scroll_tracks,
+        select,
+        edit_a_clip,
+        fade,
+        edit_a_track,
+        split,
+        envelope,
+        document.undo,
+    )
+    for _ in range(steps):
+        deed = rng.choice(deeds)
+        deed()
+        look(window)
+        assert_drawn_whole(window, deed.__name__)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pictures_put_together_of_pieces_are_whole(song: MainWindow, seed: int) -> None:
+    for _ in range(12):
+        press(song, Qt.Key.Key_T, CTRL)
+    set_zoom(song, (37.0, 120.0, 500.0)[seed])
+    with engine_frozen():  # a render that arrives between two looks is seen by the second
+        wander(song, seed)
+
+
+def test_a_drag_paints_the_lanes_that_it_touches(song: MainWindow) -> None:
+    drag(song.timeline.lanes, (150, 10), (190, 100), release=False)
+    assert_drawn_whole(song, "dragging to another track")
+    release(song.timeline.lanes, 190, 100)
+    assert_drawn_whole(song, "letting go")
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+from tests.ui.test_drawing import in_a_process
+in_a_process(Path(sys.argv[1]), float(sys.argv[2]))
+"""
+
+
+def in_a_process(folder: Path, ratio: float) -> None:
+    """At a scale that a process can only have from its start on."""
+    from lincae_studio.ui.app import make_application
+
+    app = make_application()
+    store = MediaStore(folder)
+    media = [store.import_file(write_audio(folder / f"{n}.wav", noise(n, 4 * 44_100))) for n in range(3)]
+    window = MainWindow(store, folder)
+    window.show()
+    app.processEvents()
+    window.document.replace(edits.add_stems(Session(), media, 0), None)
+    app.processEvents()
+    assert window.timeline.lanes.devicePixelRatioF() == ratio
+    wander(window, 7, steps=40)
+    window.shut_down()
+    print("done")
+
+
+@pytest.mark.parametrize("ratio", [1.25, 1.5, 2.0])
+def test_pictures_are_whole_at_every_scale(tmp_path: Path, ratio: float) -> None:
+    environment = {**os.environ, "QT_SCALE_FACTOR": str(ratio), "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-c", _SCRIPT, str(tmp_path), str(ratio)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "done"
+
+
+# Themes
+
+
+def luminance(color: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    parts = np.array(rgb(color), float) / 255.0
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+THEMES = {"dark": theme.DARK, "light": theme.LIGHT}
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_text_can_be_read(name: str) -> None:
+    """WCAG AA: 4.5 : 1 for text."""
+    c = THEMES[name]
+    on = [(c.text, ground) for ground in (c.window, c.panel, c.lane, c.header_selected, c.button, c.button_hover)]
+    on += [(c.text_dim, ground) for ground in (c.window, c.panel, c.lane, c.header_selected)]
+    on += [(c.text, c.checked), (c.highlight_text, c.highlight), (c.marker_text, c.marker)]
+    on += [(c.clip_text, color) for color in (*TRACK_COLORS, c.clip_muted)]
+    on += [(c.mark_text, color) for color in (c.mark_mute, c.mark_solo, c.mark_subtract, c.mark_envelope)]
+    for text, ground in on:
+        assert contrast(text, ground) >= 4.5, f"{text} on {ground}: {contrast(text, ground):.2f}"
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_what_carries_meaning_can_be_seen(name: str) -> None:
+    """WCAG AA: 3 : 1 for parts of the picture that one must see."""
+    c = THEMES[name]
+    seen = [(color, c.lane) for color in (c.playhead, c.envelope, c.outline, c.accent, c.error, c.mix_wave, c.marker)]
+    seen += [(c.state_rendered, c.window), (c.state_rendering, c.window), (c.state_failed, c.window)]
+    seen += [(c.state_stale, c.window), (c.mix_wave_stale, c.lane), (c.handle, c.panel)]
+    for track in TRACK_COLORS:
+        body = c.clip_body(QColor(track)).name()
+        seen.append((c.clip_wave(QColor(track)).name(), body))
+    for color, ground in seen:
+        assert contrast(color, ground) >= (2.5 if color == c.mix_wave_stale else 3.0), (
+            f"{color} on {ground}: {contrast(color, ground):.2f}"
+        )
+
+
+def test_every_colour_is_a_colour() -> None:
+    for c in THEMES.values():
+        for field in fields(c):
+            value = getattr(c, field.name)
+            for color in [value] if isinstance(value, str) else [stop for _, stop in value]:
+                assert QColor(color).isValid(), field.name
+
+
+def test_another_theme_is_shown_at_once(qtbot: QtBot, song: MainWindow, styled: QApplication) -> None:
+    lanes = song.timeline.lanes
+    try:
+        for c, choice in ((theme.LIGHT, "light"), (theme.DARK, "dark")):
+            theme.apply_theme(styled, choice)  # type: ignore[arg-type]
+            qtbot.waitUntil(
+                lambda c=c: lanes.grab().toImage().pixelColor(lanes.width() - 3, lanes.height() - 3) == QColor(c.lane),
+                timeout=LIMIT_MS,
+            )
+            heat = song.heatmap.plot.viewport()  # type: ignore[union-attr]
+            corner = heat.grab().toImage().pixelColor(heat.width() - 2, 2)
+            assert corner == QColor(c.lane)
+    finally:
+        theme.apply_theme(styled)
