@@ -110,11 +110,11 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
         assert_drawn_whole(window, deed.__name__)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(4))
 def test_pictures_put_together_of_pieces_are_whole(song: MainWindow, seed: int) -> None:
     for _ in range(12):
         press(song, Qt.Key.Key_T, CTRL)
-    set_zoom(song, (37.0, 120.0, 500.0)[seed])
+    set_zoom(song, (37.0, 120.0, 500.0)[seed % 3])
     with engine_frozen():  # a render that arrives between two looks is seen by the second
         wander(song, seed)
 

@@ -126,7 +126,7 @@ def _paint_waves(
     pieces = []
     for item in shown:
         media = store.get(item.clip.media)
-        first, last = round(item.rect.left() * ratio), round(item.rect.right() * ratio)
+        first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (item.rect.left(), item.rect.right()))
         if media is None or last <= first or last <= left or first >= right:
             continue
         first = max(first, left)

@@ -84,7 +84,6 @@ class Ruler(TimeCanvas):
         painter.setFont(font)
         bottom = self.height()
         for number in range(math.floor(self.axis.start / step), last + 1):
-            x = self.axis.x_of(number * step)
             painter.setPen(QColor(theme.colors().line))
             for part in range(1, 5):
                 minor = self.axis.pixel_of((number + part / 5) * step)
@@ -92,7 +91,7 @@ class Ruler(TimeCanvas):
             painter.setPen(QColor(theme.colors().text_dim))
             line = self.axis.pixel_of(number * step)
             painter.drawLine(line, bottom - 11, line, bottom)
-            painter.drawText(QRectF(x + 4, bottom - 24, 120, 16), format_time(number * step_s, decimals))
+            painter.drawText(QRectF(line + 4, bottom - 24, 120, 16), format_time(number * step_s, decimals))
 
     def paint_overlay(self, painter: QPainter) -> None:
         loop = self._drag.loop if self._drag is not None else None
