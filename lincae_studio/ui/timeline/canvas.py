@@ -65,6 +65,10 @@ class TimeCanvas(QWidget):
         self._dirty += area
         self.update(area)
 
+    def outdated(self, area: QRect) -> bool:
+        """Whether a part of the content is to be painted anew."""
+        return self._dirty.intersects(area)
+
     def set_playhead(self, sample: int) -> None:
         """Move the playhead; only the two lines are repainted."""
         self._playhead = sample

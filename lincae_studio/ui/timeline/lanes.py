@@ -190,6 +190,12 @@ class Lanes(TimeCanvas):
             # Names that were, or are, not at their clip's start.
             begin, latest = self.axis.start, max(before, self.axis.start)
             ends = [self.axis.x_of(clip.end) for clip in track.clips if clip.start < latest and clip.end > begin]
+            for clip in track.clips:
+                # A curve whose drawing is cut at another place may take other pixels.
+                if (clip.fade_in or clip.fade_out) and clip.start < begin + self.axis.shown and clip.end > begin:
+                    faded = self._rect(clip, top).toAlignedRect().adjusted(-1, 0, 1, 0)
+                    if self.outdated(faded):
+                        self.invalidate(faded)
             if ends:
                 right = min(round(max(ends)) + 2, self.width())
                 self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX + 1))
