@@ -49,6 +49,10 @@ class EngineError(StudioError):
     """The engine failed to render a chunk, or cannot be started."""
 
 
+class PreferencesError(StudioError):
+    """A file of preferences that cannot be read or written."""
+
+
 class AudioDeviceError(StudioError):
     """No usable audio output."""
 

@@ -42,6 +42,16 @@ def codecs_dir() -> Path:
         return _homeless() / "codecs"
 
 
+def preferences_file() -> Path:
+    """The preferences. `LINCAE_STUDIO_CONFIG` overrides the platform's folder."""
+    override = os.environ.get("LINCAE_STUDIO_CONFIG")
+    try:
+        folder = Path(override or platformdirs.user_config_dir(APP_NAME, appauthor=False))
+    except RuntimeError:
+        folder = _homeless()
+    return folder / "preferences.json"
+
+
 def log_file() -> Path:
     """The log file of the window program."""
     try:

@@ -61,11 +61,16 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 
 @app.command("open")
-def _open(files: Annotated[list[str] | None, typer.Argument(help="Audio files, or one project.")] = None) -> int:
+def _open(
+    files: Annotated[list[str] | None, typer.Argument(help="Audio files, or one project.")] = None,
+    safe_mode: Annotated[
+        bool, typer.Option("--safe-mode", help="Start with the default preferences, and keep none.")
+    ] = False,
+) -> int:
     """Open the window (the same as naming the files without a command)."""
     from lincae_studio.cli.window import open_window
 
-    return open_window(files or [])
+    return open_window(files or [], safe=safe_mode)
 
 
 @app.command("mix")

@@ -17,7 +17,7 @@ def has_display() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
-def open_window(files: Sequence[str]) -> int:
+def open_window(files: Sequence[str], safe: bool = False) -> int:
     """Open the window with a project, or with audio files on a timeline; returns when it is closed.
 
     Raises:
@@ -36,4 +36,4 @@ def open_window(files: Sequence[str]) -> int:
         )
     from lincae_studio.ui.app import run_app
 
-    return run_app(paths)
+    return run_app(paths, safe=safe)

@@ -28,6 +28,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.notify import install_hooks
+from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.theme import apply_theme
 
 _log = logging.getLogger(__name__)
@@ -55,12 +56,13 @@ def make_application() -> QApplication:
     return app
 
 
-def run_app(files: Sequence[Path], demo: bool = False) -> int:
-    """Open the window and run until it is closed. Returns the exit code."""
+def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> int:
+    """Open the window and run until it is closed. Returns the exit code. `safe`: with the default preferences."""
     log_to_file()
     app = make_application()
     cache_dir = paths.cache_dir()
-    window = MainWindow(MediaStore(cache_dir), cache_dir)
+    chosen = PreferenceStore(None if safe else paths.preferences_file())
+    window = MainWindow(MediaStore(cache_dir), cache_dir, chosen)
     install_hooks(window.messages)
 
     def after_first_paint() -> None:

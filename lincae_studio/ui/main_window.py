@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
 from PySide6.QtWidgets import (
+    QApplication,
     QDialog,
     QFileDialog,
     QLabel,
@@ -29,9 +30,10 @@ from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import home, resource
 from lincae_studio.playback.player import Player
+from lincae_studio.preferences import Theme
 from lincae_studio.session import files
 from lincae_studio.session.model import SESSION_RATE, Session
-from lincae_studio.ui import toolbar
+from lincae_studio.ui import shortcuts, toolbar
 from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.clip_table import ClipTable
 from lincae_studio.ui.codecs import CodecMenu
@@ -46,8 +48,11 @@ from lincae_studio.ui.inspector import Inspector
 from lincae_studio.ui.keys import belongs_to_focus
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.palette import CommandPalette
+from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.timeline.times import format_time
 
@@ -82,12 +87,15 @@ class MainWindow(QMainWindow):
     playback_ended = Signal()
     first_painted = Signal()
 
-    def __init__(self, media: MediaStore, cache_dir: Path) -> None:
+    def __init__(self, media: MediaStore, cache_dir: Path, preferences: PreferenceStore | None = None) -> None:
+        """Without `preferences`, the defaults, which are not kept."""
         super().__init__()
         self.heatmap: HeatmapPanel | None = None
+        self._theme: Theme = "dark"
         self.setObjectName("main_window")
         self.resize(1440, 900)
         self.setAcceptDrops(True)
+        self.preferences = preferences or PreferenceStore(None, self)
         self.document = Document(self)
         self.selection = Selection(self.document)
         self.rendering = Rendering(self.document, media, cache_dir)
@@ -129,6 +137,7 @@ class MainWindow(QMainWindow):
         self._clock.setInterval(_FRAME_MS)
         self._build()
         self._connect()
+        self._follow_preferences()
         self._show_state()
         self._show_position()
         self.timeline.lanes.setFocus()
@@ -184,8 +193,6 @@ class MainWindow(QMainWindow):
         self.position_label.setObjectName("position")
         self.position_label.setAccessibleName("Playhead position")
         bar.addWidget(self.position_label)
-        self.actions_by_id["follow"].setChecked(True)
-        self.actions_by_id["snap"].setChecked(True)
         central = QWidget(self)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -213,6 +220,10 @@ class MainWindow(QMainWindow):
         self.document.changed.connect(self._on_document_changed)
         self.document.state_changed.connect(self._show_state)
         self.document.refused.connect(self.messages.error)
+        self.preferences.changed.connect(self._follow_preferences)
+        self.preferences.problem.connect(self.messages.error)
+        if self.preferences.refusal is not None:
+            self.messages.error(self.preferences.refusal)
         self.document.refused.connect(self._show_state)  # a checkable action has checked itself
         self.selection.changed.connect(self._show_state)
         self.rendering.plan_changed.connect(self._on_plan_changed)
@@ -484,11 +495,26 @@ class MainWindow(QMainWindow):
         else:
             self.clip_table.hide()
 
+    def _on_preferences(self) -> None:
+        PreferencesDialog(self.preferences, self).open()
+
+    def _follow_preferences(self) -> None:
+        chosen = self.preferences.value
+        shortcuts.apply_keys(self.actions_by_id, chosen.shortcuts)
+        self.actions_by_id["follow"].setChecked(chosen.follow_playhead)
+        self.actions_by_id["snap"].setChecked(chosen.snap)
+        self.timeline.follow_preferences(chosen)
+        if chosen.theme != self._theme:
+            self._theme = chosen.theme
+            app = QApplication.instance()
+            assert isinstance(app, QApplication)
+            apply_theme(app, chosen.theme)
+
     def _on_palette(self) -> None:
         CommandPalette(self.actions_by_id, self).open()
 
-    def _on_follow(self) -> None:
-        """Read from the action itself while playing."""
+    def _on_follow(self, on: bool) -> None:
+        self.preferences.set(follow_playhead=on)
 
     def _zoom(self, factor: float) -> None:
         axis = self.timeline.axis
@@ -519,7 +545,7 @@ class MainWindow(QMainWindow):
         self.timeline.rows.grow(-1.0)
 
     def _on_snap(self, on: bool) -> None:
-        self.timeline.lanes.snapping = on
+        self.preferences.set(snap=on)
 
     def _on_retry(self) -> None:
         self.rendering.retry_failed()
@@ -624,6 +650,8 @@ class MainWindow(QMainWindow):
     def changeEvent(self, event: QEvent) -> None:
         if event.type() is QEvent.Type.PaletteChange and self.heatmap is not None:
             self.heatmap.plot.follow_theme()
+            toolbar.follow_theme(self.actions_by_id)
+            self._show_playing()
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:

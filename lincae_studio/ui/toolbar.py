@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QIcon, QKeySequence
+from PySide6.QtCore import QByteArray, QSize, Qt
+from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
 from lincae_studio.paths import resource
-from lincae_studio.ui.actions import ACTIONS, MENUS, SEPARATED, TOOLBAR, ActionSpec
+from lincae_studio.ui import theme
+from lincae_studio.ui.actions import ACTIONS, MENUS, SEPARATED, TOOLBAR
+from lincae_studio.ui.shortcuts import apply_keys
+
+#: The colour that lines have in the files, and the sizes that are drawn: up to twice the toolbar's.
+_DRAWN = "#e6e9ee"
+_ICON_PX = (20, 25, 30, 40)
 
 
 def icon(name: str) -> QIcon:
-    """A shipped icon."""
-    return QIcon(str(resource(f"icons/{name}.svg")))
+    """A shipped icon, its lines in the colour of the theme's text."""
+    drawing = resource(f"icons/{name}.svg").read_bytes().replace(_DRAWN.encode(), theme.colors().text.encode())
+    found = QIcon()
+    for side in _ICON_PX:
+        picture = QPixmap(side, side)
+        picture.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(picture)
+        QSvgRenderer(QByteArray(drawing)).render(painter)
+        painter.end()
+        found.addPixmap(picture)
+    return found
+
+
+def follow_theme(actions: Mapping[str, QAction]) -> None:
+    """Draw the icons of the actions in the colours of the theme."""
+    for spec in ACTIONS:
+        if spec.icon:
+            actions[spec.id].setIcon(icon(spec.icon))
 
 
 def make_actions(window: QMainWindow, handler: Callable[[str], Callable[..., None]]) -> dict[str, QAction]:
@@ -23,15 +46,14 @@ def make_actions(window: QMainWindow, handler: Callable[[str], Callable[..., Non
     for spec in ACTIONS:
         action = QAction(spec.text, window)
         action.setObjectName(spec.id)
-        action.setShortcuts([QKeySequence(key) for key in spec.keys])
         action.setCheckable(spec.checkable)
         action.setStatusTip(spec.tip)
-        action.setToolTip(_tip(spec, action))
         if spec.icon:
             action.setIcon(icon(spec.icon))
             action.setIconVisibleInMenu(False)
         action.triggered.connect(handler(spec.id))
         actions[spec.id] = action
+    apply_keys(actions, {})
     return actions
 
 
@@ -61,8 +83,3 @@ def make_toolbar(window: QMainWindow, actions: dict[str, QAction]) -> QToolBar:
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.setAccessibleName(actions[name].text().replace("&", "").rstrip("…"))
     return bar
-
-
-def _tip(spec: ActionSpec, action: QAction) -> str:
-    keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-    return f"{spec.tip} ({keys})" if keys else spec.tip

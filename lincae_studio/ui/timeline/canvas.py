@@ -55,6 +55,7 @@ class TimeCanvas(QWidget):
         self._drawn = (axis.start, axis.samples_per_px)
         self._playhead_px: int | None = None
         self._playhead = 0
+        self.wheel_zooms = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         axis.changed.connect(self._on_axis_changed)
 
@@ -79,13 +80,18 @@ class TimeCanvas(QWidget):
                     self.update(QRect(x - 1, 0, 3, self.height()))
 
     @staticmethod
-    def navigate(axis: TimeAxis, event: QWheelEvent) -> bool:
-        """Zoom at the pointer (Ctrl) or scroll in time (Shift, or a sideways wheel); False for a plain notch."""
+    def navigate(axis: TimeAxis, event: QWheelEvent, wheel_zooms: bool = False) -> bool:
+        """Zoom at the pointer (Ctrl) or scroll in time (Shift, or a sideways wheel); False for what scrolls tracks.
+
+        With `wheel_zooms`, a plain notch zooms, and one with Ctrl scrolls tracks.
+        """
         delta = event.angleDelta()
         notches = (delta.y() or delta.x()) / _NOTCH  # Alt and some desktops swap the axes
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if control != wheel_zooms and not shift and delta.y():
             axis.zoom(_ZOOM_STEP**-notches, event.position().x())
-        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier or not delta.y():
+        elif shift or not delta.y():
             axis.scroll_to(axis.start - notches * _SCROLL_SHARE * axis.shown)
         else:
             return False
@@ -189,7 +195,7 @@ class TimeCanvas(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         if event.modifiers() & Qt.KeyboardModifier.AltModifier:
             self.grown.emit((event.angleDelta().y() or event.angleDelta().x()) / _NOTCH)
-        elif not self.navigate(self.axis, event):
+        elif not self.navigate(self.axis, event, self.wheel_zooms):
             self.scrolled_vertically.emit(-event.angleDelta().y() / _NOTCH)
         event.accept()
 

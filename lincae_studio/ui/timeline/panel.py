@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio.media.store import MediaStore
+from lincae_studio.preferences import Preferences
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.rendering import Rendering
@@ -136,6 +137,12 @@ class TimelinePanel(QWidget):
         """Show where the sound is."""
         for canvas in self._canvases:
             canvas.set_playhead(sample)
+
+    def follow_preferences(self, chosen: Preferences) -> None:
+        """Count, snap and turn the wheel as a person prefers."""
+        self.lanes.snapping = chosen.snap
+        for canvas in self._canvases:
+            canvas.wheel_zooms = chosen.wheel == "zoom"
 
     def add_view(self, view: QWidget) -> None:
         """Add a view over time below the master lane."""

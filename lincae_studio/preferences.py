@@ -1,0 +1,111 @@
+"""What a person prefers, on this computer: typed, kept in one readable file. No Qt.
+
+A field that a file does not hold, or holds with a value that makes no sense, has its default; what other versions of
+the program wrote beside it stays in the file.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from lincae_studio import atomic
+from lincae_studio.errors import PreferencesError, os_error_reason
+
+_log = logging.getLogger(__name__)
+
+#: Larger than any file of preferences.
+_MAX_BYTES = 1_000_000
+
+Theme = Literal["dark", "light", "system"]
+
+#: What the ruler counts in: minutes and seconds, bars and beats, samples, or latent frames of the session's codec.
+RulerUnit = Literal["time", "beats", "samples", "frames"]
+
+#: What edges snap to: other clips, the playhead, markers and the loop, the ruler's ticks, the starts of latent frames,
+#: whole steps of the chunk grid.
+SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
+
+#: What the wheel does without a key: scroll the tracks, or zoom.
+Wheel = Literal["scroll", "zoom"]
+
+Keys = Annotated[tuple[Annotated[str, Meta(max_length=60)], ...], Meta(max_length=4)]
+
+
+class Preferences(Struct, frozen=True, kw_only=True):
+    """Every preference with its default.
+
+    Attributes:
+        snap: whether edges snap, and to what.
+        shortcuts: keys of commands, by id, where they are not the program's own; none at all is a choice, too.
+    """
+
+    theme: Theme = "dark"
+    ruler: RulerUnit = "time"
+    wheel: Wheel = "scroll"
+    follow_playhead: bool = True
+    snap: bool = True
+    snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
+    shortcuts: dict[str, Keys] = {}
+
+
+def load(path: Path) -> Preferences:
+    """Read the file; without one, the defaults.
+
+    Raises:
+        PreferencesError: when it cannot be read, or is no file of preferences; it stays as it is.
+    """
+    return _typed(_read(path))
+
+
+def save(preferences: Preferences, path: Path) -> None:
+    """Write the file, keeping what is in it besides.
+
+    Raises:
+        PreferencesError: when it cannot be written; an older one stays.
+    """
+    try:
+        others = _read(path)
+    except PreferencesError:
+        others = {}  # said when it was loaded
+    content = others | msgspec.to_builtins(preferences)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise PreferencesError(f"cannot save the preferences in {path}: {reason}", remedy) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if atomic.check_ordinary(path).st_size > _MAX_BYTES:
+            raise PreferencesError(f"the preferences in {path} are not readable: the file is too large", _remedy(path))
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise PreferencesError(f"the preferences in {path} are not readable: {reason}", remedy) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise PreferencesError(f"the preferences in {path} are not readable: {error}", _remedy(path)) from error
+
+
+def _remedy(path: Path) -> str:
+    return f"The defaults are used; delete or mend {path.name}"
+
+
+def _typed(content: dict[str, Any]) -> Preferences:
+    good: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Preferences):
+        if field.name not in content:
+            continue
+        try:
+            good[field.name] = msgspec.convert(content[field.name], field.type)
+        except msgspec.ValidationError as error:
+            _log.warning("the preference %s is not valid and its default is used: %s", field.name, error)
+    return Preferences(**good)

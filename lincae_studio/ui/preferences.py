@@ -1,0 +1,59 @@
+"""The preferences as a Qt object: changed in one place, heard of in all, kept at once. Main thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from lincae_studio import preferences
+from lincae_studio.errors import PreferencesError
+from lincae_studio.preferences import Preferences
+
+
+class PreferenceStore(QObject):
+    """What is preferred now, and its file.
+
+    Signals:
+        changed: `value` is another one.
+        problem: a `PreferencesError`: they could not be read, or kept.
+    """
+
+    changed = Signal()
+    problem = Signal(object)
+
+    def __init__(self, path: Path | None, parent: QObject | None = None) -> None:
+        """`path`: of the file; None starts with the defaults and keeps nothing (safe mode)."""
+        super().__init__(parent)
+        self._path = path
+        self._value = Preferences()
+        self._refusal: PreferencesError | None = None
+        if path is not None:
+            try:
+                self._value = preferences.load(path)
+            except PreferencesError as error:
+                self._refusal = error
+
+    @property
+    def value(self) -> Preferences:
+        return self._value
+
+    @property
+    def refusal(self) -> PreferencesError | None:
+        """Why the file was not read, when it was not."""
+        return self._refusal
+
+    def set(self, **fields: Any) -> None:
+        """Prefer something else; the window follows at once."""
+        value = msgspec.structs.replace(self._value, **fields)
+        if value == self._value:
+            return
+        self._value = value
+        self.changed.emit()
+        if self._path is not None:
+            try:
+                preferences.save(value, self._path)
+            except PreferencesError as error:
+                self.problem.emit(error)

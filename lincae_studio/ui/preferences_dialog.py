@@ -1,0 +1,226 @@
+"""The preferences dialog: what is chosen holds at once, and is kept. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QKeyCombination, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTabWidget,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio.ui import shortcuts, theme
+from lincae_studio.ui.actions import ACTIONS, ActionSpec
+from lincae_studio.ui.preferences import PreferenceStore
+
+_THEMES = (("dark", "Dark"), ("light", "Light"), ("system", "As the desktop"))
+_WHEELS = (("scroll", "Scrolls the tracks (zooms with Ctrl)"), ("zoom", "Zooms (scrolls the tracks with Ctrl)"))
+
+_MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
+
+
+class PreferencesDialog(QDialog):
+    """Pages of preferences; there is no OK, since there is nothing left to do then."""
+
+    def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Preferences")
+        self.pages = QTabWidget(self)
+        self.general = GeneralPage(store, self)
+        self.shortcuts = ShortcutsPage(store, self)
+        self.pages.addTab(self.general, "General")
+        self.pages.addTab(self.shortcuts, "Shortcuts")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        buttons.rejected.connect(self.close)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.pages)
+        layout.addWidget(buttons)
+        self.resize(620, 560)
+
+
+class GeneralPage(QWidget):
+    """Looks and the wheel."""
+
+    def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._store = store
+        self.theme = _choice("Theme", _THEMES, store.value.theme, self)
+        self.wheel = _choice("Wheel", _WHEELS, store.value.wheel, self)
+        self.theme.activated.connect(lambda: store.set(theme=self.theme.currentData()))
+        self.wheel.activated.connect(lambda: store.set(wheel=self.wheel.currentData()))
+        layout = QFormLayout(self)
+        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setVerticalSpacing(10)
+        layout.addRow("&Theme", self.theme)
+        layout.addRow("The mouse &wheel", self.wheel)
+
+
+class ShortcutsPage(QWidget):
+    """Every command with its keys; the selected one is given another by pressing it."""
+
+    def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._store = store
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText("Find a command, or its keys")
+        self.search.setAccessibleName("Find a command, or its keys")
+        self.table = QTreeWidget(self)
+        self.table.setHeaderLabels(["Command", "Keys"])
+        self.table.setRootIsDecorated(False)
+        self.table.setUniformRowHeights(True)
+        self.table.setColumnWidth(0, 360)
+        self.table.setAccessibleName("Commands and their keys")
+        self.key = KeyField(self)
+        self.said = QLabel(self)
+        self.said.setWordWrap(True)
+        theme.dim(self.said)
+        self.assign = QPushButton("&Assign", self)
+        self.clear = QPushButton("&No Keys", self)
+        self.default = QPushButton("&Default", self)
+        self.reset = QPushButton("&Reset All", self)
+        keys = QHBoxLayout()
+        keys.addWidget(self.key, 1)
+        for button in (self.assign, self.clear, self.default):
+            keys.addWidget(button)
+        below = QHBoxLayout()
+        below.addWidget(self.said, 1)
+        below.addWidget(self.reset)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.search)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(keys)
+        layout.addLayout(below)
+        self._items: dict[str, QTreeWidgetItem] = {}
+        for spec in ACTIONS:
+            item = QTreeWidgetItem([f"{spec.menu}: {_name(spec)}", ""])
+            item.setData(0, Qt.ItemDataRole.UserRole, spec.id)
+            item.setToolTip(0, spec.tip)
+            self.table.addTopLevelItem(item)
+            self._items[spec.id] = item
+        self.search.textChanged.connect(self._filter)
+        self.table.currentItemChanged.connect(lambda *_: self._follow())
+        self.key.changed.connect(self._follow)
+        self.assign.clicked.connect(self._on_assign)
+        self.clear.clicked.connect(lambda: self._set(None))
+        self.default.clicked.connect(self._on_default)
+        self.reset.clicked.connect(lambda: store.set(shortcuts={}))
+        store.changed.connect(self._show)
+        self._show()
+        self.select(ACTIONS[0].id)
+
+    @property
+    def command(self) -> ActionSpec | None:
+        """The command that is selected."""
+        item = self.table.currentItem()
+        chosen = item.data(0, Qt.ItemDataRole.UserRole) if item is not None and not item.isHidden() else None
+        return next((spec for spec in ACTIONS if spec.id == chosen), None)
+
+    def select(self, command: str) -> None:
+        """Select a command by its id."""
+        self.table.setCurrentItem(self._items[command])
+
+    def _show(self) -> None:
+        chosen = self._store.value.shortcuts
+        for name, keys in shortcuts.keys_of(chosen).items():
+            item = self._items[name]
+            item.setText(1, ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys))
+            font = item.font(1)
+            font.setBold(name in chosen)
+            item.setFont(1, font)
+        self._follow()
+
+    def _filter(self, text: str) -> None:
+        words = text.casefold().split()
+        for item in self._items.values():
+            searched = f"{item.text(0)} {item.text(1)} {item.toolTip(0)}".casefold()
+            item.setHidden(not all(word in searched for word in words))
+        first = next((name for name, item in self._items.items() if not item.isHidden()), None)
+        if first is not None:
+            self.select(first)
+        self._follow()
+
+    def _follow(self) -> None:
+        spec, key = self.command, self.key.value
+        for button in (self.clear, self.default):
+            button.setEnabled(spec is not None)
+        self.assign.setEnabled(spec is not None and key is not None)
+        self.said.setText("")
+        if spec is not None and key is not None:
+            owner = shortcuts.owner_of(key, self._store.value.shortcuts)
+            if owner is not None and owner.id != spec.id:
+                self.said.setText(f"{self.key.text()} runs “{_name(owner)}” now, which would lose it.")
+
+    def _on_assign(self) -> None:
+        if self.key.value is not None:
+            self._set(self.key.value)
+            self.key.forget()
+
+    def _set(self, key: QKeySequence | None) -> None:
+        spec = self.command
+        if spec is not None:
+            self._store.set(shortcuts=shortcuts.with_key(self._store.value.shortcuts, spec.id, key))
+
+    def _on_default(self) -> None:
+        spec = self.command
+        if spec is not None:
+            chosen = {name: keys for name, keys in self._store.value.shortcuts.items() if name != spec.id}
+            self._store.set(shortcuts=chosen)
+
+
+class KeyField(QLineEdit):
+    """Shows the keys that are pressed in it. Tab and Escape stay what they are, so that one can leave."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.value: QKeySequence | None = None
+        self.setReadOnly(True)
+        self.setPlaceholderText("Click here and press keys")
+        self.setAccessibleName("New keys")
+        self.changed = self.textChanged
+
+    def forget(self) -> None:
+        """Show nothing."""
+        self.value = None
+        self.clear()
+
+    # Qt overrides
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()  # no command runs while its key is pressed here
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if key in (Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            super().keyPressEvent(event)
+        elif key not in (*_MODIFIERS, Qt.Key.Key_unknown):
+            modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+            self.value = QKeySequence(QKeyCombination(modifiers, key))
+            self.setText(self.value.toString(QKeySequence.SequenceFormat.NativeText))
+
+
+def _choice(name: str, options: tuple[tuple[str, str], ...], chosen: str, parent: QWidget) -> QComboBox:
+    box = QComboBox(parent)
+    box.setAccessibleName(name)
+    for value, text in options:
+        box.addItem(text, value)
+    box.setCurrentIndex(box.findData(chosen))
+    return box
+
+
+def _name(spec: ActionSpec) -> str:
+    return spec.text.replace("&", "").rstrip("…")

@@ -1,0 +1,64 @@
+"""Which keys run which command: the table's own, and what a person has chosen instead. No state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtGui import QAction, QKeySequence
+
+from lincae_studio.ui.actions import ACTIONS, ActionSpec
+
+Chosen = Mapping[str, Sequence[str]]
+
+
+def default_keys(spec: ActionSpec) -> list[QKeySequence]:
+    """The keys of the table, on this platform."""
+    return [QKeySequence(key) for key in spec.keys]
+
+
+def keys_of(chosen: Chosen) -> dict[str, list[QKeySequence]]:
+    """The keys of every command, by id. A key runs one command: what was chosen comes before the table's own."""
+    keys: dict[str, list[QKeySequence]] = {spec.id: [] for spec in ACTIONS}
+    taken: set[str] = set()
+    own = [(spec.id, default_keys(spec)) for spec in ACTIONS if spec.id not in chosen]
+    wanted = [
+        (spec.id, [QKeySequence.fromString(key) for key in chosen[spec.id]]) for spec in ACTIONS if spec.id in chosen
+    ]
+    for name, sequences in wanted + own:
+        for sequence in sequences:
+            text = portable(sequence)
+            if text and text not in taken:
+                taken.add(text)
+                keys[name].append(sequence)
+    return keys
+
+
+def apply_keys(actions: Mapping[str, QAction], chosen: Chosen) -> None:
+    """Give every action its keys, and say them in its tooltip."""
+    keys = keys_of(chosen)
+    for spec in ACTIONS:
+        action = actions[spec.id]
+        action.setShortcuts(keys[spec.id])
+        shown = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        action.setToolTip(f"{spec.tip} ({shown})" if shown else spec.tip)
+
+
+def with_key(chosen: Chosen, command: str, key: QKeySequence | None) -> dict[str, tuple[str, ...]]:
+    """The choice after a command was given one key, or none: whoever had the key has it no more."""
+    result = {name: tuple(keys) for name, keys in chosen.items()}
+    text = portable(key) if key is not None else ""
+    for name, keys in result.items():
+        result[name] = tuple(other for other in keys if portable(QKeySequence.fromString(other)) != text)
+    result[command] = (text,) if text else ()
+    return result
+
+
+def owner_of(key: QKeySequence, chosen: Chosen) -> ActionSpec | None:
+    """The command that a key runs."""
+    keys = keys_of(chosen)
+    return next((spec for spec in ACTIONS if any(portable(one) == portable(key) for one in keys[spec.id])), None)
+
+
+def portable(key: QKeySequence) -> str:
+    """A key's name in files, the same on every platform; empty for none."""
+    return key.toString(QKeySequence.SequenceFormat.PortableText)
