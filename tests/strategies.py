@@ -16,6 +16,7 @@ from lincae_studio.session.model import (
     Media,
     Point,
     Session,
+    Tempo,
     Track,
     validated,
 )
@@ -104,7 +105,10 @@ def sessions(
     loop = draw(
         st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 441, on=False)])
     )
-    return validated(Session(media=tuple(media), tracks=found, markers=markers, loop=loop, next_id=next(ids)))
+    tempo = draw(st.sampled_from([None, Tempo(bpm=120.0), Tempo(bpm=61.7, beats=7, start=99)]))
+    return validated(
+        Session(media=tuple(media), tracks=found, markers=markers, loop=loop, tempo=tempo, next_id=next(ids))
+    )
 
 
 any_gain = st.floats(0.0, MAX_GAIN)

@@ -201,7 +201,7 @@ def _move(window: MainWindow, frames: _Frames, count: int) -> None:
     axis.fit()
     frames.measure("zoom", count, lambda n: _turn(lanes, there_and_back(n), Qt.KeyboardModifier.ControlModifier))
     axis.fit()
-    frames.measure("playhead", count, lambda n: window.seek(round((n % axis.width_px) * axis.samples_per_px)))
+    frames.measure("playhead", count, lambda n: window.transport.seek(round((n % axis.width_px) * axis.samples_per_px)))
     axis.zoom(0.25, 0.0)
     frames.measure("scroll", count, lambda n: _turn(lanes, -there_and_back(n), Qt.KeyboardModifier.ShiftModifier))
     down = max(1, len(window.document.session.tracks) * panel.rows.height_px // _NOTCH_PX)

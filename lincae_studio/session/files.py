@@ -21,8 +21,9 @@ from lincae_studio.session.model import Session, check
 
 SUFFIX = ".lincae"
 FORMAT = "lincae-studio-project"
-#: 2 added envelopes and subtracted tracks; 3 markers, the loop, and of clips shapes of fades, mute, colour and group.
-VERSION = 3
+#: 2 added envelopes and subtracted tracks; 3 markers, the loop, and of clips shapes of fades, mute, colour and group;
+#: 4 the tempo, and media made of some of a file's channels.
+VERSION = 4
 
 #: A manifest larger than this is not one of ours: 2,000 clips take about 0.5 MB.
 MAX_BYTES = 64 * 1024 * 1024

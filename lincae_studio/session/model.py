@@ -50,7 +50,10 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One imported audio file.
 
     Attributes:
-        digest: SHA-256 of the file's bytes, in hexadecimal.
+        digest: SHA-256 of the file's bytes, in hexadecimal; of their digest, a colon and `take` where only some of the
+            file's channels were taken.
+        take: the channels of a file of more than two: "3" and "1,2" (from 1 on), "mix" for the mean of all; "" for
+            all channels of a file of one or two.
         path: where the file was, absolute while the session is open.
         sample_rate: of the file, in Hz; `length` is already at the session rate.
         length: samples at the session rate once conformed.
@@ -61,6 +64,7 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sample_rate: Annotated[int, Meta(ge=1, le=100_000_000)]
     channels: Annotated[int, Meta(ge=1, le=2)]
     length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
+    take: Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")] = ""
 
 
 class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,6 +120,25 @@ class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on: bool = True
 
 
+class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A grid of bars and beats: for the ruler and for snapping, no sound depends on it.
+
+    Attributes:
+        bpm: beats in a minute.
+        beats: in a bar.
+        start: where bar 1 begins, in samples.
+    """
+
+    bpm: Annotated[float, Meta(ge=20.0, le=400.0)]
+    beats: Annotated[int, Meta(ge=1, le=32)] = 4
+    start: Samples = 0
+
+    @property
+    def beat(self) -> float:
+        """Samples of a beat."""
+        return SESSION_RATE * 60.0 / self.bpm
+
+
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """One lane of clips with its strip.
 
@@ -151,6 +174,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     tracks: tuple[Track, ...] = ()
     markers: tuple[Marker, ...] = ()
     loop: Loop | None = None
+    tempo: Tempo | None = None
     codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     next_id: Id = 1

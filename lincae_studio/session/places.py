@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session.model import MAX_LENGTH, MIN_LOOP, Loop, Marker, Session
+from lincae_studio.session.model import MAX_LENGTH, MIN_LOOP, Loop, Marker, Session, Tempo
 
 
 def add_marker(session: Session, at: int, name: str = "") -> Session:
@@ -67,6 +67,11 @@ def _with_marker(session: Session, changed: Marker) -> Session:
 
 def _sorted(markers: tuple[Marker, ...]) -> tuple[Marker, ...]:
     return tuple(sorted(markers, key=lambda marker: (marker.at, marker.id)))
+
+
+def set_tempo(session: Session, tempo: Tempo | None) -> Session:
+    """Count in bars and beats of this tempo, or (None) have none."""
+    return replace(session, tempo=tempo)
 
 
 def _checked(at: int) -> int:

@@ -16,6 +16,8 @@ class ActionSpec:
     Attributes:
         id: a method `on_<id>` of `ui.commands`, or the window's `_on_<id>`, handles it.
         keys: shortcuts; the first is shown in menus.
+        submenu: of `menu`, that it is in.
+        exclusive: one of its submenu is chosen at a time.
         icon: file in resources/icons, without ending; empty for none.
         needs: what must hold for it to be enabled: "" always, "clips" any clip, "selection" selected clips,
             "track" a selected track, "markers" any marker, "undo", "redo".
@@ -29,6 +31,8 @@ class ActionSpec:
     icon: str = ""
     checkable: bool = False
     needs: str = ""
+    submenu: str = ""
+    exclusive: bool = False
 
 
 #: A separator in a menu comes before these.
@@ -50,6 +54,7 @@ SEPARATED = (
     "loop",
     "add_marker",
     "follow",
+    "retry",
     "about",
 )
 
@@ -212,8 +217,16 @@ ACTIONS = (
         needs="track",
     ),
     ActionSpec(
-        "play", "&Play / Stop", "Play from the playhead, or stop", "Transport", ("Space",), "play", checkable=True
+        "play",
+        "&Play / Stop",
+        "Play from the playhead, or stop and go back to where playing began",
+        "Transport",
+        ("Space",),
+        "play",
+        checkable=True,
     ),
+    ActionSpec("pause", "Pa&use / Go On", "Stop where the sound is, or go on from there", "Transport", ("P",)),
+    ActionSpec("play_again", "Play A&gain", "Play from where playing last began", "Transport", ("Shift+Space",)),
     ActionSpec("go_start", "Go to &Start", "Move the playhead to the start", "Transport", ("Home",), "start"),
     ActionSpec("go_end", "Go to &End", "Move the playhead to the end", "Transport", ("End",)),
     ActionSpec("seek_back", "&Back", "Move the playhead 1 second back", "Transport", ("Left",)),
@@ -253,7 +266,35 @@ ACTIONS = (
     ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
     ActionSpec("follow", "Follow &Playhead", "Scroll along while playing", "View", (), checkable=True),
-    ActionSpec("snap", "S&nap", "Let edges snap to clips, markers and the playhead", "View", ("N",), checkable=True),
+    ActionSpec("snap", "S&nap", "Let edges snap; Shift does the opposite", "View", ("N",), checkable=True),
+    *(
+        ActionSpec(f"snap_to_{what}", text, tip, "View", checkable=True, submenu="Snap To")
+        for what, text, tip in (
+            ("clips", "Clips", "Let edges snap to the edges of clips"),
+            ("playhead", "Playhead", "Let edges snap to the playhead"),
+            ("markers", "Markers and Loop", "Let edges snap to markers and to the loop's ends"),
+            ("grid", "Grid", "Let edges snap to the lines of the ruler"),
+            ("frames", "Latent Frames", "Let edges snap to the starts of latent frames"),
+            ("steps", "Chunk Steps", "Let clips move by whole steps of the chunk grid, which keeps their latents"),
+        )
+    ),
+    *(
+        ActionSpec(
+            f"count_in_{what}",
+            text,
+            f"Let the ruler count in {named}",
+            "View",
+            checkable=True,
+            submenu="Count In",
+            exclusive=True,
+        )
+        for what, text, named in (
+            ("time", "Minutes and Seconds", "minutes and seconds"),
+            ("beats", "Bars and Beats", "bars and beats"),
+            ("samples", "Samples", "samples"),
+            ("frames", "Latent Frames", "latent frames"),
+        )
+    ),
     ActionSpec("zoom_in", "Zoom &In", "Zoom in at the playhead", "View", ("Ctrl+=", "Ctrl++", "="), "zoom-in"),
     ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
     ActionSpec("zoom_fit", "&Fit", "Show the whole session", "View", ("Ctrl+F",), "fit"),
@@ -263,6 +304,7 @@ ACTIONS = (
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("Ctrl+Shift+=", "Ctrl+Shift++")),
     ActionSpec("lower", "&Lower Tracks", "Make all tracks lower", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
     ActionSpec("zoom_toggle", "Zoom &Back", "Show what was shown before", "View", ("Shift+Z",)),
+    ActionSpec("tempo", "&Tempo…", "Set the tempo of the grid of bars and beats", "Session"),
     ActionSpec("retry", "&Retry Failed Chunks", "Render failed chunks again", "Session"),
     ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),
     ActionSpec("about", "&About LinCAE Studio", "Version and licence", "Help"),

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
@@ -29,8 +29,7 @@ from lincae_studio.errors import StudioError
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import home, resource
-from lincae_studio.playback.player import Player
-from lincae_studio.preferences import Theme
+from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
 from lincae_studio.session import files
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import shortcuts, toolbar
@@ -40,6 +39,8 @@ from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
+from lincae_studio.ui.commands.transport import Transport
+from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.exporting import ExportDialog, Exporter
 from lincae_studio.ui.history_panel import HistoryPanel
@@ -52,6 +53,7 @@ from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.timeline.times import format_time
@@ -61,14 +63,8 @@ if TYPE_CHECKING:  # pyqtgraph takes half a second to import: after the first pa
 
 _log = logging.getLogger(__name__)
 
-#: The playhead is drawn at most this often.
-_FRAME_MS = 16
-
 #: First height of the table of clips.
 _TABLE_PX = 150
-
-_SEEK_S = 1
-_SEEK_FAR_S = 5
 
 _PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
 _AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
@@ -80,11 +76,9 @@ class MainWindow(QMainWindow):
     """One window, one document.
 
     Signals:
-        playback_ended: the player reached the end (from its thread).
         first_painted: the window was shown and painted once.
     """
 
-    playback_ended = Signal()
     first_painted = Signal()
 
     def __init__(self, media: MediaStore, cache_dir: Path, preferences: PreferenceStore | None = None) -> None:
@@ -99,9 +93,16 @@ class MainWindow(QMainWindow):
         self.document = Document(self)
         self.selection = Selection(self.document)
         self.rendering = Rendering(self.document, media, cache_dir)
-        self.player = Player(self.playback_ended.emit)
         self.messages = MessageBar(self)
         self.timeline = TimelinePanel(self.document, self.selection, self.rendering, media, self)
+        self.transport = Transport(
+            self.document,
+            self.rendering,
+            self.timeline.axis,
+            self.messages,
+            lambda: self.preferences.value.follow_playhead and not self.timeline.lanes.dragging,
+        )
+        self.player = self.transport.player
         self.importer = Importer(self.document, media, self.messages, self)
         self.exporter = Exporter(self.rendering, self.messages, self)
         self.codecs = CodecMenu(self.document, self.rendering, self.messages, self)
@@ -122,19 +123,19 @@ class MainWindow(QMainWindow):
         self.inspector = Inspector(self.document, self.selection, self)
         self.history = HistoryPanel(self.document, self)
         self.clip_table = ClipTable(self.document, self.selection, self)
+        self.view_commands = ViewCommands(
+            self.document,
+            self.selection,
+            self.timeline.axis,
+            self.timeline.rows,
+            self.preferences,
+            lambda: self.player.position,
+        )
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self._export_folder: Path | None = None
         self._sample_format = "32f"
         self._was_shown = False
         self._fit_next_import = False
-        #: Where the playhead was when following it was last considered.
-        self._followed = 0
-        #: Renders come in faster than anybody can hear or read.
-        self._news = QTimer(self)
-        self._news.setSingleShot(True)
-        self._news.setInterval(_FRAME_MS)
-        self._clock = QTimer(self)
-        self._clock.setInterval(_FRAME_MS)
         self._build()
         self._connect()
         self._follow_preferences()
@@ -151,11 +152,17 @@ class MainWindow(QMainWindow):
         panel.plot.set_playhead(self.player.position)
         self.heatmap = panel
         self.timeline.add_view(panel)
-        panel.plot.seek.connect(self.seek)
+        panel.plot.seek.connect(self.transport.seek)
 
     def handler(self, action: str) -> Callable[..., None]:
         """What an action of the table calls."""
-        for commands in (self.clip_commands, self.track_commands, self.place_commands):
+        for commands in (
+            self.clip_commands,
+            self.track_commands,
+            self.place_commands,
+            self.view_commands,
+            self.transport,
+        ):
             found: Callable[..., None] | None = getattr(commands, f"on_{action}", None)
             if found is not None:
                 return found
@@ -227,131 +234,29 @@ class MainWindow(QMainWindow):
         self.document.refused.connect(self._show_state)  # a checkable action has checked itself
         self.selection.changed.connect(self._show_state)
         self.rendering.plan_changed.connect(self._on_plan_changed)
-        self.rendering.chunk_changed.connect(lambda _: self._news.isActive() or self._news.start())
-        self._news.timeout.connect(self._on_chunks_changed)
+        self.rendering.chunk_changed.connect(lambda _: self._show_progress())
         self.rendering.engine_changed.connect(self._show_engine)
         self.rendering.problem.connect(self.messages.error)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
-        self.timeline.seek.connect(self.seek)
+        self.timeline.seek.connect(self.transport.seek)
         self.timeline.files_dropped.connect(self._on_files_dropped)
         self.timeline.lanes.clip_opened.connect(self._on_clip_opened)
         self.timeline.ruler.loop_dragged.connect(self.place_commands.set_loop)
         self.timeline.ruler.marker_dragged.connect(self.place_commands.move_marker)
         self.timeline.ruler.marker_renamed.connect(self.place_commands.rename_marker)
         self.timeline.ruler.marker_removed.connect(self.place_commands.remove_marker)
-        self.place_commands.seek.connect(self._on_seek_and_show)
+        self.place_commands.seek.connect(self.transport.seek_and_show)
         self.clip_commands.files_pasted.connect(self._on_files_pasted)
         self.clip_commands.media_pasted.connect(lambda: self.importer.find_media(self.document.session))
         self.timeline.import_clicked.connect(self._on_import_audio)
         self.timeline.demo_clicked.connect(self._on_open_demo)
         self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
-        self.playback_ended.connect(self._on_playback_ended, Qt.ConnectionType.QueuedConnection)
-        self._clock.timeout.connect(self._show_position)
+        self.transport.moved.connect(self._show_position)
+        self.transport.playing_changed.connect(self._show_playing)
+        self.timeline.counting.changed.connect(self._show_position)
         self._on_plan_changed()
         self._show_engine()
-
-    # Transport
-
-    def seek(self, sample: int) -> None:
-        """Move the playhead; while playing not past the end."""
-        if self.player.playing:
-            sample = min(sample, self.document.session.length)
-        self.player.seek(sample)
-        self._tell_playhead(sample)
-        self._show_position()
-
-    def _tell_playhead(self, sample: int) -> None:
-        """What is heard next is rendered next: while a loop plays, its start after its end."""
-        loop = self._active_loop()
-        self.rendering.set_playhead(sample, loop if self.player.playing else None)
-
-    def _active_loop(self) -> tuple[int, int] | None:
-        loop = self.document.session.loop
-        return (loop.start, loop.end) if loop is not None and loop.on else None
-
-    def _on_play(self) -> None:
-        if self.player.playing:
-            self._stop()
-            return
-        start = self._followed = self.player.position
-        loop = self._active_loop()
-        if start >= max(self.document.session.length, loop[1] if loop else 0):
-            start = loop[0] if loop else 0
-        if self.actions_by_id["follow"].isChecked():
-            self.timeline.axis.reveal(start)
-        self.rendering.settle()
-        self.player.set_source(self.rendering.reader())
-        problem = self.player.play(start)
-        if problem is not None:
-            self.messages.error(f"{problem} The playhead moves without sound.")
-        self.output_label.setText(self.player.output_name or "")
-        self._clock.start()
-        self._show_playing()
-
-    def _stop(self) -> None:
-        self.player.stop()
-        self._clock.stop()
-        self._show_playing()
-        self._show_position()
-
-    def _on_playback_ended(self) -> None:
-        if not self.player.playing:
-            self._stop()
-            if self.player.failure is not None:
-                self.messages.error(f"Playing stopped: {self.player.failure}")
-
-    def _show_playing(self) -> None:
-        playing = self.player.playing
-        self.actions_by_id["play"].setChecked(playing)
-        self.actions_by_id["play"].setIcon(toolbar.icon("stop" if playing else "play"))
-
-    def _show_position(self) -> None:
-        position = self.player.position
-        self.timeline.set_playhead(position)
-        if self.heatmap is not None:
-            self.heatmap.plot.set_playhead(position)
-        grid = self.rendering.shown.grid
-        self.position_label.setText(format_time(position / SESSION_RATE))
-        self.position_label.setToolTip(f"sample {position}, latent frame {position // grid.hop}")
-        if self.player.playing:
-            self._tell_playhead(position)
-            self._follow(position)
-
-    def _follow(self, position: int) -> None:
-        """Scroll along when the playhead leaves the view by itself: who has scrolled away looks at something else."""
-        axis, before = self.timeline.axis, self._followed
-        self._followed = position
-        if self.actions_by_id["follow"].isChecked() and axis.shows(before) and not self.timeline.lanes.dragging:
-            axis.reveal(position)
-
-    def _on_go_start(self) -> None:
-        self.seek(0)
-        self.timeline.axis.scroll_to(0)
-
-    def _on_go_end(self) -> None:
-        self.seek(self.document.session.length)
-        self.timeline.axis.reveal(self.document.session.length)
-
-    def _seek_by(self, seconds: float) -> None:
-        self.seek(max(0, round(self.player.position + seconds * SESSION_RATE)))
-        self.timeline.axis.reveal(self.player.position)
-
-    def _on_seek_and_show(self, sample: int) -> None:
-        self.seek(sample)
-        self.timeline.axis.reveal(sample)
-
-    def _on_seek_back(self) -> None:
-        self._seek_by(-_SEEK_S)
-
-    def _on_seek_forward(self) -> None:
-        self._seek_by(_SEEK_S)
-
-    def _on_seek_back_far(self) -> None:
-        self._seek_by(-_SEEK_FAR_S)
-
-    def _on_seek_forward_far(self) -> None:
-        self._seek_by(_SEEK_FAR_S)
 
     # File
 
@@ -503,6 +408,10 @@ class MainWindow(QMainWindow):
         shortcuts.apply_keys(self.actions_by_id, chosen.shortcuts)
         self.actions_by_id["follow"].setChecked(chosen.follow_playhead)
         self.actions_by_id["snap"].setChecked(chosen.snap)
+        for target in get_args(SnapTarget):
+            self.actions_by_id[f"snap_to_{target}"].setChecked(target in chosen.snap_to)
+        for unit in get_args(RulerUnit):
+            self.actions_by_id[f"count_in_{unit}"].setChecked(unit == chosen.ruler)
         self.timeline.follow_preferences(chosen)
         if chosen.theme != self._theme:
             self._theme = chosen.theme
@@ -510,42 +419,11 @@ class MainWindow(QMainWindow):
             assert isinstance(app, QApplication)
             apply_theme(app, chosen.theme)
 
+    def _on_tempo(self) -> None:
+        TempoDialog(self.document, self.player.position, self).open()
+
     def _on_palette(self) -> None:
         CommandPalette(self.actions_by_id, self).open()
-
-    def _on_follow(self, on: bool) -> None:
-        self.preferences.set(follow_playhead=on)
-
-    def _zoom(self, factor: float) -> None:
-        axis = self.timeline.axis
-        x = axis.x_of(self.player.position)
-        axis.zoom(factor, x if 0 <= x <= axis.width_px else axis.width_px / 2)
-
-    def _on_zoom_in(self) -> None:
-        self._zoom(0.5)
-
-    def _on_zoom_out(self) -> None:
-        self._zoom(2.0)
-
-    def _on_zoom_fit(self) -> None:
-        self.timeline.axis.fit()
-
-    def _on_zoom_selection(self) -> None:
-        clips = [clip for clip in self.document.session.clips() if clip.id in self.selection.clips]
-        if clips:
-            self.timeline.axis.show(min(clip.start for clip in clips), max(clip.end for clip in clips))
-
-    def _on_zoom_toggle(self) -> None:
-        self.timeline.axis.back()
-
-    def _on_taller(self) -> None:
-        self.timeline.rows.grow(1.0)
-
-    def _on_lower(self) -> None:
-        self.timeline.rows.grow(-1.0)
-
-    def _on_snap(self, on: bool) -> None:
-        self.preferences.set(snap=on)
 
     def _on_retry(self) -> None:
         self.rendering.retry_failed()
@@ -572,17 +450,28 @@ class MainWindow(QMainWindow):
     # Following the document and the engine
 
     def _on_document_changed(self) -> None:
-        self.player.set_loop(self._active_loop())
         self._show_state()
 
     def _on_plan_changed(self) -> None:
-        self.player.set_source(self.rendering.reader())
         self._show_progress()
+        self.timeline.counting.follow()
         self.codec_label.setText(f"codec {self.rendering.shown.codec.title}")
 
-    def _on_chunks_changed(self) -> None:
-        self.player.set_source(self.rendering.reader())
-        self._show_progress()
+    def _show_playing(self) -> None:
+        playing = self.player.playing
+        self.actions_by_id["play"].setChecked(playing)
+        self.actions_by_id["play"].setIcon(toolbar.icon("stop" if playing else "play"))
+        self.output_label.setText(self.player.output_name or "")
+
+    def _show_position(self) -> None:
+        position = self.player.position
+        self.timeline.set_playhead(position)
+        if self.heatmap is not None:
+            self.heatmap.plot.set_playhead(position)
+        self.position_label.setText(self.timeline.counting.text(position))
+        frame = position // self.rendering.shown.grid.hop
+        seconds = format_time(position / SESSION_RATE)
+        self.position_label.setToolTip(f"{seconds}, sample {position}, latent frame {frame}")
 
     def _show_progress(self) -> None:
         done, total = self.rendering.progress()
@@ -614,8 +503,7 @@ class MainWindow(QMainWindow):
     # Helpers
 
     def _replace(self, session: Session, path: Path | None) -> None:
-        self._stop()
-        self.player.seek(0)
+        self.transport.rewind()
         self.importer.abandon()
         self.document.replace(session, path)
         self.timeline.axis.fit()
@@ -686,7 +574,7 @@ class MainWindow(QMainWindow):
 
     def shut_down(self) -> None:
         """End the sound, the jobs and the engine."""
-        self._stop()
+        self.transport.stop()
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QByteArray, QSize, Qt
-from PySide6.QtGui import QAction, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QAction, QActionGroup, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
@@ -63,7 +63,14 @@ def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QM
     for spec in ACTIONS:
         if spec.id in SEPARATED:
             menus[spec.menu].addSeparator()
-        menus[spec.menu].addAction(actions[spec.id])
+        menu = menus[spec.menu]
+        if spec.submenu:
+            found = next((sub for sub in menu.findChildren(QMenu) if sub.title() == spec.submenu), None)
+            menu = found or menu.addMenu(spec.submenu)
+            if spec.exclusive:
+                group = menu.findChild(QActionGroup) or QActionGroup(menu)
+                group.addAction(actions[spec.id])
+        menu.addAction(actions[spec.id])
     return menus
 
 

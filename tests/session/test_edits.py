@@ -14,7 +14,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, places
 from lincae_studio.session.edits import Edit
 from lincae_studio.session.history import History
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, validated
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, Tempo, validated
 from tests.helpers import made_up_media
 
 MONO = made_up_media(1, 1000)
@@ -98,6 +98,7 @@ CASES = [
     Case("rename_marker", lambda s: places.rename_marker(places.add_marker(s, 100), 8, "Verse")),
     Case("remove_marker", lambda s: places.remove_marker(places.add_marker(places.add_marker(s, 1), 2), 8)),
     Case("set_loop", lambda s: places.set_loop(s, 600, 100)),
+    Case("set_tempo", lambda s: places.set_tempo(s, Tempo(bpm=120.0))),
     Case("turn_loop", lambda s: places.turn_loop(s, True)),
 ]
 

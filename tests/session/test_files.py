@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.session import arrange, edits, files, places
-from lincae_studio.session.model import MAX_LENGTH, Point, Session, check, validated
+from lincae_studio.session.model import MAX_LENGTH, Point, Session, Tempo, check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
 
@@ -44,13 +44,21 @@ def second_session(folder: Path) -> Session:
     return validated(edits.set_pan_points(session, 1, [Point(7, -0.5)]))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def third_session(folder: Path) -> Session:
+    """Uses every field of version 3 with a value that is not its default."""
     session = edits.set_fade_shapes(second_session(folder), {2}, fade_in="s-curve", fade_out="equal-power")
     session = edits.set_clip_color(edits.set_clip_mute(session, {2}, True), {2}, "#123abc")
     session = arrange.group_clips(session, {2, 4})
     session = places.add_marker(places.add_marker(session, 50_000, "Chorus"), 7)
     return validated(places.turn_loop(places.set_loop(session, 1000, 2000), False))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = third_session(folder)
+    taken = replace(made_up_media(3, 3000, 2), path=str(folder / "stems" / "surround.wav"), take="5,6")
+    session = edits.add_stems(session, [taken], 0)
+    return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=3, start=4410)))
 
 
 @pytest.fixture
@@ -109,17 +117,22 @@ def test_version_2_still_loads() -> None:
     assert session == second_session(FIXTURES.resolve())
 
 
-def test_version_3_loads() -> None:
+def test_version_3_still_loads() -> None:
     session = files.load(FIXTURES / "v3.lincae")
+    assert session == third_session(FIXTURES.resolve())
+
+
+def test_version_4_loads() -> None:
+    session = files.load(FIXTURES / "v4.lincae")
     assert session == full_session(FIXTURES.resolve())
 
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v3.lincae"
-    shutil.copy(FIXTURES / "v3.lincae", again)
+    again = folder / "v4.lincae"
+    shutil.copy(FIXTURES / "v4.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v3.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v4.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -140,8 +153,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 4, "whatever": [1]}
-    assert "newer version (format 4, this one reads 3)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 5, "whatever": [1]}
+    assert "newer version (format 5, this one reads 4)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])

@@ -67,7 +67,9 @@ def test_no_letter_of_a_menu_is_given_twice(window: MainWindow) -> None:
 def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> None:
     menus = {menu.title().replace("&", ""): menu for menu in window.menuBar().findChildren(QMenu)}
     for spec in ACTIONS:
-        assert window.actions_by_id[spec.id] in menus[spec.menu].actions()
+        menu = menus[spec.submenu or spec.menu]
+        assert window.actions_by_id[spec.id] in menu.actions()
+        assert not spec.submenu or menu.menuAction() in menus[spec.menu].actions()
         assert window.actions_by_id[spec.id].statusTip() == spec.tip
     bar = window.findChild(QToolBar)
     assert bar is not None

@@ -76,7 +76,7 @@ def test_copy_cut_and_paste_at_the_playhead(song: MainWindow) -> None:
     click(song.timeline.lanes, 100, row(1), CTRL)
     press(song, Qt.Key.Key_C, CTRL)
     assert song.document.session == before
-    song.seek(5 * SECOND)
+    song.transport.seek(5 * SECOND)
     song.selection.set_track(before.tracks[1].id)
     press(song, Qt.Key.Key_V, CTRL)
     assert names(song) == "aabbc"
@@ -108,7 +108,7 @@ def test_clips_of_another_window_and_files_can_be_pasted(qtbot: QtBot, song: Mai
     files = QMimeData()
     files.setUrls([QUrl.fromLocalFile(str(write_audio(tmp_path / "new.wav", noise(1, 5000))))])
     QApplication.clipboard().setMimeData(files)
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_V, CTRL)
     wait_imported(qtbot, song)
     assert [clip.start for clip in clips(song) if clip.name == "new"] == [SECOND]
@@ -142,7 +142,7 @@ def test_duplicate_puts_copies_behind(song: MainWindow) -> None:
 
 
 def test_delete_and_close_gap_moves_what_follows(song: MainWindow) -> None:
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_S)
     before = song.document.session
     click(song.timeline.lanes, 50, row(0))
@@ -155,7 +155,7 @@ def test_delete_and_close_gap_moves_what_follows(song: MainWindow) -> None:
 
 def test_trim_to_the_playhead_by_keys(song: MainWindow) -> None:
     before = song.document.session
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     click(song.timeline.lanes, 150, row(0))
     press(song, Qt.Key.Key_J)
     assert (clips(song)[0].start, clips(song)[0].offset) == (SECOND, SECOND)
@@ -169,7 +169,7 @@ def test_trim_to_the_playhead_by_keys(song: MainWindow) -> None:
 
 def test_parts_of_a_split_are_joined_again(song: MainWindow) -> None:
     whole = song.document.session
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     click(song.timeline.lanes, 50, row(0))
     press(song, Qt.Key.Key_S)
     before = song.document.session
@@ -224,7 +224,7 @@ def test_muted_clips_are_silent(song: MainWindow) -> None:
 
 def test_alt_drag_slips_the_audio(song: MainWindow) -> None:
     lanes = song.timeline.lanes
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_J)
     before = song.document.session
     drag(lanes, (200, row(0)), (230, row(0)), ALT | CTRL)
@@ -274,7 +274,7 @@ def test_a_clips_gain_is_dragged_by_its_line(song: MainWindow) -> None:
 @pytest.mark.parametrize("gesture", ["copy", "slip", "fade in", "fade out", "gain"])
 def test_escape_leaves_no_trace_of_a_gesture(song: MainWindow, gesture: str) -> None:
     lanes = song.timeline.lanes
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_J)
     click(lanes, 200, row(0))
     before, undo, clip = song.document.session, song.document.undo_text, clips(song)[0]
@@ -327,9 +327,9 @@ def test_snapping_is_turned_off_and_on(song: MainWindow) -> None:
 
 def test_edges_snap_to_markers_and_the_loop(song: MainWindow) -> None:
     lanes = song.timeline.lanes
-    song.seek(555 * PX)
+    song.transport.seek(555 * PX)
     press(song, Qt.Key.Key_M)
-    song.seek(0)
+    song.transport.seek(0)
     drag(lanes, (100, row(2)), (100 + 552, row(2)))
     assert clips(song)[2].start == 555 * PX
 

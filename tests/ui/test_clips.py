@@ -128,7 +128,7 @@ def test_edges_snap_within_8_pixels(song: MainWindow) -> None:
     assert clips(song)[2].start == 3 * SECOND + 9 * PX, "9 px away does not snap"
     drag(lanes, (400, row(2)), (400 - 309 + 5, row(2)))
     assert clips(song)[2].start == 0, "to the start of the timeline"
-    song.seek(650 * PX)
+    song.transport.seek(650 * PX)
     drag(lanes, (100, row(2)), (100 + 453, row(2)))
     assert clips(song)[2].end == 650 * PX, "its end to the playhead"
 
@@ -237,7 +237,7 @@ def test_split_cuts_the_selected_clips_or_all_under_the_playhead(song: MainWindo
     ]
     assert len(clips(song)) == 4
     press(song, Qt.Key.Key_Z, CTRL)
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_S)
     assert len(clips(song)) == 6, "nothing selected: all three"
     press(song, Qt.Key.Key_Z, CTRL)
@@ -252,7 +252,7 @@ def test_a_split_is_not_heard(qtbot: QtBot, song: MainWindow, at: int) -> None:
     length = song.document.session.length
     wait_rendered(qtbot, song)
     whole = song.rendering.reader().read(0, length)
-    song.seek(at)
+    song.transport.seek(at)
     press(song, Qt.Key.Key_S)
     assert len(clips(song)) == 6
     wait_rendered(qtbot, song)

@@ -109,7 +109,7 @@ def test_envelopes_by_keys_alone(song: MainWindow) -> None:
     song.selection.set_track(first)
     press(song, Qt.Key.Key_A, SHIFT)
     assert song.timeline.envelopes.of(first) is Kind.GAIN
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_A, SHIFT)
     before = song.document.session
     for _ in range(4):
@@ -118,7 +118,7 @@ def test_envelopes_by_keys_alone(song: MainWindow) -> None:
     assert [point.value for point in track(song).gain_points] == [1.0, pytest.approx(db_to_gain(-2.0))]
     undone_and_redone(song, before)
     press(song, Qt.Key.Key_A)
-    song.seek(0)
+    song.transport.seek(0)
     press(song, Qt.Key.Key_A, SHIFT)
     press(song, Qt.Key.Key_Up, CTRL | ALT)
     assert track(song).pan_points == (Point(0, -0.05),), "up is left"

@@ -50,7 +50,7 @@ def test_an_exception_in_a_slot_reaches_the_bar(
     def broken(_factor: float) -> None:
         raise ZeroDivisionError("a bug in a slot")
 
-    monkeypatch.setattr(hooks, "_zoom", broken)
+    monkeypatch.setattr(hooks.view_commands, "_zoom", broken)
     hooks.actions_by_id["zoom_in"].trigger()
     qtbot.waitUntil(hooks.messages.isVisible, timeout=LIMIT_MS)
     text = hooks.messages.text.text()

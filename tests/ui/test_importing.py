@@ -106,7 +106,7 @@ def test_a_drop_starts_at_the_pointer_snapped(qtbot: QtBot, song: MainWindow, ti
 def test_the_menu_imports_at_the_playhead(
     qtbot: QtBot, song: MainWindow, tiny: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    song.seek(12_345)
+    song.transport.seek(12_345)
     asked: list[str] = []
 
     def choose(_parent: object, title: str, _folder: str, kinds: str) -> tuple[list[str], str]:
@@ -133,7 +133,7 @@ def test_a_drop_anywhere_on_the_window_is_taken(qtbot: QtBot, window: MainWindow
     assert drop_urls(window, urls[:1], place.x(), place.y())
     wait_imported(qtbot, window)
     assert names(window) == ["track 10"]
-    window.seek(700)
+    window.transport.seek(700)
     assert drop_urls(window, urls[1:2], 500, 40)
     wait_imported(qtbot, window)
     place = window.timeline.master.mapTo(window, QPoint(30, 30))
@@ -215,9 +215,9 @@ def test_a_conversion_is_said(qtbot: QtBot, window: MainWindow, tmp_path: Path) 
     assert (media.sample_rate, media.length) == (48_000, 4410)
 
 
-def test_a_cancelled_import_adds_nothing(
-    qtbot: QtBot, window: MainWindow, tiny: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A disk that gives nothing before it is told to."""
     disk, digest = threading.Event(), media_store._digest
 
     def slow_digest(path: Path, cancel: CancelToken) -> str:
@@ -225,6 +225,12 @@ def test_a_cancelled_import_adds_nothing(
         return digest(path, cancel)
 
     monkeypatch.setattr(media_store, "_digest", slow_digest)
+    return disk
+
+
+def test_a_cancelled_import_adds_nothing(
+    qtbot: QtBot, window: MainWindow, tiny: list[Path], disk: threading.Event
+) -> None:
     before = window.document.session
     assert drop_files(window.timeline.lanes, tiny, 300, 100)
     dialog = window.findChild(ProgressDialog)
@@ -239,9 +245,13 @@ def test_a_cancelled_import_adds_nothing(
     qtbot.waitUntil(lambda: not window.findChildren(ProgressDialog), timeout=LIMIT_MS)
 
 
-def test_tracks_may_go_while_files_for_them_are_read(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+def test_tracks_may_go_while_files_for_them_are_read(
+    qtbot: QtBot, song: MainWindow, tiny: list[Path], disk: threading.Event
+) -> None:
     assert drop_files(song.timeline.lanes, tiny[:1], 500, 2 * ROW_PX + 20)
-    press(song, Qt.Key.Key_Z, CTRL)  # the import reaches the document with the next events, not before
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert names(song) == []
+    disk.set()
     wait_imported(qtbot, song)
     assert names(song) == ["track 10"]
 

@@ -51,7 +51,7 @@ def test_the_mix_waveform_has_the_peaks_of_the_mix(qtbot: QtBot, song: MainWindo
 
 def test_the_mix_is_drawn_up_to_its_peaks(qtbot: QtBot, song: MainWindow) -> None:
     song.codec_actions["mdct-1x"].trigger()
-    song.seek(44_100 * 30)  # the playhead out of the way
+    song.transport.seek(44_100 * 30)  # the playhead out of the way
     wait_rendered(qtbot, song)
     master, mix = song.timeline.master, mix_of(song).astype(np.float32)
     middle = (master.height() - 1) / 2
@@ -69,7 +69,7 @@ def test_the_mix_is_drawn_up_to_its_peaks(qtbot: QtBot, song: MainWindow) -> Non
 
 
 def test_what_is_stale_is_grey_until_it_is_rendered(qtbot: QtBot, song: MainWindow) -> None:
-    song.seek(44_100 * 30)
+    song.transport.seek(44_100 * 30)
     wait_rendered(qtbot, song)
     colors = [rgb(theme.colors().mix_wave), rgb(theme.colors().mix_wave_stale)]
 

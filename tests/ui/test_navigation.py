@@ -132,7 +132,7 @@ def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(
     qtbot.waitUntil(lambda: not store.missing(window.rendering.plan), timeout=LIMIT_MS)
     assert states()[0] is ChunkState.RENDERED
     assert states()[-1] is ChunkState.STALE
-    window.seek(13 * 44_100)
+    window.transport.seek(13 * 44_100)
     qtbot.waitUntil(lambda: states()[-2] is ChunkState.RENDERED, timeout=LIMIT_MS)
     mix = export(qtbot, window, tmp_path / "mix.wav")
     assert mix.shape == (1, 14 * 44_100), "an export gets every chunk all the same"

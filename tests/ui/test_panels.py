@@ -124,7 +124,7 @@ def test_the_history_lists_every_step_and_goes_to_any(song: MainWindow) -> None:
     press(song, Qt.Key.Key_H, CTRL)
     start = song.document.session
     imported = listed(song)
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_M)
     press(song, Qt.Key.Key_S)
     end = song.document.session
@@ -150,7 +150,7 @@ def palette(window: MainWindow) -> CommandPalette:
 
 
 def test_a_command_is_found_by_its_words_and_done(song: MainWindow) -> None:
-    song.seek(SECOND)
+    song.transport.seek(SECOND)
     dialog = palette(song)
     assert dialog.list.count() > 30
     QTest.keyClicks(dialog.field, "marker add")

@@ -40,7 +40,7 @@ def test_a_drag_with_shift_on_the_ruler_sets_the_loop(song: MainWindow) -> None:
 
 
 def test_escape_gives_a_loop_or_a_marker_up(song: MainWindow) -> None:
-    song.seek(200 * PX)
+    song.transport.seek(200 * PX)
     press(song, Qt.Key.Key_M)
     before = song.document.session
     ruler = song.timeline.ruler
@@ -70,7 +70,7 @@ def test_a_loop_in_an_empty_session_says_why_not(window: MainWindow) -> None:
 
 def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
     for at in (250, 150):
-        song.seek(at * PX)
+        song.transport.seek(at * PX)
         press(song, Qt.Key.Key_M)
     assert markers(song) == [("Marker 2", 150 * PX), ("Marker 1", 250 * PX)]
     before = song.document.session
@@ -78,7 +78,7 @@ def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
     assert markers(song)[1] == ("Marker 1", 300 * PX)
     press(song, Qt.Key.Key_Z, CTRL)
     assert song.document.session == before
-    song.seek(0)
+    song.transport.seek(0)
     stops = []
     for _ in range(3):
         press(song, Qt.Key.Key_Right, ALT)
@@ -91,7 +91,7 @@ def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
 
 
 def test_a_marker_is_renamed_by_a_double_click(song: MainWindow) -> None:
-    song.seek(100 * PX)
+    song.transport.seek(100 * PX)
     press(song, Qt.Key.Key_M)
 
     def answer() -> None:
@@ -108,7 +108,7 @@ def test_a_marker_is_renamed_by_a_double_click(song: MainWindow) -> None:
 
 @pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)  # as any popup offscreen
 def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
-    song.seek(100 * PX)
+    song.transport.seek(100 * PX)
     press(song, Qt.Key.Key_M)
     ruler, at = song.timeline.ruler, QPoint(103, 5)
     QApplication.sendEvent(ruler, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, ruler.mapToGlobal(at)))
@@ -122,7 +122,7 @@ def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
 
 def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
     drag(song.timeline.ruler, (50, 30), (80, 30), SHIFT)  # 300 ms
-    song.seek(60 * PX)
+    song.transport.seek(60 * PX)
     press(song, Qt.Key.Key_Space)
     seen: list[int] = []
 

@@ -86,7 +86,7 @@ def test_a_command_is_given_another_key(
     choose(dialog, "split", Qt.Key.Key_K, CTRL)
     assert kept().shortcuts == {"split": ("Ctrl+K",)}
     dialog.close()
-    song.seek(44_100)
+    song.transport.seek(44_100)
     before = song.document.session
     press(song, Qt.Key.Key_S)
     assert song.document.session == before, "its old key does nothing now"
@@ -174,7 +174,7 @@ def test_switches_of_the_view_menu_are_remembered(window: MainWindow, kept: Call
     press(window, Qt.Key.Key_N)
     window.actions_by_id["follow"].trigger()
     assert (kept().snap, kept().follow_playhead) == (False, False)
-    assert not window.timeline.lanes.snapping
+    assert not window.timeline.snaps.on
 
 
 def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: 
     window.preferences._path = tmp_path / "file" / "preferences.json"
     press(window, Qt.Key.Key_N)
     assert "cannot save the preferences" in window.messages.text.text().casefold()
-    assert not window.timeline.lanes.snapping, "they hold all the same"
+    assert not window.timeline.snaps.on, "they hold all the same"
 
 
 def test_a_damaged_file_is_said_when_the_window_opens(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:

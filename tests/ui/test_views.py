@@ -149,7 +149,7 @@ def test_scroll_bars_follow_and_lead(song: MainWindow) -> None:
 def test_zoom_keys_keep_the_playhead_in_place(song: MainWindow) -> None:
     axis = song.timeline.axis
     set_zoom(song, 80.0)
-    song.seek(300 * 80)
+    song.transport.seek(300 * 80)
     press(song, Qt.Key.Key_Equal)
     assert (axis.samples_per_px, axis.x_of(300 * 80)) == (pytest.approx(40.0), pytest.approx(300))
     press(song, Qt.Key.Key_Minus)
@@ -191,7 +191,7 @@ def test_the_playhead_is_at_one_place_in_all_views(qtbot: QtBot, song: MainWindo
     plot = heatmap(song)
     places = set()
     for x in (37, 311, 640):
-        song.seek(x * PX)
+        song.transport.seek(x * PX)
         press(song, Qt.Key.Key_A, CTRL | SHIFT)
         for view in (song.timeline.lanes, song.timeline.master, song.timeline.render_bar):
             shown = pixels(view)
@@ -237,7 +237,7 @@ def bar_color(window: MainWindow, chunk: int) -> str:
 
 
 def test_the_render_bar_shows_each_state(qtbot: QtBot, song: MainWindow, cache_dir: Path, tmp_path: Path) -> None:
-    song.seek(10 * 44_100)
+    song.transport.seek(10 * 44_100)
     two_chunks(qtbot, song)
     last = 1
     step_px = song.rendering.plan.grid.step_samples / PX

@@ -6,7 +6,7 @@ and needs no `cancel`: until `finish` is applied the document has not been touch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,13 +14,11 @@ from lincae_studio.session import arrange, edits
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
 from lincae_studio.ui.timeline.hits import gain_moved
+from lincae_studio.ui.timeline.snapping import Snapping
 from lincae_studio.ui.timeline.times import format_time
 
 #: A drag begins after this many pixels; a press that moves less is a click.
 DRAG_PX = 3
-
-#: Edges this near snap.
-SNAP_PX = 8
 
 #: (menu text, edit)
 Outcome = tuple[str, Callable[[Session], Session]]
@@ -53,24 +51,11 @@ class Gesture(Protocol):
         ...
 
 
-@dataclass
-class Snapping:
-    """Positions that edges stick to."""
-
-    targets: tuple[int, ...]
-
-    def correction(self, edges: Iterable[int], within_samples: float) -> int:
-        """How far to shift so that the nearest edge meets its nearest target; 0 when none is near."""
-        distances = [target - edge for edge in edges for target in self.targets]
-        nearest = min(distances, key=abs, default=0)
-        return nearest if abs(nearest) <= within_samples else 0
-
-
 class MoveClips:
     """Drag clips, or copies of them, in time and between tracks."""
 
     def __init__(
-        self, session: Session, clip_ids: frozenset[int], playhead: int, step_samples: int, copy: bool = False
+        self, session: Session, clip_ids: frozenset[int], snapping: Snapping, step_samples: int, copy: bool = False
     ) -> None:
         """A move by whole steps of the grid, `step_samples`, keeps latents."""
         self._session = session
@@ -78,7 +63,7 @@ class MoveClips:
         self._clips = [session.clip(clip_id) for clip_id in sorted(clip_ids)]
         positions = {track.id: index for index, track in enumerate(session.tracks)}
         self._positions = [positions[session.track_of(clip_id).id] for clip_id in clip_ids]
-        self._snapping = Snapping(snap_targets(session, clip_ids, playhead))
+        self._snapping = snapping
         self._step_samples = step_samples
         self._copy = copy
         self._by = (0, 0)
@@ -92,8 +77,8 @@ class MoveClips:
 
     def move(self, drag: Drag) -> Session:
         by_samples, by_tracks = drag.samples, drag.tracks
-        edges = [edge + by_samples for clip in self._clips for edge in (clip.start, clip.end)]
-        by_samples += self._snapping.correction(edges, drag.snap_samples)
+        edges = sorted(edge + by_samples for clip in self._clips for edge in (clip.start, clip.end))
+        by_samples += self._snapping.correction(edges, drag.snap_samples, by_samples)
         by_samples = max(by_samples, -min(clip.start for clip in self._clips))
         by_samples = min(by_samples, MAX_LENGTH - max(clip.end for clip in self._clips))
         highest, lowest = min(self._positions), max(self._positions)
@@ -114,12 +99,12 @@ class MoveClips:
 class TrimClip:
     """Drag one edge of a clip; its audio stays where it is."""
 
-    def __init__(self, session: Session, clip_id: int, left: bool, playhead: int) -> None:
+    def __init__(self, session: Session, clip_id: int, left: bool, snapping: Snapping) -> None:
         self._session = session
         self._clip = session.clip(clip_id)
         self._left = left
         self._media_length = session.media_of(self._clip.media).length
-        self._snapping = Snapping(snap_targets(session, frozenset({clip_id}), playhead))
+        self._snapping = snapping
         self._edges = (self._clip.start, self._clip.end)
 
     @property
@@ -223,12 +208,3 @@ class ClipGain:
             return None
         clip_id, gain = self._clip.id, self._gain
         return "Clip Gain", lambda session: edits.set_clip_gain(session, clip_id, gain)
-
-
-def snap_targets(session: Session, moving: frozenset[int], playhead: int) -> tuple[int, ...]:
-    """The timeline's start, the playhead, markers, the loop, and both edges of every clip that does not move."""
-    places = {edge for clip in session.clips() if clip.id not in moving for edge in (clip.start, clip.end)}
-    places |= {0, playhead, *(marker.at for marker in session.markers)}
-    if session.loop is not None:
-        places |= {session.loop.start, session.loop.end}
-    return tuple(sorted(places))

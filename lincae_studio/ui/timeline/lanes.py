@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
+from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.envelopes import (
     Kind,
     MovePoint,
@@ -41,7 +43,6 @@ from lincae_studio.ui.timeline.envelopes import (
 )
 from lincae_studio.ui.timeline.gestures import (
     DRAG_PX,
-    SNAP_PX,
     ClipGain,
     Drag,
     FadeClip,
@@ -52,6 +53,7 @@ from lincae_studio.ui.timeline.gestures import (
 )
 from lincae_studio.ui.timeline.hits import NAME_PX, Part, part_at
 from lincae_studio.ui.timeline.rows import ROW_PX, Rows
+from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5
 
@@ -76,9 +78,6 @@ class Lanes(TimeCanvas):
         files_dropped: paths, start sample, and the position of the track under the pointer (-1: below all tracks).
         seek: the sample of a click on an empty place.
         clip_opened: the id of a clip that was double-clicked.
-
-    Attributes:
-        snapping: whether edges snap; Shift does the opposite while it is held.
     """
 
     files_dropped = Signal(list, int, int)
@@ -93,13 +92,14 @@ class Lanes(TimeCanvas):
         selection: Selection,
         media: MediaStore,
         envelopes: ShownEnvelopes,
-        step_samples: Callable[[], int],
+        snaps: SnapSettings,
+        counting: Counting,
         parent: QWidget | None = None,
     ) -> None:
-        """`step_samples`: of the grid; moves by whole steps keep latents."""
         super().__init__(axis, parent)
-        self.snapping = True
-        self._step_samples = step_samples
+        self._snaps = snaps
+        self._counting = counting
+        counting.changed.connect(self.invalidate)
         #: Where the pointer was last in a drag, and which keys were held.
         self._pointer: tuple[QPointF, Qt.KeyboardModifier] | None = None
         self._scrolling = QTimer(self)
@@ -168,6 +168,7 @@ class Lanes(TimeCanvas):
             track, top = session.tracks[position], self._rows.top(position)
             if track.id == self._selection.track:
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
+            self._paint_grid(painter, area, top, height)
             row = Row(track, top, height, session.audible(track), self._selection.clips, media)
             paint_row(painter, area, row, self._media, self.axis, self.devicePixelRatioF())
             kind = self._envelopes.of(track.id)
@@ -175,6 +176,15 @@ class Lanes(TimeCanvas):
                 paint_envelope(painter, track, kind, top, height, self.axis)
             painter.setPen(QColor(theme.colors().line))
             painter.drawLine(0, top + height - 1, self.width(), top + height - 1)
+
+    def _paint_grid(self, painter: QPainter, area: QRect, top: int, height: int) -> None:
+        """A line under the clips for every label of the ruler."""
+        ticks = self._counting.ticks(self.axis.samples_per_px)
+        begin, end = self.axis.start_and_end(area.left() - 1, area.right() + 2)
+        first = math.floor((begin - ticks.origin) / ticks.step)
+        for number in range(first, math.ceil((end - ticks.origin) / ticks.step) + 1):
+            x = self.axis.pixel_of(ticks.origin + number * ticks.step)
+            painter.fillRect(QRect(x, top, 1, height - 1), QColor(theme.colors().grid))
 
     def pattern_origin(self) -> QPoint:
         return super().pattern_origin() - QPoint(0, self._rows.offset_px % 8)
@@ -325,11 +335,11 @@ class Lanes(TimeCanvas):
         return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
 
     def _gesture_for(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
-        session, playhead, selected = self._document.session, self._playhead, self._selection.clips
+        session, selected = self._document.session, self._selection.clips
         if modifiers & Qt.KeyboardModifier.AltModifier:  # with Ctrl too: many desktops take Alt+drag for themselves
             return lambda: SlipClip(session, clip.id)
         if part in (Part.START, Part.END):
-            return lambda: TrimClip(session, clip.id, part is Part.START, playhead)
+            return lambda: TrimClip(session, clip.id, part is Part.START, self._snaps.snapping(session, {clip.id}))
         if part in (Part.FADE_IN, Part.FADE_OUT):
             return lambda: FadeClip(session, clip.id, part is Part.FADE_IN)
         if part is Part.GAIN:
@@ -337,8 +347,8 @@ class Lanes(TimeCanvas):
             return lambda: ClipGain(session, clip.id, height)
         if clip.id not in selected:
             return None
-        copy, step = bool(modifiers & Qt.KeyboardModifier.ControlModifier), self._step_samples()
-        return lambda: MoveClips(session, selected, playhead, step, copy)
+        copy, step = bool(modifiers & Qt.KeyboardModifier.ControlModifier), self._snaps.step()
+        return lambda: MoveClips(session, selected, self._snaps.snapping(session, selected, True), step, copy)
 
     def _drag(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         assert self._press is not None
@@ -348,14 +358,14 @@ class Lanes(TimeCanvas):
                 self._gesture = self._start_gesture()
             if self._gesture is not None:
                 self._pointer = point, modifiers
-                snaps = self.snapping != bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+                turned = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
                 sample = self.axis.start + point.x() * self.axis.samples_per_px
                 self._preview = self._gesture.move(
                     Drag(
                         samples=round(sample - self._press_sample),
                         tracks=self._rows.position_at(point.y()) - self._press_position,
                         down_px=moved.y(),
-                        snap_samples=SNAP_PX * self.axis.samples_per_px if snaps else 0.0,
+                        snap_samples=self._snaps.within(self.axis.samples_per_px, turned),
                     )
                 )
                 self._follow()
@@ -433,10 +443,8 @@ class Lanes(TimeCanvas):
             start = 0
         else:
             start = self.axis.sample_at(point.x())
-            edges = [0, *(edge for clip in session.clips() for edge in (clip.start, clip.end))]
-            nearest = min(edges, key=lambda edge: abs(edge - start))
-            if abs(nearest - start) <= SNAP_PX * self.axis.samples_per_px:
-                start = nearest
+            near = self._snaps.within(self.axis.samples_per_px, turned=False)
+            start += self._snaps.snapping(session).correction([start], near)
         return start, position if 0 <= position < len(session.tracks) else -1
 
     # Qt overrides

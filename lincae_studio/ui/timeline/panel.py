@@ -24,6 +24,7 @@ from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.headers import HEADER_PX, HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
@@ -31,6 +32,7 @@ from lincae_studio.ui.timeline.master import MasterLane
 from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.rows import ROW_PX, Rows
 from lincae_studio.ui.timeline.ruler import Ruler
+from lincae_studio.ui.timeline.snapping import SnapSettings
 
 #: The horizontal scroll bar counts in pixels of this many samples, since Qt's integers end at 2**31.
 _SCROLL_UNIT = 64
@@ -103,7 +105,15 @@ class TimelinePanel(QWidget):
         self._document = document
         self.axis = TimeAxis(self)
         self.rows = Rows(self)
-        self.ruler = Ruler(self.axis, document, self)
+        self.counting = Counting(document, lambda: rendering.shown.grid.hop)
+        self._playhead = 0
+        self.snaps = SnapSettings(
+            ticks=lambda: self.counting.ticks(self.axis.samples_per_px).lines,
+            hop=lambda: rendering.shown.grid.hop,
+            step=lambda: rendering.shown.grid.step_samples,
+            playhead=lambda: self._playhead,
+        )
+        self.ruler = Ruler(self.axis, document, self.counting, self.snaps, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
         self.envelopes = ShownEnvelopes(document)
         self.headers = HeaderColumn(self.rows, document, selection, self.envelopes, self)
@@ -114,7 +124,8 @@ class TimelinePanel(QWidget):
             selection,
             media,
             self.envelopes,
-            lambda: rendering.plan.grid.step_samples,
+            self.snaps,
+            self.counting,
             self,
         )
         self.master = MasterLane(self.axis, rendering, self)
@@ -135,12 +146,15 @@ class TimelinePanel(QWidget):
 
     def set_playhead(self, sample: int) -> None:
         """Show where the sound is."""
+        self._playhead = sample
         for canvas in self._canvases:
             canvas.set_playhead(sample)
 
     def follow_preferences(self, chosen: Preferences) -> None:
         """Count, snap and turn the wheel as a person prefers."""
-        self.lanes.snapping = chosen.snap
+        self.snaps.on = chosen.snap
+        self.snaps.kinds = chosen.snap_to
+        self.counting.set_unit(chosen.ruler)
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
 

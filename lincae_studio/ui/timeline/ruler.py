@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QMenu, QWidget
 
-from lincae_studio.session.model import SESSION_RATE, Marker
+from lincae_studio.session.model import Marker
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.gestures import DRAG_PX
-from lincae_studio.ui.timeline.times import format_time
-
-#: Distances between labels that read well, in seconds.
-_STEPS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
-
-#: Labels are at least this far apart.
-_LABEL_PX = 90
+from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _HEIGHT_PX = 42
 #: Height of the strip with the markers' flags and the loop's bar.
@@ -32,7 +27,7 @@ _END_PX = 5
 
 
 class Ruler(TimeCanvas):
-    """Time in minutes and seconds; above it, the loop and the markers.
+    """Time, as it is counted; above it, the loop and the markers.
 
     A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
     dragged, renamed by a double click, and has a menu. Escape gives a drag up.
@@ -50,14 +45,24 @@ class Ruler(TimeCanvas):
     marker_renamed = Signal(int)
     marker_removed = Signal(int)
 
-    def __init__(self, axis: TimeAxis, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        axis: TimeAxis,
+        document: Document,
+        counting: Counting,
+        snaps: SnapSettings,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(axis, parent)
         self._document = document
+        self._counting = counting
+        self._snaps = snaps
         self._drag: _Drag | None = None
         self.setFixedHeight(_HEIGHT_PX)
         self.setMouseTracking(True)
         self.setAccessibleName("Time ruler")
         self.setToolTip("Click or drag to move the playhead; drag with Shift for a loop")
+        counting.changed.connect(self.invalidate)
         document.changed.connect(self.update)  # markers and the loop are painted over the content
 
     def marker_at(self, point: QPointF) -> Marker | None:
@@ -75,23 +80,22 @@ class Ruler(TimeCanvas):
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         painter.fillRect(area, QColor(theme.colors().panel))
-        step_s = next((s for s in _STEPS_S if s * SESSION_RATE / self.axis.samples_per_px >= _LABEL_PX), _STEPS_S[-1])
-        step = step_s * SESSION_RATE
-        decimals = max(0, -math.floor(math.log10(step_s))) if step_s < 1 else 0
-        last = math.ceil((self.axis.start + self.axis.shown) / step)
+        ticks = self._counting.ticks(self.axis.samples_per_px)
+        last = math.ceil((self.axis.start + self.axis.shown - ticks.origin) / ticks.step)
         font = painter.font()
         font.setPointSizeF(8.5)
         painter.setFont(font)
         bottom = self.height()
-        for number in range(math.floor(self.axis.start / step), last + 1):
+        for number in range(math.floor((self.axis.start - ticks.origin) / ticks.step), last + 1):
+            place = ticks.origin + number * ticks.step
             painter.setPen(QColor(theme.colors().line))
-            for part in range(1, 5):
-                minor = self.axis.pixel_of((number + part / 5) * step)
+            for part in range(1, ticks.parts):
+                minor = self.axis.pixel_of(place + part * ticks.step / ticks.parts)
                 painter.drawLine(minor, bottom - 5, minor, bottom)
             painter.setPen(QColor(theme.colors().text_dim))
-            line = self.axis.pixel_of(number * step)
+            line = self.axis.pixel_of(place)
             painter.drawLine(line, bottom - 11, line, bottom)
-            painter.drawText(QRectF(line + 4, bottom - 24, 120, 16), format_time(number * step_s, decimals))
+            painter.drawText(QRectF(line + 4, bottom - 24, 120, 16), ticks.text(number))
 
     def paint_overlay(self, painter: QPainter) -> None:
         loop = self._drag.loop if self._drag is not None else None
@@ -139,6 +143,14 @@ class Ruler(TimeCanvas):
         width = min(self.fontMetrics().horizontalAdvance(marker.name) + 9, _FLAG_PX)
         return QRectF(self.axis.x_of(marker.at), 0, width, _PLACES_PX - 4)
 
+    def _snapped(self, sample: int, modifiers: Qt.KeyboardModifier, moving: int | None = None) -> int:
+        """Where a marker or an end of the loop goes; `moving`: the marker's place, to which it does not snap."""
+        turned = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        snapping = self._snaps.snapping(self._document.session)
+        if moving is not None:
+            snapping = replace(snapping, targets=tuple(at for at in snapping.targets if at != moving))
+        return max(0, sample + snapping.correction([sample], self._snaps.within(self.axis.samples_per_px, turned)))
+
     def _loop_end_at(self, point: QPointF) -> int | None:
         """The other end of the loop, when one is under a point."""
         loop = self._document.session.loop
@@ -158,7 +170,8 @@ class Ruler(TimeCanvas):
         at, marker = self.axis.sample_at(event.position().x()), self.marker_at(event.position())
         other = self._loop_end_at(event.position())
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-            self._drag = _Drag(event.position(), loop=(at, at))
+            begin = self._snapped(at, Qt.KeyboardModifier.NoModifier)
+            self._drag = _Drag(event.position(), loop=(begin, begin))
         elif marker is not None:
             self._drag = _Drag(event.position(), marker=marker.id, origin=marker.at, at=marker.at)
         elif other is not None:
@@ -176,10 +189,12 @@ class Ruler(TimeCanvas):
         at = self.axis.sample_at(event.position().x())
         drag.moved = drag.moved or (event.position() - drag.press).manhattanLength() >= DRAG_PX
         if drag.loop is not None:
-            drag.loop = (drag.loop[0], at)
+            # Shift is what begins such a drag: it cannot turn snapping about as well.
+            drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
         elif drag.marker is not None:
             by = (event.position().x() - drag.press.x()) * self.axis.samples_per_px
-            drag.at = max(0, round(drag.origin + by)) if drag.moved else drag.origin
+            moved = self._snapped(max(0, round(drag.origin + by)), event.modifiers(), drag.origin)
+            drag.at = moved if drag.moved else drag.origin
         else:
             self.seek.emit(at)
         self.update()

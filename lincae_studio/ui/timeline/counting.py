@@ -1,0 +1,142 @@
+"""What the timeline is counted in: minutes and seconds, bars and beats, samples, or latent frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Signal
+
+from lincae_studio.preferences import RulerUnit
+from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.timeline.snapping import Lines
+from lincae_studio.ui.timeline.times import format_time
+
+#: Labels are at least this far apart, and lines between them.
+_LABEL_PX = 90
+_LINE_PX = 6
+
+#: Distances between labels that read well, in seconds.
+_STEPS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+
+#: Where a session has no tempo.
+_DEFAULT_TEMPO = Tempo(bpm=120.0)
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """Labels every `step` samples from `origin` on, `parts` intervals between two of them, and what label n says."""
+
+    step: float
+    parts: int
+    text: Callable[[int], str]
+    origin: float = 0.0
+
+    @property
+    def lines(self) -> Lines:
+        """Every tick."""
+        return Lines(self.step / self.parts, self.origin)
+
+
+class Counting(QObject):
+    """The unit that is chosen, for the ruler, the display of the playhead, and the grid that edges snap to.
+
+    Signals:
+        changed: places have other names, or lines other places.
+    """
+
+    changed = Signal()
+
+    def __init__(self, document: Document, hop: Callable[[], int]) -> None:
+        """`hop`: samples of a latent frame of the session's codec."""
+        super().__init__(document)
+        self._document = document
+        self._hop = hop
+        self._unit: RulerUnit = "time"
+        self._counted = self._basis()
+        document.changed.connect(self.follow)
+
+    @property
+    def unit(self) -> RulerUnit:
+        return self._unit
+
+    def set_unit(self, unit: RulerUnit) -> None:
+        self._unit = unit
+        self.follow()
+
+    def follow(self) -> None:
+        """The tempo or the codec may be another."""
+        basis = self._basis()
+        if basis != self._counted:
+            self._counted = basis
+            self.changed.emit()
+
+    def ticks(self, samples_per_px: float) -> Ticks:
+        """Where labels and lines are at a zoom."""
+        least = _LABEL_PX * samples_per_px
+        if self._unit == "beats":
+            return _beats(self._document.session.tempo or _DEFAULT_TEMPO, least)
+        if self._unit == "time":
+            return _seconds(least)
+        unit = 1 if self._unit == "samples" else self._hop()
+        count = _round_count(least / unit)
+        parts = next(parts for parts in (5, 4, 2, 1) if count % parts == 0)
+        return Ticks(count * unit, parts, lambda number: f"{number * count:,}".replace(",", "\u2009"))
+
+    def text(self, sample: int) -> str:
+        """A place in words, as exactly as the unit goes."""
+        if self._unit == "samples":
+            return f"{sample:,}".replace(",", "\u2009")
+        if self._unit == "frames":
+            return f"frame {sample // self._hop()}"
+        if self._unit == "beats":
+            tempo = self._document.session.tempo or _DEFAULT_TEMPO
+            beat, part = divmod((sample - tempo.start) / tempo.beat, 1.0)
+            return f"{_bar_and_beat(int(beat), tempo)}.{int(part * 100):02d}"
+        return format_time(sample / SESSION_RATE)
+
+    def _basis(self) -> tuple[object, ...]:
+        """All that counting depends on."""
+        return self._unit, self._document.session.tempo, self._hop()
+
+
+def _seconds(least: float) -> Ticks:
+    step_s = next((step for step in _STEPS_S if step * SESSION_RATE >= least), _STEPS_S[-1])
+    decimals = max(0, -math.floor(math.log10(step_s))) if step_s < 1 else 0
+    return Ticks(step_s * SESSION_RATE, 5, lambda number: format_time(number * step_s, decimals))
+
+
+def _beats(tempo: Tempo, least: float) -> Ticks:
+    """Bars, in numbers that double, while beats have no room for labels of their own."""
+    if tempo.beat >= least:
+        return Ticks(tempo.beat, 4, lambda number: _bar_and_beat(number, tempo), tempo.start)
+    bars = 1
+    while bars * tempo.beats * tempo.beat < least:
+        bars *= 2
+    parts = tempo.beats if bars == 1 else min(bars, 4)
+    step = bars * tempo.beats * tempo.beat
+    if step / parts < least * _LINE_PX / _LABEL_PX:
+        parts = 1
+    return Ticks(step, parts, lambda number: str(_number_of(number * bars)), tempo.start)
+
+
+def _bar_and_beat(beat: int, tempo: Tempo) -> str:
+    bar, within = divmod(beat, tempo.beats)
+    return f"{_number_of(bar)}.{within + 1}"
+
+
+def _number_of(bar: int) -> int:
+    """The bar with index 0 is bar 1; the one before it is -1, since there is no bar 0."""
+    return bar + 1 if bar >= 0 else bar
+
+
+def _round_count(least: float) -> int:
+    """The smallest of 1, 2, 5, 10, 20, ... that is not less."""
+    decade = 1
+    while True:
+        for factor in (1, 2, 5):
+            if factor * decade >= least:
+                return factor * decade
+        decade *= 10

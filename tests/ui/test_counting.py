@@ -1,0 +1,218 @@
+"""What the ruler counts in and what edges snap to: chosen in the View menu, seen on the ruler, felt by the mouse."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import places
+from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.tempo import TempoDialog
+from lincae_studio.ui.timeline.counting import Ticks
+from lincae_studio.ui.timeline.rows import ROW_PX
+from lincae_studio.ui.timeline.snapping import Lines, Snapping
+from tests.ui.conftest import LIMIT_MS, PX, set_zoom
+from tests.ui.drive import drag, press, release
+
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+SECOND = SESSION_RATE
+
+
+def row(position: int) -> int:
+    return position * ROW_PX + 35
+
+
+def starts(window: MainWindow) -> list[int]:
+    return [clip.start for clip in window.document.session.clips()]
+
+
+def choose(window: MainWindow, *targets: str) -> None:
+    """Snap to these and nothing else, by the menu's actions."""
+    for name, action in window.actions_by_id.items():
+        if name.startswith("snap_to_") and action.isChecked() != (name.removeprefix("snap_to_") in targets):
+            action.trigger()
+    assert sorted(window.preferences.value.snap_to) == sorted(targets)
+
+
+def ticks(window: MainWindow, unit: str, samples_per_px: float) -> Ticks:
+    window.actions_by_id[f"count_in_{unit}"].trigger()
+    return window.timeline.counting.ticks(samples_per_px)
+
+
+# Counting
+
+
+@pytest.mark.parametrize("samples_per_px", [0.1, 3.0, 37.0, 441.0, 5000.0, 90_000.0])
+def test_labels_have_room_and_lines_divide_them(song: MainWindow, samples_per_px: float) -> None:
+    for unit in ("time", "beats", "samples", "frames"):
+        found = ticks(song, unit, samples_per_px)
+        assert found.step >= min(90 * samples_per_px, 3600 * SECOND) * 0.999
+        assert found.step / found.parts * found.parts == pytest.approx(found.step)
+        texts = [found.text(number) for number in range(8)]
+        assert len(set(texts)) == 8, "every label is another one"
+
+
+def test_labels_say_what_is_there(song: MainWindow) -> None:
+    hop = song.rendering.plan.grid.hop
+    found = ticks(song, "samples", 100.0)
+    assert (found.step, found.text(1)) == (10_000, "10\u2009000")
+    found = ticks(song, "frames", hop / 20)
+    assert found.step == 5 * hop
+    assert found.text(3) == "15"
+    song.document.apply("Tempo", lambda s: places.set_tempo(s, Tempo(bpm=120.0, beats=3, start=1000)))
+    found = ticks(song, "beats", 100.0)
+    assert (found.step, found.origin) == (SECOND / 2, 1000)
+    assert [found.text(number) for number in (-1, 0, 1, 2, 3)] == ["-1.3", "1.1", "1.2", "1.3", "2.1"]
+    found = ticks(song, "beats", 2000.0)
+    assert found.step == 4 * 3 * SECOND / 2
+    assert [found.text(number) for number in (0, 1, 2)] == ["1", "5", "9"]
+
+
+def test_the_display_counts_in_the_same_unit(song: MainWindow) -> None:
+    hop = song.rendering.plan.grid.hop
+    song.transport.seek(44_100)
+    song.actions_by_id["count_in_samples"].trigger()
+    assert song.position_label.text() == "44\u2009100"
+    song.actions_by_id["count_in_frames"].trigger()
+    assert song.position_label.text() == f"frame {44_100 // hop}"
+    song.actions_by_id["count_in_beats"].trigger()
+    assert song.position_label.text() == "1.3.00"
+    song.actions_by_id["count_in_time"].trigger()
+    assert song.position_label.text() == "0:01.000"
+    song.actions_by_id["count_in_time"].trigger()
+    units = [action for name, action in song.actions_by_id.items() if name.startswith("count_in")]
+    checked = [action.objectName() for action in units if action.isChecked()]
+    assert checked == ["count_in_time"], "one is always chosen"
+
+
+def test_the_ruler_is_drawn_anew_in_another_unit(song: MainWindow) -> None:
+    ruler = song.timeline.ruler
+    before = ruler.grab().toImage()
+    song.actions_by_id["count_in_frames"].trigger()
+    assert ruler.grab().toImage() != before
+
+
+def test_frames_are_those_of_the_codec(song: MainWindow) -> None:
+    song.actions_by_id["count_in_frames"].trigger()
+    before, hop = song.timeline.ruler.grab().toImage(), song.rendering.plan.grid.hop
+    other = next(name for name in song.codec_actions if name != song.document.session.codec)
+    song.codec_actions[other].trigger()
+    if song.rendering.plan.grid.hop != hop:
+        assert song.timeline.ruler.grab().toImage() != before
+    assert song.timeline.counting.text(song.rendering.plan.grid.hop * 7) == "frame 7"
+
+
+def test_the_tempo_is_set_undone_and_removed(qtbot: QtBot, song: MainWindow) -> None:
+    def dialog() -> TempoDialog:
+        song.actions_by_id["tempo"].trigger()
+        found = song.findChildren(TempoDialog)[-1]
+        qtbot.waitUntil(found.isVisible, timeout=LIMIT_MS)
+        return found
+
+    before = song.document.session
+    opened = dialog()
+    assert not opened.none.isEnabled()
+    opened.bpm.setFocus()
+    opened.bpm.selectAll()
+    QTest.keyClicks(opened.bpm, "93.5")
+    opened.start.setValue(0.1)
+    QTest.keyClick(opened, Qt.Key.Key_Return)
+    assert song.document.session.tempo == Tempo(bpm=93.5, beats=4, start=4410)
+    assert song.document.undo_text == "Set Tempo"
+    press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert song.document.session == before
+    press(song, Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
+    opened = dialog()
+    assert opened.bpm.value() == 93.5
+    QTest.mouseClick(opened.none, Qt.MouseButton.LeftButton)
+    assert song.document.session.tempo is None
+
+
+# Snapping
+
+
+def test_clips_snap_to_the_lines_of_the_ruler(song: MainWindow) -> None:
+    song.actions_by_id["count_in_time"].trigger()
+    choose(song, "grid")
+    line = song.timeline.counting.ticks(PX).lines.step
+    assert line == SECOND / 5
+    drag(song.timeline.lanes, (100, row(0)), (100 + 25, row(0)))
+    assert starts(song)[0] == SECOND / 5
+    drag(song.timeline.lanes, (100, row(0)), (100 + 30, row(0)))
+    assert starts(song)[0] == SECOND / 5 + 30 * PX, "too far from a line"
+    press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    drag(song.timeline.lanes, (100, row(0)), (100 + 25, row(0)), SHIFT)
+    assert starts(song)[0] == SECOND / 5 + 25 * PX, "Shift suspends it"
+
+
+def test_edges_snap_to_beats_and_to_latent_frames(song: MainWindow) -> None:
+    song.document.apply("Tempo", lambda s: places.set_tempo(s, Tempo(bpm=100.0, start=0)))
+    song.actions_by_id["count_in_beats"].trigger()
+    choose(song, "grid")
+    beat = song.timeline.counting.ticks(PX).lines.step
+    drag(song.timeline.lanes, (100, row(1)), (100 + 62, row(1)))
+    assert starts(song)[1] == round(round(62 * PX / beat) * beat)
+    choose(song, "frames")
+    hop = song.rendering.plan.grid.hop
+    set_zoom(song, hop / 40)
+    drag(song.timeline.lanes, (100, row(2)), (100 + 45, row(2)))
+    assert starts(song)[2] == hop
+
+
+def test_clips_move_by_whole_steps(song: MainWindow) -> None:
+    step = song.rendering.plan.grid.step_samples
+    choose(song, "steps")
+    drag(song.timeline.lanes, (100, row(0)), (100 + 1234, row(0)), SHIFT)
+    start = starts(song)[0]
+    lanes, x = song.timeline.lanes, start / PX + 10
+    there = x + round(step / PX) + 4
+    drag(lanes, (x, row(0)), (there, row(0)), release=False)
+    assert "latents kept" in lanes._gesture.says  # type: ignore[union-attr]
+    release(lanes, there, row(0))
+    assert starts(song)[0] - start == step
+
+
+def test_markers_and_the_loop_snap_too(song: MainWindow) -> None:
+    song.transport.seek(0)
+    press(song, Qt.Key.Key_M)
+    ruler = song.timeline.ruler
+    drag(ruler, (5, 5), (5 + 197, 5))
+    assert song.document.session.markers[0].at == 2 * SECOND, "the end of the third clip"
+    drag(ruler, (95, 30), (304, 30), SHIFT)
+    loop = song.document.session.loop
+    assert loop is not None
+    assert (loop.start, loop.end) == (95 * PX, 3 * SECOND)
+
+
+def test_nothing_snaps_to_what_is_not_chosen(song: MainWindow) -> None:
+    choose(song)
+    drag(song.timeline.lanes, (100, row(2)), (100 + 298, row(2)))
+    assert starts(song)[2] == 298 * PX
+    drag(song.timeline.lanes, (100, row(0)), (103, row(0)))
+    assert starts(song)[0] == 0, "the start of the timeline always holds"
+
+
+@given(
+    st.lists(st.integers(0, 10_000), max_size=5),
+    st.integers(0, 10_000),
+    st.floats(1.0, 3000.0),
+    st.integers(0, 500),
+    st.integers(0, 700),
+)
+def test_a_correction_leads_to_the_nearest(
+    targets: list[int], edge: int, step: float, origin: int, within: int
+) -> None:
+    by = Snapping(tuple(targets), (Lines(step, origin),)).correction([edge], within)
+    assert abs(by) <= within
+    assert edge + by >= 0
+    nearest = min((abs(target - edge) for target in targets), default=None)
+    if within and nearest is not None and nearest <= within:
+        assert abs(by) == nearest, "things come before lines"
+    elif by:
+        number = (edge + by - origin) / step
+        assert abs(number - round(number)) * step <= 0.51
