@@ -58,8 +58,8 @@ class FileInfo:
     format_name: str
 
 
-def probe(path: Path) -> FileInfo:
-    """Read a file's header.
+def probe(path: Path, wide: bool = False) -> FileInfo:
+    """Read a file's header. More than two channels are let through if `wide`.
 
     Raises:
         MediaError: when it is missing, not an ordinary file, unreadable, not audio, empty, truncated, has more than two
@@ -94,9 +94,10 @@ def probe(path: Path) -> FileInfo:
         raise MediaError(f"cannot import {path.name}: its sample rate is {info.sample_rate} Hz", "Export it again")
     if info.length < 1:
         raise MediaError(f"cannot import {path.name}: it holds no audio", "Export it again from its source")
-    if info.channels > 2:
+    if info.channels > 2 and not wide:
         raise MediaError(
-            f"cannot import {path.name}: it has {info.channels} channels", "Split it into mono or stereo files first"
+            f"cannot import {path.name}: it has {info.channels} channels",
+            "Import it in the window, which asks which to take, or split it into mono or stereo files first",
         )
     _check_whole(path, log)
     return info

@@ -47,6 +47,10 @@ _ATTEMPTS = 5
 _MP3_TOLERANCE = 0.05
 
 
+#: Channels of a file, from 0 on, that are kept; None for the mean of all.
+Channels = list[int] | None
+
+
 @dataclass(frozen=True)
 class ConformedMedia:
     """Audio at the session rate: `samples` is a read-only memory map `(N, C)` of float32."""
@@ -95,24 +99,31 @@ class MediaStore:
         self._lock = threading.Lock()
 
     def import_file(
-        self, path: Path, progress: ReportProgress = no_progress, cancel: CancelToken | None = None
+        self, path: Path, progress: ReportProgress = no_progress, cancel: CancelToken | None = None, take: str = ""
     ) -> Media:
         """Conform a file, unless a file of the same content was conformed before.
 
+        Args:
+            take: which channels, as `Media.take`; a file of more than two needs it.
+
         Raises:
-            MediaError: when the file is not whole, finite, mono or stereo audio, or the store cannot be written.
+            MediaError: when the file is not whole and finite audio of one or two channels (or without those of
+                `take`), or the store cannot be written.
             Cancelled: when `cancel` was set; nothing stays behind.
         """
         cancel = cancel or CancelToken()
         path = path.absolute()
-        info = probe(path)
+        info = probe(path, wide=bool(take))
+        channels = _channels_of(take, info)
         digest = _digest(path, cancel)
+        if take:
+            digest = hashlib.sha256(f"{digest}:{take}".encode()).hexdigest()
         self._forget_if_gone(digest)
         for _ in range(_ATTEMPTS):
             if self.get(digest) is not None:
                 break
             try:
-                self._conform(info, digest, progress, cancel)
+                self._conform(info, channels, digest, progress, cancel)
             except OSError as error:
                 reason, remedy = os_error_reason(error, self._root)
                 raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
@@ -123,6 +134,7 @@ class MediaStore:
             sample_rate=info.sample_rate,
             channels=conformed.channels,
             length=conformed.length,
+            take=take,
         )
 
     def _forget_if_gone(self, digest: str) -> None:
@@ -156,7 +168,7 @@ class MediaStore:
                 number of channels than the session says.
         """
         if self.get(media.digest) is None:
-            found = self.import_file(Path(media.path), progress, cancel)
+            found = self.import_file(Path(media.path), progress, cancel, media.take)
             if found.digest != media.digest:
                 raise MediaError(
                     f"{media.path} has changed since the project was saved", "Restore the file, or import the new one"
@@ -182,19 +194,21 @@ class MediaStore:
     def _folder(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
 
-    def _conform(self, info: FileInfo, digest: str, progress: ReportProgress, cancel: CancelToken) -> None:
+    def _conform(
+        self, info: FileInfo, channels: Channels, digest: str, progress: ReportProgress, cancel: CancelToken
+    ) -> None:
         folder = self._folder(digest)
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = folder.with_name(f".{digest[:16]}.{uuid.uuid4().hex[:8]}.part")
         temporary.mkdir()
         try:
             peaks = []
-            length = 0
+            length, count = 0, 1
             with open(temporary / "audio.f32", "wb") as file:
-                for block in _whole_blocks(_resampled(info, progress, cancel)):
+                for block in _whole_blocks(_resampled(info, channels, progress, cancel)):
                     file.write(block.tobytes())
                     peaks.append(block_peaks(block))
-                    length += len(block)
+                    length, count = length + len(block), block.shape[1]
                     if length > MAX_LENGTH:
                         hours = MAX_LENGTH // SESSION_RATE // 3600
                         problem = f"cannot import {info.path.name}: it is longer than {hours} hours"
@@ -205,7 +219,7 @@ class MediaStore:
                 problem = f"it is shorter than one sample at {SESSION_RATE / 1000:g} kHz"
                 raise MediaError(f"cannot import {info.path.name}: {problem}", "Choose a longer file")
             np.save(temporary / "peaks.npy", np.concatenate(peaks))
-            (temporary / "info.json").write_text(json.dumps({"length": length, "channels": info.channels}))
+            (temporary / "info.json").write_text(json.dumps({"length": length, "channels": count}))
             self._publish(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -290,15 +304,37 @@ def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) 
         raise truncated(info.path.name, done / info.length)
 
 
-def _resampled(info: FileInfo, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """The file's samples at the session rate, streamed through soxr at very high quality where they differ."""
-    if info.sample_rate == SESSION_RATE:
-        yield from _file_blocks(info, progress, cancel)
-        return
-    stream = soxr.ResampleStream(info.sample_rate, SESSION_RATE, info.channels, dtype="float32", quality="VHQ")
+def _channels_of(take: str, info: FileInfo) -> Channels:
+    """The channels, from 0 on, that a take names; None for the mean of all.
+
+    Raises:
+        MediaError: when the file has no such channel.
+    """
+    if take == "mix":
+        return None
+    channels = [int(number) - 1 for number in take.split(",")] if take else list(range(info.channels))
+    if max(channels) >= info.channels:
+        problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: it has {info.channels}"
+        raise MediaError(problem, "Restore the file, or import the new one")
+    return channels
+
+
+def _taken(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+    """The channels that were chosen, `(n, 1 or 2)`, at the file's own rate."""
     for block in _file_blocks(info, progress, cancel):
+        yield block.mean(axis=1, keepdims=True) if channels is None else np.ascontiguousarray(block[:, channels])
+
+
+def _resampled(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+    """The samples at the session rate, streamed through soxr at very high quality where they differ."""
+    if info.sample_rate == SESSION_RATE:
+        yield from _taken(info, channels, progress, cancel)
+        return
+    count = 1 if channels is None else len(channels)
+    stream = soxr.ResampleStream(info.sample_rate, SESSION_RATE, count, dtype="float32", quality="VHQ")
+    for block in _taken(info, channels, progress, cancel):
         yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros((0, info.channels), np.float32), last=True)
+    yield stream.resample_chunk(np.zeros((0, count), np.float32), last=True)
 
 
 def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:

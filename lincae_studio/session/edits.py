@@ -122,7 +122,7 @@ def add_clip(session: Session, track_id: int, media: Media, start: int, name: st
     clip = Clip(
         id=session.next_id,
         media=media.digest,
-        name=(name or PurePath(media.path).stem)[:400],
+        name=(name or name_of(media))[:400],
         start=checked_start(start, media.length),
         offset=0,
         length=media.length,
@@ -132,20 +132,31 @@ def add_clip(session: Session, track_id: int, media: Media, start: int, name: st
     return replace(session, next_id=clip.id + 1)
 
 
-def add_stems(session: Session, media: Sequence[Media], start: int, first_track: int | None = None) -> Session:
+def add_stems(
+    session: Session, media: Sequence[Media], start: int, first_track: int | None = None, in_sequence: bool = False
+) -> Session:
     """Place several media at one common start, one track each, named after their files.
 
     With `first_track` (a track's position) they fan out downwards from it, and missing tracks are made; without it
-    every media gets a new track at the end.
+    every media gets a new track at the end. `in_sequence` puts them one after the other on one track.
     """
     last = len(session.tracks)
     position = last if first_track is None else min(max(0, first_track), last)
     for item in media:
         if position >= len(session.tracks):
-            session = add_track(session, name=PurePath(item.path).stem[:400])
+            session = add_track(session, name=name_of(item)[:400])
         session = add_clip(session, session.tracks[position].id, item, start)
-        position += 1
+        if in_sequence:
+            start += item.length
+        else:
+            position += 1
     return session
+
+
+def name_of(media: Media) -> str:
+    """What a clip or track of a media is called at first: its file, and its channels where they were chosen."""
+    stem = PurePath(media.path).stem
+    return f"{stem} {media.take}" if media.take else stem
 
 
 def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:

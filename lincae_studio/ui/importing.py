@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import enum
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QInputDialog, QWidget
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.media.probe import FileInfo, probe
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
@@ -27,10 +29,31 @@ _UNITS = 1000
 
 @dataclass(frozen=True)
 class Imported:
-    """The outcome: media in the order they were asked for, and one line per file that failed."""
+    """The outcome of reading files.
 
-    media: tuple[Media, ...]
+    Attributes:
+        media: by file, in the order they were asked for.
+        problems: one line for each file that could not be read.
+        wide: files of more than two channels, of which somebody must say what to take.
+    """
+
+    media: dict[Path, tuple[Media, ...]]
     problems: tuple[str, ...]
+    wide: tuple[FileInfo, ...] = ()
+
+
+class Wide(enum.Enum):
+    """What to do with a file of more than two channels."""
+
+    SPLIT = "Each channel on a track of its own"
+    FIRST_TWO = "The first two channels, as stereo"
+    MIX = "All channels mixed to one"
+
+    def takes(self, channels: int) -> tuple[str, ...]:
+        """The media that such a file becomes, as `Media.take`."""
+        if self is Wide.SPLIT:
+            return tuple(str(number + 1) for number in range(channels))
+        return ("1,2",) if self is Wide.FIRST_TWO else ("mix",)
 
 
 def natural_order(paths: Sequence[Path]) -> list[Path]:
@@ -43,16 +66,34 @@ def natural_order(paths: Sequence[Path]) -> list[Path]:
     return sorted(paths, key=key)
 
 
-def import_all(store: MediaStore, paths: Sequence[Path], progress: ReportProgress, cancel: CancelToken) -> Imported:
-    """Conform files one after the other; one that cannot be read does not keep the others out."""
-    media: list[Media] = []
+def import_all(
+    store: MediaStore,
+    paths: Sequence[Path],
+    progress: ReportProgress,
+    cancel: CancelToken,
+    takes: Mapping[Path, Sequence[str]] | None = None,
+) -> Imported:
+    """Conform files one after the other; one that cannot be read does not keep the others out.
+
+    Args:
+        takes: channels of the files that have more than two; those for which there are none are `wide`.
+    """
+    media: dict[Path, tuple[Media, ...]] = {}
     problems: list[str] = []
+    wide: list[FileInfo] = []
     for number, path in enumerate(paths):
+        report = _part_of(progress, number, len(paths), "Importing")
         try:
-            media.append(store.import_file(path, _part_of(progress, number, len(paths), "Importing"), cancel))
+            info = probe(path, wide=True)
+            if info.channels <= 2:
+                media[path] = (store.import_file(path, report, cancel),)
+            elif takes and path in takes:
+                media[path] = tuple(store.import_file(path, report, cancel, take) for take in takes[path])
+            else:
+                wide.append(info)
         except MediaError as error:
             problems.append(str(error))
-    return Imported(tuple(media), tuple(problems))
+    return Imported(media, tuple(problems), tuple(wide))
 
 
 def _part_of(progress: ReportProgress, number: int, count: int, verb: str) -> ReportProgress:
@@ -90,22 +131,47 @@ class Importer(QObject):
     def busy(self) -> bool:
         return bool(self._jobs)
 
-    def import_files(self, paths: Sequence[Path], start: int, first_track: int | None = None) -> None:
-        """Place files at `start`, one track each: new ones, or from `first_track` downwards."""
+    def import_files(
+        self, paths: Sequence[Path], start: int, first_track: int | None = None, in_sequence: bool = False
+    ) -> None:
+        """Place files at `start`, one track each: new ones, or from `first_track` downwards; or `in_sequence` on one.
+
+        Files of more than two channels are asked about once, for all of them. One undoable edit in the end.
+        """
         ordered = natural_order(paths)
         if not ordered:
             return
 
-        def done(imported: Imported) -> None:
-            if imported.media:
-                count = len(imported.media)
-                text = "Import File" if count == 1 else f"Import {count} Files"
+        def read(imported: Imported) -> None:
+            if not imported.wide:
+                place(imported)
+                return
+            choice = self._ask(imported.wide)
+            if choice is None:
+                place(imported)
+                return
+            takes = {info.path: choice.takes(info.channels) for info in imported.wide}
+
+            def read_wide(more: Imported) -> None:
+                place(Imported(imported.media | more.media, imported.problems + more.problems))
+
+            self._run(
+                lambda report, cancel: import_all(self._store, list(takes), report, cancel, takes),
+                "Importing",
+                read_wide,
+                cancelled,
+            )
+
+        def place(imported: Imported) -> None:
+            media = [item for path in ordered for item in imported.media.get(path, ())]
+            if media:
+                text = "Import File" if len(media) == 1 else f"Import {len(media)} Files"
 
                 def edit(session: Session) -> Session:
-                    return edits.add_stems(session, imported.media, start, first_track)
+                    return edits.add_stems(session, media, start, first_track, in_sequence)
 
                 self._document.apply(text, edit)
-                self._say_converted(imported.media)
+                self._say_converted(media)
             self._say_problems(imported.problems, len(ordered))
             self.finished.emit()
 
@@ -115,7 +181,17 @@ class Importer(QObject):
         def work(report: ReportProgress, cancel: CancelToken) -> Imported:
             return import_all(self._store, ordered, report, cancel)
 
-        self._run(work, "Importing", done, cancelled)
+        self._run(work, "Importing", read, cancelled)
+
+    def _ask(self, wide: Sequence[FileInfo]) -> Wide | None:
+        """What to take of files of more than two channels; None leaves them out."""
+        if len(wide) == 1:
+            text = f"{wide[0].path.name} has {wide[0].channels} channels. A clip has one or two."
+        else:
+            text = f"{len(wide)} files have more than two channels. A clip has one or two."
+        options = [choice.value for choice in Wide]
+        answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
+        return Wide(answer) if given else None
 
     def find_media(self, session: Session) -> None:
         """Conform again what an opened project needs and the cache does not hold."""

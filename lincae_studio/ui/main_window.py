@@ -55,6 +55,7 @@ from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.theme import apply_theme
+from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.timeline.times import format_time
 
@@ -319,22 +320,24 @@ class MainWindow(QMainWindow):
             start = self.player.position if self.document.session.length else 0
             self._import([Path(name) for name in names], start)
 
-    def _on_files_dropped(self, paths: list[Path], start: int, position: int) -> None:
+    def _on_files_dropped(self, paths: list[Path], target: DropTarget) -> None:
         if not paths:
             self.messages.error("What was dropped are not files of this computer. Use Import Audio instead.")
         elif len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
             if self._may_leave_document():
                 self.open_project(paths[0])
         else:
-            self._import(paths, start, position if position >= 0 else None)
+            self._import(paths, target.start, target.track if target.track >= 0 else None, target.in_sequence)
 
     def _on_files_pasted(self, paths: list[Path]) -> None:
         if paths:
             self._import(paths, self.player.position if self.document.session.length else 0)
 
-    def _import(self, paths: Sequence[Path], start: int, first_track: int | None = None) -> None:
+    def _import(
+        self, paths: Sequence[Path], start: int, first_track: int | None = None, in_sequence: bool = False
+    ) -> None:
         self._fit_next_import = not self.document.session.length
-        self.importer.import_files(paths, start, first_track)
+        self.importer.import_files(paths, start, first_track, in_sequence)
 
     def _on_import_finished(self) -> None:
         if self._fit_next_import:
@@ -563,7 +566,8 @@ class MainWindow(QMainWindow):
         """Beside the lanes: new tracks at the start of an empty session, else at the playhead."""
         paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        self._on_files_dropped(paths, self.player.position if self.document.session.length else 0, -1)
+        start = self.player.position if self.document.session.length else 0
+        self._on_files_dropped(paths, DropTarget(start, -1))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._may_leave_document():

@@ -7,18 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt, QUrl
-from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QPlainTextEdit
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QInputDialog, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media import store as media_store
+from lincae_studio.ui.importing import Wide
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.helpers import noise, tone, write_audio
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported
-from tests.ui.drive import drop_files, drop_urls, press
+from tests.ui.drive import NONE, drop_files, drop_urls, press
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -180,7 +182,6 @@ def test_bad_files_alone_change_nothing(qtbot: QtBot, window: MainWindow, tmp_pa
     holes = noise(1, 3000)
     holes[1000] = np.nan
     bad = {
-        "surround.wav": (write_audio(tmp_path / "surround.wav", noise(2, 3000, channels=3)), "it has 3 channels"),
         "holes.wav": (write_audio(tmp_path / "holes.wav", holes), "NaN or infinite samples"),
         "empty.wav": (tmp_path / "empty.wav", "the file is empty"),
         "text.wav": (tmp_path / "text.wav", "not a readable audio file"),
@@ -194,7 +195,7 @@ def test_bad_files_alone_change_nothing(qtbot: QtBot, window: MainWindow, tmp_pa
         assert reason in window.messages.text.text()
     drop(qtbot, window, [path for path, _ in bad.values()])
     text = said(window)
-    assert "None of the 4 files could be imported" in text
+    assert "None of the 3 files could be imported" in text
     assert all(reason in text for _, reason in bad.values())
     assert window.document.session is before
     assert window.document.undo_text is None
@@ -263,3 +264,137 @@ def test_files_are_not_added_to_another_document(qtbot: QtBot, window: MainWindo
     assert names(window) == []
     drop(qtbot, window, tiny)
     assert len(names(window)) == 3
+
+
+# Files of more channels than two
+
+
+@pytest.fixture
+def surround(tmp_path: Path) -> Path:
+    """Three channels, each at a level of its own."""
+    levels = np.array([0.1, 0.2, 0.6], np.float32)
+    return write_audio(tmp_path / "tiny" / "surround.wav", np.ones((3000, 3), np.float32) * levels)
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, choice: Wide | None) -> list[str]:
+    """Answer the question that is asked; returns what was asked."""
+    asked: list[str] = []
+
+    def choose(_parent: object, _title: str, label: str, options: list[str], *_: object, **__: object) -> object:
+        asked.append(label)
+        return (choice.value, True) if choice is not None else (options[0], False)
+
+    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("choice", "levels"), [(Wide.SPLIT, [[0.1], [0.2], [0.6]]), (Wide.FIRST_TWO, [[0.1, 0.2]]), (Wide.MIX, [[0.3]])]
+)
+def test_more_channels_ask_what_to_take(
+    qtbot: QtBot,
+    window: MainWindow,
+    tiny: list[Path],
+    surround: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    choice: Wide,
+    levels: list[list[float]],
+) -> None:
+    asked = answer(monkeypatch, choice)
+    drop(qtbot, window, [*tiny[:1], surround])
+    assert asked == ["surround.wav has 3 channels. A clip has one or two.\nImport:"]
+    media = [item for item in window.document.session.media if item.take]
+    assert [window.importer._store.open(item.digest).samples[1500].tolist() for item in media] == [
+        pytest.approx(level, abs=1e-4) for level in levels
+    ]
+    assert len(names(window)) == 1 + len(levels)
+    press(window, Qt.Key.Key_Z, CTRL)
+    assert names(window) == [], "all files are one step"
+
+
+def test_who_takes_nothing_of_them_gets_the_other_files(
+    qtbot: QtBot, window: MainWindow, tiny: list[Path], surround: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, None)
+    drop(qtbot, window, [surround, *tiny])
+    assert names(window) == ["track 1", "Track 2", "track 10"]
+
+
+def test_what_was_taken_is_found_again(
+    qtbot: QtBot, window: MainWindow, surround: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(monkeypatch, Wide.SPLIT)
+    drop(qtbot, window, [surround])
+    assert names(window) == ["surround 1", "surround 2", "surround 3"]
+    assert window.save_to(tmp_path / "song.lincae")
+    session = window.document.session
+    window.importer._store.clear()
+    window.importer._store._open.clear()
+    window.actions_by_id["new"].trigger()
+    window.open_project(tmp_path / "song.lincae")
+    wait_imported(qtbot, window)
+    assert window.document.session == session
+    assert not window.rendering.offline
+
+
+# While files are dragged over the lanes
+
+
+def over(window: MainWindow, paths: list[Path], x: int, y: int, keys: Qt.KeyboardModifier = NONE) -> None:
+    """Drag files to a place, and hold them there."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    left, copy = Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
+    for kind in (QDragEnterEvent, QDragMoveEvent):
+        QApplication.sendEvent(window.timeline.lanes, kind(QPoint(x, y), copy, data, left, keys))
+
+
+def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear reader")
+    lanes = song.timeline.lanes
+    plain = lanes.grab().toImage()
+    over(song, [*tiny, tmp_path / "letter.txt"], 500, ROW_PX + 20)
+    drop = lanes.drop
+    qtbot.waitUntil(lambda: all(ghost.length or ghost.problem for ghost in drop.ghosts), timeout=LIMIT_MS)
+    assert [ghost.name for ghost in drop.ghosts] == ["letter.txt", "track 1.wav", "Track 2.wav", "track 10.wav"]
+    assert [ghost.problem for ghost in drop.ghosts] == [True, False, False, False]
+    assert [ghost.length for ghost in drop.ghosts[1:]] == [2003, 2002, 2001]
+    places = drop.places(song.timeline.axis, song.timeline.rows, 3)
+    assert [round(place.top()) for place in places] == [ROW_PX * row + 3 for row in (1, 2, 3, 4)]
+    assert {place.left() for place in places} == {500.0}
+    assert lanes.grab().toImage() != plain
+    over(song, [*tiny, tmp_path / "letter.txt"], 500, ROW_PX + 20, CTRL)
+    places = drop.places(song.timeline.axis, song.timeline.rows, 3)
+    assert {round(place.top()) for place in places} == {ROW_PX + 3}
+    QApplication.sendEvent(lanes, QDragLeaveEvent())
+    qtbot.waitUntil(lambda: not drop.ghosts, timeout=LIMIT_MS)
+    assert lanes.grab().toImage() == plain
+    assert song.document.undo_text == "Import 3 Files", "nothing was dropped"
+
+
+def test_a_drag_that_leaves_and_comes_back_is_one(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+    over(song, tiny, 500, 20)
+    drop = song.timeline.lanes.drop
+    qtbot.waitUntil(lambda: all(ghost.length for ghost in drop.ghosts), timeout=LIMIT_MS)
+    ghosts = drop.ghosts
+    QApplication.sendEvent(song.timeline.lanes, QDragLeaveEvent())
+    over(song, tiny, 600, 20)
+    assert drop.ghosts is ghosts, "the files are not looked at again"
+
+
+def test_ctrl_puts_files_in_sequence(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in tiny])
+    over(song, tiny, 500, 20, CTRL)
+    place = QPointF(500, 20)
+    event = QDropEvent(place, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, CTRL)
+    QApplication.sendEvent(song.timeline.lanes, event)
+    wait_imported(qtbot, song)
+    start = 500 * PX
+    added = [clip for clip in song.document.session.tracks[0].clips if clip.start >= start]
+    assert [(clip.name, clip.start) for clip in added] == [
+        ("track 1", start),
+        ("Track 2", start + 2003),
+        ("track 10", start + 2003 + 2002),
+    ]
+    assert names(song) == ["a", "b", "c"]

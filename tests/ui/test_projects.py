@@ -16,6 +16,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.helpers import si_sdr_db
 from tests.ui.conftest import set_zoom, wait_imported, wait_rendered
@@ -139,7 +140,7 @@ def _open(window: MainWindow, _other: Path) -> None:
 
 
 def _drop(window: MainWindow, other: Path) -> None:
-    window.timeline.files_dropped.emit([other], 0, -1)
+    window.timeline.files_dropped.emit([other], DropTarget(0, -1))
 
 
 def _close(window: MainWindow, _other: Path) -> None:

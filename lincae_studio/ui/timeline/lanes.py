@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -30,6 +29,7 @@ from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
 from lincae_studio.ui.timeline.counting import Counting
+from lincae_studio.ui.timeline.drops import DropPreview, DropTarget, local_paths
 from lincae_studio.ui.timeline.envelopes import (
     Kind,
     MovePoint,
@@ -75,12 +75,12 @@ class Lanes(TimeCanvas):
     """Draws only what is visible.
 
     Signals:
-        files_dropped: paths, start sample, and the position of the track under the pointer (-1: below all tracks).
+        files_dropped: paths, and the `DropTarget`.
         seek: the sample of a click on an empty place.
         clip_opened: the id of a clip that was double-clicked.
     """
 
-    files_dropped = Signal(list, int, int)
+    files_dropped = Signal(list, object)
     seek = Signal(int)
     clip_opened = Signal(int)
 
@@ -120,7 +120,8 @@ class Lanes(TimeCanvas):
         self._gesture: Gesture | None = None
         self._preview: Session | None = None
         self._marquee: QRectF | None = None
-        self._drop_at: tuple[int, int] | None = None
+        self.drop = DropPreview(self)
+        self.drop.changed.connect(self.update)
         self.setAcceptDrops(True)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -253,8 +254,7 @@ class Lanes(TimeCanvas):
             fill.setAlpha(40)
             painter.setBrush(fill)
             painter.drawRect(self._marquee)
-        if self._drop_at is not None:
-            self._paint_drop_guide(painter, *self._drop_at)
+        self.drop.paint(painter, self.axis, self._rows, len(self._document.session.tracks))
         if self._gesture is not None and self._pointer is not None:
             self._paint_says(painter, self._gesture.says, self._pointer[0])
 
@@ -268,16 +268,6 @@ class Lanes(TimeCanvas):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(box)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _paint_drop_guide(self, painter: QPainter, start: int, position: int) -> None:
-        x = round(self.axis.x_of(start))
-        painter.setPen(QPen(QColor(theme.colors().accent), 2))
-        painter.drawLine(x, 0, x, self.height())
-        count = len(self._document.session.tracks)
-        y = self._rows.top(position if position >= 0 else count)
-        painter.setPen(QPen(QColor(theme.colors().accent), 2, Qt.PenStyle.DashLine))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(QRect(x, y + 2, self.width() - x + 4, self._rows.height_px - 4))
 
     # Pressing, dragging, letting go
 
@@ -435,17 +425,18 @@ class Lanes(TimeCanvas):
         selected = clip.id in self._selection.clips
         return part_at(clip, self._rect(clip, top), point, self.axis, selected)
 
-    def _drop_target(self, point: QPointF) -> tuple[int, int]:
-        """(start, track position): an empty session starts at 0, else where the pointer is, snapped to clip edges."""
+    def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:
+        """An empty session starts at 0, else where the pointer is, snapped. Ctrl puts files in sequence."""
         session = self._document.session
         position = self._rows.position_at(point.y())
-        if not session.length:
-            start = 0
-        else:
+        start = 0
+        if session.length:
             start = self.axis.sample_at(point.x())
-            near = self._snaps.within(self.axis.samples_per_px, turned=False)
+            turned = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+            near = self._snaps.within(self.axis.samples_per_px, turned)
             start += self._snaps.snapping(session).correction([start], near)
-        return start, position if 0 <= position < len(session.tracks) else -1
+        track = position if 0 <= position < len(session.tracks) else -1
+        return DropTarget(start, track, bool(modifiers & Qt.KeyboardModifier.ControlModifier))
 
     # Qt overrides
 
@@ -496,6 +487,8 @@ class Lanes(TimeCanvas):
         return super().event(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            self.drop.enter(event.mimeData())
         self._on_drag(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
@@ -503,20 +496,16 @@ class Lanes(TimeCanvas):
 
     def _on_drag(self, event: QDragMoveEvent) -> None:
         if event.mimeData().hasUrls():
-            self._drop_at = self._drop_target(event.position())
+            self.drop.move(self._drop_target(event.position(), event.modifiers()))
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self.update()
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._drop_at = None
-        self.update()
+        self.drop.leave()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        self._drop_at = None
-        paths = [Path(url.toLocalFile()) for url in event.mimeData().urls() if QUrl.isLocalFile(url)]
-        start, position = self._drop_target(event.position())
+        target, paths = self._drop_target(event.position(), event.modifiers()), local_paths(event.mimeData())
+        self.drop.end()
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
-        self.update()
-        self.files_dropped.emit(paths, start, position)
+        self.files_dropped.emit(paths, target)

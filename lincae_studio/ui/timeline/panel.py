@@ -94,7 +94,7 @@ class TimelinePanel(QWidget):
     """
 
     seek = Signal(int)
-    files_dropped = Signal(list, int, int)
+    files_dropped = Signal(list, object)
     import_clicked = Signal()
     demo_clicked = Signal()
 

@@ -1,0 +1,180 @@
+"""Files that are being dragged over the lanes: what they are, where they would go, and their ghosts. Main thread.
+
+They are looked at once, when the drag comes in, in a thread: their headers may be on a slow disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QObject, QRectF, Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from lincae_studio.errors import MediaError
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.probe import probe
+from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.ui import theme
+from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.importing import natural_order
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
+from lincae_studio.ui.timeline.hits import NAME_PX
+from lincae_studio.ui.timeline.rows import Rows
+from lincae_studio.ui.timeline.times import format_time
+
+#: Some desktops let a drag leave and enter again between two moves.
+_LEAVE_MS = 100
+
+#: Of a file whose length is not known yet.
+_UNKNOWN_PX = 160
+
+#: More files than this are not looked at before they are dropped.
+_LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class DropTarget:
+    """Where files go.
+
+    Attributes:
+        start: their first sample.
+        track: position of the first track; -1 for new ones below all.
+        in_sequence: one after the other on one track, instead of one below the other.
+    """
+
+    start: int
+    track: int
+    in_sequence: bool = False
+
+
+@dataclass(frozen=True)
+class Ghost:
+    """A file as it would lie: `length` in samples at the session rate, None while unknown; `problem` if unreadable."""
+
+    name: str
+    length: int | None = None
+    problem: bool = False
+
+
+class DropPreview(QObject):
+    """The drag that is over the lanes, if any.
+
+    Signals:
+        changed: the ghosts look different.
+    """
+
+    changed = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.target: DropTarget | None = None
+        self.ghosts: tuple[Ghost, ...] = ()
+        self._paths: tuple[Path, ...] = ()
+        self._job: BackgroundJob | None = None
+        self._leaving = QTimer(self)
+        self._leaving.setSingleShot(True)
+        self._leaving.setInterval(_LEAVE_MS)
+        self._leaving.timeout.connect(self.end)
+
+    def enter(self, data: QMimeData) -> None:
+        """A drag comes in, perhaps the one that has just left."""
+        self._leaving.stop()
+        paths = tuple(natural_order(local_paths(data)))
+        if paths == self._paths:
+            return
+        self._paths = paths
+        self.ghosts = tuple(Ghost(path.name) for path in paths)
+        self._look(paths[:_LOOKED_AT])
+
+    def move(self, target: DropTarget) -> None:
+        """It would be dropped there."""
+        self._leaving.stop()
+        if target != self.target:
+            self.target = target
+            self.changed.emit()
+
+    def leave(self) -> None:
+        """It goes, or comes back in a moment."""
+        self._leaving.start()
+
+    def end(self) -> None:
+        """It is gone, or dropped."""
+        self._leaving.stop()
+        if self._job is not None:
+            self._job.cancel()
+        self._job, self._paths, self.ghosts, self.target = None, (), (), None
+        self.changed.emit()
+
+    def paint(self, painter: QPainter, axis: TimeAxis, rows: Rows, tracks: int) -> None:
+        """A line where they start, and a ghost of each."""
+        if self.target is None:
+            return
+        color = QColor(theme.colors().ghost)
+        x = axis.pixel_of(self.target.start)
+        painter.fillRect(QRectF(x, 0, 2, painter.viewport().height()), color)
+        for ghost, rect in zip(self.ghosts, self.places(axis, rows, tracks), strict=True):
+            shade = QColor(theme.colors().error if ghost.problem else color)
+            painter.setPen(QPen(shade, 1, Qt.PenStyle.DashLine))
+            shade.setAlpha(50)
+            painter.setBrush(shade)
+            painter.drawRect(rect)
+            painter.setPen(QColor(theme.colors().text))
+            text = rect.adjusted(6, 0, -4, 0)
+            painter.drawText(text.intersected(QRectF(0, text.top(), axis.width_px, NAME_PX + 4)), _words(ghost))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+    def places(self, axis: TimeAxis, rows: Rows, tracks: int) -> list[QRectF]:
+        """Where each ghost is drawn, over a session of so many tracks."""
+        assert self.target is not None
+        first = self.target.track if self.target.track >= 0 else tracks
+        start, found = float(self.target.start), []
+        for number, ghost in enumerate(self.ghosts):
+            row = first if self.target.in_sequence else first + number
+            length = ghost.length if ghost.length is not None else _UNKNOWN_PX * axis.samples_per_px
+            top, height = rows.top(row) + MARGIN_PX, rows.height_px - 2 * MARGIN_PX
+            found.append(QRectF(axis.x_of(start), top, max(2.0, length / axis.samples_per_px), height))
+            if self.target.in_sequence and not ghost.problem:
+                start += length
+        return found
+
+    def _look(self, paths: Sequence[Path]) -> None:
+        if self._job is not None:
+            self._job.cancel()
+
+        def work(_report: ReportProgress, cancel: CancelToken) -> tuple[Ghost, ...]:
+            found = []
+            for path in paths:
+                cancel.check()
+                found.append(_ghost_of(path))
+            return tuple(found)
+
+        def done(found: tuple[Ghost, ...]) -> None:
+            if self._job is job:
+                self.ghosts = found + self.ghosts[len(found) :]
+                self.changed.emit()
+
+        job = self._job = BackgroundJob(work, self)
+        job.succeeded.connect(done)
+        job.start()
+
+
+def local_paths(data: QMimeData) -> list[Path]:
+    """The files that a drag holds."""
+    return [Path(url.toLocalFile()) for url in data.urls() if QUrl.isLocalFile(url)]
+
+
+def _ghost_of(path: Path) -> Ghost:
+    try:
+        info = probe(path, wide=True)
+    except MediaError:
+        return Ghost(path.name, problem=True)
+    return Ghost(path.name, max(1, round(info.length * SESSION_RATE / info.sample_rate)))
+
+
+def _words(ghost: Ghost) -> str:
+    if ghost.problem:
+        return f"{ghost.name}: not readable"
+    return ghost.name if ghost.length is None else f"{ghost.name}  {format_time(ghost.length / SESSION_RATE, 1)}"
