@@ -414,6 +414,6 @@ def test_what_was_read_does_not_fill_the_memory(tmp_path: Path, store: MediaStor
     for start in range(0, media.length, 88_000):
         for offset in (0, 100, 300):
             conformed.read(0, start + offset, 88_244)
-    sizes = Path("/proc/self/smaps").read_text().split("audio.f32")[1:]
+    sizes = Path("/proc/self/smaps").read_text().split(f"{media.digest}/audio.f32")[1:]
     resident_kib = sum(int(part.split("Rss:")[1].split()[0]) for part in sizes)
     assert resident_kib < 2_000, "of 16 MB"
