@@ -63,19 +63,34 @@ class DryMix:
         """Samples `(channels, count)` from `start` on."""
         mix = np.zeros((self.channels, count), np.float32)
         for part in self._parts:
-            if not count or part.clip.end <= start or part.clip.start >= start + count:
-                continue
-            factors = part.constant
-            if factors is None:
-                positions = np.arange(start, start + count, dtype=np.float64)
-                factors = tuple(bus_factors(part.track, part.clip, part.channels, self.channels, positions))
-            for channel, coefficients in enumerate(factors):
-                if not any(map(np.any, coefficients)):
-                    continue
-                source = source_of(part.placement, channel, part.fades, start, count)
-                assert source is not None, "the clip is heard here"
-                audio = read_source(source, count, self._reader)
-                for bus, factor in enumerate(coefficients):
-                    if np.any(factor):
-                        mix[bus] += np.asarray(factor, np.float32) * audio
+            self._add(part, start, count, mix)
         return mix
+
+    def peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
+        """The largest magnitude of each track's samples on each channel, after its fader, by track id."""
+        found = {}
+        for track_id, (_, parts) in self._tracks.items():
+            alone = np.zeros((self.channels, count), np.float32)
+            heard = [self._add(part, start, count, alone) for part in parts]
+            if any(heard):
+                found[track_id] = tuple(np.abs(alone).max(axis=1).tolist())
+        return found
+
+    def _add(self, part: _Part, start: int, count: int, mix: Array) -> bool:
+        """Add what a clip gives to samples from `start` on; False when that is nothing."""
+        if not count or part.clip.end <= start or part.clip.start >= start + count:
+            return False
+        factors = part.constant
+        if factors is None:
+            positions = np.arange(start, start + count, dtype=np.float64)
+            factors = tuple(bus_factors(part.track, part.clip, part.channels, self.channels, positions))
+        for channel, coefficients in enumerate(factors):
+            if not any(map(np.any, coefficients)):
+                continue
+            source = source_of(part.placement, channel, part.fades, start, count)
+            assert source is not None, "the clip is heard here"
+            audio = read_source(source, count, self._reader)
+            for bus, factor in enumerate(coefficients):
+                if np.any(factor):
+                    mix[bus] += np.asarray(factor, np.float32) * audio
+        return True

@@ -93,6 +93,13 @@ class History:
             last = self._done[-1]
             self._done[-1] = Step(last.text, last.before, last.after)
 
+    def cancel_merge(self) -> bool:
+        """Take a sweep back that is not over, without a trace; False when there is none."""
+        if not self._done or self._done[-1].merge_key is None:
+            return False
+        self._session = self._done.pop().before
+        return True
+
     def undo(self) -> str | None:
         """Take the last step back; returns its text, or None when there is none."""
         if not self._done:

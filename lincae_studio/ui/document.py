@@ -92,6 +92,11 @@ class Document(QObject):
         """A fader was let go: the next change of it is a step of its own."""
         self._history.end_merge()
 
+    def cancel_merge(self) -> None:
+        """The fader that is held goes back, as if it had not been touched."""
+        if self._history.cancel_merge():
+            self._announce()
+
     def end_merge_soon(self) -> None:
         """A wheel notch or a key was pressed: further ones within half a second belong to the same step."""
         self._merging.start()

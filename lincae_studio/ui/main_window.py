@@ -47,6 +47,7 @@ from lincae_studio.ui.history_panel import HistoryPanel
 from lincae_studio.ui.importing import Importer
 from lincae_studio.ui.inspector import Inspector
 from lincae_studio.ui.keys import belongs_to_focus
+from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.palette import CommandPalette
 from lincae_studio.ui.preferences import PreferenceStore
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
             lambda: self.preferences.value.follow_playhead and not self.timeline.lanes.dragging,
         )
         self.player = self.transport.player
+        self.metering = Metering(self.transport, self.rendering, self.timeline.headers, self.timeline.mix_meter)
         self.importer = Importer(self.document, media, self.messages, self)
         self.exporter = Exporter(self.rendering, self.messages, self)
         self.codecs = CodecMenu(self.document, self.rendering, self.messages, self)

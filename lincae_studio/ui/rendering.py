@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio.codecs import library, registry
@@ -140,6 +141,14 @@ class Rendering(QObject):
         """
         assert self._dry is not None, "it is made with every plan"
         return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get)
+
+    def levels(self, start: int, count: int) -> tuple[tuple[float, ...], dict[int, tuple[float, ...]]]:
+        """Peaks of `count` samples from `start` on: of the mix as it is heard, and of each track, dry, by its id."""
+        assert self._dry is not None, "it is made with every plan"
+        if not count:
+            return (0.0,), {}
+        mix = self.reader().read(start, count)
+        return tuple(np.abs(mix).max(axis=1).tolist()), self._dry.peaks(start, count)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.shown.chunks[index])

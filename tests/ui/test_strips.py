@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
@@ -15,12 +15,11 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.headers import TrackHeader
 from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.ui.conftest import LIMIT_MS
-from tests.ui.drive import drag, press, release, wheel
+from tests.ui.drive import LEFT, NONE, drag, move, press, release, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 ALT = Qt.KeyboardModifier.AltModifier
-LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
@@ -41,6 +40,14 @@ def track(window: MainWindow, position: int = 0) -> Track:
 
 def names(window: MainWindow) -> list[str]:
     return [item.name for item in window.document.session.tracks]
+
+
+def handle(slider: QSlider) -> QPoint:
+    """The middle of a slider's handle."""
+    option = QStyleOptionSlider()
+    slider.initStyleOption(option)
+    part = QStyle.SubControl.SC_SliderHandle
+    return slider.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, slider).center()
 
 
 def type_text(field: QLineEdit, text: str, end: Qt.Key = Qt.Key.Key_Return) -> None:
@@ -378,3 +385,32 @@ def test_escape_gives_the_drag_of_a_header_up(tracks: MainWindow) -> None:
     press(tracks, Qt.Key.Key_Escape)
     release(header(tracks, 0), 8, 40 + 2 * ROW_PX)
     assert tracks.document.session is before
+
+
+def test_escape_gives_a_fader_back(song: MainWindow) -> None:
+    strip = header(song)
+    for slider in (strip.gain, strip.pan):
+        before, undo = song.document.session, song.document.undo_text
+        middle = handle(slider)
+        QTest.mousePress(slider, LEFT, NONE, middle)
+        for x in (5, 15, 25):
+            move(slider, middle.x() - x, middle.y())
+        assert song.document.session != before
+        QTest.keyClick(song.windowHandle(), Qt.Key.Key_Escape)
+        assert song.document.session == before
+        move(slider, middle.x() - 40, middle.y())
+        assert song.document.session == before, "it is not held any more"
+        QTest.mouseRelease(slider, LEFT, NONE, middle)
+        assert (song.document.undo_text, song.document.redo_text) == (undo, None), "without a trace"
+
+
+def test_escape_keeps_what_the_wheel_has_done(song: MainWindow) -> None:
+    fader = header(song).gain
+    wheel(fader, 5, 5, -1)
+    turned = song.document.session
+    middle = handle(fader)
+    QTest.mousePress(fader, LEFT, NONE, middle)
+    move(fader, middle.x() - 20, middle.y())
+    QTest.keyClick(song.windowHandle(), Qt.Key.Key_Escape)
+    QTest.mouseRelease(fader, LEFT, NONE, middle)
+    assert song.document.session == turned

@@ -16,6 +16,7 @@ from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.rows import Rows
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
 
@@ -66,6 +67,8 @@ class TrackHeader(QWidget):
         self.envelope = self._toggle("envelope", "∿", "Volume envelope, pan envelope, or none (A)")
         self.mute = self._toggle("mute", "M", "Mute")
         self.solo = self._toggle("solo", "S", "Solo")
+        self.meter = Meter(f"{track.name}, level", self)
+        self.meter.setToolTip("Peak of the track after its fader, dry; click to put out the clip lamp")
         self._lay_out()
         self._connect()
         for child in self.findChildren(QWidget):
@@ -89,6 +92,7 @@ class TrackHeader(QWidget):
             (self.subtract, "subtract from the mix"),
             (self.mute, "mute"),
             (self.solo, "solo"),
+            (self.meter, "level"),
         ):
             widget.setAccessibleName(f"{track.name}, {role}")
         if not self.name.hasFocus():
@@ -127,7 +131,7 @@ class TrackHeader(QWidget):
     def _lay_out(self) -> None:
         layout = QGridLayout(self)
         layout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout.setContentsMargins(12, 5, 8, 6)
+        layout.setContentsMargins(12, 5, 4, 6)
         layout.setVerticalSpacing(2)
         layout.setHorizontalSpacing(6)
         top = QHBoxLayout()
@@ -138,6 +142,7 @@ class TrackHeader(QWidget):
         top.addWidget(self.mute)
         top.addWidget(self.solo)
         layout.addLayout(top, 0, 0, 1, 3)
+        layout.addWidget(self.meter, 0, 3, 3, 1)
         for row, (label, slider, value) in enumerate(
             (("Gain", self.gain, self.gain_text), ("Pan", self.pan, self.pan_text)), start=1
         ):
@@ -156,9 +161,11 @@ class TrackHeader(QWidget):
         self.gain.edited.connect(self._on_gain_edited)
         self.gain.edit_ended.connect(document.end_merge)
         self.gain.edit_paused.connect(document.end_merge_soon)
+        self.gain.edit_cancelled.connect(document.cancel_merge)
         self.pan.edited.connect(self._on_pan_edited)
         self.pan.edit_ended.connect(document.end_merge)
         self.pan.edit_paused.connect(document.end_merge_soon)
+        self.pan.edit_cancelled.connect(document.cancel_merge)
         self.envelope.clicked.connect(lambda: self._envelopes.show_next(track_id))
         self.subtract.clicked.connect(
             lambda on: document.apply(
@@ -286,6 +293,10 @@ class HeaderColumn(QWidget):
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
         rows.changed.connect(self._place)
+
+    def headers(self) -> list[tuple[int, TrackHeader]]:
+        """The header of every track, by track id."""
+        return list(self._headers.items())
 
     def header(self, track_id: int) -> TrackHeader:
         """The header of a track."""

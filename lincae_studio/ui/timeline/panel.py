@@ -29,6 +29,7 @@ from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.headers import HEADER_PX, HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
 from lincae_studio.ui.timeline.master import MasterLane
+from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.rows import ROW_PX, Rows
 from lincae_studio.ui.timeline.ruler import Ruler
@@ -190,7 +191,6 @@ class TimelinePanel(QWidget):
         master_layout.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
         master_layout.setSpacing(0)
         label = QWidget(self)
-        label.setFixedWidth(HEADER_PX)
         label_layout = QVBoxLayout(label)
         label_layout.setContentsMargins(12, 6, 8, 6)
         label_layout.setSpacing(0)
@@ -199,7 +199,15 @@ class TimelinePanel(QWidget):
         label_layout.addWidget(QLabel("<b>Mix</b>", label))
         label_layout.addWidget(explained)
         label_layout.addStretch(1)
-        master_layout.addWidget(label)
+        self.mix_meter = Meter("Mix, level", self)
+        self.mix_meter.setToolTip("Peak of the mix as it is heard; click to put out the clip lamp")
+        head = QWidget(self)
+        head.setFixedWidth(HEADER_PX)
+        head_layout = QHBoxLayout(head)
+        head_layout.setContentsMargins(0, 4, 4, 4)
+        head_layout.addWidget(label, 1)
+        head_layout.addWidget(self.mix_meter)
+        master_layout.addWidget(head)
         master_layout.addWidget(self.master, 1)
         self.splitter.addWidget(tracks)
         self.splitter.addWidget(master)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
 from lincae_studio.session.levels import (
@@ -30,18 +30,22 @@ class _Control(QSlider):
         edited: the new value, while it is being changed.
         edit_ended: the slider was let go: the change is complete.
         edit_paused: a notch or a key has changed it; more may follow.
+        edit_cancelled: Escape was pressed while it was held: as if it had not been touched.
     """
 
     edited = Signal(float)
     edit_ended = Signal()
     edit_paused = Signal()
+    edit_cancelled = Signal()
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
+        self._given_up = False
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.valueChanged.connect(self._on_value_changed)
-        self.sliderReleased.connect(self.edit_ended)
+        self.sliderPressed.connect(self._on_pressed)
+        self.sliderReleased.connect(self._on_released)
 
     def show_value(self, value: float) -> None:
         """Show the document's value without reporting it back."""
@@ -81,9 +85,42 @@ class _Control(QSlider):
         self.edited.emit(self._default())
         self.edit_ended.emit()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """While it is held, no key is for anybody else: Escape gives the drag up, others do nothing."""
+        if event.type() not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
+            return super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
+            self._given_up = True
+            self.edit_cancelled.emit()
+            self.setSliderDown(False)
+        event.accept()
+        return True
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._given_up = False
+        super().mousePressEvent(event)
+
+    def _on_pressed(self) -> None:
+        self.edit_ended.emit()  # what a wheel or a key has begun is a step of its own
+        _application().installEventFilter(self)
+
+    def _on_released(self) -> None:
+        _application().removeEventFilter(self)
+        self.edit_ended.emit()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if not self._given_up:
+            super().mouseMoveEvent(event)
+
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.step_by(event.angleDelta().y() / 120)
         event.accept()
+
+
+def _application() -> QCoreApplication:
+    found = QCoreApplication.instance()
+    assert found is not None, "there is a widget"
+    return found
 
 
 class GainFader(_Control):

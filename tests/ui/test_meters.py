@@ -1,0 +1,105 @@
+"""Meters: their ballistics by the clock they are given, and their levels by an independent computation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import edits
+from lincae_studio.ui import theme
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.timeline.meter import FALL_DB_PER_S, FLOOR_DB, HOLD_S, Ballistics, Meter, deflection
+from tests.helpers import noise, tone
+from tests.ui.conftest import LIMIT_MS, in_stereo
+from tests.ui.drive import click, press
+
+
+def test_a_level_rises_at_once_and_falls_steadily() -> None:
+    channel = Ballistics()
+    channel.update(0.5, 10.0)
+    assert channel.level_db == pytest.approx(-6.02, abs=0.01)
+    channel.update(0.0, 10.5)
+    assert channel.level_db == pytest.approx(-6.02 - FALL_DB_PER_S / 2, abs=0.01)
+    channel.update(0.0, 60.0)
+    assert channel.level_db == FLOOR_DB
+    assert channel.resting
+
+
+def test_a_peak_is_held_and_then_falls() -> None:
+    channel = Ballistics()
+    channel.update(0.5, 0.0)
+    channel.update(0.1, HOLD_S - 0.1)
+    assert channel.held_db == pytest.approx(-6.02, abs=0.01)
+    channel.update(0.1, HOLD_S + 0.1)
+    assert channel.held_db == pytest.approx(-6.02 - 0.2 * FALL_DB_PER_S, abs=0.01)
+    assert channel.held_db > channel.level_db - 0.01
+    channel.update(0.9, HOLD_S + 0.2)
+    assert channel.held_db == pytest.approx(-0.92, abs=0.01)
+
+
+def test_a_clip_is_kept_until_it_is_reset() -> None:
+    channel = Ballistics()
+    channel.update(0.9999, 0.0)
+    assert not channel.clipped
+    channel.update(1.0, 0.1)
+    channel.update(0.0, 9.0)
+    assert channel.clipped
+    channel.reset()
+    assert not channel.clipped
+
+
+def test_the_scale_is_that_of_the_norm() -> None:
+    for db, part in ((-80, 0), (-60, 0.025), (-50, 0.075), (-40, 0.15), (-30, 0.3), (-20, 0.5), (-10, 0.75), (0, 1)):
+        assert deflection(db) == pytest.approx(part)
+    assert deflection(6.0) == 1.0
+
+
+def test_the_picture_is_as_high_as_the_level(qtbot: QtBot, styled: object) -> None:
+    meter = Meter("test")
+    qtbot.addWidget(meter)
+    meter.resize(meter.width(), 105)
+    meter.update_levels((10 ** (-20 / 20), 1.0), 0.0)
+    image = meter.grab().toImage()
+    lit = [image.pixelColor(2, y) == QColor(theme.colors().meter) for y in range(105)]
+    assert sum(lit) == pytest.approx(50, abs=2), "-20 dB is half"
+    assert image.pixelColor(7, 1) == QColor(theme.colors().meter_clip)
+    assert image.pixelColor(2, 1) == QColor(theme.colors().lane)
+    assert "0.0 dBFS, clipped" in meter.accessibleDescription()
+    click(meter, 3, 50)
+    assert meter.grab().toImage().pixelColor(7, 1) == QColor(theme.colors().lane)
+
+
+def test_levels_are_those_of_the_tracks_and_of_the_mix(song: MainWindow) -> None:
+    ids = [track.id for track in song.document.session.tracks]
+    song.document.apply("Gain", lambda s: edits.set_track_gain(s, ids[0], 0.5))
+    song.document.apply("Pan", lambda s: edits.set_track_pan(s, ids[2], 1.0))
+    song.document.apply("Mute", lambda s: edits.set_track_mute(s, ids[1], True))
+    mix, tracks = song.rendering.levels(10_000, 1470)
+    part = slice(10_000, 11_470)
+    a, c = (
+        0.5 * in_stereo(noise(11, 4 * 44_100, level=0.1))[:, part],
+        noise(12, 88_200, channels=2, level=0.1).T[:, part],
+    )
+    c = c * np.array([[0.0], [1.0]], np.float32)
+    assert tracks[ids[0]] == pytest.approx(np.abs(a).max(axis=1), rel=1e-4)
+    assert tracks[ids[2]] == pytest.approx(np.abs(c).max(axis=1), rel=1e-4)
+    assert ids[1] not in tracks, "a muted track has no level"
+    assert mix == pytest.approx(np.abs(song.rendering.reader().read(10_000, 1470)).max(axis=1))
+    assert song.rendering.levels(3 * 44_100 + 5000, 100)[1].keys() == {ids[0]}
+    assert song.rendering.levels(0, 0) == ((0.0,), {})
+
+
+def test_meters_move_while_it_plays_and_come_to_rest(qtbot: QtBot, song: MainWindow) -> None:
+    headers = dict(song.timeline.headers.headers())
+    ids = [track.id for track in song.document.session.tracks]
+    tone_db = 20 * np.log10(np.abs(tone(220.0, 1000, level=0.2)).max())
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: headers[ids[1]].meter.channels[0].held_db > FLOOR_DB, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: song.timeline.mix_meter.channels[0].held_db > FLOOR_DB, timeout=LIMIT_MS)
+    assert headers[ids[1]].meter.channels[0].held_db == pytest.approx(tone_db, abs=0.5)
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: headers[ids[1]].meter.resting and not song.metering._clock.isActive(), timeout=LIMIT_MS)
+    assert song.timeline.mix_meter.resting
