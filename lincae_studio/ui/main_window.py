@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
@@ -87,6 +87,7 @@ class MainWindow(QMainWindow):
         """Without `preferences`, the defaults, which are not kept."""
         super().__init__()
         self.heatmap: HeatmapPanel | None = None
+        self.actions_by_id: dict[str, QAction] = {}
         self._theme: Theme = "dark"
         self.setObjectName("main_window")
         self.resize(1440, 900)
@@ -541,10 +542,11 @@ class MainWindow(QMainWindow):
     # Qt overrides
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() is QEvent.Type.PaletteChange and self.heatmap is not None:
-            self.heatmap.plot.follow_theme()
+        if event.type() is QEvent.Type.PaletteChange and self.actions_by_id:
             toolbar.follow_theme(self.actions_by_id)
             self._show_playing()
+            if self.heatmap is not None:
+                self.heatmap.plot.follow_theme()
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:

@@ -90,6 +90,8 @@ class ShortcutsPage(QWidget):
         self.clear = QPushButton("&No Keys", self)
         self.default = QPushButton("&Default", self)
         self.reset = QPushButton("&Reset All", self)
+        for button in (self.assign, self.clear, self.default, self.reset):
+            button.setAutoDefault(False)  # Return in the fields is no order
         keys = QHBoxLayout()
         keys.addWidget(self.key, 1)
         for button in (self.assign, self.clear, self.default):

@@ -67,6 +67,7 @@ class Colors:
     state_rendering: str
     state_failed: str
     meter: str
+    meter_ground: str
     meter_high: str
     meter_clip: str
     heat: tuple[tuple[float, str], ...]
@@ -114,13 +115,14 @@ DARK = Colors(
     mark_envelope="#f2f2c9",
     mark_text="#101216",
     mix_wave="#b9d7f2",
-    mix_wave_stale="#5a6572",
+    mix_wave_stale="#6d7a89",
     error="#e5686b",
     state_rendered="#4caf7a",
     state_stale="#c9b458",
     state_rendering="#e0a458",
     state_failed="#e5686b",
     meter="#4caf7a",
+    meter_ground="#15181c",
     meter_high="#c9b458",
     meter_clip="#e5686b",
     heat=((0.0, "#9fd3ff"), (0.25, "#2f7fd0"), (0.5, "#15171b"), (0.75, "#d0702a"), (1.0, "#ffd9a0")),
@@ -160,14 +162,15 @@ LIGHT = Colors(
     mark_envelope="#f3e2a0",
     mark_text="#101216",
     mix_wave="#2c6ea8",
-    mix_wave_stale="#8b96a4",
+    mix_wave_stale="#828d9b",
     error="#b3261e",
     state_rendered="#1f8a52",
     state_stale="#8f7a12",
     state_rendering="#b86a10",
     state_failed="#c0322b",
-    meter="#1f8a52",
-    meter_high="#8f7a12",
+    meter="#167a46",
+    meter_ground="#cdd3db",
+    meter_high="#7a660a",
     meter_clip="#c0322b",
     heat=((0.0, "#0b3d70"), (0.25, "#4a97db"), (0.5, "#fbfcfd"), (0.75, "#e08a45"), (1.0, "#7a3300")),
 )
@@ -251,6 +254,7 @@ QSlider::groove:horizontal {{ height: 4px; background: {c.groove}; border-radius
 QSlider::handle:horizontal {{ width: 10px; height: 14px; margin: -5px 0; border-radius: 3px; background: {c.handle}; }}
 QSlider::handle:horizontal:hover {{ background: {c.handle_hover}; }}
 QSplitter::handle {{ background: {c.line}; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
 QLabel[dim="true"] {{ color: {c.text_dim}; }}
 QLabel#position {{ font-size: 18px; font-family: monospace; padding-right: 6px; }}

@@ -66,10 +66,10 @@ def test_the_picture_is_as_high_as_the_level(qtbot: QtBot, styled: object) -> No
     lit = [image.pixelColor(2, y) == QColor(theme.colors().meter) for y in range(105)]
     assert sum(lit) == pytest.approx(50, abs=2), "-20 dB is half"
     assert image.pixelColor(7, 1) == QColor(theme.colors().meter_clip)
-    assert image.pixelColor(2, 1) == QColor(theme.colors().lane)
+    assert image.pixelColor(2, 1) == QColor(theme.colors().meter_ground)
     assert "0.0 dBFS, clipped" in meter.accessibleDescription()
     click(meter, 3, 50)
-    assert meter.grab().toImage().pixelColor(7, 1) == QColor(theme.colors().lane)
+    assert meter.grab().toImage().pixelColor(7, 1) == QColor(theme.colors().meter_ground)
 
 
 def test_levels_are_those_of_the_tracks_and_of_the_mix(song: MainWindow) -> None:

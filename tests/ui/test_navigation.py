@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.client import EngineUnusable
 from lincae_studio.engine.store import ChunkState
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
-from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
+from tests.ui.conftest import LIMIT_MS, set_zoom, wait_imported, wait_rendered
 from tests.ui.drive import drag, drop_files, move, press, wheel
 from tests.ui.test_end_to_end import export
 
@@ -145,3 +147,55 @@ def test_an_engine_that_never_starts_is_said_and_the_dry_mix_goes_on(
     window.rendering._on_event(EngineUnusable("the engine ended 3 times in a row: no memory"))
     assert "cannot be rendered: the engine ended 3 times in a row: no memory." in window.messages.text.text()
     assert window.engine_label.text() == "engine unusable"
+
+
+# Playing, pausing, playing again
+
+
+def test_stopping_goes_back_and_pausing_stays(qtbot: QtBot, song: MainWindow) -> None:
+    song.transport.seek(22_050)
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: song.player.position > 30_000, timeout=LIMIT_MS)
+    press(song, Qt.Key.Key_Space)
+    assert (song.player.playing, song.player.position) == (False, 22_050)
+    press(song, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: song.player.position > 30_000, timeout=LIMIT_MS)
+    press(song, Qt.Key.Key_P)
+    paused = song.player.position
+    assert not song.player.playing
+    assert paused > 30_000
+    assert song.timeline.lanes._playhead == paused
+    press(song, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: song.player.position > paused + 5000, timeout=LIMIT_MS)
+    assert song.player.playing
+
+
+def test_playing_again_begins_where_it_began(qtbot: QtBot, song: MainWindow) -> None:
+    song.transport.seek(22_050)
+    press(song, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
+    assert song.player.playing
+    press(song, Qt.Key.Key_P)
+    song.transport.seek(44_100)
+    press(song, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: song.player.position > 60_000, timeout=LIMIT_MS)
+    press(song, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
+    assert 44_100 <= song.player.position < 60_000, "back, without stopping"
+    assert song.player.playing
+    press(song, Qt.Key.Key_P)
+    song.transport.seek(100)
+    press(song, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
+    assert 44_100 <= song.player.position < 60_000
+
+
+def test_pinching_zooms_at_the_fingers(song: MainWindow) -> None:
+    lanes, axis = song.timeline.lanes, song.timeline.axis
+    set_zoom(song, 100.0)
+    axis.scroll_to(40_000)
+    under = axis.sample_at(250)
+    place = QPointF(250, 20)
+    pad = QPointingDevice.primaryPointingDevice()
+    kind = Qt.NativeGestureType.ZoomNativeGesture
+    pinch = QNativeGestureEvent(kind, pad, 2, place, place, QPointF(lanes.mapToGlobal(place)), 0.25, QPointF())
+    QApplication.sendEvent(lanes, pinch)
+    assert axis.samples_per_px == pytest.approx(80.0)
+    assert abs(axis.sample_at(250) - under) <= 1

@@ -88,8 +88,8 @@ class MasterLane(TimeCanvas):
         height = round(self.height() * ratio)
         plan = self._rendering.shown
         middle = self.height() // 2
-        painter.setPen(QColor(theme.colors().line))
-        painter.drawLine(0, middle, self.width(), middle)
+        if plan.length:
+            painter.fillRect(QRect(0, middle, self.width(), 1), QColor(theme.colors().line))
         for first, last, rendered in self._runs(area):
             begin = self.axis.x_of(first * plan.grid.step_samples)
             end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))

@@ -138,9 +138,11 @@ class Meter(QWidget):
         painter = QPainter(self)
         for number, channel in enumerate(self.channels):
             x = _GAP_PX + number * (_BAR_PX + _GAP_PX)
-            painter.fillRect(QRectF(x, _CLIP_PX + 1, _BAR_PX, self.height() - _CLIP_PX - 1), QColor(colors.lane))
             painter.fillRect(
-                QRectF(x, 0, _BAR_PX, _CLIP_PX), QColor(colors.meter_clip if channel.clipped else colors.lane)
+                QRectF(x, _CLIP_PX + 1, _BAR_PX, self.height() - _CLIP_PX - 1), QColor(colors.meter_ground)
+            )
+            painter.fillRect(
+                QRectF(x, 0, _BAR_PX, _CLIP_PX), QColor(colors.meter_clip if channel.clipped else colors.meter_ground)
             )
             top, high = self._y(channel.level_db), self._y(_HIGH_DB)
             painter.fillRect(QRectF(x, max(top, high), _BAR_PX, self.height() - max(top, high)), QColor(colors.meter))
