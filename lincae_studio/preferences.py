@@ -33,6 +33,11 @@ SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
 #: What the wheel does without a key: scroll the tracks, or zoom.
 Wheel = Literal["scroll", "zoom"]
 
+#: The output level, in dB; it changes what is heard, not what is exported.
+OutputLevel = Annotated[float, Meta(ge=-60.0, le=0.0)]
+
+DeviceName = Annotated[str, Meta(max_length=400)]
+
 Keys = Annotated[tuple[Annotated[str, Meta(max_length=60)], ...], Meta(max_length=4)]
 
 
@@ -41,6 +46,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
 
     Attributes:
         snap: whether edges snap, and to what.
+        audio_host, audio_device: names as PortAudio gives them; "" is the system's choice.
+        audio_buffer: frames that the device takes at a time; 0 leaves it to the device.
         shortcuts: keys of commands, by id, where they are not the program's own; none at all is a choice, too.
     """
 
@@ -50,6 +57,10 @@ class Preferences(Struct, frozen=True, kw_only=True):
     follow_playhead: bool = True
     snap: bool = True
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
+    audio_host: DeviceName = ""
+    audio_device: DeviceName = ""
+    audio_buffer: Annotated[int, Meta(ge=0, le=65_536)] = 0
+    output_level_db: OutputLevel = 0.0
     shortcuts: dict[str, Keys] = {}
 
 

@@ -10,6 +10,9 @@ import enum
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.drymix import DryMix
@@ -233,13 +236,21 @@ def _nbytes(chunk: PlannedChunk, plan: Plan) -> int:
     return 4 * chunk.buses * (plan.codec.dim * plan.grid.frames + plan.grid.window_samples)
 
 
-class MixReader:
-    """Reads the mix as it is heard: rendered chunks where there are any, else the dry mix."""
+#: What is listened to: "auto" the latent mix and, until a chunk is rendered, the dry mix; "latent" and "dry" one of
+#: them; "difference" the latent mix less the dry mix. What is not rendered is silent, but for "auto" and "dry".
+Monitor = Literal["auto", "latent", "dry", "difference"]
 
-    def __init__(self, plan: Plan, dry: DryMix, get: Callable[[str], Rendered | None]) -> None:
+
+class MixReader:
+    """Reads the mix as it is heard: rendered chunks where there are any, else the dry mix; or as `monitor` says."""
+
+    def __init__(
+        self, plan: Plan, dry: DryMix, get: Callable[[str], Rendered | None], monitor: Monitor = "auto"
+    ) -> None:
         self.plan = plan
         self._dry = dry
         self._get = get
+        self._monitor = monitor
 
     @property
     def length(self) -> int:
@@ -251,7 +262,10 @@ class MixReader:
         return stitch(self.plan, self._chunk_audio, start, count)
 
     def _chunk_audio(self, chunk: PlannedChunk, start: int, end: int) -> Array:
-        rendered = self._get(chunk.key)
+        rendered = self._get(chunk.key) if self._monitor != "dry" else None
         if rendered is None:
-            return self._dry.read(start, end - start)
-        return window_part(self.plan, rendered.audio, chunk.index, start, end)
+            if self._monitor in ("auto", "dry"):
+                return self._dry.read(start, end - start)
+            return np.zeros((self.plan.channels, end - start), np.float32)
+        latent = window_part(self.plan, rendered.audio, chunk.index, start, end)
+        return latent - self._dry.read(start, end - start) if self._monitor == "difference" else latent

@@ -1,7 +1,8 @@
 """The transport: plays a mix reader through a sink.
 
 A feeder thread reads the mix block by block into a ring buffer, from which the sink's callback copies. When the reader
-changes (an edit, a render that arrived) the next block fades from the old one to the new one, so nothing clicks.
+changes (an edit, a render that arrived) the next block fades from the old one to the new one, so nothing clicks. A sink
+of another rate gets converted blocks. One that stops by itself is replaced, and playing goes on.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+import soxr
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.ring import CHANNELS, RingBuffer
 from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink, Sink
+from lincae_studio.session.model import SESSION_RATE
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +30,13 @@ BLOCK = 1024
 _BUFFER = 6 * BLOCK
 
 _WAIT_S = 0.01
+
+#: A converter keeps frames back and gives them later: a block may become so many frames more.
+_CONVERTED_MORE = 2 * BLOCK
+
+#: What is heard of a place while scrubbing, in samples, and how it fades in and out.
+GRAIN = 4 * BLOCK
+_GRAIN_FADE = BLOCK // 4
 
 
 class MixSource(Protocol):
@@ -39,17 +49,32 @@ class MixSource(Protocol):
 
 
 class Player:
-    """Play, stop, seek. Methods are called from one thread (the window's); `on_end` comes from the feeder's.
+    """Play, stop, seek. One thread (the window's) calls its methods; `on_end` and `on_lost` come from the feeder's.
 
     Attributes:
-        dropouts: frames the sink asked for while playing and did not get.
+        dropouts: frames the sink asked for while playing and did not get; `gaps`: how often that happened.
         failure: what the source raised, when that ended playing.
+        level: gain of all that is heard, for the listener's comfort: the mix is what it is.
     """
 
-    def __init__(self, on_end: Callable[[], None], sinks: Sequence[Callable[[Pull], Sink]] = (DeviceSink, SilentSink)):
-        """`sinks` are tried in order when playing starts; the last one must not fail."""
+    def __init__(
+        self,
+        on_end: Callable[[], None],
+        sinks: Sequence[Callable[[Pull], Sink]] = (DeviceSink, SilentSink),
+        on_lost: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`sinks` are tried in order when playing starts; the last one must not fail.
+
+        `on_lost` is told the name of a sink that has stopped by itself.
+        """
         self._on_end = on_end
-        self._sinks = sinks
+        self._on_lost = on_lost
+        self.sinks = sinks
+        self.level = 1.0
+        self._level_before = 1.0
+        #: Samples that are left of a grain; None while playing goes on.
+        self._grain: int | None = None
+        self._converter: soxr.ResampleStream | None = None
         self._ring = RingBuffer(_BUFFER)
         self._source: MixSource | None = None
         self._sink: Sink | None = None
@@ -63,7 +88,10 @@ class Player:
         self._position = 0
         self._primed = False
         self._ended = False
+        self._scrubbing = False
         self.dropouts = 0
+        self.gaps = 0
+        self._in_gap = False
         self.failure: Exception | None = None
 
     @property
@@ -81,12 +109,22 @@ class Player:
             while len(self._runs) > 1 and self._runs[1][0] <= consumed:
                 self._runs.popleft()
             counter, sample = self._runs[0]
-            return sample + max(0, consumed - counter)
+            return sample + round(max(0, consumed - counter) / self._ratio)
 
     @property
     def output_name(self) -> str | None:
         """What the sound goes to, while playing."""
         return self._sink.name if self._sink is not None else None
+
+    @property
+    def _room(self) -> int:
+        """Frames of the ring that a block may take."""
+        return round(BLOCK * self._ratio) + (_CONVERTED_MORE if self._converter is not None else 0)
+
+    @property
+    def _ratio(self) -> float:
+        """Frames of the sink for one of the session."""
+        return self._sink.rate / SESSION_RATE if self._sink is not None else 1.0
 
     def set_source(self, source: MixSource) -> None:
         """Play this from the next block on."""
@@ -96,8 +134,8 @@ class Player:
         """Play samples `[start, end)` again and again from the next block on, once the sound is in there."""
         self._loop = loop
 
-    def play(self, start: int | None = None) -> AudioDeviceError | None:
-        """Start playing, from `start` or where it stopped.
+    def play(self, start: int | None = None, scrub: bool = False) -> AudioDeviceError | None:
+        """Start playing, from `start` or where it stopped; `scrub`: only a grain there, and after each `seek`.
 
         Returns the reason when no device could be opened and the playhead moves without sound.
         """
@@ -105,14 +143,16 @@ class Player:
         if start is not None:
             self._position = start
         problem: AudioDeviceError | None = None
-        self._ring = RingBuffer(_BUFFER)
         self._runs.clear()
-        self._primed = self._ended = False
+        self._primed = self._ended = self._in_gap = False
+        self._grain = GRAIN if scrub else None
+        self._scrubbing = scrub
         self.failure = None
         self._stopping.clear()
-        for open_sink in self._sinks:
+        self._ring = RingBuffer(_BUFFER)
+        for open_sink in self.sinks:
             try:
-                self._sink = open_sink(self._pull)
+                self._use(open_sink(self._pull))
                 break
             except AudioDeviceError as error:
                 _log.warning("%s", error)
@@ -147,23 +187,69 @@ class Player:
     def _pull(self, out: Array) -> None:
         """Audio callback: copy and count, nothing else."""
         missing = len(out) - self._ring.read_into(out)
-        if missing and self._primed:
+        late = bool(missing) and self._primed
+        if late:
             self.dropouts += missing
+            self.gaps += not self._in_gap
+        self._in_gap = late
+
+    def _use(self, sink: Sink) -> None:
+        """Play through a sink, converting to its rate."""
+        self._sink = sink
+        if sink.rate > SESSION_RATE:
+            self._ring = RingBuffer(round(_BUFFER * sink.rate / SESSION_RATE) + _CONVERTED_MORE)
+        self._converter = None
+        if sink.rate != SESSION_RATE:
+            self._converter = soxr.ResampleStream(SESSION_RATE, sink.rate, CHANNELS, dtype="float32", quality="HQ")
+
+    def _replace_lost(self, lost: Sink) -> None:
+        """Feeder: go on with the last sink, which does not fail."""
+        lost.close()
+        position = self.position
+        with self._lock:
+            self._ring.discard()
+            self._runs.clear()
+            self._runs.append((self._ring.written, position))
+            self._position = position
+        self._use(self.sinks[-1](self._pull))
+        self._on_lost(lost.name)
+
+    def _write(self, frames: Array) -> None:
+        """Feeder: put `(n, 2)` frames of the session into the ring, at the listener's level and the sink's rate."""
+        level, before = self.level, self._level_before
+        if level != 1.0 or before != 1.0:
+            frames = frames * np.linspace(before, level, len(frames), dtype=np.float32)[:, None]
+            self._level_before = level
+        if self._converter is not None:
+            frames = self._converter.resample_chunk(np.ascontiguousarray(frames))
+        self._ring.write(frames)
 
     def _write_block(
         self, previous: MixSource | None, source: MixSource, position: int, loop: tuple[int, int] | None
     ) -> int:
         """Write the next block to the ring. Returns the position after it."""
-        counter, pieces = self._ring.written, _pieces(position, loop)
-        self._ring.write(_block(previous, source, pieces))
+        counter, pieces = float(self._ring.written), _pieces(position, loop)
+        self._write(_block(previous, source, pieces))
         for start, count in pieces:
             if start != position:
-                self._jump(counter, start)
-            counter, position = counter + count, start + count
+                self._jump(round(counter), start)
+            counter, position = counter + count * self._ratio, start + count
         if loop is None or position < loop[1]:
             return position
-        self._jump(counter, loop[0])
+        self._jump(round(counter), loop[0])
         return loop[0]
+
+    def _write_grain(self, source: MixSource, position: int, left: int) -> int:
+        """Write the next block of a grain of which so many samples are left. Returns the position after it."""
+        frames = _read(source, [(position, BLOCK)]).T.copy()
+        rise = np.linspace(0.0, 1.0, _GRAIN_FADE, dtype=np.float32)[:, None]
+        if left == GRAIN:
+            frames[:_GRAIN_FADE] *= rise
+        if left == BLOCK:
+            frames[-_GRAIN_FADE:] *= rise[::-1]
+        self._write(frames)
+        self._grain = left - BLOCK
+        return position + BLOCK
 
     def _jump(self, counter: int, sample: int) -> None:
         """From a frame of the ring on, another part of the timeline is heard."""
@@ -196,17 +282,31 @@ class Player:
                     ring.discard()
                     self._runs.clear()
                     self._runs.append((ring.written, position))
+                    self._grain = GRAIN if self._scrubbing else None
+                    if self._converter is not None:
+                        self._converter.clear()
+            sink = self._sink
+            if sink is not None and sink.lost:
+                self._replace_lost(sink)
+                position = self._position
+                previous = None
+                continue
             source, loop = self._source, self._loop
             looping = loop is not None and position < loop[1]
             ended = source is None or (position >= source.length and not looping)
             if ended:
                 self._primed = False
-                if ring.consumed >= ring.written:
+                if ring.consumed >= ring.written and not self._scrubbing:
                     break
-            if ended or ring.free < BLOCK:
+            if self._grain == 0:
+                self._primed = False
+            if (ended and not self._scrubbing) or self._grain == 0 or ring.free < self._room:
                 self._stopping.wait(_WAIT_S)
                 continue
             assert source is not None
+            if self._grain is not None:
+                position = self._write_grain(source, position, self._grain)
+                continue
             position = self._write_block(previous, source, position, loop if looping else None)
             self._primed = True
             previous = source

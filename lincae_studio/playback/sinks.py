@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,8 +24,31 @@ Pull = Callable[[Array], None]
 _CLOCK_BLOCK = 1024
 
 
+@dataclass(frozen=True)
+class Output:
+    """Which output is wanted: by names, since numbers change when a device is plugged in.
+
+    Attributes:
+        host: of PortAudio's host APIs ("ALSA", "JACK Audio Connection Kit", ...); "" for the system's choice.
+        device: a name as PortAudio gives it; "" for the host's default.
+        buffer: frames that the device takes at a time; 0 leaves it to the device.
+    """
+
+    host: str = ""
+    device: str = ""
+    buffer: int = 0
+
+
 class Sink(Protocol):
-    """An output that is running from construction to `close`."""
+    """An output that is running from construction to `close`.
+
+    Attributes:
+        rate: frames it takes in a second.
+        lost: it has stopped by itself.
+    """
+
+    rate: int
+    lost: bool
 
     @property
     def name(self) -> str:
@@ -37,42 +61,66 @@ class Sink(Protocol):
 
 
 class DeviceSink:
-    """The default output device through PortAudio, at the session rate."""
+    """An output device through PortAudio, at the session rate, or at its own where it refuses that."""
 
-    def __init__(self, pull: Pull) -> None:
-        """Raises `AudioDeviceError` when PortAudio is missing or no device takes 44.1 kHz stereo."""
-        try:
-            import sounddevice
-        except OSError as error:
-            raise AudioDeviceError(
-                "there is no sound: the PortAudio library is missing", "Install libportaudio2"
-            ) from error
+    def __init__(self, pull: Pull, output: Output | None = None) -> None:
+        """Raises `AudioDeviceError` when PortAudio is missing, there is no such device, or it takes no stereo."""
+        sounddevice = _sounddevice()
+        wanted = output or Output()
+        self.lost = False
+        self._closing = False
 
         def callback(out: Array, _frames: int, _time: Any, _status: Any) -> None:
             pull(out)
 
-        try:
-            self._stream = sounddevice.OutputStream(
-                samplerate=SESSION_RATE, channels=CHANNELS, dtype="float32", latency="high", callback=callback
+        def finished() -> None:
+            self.lost = not self._closing
+
+        def open_at(rate: int) -> Any:
+            return sounddevice.OutputStream(
+                samplerate=rate,
+                device=device,
+                channels=CHANNELS,
+                dtype="float32",
+                latency="high",
+                blocksize=wanted.buffer,
+                callback=callback,
+                finished_callback=finished,
             )
+
+        try:
+            device = _find(sounddevice, wanted)
+            own = round(sounddevice.query_devices(device, "output")["default_samplerate"])
+            try:
+                self.rate = SESSION_RATE
+                self._stream = open_at(SESSION_RATE)
+            except sounddevice.PortAudioError:
+                if own == SESSION_RATE:
+                    raise
+                self.rate = own
+                self._stream = open_at(own)
             self._stream.start()
             self._name = str(sounddevice.query_devices(self._stream.device)["name"])
         except (sounddevice.PortAudioError, ValueError) as error:
             raise AudioDeviceError(
                 f"there is no sound: no usable audio output ({str(error).splitlines()[0]})",
-                "Connect or enable an audio device, then press play again",
+                "Connect or enable an audio device, or choose one in Edit > Preferences, then press play again",
             ) from error
 
     @property
     def name(self) -> str:
-        return self._name
+        return self._name if self.rate == SESSION_RATE else f"{self._name} at {self.rate / 1000:g} kHz"
 
     def close(self) -> None:
+        self._closing = True
         self._stream.close(ignore_errors=True)
 
 
 class SilentSink:
     """Consumes frames in real time and plays none, so that the playhead moves without a device."""
+
+    rate = SESSION_RATE
+    lost = False
 
     def __init__(self, pull: Pull) -> None:
         self._pull = pull
@@ -94,3 +142,60 @@ class SilentSink:
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             self._pull(block)
             due += _CLOCK_BLOCK / SESSION_RATE
+
+
+def outputs() -> dict[str, list[str]]:
+    """The output devices of each host API, by name. Looks again: no stream may be open.
+
+    Raises:
+        AudioDeviceError: when PortAudio is missing, or cannot be started.
+    """
+    sounddevice = _sounddevice()
+    try:
+        # PortAudio takes its list when it is started.
+        sounddevice._terminate()
+        sounddevice._initialize()
+        devices = sounddevice.query_devices()
+        found = {}
+        for host in sounddevice.query_hostapis():
+            names = [devices[number]["name"] for number in host["devices"]]
+            playing = [name for name, number in zip(names, host["devices"], strict=True) if _plays(devices[number])]
+            if playing:
+                found[str(host["name"])] = playing
+        return found
+    except sounddevice.PortAudioError as error:
+        raise AudioDeviceError(
+            f"audio devices cannot be listed: {error}", "Check the system's sound settings"
+        ) from error
+
+
+def _plays(device: dict[str, Any]) -> bool:
+    return int(device["max_output_channels"]) >= CHANNELS
+
+
+def _find(sounddevice: Any, wanted: Output) -> int | None:
+    """The number of the wanted device today; None for the system's default. Raises `ValueError` without one."""
+    if not wanted.host and not wanted.device:
+        return None
+    hosts = sounddevice.query_hostapis()
+    devices = sounddevice.query_devices()
+    for host in hosts:
+        if wanted.host and host["name"] != wanted.host:
+            continue
+        if not wanted.device and host["default_output_device"] >= 0:
+            return int(host["default_output_device"])
+        for number in host["devices"]:
+            if devices[number]["name"] == wanted.device and _plays(devices[number]):
+                return int(number)
+    named = wanted.device or "a default device"
+    raise ValueError(f"{named} of {wanted.host or 'any host'} is not there")
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except OSError as error:
+        raise AudioDeviceError(
+            "there is no sound: the PortAudio library is missing", "Install libportaudio2"
+        ) from error
+    return sounddevice

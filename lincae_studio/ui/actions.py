@@ -227,6 +227,15 @@ ACTIONS = (
     ),
     ActionSpec("pause", "Pa&use / Go On", "Stop where the sound is, or go on from there", "Transport", ("P",)),
     ActionSpec("play_again", "Play A&gain", "Play from where playing last began", "Transport", ("Shift+Space",)),
+    *(
+        ActionSpec(f"monitor_{what}", text, tip, "Transport", keys, checkable=True, submenu="Monitor", exclusive=True)
+        for what, text, tip, keys in (
+            ("auto", "Automatic", "Hear the latent mix, and the dry mix until it is rendered", ("Shift+1",)),
+            ("latent", "Latent Only", "Hear the latent mix; what is not rendered is silent", ("Shift+2",)),
+            ("dry", "Dry Only", "Hear the dry mix, the plain sum of the stems", ("Shift+3",)),
+            ("difference", "Difference", "Hear the latent mix less the dry mix", ("Shift+4",)),
+        )
+    ),
     ActionSpec("go_start", "Go to &Start", "Move the playhead to the start", "Transport", ("Home",), "start"),
     ActionSpec("go_end", "Go to &End", "Move the playhead to the end", "Transport", ("End",)),
     ActionSpec("seek_back", "&Back", "Move the playhead 1 second back", "Transport", ("Left",)),

@@ -103,7 +103,8 @@ class MainWindow(QMainWindow):
             self.rendering,
             self.timeline.axis,
             self.messages,
-            lambda: self.preferences.value.follow_playhead and not self.timeline.lanes.dragging,
+            self.preferences,
+            lambda: not self.timeline.lanes.dragging,
         )
         self.player = self.transport.player
         self.metering = Metering(self.transport, self.rendering, self.timeline.headers, self.timeline.mix_meter)
@@ -143,6 +144,7 @@ class MainWindow(QMainWindow):
         self._build()
         self._connect()
         self._follow_preferences()
+        self._show_playing()
         self._show_state()
         self._show_position()
         self.timeline.lanes.setFocus()
@@ -258,6 +260,9 @@ class MainWindow(QMainWindow):
         self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
         self.transport.moved.connect(self._show_position)
         self.transport.playing_changed.connect(self._show_playing)
+        self.transport.monitor_changed.connect(self._show_playing)
+        self.timeline.ruler.scrub_began.connect(self.transport.begin_scrub)
+        self.timeline.ruler.scrub_ended.connect(self.transport.end_scrub)
         self.timeline.counting.changed.connect(self._show_position)
         self._on_plan_changed()
         self._show_engine()
@@ -407,7 +412,7 @@ class MainWindow(QMainWindow):
             self.clip_table.hide()
 
     def _on_preferences(self) -> None:
-        PreferencesDialog(self.preferences, self).open()
+        PreferencesDialog(self.preferences, self.transport, self).open()
 
     def _follow_preferences(self) -> None:
         chosen = self.preferences.value
@@ -467,7 +472,11 @@ class MainWindow(QMainWindow):
         playing = self.player.playing
         self.actions_by_id["play"].setChecked(playing)
         self.actions_by_id["play"].setIcon(toolbar.icon("stop" if playing else "play"))
-        self.output_label.setText(self.player.output_name or "")
+        heard = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
+        gaps = f"{self.player.gaps} dropouts" if self.player.gaps else ""
+        said = (heard[self.transport.monitor], self.player.output_name or "", gaps)
+        self.output_label.setText(" · ".join(part for part in said if part))
+        self.actions_by_id[f"monitor_{self.transport.monitor}"].setChecked(True)
 
     def _show_position(self) -> None:
         position = self.player.position
@@ -582,7 +591,7 @@ class MainWindow(QMainWindow):
 
     def shut_down(self) -> None:
         """End the sound, the jobs and the engine."""
-        self.transport.stop()
+        self.transport.close()
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()

@@ -48,7 +48,7 @@ class Metering(QObject):
             count = position - start
         else:
             start, count = max(0, position - _LONGEST // 4), min(position, _LONGEST // 4)
-        mix, tracks = self._rendering.levels(start, count)
+        mix, tracks = self._rendering.levels(start, count, self._transport.monitor)
         self._mix.update_levels(mix, now)
         meters = {track_id: header.meter for track_id, header in self._headers.headers()}
         for track_id, meter in meters.items():

@@ -22,6 +22,8 @@ from PySide6.QtWidgets import (
 
 from lincae_studio.ui import shortcuts, theme
 from lincae_studio.ui.actions import ACTIONS, ActionSpec
+from lincae_studio.ui.audio_page import AudioPage
+from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.preferences import PreferenceStore
 
 _THEMES = (("dark", "Dark"), ("light", "Light"), ("system", "As the desktop"))
@@ -33,7 +35,7 @@ _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_M
 class PreferencesDialog(QDialog):
     """Pages of preferences; there is no OK, since there is nothing left to do then."""
 
-    def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
+    def __init__(self, store: PreferenceStore, transport: Transport, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Preferences")
@@ -41,6 +43,8 @@ class PreferencesDialog(QDialog):
         self.general = GeneralPage(store, self)
         self.shortcuts = ShortcutsPage(store, self)
         self.pages.addTab(self.general, "General")
+        self.audio = AudioPage(store, transport, self)
+        self.pages.addTab(self.audio, "Audio")
         self.pages.addTab(self.shortcuts, "Shortcuts")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         buttons.rejected.connect(self.close)

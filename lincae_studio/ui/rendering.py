@@ -20,7 +20,7 @@ from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.plan import Plan, PlannedChunk, Planner
 from lincae_studio.engine.queue import Loop
 from lincae_studio.engine.renderer import Rendered, StoreReader
-from lincae_studio.engine.store import ChunkState, MixReader, RenderStore
+from lincae_studio.engine.store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
@@ -135,20 +135,27 @@ class Rendering(QObject):
         return doubts
 
     def reader(self) -> MixReader:
-        """What playback plays: the current plan with what is rendered of it now.
+        """The mix: the current plan with what is rendered of it now.
 
         A snapshot: when a render arrives the player gets another reader, and fades from this one to that.
         """
         assert self._dry is not None, "it is made with every plan"
         return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get)
 
-    def levels(self, start: int, count: int) -> tuple[tuple[float, ...], dict[int, tuple[float, ...]]]:
+    def levels(
+        self, start: int, count: int, monitor: Monitor = "auto"
+    ) -> tuple[tuple[float, ...], dict[int, tuple[float, ...]]]:
         """Peaks of `count` samples from `start` on: of the mix as it is heard, and of each track, dry, by its id."""
         assert self._dry is not None, "it is made with every plan"
         if not count:
             return (0.0,), {}
-        mix = self.reader().read(start, count)
+        mix = self.heard(monitor).read(start, count)
         return tuple(np.abs(mix).max(axis=1).tolist()), self._dry.peaks(start, count)
+
+    def heard(self, monitor: Monitor) -> MixReader:
+        """What playback plays while somebody listens to the mix, to one side of it, or to their difference."""
+        assert self._dry is not None, "it is made with every plan"
+        return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get, monitor)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.shown.chunks[index])

@@ -15,9 +15,10 @@ import pytest
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.errors import AudioDeviceError
-from lincae_studio.playback.player import BLOCK, Player
+from lincae_studio.playback.player import BLOCK, GRAIN, Player
 from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink
-from tests.helpers import eventually, noise
+from lincae_studio.session.model import SESSION_RATE
+from tests.helpers import eventually, noise, tone
 
 #: Frames that the player keeps ready.
 BUFFER = 6 * BLOCK
@@ -52,8 +53,10 @@ class Broken(Samples):
 class SteppedSink:
     """A sink whose clock is the test: it pulls when told to, and keeps what it got."""
 
-    def __init__(self, pull: Pull) -> None:
+    def __init__(self, pull: Pull, rate: int = SESSION_RATE) -> None:
         self._pull = pull
+        self.rate = rate
+        self.lost = False
         self.closed = False
         self.heard = np.zeros((0, 2), np.float32)
 
@@ -72,15 +75,17 @@ class SteppedSink:
 
 
 class Stage:
-    """A player with a stepped sink, and whether it said that it ended."""
+    """A player with a stepped sink, whether it said that it ended, and the sinks that it said it lost."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.sinks: list[SteppedSink] = []
-        self.player = Player(self.ended.set, (self._open,))
+        self.rate = SESSION_RATE
+        self.lost: list[str] = []
+        self.player = Player(self.ended.set, (self._open,), self.lost.append)
 
     def _open(self, pull: Pull) -> SteppedSink:
-        self.sinks.append(SteppedSink(pull))
+        self.sinks.append(SteppedSink(pull, self.rate))
         return self.sinks[-1]
 
     @property
@@ -95,7 +100,7 @@ class Stage:
     def wait_full(self, left: int = BUFFER) -> None:
         """Wait until the feeder has nothing to do."""
         ring = self.player._ring
-        eventually(lambda: ring.free < BLOCK or ring.written - ring.consumed >= left)
+        eventually(lambda: ring.free < self.player._room or ring.written - ring.consumed >= left)
 
     def take_all(self, count: int) -> Array:
         """Pull as a device does, the feeder keeping up."""
@@ -278,6 +283,101 @@ def test_dropouts_count_the_frames_that_were_missing(stage: Stage) -> None:
     stage.wait_full()
     stage.sink.take(500)
     assert stage.player.dropouts == 100
+
+
+def test_gaps_are_counted_by_how_often_they_come(stage: Stage) -> None:
+    stage.play(STEREO, 0)
+    stage.sink.take(BUFFER + 10)
+    stage.wait_full()
+    stage.take_all(100)
+    stage.sink.take(stage.player._ring.written - stage.player._ring.consumed + 10)
+    assert stage.player.gaps >= 1
+    assert stage.player.gaps <= 2
+    assert stage.player.dropouts == 20
+
+
+# Other rates, levels, scrubbing, lost devices
+
+
+@pytest.mark.parametrize("rate", [48_000, 96_000, 22_050])
+def test_a_device_of_another_rate_gets_converted_sound(stage: Stage, rate: int) -> None:
+    seconds = 0.6
+    source = Samples(tone(441.0, 44_100, level=0.5).T.copy())
+    stage.rate = rate
+    stage.play(source, 0)
+    heard = stage.take_all(round(seconds * rate))[:, 0]
+    late = int(np.argmax(np.abs(heard) > 0.01))
+    times = (np.arange(len(heard)) - late) / rate
+    assert np.abs(heard).max() == pytest.approx(0.5, rel=0.02)
+    spectrum = np.abs(np.fft.rfft(heard[rate // 10 :] * np.hanning(len(heard) - rate // 10)))
+    peak_hz = np.argmax(spectrum) * rate / (len(heard) - rate // 10)
+    assert peak_hz == pytest.approx(441.0, abs=3.0)
+    assert late < rate // 50, "a converter keeps a little back"
+    assert stage.player.position == pytest.approx(seconds * 44_100, abs=2 * BLOCK)
+    assert times[-1] > 0.5
+    assert stage.player.dropouts == 0
+
+
+def test_seeking_and_loops_at_another_rate(stage: Stage) -> None:
+    stage.rate = 48_000
+    stage.player.set_loop((0, 11_025))
+    stage.play(STEREO, 0)
+    stage.take_all(round(0.6 * 48_000))
+    assert stage.player.position == pytest.approx((0.6 * 44_100) % 11_025, abs=2 * BLOCK)
+    stage.player.set_loop(None)
+    stage.player.seek(30_000)
+    eventually(lambda: 30_000 <= stage.player.position < 31_000 + BLOCK)
+
+
+def test_the_listener_sets_a_level_and_nothing_clicks(stage: Stage) -> None:
+    stage.player.level = 0.25
+    source = Samples(np.ones((2, 40_000), np.float32))
+    stage.play(source, 0)
+    heard = stage.take_all(BUFFER)
+    np.testing.assert_allclose(heard[BLOCK:], 0.25)
+    stage.player.level = 1.0
+    heard = stage.take_all(2 * BUFFER)[:, 0]
+    assert heard[-1] == 1.0
+    assert np.abs(np.diff(heard)).max() < 0.002
+    stage.player.level = 1.0
+    assert source.samples.max() == 1.0
+
+
+def test_scrubbing_plays_a_grain_of_each_place(stage: Stage) -> None:
+    stage.player.set_source(STEREO)
+    assert stage.player.play(5000, scrub=True) is None
+    ring = stage.player._ring
+    eventually(lambda: ring.written == GRAIN)
+    heard = stage.sink.take(GRAIN + 500)
+    middle = slice(BLOCK, GRAIN - BLOCK)
+    np.testing.assert_array_equal(heard[middle], STEREO.samples.T[5000 + BLOCK : 5000 + GRAIN - BLOCK])
+    assert abs(heard[0]).max() == 0.0
+    assert abs(heard[GRAIN - 1]).max() < 0.01
+    assert not heard[GRAIN:].any()
+    assert stage.player.dropouts == 0, "silence between grains is none"
+    stage.player.seek(20_000)
+    eventually(lambda: ring.written - ring.consumed == GRAIN)
+    heard = stage.sink.take(GRAIN)
+    np.testing.assert_array_equal(heard[middle], STEREO.samples.T[20_000 + BLOCK : 20_000 + GRAIN - BLOCK])
+    assert not stage.ended.is_set()
+    stage.player.seek(39_900)  # near the end: what there is
+    eventually(lambda: ring.written - ring.consumed == GRAIN)
+    stage.player.stop()
+
+
+def test_a_device_that_vanishes_is_replaced_and_playing_goes_on(stage: Stage) -> None:
+    stage.play(STEREO, 0)
+    stage.take_all(3000)
+    first = stage.sink
+    before = stage.player.position
+    first.lost = True
+    eventually(lambda: len(stage.sinks) == 2)
+    assert stage.lost == ["stepped"]
+    assert first.closed
+    assert stage.player.playing
+    assert stage.player.position == before
+    heard = stage.take_all(2000)
+    np.testing.assert_array_equal(heard, STEREO.samples.T[before : before + 2000])
 
 
 def test_a_source_that_fails_ends_playing(stage: Stage) -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from lincae_studio.engine.store import Monitor
+from lincae_studio.errors import StudioError
 from lincae_studio.playback.player import Player
+from lincae_studio.playback.sinks import DeviceSink, Output, SilentSink
+from lincae_studio.playback.tone import TestTone
+from lincae_studio.session.levels import db_to_gain
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
 
@@ -26,13 +33,16 @@ class Transport(QObject):
     Signals:
         moved: the playhead is elsewhere.
         playing_changed: it plays, or has stopped.
+        monitor_changed: something else is listened to.
     """
 
     moved = Signal()
     playing_changed = Signal()
+    monitor_changed = Signal()
 
     #: From the player's thread.
     _ended = Signal()
+    _lost = Signal(str)
 
     def __init__(
         self,
@@ -40,19 +50,27 @@ class Transport(QObject):
         rendering: Rendering,
         axis: TimeAxis,
         messages: MessageBar,
-        follows: Callable[[], bool],
+        preferences: PreferenceStore,
+        may_scroll: Callable[[], bool],
     ) -> None:
-        """`follows`: whether the view scrolls along with the playhead."""
+        """`may_scroll`: whether the view may follow the playhead now."""
         super().__init__(document)
         self._document = document
         self._rendering = rendering
         self._axis = axis
         self._messages = messages
-        self._follows = follows
-        self.player = Player(self._ended.emit)
+        self._preferences = preferences
+        self._may_scroll = may_scroll
+        self.monitor: Monitor = "auto"
+        self.player = Player(self._ended.emit, on_lost=self._lost.emit)
+        self._tone: Player | None = None
+        self._follow_preferences()
+        preferences.changed.connect(self._follow_preferences)
+        self._lost.connect(self._on_lost, Qt.ConnectionType.QueuedConnection)
         #: Where playing last began, and where the playhead was when following it was last considered.
         self._began = 0
         self._followed = 0
+        self._scrubbing = False
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
         self._clock.timeout.connect(self._on_tick)
@@ -93,6 +111,51 @@ class Transport(QObject):
         self._clock.stop()
         self.playing_changed.emit()
         self.moved.emit()
+
+    def close(self) -> None:
+        """End the sound (the window closes)."""
+        self.stop()
+        if self._tone is not None:
+            self._tone.stop()
+
+    def play_test_tone(self) -> StudioError | None:
+        """Play a tone on the left, then on the right. Returns why nothing is heard, if nothing is."""
+        self.stop()
+        if self._tone is not None:
+            self._tone.stop()
+        self._tone = Player(lambda: None, self.player.sinks)
+        self._tone.level = self.player.level
+        self._tone.set_source(TestTone())
+        return self._tone.play(0)
+
+    def begin_scrub(self, sample: int) -> None:
+        """The playhead is dragged: where it does not play, a little of each place is heard."""
+        if not self.player.playing:
+            self._take_source()
+            self._scrubbing = self.player.play(sample, scrub=True) is None
+            if not self._scrubbing:
+                self.player.stop()
+        self.seek(sample)
+
+    def end_scrub(self, sample: int) -> None:
+        """The playhead was let go."""
+        if self._scrubbing:
+            self._scrubbing = False
+            self.player.stop()
+            self.player.seek(sample)
+            self.moved.emit()
+
+    def on_monitor_auto(self) -> None:
+        self._listen_to("auto")
+
+    def on_monitor_latent(self) -> None:
+        self._listen_to("latent")
+
+    def on_monitor_dry(self) -> None:
+        self._listen_to("dry")
+
+    def on_monitor_difference(self) -> None:
+        self._listen_to("difference")
 
     def rewind(self) -> None:
         """Stop, and go to the start, for another document."""
@@ -143,7 +206,7 @@ class Transport(QObject):
         if start >= max(self._document.session.length, loop[1] if loop else 0):
             start = loop[0] if loop else 0
         self._began = self._followed = start
-        if self._follows():
+        if self._preferences.value.follow_playhead:
             self._axis.reveal(start)
         self._rendering.settle()
         self._take_source()
@@ -165,7 +228,7 @@ class Transport(QObject):
         return (loop.start, loop.end) if loop is not None and loop.on else None
 
     def _take_source(self) -> None:
-        self.player.set_source(self._rendering.reader())
+        self.player.set_source(self._rendering.heard(self.monitor))
 
     def _on_tick(self) -> None:
         position = self.player.position
@@ -177,8 +240,26 @@ class Transport(QObject):
     def _follow(self, position: int) -> None:
         """Scroll along when the playhead leaves the view by itself: who has scrolled away looks at something else."""
         before, self._followed = self._followed, position
-        if self._follows() and self._axis.shows(before):
+        if self._preferences.value.follow_playhead and self._may_scroll() and self._axis.shows(before):
             self._axis.reveal(position)
+
+    def _listen_to(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self._take_source()
+        self.monitor_changed.emit()
+
+    def _follow_preferences(self) -> None:
+        chosen = self._preferences.value
+        output = Output(chosen.audio_host, chosen.audio_device, chosen.audio_buffer)
+        self.player.sinks = (partial(DeviceSink, output=output), SilentSink)
+        self.player.level = db_to_gain(chosen.output_level_db)
+
+    def _on_lost(self, name: str) -> None:
+        self._messages.error(
+            f"{name} has stopped. The playhead moves without sound. "
+            "Connect it again, or choose another device in Edit > Preferences, then press play again."
+        )
+        self.playing_changed.emit()
 
     def _on_ended(self) -> None:
         if not self.player.playing:

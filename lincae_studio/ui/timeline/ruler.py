@@ -34,12 +34,15 @@ class Ruler(TimeCanvas):
 
     Signals:
         seek: the sample under the pointer.
+        scrub_began, scrub_ended: the playhead is dragged, and let go, at a sample.
         loop_dragged: start and end of a new loop, in samples.
         marker_dragged: a marker's id and its new place.
         marker_renamed, marker_removed: a marker's id.
     """
 
     seek = Signal(int)
+    scrub_began = Signal(int)
+    scrub_ended = Signal(int)
     loop_dragged = Signal(int, int)
     marker_dragged = Signal(int, int)
     marker_renamed = Signal(int)
@@ -74,9 +77,11 @@ class Ruler(TimeCanvas):
 
     def cancel_gesture(self) -> bool:
         """Give up a drag; False when there was none."""
-        active, self._drag = self._drag is not None, None
+        drag, self._drag = self._drag, None
+        if drag is not None and drag.scrubs:
+            self.scrub_ended.emit(drag.at)
         self.update()
-        return active
+        return drag is not None
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         painter.fillRect(area, QColor(theme.colors().panel))
@@ -177,7 +182,7 @@ class Ruler(TimeCanvas):
         elif other is not None:
             self._drag = _Drag(event.position(), loop=(other, at))
         else:
-            self._drag = _Drag(event.position())
+            self._drag = _Drag(event.position(), at=at)
             self.seek.emit(at)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -195,7 +200,11 @@ class Ruler(TimeCanvas):
             by = (event.position().x() - drag.press.x()) * self.axis.samples_per_px
             moved = self._snapped(max(0, round(drag.origin + by)), event.modifiers(), drag.origin)
             drag.at = moved if drag.moved else drag.origin
-        else:
+        elif drag.moved:
+            if not drag.scrubs:
+                drag.scrubs = True
+                self.scrub_began.emit(at)
+            drag.at = at
             self.seek.emit(at)
         self.update()
 
@@ -203,7 +212,9 @@ class Ruler(TimeCanvas):
         drag, self._drag = self._drag, None
         if drag is None or event.button() != Qt.MouseButton.LeftButton:
             return
-        if drag.loop is not None and drag.moved:
+        if drag.scrubs:
+            self.scrub_ended.emit(drag.at)
+        elif drag.loop is not None and drag.moved:
             self.loop_dragged.emit(*drag.loop)
         elif drag.marker is not None:
             if drag.moved:
@@ -243,3 +254,4 @@ class _Drag:
     origin: int = 0
     at: int = 0
     moved: bool = False
+    scrubs: bool = False

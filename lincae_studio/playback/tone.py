@@ -1,0 +1,31 @@
+"""The test tone: which side is which, and how loud."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.session.model import SESSION_RATE
+
+_HZ = 440.0
+_LEVEL = 0.1
+_FADE = SESSION_RATE // 100
+
+
+class TestTone:
+    """440 Hz at -20 dBFS: a second on the left, a second on the right."""
+
+    __test__ = False  # for pytest, which takes the name for that of tests
+
+    @property
+    def length(self) -> int:
+        return 2 * SESSION_RATE
+
+    def read(self, start: int, count: int) -> Array:
+        """Samples `(2, count)` from `start` on; zeros after the end."""
+        at = np.arange(start, start + count)
+        within = at % SESSION_RATE
+        edge = np.minimum(np.minimum(within, SESSION_RATE - 1 - within) / _FADE, 1.0)
+        tone = _LEVEL * np.sin(2.0 * np.pi * _HZ * at / SESSION_RATE) * edge
+        side = at // SESSION_RATE
+        return np.stack([tone * (side == 0), tone * (side == 1)]).astype(np.float32)
