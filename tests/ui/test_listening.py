@@ -240,5 +240,5 @@ def test_a_device_that_vanishes_is_said_and_the_playhead_goes_on(qtbot: QtBot, s
     qtbot.waitUntil(lambda: "USB DAC has stopped" in song.messages.text.text(), timeout=LIMIT_MS)
     before = song.player.position
     qtbot.waitUntil(lambda: song.player.position > before + 5000, timeout=LIMIT_MS)
-    assert song.output_label.text() == "no audio device"
+    assert song.output_label.text().startswith("no audio device")
     press(song, Qt.Key.Key_P)
