@@ -6,11 +6,12 @@ process was told, so that a caller never waits for the pipe and quick edits coal
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import logging
 import multiprocessing
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -49,6 +50,10 @@ _DEATHS_ALLOWED = 2
 
 #: An engine that died this often in a row, with no chunk finished or failed in between, is reported.
 _DEATHS_REPORTED = 3
+
+
+#: Chunks that are no longer wanted may stay in the list of those that were, up to so many.
+_GONE_ALLOWED = 32
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class EngineClient:
         self._told: dict[bool, set[str]] = {True: set(), False: set()}
         #: Whether wishes have been changed since something was told, and the chunk that was told by itself then.
         self._fresh: dict[bool, bool] = {True: True, False: True}
-        self._order: dict[bool, deque[AnyChunk] | None] = {True: None, False: None}
+        self._order: dict[bool, list[AnyChunk] | None] = {True: None, False: None}
         self._first: dict[bool, str] = {True: "", False: ""}
         self._playhead = messages.Playhead(0)
         self._told_playhead = self._playhead
@@ -164,7 +169,6 @@ class EngineClient:
         """Tell where the sound is, and the loop it is in, in timeline samples."""
         with self._changed:
             self._playhead = messages.Playhead(sample, loop)
-            self._order[True] = None
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -355,17 +359,20 @@ class EngineClient:
         return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
 
     def _in_order(self, live: bool) -> Iterator[AnyChunk]:
-        """What is wanted, the most urgent first. (Sorted when wishes or playhead change, not for each.)"""
-        wanted, order = self._wanted[live], self._order[live]
-        if order is None:
-
-            def place(chunk: AnyChunk) -> tuple[int, int]:
-                return urgency(chunk, self._playhead.sample, self._playhead.loop) if live else (0, chunk.index)
-
-            order = self._order[live] = deque(sorted(wanted.values(), key=place))
-        while order and order[0].key not in wanted:
-            order.popleft()
-        return (chunk for chunk in order if chunk.key in wanted)
+        """What is wanted, the most urgent first, as `urgency` says. (Sorted when wishes change only.)"""
+        wanted, ordered = self._wanted[live], self._order[live]
+        if ordered is None or len(ordered) > 2 * len(wanted) + _GONE_ALLOWED:
+            ordered = self._order[live] = sorted(wanted.values(), key=lambda chunk: chunk.index)
+        sample, loop = self._playhead.sample, self._playhead.loop
+        if not live or not ordered:
+            found: Iterable[AnyChunk] = ordered
+        elif loop is not None:
+            found = sorted(ordered, key=lambda chunk: urgency(chunk, sample, loop))
+        else:
+            here = bisect.bisect_left(ordered, ordered[0].grid.owner(sample), key=lambda chunk: chunk.index)
+            behind = (ordered[place] for place in range(here - 1, -1, -1))
+            found = itertools.chain(itertools.islice(ordered, here, None), behind)
+        return (chunk for chunk in found if chunk.key in wanted)
 
     def _take_news(self) -> list[messages.ToEngine]:
         """What the process is to be told now; it counts as told."""

@@ -34,7 +34,7 @@ from lincae_studio.media.store import MediaStore
 _log = logging.getLogger(__name__)
 
 #: Where processor cores are few, drawing and playing come before rendering (POSIX only).
-_NICENESS = 5
+_NICENESS = 10
 
 #: With nothing to do for so long, freed memory is given back.
 _IDLE_S = 10.0

@@ -1,6 +1,7 @@
 """The latent heatmap: the latents of the mix, channel over time, following each render.
 
-Drawn with pyqtgraph, one image per visible chunk, on the time axis of the lanes. A stereo mix shows the mean of its two
+Drawn with pyqtgraph on the time axis of the lanes: one image per visible chunk, or, where chunks are narrow, one of all
+from the overview. A stereo mix shows the mean of its two
 buses, which by linearity are the latents of its mono sum. Created after the window is up: pyqtgraph takes half a second
 to import.
 """
@@ -9,17 +10,21 @@ from __future__ import annotations
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QEvent, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.store import ChunkState
 from lincae_studio.ui import theme
+from lincae_studio.ui.latent_overview import LatentOverview, pooled
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.headers import HEADER_PX
+
+#: Renders that come in a burst are drawn together.
+_FRAME_MS = 16
 
 #: Share of the values that fit the colour range when it is chosen automatically.
 _AUTO_QUANTILE = 0.9
@@ -30,18 +35,8 @@ _STEPS_PER_DECADE = 20
 
 _STALE_OPACITY = 0.35
 
-
-def pooled(latents: Array, frames: int) -> Array:
-    """`(D, T)` to `(D, ceil(T / frames))`: the value of largest magnitude of each run, with its sign.
-
-    Zoomed out, a mean would cancel: latents swing about 0.
-    """
-    if frames <= 1:
-        return latents
-    starts = np.arange(0, latents.shape[1], frames)
-    low = np.minimum.reduceat(latents, starts, axis=1)
-    high = np.maximum.reduceat(latents, starts, axis=1)
-    return np.where(-low > high, low, high)
+#: Chunks narrower than this are drawn from the overview.
+_NARROW_PX = 16
 
 
 def mix_latents(latents: Array) -> Array:
@@ -86,6 +81,14 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         box.border = None
         self.setFrameShape(self.Shape.NoFrame)
         self.setAccessibleName("Latents of the mix, channel over time")
+        self._overview = LatentOverview(self._codec.dim, 0)
+        self._known: dict[int, str] = {}
+        self._whole = pg.ImageItem(axisOrder="row-major")
+        self._whole.hide()
+        self.addItem(self._whole, ignoreBounds=True)
+        self._drawing = QTimer(self)
+        self._drawing.setSingleShot(True)
+        self._drawing.timeout.connect(self._draw_whole)
         self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.colors().playhead, width=1), movable=False)
         self._line.setZValue(10)
         self.addItem(self._line, ignoreBounds=True)
@@ -104,8 +107,9 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
     def set_scale(self, scale: float) -> None:
         """Widen or narrow the colour range about the automatic one."""
         self._scale = scale
-        for item in self._items.values():
-            item.setLevels((-self.level, self.level))
+        for item in (*self._items.values(), self._whole):
+            if item.image is not None:
+                item.setLevels((-self.level, self.level))
 
     def follow_theme(self) -> None:
         """Take the colours of the theme."""
@@ -114,12 +118,15 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         self._colors = _color_table()
         for index in self._items:
             self._draw(index)
+        self._draw_whole()
 
     def set_playhead(self, sample: int) -> None:
         self._line.setValue(sample)
 
     def shown_latents(self, index: int) -> Array | None:
         """`(D, step)` latents that the image of a chunk shows, or None."""
+        if self._narrow and index in self._known and self._rendering.rendered(index) is not None:
+            return self._latents_of(index)
         return self._latents.get(index)
 
     def shown_image(self, index: int) -> Array | None:
@@ -141,13 +148,22 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         """Another session or another codec: neither its images nor their level fit."""
         for index in list(self._items):
             self._remove(index)
+        self._overview = LatentOverview(self._rendering.shown.codec.dim, len(self._rendering.shown.chunks))
+        self._known.clear()
         self._auto_level = 0.0
 
     def _follow_plan(self) -> None:
         if self._rendering.shown.codec != self._codec:
             self._codec = self._rendering.shown.codec
             self._start_anew()
-        self.getViewBox().setYRange(0, self._rendering.shown.codec.dim, padding=0)
+        plan = self._rendering.shown
+        if self._overview.chunks != len(plan.chunks):
+            self._overview.resize(len(plan.chunks))
+            self._known = {index: key for index, key in self._known.items() if index < len(plan.chunks)}
+        for index, chunk in enumerate(plan.chunks):
+            if (chunk.key if chunk is not None else None) != self._known.get(index):
+                self._survey(index)
+        self.getViewBox().setYRange(0, plan.codec.dim, padding=0)
         self._follow_axis()
 
     def _follow_axis(self) -> None:
@@ -156,6 +172,12 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         plan = self._rendering.shown
         first = plan.grid.owner(int(self._axis.start))
         last = min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.shown)))
+        if self._narrow:
+            for index in list(self._items):
+                self._remove(index)
+            self._draw_whole()
+            return
+        self._whole.hide()
         for index in set(self._items) - set(range(first, last + 1)):
             self._remove(index)
         pooling = self._wanted_pooling()
@@ -169,7 +191,11 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
     def _on_chunk_changed(self, index: int) -> None:
         grid = self._rendering.shown.grid
         start, step = index * grid.step_samples, grid.step_samples
-        if start + step > self._axis.start and start < self._axis.start + self._axis.shown:
+        self._survey(index)
+        if self._narrow:
+            if not self._drawing.isActive():
+                self._drawing.start(_FRAME_MS)
+        elif start + step > self._axis.start and start < self._axis.start + self._axis.shown:
             self._follow_chunk(index)
 
     def _follow_chunk(self, index: int) -> None:
@@ -193,12 +219,56 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         if self._keys.get(index) == rendered.key:
             return
         self._keys[index] = rendered.key
-        lead = plan.grid.lead_frames
-        # The frames that begin inside the chunk's own step; neighbours show the rest of the overlap.
-        latents = np.ascontiguousarray(mix_latents(rendered.latents)[:, lead : lead + plan.grid.step])
-        self._latents[index] = latents
+        latents = self._latents[index] = self._latents_of(index)
         self._adapt_level(latents)
         self._draw(index)
+
+    @property
+    def _narrow(self) -> bool:
+        """Whether chunks are drawn from the overview."""
+        return self._rendering.shown.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
+
+    def _latents_of(self, index: int) -> Array:
+        """The frames that begin inside a rendered chunk's own step; neighbours show the rest of the overlap."""
+        rendered, grid = self._rendering.rendered(index), self._rendering.shown.grid
+        assert rendered is not None
+        part = mix_latents(rendered.latents)[:, grid.lead_frames : grid.lead_frames + grid.step]
+        return np.ascontiguousarray(part)
+
+    def _survey(self, index: int) -> None:
+        """Take a chunk into the overview, if it is rendered or silent; else what was there stays."""
+        plan = self._rendering.shown
+        chunk, rendered = plan.chunks[index], self._rendering.rendered(index)
+        if chunk is None:
+            self._overview.clear(index)
+            self._known.pop(index, None)
+        elif rendered is not None and self._known.get(index) != rendered.key:
+            latents = self._latents_of(index)
+            self._overview.put(index, latents)
+            self._known[index] = rendered.key
+            self._adapt_level(latents)
+
+    def _draw_whole(self) -> None:
+        """The visible part of the overview as one image; chunks that wait are faded."""
+        plan = self._rendering.shown
+        if not self._narrow or not plan.chunks:
+            self._whole.hide()
+            return
+        first = plan.grid.owner(int(self._axis.start))
+        last = min(len(plan.chunks), plan.grid.owner(int(self._axis.start + self._axis.shown)) + 1)
+        columns = max(1, round((last - first) * plan.grid.step_samples / self._axis.samples_per_px))
+        image, chunks_per_column = self._overview.picture(first, last, round(columns * self.devicePixelRatioF()))
+        place = (np.arange(image.shape[1]) * chunks_per_column).astype(np.int64)
+        waits = np.ones(last - first, np.float32)
+        begin, end = first * plan.grid.step_samples, last * plan.grid.step_samples
+        for one, other, state in self._rendering.runs(begin, end):
+            if state is not ChunkState.RENDERED:
+                waits[one - first : other + 1 - first] = _STALE_OPACITY
+        image = image * waits[np.minimum(place, len(waits) - 1)]
+        self._whole.setImage(image, levels=(-self.level, self.level), lut=self._colors, autoLevels=False)
+        samples = image.shape[1] * chunks_per_column * plan.grid.step_samples
+        self._whole.setRect(QRectF(begin, 0, samples, plan.codec.dim))
+        self._whole.show()
 
     def _draw(self, index: int) -> None:
         plan = self._rendering.shown
@@ -224,7 +294,7 @@ class HeatmapPlot(pg.PlotWidget):  # type: ignore[misc]
         level = float(np.quantile(np.abs(latents), _AUTO_QUANTILE))
         if level > self._auto_level * 1.01:
             self._auto_level = level
-            for item in self._items.values():
+            for item in (*self._items.values(), self._whole):
                 if item.image is not None:
                     item.setLevels((-self.level, self.level))
             self.auto_level_changed.emit(self.level)

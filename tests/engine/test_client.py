@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lincae_studio.engine import client as client_module
 from lincae_studio.engine import messages, worker
@@ -34,6 +36,7 @@ from lincae_studio.engine.client import (
 )
 from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.plan import Chunk, CodecRef, Plan
+from lincae_studio.engine.queue import urgency
 from lincae_studio.engine.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
 from tests.engine import fakes
@@ -513,3 +516,28 @@ def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan
     engine.wait_for(plan.audible)
     assert len(plan.audible) > 40
     assert len(engine.of(ChunkFinished)) == len(plan.audible)
+
+
+def chunk_at(index: int) -> Chunk:
+    return Chunk(f"key {index}", index, CodecRef("mdct-2x", ""), Grid(256, 256, 360, 16), 0, 1, ())
+
+
+@given(
+    indices=st.sets(st.integers(0, 300), min_size=1),
+    gone=st.sets(st.integers(0, 300)),
+    playhead=st.integers(0, 40_000_000),
+    loop=st.sampled_from([None, (0, 3_000_000), (2_000_000, 9_000_000)]),
+)
+def test_wishes_are_told_in_the_order_of_their_urgency(
+    indices: set[int], gone: set[int], playhead: int, loop: tuple[int, int] | None
+) -> None:
+    client = EngineClient(Path("nowhere"), lambda _: None)
+    chunks = [chunk_at(index) for index in sorted(indices)]
+    client.want(chunks)
+    list(client._in_order(True))
+    client.set_playhead(playhead, loop)
+    for index in gone & indices:
+        client._wanted[True].pop(chunk_at(index).key, None)
+    left = [chunk for chunk in chunks if chunk.index not in gone]
+    expected = sorted(left, key=lambda chunk: urgency(chunk, playhead, loop))
+    assert [chunk.index for chunk in client._in_order(True)] == [chunk.index for chunk in expected]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF, QStaticText
 
-from lincae_studio.media.store import MediaStore
+from lincae_studio.media.store import ConformedMedia, MediaStore
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
 from lincae_studio.ui import theme
@@ -58,11 +58,14 @@ class Row:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A clip that is visible, where it is, in its colour; `name_right`: where a later clip covers its name."""
+    """A clip that is visible, where it is, its audio and its colours; `name_right`: where a later one is over it."""
 
     clip: Clip
     rect: QRectF
+    audio: ConformedMedia | None
     color: QColor
+    body: QColor
+    wave: QColor
     name_right: float
 
 
@@ -79,29 +82,30 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
     Inaudible ones are grey, ones whose media is missing are hatched and say so. A selected one shows its handles: fades
     at the top corners of the wave, and the gain line.
     """
-    shown = _shown(area, row, axis)
+    shown = _shown(area, row, store, axis)
     for item in shown:
         rect = item.rect
-        painter.fillRect(rect, theme.colors().clip_body(item.color))
+        painter.fillRect(rect, item.body)
         painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), item.color)
-        if store.get(item.clip.media) is None:
+        if item.audio is None:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
     if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
-        _paint_waves(painter, area, row, shown, store, axis, ratio)
+        _paint_waves(painter, area, row, shown, axis, ratio)
     font = QFont(painter.font())
     font.setPointSizeF(_NAME_PT)
     painter.setFont(font)
     description = font.toString()
     for item in shown:
-        _paint_details(painter, item, row, store, axis, description)
+        _paint_details(painter, item, row, axis, description)
 
 
-def _shown(area: QRect, row: Row, axis: TimeAxis) -> list[_Shown]:
+def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Shown]:
     begin = axis.start + (area.left() - 2) * axis.samples_per_px
     end = axis.start + (area.right() + 2) * axis.samples_per_px
     found: list[_Shown] = []
     later = math.inf
+    audio: dict[str, ConformedMedia | None] = {}
     for clip in reversed(row.track.clips):
         if clip.start > end or clip.end < begin:
             if clip.start > end:
@@ -109,31 +113,35 @@ def _shown(area: QRect, row: Row, axis: TimeAxis) -> list[_Shown]:
             continue
         rect = clip_rect(clip, axis, row.top, row.height_px)
         heard = row.audible and not clip.mute
-        color = QColor((clip.color or row.track.color) if heard else theme.colors().clip_muted)
-        found.append(_Shown(clip, rect, color, min(rect.right(), later)))
+        colors = _colors((clip.color or row.track.color) if heard else theme.colors().clip_muted, theme.colors())
+        if clip.media not in audio:
+            audio[clip.media] = store.get(clip.media)
+        found.append(_Shown(clip, rect, audio[clip.media], *colors, min(rect.right(), later)))
         later = rect.left()
     found.reverse()
     return found
 
 
-def _paint_waves(
-    painter: QPainter, area: QRect, row: Row, shown: list[_Shown], store: MediaStore, axis: TimeAxis, ratio: float
-) -> None:
+@lru_cache
+def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor]:
+    """Of a clip's name strip, its body and its wave."""
+    own = QColor(color)
+    return own, colors.clip_body(own), colors.clip_wave(own)
+
+
+def _paint_waves(painter: QPainter, area: QRect, row: Row, shown: list[_Shown], axis: TimeAxis, ratio: float) -> None:
     """All waves of the lane as one picture, its columns on the pixels of the screen."""
     left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
     height = int((row.height_px - 2 * MARGIN_PX - NAME_PX - 2) * ratio)
     samples_per_column = axis.samples_per_px / ratio
     pieces = []
     for item in shown:
-        media = store.get(item.clip.media)
         first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (item.rect.left(), item.rect.right()))
-        if media is None or last <= first or last <= left or first >= right:
+        if item.audio is None or last <= first or last <= left or first >= right:
             continue
         first = max(first, left)
         start = axis.start + first * samples_per_column - item.clip.start + item.clip.offset
-        pieces.append(
-            Piece(media, first, min(last, right), start, item.clip.gain, theme.colors().clip_wave(item.color))
-        )
+        pieces.append(Piece(item.audio, first, min(last, right), start, item.clip.gain, item.wave))
     if not pieces or height < 1:
         return
     image = row_image(pieces, samples_per_column, left, right, height)
@@ -141,7 +149,7 @@ def _paint_waves(
     painter.drawImage(QPointF(left / ratio, row.top + MARGIN_PX + NAME_PX + 1), image)
 
 
-def _paint_details(painter: QPainter, item: _Shown, row: Row, store: MediaStore, axis: TimeAxis, font: str) -> None:
+def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:
     """What lies over the wave: fades, the name, the gain line, handles, and the frame of a selected clip."""
     clip, rect, outline = item.clip, item.rect, QColor(theme.colors().outline)
     selected = clip.id in row.selected
@@ -149,11 +157,11 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, store: MediaStore,
         _paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
-        label = _label(clip, row.media[clip.media], store.get(clip.media) is None)
+        label = _label(clip, row.media[clip.media], item.audio is None)
         _paint_name(painter, left, item.name_right, rect.top(), label, font)
         if selected or clip.gain != 1.0:
             y = gain_y(clip.gain, rect)
-            pen = outline if selected else theme.colors().clip_wave(item.color)
+            pen = outline if selected else item.wave
             painter.setPen(QPen(pen, 1))
             painter.drawLines(_dashes(rect, y, axis.width_px))
         if selected:

@@ -209,7 +209,7 @@ class Lanes(TimeCanvas):
                         self.invalidate(faded)
             if ends:
                 right = min(round(max(ends)) + 2, self.width())
-                self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX + 1))
+                self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX))
 
     def _visible(self, area: QRect) -> range:
         """Positions of the tracks whose lanes touch an area."""
