@@ -98,7 +98,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        codec_id = _codec(bench.codec, folder)
+        codec_id = made_codec(bench.codec, folder)
         facts = registry.for_session(codec_id)
         store = MediaStore(folder)
         media = _media(store, folder, bench.minutes * 60.0 + 1.0)
@@ -135,7 +135,8 @@ def _chunk_ms(session: Session, facts: CodecFacts, store: MediaStore) -> float:
     return (time.perf_counter() - started) * 1e3
 
 
-def _codec(name: str, folder: Path) -> str:
+def made_codec(name: str, folder: Path) -> str:
+    """The id of a codec: as named, or the folder of the model that `random-lin-cae` stands for, made here."""
     if name != RANDOM_LINCAE:
         return name
     from lincae_studio.bench.codec import save_random_model

@@ -89,6 +89,21 @@ def _engine(
         print(f"{name}: {value}")
 
 
+@bench_app.command("playback")
+def _playback(
+    seconds: Annotated[float, typer.Option("--seconds", help="To play for.")] = 60.0,
+    tracks: Annotated[int, typer.Option("--tracks", help="Of the session that is played.")] = 16,
+    codec: Annotated[
+        str, typer.Option("--codec", help="An id, or random-lin-cae: full size, random weights.")
+    ] = "random-lin-cae",
+    as_json: AsJson = False,
+) -> None:
+    """Dropouts while the engine is busy: the whole window plays, and a fader is moved twice a second."""
+    from lincae_studio.bench.playback import measure_playback
+
+    _print_figures(measure_playback(seconds, tracks, codec), as_json)
+
+
 @bench_app.command("start")
 def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(min=1, help="Starts to measure.")] = 5) -> None:
     """Time from the command to the window's first paint, in fresh processes, and what they imported."""

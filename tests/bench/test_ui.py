@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -28,3 +31,19 @@ def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) 
         assert "cannot be measured" in capsys.readouterr().err
     assert run(["bench", "ui", "--tracks", "9", "--clips", "5"]) == 2
     assert "fewer clips than tracks" in capsys.readouterr().err
+
+
+def test_playing_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a process of its own: there is one application in each."""
+    options = ["bench", "playback", "--json", "--seconds", "1", "--tracks", "2", "--codec", "mdct-2x"]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    command = [sys.executable, "-m", "lincae_studio", *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["seconds"] >= 1.0
+    assert figures["edits"] >= 2
+    assert figures["chunks_rendered"] > 0
+    assert figures["dropouts"] >= 0
+    assert run(["bench", "playback", "--seconds", "0"]) == 2
+    assert "cannot be measured" in capsys.readouterr().err
