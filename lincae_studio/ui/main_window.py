@@ -47,6 +47,7 @@ from lincae_studio.ui.history_panel import HistoryPanel
 from lincae_studio.ui.importing import Importer
 from lincae_studio.ui.inspector import Inspector
 from lincae_studio.ui.keys import belongs_to_focus
+from lincae_studio.ui.loudness_panel import LoudnessPanel
 from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.palette import CommandPalette
@@ -127,6 +128,7 @@ class MainWindow(QMainWindow):
         )
         self.inspector = Inspector(self.document, self.selection, self)
         self.history = HistoryPanel(self.document, self)
+        self.loudness = LoudnessPanel(self.rendering, self.metering, self)
         self.clip_table = ClipTable(self.document, self.selection, self)
         self.view_commands = ViewCommands(
             self.document,
@@ -216,6 +218,7 @@ class MainWindow(QMainWindow):
         for action, panel in (
             ("inspector", self.inspector),
             ("history", self.history),
+            ("loudness", self.loudness),
             ("clip_table", self.clip_table),
         ):
             below = Qt.DockWidgetArea.BottomDockWidgetArea
@@ -403,6 +406,9 @@ class MainWindow(QMainWindow):
 
     def _on_history(self, on: bool) -> None:
         self.history.setVisible(on)
+
+    def _on_loudness(self, on: bool) -> None:
+        self.loudness.setVisible(on)
 
     def _on_clip_table(self, on: bool) -> None:
         if on:
@@ -592,6 +598,7 @@ class MainWindow(QMainWindow):
     def shut_down(self) -> None:
         """End the sound, the jobs and the engine."""
         self.transport.close()
+        self.loudness.close_job()
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()

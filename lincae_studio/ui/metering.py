@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 
-from PySide6.QtCore import QObject, QTimer
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
 
+from lincae_studio.media.loudness import LoudnessMeter, Samples, available
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.rendering import Rendering
@@ -15,12 +17,21 @@ from lincae_studio.ui.timeline.meter import Meter
 #: Meters are read this often.
 _READ_MS = 33
 
+#: Loudness is shown at every third reading.
+_LOUDNESS_EVERY = 3
+
 #: After a jump, or where the window was late, no more than this is looked at.
 _LONGEST = SESSION_RATE // 5
 
 
 class Metering(QObject):
-    """Reads what was heard since the last time from where the player reads it, and shows its peaks."""
+    """Reads what was heard since the last time from where the player reads it, and shows its peaks.
+
+    Signals:
+        loudness_changed: the `Loudness` since playing began.
+    """
+
+    loudness_changed = Signal(object)
 
     def __init__(self, transport: Transport, rendering: Rendering, headers: HeaderColumn, mix: Meter) -> None:
         super().__init__(transport)
@@ -29,6 +40,8 @@ class Metering(QObject):
         self._headers = headers
         self._mix = mix
         self._before = 0
+        self._loudness: LoudnessMeter | None = None
+        self._read_count = 0
         self._clock = QTimer(self)
         self._clock.setInterval(_READ_MS)
         self._clock.timeout.connect(self._read)
@@ -36,8 +49,19 @@ class Metering(QObject):
 
     def _on_playing_changed(self) -> None:
         self._before = self._transport.position
+        if self._transport.playing and not self._clock.isActive():
+            self._loudness = LoudnessMeter() if available() else None
+            self._read_count = 0
         if self._transport.playing:
             self._clock.start()
+
+    def _measure_loudness(self, mix: Samples) -> None:
+        if self._loudness is None:
+            return
+        self._loudness.add(mix)
+        self._read_count += 1
+        if self._read_count % _LOUDNESS_EVERY == 0:
+            self.loudness_changed.emit(self._loudness.read())
 
     def _read(self) -> None:
         position, now = self._transport.position, time.monotonic()
@@ -48,8 +72,11 @@ class Metering(QObject):
             count = position - start
         else:
             start, count = max(0, position - _LONGEST // 4), min(position, _LONGEST // 4)
-        mix, tracks = self._rendering.levels(start, count, self._transport.monitor)
-        self._mix.update_levels(mix, now)
+        mix = self._rendering.heard(self._transport.monitor).read(start, count)
+        self._mix.update_levels(np.abs(mix).max(axis=1).tolist() if count else (0.0,), now)
+        tracks = self._rendering.track_peaks(start, count)
+        if count:
+            self._measure_loudness(mix)
         meters = {track_id: header.meter for track_id, header in self._headers.headers()}
         for track_id, meter in meters.items():
             meter.update_levels(tracks.get(track_id, (0.0,)), now)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio.codecs import library, registry
@@ -142,15 +141,10 @@ class Rendering(QObject):
         assert self._dry is not None, "it is made with every plan"
         return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get)
 
-    def levels(
-        self, start: int, count: int, monitor: Monitor = "auto"
-    ) -> tuple[tuple[float, ...], dict[int, tuple[float, ...]]]:
-        """Peaks of `count` samples from `start` on: of the mix as it is heard, and of each track, dry, by its id."""
+    def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
+        """Peaks of each track that sounds in `count` samples from `start` on, dry and after its fader, by its id."""
         assert self._dry is not None, "it is made with every plan"
-        if not count:
-            return (0.0,), {}
-        mix = self.heard(monitor).read(start, count)
-        return tuple(np.abs(mix).max(axis=1).tolist()), self._dry.peaks(start, count)
+        return self._dry.peaks(start, count) if count else {}
 
     def heard(self, monitor: Monitor) -> MixReader:
         """What playback plays while somebody listens to the mix, to one side of it, or to their difference."""

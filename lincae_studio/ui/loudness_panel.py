@@ -1,0 +1,127 @@
+"""The loudness panel: of what plays, and of the whole mix. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDockWidget, QFormLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from lincae_studio.engine.store import MixReader
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
+from lincae_studio.ui import theme
+from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.metering import Metering
+from lincae_studio.ui.rendering import Rendering
+
+#: (attribute, name, unit)
+_ROWS = (
+    ("momentary", "Momentary", "LUFS"),
+    ("short_term", "Short-term", "LUFS"),
+    ("integrated", "Integrated", "LUFS"),
+    ("range", "Range", "LU"),
+    ("true_peak", "True peak", "dBTP"),
+)
+
+#: Above this, converters and lossy codecs may clip.
+_TRUE_PEAK_LIMIT_DB = -1.0
+
+
+class LoudnessPanel(QDockWidget):
+    """While it plays: since playing began. The button measures the whole mix, without playing it."""
+
+    def __init__(self, rendering: Rendering, metering: Metering, parent: QWidget) -> None:
+        super().__init__("Loudness", parent)
+        self.setObjectName("loudness")
+        self._rendering = rendering
+        self._job: BackgroundJob | None = None
+        self._measured = ""
+        inside = QWidget(self)
+        form = QFormLayout()
+        self.values: dict[str, QLabel] = {}
+        for name, text, _ in _ROWS:
+            value = QLabel(inside)
+            value.setAlignment(Qt.AlignmentFlag.AlignRight)
+            value.setAccessibleName(text)
+            self.values[name] = value
+            form.addRow(text, value)
+        self.said = QLabel(inside)
+        self.said.setWordWrap(True)
+        theme.dim(self.said)
+        self.measure_button = QPushButton("&Measure the Mix", inside)
+        self.measure_button.clicked.connect(self.measure)
+        self.progress = QProgressBar(inside)
+        self.progress.hide()
+        layout = QVBoxLayout(inside)
+        layout.addLayout(form)
+        layout.addWidget(self.measure_button)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.said)
+        layout.addStretch(1)
+        self.setWidget(inside)
+        metering.loudness_changed.connect(self._show_playing)
+        rendering.plan_changed.connect(self._forget)
+        self.show_loudness(Loudness())
+
+    def show_loudness(self, loudness: Loudness) -> None:
+        """Show figures."""
+        for name, _, unit in _ROWS:
+            number = getattr(loudness, name)
+            text = "−∞" if number == SILENT else f"{number:.1f}".replace("-", "−")
+            self.values[name].setText(f"{text} {unit}")
+        high = loudness.true_peak > _TRUE_PEAK_LIMIT_DB
+        self.values["true_peak"].setStyleSheet(f"color: {theme.colors().error};" if high else "")
+
+    def measure(self) -> None:
+        """Measure the whole mix in a thread: as it is heard, latent where it is rendered."""
+        if self._job is not None:
+            self._job.cancel()
+            return
+        reader = self._rendering.reader()
+        rendered, total = self._rendering.progress()
+        job = self._job = BackgroundJob(lambda report, cancel: _measure(reader, report, cancel), self)
+        self._measured = (
+            "" if rendered == total else f" {total - rendered} of {total} chunks were dry, not yet rendered."
+        )
+        self.measure_button.setText("Stop &Measuring")
+        self.progress.show()
+        job.progressed.connect(lambda part: self.progress.setValue(round(100 * part.fraction)))
+        job.succeeded.connect(self._on_measured)
+        job.failed.connect(lambda error: self.said.setText(str(error)))
+        job.ended.connect(self._on_ended)
+        job.start()
+
+    def close_job(self) -> None:
+        """The window closes."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job.wait()
+
+    def _on_measured(self, loudness: Loudness) -> None:
+        self.show_loudness(loudness)
+        self.said.setText(f"The whole mix.{self._measured}")
+
+    def _on_ended(self) -> None:
+        self._job = None
+        self.measure_button.setText("&Measure the Mix")
+        self.progress.hide()
+        self.progress.reset()
+
+    def _show_playing(self, loudness: Loudness) -> None:
+        if self._job is None:
+            self.show_loudness(loudness)
+            self.said.setText("Since playing began.")
+
+    def _forget(self) -> None:
+        """What was measured is not the mix any more."""
+        if self.said.text().startswith("The whole mix"):
+            self.said.setText("The mix before the last edit.")
+
+
+def _measure(reader: MixReader, report: ReportProgress, cancel: CancelToken) -> Loudness:
+    meter = LoudnessMeter()
+    for start, count in blocks(reader.length):
+        cancel.check()
+        meter.add(reader.read(start, count))
+        report(Progress(start + count, reader.length, "Measuring"))
+    loudness = meter.read()
+    return Loudness(integrated=loudness.integrated, range=loudness.range, true_peak=loudness.true_peak)
