@@ -56,6 +56,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     wheel: Wheel = "scroll"
     follow_playhead: bool = True
     snap: bool = True
+    linearity_strip: bool = False
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     audio_host: DeviceName = ""
     audio_device: DeviceName = ""

@@ -70,6 +70,13 @@ ACTIONS = (
     ActionSpec(
         "export_mix", "&Export Mix…", "Export the mix as WAV", "File", ("Ctrl+Shift+E",), "export", needs="clips"
     ),
+    ActionSpec(
+        "export_linearity",
+        "Export Linearity &Report…",
+        "Write the residual of every chunk as CSV",
+        "File",
+        needs="clips",
+    ),
     ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",)),
     ActionSpec("undo", "&Undo", "Take the last edit back", "Edit", (Standard.Undo,), "undo", needs="undo"),
     ActionSpec("redo", "&Redo", "Do it again", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", needs="redo"),
@@ -279,6 +286,14 @@ ACTIONS = (
         "Measure the loudness by EBU R 128",
         "View",
         ("Ctrl+Shift+M",),
+        checkable=True,
+    ),
+    ActionSpec(
+        "linearity",
+        "Linearity Strip",
+        "Show how far the latent mix is from the dry mix, chunk by chunk",
+        "View",
+        ("Ctrl+Shift+Y",),
         checkable=True,
     ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),

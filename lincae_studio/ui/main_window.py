@@ -47,6 +47,7 @@ from lincae_studio.ui.history_panel import HistoryPanel
 from lincae_studio.ui.importing import Importer
 from lincae_studio.ui.inspector import Inspector
 from lincae_studio.ui.keys import belongs_to_focus
+from lincae_studio.ui.linearity import write_report
 from lincae_studio.ui.loudness_panel import LoudnessPanel
 from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.notify import MessageBar
@@ -381,6 +382,20 @@ class MainWindow(QMainWindow):
             protected.append(self.document.path)
         self.exporter.export(path, dialog.sample_format, protected)
 
+    def _on_export_linearity(self) -> None:
+        suggested = str((self._export_folder or self._folder()) / f"{self.document.title} linearity.csv")
+        name, _ = QFileDialog.getSaveFileName(self, "Export Linearity Report", suggested, "Table (*.csv)")
+        if not name:
+            return
+        try:
+            count = write_report(Path(name), self.rendering)
+        except StudioError as error:
+            self.messages.error(error)
+            return
+        total = len(self.rendering.shown.audible)
+        waiting = f"; {total - count} chunks are not rendered yet and have no figure" if count < total else ""
+        self.messages.info(f"Wrote {name}{waiting}")
+
     def _on_quit(self) -> None:
         self.close()
 
@@ -425,6 +440,7 @@ class MainWindow(QMainWindow):
         shortcuts.apply_keys(self.actions_by_id, chosen.shortcuts)
         self.actions_by_id["follow"].setChecked(chosen.follow_playhead)
         self.actions_by_id["snap"].setChecked(chosen.snap)
+        self.actions_by_id["linearity"].setChecked(chosen.linearity_strip)
         for target in get_args(SnapTarget):
             self.actions_by_id[f"snap_to_{target}"].setChecked(target in chosen.snap_to)
         for unit in get_args(RulerUnit):
@@ -599,6 +615,7 @@ class MainWindow(QMainWindow):
         """End the sound, the jobs and the engine."""
         self.transport.close()
         self.loudness.close_job()
+        self.timeline.residuals.close()
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()

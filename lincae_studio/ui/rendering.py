@@ -105,6 +105,12 @@ class Rendering(QObject):
         self.settle()
         return self.shown
 
+    @property
+    def dry(self) -> DryMix:
+        """The dry mix of `shown`."""
+        assert self._dry is not None, "it is made with every plan"
+        return self._dry
+
     def settle(self) -> None:
         """Plan what has changed, if that is still to be done: while edits keep coming, it is done now and then."""
         if not self._pending:
@@ -138,18 +144,15 @@ class Rendering(QObject):
 
         A snapshot: when a render arrives the player gets another reader, and fades from this one to that.
         """
-        assert self._dry is not None, "it is made with every plan"
-        return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get)
+        return MixReader(self.shown, self.dry, self.store.snapshot(self.shown).get)
 
     def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """Peaks of each track that sounds in `count` samples from `start` on, dry and after its fader, by its id."""
-        assert self._dry is not None, "it is made with every plan"
-        return self._dry.peaks(start, count) if count else {}
+        return self.dry.peaks(start, count) if count else {}
 
     def heard(self, monitor: Monitor) -> MixReader:
         """What playback plays while somebody listens to the mix, to one side of it, or to their difference."""
-        assert self._dry is not None, "it is made with every plan"
-        return MixReader(self.shown, self._dry, self.store.snapshot(self.shown).get, monitor)
+        return MixReader(self.shown, self.dry, self.store.snapshot(self.shown).get, monitor)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.shown.chunks[index])

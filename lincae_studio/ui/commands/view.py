@@ -60,6 +60,9 @@ class ViewCommands(QObject):
     def on_follow(self, on: bool) -> None:
         self._preferences.set(follow_playhead=on)
 
+    def on_linearity(self, on: bool) -> None:
+        self._preferences.set(linearity_strip=on)
+
     def on_snap(self, on: bool) -> None:
         self._preferences.set(snap=on)
 

@@ -20,6 +20,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Preferences
 from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
+from lincae_studio.ui.linearity import LinearityStrip, Residuals
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
@@ -116,6 +117,8 @@ class TimelinePanel(QWidget):
         )
         self.ruler = Ruler(self.axis, document, self.counting, self.snaps, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
+        self.residuals = Residuals(rendering)
+        self.linearity = LinearityStrip(self.axis, rendering, self.residuals, self)
         self.envelopes = ShownEnvelopes(document)
         self.headers = HeaderColumn(self.rows, document, selection, self.envelopes, self)
         self.lanes = Lanes(
@@ -140,7 +143,7 @@ class TimelinePanel(QWidget):
         self.add_track_button.setToolTip("Add an empty track (Ctrl+T)")
         self.add_track_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.splitter = QSplitter(Qt.Orientation.Vertical, self)
-        self._canvases: list[TimeCanvas] = [self.ruler, self.render_bar, self.lanes, self.master]
+        self._canvases: list[TimeCanvas] = [self.ruler, self.render_bar, self.linearity, self.lanes, self.master]
         self._lay_out()
         self._connect()
         self._follow_document()
@@ -156,6 +159,8 @@ class TimelinePanel(QWidget):
         self.snaps.on = chosen.snap
         self.snaps.kinds = chosen.snap_to
         self.counting.set_unit(chosen.ruler)
+        self.linearity.setVisible(chosen.linearity_strip)
+        self.residuals.set_active(chosen.linearity_strip)
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
 
@@ -178,13 +183,14 @@ class TimelinePanel(QWidget):
         grid = QGridLayout(tracks)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setSpacing(0)
-        grid.addWidget(corner, 0, 0, 2, 1)
+        grid.addWidget(corner, 0, 0, 3, 1)
         grid.addWidget(self.ruler, 0, 1)
         grid.addWidget(self.render_bar, 1, 1)
-        grid.addWidget(self.headers, 2, 0)
-        grid.addWidget(self.lanes, 2, 1)
-        grid.addWidget(self._vertical, 2, 2)
-        grid.setRowStretch(2, 1)
+        grid.addWidget(self.linearity, 2, 1)
+        grid.addWidget(self.headers, 3, 0)
+        grid.addWidget(self.lanes, 3, 1)
+        grid.addWidget(self._vertical, 3, 2)
+        grid.setRowStretch(3, 1)
         grid.setColumnStretch(1, 1)
         master = QWidget(self)
         master_layout = QHBoxLayout(master)

@@ -1,0 +1,191 @@
+"""The residual between latent mix and dry mix, by chunk: worked out in a thread, shown as a strip, written as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from collections import OrderedDict, deque
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QHelpEvent, QPainter
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from lincae_studio import atomic
+from lincae_studio.engine.drymix import DryMix
+from lincae_studio.engine.plan import Plan
+from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.residual import residual_db
+from lincae_studio.errors import ExportError, os_error_reason
+from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.ui import theme
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.canvas import TimeCanvas
+
+#: The strip's height stands for this range, in dB.
+_FLOOR_DB = -80.0
+
+#: From here on a residual is drawn as noticeable, and as large.
+_NOTICEABLE_DB = -40.0
+_LARGE_DB = -20.0
+
+#: Residuals remembered, by chunk: an undo away they need not be worked out again.
+_REMEMBERED = 20_000
+
+
+class Residuals(QObject):
+    """Residuals of the rendered chunks, worked out one after the other while `active`.
+
+    A chunk's key stands for its dry mix as well: the same terms, the same sum.
+
+    Signals:
+        changed: the residual of the chunk with this index is known.
+    """
+
+    changed = Signal(int)
+
+    _found = Signal(str, int)
+
+    def __init__(self, rendering: Rendering) -> None:
+        super().__init__(rendering)
+        self._rendering = rendering
+        self._known: OrderedDict[str, float | None] = OrderedDict()
+        self._work: deque[tuple[str, int, Plan, DryMix, Rendered]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._active = False
+        self._thread = threading.Thread(target=self._run, name="job-residuals", daemon=True)
+        self._thread.start()
+        self._found.connect(lambda _key, index: self.changed.emit(index), Qt.ConnectionType.QueuedConnection)
+        rendering.plan_changed.connect(self.follow)
+        rendering.chunk_changed.connect(self._on_chunk_changed)
+
+    def set_active(self, active: bool) -> None:
+        """Nobody looks: nothing is worked out."""
+        self._active = active
+        self.follow()
+
+    def follow(self) -> None:
+        """The plan is another one: what is rendered of it and not known yet is to be worked out."""
+        with self._changed:
+            self._work.clear()
+            if self._active:
+                for chunk in self._rendering.shown.audible:
+                    self._ask(chunk.index)
+            self._changed.notify()
+
+    def of(self, index: int) -> float | None:
+        """The residual of a chunk in dB; None while it is not known, or where nothing can be said."""
+        chunk = self._rendering.shown.chunks[index] if index < len(self._rendering.shown.chunks) else None
+        return self._known.get(chunk.key) if chunk is not None else None
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _on_chunk_changed(self, index: int) -> None:
+        if self._active:
+            with self._changed:
+                self._ask(index)
+                self._changed.notify()
+
+    def _ask(self, index: int) -> None:
+        chunk, rendered = self._rendering.shown.chunks[index], self._rendering.rendered(index)
+        if chunk is not None and rendered is not None and chunk.key not in self._known:
+            self._work.append((chunk.key, index, self._rendering.shown, self._rendering.dry, rendered))
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._work or self._closing)
+                if self._closing:
+                    return
+                key, index, plan, dry, rendered = self._work.popleft()
+            found = residual_db(plan, dry, rendered, index)
+            with self._changed:
+                self._known[key] = found
+                while len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+            self._found.emit(key, index)
+
+
+class LinearityStrip(TimeCanvas):
+    """A bar for each chunk, as high as its residual: empty at -80 dB, full at 0 dB."""
+
+    def __init__(
+        self, axis: TimeAxis, rendering: Rendering, residuals: Residuals, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(axis, parent)
+        self._rendering = rendering
+        self._residuals = residuals
+        self.setFixedHeight(22)
+        self.setAccessibleName("Residual between latent mix and dry mix, chunk by chunk")
+        rendering.plan_changed.connect(self.invalidate)
+        residuals.changed.connect(lambda index: self.invalidate(self._cell(index, 1.0).toAlignedRect()))
+
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
+        colors = theme.colors()
+        painter.fillRect(area, QColor(colors.window))
+        grid = self._rendering.shown.grid
+        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
+        last = min(grid.owner(end), len(self._rendering.shown.chunks) - 1)
+        for index in range(grid.owner(begin), last + 1):
+            value = self._residuals.of(index)
+            if value is None:
+                continue
+            share = min(max(1.0 - value / _FLOOR_DB, 0.0), 1.0)
+            color = colors.state_rendered
+            if value >= _NOTICEABLE_DB:
+                color = colors.state_failed if value >= _LARGE_DB else colors.state_stale
+            painter.fillRect(self._cell(index, max(share, 0.05)), QColor(color))
+
+    def _cell(self, index: int, share: float) -> QRectF:
+        plan = self._rendering.shown
+        left = round(self.axis.x_of(index * plan.grid.step_samples), 3)
+        right = round(self.axis.x_of(min((index + 1) * plan.grid.step_samples, plan.length)), 3)
+        height = round((self.height() - 2) * share)
+        return QRectF(left, self.height() - 1 - height, max(1.0, right - left - 1.0), height)
+
+    # Qt overrides
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            index = self._rendering.shown.grid.owner(self.axis.sample_at(event.pos().x()))
+            value = self._residuals.of(index)
+            text = "" if value is None else f"Chunk {index}: latent mix {value:.1f} dB away from the dry mix"
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return super().event(event)
+
+
+def write_report(path: Path, rendering: Rendering) -> int:
+    """Write the residual of every chunk of the mix as CSV; returns how many are rendered.
+
+    Raises:
+        ExportError: when the file cannot be written.
+    """
+    plan, dry = rendering.plan, rendering.dry
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(["chunk", "start_s", "end_s", "media", "residual_db"])
+    count = 0
+    for chunk in plan.audible:
+        start = chunk.index * plan.grid.step_samples
+        end = min(start + plan.grid.step_samples, plan.length)
+        rendered = rendering.rendered(chunk.index)
+        found = residual_db(plan, dry, rendered, chunk.index) if rendered is not None else None
+        count += rendered is not None
+        media = len({term.source.media for term in chunk.terms})
+        figures = [f"{start / SESSION_RATE:.6f}", f"{end / SESSION_RATE:.6f}", media]
+        table.writerow([chunk.index, *figures, "" if found is None else f"{found:.3f}"])
+    try:
+        atomic.write_bytes(path, out.getvalue().encode())
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise ExportError(f"cannot write {path}: {reason}", remedy) from error
+    return count
