@@ -53,6 +53,8 @@ class Residuals(QObject):
         self._rendering = rendering
         self._known: OrderedDict[str, float | None] = OrderedDict()
         self._work: deque[tuple[str, int, Plan, DryMix, Rendered]] = deque()
+        #: Keys that wait, or are being worked out.
+        self._asked: set[str] = set()
         self._changed = threading.Condition()
         self._closing = False
         self._active = False
@@ -70,6 +72,7 @@ class Residuals(QObject):
     def follow(self) -> None:
         """The plan is another one: what is rendered of it and not known yet is to be worked out."""
         with self._changed:
+            self._asked.difference_update(item[0] for item in self._work)
             self._work.clear()
             if self._active:
                 for chunk in self._rendering.shown.audible:
@@ -96,7 +99,10 @@ class Residuals(QObject):
 
     def _ask(self, index: int) -> None:
         chunk, rendered = self._rendering.shown.chunks[index], self._rendering.rendered(index)
-        if chunk is not None and rendered is not None and chunk.key not in self._known:
+        if chunk is None or rendered is None or chunk.key in self._asked:
+            return
+        if chunk.key not in self._known:
+            self._asked.add(chunk.key)
             self._work.append((chunk.key, index, self._rendering.shown, self._rendering.dry, rendered))
 
     def _run(self) -> None:
@@ -109,6 +115,7 @@ class Residuals(QObject):
             found = residual_db(plan, dry, rendered, index)
             with self._changed:
                 self._known[key] = found
+                self._asked.discard(key)
                 while len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
             self._found.emit(key, index)
