@@ -147,6 +147,7 @@ class Player:
         self._primed = self._ended = self._in_gap = False
         self._grain = GRAIN if scrub else None
         self._scrubbing = scrub
+        self._level_before = self.level
         self.failure = None
         self._stopping.clear()
         self._ring = RingBuffer(_BUFFER)

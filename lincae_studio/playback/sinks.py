@@ -144,17 +144,17 @@ class SilentSink:
             due += _CLOCK_BLOCK / SESSION_RATE
 
 
-def outputs() -> dict[str, list[str]]:
-    """The output devices of each host API, by name. Looks again: no stream may be open.
+def outputs(anew: bool) -> dict[str, list[str]]:
+    """The output devices of each host API, by name. `anew`: also new ones; no stream may be open then.
 
     Raises:
         AudioDeviceError: when PortAudio is missing, or cannot be started.
     """
     sounddevice = _sounddevice()
     try:
-        # PortAudio takes its list when it is started.
-        sounddevice._terminate()
-        sounddevice._initialize()
+        if anew:  # PortAudio takes its list when it is started
+            sounddevice._terminate()
+            sounddevice._initialize()
         devices = sounddevice.query_devices()
         found = {}
         for host in sounddevice.query_hostapis():

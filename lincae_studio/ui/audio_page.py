@@ -65,17 +65,18 @@ class AudioPage(QWidget):
         self.device.activated.connect(lambda: store.set(audio_device=self.device.currentData()))
         self.buffer.activated.connect(lambda: store.set(audio_buffer=self.buffer.currentData()))
         self.level.valueChanged.connect(self._on_level)
-        self.rescan.clicked.connect(self.look)
+        self.rescan.clicked.connect(lambda: self.look(anew=True))
         self.tone.clicked.connect(self._on_tone)
         transport.playing_changed.connect(self._say_state)
         self._show()
-        self.look()
+        self.look(anew=False)
 
-    def look(self) -> None:
-        """List the devices anew; what plays is stopped for it, since PortAudio must be started again."""
-        self._transport.stop()
+    def look(self, anew: bool) -> None:
+        """List the devices; `anew`, what plays is stopped, since PortAudio must be started again for it."""
+        if anew:
+            self._transport.silence()
         try:
-            self._found = outputs()
+            self._found = outputs(anew)
             self._say_state()
         except AudioDeviceError as error:
             self._found = {}

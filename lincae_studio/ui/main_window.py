@@ -613,7 +613,7 @@ class MainWindow(QMainWindow):
 
     def shut_down(self) -> None:
         """End the sound, the jobs and the engine."""
-        self.transport.close()
+        self.transport.silence()
         self.loudness.close_job()
         self.timeline.residuals.close()
         self.clip_commands.close()

@@ -93,7 +93,7 @@ def test_exports_do_not_depend_on_the_monitor(qtbot: QtBot, song: MainWindow) ->
 def devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """The devices that the page finds; the test may plug others in."""
     found = {"ALSA": ["Speakers", "USB DAC"], "JACK Audio Connection Kit": ["system"]}
-    monkeypatch.setattr(audio_page, "outputs", lambda: {host: list(names) for host, names in found.items()})
+    monkeypatch.setattr(audio_page, "outputs", lambda anew: {host: list(names) for host, names in found.items()})
     return found
 
 
@@ -143,6 +143,18 @@ def test_a_device_that_is_not_there_stays_chosen(
     assert page.device.currentText() == "USB DAC"
 
 
+def test_opening_the_page_does_not_stop_the_sound(
+    qtbot: QtBot, song: MainWindow, devices: dict[str, list[str]]
+) -> None:
+    press(song, Qt.Key.Key_Space)
+    press(song, Qt.Key.Key_Comma, CTRL)
+    dialog = song.findChild(PreferencesDialog)
+    assert dialog is not None
+    assert song.player.playing
+    QTest.mouseClick(dialog.audio.rescan, Qt.MouseButton.LeftButton)
+    assert not song.player.playing, "looking again is another matter"
+
+
 def test_the_level_is_set_at_once(window: MainWindow, page: AudioPage) -> None:
     page.level.setValue(-20)
     assert window.player.level == pytest.approx(0.1)
@@ -151,11 +163,11 @@ def test_the_level_is_set_at_once(window: MainWindow, page: AudioPage) -> None:
 
 
 def test_without_portaudio_the_page_says_so(page: AudioPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> dict[str, list[str]]:
+    def missing(_anew: bool) -> dict[str, list[str]]:
         raise AudioDeviceError("there is no sound: the PortAudio library is missing", "Install libportaudio2")
 
     monkeypatch.setattr(audio_page, "outputs", missing)
-    page.look()
+    page.look(anew=True)
     assert "Install libportaudio2" in page.said.text()
     assert items(page.device) == ["Default device"]
 

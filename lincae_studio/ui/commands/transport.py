@@ -112,17 +112,15 @@ class Transport(QObject):
         self.playing_changed.emit()
         self.moved.emit()
 
-    def close(self) -> None:
-        """End the sound (the window closes)."""
+    def silence(self) -> None:
+        """Stop everything that sounds: nothing holds the device then."""
         self.stop()
         if self._tone is not None:
             self._tone.stop()
 
     def play_test_tone(self) -> StudioError | None:
         """Play a tone on the left, then on the right. Returns why nothing is heard, if nothing is."""
-        self.stop()
-        if self._tone is not None:
-            self._tone.stop()
+        self.silence()
         self._tone = Player(lambda: None, self.player.sinks)
         self._tone.level = self.player.level
         self._tone.set_source(TestTone())
