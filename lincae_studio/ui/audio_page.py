@@ -58,7 +58,7 @@ class AudioPage(QWidget):
         layout.addRow("&Host API", self.host)
         layout.addRow("&Device", self.device)
         layout.addRow("&Buffer", self.buffer)
-        layout.addRow("Output &level", level)
+        layout.addRow("Output level", level)
         layout.addRow("", buttons)
         layout.addRow("", self.said)
         self.host.activated.connect(self._on_host_chosen)
