@@ -11,6 +11,7 @@ Order:
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -36,6 +37,9 @@ _log = logging.getLogger(__name__)
 #: How long a thread that feeds the engine or the sound may keep the window waiting; Python's own choice is 5 ms.
 _SWITCH_S = 0.001
 
+#: Cycles are rare here and a session has many objects: looking for cycles at Python's own rate costs frames.
+_GC = (50_000, 20, 20)
+
 #: How often Python looks for Ctrl+C while Qt's loop runs.
 _SIGNAL_POLL_MS = 200
 
@@ -46,6 +50,7 @@ def make_application() -> QApplication:
     if isinstance(existing, QApplication):
         return existing
     sys.setswitchinterval(_SWITCH_S)
+    gc.set_threshold(*_GC)
     qInstallMessageHandler(_log_qt)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     app = QApplication(sys.argv[:1])
