@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, files, places
 from lincae_studio.session.history import History
-from lincae_studio.session.model import Session, validated
+from lincae_studio.session.model import Session, Tempo, validated
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
 
@@ -60,9 +60,9 @@ class Editing(RuleBasedStateMachine):
     def add_track(self, at: int | None, name: str) -> None:
         self.do(edits.add_track, name, at)
 
-    @rule(media=st.lists(st.sampled_from(MEDIA), min_size=1, max_size=3), start=positions)
-    def add_stems(self, media: list[Any], start: int) -> None:
-        self.do(edits.add_stems, media, start)
+    @rule(media=st.lists(st.sampled_from(MEDIA), min_size=1, max_size=3), start=positions, row=st.booleans())
+    def add_stems(self, media: list[Any], start: int, row: bool) -> None:
+        self.do(edits.add_stems, media, start, None, row)
 
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, media=st.sampled_from(MEDIA), start=positions)
@@ -160,6 +160,10 @@ class Editing(RuleBasedStateMachine):
             self.do(places.move_marker, marker, other)
             if on:
                 self.do(places.remove_marker, marker)
+
+    @rule(bpm=st.floats(20.0, 400.0), beats=st.integers(1, 32), start=positions, on=st.booleans())
+    def tempo(self, bpm: float, beats: int, start: int, on: bool) -> None:
+        self.do(places.set_tempo, Tempo(bpm=bpm, beats=beats, start=start) if on else None)
 
     @rule(codec=st.sampled_from(["mdct-1x", "mdct-2x", "unknown"]))
     def choose_codec(self, codec: str) -> None:
