@@ -9,20 +9,17 @@ from functools import partial
 from pathlib import Path
 
 from lincae_studio.bench.engine import made_codec
-from lincae_studio.bench.ui import UiBench, dense_session
+from lincae_studio.bench.ui import UiBench, dense_session, open_window
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui.app import make_application
-from lincae_studio.ui.main_window import MainWindow
 
 #: A fader is moved this often, so that the engine never comes to an end.
 _EDIT_S = 0.5
 
 #: How long the loop of the window may wait for events.
 _TURN_MS = 20
-
-_RENDER_LIMIT_S = 60.0
 
 
 def measure_playback(seconds: float, tracks: int, codec: str) -> dict[str, object]:
@@ -45,17 +42,9 @@ def measure_playback(seconds: float, tracks: int, codec: str) -> dict[str, objec
         store = MediaStore(folder)
         session = dense_session(store, folder, UiBench(tracks, tracks * 4, max(1.0, seconds / 60.0 + 0.5)))
         session = edits.set_codec(session, made_codec(codec, folder))
-        window = MainWindow(store, folder)
+        window = open_window(app, store, folder, session)
         rendered: list[int] = []
         window.rendering.chunk_changed.connect(rendered.append)
-        window.show()
-        app.processEvents()
-        window.start_late_parts()
-        window.document.replace(session, None)
-        limit = time.monotonic() + _RENDER_LIMIT_S
-        while not window.rendering.progress()[0] and time.monotonic() < limit:
-            app.processEvents()
-        rendered.clear()
         window.transport.on_play()
         output = window.player.output_name
         started, count, used = time.monotonic(), 0, _busy_s()

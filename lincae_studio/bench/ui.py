@@ -176,6 +176,16 @@ def _measure(folder: Path, bench: UiBench) -> dict[str, object]:
     app = make_application()
     store = MediaStore(folder)
     session = dense_session(store, folder, bench)
+    window = open_window(app, store, folder, session)
+    frames = _Frames(app)
+    _move(window, frames, bench.frames)
+    figures = frames.finish() | {"rss_mib": _rss_mib()}
+    window.shut_down()
+    return figures
+
+
+def open_window(app: QApplication, store: MediaStore, folder: Path, session: Session) -> MainWindow:
+    """The whole window with a session, its engine at work: the first chunk is rendered."""
     window = MainWindow(store, folder)
     window.show()
     app.processEvents()
@@ -184,11 +194,7 @@ def _measure(folder: Path, bench: UiBench) -> dict[str, object]:
     limit = time.monotonic() + _RENDER_LIMIT_S
     while not window.rendering.progress()[0] and time.monotonic() < limit:
         app.processEvents()
-    frames = _Frames(app)
-    _move(window, frames, bench.frames)
-    figures = frames.finish() | {"rss_mib": _rss_mib()}
-    window.shut_down()
-    return figures
+    return window
 
 
 def _move(window: MainWindow, frames: _Frames, count: int) -> None:

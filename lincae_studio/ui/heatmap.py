@@ -1,9 +1,8 @@
 """The latent heatmap: the latents of the mix, channel over time, following each render.
 
 Drawn with pyqtgraph on the time axis of the lanes: one image per visible chunk, or, where chunks are narrow, one of all
-from the overview. A stereo mix shows the mean of its two
-buses, which by linearity are the latents of its mono sum. Created after the window is up: pyqtgraph takes half a second
-to import.
+from the overview. A stereo mix shows the mean of its two buses, which by linearity are the latents of its mono sum.
+Created after the window is up: pyqtgraph takes half a second to import.
 """
 
 from __future__ import annotations

@@ -494,6 +494,7 @@ class MainWindow(QMainWindow):
         playing = self.player.playing
         self.actions_by_id["play"].setChecked(playing)
         self.actions_by_id["play"].setIcon(toolbar.icon("stop" if playing else "play"))
+        self.timeline.render_bar.monitor = self.transport.monitor
         heard = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
         gaps = f"{self.player.gaps} dropouts" if self.player.gaps else ""
         said = (heard[self.transport.monitor], self.player.output_name or "", gaps)

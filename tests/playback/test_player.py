@@ -329,6 +329,17 @@ def test_seeking_and_loops_at_another_rate(stage: Stage) -> None:
     eventually(lambda: 30_000 <= stage.player.position < 31_000 + BLOCK)
 
 
+def test_nothing_of_before_is_heard_after_a_seek_at_another_rate(stage: Stage) -> None:
+    stage.rate = 48_000
+    samples = np.zeros((2, 60_000), np.float32)
+    samples[:, :30_000] = 0.5
+    stage.play(Samples(samples), 0)
+    stage.take_all(4000)
+    stage.player.seek(30_000)
+    eventually(lambda: stage.player._seek_to is None)
+    assert not stage.take_all(2000).any(), "a converter keeps frames back: they belong to another place"
+
+
 def test_the_listener_sets_a_level_and_nothing_clicks(stage: Stage) -> None:
     stage.player.level = 0.25
     source = Samples(np.ones((2, 40_000), np.float32))

@@ -366,6 +366,8 @@ def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny:
     over(song, [*tiny, tmp_path / "letter.txt"], 500, ROW_PX + 20, CTRL)
     places = drop.places(song.timeline.axis, song.timeline.rows, 3)
     assert {round(place.top()) for place in places} == {ROW_PX + 3}
+    starts = [500 * PX + length for length in (0, 0, 2003, 2003 + 2002)]
+    assert [place.left() for place in places] == pytest.approx([start / PX for start in starts]), "what is read follows"
     QApplication.sendEvent(lanes, QDragLeaveEvent())
     qtbot.waitUntil(lambda: not drop.ghosts, timeout=LIMIT_MS)
     assert lanes.grab().toImage() == plain

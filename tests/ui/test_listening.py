@@ -69,10 +69,13 @@ def test_what_is_not_rendered_is_silent_where_latents_are_listened_to(qtbot: QtB
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
         assert heard(song).any()
+        bar = song.timeline.render_bar
         for monitor in ("latent", "difference"):
             song.actions_by_id[f"monitor_{monitor}"].trigger()
             assert not heard(song).any(), monitor
+            assert "nothing is heard" in bar._describe(20)
         song.actions_by_id["monitor_auto"].trigger()
+        assert "the dry mix is heard" in bar._describe(20)
         assert heard(song).any()
     song.actions_by_id["monitor_latent"].trigger()
     wait_rendered(qtbot, song)

@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.plan import make_plan
 from lincae_studio.session import edits
 from lincae_studio.session.levels import FADER_TOP_DB
 from lincae_studio.session.model import MAX_GAIN, Track
@@ -414,3 +415,18 @@ def test_escape_keeps_what_the_wheel_has_done(song: MainWindow) -> None:
     QTest.keyClick(song.windowHandle(), Qt.Key.Key_Escape)
     QTest.mouseRelease(fader, LEFT, NONE, middle)
     assert song.document.session == turned
+
+
+def test_a_sweep_is_planned_now_and_then_and_in_the_end(qtbot: QtBot, song: MainWindow) -> None:
+    """Not at every step: a plan of a long session takes longer than a frame. `shown` is what views know of."""
+    rendering, document = song.rendering, song.document
+    plans: list[int] = []
+    rendering.plan_changed.connect(lambda: plans.append(1))
+    track = document.session.tracks[0].id
+    for step in range(40):
+        document.apply("Gain", lambda s, n=step: edits.set_track_gain(s, track, 0.5 + 0.01 * n), f"gain {track}")
+    assert len(plans) < 40
+    expected = [chunk.key for chunk in make_plan(document.session, rendering.shown.codec).audible]
+    qtbot.waitUntil(lambda: [chunk.key for chunk in rendering.shown.audible] == expected, timeout=LIMIT_MS)
+    document.apply("Gain", lambda s: edits.set_track_gain(s, track, 0.1))
+    assert rendering.shown == make_plan(document.session, rendering.shown.codec), "an edit by itself at once"

@@ -25,7 +25,7 @@ _ZOOM_STEP = 2.0 ** (1 / 6)
 _SCROLL_SHARE = 0.1
 
 #: Qt's patterns repeat after so many pixels.
-_PATTERN_PX = 8
+PATTERN_PX = 8
 
 _NOTCH = 120
 
@@ -106,7 +106,7 @@ class TimeCanvas(QWidget):
 
     def pattern_origin(self) -> QPoint:
         """Where patterns are fixed, so that they move along with what they fill."""
-        return QPoint(self.axis.pixel_of(0) % _PATTERN_PX, 0)
+        return QPoint(self.axis.pixel_of(0) % PATTERN_PX, 0)
 
     def scrolled(self, before: float) -> None:
         """The picture, which began at sample `before`, was shifted in time: `invalidate` what does not move along."""

@@ -26,7 +26,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
-from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.drops import DropPreview, DropTarget, local_paths
@@ -188,7 +188,7 @@ class Lanes(TimeCanvas):
             painter.fillRect(QRect(x, top, 1, height - 1), QColor(theme.colors().grid))
 
     def pattern_origin(self) -> QPoint:
-        return super().pattern_origin() - QPoint(0, self._rows.offset_px % 8)
+        return super().pattern_origin() - QPoint(0, self._rows.offset_px % PATTERN_PX)
 
     def scrolled(self, before: float) -> None:
         """Names stay in view, and envelopes are drawn piece by piece from the left border on."""

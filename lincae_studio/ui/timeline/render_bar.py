@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QHelpEvent, QPainter
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from lincae_studio.engine.store import ChunkState
+from lincae_studio.engine.store import ChunkState, Monitor
 from lincae_studio.ui import theme
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
@@ -24,19 +24,32 @@ _GAP_PX = 4
 
 _TEXT = {
     ChunkState.SILENT: "silent: nothing to decode",
-    ChunkState.RENDERED: "rendered: the latent mix is heard",
-    ChunkState.STALE: "waiting to be rendered: the dry mix is heard",
-    ChunkState.RENDERING: "being rendered: the dry mix is heard",
-    ChunkState.FAILED: "failed: the dry mix is heard",
+    ChunkState.RENDERED: "rendered",
+    ChunkState.STALE: "waiting to be rendered",
+    ChunkState.RENDERING: "being rendered",
+    ChunkState.FAILED: "failed",
+}
+
+#: What is heard of a rendered chunk, and of another, by what is listened to.
+_HEARD: dict[Monitor, tuple[str, str]] = {
+    "auto": ("the latent mix is heard", "the dry mix is heard"),
+    "latent": ("the latent mix is heard", "nothing is heard"),
+    "dry": ("the dry mix is heard", "the dry mix is heard"),
+    "difference": ("latent less dry mix is heard", "nothing is heard"),
 }
 
 
 class RenderBar(TimeCanvas):
-    """One cell per chunk; silent chunks are empty."""
+    """One cell per chunk; silent chunks are empty.
+
+    Attributes:
+        monitor: what is listened to, for the words of the tooltips.
+    """
 
     def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
         self._rendering = rendering
+        self.monitor: Monitor = "auto"
         self.setFixedHeight(9)
         self.setAccessibleName("Render state of the mix, chunk by chunk")
         rendering.plan_changed.connect(self.invalidate)
@@ -77,8 +90,10 @@ class RenderBar(TimeCanvas):
             return ""
         state = self._rendering.state(index)
         chunk = plan.chunks[index]
+        heard = _HEARD[self.monitor][0 if state is ChunkState.RENDERED else 1]
+        words = _TEXT[state] if state is ChunkState.SILENT else f"{_TEXT[state]}: {heard}"
         reason = self._rendering.store.failure(chunk.key) if chunk else None
-        return f"Chunk {index}: {_TEXT[state]}" + (f"\n{reason}" if reason else "")
+        return f"Chunk {index}: {words}" + (f"\n{reason}" if reason else "")
 
     # Qt overrides
 
