@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import logging
+import math
 import multiprocessing
 import threading
 from collections import Counter
@@ -23,7 +24,7 @@ import numpy as np
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine import messages, worker
 from lincae_studio.engine.plan import AnyChunk
-from lincae_studio.engine.queue import Loop, urgency
+from lincae_studio.engine.queue import LANES, Lane, Loop, urgency
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.shared import SharedHandle, SharedReader
 from lincae_studio.errors import EngineError
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 #: Waits before a restart, by the number of deaths since the last finished chunk.
 _BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
 
-#: Chunks that the process is told of, live or for export, out of all that are wanted.
+#: Chunks that the process is told of, in each lane, out of all that are wanted.
 _TOLD_AT_ONCE = 32
 
 #: Chunks in one message: between two of them other threads run.
@@ -125,12 +126,12 @@ class EngineClient:
         self._run = run
         self._silent_s = silent_s
         self._changed = threading.Condition()
-        self._wanted: dict[bool, dict[str, AnyChunk]] = {True: {}, False: {}}
-        self._told: dict[bool, set[str]] = {True: set(), False: set()}
+        self._wanted: dict[Lane, dict[str, AnyChunk]] = {lane: {} for lane in LANES}
+        self._told: dict[Lane, set[str]] = {lane: set() for lane in LANES}
         #: Whether wishes have been changed since something was told, and the chunk that was told by itself then.
-        self._fresh: dict[bool, bool] = {True: True, False: True}
-        self._order: dict[bool, list[AnyChunk] | None] = {True: None, False: None}
-        self._first: dict[bool, str] = {True: "", False: ""}
+        self._fresh = dict.fromkeys(LANES, True)
+        self._order: dict[Lane, list[AnyChunk] | None] = dict.fromkeys(LANES)
+        self._first = dict.fromkeys(LANES, "")
         self._playhead = messages.Playhead(0)
         self._told_playhead = self._playhead
         self._connection: Connection | None = None
@@ -152,12 +153,12 @@ class EngineClient:
         self._reader.start()
         self._sender.start()
 
-    def want(self, chunks: Iterable[AnyChunk], live: bool = True) -> None:
-        """Replace what is wanted, live or for export. Chunks that were finished or failed leave by themselves."""
+    def want(self, chunks: Iterable[AnyChunk], lane: Lane = "live") -> None:
+        """Replace what is wanted in a lane. Chunks that were finished or failed leave by themselves."""
         with self._changed:
-            self._wanted[live] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
-            self._fresh[live] = True
-            self._order[live] = None
+            self._wanted[lane] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
+            self._fresh[lane] = True
+            self._order[lane] = None
             self._changed.notify_all()
 
     def forgive(self) -> None:
@@ -221,7 +222,7 @@ class EngineClient:
             self._read_until_closed(ours, process)
             with self._changed:
                 self._connection = self._process = None
-                self._told = {True: set(), False: set()}
+                self._told = {lane: set() for lane in LANES}
                 self._told_playhead = messages.Playhead(0)
                 self._seen = 0
             process.join(_QUIT_S)
@@ -297,9 +298,9 @@ class EngineClient:
         """A chunk is no longer wanted; with `seen` that is the result of this process."""
         with self._changed:
             self._seen += seen
-            for live in (True, False):
-                self._wanted[live].pop(key, None)
-                self._told[live].discard(key)
+            for lane in LANES:
+                self._wanted[lane].pop(key, None)
+                self._told[lane].discard(key)
             self._changed.notify_all()  # there is room to tell of another one
 
     def _after_death(self, exit_code: int | None) -> None:
@@ -338,33 +339,36 @@ class EngineClient:
             if closing:
                 return
 
-    def _due(self, live: bool) -> tuple[list[AnyChunk], set[str]]:
+    def _due(self, lane: Lane) -> tuple[list[AnyChunk], set[str]]:
         """What is to be told: chunks that are newly wanted, and keys that no longer are.
 
         Only the most urgent chunks are told of, enough to keep the process busy, so that no edit sends a whole session.
         After an edit the first is told by itself, and the others once it has come back: the process has no message to
         read while it renders what is heard next.
         """
-        wanted, told = self._wanted[live], self._told[live]
+        wanted, told = self._wanted[lane], self._told[lane]
         if not wanted:
             return [], told
         kept = told & wanted.keys()
-        # An export waits for what is heard next, too.
-        if any(self._first[one] in self._told[one] & self._wanted[one].keys() for one in (True, live)):
+        # The others wait for what is heard next, too.
+        before: tuple[Lane, ...] = ("live", lane)
+        if any(self._first[one] in self._told[one] & self._wanted[one].keys() for one in before):
             return [], told - kept
 
-        if not kept and self._fresh[live]:
-            return [next(self._in_order(live))], told
-        nearest = {chunk.key: chunk for chunk in itertools.islice(self._in_order(live), _TOLD_AT_ONCE)}
+        if not kept and self._fresh[lane]:
+            return [next(self._in_order(lane))], told
+        nearest = {chunk.key: chunk for chunk in itertools.islice(self._in_order(lane), _TOLD_AT_ONCE)}
         return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
 
-    def _in_order(self, live: bool) -> Iterator[AnyChunk]:
-        """What is wanted, the most urgent first, as `urgency` says. (Sorted when wishes change only.)"""
-        wanted, ordered = self._wanted[live], self._order[live]
+    def _in_order(self, lane: Lane) -> Iterator[AnyChunk]:
+        """What is wanted, the most urgent first, as the queue orders it. (Sorted when wishes change only.)"""
+        wanted, ordered = self._wanted[lane], self._order[lane]
+        if lane == "study":
+            return iter(wanted.values())
         if ordered is None or len(ordered) > 2 * len(wanted) + _GONE_ALLOWED:
-            ordered = self._order[live] = sorted(wanted.values(), key=lambda chunk: chunk.index)
+            ordered = self._order[lane] = sorted(wanted.values(), key=lambda chunk: chunk.index)
         sample, loop = self._playhead.sample, self._playhead.loop
-        if not live or not ordered:
+        if lane == "export" or not ordered:
             found: Iterable[AnyChunk] = ordered
         elif loop is not None:
             found = sorted(ordered, key=lambda chunk: urgency(chunk, sample, loop))
@@ -382,18 +386,18 @@ class EngineClient:
         if self._playhead != self._told_playhead:
             news.append(self._playhead)
             self._told_playhead = self._playhead
-        for live in (True, False):
-            added, dropped = self._due(live)
+        for lane in LANES:
+            added, dropped = self._due(lane)
             if not added and not dropped:
                 continue
-            kept = self._told[live] - dropped
-            if added and not kept and self._fresh[live]:
-                self._first[live] = added[0].key
-            self._fresh[live] = self._fresh[live] and not added
+            kept = self._told[lane] - dropped
+            if added and not kept and self._fresh[lane]:
+                self._first[lane] = added[0].key
+            self._fresh[lane] = self._fresh[lane] and not added
             alone = tuple(chunk.key for chunk in added if self._deaths[chunk.key])
             concrete = tuple(chunk.concrete() for chunk in added)
-            news.append(messages.Want(live, concrete, tuple(dropped), self._seen, alone))
-            self._told[live] = kept.union(chunk.key for chunk in added)
+            news.append(messages.Want(lane, concrete, tuple(dropped), self._seen, alone))
+            self._told[lane] = kept.union(chunk.key for chunk in added)
         return news
 
 
@@ -406,8 +410,7 @@ def _shared_memory(context: SpawnContext) -> SharedReader | None:
 
 
 def _receive_array(connection: Connection, shape: tuple[int, ...]) -> Array:
-    array = np.empty(shape, np.float32)
-    received = connection.recv_bytes_into(array.data.cast("B"))
-    if received != array.nbytes:
-        raise ValueError(f"{received} bytes came for an array of {array.nbytes}")
-    return array
+    received = np.frombuffer(connection.recv_bytes(), np.float32)
+    if received.size != math.prod(shape):
+        raise ValueError(f"{received.nbytes} bytes came for an array of shape {shape}")
+    return received.reshape(shape)

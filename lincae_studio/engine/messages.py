@@ -10,10 +10,10 @@ import msgspec
 from msgspec import Struct
 
 from lincae_studio.engine.plan import Chunk
-from lincae_studio.engine.queue import Loop
+from lincae_studio.engine.queue import Lane, Loop
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 5
+PROTOCOL = 6
 
 
 #: How often the engine says that it is there, in seconds.
@@ -21,14 +21,14 @@ ALIVE_EVERY_S = 2.0
 
 
 class Want(Struct, frozen=True, tag=True):
-    """Render these chunks too; forget those keys. Live chunks come first, the others are for export.
+    """Render these chunks too, in a lane; forget those keys of it.
 
     Attributes:
         seen: results received when this was said.
         alone: keys of chunks during which an engine died; they are not rendered together with others.
     """
 
-    live: bool
+    lane: Lane
     chunks: tuple[Chunk, ...] = ()
     drop: tuple[str, ...] = ()
     seen: int = 0

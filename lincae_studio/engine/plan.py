@@ -61,6 +61,7 @@ class Chunk(Struct, frozen=True, array_like=True):
         seed: chooses the noise of stochastic codecs.
         buses: 1, or 2 where left and right differ; a stereo mix may have chunks of one bus.
         terms: sorted by key, so that a sum does not depend on the order of tracks.
+        audio: False where only the summed latents are wanted: nothing is decoded then.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Chunk(Struct, frozen=True, array_like=True):
     seed: int
     buses: int
     terms: tuple[Term, ...]
+    audio: bool = True
 
     @property
     def first_frame(self) -> int:
@@ -112,10 +114,18 @@ _Parts = Mapping[int, _Part]
 class PlannedChunk:
     """A chunk of a plan: its key is known, its terms are listed when they are asked for."""
 
-    __slots__ = ("_parts", "buses", "codec", "grid", "index", "key", "seed")
+    __slots__ = ("_parts", "audio", "buses", "codec", "grid", "index", "key", "seed")
 
     def __init__(
-        self, key: str, index: int, codec: CodecRef, grid: Grid, seed: int, buses: int, parts: tuple[_Part, ...]
+        self,
+        key: str,
+        index: int,
+        codec: CodecRef,
+        grid: Grid,
+        seed: int,
+        buses: int,
+        parts: tuple[_Part, ...],
+        audio: bool = True,
     ) -> None:
         self.key = key
         self.index = index
@@ -123,6 +133,7 @@ class PlannedChunk:
         self.grid = grid
         self.seed = seed
         self.buses = buses
+        self.audio = audio
         self._parts = parts
 
     def __eq__(self, other: object) -> bool:
@@ -145,7 +156,13 @@ class PlannedChunk:
 
     def concrete(self) -> Chunk:
         """By value, for the renderer and for messages."""
-        return Chunk(self.key, self.index, self.codec, self.grid, self.seed, self.buses, self.terms)
+        return Chunk(self.key, self.index, self.codec, self.grid, self.seed, self.buses, self.terms, self.audio)
+
+    def latents_only(self) -> PlannedChunk:
+        """The same sum, not decoded, under a key of its own."""
+        return PlannedChunk(
+            f"latents {self.key}", self.index, self.codec, self.grid, self.seed, self.buses, self._parts, audio=False
+        )
 
 
 #: What can be rendered.

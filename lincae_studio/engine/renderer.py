@@ -34,7 +34,7 @@ class Rendered:
     Attributes:
         key: of the chunk it belongs to.
         latents: `(buses, D, T)`, the sums that were decoded.
-        audio: `(buses, window_samples)`, edges included.
+        audio: `(buses, window_samples)`, edges included; `(buses, 0)` where only latents were wanted.
     """
 
     key: str
@@ -102,7 +102,7 @@ class Renderer:
         Raises:
             StudioError: when the codec is unknown or a media is missing; none of them is rendered then.
         """
-        found = {chunk.key: self._kept(chunk.key) for chunk in planned}
+        found = {chunk.key: self._kept(chunk.key) if chunk.audio else self._sum(chunk.concrete()) for chunk in planned}
         missing = [chunk.concrete() for chunk in planned if found[chunk.key] is None]
         if missing:
             found.update(self._decode(missing))
@@ -123,6 +123,12 @@ class Renderer:
     def _kept(self, key: str) -> Rendered | None:
         kept = self.renders.get(key) if self.renders is not None else None
         return Rendered(key, *kept) if kept is not None else None
+
+    def _sum(self, chunk: Chunk) -> Rendered:
+        """The latents of a chunk, which soon are summed again: they are not kept."""
+        origin = self.codec(chunk.codec).silence(chunk.grid.frames)
+        mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin)
+        return Rendered(chunk.key, mixed, np.zeros((len(mixed), 0), np.float32))
 
     def _decode(self, chunks: Sequence[Chunk]) -> dict[str, Rendered]:
         first = chunks[0]

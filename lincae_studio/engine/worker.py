@@ -65,7 +65,7 @@ class _Window:
             with self._sending:
                 self._connection.send_bytes(messages.encode(message))
                 for array in arrays:
-                    self._connection.send_bytes(np.ascontiguousarray(array).data.cast("B"))
+                    self._connection.send_bytes(array.tobytes())
         except OSError:
             os._exit(0)
 
@@ -158,9 +158,9 @@ class _Engine:
                     # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
                     self._renderer.flush()
                     os._exit(0)
-                case messages.Want(live=live, chunks=chunks, drop=drop, seen=seen, alone=alone):
-                    self._queue.drop(drop, live)
-                    self._queue.add(chunks, live, seen, alone)
+                case messages.Want(lane=lane, chunks=chunks, drop=drop, seen=seen, alone=alone):
+                    self._queue.drop(drop, lane)
+                    self._queue.add(chunks, lane, seen, alone)
                 case messages.Playhead(sample=sample, loop=loop):
                     self._queue.set_playhead(sample, loop)
 

@@ -208,13 +208,13 @@ class Rendering(QObject):
 
         def ask() -> None:
             ahead = [other for other in self.store.absent(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
-            self._client.want(ahead, live=False)
+            self._client.want(ahead, "export")
 
         return self.store.wait_for(chunk, cancel, ask)
 
     def end_export(self) -> None:
         """What an export still waited for is no longer wanted."""
-        self._client.want((), live=False)
+        self._client.want((), "export")
 
     def _make_plan(self) -> None:
         session = self._document.session

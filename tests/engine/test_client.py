@@ -249,7 +249,7 @@ def test_dropped_wishes_are_not_rendered(engine: Engine, plan: Plan, tmp_path: P
 
 def test_export_comes_after_what_is_heard(engine: Engine, plan: Plan) -> None:
     live = plan.audible[-3:]
-    engine.client.want(plan.audible[:-3], live=False)
+    engine.client.want(plan.audible[:-3], lane="export")
     engine.client.want(live)
     engine.client.start()
     engine.wait_for(plan.audible)
@@ -534,10 +534,28 @@ def test_wishes_are_told_in_the_order_of_their_urgency(
     client = EngineClient(Path("nowhere"), lambda _: None)
     chunks = [chunk_at(index) for index in sorted(indices)]
     client.want(chunks)
-    list(client._in_order(True))
+    list(client._in_order("live"))
     client.set_playhead(playhead, loop)
     for index in gone & indices:
-        client._wanted[True].pop(chunk_at(index).key, None)
+        client._wanted["live"].pop(chunk_at(index).key, None)
     left = [chunk for chunk in chunks if chunk.index not in gone]
     expected = sorted(left, key=lambda chunk: urgency(chunk, playhead, loop))
-    assert [chunk.index for chunk in client._in_order(True)] == [chunk.index for chunk in expected]
+    assert [chunk.index for chunk in client._in_order("live")] == [chunk.index for chunk in expected]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_latents_alone_cross_between_the_processes(
+    engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    if not shared:
+        monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
+    chunks = [chunk.latents_only() for chunk in plan.audible]
+    engine.client.want(chunks, "study")
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for([*chunks, *plan.audible])
+    finished = engine.finished()
+    for latents, chunk in zip(chunks, plan.audible, strict=True):
+        alone, whole = finished[latents.key].rendered, finished[chunk.key].rendered
+        np.testing.assert_array_equal(alone.latents, whole.latents)
+        assert alone.audio.shape == (chunk.buses, 0)

@@ -142,7 +142,7 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
         path = tmp_path / "mix.wav"
 
         def provide(chunk: object) -> object:
-            return killed.store.wait_for(chunk, CancelToken(), lambda: killed.client.want([chunk], live=False))
+            return killed.store.wait_for(chunk, CancelToken(), lambda: killed.client.want([chunk], lane="export"))
 
         export = threading.Thread(target=mixdown, args=(exported, provide, path))
         export.start()

@@ -230,3 +230,25 @@ def test_left_and_right_are_decoded_once_where_they_agree() -> None:
         renderer = new_renderer(LONG_READER)
         render_plan(plan, renderer)
         assert renderer.counters.decodes == buses * len(plan.audible)
+
+
+def test_latents_alone_are_those_of_the_render_and_decode_nothing() -> None:
+    session = long_session()
+    plan = plan_of(session, "mdct-4x", Grid(256, 256, 64, 2))
+    renderer = new_renderer(MemoryAudio.of(*session.media))
+    alone = renderer.render_many([chunk.latents_only() for chunk in plan.audible])
+    assert renderer.counters.decodes == 0
+    whole = [renderer.render(chunk) for chunk in plan.audible]
+    for latents, rendered, chunk in zip(alone, whole, plan.audible, strict=True):
+        np.testing.assert_array_equal(latents.latents, rendered.latents)
+        assert latents.audio.shape == (chunk.buses, 0)
+        assert latents.key != rendered.key
+
+
+def test_latents_alone_and_renders_may_come_in_one_batch() -> None:
+    session = long_session()
+    first, second = plan_of(session, "mdct-4x", Grid(256, 256, 64, 2)).audible[:2]
+    renderer = new_renderer(MemoryAudio.of(*session.media))
+    one, other = renderer.render_many([first, second.latents_only()])
+    assert one.audio.shape[1] > 0
+    assert other.audio.shape[1] == 0
