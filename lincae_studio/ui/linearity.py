@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import threading
-from collections import OrderedDict, deque
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, QTimer, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QPainter
 from PySide6.QtWidgets import QToolTip, QWidget
 
@@ -20,6 +18,7 @@ from lincae_studio.engine.residual import residual_db
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui import theme
+from lincae_studio.ui.chunk_work import ChunkWork
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -31,8 +30,8 @@ _FLOOR_DB = -80.0
 _NOTICEABLE_DB = -40.0
 _LARGE_DB = -20.0
 
-#: Residuals remembered, by chunk: an undo away they need not be worked out again.
-_REMEMBERED = 20_000
+#: Renders that come in a burst are looked at together.
+_GATHER_MS = 30
 
 
 class Residuals(QObject):
@@ -46,23 +45,19 @@ class Residuals(QObject):
 
     changed = Signal(int)
 
-    _found = Signal(str, int)
-
     def __init__(self, rendering: Rendering) -> None:
         super().__init__(rendering)
         self._rendering = rendering
-        self._known: OrderedDict[str, float | None] = OrderedDict()
-        self._work: deque[tuple[str, int, Plan, DryMix, Rendered]] = deque()
-        #: Keys that wait, or are being worked out.
-        self._asked: set[str] = set()
-        self._changed = threading.Condition()
-        self._closing = False
+        self._work = ChunkWork[tuple[Plan, DryMix, Rendered, int], float | None](
+            "residuals", lambda task: residual_db(*task), self
+        )
         self._active = False
-        self._thread = threading.Thread(target=self._run, name="job-residuals", daemon=True)
-        self._thread.start()
-        self._found.connect(lambda _key, index: self.changed.emit(index), Qt.ConnectionType.QueuedConnection)
-        rendering.plan_changed.connect(self.follow)
-        rendering.chunk_changed.connect(self._on_chunk_changed)
+        self._gathering = QTimer(self)
+        self._gathering.setSingleShot(True)
+        self._gathering.timeout.connect(self.follow)
+        self._work.found.connect(self._on_found)
+        rendering.plan_changed.connect(self._follow_soon)
+        rendering.chunk_changed.connect(self._follow_soon)
 
     def set_active(self, active: bool) -> None:
         """Nobody looks: nothing is worked out."""
@@ -70,55 +65,31 @@ class Residuals(QObject):
         self.follow()
 
     def follow(self) -> None:
-        """The plan is another one: what is rendered of it and not known yet is to be worked out."""
-        with self._changed:
-            self._asked.difference_update(item[0] for item in self._work)
-            self._work.clear()
-            if self._active:
-                for chunk in self._rendering.shown.audible:
-                    self._ask(chunk.index)
-            self._changed.notify()
+        """Want what is rendered and not known yet."""
+        shown, dry = self._rendering.shown, self._rendering.dry
+        tasks = (
+            (chunk.key, (shown, dry, rendered, chunk.index))
+            for chunk in shown.audible
+            if not self._work.knows(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
+        )
+        self._work.want(tasks if self._active else ())
+
+    def _follow_soon(self) -> None:
+        if self._active and not self._gathering.isActive():
+            self._gathering.start(_GATHER_MS)
 
     def of(self, index: int) -> float | None:
         """The residual of a chunk in dB; None while it is not known, or where nothing can be said."""
         chunk = self._rendering.shown.chunks[index] if index < len(self._rendering.shown.chunks) else None
-        return self._known.get(chunk.key) if chunk is not None else None
+        return self._work.of(chunk.key) if chunk is not None else None
 
     def close(self) -> None:
         """End the thread."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        self._thread.join()
+        self._work.close()
 
-    def _on_chunk_changed(self, index: int) -> None:
-        if self._active:
-            with self._changed:
-                self._ask(index)
-                self._changed.notify()
-
-    def _ask(self, index: int) -> None:
-        chunk, rendered = self._rendering.shown.chunks[index], self._rendering.rendered(index)
-        if chunk is None or rendered is None or chunk.key in self._asked:
-            return
-        if chunk.key not in self._known:
-            self._asked.add(chunk.key)
-            self._work.append((chunk.key, index, self._rendering.shown, self._rendering.dry, rendered))
-
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._work or self._closing)
-                if self._closing:
-                    return
-                key, index, plan, dry, rendered = self._work.popleft()
-            found = residual_db(plan, dry, rendered, index)
-            with self._changed:
-                self._known[key] = found
-                self._asked.discard(key)
-                while len(self._known) > _REMEMBERED:
-                    self._known.popitem(last=False)
-            self._found.emit(key, index)
+    def _on_found(self, key: str) -> None:
+        for index in self._rendering.indices(key):
+            self.changed.emit(index)
 
 
 class LinearityStrip(TimeCanvas):

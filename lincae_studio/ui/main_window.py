@@ -617,6 +617,7 @@ class MainWindow(QMainWindow):
         self.transport.silence()
         self.loudness.close_job()
         self.timeline.residuals.close()
+        self.timeline.master.dry.close()
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()

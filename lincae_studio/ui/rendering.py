@@ -6,7 +6,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -314,11 +314,15 @@ class Rendering(QObject):
         for key in keys:
             self._announce(key)
 
-    def _announce(self, key: str) -> None:
+    def indices(self, key: str) -> Sequence[int]:
+        """The chunks of `shown` with a key."""
         if not self._index_of:
             for chunk in self.shown.audible:
                 self._index_of.setdefault(chunk.key, []).append(chunk.index)
-        for index in self._index_of.get(key, ()):
+        return self._index_of.get(key, ())
+
+    def _announce(self, key: str) -> None:
+        for index in self.indices(key):
             self._states[index] = self.state(index)
             self.chunk_changed.emit(index)
 

@@ -101,7 +101,7 @@ def test_an_edit_is_worked_out_only_where_it_changes(
 def test_nothing_is_worked_out_while_nobody_looks(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     assert song.timeline.residuals.of(0) is None
-    assert not song.timeline.residuals._work
+    assert not song.timeline.residuals._work.waiting
 
 
 def export(window: MainWindow, monkeypatch: pytest.MonkeyPatch, path: Path) -> None:

@@ -17,7 +17,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.heatmap import HeatmapPanel, HeatmapPlot
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.waveform import wave_image
-from tests.ui.conftest import PX, set_zoom, wait_rendered
+from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import engine_frozen, press
 from tests.ui.look import heatmap, pixels, rgb, two_chunks
 
@@ -68,25 +68,75 @@ def test_the_mix_is_drawn_up_to_its_peaks(qtbot: QtBot, song: MainWindow) -> Non
             assert drawn[-1] == pytest.approx(middle - max(-1.0, low) * middle, abs=1.1), (samples_per_px, x)
 
 
-def test_what_is_stale_is_grey_until_it_is_rendered(qtbot: QtBot, song: MainWindow) -> None:
+def wave_rows(window: MainWindow, color: str, x: int) -> np.ndarray:
+    """Rows of the master lane's column that have a colour."""
+    return np.flatnonzero((pixels(window.timeline.master)[:, x] == rgb(color)).all(axis=1))
+
+
+def wait_dry(qtbot: QtBot, window: MainWindow) -> None:
+    """Wait until the peaks of the dry mix in view are known."""
+    dry, chunks = window.timeline.master.dry, window.rendering.plan.audible
+    qtbot.waitUntil(lambda: all(dry.known(chunk.index) for chunk in chunks), timeout=LIMIT_MS)
+
+
+def test_what_waits_shows_the_dry_mix_in_grey(qtbot: QtBot, song: MainWindow) -> None:
+    song.transport.seek(44_100 * 30)
+    master = song.timeline.master
+    middle = (master.height() - 1) / 2
+    wait_rendered(qtbot, song)
+    wait_dry(qtbot, song)
+    with engine_frozen():
+        mute = song.timeline.headers.header(song.document.session.tracks[0].id).mute
+        QTest.mouseClick(mute, Qt.MouseButton.LeftButton)
+        wait_dry(qtbot, song)
+        mix = mix_of(song).astype(np.float32)
+        for samples_per_px in (20.0, 100.0, 441.0, 1000.0):
+            set_zoom(song, samples_per_px)
+            assert not (pixels(master) == rgb(theme.colors().mix_wave)).all(axis=2).any(), "nothing is rendered"
+            size = 1 if samples_per_px < 50 else BLOCK  # many samples are not read while drawing
+            for x in range(5, 170, 15):
+                first, last = int(x * samples_per_px), int(np.ceil((x + 1) * samples_per_px))
+                part = mix[first // size * size : -(-last // size) * size]
+                drawn = wave_rows(song, theme.colors().mix_wave_stale, x)
+                top, bottom = (middle - np.clip(value, -1, 1) * middle for value in (part.max(), part.min()))
+                assert drawn[0] == pytest.approx(top, abs=1.1), (samples_per_px, x)
+                assert drawn[-1] == pytest.approx(bottom, abs=1.1), (samples_per_px, x)
+            line = pixels(master)[-2, 5:100]
+            assert (line == rgb(theme.colors().state_stale)).all(), "its state is told at the bottom"
+    wait_rendered(qtbot, song)
+    assert not (pixels(master)[-2] == rgb(theme.colors().state_stale)).all(axis=1).any()
+
+
+def test_the_dry_mix_looks_out_behind_the_rendered_one(qtbot: QtBot, song: MainWindow) -> None:
+    song.transport.seek(44_100 * 30)
+    for codec, covers in (("mdct-1x", True), ("mdct-4x", False)):
+        song.codec_actions[codec].trigger()
+        wait_rendered(qtbot, song)
+        wait_dry(qtbot, song)
+        set_zoom(song, 441.0)
+        song.timeline.master.grab()
+        grey = sum(len(wave_rows(song, theme.colors().mix_wave_stale, x)) for x in range(5, 300, 9))
+        blue = sum(len(wave_rows(song, theme.colors().mix_wave, x)) for x in range(5, 300, 9))
+        assert blue > 200
+        assert (grey == 0) == covers, "noise, of which the 4x codec keeps a part only"
+
+
+def test_only_what_an_edit_changed_is_worked_out_and_drawn(qtbot: QtBot, song: MainWindow) -> None:
     song.transport.seek(44_100 * 30)
     wait_rendered(qtbot, song)
-    colors = [rgb(theme.colors().mix_wave), rgb(theme.colors().mix_wave_stale)]
-
-    def shares(chunk: int) -> list[int]:
-        step = song.rendering.plan.grid.step_samples / PX
-        shown = pixels(song.timeline.master)[:, round(chunk * step) + 3 : round((chunk + 1) * step) - 3]
-        return [int((shown == color).all(axis=2).sum()) for color in colors]
-
-    before = [shares(k) for k in (0, 1)]
-    assert [stale for _, stale in before] == [0, 0]
-    first = song.document.session.tracks[0].clips[0]
-    with engine_frozen():
-        song.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 5000, first.end))
-        assert shares(0) == [0, before[0][0]], "the last peaks, in grey"
-        assert shares(1) == before[1]
+    wait_dry(qtbot, song)
+    before = pixels(song.timeline.master)
+    found: list[str] = []
+    song.timeline.master.dry._work.found.connect(found.append)
+    first = song.document.session.tracks[2].clips[0]
+    song.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 0, 20_000))
     wait_rendered(qtbot, song)
-    assert shares(0)[1] == 0
+    wait_dry(qtbot, song)
+    changed = [chunk.index for chunk in song.rendering.plan.audible if chunk.key in found]
+    assert changed == [0, 1], "not the third"
+    after = pixels(song.timeline.master)
+    differs = np.flatnonzero((before != after).any(axis=(0, 2)))
+    assert 20_000 / PX - 2 <= differs.min() <= differs.max() <= 88_200 / PX + 2
 
 
 def test_wave_images_reach_the_peaks() -> None:

@@ -1,72 +1,29 @@
-"""The master lane: the waveform of the rendered mix, following each render."""
+"""The master lane: the waveform of the rendered mix, following each render, over that of the dry mix."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-import numpy as np
 from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.stitch import window_part
 from lincae_studio.engine.store import ChunkState
-from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks, sample_columns
+from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 from lincae_studio.ui import theme
+from lincae_studio.ui.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.waveform import wave_image
 
-
-class MixPeaks:
-    """Peaks of the rendered mix. Each chunk writes the blocks it owns; stale ones keep their last peaks until then."""
-
-    def __init__(self, rendering: Rendering) -> None:
-        self._rendering = rendering
-        self._pyramid = PeakPyramid(np.zeros((0, 2), np.float32))
-        self._grid = rendering.shown.grid
-        self._shown: dict[int, str | None] = {}
-
-    @property
-    def pyramid(self) -> PeakPyramid:
-        return self._pyramid
-
-    def follow_plan(self) -> None:
-        """The plan changed: fit the length, and take what is rendered already."""
-        plan = self._rendering.shown
-        blocks = -(-plan.length // BLOCK)
-        if blocks != self._pyramid.blocks or plan.grid != self._grid:
-            pairs = np.zeros((blocks, 2), np.float32)
-            kept = self._pyramid.level_0[:blocks]
-            pairs[: len(kept)] = kept
-            self._pyramid = PeakPyramid(pairs)
-            self._shown.clear()
-            self._grid = plan.grid
-        for index in range(len(plan.chunks)):
-            self.follow_chunk(index)
-
-    def follow_chunk(self, index: int) -> None:
-        """Take a chunk's peaks, if there are new ones."""
-        plan = self._rendering.shown
-        if index >= len(plan.chunks):
-            return
-        chunk, rendered = plan.chunks[index], self._rendering.rendered(index)
-        key = chunk.key if chunk else None
-        if self._shown.get(index, "") == key or (chunk is not None and rendered is None):
-            return
-        start = index * plan.grid.step_samples
-        end = min(start + plan.grid.step_samples, plan.length)
-        if rendered is None:
-            pairs = np.zeros((-(-(end - start) // BLOCK), 2), np.float32)
-        else:
-            pairs = block_peaks(window_part(plan, rendered.audio, index, start, end).T)
-        self._pyramid.update(start // BLOCK, pairs)
-        self._shown[index] = key
+#: Height of the line at the bottom that tells the state of what is not rendered.
+_STATE_PX = 3
 
 
 class MasterLane(TimeCanvas):
-    """Rendered chunks in full colour, stale ones in grey.
+    """What is rendered in full colour, the dry mix in grey behind it; what waits shows the dry mix only, as is heard.
 
     Signals:
         seek: the sample that was clicked.
@@ -78,64 +35,120 @@ class MasterLane(TimeCanvas):
         super().__init__(axis, parent)
         self._rendering = rendering
         self.peaks = MixPeaks(rendering)
+        self.dry = DryPeaks(rendering)
         self.setMinimumHeight(40)
-        self.setAccessibleName("Waveform of the rendered mix")
+        self.setAccessibleName("Waveform of the rendered mix, over that of the dry mix")
         rendering.plan_changed.connect(self._on_plan_changed)
         rendering.chunk_changed.connect(self._on_chunk_changed)
+        self.dry.changed.connect(self._invalidate_chunk)
+        axis.changed.connect(self._look)
+        self.resized.connect(self._look)
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
-        ratio = self.devicePixelRatioF()
-        height = round(self.height() * ratio)
         plan = self._rendering.shown
-        middle = self.height() // 2
-        if plan.length:
-            painter.fillRect(QRect(0, middle, self.width(), 1), QColor(theme.colors().line))
-        for first, last, rendered in self._runs(area):
-            begin = self.axis.x_of(first * plan.grid.step_samples)
-            end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
-            left = max(math.floor(area.left() * ratio), math.floor(begin * ratio))
-            right = min(math.ceil((area.right() + 1) * ratio), math.floor(end * ratio))
-            if right <= left:
-                continue
-            color = QColor(theme.colors().mix_wave if rendered else theme.colors().mix_wave_stale)
-            image = wave_image(self._columns(first, left, right - left, ratio), height, color)
-            image.setDevicePixelRatio(ratio)
-            painter.drawImage(QPointF(left / ratio, 0), image)
         if not plan.length:
             painter.setPen(QColor(theme.colors().text_dim))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The rendered mix appears here")
+            return
+        painter.fillRect(QRect(0, self.height() // 2, self.width(), 1), QColor(theme.colors().line))
+        grey, color = QColor(theme.colors().mix_wave_stale), QColor(theme.colors().mix_wave)
+        for first, last, rendered, known in self._runs(area):
+            if known:
+                self._draw(painter, area, first, last, self._dry_columns, grey)
+            elif not rendered:
+                self._draw(painter, area, first, last, self._last_columns, grey)
+            if rendered:
+                self._draw(painter, area, first, last, self._columns, color)
+        self._draw_states(painter, area)
 
-    def _runs(self, area: QRect) -> list[tuple[int, int, bool]]:
-        """Neighbouring chunks of one look, as (first, last, rendered): an image each, not one per chunk."""
+    def _draw(
+        self,
+        painter: QPainter,
+        area: QRect,
+        first: int,
+        last: int,
+        columns: Callable[[float, float, int], Audio],
+        color: QColor,
+    ) -> None:
+        """The waveform of chunks `first` to `last`, where it meets an area."""
+        ratio, plan = self.devicePixelRatioF(), self._rendering.shown
+        begin = self.axis.x_of(first * plan.grid.step_samples)
+        end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
+        left = max(math.floor(area.left() * ratio), math.floor(begin * ratio))
+        right = min(math.ceil((area.right() + 1) * ratio), math.floor(end * ratio))
+        if right <= left:
+            return
+        samples_per_column = self.axis.samples_per_px / ratio
+        pairs = columns(self.axis.start + left * samples_per_column, samples_per_column, right - left)
+        image = wave_image(pairs, round(self.height() * ratio), color)
+        image.setDevicePixelRatio(ratio)
+        painter.drawImage(QPointF(left / ratio, 0), image)
+
+    def _draw_states(self, painter: QPainter, area: QRect) -> None:
+        """A line under what is not rendered, in the colours of the render bar."""
+        colors, step = theme.colors(), self._rendering.shown.grid.step_samples
+        of_state = {
+            ChunkState.STALE: colors.state_stale,
+            ChunkState.RENDERING: colors.state_rendering,
+            ChunkState.FAILED: colors.state_failed,
+        }
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        runs: list[tuple[int, int, bool]] = []
         for first, last, state in self._rendering.runs(begin, end):
-            rendered = state is ChunkState.RENDERED
+            if state in of_state:
+                left, right = (round(self.axis.x_of(chunk * step)) for chunk in (first, last + 1))
+                line = QRect(left, self.height() - _STATE_PX, right - left, _STATE_PX)
+                painter.fillRect(line, QColor(of_state[state]))
+
+    def _runs(self, area: QRect) -> list[tuple[int, int, bool, bool]]:
+        """Neighbouring chunks of one look, as (first, last, rendered, dry peaks known): an image each, not one each."""
+        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
+        runs: list[tuple[int, int, bool, bool]] = []
+        for index, _, state in self._rendering.runs(begin, end, joined=False):
             if state is ChunkState.SILENT:
                 continue
-            if runs and runs[-1][1] == first - 1 and runs[-1][2] == rendered:
-                runs[-1] = (runs[-1][0], last, rendered)
+            look = state is ChunkState.RENDERED, self.dry.known(index)
+            if runs and runs[-1][1] == index - 1 and runs[-1][2:] == look:
+                runs[-1] = (runs[-1][0], index, *look)
             else:
-                runs.append((first, last, rendered))
+                runs.append((index, index, *look))
         return runs
 
-    def _columns(self, first: int, left: int, count: int, ratio: float) -> Audio:
-        """Peaks for device pixel columns `left ...` of a run of chunks."""
-        samples_per_column = self.axis.samples_per_px / ratio
-        start = self.axis.start + left * samples_per_column
-        if samples_per_column >= BLOCK or self._rendering.rendered(first) is None:
+    def _columns(self, start: float, samples_per_column: float, count: int) -> Audio:
+        """Peaks of the rendered mix."""
+        if samples_per_column >= BLOCK:
             return self.peaks.pyramid.columns(start, samples_per_column, count)
         begin = max(0, int(start))
         end = min(self._rendering.shown.length, int(start + count * samples_per_column) + 2)
         audio = self._rendering.reader().read(begin, end - begin)
         return sample_columns(audio.T, start - begin, samples_per_column, count)
 
+    def _last_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
+        """Peaks of the mix as it was last rendered."""
+        return self.peaks.pyramid.columns(start, samples_per_column, count)
+
+    def _dry_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
+        """Peaks of the dry mix."""
+        if samples_per_column < BLOCK:
+            begin = max(0, int(start))
+            end = min(self._rendering.shown.length, int(start + count * samples_per_column) + 2)
+            audio = self.dry.audio(begin, end)
+            if audio is not None:
+                return sample_columns(audio.T, start - begin, samples_per_column, count)
+        return self.dry.peaks.pyramid.columns(start, samples_per_column, count)
+
+    def _look(self) -> None:
+        self.dry.look_at(*self.axis.start_and_end(0, self.width()))
+
     def _on_plan_changed(self) -> None:
         self.peaks.follow_plan()
+        self.dry.follow_plan()
         self.invalidate()
 
     def _on_chunk_changed(self, index: int) -> None:
         self.peaks.follow_chunk(index)
+        self._invalidate_chunk(index)
+
+    def _invalidate_chunk(self, index: int) -> None:
         step = self._rendering.shown.grid.step_samples
         # A chunk's end is crossfaded into the next one's step.
         left, right = self.axis.x_of(index * step), self.axis.x_of((index + 2) * step)

@@ -1,0 +1,125 @@
+"""What views need of each chunk and takes a while: worked out in a thread, remembered by key, the newest wish first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Generic, TypeVar
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+_log = logging.getLogger(__name__)
+
+#: What failed is not tried again for so long.
+_FAILED_S = 5.0
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
+
+
+class ChunkWork(QObject, Generic[_Task, _Result]):
+    """Results by key; equal keys must mean equal results.
+
+    Signals:
+        found: the result of this key is known.
+    """
+
+    found = Signal(object)
+
+    _from_thread = Signal(object)
+
+    def __init__(
+        self,
+        name: str,
+        compute: Callable[[_Task], _Result],
+        parent: QObject,
+        remembered: int = 20_000,
+        share: float = 1.0,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            remembered: results that are kept; the oldest go first.
+            share: of the time, that is spent working while there is work: drawing comes before it.
+        """
+        super().__init__(parent)
+        self._compute = compute
+        self._remembered = remembered
+        self._rest = 1.0 / share - 1.0
+        self._known: OrderedDict[Hashable, _Result] = OrderedDict()
+        self._wanted: dict[Hashable, _Task] = {}
+        self._current: Hashable = None
+        self._failed: dict[Hashable, float] = {}
+        self._changed = threading.Condition()
+        self._closing = False
+        self._from_thread.connect(self._on_found, Qt.ConnectionType.QueuedConnection)
+        self._thread = threading.Thread(target=self._run, name=f"job-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How much is wanted and not known yet."""
+        with self._changed:
+            return len(self._wanted) + (self._current is not None)
+
+    def want(self, tasks: Iterable[tuple[Hashable, _Task]]) -> None:
+        """Replace what is wanted, the most urgent first; what is known already is not worked out again."""
+        with self._changed:
+            failed = {key for key, until in self._failed.items() if time.monotonic() < until}
+            self._wanted = {
+                key: task
+                for key, task in tasks
+                if key not in self._known and key != self._current and key not in failed
+            }
+            self._changed.notify()
+
+    def knows(self, key: Hashable) -> bool:
+        """Whether the result of a key is known."""
+        return key in self._known
+
+    def of(self, key: Hashable) -> _Result | None:
+        """The result of a key, if it is known."""
+        return self._known.get(key)
+
+    def close(self) -> None:
+        """End the thread, after what it is at."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _on_found(self, key: Any) -> None:
+        self.found.emit(key)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._wanted or self._closing)
+                if self._closing:
+                    return
+                key = next(iter(self._wanted))
+                self._current, task = key, self._wanted.pop(key)
+            started = time.monotonic()
+            try:
+                result = self._compute(task)
+            except Exception:  # the boundary of the thread; what is shown stays as it was
+                _log.exception("%s failed", self._thread.name)
+                with self._changed:
+                    self._failed[key] = time.monotonic() + _FAILED_S
+                    self._current = None
+                continue
+            finally:
+                del task  # it may hold audio
+            with self._changed:
+                self._known[key] = result
+                self._failed.pop(key, None)
+                self._current = None
+                while len(self._known) > self._remembered:
+                    self._known.popitem(last=False)
+            self._from_thread.emit(key)
+            if self._rest:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closing, (time.monotonic() - started) * self._rest)

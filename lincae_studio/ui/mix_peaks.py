@@ -1,0 +1,167 @@
+"""Peaks of the mix for drawing it: of what is rendered, and of the dry mix. Main thread."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from lincae_studio.engine.drymix import DryMix
+from lincae_studio.engine.plan import Plan
+from lincae_studio.engine.stitch import window_part
+from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
+from lincae_studio.ui.chunk_work import ChunkWork
+from lincae_studio.ui.rendering import Rendering
+
+#: The dry mix is looked at when edits have paused for so long.
+_PAUSE_MS = 60
+
+#: Share of the time that goes into looking at the dry mix: playing and drawing come first.
+_SHARE = 0.35
+
+#: More samples than this are not read while drawing.
+_READ_AT_ONCE = 1 << 16
+
+
+class ChunkPeaks:
+    """A pyramid of the length of a plan that chunks write into, each the blocks it owns."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.pyramid = PeakPyramid(np.zeros((0, 2), np.float32))
+        self._grid = plan.grid
+        self._shown: dict[int, str | None] = {}
+
+    def fit(self, plan: Plan) -> None:
+        """Take the length of a plan; what is known of its chunks stays."""
+        blocks = -(-plan.length // BLOCK)
+        if blocks != self.pyramid.blocks or plan.grid != self._grid:
+            pairs = np.zeros((blocks, 2), np.float32)
+            kept = self.pyramid.level_0[:blocks]
+            pairs[: len(kept)] = kept
+            self.pyramid = PeakPyramid(pairs)
+            self._shown.clear()
+            self._grid = plan.grid
+
+    def shows(self, index: int, key: str | None) -> bool:
+        """Whether the peaks of a chunk are those of this key; None is that of silence."""
+        return self._shown.get(index, "") == key
+
+    def put(self, plan: Plan, index: int, key: str | None, pairs: Audio | None) -> None:
+        """Take the level-0 pairs `(blocks, 2)` of a chunk; None is silence."""
+        start, end = own_part(plan, index)
+        if pairs is None:
+            pairs = np.zeros((-(-(end - start) // BLOCK), 2), np.float32)
+        self.pyramid.update(start // BLOCK, pairs)
+        self._shown[index] = key
+
+
+def own_part(plan: Plan, index: int) -> tuple[int, int]:
+    """The samples `[start, end)` of the timeline that belong to a chunk where each belongs to one."""
+    start = index * plan.grid.step_samples
+    return start, min(start + plan.grid.step_samples, plan.length)
+
+
+class MixPeaks(ChunkPeaks):
+    """Peaks of the rendered mix; stale chunks keep their last peaks until they are rendered again."""
+
+    def __init__(self, rendering: Rendering) -> None:
+        super().__init__(rendering.shown)
+        self._rendering = rendering
+
+    def follow_plan(self) -> None:
+        """The plan changed: fit the length, and take what is rendered already."""
+        plan = self._rendering.shown
+        self.fit(plan)
+        for index in range(len(plan.chunks)):
+            self.follow_chunk(index)
+
+    def follow_chunk(self, index: int) -> None:
+        """Take a chunk's peaks, if there are new ones."""
+        plan = self._rendering.shown
+        if index >= len(plan.chunks):
+            return
+        chunk, rendered = plan.chunks[index], self._rendering.rendered(index)
+        key = chunk.key if chunk else None
+        if self.shows(index, key) or (chunk is not None and rendered is None):
+            return
+        pairs = None
+        if rendered is not None:
+            pairs = block_peaks(window_part(plan, rendered.audio, index, *own_part(plan, index)).T)
+        self.put(plan, index, key, pairs)
+
+
+class DryPeaks(QObject):
+    """Peaks of the dry mix, worked out in a thread for the chunks that are looked at.
+
+    A chunk's key stands for its dry mix as well: the same terms, the same sum.
+
+    Signals:
+        changed: the peaks of the chunk with this index are other ones.
+    """
+
+    changed = Signal(int)
+
+    def __init__(self, rendering: Rendering) -> None:
+        super().__init__(rendering)
+        self._rendering = rendering
+        self.peaks = ChunkPeaks(rendering.shown)
+        self._looked_at = (0, 0)
+        self._work = ChunkWork[tuple[Plan, DryMix, int], Audio]("dry-peaks", _dry_peaks, self, share=_SHARE)
+        self._work.found.connect(self._on_found)
+        self._pausing = QTimer(self)
+        self._pausing.setSingleShot(True)
+        self._pausing.timeout.connect(self._want)
+
+    def follow_plan(self) -> None:
+        """The plan changed: fit the length, and take what is known already."""
+        plan = self._rendering.shown
+        self.peaks.fit(plan)
+        for index in range(len(plan.chunks)):
+            self._take(index)
+        self._pausing.start(_PAUSE_MS)
+
+    def look_at(self, start: int, end: int) -> None:
+        """Samples `[start, end)` are in view."""
+        if (start, end) != self._looked_at:
+            self._looked_at = start, end
+            self._pausing.start(_PAUSE_MS)
+
+    def known(self, index: int) -> bool:
+        """Whether the peaks of a chunk are those of the present dry mix."""
+        chunk = self._rendering.shown.chunks[index]
+        return self.peaks.shows(index, chunk.key if chunk else None)
+
+    def audio(self, start: int, end: int) -> Audio | None:
+        """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to be read while drawing."""
+        return self._rendering.dry.read(start, end - start) if end - start <= _READ_AT_ONCE else None
+
+    def close(self) -> None:
+        """End the thread."""
+        self._work.close()
+
+    def _want(self) -> None:
+        plan, dry = self._rendering.shown, self._rendering.dry
+        start, end = self._looked_at
+        seen = range(plan.grid.owner(start), min(plan.grid.owner(end) + 1, len(plan.chunks)))
+        chunks = (chunk for index in seen if (chunk := plan.chunks[index]) is not None)
+        self._work.want((chunk.key, (plan, dry, chunk.index)) for chunk in chunks)
+
+    def _on_found(self, key: str) -> None:
+        for index in self._rendering.indices(key):
+            if self._take(index):
+                self.changed.emit(index)
+
+    def _take(self, index: int) -> bool:
+        plan = self._rendering.shown
+        chunk = plan.chunks[index]
+        key = chunk.key if chunk else None
+        pairs = self._work.of(key) if key is not None else None
+        if self.peaks.shows(index, key) or (key is not None and pairs is None):
+            return False
+        self.peaks.put(plan, index, key, pairs)
+        return True
+
+
+def _dry_peaks(task: tuple[Plan, DryMix, int]) -> Audio:
+    plan, dry, index = task
+    start, end = own_part(plan, index)
+    return block_peaks(dry.read(start, end - start).T)
