@@ -59,6 +59,11 @@ class DryMix:
             parts.append(_Part(track, clip, channels, Placement.of(clip), fades[clip.id], constant))
         return parts
 
+    @property
+    def tracks(self) -> int:
+        """How many tracks are heard."""
+        return len(self._tracks)
+
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on."""
         mix = np.zeros((self.channels, count), np.float32)

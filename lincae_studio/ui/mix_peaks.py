@@ -13,13 +13,13 @@ from lincae_studio.ui.chunk_work import ChunkWork
 from lincae_studio.ui.rendering import Rendering
 
 #: The dry mix is looked at when edits have paused for so long.
-_PAUSE_MS = 60
+_PAUSE_MS = 250
 
 #: Share of the time that goes into looking at the dry mix: playing and drawing come first.
-_SHARE = 0.35
+_SHARE = 0.15
 
-#: More samples than this are not read while drawing.
-_READ_AT_ONCE = 1 << 16
+#: More samples than this, of all tracks together, are not read while drawing.
+_READ_AT_ONCE = 1 << 18
 
 
 class ChunkPeaks:
@@ -132,7 +132,8 @@ class DryPeaks(QObject):
 
     def audio(self, start: int, end: int) -> Audio | None:
         """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to be read while drawing."""
-        return self._rendering.dry.read(start, end - start) if end - start <= _READ_AT_ONCE else None
+        dry = self._rendering.dry
+        return dry.read(start, end - start) if (end - start) * dry.tracks <= _READ_AT_ONCE else None
 
     def close(self) -> None:
         """End the thread."""
