@@ -93,7 +93,7 @@ def test_what_waits_shows_the_dry_mix_in_grey(qtbot: QtBot, song: MainWindow) ->
         for samples_per_px in (20.0, 100.0, 441.0, 1000.0):
             set_zoom(song, samples_per_px)
             assert not (pixels(master) == rgb(theme.colors().mix_wave)).all(axis=2).any(), "nothing is rendered"
-            size = 1 if samples_per_px < 50 else BLOCK  # many samples are not read while drawing
+            size = 1 if samples_per_px < BLOCK else BLOCK
             for x in range(5, 170, 15):
                 first, last = int(x * samples_per_px), int(np.ceil((x + 1) * samples_per_px))
                 part = mix[first // size * size : -(-last // size) * size]
