@@ -30,6 +30,9 @@ RulerUnit = Literal["time", "beats", "samples", "frames"]
 #: whole steps of the chunk grid.
 SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
 
+#: Views beside tracks and mix.
+ViewName = Literal["heatmap"]
+
 #: What the wheel does without a key: scroll the tracks, or zoom.
 Wheel = Literal["scroll", "zoom"]
 
@@ -46,6 +49,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
 
     Attributes:
         snap: whether edges snap, and to what.
+        views: those that are shown.
         audio_host, audio_device: names as PortAudio gives them; "" is the system's choice.
         audio_buffer: frames that the device takes at a time; 0 leaves it to the device.
         shortcuts: keys of commands, by id, where they are not the program's own; none at all is a choice, too.
@@ -57,6 +61,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     follow_playhead: bool = True
     snap: bool = True
     linearity_strip: bool = False
+    views: tuple[ViewName, ...] = ("heatmap",)
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     audio_host: DeviceName = ""
     audio_device: DeviceName = ""

@@ -198,6 +198,8 @@ def open_window(app: QApplication, store: MediaStore, folder: Path, session: Ses
 
 
 def _move(window: MainWindow, frames: _Frames, count: int) -> None:
+    from lincae_studio.ui.views.heatmap import HeatmapPlot  # pyqtgraph is slow to import
+
     panel, axis, lanes = window.timeline, window.timeline.axis, window.timeline.lanes
     half = count // 2
 
@@ -215,8 +217,9 @@ def _move(window: MainWindow, frames: _Frames, count: int) -> None:
     axis.fit()
     panel.rows.set_offset(0)
     frames.measure("mix", count, lambda _: panel.master.invalidate())
-    assert window.heatmap is not None
-    viewport = window.heatmap.plot.viewport()
+    heatmap = window.views.get("heatmap")
+    assert heatmap is not None
+    viewport = heatmap.findChildren(HeatmapPlot)[0].viewport()
     frames.measure("heatmap", count, lambda _: viewport.update())
     session = window.document.session
     fader = panel.headers.header(session.tracks[0].id).gain

@@ -6,10 +6,20 @@ import hashlib
 
 import msgspec
 
-from lincae_studio.engine.plan import AnyChunk, Chunk, Term
+from lincae_studio.engine.plan import AnyChunk, Chunk, PlannedChunk, Term
 
-#: Keys of what is wanted for itself differ from those of mixes by their first word.
-_TERM = "term"
+#: Keys of what is no part of a mix begin with a word of their own.
+_LATENTS, _TERM, _SEED = _WORDS = ("latents", "term", "seed")
+
+
+def is_part(key: str) -> bool:
+    """Whether a key is that of such a chunk, or of latents alone."""
+    return key.partition(" ")[0] in _WORDS
+
+
+def latents_only(chunk: PlannedChunk) -> PlannedChunk:
+    """The same sum, not decoded."""
+    return chunk.without_audio(f"{_LATENTS} {chunk.key}")
 
 
 def term_alone(term: Term, chunk: AnyChunk) -> Chunk:
@@ -23,4 +33,4 @@ def term_alone(term: Term, chunk: AnyChunk) -> Chunk:
 def with_seed(chunk: AnyChunk, seed: int) -> Chunk:
     """The same sum, decoded from the noise of another seed."""
     concrete = chunk.concrete()
-    return msgspec.structs.replace(concrete, key=f"seed {seed} {concrete.key}", seed=seed)
+    return msgspec.structs.replace(concrete, key=f"{_SEED} {seed} {concrete.key}", seed=seed)

@@ -158,11 +158,9 @@ class PlannedChunk:
         """By value, for the renderer and for messages."""
         return Chunk(self.key, self.index, self.codec, self.grid, self.seed, self.buses, self.terms, self.audio)
 
-    def latents_only(self) -> PlannedChunk:
-        """The same sum, not decoded, under a key of its own."""
-        return PlannedChunk(
-            f"latents {self.key}", self.index, self.codec, self.grid, self.seed, self.buses, self._parts, audio=False
-        )
+    def without_audio(self, key: str) -> PlannedChunk:
+        """The same sum, not decoded, under another key."""
+        return PlannedChunk(key, self.index, self.codec, self.grid, self.seed, self.buses, self._parts, audio=False)
 
 
 #: What can be rendered.

@@ -9,14 +9,16 @@ from __future__ import annotations
 import enum
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.plan import Plan, PlannedChunk
+from lincae_studio.engine.parts import is_part
+from lincae_studio.engine.plan import AnyChunk, Plan, PlannedChunk
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.stitch import stitch, window_part
 from lincae_studio.errors import EngineError
@@ -74,6 +76,11 @@ class RenderStore:
             The keys of the renders of the current plan that had to go: their chunks are stale again.
         """
         with self._changed:
+            if is_part(rendered.key):  # of use to those who wait for it only
+                if self._awaited[rendered.key]:
+                    self._delivered[rendered.key] = rendered
+                    self._changed.notify_all()
+                return []
             self._renders[rendered.key] = rendered
             self._failures.pop(rendered.key, None)
             self._rendering = None if self._rendering == rendered.key else self._rendering
@@ -154,7 +161,7 @@ class RenderStore:
         stereo = sum(chunk.buses for chunk in audible)
         return not audible or stereo * _nbytes(audible[0], plan) // audible[0].buses <= self._max_bytes
 
-    def wait_for(self, chunk: PlannedChunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
+    def wait_for(self, chunk: AnyChunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
         """Wait until a chunk is rendered.
 
         Args:
@@ -165,30 +172,41 @@ class RenderStore:
             EngineError: when it fails.
             Cancelled: when `cancel` was set.
         """
-        key = chunk.key
+        return self.wait_for_all([chunk], cancel, lambda _: ask())[0]
+
+    def wait_for_all(
+        self, chunks: Sequence[AnyChunk], cancel: CancelToken, ask: Callable[[Sequence[AnyChunk]], object]
+    ) -> list[Rendered]:
+        """As `wait_for`, for several chunks of any kind; `ask` is given those that are not here."""
+        found: dict[str, Rendered] = {}
+        keys = {chunk.key for chunk in chunks}
         with self._changed:
-            self._awaited[key] += 1
+            self._awaited.update(keys)
         try:
             while True:
                 cancel.check()
-                rendered = self._renders.get(key) or self._delivered.get(key)
-                if rendered is not None:
-                    return rendered
-                reason = self._failures.get(key)
-                if reason is not None:
-                    raise EngineError(f"chunk {chunk.index} cannot be rendered: {reason.rstrip('.')}")
-                ask()
+                for chunk in chunks:
+                    rendered = self._renders.get(chunk.key) or self._delivered.get(chunk.key)
+                    if rendered is not None:
+                        found[chunk.key] = rendered
+                    elif chunk.key not in found and (reason := self._failures.get(chunk.key)) is not None:
+                        raise EngineError(f"chunk {chunk.index} cannot be rendered: {reason.rstrip('.')}")
+                missing = [chunk for chunk in chunks if chunk.key not in found]
+                if not missing:
+                    return [found[chunk.key] for chunk in chunks]
+                ask(missing)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._is_settled(key), _POLL_S)
+                    self._changed.wait_for(partial(self._any_settled, [chunk.key for chunk in missing]), _POLL_S)
         finally:
             with self._changed:
-                self._awaited[key] -= 1
-                if not self._awaited[key]:
-                    del self._awaited[key]
-                    self._delivered.pop(key, None)
+                for key in keys:
+                    self._awaited[key] -= 1
+                    if not self._awaited[key]:
+                        del self._awaited[key]
+                        self._delivered.pop(key, None)
 
-    def _is_settled(self, key: str) -> bool:
-        return key in self._renders or key in self._delivered or key in self._failures
+    def _any_settled(self, keys: Sequence[str]) -> bool:
+        return any(key in self._renders or key in self._delivered or key in self._failures for key in keys)
 
     def _near(self, plan: Plan) -> set[str]:
         """Keys of the chunks, nearest first, that there is room for; failed ones take none."""

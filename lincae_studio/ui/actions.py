@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QKeySequence
 
+from lincae_studio.ui.views.registry import VIEWS
+
 Standard = QKeySequence.StandardKey
 
 
@@ -288,6 +290,7 @@ ACTIONS = (
         ("Ctrl+Shift+M",),
         checkable=True,
     ),
+    *(ActionSpec(f"view_{view.id}", view.title, view.tip, "View", (view.keys,), checkable=True) for view in VIEWS),
     ActionSpec(
         "linearity",
         "Linearity Strip",

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
@@ -61,14 +61,17 @@ from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.timeline.times import format_time
-
-if TYPE_CHECKING:  # pyqtgraph takes half a second to import: after the first paint
-    from lincae_studio.ui.heatmap import HeatmapPanel
+from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.registry import VIEWS
+from lincae_studio.ui.views.shelf import ViewShelf
 
 _log = logging.getLogger(__name__)
 
 #: First height of the table of clips.
 _TABLE_PX = 150
+
+#: Ids of the actions that show views begin so.
+_VIEW_ACTION = "view_"
 
 _PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
 _AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
@@ -88,7 +91,6 @@ class MainWindow(QMainWindow):
     def __init__(self, media: MediaStore, cache_dir: Path, preferences: PreferenceStore | None = None) -> None:
         """Without `preferences`, the defaults, which are not kept."""
         super().__init__()
-        self.heatmap: HeatmapPanel | None = None
         self.actions_by_id: dict[str, QAction] = {}
         self._theme: Theme = "dark"
         self.setObjectName("main_window")
@@ -139,6 +141,10 @@ class MainWindow(QMainWindow):
             self.preferences,
             lambda: self.player.position,
         )
+        context = ViewContext(
+            self.timeline.axis, self.document, self.selection, self.rendering, self.messages, self.transport.seek
+        )
+        self.views = ViewShelf(context, self.timeline, self, self.preferences, lambda: self.player.position)
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self._export_folder: Path | None = None
         self._sample_format = "32f"
@@ -153,18 +159,14 @@ class MainWindow(QMainWindow):
         self.timeline.lanes.setFocus()
 
     def start_late_parts(self) -> None:
-        """After the first paint: the engine, then the heatmap, which takes a while to import."""
-        from lincae_studio.ui.heatmap import HeatmapPanel
-
+        """After the first paint: the engine, then the views, which take a while to import."""
         self.rendering.start()
-        panel = HeatmapPanel(self.timeline.axis, self.rendering, self.timeline)
-        panel.plot.set_playhead(self.player.position)
-        self.heatmap = panel
-        self.timeline.add_view(panel)
-        panel.plot.seek.connect(self.transport.seek)
+        self.views.start()
 
     def handler(self, action: str) -> Callable[..., None]:
         """What an action of the table calls."""
+        if action.startswith(_VIEW_ACTION):
+            return self.views.toggler(action.removeprefix(_VIEW_ACTION))
         for commands in (
             self.clip_commands,
             self.track_commands,
@@ -445,7 +447,10 @@ class MainWindow(QMainWindow):
             self.actions_by_id[f"snap_to_{target}"].setChecked(target in chosen.snap_to)
         for unit in get_args(RulerUnit):
             self.actions_by_id[f"count_in_{unit}"].setChecked(unit == chosen.ruler)
+        for spec in VIEWS:
+            self.actions_by_id[f"{_VIEW_ACTION}{spec.id}"].setChecked(spec.id in chosen.views)
         self.timeline.follow_preferences(chosen)
+        self.views.follow_preferences()
         if chosen.theme != self._theme:
             self._theme = chosen.theme
             app = QApplication.instance()
@@ -504,8 +509,7 @@ class MainWindow(QMainWindow):
     def _show_position(self) -> None:
         position = self.player.position
         self.timeline.set_playhead(position)
-        if self.heatmap is not None:
-            self.heatmap.plot.set_playhead(position)
+        self.views.set_playhead(position)
         self.position_label.setText(self.timeline.counting.text(position))
         frame = position // self.rendering.shown.grid.hop
         seconds = format_time(position / SESSION_RATE)
@@ -577,8 +581,7 @@ class MainWindow(QMainWindow):
         if event.type() is QEvent.Type.PaletteChange and self.actions_by_id:
             toolbar.follow_theme(self.actions_by_id)
             self._show_playing()
-            if self.heatmap is not None:
-                self.heatmap.plot.follow_theme()
+            self.views.follow_theme()
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:
@@ -616,6 +619,7 @@ class MainWindow(QMainWindow):
         """End the sound, the jobs and the engine."""
         self.transport.silence()
         self.loudness.close_job()
+        self.views.close()
         self.timeline.residuals.close()
         self.timeline.master.dry.close()
         self.clip_commands.close()

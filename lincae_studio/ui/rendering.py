@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine import client as engine
 from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.plan import Plan, PlannedChunk, Planner
+from lincae_studio.engine.parts import is_part
+from lincae_studio.engine.plan import AnyChunk, Plan, PlannedChunk, Planner
 from lincae_studio.engine.queue import Loop
 from lincae_studio.engine.renderer import Rendered, StoreReader
 from lincae_studio.engine.store import ChunkState, MixReader, Monitor, RenderStore
@@ -49,6 +51,8 @@ class Rendering(QObject):
         engine_changed: `engine_text` is another.
         problem: a `StudioError` to show.
         session_replaced: what follows belongs to another document.
+        part_rendered: a `Rendered` that was asked for by `study`.
+        part_failed: the key of what `study` asked for and cannot be rendered.
     """
 
     plan_changed = Signal()
@@ -56,6 +60,8 @@ class Rendering(QObject):
     engine_changed = Signal()
     problem = Signal(object)
     session_replaced = Signal()
+    part_rendered = Signal(object)
+    part_failed = Signal(str)
 
     #: From the client's reader thread to the main thread.
     _event = Signal(object)
@@ -77,8 +83,11 @@ class Rendering(QObject):
         #: The chunk that the playhead is in, and the loop that plays.
         self._here: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
+        #: What each view or measurement wants.
+        self._studied: dict[object, Sequence[AnyChunk]] = {}
         self._pending = False
         self._planned_at = 0.0
+        self._studying = threading.Lock()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self.settle)
@@ -216,12 +225,37 @@ class Rendering(QObject):
         """What an export still waited for is no longer wanted."""
         self._client.want((), "export")
 
+    def study(self, owner: object, chunks: Sequence[AnyChunk]) -> None:
+        """Replace what a view or a measurement wants beside the mix, the most urgent first; `part_rendered` tells.
+
+        Any thread. The mix comes first; latents alone cost no decode.
+        """
+        with self._studying:
+            self._studied[owner] = chunks
+            if not chunks:
+                del self._studied[owner]
+            self._client.want(itertools.chain.from_iterable(self._studied.values()), "study")
+
+    def wait_for_part(self, owner: object, chunks: Sequence[AnyChunk], cancel: CancelToken) -> list[Rendered]:
+        """For jobs, in their threads: wait for chunks of any kind, asking for those that are missing.
+
+        Raises:
+            EngineError: when one of them cannot be rendered.
+            Cancelled: when `cancel` was set.
+        """
+        return self.store.wait_for_all(chunks, cancel, lambda missing: self.study(owner, missing))
+
+    def playable(self, session: Session) -> Session:
+        """The session with the clips silent whose audio is missing; length and channels stay."""
+        if self._offline:
+            for clip in [clip for clip in session.clips() if clip.media in self._offline]:
+                session = edits.set_clip_gain(session, clip.id, 0.0)
+        return session
+
     def _make_plan(self) -> None:
         session = self._document.session
         self._offline = frozenset(item.digest for item in session.media if self._media.get(item.digest) is None)
-        if self._offline:
-            for clip in [clip for clip in session.clips() if clip.media in self._offline]:
-                session = edits.set_clip_gain(session, clip.id, 0.0)  # silent; length and channels stay
+        session = self.playable(session)
         self.shown = self._planner.plan(session, self._codec_of(session))
         self._dry = DryMix(session, self._reader, self._dry)
         self._index_of = {}
@@ -283,9 +317,13 @@ class Rendering(QObject):
             case engine.ChunkStarted(key=key):
                 self._current_key = key
                 self._announce(key)
-            case engine.ChunkFinished(rendered=Rendered(key=key)):
+            case engine.ChunkFinished(rendered=Rendered(key=key) as rendered):
+                if is_part(key):
+                    self.part_rendered.emit(rendered)
                 self._announce(key)
             case engine.ChunkFailed(key=key, message=message):
+                if is_part(key):
+                    self.part_failed.emit(key)
                 self._announce(key)
                 if message not in self._failed_said:
                     self._failed_said.add(message)

@@ -35,6 +35,7 @@ from lincae_studio.engine.client import (
     Event,
 )
 from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.parts import latents_only
 from lincae_studio.engine.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.queue import urgency
 from lincae_studio.engine.renderer import StoreReader
@@ -549,7 +550,7 @@ def test_latents_alone_cross_between_the_processes(
 ) -> None:
     if not shared:
         monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
-    chunks = [chunk.latents_only() for chunk in plan.audible]
+    chunks = [latents_only(chunk) for chunk in plan.audible]
     engine.client.want(chunks, "study")
     engine.client.want(plan.audible)
     engine.client.start()

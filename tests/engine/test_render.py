@@ -13,6 +13,7 @@ from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.cache import LatentCache
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.parts import latents_only
 from lincae_studio.engine.plan import Chunk, CodecRef, make_plan
 from lincae_studio.engine.stitch import stitch, window_part
 from lincae_studio.errors import CodecError
@@ -236,7 +237,7 @@ def test_latents_alone_are_those_of_the_render_and_decode_nothing() -> None:
     session = long_session()
     plan = plan_of(session, "mdct-4x", Grid(256, 256, 64, 2))
     renderer = new_renderer(MemoryAudio.of(*session.media))
-    alone = renderer.render_many([chunk.latents_only() for chunk in plan.audible])
+    alone = renderer.render_many([latents_only(chunk) for chunk in plan.audible])
     assert renderer.counters.decodes == 0
     whole = [renderer.render(chunk) for chunk in plan.audible]
     for latents, rendered, chunk in zip(alone, whole, plan.audible, strict=True):
@@ -249,6 +250,6 @@ def test_latents_alone_and_renders_may_come_in_one_batch() -> None:
     session = long_session()
     first, second = plan_of(session, "mdct-4x", Grid(256, 256, 64, 2)).audible[:2]
     renderer = new_renderer(MemoryAudio.of(*session.media))
-    one, other = renderer.render_many([first, second.latents_only()])
+    one, other = renderer.render_many([first, latents_only(second)])
     assert one.audio.shape[1] > 0
     assert other.audio.shape[1] == 0

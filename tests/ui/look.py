@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
-from lincae_studio.ui.heatmap import HeatmapPanel, HeatmapPlot
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.heatmap import HeatmapPanel, HeatmapPlot
 from tests.ui.conftest import wait_rendered
 
 
 def heatmap(window: MainWindow) -> HeatmapPlot:
-    assert isinstance(window.heatmap, HeatmapPanel)
-    return window.heatmap.plot
+    assert isinstance(window.views.get("heatmap"), HeatmapPanel)
+    return window.views.get("heatmap").plot
 
 
 def picture(widget: QWidget) -> QImage:

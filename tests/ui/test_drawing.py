@@ -223,7 +223,7 @@ def test_another_theme_is_shown_at_once(qtbot: QtBot, song: MainWindow, styled: 
                 lambda c=c: lanes.grab().toImage().pixelColor(lanes.width() - 3, lanes.height() - 3) == QColor(c.lane),
                 timeout=LIMIT_MS,
             )
-            heat = song.heatmap.plot.viewport()  # type: ignore[union-attr]
+            heat = song.views.get("heatmap").plot.viewport()  # type: ignore[union-attr]
             corner = heat.grab().toImage().pixelColor(heat.width() - 2, 2)
             assert corner == QColor(c.lane)
     finally:

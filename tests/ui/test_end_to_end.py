@@ -99,10 +99,10 @@ def test_the_heatmap_shows_the_latents_of_the_mix(qtbot: QtBot, window: MainWind
     padded = np.zeros((len(plan.chunks) * plan.grid.step + 3) * hop)
     padded[hop : hop + len(mono)] = mono
     latents = codec.encode(padded[None].astype(np.float32))[0]
-    assert window.heatmap is not None
+    assert window.views.get("heatmap") is not None
     for index in range(len(plan.chunks)):
         first = plan.grid.lead_frames + index * plan.grid.step
-        shown = window.heatmap.plot.shown_latents(index)
+        shown = window.views.get("heatmap").plot.shown_values(index)
         assert shown is not None
         np.testing.assert_allclose(shown, latents[:, first : first + plan.grid.step], atol=1e-4)
 

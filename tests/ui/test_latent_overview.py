@@ -7,8 +7,8 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
-from lincae_studio.ui.latent_overview import COLUMNS, LatentOverview, pooled
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.overview import COLUMNS, Overview, pooled
 from tests.helpers import noise
 from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import engine_frozen
@@ -25,7 +25,7 @@ def largest(values: np.ndarray) -> np.ndarray:
 def test_a_picture_has_the_columns_that_were_asked_for(chunks: int, columns: int) -> None:
     step = 32
     latents = noise(5, 3 * chunks * step).reshape(3, chunks * step)
-    overview = LatentOverview(3, chunks)
+    overview = Overview(3, chunks)
     for index in range(chunks):
         overview.put(index, latents[:, index * step : (index + 1) * step])
     image, per_column = overview.picture(0, chunks, columns)
@@ -38,7 +38,7 @@ def test_a_picture_has_the_columns_that_were_asked_for(chunks: int, columns: int
 
 
 def test_chunks_are_replaced_cleared_and_kept() -> None:
-    overview = LatentOverview(2, 3)
+    overview = Overview(2, 3)
     one, other = noise(1, 2 * 40).reshape(2, 40), noise(2, 2 * 40).reshape(2, 40)
     overview.put(1, one)
     overview.resize(5)
@@ -76,7 +76,7 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     rect = plot._whole.mapRectToView(plot._whole.boundingRect())
     plan = song.rendering.plan
     for index in (0, 7, 20):
-        latents = plot.shown_latents(index)
+        latents = plot.shown_values(index)
         assert latents is not None
         left = (index * step - rect.left()) / rect.width() * image.shape[1]
         right = ((index + 1) * step - rect.left()) / rect.width() * image.shape[1]

@@ -5,21 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile as sf
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.peaks import BLOCK, block_peaks
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
-from lincae_studio.ui.heatmap import HeatmapPanel, HeatmapPlot
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.waveform import wave_image
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
-from tests.ui.drive import engine_frozen, press
-from tests.ui.look import heatmap, pixels, rgb, two_chunks
+from tests.ui.drive import engine_frozen
+from tests.ui.look import pixels, rgb
 
 # The mix waveform
 
@@ -149,106 +147,3 @@ def test_wave_images_reach_the_peaks() -> None:
         (38, 75),
         (25, 37),
     ]
-
-
-# The heatmap
-
-
-def shown_colors(plot: HeatmapPlot, index: int) -> np.ndarray:
-    """The colours of a chunk's image as pyqtgraph computed them, `(channels, columns, 3)`."""
-    item = plot._items[index]
-    item.render()
-    image = item.qimage.convertToFormat(QImage.Format.Format_RGB32)
-    flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
-    return flat[:, : image.width(), 2::-1].astype(int)
-
-
-def colors_of(values: np.ndarray, level: float) -> np.ndarray:
-    """Values through the colour map of the theme."""
-    stops = [stop for stop, _ in theme.colors().heat]
-    table = np.stack([rgb(color) for _, color in theme.colors().heat])
-    place = np.clip((values / level + 1) / 2, 0, 1)
-    return np.stack([np.interp(place, stops, table[:, channel]) for channel in range(3)], axis=-1)
-
-
-def test_heatmap_colours_are_the_latents(qtbot: QtBot, song: MainWindow) -> None:
-    set_zoom(song, 128.0)
-    wait_rendered(qtbot, song)
-    plot, plan = heatmap(song), song.rendering.plan
-    rendered = song.rendering.rendered(0)
-    assert rendered is not None
-    lead = plan.grid.lead_frames
-    latents = rendered.latents.mean(axis=0)[:, lead : lead + plan.grid.step]
-    np.testing.assert_array_equal(plot.shown_latents(0), latents)
-    np.testing.assert_array_equal(plot.shown_image(0), latents, "a column for each frame")
-    np.testing.assert_allclose(shown_colors(plot, 0), colors_of(latents, plot.level), atol=4)
-    on_screen = pixels(plot)
-    height = on_screen.shape[0]
-    for frame, channel in ((10, 3), (100, 40), (300, 127)):
-        x = round((frame + 0.5) * 256 / 128)
-        y = round(height * (1 - (channel + 0.5) / 128))
-        near = on_screen[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3)
-        expected = colors_of(latents[channel, frame], plot.level)
-        assert np.abs(near - expected).max(axis=1).min() <= 8, (frame, channel)
-
-
-def test_zoomed_out_the_largest_values_are_shown(qtbot: QtBot, song: MainWindow) -> None:
-    set_zoom(song, 1100.0)  # 4.3 frames a pixel: runs of 4
-    wait_rendered(qtbot, song)
-    plot = heatmap(song)
-    latents, image = plot.shown_latents(0), plot.shown_image(0)
-    assert latents is not None
-    assert image is not None
-    runs = latents.reshape(len(latents), -1, 4)
-    largest = np.take_along_axis(runs, np.abs(runs).argmax(axis=2)[..., None], axis=2)[..., 0]
-    np.testing.assert_array_equal(image, largest)
-    set_zoom(song, 100.0)
-    np.testing.assert_array_equal(plot.shown_image(0), latents)
-
-
-def test_an_edit_redraws_only_the_chunks_it_changes(qtbot: QtBot, song: MainWindow) -> None:
-    two_chunks(qtbot, song)
-    plot = heatmap(song)
-    images = {index: plot.shown_latents(index) for index in (0, 1)}
-    first = song.document.session.tracks[0].clips[0]
-    with engine_frozen():
-        song.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 0, first.end - 1000))
-        assert plot.shown_latents(1) is images[1], "the last picture stays until the new one is there"
-        assert plot._items[1].opacity() < 1.0
-        assert plot._items[0].opacity() == 1.0
-    wait_rendered(qtbot, song)
-    assert plot._items[1].opacity() == 1.0
-    assert plot.shown_latents(0) is images[0]
-    assert plot.shown_latents(1) is not images[1]
-
-
-def test_hovering_tells_the_value(qtbot: QtBot, song: MainWindow) -> None:
-    wait_rendered(qtbot, song)
-    plot = heatmap(song)
-    texts: list[str] = []
-    plot.hovered.connect(texts.append)
-    QTest.mouseMove(plot.viewport(), QPoint(100, plot.height() - 2))
-    frame = 100 * PX // 256
-    latents = plot.shown_latents(0)
-    assert latents is not None
-    assert texts[-1] == f"frame {frame}, channel 1: {latents[1, frame]:+.4f}"
-    assert any(texts[-1] == label.text() for label in song.heatmap.findChildren(QLabel))
-    QTest.mouseMove(plot.viewport(), QPoint(900, 20))
-    assert texts[-1] == "", "nothing there"
-
-
-def test_the_range_slider_changes_the_colours(qtbot: QtBot, song: MainWindow) -> None:
-    wait_rendered(qtbot, song)
-    panel = song.heatmap
-    assert isinstance(panel, HeatmapPanel)
-    level, before = panel.plot.level, shown_colors(panel.plot, 0)
-    panel.range_slider.setFocus(Qt.FocusReason.TabFocusReason)
-    for _ in range(2):
-        press(song, Qt.Key.Key_PageUp)
-    assert panel.range_slider.value() == 20
-    assert panel.plot.level == pytest.approx(10 * level)
-    assert any(f"{panel.plot.level:.3g}" in label.text() for label in panel.findChildren(QLabel))
-    after = shown_colors(panel.plot, 0)
-    image = panel.plot.shown_image(0)
-    np.testing.assert_allclose(after, colors_of(image, 10 * level), atol=4)
-    assert np.abs(after - before).max() > 100

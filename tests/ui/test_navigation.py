@@ -106,19 +106,19 @@ def test_a_click_on_the_mix_or_on_the_heatmap_seeks(mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     QTest.mouseClick(mixed.timeline.master, Qt.MouseButton.LeftButton, pos=mixed.timeline.master.rect().center())
     assert mixed.player.position == axis.sample_at(mixed.timeline.master.rect().center().x())
-    assert mixed.heatmap is not None
-    plot = mixed.heatmap.plot.viewport()
+    assert mixed.views.get("heatmap") is not None
+    plot = mixed.views.get("heatmap").plot.viewport()
     QTest.mouseClick(plot, Qt.MouseButton.LeftButton, pos=plot.rect().topLeft() + plot.rect().center() / 2)
     assert mixed.player.position == axis.sample_at((plot.rect().topLeft() + plot.rect().center() / 2).x())
 
 
 def test_the_heatmap_takes_its_level_from_the_session_it_shows(qtbot: QtBot, mixed: MainWindow) -> None:
-    assert mixed.heatmap is not None
-    loud = mixed.heatmap.plot.level
+    assert mixed.views.get("heatmap") is not None
+    loud = mixed.views.get("heatmap").plot.level
     assert loud > 0
     mixed.document.replace(type(mixed.document.session)(), None)
-    assert mixed.heatmap.plot.shown_latents(0) is None
-    assert mixed.heatmap.plot.level == 1.0
+    assert mixed.views.get("heatmap").plot.shown_values(0) is None
+    assert mixed.views.get("heatmap").plot.level == 1.0
 
 
 def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(

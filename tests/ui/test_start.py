@@ -28,7 +28,7 @@ def then(self, start=main_window.MainWindow.start_late_parts):
     self.actions_by_id["add_track"].trigger()
     self.timeline.axis.fit()
     self.grab()
-    print("torch" in sys.modules, self.heatmap is not None)
+    print("torch" in sys.modules, self.views.get("heatmap") is not None)
     self.document.replace(self.document.session, None)
     QTimer.singleShot(0, self, self.close)
 

@@ -18,10 +18,10 @@ from lincae_studio.engine.store import ChunkState
 from lincae_studio.media.peaks import block_peaks
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
-from lincae_studio.ui.heatmap import HeatmapPlot
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.rows import ROW_PX
+from lincae_studio.ui.views.heatmap import HeatmapPlot
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import click, drag, engine_frozen, press, wheel
 from tests.ui.look import heatmap, pixels, rgb, two_chunks

@@ -45,6 +45,9 @@ _NOTCH_PX = 40
 _MASTER_PX = 80
 _VIEW_PX = 190
 
+#: Views come after the tracks and the master lane.
+_VIEWS_FROM = 2
+
 
 class EmptyHint(QFrame):
     """What an empty session shows: where to drop files, and what else one can do.
@@ -164,13 +167,18 @@ class TimelinePanel(QWidget):
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
 
-    def add_view(self, view: QWidget) -> None:
-        """Add a view over time below the master lane."""
-        self.splitter.addWidget(view)
-        self.splitter.setStretchFactor(self.splitter.indexOf(view), 0)
+    def add_view(self, view: QWidget, place: int) -> None:
+        """Add a view over time below the master lane, at this place among the others; the tracks make room."""
+        sizes = self.splitter.sizes()
+        at = _VIEWS_FROM + place
+        self.splitter.insertWidget(at, view)
+        self.splitter.setStretchFactor(at, 0)
         view.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
-        total = max(1, self.splitter.height())
-        self.splitter.setSizes([max(ROW_PX, total - _MASTER_PX - _VIEW_PX), _MASTER_PX, _VIEW_PX])
+        sizes.insert(at, _VIEW_PX)
+        if len(sizes) == _VIEWS_FROM + 1:
+            sizes[1] = _MASTER_PX
+        sizes[0] = max(ROW_PX, self.splitter.height() - sum(sizes[1:]))
+        self.splitter.setSizes(sizes)
 
     def _lay_out(self) -> None:
         corner = QWidget(self)

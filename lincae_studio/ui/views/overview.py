@@ -1,4 +1,4 @@
-"""The latents of a whole session in little: some columns for each chunk, for views that show many chunks. No Qt."""
+"""The values of a whole session in little: some columns for each chunk, for views that show many chunks. No Qt."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pooled(latents: Array, frames: int) -> Array:
     return _largest(latents, np.arange(0, latents.shape[1], frames))
 
 
-class LatentOverview:
+class Overview:
     """`COLUMNS` columns for each chunk, half as many, and so on down to one; one rendered anew replaces its own."""
 
     def __init__(self, dim: int, chunks: int) -> None:

@@ -1,0 +1,35 @@
+"""Parts of a session as sessions of their own: what one track or one clip gives to the mix. Pure functions."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from lincae_studio.session.model import Session, Track
+
+
+def only_track(session: Session, track_id: int) -> Session:
+    """Only this track is heard, as it goes into the mix, whether it is muted there or not.
+
+    The session's length and channels stay, and a subtracted track stays subtracted.
+    """
+    tracks = [replace(track, mute=track.id != track_id, solo=False) for track in session.tracks]
+    return replace(session, tracks=tuple(tracks))
+
+
+def without_track(session: Session, track_id: int) -> Session:
+    """The mix without this track; the length and channels of the session stay."""
+    tracks = [replace(track, mute=track.mute or track.id == track_id) for track in session.tracks]
+    if any(track.solo and track.id != track_id for track in session.tracks):
+        return replace(session, tracks=tuple(tracks))
+    return replace(session, tracks=tuple(replace(track, solo=False) for track in tracks))
+
+
+def only_clip(session: Session, clip_id: int) -> Session:
+    """Only this clip is heard, as its track plays it when the others are muted. Unknown clips leave silence."""
+
+    def changed(track: Track) -> Track:
+        here = any(clip.id == clip_id for clip in track.clips)
+        clips = tuple(replace(clip, mute=clip.id != clip_id) for clip in track.clips) if here else track.clips
+        return replace(track, clips=clips, mute=not here, solo=False)
+
+    return replace(session, tracks=tuple(map(changed, session.tracks)))

@@ -1,0 +1,347 @@
+"""A picture over time made of the values of chunks: an image per chunk, or, where chunks are narrow, one of all.
+
+Drawn with pyqtgraph on the time axis of the lanes. What a chunk shows is replaced when its values come; until then the
+last ones stay, faded. Rows are drawn from the bottom up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.grid import Grid
+from lincae_studio.ui import theme
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.views.overview import Overview, pooled
+from lincae_studio.ui.views.sources import ChunkSource
+
+#: Values that come in a burst are drawn together.
+_FRAME_MS = 16
+
+_STALE_OPACITY = 0.35
+
+#: Chunks narrower than this are drawn from the overview.
+_NARROW_PX = 16
+
+
+class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
+    """Base class: subclasses say which colours values have, and what is told of a place.
+
+    Signals:
+        hovered: what lies under the pointer, as text; empty when nothing does.
+        seek: the sample that was clicked.
+    """
+
+    hovered = Signal(str)
+    seek = Signal(int)
+
+    def __init__(
+        self, axis: TimeAxis, rendering: Rendering, source: ChunkSource, name: str, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent, background=theme.colors().lane)
+        self._axis = axis
+        self._rendering = rendering
+        self._source = source
+        self._items: dict[int, pg.ImageItem] = {}
+        self._keys: dict[int, str] = {}
+        self._values: dict[int, Array] = {}
+        #: What the overview shows of each chunk.
+        self._known: dict[int, str] = {}
+        self._pooling = 1
+        self._geometry: tuple[Grid, int] = (rendering.shown.grid, source.rows)
+        self._colors = self.color_table()
+        self.hideAxis("left")
+        self.hideAxis("bottom")
+        self.hideButtons()
+        self.setMenuEnabled(False)
+        box = self.getViewBox()
+        box.setMouseEnabled(False, False)
+        box.setDefaultPadding(0.0)
+        self.getPlotItem().layout.setContentsMargins(0, 0, 0, 0)
+        self.getPlotItem().layout.setSpacing(0)
+        box.border = None
+        self.setFrameShape(self.Shape.NoFrame)
+        self.setAccessibleName(name)
+        self._overview = Overview(source.rows, 0)
+        self._whole = pg.ImageItem(axisOrder="row-major")
+        self._whole.hide()
+        self.addItem(self._whole, ignoreBounds=True)
+        self._drawing = QTimer(self)
+        self._drawing.setSingleShot(True)
+        self._drawing.timeout.connect(self._draw_whole)
+        self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.colors().playhead, width=1), movable=False)
+        self._line.setZValue(10)
+        self.addItem(self._line, ignoreBounds=True)
+        self.setMouseTracking(True)
+        axis.changed.connect(self._follow_axis)
+        self._connect(source)
+
+    # What subclasses say
+
+    def color_table(self) -> Array:
+        """The colours of 256 values, from the lowest to the highest, as `(256, 3 or 4)` bytes."""
+        raise NotImplementedError
+
+    def levels(self) -> tuple[float, float]:
+        """The values of the first and of the last colour."""
+        raise NotImplementedError
+
+    def arranged(self, values: Array) -> Array:
+        """Values `(rows, columns)` in the order in which rows are drawn."""
+        return values
+
+    def take_note(self, values: Array) -> None:
+        """New values have come."""
+
+    def text_at(self, sample: int, height: float) -> str:
+        """What is told of a place; `height` from 0 at the bottom to 1 at the top. Empty for nothing."""
+        raise NotImplementedError
+
+    # What the window asks
+
+    @property
+    def source(self) -> ChunkSource:
+        """Where the values come from."""
+        return self._source
+
+    def set_source(self, source: ChunkSource) -> None:
+        """Show something else; the old source is closed."""
+        old, self._source = self._source, source
+        old.restarted.disconnect(self._start_anew)
+        old.changed.disconnect(self._follow_source)
+        old.chunk_changed.disconnect(self._on_chunk_changed)
+        old.close()
+        self._start_anew()
+        self._connect(source)
+
+    def follow_theme(self) -> None:
+        """Take the colours of the theme."""
+        self.setBackground(theme.colors().lane)
+        self._line.setPen(pg.mkPen(theme.colors().playhead, width=1))
+        self._colors = self.color_table()
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw what is known again: levels, colours or the order of rows have changed."""
+        for index in self._items:
+            self._draw(index)
+        self._draw_whole()
+
+    def follow_levels(self) -> None:
+        """Show the same values between other levels."""
+        for item in (*self._items.values(), self._whole):
+            if item.image is not None:
+                item.setLevels(self.levels())
+
+    def set_playhead(self, sample: int) -> None:
+        self._line.setValue(sample)
+
+    def shown_values(self, index: int) -> Array | None:
+        """`(rows, columns)` of what is shown of a chunk, rows in their own order, or None."""
+        if self._narrow and index in self._known and self._known[index] == self._source.key(index):
+            return self._source.values(index)
+        return self._values.get(index)
+
+    def shown_image(self, index: int) -> Array | None:
+        """The values of the image itself, as it is drawn: pooled when zoomed out."""
+        item = self._items.get(index)
+        return None if item is None else np.asarray(item.image)
+
+    def value_at(self, sample: int, row: int) -> float | None:
+        """The value shown at a place, or None; `row` in its own order."""
+        grid = self._rendering.shown.grid
+        index = grid.owner(sample)
+        values = self.shown_values(index) if index < len(self._rendering.shown.chunks) else None
+        if values is None or not 0 <= row < len(values):
+            return None
+        column = (sample - index * grid.step_samples) * values.shape[1] // grid.step_samples
+        return float(values[row, column])
+
+    # Following
+
+    def _connect(self, source: ChunkSource) -> None:
+        source.restarted.connect(self._start_anew)
+        source.changed.connect(self._follow_source)
+        source.chunk_changed.connect(self._on_chunk_changed)
+        self._follow_source()
+
+    def _start_anew(self) -> None:
+        """Another session, codec or source: its images do not fit."""
+        for index in list(self._items):
+            self._remove(index)
+        self._overview = Overview(self._source.rows, len(self._rendering.shown.chunks))
+        self._known.clear()
+        self._whole.hide()
+
+    def _follow_source(self) -> None:
+        plan = self._rendering.shown
+        if self._geometry != (plan.grid, self._source.rows):
+            self._geometry = (plan.grid, self._source.rows)
+            self._start_anew()
+        if self._overview.chunks != len(plan.chunks):
+            self._overview.resize(len(plan.chunks))
+            self._known = {index: key for index, key in self._known.items() if index < len(plan.chunks)}
+        for index in range(len(plan.chunks)):
+            if self._source.key(index) != self._known.get(index):
+                self._survey(index)
+        self.getViewBox().setYRange(0, self._source.rows, padding=0)
+        self._follow_axis()
+
+    def _follow_axis(self) -> None:
+        """Show the axis' range, and keep images for the visible chunks only."""
+        self.getViewBox().setXRange(self._axis.start, self._axis.start + self._axis.shown, padding=0)
+        first, last = self._in_view()
+        self._source.look_at(first, last)
+        if self._narrow:
+            for index in list(self._items):
+                self._remove(index)
+            self._draw_whole()
+            return
+        self._whole.hide()
+        for index in set(self._items) - set(range(first, last + 1)):
+            self._remove(index)
+        pooling = self._wanted_pooling()
+        if pooling != self._pooling:
+            self._pooling = pooling
+            for index in self._items:
+                self._draw(index)
+        for index in range(first, last + 1):
+            self._follow_chunk(index)
+
+    def _in_view(self) -> tuple[int, int]:
+        plan = self._rendering.shown
+        first = plan.grid.owner(int(self._axis.start))
+        return first, min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.shown)))
+
+    def _on_chunk_changed(self, index: int) -> None:
+        if index >= len(self._rendering.shown.chunks):
+            return
+        step = self._rendering.shown.grid.step_samples
+        start = index * step
+        self._survey(index)
+        if self._narrow:
+            if not self._drawing.isActive():
+                self._drawing.start(_FRAME_MS)
+        elif start + step > self._axis.start and start < self._axis.start + self._axis.shown:
+            self._follow_chunk(index)
+
+    def _follow_chunk(self, index: int) -> None:
+        """Show a chunk's values: new ones when they are here, the last ones faded until then, none when silent."""
+        key = self._source.key(index)
+        if key is None:
+            self._remove(index)
+            return
+        if self._keys.get(index) == key:
+            self._items[index].setOpacity(1.0)
+            return
+        values = self._source.values(index)
+        if values is None:
+            if index in self._items:
+                self._items[index].setOpacity(_STALE_OPACITY)
+            return
+        if index not in self._items:
+            self._items[index] = pg.ImageItem(axisOrder="row-major")
+            self.addItem(self._items[index], ignoreBounds=True)
+        self._items[index].setOpacity(1.0)
+        self._keys[index] = key
+        self._values[index] = values
+        self.take_note(values)
+        self._draw(index)
+
+    @property
+    def _narrow(self) -> bool:
+        """Whether chunks are drawn from the overview."""
+        return self._rendering.shown.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
+
+    def _survey(self, index: int) -> None:
+        """Take a chunk into the overview, if its values are here or it is silent; else what was there stays."""
+        key = self._source.key(index)
+        if key is None:
+            self._overview.clear(index)
+            self._known.pop(index, None)
+        elif self._known.get(index) != key and (values := self._source.values(index)) is not None:
+            self._overview.put(index, values)
+            self._known[index] = key
+            self.take_note(values)
+
+    # Drawing
+
+    def _draw_whole(self) -> None:
+        """The visible part of the overview as one image; chunks that wait are faded."""
+        plan = self._rendering.shown
+        if not self._narrow or not plan.chunks:
+            self._whole.hide()
+            return
+        first, last = self._in_view()
+        count = last + 1 - first
+        if count <= 0:
+            self._whole.hide()
+            return
+        width = max(1, round(count * plan.grid.step_samples / self._axis.samples_per_px))
+        image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))
+        place = (np.arange(image.shape[1]) * chunks_per_column).astype(np.int64)
+        waits = np.ones(count, np.float32)
+        for index in range(first, last + 1):
+            if self._source.key(index) != self._known.get(index):
+                waits[index - first] = _STALE_OPACITY
+        lowest = min(max(0.0, self.levels()[0]), self.levels()[1])  # the ground, where nothing is
+        image = lowest + (self.arranged(image) - lowest) * waits[np.minimum(place, count - 1)]
+        self._whole.setImage(image, levels=self.levels(), lut=self._colors, autoLevels=False)
+        samples = image.shape[1] * chunks_per_column * plan.grid.step_samples
+        self._whole.setRect(QRectF(first * plan.grid.step_samples, 0, samples, self._source.rows))
+        self._whole.show()
+
+    def _draw(self, index: int) -> None:
+        step = self._rendering.shown.grid.step_samples
+        values = self._values[index]
+        image = np.ascontiguousarray(self.arranged(pooled(values, self._pooling)))
+        self._items[index].setImage(image, levels=self.levels(), lut=self._colors, autoLevels=False)
+        samples = image.shape[1] * self._pooling * step / values.shape[1]
+        self._items[index].setRect(QRectF(index * step, 0, samples, self._source.rows))
+
+    def _remove(self, index: int) -> None:
+        if index in self._items:
+            self.removeItem(self._items.pop(index))
+            self._keys.pop(index, None)
+            self._values.pop(index, None)
+
+    @property
+    def samples_per_column(self) -> float:
+        """Samples of the timeline that a column of values stands for."""
+        raise NotImplementedError
+
+    def _wanted_pooling(self) -> int:
+        """Columns per image column: the largest power of two that leaves a column for every pixel."""
+        columns_per_px = self._axis.samples_per_px / self.samples_per_column / self.devicePixelRatioF()
+        return 1 << max(0, int(np.log2(max(columns_per_px, 1.0))))
+
+    # Qt overrides
+
+    def mouseMoveEvent(self, event: QEvent) -> None:
+        x, y = event.position().x(), event.position().y()  # type: ignore[attr-defined]
+        self.hovered.emit(self.text_at(self._axis.sample_at(x), 1.0 - y / max(1, self.height())))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.seek.emit(self._axis.sample_at(event.position().x()))
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self.hovered.emit("")
+        super().leaveEvent(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        TimeCanvas.navigate(self._axis, event)
+        event.accept()
+
+
+def color_table_of(stops: tuple[tuple[float, str], ...]) -> Array:
+    """The colours of 256 values between stops `(place, colour)`."""
+    positions, colors = zip(*stops, strict=True)
+    table = pg.ColorMap(np.array(positions), [QColor(color) for color in colors]).getLookupTable(nPts=256)
+    return np.asarray(table)

@@ -1,0 +1,28 @@
+"""What a view may look at and do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.timeline.axis import TimeAxis
+
+
+@dataclass(frozen=True)
+class ViewContext:
+    """Handed to every view.
+
+    Attributes:
+        seek: moves the playhead to a sample.
+    """
+
+    axis: TimeAxis
+    document: Document
+    selection: Selection
+    rendering: Rendering
+    messages: MessageBar
+    seek: Callable[[int], None]

@@ -1,0 +1,306 @@
+"""The latent heatmap: channel over time, of the mix, of a track or clip, or of a difference; following each render."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QWidget
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.session.excerpt import only_clip, only_track
+from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.ui import theme
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.headers import HEADER_PX
+from lincae_studio.ui.timeline.times import format_time
+from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
+from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, MixSource, PartSource
+from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
+
+#: Share of the values that fit the colour range when it is chosen automatically.
+_AUTO_QUANTILE = 0.9
+
+#: The range slider spans this many decades around the automatic range, in steps of a twentieth.
+_RANGE_STEPS = 40
+_STEPS_PER_DECADE = 20
+
+#: How channels are ordered from the bottom up: by number; the most varying first; by their part in the first principal
+#: component, the most negative first.
+Order = Literal["index", "variance", "component"]
+
+_ORDERS: tuple[tuple[Order, str], ...] = (
+    ("index", "Channel number"),
+    ("variance", "Variance"),
+    ("component", "Principal component"),
+)
+
+#: What is shown, or taken away: a word, and the id of a track where one is named.
+What = tuple[str, int]
+
+_MIX: What = ("mix", 0)
+_NOTHING: What = ("nothing", 0)
+
+
+class HeatmapPlot(ChunkPicture):
+    """The picture; colours are symmetric about 0.
+
+    Signals:
+        auto_level_changed: the automatic half range of the colours.
+    """
+
+    auto_level_changed = Signal(float)
+
+    _auto_level = 0.0
+    _scale = 1.0
+    _order: np.ndarray[tuple[int], np.dtype[np.intp]] | None = None
+
+    def __init__(
+        self, axis: TimeAxis, rendering: Rendering, source: ChunkSource, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(axis, rendering, source, "Latents, channel over time", parent)
+
+    @property
+    def level(self) -> float:
+        """Half range of the colours."""
+        return (self._auto_level or 1.0) * self._scale
+
+    @property
+    def samples_per_column(self) -> float:
+        return float(self._rendering.shown.grid.hop)
+
+    def set_scale(self, scale: float) -> None:
+        """Widen or narrow the colour range about the automatic one."""
+        self._scale = scale
+        self.follow_levels()
+
+    def set_order(self, order: np.ndarray[tuple[int], np.dtype[np.intp]] | None) -> None:
+        """Draw channels in this order from the bottom up; None is that of their numbers."""
+        same = order is self._order or (
+            order is not None and self._order is not None and np.array_equal(order, self._order)
+        )
+        if not same:
+            self._order = order
+            self.redraw()
+
+    def channel_at(self, height: float) -> int:
+        """The channel drawn at a height from 0 to 1."""
+        row = min(max(int(height * self.source.rows), 0), self.source.rows - 1)
+        return row if self._order is None else int(self._order[row])
+
+    def color_table(self) -> Array:
+        return color_table_of(theme.colors().heat)
+
+    def levels(self) -> tuple[float, float]:
+        return -self.level, self.level
+
+    def arranged(self, values: Array) -> Array:
+        return values if self._order is None or len(self._order) != len(values) else values[self._order]
+
+    def take_note(self, values: Array) -> None:
+        """Widen the automatic range to the loudest chunk seen."""
+        level = float(np.quantile(np.abs(values), _AUTO_QUANTILE))
+        if level > self._auto_level * 1.01:
+            self._auto_level = level
+            self.follow_levels()
+            self.auto_level_changed.emit(self.level)
+
+    def text_at(self, sample: int, height: float) -> str:
+        channel = self.channel_at(height)
+        value = self.value_at(sample, channel)
+        if value is None:
+            return ""
+        frame = sample // self._rendering.shown.grid.hop
+        return f"{format_time(sample / SESSION_RATE)}, frame {frame}\nchannel {channel}: {value:+.4f}"
+
+    def _start_anew(self) -> None:
+        self._auto_level = 0.0
+        self._order = None
+        super()._start_anew()
+
+
+class HeatmapPanel(QWidget):
+    """The picture with its header: what it shows, order, colour range, the value under the pointer."""
+
+    def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._rendering = context.rendering
+        self._shown: tuple[What, What] = (_MIX, _NOTHING)
+        self._tracks: list[tuple[int, str]] = []
+        self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
+        self.statistics = Statistics(self.plot.source, lambda: len(self._rendering.shown.chunks), self)
+        self.what = self._choice("What the heatmap shows")
+        self.less = self._choice("What is taken away from it")
+        self.order = self._choice("Order of channels")
+        for order, text in _ORDERS:
+            self.order.addItem(text, order)
+        self._facts = QLabel(self)
+        self._facts.setWordWrap(True)
+        theme.dim(self._facts)
+        self._range = QLabel(self)
+        theme.dim(self._range)
+        self._hover = QLabel(self)
+        self.range_slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.range_slider.setRange(-_RANGE_STEPS, _RANGE_STEPS)
+        self.range_slider.setAccessibleName("Colour range of the heatmap")
+        self.range_slider.setToolTip("Colour range of the heatmap")
+        self.range_slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._lay_out()
+        self._follow_document()
+        self._show_facts()
+        self._show_range()
+        self.range_slider.valueChanged.connect(self._on_range_changed)
+        self.plot.auto_level_changed.connect(self._show_range)
+        self.plot.hovered.connect(self._hover.setText)
+        self.plot.seek.connect(context.seek)
+        self.what.currentIndexChanged.connect(self._on_chosen)
+        self.less.currentIndexChanged.connect(self._on_chosen)
+        self.order.currentIndexChanged.connect(self._on_order_changed)
+        self.statistics.changed.connect(self._arrange)
+        context.rendering.plan_changed.connect(self._show_facts)
+        context.document.changed.connect(self._follow_document)
+        context.selection.changed.connect(self._follow_selection)
+
+    def set_playhead(self, sample: int) -> None:
+        self.plot.set_playhead(sample)
+
+    def follow_theme(self) -> None:
+        self.plot.follow_theme()
+
+    def close_work(self) -> None:
+        """The window closes."""
+        self.statistics.close()
+
+    def show_latents(self, what: What, less: What = _NOTHING) -> None:
+        """Show these latents: ("mix", 0), ("track", id or 0 for the selected one), ("clip", 0); less others."""
+        for box, chosen in ((self.what, what), (self.less, less)):
+            place = next(number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
+            box.setCurrentIndex(place)
+
+    def _choice(self, name: str) -> QComboBox:
+        box = QComboBox(self)
+        box.setAccessibleName(name)
+        box.setToolTip(name)
+        box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        return box
+
+    def _lay_out(self) -> None:
+        column = QWidget(self)
+        column.setFixedWidth(HEADER_PX)
+        inside = QGridLayout(column)
+        inside.setContentsMargins(12, 6, 8, 6)
+        inside.setVerticalSpacing(4)
+        for row, (text, box) in enumerate((("Latents", self.what), ("less", self.less), ("order", self.order))):
+            label = QLabel(text, column)
+            if row:
+                theme.dim(label)
+            else:
+                label.setStyleSheet("font-weight: 600;")
+            inside.addWidget(label, row, 0)
+            inside.addWidget(box, row, 1)
+        for row, widget in enumerate((self._range, self.range_slider, self._hover, self._facts), 3):
+            inside.addWidget(widget, row, 0, 1, 2)
+        inside.setColumnStretch(1, 1)
+        inside.setRowStretch(7, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(column)
+        layout.addWidget(self.plot, 1)
+
+    def _follow_document(self) -> None:
+        """List what can be shown; what was chosen stays, unless it is gone."""
+        tracks = [(track.id, track.name) for track in self._context.document.session.tracks]
+        if tracks == self._tracks and self.what.count():
+            return
+        self._tracks = tracks
+        choices = [("Mix", _MIX), ("Selected track", ("track", 0)), ("Selected clip", ("clip", 0))]
+        choices += [(name, ("track", track_id)) for track_id, name in tracks]
+        for box, first in ((self.what, ()), (self.less, (("nothing", _NOTHING),))):
+            chosen = self._chosen(box)
+            box.blockSignals(True)
+            box.clear()
+            for text, data in (*first, *choices):
+                box.addItem(text, data)
+            places = [number for number in range(box.count()) if tuple(box.itemData(number)) == chosen]
+            box.setCurrentIndex(places[0] if places else 0)
+            box.blockSignals(False)
+        self._on_chosen()
+
+    def _follow_selection(self) -> None:
+        if any(what in (("track", 0), ("clip", 0)) for what in self._shown):
+            self._show()
+
+    def _chosen(self, box: QComboBox) -> What | None:
+        data = box.currentData()
+        return (data[0], data[1]) if data is not None else None
+
+    def _on_chosen(self) -> None:
+        chosen = (self._chosen(self.what) or _MIX, self._chosen(self.less) or _NOTHING)
+        if chosen != self._shown:
+            self._shown = chosen
+            self._show()
+
+    def _show(self) -> None:
+        what, less = self._shown
+        one = self._source_of(what)
+        source = one if less == _NOTHING else DifferenceSource(one, self._source_of(less), self.plot)
+        self.plot.set_source(source)
+        self.statistics.set_source(source)
+        self._show_facts()
+
+    def _source_of(self, what: What) -> ChunkSource:
+        kind, named = what
+        if kind == "mix":
+            return MixSource(self._rendering, self.plot)
+        selection = self._context.selection
+
+        def part_of(session: Session) -> Session | None:
+            if kind == "track":
+                track = named or selection.track
+                known = any(track == one.id for one in session.tracks)
+                return only_track(session, track) if track is not None and known else None
+            clips = sorted(selection.clips)
+            return only_clip(session, clips[0]) if len(clips) == 1 else None
+
+        return PartSource(self._rendering, self._context.document, part_of, self.plot)
+
+    def _show_facts(self) -> None:
+        codec = self._rendering.shown.codec
+        text = f"{codec.dim} channels, a frame is {codec.hop} samples ({codec.title})"
+        selection = self._context.selection
+        if ("track", 0) in self._shown and selection.track is None:
+            text = "No track is selected"
+        if ("clip", 0) in self._shown and len(selection.clips) != 1:
+            text = "Select one clip to see its latents"
+        self._facts.setText(text)
+
+    def _show_range(self) -> None:
+        self._range.setText(f"Colours: −{self.plot.level:.3g} to +{self.plot.level:.3g}")
+
+    def _on_range_changed(self, position: int) -> None:
+        self.plot.set_scale(10.0 ** (position / _STEPS_PER_DECADE))
+        self._show_range()
+
+    def _on_order_changed(self) -> None:
+        self.statistics.set_active(self.order.currentData() != "index")
+        self._arrange()
+
+    def _arrange(self) -> None:
+        self.plot.set_order(channel_order(self.order.currentData(), self.statistics.latest))
+
+
+def channel_order(
+    order: Order, statistics: LatentStatistics | None
+) -> np.ndarray[tuple[int], np.dtype[np.intp]] | None:
+    """Channels from the bottom up; None, the order of their numbers, until statistics are there."""
+    if order == "index" or statistics is None:
+        return None
+    if order == "variance":
+        return np.argsort(-statistics.variance, kind="stable")
+    return np.argsort(statistics.components[0], kind="stable")

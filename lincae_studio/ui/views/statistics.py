@@ -1,0 +1,140 @@
+"""Statistics of latents over time: variance of each channel, principal components. Worked out in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.ui.chunk_work import ChunkWork
+from lincae_studio.ui.views.sources import ChunkSource, Deferred
+
+#: So many chunks, spread over the session, stand for all.
+_SAMPLED = 256
+
+#: Statistics follow when values have paused for so long.
+_PAUSE_MS = 300
+
+Vector = npt.NDArray[np.float64]
+
+#: Tells how many chunks there are.
+Counted = Callable[[], int]
+
+
+@dataclass(frozen=True)
+class LatentStatistics:
+    """Of frames seen as points in D dimensions.
+
+    Attributes:
+        mean: `(D,)`.
+        variance: `(D,)`.
+        components: `(2, D)` unit vectors: the first two principal components; the largest entry of each is positive.
+        explained: `(2,)` shares of the total variance.
+        frames: how many were looked at.
+    """
+
+    mean: Vector
+    variance: Vector
+    components: Vector
+    explained: Vector
+    frames: int
+
+
+def latent_statistics(parts: Sequence[Array]) -> LatentStatistics:
+    """Statistics of the frames of several `(D, T)` together; at least one frame."""
+    dim = len(parts[0])
+    frames = sum(part.shape[1] for part in parts)
+    mean = sum((part.sum(axis=1, dtype=np.float64) for part in parts), np.zeros(dim)) / frames
+    covariance = np.zeros((dim, dim))
+    for part in parts:
+        deviation = part - mean[:, None]
+        covariance += deviation @ deviation.T
+    covariance /= frames
+    values, vectors = np.linalg.eigh(covariance)
+    components = vectors[:, ::-1][:, :2].T
+    if len(components) < 2:
+        components = np.vstack([components, np.zeros_like(components)])
+    signs = np.sign(components[np.arange(2), np.abs(components).argmax(axis=1)])
+    explained = np.append(values[::-1], 0.0)[:2] / max(float(values.sum()), 1e-30)
+    return LatentStatistics(mean, covariance.diagonal().copy(), components * signs[:, None], explained, frames)
+
+
+class Statistics(QObject):
+    """Statistics of a source, following it while `active`.
+
+    Signals:
+        changed: `latest` is another one.
+    """
+
+    changed = Signal()
+
+    def __init__(self, source: ChunkSource, chunks: Counted, parent: QObject) -> None:
+        """`chunks`: how many there are now."""
+        super().__init__(parent)
+        self._source = source
+        self._chunks = chunks
+        self._active = False
+        self.latest: LatentStatistics | None = None
+        self._asked: object = None
+        self._work = ChunkWork[list[Deferred], LatentStatistics]("statistics", _work_out, self, remembered=4)
+        self._work.found.connect(self._on_found)
+        self._pausing = QTimer(self)
+        self._pausing.setSingleShot(True)
+        self._pausing.timeout.connect(self._ask)
+        self._connect(source)
+
+    def set_source(self, source: ChunkSource) -> None:
+        """Follow another source; what is known of the old one does not hold."""
+        self._source = source
+        self._forget()
+        self._connect(source)
+
+    def set_active(self, active: bool) -> None:
+        """Nobody looks: nothing is worked out."""
+        self._active = active
+        self._follow()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._work.close()
+
+    def _connect(self, source: ChunkSource) -> None:
+        source.restarted.connect(self._forget)
+        source.changed.connect(self._follow)
+        source.chunk_changed.connect(self._follow)
+        self._follow()
+
+    def _forget(self) -> None:
+        self.latest = None
+        self._asked = None
+        self.changed.emit()
+
+    def _follow(self) -> None:
+        if self._active and not self._pausing.isActive():
+            self._pausing.start(_PAUSE_MS)
+
+    def _ask(self) -> None:
+        indices = [index for index in range(self._chunks()) if self._source.key(index) is not None]
+        sampled = indices[:: max(1, -(-len(indices) // _SAMPLED))]
+        known = {index: found for index in sampled if (found := self._source.deferred(index)) is not None}
+        if not known or not self._active:
+            return
+        self._asked = (id(self._source), tuple(self._source.key(index) for index in known))
+        if self._work.knows(self._asked):
+            self._on_found(self._asked)
+        else:
+            self._work.want([(self._asked, list(known.values()))])
+
+    def _on_found(self, key: object) -> None:
+        found = self._work.of(key)
+        if key == self._asked and found is not None and found is not self.latest:
+            self.latest = found
+            self.changed.emit()
+
+
+def _work_out(parts: list[Deferred]) -> LatentStatistics:
+    return latent_statistics([part() for part in parts])

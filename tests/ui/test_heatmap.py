@@ -1,0 +1,272 @@
+"""The latent heatmap: its pixels are the latents through the colour map, of whatever it is told to show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import edits
+from lincae_studio.ui import theme
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.heatmap import HeatmapPanel, HeatmapPlot
+from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
+from tests.ui.drive import click, engine_frozen, press
+from tests.ui.look import heatmap, pixels, rgb, two_chunks
+
+
+def shown_colors(plot: HeatmapPlot, index: int) -> np.ndarray:
+    """The colours of a chunk's image as pyqtgraph computed them, `(channels, columns, 3)`."""
+    item = plot._items[index]
+    item.render()
+    image = item.qimage.convertToFormat(QImage.Format.Format_RGB32)
+    flat = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return flat[:, : image.width(), 2::-1].astype(int)
+
+
+def colors_of(values: np.ndarray, level: float) -> np.ndarray:
+    """Values through the colour map of the theme."""
+    stops = [stop for stop, _ in theme.colors().heat]
+    table = np.stack([rgb(color) for _, color in theme.colors().heat])
+    place = np.clip((values / level + 1) / 2, 0, 1)
+    return np.stack([np.interp(place, stops, table[:, channel]) for channel in range(3)], axis=-1)
+
+
+@pytest.mark.parametrize("samples_per_px", [40.0, 128.0, 700.0, 1100.0])
+def test_pixels_are_the_latents_through_the_colour_map(qtbot: QtBot, song: MainWindow, samples_per_px: float) -> None:
+    wait_rendered(qtbot, song)
+    song.transport.seek(44_100 * 30)
+    set_zoom(song, samples_per_px)
+    plot, plan = heatmap(song), song.rendering.plan
+    rendered = song.rendering.rendered(0)
+    assert rendered is not None
+    lead = plan.grid.lead_frames
+    latents = rendered.latents.mean(axis=0)[:, lead : lead + plan.grid.step]
+    np.testing.assert_array_equal(plot.shown_values(0), latents)
+    frames = max(1, 2 ** int(np.log2(max(1.0, samples_per_px / 256))))  # in a column: the largest counts
+    runs = np.pad(latents, ((0, 0), (0, -latents.shape[1] % frames))).reshape(len(latents), -1, frames)
+    image = np.take_along_axis(runs, np.abs(runs).argmax(axis=2)[..., None], axis=2)[..., 0]
+    np.testing.assert_array_equal(plot.shown_image(0), image)
+    np.testing.assert_allclose(shown_colors(plot, 0), colors_of(image, plot.level), atol=4)
+    on_screen = pixels(plot)
+    height = on_screen.shape[0]
+    for place in (0.05, 0.3, 0.5):
+        column = int(place * image.shape[1])
+        x = round((column + 0.5) * frames * 256 / samples_per_px)
+        if x >= on_screen.shape[1] - 2:
+            continue
+        for channel in (3, 40, 127):
+            y = round(height * (1 - (channel + 0.5) / 128))
+            near = on_screen[y - 1 : y + 2, x - 1 : x + 2].reshape(-1, 3)
+            expected = colors_of(image[channel, column], plot.level)
+            assert np.abs(near - expected).max(axis=1).min() <= 8, (column, channel)
+
+
+def test_zoomed_out_the_largest_values_are_shown(qtbot: QtBot, song: MainWindow) -> None:
+    set_zoom(song, 1100.0)  # 4.3 frames a pixel: runs of 4
+    wait_rendered(qtbot, song)
+    plot = heatmap(song)
+    latents, image = plot.shown_values(0), plot.shown_image(0)
+    assert latents is not None
+    assert image is not None
+    runs = latents.reshape(len(latents), -1, 4)
+    largest = np.take_along_axis(runs, np.abs(runs).argmax(axis=2)[..., None], axis=2)[..., 0]
+    np.testing.assert_array_equal(image, largest)
+    set_zoom(song, 100.0)
+    np.testing.assert_array_equal(plot.shown_image(0), latents)
+
+
+def test_an_edit_redraws_only_the_chunks_it_changes(qtbot: QtBot, song: MainWindow) -> None:
+    two_chunks(qtbot, song)
+    plot = heatmap(song)
+    images = {index: plot.shown_values(index) for index in (0, 1)}
+    first = song.document.session.tracks[0].clips[0]
+    with engine_frozen():
+        song.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 0, first.end - 1000))
+        assert plot.shown_values(1) is images[1], "the last picture stays until the new one is there"
+        assert plot._items[1].opacity() < 1.0
+        assert plot._items[0].opacity() == 1.0
+    wait_rendered(qtbot, song)
+    assert plot._items[1].opacity() == 1.0
+    assert plot.shown_values(0) is images[0]
+    assert plot.shown_values(1) is not images[1]
+
+
+def test_hovering_tells_the_value(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    plot = heatmap(song)
+    texts: list[str] = []
+    plot.hovered.connect(texts.append)
+    QTest.mouseMove(plot.viewport(), QPoint(100, plot.height() - 2))
+    frame = 100 * PX // 256
+    latents = plot.shown_values(0)
+    assert latents is not None
+    assert texts[-1] == f"0:01.000, frame {frame}\nchannel 1: {latents[1, frame]:+.4f}"
+    assert any(texts[-1] == label.text() for label in panel(song).findChildren(QLabel))
+    QTest.mouseMove(plot.viewport(), QPoint(900, 20))
+    assert texts[-1] == "", "nothing there"
+
+
+def test_the_range_slider_changes_the_colours(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    shown = panel(song)
+    level, before = shown.plot.level, shown_colors(shown.plot, 0)
+    shown.range_slider.setFocus(Qt.FocusReason.TabFocusReason)
+    for _ in range(2):
+        press(song, Qt.Key.Key_PageUp)
+    assert shown.range_slider.value() == 20
+    assert shown.plot.level == pytest.approx(10 * level)
+    assert any(f"{shown.plot.level:.3g}" in label.text() for label in shown.findChildren(QLabel))
+    after = shown_colors(shown.plot, 0)
+    image = shown.plot.shown_image(0)
+    np.testing.assert_allclose(after, colors_of(image, 10 * level), atol=4)
+    assert np.abs(after - before).max() > 100
+
+
+# What is shown
+
+
+def panel(window: MainWindow) -> HeatmapPanel:
+    found = window.views.get("heatmap")
+    assert isinstance(found, HeatmapPanel)
+    return found
+
+
+def values(qtbot: QtBot, window: MainWindow, chunk: int = 0) -> np.ndarray:
+    """What is shown of a chunk, once it has come."""
+    plot = heatmap(window)
+
+    def here() -> bool:
+        return plot._keys.get(chunk) == plot.source.key(chunk) and plot.source.key(chunk) is not None
+
+    qtbot.waitUntil(here, timeout=LIMIT_MS)
+    found = plot.shown_values(chunk)
+    assert found is not None
+    return found
+
+
+def mix_with_mutes(qtbot: QtBot, window: MainWindow, *muted: int) -> np.ndarray:
+    """The latents of the mix while these tracks are muted."""
+    tracks = [window.document.session.tracks[number].id for number in muted]
+    for track in tracks:
+        window.document.apply("Mute", lambda s, t=track: edits.set_track_mute(s, t, True))
+    wait_rendered(qtbot, window)
+    rendered, grid = window.rendering.rendered(0), window.rendering.plan.grid
+    assert rendered is not None
+    found = rendered.latents.mean(axis=0)[:, grid.lead_frames : grid.lead_frames + grid.step].copy()
+    for _ in tracks:
+        window.document.undo()
+    return found
+
+
+def test_a_track_is_shown_as_it_goes_into_the_mix(qtbot: QtBot, song: MainWindow) -> None:
+    first = song.document.session.tracks[0].id
+    song.document.apply("Gain", lambda s: edits.set_track_gain(s, first, 0.5))
+    alone = mix_with_mutes(qtbot, song, 1, 2)
+    panel(song).what.setFocus()
+    panel(song).what.setCurrentText("a")
+    np.testing.assert_allclose(values(qtbot, song), alone, atol=1e-5)
+    song.document.apply("Mute", lambda s: edits.set_track_mute(s, first, True))
+    np.testing.assert_allclose(values(qtbot, song), alone, atol=1e-5, err_msg="muted or not")
+    song.document.apply("Gain", lambda s: edits.set_track_gain(s, first, 1.0))
+    np.testing.assert_allclose(values(qtbot, song), 2 * alone, atol=1e-5, err_msg="it follows the fader")
+
+
+def test_the_selected_track_and_clip_are_followed(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    shown = panel(song)
+    shown.show_latents(("track", 0))
+    song.selection.set_track(None)
+    assert any("No track is selected" in label.text() for label in shown.findChildren(QLabel))
+    assert heatmap(song).shown_values(0) is None
+    each = []
+    for number in (0, 1):
+        song.selection.set_track(song.document.session.tracks[number].id)
+        each.append(values(qtbot, song).copy())
+        others = [other for other in (0, 1, 2) if other != number]
+        np.testing.assert_allclose(each[-1], mix_with_mutes(qtbot, song, *others), atol=1e-5)
+    shown.show_latents(("clip", 0))
+    song.selection.set_clips([])
+    assert any("Select one clip" in label.text() for label in shown.findChildren(QLabel))
+    click(song.timeline.lanes, 60, song.timeline.rows.top(1) + 30)
+    np.testing.assert_allclose(values(qtbot, song), each[1], atol=1e-6)
+
+
+def test_a_difference_is_the_mix_without_a_track(qtbot: QtBot, song: MainWindow) -> None:
+    rest = mix_with_mutes(qtbot, song, 1)
+    panel(song).show_latents(("mix", 0), ("track", song.document.session.tracks[1].id))
+    np.testing.assert_allclose(values(qtbot, song), rest, atol=1e-5)
+
+
+def test_where_one_side_is_silent_the_other_is_shown(qtbot: QtBot, song: MainWindow) -> None:
+    track_a, _, track_c = (track.id for track in song.document.session.tracks)
+    panel(song).show_latents(("track", track_a))
+    last = len(song.rendering.plan.chunks) - 1
+    alone = values(qtbot, song, last).copy()
+    panel(song).show_latents(("track", track_a), ("track", track_c))
+    assert heatmap(song).source.key(last) is not None
+    np.testing.assert_array_equal(values(qtbot, song, last), alone)
+    panel(song).show_latents(("track", track_c), ("track", track_a))
+    np.testing.assert_array_equal(values(qtbot, song, last), -alone)
+
+
+def test_a_track_that_is_removed_leaves_the_mix(qtbot: QtBot, song: MainWindow) -> None:
+    second = song.document.session.tracks[1].id
+    panel(song).show_latents(("track", second))
+    song.document.apply("Remove", lambda s: edits.remove_tracks(s, [second]))
+    assert panel(song).what.currentText() == "Mix"
+    wait_rendered(qtbot, song)
+    np.testing.assert_array_equal(values(qtbot, song), mix_with_mutes(qtbot, song))
+
+
+def test_another_codec_is_followed_by_tracks_too(qtbot: QtBot, song: MainWindow) -> None:
+    panel(song).show_latents(("track", song.document.session.tracks[1].id))
+    values(qtbot, song)
+    song.codec_actions["mdct-4x"].trigger()
+    assert values(qtbot, song).shape[0] == 64
+    np.testing.assert_allclose(values(qtbot, song), mix_with_mutes(qtbot, song, 0, 2), atol=1e-5)
+
+
+# The order of channels
+
+
+def test_channels_are_ordered_by_variance_and_by_principal_component(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    shown, plot = panel(song), heatmap(song)
+    chunks = [plot.source.values(chunk.index) for chunk in song.rendering.plan.audible]
+    frames = np.concatenate([chunk for chunk in chunks if chunk is not None], axis=1).astype(np.float64)
+    left, _, _ = np.linalg.svd(frames - frames.mean(axis=1, keepdims=True), full_matrices=False)
+    component = left[:, 0] * np.sign(left[np.abs(left[:, 0]).argmax(), 0])
+    for name, weights in (("variance", -frames.var(axis=1)), ("component", component)):
+        shown.order.setCurrentIndex(shown.order.findData(name))
+        qtbot.waitUntil(lambda: shown.statistics.latest is not None and plot._order is not None, timeout=LIMIT_MS)
+        qtbot.waitUntil(lambda w=weights: bool((np.diff(w[plot._order]) >= -1e-9).all()), timeout=LIMIT_MS)
+        latents = plot.shown_values(0)
+        assert latents is not None
+        np.testing.assert_array_equal(plot.shown_image(0), latents[plot._order])
+        texts: list[str] = []
+        plot.hovered.connect(texts.append)
+        QTest.mouseMove(plot.viewport(), QPoint(90 if name == "variance" else 91, plot.height() - 2))
+        place = int(1.5 / plot.height() * 128)
+        assert f"channel {plot._order[place]}:" in texts[-1]
+    shown.order.setCurrentIndex(0)
+    np.testing.assert_array_equal(plot.shown_image(0), plot.shown_values(0))
+
+
+# Showing and closing
+
+
+def test_alt_1_closes_and_shows_it_and_the_choice_is_kept(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    press(song, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    assert song.views.get("heatmap") is None
+    assert song.preferences.value.views == ()
+    assert not song.actions_by_id["view_heatmap"].isChecked()
+    press(song, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    assert panel(song).isVisible()
+    assert values(qtbot, song).shape[0] == 128
+    assert song.timeline.splitter.sizes()[-1] > 150
