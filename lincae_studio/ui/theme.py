@@ -22,6 +22,7 @@ class Colors:
     """The colours of a theme, as `#rrggbb`.
 
     Attributes:
+        spectrum: stops of the spectrogram's colours, from the ground to the loudest.
         heat: stops of the latents' colours: negative blue, zero the background, positive orange, equally far from it.
         ghost: of what is about to be dropped.
         clip_text: on a clip's colour, as `marker_text` is on `marker` and `mark_text` on the lit buttons.
@@ -71,6 +72,7 @@ class Colors:
     meter_high: str
     meter_clip: str
     heat: tuple[tuple[float, str], ...]
+    spectrum: tuple[tuple[float, str], ...]
 
     def clip_body(self, color: QColor) -> QColor:
         """Behind the waveform of a clip of that colour."""
@@ -126,6 +128,7 @@ DARK = Colors(
     meter_high="#c9b458",
     meter_clip="#e5686b",
     heat=((0.0, "#9fd3ff"), (0.25, "#2f7fd0"), (0.5, "#15171b"), (0.75, "#d0702a"), (1.0, "#ffd9a0")),
+    spectrum=((0.0, "#15171b"), (0.3, "#3b2a6b"), (0.6, "#b8446a"), (0.8, "#f0913a"), (1.0, "#fff3c4")),
 )
 
 LIGHT = Colors(
@@ -173,6 +176,7 @@ LIGHT = Colors(
     meter_high="#7a660a",
     meter_clip="#c0322b",
     heat=((0.0, "#0b3d70"), (0.25, "#4a97db"), (0.5, "#fbfcfd"), (0.75, "#e08a45"), (1.0, "#7a3300")),
+    spectrum=((0.0, "#fbfcfd"), (0.3, "#cdb7e6"), (0.6, "#b8446a"), (0.8, "#7a1f5c"), (1.0, "#2a0a33")),
 )
 
 

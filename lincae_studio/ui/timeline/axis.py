@@ -34,6 +34,8 @@ class TimeAxis(QObject):
         self.length = 0
         self.samples_per_px = _EMPTY_S * SESSION_RATE / self.width_px
         self._before = (self.start, self.samples_per_px)
+        #: Whether the whole session is shown, and nobody has zoomed or scrolled since.
+        self._fitted = False
         #: Of the screen: device pixels in a pixel.
         self.ratio = 1.0
 
@@ -68,9 +70,11 @@ class TimeAxis(QObject):
         return self.sample_at(left_px), max(0, math.ceil(self.start + right_px * self.samples_per_px))
 
     def set_width(self, width_px: int) -> None:
-        """The lanes were resized: the zoom stays."""
+        """The lanes were resized: the zoom stays, unless all was shown."""
         if width_px > 0 and width_px != self.width_px:
             self.width_px = width_px
+            if self._fitted:
+                self._show_all()
             self._limit()
 
     def set_length(self, length: int) -> None:
@@ -81,6 +85,7 @@ class TimeAxis(QObject):
 
     def zoom(self, factor: float, anchor_px: float) -> None:
         """Show `factor` times as many samples; what is under `anchor_px` stays there."""
+        self._fitted = False
         anchor = self.start + anchor_px * self.samples_per_px
         self.samples_per_px = min(max(self.samples_per_px * factor, _CLOSEST), self.farthest)
         self.start = anchor - anchor_px * self.samples_per_px
@@ -88,6 +93,7 @@ class TimeAxis(QObject):
 
     def scroll_to(self, start: float) -> None:
         """Put a sample at the left border, to the nearest place that is whole pixels of the screen from here."""
+        self._fitted = False
         px = self.samples_per_px / self.ratio
         self.start += round((start - self.start) / px) * px
         self._limit()
@@ -104,12 +110,13 @@ class TimeAxis(QObject):
     def fit(self) -> None:
         """Show the whole session."""
         self._before = (self.start, self.samples_per_px)
-        self.start = 0.0
-        self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * SESSION_RATE) / self.width_px, _CLOSEST)
+        self._fitted = True
+        self._show_all()
         self._limit()
 
     def show(self, start: int, end: int) -> None:
         """Show a part of the session, with a little room on both sides."""
+        self._fitted = False
         self._before = (self.start, self.samples_per_px)
         room = (_ROOM - 1.0) * (end - start)
         self.samples_per_px = (end - start + 2.0 * room) / self.width_px
@@ -118,9 +125,14 @@ class TimeAxis(QObject):
 
     def back(self) -> None:
         """Show what was shown before the last `fit` or `show`; again, what was shown after it."""
+        self._fitted = False
         before, self._before = self._before, (self.start, self.samples_per_px)
         self.start, self.samples_per_px = before
         self._limit()
+
+    def _show_all(self) -> None:
+        self.start = 0.0
+        self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * SESSION_RATE) / self.width_px, _CLOSEST)
 
     def _limit(self) -> None:
         self.samples_per_px = min(max(self.samples_per_px, _CLOSEST), self.farthest)

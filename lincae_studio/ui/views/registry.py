@@ -40,6 +40,33 @@ VIEWS = (
         "heatmap",
         "HeatmapPanel",
     ),
+    ViewSpec(
+        "spectrogram",
+        "Spectrogram",
+        "Show the mix as it was decoded, level over time and frequency",
+        "Alt+2",
+        "time",
+        "spectrogram",
+        "SpectrogramPanel",
+    ),
+    ViewSpec(
+        "trajectory",
+        "Latent Trajectory",
+        "Show the path of the mix through its first two principal components",
+        "Alt+4",
+        "panel",
+        "trajectory",
+        "TrajectoryPanel",
+    ),
+    ViewSpec(
+        "levels",
+        "Channel Levels",
+        "Show the level of each latent channel under the playhead",
+        "Alt+5",
+        "panel",
+        "levels",
+        "LevelsPanel",
+    ),
 )
 
 

@@ -123,7 +123,7 @@ class Statistics(QObject):
         known = {index: found for index in sampled if (found := self._source.deferred(index)) is not None}
         if not known or not self._active:
             return
-        self._asked = (id(self._source), tuple(self._source.key(index) for index in known))
+        self._asked = tuple(self._source.key(index) for index in known)
         if self._work.knows(self._asked):
             self._on_found(self._asked)
         else:

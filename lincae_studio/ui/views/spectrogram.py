@@ -1,0 +1,310 @@
+"""The spectrogram of the mix: level over time and frequency, of what was decoded; following each render."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.store import ChunkState, MixReader
+from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.ui import theme
+from lincae_studio.ui.chunk_work import ChunkWork
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.timeline.headers import HEADER_PX
+from lincae_studio.ui.timeline.times import format_time
+from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
+from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.sources import ChunkSource, Deferred
+
+#: Samples of a transform (Hann window), and from one to the next.
+WINDOW = 4096
+HOP = 512
+
+#: Rows are bands of equal width on a logarithmic scale of frequency.
+ROWS = 192
+LOWEST_HZ = 30.0
+HIGHEST_HZ = SESSION_RATE / 2
+
+#: What is quieter is drawn as this; levels are kept in half decibels above it, as bytes.
+FLOOR_DB = -120.0
+_PER_DB = 2.0
+
+#: The darkest level at first, and how far the slider goes.
+_DARKEST_DB = -90
+_DARKEST_MOST_DB = -30
+
+#: Chunks that are remembered (33 kB each, of two seconds).
+_REMEMBERED = 3000
+
+#: Share of the time that goes into transforms: playing and drawing come first.
+_SHARE = 0.5
+
+_TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+
+
+def row_edges() -> npt.NDArray[np.float64]:
+    """Frequencies `(ROWS + 1,)` between the rows, in Hz."""
+    return LOWEST_HZ * (HIGHEST_HZ / LOWEST_HZ) ** (np.arange(ROWS + 1) / ROWS)
+
+
+def frequency_at(height: float) -> float:
+    """The frequency at a height from 0 to 1, in Hz."""
+    return float(LOWEST_HZ * (HIGHEST_HZ / LOWEST_HZ) ** height)
+
+
+@dataclass(frozen=True)
+class _Task:
+    reader: MixReader
+    start: int
+    end: int
+
+
+def spectrogram(audio: Array, count: int) -> Array:
+    """Levels `(ROWS, count)` in dB, of `(channels, (count - 1) * HOP + WINDOW)` samples; a full-scale sine has 0 dB.
+
+    A band that holds several bins of the transform shows the loudest, one between two bins what lies between them.
+    """
+    window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW, axis=1)[:, : (count - 1) * HOP + 1 : HOP]
+    spectrum = np.fft.rfft(frames * window, axis=-1)
+    power = (np.abs(spectrum) ** 2).mean(axis=0).T * (2.0 / window.sum()) ** 2
+    bins = row_edges() / (SESSION_RATE / WINDOW)
+    first = np.ceil(bins[:-1]).astype(int)
+    last = np.minimum(np.ceil(bins[1:]).astype(int), len(power))
+    levels = np.empty((ROWS, count))
+    for row, (lo, hi) in enumerate(zip(first, last, strict=True)):
+        if hi > lo:
+            levels[row] = power[lo:hi].max(axis=0)
+        else:
+            share = (bins[row] + bins[row + 1]) / 2.0 - (lo - 1)
+            levels[row] = (1.0 - share) * power[lo - 1] + share * power[lo]
+    return np.asarray(10.0 * np.log10(np.maximum(levels, 10.0 ** (FLOOR_DB / 10.0))), np.float32)
+
+
+class SpectrogramSource(ChunkSource):
+    """Levels above the floor of chunks that are rendered, with their neighbours: transforms reach over the borders."""
+
+    def __init__(self, rendering: Rendering, parent: QObject) -> None:
+        super().__init__(parent)
+        self._rendering = rendering
+        self._work = ChunkWork[_Task, npt.NDArray[np.uint8]](
+            "spectrogram", _work_out, self, remembered=_REMEMBERED, share=_SHARE
+        )
+        self._work.found.connect(self._on_found)
+        self._index_of: dict[str, int] = {}
+        self._came: set[str] = set()
+        self._seen = (0, -1)
+        rendering.session_replaced.connect(self.restarted)
+        rendering.plan_changed.connect(self._follow_plan)
+        rendering.chunk_changed.connect(self._follow_chunk)
+
+    @property
+    def rows(self) -> int:
+        return ROWS
+
+    def key(self, index: int) -> str | None:
+        chunks = self._rendering.shown.chunks
+        if chunks[index] is None:
+            return None
+        near = chunks[max(0, index - 1) : index + 2]
+        return " ".join(chunk.key if chunk is not None else "silence" for chunk in near)
+
+    def deferred(self, index: int) -> Deferred | None:
+        key = self.key(index)
+        found = self._work.of(key) if key is not None else None
+        if found is None:
+            if key in self._came:  # gone for want of room, and looked at again
+                self._came.discard(key)
+                self._want()
+            return None
+        return partial(_levels_above_floor, found)
+
+    def look_at(self, first: int, last: int) -> None:
+        if (first, last) != self._seen:
+            self._seen = first, last
+            self._want()
+
+    def close(self) -> None:
+        self._work.close()
+        super().close()
+
+    def _follow_plan(self) -> None:
+        self._want()
+        self.changed.emit()
+
+    def _follow_chunk(self, index: int) -> None:
+        if self._seen[0] - 1 <= index <= self._seen[1] + 1:
+            self._want()
+
+    def _want(self) -> None:
+        reader, plan = self._rendering.reader(), self._rendering.shown
+        tasks: dict[str, _Task] = {}
+        self._index_of.clear()
+        for index in range(self._seen[0], min(self._seen[1] + 1, len(plan.chunks))):
+            key = self.key(index)
+            if key is None:
+                continue
+            self._index_of[key] = index
+            if key not in self._came and self._ready(index):
+                start = index * plan.grid.step_samples
+                tasks[key] = _Task(reader, start, start + plan.grid.step_samples)
+        self._work.want(tasks.items())
+
+    def _ready(self, index: int) -> bool:
+        """Whether a chunk and its neighbours are rendered, or never will be."""
+        count = len(self._rendering.shown.chunks)
+        near = range(max(0, index - 1), min(index + 2, count))
+        return not any(self._rendering.state(one) in (ChunkState.STALE, ChunkState.RENDERING) for one in near)
+
+    def _on_found(self, key: str) -> None:
+        self._came.add(key)
+        if len(self._came) > 4 * _REMEMBERED:
+            self._came &= self._index_of.keys()
+        index = self._index_of.get(key)
+        if index is not None:
+            self.chunk_changed.emit(index)
+
+
+def _work_out(task: _Task) -> npt.NDArray[np.uint8]:
+    count = (task.end - task.start) // HOP
+    lead = (WINDOW - HOP) // 2  # a column is the transform around its middle
+    begin = task.start - lead
+    wanted = (count - 1) * HOP + WINDOW
+    audio = task.reader.read(max(0, begin), wanted - max(0, -begin))
+    levels = spectrogram(np.pad(audio, ((0, 0), (max(0, -begin), 0))), count)
+    return np.round((np.maximum(levels, FLOOR_DB) - FLOOR_DB) * _PER_DB).clip(0, 255).astype(np.uint8)
+
+
+def _levels_above_floor(levels: npt.NDArray[np.uint8]) -> Array:
+    return np.asarray(levels, np.float32) / np.float32(_PER_DB)
+
+
+class SpectrogramPlot(ChunkPicture):
+    """The picture; low frequencies at the bottom."""
+
+    _darkest_db = float(_DARKEST_DB)
+
+    def __init__(
+        self, axis: TimeAxis, rendering: Rendering, source: ChunkSource, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(axis, rendering, source, "Spectrogram of the mix", parent)
+
+    @property
+    def samples_per_column(self) -> float:
+        return float(HOP)
+
+    def set_darkest(self, level_db: float) -> None:
+        """What has this level or less is drawn as the ground."""
+        self._darkest_db = level_db
+        self.follow_levels()
+
+    def color_table(self) -> Array:
+        return color_table_of(theme.colors().spectrum)
+
+    def levels(self) -> tuple[float, float]:
+        return self._darkest_db - FLOOR_DB, -FLOOR_DB
+
+    def text_at(self, sample: int, height: float) -> str:
+        row = min(max(int(height * ROWS), 0), ROWS - 1)
+        value = self.value_at(sample, row)
+        if value is None:
+            return ""
+        frequency, level = frequency_at(height), value + FLOOR_DB
+        said = f"{level:.0f} dB" if value else f"below {FLOOR_DB:.0f} dB"
+        return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {said}".replace("-", "−")
+
+
+class FrequencyScale(QWidget):
+    """Frequencies beside the picture."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setFixedWidth(40)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        font = painter.font()
+        font.setPointSizeF(font.pointSizeF() * 0.8)
+        painter.setFont(font)
+        painter.setPen(QColor(theme.colors().text_dim))
+        above = self.height() + painter.fontMetrics().height()
+        for frequency in _TICKS_HZ:
+            place = np.log(frequency / LOWEST_HZ) / np.log(HIGHEST_HZ / LOWEST_HZ)
+            y = round(self.height() * (1.0 - place))
+            painter.drawLine(self.width() - 4, y, self.width(), y)
+            high = painter.fontMetrics().height()
+            if high / 2 <= y <= self.height() - high / 2 and above - y >= high:
+                text = f"{frequency // 1000}k" if frequency >= 1000 else str(frequency)
+                flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                painter.drawText(0, y - high // 2, self.width() - 7, high, flags, text)
+                above = y
+        painter.end()
+
+
+class SpectrogramPanel(QWidget):
+    """The picture with its header: the scale, the darkest level, what lies under the pointer."""
+
+    def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.plot = SpectrogramPlot(context.axis, context.rendering, SpectrogramSource(context.rendering, self), self)
+        self._range = QLabel(self)
+        theme.dim(self._range)
+        self._hover = QLabel(self)
+        self.range_slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.range_slider.setRange(round(FLOOR_DB), _DARKEST_MOST_DB)
+        self.range_slider.setValue(_DARKEST_DB)
+        self.range_slider.setAccessibleName("Darkest level of the spectrogram, in dB")
+        self.range_slider.setToolTip("Darkest level of the spectrogram")
+        self.range_slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.range_slider.valueChanged.connect(self._on_range_changed)
+        self.plot.hovered.connect(self._hover.setText)
+        self.plot.seek.connect(context.seek)
+        self._lay_out()
+        self._on_range_changed(_DARKEST_DB)
+
+    def set_playhead(self, sample: int) -> None:
+        self.plot.set_playhead(sample)
+
+    def follow_theme(self) -> None:
+        self.plot.follow_theme()
+
+    def close_work(self) -> None:
+        """It is closed."""
+        self.plot.source.close()
+
+    def _lay_out(self) -> None:
+        title = QLabel("Spectrogram of the mix", self)
+        title.setStyleSheet("font-weight: 600;")
+        facts = QLabel(f"Hann windows of {WINDOW} samples; 0 dB is a full-scale sine", self)
+        facts.setWordWrap(True)
+        theme.dim(facts)
+        column = QWidget(self)
+        column.setFixedWidth(HEADER_PX)
+        inside = QVBoxLayout()
+        inside.setContentsMargins(12, 6, 0, 6)
+        inside.setSpacing(4)
+        for widget in (title, self._range, self.range_slider, self._hover, facts):
+            inside.addWidget(widget)
+        inside.addStretch(1)
+        header = QHBoxLayout(column)
+        header.setContentsMargins(0, 0, 0, 0)
+        header.setSpacing(4)
+        header.addLayout(inside, 1)
+        header.addWidget(FrequencyScale(column))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(column)
+        layout.addWidget(self.plot, 1)
+
+    def _on_range_changed(self, level_db: int) -> None:
+        self.plot.set_darkest(float(level_db))
+        self._range.setText(f"Colours: −{-level_db} to 0 dB")
