@@ -31,7 +31,7 @@ RulerUnit = Literal["time", "beats", "samples", "frames"]
 SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
 
 #: Views beside tracks and mix.
-ViewName = Literal["heatmap", "spectrogram", "trajectory", "levels"]
+ViewName = Literal["heatmap", "spectrogram", "linearity", "trajectory", "levels"]
 
 #: What the wheel does without a key: scroll the tracks, or zoom.
 Wheel = Literal["scroll", "zoom"]

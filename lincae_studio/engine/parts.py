@@ -34,3 +34,11 @@ def with_seed(chunk: AnyChunk, seed: int) -> Chunk:
     """The same sum, decoded from the noise of another seed."""
     concrete = chunk.concrete()
     return msgspec.structs.replace(concrete, key=f"{_SEED} {seed} {concrete.key}", seed=seed)
+
+
+def silence_of(chunk: AnyChunk) -> Chunk:
+    """A chunk of the same length whose latents are those of silence, the origin of the sums; nothing is encoded."""
+    term = chunk.terms[0]
+    none = Term(term.key, term.source, (0.0,))
+    key = f"{_LATENTS} of silence {chunk.codec.identity} {chunk.grid.frames} {term.key}"
+    return Chunk(key, chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (none,), audio=False)

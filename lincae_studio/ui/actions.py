@@ -79,6 +79,7 @@ ACTIONS = (
         "File",
         needs="clips",
     ),
+    ActionSpec("export_picture", "Export &Picture…", "Save any view as PNG or SVG", "File", ("Ctrl+Alt+E",)),
     ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",)),
     ActionSpec("undo", "&Undo", "Take the last edit back", "Edit", (Standard.Undo,), "undo", needs="undo"),
     ActionSpec("redo", "&Redo", "Do it again", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", needs="redo"),

@@ -14,11 +14,12 @@ from lincae_studio import atomic
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.plan import Plan
 from lincae_studio.engine.renderer import Rendered
-from lincae_studio.engine.residual import residual_db
+from lincae_studio.engine.residual import own_samples, residual_db
 from lincae_studio.errors import ExportError, os_error_reason
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.chunk_work import ChunkWork
+from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -35,7 +36,7 @@ _GATHER_MS = 30
 
 
 class Residuals(QObject):
-    """Residuals of the rendered chunks, worked out one after the other while `active`.
+    """Residuals of the rendered chunks, worked out one after the other while somebody looks.
 
     A chunk's key stands for its dry mix as well: the same terms, the same sum.
 
@@ -51,7 +52,7 @@ class Residuals(QObject):
         self._work = ChunkWork[tuple[Plan, DryMix, Rendered, int], float | None](
             "residuals", lambda task: residual_db(*task), self
         )
-        self._active = False
+        self._lookers: set[object] = set()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self.follow)
@@ -59,9 +60,9 @@ class Residuals(QObject):
         rendering.plan_changed.connect(self._follow_soon)
         rendering.chunk_changed.connect(self._follow_soon)
 
-    def set_active(self, active: bool) -> None:
-        """Nobody looks: nothing is worked out."""
-        self._active = active
+    def set_active(self, looker: object, active: bool) -> None:
+        """Somebody looks, or does no more; while nobody does, nothing is worked out."""
+        (self._lookers.add if active else self._lookers.discard)(looker)
         self.follow()
 
     def follow(self) -> None:
@@ -72,10 +73,10 @@ class Residuals(QObject):
             for chunk in shown.audible
             if not self._work.knows(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
         )
-        self._work.want(tasks if self._active else ())
+        self._work.want(tasks if self._lookers else ())
 
     def _follow_soon(self) -> None:
-        if self._active and not self._gathering.isActive():
+        if self._lookers and not self._gathering.isActive():
             self._gathering.start(_GATHER_MS)
 
     def of(self, index: int) -> float | None:
@@ -141,8 +142,10 @@ class LinearityStrip(TimeCanvas):
         return super().event(event)
 
 
-def write_report(path: Path, rendering: Rendering) -> int:
-    """Write the residual of every chunk of the mix as CSV; returns how many are rendered.
+def write_report(path: Path, session: Session, rendering: Rendering, measuring: Measuring) -> int:
+    """Write what is known of every chunk of the mix as CSV; returns how many chunks are rendered.
+
+    What was not measured is empty. Tracks are named by their numbers from 1 on, and by their names.
 
     Raises:
         ExportError: when the file cannot be written.
@@ -150,17 +153,23 @@ def write_report(path: Path, rendering: Rendering) -> int:
     plan, dry = rendering.plan, rendering.dry
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["chunk", "start_s", "end_s", "media", "residual_db"])
+    names = ["chunk", "start_s", "end_s", "media", "residual_db", "sum_of_decodes_db", "noise_floor_db"]
+    for number, track in enumerate(session.tracks, 1):
+        names += [f"{figure} of {number} {track.name}" for figure in ("level_db", "share", "loss_db")]
+    table.writerow(names)
     count = 0
     for chunk in plan.audible:
-        start = chunk.index * plan.grid.step_samples
-        end = min(start + plan.grid.step_samples, plan.length)
-        rendered = rendering.rendered(chunk.index)
-        found = residual_db(plan, dry, rendered, chunk.index) if rendered is not None else None
+        start, end = own_samples(plan, chunk.index)
+        rendered, measured = rendering.rendered(chunk.index), measuring.of(chunk.index)
         count += rendered is not None
+        row: list[float | None] = [residual_db(plan, dry, rendered, chunk.index) if rendered is not None else None]
+        row += [measured.sum_db, measured.floor_db] if measured is not None else [None, None]
+        for track in session.tracks:
+            figures = measured.tracks.get(track.id) if measured is not None else None
+            row += [figures.level_db, figures.share, figures.loss_db] if figures is not None else [None, None, None]
         media = len({term.source.media for term in chunk.terms})
-        figures = [f"{start / SESSION_RATE:.6f}", f"{end / SESSION_RATE:.6f}", media]
-        table.writerow([chunk.index, *figures, "" if found is None else f"{found:.3f}"])
+        where = [chunk.index, f"{start / SESSION_RATE:.6f}", f"{end / SESSION_RATE:.6f}", media]
+        table.writerow([*where, *("" if figure is None else f"{figure:.3f}" for figure in row)])
     try:
         atomic.write_bytes(path, out.getvalue().encode())
     except OSError as error:

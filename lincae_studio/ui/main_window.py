@@ -49,9 +49,12 @@ from lincae_studio.ui.inspector import Inspector
 from lincae_studio.ui.keys import belongs_to_focus
 from lincae_studio.ui.linearity import write_report
 from lincae_studio.ui.loudness_panel import LoudnessPanel
+from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.palette import CommandPalette
+from lincae_studio.ui.pictures import FILTER as PICTURES
+from lincae_studio.ui.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from lincae_studio.ui.rendering import Rendering
@@ -141,8 +144,17 @@ class MainWindow(QMainWindow):
             self.preferences,
             lambda: self.player.position,
         )
+        self.measuring = Measuring(self.document, self.rendering)
         context = ViewContext(
-            self.timeline.axis, self.document, self.selection, self.rendering, self.messages, self.transport.seek
+            self.timeline.axis,
+            self.document,
+            self.selection,
+            self.rendering,
+            self.messages,
+            self.timeline.residuals,
+            self.measuring,
+            self.transport.seek,
+            self._on_export_linearity,
         )
         self.views = ViewShelf(context, self.timeline, self, self.preferences, lambda: self.player.position)
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
@@ -249,6 +261,7 @@ class MainWindow(QMainWindow):
         self.rendering.chunk_changed.connect(lambda _: self._show_progress())
         self.rendering.engine_changed.connect(self._show_engine)
         self.rendering.problem.connect(self.messages.error)
+        self.measuring.problem.connect(self.messages.error)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
         self.timeline.seek.connect(self.transport.seek)
@@ -386,17 +399,32 @@ class MainWindow(QMainWindow):
 
     def _on_export_linearity(self) -> None:
         suggested = str((self._export_folder or self._folder()) / f"{self.document.title} linearity.csv")
-        name, _ = QFileDialog.getSaveFileName(self, "Export Linearity Report", suggested, "Table (*.csv)")
+        view = self.views.get("linearity")
+        kinds = f"Table (*.csv);;{PICTURES}" if view is not None else "Table (*.csv)"
+        name, _ = QFileDialog.getSaveFileName(self, "Export Linearity Report", suggested, kinds)
         if not name:
             return
         try:
-            count = write_report(Path(name), self.rendering)
+            if view is not None and Path(name).suffix.lower() in SUFFIXES:
+                save_picture(view, Path(name))
+                self.messages.info(f"Wrote {name}")
+                return
+            count = write_report(Path(name), self.document.session, self.rendering, self.measuring)
         except StudioError as error:
             self.messages.error(error)
             return
         total = len(self.rendering.shown.audible)
         waiting = f"; {total - count} chunks are not rendered yet and have no figure" if count < total else ""
         self.messages.info(f"Wrote {name}{waiting}")
+
+    def _on_export_picture(self) -> None:
+        views = [Pictured("Tracks and mix", self.timeline), Pictured("Mix", self.timeline.master)]
+        views += self.views.pictured()
+        views.append(Pictured("Whole window", self))
+        PictureDialog(views, self._picture_path, self.messages, self).open()
+
+    def _picture_path(self, title: str) -> Path:
+        return (self._export_folder or self._folder()) / f"{self.document.title} {title.lower()}.png"
 
     def _on_quit(self) -> None:
         self.close()
@@ -619,6 +647,7 @@ class MainWindow(QMainWindow):
         """End the sound, the jobs and the engine."""
         self.transport.silence()
         self.loudness.close_job()
+        self.measuring.close()
         self.views.close()
         self.timeline.residuals.close()
         self.timeline.master.dry.close()

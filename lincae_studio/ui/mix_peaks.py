@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.plan import Plan
+from lincae_studio.engine.residual import own_samples
 from lincae_studio.engine.stitch import window_part
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
 from lincae_studio.ui.chunk_work import ChunkWork
@@ -47,17 +48,11 @@ class ChunkPeaks:
 
     def put(self, plan: Plan, index: int, key: str | None, pairs: Audio | None) -> None:
         """Take the level-0 pairs `(blocks, 2)` of a chunk; None is silence."""
-        start, end = own_part(plan, index)
+        start, end = own_samples(plan, index)
         if pairs is None:
             pairs = np.zeros((-(-(end - start) // BLOCK), 2), np.float32)
         self.pyramid.update(start // BLOCK, pairs)
         self._shown[index] = key
-
-
-def own_part(plan: Plan, index: int) -> tuple[int, int]:
-    """The samples `[start, end)` of the timeline that belong to a chunk where each belongs to one."""
-    start = index * plan.grid.step_samples
-    return start, min(start + plan.grid.step_samples, plan.length)
 
 
 class MixPeaks(ChunkPeaks):
@@ -85,7 +80,7 @@ class MixPeaks(ChunkPeaks):
             return
         pairs = None
         if rendered is not None:
-            pairs = block_peaks(window_part(plan, rendered.audio, index, *own_part(plan, index)).T)
+            pairs = block_peaks(window_part(plan, rendered.audio, index, *own_samples(plan, index)).T)
         self.put(plan, index, key, pairs)
 
 
@@ -164,5 +159,5 @@ class DryPeaks(QObject):
 
 def _dry_peaks(task: tuple[Plan, DryMix, int]) -> Audio:
     plan, dry, index = task
-    start, end = own_part(plan, index)
+    start, end = own_samples(plan, index)
     return block_peaks(dry.read(start, end - start).T)

@@ -236,7 +236,12 @@ class Rendering(QObject):
                 del self._studied[owner]
             self._client.want(itertools.chain.from_iterable(self._studied.values()), "study")
 
-    def wait_for_part(self, owner: object, chunks: Sequence[AnyChunk], cancel: CancelToken) -> list[Rendered]:
+    @property
+    def audio(self) -> StoreReader:
+        """Where sources find their audio; any thread."""
+        return self._reader
+
+    def wait_for_parts(self, owner: object, chunks: Sequence[AnyChunk], cancel: CancelToken) -> list[Rendered]:
         """For jobs, in their threads: wait for chunks of any kind, asking for those that are missing.
 
         Raises:

@@ -50,6 +50,8 @@ class TimeCanvas(QWidget):
         super().__init__(parent)
         self.axis = axis
         self._content: QPixmap | None = None
+        #: While a file is painted: its pixels for each of the screen's points. It gets no picture made for the screen.
+        self.file_ratio: float | None = None
         #: Where the content is out of date, and the part of the axis that it shows: start and samples per pixel.
         self._dirty = QRegion()
         self._drawn = (axis.start, axis.samples_per_px)
@@ -58,6 +60,11 @@ class TimeCanvas(QWidget):
         self.wheel_zooms = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         axis.changed.connect(self._on_axis_changed)
+
+    @property
+    def paint_ratio(self) -> float:
+        """Pixels of what is painted on, for each point."""
+        return self.file_ratio or self.devicePixelRatioF()
 
     def invalidate(self, area: QRect | None = None) -> None:
         """Paint the content anew, or a part of it."""
@@ -159,6 +166,9 @@ class TimeCanvas(QWidget):
     # Qt overrides
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        if self.file_ratio is not None:
+            self._paint_uncached()
+            return
         ratio = self.devicePixelRatioF()
         size = self.size() * ratio
         if self._content is None or self._content.size() != size or self._content.devicePixelRatio() != ratio:
@@ -174,6 +184,18 @@ class TimeCanvas(QWidget):
         self._playhead_px = self._playhead_x()
         if self._playhead_px is not None:
             painter.fillRect(QRect(self._playhead_px, 0, 1, self.height()), QColor(theme.colors().playhead))
+        painter.end()
+
+    def _paint_uncached(self) -> None:
+        painter = QPainter(self)
+        painter.setClipRect(self.rect())
+        painter.fillRect(self.rect(), QColor(theme.colors().lane))
+        painter.setBrushOrigin(self.pattern_origin())
+        self.paint_content(painter, self.rect())
+        self.paint_overlay(painter)
+        x = self._playhead_x()
+        if x is not None:
+            painter.fillRect(QRect(x, 0, 1, self.height()), QColor(theme.colors().playhead))
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:

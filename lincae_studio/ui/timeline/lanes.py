@@ -171,7 +171,7 @@ class Lanes(TimeCanvas):
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             self._paint_grid(painter, area, top, height)
             row = Row(track, top, height, session.audible(track), self._selection.clips, media)
-            paint_row(painter, area, row, self._media, self.axis, self.devicePixelRatioF())
+            paint_row(painter, area, row, self._media, self.axis, self.paint_ratio)
             kind = self._envelopes.of(track.id)
             if kind is not None:
                 paint_envelope(painter, track, kind, top, height, self.axis)

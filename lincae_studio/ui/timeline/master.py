@@ -71,7 +71,7 @@ class MasterLane(TimeCanvas):
         color: QColor,
     ) -> None:
         """The waveform of chunks `first` to `last`, where it meets an area."""
-        ratio, plan = self.devicePixelRatioF(), self._rendering.shown
+        ratio, plan = self.paint_ratio, self._rendering.shown
         begin = self.axis.x_of(first * plan.grid.step_samples)
         end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
         left = max(math.floor(area.left() * ratio), math.floor(begin * ratio))

@@ -163,7 +163,7 @@ class TimelinePanel(QWidget):
         self.snaps.kinds = chosen.snap_to
         self.counting.set_unit(chosen.ruler)
         self.linearity.setVisible(chosen.linearity_strip)
-        self.residuals.set_active(chosen.linearity_strip)
+        self.residuals.set_active(self.linearity, chosen.linearity_strip)
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
 

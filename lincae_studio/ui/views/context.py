@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lincae_studio.ui.document import Document
+from lincae_studio.ui.linearity import Residuals
+from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
@@ -18,6 +20,7 @@ class ViewContext:
 
     Attributes:
         seek: moves the playhead to a sample.
+        export_linearity: asks where the report of linearity is to go, and writes it.
     """
 
     axis: TimeAxis
@@ -25,4 +28,7 @@ class ViewContext:
     selection: Selection
     rendering: Rendering
     messages: MessageBar
+    residuals: Residuals
+    measuring: Measuring
     seek: Callable[[int], None]
+    export_linearity: Callable[[], None]

@@ -50,6 +50,15 @@ VIEWS = (
         "SpectrogramPanel",
     ),
     ViewSpec(
+        "linearity",
+        "Linearity",
+        "Show residuals of the latent mix in dB, and the shares of the tracks",
+        "Alt+3",
+        "time",
+        "linearity",
+        "LinearityPanel",
+    ),
+    ViewSpec(
         "trajectory",
         "Latent Trajectory",
         "Show the path of the mix through its first two principal components",

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from lincae_studio.preferences import ViewName
+from lincae_studio.ui.pictures import Pictured
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
@@ -76,6 +77,10 @@ class ViewShelf(QObject):
     def get(self, name: ViewName) -> QWidget | None:
         """A view that is shown, or None."""
         return self._views.get(name)
+
+    def pictured(self) -> list[Pictured]:
+        """The views that are shown, for exporting pictures of them."""
+        return [Pictured(spec.title, self._views[spec.id]) for spec in VIEWS if spec.id in self._views]
 
     def set_playhead(self, sample: int) -> None:
         for view in self._views.values():

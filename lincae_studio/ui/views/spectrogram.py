@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
@@ -22,6 +21,7 @@ from lincae_studio.ui.timeline.headers import HEADER_PX
 from lincae_studio.ui.timeline.times import format_time
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.scale import Scale
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
 
 #: Samples of a transform (Hann window), and from one to the next.
@@ -58,6 +58,12 @@ def row_edges() -> npt.NDArray[np.float64]:
 def frequency_at(height: float) -> float:
     """The frequency at a height from 0 to 1, in Hz."""
     return float(LOWEST_HZ * (HIGHEST_HZ / LOWEST_HZ) ** height)
+
+
+def _ticks() -> list[tuple[float, str]]:
+    """Places from 0 to 1 with the names of their frequencies."""
+    octaves = np.log(HIGHEST_HZ / LOWEST_HZ)
+    return [(float(np.log(hz / LOWEST_HZ) / octaves), f"{hz // 1000}k" if hz >= 1000 else str(hz)) for hz in _TICKS_HZ]
 
 
 @dataclass(frozen=True)
@@ -222,33 +228,6 @@ class SpectrogramPlot(ChunkPicture):
         return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {said}".replace("-", "−")
 
 
-class FrequencyScale(QWidget):
-    """Frequencies beside the picture."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setFixedWidth(40)
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        font = painter.font()
-        font.setPointSizeF(font.pointSizeF() * 0.8)
-        painter.setFont(font)
-        painter.setPen(QColor(theme.colors().text_dim))
-        above = self.height() + painter.fontMetrics().height()
-        for frequency in _TICKS_HZ:
-            place = np.log(frequency / LOWEST_HZ) / np.log(HIGHEST_HZ / LOWEST_HZ)
-            y = round(self.height() * (1.0 - place))
-            painter.drawLine(self.width() - 4, y, self.width(), y)
-            high = painter.fontMetrics().height()
-            if high / 2 <= y <= self.height() - high / 2 and above - y >= high:
-                text = f"{frequency // 1000}k" if frequency >= 1000 else str(frequency)
-                flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-                painter.drawText(0, y - high // 2, self.width() - 7, high, flags, text)
-                above = y
-        painter.end()
-
-
 class SpectrogramPanel(QWidget):
     """The picture with its header: the scale, the darkest level, what lies under the pointer."""
 
@@ -298,7 +277,7 @@ class SpectrogramPanel(QWidget):
         header.setContentsMargins(0, 0, 0, 0)
         header.setSpacing(4)
         header.addLayout(inside, 1)
-        header.addWidget(FrequencyScale(column))
+        header.addWidget(Scale(_ticks(), column))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -1,0 +1,104 @@
+"""Measuring linearity in the background: terms are decoded by themselves, chunk by chunk, and figures are kept."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Qt, Signal
+
+from lincae_studio.engine.linearity import ChunkFigures, measure, needed, track_parts
+from lincae_studio.engine.plan import PlannedChunk
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.ui.background import BackgroundJob, Work
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.rendering import Rendering
+
+
+class Measuring(QObject):
+    """Figures by chunk key, for as long as the window is open: an undo away they hold again.
+
+    Signals:
+        found: the figures of this chunk key are known.
+        state_changed: measuring has begun, gone on (`progress`) or ended.
+        problem: a `StudioError` to show.
+    """
+
+    found = Signal(str)
+    state_changed = Signal()
+    problem = Signal(object)
+
+    _measured = Signal(str, object)
+
+    def __init__(self, document: Document, rendering: Rendering) -> None:
+        super().__init__(document)
+        self._document = document
+        self._rendering = rendering
+        self._known: dict[str, ChunkFigures] = {}
+        self._job: BackgroundJob | None = None
+        self.progress = Progress(0, 0)
+        self._measured.connect(self._on_measured, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    def of(self, index: int) -> ChunkFigures | None:
+        """The figures of a chunk of the present plan, if they are known."""
+        chunks = self._rendering.shown.chunks
+        chunk = chunks[index] if index < len(chunks) else None
+        return self._known.get(chunk.key) if chunk is not None else None
+
+    def measure(self, start: int, end: int) -> None:
+        """Measure the chunks of samples `[start, end)` of the present mix that are not known yet."""
+        if self._job is not None:
+            return
+        plan = self._rendering.plan
+        first, last = plan.grid.owner(start), plan.grid.owner(max(start, end - 1))
+        chunks = [chunk for chunk in plan.chunks[first : last + 1] if chunk is not None]
+        todo = [chunk for chunk in chunks if chunk.key not in self._known]
+        self.progress = Progress(0, len(todo), "chunks")
+        work = self._work(todo)
+        job = self._job = BackgroundJob(work, self)
+        job.progressed.connect(self._on_progress)
+        job.failed.connect(self.problem)
+        job.ended.connect(self._on_ended)
+        job.start()
+        self.state_changed.emit()
+
+    def stop(self) -> None:
+        """Give measuring up; what is known stays."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def close(self) -> None:
+        """The window closes."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job.wait()
+
+    def _work(self, todo: list[PlannedChunk]) -> Work:
+        rendering, plan, dry = self._rendering, self._rendering.shown, self._rendering.dry
+        session = rendering.playable(self._document.session)
+
+        def work(report: ReportProgress, cancel: CancelToken) -> None:
+            tracks = track_parts(session, plan, rendering.audio) if todo else []
+            try:
+                for number, chunk in enumerate(todo):
+                    renders = rendering.wait_for_parts(self, needed(plan, chunk), cancel)
+                    figures = measure(plan, dry, tracks, chunk, {rendered.key: rendered for rendered in renders})
+                    self._measured.emit(chunk.key, figures)
+                    report(Progress(number + 1, len(todo), "chunks"))
+            finally:
+                rendering.study(self, ())
+
+        return work
+
+    def _on_measured(self, key: str, figures: ChunkFigures) -> None:
+        self._known[key] = figures
+        self.found.emit(key)
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.progress = progress
+        self.state_changed.emit()
+
+    def _on_ended(self) -> None:
+        self._job = None
+        self.state_changed.emit()

@@ -1,0 +1,303 @@
+"""Linearity over time: residuals in dB, and what each track gives to the mix. Main thread.
+
+The residual against the dry mix is worked out for whatever is rendered; the other figures are measured on demand, for
+they decode every clip by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from PySide6.QtCore import QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QMouseEvent, QPainter
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from lincae_studio.engine.linearity import TrackFigures, median_db
+from lincae_studio.session.model import SESSION_RATE, Track
+from lincae_studio.ui import theme
+from lincae_studio.ui.linearity import Residuals
+from lincae_studio.ui.measuring import Measuring
+from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.headers import HEADER_PX
+from lincae_studio.ui.timeline.times import format_time
+from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.scale import Scale
+
+#: What is drawn: residuals, or the tracks' shares of the mix.
+Shown = Literal["residuals", "shares"]
+
+#: The height stands for this range of residuals, in dB, or of shares.
+TOP_DB, BOTTOM_DB = 0.0, -120.0
+TOP_SHARE, BOTTOM_SHARE = 1.5, -0.5
+
+_LINE_PX = 2.0
+
+#: The measures in the order in which they are drawn, with their names.
+MEASURES = (("floor", "noise floor"), ("residual", "latent − dry"), ("sum", "D(Σ) − Σ D"))
+
+#: Longer names of tracks are cut, to fit the header.
+_NAME = 10
+
+_GRID_DB = (-20, -40, -60, -80, -100)
+_GRID_SHARE = (0.0, 0.5, 1.0)
+
+
+def measure_color(name: str) -> QColor:
+    """The colour of a measure."""
+    colors = theme.colors()
+    return QColor({"residual": colors.accent, "sum": colors.marker, "floor": colors.text_dim}[name])
+
+
+class LinearityPlot(TimeCanvas):
+    """A line for each figure of each chunk, or the shares of tracks stacked on each other.
+
+    Signals:
+        hovered: what lies under the pointer, as text; empty when nothing does.
+        seek: the sample that was clicked.
+    """
+
+    hovered = Signal(str)
+    seek = Signal(int)
+
+    def __init__(self, context: ViewContext, parent: QWidget) -> None:
+        super().__init__(context.axis, parent)
+        self._rendering = context.rendering
+        self._document = context.document
+        self._residuals: Residuals = context.residuals
+        self._measuring: Measuring = context.measuring
+        self.shown: Shown = "residuals"
+        self.setMouseTracking(True)
+        self.setMinimumHeight(60)
+        self.setAccessibleName("Linearity, chunk by chunk")
+        context.rendering.plan_changed.connect(self.invalidate)
+        context.residuals.changed.connect(self._invalidate_chunk)
+        context.measuring.found.connect(self._on_found)
+
+    def show_what(self, shown: Shown) -> None:
+        """Draw residuals or shares."""
+        self.shown = shown
+        self.invalidate()
+
+    def figure(self, name: str, index: int) -> float | None:
+        """A figure of a chunk in dB, or None."""
+        if name == "residual":
+            return self._residuals.of(index)
+        figures = self._measuring.of(index)
+        if figures is None:
+            return None
+        return figures.sum_db if name == "sum" else figures.floor_db
+
+    def shares(self, index: int) -> list[tuple[Track, TrackFigures]]:
+        """The tracks of a chunk that was measured, in their order, with their figures."""
+        figures = self._measuring.of(index)
+        tracks = self._document.session.tracks
+        return [(track, figures.tracks[track.id]) for track in tracks if figures and track.id in figures.tracks]
+
+    def in_view(self) -> range:
+        """The chunks in view."""
+        return self._chunks(*self.axis.start_and_end(0, self.width()))
+
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
+        grid, top, bottom = (
+            (_GRID_DB, TOP_DB, BOTTOM_DB) if self.shown == "residuals" else (_GRID_SHARE, TOP_SHARE, BOTTOM_SHARE)
+        )
+        for value in grid:
+            y = round(self._y(value, top, bottom))
+            painter.fillRect(QRect(area.left(), y, area.width(), 1), QColor(theme.colors().grid))
+        for index in self._chunks(*self.axis.start_and_end(area.left(), area.right() + 1)):
+            if self.shown == "residuals":
+                self._draw_residuals(painter, index)
+            else:
+                self._draw_shares(painter, index)
+
+    def _draw_residuals(self, painter: QPainter, index: int) -> None:
+        left, right = self._sides(index)
+        for name, _ in MEASURES:
+            value = self.figure(name, index)
+            if value is not None:
+                y = self._y(min(max(value, BOTTOM_DB), TOP_DB), TOP_DB, BOTTOM_DB)
+                top = min(max(y - _LINE_PX / 2, 0.0), self.height() - _LINE_PX)
+                painter.fillRect(QRectF(left, top, right - left, _LINE_PX), measure_color(name))
+
+    def _draw_shares(self, painter: QPainter, index: int) -> None:
+        """Positive shares up from 0 and negative ones down."""
+        left, right = self._sides(index)
+        ends = {True: 0.0, False: 0.0}
+        for track, figures in self.shares(index):
+            share = figures.share or 0.0
+            begin = ends[share > 0.0]
+            ends[share > 0.0] = begin + share
+            y = sorted(self._y(value, TOP_SHARE, BOTTOM_SHARE) for value in (begin, begin + share))
+            painter.fillRect(QRectF(left, y[0], max(1.0, right - left - 1.0), y[1] - y[0]), QColor(track.color))
+
+    def _chunks(self, start: int, end: int) -> range:
+        plan = self._rendering.shown
+        return range(plan.grid.owner(start), min(plan.grid.owner(max(start, end - 1)) + 1, len(plan.chunks)))
+
+    def _sides(self, index: int) -> tuple[float, float]:
+        plan = self._rendering.shown
+        ends = index * plan.grid.step_samples, min((index + 1) * plan.grid.step_samples, plan.length)
+        left, right = (round(self.axis.x_of(sample), 3) for sample in ends)
+        return left, right
+
+    def _y(self, value: float, top: float, bottom: float) -> float:
+        return (top - value) / (top - bottom) * (self.height() - 1)
+
+    def _on_found(self, key: str) -> None:
+        for index in self._rendering.indices(key):
+            self._invalidate_chunk(index)
+
+    def _invalidate_chunk(self, index: int) -> None:
+        left, right = self._sides(index)
+        if right > 0 and left < self.width():
+            self.invalidate(QRect(math.floor(left) - 1, 0, math.ceil(right - left) + 3, self.height()) & self.rect())
+
+    def text_at(self, sample: int) -> str:
+        """What is told of a place."""
+        plan = self._rendering.shown
+        index = plan.grid.owner(sample)
+        if sample >= plan.length or index >= len(plan.chunks):
+            return ""
+        lines = [f"{format_time(sample / SESSION_RATE)}, chunk {index}"]
+        if self.shown == "residuals":
+            for name, text in reversed(MEASURES):
+                value = self.figure(name, index)
+                if value is not None:
+                    lines.append(f"{text}: {value:.1f} dB")
+        else:
+            tracks = sorted(self.shares(index), key=lambda item: -abs(item[1].share or 0.0))
+            for track, figures in tracks[:3]:
+                name = track.name if len(track.name) <= _NAME else f"{track.name[: _NAME - 1]}…"
+                level = "" if figures.level_db is None else f", {figures.level_db:.1f}"
+                loss = "" if figures.loss_db is None else f", loss {figures.loss_db:.0f}"
+                lines.append(f"{name} {100.0 * (figures.share or 0.0):.0f} %{level}{loss} dB")
+        return "\n".join(lines).replace("-", "−") if len(lines) > 1 else ""
+
+    # Qt overrides
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self.hovered.emit(self.text_at(self.axis.sample_at(event.position().x())))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.seek.emit(self.axis.sample_at(event.position().x()))
+
+
+class LinearityPanel(QWidget):
+    """The plot with its header: what is drawn, medians of the part in view, measuring, the report."""
+
+    def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.plot = LinearityPlot(context, self)
+        self.what = QComboBox(self)
+        self.what.setAccessibleName("What the linearity view shows")
+        for shown, text in (("residuals", "Residuals"), ("shares", "Shares")):
+            self.what.addItem(text, shown)
+        self.medians = {name: QLabel(self) for name, _ in MEASURES}
+        self.measure_button = QPushButton(self)
+        self.measure_button.setToolTip("Decode every clip by itself, and compare: the loop if it is on, else all")
+        self.report_button = QPushButton("Report…", self)
+        self.report_button.setToolTip("Write the figures as a table, or this view as a picture")
+        self._hover = QLabel(self)
+        self._scale = Scale((), self)
+        self._lay_out()
+        context.residuals.set_active(self, active=True)
+        self.what.currentIndexChanged.connect(self._on_what_changed)
+        self.measure_button.clicked.connect(self._on_measure)
+        self.report_button.clicked.connect(lambda: context.export_linearity())
+        self.plot.hovered.connect(self._hover.setText)
+        self.plot.seek.connect(context.seek)
+        context.measuring.state_changed.connect(self._show_state)
+        context.document.changed.connect(self._show_state)
+        for signal in (context.residuals.changed, context.measuring.found, context.axis.changed):
+            signal.connect(self._show_medians)
+        context.rendering.plan_changed.connect(self._show_medians)
+        self._on_what_changed()
+        self._show_state()
+
+    def set_playhead(self, sample: int) -> None:
+        self.plot.set_playhead(sample)
+
+    def follow_theme(self) -> None:
+        self.plot.invalidate()
+        self._show_medians()
+
+    def close_work(self) -> None:
+        """It is closed; measuring goes on."""
+        self._context.residuals.set_active(self, active=False)
+
+    def _lay_out(self) -> None:
+        title = QLabel("Linearity", self)
+        title.setStyleSheet("font-weight: 600;")
+        column = QWidget(self)
+        column.setFixedWidth(HEADER_PX)
+        inside = QGridLayout()
+        inside.setContentsMargins(12, 6, 0, 6)
+        inside.setVerticalSpacing(3)
+        inside.addWidget(title, 0, 0)
+        inside.addWidget(self.what, 0, 1)
+        for row, (name, _) in enumerate(reversed(MEASURES), 1):
+            inside.addWidget(self.medians[name], row, 0, 1, 2)
+        inside.addWidget(self.measure_button, 4, 0)
+        inside.addWidget(self.report_button, 4, 1)
+        inside.addWidget(self._hover, 5, 0, 1, 2)
+        inside.setColumnStretch(1, 1)
+        inside.setRowStretch(6, 1)
+        header = QHBoxLayout(column)
+        header.setContentsMargins(0, 0, 0, 0)
+        header.setSpacing(4)
+        header.addLayout(inside, 1)
+        header.addWidget(self._scale)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(column)
+        layout.addWidget(self.plot, 1)
+
+    def _on_what_changed(self) -> None:
+        shown: Shown = self.what.currentData()
+        self.plot.show_what(shown)
+        grid, top, bottom = (
+            (_GRID_DB, TOP_DB, BOTTOM_DB) if shown == "residuals" else (_GRID_SHARE, TOP_SHARE, BOTTOM_SHARE)
+        )
+        text = "{:.0f}" if shown == "residuals" else "{:.1f}"
+        self._scale.set_ticks(
+            [((value - bottom) / (top - bottom), text.format(value).replace("-", "−")) for value in grid]
+        )
+        self._show_medians()
+
+    def _show_medians(self) -> None:
+        """Of the chunks in view."""
+        chunks = self.plot.in_view()
+        for name, text in MEASURES:
+            value = median_db([self.plot.figure(name, index) for index in chunks])
+            stochastic = self._context.rendering.shown.codec.stochastic
+            if value is not None:
+                said = f"{value:.1f} dB".replace("-", "−")
+            elif name == "floor" and not stochastic:
+                said = "none: no noise"
+            else:
+                said = "…" if name == "residual" else "not measured"
+            label = self.medians[name]
+            label.setText(f'<span style="color:{measure_color(name).name()}">■</span> {text}: {said}')
+            label.setToolTip("Median of the chunks in view")
+
+    def _show_state(self) -> None:
+        measuring, session = self._context.measuring, self._context.document.session
+        progress = measuring.progress
+        looped = session.loop is not None and session.loop.on
+        idle = "Measure Loop" if looped else "Measure"
+        self.measure_button.setText(f"Stop ({progress.done}/{progress.total})" if measuring.busy else idle)
+        self.measure_button.setEnabled(session.length > 0)
+        self.report_button.setEnabled(session.length > 0)
+
+    def _on_measure(self) -> None:
+        measuring, session = self._context.measuring, self._context.document.session
+        if measuring.busy:
+            measuring.stop()
+        elif session.loop is not None and session.loop.on:
+            measuring.measure(session.loop.start, session.loop.end)
+        else:
+            measuring.measure(0, session.length)
