@@ -171,6 +171,14 @@ ACTIONS = (
         ("Shift+I",),
         needs="track",
     ),
+    ActionSpec(
+        "minus_one",
+        "Take Out of Mi&x…",
+        "Find the selected track in the mix of the others, align it, match its gain, and subtract it",
+        "Track",
+        ("Ctrl+Alt+I",),
+        needs="track",
+    ),
     ActionSpec("gain_up", "Gain &Up", "Raise the selected track by 0.5 dB", "Track", ("Alt+Shift+Up",), needs="track"),
     ActionSpec(
         "gain_down", "Gain &Down", "Lower the selected track by 0.5 dB", "Track", ("Alt+Shift+Down",), needs="track"

@@ -51,6 +51,7 @@ from lincae_studio.ui.linearity import write_report
 from lincae_studio.ui.loudness_panel import LoudnessPanel
 from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.metering import Metering
+from lincae_studio.ui.minus_one import MinusOneDialog
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.palette import CommandPalette
 from lincae_studio.ui.pictures import FILTER as PICTURES
@@ -485,6 +486,10 @@ class MainWindow(QMainWindow):
             assert isinstance(app, QApplication)
             apply_theme(app, chosen.theme)
 
+    def _on_minus_one(self) -> None:
+        if self.selection.track is not None:
+            MinusOneDialog(self.selection.track, self.document, self.rendering, self).open()
+
     def _on_tempo(self) -> None:
         TempoDialog(self.document, self.player.position, self).open()
 
@@ -647,6 +652,8 @@ class MainWindow(QMainWindow):
         """End the sound, the jobs and the engine."""
         self.transport.silence()
         self.loudness.close_job()
+        for dialog in self.findChildren(MinusOneDialog):
+            dialog.close()
         self.measuring.close()
         self.views.close()
         self.timeline.residuals.close()

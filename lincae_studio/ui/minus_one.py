@@ -1,0 +1,245 @@
+"""The dialog that takes a stem out of a mix: looks for it, tells what was found, and makes one edit. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio.engine.matching import StemMatch, match_stem, pan_of
+from lincae_studio.errors import StudioError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.session.levels import format_db
+from lincae_studio.session.minus_one import match_track
+from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
+from lincae_studio.ui import theme
+from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.timeline.strip import format_pan
+
+#: Below this, the stem may well be somewhere else, or not in the mix at all.
+_CERTAIN = 0.3
+
+#: A pan is worth setting when the sides differ by more than this, in dB.
+_PANNED_DB = 0.5
+
+_FARTHEST_S = 10.0
+
+_FOUND = (("lag", "Place"), ("certainty", "Certainty"), ("gain", "Gain in the mix"), ("left", "What is left"))
+
+
+class MinusOneDialog(QDialog):
+    """Looks for a track in the mix of the others as soon as it is opened."""
+
+    def __init__(self, track_id: int, document: Document, rendering: Rendering, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._track_id = track_id
+        self._document = document
+        self._rendering = rendering
+        self._name = document.session.track(track_id).name
+        self._job: BackgroundJob | None = None
+        self.match: StemMatch | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(f"Take “{self._name}” out of the mix")
+        self.reach = QDoubleSpinBox(self)
+        self.reach.setRange(0.0, _FARTHEST_S)
+        self.reach.setSingleStep(0.5)
+        self.reach.setValue(1.0)
+        self.reach.setSuffix(" s")
+        self.reach.setAccessibleName("How far the stem is looked for")
+        self.again = QPushButton("&Look Again", self)
+        self.again.setAutoDefault(False)
+        self.bar = QProgressBar(self)
+        self.found = {name: QLabel("…", self) for name, _ in _FOUND}
+        self.said = QLabel(self)
+        self.said.setWordWrap(True)
+        self.align = QCheckBox(self)
+        self.level = QCheckBox(self)
+        self.pan = QCheckBox(self)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        self.apply_button = self.buttons.addButton("&Take It Out", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.apply_button.setDefault(True)
+        self._lay_out()
+        self.again.clicked.connect(self.look)
+        self.buttons.accepted.connect(self._on_apply)
+        self.buttons.rejected.connect(self.reject)
+        document.changed.connect(self._on_document_changed)
+        self.look()
+
+    def look(self) -> None:
+        """Look for the stem; a search that is under way is given up."""
+        if self._job is not None:
+            self._job.cancel()
+            return
+        session, plan, rendering = self._document.session, self._rendering.plan, self._rendering
+        playable = rendering.playable(session)
+        track_id, most = self._track_id, round(self.reach.value() * SESSION_RATE)
+
+        def work(report: ReportProgress, cancel: CancelToken) -> StemMatch:
+            try:
+                return match_stem(
+                    playable,
+                    track_id,
+                    plan,
+                    rendering.audio,
+                    lambda chunks: rendering.wait_for_parts(self, chunks, cancel),
+                    most,
+                    report,
+                    cancel,
+                )
+            finally:
+                rendering.study(self, ())
+
+        self.match = None
+        job = self._job = BackgroundJob(work, self._document)  # it may outlive the dialog by a moment
+        job.progressed.connect(self._on_progress)
+        job.succeeded.connect(self._on_found)
+        job.failed.connect(self._on_failed)
+        job.ended.connect(self._on_ended)
+        job.start()
+        self.again.setText("&Stop")
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self._show()
+
+    def _lay_out(self) -> None:
+        text = QLabel(
+            "Looks for this track in the mix of the other tracks that are heard, moves it to where it is, sets it to "
+            "the gain that it has there, and subtracts its latents.",
+            self,
+        )
+        text.setWordWrap(True)
+        theme.dim(text)
+        search = QHBoxLayout()
+        search.addWidget(QLabel("Look for it, earlier and later, up to", self))
+        search.addWidget(self.reach)
+        search.addWidget(self.again)
+        search.addStretch(1)
+        form = QFormLayout()
+        for name, title in _FOUND:
+            self.found[name].setAccessibleName(title)
+            form.addRow(title, self.found[name])
+        layout = QVBoxLayout(self)
+        layout.setSpacing(10)
+        layout.addWidget(text)
+        layout.addLayout(search)
+        layout.addWidget(self.bar)
+        layout.addLayout(form)
+        layout.addWidget(self.said)
+        for box in (self.align, self.level, self.pan):
+            layout.addWidget(box)
+        layout.addWidget(self.buttons)
+        self.setMinimumWidth(500)
+
+    def _show(self) -> None:
+        """What was found, and what would be done."""
+        match = self.match
+        for box in (self.align, self.level, self.pan):
+            box.setEnabled(match is not None)
+        self.apply_button.setEnabled(match is not None)
+        self.said.setText("")
+        if match is None:
+            for label in self.found.values():
+                label.setText("…")
+            self.align.setText("Move it")
+            self.level.setText("Set its gain")
+            self.pan.hide()
+            return
+        samples = match.lag.samples
+        where = "later" if samples > 0 else "earlier"
+        milliseconds = abs(samples) / SESSION_RATE * 1e3
+        self.found["lag"].setText(f"{abs(samples)} samples ({milliseconds:.1f} ms) {where}" if samples else "in step")
+        self.found["certainty"].setText(f"{100 * match.lag.certainty:.0f} %")
+        inverted = ", polarity inverted" if match.gain < 0.0 else ""
+        spread = f", changes by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", steady"
+        self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}".replace("-", "−"))
+        self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB of the mix".replace("-", "−"))
+        certain = match.lag.certainty >= _CERTAIN
+        if not certain:
+            self.said.setText("It was not found with certainty: it may not be in this mix, or lie farther away.")
+        elif abs(match.gain) > MAX_GAIN:
+            self.said.setText("In the mix it is more than 24 dB louder: raise the gain of its clips, and look again.")
+        self.align.setText(f"Move it by {samples:+d} samples".replace("-", "−"))
+        self.align.setChecked(samples != 0 and certain)
+        self.align.setEnabled(samples != 0)
+        gain, pan = self._strip()
+        self.level.setText(f"Set its gain to {format_db(abs(gain))}".replace("-", "−"))
+        self.level.setChecked(abs(gain) <= MAX_GAIN)
+        self.level.setEnabled(abs(gain) <= MAX_GAIN)
+        self.pan.setVisible(pan is not None)
+        if pan is not None:
+            self.pan.setText(f"Set its pan to {format_pan(pan)}")
+            self.pan.setChecked(certain)
+
+    def _strip(self) -> tuple[float, float | None]:
+        """The fader, negative for an inverted stem, and the pan, where the stem is panned in the mix."""
+        match = self.match
+        assert match is not None, "it was found"
+        if len(match.sides) != 2 or min(match.sides) * max(match.sides) < 0.0:
+            return match.gain, None
+        sign = -1.0 if match.gain < 0.0 else 1.0
+        left, right = (max(sign * side, 1e-6) for side in match.sides)
+        if max(left, right) / min(left, right) < 10.0 ** (_PANNED_DB / 20.0):
+            return match.gain, None
+        session = self._document.session
+        stereo = any(session.media_of(clip.media).channels == 2 for clip in session.track(self._track_id).clips)
+        gain, pan = pan_of((left, right), stereo)
+        return sign * gain, pan
+
+    def _on_progress(self, progress: Progress) -> None:
+        self.bar.setRange(0, progress.total if progress.done else 0)
+        self.bar.setValue(progress.done)
+
+    def _on_found(self, match: StemMatch) -> None:
+        self.match = match
+
+    def _on_failed(self, error: StudioError) -> None:
+        self.said.setText(str(error))
+
+    def _on_ended(self) -> None:
+        self._job = None
+        self.again.setText("&Look Again")
+        self.bar.hide()
+        said = self.said.text()
+        self._show()
+        if self.match is None:
+            self.said.setText(said or "It was not looked for to the end.")
+
+    def _on_document_changed(self) -> None:
+        """What was found is not of this session any more."""
+        if self.match is not None:
+            self.match = None
+            self._show()
+            self.said.setText("The session has changed: look again.")
+
+    def _on_apply(self) -> None:
+        if self.match is None:
+            return
+        gain, pan = self._strip()
+        lag = self.match.lag.samples if self.align.isChecked() else 0
+        level = gain if self.level.isChecked() else None
+        side = pan if self.pan.isVisible() and self.pan.isChecked() else None
+        self._document.changed.disconnect(self._on_document_changed)
+        text, track = f"Take “{self._name}” Out of the Mix", self._track_id
+        self._document.apply(text, lambda session: match_track(session, track, lag, level, side))
+        self.accept()
+
+    # Qt overrides
+
+    def done(self, result: int) -> None:
+        if self._job is not None:
+            self._job.cancel()
+            self._job.wait()
+        super().done(result)

@@ -1,0 +1,159 @@
+"""Taking a stem out of a mix in the window: found, told, one edit; heard, seen and exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import edits
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.minus_one import MinusOneDialog
+from tests.helpers import noise, read_audio, si_sdr_db, write_audio
+from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
+from tests.ui.drive import engine_frozen, press
+from tests.ui.look import heatmap
+
+LENGTH = 3 * 44_100
+LAG = 441
+GAIN = 0.5
+
+
+@pytest.fixture
+def rest() -> np.ndarray:
+    return noise(7, LENGTH, level=0.1)[:, 0]
+
+
+@pytest.fixture
+def pair(qtbot: QtBot, window: MainWindow, tmp_path: Path, rest: np.ndarray) -> MainWindow:
+    """A mix, and the stem that is 441 samples later and 6 dB quieter in it."""
+    stem = noise(8, LENGTH, level=0.2)[:, 0]
+    late = np.concatenate([np.zeros(LAG, np.float32), stem[:-LAG]])
+    audio = {"1 mix.wav": rest + GAIN * late, "2 stem.wav": stem}
+    window.open_paths([write_audio(tmp_path / "in" / name, samples[:, None]) for name, samples in audio.items()])
+    wait_imported(qtbot, window)
+    window.codec_actions["mdct-1x"].trigger()
+    window.selection.set_track(window.document.session.tracks[1].id)
+    return window
+
+
+def open_dialog(qtbot: QtBot, window: MainWindow, wait: bool = True) -> MinusOneDialog:
+    press(window, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+    [dialog] = [one for one in window.findChildren(MinusOneDialog) if one.isVisible()]
+    if wait:
+        qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    return dialog
+
+
+def test_the_stem_is_found_and_taken_out_in_one_step(
+    qtbot: QtBot, pair: MainWindow, rest: np.ndarray, tmp_path: Path
+) -> None:
+    dialog = open_dialog(qtbot, pair)
+    assert dialog.found["lag"].text() == "441 samples (10.0 ms) later"
+    assert dialog.found["gain"].text().startswith("−6.0 dB")
+    assert int(dialog.found["certainty"].text().split()[0]) > 80
+    assert dialog.align.isChecked()
+    assert dialog.level.isChecked()
+    assert not dialog.pan.isVisible()
+    before = pair.document.session
+    QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
+    track = pair.document.session.tracks[1]
+    assert (track.subtract, track.clips[0].start) == (True, LAG)
+    assert track.gain == pytest.approx(GAIN, abs=0.01)
+    wait_rendered(qtbot, pair)
+    heard = pair.rendering.heard("latent").read(0, LENGTH)[0]
+    assert si_sdr_db(heard, rest) > 30.0, "heard"
+    rendered, grid = pair.rendering.rendered(0), pair.rendering.plan.grid
+    assert rendered is not None
+    own = rendered.latents.mean(axis=0)[:, grid.lead_frames : grid.lead_frames + grid.step]
+    np.testing.assert_array_equal(heatmap(pair).shown_values(0), own, err_msg="seen")
+    pair.exporter.export(tmp_path / "out.wav", "32f", [])
+    qtbot.waitUntil(lambda: (tmp_path / "out.wav").exists(), timeout=LIMIT_MS)
+    assert si_sdr_db(read_audio(tmp_path / "out.wav").reshape(-1)[:LENGTH], rest) > 30.0, "exported"
+    pair.document.undo()
+    assert pair.document.session == before, "one step"
+
+
+def test_what_is_not_ticked_is_not_done(qtbot: QtBot, pair: MainWindow) -> None:
+    dialog = open_dialog(qtbot, pair)
+    dialog.align.click()
+    dialog.level.click()
+    QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
+    track = pair.document.session.tracks[1]
+    assert (track.subtract, track.clips[0].start, track.gain) == (True, 0, 1.0)
+
+
+def test_what_is_not_in_the_mix_is_said(qtbot: QtBot, pair: MainWindow, tmp_path: Path) -> None:
+    stranger = write_audio(tmp_path / "stranger.wav", noise(99, LENGTH))
+    pair.open_paths([stranger])
+    wait_imported(qtbot, pair)
+    pair.selection.set_track(pair.document.session.tracks[2].id)
+    dialog = open_dialog(qtbot, pair)
+    assert "not found with certainty" in dialog.said.text()
+    assert not dialog.align.isChecked()
+    dialog.close()
+
+
+def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair: MainWindow) -> None:
+    with engine_frozen():
+        dialog = open_dialog(qtbot, pair, wait=False)
+        assert dialog.again.text() == "&Stop"
+        assert not dialog.apply_button.isEnabled()
+        QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    assert "not looked for to the end" in dialog.said.text()
+    dialog.reach.setValue(0.001)
+    QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    assert "farther away" in dialog.said.text(), "44 samples are too few"
+    dialog.reach.setValue(0.5)
+    QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    assert dialog.found["lag"].text().startswith("441 samples")
+    dialog.close()
+
+
+def test_an_edit_under_it_makes_it_look_again(qtbot: QtBot, pair: MainWindow) -> None:
+    dialog = open_dialog(qtbot, pair)
+    pair.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
+    assert "look again" in dialog.said.text()
+    assert not dialog.apply_button.isEnabled()
+    dialog.close()
+
+
+def test_a_track_alone_has_no_mix_to_be_taken_out_of(qtbot: QtBot, pair: MainWindow) -> None:
+    pair.document.apply("Remove", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
+    dialog = open_dialog(qtbot, pair)
+    assert "the mix without it is silent" in dialog.said.text()
+    assert not dialog.apply_button.isEnabled()
+    dialog.close()
+
+
+def test_a_panned_stem_gets_its_pan(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    stem = noise(8, LENGTH, level=0.2)[:, 0]
+    mix = 0.5 * noise(9, LENGTH, channels=2, level=0.1) + np.stack([0.9 * stem, 0.3 * stem], axis=1)
+    window.open_paths([write_audio(tmp_path / "1 mix.wav", mix), write_audio(tmp_path / "2 stem.wav", stem[:, None])])
+    wait_imported(qtbot, window)
+    window.codec_actions["mdct-1x"].trigger()
+    window.selection.set_track(window.document.session.tracks[1].id)
+    dialog = open_dialog(qtbot, window)
+    assert dialog.pan.isVisible()
+    assert dialog.pan.isChecked()
+    QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
+    wait_rendered(qtbot, window)
+    left = window.rendering.heard("latent").read(0, LENGTH)
+    for side in (0, 1):
+        assert si_sdr_db(left[side], 0.5 * noise(9, LENGTH, channels=2, level=0.1)[:, side]) > 25.0
+
+
+def test_it_may_be_closed_while_it_looks(qtbot: QtBot, pair: MainWindow) -> None:
+    with engine_frozen():
+        dialog = open_dialog(qtbot, pair, wait=False)
+        assert dialog._job is not None
+        job = dialog._job
+        dialog.close()
+        assert not job._thread.is_alive(), "a search ends with its dialog"
