@@ -37,7 +37,7 @@ _PANNED_DB = 0.5
 
 _FARTHEST_S = 10.0
 
-_FOUND = (("lag", "Place"), ("certainty", "Certainty"), ("gain", "Gain in the mix"), ("left", "What is left"))
+_FOUND = (("lag", "Place"), ("certainty", "Certainty"), ("gain", "Gain in the mix"), ("left", "Level of the rest"))
 
 
 class MinusOneDialog(QDialog):
@@ -149,7 +149,7 @@ class MinusOneDialog(QDialog):
         for box in (self.align, self.level, self.pan):
             box.setEnabled(match is not None)
         self.apply_button.setEnabled(match is not None)
-        self.said.setText("")
+        self._say("")
         if match is None:
             for label in self.found.values():
                 label.setText("…")
@@ -165,12 +165,12 @@ class MinusOneDialog(QDialog):
         inverted = ", polarity inverted" if match.gain < 0.0 else ""
         spread = f", changes by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", steady"
         self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}".replace("-", "−"))
-        self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB of the mix".replace("-", "−"))
+        self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB to the mix".replace("-", "−"))
         certain = match.lag.certainty >= _CERTAIN
         if not certain:
-            self.said.setText("It was not found with certainty: it may not be in this mix, or lie farther away.")
+            self._say("It was not found with certainty: it may not be in this mix, or lie farther away.")
         elif abs(match.gain) > MAX_GAIN:
-            self.said.setText("In the mix it is more than 24 dB louder: raise the gain of its clips, and look again.")
+            self._say("In the mix it is more than 24 dB louder: raise the gain of its clips, and look again.")
         self.align.setText(f"Move it by {samples:+d} samples".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
         self.align.setEnabled(samples != 0)
@@ -182,6 +182,10 @@ class MinusOneDialog(QDialog):
         if pan is not None:
             self.pan.setText(f"Set its pan to {format_pan(pan)}")
             self.pan.setChecked(certain)
+
+    def _say(self, text: str) -> None:
+        self.said.setText(text)
+        self.said.setVisible(bool(text))
 
     def _strip(self) -> tuple[float, float | None]:
         """The fader, negative for an inverted stem, and the pan, where the stem is panned in the mix."""
@@ -206,7 +210,7 @@ class MinusOneDialog(QDialog):
         self.match = match
 
     def _on_failed(self, error: StudioError) -> None:
-        self.said.setText(str(error))
+        self._say(str(error))
 
     def _on_ended(self) -> None:
         self._job = None
@@ -215,14 +219,14 @@ class MinusOneDialog(QDialog):
         said = self.said.text()
         self._show()
         if self.match is None:
-            self.said.setText(said or "It was not looked for to the end.")
+            self._say(said or "It was not looked for to the end.")
 
     def _on_document_changed(self) -> None:
         """What was found is not of this session any more."""
         if self.match is not None:
             self.match = None
             self._show()
-            self.said.setText("The session has changed: look again.")
+            self._say("The session has changed: look again.")
 
     def _on_apply(self) -> None:
         if self.match is None:
