@@ -27,11 +27,13 @@ from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionSlider, QWidget
 from lincae_studio.bench.start import measure_start
 from lincae_studio.errors import StudioError, UsageError
 from lincae_studio.media.store import MediaStore
+from lincae_studio.preferences import Preferences, ViewName
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Clip, Session
 from lincae_studio.ui.app import make_application
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.strip import GainFader
+from lincae_studio.ui.views.registry import VIEWS
 
 #: Frames of 60 per second.
 BUDGET_MS = 1000.0 / 60.0
@@ -55,7 +57,7 @@ _WARM_UP = 5
 
 @dataclass(frozen=True)
 class UiBench:
-    """What is shown and how often each movement is made.
+    """What is shown and how often each movement is made; `all_views`: every view is shown, not the heatmap alone.
 
     Raises:
         UsageError: when one of them makes no sense.
@@ -66,6 +68,7 @@ class UiBench:
     minutes: float = 60.0
     frames: int = 200
     starts: int = 5
+    all_views: bool = False
 
     def __post_init__(self) -> None:
         if min(self.tracks, self.clips, self.frames, self.starts) < 1 or not 0.1 <= self.minutes <= 600.0:
@@ -89,7 +92,7 @@ def measure_ui(bench: UiBench) -> dict[str, object]:
     if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         environment["QT_QPA_PLATFORM"] = "offscreen"
     figures: dict[str, object] = {"platform": environment.get("QT_QPA_PLATFORM", "default")}
-    figures |= {name: getattr(bench, name) for name in ("tracks", "clips", "minutes")}
+    figures |= {name: getattr(bench, name) for name in ("tracks", "clips", "minutes", "all_views")}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", __name__, folder, json.dumps(msgspec.to_builtins(bench))]
         environment["LINCAE_STUDIO_CACHE"] = folder
@@ -176,7 +179,8 @@ def _measure(folder: Path, bench: UiBench) -> dict[str, object]:
     app = make_application()
     store = MediaStore(folder)
     session = dense_session(store, folder, bench)
-    window = open_window(app, store, folder, session)
+    views = tuple(view.id for view in VIEWS) if bench.all_views else Preferences().views
+    window = open_window(app, store, folder, session, views)
     frames = _Frames(app)
     _move(window, frames, bench.frames)
     figures = frames.finish() | {"rss_mib": _rss_mib()}
@@ -184,9 +188,16 @@ def _measure(folder: Path, bench: UiBench) -> dict[str, object]:
     return figures
 
 
-def open_window(app: QApplication, store: MediaStore, folder: Path, session: Session) -> MainWindow:
+def open_window(
+    app: QApplication,
+    store: MediaStore,
+    folder: Path,
+    session: Session,
+    views: tuple[ViewName, ...] = Preferences().views,
+) -> MainWindow:
     """The whole window with a session, its engine at work: the first chunk is rendered."""
     window = MainWindow(store, folder)
+    window.preferences.set(views=views)
     window.show()
     app.processEvents()
     window.start_late_parts()

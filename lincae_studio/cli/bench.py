@@ -136,12 +136,13 @@ def _ui(
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the session.")] = 60.0,
     frames: Annotated[int, typer.Option("--frames", help="Of each movement.")] = 200,
     starts: Annotated[int, typer.Option("--starts", help="Of an empty window.")] = 5,
+    all_views: Annotated[bool, typer.Option("--all-views", help="Show every view, not the heatmap alone.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Frame times of a dense session: scrolling, zooming, playhead, fader, dragging a clip; start and memory."""
     from lincae_studio.bench.ui import UiBench, measure_ui
 
-    _print_figures(measure_ui(UiBench(tracks, clips, minutes, frames, starts)), as_json)
+    _print_figures(measure_ui(UiBench(tracks, clips, minutes, frames, starts, all_views)), as_json)
 
 
 def _print_figures(figures: dict[str, object], as_json: bool) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from lincae_studio.ui.pace import Pace
+
 _log = logging.getLogger(__name__)
 
 #: What failed is not tried again for so long.
@@ -36,17 +38,20 @@ class ChunkWork(QObject, Generic[_Task, _Result]):
         name: str,
         compute: Callable[[_Task], _Result],
         parent: QObject,
+        pace: Pace,
         remembered: int = 20_000,
         share: float = 1.0,
     ) -> None:
         """Start the thread.
 
         Args:
+            pace: tells when to wait: drawing comes first.
             remembered: results that are kept; the oldest go first.
             share: of the time, that is spent working while there is work: drawing comes before it.
         """
         super().__init__(parent)
         self._compute = compute
+        self._pace = pace
         self._remembered = remembered
         self._rest = 1.0 / share - 1.0
         self._known: OrderedDict[Hashable, _Result] = OrderedDict()
@@ -94,12 +99,20 @@ class ChunkWork(QObject, Generic[_Task, _Result]):
     def _on_found(self, key: Any) -> None:
         self.found.emit(key)
 
+    def _wait_for_quiet(self) -> None:
+        began = time.monotonic()
+        while not self._closing and (delay := self._pace.delay(began)):
+            self._changed.wait(delay)
+
     def _run(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._wanted or self._closing)
+                self._wait_for_quiet()
                 if self._closing:
                     return
+                if not self._wanted:
+                    continue
                 key = next(iter(self._wanted))
                 self._current, task = key, self._wanted.pop(key)
             started = time.monotonic()

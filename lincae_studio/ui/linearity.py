@@ -50,7 +50,7 @@ class Residuals(QObject):
         super().__init__(rendering)
         self._rendering = rendering
         self._work = ChunkWork[tuple[Plan, DryMix, Rendered, int], float | None](
-            "residuals", lambda task: residual_db(*task), self
+            "residuals", lambda task: residual_db(*task), self, rendering.pace
         )
         self._lookers: set[object] = set()
         self._gathering = QTimer(self)

@@ -100,7 +100,9 @@ class DryPeaks(QObject):
         self._rendering = rendering
         self.peaks = ChunkPeaks(rendering.shown)
         self._looked_at = (0, 0)
-        self._work = ChunkWork[tuple[Plan, DryMix, int], Audio]("dry-peaks", _dry_peaks, self, share=_SHARE)
+        self._work = ChunkWork[tuple[Plan, DryMix, int], Audio](
+            "dry-peaks", _dry_peaks, self, rendering.pace, share=_SHARE
+        )
         self._work.found.connect(self._on_found)
         self._pausing = QTimer(self)
         self._pausing.setSingleShot(True)

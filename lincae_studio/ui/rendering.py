@@ -28,6 +28,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import DEFAULT_CODEC, Session
 from lincae_studio.ui.document import Document
+from lincae_studio.ui.pace import Pace
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class Rendering(QObject):
     Attributes:
         shown: the plan that `plan_changed` told of; states, renders and the reader are those of its chunks. The session
             may be ahead of it by a moment while a fader is dragged; `plan` is never behind.
+        pace: of what views work out in threads.
 
     Signals:
         plan_changed: `shown` is another one.
@@ -72,6 +74,7 @@ class Rendering(QObject):
         self._document = document
         self._media = media
         self._reader = StoreReader(media)
+        self.pace = Pace()
         self.store = RenderStore()
         self.engine_text = "engine starting"
         self._client = engine.EngineClient(cache_dir, self._receive)
@@ -295,6 +298,7 @@ class Rendering(QObject):
         self.session_replaced.emit()
 
     def _on_document_changed(self) -> None:
+        self.pace.touch()
         self._pending = True
         wait = self._planned_at + _GATHER_S - time.monotonic()
         if wait <= 0.0 or not self._document.sweeping:

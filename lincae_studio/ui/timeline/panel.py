@@ -112,6 +112,7 @@ class TimelinePanel(QWidget):
         self.rows = Rows(self)
         self.counting = Counting(document, lambda: rendering.shown.grid.hop)
         self._playhead = 0
+        self._pace = rendering.pace
         self.snaps = SnapSettings(
             ticks=lambda: self.counting.ticks(self.axis.samples_per_px).lines,
             hop=lambda: rendering.shown.grid.hop,
@@ -243,6 +244,8 @@ class TimelinePanel(QWidget):
     def _connect(self) -> None:
         self._document.changed.connect(self._follow_document)
         self.axis.changed.connect(self._follow_axis)
+        self.axis.changed.connect(self._pace.touch)
+        self.rows.changed.connect(self._pace.touch)
         self._horizontal.valueChanged.connect(lambda value: self.axis.scroll_to(value * _SCROLL_UNIT))
         self._vertical.valueChanged.connect(self.rows.set_offset)
         for canvas in self._canvases:

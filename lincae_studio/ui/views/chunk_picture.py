@@ -187,9 +187,6 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if self._overview.chunks != len(plan.chunks):
             self._overview.resize(len(plan.chunks))
             self._known = {index: key for index, key in self._known.items() if index < len(plan.chunks)}
-        for index in range(len(plan.chunks)):
-            if self._source.key(index) != self._known.get(index):
-                self._survey(index)
         self.getViewBox().setYRange(0, self._source.rows, padding=0)
         self._follow_axis()
 
@@ -259,16 +256,22 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Whether chunks are drawn from the overview."""
         return self._rendering.shown.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
 
-    def _survey(self, index: int) -> None:
+    def _survey(self, index: int) -> bool:
         """Take a chunk into the overview, if its values are here or it is silent; else what was there stays."""
         key = self._source.key(index)
         if key is None:
             self._overview.clear(index)
             self._known.pop(index, None)
-        elif self._known.get(index) != key and (values := self._source.values(index)) is not None:
-            self._overview.put(index, values)
-            self._known[index] = key
-            self.take_note(values)
+            return True
+        if self._known.get(index) == key:
+            return True
+        values = self._source.values(index)
+        if values is None:
+            return False
+        self._overview.put(index, values)
+        self._known[index] = key
+        self.take_note(values)
+        return True
 
     # Drawing
 
@@ -284,12 +287,12 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             self._whole.hide()
             return
         width = max(1, round(count * plan.grid.step_samples / self._axis.samples_per_px))
-        image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))
-        place = (np.arange(image.shape[1]) * chunks_per_column).astype(np.int64)
         waits = np.ones(count, np.float32)
         for index in range(first, last + 1):
-            if self._source.key(index) != self._known.get(index):
+            if self._source.key(index) != self._known.get(index) and not self._survey(index):
                 waits[index - first] = _STALE_OPACITY
+        image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))
+        place = (np.arange(image.shape[1]) * chunks_per_column).astype(np.int64)
         lowest = min(max(0.0, self.levels()[0]), self.levels()[1])  # the ground, where nothing is
         image = lowest + (self.arranged(image) - lowest) * waits[np.minimum(place, count - 1)]
         self._whole.setImage(image, levels=self.levels(), lut=self._colors, autoLevels=False)

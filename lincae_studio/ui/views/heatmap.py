@@ -132,7 +132,7 @@ class HeatmapPanel(QWidget):
         self._shown: tuple[What, What] = (_MIX, _NOTHING)
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
-        self.statistics = Statistics(self.plot.source, lambda: len(self._rendering.shown.chunks), self)
+        self.statistics = Statistics(self.plot.source, self._rendering, self)
         self.what = self._choice("What the heatmap shows")
         self.less = self._choice("What is taken away from it")
         self.order = self._choice("Order of channels")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-from PySide6.QtCore import QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
@@ -38,6 +38,9 @@ MEASURES = (("floor", "noise floor"), ("residual", "latent − dry"), ("sum", "D
 
 #: Longer names of tracks are cut, to fit the header.
 _NAME = 10
+
+#: Medians follow changes that come in a burst together.
+_GATHER_MS = 100
 
 _GRID_DB = (-20, -40, -60, -80, -100)
 _GRID_SHARE = (0.0, 0.5, 1.0)
@@ -105,24 +108,33 @@ class LinearityPlot(TimeCanvas):
         for value in grid:
             y = round(self._y(value, top, bottom))
             painter.fillRect(QRect(area.left(), y, area.width(), 1), QColor(theme.colors().grid))
-        for index in self._chunks(*self.axis.start_and_end(area.left(), area.right() + 1)):
-            if self.shown == "residuals":
-                self._draw_residuals(painter, index)
-            else:
-                self._draw_shares(painter, index)
+        chunks = self._chunks(*self.axis.start_and_end(area.left(), area.right() + 1))
+        # Of chunks narrower than a pixel one for each pixel is enough; which ones must not depend on the area.
+        every = max(1, math.ceil(self.axis.samples_per_px / self._rendering.shown.grid.step_samples))
+        drawn = range(chunks.start // every * every, chunks.stop, every)
+        if self.shown == "residuals":
+            self._draw_residuals(painter, drawn)
+        else:
+            for index in drawn:
+                self._draw_shares(painter, index, every)
 
-    def _draw_residuals(self, painter: QPainter, index: int) -> None:
-        left, right = self._sides(index)
+    def _draw_residuals(self, painter: QPainter, chunks: range) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        sides = {index: self._sides(index, chunks.step) for index in chunks}
         for name, _ in MEASURES:
-            value = self.figure(name, index)
-            if value is not None:
-                y = self._y(min(max(value, BOTTOM_DB), TOP_DB), TOP_DB, BOTTOM_DB)
-                top = min(max(y - _LINE_PX / 2, 0.0), self.height() - _LINE_PX)
-                painter.fillRect(QRectF(left, top, right - left, _LINE_PX), measure_color(name))
+            lines = []
+            for index, (left, right) in sides.items():
+                value = self.figure(name, index)
+                if value is not None:
+                    y = self._y(min(max(value, BOTTOM_DB), TOP_DB), TOP_DB, BOTTOM_DB)
+                    top = min(max(y - _LINE_PX / 2, 0.0), self.height() - _LINE_PX)
+                    lines.append(QRectF(left, top, right - left, _LINE_PX))
+            painter.setBrush(measure_color(name))
+            painter.drawRects(lines)
 
-    def _draw_shares(self, painter: QPainter, index: int) -> None:
+    def _draw_shares(self, painter: QPainter, index: int, count: int) -> None:
         """Positive shares up from 0 and negative ones down."""
-        left, right = self._sides(index)
+        left, right = self._sides(index, count)
         ends = {True: 0.0, False: 0.0}
         for track, figures in self.shares(index):
             share = figures.share or 0.0
@@ -135,9 +147,10 @@ class LinearityPlot(TimeCanvas):
         plan = self._rendering.shown
         return range(plan.grid.owner(start), min(plan.grid.owner(max(start, end - 1)) + 1, len(plan.chunks)))
 
-    def _sides(self, index: int) -> tuple[float, float]:
+    def _sides(self, index: int, count: int = 1) -> tuple[float, float]:
+        """Where so many chunks begin and end."""
         plan = self._rendering.shown
-        ends = index * plan.grid.step_samples, min((index + 1) * plan.grid.step_samples, plan.length)
+        ends = index * plan.grid.step_samples, min((index + count) * plan.grid.step_samples, plan.length)
         left, right = (round(self.axis.x_of(sample), 3) for sample in ends)
         return left, right
 
@@ -211,9 +224,12 @@ class LinearityPanel(QWidget):
         self.plot.seek.connect(context.seek)
         context.measuring.state_changed.connect(self._show_state)
         context.document.changed.connect(self._show_state)
+        self._gathering = QTimer(self)
+        self._gathering.setSingleShot(True)
+        self._gathering.timeout.connect(self._show_medians)
         for signal in (context.residuals.changed, context.measuring.found, context.axis.changed):
-            signal.connect(self._show_medians)
-        context.rendering.plan_changed.connect(self._show_medians)
+            signal.connect(self._show_medians_soon)
+        context.rendering.plan_changed.connect(self._show_medians_soon)
         self._on_what_changed()
         self._show_state()
 
@@ -267,6 +283,10 @@ class LinearityPanel(QWidget):
             [((value - bottom) / (top - bottom), text.format(value).replace("-", "−")) for value in grid]
         )
         self._show_medians()
+
+    def _show_medians_soon(self) -> None:
+        if not self._gathering.isActive():
+            self._gathering.start(_GATHER_MS)
 
     def _show_medians(self) -> None:
         """Of the chunks in view."""

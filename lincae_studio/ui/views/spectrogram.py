@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
@@ -46,6 +46,9 @@ _REMEMBERED = 3000
 
 #: Share of the time that goes into transforms: playing and drawing come first.
 _SHARE = 0.5
+
+#: Renders that come in a burst are looked at together.
+_GATHER_MS = 40
 
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 
@@ -102,12 +105,17 @@ class SpectrogramSource(ChunkSource):
         super().__init__(parent)
         self._rendering = rendering
         self._work = ChunkWork[_Task, npt.NDArray[np.uint8]](
-            "spectrogram", _work_out, self, remembered=_REMEMBERED, share=_SHARE
+            "spectrogram", _work_out, self, rendering.pace, remembered=_REMEMBERED, share=_SHARE
         )
         self._work.found.connect(self._on_found)
         self._index_of: dict[str, int] = {}
         self._came: set[str] = set()
         self._seen = (0, -1)
+        self._keys: list[str | None] = []
+        self._gathering = QTimer(self)
+        self._gathering.setSingleShot(True)
+        self._gathering.timeout.connect(self._want)
+        self._list_keys()
         rendering.session_replaced.connect(self.restarted)
         rendering.plan_changed.connect(self._follow_plan)
         rendering.chunk_changed.connect(self._follow_chunk)
@@ -117,11 +125,7 @@ class SpectrogramSource(ChunkSource):
         return ROWS
 
     def key(self, index: int) -> str | None:
-        chunks = self._rendering.shown.chunks
-        if chunks[index] is None:
-            return None
-        near = chunks[max(0, index - 1) : index + 2]
-        return " ".join(chunk.key if chunk is not None else "silence" for chunk in near)
+        return self._keys[index]
 
     def deferred(self, index: int) -> Deferred | None:
         key = self.key(index)
@@ -129,46 +133,58 @@ class SpectrogramSource(ChunkSource):
         if found is None:
             if key in self._came:  # gone for want of room, and looked at again
                 self._came.discard(key)
-                self._want()
+                self._want_soon()
             return None
         return partial(_levels_above_floor, found)
 
     def look_at(self, first: int, last: int) -> None:
         if (first, last) != self._seen:
             self._seen = first, last
-            self._want()
+            self._want_soon()
 
     def close(self) -> None:
         self._work.close()
         super().close()
 
     def _follow_plan(self) -> None:
-        self._want()
+        self._list_keys()
+        self._want_soon()
         self.changed.emit()
 
     def _follow_chunk(self, index: int) -> None:
         if self._seen[0] - 1 <= index <= self._seen[1] + 1:
-            self._want()
+            self._want_soon()
+
+    def _list_keys(self) -> None:
+        """A chunk's picture depends on its neighbours, too."""
+        chunks = self._rendering.shown.chunks
+        names = ["", *(chunk.key if chunk is not None else "silence" for chunk in chunks), ""]
+        self._keys = [
+            None if chunk is None else f"{names[index]} {names[index + 1]} {names[index + 2]}"
+            for index, chunk in enumerate(chunks)
+        ]
+
+    def _want_soon(self) -> None:
+        if not self._gathering.isActive():
+            self._gathering.start(_GATHER_MS)
 
     def _want(self) -> None:
-        reader, plan = self._rendering.reader(), self._rendering.shown
+        plan = self._rendering.shown
+        first, last = self._seen[0], min(self._seen[1], len(plan.chunks) - 1)
+        step = plan.grid.step_samples
+        states = self._rendering.runs(max(0, first - 1) * step, (last + 2) * step, joined=False)
+        waits = {index for index, _, state in states if state in (ChunkState.STALE, ChunkState.RENDERING)}
         tasks: dict[str, _Task] = {}
         self._index_of.clear()
-        for index in range(self._seen[0], min(self._seen[1] + 1, len(plan.chunks))):
-            key = self.key(index)
+        reader = self._rendering.reader()
+        for index in range(first, last + 1):
+            key = self._keys[index]
             if key is None:
                 continue
             self._index_of[key] = index
-            if key not in self._came and self._ready(index):
-                start = index * plan.grid.step_samples
-                tasks[key] = _Task(reader, start, start + plan.grid.step_samples)
+            if key not in self._came and waits.isdisjoint((index - 1, index, index + 1)):
+                tasks[key] = _Task(reader, index * step, (index + 1) * step)
         self._work.want(tasks.items())
-
-    def _ready(self, index: int) -> bool:
-        """Whether a chunk and its neighbours are rendered, or never will be."""
-        count = len(self._rendering.shown.chunks)
-        near = range(max(0, index - 1), min(index + 2, count))
-        return not any(self._rendering.state(one) in (ChunkState.STALE, ChunkState.RENDERING) for one in near)
 
     def _on_found(self, key: str) -> None:
         self._came.add(key)

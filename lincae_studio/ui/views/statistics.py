@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.ui.chunk_work import ChunkWork
+from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
 
 #: So many chunks, spread over the session, stand for all.
@@ -20,9 +21,6 @@ _SAMPLED = 256
 _PAUSE_MS = 300
 
 Vector = npt.NDArray[np.float64]
-
-#: Tells how many chunks there are.
-Counted = Callable[[], int]
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,16 @@ class Statistics(QObject):
 
     changed = Signal()
 
-    def __init__(self, source: ChunkSource, chunks: Counted, parent: QObject) -> None:
-        """`chunks`: how many there are now."""
+    def __init__(self, source: ChunkSource, rendering: Rendering, parent: QObject) -> None:
         super().__init__(parent)
         self._source = source
-        self._chunks = chunks
+        self._rendering = rendering
         self._active = False
         self.latest: LatentStatistics | None = None
         self._asked: object = None
-        self._work = ChunkWork[list[Deferred], LatentStatistics]("statistics", _work_out, self, remembered=4)
+        self._work = ChunkWork[list[Deferred], LatentStatistics](
+            "statistics", _work_out, self, rendering.pace, remembered=4
+        )
         self._work.found.connect(self._on_found)
         self._pausing = QTimer(self)
         self._pausing.setSingleShot(True)
@@ -118,7 +117,7 @@ class Statistics(QObject):
             self._pausing.start(_PAUSE_MS)
 
     def _ask(self) -> None:
-        indices = [index for index in range(self._chunks()) if self._source.key(index) is not None]
+        indices = [index for index in range(len(self._rendering.shown.chunks)) if self._source.key(index) is not None]
         sampled = indices[:: max(1, -(-len(indices) // _SAMPLED))]
         known = {index: found for index in sampled if (found := self._source.deferred(index)) is not None}
         if not known or not self._active:

@@ -57,8 +57,10 @@ class TrajectoryPanel(QWidget):
         self._context = context
         self._rendering = context.rendering
         self._source = MixSource(context.rendering, self)
-        self.statistics = Statistics(self._source, lambda: len(self._rendering.shown.chunks), self)
-        self._work = ChunkWork[_Task, Places]("trajectory", project, self, remembered=_REMEMBERED)
+        self.statistics = Statistics(self._source, self._rendering, self)
+        self._work = ChunkWork[_Task, Places](
+            "trajectory", project, self, context.rendering.pace, remembered=_REMEMBERED
+        )
         self._playhead = 0
         #: Counts statistics: places are those of one of them.
         self._serial = 0
