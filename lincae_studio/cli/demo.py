@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lincae_studio import paths
 from lincae_studio.errors import ExportError, StudioError, os_error_reason
+from lincae_studio.preferences import ViewName
+from lincae_studio.session.model import SESSION_RATE
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
 
 #: Longest wait for the import, the render and the export of the 40-second song, in milliseconds.
 _TIMEOUT_MS = 300_000
+
+#: What the picture shows beside tracks and mix, and where the playhead is.
+_VIEWS: tuple[ViewName, ...] = ("heatmap", "spectrogram", "trajectory", "levels")
+_PLAYHEAD_S = 16
+
+#: Views are drawn when they have worked out nothing for so long.
+_QUIET_S = 0.6
 
 
 def write_demo(folder: Path | None) -> int:
@@ -38,11 +52,14 @@ def write_demo(folder: Path | None) -> int:
     window = MainWindow(MediaStore(cache_dir), cache_dir)
     audio, picture = folder / "paper_lanterns.wav", folder / "paper_lanterns.png"
     try:
+        window.preferences.set(views=_VIEWS)
         window.show()
         window.start_late_parts()
         window.open_demo()
         _run_until(lambda: not window.importer.busy and window.document.session.length > 0)
         _run_until(lambda: len(set(window.rendering.progress())) == 1)
+        window.transport.seek(_PLAYHEAD_S * SESSION_RATE)
+        _run_until(_Quiet(window))
         app.processEvents()
         if not window.grab().save(str(picture)):
             raise ExportError(f"cannot write {picture}", "Choose another folder with --out")
@@ -59,6 +76,21 @@ def write_demo(folder: Path | None) -> int:
     print(f"mixdown: {audio}")
     print(f"window:  {picture}")
     return 0
+
+
+class _Quiet:
+    """Whether the views of a window have had nothing to work out for a while."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._window = window
+        self._since = time.monotonic()
+
+    def __call__(self) -> bool:
+        from lincae_studio.ui.chunk_work import ChunkWork
+
+        if any(work.waiting for work in self._window.findChildren(ChunkWork)):
+            self._since = time.monotonic()
+        return time.monotonic() - self._since > _QUIET_S
 
 
 def _run_until(done: Callable[[], bool]) -> None:
