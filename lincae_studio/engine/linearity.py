@@ -40,7 +40,6 @@ class TrackPart:
     """What one track gives to a mix."""
 
     id: int
-    name: str
     plan: Plan
     dry: DryMix
 
@@ -71,7 +70,7 @@ def track_parts(session: Session, plan: Plan, reader: AudioReader) -> list[Track
         if session.audible(track) and track.clips:
             alone = only_track(session, track.id)
             part = make_plan(alone, plan.codec, plan.grid)
-            parts.append(TrackPart(track.id, track.name, part, DryMix(alone, reader)))
+            parts.append(TrackPart(track.id, part, DryMix(alone, reader)))
     return parts
 
 
@@ -105,9 +104,8 @@ def measure(
 
     floor = None
     if plan.codec.stochastic:
-        floor = ratio_db(
-            own(renders[with_seed(chunk, chunk.seed + 1).key].audio) - own(rendered.audio), own(rendered.audio)
-        )
+        other = own(renders[with_seed(chunk, chunk.seed + 1).key].audio)
+        floor = ratio_db(other - own(rendered.audio), own(rendered.audio))
     decodes = sum_of_decodes(chunk.terms)
     origin = renders[silence_of(chunk).key].latents[0]
     frames = slice(plan.grid.lead_frames, plan.grid.lead_frames + plan.grid.step)
@@ -129,9 +127,8 @@ def measure(
         mine = deviation(part.terms)
         power = float((whole**2).sum())
         share = float((mine * whole).sum()) / power if power else None
-        loss = ratio_db(
-            sum_of_decodes(part.terms) - track.dry.read(start, end - start), track.dry.read(start, end - start)
-        )
+        reference = track.dry.read(start, end - start)
+        loss = ratio_db(sum_of_decodes(part.terms) - reference, reference)
         figures[track.id] = TrackFigures(ratio_db(mine, whole), share, loss)
     return ChunkFigures(
         residual_db(plan, dry, rendered, chunk.index), ratio_db(own(rendered.audio) - decodes, decodes), floor, figures

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.drymix import DryMix
@@ -28,6 +27,7 @@ from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.sources import AudioReader
 from lincae_studio.errors import EditError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.session import edits
 from lincae_studio.session.excerpt import only_track, without_track
 from lincae_studio.session.minus_one import shift_track
 from lincae_studio.session.model import SESSION_RATE, Session
@@ -221,8 +221,8 @@ def _ratio_db(power: float, reference: float) -> float:
 
 def _plain(session: Session, track_id: int) -> Session:
     """The track as it is on its clips: no fader, no pan, added; envelopes stay."""
-    changed = replace(session.track(track_id), gain=1.0, pan=0.0, subtract=False)
-    return replace(session, tracks=tuple(changed if one.id == track_id else one for one in session.tracks))
+    session = edits.set_track_pan(edits.set_track_gain(session, track_id, 1.0), track_id, 0.0)
+    return edits.set_track_subtract(session, track_id, False)
 
 
 def _read(dry: DryMix, start: int, end: int) -> Array:

@@ -114,7 +114,7 @@ _Parts = Mapping[int, _Part]
 class PlannedChunk:
     """A chunk of a plan: its key is known, its terms are listed when they are asked for."""
 
-    __slots__ = ("_parts", "audio", "buses", "codec", "grid", "index", "key", "seed")
+    __slots__ = ("_parts", "_tracks", "audio", "buses", "codec", "grid", "index", "key", "seed")
 
     def __init__(
         self,
@@ -124,6 +124,7 @@ class PlannedChunk:
         grid: Grid,
         seed: int,
         buses: int,
+        tracks: tuple[int, ...],
         parts: tuple[_Part, ...],
         audio: bool = True,
     ) -> None:
@@ -134,6 +135,7 @@ class PlannedChunk:
         self.seed = seed
         self.buses = buses
         self.audio = audio
+        self._tracks = tracks
         self._parts = parts
 
     def __eq__(self, other: object) -> bool:
@@ -145,6 +147,11 @@ class PlannedChunk:
     @property
     def first_frame(self) -> int:
         return self.index * self.grid.step
+
+    @property
+    def makers(self) -> frozenset[tuple[int, int]]:
+        """Which track gives what: ids with digests. The key is the same whichever track a clip is on; this is not."""
+        return frozenset(zip(self._tracks, (part.digest for part in self._parts), strict=True))
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -160,7 +167,9 @@ class PlannedChunk:
 
     def without_audio(self, key: str) -> PlannedChunk:
         """The same sum, not decoded, under another key."""
-        return PlannedChunk(key, self.index, self.codec, self.grid, self.seed, self.buses, self._parts, audio=False)
+        return PlannedChunk(
+            key, self.index, self.codec, self.grid, self.seed, self.buses, self._tracks, self._parts, audio=False
+        )
 
 
 #: What can be rendered.
@@ -285,9 +294,9 @@ class Planner:
             digest = common.copy()
             digest.update(b"%d %d %d" % (total.digest, buses, index if stochastic else 0))
             # Its own parts only: whole tracks would keep every older plan alive.
-            parts = tuple(total.parts.values())
+            tracks, parts = tuple(total.parts), tuple(total.parts.values())
             self._chunks[index] = PlannedChunk(
-                digest.hexdigest(), index, codec, context.grid, context.seed, buses, parts
+                digest.hexdigest(), index, codec, context.grid, context.seed, buses, tracks, parts
             )
 
 

@@ -25,9 +25,12 @@ LEAST_DB = -200.0
 
 
 def own_samples(plan: Plan, index: int) -> tuple[int, int]:
-    """The samples `[start, end)` of the timeline that belong to a chunk where each belongs to one."""
+    """The samples `[start, end)` of the timeline that belong to a chunk where each belongs to one.
+
+    None do to the last one where the mix ends in the lead-in of its window.
+    """
     start = index * plan.grid.step_samples
-    return start, min(start + plan.grid.step_samples, plan.length)
+    return start, max(start, min(start + plan.grid.step_samples, plan.length))
 
 
 def ratio_db(difference: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float | None:

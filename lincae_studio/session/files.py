@@ -42,19 +42,6 @@ class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     session: Session
 
 
-#: Of a file, whether it has been written since: its size and when it was changed, in nanoseconds.
-Fingerprint = tuple[int, int]
-
-
-def fingerprint(path: Path) -> Fingerprint | None:
-    """The fingerprint of a file, or None when there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_size, status.st_mtime_ns
-
-
 def save(session: Session, path: Path) -> None:
     """Write a project file, replacing an older one only when the new one is complete.
 

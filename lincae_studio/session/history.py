@@ -24,12 +24,11 @@ class Step:
 class History:
     """The document's past and future. Unlimited: states share all that did not change."""
 
-    def __init__(self, session: Session, saved: bool = True) -> None:
-        """`saved`: the session lies on a disk as it is."""
+    def __init__(self, session: Session) -> None:
         self._session = session
         self._done: list[Step] = []
         self._undone: list[Step] = []
-        self._saved: Session | None = session if saved else None
+        self._saved: Session | None = session
 
     @property
     def session(self) -> Session:

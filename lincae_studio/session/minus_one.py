@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
+from lincae_studio.session import edits
 from lincae_studio.session.edits import checked_start, sorted_clips
 from lincae_studio.session.model import MAX_GAIN, Clip, Session
 
@@ -18,7 +19,8 @@ def shift_track(session: Session, track_id: int, by_samples: int) -> Session:
     track = session.track(track_id)
     clips = (_shifted(clip, by_samples) for clip in track.clips)
     kept = sorted_clips(tuple(clip for clip in clips if clip is not None))
-    return _with_track(session, track_id, clips=kept)
+    shifted = replace(track, clips=kept)
+    return replace(session, tracks=tuple(shifted if one is track else one for one in session.tracks))
 
 
 def match_track(
@@ -29,15 +31,15 @@ def match_track(
     Raises:
         EditError: when there is no such track, or the gain is beyond the fader.
     """
-    shifted = shift_track(session, track_id, lag)
-    changes: dict[str, object] = {"mute": False, "subtract": gain is None or gain >= 0.0}
+    session = edits.set_track_mute(shift_track(session, track_id, lag), track_id, False)
+    if any(track.solo for track in session.tracks):
+        session = edits.set_track_solo(session, track_id, True)  # else it would not be heard, nor taken away
+    session = edits.set_track_subtract(session, track_id, gain is None or gain >= 0.0)
     if gain is not None:
         if abs(gain) > MAX_GAIN:
             raise EditError("the stem is more than 24 dB quieter than in the mix", "Raise the gain of its clips first")
-        changes["gain"] = abs(gain)
-    if pan is not None:
-        changes["pan"] = min(max(pan, -1.0), 1.0)
-    return _with_track(shifted, track_id, **changes)
+        session = edits.set_track_gain(session, track_id, abs(gain))
+    return session if pan is None else edits.set_track_pan(session, track_id, min(max(pan, -1.0), 1.0))
 
 
 def _shifted(clip: Clip, by_samples: int) -> Clip | None:
@@ -49,8 +51,3 @@ def _shifted(clip: Clip, by_samples: int) -> Clip | None:
         return None
     fades = {"fade_in": max(0, min(clip.fade_in + start, length)), "fade_out": min(clip.fade_out, length)}
     return replace(clip, start=0, offset=clip.offset - start, length=length, **fades)
-
-
-def _with_track(session: Session, track_id: int, **changes: object) -> Session:
-    changed = replace(session.track(track_id), **changes)
-    return replace(session, tracks=tuple(changed if one.id == track_id else one for one in session.tracks))

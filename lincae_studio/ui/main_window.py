@@ -151,7 +151,6 @@ class MainWindow(QMainWindow):
             self.document,
             self.selection,
             self.rendering,
-            self.messages,
             self.timeline.residuals,
             self.measuring,
             self.transport.seek,

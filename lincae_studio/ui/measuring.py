@@ -11,9 +11,14 @@ from lincae_studio.ui.background import BackgroundJob, Work
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.rendering import Rendering
 
+#: What figures are known by.
+_Known = tuple[str, frozenset[tuple[int, int]]]
+
 
 class Measuring(QObject):
-    """Figures by chunk key, for as long as the window is open: an undo away they hold again.
+    """Figures for as long as the window is open: an undo away they hold again.
+
+    They go by chunk key and by which track gives what, for they are told track by track.
 
     Signals:
         found: the figures of this chunk key are known.
@@ -25,13 +30,13 @@ class Measuring(QObject):
     state_changed = Signal()
     problem = Signal(object)
 
-    _measured = Signal(str, object)
+    _measured = Signal(object, object)
 
     def __init__(self, document: Document, rendering: Rendering) -> None:
         super().__init__(document)
         self._document = document
         self._rendering = rendering
-        self._known: dict[str, ChunkFigures] = {}
+        self._known: dict[_Known, ChunkFigures] = {}
         self._job: BackgroundJob | None = None
         self.progress = Progress(0, 0)
         self._measured.connect(self._on_measured, Qt.ConnectionType.QueuedConnection)
@@ -44,7 +49,7 @@ class Measuring(QObject):
         """The figures of a chunk of the present plan, if they are known."""
         chunks = self._rendering.shown.chunks
         chunk = chunks[index] if index < len(chunks) else None
-        return self._known.get(chunk.key) if chunk is not None else None
+        return self._known.get(_known(chunk)) if chunk is not None else None
 
     def measure(self, start: int, end: int) -> None:
         """Measure the chunks of samples `[start, end)` of the present mix that are not known yet."""
@@ -53,7 +58,7 @@ class Measuring(QObject):
         plan = self._rendering.plan
         first, last = plan.grid.owner(start), plan.grid.owner(max(start, end - 1))
         chunks = [chunk for chunk in plan.chunks[first : last + 1] if chunk is not None]
-        todo = [chunk for chunk in chunks if chunk.key not in self._known]
+        todo = [chunk for chunk in chunks if _known(chunk) not in self._known]
         self.progress = Progress(0, len(todo), "chunks")
         work = self._work(todo)
         job = self._job = BackgroundJob(work, self)
@@ -84,16 +89,16 @@ class Measuring(QObject):
                 for number, chunk in enumerate(todo):
                     renders = rendering.wait_for_parts(self, needed(plan, chunk), cancel)
                     figures = measure(plan, dry, tracks, chunk, {rendered.key: rendered for rendered in renders})
-                    self._measured.emit(chunk.key, figures)
+                    self._measured.emit(chunk, figures)
                     report(Progress(number + 1, len(todo), "chunks"))
             finally:
                 rendering.study(self, ())
 
         return work
 
-    def _on_measured(self, key: str, figures: ChunkFigures) -> None:
-        self._known[key] = figures
-        self.found.emit(key)
+    def _on_measured(self, chunk: PlannedChunk, figures: ChunkFigures) -> None:
+        self._known[_known(chunk)] = figures
+        self.found.emit(chunk.key)
 
     def _on_progress(self, progress: Progress) -> None:
         self.progress = progress
@@ -102,3 +107,7 @@ class Measuring(QObject):
     def _on_ended(self) -> None:
         self._job = None
         self.state_changed.emit()
+
+
+def _known(chunk: PlannedChunk) -> _Known:
+    return chunk.key, chunk.makers

@@ -54,7 +54,6 @@ class Rendering(QObject):
         problem: a `StudioError` to show.
         session_replaced: what follows belongs to another document.
         part_rendered: a `Rendered` that was asked for by `study`.
-        part_failed: the key of what `study` asked for and cannot be rendered.
     """
 
     plan_changed = Signal()
@@ -63,7 +62,6 @@ class Rendering(QObject):
     problem = Signal(object)
     session_replaced = Signal()
     part_rendered = Signal(object)
-    part_failed = Signal(str)
 
     #: From the client's reader thread to the main thread.
     _event = Signal(object)
@@ -86,8 +84,8 @@ class Rendering(QObject):
         #: The chunk that the playhead is in, and the loop that plays.
         self._here: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
-        #: What each view or measurement wants.
-        self._studied: dict[object, Sequence[AnyChunk]] = {}
+        #: What each view or measurement waits for, by key.
+        self._studied: dict[object, dict[str, AnyChunk]] = {}
         self._pending = False
         self._planned_at = 0.0
         self._studying = threading.Lock()
@@ -234,10 +232,11 @@ class Rendering(QObject):
         Any thread. The mix comes first; latents alone cost no decode.
         """
         with self._studying:
-            self._studied[owner] = chunks
-            if not chunks:
-                del self._studied[owner]
-            self._client.want(itertools.chain.from_iterable(self._studied.values()), "study")
+            self._studied.pop(owner, None)
+            if chunks:
+                self._studied[owner] = {chunk.key: chunk for chunk in chunks}
+            wanted = itertools.chain.from_iterable(waiting.values() for waiting in self._studied.values())
+            self._client.want(wanted, "study")
 
     @property
     def audio(self) -> StoreReader:
@@ -312,14 +311,22 @@ class Rendering(QObject):
             case engine.ChunkStarted(key=key):
                 self.store.set_rendering(key)
             case engine.ChunkFinished(rendered=rendered):
+                self._end_study(rendered.key)
                 gone = self.store.put(rendered)
                 if gone:
                     self._evicted.emit(gone)
             case engine.ChunkFailed(key=key, message=message):
+                self._end_study(key)
                 self.store.set_failed(key, message)
             case engine.EngineDown():
                 self.store.set_rendering(None)
         self._event.emit(event)
+
+    def _end_study(self, key: str) -> None:
+        """Nobody waits for a chunk any more: the next wish of another view must not bring it again."""
+        with self._studying:
+            for waiting in self._studied.values():
+                waiting.pop(key, None)
 
     def _on_event(self, event: engine.Event) -> None:
         match event:
@@ -331,8 +338,6 @@ class Rendering(QObject):
                     self.part_rendered.emit(rendered)
                 self._announce(key)
             case engine.ChunkFailed(key=key, message=message):
-                if is_part(key):
-                    self.part_failed.emit(key)
                 self._announce(key)
                 if message not in self._failed_said:
                     self._failed_said.add(message)

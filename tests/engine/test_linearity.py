@@ -17,7 +17,7 @@ from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.linearity import ChunkFigures, measure, median_db, needed, track_parts
 from lincae_studio.engine.plan import Plan, make_plan
 from lincae_studio.engine.renderer import Renderer
-from lincae_studio.engine.residual import LEAST_DB
+from lincae_studio.engine.residual import LEAST_DB, own_samples
 from lincae_studio.session import edits
 from lincae_studio.session.model import Point, Session
 from tests.helpers import MemoryAudio, made_up_media, render_all, session_of
@@ -174,13 +174,22 @@ def test_the_floor_is_what_two_seeds_differ_by() -> None:
 def test_a_faders_move_decodes_no_term_again() -> None:
     session = song()
     codec = mdct()
-    reader = MemoryAudio.of(*session.media)
     plans = [
         make_plan(one, codec.facts, GRID) for one in (session, edits.set_track_gain(session, session.tracks[0].id, 0.9))
     ]
     before, after = ({wanted.key for wanted in needed(plan, plan.audible[0])} for plan in plans)
     assert len(after - before) == 1, "the mix itself"
-    del reader
+
+
+def test_a_chunk_behind_the_end_owns_nothing() -> None:
+    """The lead-in of a window with a wide edge: the mix ends in it."""
+    grid = Grid(4096, 1536, 24, 2)
+    length = 5 * grid.step_samples + 1000 - 2560
+    plan = msgspec.structs.replace(make_plan(song(), mdct().facts, GRID), grid=grid, length=length)
+    for index in range(grid.count(length)):
+        start, end = own_samples(plan, index)
+        assert start <= end <= max(start, length)
+    assert own_samples(plan, 5) == (5 * grid.step_samples, 5 * grid.step_samples)
 
 
 def test_medians_leave_out_what_is_not_known() -> None:

@@ -201,3 +201,11 @@ def test_a_matched_track_is_subtracted_and_an_inverted_one_added() -> None:
     assert (found.gain, found.subtract, found.clips[0].start) == (1.0, True, 10)
     with pytest.raises(EditError, match="24 dB"):
         match_track(session, track, 0, 20.0)
+
+
+def test_a_matched_track_is_heard_where_others_are_soloed() -> None:
+    session = edits.add_track(edits.add_stems(Session(), [media()], 0))
+    stem, other = (track.id for track in session.tracks)
+    assert not match_track(session, stem).tracks[0].solo
+    soloed = match_track(edits.set_track_solo(session, other, True), stem)
+    assert soloed.audible(soloed.track(stem))

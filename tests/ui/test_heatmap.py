@@ -10,7 +10,10 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.parts import latents_only
+from lincae_studio.engine.plan import PlannedChunk, make_plan
 from lincae_studio.session import edits
+from lincae_studio.session.excerpt import only_track
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.views.heatmap import HeatmapPanel, HeatmapPlot
@@ -229,6 +232,74 @@ def test_another_codec_is_followed_by_tracks_too(qtbot: QtBot, song: MainWindow)
     song.codec_actions["mdct-4x"].trigger()
     assert values(qtbot, song).shape[0] == 64
     np.testing.assert_allclose(values(qtbot, song), mix_with_mutes(qtbot, song, 0, 2), atol=1e-5)
+
+
+def part_chunk(window: MainWindow, track: int) -> PlannedChunk:
+    """The first chunk of a track by itself."""
+    session, shown = window.document.session, window.rendering.plan
+    chunk = make_plan(only_track(session, session.tracks[track].id), shown.codec, shown.grid).chunks[0]
+    assert chunk is not None
+    return chunk
+
+
+def test_what_has_come_is_not_summed_again_when_another_view_wishes_for_more(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    came: list[str] = []
+    song.rendering.part_rendered.connect(lambda rendered: came.append(rendered.key))
+    panel(song).show_latents(("track", song.document.session.tracks[0].id))
+    values(qtbot, song)
+    for track in (1, 2):
+        other = latents_only(part_chunk(song, track))
+        song.rendering.study(f"view {track}", [other])
+        qtbot.waitUntil(lambda key=other.key: key in came, timeout=LIMIT_MS)
+    wait_rendered(qtbot, song)
+    assert len(came) == len(set(came))
+
+
+def test_a_closed_heatmap_wants_nothing_more(qtbot: QtBot, song: MainWindow) -> None:
+    with engine_frozen():
+        panel(song).show_latents(("track", song.document.session.tracks[0].id))
+        assert song.rendering._studied
+        press(song, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+        assert not song.rendering._studied
+
+
+def test_latents_that_failed_come_when_they_are_tried_again(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    song.rendering.store.set_failed(latents_only(part_chunk(song, 1)).key, "the engine ended")
+    panel(song).show_latents(("track", song.document.session.tracks[1].id))
+    values(qtbot, song, chunk=1)
+    assert heatmap(song).shown_values(0) is None
+    song.actions_by_id["retry"].trigger()
+    assert values(qtbot, song).any()
+
+
+def test_selecting_a_clip_does_not_begin_the_selected_track_anew(qtbot: QtBot, song: MainWindow) -> None:
+    song.selection.set_track(song.document.session.tracks[0].id)
+    panel(song).show_latents(("track", 0))
+    before = values(qtbot, song)
+    song.selection.set_clips([song.document.session.tracks[1].clips[0].id])
+    assert heatmap(song).shown_values(0) is before
+    song.selection.set_track(song.document.session.tracks[1].id)
+    assert heatmap(song).shown_values(0) is not before
+
+
+def test_another_codec_under_ordered_channels_is_no_error(
+    qtbot: QtBot, song: MainWindow, caplog: pytest.LogCaptureFixture
+) -> None:
+    press(song, Qt.Key.Key_4, Qt.KeyboardModifier.AltModifier)
+    wait_rendered(qtbot, song)
+    shown = panel(song)
+    shown.order.setCurrentIndex(1)
+    qtbot.waitUntil(lambda: heatmap(song)._order is not None, timeout=LIMIT_MS)
+    for codec, dim in (("mdct-1x", 256), ("mdct-4x", 64)):
+        song.codec_actions[codec].trigger()
+        QTest.mouseMove(heatmap(song).viewport(), QPoint(90, 2))
+        shown.order.setCurrentIndex(3 - shown.order.currentIndex())
+        wait_rendered(qtbot, song)
+        ordered = lambda dim=dim: (order := heatmap(song)._order) is not None and len(order) == dim  # noqa: E731
+        qtbot.waitUntil(ordered, timeout=LIMIT_MS)
+    assert not [record for record in caplog.records if "failed" in record.getMessage()]
 
 
 # The order of channels

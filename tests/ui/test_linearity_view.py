@@ -140,6 +140,26 @@ def test_an_edit_hides_figures_where_it_changes_and_undo_brings_them_back(
     assert all(song.measuring.of(index) is not None for index in range(3))
 
 
+def test_figures_of_tracks_do_not_stay_behind_when_a_clip_goes_to_another_track(
+    qtbot: QtBot, song: MainWindow, panel: LinearityPanel
+) -> None:
+    measure(qtbot, song, panel)
+    keys = [chunk.key for chunk in song.rendering.plan.audible]
+    clip, home = song.document.session.tracks[0].clips[0].id, song.document.session.tracks[0].id
+    song.document.apply("Move", lambda s: edits.move_clips(s, [clip], 0, 1))
+    assert [chunk.key for chunk in song.rendering.plan.audible] == keys, "it sounds the same"
+    assert song.measuring.of(0) is None
+    measure(qtbot, song, panel)
+    figures = song.measuring.of(0)
+    assert figures is not None
+    assert home not in figures.tracks
+    assert sum(track.share or 0.0 for track in figures.tracks.values()) == pytest.approx(1.0)
+    song.document.undo()
+    figures = song.measuring.of(0)
+    assert figures is not None
+    assert home in figures.tracks
+
+
 def test_measuring_goes_on_when_the_view_is_closed(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     with engine_frozen():
         QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)

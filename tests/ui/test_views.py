@@ -102,6 +102,17 @@ def test_fit_and_reveal() -> None:
     assert empty.shown == pytest.approx(30 * 44_100)
 
 
+def test_what_was_fitted_stays_fitted_when_the_lanes_get_another_width() -> None:
+    axis = axis_of(44_100 * 60)
+    axis.fit()
+    axis.set_width(500)
+    assert axis.x_of(axis.length) == pytest.approx(500 / 1.04)
+    axis.zoom(0.5, 0)
+    zoom = axis.samples_per_px
+    axis.set_width(900)
+    assert axis.samples_per_px == zoom, "somebody has zoomed since"
+
+
 # Scrolling
 
 

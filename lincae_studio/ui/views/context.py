@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.linearity import Residuals
 from lincae_studio.ui.measuring import Measuring
-from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.timeline.axis import TimeAxis
@@ -27,7 +26,6 @@ class ViewContext:
     document: Document
     selection: Selection
     rendering: Rendering
-    messages: MessageBar
     residuals: Residuals
     measuring: Measuring
     seek: Callable[[int], None]

@@ -79,6 +79,8 @@ class HeatmapPlot(ChunkPicture):
 
     def set_order(self, order: np.ndarray[tuple[int], np.dtype[np.intp]] | None) -> None:
         """Draw channels in this order from the bottom up; None is that of their numbers."""
+        if order is not None and len(order) != self.source.rows:
+            order = None  # of another codec
         same = order is self._order or (
             order is not None and self._order is not None and np.array_equal(order, self._order)
         )
@@ -98,7 +100,7 @@ class HeatmapPlot(ChunkPicture):
         return -self.level, self.level
 
     def arranged(self, values: Array) -> Array:
-        return values if self._order is None or len(self._order) != len(values) else values[self._order]
+        return values if self._order is None else values[self._order]
 
     def take_note(self, values: Array) -> None:
         """Widen the automatic range to the loudest chunk seen."""
@@ -130,6 +132,7 @@ class HeatmapPanel(QWidget):
         self._context = context
         self._rendering = context.rendering
         self._shown: tuple[What, What] = (_MIX, _NOTHING)
+        self._resolved: tuple[int | None, ...] = ()
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
@@ -172,8 +175,9 @@ class HeatmapPanel(QWidget):
         self.plot.follow_theme()
 
     def close_work(self) -> None:
-        """The window closes."""
+        """It is closed."""
         self.statistics.close()
+        self.plot.source.close()
 
     def show_latents(self, what: What, less: What = _NOTHING) -> None:
         """Show these latents: ("mix", 0), ("track", id or 0 for the selected one), ("clip", 0); less others."""
@@ -233,8 +237,21 @@ class HeatmapPanel(QWidget):
         self._on_chosen()
 
     def _follow_selection(self) -> None:
-        if any(what in (("track", 0), ("clip", 0)) for what in self._shown):
+        """Another track or clip may be shown now; one that stays is not summed again."""
+        if self._selected() != self._resolved:
             self._show()
+
+    def _selected(self) -> tuple[int | None, ...]:
+        """The ids of what is shown for being selected."""
+        return tuple(self._id_of(what) for what in self._shown if what in (("track", 0), ("clip", 0)))
+
+    def _id_of(self, what: What) -> int | None:
+        """The track or clip that is meant, if there is one."""
+        kind, named = what
+        if kind == "track":
+            return named or self._context.selection.track
+        clips = sorted(self._context.selection.clips)
+        return clips[0] if len(clips) == 1 else None
 
     def _chosen(self, box: QComboBox) -> What | None:
         data = box.currentData()
@@ -248,6 +265,7 @@ class HeatmapPanel(QWidget):
 
     def _show(self) -> None:
         what, less = self._shown
+        self._resolved = self._selected()
         one = self._source_of(what)
         source = one if less == _NOTHING else DifferenceSource(one, self._source_of(less), self.plot)
         self.plot.set_source(source)
@@ -255,18 +273,16 @@ class HeatmapPanel(QWidget):
         self._show_facts()
 
     def _source_of(self, what: What) -> ChunkSource:
-        kind, named = what
-        if kind == "mix":
+        if what == _MIX:
             return MixSource(self._rendering, self.plot)
-        selection = self._context.selection
+        chosen = self._id_of(what)
 
         def part_of(session: Session) -> Session | None:
-            if kind == "track":
-                track = named or selection.track
-                known = any(track == one.id for one in session.tracks)
-                return only_track(session, track) if track is not None and known else None
-            clips = sorted(selection.clips)
-            return only_clip(session, clips[0]) if len(clips) == 1 else None
+            if chosen is None:
+                return None
+            if what[0] == "clip":
+                return only_clip(session, chosen)
+            return only_track(session, chosen) if any(chosen == track.id for track in session.tracks) else None
 
         return PartSource(self._rendering, self._context.document, part_of, self.plot)
 

@@ -82,11 +82,6 @@ class ChannelMeters(QWidget):
                     painter.fillRect(QRectF(left, middle + held - 1.0, wide, 1.0), mark)
         painter.end()
 
-    def event(self, event: QEvent) -> bool:
-        if event.type() is QEvent.Type.ToolTip:
-            return True  # said below
-        return super().event(event)
-
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         channel = self.channel_at(event.position().x())
         parent = self.parentWidget()
@@ -109,7 +104,8 @@ class LevelsPanel(QWidget):
         self._playhead = 0
         self._channel: int | None = None
         self._level = 0.0
-        self._measured: set[str] = set()
+        #: The chunk whose loudness the level holds already.
+        self._measured = ""
         self.meters = ChannelMeters(self)
         self._text = QLabel(self)
         self._text.setAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -142,7 +138,7 @@ class LevelsPanel(QWidget):
 
     def _start_anew(self) -> None:
         self._level = 0.0
-        self._measured.clear()
+        self._measured = ""
 
     def _follow(self) -> None:
         if self._rendering.shown.codec != self._codec:
@@ -160,8 +156,8 @@ class LevelsPanel(QWidget):
         rendered = self._rendering.rendered(index) if index < len(chunks) else None
         values = None
         if rendered is not None:
-            if rendered.key not in self._measured:
-                self._measured.add(rendered.key)
+            if rendered.key != self._measured:
+                self._measured = rendered.key
                 own = own_frames(rendered.latents, grid)
                 self._level = max(self._level, float(np.quantile(np.abs(own), _QUANTILE)))
             frame = grid.lead_frames + (self._playhead - index * grid.step_samples) // grid.hop

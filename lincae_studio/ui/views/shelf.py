@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from lincae_studio.preferences import ViewName
@@ -17,13 +17,7 @@ from lincae_studio.ui.views.registry import VIEWS, View, ViewSpec, make_view
 
 
 class ViewShelf(QObject):
-    """Views over time go below the tracks, the others into panels at the side.
-
-    Signals:
-        shown: a view with this name was made.
-    """
-
-    shown = Signal(str)
+    """Views over time go below the tracks, the others into panels at the side."""
 
     def __init__(
         self,
@@ -111,7 +105,6 @@ class ViewShelf(QObject):
             self._docks[spec.id] = dock
             dock.visibilityChanged.connect(lambda _: self._on_dock_hidden(spec.id))
         view.show()
-        self.shown.emit(spec.id)
 
     def _close(self, name: ViewName) -> None:
         view = self._views.pop(name)

@@ -115,14 +115,12 @@ class PartSource(ChunkSource):
         self._plan: Plan | None = None
         self._index_of: dict[str, list[int]] = {}
         self._kept: OrderedDict[str, Array] = OrderedDict()
-        #: What has come, even if it is not kept any more; and what cannot come.
+        #: What has come, even if it is not kept any more.
         self._came: set[str] = set()
-        self._failed: set[str] = set()
         self._seen = (0, -1)
-        rendering.session_replaced.connect(self._start_anew)
+        rendering.session_replaced.connect(self.restarted)
         rendering.plan_changed.connect(self.follow)
         rendering.part_rendered.connect(self._on_part_rendered)
-        rendering.part_failed.connect(self._failed.add)
         rendering.chunk_changed.connect(self.chunk_changed)  # a mix of this part alone
         self.follow()
 
@@ -183,13 +181,9 @@ class PartSource(ChunkSource):
             if chunk is None or chunk.key in self._came or self._rendering.store.get(chunk.key) is not None:
                 continue
             part = latents_only(chunk)
-            if part.key not in self._failed:
+            if self._rendering.store.failure(part.key) is None:
                 wanted.append(part)
         self._rendering.study(self, wanted)
-
-    def _start_anew(self) -> None:
-        self._failed.clear()
-        self.restarted.emit()
 
     def _on_part_rendered(self, rendered: Rendered) -> None:
         key = rendered.key.partition(" ")[2]

@@ -62,7 +62,7 @@ def latent_statistics(parts: Sequence[Array]) -> LatentStatistics:
 
 
 class Statistics(QObject):
-    """Statistics of a source, following it while `active`.
+    """Statistics of a source, following it while somebody looks (`set_active`).
 
     Signals:
         changed: `latest` is another one.
@@ -113,6 +113,8 @@ class Statistics(QObject):
         self.changed.emit()
 
     def _follow(self) -> None:
+        if self.latest is not None and len(self.latest.mean) != self._source.rows:
+            self._forget()  # of another codec
         if self._active and not self._pausing.isActive():
             self._pausing.start(_PAUSE_MS)
 
