@@ -117,6 +117,17 @@ def test_shares_add_up_to_one_and_levels_are_those_of_the_latents() -> None:
             assert one.tracks[track.id].level_db == pytest.approx(20 * np.log10(ratio), abs=1e-3)
 
 
+def test_an_offset_of_all_latents_changes_no_figure_of_a_track() -> None:
+    """What a codec says of silence is no part of a track."""
+    session = song()
+    _, plain, _ = figures(session, mdct())
+    _, shifted, _ = figures(session, bent(bend=0.0))
+    for one, other in zip(plain, shifted, strict=True):
+        for track, told in one.tracks.items():
+            assert other.tracks[track].level_db == pytest.approx(told.level_db, abs=1e-3)
+            assert other.tracks[track].share == pytest.approx(told.share, abs=1e-4)
+
+
 def test_a_tracks_loss_is_that_of_the_track_alone() -> None:
     session = song()
     plan, found, _ = figures(session, mdct())

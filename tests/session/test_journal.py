@@ -164,6 +164,19 @@ def test_a_line_that_is_not_whole_ends_the_journal(root: Path, cut: int) -> None
     assert (found.session, found.edits, found.damaged) == (states[-2], 3, True)
 
 
+def test_a_line_that_reads_well_but_is_another_one_ends_the_journal(root: Path) -> None:
+    kept = Kept(root)
+    states = [song(), *(edits.set_track_gain(song(), song().tracks[0].id, gain) for gain in (0.25, 0.75))]
+    for session in states:
+        kept.record(session)
+    folder = kept.crash()
+    path = folder / "1.journal"
+    assert path.read_bytes().count(b"0.75") == 1
+    path.write_bytes(path.read_bytes().replace(b"0.75", b"0.15"))
+    found = recover(folder)
+    assert (found.session, found.edits, found.damaged) == (states[1], 1, True)
+
+
 def test_a_damaged_snapshot_is_answered_by_the_one_before(root: Path) -> None:
     kept = Kept(root)
     kept.record(song())
