@@ -52,6 +52,27 @@ def preferences_file() -> Path:
     return folder / "preferences.json"
 
 
+def data_dir() -> Path:
+    """What must not be lost: recovery folders and earlier versions. `LINCAE_STUDIO_DATA` overrides the place."""
+    override = os.environ.get("LINCAE_STUDIO_DATA")
+    if override:
+        return Path(override)
+    try:
+        return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
+    except RuntimeError:
+        return _homeless() / "data"
+
+
+def recovery_dirs() -> tuple[Path, Path]:
+    """Where edits are kept for recovery, and where when that cannot be written."""
+    return data_dir() / "recovery", _homeless() / "recovery"
+
+
+def versions_dir() -> Path:
+    """Where earlier versions of projects are kept."""
+    return data_dir() / "versions"
+
+
 def log_file() -> Path:
     """The log file of the window program."""
     try:

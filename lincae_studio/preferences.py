@@ -50,6 +50,9 @@ class Preferences(Struct, frozen=True, kw_only=True):
     Attributes:
         snap: whether edges snap, and to what.
         views: those that are shown.
+        autosave_minutes: how often what is edited is written as a whole, for recovery; 0 is never. Every single edit
+            goes to the journal in any case.
+        recent: project files, the last one first.
         audio_host, audio_device: names as PortAudio gives them; "" is the system's choice.
         audio_buffer: frames that the device takes at a time; 0 leaves it to the device.
         shortcuts: keys of commands, by id, where they are not the program's own; none at all is a choice, too.
@@ -63,6 +66,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
     linearity_strip: bool = False
     views: tuple[ViewName, ...] = ("heatmap",)
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
+    autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
+    recent: Annotated[tuple[Annotated[str, Meta(max_length=4096)], ...], Meta(max_length=20)] = ()
     audio_host: DeviceName = ""
     audio_device: DeviceName = ""
     audio_buffer: Annotated[int, Meta(ge=0, le=65_536)] = 0

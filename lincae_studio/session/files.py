@@ -6,6 +6,7 @@ Nothing in the file is executed, and nothing but the file is touched.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -40,6 +41,15 @@ class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
     format: str
     version: int
     session: Session
+
+
+def fingerprint(path: Path) -> str | None:
+    """The SHA-256 of a file's content, in hexadecimal; None when there is no file that can be read."""
+    try:
+        atomic.check_ordinary(path)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def save(session: Session, path: Path) -> None:

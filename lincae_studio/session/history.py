@@ -24,11 +24,12 @@ class Step:
 class History:
     """The document's past and future. Unlimited: states share all that did not change."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, saved: bool = True) -> None:
+        """`saved`: the session lies on a disk as it is."""
         self._session = session
         self._done: list[Step] = []
         self._undone: list[Step] = []
-        self._saved: Session | None = session
+        self._saved: Session | None = session if saved else None
 
     @property
     def session(self) -> Session:

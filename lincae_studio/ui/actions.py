@@ -66,6 +66,8 @@ ACTIONS = (
     ActionSpec("open_demo", "Open &Demo Song", "Open the demo song", "File"),
     ActionSpec("save", "&Save", "Save the project", "File", (Standard.Save,)),
     ActionSpec("save_as", "Save &As…", "Save the project under another name", "File", ("Ctrl+Shift+S",)),
+    ActionSpec("versions", "Earlier &Versions…", "Open the project as it was before it was saved over", "File"),
+    ActionSpec("recover", "Recover…", "Open what a window that ended unexpectedly left behind", "File"),
     ActionSpec(
         "import_audio", "&Import Audio…", "Import audio files, one track each", "File", ("Ctrl+Shift+I",), "import"
     ),

@@ -5,8 +5,9 @@ Order:
     2. media store, main window, exception hooks
     3. show; first paint
     4. engine process, heatmap (pyqtgraph), files named on the command line
-    5. event loop
-    6. on close: playback, jobs, engine process end
+    5. what a crash left behind is offered
+    6. event loop
+    7. on close: playback, jobs, engine process end
 """
 
 from __future__ import annotations
@@ -76,6 +77,7 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
             window.open_demo()
         else:
             window.open_paths(files)
+        window.project_commands.offer_recovery()
 
     window.first_painted.connect(after_first_paint)
     window.show()

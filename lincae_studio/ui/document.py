@@ -27,17 +27,20 @@ class Document(QObject):
         state_changed: what undo and redo offer, the modified mark, or the file name may have changed.
         refused: an edit was refused (the `EditError`).
         replaced: another document was opened; comes before `changed`.
+        saved: the document was written to its file.
     """
 
     changed = Signal()
     state_changed = Signal()
     refused = Signal(object)
     replaced = Signal()
+    saved = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._history = History(Session())
         self._path: Path | None = None
+        self._name = "Untitled"
         self.sweeping = False
         self._merging = QTimer(self)
         self._merging.setSingleShot(True)
@@ -68,7 +71,7 @@ class Document(QObject):
     @property
     def title(self) -> str:
         """The name for the title bar."""
-        return self._path.stem if self._path else "Untitled"
+        return self._path.stem if self._path else self._name
 
     def apply(self, text: str, edit: Callable[[Session], Session], merge_key: str | None = None) -> bool:
         """Make one undoable edit; False when it was refused or changes nothing.
@@ -119,10 +122,10 @@ class Document(QObject):
         if self._history.go_to(count):
             self._announce()
 
-    def replace(self, session: Session, path: Path | None) -> None:
-        """Another document: a new or an opened one."""
-        self._history = History(session)
-        self._path = path
+    def replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
+        """Another document: a new or an opened one; `modified`: it is on no disk as it is (a copy of something)."""
+        self._history = History(session, saved=not modified)
+        self._path, self._name = path, name
         self.replaced.emit()
         self._announce()
 
@@ -131,6 +134,7 @@ class Document(QObject):
         files.save(self.session, path)
         self._path = path
         self._history.mark_saved()
+        self.saved.emit()
         self.state_changed.emit()
 
     def _announce(self) -> None:

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QLabel,
-    QLineEdit,
     QMainWindow,
     QMessageBox,
     QSizePolicy,
@@ -28,7 +27,7 @@ from lincae_studio import __version__
 from lincae_studio.errors import StudioError
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
-from lincae_studio.paths import home, resource
+from lincae_studio.paths import resource
 from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
 from lincae_studio.session import files
 from lincae_studio.session.model import SESSION_RATE, Session
@@ -38,6 +37,7 @@ from lincae_studio.ui.clip_table import ClipTable
 from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.places import PlaceCommands
+from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
@@ -59,6 +59,7 @@ from lincae_studio.ui.pictures import SUFFIXES, Pictured, PictureDialog, save_pi
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.safekeeping import Safekeeping
 from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.theme import apply_theme
@@ -77,10 +78,7 @@ _TABLE_PX = 150
 #: Ids of the actions that show views begin so.
 _VIEW_ACTION = "view_"
 
-_PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
 _AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
-
-DEMO_PROJECT = "demo/paper_lanterns.lincae"
 
 
 class MainWindow(QMainWindow):
@@ -157,6 +155,16 @@ class MainWindow(QMainWindow):
             self._on_export_linearity,
         )
         self.views = ViewShelf(context, self.timeline, self, self.preferences, lambda: self.player.position)
+        self.safekeeping = Safekeeping(self.document, self.preferences)
+        self.project_commands = ProjectCommands(
+            self.document,
+            self.safekeeping,
+            self.messages,
+            self.preferences,
+            self._leave_document,
+            self._show_document,
+            self,
+        )
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self._export_folder: Path | None = None
         self._sample_format = "32f"
@@ -183,6 +191,7 @@ class MainWindow(QMainWindow):
             self.clip_commands,
             self.track_commands,
             self.place_commands,
+            self.project_commands,
             self.view_commands,
             self.transport,
         ):
@@ -201,18 +210,21 @@ class MainWindow(QMainWindow):
 
     def open_project(self, path: Path, untitled: bool = False) -> None:
         """Replace the document by a project; `untitled` opens it as a copy without a file name."""
-        try:
-            session = files.load(path)
-        except StudioError as error:
-            self.messages.error(error)
-            return
-        self._replace(session, None if untitled else path.absolute())
-        self.importer.find_media(session)
+        self.project_commands.open_project(path, untitled)
+
+    def open_demo(self) -> None:
+        """Open the demo song as an untitled document."""
+        self.project_commands.open_demo()
+
+    def save_to(self, path: Path) -> bool:
+        """Save the project; False, with a message, when that fails."""
+        return self.project_commands.save_to(path)
 
     def _build(self) -> None:
         self.actions_by_id = toolbar.make_actions(self, self.handler)
         menus = toolbar.make_menus(self, self.actions_by_id)
         menus["Session"].addMenu(self.codecs.menu)
+        menus["File"].insertMenu(self.actions_by_id["open_demo"], self.project_commands.recent_menu)
         self.codec_actions = self.codecs.actions
         bar = toolbar.make_toolbar(self, self.actions_by_id)
         self.addToolBar(bar)
@@ -262,6 +274,8 @@ class MainWindow(QMainWindow):
         self.rendering.engine_changed.connect(self._show_engine)
         self.rendering.problem.connect(self.messages.error)
         self.measuring.problem.connect(self.messages.error)
+        self.safekeeping.problem.connect(self.messages.error)
+        self.project_commands.opened.connect(self._on_project_opened)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
         self.timeline.seek.connect(self.transport.seek)
@@ -275,7 +289,7 @@ class MainWindow(QMainWindow):
         self.clip_commands.files_pasted.connect(self._on_files_pasted)
         self.clip_commands.media_pasted.connect(lambda: self.importer.find_media(self.document.session))
         self.timeline.import_clicked.connect(self._on_import_audio)
-        self.timeline.demo_clicked.connect(self._on_open_demo)
+        self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)
         self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
         self.transport.moved.connect(self._show_position)
         self.transport.playing_changed.connect(self._show_playing)
@@ -288,61 +302,8 @@ class MainWindow(QMainWindow):
 
     # File
 
-    def _on_new(self) -> None:
-        if self._may_leave_document():
-            self._replace(Session(), None)
-
-    def _on_open(self) -> None:
-        if not self._may_leave_document():
-            return
-        name, _ = QFileDialog.getOpenFileName(self, "Open Project", str(self._folder()), _PROJECT_FILTER)
-        if name:
-            self.open_project(Path(name))
-
-    def _on_open_demo(self) -> None:
-        if self._may_leave_document():
-            self.open_demo()
-
-    def open_demo(self) -> None:
-        """Open the demo song as an untitled document."""
-        self.open_project(resource(DEMO_PROJECT), untitled=True)
-
-    def _end_typing(self) -> None:
-        """What is being typed into a field counts, for saving as for asking about unsaved changes."""
-        focus = self.focusWidget()
-        if isinstance(focus, QLineEdit):
-            focus.clearFocus()
-
-    def _on_save(self) -> bool:
-        self._end_typing()
-        return self.save_to(self.document.path) if self.document.path else self._on_save_as()
-
-    def _on_save_as(self) -> bool:
-        self._end_typing()
-        suggested = str(self._folder() / f"{self.document.title}{files.SUFFIX}")
-        name, _ = QFileDialog.getSaveFileName(self, "Save Project", suggested, _PROJECT_FILTER)
-        if not name:
-            return False
-        path = Path(name)
-        if path.suffix.lower() != files.SUFFIX:
-            path = path.with_name(path.name + files.SUFFIX)
-            # The file dialog has asked about the name as it was typed.
-            if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
-                return False
-        return self.save_to(path)
-
-    def save_to(self, path: Path) -> bool:
-        """Save the project; False, with a message, when that fails."""
-        try:
-            self.document.save(path)
-        except StudioError as error:
-            self.messages.error(error)
-            return False
-        self.messages.info(f"Saved {path}")
-        return True
-
     def _on_import_audio(self) -> None:
-        names, _ = QFileDialog.getOpenFileNames(self, "Import Audio", str(self._folder()), _AUDIO_FILTER)
+        names, _ = QFileDialog.getOpenFileNames(self, "Import Audio", str(self.project_commands.folder), _AUDIO_FILTER)
         if names:
             start = self.player.position if self.document.session.length else 0
             self._import([Path(name) for name in names], start)
@@ -351,7 +312,7 @@ class MainWindow(QMainWindow):
         if not paths:
             self.messages.error("What was dropped are not files of this computer. Use Import Audio instead.")
         elif len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
-            if self._may_leave_document():
+            if self.project_commands.may_leave():
                 self.open_project(paths[0])
         else:
             self._import(paths, target.start, target.track if target.track >= 0 else None, target.in_sequence)
@@ -376,7 +337,7 @@ class MainWindow(QMainWindow):
         self.timeline.axis.fit()
 
     def _on_export_mix(self) -> None:
-        folder = self._export_folder or self._folder()
+        folder = self._export_folder or self.project_commands.folder
         suggested = folder / f"{self.document.title}.wav"
         dialog = ExportDialog(self.rendering, suggested, self._sample_format, self)  # type: ignore[arg-type]
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -387,10 +348,10 @@ class MainWindow(QMainWindow):
         path = dialog.path
         self._export_folder, self._sample_format = path.parent, dialog.sample_format
         # Path.exists raises for a name that is too long; writing it says so.
-        if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
+        if os.path.exists(path) and not self.project_commands.confirm(f"{path} exists.", "Replace it?"):
             return
         doubts = self.rendering.doubts()
-        if doubts and not self._confirm(" ".join(doubts), "Export all the same?"):
+        if doubts and not self.project_commands.confirm(" ".join(doubts), "Export all the same?"):
             return
         protected = [Path(media.path) for media in self.document.session.media]
         if self.document.path is not None:
@@ -398,7 +359,7 @@ class MainWindow(QMainWindow):
         self.exporter.export(path, dialog.sample_format, protected)
 
     def _on_export_linearity(self) -> None:
-        suggested = str((self._export_folder or self._folder()) / f"{self.document.title} linearity.csv")
+        suggested = str((self._export_folder or self.project_commands.folder) / f"{self.document.title} linearity.csv")
         view = self.views.get("linearity")
         kinds = f"Table (*.csv);;{PICTURES}" if view is not None else "Table (*.csv)"
         name, _ = QFileDialog.getSaveFileName(self, "Export Linearity Report", suggested, kinds)
@@ -424,7 +385,7 @@ class MainWindow(QMainWindow):
         PictureDialog(views, self._picture_path, self.messages, self).open()
 
     def _picture_path(self, title: str) -> Path:
-        return (self._export_folder or self._folder()) / f"{self.document.title} {title.lower()}.png"
+        return (self._export_folder or self.project_commands.folder) / f"{self.document.title} {title.lower()}.png"
 
     def _on_quit(self) -> None:
         self.close()
@@ -574,38 +535,17 @@ class MainWindow(QMainWindow):
         self.actions_by_id["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
         self.actions_by_id["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())
 
-    # Helpers
-
-    def _replace(self, session: Session, path: Path | None) -> None:
+    def _leave_document(self) -> None:
+        """Another document comes."""
         self.transport.rewind()
         self.importer.abandon()
-        self.document.replace(session, path)
+
+    def _show_document(self) -> None:
         self.timeline.axis.fit()
         self._show_position()
 
-    def _folder(self) -> Path:
-        return self.document.path.parent if self.document.path else home()
-
-    def _confirm(self, problem: str, question: str) -> bool:
-        answer = QMessageBox.question(self, "LinCAE Studio", f"{problem} {question}")
-        return answer == QMessageBox.StandardButton.Yes
-
-    def _may_leave_document(self) -> bool:
-        """Ask what to do with unsaved changes; False to stay."""
-        self._end_typing()
-        if not self.document.modified:
-            return True
-        buttons = QMessageBox.StandardButton
-        answer = QMessageBox.warning(
-            self,
-            "LinCAE Studio",
-            f"“{self.document.title}” has unsaved changes. Save them?",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
-        if answer == buttons.Save:
-            return self._on_save()
-        return answer == buttons.Discard
+    def _on_project_opened(self, session: Session) -> None:
+        self.importer.find_media(session)
 
     # Qt overrides
 
@@ -641,7 +581,7 @@ class MainWindow(QMainWindow):
         self._on_files_dropped(paths, DropTarget(start, -1))
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self._may_leave_document():
+        if not self.project_commands.may_leave():
             event.ignore()
             return
         self.shut_down()
@@ -662,3 +602,4 @@ class MainWindow(QMainWindow):
         self.importer.close()
         self.codecs.close()
         self.rendering.close()
+        self.safekeeping.close()

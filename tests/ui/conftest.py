@@ -18,11 +18,23 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.theme import apply_theme
 from tests.helpers import noise, tone, write_audio
+from tests.ui.asked import Asked, refuse_questions
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 #: Longest wait for anything, in milliseconds; only reached when something is broken.
 LIMIT_MS = 30_000
+
+
+@pytest.fixture(autouse=True)
+def _no_surprises(monkeypatch: pytest.MonkeyPatch) -> None:
+    refuse_questions(monkeypatch)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, _no_surprises: None) -> Asked:
+    """Answers what the program asks."""
+    return Asked(monkeypatch)
 
 
 @pytest.fixture(scope="session")

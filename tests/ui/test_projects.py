@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QPlainTextEdit
+from PySide6.QtWidgets import QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
@@ -19,37 +19,12 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.helpers import si_sdr_db
+from tests.ui.asked import Answer, Asked
 from tests.ui.conftest import set_zoom, wait_imported, wait_rendered
 from tests.ui.drive import drag, press
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
-Answer = QMessageBox.StandardButton
-
-
-class Asked:
-    """Answers the program's dialogs, and keeps what they asked."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.name = ""
-        self.answer = Answer.Cancel
-        self.questions: list[str] = []
-        monkeypatch.setattr(QFileDialog, "getSaveFileName", self._file)
-        monkeypatch.setattr(QFileDialog, "getOpenFileName", self._file)
-        monkeypatch.setattr(QMessageBox, "warning", self._warning)
-
-    def _file(self, _parent: object, title: str, _suggested: str, _kinds: str) -> tuple[str, str]:
-        self.questions.append(title)
-        return self.name, ""
-
-    def _warning(self, _parent: object, _title: str, text: str, *_buttons: object) -> QMessageBox.StandardButton:
-        self.questions.append(text)
-        return self.answer
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    return Asked(monkeypatch)
 
 
 def open_project(qtbot: QtBot, window: MainWindow, path: Path) -> None:

@@ -1,0 +1,252 @@
+"""Commands on the project file: new, open, recent, save, recover, earlier versions; and the questions before them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
+
+from lincae_studio.errors import StudioError
+from lincae_studio.paths import home, resource
+from lincae_studio.session import files, journal, versions
+from lincae_studio.session.journal import Leftover
+from lincae_studio.session.model import Session
+from lincae_studio.session.versions import Version
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
+from lincae_studio.ui.safekeeping import Safekeeping
+
+PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
+
+DEMO_PROJECT = "demo/paper_lanterns.lincae"
+
+#: Projects in the menu of recent ones.
+_RECENT = 10
+
+
+class ProjectCommands(QObject):
+    """Opens, saves and recovers the document of a window.
+
+    Signals:
+        opened: another document was opened, whose media are to be found (the `Session`).
+    """
+
+    opened = Signal(object)
+
+    def __init__(
+        self,
+        document: Document,
+        safekeeping: Safekeeping,
+        messages: MessageBar,
+        preferences: PreferenceStore,
+        leave: Callable[[], None],
+        arrive: Callable[[], None],
+        window: QWidget,
+    ) -> None:
+        """`leave` ends what belongs to the old document before another one comes, `arrive` shows it."""
+        super().__init__(document)
+        self._document = document
+        self._safekeeping = safekeeping
+        self._messages = messages
+        self._preferences = preferences
+        self._leave = leave
+        self._arrive = arrive
+        self._window = window
+        self.recent_menu = QMenu("Open &Recent", window)
+        self.recent_menu.aboutToShow.connect(self._list_recent)
+        self._list_recent()
+
+    @property
+    def folder(self) -> Path:
+        """Where file dialogs start."""
+        return self._document.path.parent if self._document.path else home()
+
+    def on_new(self) -> None:
+        if self.may_leave():
+            self._replace(Session(), None)
+
+    def on_open(self) -> None:
+        if not self.may_leave():
+            return
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open Project", str(self.folder), PROJECT_FILTER)
+        if name:
+            self.open_project(Path(name))
+
+    def on_open_demo(self) -> None:
+        if self.may_leave():
+            self.open_demo()
+
+    def open_demo(self) -> None:
+        """Open the demo song as an untitled document."""
+        self.open_project(resource(DEMO_PROJECT), untitled=True)
+
+    def open_project(self, path: Path, untitled: bool = False) -> None:
+        """Replace the document by a project; `untitled` opens it as a copy without a file name."""
+        path = path.absolute()
+        try:
+            session = files.load(path)
+        except StudioError as error:
+            self._messages.error(error)
+            if not os.path.exists(path):
+                self._forget_recent(path)
+            return
+        if not untitled and not self._safekeeping.take(path):
+            if not self.confirm(f"“{path.stem}” is open in another window.", "Open a copy of it?"):
+                return
+            self._replace(session, None, f"{path.stem} (copy)")
+        else:
+            self._replace(session, None if untitled else path)
+        if not untitled:
+            self._note_recent(path)
+        self.opened.emit(session)
+
+    def on_save(self) -> bool:
+        self.end_typing()
+        return self.save_to(self._document.path) if self._document.path else self.on_save_as()
+
+    def on_save_as(self) -> bool:
+        self.end_typing()
+        suggested = str(self.folder / f"{self._document.title}{files.SUFFIX}")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save Project", suggested, PROJECT_FILTER)
+        if not name:
+            return False
+        path = Path(name)
+        if path.suffix.lower() != files.SUFFIX:
+            path = path.with_name(path.name + files.SUFFIX)
+            # The file dialog has asked about the name as it was typed.
+            if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
+                return False
+        return self.save_to(path)
+
+    def save_to(self, path: Path) -> bool:
+        """Save the project; False, with a message, when that fails."""
+        safe = self._safekeeping
+        if safe.changed_on_disk(path) and not self.confirm(
+            f"{path} has been changed by another program since it was opened here.", "Replace it?"
+        ):
+            return False
+        if not safe.take(path) and not self.confirm(f"{path} is open in another window.", "Replace it?"):
+            return False
+        safe.keep_version(path)
+        try:
+            self._document.save(path)
+        except StudioError as error:
+            self._messages.error(error)
+            return False
+        self._note_recent(path.absolute())
+        self._messages.info(f"Saved {path}")
+        return True
+
+    def on_recover(self) -> None:
+        """Offer what was left behind."""
+        if not self.offer_recovery():
+            self._messages.info("There is nothing to recover: no window has ended with unsaved changes")
+
+    def offer_recovery(self) -> bool:
+        """Show what programs that ended unexpectedly have left behind; False when there is nothing."""
+        leftovers = self._safekeeping.leftovers()
+        if leftovers:
+            dialog = RecoveryDialog(leftovers, self._window)
+            dialog.recovered.connect(self._on_recovered)
+            dialog.open()
+        return bool(leftovers)
+
+    def on_versions(self) -> None:
+        """Offer earlier versions of the project."""
+        dialog = VersionsDialog(self._document.title, self._safekeeping.versions(), self._window)
+        dialog.opened.connect(self._on_version_chosen)
+        dialog.open()
+
+    def may_leave(self) -> bool:
+        """Ask what to do with unsaved changes; False to stay."""
+        self.end_typing()
+        if not self._document.modified:
+            return True
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.warning(
+            self._window,
+            "LinCAE Studio",
+            f"“{self._document.title}” has unsaved changes. Save them?",
+            buttons.Save | buttons.Discard | buttons.Cancel,
+            buttons.Save,
+        )
+        if answer == buttons.Save:
+            return self.on_save()
+        return answer == buttons.Discard
+
+    def confirm(self, problem: str, question: str) -> bool:
+        """Ask, yes or no."""
+        answer = QMessageBox.question(self._window, "LinCAE Studio", f"{problem} {question}")
+        return answer == QMessageBox.StandardButton.Yes
+
+    def end_typing(self) -> None:
+        """What is being typed into a field counts, for saving as for asking about unsaved changes."""
+        focus = self._window.focusWidget()
+        if isinstance(focus, QLineEdit):
+            focus.clearFocus()
+
+    def _on_recovered(self, leftover: Leftover) -> None:
+        if not self.may_leave():
+            return
+        try:
+            found = journal.recover(leftover.folder)
+        except StudioError as error:
+            self._messages.error(error)
+            return
+        self._replace(found.session, None, f"{leftover.info.title} (recovered)", modified=True)
+        self._safekeeping.replaces(leftover.folder)
+        self.opened.emit(found.session)
+        end = " The last edits could not be read." if found.damaged else ""
+        self._messages.info(f"Recovered “{leftover.info.title}”.{end} Save it to keep it")
+
+    def _on_version_chosen(self, version: Version) -> None:
+        project = self._document.path
+        if project is None or not self.may_leave():
+            return
+        try:
+            session = versions.load(version, project)
+        except StudioError as error:
+            self._messages.error(error)
+            return
+        self._replace(session, None, f"{project.stem} (earlier)", modified=True)
+        self.opened.emit(session)
+
+    def _replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
+        self._leave()
+        self._document.replace(session, path, name, modified)
+        self._arrive()
+
+    # Recent projects
+
+    def _list_recent(self) -> None:
+        self.recent_menu.clear()
+        for name in self._preferences.value.recent:
+            action = self.recent_menu.addAction(Path(name).stem)
+            action.setToolTip(name)
+            action.setStatusTip(name)
+            action.triggered.connect(lambda _=False, path=Path(name): self._open_recent(path))
+        if self.recent_menu.isEmpty():
+            self.recent_menu.addAction("No recent projects").setEnabled(False)
+        else:
+            self.recent_menu.addSeparator()
+            self.recent_menu.addAction("&Clear").triggered.connect(lambda: self._preferences.set(recent=()))
+
+    def _open_recent(self, path: Path) -> None:
+        if self.may_leave():
+            self.open_project(path)
+
+    def _note_recent(self, path: Path) -> None:
+        try:
+            name = str(path).encode().decode()  # one that is no valid Unicode cannot be kept
+        except UnicodeError:
+            return
+        others = tuple(other for other in self._preferences.value.recent if other != name)
+        self._preferences.set(recent=(name, *others)[:_RECENT])
+
+    def _forget_recent(self, path: Path) -> None:
+        self._preferences.set(recent=tuple(name for name in self._preferences.value.recent if name != str(path)))

@@ -1,0 +1,122 @@
+"""Keeps the document from being lost: every edit goes to the journal, autosaving, earlier versions, the project's lock.
+
+Main thread; the journal writes in its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from lincae_studio import paths
+from lincae_studio.session import files, journal, versions
+from lincae_studio.session.journal import Journal, Leftover
+from lincae_studio.session.locks import ProjectLock
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.preferences import PreferenceStore
+
+_log = logging.getLogger(__name__)
+
+
+class Safekeeping(QObject):
+    """Follows the document.
+
+    Signals:
+        problem: a `StudioError` to show.
+    """
+
+    problem = Signal(object)
+
+    _from_thread = Signal(object)
+
+    def __init__(self, document: Document, preferences: PreferenceStore) -> None:
+        super().__init__(document)
+        self._document = document
+        self._preferences = preferences
+        self._roots = paths.recovery_dirs()
+        self._from_thread.connect(self.problem, Qt.ConnectionType.QueuedConnection)
+        self._journal = Journal(self._roots[0], self._from_thread.emit, self._roots[1])
+        self._lock = ProjectLock(paths.data_dir() / "locks")
+        #: A recovered folder that is not needed any more once the journal holds what was in it.
+        self._recovered: Path | None = None
+        #: The project file as it was opened or saved here.
+        self._seen: str | None = None
+        self._autosaving = QTimer(self)
+        self._autosaving.timeout.connect(self._journal.snapshot)
+        document.changed.connect(self._follow)
+        document.saved.connect(self._on_saved)
+        document.replaced.connect(self._on_replaced)
+        preferences.changed.connect(self._follow_preferences)
+        self._follow_preferences()
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    def leftovers(self) -> list[Leftover]:
+        """What other windows have left behind, whose programs ended unexpectedly; newest first."""
+        return journal.leftovers(*self._roots)
+
+    def take(self, project: Path) -> bool:
+        """Lock a project that is to be opened or saved; False when another window has it."""
+        return self._lock.take(project)
+
+    def versions(self) -> list[versions.Version]:
+        """Earlier versions of the open project."""
+        path = self._document.path
+        return versions.versions(paths.versions_dir(), path) if path is not None else []
+
+    def keep_version(self, project: Path) -> None:
+        """A project file is about to be replaced. What goes wrong does not keep it from being saved."""
+        try:
+            versions.keep(paths.versions_dir(), project)
+        except OSError:
+            _log.warning("the earlier version of %s could not be kept", project, exc_info=True)
+
+    def changed_on_disk(self, project: Path) -> bool:
+        """Whether somebody else has written the open project since it was opened or saved here."""
+        if project != self._document.path or self._seen is None:
+            return False
+        return files.fingerprint(project) not in (self._seen, None)
+
+    def replaces(self, folder: Path) -> None:
+        """The document was recovered from a folder, which goes when the journal has written it."""
+        self._recovered = folder
+        self._follow()
+        if self._journal.settle():
+            journal.remove(folder)
+            self._recovered = None
+
+    def close(self) -> None:
+        """The window closes, and the user has decided what becomes of the document."""
+        self._journal.close()
+        self._lock.let_go()
+
+    def _follow(self) -> None:
+        document = self._document
+        if document.modified:
+            self._journal.record(document.session, document.undo_text or "", document.title, document.path)
+        else:
+            self._journal.clean()
+
+    def _on_saved(self) -> None:
+        self._follow()
+        self._look()
+
+    def _on_replaced(self) -> None:
+        if self._document.path is None:
+            self._lock.let_go()
+        self._look()
+
+    def _look(self) -> None:
+        path = self._document.path
+        self._seen = files.fingerprint(path) if path is not None else None
+
+    def _follow_preferences(self) -> None:
+        minutes = self._preferences.value.autosave_minutes
+        if minutes:
+            self._autosaving.start(round(minutes * 60_000))
+        else:
+            self._autosaving.stop()
