@@ -107,7 +107,16 @@ def sessions(
     )
     tempo = draw(st.sampled_from([None, Tempo(bpm=120.0), Tempo(bpm=61.7, beats=7, start=99)]))
     return validated(
-        Session(media=tuple(media), tracks=found, markers=markers, loop=loop, tempo=tempo, next_id=next(ids))
+        Session(
+            media=tuple(media),
+            tracks=found,
+            markers=markers,
+            loop=loop,
+            tempo=tempo,
+            chunk_frames=draw(st.sampled_from([0, 0, 0, 48, 4096])),
+            overlap_frames=draw(st.sampled_from([0, 0, 0, 3])),
+            next_id=next(ids),
+        )
     )
 
 

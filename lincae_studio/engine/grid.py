@@ -39,6 +39,14 @@ class Grid(Struct, frozen=True):
             raise ValueError(f"chunks of {grid.frames} frames cannot overlap by {grid.overlap}")
         return grid
 
+    @classmethod
+    def chosen(cls, facts: CodecFacts, frames: int, overlap: int) -> Grid:
+        """The grid of a codec with what a session chose, or the codec's own where that is 0 or cannot be."""
+        try:
+            return cls.of(facts, frames, overlap)
+        except ValueError:
+            return cls.of(facts)
+
     @property
     def step(self) -> int:
         """Frames from one chunk to the next."""

@@ -192,7 +192,7 @@ class Plan(Struct, frozen=True):
 
 
 def make_plan(session: Session, codec: CodecFacts, grid: Grid | None = None) -> Plan:
-    """The plan of a session for a codec, on the codec's own grid unless another is given."""
+    """The plan of a session for a codec, on the session's grid unless another is given."""
     return Planner().plan(session, codec, grid)
 
 
@@ -235,8 +235,8 @@ class Planner:
         self._chunks: dict[int, PlannedChunk] = {}
 
     def plan(self, session: Session, codec: CodecFacts, grid: Grid | None = None) -> Plan:
-        """The plan of a session for a codec, on the codec's own grid unless another is given."""
-        context = _Context(codec, grid or Grid.of(codec), session.channels, session.seed)
+        """The plan of a session for a codec, on the session's grid unless another is given."""
+        context = _Context(codec, grid or _grid(session, codec), session.channels, session.seed)
         if context != self._context:
             self._context, self._tracks, self._sums, self._chunks = context, {}, {}, {}
         before = self._tracks
@@ -298,6 +298,10 @@ class Planner:
             self._chunks[index] = PlannedChunk(
                 digest.hexdigest(), index, codec, context.grid, context.seed, buses, tracks, parts
             )
+
+
+def _grid(session: Session, codec: CodecFacts) -> Grid:
+    return Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
 
 
 def _parts_of(track: Track, media: Mapping[str, Media], context: _Context) -> _Parts:

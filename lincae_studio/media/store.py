@@ -18,11 +18,13 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import soundfile as sf
 import soxr
 
+from lincae_studio.atomic import check_ordinary, write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
@@ -42,6 +44,12 @@ _MAPPED_BYTES = 1 << 18
 
 #: Processes that mend one damaged folder at the same time may take each other's away: then it is done again.
 _ATTEMPTS = 5
+
+#: So many files that were seen to be a media are remembered, beside the last one.
+_MARKS_KEPT = 15
+
+#: Of a media's file: as it was, with other content, or not there (or not to be read).
+FileState = Literal["here", "changed", "missing"]
 
 #: MP3 headers are estimates: that much less audio than announced is still a whole file.
 _MP3_TOLERANCE = 0.05
@@ -95,6 +103,8 @@ class MediaStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root / f"media-v{_STORE_VERSION}"
+        #: Which files were seen to be which media.
+        self._seen = root / "media-files-v1"
         self._open: dict[str, ConformedMedia] = {}
         self._lock = threading.Lock()
 
@@ -114,10 +124,10 @@ class MediaStore:
         cancel = cancel or CancelToken()
         path = path.absolute()
         info = probe(path, wide=bool(take))
+        changed_ns = path.stat().st_mtime_ns if path.exists() else 0
         channels = _channels_of(take, info)
-        digest = _digest(path, cancel)
-        if take:
-            digest = hashlib.sha256(f"{digest}:{take}".encode()).hexdigest()
+        digest, size = digest_of(path, cancel)
+        digest = of_take(digest, take)
         self._forget_if_gone(digest)
         for _ in range(_ATTEMPTS):
             if self.get(digest) is not None:
@@ -128,6 +138,9 @@ class MediaStore:
                 reason, remedy = os_error_reason(error, self._root)
                 raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
         conformed = self.open(digest)
+        mark: list[object] = [str(path), size, changed_ns]
+        if mark not in self._marks(digest):
+            self._add_mark(digest, mark)
         return Media(
             digest=digest,
             path=str(path),
@@ -135,6 +148,7 @@ class MediaStore:
             channels=conformed.channels,
             length=conformed.length,
             take=take,
+            size=size,
         )
 
     def _forget_if_gone(self, digest: str) -> None:
@@ -181,6 +195,45 @@ class MediaStore:
                 "Restore the project from a backup, or import the file anew",
             )
 
+    def file_state(self, media: Media, cancel: CancelToken | None = None) -> FileState:
+        """Whether a media's file is still there and as it was; of a bundle, whether it is there.
+
+        A file is read as a whole only where its size is right and its time of change is not one that was seen before.
+
+        Raises:
+            Cancelled: when `cancel` was set.
+        """
+        try:
+            status = check_ordinary(Path(media.path))
+            if media.original is not None:
+                return "here"
+            if media.size and status.st_size != media.size:
+                return "changed"
+            mark = [media.path, status.st_size, status.st_mtime_ns]
+            if mark in self._marks(media.digest):
+                return "here"
+            digest, _ = digest_of(Path(media.path), cancel or CancelToken())
+        except (OSError, ValueError, MediaError):
+            return "missing"
+        if of_take(digest, media.take) != media.digest:
+            return "changed"
+        self._add_mark(media.digest, mark)
+        return "here"
+
+    def _marks(self, digest: str) -> list[list[object]]:
+        """Paths with the sizes and times of change at which a file was found to have a media's content."""
+        try:
+            marks = json.loads((self._seen / f"{digest}.json").read_bytes())
+        except (OSError, ValueError):
+            return []
+        return marks if isinstance(marks, list) else []
+
+    def _add_mark(self, digest: str, mark: list[object]) -> None:
+        marks = [other for other in self._marks(digest) if isinstance(other, list) and other[:1] != mark[:1]]
+        with contextlib.suppress(OSError):  # it is looked at again the next time
+            self._seen.mkdir(parents=True, exist_ok=True)
+            write_bytes(self._seen / f"{digest}.json", json.dumps([*marks[-_MARKS_KEPT:], mark]).encode())
+
     def usage(self) -> tuple[int, int]:
         """How many media are here, and their bytes."""
         folders = [folder for folder in self._root.glob("??/*") if not folder.name.startswith(".")]
@@ -188,8 +241,9 @@ class MediaStore:
 
     def clear(self) -> None:
         """Delete all media; sessions conform their files again when they are opened. Raises `OSError`."""
-        if self._root.exists():
-            shutil.rmtree(self._root)
+        for folder in (self._root, self._seen):
+            if folder.exists():
+                shutil.rmtree(folder)
 
     def _folder(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
@@ -263,18 +317,24 @@ def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
     return ConformedMedia(digest, samples, PeakPyramid(peaks.astype(np.float32, copy=False)), mapping)
 
 
-def _digest(path: Path, cancel: CancelToken) -> str:
-    """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
+def of_take(digest: str, take: str) -> str:
+    """The digest of a media that is made of some of a file's channels; that of the file for all of them."""
+    return hashlib.sha256(f"{digest}:{take}".encode()).hexdigest() if take else digest
+
+
+def digest_of(path: Path, cancel: CancelToken) -> tuple[str, int]:
+    """SHA-256 of a file's bytes, in hexadecimal, and their number. Raises `MediaError`, `Cancelled`."""
+    digest, size = hashlib.sha256(), 0
     try:
         with open(path, "rb") as file:
             while data := file.read(_HASH_BYTES):
                 cancel.check()
                 digest.update(data)
+                size += len(data)
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
-    return digest.hexdigest()
+    return digest.hexdigest(), size
 
 
 def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:

@@ -31,7 +31,7 @@ SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
 }
 
 #: WAV sizes are 32-bit; beyond this the file is written as RF64, which editors read as WAV.
-_WAV_LIMIT_BYTES = 4_000_000_000
+WAV_LIMIT_BYTES = 4_000_000_000
 
 _BYTES_PER_SAMPLE: dict[SampleFormat, int] = {"16": 2, "24": 3, "32f": 4}
 
@@ -68,7 +68,7 @@ def writing(path: Path, channels: int, length: int, sample_format: SampleFormat 
     """
     if path.suffix.lower() not in (".wav", ".wave"):
         raise ExportError(f"cannot export to {path.name}: the name must end in .wav", f"Try {path.name}.wav")
-    too_large = length * channels * _BYTES_PER_SAMPLE[sample_format] > _WAV_LIMIT_BYTES
+    too_large = length * channels * _BYTES_PER_SAMPLE[sample_format] > WAV_LIMIT_BYTES
     try:
         with atomic.replacing(path) as temporary, open(temporary, "wb+", buffering=0) as handle:
             guarded = _GuardedFile(handle)

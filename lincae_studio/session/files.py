@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,13 +18,23 @@ from msgspec.structs import replace
 
 from lincae_studio import atomic
 from lincae_studio.errors import EditError, ProjectError, os_error_reason
-from lincae_studio.session.model import Session, check
+from lincae_studio.session.model import SESSION_RATE, Media, Session, check
 
 SUFFIX = ".lincae"
-FORMAT = "lincae-studio-project"
+FORMAT: Final = "lincae-studio-project"
 #: 2 added envelopes and subtracted tracks; 3 markers, the loop, and of clips shapes of fades, mute, colour and group;
-#: 4 the tempo, and media made of some of a file's channels.
-VERSION = 4
+#: 4 the tempo, and media made of some of a file's channels; 5 sizes of files, media that are there as latents, and
+#: names of fields that tell their units.
+VERSION: Final = 5
+
+#: Names before version 5, which told no units, by what holds them.
+_OLD_NAMES = {
+    "media": {"sample_rate": "sample_rate_hz", "length": "length_samples"},
+    "clips": {name: f"{name}_samples" for name in ("start", "offset", "length", "fade_in", "fade_out")},
+    "markers": {"at": "at_samples"},
+    "loop": {"start": "start_samples", "end": "end_samples"},
+    "tempo": {"start": "start_samples"},
+}
 
 #: A manifest larger than this is not one of ours: 2,000 clips take about 0.5 MB.
 MAX_BYTES = 64 * 1024 * 1024
@@ -37,9 +47,12 @@ class _Envelope(Struct, frozen=True):
     version: Annotated[int, Meta(ge=1)]
 
 
-class _Manifest(Struct, frozen=True, forbid_unknown_fields=True):
-    format: str
-    version: int
+class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A project file. All that is counted in samples is at the one rate of a session."""
+
+    format: Literal["lincae-studio-project"] = FORMAT
+    version: Literal[5] = VERSION
+    session_rate_hz: Literal[44100] = SESSION_RATE
     session: Session
 
 
@@ -58,10 +71,8 @@ def save(session: Session, path: Path) -> None:
     Raises:
         ProjectError: when the file cannot be written or a name in it is not valid Unicode; what was there stays.
     """
-    manifest = _Manifest(FORMAT, VERSION, _with_paths(session, lambda media: _relative(media, path.parent)))
     try:
-        data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
-        atomic.write_bytes(path, data)
+        atomic.write_bytes(path, encode(session, path.parent))
     except UnicodeEncodeError as error:
         name = str(error.object).encode(errors="backslashreplace").decode()
         problem = f"cannot save {path}: the name {name} is not valid Unicode"
@@ -69,6 +80,19 @@ def save(session: Session, path: Path) -> None:
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise ProjectError(f"cannot save {path}: {reason}", remedy) from error
+
+
+def encode(session: Session, folder: Path) -> bytes:
+    """The manifest of a session, for a file in a folder. Raises `UnicodeEncodeError` for names that are no Unicode."""
+    session = _with_paths(session, lambda media: _relative(media, folder))
+    manifest = Manifest(session=session)
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of project files, which the program ships."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "LinCAE Studio project"}
+    return head | msgspec.json.schema(Manifest)
 
 
 def load(path: Path) -> Session:
@@ -104,7 +128,10 @@ def parse(data: bytes, path: Path) -> Session:
         versions = f"format {envelope.version}, this one reads {VERSION}"
         raise ProjectError(f"cannot open {path}: it was saved by a newer version ({versions})", "Update LinCAE Studio")
     try:
-        session = msgspec.json.decode(data, type=_Manifest).session
+        if envelope.version < VERSION:
+            session = msgspec.convert(_upgraded(msgspec.json.decode(data)), Manifest).session
+        else:
+            session = msgspec.json.decode(data, type=Manifest).session
         check(session)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProjectError(f"cannot open {path}: {error}", restore) from error
@@ -116,8 +143,36 @@ def parse(data: bytes, path: Path) -> Session:
         raise ProjectError(f"cannot open {path}: a media path is not valid ({error})", restore) from error
 
 
+def _upgraded(manifest: Any) -> Any:
+    """A manifest of an earlier version as one of this; what is wrong in it stays wrong."""
+    if not isinstance(manifest, dict) or "session_rate_hz" in manifest:
+        return manifest
+    session = manifest.get("session")
+    if isinstance(session, dict):
+        session = {name: _renamed(value, _OLD_NAMES.get(name, {})) for name, value in session.items()}
+        for track in tracks if isinstance(tracks := session.get("tracks"), list) else ():
+            if isinstance(track, dict) and "clips" in track:
+                track["clips"] = _renamed(track["clips"], _OLD_NAMES["clips"])
+    return manifest | {"version": VERSION, "session_rate_hz": SESSION_RATE, "session": session}
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A value with the names of its fields, or of those of the values in it, replaced."""
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    if isinstance(value, dict):
+        return {names.get(name, name): item for name, item in value.items()}
+    return value
+
+
 def _with_paths(session: Session, change: Callable[[str], str]) -> Session:
-    return replace(session, media=tuple(replace(media, path=change(media.path)) for media in session.media))
+    def moved(media: Media) -> Media:
+        original = media.original
+        if original is not None:
+            original = replace(original, path=change(original.path))
+        return replace(media, path=change(media.path), original=original)
+
+    return replace(session, media=tuple(map(moved, session.media)))
 
 
 def _relative(media: str, folder: Path) -> str:

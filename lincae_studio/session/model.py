@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -18,7 +18,7 @@ from msgspec import Meta, Struct
 from lincae_studio.errors import EditError
 
 #: The one rate of a session, in Hz: that of the codecs. Other rates are converted on import.
-SESSION_RATE = 44_100
+SESSION_RATE: Final = 44_100
 
 #: Largest gain a fader or a file may ask for: +24 dB.
 MAX_GAIN = 10 ** (24 / 20)
@@ -29,14 +29,23 @@ MAX_LENGTH = 24 * 3600 * SESSION_RATE
 #: Shortest loop: 10 ms.
 MIN_LOOP = SESSION_RATE // 100
 
+MAX_SEED = 2**31 - 1
+
+#: Longest chunk, in latent frames.
+MAX_FRAMES = 4096
+
 DEFAULT_CODEC = "mdct-2x"
 
 #: Track colours, cycled; each has a contrast of at least 4.5 : 1 against the dark lane background.
 TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")
 
-Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH)]
-Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN)]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH, description="samples at the session rate")]
+Length = Annotated[int, Meta(ge=1, le=MAX_LENGTH, description="samples at the session rate")]
+Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor: 1 is 0 dB, 0 is silence")]
+Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 where it is not known")]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
+Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
+Take = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Meta(max_length=400)]
 Id = Annotated[int, Meta(ge=1)]
@@ -46,8 +55,37 @@ Id = Annotated[int, Meta(ge=1)]
 FadeShape = Literal["linear", "equal-power", "s-curve"]
 
 
-class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One imported audio file.
+#: Fields whose names in files tell their units.
+_UNITS = {
+    "start": "start_samples",
+    "end": "end_samples",
+    "at": "at_samples",
+    "offset": "offset_samples",
+    "length": "length_samples",
+    "fade_in": "fade_in_samples",
+    "fade_out": "fade_out_samples",
+    "sample_rate": "sample_rate_hz",
+    "size": "size_bytes",
+}
+
+
+class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
+    """The audio file that latents were made of, for a media that is there as latents only.
+
+    Attributes:
+        digest: of the media that the file was; `path`: where it was; `take`: as of a media.
+        codec: id of the codec of the latents.
+    """
+
+    digest: Digest
+    path: str
+    codec: Annotated[str, Meta(min_length=1, max_length=200)]
+    size: Bytes = 0
+    take: Take = ""
+
+
+class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
+    """One imported audio file, or its latents in a bundle.
 
     Attributes:
         digest: SHA-256 of the file's bytes, in hexadecimal; of their digest, a colon and `take` where only some of the
@@ -57,17 +95,22 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         path: where the file was, absolute while the session is open.
         sample_rate: of the file, in Hz; `length` is already at the session rate.
         length: samples at the session rate once conformed.
+        size: of the file, in bytes; 0 where it is not known (projects of older versions).
+        original: where only the latents are there: what they were made of. `path` is then the bundle that holds them,
+            and `digest` is theirs.
     """
 
     digest: Digest
     path: str
-    sample_rate: Annotated[int, Meta(ge=1, le=100_000_000)]
+    sample_rate: Annotated[int, Meta(ge=1, le=100_000_000, description="of the file, in Hz")]
     channels: Annotated[int, Meta(ge=1, le=2)]
-    length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
-    take: Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")] = ""
+    length: Length
+    take: Take = ""
+    size: Bytes = 0
+    original: Original | None = None
 
 
-class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
     """A window `[offset, offset + length)` on a media's audio, heard from `start` on the timeline.
 
     Attributes:
@@ -81,7 +124,7 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     start: Samples
     offset: Samples
-    length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
+    length: Length
     gain: Gain = 1.0
     fade_in: Samples = 0
     fade_out: Samples = 0
@@ -104,7 +147,7 @@ class Point(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     value: float
 
 
-class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
     """A named place on the timeline."""
 
     id: Id
@@ -112,7 +155,7 @@ class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
 
 
-class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
     """What is played again and again: samples `[start, end)`, while `on`."""
 
     start: Samples
@@ -120,7 +163,7 @@ class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     on: bool = True
 
 
-class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
     """A grid of bars and beats: for the ruler and for snapping, no sound depends on it.
 
     Attributes:
@@ -168,7 +211,15 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
 
 
 class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """The whole document. `seed` chooses the noise of codecs that decode from noise; markers are sorted by place."""
+    """The whole document.
+
+    Attributes:
+        markers: sorted by place.
+        codec: by its id, or the path of a model's folder.
+        seed: chooses the noise of codecs that decode from noise.
+        chunk_frames, overlap_frames: latent frames of a chunk, and those that neighbours share; 0 leaves them to the
+            codec, as does a pair that the codec cannot have.
+    """
 
     media: tuple[Media, ...] = ()
     tracks: tuple[Track, ...] = ()
@@ -176,7 +227,9 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     loop: Loop | None = None
     tempo: Tempo | None = None
     codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
-    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 0
+    chunk_frames: Frames = 0
+    overlap_frames: Frames = 0
     next_id: Id = 1
 
     @cached_property

@@ -66,6 +66,10 @@ ACTIONS = (
     ActionSpec("open_demo", "Open &Demo Song", "Open the demo song", "File"),
     ActionSpec("save", "&Save", "Save the project", "File", (Standard.Save,)),
     ActionSpec("save_as", "Save &As…", "Save the project under another name", "File", ("Ctrl+Shift+S",)),
+    ActionSpec("media_files", "Audio &Files…", "Which audio files the project uses; find missing ones", "File"),
+    ActionSpec(
+        "collect", "&Collect Audio and Save", "Copy all audio beside the project, and save it", "File", needs="clips"
+    ),
     ActionSpec("versions", "Earlier &Versions…", "Open the project as it was before it was saved over", "File"),
     ActionSpec("recover", "Recover…", "Open what a window that ended unexpectedly left behind", "File"),
     ActionSpec(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog, QWidget
@@ -18,10 +17,9 @@ from lincae_studio.media.probe import FileInfo, probe
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
-from lincae_studio.ui.background import BackgroundJob, Work
 from lincae_studio.ui.document import Document
+from lincae_studio.ui.document_jobs import DocumentJobs
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.progress import ProgressDialog
 
 #: Progress units per file.
 _UNITS = 1000
@@ -112,10 +110,12 @@ class Importer(QObject):
     Signals:
         finished: an import ended and the session holds what could be read.
         media_found: media of an opened project that the store had lost are there again.
+        find_files: somebody wants to look for those that are not.
     """
 
     finished = Signal()
     media_found = Signal()
+    find_files = Signal()
 
     def __init__(self, document: Document, store: MediaStore, messages: MessageBar, window: QWidget) -> None:
         super().__init__(window)
@@ -123,13 +123,11 @@ class Importer(QObject):
         self._store = store
         self._messages = messages
         self._window = window
-        self._jobs: list[BackgroundJob] = []
-        #: Counts documents: what was read for an earlier one is dropped.
-        self._generation = 0
+        self._jobs = DocumentJobs(window, messages.error)
 
     @property
     def busy(self) -> bool:
-        return bool(self._jobs)
+        return self._jobs.busy
 
     def import_files(
         self, paths: Sequence[Path], start: int, first_track: int | None = None, in_sequence: bool = False
@@ -155,7 +153,7 @@ class Importer(QObject):
             def read_wide(more: Imported) -> None:
                 place(Imported(imported.media | more.media, imported.problems + more.problems))
 
-            self._run(
+            self._jobs.run(
                 lambda report, cancel: import_all(self._store, list(takes), report, cancel, takes),
                 "Importing",
                 read_wide,
@@ -181,7 +179,7 @@ class Importer(QObject):
         def work(report: ReportProgress, cancel: CancelToken) -> Imported:
             return import_all(self._store, ordered, report, cancel)
 
-        self._run(work, "Importing", read, cancelled)
+        self._jobs.run(work, "Importing", read, cancelled)
 
     def _ask(self, wide: Sequence[FileInfo]) -> Wide | None:
         """What to take of files of more than two channels; None leaves them out."""
@@ -218,40 +216,21 @@ class Importer(QObject):
                 count = f"{len(problems)} of {len(used)} audio files of this project"
                 self._messages.error(
                     f"{count} could not be opened: their clips are silent and marked. "
-                    "Put the files back and open the project again; saving keeps the clips.",
+                    "Find the files, or put them back and open the project again; saving keeps the clips.",
                     "\n".join(problems),
+                    button=("Find Files…", self.find_files.emit),
                 )
             self.media_found.emit()
 
-        self._run(work, "Opening audio", done, cancelled)
+        self._jobs.run(work, "Opening audio", done, cancelled)
 
     def abandon(self) -> None:
         """Another document is opened: what is still being read does not belong to it."""
-        self._generation += 1
-        for job in self._jobs:
-            job.cancel()
+        self._jobs.abandon()
 
     def close(self) -> None:
         """Cancel what runs and wait for it (the window closes)."""
-        for job in self._jobs:
-            job.cancel()
-        for job in list(self._jobs):
-            job.wait()
-
-    def _run(self, work: Work, title: str, done: Callable[[Any], None], cancelled: Callable[[], None]) -> None:
-        generation = self._generation
-
-        def if_current(call: Callable[..., None]) -> Callable[..., None]:
-            return lambda *results: call(*results) if generation == self._generation else None
-
-        job = BackgroundJob(work, self)
-        self._jobs.append(job)
-        ProgressDialog(title, job, self._window)
-        job.succeeded.connect(if_current(done))
-        job.failed.connect(if_current(self._messages.error))
-        job.cancelled.connect(if_current(cancelled))
-        job.ended.connect(lambda: self._jobs.remove(job))
-        job.start()
+        self._jobs.close()
 
     def _say_converted(self, media: Sequence[Media]) -> None:
         converted = [item for item in media if item.sample_rate != SESSION_RATE]

@@ -36,6 +36,7 @@ from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.clip_table import ClipTable
 from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.commands.clips import ClipCommands
+from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
@@ -165,6 +166,14 @@ class MainWindow(QMainWindow):
             self._show_document,
             self,
         )
+        self.media_commands = MediaCommands(
+            self.document,
+            media,
+            self.messages,
+            self.project_commands.on_save,
+            self.project_commands.confirm,
+            self,
+        )
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self._export_folder: Path | None = None
         self._sample_format = "32f"
@@ -192,6 +201,7 @@ class MainWindow(QMainWindow):
             self.track_commands,
             self.place_commands,
             self.project_commands,
+            self.media_commands,
             self.view_commands,
             self.transport,
         ):
@@ -278,6 +288,8 @@ class MainWindow(QMainWindow):
         self.project_commands.opened.connect(self._on_project_opened)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
+        self.importer.find_files.connect(self.media_commands.on_media_files)
+        self.media_commands.media_found.connect(self._on_files_relinked)
         self.timeline.seek.connect(self.transport.seek)
         self.timeline.files_dropped.connect(self._on_files_dropped)
         self.timeline.lanes.clip_opened.connect(self._on_clip_opened)
@@ -332,9 +344,12 @@ class MainWindow(QMainWindow):
             self.timeline.axis.fit()
 
     def _on_media_found(self) -> None:
+        self._on_files_relinked()
+        self.timeline.axis.fit()
+
+    def _on_files_relinked(self) -> None:
         self.rendering.refresh()
         self.timeline.lanes.invalidate()
-        self.timeline.axis.fit()
 
     def _on_export_mix(self) -> None:
         folder = self._export_folder or self.project_commands.folder
@@ -539,6 +554,7 @@ class MainWindow(QMainWindow):
         """Another document comes."""
         self.transport.rewind()
         self.importer.abandon()
+        self.media_commands.abandon()
 
     def _show_document(self) -> None:
         self.timeline.axis.fit()
@@ -546,6 +562,7 @@ class MainWindow(QMainWindow):
 
     def _on_project_opened(self, session: Session) -> None:
         self.importer.find_media(session)
+        self.media_commands.check()
 
     # Qt overrides
 
@@ -554,6 +571,8 @@ class MainWindow(QMainWindow):
             toolbar.follow_theme(self.actions_by_id)
             self._show_playing()
             self.views.follow_theme()
+        elif event.type() is QEvent.Type.ActivationChange and self.actions_by_id and self.isActiveWindow():
+            self.media_commands.check()  # another program may have written a file meanwhile
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:
@@ -600,6 +619,7 @@ class MainWindow(QMainWindow):
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()
+        self.media_commands.close()
         self.codecs.close()
         self.rendering.close()
         self.safekeeping.close()

@@ -123,7 +123,7 @@ def test_a_wav_written_to_a_pipe_is_accepted(tmp_path: Path, store: MediaStore) 
 
 
 def stored_files(cache_dir: Path) -> list[str]:
-    return [path.name for path in files_below(cache_dir)]
+    return [path.name for path in files_below(cache_dir / "media-v1")]
 
 
 def test_equal_content_is_conformed_once(tmp_path: Path, store: MediaStore, cache_dir: Path) -> None:
@@ -131,13 +131,13 @@ def test_equal_content_is_conformed_once(tmp_path: Path, store: MediaStore, cach
     reports: list[Progress] = []
     first = store.import_file(write_audio(tmp_path / "a.wav", audio), reports.append)
     assert reports
-    before = {path: path.stat().st_mtime_ns for path in files_below(cache_dir)}
+    before = {path: path.stat().st_mtime_ns for path in files_below(cache_dir / "media-v1")}
     reports.clear()
     second = MediaStore(cache_dir).import_file(write_audio(tmp_path / "b.wav", audio), reports.append)
     assert second.digest == first.digest
     assert second.path == str(tmp_path / "b.wav")
     assert not reports
-    assert {path: path.stat().st_mtime_ns for path in files_below(cache_dir)} == before
+    assert {path: path.stat().st_mtime_ns for path in files_below(cache_dir / "media-v1")} == before
     assert sorted(stored_files(cache_dir)) == ["audio.f32", "info.json", "peaks.npy"]
 
 
@@ -160,7 +160,7 @@ def test_a_damaged_store_is_rebuilt(tmp_path: Path, store: MediaStore, cache_dir
     audio = noise(1, 70_000)
     path = write_audio(tmp_path / "a.wav", audio)
     media = store.import_file(path)
-    damaged = next(found for found in files_below(cache_dir) if found.name == name)
+    damaged = next(found for found in files_below(cache_dir / "media-v1") if found.name == name)
     match damage:
         case "cut":
             damaged.write_bytes(damaged.read_bytes()[:-4])
@@ -207,13 +207,13 @@ def test_ensure_refuses_a_session_that_says_something_else(
 
 
 def damage_store(cache_dir: Path) -> None:
-    next(found for found in files_below(cache_dir) if found.name == "info.json").write_text("{")
+    next(found for found in files_below(cache_dir / "media-v1") if found.name == "info.json").write_text("{")
 
 
 def assert_one_media(cache_dir: Path) -> None:
     """Three good files, and neither temporary nor damaged folders beside them."""
     assert sorted(stored_files(cache_dir)) == ["audio.f32", "info.json", "peaks.npy"]
-    (folder,) = {path.parent for path in files_below(cache_dir)}
+    (folder,) = {path.parent for path in files_below(cache_dir / "media-v1")}
     assert list(folder.parent.iterdir()) == [folder]
 
 
@@ -296,7 +296,7 @@ def test_many_importers_of_one_file_all_get_it(tmp_path: Path, cache_dir: Path, 
             thread.join()
         assert outcomes == [5000] * importers
         assert_one_media(cache_dir)
-        for found in files_below(cache_dir):
+        for found in files_below(cache_dir / "media-v1"):
             found.unlink()
 
 

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
+from lincae_studio.paths import resource
 from lincae_studio.session import arrange, edits, files, places
-from lincae_studio.session.model import MAX_LENGTH, Point, Session, Tempo, check, validated
+from lincae_studio.session.model import MAX_LENGTH, Original, Point, Session, Tempo, check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
 
@@ -53,12 +55,21 @@ def third_session(folder: Path) -> Session:
     return validated(places.turn_loop(places.set_loop(session, 1000, 2000), False))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def fourth_session(folder: Path) -> Session:
+    """Uses every field of version 4 with a value that is not its default."""
     session = third_session(folder)
     taken = replace(made_up_media(3, 3000, 2), path=str(folder / "stems" / "surround.wav"), take="5,6")
     session = edits.add_stems(session, [taken], 0)
     return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=3, start=4410)))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = fourth_session(folder)
+    first, second, *others = session.media
+    original = Original(digest="1" * 64, path=str(folder / "stems" / "vox.wav"), codec="mdct-4x", size=88_244, take="2")
+    media = (replace(first, size=400_044), replace(second, original=original), *others)
+    return validated(replace(session, media=media, chunk_frames=64, overlap_frames=5))
 
 
 @pytest.fixture
@@ -124,15 +135,41 @@ def test_version_3_still_loads() -> None:
 
 def test_version_4_loads() -> None:
     session = files.load(FIXTURES / "v4.lincae")
+    assert session == fourth_session(FIXTURES.resolve())
+
+
+def test_version_5_still_loads() -> None:
+    session = files.load(FIXTURES / "v5.lincae")
     assert session == full_session(FIXTURES.resolve())
+
+
+def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
+    published = json.loads(resource("schema/project-v5.json").read_text(encoding="utf-8"))
+    assert published == json.loads(json.dumps(files.schema())), "write it again: lincae-studio info --schema"
+    jsonschema.Draft202012Validator.check_schema(published)
+    jsonschema.validate(manifest(saved), published)
+    broken = manifest(saved)
+    broken["session"]["tracks"][0]["clips"][0]["start_samples"] = -1
+    with pytest.raises(jsonschema.ValidationError, match="-1"):
+        jsonschema.validate(broken, published)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+def test_what_is_wrong_in_an_older_version_is_named_too(folder: Path, version: int) -> None:
+    content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
+    name = "length_samples" if version == 5 else "length"
+    content["session"]["tracks"][0]["clips"][0][name] = 0
+    assert "length_samples" in refusal(json.dumps(content).encode(), folder)
+    content["session"]["tracks"] = "none"
+    assert "tracks" in refusal(json.dumps(content).encode(), folder)
 
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v4.lincae"
-    shutil.copy(FIXTURES / "v4.lincae", again)
+    again = folder / "v5.lincae"
+    shutil.copy(FIXTURES / "v5.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v4.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v5.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -153,8 +190,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 5, "whatever": [1]}
-    assert "newer version (format 5, this one reads 4)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 6, "whatever": [1]}
+    assert "newer version (format 6, this one reads 5)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])
@@ -172,19 +209,19 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     ("surprise", lambda s: s["tracks"][0].update(surprise=1)),
     ("surprise", lambda s: s["media"][0].update(surprise=1)),
     change("surprise", surprise=1),
-    change("start", start=-1),
-    change("start", start=1.5),
-    change("start", start=MAX_LENGTH + 1),
-    change("length", length=0),
+    change("start", start_samples=-1),
+    change("start", start_samples=1.5),
+    change("start", start_samples=MAX_LENGTH + 1),
+    change("length", length_samples=0),
     change("gain", gain=-0.5),
     change("gain", gain="loud"),
-    change("fade_in", fade_in=-1),
+    change("fade_in", fade_in_samples=-1),
     change("media", media="xyz"),
-    change("ends after its media", offset=99_999),
-    change("fade longer than itself", fade_out=88_001),
+    change("ends after its media", offset_samples=99_999),
+    change("fade longer than itself", fade_out_samples=88_001),
     change("which is not listed", media=DIGEST),
     change("same id", id=1),
-    change("ends after 24 hours", start=MAX_LENGTH - 1),
+    change("ends after 24 hours", start_samples=MAX_LENGTH - 1),
     change("name", name="x" * 401),
     ("pan", lambda s: s["tracks"][0].update(pan=2)),
     ("color", lambda s: s["tracks"][0].update(color="red")),
@@ -196,8 +233,8 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     ("digest", lambda s: s["media"][0].update(digest="ABC")),
     ("same digest", lambda s: s["media"].append(s["media"][0])),
     ("channels", lambda s: s["media"][0].update(channels=3)),
-    ("sample_rate", lambda s: s["media"][0].update(sample_rate=0)),
-    ("length", lambda s: s["media"][0].update(length=0)),
+    ("sample_rate", lambda s: s["media"][0].update(sample_rate_hz=0)),
+    ("length", lambda s: s["media"][0].update(length_samples=0)),
     ("path", lambda s: s["media"][0].pop("path")),
     ("media path is not valid", lambda s: s["media"][0].update(path="a\0b.wav")),
 ]

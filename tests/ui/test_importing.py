@@ -219,13 +219,13 @@ def test_a_conversion_is_said(qtbot: QtBot, window: MainWindow, tmp_path: Path) 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """A disk that gives nothing before it is told to."""
-    disk, digest = threading.Event(), media_store._digest
+    disk, digest = threading.Event(), media_store.digest_of
 
-    def slow_digest(path: Path, cancel: CancelToken) -> str:
+    def slow_digest(path: Path, cancel: CancelToken) -> tuple[str, int]:
         disk.wait(LIMIT_MS / 1000)
         return digest(path, cancel)
 
-    monkeypatch.setattr(media_store, "_digest", slow_digest)
+    monkeypatch.setattr(media_store, "digest_of", slow_digest)
     return disk
 
 

@@ -1,0 +1,120 @@
+"""Finding the files of a project that have moved: by content first, then by name and length. Any thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from lincae_studio.errors import MediaError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.probe import EXTENSIONS, probe
+from lincae_studio.media.store import digest_of, of_take
+from lincae_studio.session.model import SESSION_RATE, Media
+
+_SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
+
+#: Converting rates rounds a length by less than this, in samples.
+_ROUNDING = 2
+
+
+@dataclass(frozen=True)
+class Match:
+    """A file that may be a media.
+
+    Attributes:
+        exact: it has the media's very content; else its name and its length.
+    """
+
+    path: Path
+    exact: bool
+
+
+def search(
+    folder: Path,
+    wanted: Sequence[Media],
+    progress: ReportProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> dict[str, Match]:
+    """Look for media in a folder and all folders in it. Returns what was found, by digest.
+
+    A file is read as a whole only where its size, name or length lets it be one of the media. Links to folders are not
+    followed.
+
+    Raises:
+        Cancelled: when `cancel` was set.
+    """
+    cancel = cancel or CancelToken()
+    found: dict[str, Match] = {}
+    paths = []
+    for path in _audio_files(folder, wanted):
+        cancel.check()
+        paths.append(path)
+    # Those that have the name first: a large folder need not be read for a file that lies there openly.
+    names = {name_of(media).casefold() for media in wanted}
+    paths.sort(key=lambda path: path.name.casefold() not in names)
+    for number, path in enumerate(paths):
+        cancel.check()
+        missing = [media for media in wanted if media.digest not in found or not found[media.digest].exact]
+        if not missing:
+            break
+        progress(Progress(number, len(paths), path.name))
+        found.update(_matches(path, missing, found, cancel))
+    progress(Progress(len(paths) or 1, len(paths) or 1, "searched"))
+    return found
+
+
+def name_of(media: Media) -> str:
+    """The name of a media's file, wherever it was written: on this system or another."""
+    path = media.original.path if media.original is not None else media.path
+    return PureWindowsPath(path).name if "\\" in path and "/" not in path else PurePosixPath(path).name
+
+
+def _audio_files(folder: Path, wanted: Sequence[Media]) -> Iterator[Path]:
+    names = {name_of(media).casefold() for media in wanted}
+    for root, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            if os.path.splitext(name)[1].lower() in _SUFFIXES or name.casefold() in names:
+                yield Path(root, name)
+
+
+def _matches(path: Path, wanted: Sequence[Media], found: dict[str, Match], cancel: CancelToken) -> dict[str, Match]:
+    """Which of the media a file is."""
+    try:
+        size = path.stat().st_size
+        candidates = [media for media in wanted if _expected_size(media) in (0, size)]
+        named = [media for media in wanted if name_of(media).casefold() == path.name.casefold()]
+        if not candidates and not named:
+            return {}
+        info = probe(path, wide=True)
+        length = round(info.length * SESSION_RATE / info.sample_rate)
+        fitting = {media.digest for media in wanted if abs(media.length - length) <= _ROUNDING}
+        matches = {}
+        if any(media.digest in fitting for media in candidates):
+            digest, _ = digest_of(path, cancel)
+            matches = {
+                media.digest: Match(path, exact=True)
+                for media in candidates
+                if of_take(digest, _take(media)) == _digest(media)
+            }
+        for media in named:
+            fits = media.digest in fitting and (media.channels == info.channels or _take(media))
+            if fits and media.digest not in matches and media.digest not in found:
+                matches[media.digest] = Match(path, exact=False)
+        return matches
+    except (OSError, MediaError):
+        return {}  # it is not what is looked for
+
+
+def _expected_size(media: Media) -> int:
+    return media.original.size if media.original is not None else media.size
+
+
+def _take(media: Media) -> str:
+    return media.original.take if media.original is not None else media.take
+
+
+def _digest(media: Media) -> str:
+    return media.original.digest if media.original is not None else media.digest

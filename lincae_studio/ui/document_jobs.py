@@ -1,0 +1,64 @@
+"""Jobs that belong to a document: what they find for an earlier one is dropped. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.errors import StudioError
+from lincae_studio.ui.background import BackgroundJob, Work
+from lincae_studio.ui.progress import ProgressDialog
+
+
+class DocumentJobs:
+    """Runs jobs, each in a thread of its own, until another document is opened or the window closes."""
+
+    def __init__(self, window: QWidget, failed: Callable[[StudioError], None]) -> None:
+        """`failed`: hears of errors."""
+        self._window = window
+        self._failed = failed
+        self._jobs: list[BackgroundJob] = []
+        #: Counts documents.
+        self._generation = 0
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._jobs)
+
+    def run(
+        self,
+        work: Work,
+        title: str,
+        done: Callable[[Any], None],
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start a job; one with a `title` shows its progress, and can be cancelled."""
+        generation = self._generation
+
+        def if_current(call: Callable[..., None]) -> Callable[..., None]:
+            return lambda *results: call(*results) if generation == self._generation else None
+
+        job = BackgroundJob(work, self._window)
+        self._jobs.append(job)
+        if title:
+            ProgressDialog(title, job, self._window)
+        job.succeeded.connect(if_current(done))
+        job.failed.connect(if_current(self._failed))
+        job.cancelled.connect(if_current(cancelled))
+        job.ended.connect(lambda: self._jobs.remove(job))
+        job.start()
+
+    def abandon(self) -> None:
+        """Another document is opened."""
+        self._generation += 1
+        for job in self._jobs:
+            job.cancel()
+
+    def close(self) -> None:
+        """Cancel what runs and wait for it (the window closes)."""
+        for job in self._jobs:
+            job.cancel()
+        for job in list(self._jobs):
+            job.wait()

@@ -1,0 +1,139 @@
+"""The files of a project: which are there, which are missing or changed, and how to have them back. Main thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from lincae_studio.media.probe import EXTENSIONS
+from lincae_studio.media.search import name_of
+from lincae_studio.session.model import Media
+from lincae_studio.ui import theme
+from lincae_studio.ui.commands.media import MediaCommands
+
+_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
+
+
+@dataclass(frozen=True)
+class _Row:
+    media: Media
+    clips: int
+
+
+class MediaFilesDialog(QDialog):
+    """One row for each file that clips use, and what can be done about it. Not modal: editing goes on."""
+
+    def __init__(self, commands: MediaCommands, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Audio Files")
+        self._commands = commands
+        self._rows: list[_Row] = []
+        self._text = QLabel(self)
+        self._text.setWordWrap(True)
+        theme.dim(self._text)
+        self.table = QTableWidget(0, 4, self)
+        self.table.setHorizontalHeaderLabels(["File", "State", "Clips", "Folder"])
+        self.table.setAccessibleName("Audio files of the project")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.verticalHeader().hide()
+        header = self.table.horizontalHeader()
+        for column in range(3):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        self.buttons = QDialogButtonBox(self)
+        self.search_button = self._add("&Search Folder…", "Look for all missing files in a folder and those in it")
+        self.locate_button = self._add("&Locate…", "Show where the selected file is")
+        self.changed_button = self._add("Use &Changed", "Let the clips of the selected files play what is in them now")
+        self.collect_button = self._add("Collect and Sa&ve…", "Copy all audio beside the project, and save it")
+        self.buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
+        self.search_button.clicked.connect(self._on_search)
+        self.locate_button.clicked.connect(self._on_locate)
+        self.changed_button.clicked.connect(self._on_use_changed)
+        self.collect_button.clicked.connect(commands.on_collect)
+        self.buttons.rejected.connect(self.close)
+        self.table.itemSelectionChanged.connect(self._follow_selection)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._text)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.buttons)
+        self.resize(860, 420)
+        commands.states_changed.connect(self.fill)
+        self.fill()
+
+    @property
+    def chosen(self) -> list[Media]:
+        """The media of the selected rows."""
+        rows = sorted({index.row() for index in self.table.selectedIndexes()})
+        return [self._rows[row].media for row in rows]
+
+    def fill(self) -> None:
+        """Show the files as they are known now."""
+        counts: dict[str, int] = {}
+        session = self._commands.session
+        for clip in session.clips():
+            counts[clip.media] = counts.get(clip.media, 0) + 1
+        selected = {media.digest for media in self.chosen}
+        self._rows = [_Row(media, counts[media.digest]) for media in session.media if media.digest in counts]
+        self.table.setRowCount(len(self._rows))
+        self.table.clearSelection()
+        for number, row in enumerate(self._rows):
+            state, good = self._commands.describe(row.media)
+            for column, cell in enumerate((name_of(row.media), state, str(row.clips), _folder(row.media))):
+                item = QTableWidgetItem(cell)
+                item.setToolTip(row.media.path)
+                if column == 1 and not good:
+                    item.setForeground(QColor(theme.colors().error))
+                self.table.setItem(number, column, item)
+            if row.media.digest in selected:
+                self.table.selectRow(number)
+        self._text.setText(self._commands.summary())
+        self._follow_selection()
+
+    def _add(self, text: str, tip: str) -> QPushButton:
+        button = self.buttons.addButton(text, QDialogButtonBox.ButtonRole.ActionRole)
+        button.setToolTip(tip)
+        button.setAutoDefault(False)
+        return button
+
+    def _follow_selection(self) -> None:
+        chosen = self.chosen
+        self.search_button.setEnabled(bool(self._commands.wanting))
+        self.locate_button.setEnabled(len(chosen) == 1)
+        self.changed_button.setEnabled(any(self._commands.state(media) == "changed" for media in chosen))
+        self.collect_button.setEnabled(bool(self._rows))
+
+    def _on_search(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Search Folder", str(self._commands.folder))
+        if folder:
+            self._commands.search(Path(folder))
+
+    def _on_locate(self) -> None:
+        [media] = self.chosen
+        name, _ = QFileDialog.getOpenFileName(self, f"Locate {name_of(media)}", str(self._commands.folder), _FILTER)
+        if name:
+            self._commands.locate(media, Path(name))
+
+    def _on_use_changed(self) -> None:
+        self._commands.use_changed([media for media in self.chosen if self._commands.state(media) == "changed"])
+
+
+def _folder(media: Media) -> str:
+    return str(Path(media.path).parent)
