@@ -44,6 +44,17 @@ def replacing(target: Path) -> Iterator[Path]:
     _sync_folder(target.parent)
 
 
+@contextlib.contextmanager
+def temporary(folder: Path) -> Iterator[Path]:
+    """Yield a path in a folder for a file that is deleted, if it is still there, when the block ends."""
+    path = folder / f".{uuid.uuid4().hex}.part"
+    try:
+        yield path
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
 def write_bytes(target: Path, data: bytes) -> None:
     """Write `data` to `target`, entirely or not at all."""
     with replacing(target) as temporary:

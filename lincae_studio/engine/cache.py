@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.bundled import BundledLatents
 from lincae_studio.engine.disk import DiskArrays, database, open_disk
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -54,6 +55,11 @@ class LatentCache(_OnDisk):
         self._memory: OrderedDict[str, Array] = OrderedDict()
         self._memory_bytes = memory_bytes
         self._used_bytes = 0
+        self._bundles: tuple[BundledLatents, ...] = ()
+
+    def attach(self, bundles: Iterable[BundledLatents]) -> None:
+        """Have what these bundles hold, too, in place of those that were attached before. Any thread."""
+        self._bundles = tuple(bundles)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
         """The latents `(D, T)` that are here, by key; they must not be changed."""
@@ -64,6 +70,11 @@ class LatentCache(_OnDisk):
         missing = [key for key in wanted if key not in found]
         if missing and self._disk is not None:
             for key, latents in self._disk.get_many(missing).items():
+                found[key] = latents
+                self._remember(key, latents)
+        missing = [key for key in missing if key not in found]
+        for bundle in self._bundles if missing else ():
+            for key, latents in bundle.get_many(missing).items():
                 found[key] = latents
                 self._remember(key, latents)
         return found

@@ -134,6 +134,8 @@ class EngineClient:
         self._first = dict.fromkeys(LANES, "")
         self._playhead = messages.Playhead(0)
         self._told_playhead = self._playhead
+        self._attached = messages.Attach(())
+        self._told_attached = self._attached
         self._connection: Connection | None = None
         self._process: SpawnProcess | None = None
         self._closing = threading.Event()
@@ -170,6 +172,12 @@ class EngineClient:
         """Tell where the sound is, and the loop it is in, in timeline samples."""
         with self._changed:
             self._playhead = messages.Playhead(sample, loop)
+            self._changed.notify_all()
+
+    def attach(self, files: Iterable[Path]) -> None:
+        """Let the engine use the latents in these files, in place of those that were attached before."""
+        with self._changed:
+            self._attached = messages.Attach(tuple(map(str, files)))
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -224,6 +232,7 @@ class EngineClient:
                 self._connection = self._process = None
                 self._told = {lane: set() for lane in LANES}
                 self._told_playhead = messages.Playhead(0)
+                self._told_attached = messages.Attach(())
                 self._seen = 0
             process.join(_QUIT_S)
             process.kill()
@@ -383,6 +392,9 @@ class EngineClient:
         news: list[messages.ToEngine] = []
         if self._connection is None:
             return news
+        if self._attached != self._told_attached:
+            news.append(self._attached)
+            self._told_attached = self._attached
         if self._playhead != self._told_playhead:
             news.append(self._playhead)
             self._told_playhead = self._playhead

@@ -13,7 +13,7 @@ from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.queue import Lane, Loop
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 6
+PROTOCOL = 7
 
 
 #: How often the engine says that it is there, in seconds.
@@ -40,6 +40,12 @@ class Playhead(Struct, frozen=True, tag=True):
 
     sample: int
     loop: Loop | None = None
+
+
+class Attach(Struct, frozen=True, tag=True):
+    """Use the latents in these files, too, in place of those that were attached before."""
+
+    files: tuple[str, ...]
 
 
 class Quit(Struct, frozen=True, tag=True):
@@ -93,7 +99,7 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Want | Playhead | Quit
+ToEngine = Want | Playhead | Attach | Quit
 FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode

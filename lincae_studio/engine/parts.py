@@ -30,6 +30,12 @@ def term_alone(term: Term, chunk: AnyChunk) -> Chunk:
     return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (alone,))
 
 
+def term_latents(term: Term, chunk: AnyChunk) -> Chunk:
+    """The latents of a term by itself; nothing is decoded."""
+    alone = term_alone(term, chunk)
+    return msgspec.structs.replace(alone, key=f"{_LATENTS} {alone.key}", audio=False)
+
+
 def with_seed(chunk: AnyChunk, seed: int) -> Chunk:
     """The same sum, decoded from the noise of another seed."""
     concrete = chunk.concrete()

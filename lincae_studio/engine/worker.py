@@ -23,6 +23,7 @@ import numpy as np
 from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.engine import messages
+from lincae_studio.engine.bundled import BundledLatents
 from lincae_studio.engine.cache import LatentCache, RenderCache
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.queue import ChunkQueue
@@ -161,8 +162,21 @@ class _Engine:
                 case messages.Want(lane=lane, chunks=chunks, drop=drop, seen=seen, alone=alone):
                     self._queue.drop(drop, lane)
                     self._queue.add(chunks, lane, seen, alone)
+                case messages.Attach(files=files):
+                    self._renderer.cache.attach(_opened(files))
                 case messages.Playhead(sample=sample, loop=loop):
                     self._queue.set_playhead(sample, loop)
+
+
+def _opened(files: Sequence[str]) -> list[BundledLatents]:
+    """Files of latents; one that cannot be read is logged, and what it holds is missing."""
+    found = []
+    for name in files:
+        try:
+            found.append(BundledLatents(Path(name)))
+        except StudioError as error:
+            _log.warning("%s", error)
+    return found
 
 
 class _ForwardingHandler(logging.Handler):

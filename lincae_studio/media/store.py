@@ -195,6 +195,21 @@ class MediaStore:
                 "Restore the project from a backup, or import the file anew",
             )
 
+    def put(self, digest: str, blocks: Iterator[Audio], name: str) -> ConformedMedia:
+        """Keep audio `(n, C)` at the session rate, given part by part, as the media of a digest. `name`: for errors.
+
+        Raises:
+            MediaError: when it is longer than a session, empty, or the store cannot be written; and what the blocks
+                raise. Nothing stays behind then.
+        """
+        if self.get(digest) is None:
+            try:
+                self._keep(digest, blocks, Path(name).name)
+            except OSError as error:
+                reason, remedy = os_error_reason(error, self._root)
+                raise MediaError(f"cannot keep {name} in {self._root}: {reason}", remedy) from error
+        return self.open(digest)
+
     def file_state(self, media: Media, cancel: CancelToken | None = None) -> FileState:
         """Whether a media's file is still there and as it was; of a bundle, whether it is there.
 
@@ -251,6 +266,9 @@ class MediaStore:
     def _conform(
         self, info: FileInfo, channels: Channels, digest: str, progress: ReportProgress, cancel: CancelToken
     ) -> None:
+        self._keep(digest, _resampled(info, channels, progress, cancel), info.path.name)
+
+    def _keep(self, digest: str, audio: Iterator[Audio], name: str) -> None:
         folder = self._folder(digest)
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = folder.with_name(f".{digest[:16]}.{uuid.uuid4().hex[:8]}.part")
@@ -259,19 +277,19 @@ class MediaStore:
             peaks = []
             length, count = 0, 1
             with open(temporary / "audio.f32", "wb") as file:
-                for block in _whole_blocks(_resampled(info, channels, progress, cancel)):
+                for block in _whole_blocks(audio):
                     file.write(block.tobytes())
                     peaks.append(block_peaks(block))
                     length, count = length + len(block), block.shape[1]
                     if length > MAX_LENGTH:
                         hours = MAX_LENGTH // SESSION_RATE // 3600
-                        problem = f"cannot import {info.path.name}: it is longer than {hours} hours"
+                        problem = f"cannot import {name}: it is longer than {hours} hours"
                         raise MediaError(problem, "Split it into shorter files")
                 file.flush()
                 os.fsync(file.fileno())
             if length == 0:
                 problem = f"it is shorter than one sample at {SESSION_RATE / 1000:g} kHz"
-                raise MediaError(f"cannot import {info.path.name}: {problem}", "Choose a longer file")
+                raise MediaError(f"cannot import {name}: {problem}", "Choose a longer file")
             np.save(temporary / "peaks.npy", np.concatenate(peaks))
             (temporary / "info.json").write_text(json.dumps({"length": length, "channels": count}))
             self._publish(temporary, folder)

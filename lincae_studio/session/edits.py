@@ -155,8 +155,9 @@ def add_stems(
 
 def name_of(media: Media) -> str:
     """What a clip or track of a media is called at first: its file, and its channels where they were chosen."""
-    stem = PurePath(media.path).stem
-    return f"{stem} {media.take}" if media.take else stem
+    file = media.original or media
+    stem = PurePath(file.path).stem
+    return f"{stem} {file.take}" if file.take else stem
 
 
 def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:

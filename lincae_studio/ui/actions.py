@@ -70,6 +70,13 @@ ACTIONS = (
     ActionSpec(
         "collect", "&Collect Audio and Save", "Copy all audio beside the project, and save it", "File", needs="clips"
     ),
+    ActionSpec(
+        "save_bundle",
+        "Save &Latent Bundle…",
+        "Save the latents of all clips, without audio, to open anywhere",
+        "File",
+        needs="clips",
+    ),
     ActionSpec("versions", "Earlier &Versions…", "Open the project as it was before it was saved over", "File"),
     ActionSpec("recover", "Recover…", "Open what a window that ended unexpectedly left behind", "File"),
     ActionSpec(

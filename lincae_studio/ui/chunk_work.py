@@ -89,6 +89,11 @@ class ChunkWork(QObject, Generic[_Task, _Result]):
         """The result of a key, if it is known."""
         return self._known.get(key)
 
+    def forget(self) -> None:
+        """Equal keys mean something else from now on; what is being worked out counts as new."""
+        with self._changed:
+            self._known.clear()
+
     def close(self) -> None:
         """End the thread, after what it is at."""
         with self._changed:

@@ -194,7 +194,11 @@ class Importer(QObject):
     def find_media(self, session: Session) -> None:
         """Conform again what an opened project needs and the cache does not hold."""
         used = {clip.media for clip in session.clips()}
-        missing = [item for item in session.media if item.digest in used and self._store.get(item.digest) is None]
+        missing = [
+            item
+            for item in session.media
+            if item.digest in used and item.original is None and self._store.get(item.digest) is None
+        ]
         if not missing:
             return  # the plan that was made on opening is the right one
 

@@ -29,7 +29,6 @@ from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import resource
 from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
-from lincae_studio.session import files
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import shortcuts, toolbar
 from lincae_studio.ui.actions import ACTIONS
@@ -38,12 +37,13 @@ from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.places import PlaceCommands
-from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.exporting import ExportDialog, Exporter
+from lincae_studio.ui.from_latents import FromLatents
 from lincae_studio.ui.history_panel import HistoryPanel
 from lincae_studio.ui.importing import Importer
 from lincae_studio.ui.inspector import Inspector
@@ -157,9 +157,11 @@ class MainWindow(QMainWindow):
         )
         self.views = ViewShelf(context, self.timeline, self, self.preferences, lambda: self.player.position)
         self.safekeeping = Safekeeping(self.document, self.preferences)
+        self.from_latents = FromLatents(self.document, self.rendering, media, cache_dir, self.messages, self)
         self.project_commands = ProjectCommands(
             self.document,
             self.safekeeping,
+            self.from_latents,
             self.messages,
             self.preferences,
             self._leave_document,
@@ -213,7 +215,7 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Load what was named on the command line or dropped: one project, or audio files at the start."""
-        if len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
+        if len(paths) == 1 and is_project(paths[0]):
             self.open_project(paths[0])
         elif paths:
             self._import(paths, 0)
@@ -299,7 +301,9 @@ class MainWindow(QMainWindow):
         self.timeline.ruler.marker_removed.connect(self.place_commands.remove_marker)
         self.place_commands.seek.connect(self.transport.seek_and_show)
         self.clip_commands.files_pasted.connect(self._on_files_pasted)
-        self.clip_commands.media_pasted.connect(lambda: self.importer.find_media(self.document.session))
+        self.clip_commands.media_pasted.connect(lambda: self._on_project_opened(self.document.session))
+        self.from_latents.audio_found.connect(self._on_latents_decoded)
+        self.from_latents.find_files.connect(self.media_commands.on_media_files)
         self.timeline.import_clicked.connect(self._on_import_audio)
         self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)
         self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
@@ -323,7 +327,7 @@ class MainWindow(QMainWindow):
     def _on_files_dropped(self, paths: list[Path], target: DropTarget) -> None:
         if not paths:
             self.messages.error("What was dropped are not files of this computer. Use Import Audio instead.")
-        elif len(paths) == 1 and paths[0].suffix.lower() == files.SUFFIX:
+        elif len(paths) == 1 and is_project(paths[0]):
             if self.project_commands.may_leave():
                 self.open_project(paths[0])
         else:
@@ -346,6 +350,11 @@ class MainWindow(QMainWindow):
     def _on_media_found(self) -> None:
         self._on_files_relinked()
         self.timeline.axis.fit()
+
+    def _on_latents_decoded(self) -> None:
+        self.timeline.master.dry.forget()
+        self.rendering.retry_failed()
+        self._on_files_relinked()
 
     def _on_files_relinked(self) -> None:
         self.rendering.refresh()
@@ -555,6 +564,7 @@ class MainWindow(QMainWindow):
         self.transport.rewind()
         self.importer.abandon()
         self.media_commands.abandon()
+        self.from_latents.abandon()
 
     def _show_document(self) -> None:
         self.timeline.axis.fit()
@@ -562,6 +572,7 @@ class MainWindow(QMainWindow):
 
     def _on_project_opened(self, session: Session) -> None:
         self.importer.find_media(session)
+        self.from_latents.attach(session)
         self.media_commands.check()
 
     # Qt overrides
@@ -620,6 +631,7 @@ class MainWindow(QMainWindow):
         self.exporter.close()
         self.importer.close()
         self.media_commands.close()
+        self.from_latents.close()
         self.codecs.close()
         self.rendering.close()
         self.safekeeping.close()

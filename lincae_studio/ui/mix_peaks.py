@@ -46,6 +46,10 @@ class ChunkPeaks:
         """Whether the peaks of a chunk are those of this key; None is that of silence."""
         return self._shown.get(index, "") == key
 
+    def forget(self) -> None:
+        """What is shown stays until something new is put in its place."""
+        self._shown.clear()
+
     def put(self, plan: Plan, index: int, key: str | None, pairs: Audio | None) -> None:
         """Take the level-0 pairs `(blocks, 2)` of a chunk; None is silence."""
         start, end = own_samples(plan, index)
@@ -131,6 +135,12 @@ class DryPeaks(QObject):
         """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to be read while drawing."""
         dry = self._rendering.dry
         return dry.read(start, end - start) if (end - start) * dry.tracks <= _READ_AT_ONCE else None
+
+    def forget(self) -> None:
+        """Media that were silent have audio now: look again."""
+        self._work.forget()
+        self.peaks.forget()
+        self._pausing.start(_PAUSE_MS)
 
     def close(self) -> None:
         """End the thread."""

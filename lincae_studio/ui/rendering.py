@@ -16,6 +16,7 @@ from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine import client as engine
+from lincae_studio.engine.bundled import BundledLatents
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.parts import is_part
 from lincae_studio.engine.plan import AnyChunk, Plan, PlannedChunk, Planner
@@ -71,7 +72,9 @@ class Rendering(QObject):
         super().__init__(document)
         self._document = document
         self._media = media
-        self._reader = StoreReader(media)
+        #: Media whose latents the engine has.
+        self._bundled: set[str] = set()
+        self._reader = StoreReader(media, self._bundled)
         self.pace = Pace()
         self.store = RenderStore()
         self.engine_text = "engine starting"
@@ -208,6 +211,18 @@ class Rendering(QObject):
         self._look()
         self.plan_changed.emit()
 
+    @property
+    def bundled(self) -> frozenset[str]:
+        """Digests of media whose latents the engine has, with no audio of theirs."""
+        return frozenset(self._bundled)
+
+    def attach(self, latents: Sequence[BundledLatents]) -> None:
+        """Let the engine use these latents, in place of those that were attached before."""
+        self._bundled.clear()
+        self._bundled.update(digest for one in latents for digest in one.media)
+        self._client.attach(one.path for one in latents)
+        self.refresh()
+
     def refresh(self) -> None:
         """Plan again: media or codecs have come or gone."""
         self._pending = True
@@ -261,7 +276,8 @@ class Rendering(QObject):
 
     def _make_plan(self) -> None:
         session = self._document.session
-        self._offline = frozenset(item.digest for item in session.media if self._media.get(item.digest) is None)
+        digests = {item.digest for item in session.media} - self._bundled
+        self._offline = frozenset(digest for digest in digests if self._media.get(digest) is None)
         session = self.playable(session)
         self.shown = self._planner.plan(session, self._codec_of(session))
         self._dry = DryMix(session, self._reader, self._dry)

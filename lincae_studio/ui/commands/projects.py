@@ -9,6 +9,8 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
+from lincae_studio.engine.bundle import SUFFIX as BUNDLE_SUFFIX
+from lincae_studio.engine.bundle import BundleResult, is_bundle
 from lincae_studio.errors import StudioError
 from lincae_studio.paths import home, resource
 from lincae_studio.session import files, journal, versions
@@ -16,17 +18,26 @@ from lincae_studio.session.journal import Leftover
 from lincae_studio.session.model import Session
 from lincae_studio.session.versions import Version
 from lincae_studio.ui.document import Document
+from lincae_studio.ui.from_latents import FromLatents
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
 from lincae_studio.ui.safekeeping import Safekeeping
 
 PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
+BUNDLE_FILTER = f"Latent bundle (*{BUNDLE_SUFFIX})"
+
+_OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{BUNDLE_SUFFIX})"
 
 DEMO_PROJECT = "demo/paper_lanterns.lincae"
 
 #: Projects in the menu of recent ones.
 _RECENT = 10
+
+
+def is_project(path: Path) -> bool:
+    """Whether a file's name is that of a project or of a bundle."""
+    return path.suffix.lower() == files.SUFFIX or is_bundle(path)
 
 
 class ProjectCommands(QObject):
@@ -42,6 +53,7 @@ class ProjectCommands(QObject):
         self,
         document: Document,
         safekeeping: Safekeeping,
+        from_latents: FromLatents,
         messages: MessageBar,
         preferences: PreferenceStore,
         leave: Callable[[], None],
@@ -52,6 +64,7 @@ class ProjectCommands(QObject):
         super().__init__(document)
         self._document = document
         self._safekeeping = safekeeping
+        self._from_latents = from_latents
         self._messages = messages
         self._preferences = preferences
         self._leave = leave
@@ -73,7 +86,7 @@ class ProjectCommands(QObject):
     def on_open(self) -> None:
         if not self.may_leave():
             return
-        name, _ = QFileDialog.getOpenFileName(self._window, "Open Project", str(self.folder), PROJECT_FILTER)
+        name, _ = QFileDialog.getOpenFileName(self._window, "Open Project", str(self.folder), _OPEN_FILTER)
         if name:
             self.open_project(Path(name))
 
@@ -88,6 +101,9 @@ class ProjectCommands(QObject):
     def open_project(self, path: Path, untitled: bool = False) -> None:
         """Replace the document by a project; `untitled` opens it as a copy without a file name."""
         path = path.absolute()
+        if is_bundle(path):
+            self._open_bundle(path)
+            return
         try:
             session = files.load(path)
         except StudioError as error:
@@ -104,6 +120,37 @@ class ProjectCommands(QObject):
         if not untitled:
             self._note_recent(path)
         self.opened.emit(session)
+
+    def _open_bundle(self, path: Path) -> None:
+        def opened(session: Session) -> None:
+            self._replace(session, None, path.stem)
+            self._note_recent(path)
+            self.opened.emit(session)
+            codec = next((media.original.codec for media in session.media if media.original), session.codec)
+            text = f"{path.name} holds latents of {codec} and no audio. Find the audio in File > Audio Files to have it"
+            self._messages.info(text)
+
+        if not os.path.exists(path):
+            self._forget_recent(path)
+        self._from_latents.open(path, opened)
+
+    def on_save_bundle(self) -> None:
+        """Save the latents of all clips, with the session and without audio."""
+        self.end_typing()
+        suggested = str(self.folder / f"{self._document.title}{BUNDLE_SUFFIX}")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save Latent Bundle", suggested, BUNDLE_FILTER)
+        if not name:
+            return
+        path = Path(name)
+        if path.suffix.lower() != BUNDLE_SUFFIX:
+            path = path.with_name(path.name + BUNDLE_SUFFIX)
+            if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
+                return
+        self._from_latents.save(path, self._on_bundle_saved)
+
+    def _on_bundle_saved(self, result: BundleResult) -> None:
+        size, pcm = (f"{count / 1e6:.1f} MB" for count in (result.size, result.pcm_bytes))
+        self._messages.info(f"Saved {result.path}: {size}, 1/{result.ratio:.1f} of {pcm} of 24-bit PCM")
 
     def on_save(self) -> bool:
         self.end_typing()

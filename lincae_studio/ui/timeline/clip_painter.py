@@ -46,6 +46,7 @@ class Row:
         audible: whether the track is heard.
         selected: clips that are selected, of this track or others.
         media: by digest.
+        offline: those that cannot be heard.
     """
 
     track: Track
@@ -54,6 +55,7 @@ class Row:
     audible: bool
     selected: frozenset[int]
     media: Mapping[str, Media]
+    offline: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
         rect = item.rect
         painter.fillRect(rect, item.body)
         painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), item.color)
-        if item.audio is None:
+        if item.clip.media in row.offline:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
     if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
@@ -157,7 +159,7 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         _paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
-        label = _label(clip, row.media[clip.media], item.audio is None)
+        label = _label(clip, row.media[clip.media], item.clip.media in row.offline)
         _paint_name(painter, left, item.name_right, rect.top(), label, font)
         if selected or clip.gain != 1.0:
             y = gain_y(clip.gain, rect)
@@ -180,6 +182,8 @@ def _label(clip: Clip, media: Media, missing: bool) -> str:
         badges.append(format_db(clip.gain))
     if missing:
         badges.append("media missing")
+    if media.original is not None:
+        badges.append("from latents")
     if media.sample_rate != SESSION_RATE:
         badges.append(f"{media.sample_rate / 1000:g} k → {SESSION_RATE / 1000:g} k")
     return " · ".join([clip.name, *badges])

@@ -94,9 +94,12 @@ class Lanes(TimeCanvas):
         envelopes: ShownEnvelopes,
         snaps: SnapSettings,
         counting: Counting,
+        offline: Callable[[], frozenset[str]],
         parent: QWidget | None = None,
     ) -> None:
+        """`offline`: tells the media that cannot be heard."""
         super().__init__(axis, parent)
+        self._offline = offline
         self._snaps = snaps
         self._counting = counting
         counting.changed.connect(self.invalidate)
@@ -170,7 +173,7 @@ class Lanes(TimeCanvas):
             if track.id == self._selection.track:
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             self._paint_grid(painter, area, top, height)
-            row = Row(track, top, height, session.audible(track), self._selection.clips, media)
+            row = Row(track, top, height, session.audible(track), self._selection.clips, media, self._offline())
             paint_row(painter, area, row, self._media, self.axis, self.paint_ratio)
             kind = self._envelopes.of(track.id)
             if kind is not None:

@@ -134,6 +134,7 @@ class TimelinePanel(QWidget):
             self.envelopes,
             self.snaps,
             self.counting,
+            lambda: rendering.offline,
             self,
         )
         self.master = MasterLane(self.axis, rendering, self)

@@ -1,0 +1,165 @@
+"""Media that are there as latents only: their bundles are given to the engine, and their audio is decoded once.
+
+Main thread, but for the jobs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.engine.bundle import BundleResult, open_bundle, write_bundle
+from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
+from lincae_studio.engine.plan import AnyChunk
+from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.unbundle import decode_media
+from lincae_studio.errors import StudioError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session.model import Session
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.document_jobs import DocumentJobs
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.rendering import Rendering
+
+
+class FromLatents(QObject):
+    """Opens and writes bundles for the window.
+
+    Signals:
+        audio_found: media that were latents only can be drawn and heard dry now.
+        find_files: somebody wants to look for the audio.
+    """
+
+    audio_found = Signal()
+    find_files = Signal()
+
+    def __init__(
+        self,
+        document: Document,
+        rendering: Rendering,
+        store: MediaStore,
+        cache_dir: Path,
+        messages: MessageBar,
+        window: QWidget,
+    ) -> None:
+        super().__init__(document)
+        self._document = document
+        self._rendering = rendering
+        self._store = store
+        self._bundles = BundleStore(bundles_dir(cache_dir))
+        self._messages = messages
+        self._jobs = DocumentJobs(window, messages.error)
+        self._bundling = DocumentJobs(window, messages.error)
+        document.replaced.connect(self._on_replaced)
+
+    @property
+    def busy(self) -> bool:
+        return self._jobs.busy or self._bundling.busy
+
+    def open(self, path: Path, opened: Callable[[Session], None]) -> None:
+        """Read a bundle, and tell of its session."""
+
+        def work(_report: ReportProgress, _cancel: CancelToken) -> Session:
+            return open_bundle(path, self._bundles)
+
+        self._jobs.run(work, f"Opening {path.name}", opened)
+
+    def attach(self, session: Session) -> None:
+        """Let the engine use the latents that a session refers to, and decode the audio that is not here yet."""
+        bundles = {media.path for media in session.media if media.original is not None}
+        if not bundles:
+            self._rendering.attach(())
+            return
+
+        def work(_report: ReportProgress, _cancel: CancelToken) -> tuple[list[BundledLatents], list[str]]:
+            found, problems = {}, []
+            for path in sorted(bundles):
+                try:
+                    for media in open_bundle(Path(path), self._bundles).media:
+                        latents = self._bundles.of_media(media.digest)
+                        if latents is not None:
+                            found[latents.path] = latents
+                except StudioError as error:
+                    problems.append(str(error))
+            return list(found.values()), problems
+
+        def done(result: tuple[list[BundledLatents], list[str]]) -> None:
+            latents, problems = result
+            self._rendering.attach(latents)
+            if problems:
+                self._messages.error(
+                    "Latents that the project needs could not be read: their clips are silent and marked.",
+                    "\n".join(problems),
+                    button=("Find Files…", self.find_files.emit),
+                )
+            self._decode(session, latents)
+
+        self._jobs.run(work, "Opening latents", done)
+
+    def save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
+        """Write the document as it is now as a bundle; later edits do not change it."""
+        session = self._document.session
+        codec = self._rendering.plan.codec
+        owner = object()
+
+        def work(report: ReportProgress, cancel: CancelToken) -> BundleResult:
+            try:
+                return write_bundle(session, codec, self._renders(owner, cancel), path, report, cancel)
+            finally:
+                self._rendering.study(owner, ())
+
+        def cancelled() -> None:
+            self._messages.info("Cancelled: no bundle was written")
+
+        self._bundling.run(work, f"Saving {path.name}", done, cancelled)
+
+    def abandon(self) -> None:
+        """Another document is opened; a bundle that is being written is finished."""
+        self._jobs.abandon()
+
+    def close(self) -> None:
+        """The window closes."""
+        self._jobs.close()
+        self._bundling.close()
+
+    def _on_replaced(self) -> None:
+        if self._rendering.bundled:
+            self._rendering.attach(())
+
+    def _decode(self, session: Session, latents: Sequence[BundledLatents]) -> None:
+        holder = {digest: one for one in latents for digest in one.media}
+        used = {clip.media for clip in session.clips()}
+        wanted = [
+            media
+            for media in session.media
+            if media.digest in used and media.digest in holder and self._store.get(media.digest) is None
+        ]
+        if not wanted:
+            self.audio_found.emit()
+            return
+        owner = object()
+
+        def work(report: ReportProgress, cancel: CancelToken) -> None:
+            render = self._renders(owner, cancel)
+            try:
+                for number, media in enumerate(wanted):
+
+                    def part(progress: Progress, number: int = number) -> None:
+                        report(Progress(round((number + progress.fraction) * 1000), len(wanted) * 1000, progress.label))
+
+                    decode_media(media, holder[media.digest], session.seed, render, self._store, part, cancel)
+            finally:
+                self._rendering.study(owner, ())
+
+        def cancelled() -> None:
+            self._messages.info("Cancelled: the mix is rendered from latents, but clips show no waveform")
+            self.audio_found.emit()
+
+        self._jobs.run(work, "Decoding latents", lambda _: self.audio_found.emit(), cancelled)
+
+    def _renders(self, owner: object, cancel: CancelToken) -> Callable[[Sequence[AnyChunk]], list[Rendered]]:
+        return lambda chunks: self._rendering.wait_for_parts(owner, chunks, cancel)
