@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from lincae_studio import atomic
 from lincae_studio.errors import PreferencesError, os_error_reason
+from lincae_studio.export_settings import ExportSettings
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         recent: project files, the last one first.
         audio_host, audio_device: names as PortAudio gives them; "" is the system's choice.
         audio_buffer: frames that the device takes at a time; 0 leaves it to the device.
+        export: what was asked for last; `export_presets`: the user's own, by name.
         shortcuts: keys of commands, by id, where they are not the program's own; none at all is a choice, too.
     """
 
@@ -73,6 +75,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
     audio_buffer: Annotated[int, Meta(ge=0, le=65_536)] = 0
     output_level_db: OutputLevel = 0.0
     shortcuts: dict[str, Keys] = {}
+    export: ExportSettings = ExportSettings()
+    export_presets: Annotated[dict[str, ExportSettings], Meta(max_length=100)] = {}
 
 
 def load(path: Path) -> Preferences:

@@ -114,6 +114,8 @@ pip_install() { "$venv/bin/python" -m pip install -qq --disable-pip-version-chec
 # set_up EXTRA: make everything ready; EXTRA is an optional-dependencies table of pyproject.toml, or empty.
 set_up() {
     local extra=$1 torch stamp
+    # An independent reader of audio, which tests of exports ask.
+    [[ $extra != test ]] || libraries+=(sox libsox-fmt-mp3)
     install_system_packages
     find_python || fail "Python 3.11 or newer was not found; install it (on Debian 12 or later: python3 python3-venv)."
     make_venv

@@ -10,7 +10,10 @@ import sys
 from collections.abc import Sequence
 
 #: Subcommands. Whatever else comes first is a file for the window.
-COMMANDS = ("mix", "render", "demo", "codecs", "cache", "bench", "train", "evaluate", "open")
+COMMANDS = (
+    *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
+    *("demo", "codecs", "cache", "bench", "train", "evaluate", "open"),
+)
 
 #: Exit codes: bad input or usage, our own bug, and the shell's convention for Ctrl+C.
 EXIT_BAD_INPUT = 2

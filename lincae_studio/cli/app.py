@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 from typer.exceptions import TyperException
 
 from lincae_studio import __version__
-from lincae_studio.cli import EXIT_INTERRUPTED
+from lincae_studio.cli import EXIT_INTERRUPTED, options
+from lincae_studio.cli.batch import run_all
 from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.inputs import parse_input
+from lincae_studio.cli.text import plain
 from lincae_studio.cli.training import evaluate, train
 from lincae_studio.errors import UsageError
-from lincae_studio.media.writer import SampleFormat
+from lincae_studio.export_settings import LatentFormat
+from lincae_studio.media.probe import EXTENSIONS
+from lincae_studio.media.writer import ENDINGS
+from lincae_studio.session import files
+
+#: Endings of what `render` takes.
+_PROJECTS = (".lincae", ".lincaez")
 
 app = typer.Typer(
     help="LinCAE Studio: a multitrack editor that mixes in the latent space of an autoencoder. "
@@ -31,10 +39,6 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
 app.command("train")(train)
 app.command("evaluate")(evaluate)
-
-Output = Annotated[Path, typer.Option("--output", "-o", help="WAV to write; replaced only when complete.")]
-Bits = Annotated[str, typer.Option("--bits", help="Sample format: 16, 24 (integer) or 32f (float).")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
 
 
 def run_command(arguments: list[str]) -> int:
@@ -62,7 +66,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command("open")
 def _open(
-    files: Annotated[list[str] | None, typer.Argument(help="Audio files, or one project.")] = None,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="FILES", help="Audio files, or one project.")] = None,
     safe_mode: Annotated[
         bool, typer.Option("--safe-mode", help="Start with the default preferences, and keep none.")
     ] = False,
@@ -70,35 +74,214 @@ def _open(
     """Open the window (the same as naming the files without a command)."""
     from lincae_studio.cli.window import open_window
 
-    return open_window(files or [], safe=safe_mode)
+    return open_window(paths or [], safe=safe_mode)
 
 
 @app.command("mix")
 def _mix(
     inputs: Annotated[list[str], typer.Argument(metavar="FILE[:GAIN_DB][@START_S]...", help="Files to mix.")],
-    output: Output,
-    codec: Annotated[str, typer.Option("--codec", help="Codec to mix with; see `codecs list`.")] = "mdct-2x",
-    bits: Bits = "32f",
-    as_json: AsJson = False,
+    output: options.Output,
+    codec: options.Codec = "mdct-2x",
+    container: options.Format = None,
+    bits: options.Bits = None,
+    rate: options.SampleRate = None,
+    channels: options.ChannelCount = None,
+    dither: options.Dither = None,
+    quality: options.Quality = None,
+    normalize: options.Normalize = None,
+    target: options.Target = None,
+    true_peak: options.TruePeak = None,
+    each: options.Each = False,
+    write: options.Write = None,
+    stems: options.Stems = None,
+    span: options.Span = None,
+    tail: options.Tail = None,
+    latents: options.LatentsAs = None,
+    title: options.Title = "",
+    artist: options.Artist = None,
+    preset: options.Preset = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
     from lincae_studio.cli.mixing import mix_files
 
-    _print_result(mix_files([parse_input(text) for text in inputs], output, codec, _sample_format(bits)), as_json)
+    request = options.request(
+        output,
+        preset=preset,
+        container=container,
+        bits=bits,
+        rate=rate,
+        channels=channels,
+        dither=dither,
+        quality=quality,
+        normalize=normalize,
+        target=target,
+        true_peak=true_peak,
+        each=each,
+        write=write,
+        stems=stems,
+        span=span,
+        tail=tail,
+        latents=latents,
+        title=title,
+        artist=artist,
+    )
+    figures = mix_files([parse_input(text) for text in inputs], output, codec, request)
+    print(json.dumps(figures, indent=2) if as_json else _exported(figures))
 
 
 @app.command("render")
 def _render(
-    project: Annotated[Path, typer.Argument(help="A .lincae project.")],
-    output: Output,
+    project: Annotated[Path, typer.Argument(help="A project, a bundle, or a folder of them.")],
+    output: options.Output,
     codec: Annotated[str | None, typer.Option("--codec", help="Another codec than the project's.")] = None,
-    bits: Bits = "32f",
-    as_json: AsJson = False,
-) -> None:
-    """Render a project to a WAV."""
+    container: options.Format = None,
+    bits: options.Bits = None,
+    rate: options.SampleRate = None,
+    channels: options.ChannelCount = None,
+    dither: options.Dither = None,
+    quality: options.Quality = None,
+    normalize: options.Normalize = None,
+    target: options.Target = None,
+    true_peak: options.TruePeak = None,
+    each: options.Each = False,
+    write: options.Write = None,
+    stems: options.Stems = None,
+    span: options.Span = None,
+    tail: options.Tail = None,
+    latents: options.LatentsAs = None,
+    title: options.Title = "",
+    artist: options.Artist = None,
+    preset: options.Preset = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Render a project or a bundle, or each one in a folder, to audio files."""
     from lincae_studio.cli.mixing import render_project
 
-    _print_result(render_project(project, output, codec, _sample_format(bits)), as_json)
+    request = options.request(
+        output,
+        preset=preset,
+        container=container,
+        bits=bits,
+        rate=rate,
+        channels=channels,
+        dither=dither,
+        quality=quality,
+        normalize=normalize,
+        target=target,
+        true_peak=true_peak,
+        each=each,
+        write=write,
+        stems=stems,
+        span=span,
+        tail=tail,
+        latents=latents,
+        title=title,
+        artist=artist,
+    )
+    ending = ENDINGS[request.settings.format.container][0]
+    return run_all(
+        project,
+        output,
+        _PROJECTS,
+        ending,
+        lambda one, place: render_project(one, place, codec, request),
+        _exported,
+        as_json,
+    )
+
+
+@app.command("info")
+def _info(
+    path: Annotated[Path | None, typer.Argument(help="A project, a bundle, latents, or an audio file.")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of project files.")] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what a file holds."""
+    from lincae_studio.cli.info import describe, lines
+
+    if schema:
+        print(json.dumps(files.schema(), indent=2, ensure_ascii=False))
+        return
+    if path is None:
+        raise UsageError("no file is named", "Name a project, a bundle, latents or an audio file")
+    figures = describe(path)
+    print(json.dumps(figures, indent=2) if as_json else "\n".join(plain(line) for line in lines(figures)))
+
+
+@app.command("bundle")
+def _bundle(
+    project: Annotated[Path, typer.Argument(help="A project, or a folder of them.")],
+    output: options.Output,
+    as_json: options.AsJson = False,
+) -> int:
+    """Write a project with the latents of its clips and no audio (.lincaez): it opens wherever its codec is."""
+    from lincae_studio.cli.bundling import bundle
+
+    def say(figures: dict[str, object]) -> str:
+        size, pcm = (f"{int(str(figures[name])) / 1e6:.1f} MB" for name in ("bytes", "pcm24_bytes"))
+        return f"{figures['output']}: {size}, 1/{figures['ratio']:.1f} of {pcm} of 24-bit PCM, codec {figures['codec']}"
+
+    return run_all(project, output, (".lincae",), ".lincaez", bundle, say, as_json)
+
+
+@app.command("unbundle")
+def _unbundle(
+    bundle: Annotated[Path, typer.Argument(help="A bundle.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the project and its audio.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Make a project with audio of a bundle; the audio is decoded from latents."""
+    from lincae_studio.cli.bundling import unbundle
+
+    figures = unbundle(bundle, output)
+    count = len(figures["files"]) if isinstance(figures["files"], list) else 0
+    text = f"{figures['output']}: {count} audio files, decoded from latents of {figures['codec']}"
+    print(json.dumps(figures, indent=2) if as_json else text)
+
+
+@app.command("encode")
+def _encode(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file, or a folder of them.")],
+    output: options.Output,
+    codec: options.Codec = "mdct-2x",
+    latents: options.LatentsAs = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Write the latents of audio files, as safetensors or npz."""
+    from lincae_studio.cli.latents import encode
+
+    def say(figures: dict[str, object]) -> str:
+        return f"{figures['output']}: {figures['shape']} (chunks, buses, dim, frames), codec {figures['codec']}"
+
+    kinds = get_args(LatentFormat)
+    if latents is not None and latents not in kinds:
+        raise UsageError(f"--latents {latents} is not offered", f"Choose one of {', '.join(kinds)}")
+    ending = f".{latents or kinds[0]}"
+    suffixes = [f".{ending}" for ending in EXTENSIONS]
+    return run_all(path, output, suffixes, ending, lambda one, place: encode(one, place, codec), say, as_json)
+
+
+@app.command("decode")
+def _decode(
+    path: Annotated[Path, typer.Argument(metavar="LATENTS", help="A file of latents, or a folder of them.")],
+    output: options.Output,
+    container: options.Format = None,
+    bits: options.Bits = None,
+    rate: options.SampleRate = None,
+    as_json: options.AsJson = False,
+) -> int:
+    """Write the audio of latents."""
+    from lincae_studio.cli.info import LATENT_SUFFIXES
+    from lincae_studio.cli.latents import decode
+
+    request = options.request(output, container=container, bits=bits, rate=rate)
+
+    def say(figures: dict[str, object]) -> str:
+        return f"{figures['output']}: {figures['duration_s']:.3f} s, codec {figures['codec']}"
+
+    ending = ENDINGS[request.settings.format.container][0]
+    return run_all(path, output, LATENT_SUFFIXES, ending, lambda one, place: decode(one, place, request), say, as_json)
 
 
 @app.command("demo")
@@ -118,22 +301,26 @@ def _demo(
     return run_app([], demo=True)
 
 
-def _sample_format(bits: str) -> SampleFormat:
-    choices: tuple[SampleFormat, ...] = ("16", "24", "32f")
-    for choice in choices:
-        if bits in (choice, choice.removesuffix("f")):
-            return choice
-    raise UsageError(f"--bits {bits} is not offered", f"Choose one of {', '.join(choices)}")
+def _exported(figures: dict[str, object]) -> str:
+    """The outcome of an export, for people."""
+    rows = figures["files"]
+    assert isinstance(rows, list)
+    latents = figures["latents"]
+    assert isinstance(latents, list)
+    count = len(rows) + len(latents)
+    lines = [f"{row['output']}: {_measured(row)}" for row in rows] + [f"{name}: latents" for name in latents]
+    clipped = sum(row["clipped_samples"] for row in rows)
+    how = f"{figures['duration_s']:.3f} s, codec {figures['codec']}, rendered at {figures['x_realtime']:.0f}x realtime"
+    if count > 1:
+        lines.append(f"{count} files of {how}")
+    else:
+        lines[0] = f"{lines[0]}, {how}"
+    if clipped:
+        lines.append(f"{clipped} samples were clipped: lower the gains, use --normalize peak, or --bits 32f")
+    return "\n".join(plain(line) for line in lines)
 
 
-def _print_result(figures: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(figures, indent=2))
-        return
-    channels = "stereo" if figures["channels"] == 2 else "mono"
-    print(
-        f"{figures['output']}: {figures['duration_s']:.3f} s, {channels}, codec {figures['codec']}, "
-        f"peak {figures['peak_dbfs']:.1f} dBFS, rendered at {figures['x_realtime']:.0f}x realtime"
-    )
-    if figures["clipped_samples"]:
-        print(f"{figures['clipped_samples']} samples were clipped: lower the gains, or use --bits 32f")
+def _measured(row: dict[str, Any]) -> str:
+    channels = "stereo" if row["channels"] == 2 else "mono"
+    level = f", level changed by {row['gain_db']:+.1f} dB" if row["gain_db"] else ""
+    return f"{channels}, {row['sample_rate'] / 1000:g} kHz, peak {row['peak_dbfs']:.1f} dBFS{level}"

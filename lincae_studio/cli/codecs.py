@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lincae_studio.cli.progress import progress_bars
+from lincae_studio.cli.text import plain
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
@@ -52,10 +53,10 @@ def _list(as_json: AsJson = False) -> None:
             str(row["dim"]),
             f"{row['compression']:g}x",
             _LINEARITY[str(row["linearity"])],
-            escape(_plain(str(row["description"]))),
+            escape(plain(str(row["description"]))),
         )
     for row in broken:
-        table.add_row(str(row["id"]), *[""] * 5, escape(f"broken: {_plain(str(row['error']))}"))
+        table.add_row(str(row["id"]), *[""] * 5, escape(f"broken: {plain(str(row['error']))}"))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
@@ -81,7 +82,7 @@ def _show(
         return
     for name, value in row.items():
         if value is not None:
-            print(f"{name.replace('_', ' ')}: {_plain(str(value))}")
+            print(f"{name.replace('_', ' ')}: {plain(str(value))}")
 
 
 @codecs_app.command("download")
@@ -166,11 +167,6 @@ def _offer(model_id: str, public: PublicModel) -> dict[str, object]:
         "installed": False,
         "bytes": public.mebibytes * 2**20,
     }
-
-
-def _plain(text: str) -> str:
-    """Text from strangers without line breaks and escape sequences, which would command the terminal."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _mebibytes(size: object) -> str:

@@ -67,7 +67,7 @@ def write_demo(folder: Path | None) -> int:
         results: list[object] = []
         window.exporter.failed.connect(problems.append)
         window.exporter.finished.connect(results.append)
-        window.exporter.export(audio, "32f")
+        window.exporter.export(audio)
         _run_until(lambda: bool(problems or results) and not window.exporter.busy)
         if problems:
             raise problems[0]

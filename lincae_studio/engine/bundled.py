@@ -119,6 +119,10 @@ class BundledLatents:
         """The windows that are here of a media."""
         return self._sources.get(digest, ())
 
+    def holds(self, key: str) -> bool:
+        """Whether the latents of a key are here."""
+        return key in self._names
+
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
         """The latents `(D, T)` that are here, by key."""
         found = {}

@@ -13,10 +13,13 @@ from lincae_studio.engine.plan import Plan, PlannedChunk
 ChunkAudio = Callable[[PlannedChunk, int, int], Array]
 
 
-def stitch(plan: Plan, chunk_audio: ChunkAudio, start: int, count: int) -> Array:
-    """Samples `(channels, count)` of the mix from `start` on; before 0, after the end and in silent chunks zeros."""
+def stitch(plan: Plan, chunk_audio: ChunkAudio, start: int, count: int, until: int | None = None) -> Array:
+    """Samples `(channels, count)` of the mix from `start` on; before 0, after the end and in silent chunks zeros.
+
+    The end is `until`, or the end of the last clip.
+    """
     out = np.zeros((plan.channels, count), np.float32)
-    end = min(start + count, plan.length)
+    end = min(start + count, plan.length if until is None else until)
     for index in plan.grid.heard(max(0, start), end):
         chunk = plan.chunks[index] if index < len(plan.chunks) else None
         if chunk is None:

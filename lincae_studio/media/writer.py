@@ -8,21 +8,25 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile as sf
+import soxr
 
 from lincae_studio import atomic
 from lincae_studio.errors import ExportError, os_error_reason
+from lincae_studio.export_settings import AudioFormat, Container, SampleFormat
 from lincae_studio.media.peaks import Audio
 from lincae_studio.session.model import SESSION_RATE
 
-SampleFormat = Literal["16", "24", "32f"]
-
 #: libsndfile's names of the sample formats offered.
 SUBTYPES: dict[SampleFormat, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT"}
+
+_LOSSY_SUBTYPES: dict[Container, str] = {"ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
 
 SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
     "32f": "32-bit float (nothing is lost, no clipping)",
@@ -30,58 +34,128 @@ SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
     "16": "16-bit integer",
 }
 
+#: How names of files end, the first is what is suggested.
+ENDINGS: dict[Container, tuple[str, ...]] = {
+    "wav": (".wav", ".wave"),
+    "flac": (".flac",),
+    "ogg": (".ogg", ".oga"),
+    "mp3": (".mp3",),
+}
+
 #: WAV sizes are 32-bit; beyond this the file is written as RF64, which editors read as WAV.
 WAV_LIMIT_BYTES = 4_000_000_000
 
 _BYTES_PER_SAMPLE: dict[SampleFormat, int] = {"16": 2, "24": 3, "32f": 4}
 
+#: The noise of dither is always the same: what is exported twice is equal.
+_DITHER_SEED = 1
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a file says of itself; empty ones are left out."""
+
+    title: str = ""
+    artist: str = ""
+    comment: str = ""
+
 
 class AudioWriter:
     """What `writing` yields: takes blocks, keeps the peak and the number of clipped samples."""
 
-    def __init__(self, file: sf.SoundFile, integer: bool) -> None:
+    def __init__(self, file: sf.SoundFile, audio_format: AudioFormat, channels: int) -> None:
         self._file = file
-        self._integer = integer
+        self._format = audio_format
+        self._channels = channels
+        self._dither = np.random.default_rng(_DITHER_SEED)
+        rate = audio_format.sample_rate
+        self._resampler = (
+            soxr.ResampleStream(SESSION_RATE, rate, channels, dtype="float32", quality="VHQ")
+            if rate != SESSION_RATE
+            else None
+        )
         self.peak = 0.0
         self.clipped_samples = 0
         self.written = 0
 
     def write(self, block: Audio) -> None:
-        """Append `(n, C)` samples. Integer formats are limited to full scale, and what was limited is counted."""
+        """Append `(n, 1 or 2)` samples at the session rate.
+
+        Formats but float are limited to full scale, and what was limited is counted.
+        """
+        block = _with_channels(block, self._channels)
+        if self._resampler is not None:
+            block = self._resampler.resample_chunk(np.ascontiguousarray(block))
+        self._put(block)
+
+    def finish(self) -> None:
+        """Append what converting the rate still holds back."""
+        if self._resampler is not None:
+            self._put(self._resampler.resample_chunk(np.zeros((0, self._channels), np.float32), last=True))
+
+    def _put(self, block: Audio) -> None:
         if not len(block):
             return
         magnitude = np.abs(block)
         self.peak = max(self.peak, float(magnitude.max()))
-        if self._integer:
+        if self._format.limited:
             self.clipped_samples += int(np.count_nonzero(magnitude > 1.0))
+        if self._format.lossy:
             block = np.clip(block, -1.0, 1.0)
+        elif self._format.sample_format == "16":
+            self._file.write(self._rounded(block, 16, self._format.dither).astype(np.int16))
+            self.written += len(block)
+            return
+        elif self._format.sample_format == "24":
+            # libsndfile takes the upper bits.
+            self._file.write(self._rounded(block, 24, dither=False).astype(np.int32) << 8)
+            self.written += len(block)
+            return
         self._file.write(block)
         self.written += len(block)
 
+    def _rounded(self, block: Audio, bits: int, dither: bool) -> npt.NDArray[np.float64]:
+        """The nearest steps, after the noise of two dice where there is dither (TPDF, from -1 to 1 step)."""
+        full = 2.0 ** (bits - 1)
+        steps = block.astype(np.float64) * full
+        if dither:
+            steps += self._dither.random(block.shape) - self._dither.random(block.shape)
+        return np.clip(np.rint(steps), -full, full - 1.0)
+
+
+def ending_problem(path: Path, container: Container) -> str:
+    """Why a name is none of a format; empty when it is."""
+    if path.suffix.lower() in ENDINGS[container]:
+        return ""
+    return f"the name must end in {ENDINGS[container][0]}"
+
 
 @contextlib.contextmanager
-def writing(path: Path, channels: int, length: int, sample_format: SampleFormat = "32f") -> Iterator[AudioWriter]:
-    """Open `path` for writing a WAV of about `length` samples; on any error or cancel it is as it was before.
+def writing(
+    path: Path, channels: int, length: int, audio_format: AudioFormat | None = None, tags: Tags | None = None
+) -> Iterator[AudioWriter]:
+    """Open `path` for about `length` samples at the session rate; on any error or cancel it is as it was before.
 
     Raises:
-        ExportError: when the file cannot be written, naming the reason (full disk, permission, not a WAV name).
+        ExportError: when the file cannot be written, naming the reason (full disk, permission, another name's ending).
     """
-    if path.suffix.lower() not in (".wav", ".wave"):
-        raise ExportError(f"cannot export to {path.name}: the name must end in .wav", f"Try {path.name}.wav")
-    too_large = length * channels * _BYTES_PER_SAMPLE[sample_format] > WAV_LIMIT_BYTES
+    audio_format = audio_format or AudioFormat()
+    problem = ending_problem(path, audio_format.container)
+    if problem:
+        remedy = f"Try {path.name}{ENDINGS[audio_format.container][0]}"
+        raise ExportError(f"cannot export to {path.name}: {problem}", remedy)
+    if audio_format.problem:
+        raise ExportError(f"cannot export to {path.name}: {audio_format.problem}", "Choose another format")
+    channels = {"mix": channels, "mono": 1, "stereo": 2}[audio_format.channels]
     try:
         with atomic.replacing(path) as temporary, open(temporary, "wb+", buffering=0) as handle:
             guarded = _GuardedFile(handle)
             try:
-                with sf.SoundFile(
-                    guarded,
-                    "w",
-                    samplerate=SESSION_RATE,
-                    channels=channels,
-                    format="RF64" if too_large else "WAV",
-                    subtype=SUBTYPES[sample_format],
-                ) as file:
-                    yield AudioWriter(file, integer=sample_format != "32f")
+                with sf.SoundFile(guarded, "w", **_options(audio_format, channels, length)) as file:
+                    _set_tags(file, tags or Tags())
+                    writer = AudioWriter(file, audio_format, channels)
+                    yield writer
+                    writer.finish()
             finally:
                 if guarded.error is not None:
                     raise guarded.error
@@ -90,6 +164,36 @@ def writing(path: Path, channels: int, length: int, sample_format: SampleFormat 
         raise ExportError(f"cannot export to {path}: {reason}", remedy) from error
     except sf.LibsndfileError as error:
         raise ExportError(f"cannot export to {path}: {error}", "Check the disk, or choose another folder") from error
+
+
+def _options(audio_format: AudioFormat, channels: int, length: int) -> dict[str, Any]:
+    """What libsndfile is asked for."""
+    options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels}
+    if audio_format.lossy:
+        options |= {"subtype": _LOSSY_SUBTYPES[audio_format.container], "compression_level": 1.0 - audio_format.quality}
+        if audio_format.container == "mp3":
+            options["bitrate_mode"] = "VARIABLE"
+        return options | {"format": audio_format.container.upper()}
+    frames = length * audio_format.sample_rate / SESSION_RATE
+    too_large = frames * channels * _BYTES_PER_SAMPLE[audio_format.sample_format] > WAV_LIMIT_BYTES
+    wav = "RF64" if too_large else "WAV"
+    options["subtype"] = SUBTYPES[audio_format.sample_format]
+    return options | {"format": wav if audio_format.container == "wav" else "FLAC"}
+
+
+def _set_tags(file: sf.SoundFile, tags: Tags) -> None:
+    for name, text in (("title", tags.title), ("artist", tags.artist), ("comment", tags.comment)):
+        # libsndfile takes C strings.
+        clean = "".join(c for c in text if c.isprintable()).encode(errors="replace").decode()
+        if clean:
+            setattr(file, name, clean)
+
+
+def _with_channels(block: Audio, channels: int) -> Audio:
+    """`(n, 1 or 2)` samples with another number of channels: both alike, or the mean of both."""
+    if block.shape[1] == channels:
+        return block
+    return np.repeat(block, 2, axis=1) if channels == 2 else block.mean(axis=1, keepdims=True)
 
 
 class _GuardedFile:

@@ -83,7 +83,13 @@ ACTIONS = (
         "import_audio", "&Import Audio…", "Import audio files, one track each", "File", ("Ctrl+Shift+I",), "import"
     ),
     ActionSpec(
-        "export_mix", "&Export Mix…", "Export the mix as WAV", "File", ("Ctrl+Shift+E",), "export", needs="clips"
+        "export_mix",
+        "&Export…",
+        "Export the mix, stems or latents to files",
+        "File",
+        ("Ctrl+Shift+E",),
+        "export",
+        needs="clips",
     ),
     ActionSpec(
         "export_linearity",

@@ -1,111 +1,47 @@
-"""Exporting the mix: the dialog, and the job that streams it to disk as the engine delivers."""
+"""Exporting: the job that streams files to disk as the engine delivers. Main thread, but for the job."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import (
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.mixdown import MixdownResult, mixdown, refuse_overwriting
-from lincae_studio.engine.plan import PlannedChunk
+from lincae_studio.engine.export import ExportResult, export
+from lincae_studio.engine.export_items import check_paths, items_of, latent_paths, paths_of, span_of
+from lincae_studio.engine.latent_files import latents_of, save_latents
+from lincae_studio.engine.plan import AnyChunk, Plan
 from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
-from lincae_studio.jobs import CancelToken, ReportProgress
-from lincae_studio.media.probe import EXTENSIONS
-from lincae_studio.media.writer import SAMPLE_FORMAT_TITLES, SampleFormat
-from lincae_studio.session.model import SESSION_RATE
-from lincae_studio.ui import theme
+from lincae_studio.export_settings import ExportSettings
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.ui.background import BackgroundJob
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.times import format_time
 
+#: Progress units of an export.
+_UNITS = 100_000
 
-class ExportDialog(QDialog):
-    """Asks for the file and the sample format, and says what will be written."""
 
-    def __init__(self, rendering: Rendering, suggested: Path, sample_format: SampleFormat, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Export Mix")
-        self._folder = suggested.parent
-        self.path_field = QLineEdit(str(suggested), self)
-        self.path_field.setAccessibleName("File")
-        browse = QPushButton("Browse…", self)
-        browse.clicked.connect(self._on_browse)
-        self.format_box = QComboBox(self)
-        self.format_box.setAccessibleName("Sample format")
-        for key, title in SAMPLE_FORMAT_TITLES.items():
-            self.format_box.addItem(title, key)
-        self.format_box.setCurrentIndex(self.format_box.findData(sample_format))
-        plan = rendering.plan
-        channels = "stereo" if plan.channels == 2 else "mono"
-        summary = QLabel(
-            f"{format_time(plan.length / SESSION_RATE)}, {channels}, 44.1 kHz, codec {plan.codec.title}", self
-        )
-        theme.dim(summary)
-        file_row = QHBoxLayout()
-        file_row.addWidget(self.path_field, 1)
-        file_row.addWidget(browse)
-        form = QFormLayout()
-        form.addRow("File", file_row)
-        form.addRow("Format", self.format_box)
-        form.addRow("Mix", summary)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
-        export = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
-        export.setDefault(True)
-        self.path_field.textChanged.connect(lambda text: export.setEnabled(bool(Path(text.strip()).name)))
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.buttons)
-        self.setMinimumWidth(560)
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote: audio files, and files of latents."""
 
-    @property
-    def path(self) -> Path:
-        """The chosen file, with `.wav` where no ending was typed."""
-        path = Path(os.path.expanduser(self.path_field.text().strip()))
-        path = self._folder / path  # what was typed without a folder belongs beside what was suggested
-        # Another audio format is refused later, with a reason; any other dot belongs to the name.
-        return path if path.suffix.lower()[1:] in EXTENSIONS else path.with_name(f"{path.name}.wav")
-
-    @property
-    def sample_format(self) -> SampleFormat:
-        chosen: SampleFormat = self.format_box.currentData()
-        return chosen
-
-    def _on_browse(self) -> None:
-        # Whether to replace a file is asked once, on export.
-        options = QFileDialog.Option.DontConfirmOverwrite
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Export Mix", self.path_field.text(), "WAV audio (*.wav)", options=options
-        )
-        if name:
-            self.path_field.setText(name)
+    results: tuple[ExportResult, ...]
+    latents: tuple[Path, ...] = ()
 
 
 class Exporter(QObject):
     """Runs one export at a time.
 
     Signals:
-        finished: the `MixdownResult` of a complete export.
+        finished: the `Exported` of a complete export.
         failed: the `StudioError` of one that could not be completed.
     """
 
@@ -123,32 +59,58 @@ class Exporter(QObject):
     def busy(self) -> bool:
         return self._job is not None
 
-    def export(self, path: Path, sample_format: SampleFormat, protected: Sequence[Path] = ()) -> None:
-        """Write the mix as it is now, never over the `protected` files; later edits do not change it."""
+    def export(
+        self,
+        path: Path,
+        settings: ExportSettings | None = None,
+        protected: Sequence[Path] = (),
+        title: str = "",
+        selection: tuple[int, int] | None = None,
+    ) -> None:
+        """Write the session as it is now, never over the `protected` files; later edits do not change it.
+
+        Args:
+            path: of the first file; the others lie beside it.
+            settings: None for the mix as 32-bit float WAV.
+            title: for the tags; the file's name without one.
+            selection: samples `[start, end)`, where the settings ask for them.
+        """
         if self._job is not None:
             self._messages.error("An export is running. Wait for it, or cancel it first.")
             return
+        settings = settings or ExportSettings()
+        plan, session = self._rendering.plan, self._rendering.session
         try:
-            refuse_overwriting(protected, path)
+            check_paths(paths_of(session, settings, path), protected)
+            start, end = span_of(session, settings, selection)
         except ExportError as error:
             self._messages.error(error)
             self.failed.emit(error)
             return
-        plan = self._rendering.plan
+        owner = object()
 
-        def work(progress: ReportProgress, cancel: CancelToken) -> MixdownResult:
-            def provide(chunk: PlannedChunk) -> Rendered:
-                return self._rendering.provide(plan, chunk, cancel)
+        def work(progress: ReportProgress, cancel: CancelToken) -> Exported:
+            def provide(one: Plan) -> ProvideChunk:
+                return lambda chunk: self._rendering.provide(one, chunk, cancel)
 
-            return mixdown(plan, provide, path, sample_format, progress, cancel)
+            def render(chunks: Sequence[AnyChunk]) -> list[Rendered]:
+                return self._rendering.wait_for_parts(owner, chunks, cancel)
+
+            items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)
+            written = latent_paths(settings, path)
+            share = len(items) / (len(items) + len(written))
+            audio = _part(progress, 0.0, share)
+            results = export(items, start, end, settings.format, settings.level, audio, cancel) if items else []
+            for place in written:
+                latents = latents_of(plan, start, end, render, _part(progress, share, 1.0, place.name), cancel)
+                save_latents(latents, place)
+            return Exported(tuple(results), tuple(written))
 
         job = self._job = BackgroundJob(work, self)
         ProgressDialog(f"Exporting {path.name}", job, self._window)
-        job.succeeded.connect(lambda result: self._end(job, lambda: self._on_succeeded(result)))
-        job.failed.connect(lambda error: self._end(job, lambda: self._on_failed(error)))
-        job.cancelled.connect(
-            lambda: self._end(job, lambda: self._messages.info("Export cancelled, nothing was written"))
-        )
+        job.succeeded.connect(lambda result: self._end(job, owner, lambda: self._on_succeeded(result)))
+        job.failed.connect(lambda error: self._end(job, owner, lambda: self._on_failed(error)))
+        job.cancelled.connect(lambda: self._end(job, owner, self._on_cancelled))
         job.start()
 
     def close(self) -> None:
@@ -157,23 +119,53 @@ class Exporter(QObject):
             self._job.cancel()
             self._job.wait()
 
-    def _on_succeeded(self, result: MixdownResult) -> None:
-        peak_db = 20.0 * math.log10(max(result.peak, 1e-10))
-        text = f"Exported {result.path} ({format_time(result.length / SESSION_RATE)}, peak {peak_db:.1f} dBFS)"
-        if result.clipped_samples:
-            text += f". {result.clipped_samples} samples were clipped: lower the gains, or export 32-bit float"
+    def _on_succeeded(self, exported: Exported) -> None:
+        text, clipped = _said(exported)
+        if clipped:
+            text += f". {clipped} samples were clipped: lower the gains, normalise, or export 32-bit float"
             self._messages.error(text)
         else:
             self._messages.info(text)
-        self.finished.emit(result)
+        self.finished.emit(exported)
 
     def _on_failed(self, error: StudioError) -> None:
         self._messages.error(error)
         self.failed.emit(error)
 
-    def _end(self, job: BackgroundJob, tell: Callable[[], None]) -> None:
+    def _on_cancelled(self) -> None:
+        self._messages.info("Export cancelled: no file is half written")
+
+    def _end(self, job: BackgroundJob, owner: object, tell: Callable[[], None]) -> None:
         """Be free before anyone hears of the outcome: they may start the next export at once."""
         if self._job is job:
             self._job = None
             self._rendering.end_export()
+            self._rendering.study(owner, ())
         tell()
+
+
+def _part(progress: ReportProgress, begin: float, end: float, name: str = "") -> ReportProgress:
+    """Reports a part of the work, from `begin` to `end` of the whole, under a file's name."""
+
+    def report(one: Progress) -> None:
+        done = round((begin + one.fraction * (end - begin)) * _UNITS)
+        progress(Progress(done, _UNITS, f"Exporting {name}" if name else one.label))
+
+    return report
+
+
+def _said(exported: Exported) -> tuple[str, int]:
+    """The outcome in words, and the number of clipped samples of all files."""
+    results = exported.results
+    clipped = sum(result.clipped_samples for result in results)
+    if not results:
+        return f"Exported {', '.join(map(str, exported.latents))}", clipped
+    first = results[0]
+    peak = max(result.peak for result in results)
+    length = format_time(first.length / first.sample_rate)
+    details = f"{length}, peak {20.0 * math.log10(max(peak, 1e-10)):.1f} dBFS"
+    if first.gain_db:
+        details += f", level changed by {first.gain_db:+.1f} dB"
+    count = len(results) + len(exported.latents)
+    what = str(first.path) if count == 1 else f"{count} files to {first.path.parent}"
+    return f"Exported {what} ({details})", clipped

@@ -27,6 +27,7 @@ from lincae_studio import __version__
 from lincae_studio.errors import StudioError
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.store import MediaStore
+from lincae_studio.media.writer import ENDINGS
 from lincae_studio.paths import resource
 from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
 from lincae_studio.session.model import SESSION_RATE, Session
@@ -42,7 +43,8 @@ from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.document import Document
-from lincae_studio.ui.exporting import ExportDialog, Exporter
+from lincae_studio.ui.export_dialog import ExportDialog
+from lincae_studio.ui.exporting import Exporter
 from lincae_studio.ui.from_latents import FromLatents
 from lincae_studio.ui.history_panel import HistoryPanel
 from lincae_studio.ui.importing import Importer
@@ -178,7 +180,6 @@ class MainWindow(QMainWindow):
         )
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self._export_folder: Path | None = None
-        self._sample_format = "32f"
         self._was_shown = False
         self._fit_next_import = False
         self._build()
@@ -362,17 +363,22 @@ class MainWindow(QMainWindow):
 
     def _on_export_mix(self) -> None:
         folder = self._export_folder or self.project_commands.folder
-        suggested = folder / f"{self.document.title}.wav"
-        dialog = ExportDialog(self.rendering, suggested, self._sample_format, self)  # type: ignore[arg-type]
+        ending = ENDINGS[self.preferences.value.export.format.container][0]
+        suggested = folder / f"{self.document.title}{ending}"
+        dialog = ExportDialog(self.rendering, self.preferences, suggested, self.selection.span, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._on_export_accepted(dialog))
         dialog.open()
 
     def _on_export_accepted(self, dialog: ExportDialog) -> None:
-        path = dialog.path
-        self._export_folder, self._sample_format = path.parent, dialog.sample_format
+        path, settings = dialog.path, dialog.settings
+        self._export_folder = path.parent
+        self.preferences.set(export=settings)
         # Path.exists raises for a name that is too long; writing it says so.
-        if os.path.exists(path) and not self.project_commands.confirm(f"{path} exists.", "Replace it?"):
+        there = [str(one) for one in dialog.paths if os.path.exists(one)]
+        if len(there) == 1 and not self.project_commands.confirm(f"{there[0]} exists.", "Replace it?"):
+            return
+        if len(there) > 1 and not self.project_commands.confirm(f"{len(there)} of the files exist.", "Replace them?"):
             return
         doubts = self.rendering.doubts()
         if doubts and not self.project_commands.confirm(" ".join(doubts), "Export all the same?"):
@@ -380,7 +386,7 @@ class MainWindow(QMainWindow):
         protected = [Path(media.path) for media in self.document.session.media]
         if self.document.path is not None:
             protected.append(self.document.path)
-        self.exporter.export(path, dialog.sample_format, protected)
+        self.exporter.export(path, settings, protected, dialog.title, self.selection.span)
 
     def _on_export_linearity(self) -> None:
         suggested = str((self._export_folder or self.project_commands.folder) / f"{self.document.title} linearity.csv")

@@ -113,6 +113,11 @@ class Rendering(QObject):
         self._client.close()
 
     @property
+    def session(self) -> Session:
+        """The session as it is now, with the clips silent whose audio is missing: what `plan` is made of."""
+        return self.playable(self._document.session)
+
+    @property
     def plan(self) -> Plan:
         """The plan of the session as it is now."""
         self.settle()

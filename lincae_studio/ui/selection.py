@@ -35,6 +35,12 @@ class Selection(QObject):
     def track(self) -> int | None:
         return self._track
 
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The samples from the start of the first selected clip to the end of the last; None without one."""
+        clips = [clip for clip in self._document.session.clips() if clip.id in self._clips]
+        return (min(clip.start for clip in clips), max(clip.end for clip in clips)) if clips else None
+
     def set_clips(self, clips: Iterable[int]) -> None:
         self._set(frozenset(clips), self._track)
 

@@ -33,6 +33,9 @@ KEYS = {
     "decodes",
     "render_s",
     "x_realtime",
+    "gain_db",
+    "files",
+    "latents",
 }
 
 

@@ -9,11 +9,13 @@ import pytest
 import soundfile as sf
 
 from lincae_studio.engine.drymix import DryMix
+from lincae_studio.engine.export import refuse_overwriting
 from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.mixdown import mixdown, refuse_overwriting
+from lincae_studio.engine.mixdown import mixdown
 from lincae_studio.engine.plan import Chunk
 from lincae_studio.engine.renderer import Rendered, StoreReader
 from lincae_studio.errors import Cancelled, EngineError, ExportError, MediaError
+from lincae_studio.export_settings import AudioFormat
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media import writer as writer_module
 from lincae_studio.media.store import MediaStore
@@ -71,13 +73,16 @@ def test_the_file_holds_the_whole_mix_to_the_sample(
     assert np.abs(mix - DryMix(session, reader).read(0, 62_222)).max() < 1e-4
     assert result.peak == pytest.approx(np.abs(mix).max())
     assert not mix[:, 31_000:39_000].any()
-    assert [report.done for report in reports] == list(range(1, len(plan.chunks) + 1))
+    assert len(reports) == len(plan.chunks)
+    assert [report.done for report in reports] == sorted({report.done for report in reports})
     assert reports[-1].fraction == 1.0
 
 
 def test_integer_mixdowns_report_clipping(target: Path, session: Session, store: MediaStore) -> None:
     loud = edits.set_track_gain(session, 1, 4.0)
-    result = mixdown(plan_of(loud, "mdct-1x", GRID), new_renderer(StoreReader(store)).render, target, "24")
+    result = mixdown(
+        plan_of(loud, "mdct-1x", GRID), new_renderer(StoreReader(store)).render, target, AudioFormat(sample_format="24")
+    )
     assert result.clipped_samples > 0
     assert result.peak > 1.0
     assert sf.info(target).subtype == "PCM_24"

@@ -39,7 +39,7 @@ def main(folder: Path, seed: int) -> None:
         if choice < 0.06:
             window.save_to(project)
         elif choice < 0.10 and not window.exporter.busy:
-            window.exporter.export(folder / f"mix {number}.wav", "24")
+            window.exporter.export(folder / f"mix {number}.wav")
         elif choice < 0.2:
             window.document.undo()
         elif window.document.session.tracks:

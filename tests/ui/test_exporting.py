@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media import writer
 from lincae_studio.session import edits
-from lincae_studio.ui.exporting import ExportDialog
+from lincae_studio.ui.export_dialog import ExportDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.progress import ProgressDialog
 from tests.helpers import FullDisk, files_below, read_audio
@@ -77,7 +77,7 @@ def test_the_dialog_suggests_a_name_and_offers_the_formats(song: MainWindow, tmp
     dialog = ask(song)
     assert dialog.path == tmp_path / "ballad.wav"
     assert [dialog.format_box.itemData(i) for i in range(dialog.format_box.count())] == ["32f", "24", "16"]
-    assert dialog.sample_format == "32f"
+    assert dialog.settings.format.sample_format == "32f"
     for typed, path in (
         ("/x/mix", "/x/mix.wav"),
         ("/x/mix.wav", "/x/mix.wav"),
@@ -103,10 +103,10 @@ def test_integer_formats(
     assert "Exported" in finish(qtbot, song)
     info = sf.info(out / "mix.wav")
     assert (info.subtype, info.format, info.samplerate, info.channels) == (subtype, "WAV", 44_100, 2)
-    np.testing.assert_allclose(read_audio(out / "mix.wav"), heard(song), atol=step)
+    np.testing.assert_allclose(read_audio(out / "mix.wav"), heard(song), atol=1.5 * step)
     dialog = ask(song)
     assert dialog.path.parent == out, "the folder is remembered"
-    assert dialog.sample_format == sample_format, "and so is the format"
+    assert dialog.settings.format.sample_format == sample_format, "and so is the format"
     dialog.reject()
 
 
@@ -163,7 +163,7 @@ def test_a_full_disk_leaves_the_old_file(
 def test_wrong_places_are_said(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     for name, reason in (
         (str(out / "missing" / "mix.wav"), "no such file or folder"),
-        (str(out / "mix.mp3"), "must end in .wav"),
+        (str(out / "mix.aiff"), "must end in .wav"),
         (str(out / ("x" * 300)), "too long"),
     ):
         begin(song, name)
@@ -183,7 +183,7 @@ def test_a_cancelled_export_leaves_nothing(qtbot: QtBot, song: MainWindow, out: 
         assert dialog is not None
         qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
         qtbot.waitUntil(lambda: 0 < dialog.bar.value() < dialog.bar.maximum(), timeout=LIMIT_MS)
-        assert "chunks" in dialog.label.text()
+        assert "Exporting mix.wav" in dialog.label.text()
         assert [path.suffix for path in files_below(out)] == [".part"], "it is being written"
         dialog.findChild(QDialogButtonBox).buttons()[0].click()
         assert "cancelled" in finish(qtbot, song)
@@ -218,7 +218,7 @@ def test_edits_during_an_export_do_not_change_it(qtbot: QtBot, song: MainWindow,
         press(song, Qt.Key.Key_A, CTRL)
         press(song, Qt.Key.Key_Delete)
         assert song.document.session.length == 0
-        song.exporter.export(out / "second.wav", "32f")
+        song.exporter.export(out / "second.wav")
         assert "An export is running" in song.messages.text.text()
     assert "Exported" in finish(qtbot, song)
     assert [path.name for path in files_below(out)] == ["now.wav"], "the second one was refused"

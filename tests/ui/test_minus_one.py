@@ -71,7 +71,7 @@ def test_the_stem_is_found_and_taken_out_in_one_step(
     assert rendered is not None
     own = rendered.latents.mean(axis=0)[:, grid.lead_frames : grid.lead_frames + grid.step]
     np.testing.assert_array_equal(heatmap(pair).shown_values(0), own, err_msg="seen")
-    pair.exporter.export(tmp_path / "out.wav", "32f", [])
+    pair.exporter.export(tmp_path / "out.wav")
     qtbot.waitUntil(lambda: (tmp_path / "out.wav").exists(), timeout=LIMIT_MS)
     assert si_sdr_db(read_audio(tmp_path / "out.wav").reshape(-1)[:LENGTH], rest) > 30.0, "exported"
     pair.document.undo()

@@ -44,7 +44,7 @@ def test_an_export_over_a_stem_is_refused(mixed: MainWindow, stems: list[Path]) 
     stem = next(path for path in stems if path.suffix == ".wav")
     before = stem.read_bytes()
     media = [Path(item.path) for item in mixed.document.session.media]
-    mixed.exporter.export(stem, "32f", media)
+    mixed.exporter.export(stem, protected=media)
     assert not mixed.exporter.busy
     assert "one of the inputs" in mixed.messages.text.text()
     assert stem.read_bytes() == before
@@ -117,7 +117,7 @@ def test_an_unknown_codec_is_said_once_and_asked_about_on_export(
     assert mixed.rendering.doubts() == ["The codec from-the-future is not here: MDCT 2x will be used."]
     monkeypatch.setattr(QMessageBox, "question", lambda *_, **__: QMessageBox.StandardButton.No)
     mixed.actions_by_id["export_mix"].trigger()
-    from lincae_studio.ui.exporting import ExportDialog
+    from lincae_studio.ui.export_dialog import ExportDialog
 
     dialog = mixed.findChild(ExportDialog)
     assert dialog is not None

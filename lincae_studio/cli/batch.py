@@ -1,0 +1,79 @@
+"""Whole folders: one output for each input, and an error of one does not keep the others from being made."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+from lincae_studio.cli.text import plain
+from lincae_studio.errors import StudioError, UsageError, os_error_reason
+
+#: Makes an output of an input; returns figures.
+Make = Callable[[Path, Path], dict[str, object]]
+
+
+def run_all(
+    source: Path,
+    output: Path,
+    suffixes: Collection[str],
+    ending: str,
+    make: Make,
+    say: Callable[[dict[str, object]], str],
+    as_json: bool,
+) -> int:
+    """Make `output` of `source`, or each output of a folder's files with these suffixes; print the outcome.
+
+    Returns the exit code: 2 when a file of a folder could not be made. Each of these is told on standard error.
+
+    Raises:
+        StudioError: when the only file cannot be made, or the folders cannot be used.
+    """
+    if not os.path.isdir(source):
+        if os.path.isdir(output):
+            output = output / f"{source.stem}{ending}"
+        figures = make(source, output)
+        print(json.dumps(figures, indent=2) if as_json else say(figures))
+        return 0
+    inputs = inputs_in(source, suffixes)
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"{output} is a file, and {source} is a folder", "Name a folder for the output")
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, output)
+        raise StudioError(f"cannot make the folder {output}: {reason}", remedy) from error
+    rows: list[dict[str, object]] = []
+    failed = 0
+    for path in inputs:
+        try:
+            rows.append({"input": str(path)} | make(path, output / f"{path.stem}{ending}"))
+            if not as_json:
+                print(say(rows[-1]))
+        except StudioError as error:
+            failed += 1
+            rows.append({"input": str(path), "error": str(error)})
+            print(plain(f"error: {path}: {error}"), file=sys.stderr)
+    if as_json:
+        print(json.dumps(rows, indent=2))
+    return 2 if failed else 0
+
+
+def inputs_in(folder: Path, suffixes: Collection[str]) -> Sequence[Path]:
+    """The files of a folder that end so, in order. Raises `UsageError` when there are none, or two share a stem."""
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
+    except OSError as error:
+        reason, remedy = os_error_reason(error, folder)
+        raise UsageError(f"cannot read the folder {folder}: {reason}", remedy) from error
+    if not found:
+        raise UsageError(f"there is nothing to do in {folder}", f"It holds no files that end in {', '.join(suffixes)}")
+    stems: dict[str, Path] = {}
+    for path in found:
+        if path.stem.casefold() in stems:
+            other = stems[path.stem.casefold()]
+            raise UsageError(f"{other.name} and {path.name} would have one output", "Rename one of them")
+        stems[path.stem.casefold()] = path
+    return found

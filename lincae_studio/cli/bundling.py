@@ -1,0 +1,67 @@
+"""Bundles without a window: making them, and making projects with audio of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from lincae_studio.cli.headless import headless, used
+from lincae_studio.cli.progress import progress_bars
+from lincae_studio.codecs import registry
+from lincae_studio.engine.bundle import SUFFIX, is_bundle, write_bundle
+from lincae_studio.errors import ProjectError, UsageError, os_error_reason
+from lincae_studio.media.collect import collect
+from lincae_studio.media.search import name_of
+from lincae_studio.session import files
+from lincae_studio.session.relink import relink
+
+
+def bundle(project: Path, output: Path) -> dict[str, object]:
+    """Write a project's bundle. Returns its figures.
+
+    Raises:
+        StudioError: for a project, media, codec or output that cannot be used; an older output stays.
+    """
+    if not is_bundle(output):
+        raise UsageError(f"{output} is no name for a bundle", f"Let it end in {SUFFIX}")
+    with progress_bars() as report, headless() as engine:
+        session = engine.open(project, report)
+        codec = registry.for_session(session.codec)
+        result = write_bundle(session, codec, engine.render, output, report("encoding"))
+    return {
+        "output": str(result.path),
+        "codec": codec.id,
+        "bytes": result.size,
+        "pcm24_bytes": result.pcm_bytes,
+        "ratio": result.ratio,
+        "windows": result.windows,
+    }
+
+
+def unbundle(path: Path, folder: Path) -> dict[str, object]:
+    """Make a project with audio, decoded from the latents of a bundle, in a folder. Returns its figures.
+
+    Raises:
+        StudioError: for a bundle, codec or folder that cannot be used.
+    """
+    if not is_bundle(path):
+        raise UsageError(f"{path} is no bundle", f"Name a file that ends in {SUFFIX}")
+    project = folder / f"{path.stem}{files.SUFFIX}"
+    if project.exists():
+        raise ProjectError(f"{project} exists", "Name another folder")
+    with progress_bars() as report, headless() as engine:
+        session = engine.open(path, report)
+        for media in used(session):
+            engine.decode(media, session.seed, report)
+        # From the store, as if a file had gone: that is what is heard.
+        gone = [replace(media, original=None, path=str(folder / name_of(media))) for media in used(session)]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason, remedy = os_error_reason(error, folder / "file")
+            raise ProjectError(f"cannot make the folder {folder}: {reason}", remedy) from error
+        written = collect(engine.store, gone, folder / f"{path.stem} audio", report("writing audio"))
+        listed = replace(session, media=tuple(used(session)))
+        files.save(relink(listed, written), project)
+    return {"output": str(project), "codec": session.codec, "files": [media.path for media in written.values()]}

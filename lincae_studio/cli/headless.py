@@ -1,0 +1,125 @@
+"""The engine in this very process: opens projects and bundles, renders, and counts. One use each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lincae_studio.cli.progress import Report
+from lincae_studio.codecs import registry
+from lincae_studio.engine.bundle import is_bundle, open_bundle
+from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
+from lincae_studio.engine.cache import LatentCache, RenderCache
+from lincae_studio.engine.plan import AnyChunk, Plan
+from lincae_studio.engine.renderer import Rendered, Renderer, StoreReader
+from lincae_studio.engine.sums import ChunkSums
+from lincae_studio.engine.unbundle import decode_media
+from lincae_studio.errors import ProjectError
+from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import cache_dir
+from lincae_studio.session import files
+from lincae_studio.session.model import Media, Session
+
+#: Latents kept in memory: those of a few chunks of a hundred tracks.
+_MEMORY_BYTES = 128 * 1024 * 1024
+
+
+class Headless:
+    """A media store, a renderer and the bundles that were opened."""
+
+    def __init__(self) -> None:
+        folder = cache_dir()
+        self.store = MediaStore(folder)
+        self.reader = StoreReader(self.store)
+        self.bundles = BundleStore(bundles_dir(folder))
+        self._latents: dict[Path, BundledLatents] = {}
+        # Each chunk is rendered once: nothing is worth remembering but on disk.
+        self.renderer = Renderer(
+            registry.load,
+            self.reader,
+            LatentCache(folder, memory_bytes=_MEMORY_BYTES),
+            RenderCache(folder),
+            sums=ChunkSums(memory_bytes=0),
+        )
+
+    def render(self, chunks: Sequence[AnyChunk]) -> list[Rendered]:
+        """Chunks of any kind."""
+        return self.renderer.render_many(chunks)
+
+    def open(self, path: Path, report: Report) -> Session:
+        """Read a project or a bundle; its media can be rendered then.
+
+        Raises:
+            StudioError: for a project, bundle or media that cannot be used.
+        """
+        session = open_bundle(path, self.bundles) if is_bundle(path) else files.load(path)
+        for media in used(session):
+            if media.original is None:
+                self.store.ensure(media, report(f"importing {Path(media.path).name}"))
+        self._attach(session)
+        return session
+
+    def prepare(self, plan: Plan, session: Session, audio: bool, report: Report) -> None:
+        """Decode the media of which a plan needs more than the latents that are in their bundles; all for their audio.
+
+        Raises:
+            StudioError: when that cannot be done.
+        """
+        wanting = self._wanting(plan)
+        for media in used(session):
+            if audio or media.digest in wanting:
+                self.decode(media, session.seed, report)
+
+    def decode(self, media: Media, seed: int, report: Report) -> None:
+        """Decode the audio of a media that is there as latents, if it is not here yet. Raises `StudioError`."""
+        latents = self._holder(media.digest)
+        if self.store.get(media.digest) is None and latents is not None:
+            name = Path(media.original.path).name if media.original is not None else media.digest
+            decode_media(media, latents, seed, self.render, self.store, report(f"decoding {name}"))
+
+    def close(self) -> None:
+        """Write what is left, and close the caches."""
+        self.renderer.close()
+
+    def _attach(self, session: Session) -> None:
+        for path in sorted({media.path for media in session.media if media.original is not None}):
+            for media in open_bundle(Path(path), self.bundles).media:
+                latents = self.bundles.of_media(media.digest)
+                if latents is not None:
+                    self._latents[latents.path] = latents
+        missing = {media.digest for media in session.media if media.original is not None}
+        missing -= {digest for latents in self._latents.values() for digest in latents.media}
+        if missing:
+            raise ProjectError("a bundle does not hold the latents that the project needs", "Find its audio instead")
+        self.renderer.cache.attach(self._latents.values())
+
+    def _holder(self, digest: str) -> BundledLatents | None:
+        return next((one for one in self._latents.values() if digest in one.media), None)
+
+    def _wanting(self, plan: Plan) -> set[str]:
+        bundled = {digest: one for one in self._latents.values() for digest in one.media}
+        if not bundled:
+            return set()
+        return {
+            term.source.media
+            for chunk in plan.audible
+            for term in chunk.terms
+            if term.source.media in bundled and not bundled[term.source.media].holds(term.key)
+        }
+
+
+@contextlib.contextmanager
+def headless() -> Iterator[Headless]:
+    """A `Headless` that is closed in the end."""
+    engine = Headless()
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+def used(session: Session) -> list[Media]:
+    """The media that clips use."""
+    digests = {clip.media for clip in session.clips()}
+    return [media for media in session.media if media.digest in digests]

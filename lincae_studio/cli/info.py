@@ -1,0 +1,158 @@
+"""`lincae-studio info`: what a project, a bundle, a file of latents or an audio file holds."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from lincae_studio.cli.headless import used
+from lincae_studio.codecs import registry
+from lincae_studio.engine.bundle import is_bundle, open_bundle
+from lincae_studio.engine.bundled import BundleStore, bundles_dir
+from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.latent_files import load_latents
+from lincae_studio.errors import CodecError
+from lincae_studio.media.probe import probe
+from lincae_studio.media.search import name_of
+from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import cache_dir
+from lincae_studio.session import files
+from lincae_studio.session.model import SESSION_RATE, Session
+
+LATENT_SUFFIXES = (".safetensors", ".npz")
+
+
+def describe(path: Path) -> dict[str, object]:
+    """What is known of a file, by its kind.
+
+    Raises:
+        StudioError: when it cannot be read.
+    """
+    if is_bundle(path):
+        return _bundle(path)
+    if path.suffix.lower() == files.SUFFIX:
+        return {"kind": "project", "path": str(path)} | _session(files.load(path))
+    if path.suffix.lower() in LATENT_SUFFIXES:
+        return _latents(path)
+    return _audio(path)
+
+
+def _session(session: Session) -> dict[str, object]:
+    store = MediaStore(cache_dir())
+    clips: dict[str, int] = {}
+    for clip in session.clips():
+        clips[clip.media] = clips.get(clip.media, 0) + 1
+    found: dict[str, object] = {
+        "length_samples": session.length,
+        "duration_s": session.length / SESSION_RATE,
+        "channels": session.channels,
+        "tracks": [track.name for track in session.tracks],
+        "clips": sum(clips.values()),
+        "markers": len(session.markers),
+        "codec": session.codec,
+        "seed": session.seed,
+    }
+    try:
+        codec = registry.for_session(session.codec)
+        grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
+        found |= {"codec_here": True, "chunk_frames": grid.frames, "overlap_frames": grid.overlap}
+    except CodecError:
+        found |= {"codec_here": False}
+    found["media"] = [
+        {
+            "name": name_of(media),
+            "path": media.path,
+            "state": "latents" if media.original is not None else store.file_state(media),
+            "sha256": media.digest,
+            "bytes": media.size,
+            "sample_rate_hz": media.sample_rate,
+            "channels": media.channels,
+            "duration_s": media.length / SESSION_RATE,
+            "clips": clips.get(media.digest, 0),
+        }
+        for media in session.media
+    ]
+    return found
+
+
+def _bundle(path: Path) -> dict[str, object]:
+    store = BundleStore(bundles_dir(cache_dir()))
+    session = open_bundle(path, store)
+    media = used(session)
+    pcm_bytes = sum(item.length * item.channels for item in media) * 3
+    size = path.stat().st_size
+    latents = store.of_media(session.media[0].digest) if session.media else None
+    header = latents.header if latents is not None else None
+    found: dict[str, object] = {"kind": "bundle", "path": str(path), "bytes": size}
+    found |= {"pcm24_bytes": pcm_bytes, "ratio": pcm_bytes / size}
+    if header is not None:
+        found |= {"latents_codec": header.codec, "latents_identity": header.identity}
+    return found | _session(session)
+
+
+def _latents(path: Path) -> dict[str, object]:
+    content = load_latents(path)
+    header = content.header
+    rms = float(np.sqrt(np.mean(np.square(content.latents, dtype=np.float64))))
+    return {
+        "kind": "latents",
+        "path": str(path),
+        "codec": header.codec,
+        "identity": header.identity,
+        "shape": list(content.latents.shape),
+        "audible_chunks": int(content.audible.sum()),
+        "hop": header.hop,
+        "frames": header.frames,
+        "overlap": header.overlap,
+        "seed": header.seed,
+        "start_samples": header.start,
+        "length_samples": header.length,
+        "duration_s": header.length / header.sample_rate_hz,
+        "rms": rms,
+        "max": float(np.abs(content.latents).max()),
+    }
+
+
+def _audio(path: Path) -> dict[str, object]:
+    found = probe(path, wide=True)
+    return {
+        "kind": "audio",
+        "path": str(path),
+        "format": found.format_name,
+        "sample_rate_hz": found.sample_rate,
+        "channels": found.channels,
+        "length_samples": found.length,
+        "duration_s": found.length / found.sample_rate,
+        "bytes": path.stat().st_size,
+    }
+
+
+def lines(figures: dict[str, object]) -> list[str]:
+    """For people: one line a fact, lists indented."""
+    found = []
+    for name, value in figures.items():
+        title = name.replace("_", " ")
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            found.append(f"{title}:")
+            for row in value:
+                details = ", ".join(f"{key.replace('_', ' ')} {_text(row[key])}" for key in row if key not in _LONG)
+                found.append(f"  {details}")
+        elif isinstance(value, list):
+            found.append(f"{title}: {', '.join(map(str, value))}")
+        else:
+            found.append(f"{title}: {_text(value)}")
+    return found
+
+
+#: Not for people.
+_LONG = ("sha256",)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}" if math.isfinite(value) else str(value)
+    return str(value)

@@ -1,0 +1,71 @@
+"""Audio to latents and back, without a window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lincae_studio.cli.headless import headless
+from lincae_studio.cli.options import Request
+from lincae_studio.cli.progress import progress_bars
+from lincae_studio.codecs import registry
+from lincae_studio.engine.export import ExportItem, export, refuse_overwriting
+from lincae_studio.engine.latent_files import decoded, kind_of, latents_of, load_latents, save_latents
+from lincae_studio.engine.plan import make_plan
+from lincae_studio.media.writer import Tags
+from lincae_studio.session import edits
+from lincae_studio.session.model import SESSION_RATE, Session
+
+
+def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
+    """Write the latents of an audio file. Returns their figures.
+
+    Raises:
+        StudioError: for a file, codec or output that cannot be used; an older output stays.
+    """
+    kind_of(output)
+    codec = registry.by_path(codec)
+    facts = registry.for_session(codec)
+    refuse_overwriting([path], output)
+    with progress_bars() as report, headless() as engine:
+        media = engine.store.import_file(path, report(f"importing {path.name}"))
+        session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
+        plan = make_plan(session, facts)
+        content = latents_of(plan, 0, session.length, engine.render, report("encoding"))
+        save_latents(content, output)
+    audio_bytes = media.length * media.channels * 3
+    return {
+        "output": str(output),
+        "codec": facts.id,
+        "shape": list(content.latents.shape),
+        "duration_s": media.length / SESSION_RATE,
+        "bytes": output.stat().st_size,
+        "pcm24_bytes": audio_bytes,
+    }
+
+
+def decode(path: Path, output: Path, request: Request) -> dict[str, object]:
+    """Write the audio of a file of latents. Returns the figures of the export.
+
+    Raises:
+        StudioError: for a file, codec or output that cannot be used; an older output stays.
+    """
+    refuse_overwriting([path], output)
+    content = load_latents(path)
+    header = content.header
+    facts = registry.for_session(header.codec)
+    stream = decoded(content, registry.load(header.codec))
+    tags = Tags(request.title or output.stem, request.settings.artist, f"decoded from latents of {facts.title}")
+    settings = request.settings
+    end = header.start + header.length
+    with progress_bars() as report:
+        item = ExportItem(output, stream, tags)
+        [result] = export([item], header.start, end, settings.format, settings.level, report("decoding"))
+    return {
+        "output": str(result.path),
+        "codec": header.codec,
+        "sample_rate": result.sample_rate,
+        "channels": result.channels,
+        "length_samples": result.length,
+        "duration_s": header.length / SESSION_RATE,
+        "clipped_samples": result.clipped_samples,
+    }

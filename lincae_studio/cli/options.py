@@ -1,0 +1,186 @@
+"""Options that several commands share, and the settings they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+
+import msgspec
+import typer
+
+from lincae_studio.errors import UsageError
+from lincae_studio.export_settings import PRESETS, SAMPLE_FORMATS, AudioFormat, Container, ExportSettings, Level
+from lincae_studio.media.writer import ENDINGS
+from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE
+
+Output = Annotated[
+    Path,
+    typer.Option("--output", "-o", help="File to write (replaced only when complete), or folder for a folder's files."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
+Codec = Annotated[str, typer.Option("--codec", help="Codec; see `codecs list`.")]
+Bits = Annotated[
+    str | None, typer.Option("--bits", help="Sample format: 16, 24 (integer) or 32f (float). FLAC has 16 and 24.")
+]
+Format = Annotated[
+    str | None, typer.Option("--format", help="wav, flac, ogg or mp3; default: what the output's name says.")
+]
+SampleRate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; default: 44100.")]
+ChannelCount = Annotated[str | None, typer.Option("--channels", help="mix, mono or stereo.")]
+Dither = Annotated[bool | None, typer.Option("--dither/--no-dither", help="TPDF dither at 16 bits; default: on.")]
+Quality = Annotated[float | None, typer.Option("--quality", help="Of OGG and MP3, from 0 to 1.")]
+Normalize = Annotated[str | None, typer.Option("--normalize", help="none, peak or loudness.")]
+Target = Annotated[
+    float | None, typer.Option("--target", help="Of the peak in dBFS (default -1) or loudness in LUFS (default -14).")
+]
+TruePeak = Annotated[float | None, typer.Option("--true-peak", help="No file is made louder, in dBTP; default -1.")]
+Each = Annotated[bool, typer.Option("--each", help="Normalise each file by itself, not all by the same gain.")]
+Write = Annotated[
+    str | None, typer.Option("--write", help="What: mix, dry, difference, tracks, latents; several by commas.")
+]
+Stems = Annotated[str | None, typer.Option("--stems", help="Of which tracks: heard or all.")]
+Span = Annotated[str | None, typer.Option("--span", help="all or loop, or START:END in seconds.")]
+Tail = Annotated[float | None, typer.Option("--tail", help="Seconds after the end that are written, too.")]
+LatentsAs = Annotated[str | None, typer.Option("--latents", help="Format of latents: safetensors or npz.")]
+Title = Annotated[str, typer.Option("--title", help="For the file's tags; default: its name.")]
+Artist = Annotated[str | None, typer.Option("--artist", help="For the file's tags.")]
+Preset = Annotated[
+    str | None,
+    typer.Option("--preset", help=f"Settings with a name, which other options change: {'; '.join(PRESETS)}."),
+]
+
+_Struct = TypeVar("_Struct", AudioFormat, Level, ExportSettings)
+
+_FOR_LOUDNESS_DB = -14.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an export is asked for: the settings, a span of samples if one was named, and a title."""
+
+    settings: ExportSettings
+    selection: tuple[int, int] | None = None
+    title: str = ""
+
+
+def request(
+    output: Path,
+    *,
+    preset: str | None = None,
+    container: str | None = None,
+    bits: str | None = None,
+    rate: int | None = None,
+    channels: str | None = None,
+    dither: bool | None = None,
+    quality: float | None = None,
+    normalize: str | None = None,
+    target: float | None = None,
+    true_peak: float | None = None,
+    each: bool = False,
+    write: str | None = None,
+    stems: str | None = None,
+    span: str | None = None,
+    tail: float | None = None,
+    latents: str | None = None,
+    title: str = "",
+    artist: str | None = None,
+) -> Request:
+    """The settings that options ask for.
+
+    Raises:
+        UsageError: naming the option that is wrong.
+    """
+    if preset is not None and preset not in PRESETS:
+        raise UsageError(f"there is no preset {preset!r}", f"Choose one of: {'; '.join(PRESETS)}")
+    settings = PRESETS[preset] if preset is not None else ExportSettings()
+    chosen = container or _container_of(output) or settings.format.container
+    if (
+        bits is None
+        and chosen in SAMPLE_FORMATS
+        and settings.format.sample_format not in SAMPLE_FORMATS[_known(chosen)]
+    ):
+        bits = SAMPLE_FORMATS[_known(chosen)][0]
+    audio_format = _changed(
+        settings.format,
+        {
+            "container": ("--format", chosen),
+            "sample_format": ("--bits", "32f" if bits == "32" else bits),
+            "sample_rate": ("--rate", rate),
+            "channels": ("--channels", channels),
+            "dither": ("--dither", dither),
+            "quality": ("--quality", quality),
+        },
+    )
+    if audio_format.problem:
+        raise UsageError(audio_format.problem, "Choose another --format, --bits or --rate")
+    if normalize == "loudness" and target is None:
+        target = _FOR_LOUDNESS_DB
+    level = _changed(
+        settings.level,
+        {
+            "normalize": ("--normalize", normalize),
+            "target_db": ("--target", target),
+            "true_peak_db": ("--true-peak", true_peak),
+            "together": ("--each", False if each else None),
+        },
+    )
+    selection = None
+    if span is not None and ":" in span:
+        span, selection = "selection", _seconds(span)
+    settings = _changed(
+        settings,
+        {
+            "contents": ("--write", tuple(write.split(",")) if write is not None else None),
+            "stems": ("--stems", stems),
+            "span": ("--span", span),
+            "tail_s": ("--tail", tail),
+            "latents": ("--latents", latents),
+            "artist": ("--artist", artist),
+        },
+    )
+    return Request(msgspec.structs.replace(settings, format=audio_format, level=level), selection, title)
+
+
+def _container_of(output: Path) -> str | None:
+    suffix = output.suffix.lower()
+    return next((container for container, endings in ENDINGS.items() if suffix in endings), None)
+
+
+def _known(container: str) -> Container:
+    return next(known for known in get_args(Container) if known == container)
+
+
+def _changed(settings: _Struct, options: dict[str, tuple[str, Any]]) -> _Struct:
+    """Settings with what was given; each value is checked as its field says."""
+    types = {field.name: field.type for field in msgspec.structs.fields(settings)}
+    values = {}
+    for name, (option, value) in options.items():
+        if value is None:
+            continue
+        try:
+            values[name] = msgspec.convert(value, types[name])
+        except msgspec.ValidationError as error:
+            shown = ",".join(value) if isinstance(value, tuple) else value
+            choices = [str(choice) for choice in _choices(types[name])]
+            remedy = f"Choose from {', '.join(choices)}" if choices else str(error)
+            raise UsageError(f"{option} {shown} is not offered", remedy) from error
+    changed: _Struct = msgspec.structs.replace(settings, **values)
+    return changed
+
+
+def _choices(kind: object) -> tuple[object, ...]:
+    """The values that a field may have, or its items; none where they cannot be listed."""
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return next((found for inner in get_args(kind) if (found := _choices(inner))), ())
+
+
+def _seconds(span: str) -> tuple[int, int]:
+    try:
+        start, end = (round(float(part) * SESSION_RATE) for part in span.split(":"))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"--span {span} is not START:END in seconds") from error
+    if not 0 <= start < end <= MAX_LENGTH:
+        raise UsageError(f"--span {span} is not a span of the timeline")
+    return start, end
