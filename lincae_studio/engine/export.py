@@ -21,7 +21,7 @@ from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat, Level
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.loudness import Loudness, LoudnessMeter, available
-from lincae_studio.media.writer import Tags, writing
+from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 
 #: Samples that are read back at a time.
 _BLOCK = 1 << 16
@@ -115,7 +115,9 @@ def export(
         for item, part in zip(items, parts, strict=False):
             spool = stack.enter_context(atomic.temporary(item.path.parent))
             try:
-                measured.append(_spool(item, start, end, spool, level.normalize == "loudness", part, cancel))
+                measured.append(
+                    _spool(item, start, end, spool, audio_format, level.normalize == "loudness", part, cancel)
+                )
             except OSError as error:
                 reason, remedy = os_error_reason(error, item.path)
                 raise ExportError(f"cannot export to {item.path}: {reason}", remedy) from error
@@ -145,11 +147,10 @@ def _write(
             done += block.shape[1]
             progress(Progress(done, length, item.path.name))
         assert done == length, "a stream gives what it is asked for"
-    channels = {"mix": item.stream.channels, "mono": 1, "stereo": 2}[audio_format.channels]
     return ExportResult(
         item.path,
         writer.written,
-        channels,
+        channels_of(audio_format, item.stream.channels),
         audio_format.sample_rate,
         writer.peak,
         writer.clipped_samples,
@@ -162,22 +163,26 @@ def _spool(
     start: int,
     end: int,
     spool: Path,
+    audio_format: AudioFormat,
     loudness_needed: bool,
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> _Measured:
-    """Keep a stream in a file, and measure it; its loudness and true peak where that can be, or must."""
+    """Keep a stream in a file, and measure what the format makes of it; its loudness where that can be, or must."""
     meter = LoudnessMeter() if loudness_needed or available() else None
+    converter = Converter(audio_format, item.stream.channels)
     peak, done = 0.0, 0
     with open(spool, "wb") as file:
         for block in item.stream.blocks(start, end):
             cancel.check()
+            mixed = converter.mixed(block.T)
             if meter is not None:
-                meter.add(block)
-            peak = max(peak, float(np.abs(block).max(initial=0.0)))
+                meter.add(mixed.T)
+            peak = max(peak, float(np.abs(converter.resampled(mixed)).max(initial=0.0)))
             file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
             done += block.shape[1]
             progress(Progress(done, end - start, item.path.name))
+    peak = max(peak, float(np.abs(converter.rest()).max(initial=0.0)))
     read = meter.read() if meter is not None else Loudness()
     return _Measured(peak, read.integrated, read.true_peak)
 

@@ -60,20 +60,44 @@ class Tags:
     comment: str = ""
 
 
+class Converter:
+    """Brings blocks to the channels and the rate of a format."""
+
+    def __init__(self, audio_format: AudioFormat, channels: int) -> None:
+        """`channels`: of what comes, 1 or 2."""
+        self.channels = channels_of(audio_format, channels)
+        rate = audio_format.sample_rate
+        self._resampler = (
+            soxr.ResampleStream(SESSION_RATE, rate, self.channels, dtype="float32", quality="VHQ")
+            if rate != SESSION_RATE
+            else None
+        )
+
+    def mixed(self, block: Audio) -> Audio:
+        """`(n, 1 or 2)` samples with the format's channels: both alike, or the mean of both."""
+        if block.shape[1] == self.channels:
+            return block
+        return np.repeat(block, 2, axis=1) if self.channels == 2 else block.mean(axis=1, keepdims=True)
+
+    def resampled(self, block: Audio) -> Audio:
+        """The samples at the format's rate that are known after these, which have its channels."""
+        return block if self._resampler is None else self._resampler.resample_chunk(np.ascontiguousarray(block))
+
+    def rest(self) -> Audio:
+        """What converting the rate still holds back."""
+        nothing = np.zeros((0, self.channels), np.float32)
+        return nothing if self._resampler is None else self._resampler.resample_chunk(nothing, last=True)
+
+
 class AudioWriter:
     """What `writing` yields: takes blocks, keeps the peak and the number of clipped samples."""
 
     def __init__(self, file: sf.SoundFile, audio_format: AudioFormat, channels: int) -> None:
+        """`channels`: of the blocks."""
         self._file = file
         self._format = audio_format
-        self._channels = channels
+        self._converter = Converter(audio_format, channels)
         self._dither = np.random.default_rng(_DITHER_SEED)
-        rate = audio_format.sample_rate
-        self._resampler = (
-            soxr.ResampleStream(SESSION_RATE, rate, channels, dtype="float32", quality="VHQ")
-            if rate != SESSION_RATE
-            else None
-        )
         self.peak = 0.0
         self.clipped_samples = 0
         self.written = 0
@@ -83,15 +107,11 @@ class AudioWriter:
 
         Formats but float are limited to full scale, and what was limited is counted.
         """
-        block = _with_channels(block, self._channels)
-        if self._resampler is not None:
-            block = self._resampler.resample_chunk(np.ascontiguousarray(block))
-        self._put(block)
+        self._put(self._converter.resampled(self._converter.mixed(block)))
 
     def finish(self) -> None:
         """Append what converting the rate still holds back."""
-        if self._resampler is not None:
-            self._put(self._resampler.resample_chunk(np.zeros((0, self._channels), np.float32), last=True))
+        self._put(self._converter.rest())
 
     def _put(self, block: Audio) -> None:
         if not len(block):
@@ -123,6 +143,11 @@ class AudioWriter:
         return np.clip(np.rint(steps), -full, full - 1.0)
 
 
+def channels_of(audio_format: AudioFormat, channels: int) -> int:
+    """The channels of a file, by those of what is written."""
+    return {"mix": channels, "mono": 1, "stereo": 2}[audio_format.channels]
+
+
 def ending_problem(path: Path, container: Container) -> str:
     """Why a name is none of a format; empty when it is."""
     if path.suffix.lower() in ENDINGS[container]:
@@ -146,12 +171,13 @@ def writing(
         raise ExportError(f"cannot export to {path.name}: {problem}", remedy)
     if audio_format.problem:
         raise ExportError(f"cannot export to {path.name}: {audio_format.problem}", "Choose another format")
-    channels = {"mix": channels, "mono": 1, "stereo": 2}[audio_format.channels]
     try:
         with atomic.replacing(path) as temporary, open(temporary, "wb+", buffering=0) as handle:
             guarded = _GuardedFile(handle)
             try:
-                with sf.SoundFile(guarded, "w", **_options(audio_format, channels, length)) as file:
+                with sf.SoundFile(
+                    guarded, "w", **_options(audio_format, channels_of(audio_format, channels), length)
+                ) as file:
                     _set_tags(file, tags or Tags())
                     writer = AudioWriter(file, audio_format, channels)
                     yield writer
@@ -187,13 +213,6 @@ def _set_tags(file: sf.SoundFile, tags: Tags) -> None:
         clean = "".join(c for c in text if c.isprintable()).encode(errors="replace").decode()
         if clean:
             setattr(file, name, clean)
-
-
-def _with_channels(block: Audio, channels: int) -> Audio:
-    """`(n, 1 or 2)` samples with another number of channels: both alike, or the mean of both."""
-    if block.shape[1] == channels:
-        return block
-    return np.repeat(block, 2, axis=1) if channels == 2 else block.mean(axis=1, keepdims=True)
 
 
 class _GuardedFile:

@@ -42,7 +42,7 @@ from lincae_studio.export_settings import (
     SampleFormat,
 )
 from lincae_studio.media.probe import EXTENSIONS
-from lincae_studio.media.writer import ENDINGS, SAMPLE_FORMAT_TITLES
+from lincae_studio.media.writer import ENDINGS, SAMPLE_FORMAT_TITLES, channels_of
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui import theme
 from lincae_studio.ui.preferences import PreferenceStore
@@ -96,7 +96,8 @@ class ExportDialog(QDialog):
         self._selection = selection
         self._filling = False
         session = rendering.session
-        self.preset_box = self._combo("Preset", {})
+        self.preset_box = QComboBox(self)  # it shows which preset the others are: a change of it is no change of them
+        self.preset_box.setAccessibleName("Preset")
         self._save_preset = self._button("Sa&ve As…", "Keep these settings under a name", self._on_save_preset)
         self._delete_preset = self._button("Delete", "Forget this preset", self._on_delete_preset)
         self.path_field = QLineEdit(str(suggested), self)
@@ -357,7 +358,7 @@ class ExportDialog(QDialog):
     def _described(self, settings: ExportSettings) -> str:
         session, plan = self._rendering.session, self._rendering.plan
         start, end = span_of(session, settings, self._selection)
-        count = {"mix": plan.channels, "mono": 1, "stereo": 2}[settings.format.channels]
+        count = channels_of(settings.format, plan.channels)
         parts = [
             format_time((end - start) / SESSION_RATE),
             "stereo" if count == 2 else "mono",

@@ -9,7 +9,7 @@ import pytest
 import soundfile as sf
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialogButtonBox, QMessageBox, QPushButton
+from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QInputDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media import writer
@@ -18,6 +18,7 @@ from lincae_studio.ui.export_dialog import ExportDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.progress import ProgressDialog
 from tests.helpers import FullDisk, files_below, read_audio
+from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import engine_frozen, press
 
@@ -235,3 +236,149 @@ def test_edits_during_an_export_do_not_change_it(qtbot: QtBot, song: MainWindow,
 def test_an_empty_session_cannot_be_exported(window: MainWindow) -> None:
     press(window, Qt.Key.Key_E, CTRL | SHIFT)
     assert not window.findChildren(ExportDialog)
+
+
+def choose(box: QComboBox, value: object) -> None:
+    place = box.findData(value)
+    assert place >= 0, f"{value} is not offered"
+    box.setCurrentIndex(place)
+    box.activated.emit(place)
+
+
+def accept(qtbot: QtBot, window: MainWindow, dialog: ExportDialog) -> str:
+    accept_button(dialog).click()
+    return finish(qtbot, window)
+
+
+def test_stems_dry_mix_difference_and_latents_at_once(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    wait_rendered(qtbot, song)
+    dialog = ask(song)
+    dialog.path_field.setText(str(out / "song.flac"))
+    assert dialog.container_box.currentData() == "flac", "what is typed is chosen"
+    for content in ("dry", "difference", "tracks", "latents"):
+        dialog.contents[content].setChecked(True)
+    assert "7 files: song.flac, song (dry).flac, song (difference).flac and 4 more" in dialog.summary.text()
+    text = accept(qtbot, song, dialog)
+    assert f"Exported 7 files to {out}" in text
+    assert sorted(path.name for path in files_below(out)) == [
+        "song (difference).flac",
+        "song (dry).flac",
+        "song - 1 a.flac",
+        "song - 2 b.flac",
+        "song - 3 c.flac",
+        "song latents.safetensors",
+        "song.flac",
+    ]
+    mix = read_audio(out / "song.flac")
+    np.testing.assert_allclose(mix, heard(song), atol=2**-22)
+    stems = sum(read_audio(out / f"song - {name}.flac") for name in ("1 a", "2 b", "3 c"))
+    np.testing.assert_allclose(stems, mix, atol=1e-4)
+    np.testing.assert_allclose(read_audio(out / "song (dry).flac"), song.rendering.dry.read(0, mix.shape[1]), atol=1e-6)
+    with sf.SoundFile(out / "song.flac") as file:
+        assert "codec" in file.comment
+    again = ask(song)
+    assert again.settings.contents == ("mix", "dry", "difference", "tracks", "latents"), (
+        "what was asked for is remembered"
+    )
+    assert again.path.suffix == ".flac"
+    again.reject()
+
+
+def test_several_files_are_replaced_only_with_consent(qtbot: QtBot, song: MainWindow, out: Path, asked: Asked) -> None:
+    for name in ("song.wav", "song - 2 b.wav"):
+        (out / name).write_bytes(b"old")
+    dialog = ask(song)
+    dialog.contents["tracks"].setChecked(True)
+    dialog.path_field.setText(str(out / "song.wav"))
+    accept_button(dialog).click()
+    assert asked.questions == ["2 of the files exist. Replace them?"]
+    assert not song.exporter.busy
+    assert (out / "song - 2 b.wav").read_bytes() == b"old"
+
+
+def test_the_loop_or_the_selection_is_exported(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    wait_rendered(qtbot, song)
+    mix = heard(song)
+    dialog = ask(song)
+    assert [dialog.span_box.itemData(n) for n in range(dialog.span_box.count())] == ["all"]
+    dialog.reject()
+    song.place_commands.set_loop(44_100, 88_200)
+    clip = song.document.session.tracks[2].clips[0].id
+    song.selection.set_clips([clip])
+    wait_rendered(qtbot, song)
+    for span, expected in (("loop", mix[:, 44_100:88_200]), ("selection", mix[:, :88_200])):
+        dialog = ask(song)
+        choose(dialog.span_box, span)
+        dialog.path_field.setText(str(out / f"{span}.wav"))
+        accept(qtbot, song, dialog)
+        np.testing.assert_allclose(read_audio(out / f"{span}.wav"), expected, atol=1e-6)
+    song.selection.set_clips([])
+    dialog = ask(song)
+    assert dialog.settings.span == "all", "there is no selection any more"
+    dialog.reject()
+
+
+def test_levels_rates_and_lossy_formats(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    dialog = ask(song)
+    choose(dialog.level_box, "loudness")
+    assert dialog.target.value() == -14.0
+    assert dialog.target.suffix() == " LUFS"
+    choose(dialog.level_box, "peak")
+    assert dialog.target.suffix() == " dBFS"
+    dialog.target.setValue(-6.0)
+    choose(dialog.rate_box, 48_000)
+    dialog.path_field.setText(str(out / "loud.wav"))
+    text = accept(qtbot, song, dialog)
+    assert "peak -6.0 dBFS" in text
+    assert "level changed by" in text
+    assert sf.info(out / "loud.wav").samplerate == 48_000
+    dialog = ask(song)
+    choose(dialog.level_box, "none")
+    choose(dialog.rate_box, 44_100)
+    choose(dialog.container_box, "mp3")
+    assert dialog.path.suffix == ".mp3"
+    assert not dialog.format_box.isVisible()
+    assert dialog.quality.isVisible()
+    dialog.path_field.setText(str(out / "small.mp3"))
+    accept(qtbot, song, dialog)
+    assert sf.info(out / "small.mp3").format == "MP3"
+
+
+def test_what_cannot_be_is_said_before(song: MainWindow, out: Path) -> None:
+    dialog = ask(song)
+    dialog.contents["mix"].setChecked(False)
+    assert "Choose what" in dialog.summary.text()
+    assert not accept_button(dialog).isEnabled()
+    dialog.contents["mix"].setChecked(True)
+    choose(dialog.container_box, "mp3")
+    choose(dialog.rate_box, 96_000)
+    assert "MP3 cannot have 96000 Hz" in dialog.summary.text()
+    assert not accept_button(dialog).isEnabled()
+    choose(dialog.rate_box, 44_100)
+    assert accept_button(dialog).isEnabled()
+    dialog.reject()
+
+
+def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialog = ask(song)
+    assert dialog.preset_box.currentText() == "Mix, 32-bit float"
+    choose(dialog.preset_box, "Mix for streaming, -14 LUFS")
+    assert dialog.settings.level.normalize == "loudness"
+    assert dialog.settings.format.sample_format == "24"
+    dialog.tail.setValue(2.0)
+    assert dialog.preset_box.currentText() == "(changed)"
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Mine", True))
+    dialog._save_preset.click()
+    assert dialog.preset_box.currentText() == "Mine"
+    choose(dialog.preset_box, "Mix, 16-bit for CD")
+    assert not dialog._delete_preset.isEnabled(), "the program's own stay"
+    choose(dialog.preset_box, "Mine")
+    assert dialog.settings.tail_s == 2.0
+    dialog.reject()
+    dialog = ask(song)
+    choose(dialog.preset_box, "Mine")
+    assert dialog.settings.level.target_db == -14.0
+    dialog._delete_preset.click()
+    assert dialog.preset_box.findData("Mine") < 0
+    assert song.preferences.value.export_presets == {}
+    dialog.reject()
