@@ -7,13 +7,14 @@ the program wrote beside it stays in the file.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from lincae_studio import atomic
+from lincae_studio import atomic, paths
 from lincae_studio.errors import PreferencesError, os_error_reason
 from lincae_studio.export_settings import ExportSettings
 
@@ -37,6 +38,12 @@ ViewName = Literal["heatmap", "spectrogram", "linearity", "trajectory", "levels"
 #: What the wheel does without a key: scroll the tracks, or zoom.
 Wheel = Literal["scroll", "zoom"]
 
+#: Where neural codecs compute, and in what.
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+Gigabytes = Annotated[float, Meta(ge=0.1, le=10_000.0)]
+
 #: The output level, in dB; it changes what is heard, not what is exported.
 OutputLevel = Annotated[float, Meta(ge=-60.0, le=0.0)]
 
@@ -53,6 +60,9 @@ class Preferences(Struct, frozen=True, kw_only=True):
         views: those that are shown.
         autosave_minutes: how often what is edited is written as a whole, for recovery; 0 is never. Every single edit
             goes to the journal in any case.
+        codec, seed, chunk_frames, overlap_frames: of new sessions.
+        device, precision: of neural codecs.
+        latent_cache_gb, render_cache_gb, latent_memory_mb: upper limits; `cache_folder`: "" is the system's place.
         recent: project files, the last one first.
         audio_host, audio_device: names as PortAudio gives them; "" is the system's choice.
         audio_buffer: frames that the device takes at a time; 0 leaves it to the device.
@@ -69,6 +79,16 @@ class Preferences(Struct, frozen=True, kw_only=True):
     views: tuple[ViewName, ...] = ("heatmap",)
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
+    codec: Annotated[str, Meta(min_length=1, max_length=200)] = "mdct-2x"
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    chunk_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
+    overlap_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
+    device: Device = "auto"
+    precision: Precision = "auto"
+    latent_cache_gb: Gigabytes = 4.0
+    render_cache_gb: Gigabytes = 4.0
+    latent_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 512
+    cache_folder: Annotated[str, Meta(max_length=4096)] = ""
     recent: Annotated[tuple[Annotated[str, Meta(max_length=4096)], ...], Meta(max_length=20)] = ()
     audio_host: DeviceName = ""
     audio_device: DeviceName = ""
@@ -105,6 +125,17 @@ def save(preferences: Preferences, path: Path) -> None:
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise PreferencesError(f"cannot save the preferences in {path}: {reason}", remedy) from error
+
+
+def cache_dir() -> Path:
+    """The folder of the caches: what the environment names, else what is preferred, else the system's place."""
+    if "LINCAE_STUDIO_CACHE" in os.environ:
+        return paths.cache_dir()
+    try:
+        chosen = load(paths.preferences_file()).cache_folder
+    except PreferencesError:
+        chosen = ""
+    return Path(chosen).expanduser() if chosen else paths.cache_dir()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -18,7 +18,7 @@ QT = ("PySide6", "pyqtgraph", "qtpy", "shiboken6")
 TORCH = ("torch", "torchaudio", "lightning", "safetensors")
 
 #: Parts of the package that may be imported by each part, besides itself and the base modules.
-BASE = {"export_settings", "malloc", "preferences", "errors", "atomic", "jobs", "paths", "__init__"}
+BASE = {"export_settings", "preference_table", "malloc", "preferences", "errors", "atomic", "jobs", "paths", "__init__"}
 ALLOWED: dict[str, set[str]] = {
     "session": set(),
     "media": {"session"},

@@ -12,7 +12,7 @@ from lincae_studio.engine.cache import DISK_BYTES, latent_database, render_datab
 from lincae_studio.engine.disk import clear_disk, disk_usage
 from lincae_studio.errors import StudioError, os_error_reason
 from lincae_studio.media.store import MediaStore
-from lincae_studio.paths import cache_dir
+from lincae_studio.preferences import cache_dir
 
 cache_app = typer.Typer(help="What is kept to save time: conformed audio, latents, renders.", no_args_is_help=True)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lincae_studio import paths
 from lincae_studio.errors import ExportError, StudioError, os_error_reason
 from lincae_studio.preferences import ViewName
+from lincae_studio.preferences import cache_dir as preferred_cache_dir
 from lincae_studio.session.model import SESSION_RATE
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def write_demo(folder: Path | None) -> int:
 
     log_to_file()
     app = make_application()
-    cache_dir = paths.cache_dir()
+    cache_dir = preferred_cache_dir()
     window = MainWindow(MediaStore(cache_dir), cache_dir)
     audio, picture = folder / "paper_lanterns.wav", folder / "paper_lanterns.png"
     try:

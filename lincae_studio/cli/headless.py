@@ -17,7 +17,7 @@ from lincae_studio.engine.sums import ChunkSums
 from lincae_studio.engine.unbundle import decode_media
 from lincae_studio.errors import ProjectError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.paths import cache_dir
+from lincae_studio.preferences import cache_dir
 from lincae_studio.session import files
 from lincae_studio.session.model import Media, Session
 

@@ -17,7 +17,7 @@ from lincae_studio.errors import CodecError
 from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
-from lincae_studio.paths import cache_dir
+from lincae_studio.preferences import cache_dir
 from lincae_studio.session import files
 from lincae_studio.session.model import SESSION_RATE, Session
 

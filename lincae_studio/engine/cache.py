@@ -32,6 +32,11 @@ class _OnDisk:
     def __init__(self, disk: DiskArrays | None) -> None:
         self._disk = disk
 
+    def set_disk_limit(self, size: int) -> None:
+        """Keep up to so many bytes on disk. Any thread."""
+        if self._disk is not None:
+            self._disk.set_cap(size)
+
     def flush(self) -> None:
         """Wait until what was put is on disk."""
         if self._disk is not None:
@@ -60,6 +65,11 @@ class LatentCache(_OnDisk):
     def attach(self, bundles: Iterable[BundledLatents]) -> None:
         """Have what these bundles hold, too, in place of those that were attached before. Any thread."""
         self._bundles = tuple(bundles)
+
+    def set_limits(self, memory_bytes: int, disk_bytes: int) -> None:
+        """Keep up to so many bytes; memory shrinks with what is remembered next. Any thread."""
+        self._memory_bytes = memory_bytes
+        self.set_disk_limit(disk_bytes)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
         """The latents `(D, T)` that are here, by key; they must not be changed."""

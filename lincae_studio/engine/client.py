@@ -136,6 +136,10 @@ class EngineClient:
         self._told_playhead = self._playhead
         self._attached = messages.Attach(())
         self._told_attached = self._attached
+        self._limits: messages.Limits | None = None
+        self._told_limits: messages.Limits | None = None
+        #: The process is ended on purpose.
+        self._restarting = False
         self._connection: Connection | None = None
         self._process: SpawnProcess | None = None
         self._closing = threading.Event()
@@ -179,6 +183,19 @@ class EngineClient:
         with self._changed:
             self._attached = messages.Attach(tuple(map(str, files)))
             self._changed.notify_all()
+
+    def set_limits(self, limits: messages.Limits) -> None:
+        """How much the engine's caches keep."""
+        with self._changed:
+            self._limits = limits
+            self._changed.notify_all()
+
+    def restart(self) -> None:
+        """Start the process anew, with the environment as it is now; what is wanted still is."""
+        with self._changed:
+            if self._process is not None:
+                self._restarting = True
+                self._process.kill()
 
     def close(self) -> None:
         """End the process and the threads; a process that does not end by itself is killed."""
@@ -233,6 +250,7 @@ class EngineClient:
                 self._told = {lane: set() for lane in LANES}
                 self._told_playhead = messages.Playhead(0)
                 self._told_attached = messages.Attach(())
+                self._told_limits = None
                 self._seen = 0
             process.join(_QUIT_S)
             process.kill()
@@ -314,6 +332,12 @@ class EngineClient:
 
     def _after_death(self, exit_code: int | None) -> None:
         """Blame the chunk that was being rendered, tell, and wait a little longer after each death in a row."""
+        with self._changed:
+            on_purpose, self._restarting = self._restarting, False
+        if on_purpose:
+            self._current = set()
+            self._tell(EngineDown(exit_code))
+            return
         self._deaths_in_a_row += 1
         reason = self._last_words.rstrip(".") or f"exit code {exit_code}"
         _log.warning("the engine ended unexpectedly and is restarted: %s", reason)
@@ -392,6 +416,9 @@ class EngineClient:
         news: list[messages.ToEngine] = []
         if self._connection is None:
             return news
+        if self._limits is not None and self._limits != self._told_limits:
+            news.append(self._limits)
+            self._told_limits = self._limits
         if self._attached != self._told_attached:
             news.append(self._attached)
             self._told_attached = self._attached

@@ -86,6 +86,10 @@ class DiskArrays:
         if self._reader is not None:
             self._writer.submit(_Write(items=dict(items)))
 
+    def set_cap(self, cap_bytes: int) -> None:
+        """Hold up to so many bytes from now on. Any thread."""
+        self._writer.set_cap(cap_bytes)
+
     def flush(self) -> None:
         if self._reader is not None:
             self._writer.flush()
@@ -128,6 +132,10 @@ class _Writer:
 
     def submit(self, write: _Write) -> None:
         self._queue.put(write)
+
+    def set_cap(self, cap_bytes: int) -> None:
+        """Hold up to so many bytes; what is too much goes when something is written or used."""
+        self._cap_bytes = cap_bytes
 
     def flush(self) -> None:
         """Wait until all that was submitted is written."""

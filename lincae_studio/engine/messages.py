@@ -48,6 +48,14 @@ class Attach(Struct, frozen=True, tag=True):
     files: tuple[str, ...]
 
 
+class Limits(Struct, frozen=True, tag=True):
+    """How much the caches keep, in bytes: latents in memory, latents and renders on disk."""
+
+    memory: int
+    latents: int
+    renders: int
+
+
 class Quit(Struct, frozen=True, tag=True):
     """Write what is still to be written to the cache, and end."""
 
@@ -99,7 +107,7 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Want | Playhead | Attach | Quit
+ToEngine = Want | Playhead | Attach | Limits | Quit
 FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode

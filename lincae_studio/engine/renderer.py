@@ -112,6 +112,12 @@ class Renderer:
             found.update(self._decode(missing))
         return [rendered for chunk in planned if (rendered := found[chunk.key]) is not None]
 
+    def set_limits(self, memory: int, latents: int, renders: int) -> None:
+        """How much the caches keep, in bytes: latents in memory, latents and renders on disk. Any thread."""
+        self.cache.set_limits(memory, latents)
+        if self.renders is not None:
+            self.renders.set_disk_limit(renders)
+
     def flush(self) -> None:
         """Wait until what is to be kept is on disk."""
         self.cache.flush()

@@ -164,6 +164,8 @@ class _Engine:
                     self._queue.add(chunks, lane, seen, alone)
                 case messages.Attach(files=files):
                     self._renderer.cache.attach(_opened(files))
+                case messages.Limits(memory=memory, latents=latents, renders=renders):
+                    self._renderer.set_limits(memory, latents, renders)
                 case messages.Playhead(sample=sample, loop=loop):
                     self._queue.set_playhead(sample, loop)
 

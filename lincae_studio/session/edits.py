@@ -14,8 +14,10 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session.model import (
+    MAX_FRAMES,
     MAX_GAIN,
     MAX_LENGTH,
+    MAX_SEED,
     SESSION_RATE,
     TRACK_COLORS,
     Clip,
@@ -311,6 +313,16 @@ def set_codec(session: Session, codec: str) -> Session:
     if not 0 < len(codec) <= 200:
         raise EditError("a session needs a codec, named by 1 to 200 characters")
     return replace(session, codec=codec)
+
+
+def set_rendering(session: Session, seed: int, chunk_frames: int, overlap_frames: int) -> Session:
+    """How a session is rendered; frames of 0 leave them to the codec. Raises `EditError` for what cannot be."""
+    changed = replace(session, seed=seed, chunk_frames=chunk_frames, overlap_frames=overlap_frames)
+    if not 0 <= seed <= MAX_SEED:
+        raise EditError(f"the seed {seed} is not between 0 and {MAX_SEED}")
+    if not (0 <= chunk_frames <= MAX_FRAMES and 0 <= overlap_frames <= MAX_FRAMES):
+        raise EditError(f"chunks and overlaps have 0 to {MAX_FRAMES} frames")
+    return changed
 
 
 def change_clips(session: Session, clip_ids: Collection[int], change: Callable[[Clip], Clip]) -> Session:

@@ -25,7 +25,7 @@ from PySide6.QtCore import QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMe
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from lincae_studio import paths
+from lincae_studio import paths, preferences
 from lincae_studio.media.store import MediaStore
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.main_window import MainWindow
@@ -66,10 +66,11 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
     """Open the window and run until it is closed. Returns the exit code. `safe`: with the default preferences."""
     log_to_file()
     app = make_application()
-    cache_dir = paths.cache_dir()
+    cache_dir = paths.cache_dir() if safe else preferences.cache_dir()
     chosen = PreferenceStore(None if safe else paths.preferences_file())
     window = MainWindow(MediaStore(cache_dir), cache_dir, chosen)
     install_hooks(window.messages)
+    window.document.replace(window.project_commands.new_session(), None)
 
     def after_first_paint() -> None:
         window.start_late_parts()

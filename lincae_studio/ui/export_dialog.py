@@ -236,15 +236,19 @@ class ExportDialog(QDialog):
 
     def _lay_out(self, browse: QPushButton) -> None:
         form = QFormLayout()
-        form.addRow("&Preset", _row(self.preset_box, self._save_preset, self._delete_preset, stretch=0))
-        form.addRow("&File", _row(self.path_field, browse, stretch=0))
+        form.addRow(
+            _buddy("&Preset", self.preset_box), _row(self.preset_box, self._save_preset, self._delete_preset, stretch=0)
+        )
+        form.addRow(_buddy("&File", self.path_field), _row(self.path_field, browse, stretch=0))
         boxes = self.contents
         form.addRow("Write", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
         form.addRow("", _row(boxes["tracks"], self.stems_box, boxes["latents"], self.latents_box))
-        form.addRow("Spa&n", _row(self.span_box, _label("tail"), self.tail))
-        form.addRow("F&ormat", _row(self.container_box, self.format_box, self.quality))
+        form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("tail"), self.tail))
+        form.addRow(_buddy("F&ormat", self.container_box), _row(self.container_box, self.format_box, self.quality))
         form.addRow("", _row(self.rate_box, self.channels_box, self.dither))
-        form.addRow("L&evel", _row(self.level_box, self.target, _label("true peak"), self.true_peak))
+        form.addRow(
+            _buddy("L&evel", self.level_box), _row(self.level_box, self.target, _label("true peak"), self.true_peak)
+        )
         form.addRow("", _row(self.together))
         form.addRow("Tit&le", self.title_field)
         form.addRow("&Artist", self.artist_field)
@@ -436,6 +440,13 @@ def _row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
     if stretch is None:
         row.addStretch(1)
     return row
+
+
+def _buddy(text: str, widget: QWidget) -> QLabel:
+    """The label of a row of several widgets; its letter leads to one of them."""
+    label = QLabel(text)
+    label.setBuddy(widget)
+    return label
 
 
 def _label(text: str) -> QLabel:

@@ -43,6 +43,7 @@ from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.document import Document
+from lincae_studio.ui.engine_preferences import EnginePreferences
 from lincae_studio.ui.export_dialog import ExportDialog
 from lincae_studio.ui.exporting import Exporter
 from lincae_studio.ui.from_latents import FromLatents
@@ -61,6 +62,7 @@ from lincae_studio.ui.pictures import FILTER as PICTURES
 from lincae_studio.ui.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.preferences_dialog import PreferencesDialog
+from lincae_studio.ui.render_settings import RenderSettingsDialog
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.safekeeping import Safekeeping
 from lincae_studio.ui.selection import Selection
@@ -158,6 +160,7 @@ class MainWindow(QMainWindow):
             self._on_export_linearity,
         )
         self.views = ViewShelf(context, self.timeline, self, self.preferences, lambda: self.player.position)
+        self.engine_preferences = EnginePreferences(self.preferences, self.rendering)
         self.safekeeping = Safekeeping(self.document, self.preferences)
         self.from_latents = FromLatents(self.document, self.rendering, media, cache_dir, self.messages, self)
         self.project_commands = ProjectCommands(
@@ -480,6 +483,9 @@ class MainWindow(QMainWindow):
         if self.selection.track is not None:
             MinusOneDialog(self.selection.track, self.document, self.rendering, self).open()
 
+    def _on_render_settings(self) -> None:
+        RenderSettingsDialog(self.document, self.rendering.plan.codec, self).open()
+
     def _on_tempo(self) -> None:
         TempoDialog(self.document, self.player.position, self).open()
 
@@ -640,4 +646,5 @@ class MainWindow(QMainWindow):
         self.from_latents.close()
         self.codecs.close()
         self.rendering.close()
+        self.engine_preferences.close()
         self.safekeeping.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from PySide6.QtCore import QEvent, QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -20,14 +20,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from lincae_studio.codecs import registry
+from lincae_studio.preference_table import PREFERENCES, Page
 from lincae_studio.ui import shortcuts, theme
 from lincae_studio.ui.actions import ACTIONS, ActionSpec
 from lincae_studio.ui.audio_page import AudioPage
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.settings_page import SettingsPage
 
-_THEMES = (("dark", "Dark"), ("light", "Light"), ("system", "As the desktop"))
-_WHEELS = (("scroll", "Scrolls the tracks (zooms with Ctrl)"), ("zoom", "Zooms (scrolls the tracks with Ctrl)"))
+#: What the page on sound is found by.
+AUDIO_WORDS = "audio sound output device host api buffer latency level volume test tone rescan"
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
@@ -39,36 +42,63 @@ class PreferencesDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Preferences")
+        self.search = QLineEdit(self)
+        self.search.setPlaceholderText("Find a preference, a command, or its keys")
+        self.search.setAccessibleName("Find a preference, a command, or its keys")
+        self.search.setClearButtonEnabled(True)
         self.pages = QTabWidget(self)
-        self.general = GeneralPage(store, self)
-        self.shortcuts = ShortcutsPage(store, self)
-        self.pages.addTab(self.general, "General")
+        found = {"codec": _codecs()}
+        self.settings = {page: SettingsPage(page, store, found, self) for page in get_args(Page)}
         self.audio = AudioPage(store, transport, self)
+        self.shortcuts = ShortcutsPage(store, self)
+        for page, widget in self.settings.items():
+            self.pages.addTab(widget, page)
         self.pages.addTab(self.audio, "Audio")
         self.pages.addTab(self.shortcuts, "Shortcuts")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        self.defaults = buttons.addButton("Restore &Defaults", QDialogButtonBox.ButtonRole.ResetRole)
+        self.defaults.setToolTip("Of this page")
+        self.defaults.setAutoDefault(False)
+        self.defaults.clicked.connect(self._on_defaults)
         buttons.rejected.connect(self.close)
+        self.search.textChanged.connect(self._filter)
+        self.pages.currentChanged.connect(self._follow_page)
         layout = QVBoxLayout(self)
+        layout.addWidget(self.search)
         layout.addWidget(self.pages)
         layout.addWidget(buttons)
-        self.resize(620, 560)
-
-
-class GeneralPage(QWidget):
-    """Looks and the wheel."""
-
-    def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
-        super().__init__(parent)
+        self.resize(680, 600)
         self._store = store
-        self.theme = _choice("Theme", _THEMES, store.value.theme, self)
-        self.wheel = _choice("Wheel", _WHEELS, store.value.wheel, self)
-        self.theme.activated.connect(lambda: store.set(theme=self.theme.currentData()))
-        self.wheel.activated.connect(lambda: store.set(wheel=self.wheel.currentData()))
-        layout = QFormLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
-        layout.setVerticalSpacing(10)
-        layout.addRow("&Theme", self.theme)
-        layout.addRow("The mouse &wheel", self.wheel)
+
+    def field(self, name: str) -> QWidget:
+        """The widget of a preference, by its field."""
+        return next(page.fields[name] for page in self.settings.values() if name in page.fields)
+
+    def _filter(self, text: str) -> None:
+        """Show the pages that hold the words, and on them only what does."""
+        words = text.casefold().split()
+        matches: dict[QWidget, bool] = {page: page.filter(words) > 0 for page in self.settings.values()}
+        matches[self.audio] = all(word in AUDIO_WORDS for word in words)
+        matches[self.shortcuts] = self.shortcuts.look_for(text)
+        for widget, found in matches.items():
+            self.pages.setTabVisible(self.pages.indexOf(widget), found)
+        if not matches[self.pages.currentWidget()]:
+            first = next((widget for widget, found in matches.items() if found), None)
+            if first is not None:
+                self.pages.setCurrentWidget(first)
+
+    def _follow_page(self) -> None:
+        self.defaults.setEnabled(self.pages.currentWidget() in self.settings.values())
+
+    def _on_defaults(self) -> None:
+        page = self.pages.currentWidget()
+        if isinstance(page, SettingsPage):
+            self._store.set(**{one.field: one.default for one in PREFERENCES if one.field in page.fields})
+
+
+def _codecs() -> list[tuple[str, str]]:
+    """The codecs that are here, by id."""
+    return [(facts.id, facts.title) for facts in registry.facts_and_errors()[0]]
 
 
 class ShortcutsPage(QWidget):
@@ -147,6 +177,11 @@ class ShortcutsPage(QWidget):
             item.setFont(1, font)
         self._follow()
 
+    def look_for(self, text: str) -> bool:
+        """Show the commands that hold the words; whether there are any."""
+        self.search.setText(text)
+        return any(not item.isHidden() for item in self._items.values())
+
     def _filter(self, text: str) -> None:
         words = text.casefold().split()
         for item in self._items.values():
@@ -217,15 +252,6 @@ class KeyField(QLineEdit):
             modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
             self.value = QKeySequence(QKeyCombination(modifiers, key))
             self.setText(self.value.toString(QKeySequence.SequenceFormat.NativeText))
-
-
-def _choice(name: str, options: tuple[tuple[str, str], ...], chosen: str, parent: QWidget) -> QComboBox:
-    box = QComboBox(parent)
-    box.setAccessibleName(name)
-    for value, text in options:
-        box.addItem(text, value)
-    box.setCurrentIndex(box.findData(chosen))
-    return box
 
 
 def _name(spec: ActionSpec) -> str:

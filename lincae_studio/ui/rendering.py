@@ -18,6 +18,7 @@ from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine import client as engine
 from lincae_studio.engine.bundled import BundledLatents
 from lincae_studio.engine.drymix import DryMix
+from lincae_studio.engine.messages import Limits
 from lincae_studio.engine.parts import is_part
 from lincae_studio.engine.plan import AnyChunk, Plan, PlannedChunk, Planner
 from lincae_studio.engine.queue import Loop
@@ -215,6 +216,18 @@ class Rendering(QObject):
         self._client.want(self.store.missing(self.shown))
         self._look()
         self.plan_changed.emit()
+
+    def set_cache_limits(self, memory: int, latents: int, renders: int) -> None:
+        """How much the engine keeps, in bytes: latents in memory, latents and renders on disk."""
+        self._client.set_limits(Limits(memory, latents, renders))
+
+    def restart_engine(self) -> None:
+        """Start the engine anew: codecs compute elsewhere, or in another precision."""
+        self._client.restart()
+        self._client.forgive()
+        self.store.forget_failures()
+        self._failed_said.clear()
+        self.refresh()
 
     @property
     def bundled(self) -> frozenset[str]:

@@ -70,6 +70,7 @@ CASES = [
     Case("set_clip_gain", lambda s: edits.set_clip_gain(s, 4, 0.25), frozenset({0})),
     Case("set_clip_fades", lambda s: edits.set_clip_fades(s, 4, 1, 2), frozenset({0})),
     Case("set_codec", lambda s: edits.set_codec(s, "mdct-4x")),
+    Case("set_rendering", lambda s: edits.set_rendering(s, 5, 200, 4)),
     Case("set_fade_shapes", lambda s: edits.set_fade_shapes(s, {4}, fade_in="s-curve"), frozenset({0})),
     Case("set_clip_mute", lambda s: edits.set_clip_mute(s, {4, 7}, True), frozenset({0, 2})),
     Case("set_clip_color", lambda s: edits.set_clip_color(s, {6}, "#A0b1c2"), frozenset({1})),
@@ -217,6 +218,8 @@ REFUSED: list[tuple[str, Edit]] = [
     ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, 4, 1001, 0)),
     ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, 4, 0, -1)),
     ("needs a codec", lambda s: edits.set_codec(s, "")),
+    ("the seed -1", lambda s: edits.set_rendering(s, -1, 0, 0)),
+    ("0 to 4096 frames", lambda s: edits.set_rendering(s, 0, 5000, 0)),
     ("needs a codec", lambda s: edits.set_codec(s, "x" * 201)),
 ]
 

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QLineEdit,
+    QSpinBox,
+)
 from pytestqt.qtbot import QtBot
 
-from lincae_studio import preferences
+from lincae_studio import paths, preferences
+from lincae_studio.paths import resource
+from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
 from lincae_studio.preferences import Preferences
+from lincae_studio.session import edits
 from lincae_studio.ui import shortcuts, theme
 from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.preferences_dialog import PreferencesDialog
-from tests.ui.conftest import LIMIT_MS, set_zoom
+from lincae_studio.ui.render_settings import RenderSettingsDialog
+from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered
 from tests.ui.drive import NONE, press, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -56,7 +71,7 @@ def test_another_theme_holds_at_once_and_for_the_next_start(
     window: MainWindow, dialog: PreferencesDialog, kept: Callable[[], Preferences], styled: QApplication
 ) -> None:
     try:
-        box = dialog.general.theme
+        box = dialog.field("theme")
         box.setFocus()
         QTest.keyClick(box, Qt.Key.Key_Down)
         assert theme.colors() is theme.LIGHT
@@ -190,3 +205,165 @@ def test_a_damaged_file_is_said_when_the_window_opens(qtbot: QtBot, styled: QApp
     path.write_text("{")
     assert "not readable" in str(PreferenceStore(path).refusal)
     assert PreferenceStore(None).refusal is None
+
+
+# The pages that are made of the table
+
+
+def test_every_preference_has_a_widget_that_sets_it_and_shows_it(
+    window: MainWindow, dialog: PreferencesDialog, kept: Callable[[], Preferences]
+) -> None:
+    """Each is changed by its widget, kept in the file, and shown when something else changes it."""
+    for preference in PREFERENCES:
+        widget, before = dialog.field(preference.field), getattr(window.preferences.value, preference.field)
+        if isinstance(widget, QComboBox):
+            widget.setCurrentIndex((widget.currentIndex() + 1) % widget.count())
+            widget.activated.emit(widget.currentIndex())
+        elif isinstance(widget, QCheckBox):
+            widget.click()
+        elif isinstance(widget, QSpinBox | QDoubleSpinBox):
+            widget.setValue(widget.value() + 3)
+        elif isinstance(widget, QLineEdit):
+            widget.setText("/somewhere")
+            widget.editingFinished.emit()
+        after = getattr(window.preferences.value, preference.field)
+        assert after != before, preference.field
+        assert getattr(kept(), preference.field) == after
+        window.preferences.set(**{preference.field: before})
+        shown = {
+            QComboBox: lambda w: w.currentData(),
+            QCheckBox: lambda w: w.isChecked(),
+            QSpinBox: lambda w: w.value(),
+            QDoubleSpinBox: lambda w: w.value(),
+            QLineEdit: lambda w: w.text(),
+        }[type(widget)](widget)
+        assert shown == before, preference.field
+
+
+def test_the_table_says_what_the_fields_are() -> None:
+    fields = {field.name: field for field in msgspec.structs.fields(Preferences)}
+    titles = [(preference.page, preference.title.replace("&", "")) for preference in PREFERENCES]
+    assert len(set(titles)) == len(titles)
+    for preference in PREFERENCES:
+        assert preference.field in fields
+        assert preference.description.endswith(".")
+        values = choices_of(preference)
+        if values:
+            assert tuple(value for value, _ in preference.choices) == values
+    elsewhere = {"views", "snap_to", "recent", "shortcuts", "export", "export_presets"}
+    audio = {name for name in fields if name.startswith("audio_")} | {"output_level_db"}
+    assert fields.keys() == {preference.field for preference in PREFERENCES} | elsewhere | audio
+
+
+def test_the_manual_holds_the_table() -> None:
+    manual = resource("manual/manual.md").read_text(encoding="utf-8")
+    for line in manual_lines():
+        assert line in manual, "copy the lines of preference_table.manual_lines() into the manual"
+
+
+def test_preferences_are_found_by_words(dialog: PreferencesDialog) -> None:
+    def tabs() -> list[str]:
+        return [dialog.pages.tabText(n) for n in range(dialog.pages.count()) if dialog.pages.isTabVisible(n)]
+
+    assert tabs() == ["General", "Projects", "Rendering", "Cache", "Audio", "Shortcuts"]
+    QTest.keyClicks(dialog.search, "precision")
+    assert tabs() == ["Rendering"]
+    assert dialog.pages.currentWidget() is dialog.settings["Rendering"]
+    assert dialog.field("precision").isVisible()
+    assert not dialog.field("device").isVisible()
+    dialog.search.clear()
+    assert dialog.field("device").isVisible()
+    QTest.keyClicks(dialog.search, "buffer")
+    assert "Audio" in tabs()
+    dialog.search.clear()
+    QTest.keyClicks(dialog.search, "duplicate track")
+    assert tabs() == ["Shortcuts"]
+    dialog.search.setText("no such thing anywhere")
+    assert tabs() == []
+    dialog.search.clear()
+    assert len(tabs()) == 6
+
+
+def test_defaults_of_a_page_come_back(window: MainWindow, dialog: PreferencesDialog) -> None:
+    window.preferences.set(autosave_minutes=9.0, seed=5, theme="light")
+    dialog.pages.setCurrentWidget(dialog.settings["Projects"])
+    QTest.mouseClick(dialog.defaults, Qt.MouseButton.LeftButton)
+    assert window.preferences.value.autosave_minutes == 2.0
+    assert window.preferences.value.seed == 0
+    assert window.preferences.value.theme == "light", "of another page"
+    window.preferences.set(theme="dark")
+    dialog.pages.setCurrentWidget(dialog.shortcuts)
+    assert not dialog.defaults.isEnabled()
+
+
+def test_new_sessions_take_what_is_preferred(window: MainWindow) -> None:
+    window.preferences.set(codec="mdct-4x", seed=7, chunk_frames=200, overlap_frames=4)
+    press(window, Qt.Key.Key_N, CTRL)
+    session = window.document.session
+    assert (session.codec, session.seed, session.chunk_frames, session.overlap_frames) == ("mdct-4x", 7, 200, 4)
+    assert not window.document.modified
+    assert (window.rendering.plan.grid.frames, window.rendering.plan.grid.overlap) == (200, 4)
+
+
+def test_the_engine_is_started_anew_for_another_precision(
+    qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_rendered(qtbot, song)
+    whole = song.rendering.reader().read(0, 44_100)
+    process = song.rendering._client._process
+    assert process is not None
+    first = process.pid
+    with qtbot.waitSignal(song.rendering.engine_changed, timeout=LIMIT_MS):
+        song.preferences.set(precision="fp32", device="cpu")
+    assert os.environ["LINCAE_STUDIO_PRECISION"] == "fp32"
+    assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
+
+    def another() -> bool:
+        now = song.rendering._client._process
+        return now is not None and now.pid != first and song.rendering.engine_text == "engine ready"
+
+    qtbot.waitUntil(another, timeout=LIMIT_MS)
+    assert not song.messages.isVisible(), "it is no failure"
+    track = song.document.session.tracks[0].id
+    song.document.apply("Gain", lambda s: edits.set_track_gain(s, track, 0.5))
+    wait_rendered(qtbot, song)
+    assert np.abs(song.rendering.reader().read(0, 44_100) - whole).max() > 0.01
+
+
+def test_the_environment_comes_before_preferences(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    window.engine_preferences._ours.remove("LINCAE_STUDIO_DEVICE")
+    monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
+    window.preferences.set(device="cuda")
+    assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
+
+
+def test_the_cache_folder_holds_with_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LINCAE_STUDIO_CACHE")
+    assert preferences.cache_dir() == paths.cache_dir()
+    PreferenceStore(paths.preferences_file()).set(cache_folder=str(tmp_path / "my cache"))
+    assert preferences.cache_dir() == tmp_path / "my cache"
+    monkeypatch.setenv("LINCAE_STUDIO_CACHE", str(tmp_path / "other"))
+    assert preferences.cache_dir() == tmp_path / "other"
+
+
+def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    before = song.rendering.plan.grid
+    song.actions_by_id["render_settings"].trigger()
+    dialog = next(one for one in song.findChildren(RenderSettingsDialog) if one.isVisible())
+    ok = dialog.buttons.button(QDialogButtonBox.StandardButton.Ok)
+    dialog.frames.setValue(3)
+    dialog.overlap.setValue(2)
+    assert not ok.isEnabled()
+    assert "cannot overlap" in dialog.said.text()
+    dialog.frames.setValue(100)
+    dialog.seed.setValue(5)
+    assert "A chunk begins every 0.57 s" in dialog.said.text()
+    assert "its seed is of no effect" in dialog.said.text()
+    ok.click()
+    assert song.document.undo_text == "Render Settings"
+    assert song.rendering.plan.grid.frames == 100
+    assert song.document.session.seed == 5
+    wait_rendered(qtbot, song)
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert song.rendering.plan.grid == before

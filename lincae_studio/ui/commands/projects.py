@@ -81,7 +81,17 @@ class ProjectCommands(QObject):
 
     def on_new(self) -> None:
         if self.may_leave():
-            self._replace(Session(), None)
+            self._replace(self.new_session(), None)
+
+    def new_session(self) -> Session:
+        """An empty session with the codec and the render settings that are preferred."""
+        chosen = self._preferences.value
+        return Session(
+            codec=chosen.codec,
+            seed=chosen.seed,
+            chunk_frames=chosen.chunk_frames,
+            overlap_frames=chosen.overlap_frames,
+        )
 
     def on_open(self) -> None:
         if not self.may_leave():

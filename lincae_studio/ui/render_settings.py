@@ -1,0 +1,77 @@
+"""How a session is rendered: its seed and its chunks; a small dialog, one undoable edit. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+
+from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.engine.grid import Grid
+from lincae_studio.session import edits
+from lincae_studio.session.model import MAX_FRAMES, MAX_SEED
+from lincae_studio.ui import theme
+from lincae_studio.ui.document import Document
+
+
+class RenderSettingsDialog(QDialog):
+    """The seed of stochastic codecs, and frames of a chunk and of an overlap."""
+
+    def __init__(self, document: Document, codec: CodecFacts, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._codec = codec
+        session = document.session
+        self.setWindowTitle("Render Settings")
+        self.seed = QSpinBox(self)
+        self.seed.setRange(0, MAX_SEED)
+        self.seed.setValue(session.seed)
+        self.frames = self._count(session.chunk_frames, f"the codec's own ({codec.chunk_frames})")
+        self.overlap = self._count(session.overlap_frames, f"the codec's own ({codec.overlap_frames})")
+        self.said = QLabel(self)
+        self.said.setWordWrap(True)
+        theme.dim(self.said)
+        self.buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
+        )
+        self.buttons.accepted.connect(self._on_accepted)
+        self.buttons.rejected.connect(self.reject)
+        form = QFormLayout()
+        form.addRow("&Seed", self.seed)
+        form.addRow("&Frames of a chunk", self.frames)
+        form.addRow("&Overlap", self.overlap)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.said)
+        layout.addWidget(self.buttons)
+        self.setMinimumWidth(440)
+        self._follow()
+
+    def _count(self, value: int, zero: str) -> QSpinBox:
+        box = QSpinBox(self)
+        box.setRange(0, MAX_FRAMES)
+        box.setSpecialValueText(zero)
+        box.setSuffix(" frames")
+        box.setValue(value)
+        box.valueChanged.connect(self._follow)
+        return box
+
+    def _follow(self) -> None:
+        try:
+            grid = Grid.of(self._codec, self.frames.value(), self.overlap.value())
+            step_s, fade_ms = (samples / self._codec.sample_rate for samples in (grid.step_samples, grid.fade))
+            text = f"A chunk begins every {step_s:.2f} s; neighbours are crossfaded over {1000 * fade_ms:.0f} ms."
+            noise = (
+                ""
+                if self._codec.stochastic
+                else f" {self._codec.title} decodes without noise: its seed is of no effect."
+            )
+            self.said.setText(text + noise)
+            fits = True
+        except ValueError as error:
+            self.said.setText(f"{str(error).capitalize()}.")
+            fits = False
+        self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(fits)
+
+    def _on_accepted(self) -> None:
+        seed, frames, overlap = self.seed.value(), self.frames.value(), self.overlap.value()
+        self._document.apply("Render Settings", lambda s: edits.set_rendering(s, seed, frames, overlap))
+        self.accept()

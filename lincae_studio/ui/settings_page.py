@@ -1,0 +1,173 @@
+"""A page of preferences, made of their table: a widget for each, its description under it. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
+
+from lincae_studio.preference_table import PREFERENCES, Page, Preference
+from lincae_studio.ui import theme
+from lincae_studio.ui.preferences import PreferenceStore
+
+#: Choices that are found out when the dialog opens, by field: values with their texts.
+Found = Mapping[str, Sequence[tuple[str, str]]]
+
+_PATHS = ("cache_folder",)
+
+
+class SettingsPage(QWidget):
+    """What is chosen holds as the table says, and is kept at once."""
+
+    def __init__(self, page: Page, store: PreferenceStore, found: Found, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._store = store
+        #: The widget of each preference, by field.
+        self.fields: dict[str, QWidget] = {}
+        self._rows: dict[str, tuple[QWidget | QLabel, QLabel]] = {}
+        self._shows: list[Callable[[], None]] = []
+        self._layout = QFormLayout(self)
+        self._layout.setContentsMargins(16, 16, 16, 16)
+        self._layout.setVerticalSpacing(4)
+        for preference in PREFERENCES:
+            if preference.page == page:
+                self._add(preference, found.get(preference.field, preference.choices))
+        store.changed.connect(self._show)
+        self._show()
+
+    def filter(self, words: Sequence[str]) -> int:
+        """Show only what holds all words; returns how many that are."""
+        shown = 0
+        for preference in PREFERENCES:
+            if preference.field in self._rows:
+                texts = f"{preference.title.replace('&', '')} {preference.description} {preference.field}"
+                texts += " ".join(text for _, text in preference.choices)
+                matches = all(word in texts.casefold() for word in words)
+                for widget in self._rows[preference.field]:
+                    self._layout.setRowVisible(widget, matches)
+                shown += matches
+        return shown
+
+    def _add(self, preference: Preference, choices: Sequence[tuple[str, str]]) -> None:
+        widget: QWidget
+        default = preference.default
+        if choices or preference.field == "codec":
+            widget = self._combo(preference, choices)
+        elif isinstance(default, bool):
+            widget = self._check(preference)
+        elif isinstance(default, int | float):
+            widget = self._spin(preference)
+        else:
+            widget = self._text(preference)
+        widget.setAccessibleName(preference.title.replace("&", ""))
+        self.fields[preference.field] = widget
+        row = _with_browse(widget, self) if preference.field in _PATHS else widget
+        holds = "" if preference.holds == "at once" else f" Holds {preference.holds}."
+        said = QLabel(f"{preference.description}{holds}", self)
+        said.setWordWrap(True)
+        said.setContentsMargins(0, 0, 0, 8)
+        theme.dim(said)
+        if isinstance(widget, QCheckBox):
+            self._layout.addRow("", row)
+        else:
+            label = QLabel(preference.title, self)
+            label.setBuddy(widget)
+            self._layout.addRow(label, row)
+        self._layout.addRow("", said)
+        self._rows[preference.field] = row, said
+
+    def _combo(self, preference: Preference, choices: Sequence[tuple[str, str]]) -> QComboBox:
+        box = QComboBox(self)
+        for value, text in choices:
+            box.addItem(text, value)
+
+        def show() -> None:
+            value = self._value(preference)
+            if box.findData(value) < 0:
+                box.addItem(f"{value} (not here)", value)
+            box.setCurrentIndex(box.findData(value))
+
+        box.activated.connect(lambda: self._set(preference, box.currentData()))
+        self._shows.append(show)
+        return box
+
+    def _check(self, preference: Preference) -> QCheckBox:
+        box = QCheckBox(preference.title, self)
+        box.clicked.connect(lambda checked: self._set(preference, checked))
+        self._shows.append(lambda: box.setChecked(self._value(preference)))
+        return box
+
+    def _spin(self, preference: Preference) -> QSpinBox | QDoubleSpinBox:
+        whole = isinstance(preference.default, int)
+        box: QSpinBox | QDoubleSpinBox = QSpinBox(self) if whole else QDoubleSpinBox(self)
+        bounds = preference.bounds
+        assert bounds is not None, "a number has bounds"
+        if isinstance(box, QSpinBox):
+            box.setRange(int(bounds[0]), int(bounds[1]))
+        else:
+            box.setRange(*bounds)
+            box.setDecimals(1)
+        if preference.unit:
+            box.setSuffix(f" {preference.unit}")
+        if preference.zero:
+            box.setSpecialValueText(preference.zero)
+        box.setKeyboardTracking(False)
+        box.valueChanged.connect(lambda value: self._set(preference, value))
+        self._shows.append(lambda: box.setValue(self._value(preference)))
+        return box
+
+    def _text(self, preference: Preference) -> QLineEdit:
+        field = QLineEdit(self)
+        field.editingFinished.connect(lambda: self._set(preference, field.text().strip()))
+        field.setPlaceholderText("The system's place")
+        self._shows.append(lambda: field.setText(self._value(preference)))
+        return field
+
+    def _value(self, preference: Preference) -> Any:
+        return getattr(self._store.value, preference.field)
+
+    def _set(self, preference: Preference, value: object) -> None:
+        if value != self._value(preference):
+            self._store.set(**{preference.field: value})
+
+    def _show(self) -> None:
+        for field in self.fields.values():
+            field.blockSignals(True)
+        for show in self._shows:
+            show()
+        for field in self.fields.values():
+            field.blockSignals(False)
+
+
+def _with_browse(field: QWidget, parent: QWidget) -> QWidget:
+    """A field of a folder, with a button that asks for one."""
+    row = QWidget(parent)
+    button = QPushButton("&Browse…", row)
+    button.setAutoDefault(False)
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(field, 1)
+    layout.addWidget(button)
+
+    def ask() -> None:
+        assert isinstance(field, QLineEdit)
+        folder = QFileDialog.getExistingDirectory(row, "Choose a Folder", field.text())
+        if folder:
+            field.setText(folder)
+            field.editingFinished.emit()
+
+    button.clicked.connect(ask)
+    return row
