@@ -26,6 +26,20 @@ def _builtin(as_json: AsJson = False) -> None:
     _print_rows(measure_builtin(), as_json)
 
 
+@bench_app.command("bundle")
+def _bundle(
+    codec: Annotated[
+        str, typer.Option("--codec", help="Ids, by commas; random-lin-cae: full size, random weights.")
+    ] = "mdct-1x,mdct-2x,mdct-4x",
+    seconds: Annotated[float | None, typer.Option("--seconds", help="Of the demo song; default: all of it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Size of the demo song as a latent bundle, beside 24-bit PCM, and what its render differs by."""
+    from lincae_studio.bench.bundle import measure_bundles
+
+    _print_rows(measure_bundles(tuple(codec.split(",")), seconds), as_json)
+
+
 @bench_app.command("chunks")
 def _chunks(
     codec: Annotated[str, typer.Option("--codec", help="Codec to measure.")] = "mdct-2x", as_json: AsJson = False

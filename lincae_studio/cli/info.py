@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lincae_studio.cli.headless import used
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import is_bundle, open_bundle
+from lincae_studio.engine.bundle import is_bundle, open_bundle, pcm_bytes
 from lincae_studio.engine.bundled import BundleStore, bundles_dir
 from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.latent_files import load_latents
@@ -80,13 +79,12 @@ def _session(session: Session) -> dict[str, object]:
 def _bundle(path: Path) -> dict[str, object]:
     store = BundleStore(bundles_dir(cache_dir()))
     session = open_bundle(path, store)
-    media = used(session)
-    pcm_bytes = sum(item.length * item.channels for item in media) * 3
+    pcm = pcm_bytes(session)
     size = path.stat().st_size
     latents = store.of_media(session.media[0].digest) if session.media else None
     header = latents.header if latents is not None else None
     found: dict[str, object] = {"kind": "bundle", "path": str(path), "bytes": size}
-    found |= {"pcm24_bytes": pcm_bytes, "ratio": pcm_bytes / size}
+    found |= {"pcm24_bytes": pcm, "ratio": pcm / size}
     if header is not None:
         found |= {"latents_codec": header.codec, "latents_identity": header.identity}
     return found | _session(session)

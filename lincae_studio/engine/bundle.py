@@ -131,8 +131,21 @@ def write_bundle(
     }
     listed = replace(session, media=tuple(media), codec=codec.id)
     _write(relink(listed, from_latents), data, path)
-    pcm_bytes = sum(item.length * item.channels for item in media) * _PCM_BYTES
-    return BundleResult(path, path.stat().st_size, pcm_bytes, len(windows))
+    return BundleResult(path, path.stat().st_size, pcm_bytes(session), len(windows))
+
+
+def pcm_bytes(session: Session) -> int:
+    """Size of the audio that clips play, as 24-bit PCM; what several clips of a file have in common counts once."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for clip in session.clips():
+        ranges.setdefault(clip.media, []).append((clip.offset, clip.offset + clip.length))
+    total = 0
+    for digest, parts in ranges.items():
+        end = 0
+        for first, last in sorted(parts):
+            total += max(0, last - max(first, end)) * session.media_of(digest).channels
+            end = max(end, last)
+    return total * _PCM_BYTES
 
 
 def windows_of(session: Session, codec: CodecFacts, grid: Grid) -> Iterator[Chunk]:

@@ -88,6 +88,8 @@ def probe(path: Path, wide: bool = False) -> FileInfo:
         reason = str(getattr(error, "error_string", error)).strip(" .") or "unknown format"
         if "SF_INFO struct incomplete" in reason:
             reason = "its header gives no valid sample rate, channel count or length, such as 0 Hz"
+        elif "internal error" in reason:
+            reason = "it is damaged"
         problem = f"cannot import {path.name}: it is not a readable audio file ({reason})"
         raise MediaError(problem, FORMATS_HINT) from error
     if info.sample_rate < 1:

@@ -1,0 +1,92 @@
+"""What a latent bundle of the demo song weighs, and how its render differs from the original's. Headless, offline."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lincae_studio.bench.engine import made_codec
+from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.bundle import open_bundle, write_bundle
+from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundled_files, bundles_dir
+from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.plan import make_plan
+from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.engine.streams import mix_blocks
+from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import resource
+from lincae_studio.session import edits, files
+from lincae_studio.session.model import SESSION_RATE, Session
+
+CODECS = ("mdct-1x", "mdct-2x", "mdct-4x")
+
+
+def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = None) -> list[dict[str, object]]:
+    """One row per codec; `random-lin-cae` is a Lin-CAE of full size with random weights.
+
+    - `bytes`, `pcm24_bytes`, `ratio`: of the bundle, and of the same audio as 24-bit PCM;
+    - `snr_db`, `max_error`: the mix that the bundle renders, without the audio, against that of the project;
+    - `encodes`: made for it, 0 where all is in the bundle;
+    - `write_s`, `open_s`.
+
+    Args:
+        seconds: of the song; None takes all of it.
+    """
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        store = MediaStore(folder / "cache")
+        song = files.load(resource("demo/paper_lanterns.lincae"))
+        for media in song.media:
+            store.ensure(media)
+        for codec in codecs:
+            session = edits.set_codec(_shortened(song, seconds), made_codec(codec, folder))
+            rows.append({"codec": codec} | _measure(session, store, folder / "elsewhere" / codec))
+    return rows
+
+
+def _measure(session: Session, store: MediaStore, place: Path) -> dict[str, object]:
+    facts = registry.for_session(session.codec)
+    renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+    place.mkdir(parents=True)
+    began = time.perf_counter()
+    result = write_bundle(session, facts, renderer.render_many, place / "song.lincaez")
+    written = time.perf_counter()
+    opened = open_bundle(place / "song.lincaez", BundleStore(bundles_dir(place)))
+    read = time.perf_counter()
+    cache = LatentCache()
+    cache.attach(BundledLatents(path) for path in bundled_files(place))
+    other = Renderer(registry.load, StoreReader(MediaStore(place / "empty")), cache)
+    expected, found = _mix(session, renderer), _mix(opened, other)
+    noise = float(np.mean(np.square(found - expected, dtype=np.float64)))
+    power = float(np.mean(np.square(expected, dtype=np.float64)))
+    return {
+        "bytes": result.size,
+        "pcm24_bytes": result.pcm_bytes,
+        "ratio": result.ratio,
+        "snr_db": 10.0 * math.log10(power / noise) if noise else math.inf,
+        "max_error": float(np.abs(found - expected).max()),
+        "encodes": other.counters.encodes,
+        "write_s": written - began,
+        "open_s": read - written,
+    }
+
+
+def _mix(session: Session, renderer: Renderer) -> Array:
+    plan = make_plan(session, registry.for_session(session.codec))
+    return np.concatenate([block for _, block in mix_blocks(plan, renderer.render)], axis=1)
+
+
+def _shortened(session: Session, seconds: float | None) -> Session:
+    """The first seconds of every clip."""
+    if seconds is None:
+        return session
+    end = round(seconds * SESSION_RATE)
+    for clip in list(session.clips()):
+        session = edits.trim_clip(session, clip.id, clip.start, min(clip.end, clip.start + end))
+    return session
