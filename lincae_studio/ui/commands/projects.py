@@ -137,8 +137,8 @@ class ProjectCommands(QObject):
             self._note_recent(path)
             self.opened.emit(session)
             codec = next((media.original.codec for media in session.media if media.original), session.codec)
-            text = f"{path.name} holds latents of {codec} and no audio. Find the audio in File > Audio Files to have it"
-            self._messages.info(text)
+            text = f"The bundle {path.name} holds latents of {codec} and no audio"
+            self._messages.info(f"{text}. Find the audio in File > Audio Files to have it")
 
         if not os.path.exists(path):
             self._forget_recent(path)
