@@ -6,8 +6,10 @@ the program wrote beside it stays in the file.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -108,17 +110,25 @@ def load(path: Path) -> Preferences:
     return _typed(_read(path))
 
 
-def save(preferences: Preferences, path: Path) -> None:
-    """Write the file, keeping what is in it besides.
+def save(preferences: Preferences, path: Path, only: Collection[str] | None = None) -> None:
+    """Write the file, keeping what is in it besides; a file that cannot be read is kept beside it.
+
+    Args:
+        only: fields that are written, if there is a file: another window may have set others. None writes all.
 
     Raises:
         PreferencesError: when it cannot be written; an older one stays.
     """
     try:
         others = _read(path)
-    except PreferencesError:
-        others = {}  # said when it was loaded
-    content = others | msgspec.to_builtins(preferences)
+    except PreferencesError:  # said when it was loaded
+        others = {}
+        with contextlib.suppress(OSError):
+            os.replace(path, path.with_name(f"{path.stem}.unreadable{path.suffix}"))
+    chosen = msgspec.to_builtins(preferences)
+    if only is not None and others:
+        chosen = {name: value for name, value in chosen.items() if name in only}
+    content = others | chosen
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
@@ -136,6 +146,15 @@ def cache_dir() -> Path:
     except PreferencesError:
         chosen = ""
     return Path(chosen).expanduser() if chosen else paths.cache_dir()
+
+
+def cache_bytes() -> tuple[int, int]:
+    """How much latents and renders may take on disk, as preferred, in bytes."""
+    try:
+        chosen = load(paths.preferences_file())
+    except PreferencesError:
+        chosen = Preferences()
+    return round(chosen.latent_cache_gb * 1e9), round(chosen.render_cache_gb * 1e9)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -79,3 +79,19 @@ def test_the_file_is_in_the_users_folder(isolated: Path, monkeypatch: pytest.Mon
     assert preferences_file() == isolated / "config" / "lincae-studio" / "preferences.json"
     monkeypatch.setenv("LINCAE_STUDIO_CONFIG", "/elsewhere")
     assert preferences_file() == Path("/elsewhere/preferences.json")
+
+
+def test_a_file_that_cannot_be_read_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    path = tmp_path / "preferences.json"
+    path.write_text('{"shortcuts": {"play": ["P"]},}')
+    preferences.save(Preferences(seed=3), path)
+    assert preferences.load(path).seed == 3
+    assert (tmp_path / "preferences.unreadable.json").read_text() == '{"shortcuts": {"play": ["P"]},}'
+
+
+def test_another_window_keeps_what_it_chose(tmp_path: Path) -> None:
+    path = tmp_path / "preferences.json"
+    preferences.save(Preferences(), path)
+    preferences.save(Preferences(seed=5, theme="light"), path, {"theme"})
+    preferences.save(Preferences(seed=7), path, {"seed"})
+    assert (preferences.load(path).theme, preferences.load(path).seed) == ("light", 7)

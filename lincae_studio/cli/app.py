@@ -237,7 +237,7 @@ def _unbundle(
     figures = unbundle(bundle, output)
     count = len(figures["files"]) if isinstance(figures["files"], list) else 0
     text = f"{figures['output']}: {count} audio files, decoded from latents of {figures['codec']}"
-    print(json.dumps(figures, indent=2) if as_json else text)
+    print(json.dumps(figures, indent=2) if as_json else plain(text))
 
 
 @app.command("encode")
@@ -257,6 +257,8 @@ def _encode(
     kinds = get_args(LatentFormat)
     if latents is not None and latents not in kinds:
         raise UsageError(f"--latents {latents} is not offered", f"Choose one of {', '.join(kinds)}")
+    if latents is not None and not path.is_dir() and not output.is_dir() and output.suffix.lower() != f".{latents}":
+        raise UsageError(f"{output} is no name for --latents {latents}", f"Let it end in .{latents}")
     ending = f".{latents or kinds[0]}"
     suffixes = [f".{ending}" for ending in EXTENSIONS]
     return run_all(path, output, suffixes, ending, lambda one, place: encode(one, place, codec), say, as_json)

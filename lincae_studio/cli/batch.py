@@ -35,7 +35,7 @@ def run_all(
         if os.path.isdir(output):
             output = output / f"{source.stem}{ending}"
         figures = make(source, output)
-        print(json.dumps(figures, indent=2) if as_json else say(figures))
+        print(json.dumps(figures, indent=2) if as_json else _shown(say(figures)))
         return 0
     inputs = inputs_in(source, suffixes)
     if output.exists() and not output.is_dir():
@@ -51,7 +51,7 @@ def run_all(
         try:
             rows.append({"input": str(path)} | make(path, output / f"{path.stem}{ending}"))
             if not as_json:
-                print(say(rows[-1]))
+                print(_shown(say(rows[-1])))
         except StudioError as error:
             failed += 1
             rows.append({"input": str(path), "error": str(error)})
@@ -59,6 +59,11 @@ def run_all(
     if as_json:
         print(json.dumps(rows, indent=2))
     return 2 if failed else 0
+
+
+def _shown(text: str) -> str:
+    """Lines for a terminal, whatever the names in them hold."""
+    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def inputs_in(folder: Path, suffixes: Collection[str]) -> Sequence[Path]:

@@ -28,6 +28,7 @@ def bundle(project: Path, output: Path) -> dict[str, object]:
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
         codec = registry.for_session(session.codec)
+        engine.prepare_bundle(session, codec, report)
         result = write_bundle(session, codec, engine.render, output, report("encoding"))
     return {
         "output": str(result.path),

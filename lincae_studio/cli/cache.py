@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from lincae_studio.engine.cache import DISK_BYTES, latent_database, render_database
+from lincae_studio.engine.bundled import bundled_files
+from lincae_studio.engine.cache import latent_database, render_database
 from lincae_studio.engine.disk import clear_disk, disk_usage
 from lincae_studio.errors import StudioError, os_error_reason
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import cache_dir
+from lincae_studio.preferences import cache_bytes, cache_dir
 
 cache_app = typer.Typer(help="What is kept to save time: conformed audio, latents, renders.", no_args_is_help=True)
 
@@ -27,6 +28,7 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
     media, media_bytes = MediaStore(folder).usage()
     figures: dict[str, object] = {"folder": str(folder), "media": media, "media_bytes": media_bytes}
     lines = [f"conformed audio: {media} files, {_mebibytes(media_bytes)}"]
+    limits = dict(zip(_DATABASES, cache_bytes(), strict=True))
     for name, database in _DATABASES.items():
         try:
             usage = disk_usage(database(folder))
@@ -37,10 +39,13 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
             name: usage.rows,
             f"{name}_bytes": usage.array_bytes,
             f"{name}_file_bytes": usage.file_bytes,
-            f"{name}_limit_bytes": DISK_BYTES,
+            f"{name}_limit_bytes": limits[name],
         }
-        size, limit, file = (_mebibytes(count) for count in (usage.array_bytes, DISK_BYTES, usage.file_bytes))
+        size, limit, file = (_mebibytes(count) for count in (usage.array_bytes, limits[name], usage.file_bytes))
         lines.append(f"{name}: {usage.rows} arrays, {size} of at most {limit}, file {file}")
+    bundles = [path.stat().st_size for path in bundled_files(folder)]
+    figures |= {"bundles": len(bundles), "bundles_bytes": sum(bundles)}
+    lines.append(f"latents of opened bundles: {len(bundles)} files, {_mebibytes(sum(bundles))}")
     print(json.dumps(figures, indent=2) if as_json else "\n".join([str(folder), *lines]))
 
 
@@ -53,6 +58,8 @@ def _clear(
     try:
         for database in _DATABASES.values():
             clear_disk(database(folder))
+        for path in bundled_files(folder):
+            path.unlink()
         if media:
             MediaStore(folder).clear()
     except sqlite3.OperationalError as error:

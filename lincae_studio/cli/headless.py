@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import is_bundle, open_bundle
+from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.engine.bundle import is_bundle, open_bundle, windows_of
 from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.cache import LatentCache, RenderCache
-from lincae_studio.engine.plan import AnyChunk, Plan
+from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.plan import AnyChunk, Plan, Term
 from lincae_studio.engine.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.sums import ChunkSums
 from lincae_studio.engine.unbundle import decode_media
 from lincae_studio.errors import ProjectError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import cache_dir
+from lincae_studio.preferences import cache_bytes, cache_dir
 from lincae_studio.session import files
 from lincae_studio.session.model import Media, Session
 
@@ -34,12 +36,13 @@ class Headless:
         self.reader = StoreReader(self.store)
         self.bundles = BundleStore(bundles_dir(folder))
         self._latents: dict[Path, BundledLatents] = {}
+        latent_bytes, render_bytes = cache_bytes()
         # Each chunk is rendered once: nothing is worth remembering but on disk.
         self.renderer = Renderer(
             registry.load,
             self.reader,
-            LatentCache(folder, memory_bytes=_MEMORY_BYTES),
-            RenderCache(folder),
+            LatentCache(folder, memory_bytes=_MEMORY_BYTES, disk_bytes=latent_bytes),
+            RenderCache(folder, disk_bytes=render_bytes),
             sums=ChunkSums(memory_bytes=0),
         )
 
@@ -60,13 +63,22 @@ class Headless:
         self._attach(session)
         return session
 
+    def prepare_bundle(self, session: Session, codec: CodecFacts, report: Report) -> None:
+        """Decode the media of which a bundle of a session needs more than their bundles hold. Raises `StudioError`."""
+        grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
+        terms = (term for chunk in windows_of(session, codec, grid) for term in chunk.terms)
+        wanting = self._missing(terms)
+        for media in used(session):
+            if media.digest in wanting:
+                self.decode(media, session.seed, report)
+
     def prepare(self, plan: Plan, session: Session, audio: bool, report: Report) -> None:
         """Decode the media of which a plan needs more than the latents that are in their bundles; all for their audio.
 
         Raises:
             StudioError: when that cannot be done.
         """
-        wanting = self._wanting(plan)
+        wanting = self._missing(term for chunk in plan.audible for term in chunk.terms)
         for media in used(session):
             if audio or media.digest in wanting:
                 self.decode(media, session.seed, report)
@@ -97,14 +109,12 @@ class Headless:
     def _holder(self, digest: str) -> BundledLatents | None:
         return next((one for one in self._latents.values() if digest in one.media), None)
 
-    def _wanting(self, plan: Plan) -> set[str]:
+    def _missing(self, terms: Iterable[Term]) -> set[str]:
+        """The media, of those that are there as latents, that a term needs other latents of."""
         bundled = {digest: one for one in self._latents.values() for digest in one.media}
-        if not bundled:
-            return set()
         return {
             term.source.media
-            for chunk in plan.audible
-            for term in chunk.terms
+            for term in terms
             if term.source.media in bundled and not bundled[term.source.media].holds(term.key)
         }
 

@@ -116,6 +116,8 @@ def request(
         raise UsageError(audio_format.problem, "Choose another --format, --bits or --rate")
     if normalize == "loudness" and target is None:
         target = _FOR_LOUDNESS_DB
+    elif normalize == "peak" and target is None:
+        target = Level().target_db
     level = _changed(
         settings.level,
         {

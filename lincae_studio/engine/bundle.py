@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import struct
 import zipfile
 import zlib
@@ -18,7 +19,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from lincae_studio import atomic
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.engine import bundled
 from lincae_studio.engine.bundled import BundledLatents, BundleStore, Header
 from lincae_studio.engine.grid import Grid
@@ -91,18 +92,21 @@ def write_bundle(
     cancel = cancel or CancelToken()
     if not any(session.clips()):
         raise ProjectError("there are no latents to bundle", "Add at least one clip")
+    for item in session.media:
+        if item.original is not None and _same_file(Path(item.path), path):
+            raise ProjectError(f"clips play latents from {path}", "Choose another name, and keep the bundle")
     grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
     used = {clip.media for clip in session.clips()}
     media = [item for item in session.media if item.digest in used]
     number_of = {item.digest: number for number, item in enumerate(media)}
     windows = list(windows_of(session, codec, grid))
-    latents: dict[tuple[int, Source], Array] = {}
+    latents: dict[tuple[int, Source], bundled.Half] = {}
     for start in range(0, len(windows), _BATCH):
         cancel.check()
         batch = windows[start : start + _BATCH]
         for chunk, rendered in zip(batch, render(batch), strict=True):
             source = chunk.terms[0].source
-            latents[number_of[source.media], source] = rendered.latents[0]
+            latents[number_of[source.media], source] = bundled.halved(rendered.latents[0])
         progress(Progress(start + len(batch), len(windows), "latents"))
     cancel.check()
     originals = tuple(_original(item, codec.id) for item in media)
@@ -173,6 +177,8 @@ def open_bundle(path: Path, store: BundleStore) -> Session:
         members = {info.filename: info for info in archive.infolist()}
         if not {_MANIFEST, _LATENTS} <= members.keys():
             raise ProjectError(f"cannot open {path}: it is not a LinCAE Studio bundle", "Choose a .lincaez file")
+        if members[_MANIFEST].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ProjectError(f"cannot open {path}: its manifest is compressed in an unknown way", _RESTORE)
         with archive.open(members[_MANIFEST]) as file:
             manifest = file.read(files.MAX_BYTES + 1)
         if len(manifest) > files.MAX_BYTES:
@@ -202,10 +208,16 @@ def _take_latents(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, s
             while data := source.read(_COPY_BYTES):
                 digest.update(data)
                 target.write(data)
-        place = store.path(digest.hexdigest())
-        if not place.exists():
-            temporary.replace(place)
-    return store.open(digest.hexdigest())
+            target.flush()
+            os.fsync(target.fileno())
+        return store.keep(temporary, digest.hexdigest())
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager
@@ -237,7 +249,7 @@ def _write(session: Session, latents: bytes, path: Path) -> None:
 def _original(media: Media, codec_id: str) -> Original:
     """What the latents are made of; those that are from latents already stay what they were."""
     if media.original is not None:
-        return media.original
+        return replace(media.original, codec=codec_id)
     return Original(digest=media.digest, path=media.path, codec=codec_id, size=media.size, take=media.take)
 
 

@@ -8,27 +8,33 @@ the file has other media.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 import numpy as np
-from msgspec import Struct
+import numpy.typing as npt
+from msgspec import Meta, Struct
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.sources import Fade, FadeRamp, Source, key_of
-from lincae_studio.errors import ProjectError
-from lincae_studio.session.model import Digest, FadeShape
+from lincae_studio.errors import CodecError, ProjectError
+from lincae_studio.session.model import MAX_FRAMES, Digest, FadeShape
 
 FORMAT = "lincae-studio-latents"
 VERSION = 1
+
+Half = npt.NDArray[np.float16]
 
 #: Largest finite float16: louder latents than this are none of a codec's.
 _MAX_FLOAT16 = float(np.finfo(np.float16).max)
@@ -36,6 +42,9 @@ _MAX_FLOAT16 = float(np.finfo(np.float16).max)
 _NUMBER = r"-?\d{1,12}"
 _FADE = rf"-|{_NUMBER}:\d{{1,12}}:(?:{'|'.join(get_args(FadeShape))})"
 _NAME = re.compile(rf"({_NUMBER})/([01])/({_NUMBER})/(\d{{1,12}})/(\d{{1,12}})/({_FADE})/({_FADE})")
+
+#: Copies of opened bundles that are kept.
+_KEPT_BYTES = 8 * 1024**3
 
 _HEADER = "header"
 
@@ -51,13 +60,13 @@ class Header(Struct, frozen=True, kw_only=True):
 
     format: str = FORMAT
     version: int = VERSION
-    codec: str
-    identity: str
-    hop: int
-    edge: int
-    frames: int
-    overlap: int
-    dim: int
+    codec: Annotated[str, Meta(max_length=200)]
+    identity: Annotated[str, Meta(max_length=400)]
+    hop: Annotated[int, Meta(ge=1, le=2**20)]
+    edge: Annotated[int, Meta(ge=0, le=2**20)]
+    frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+    overlap: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
+    dim: Annotated[int, Meta(ge=1, le=2**20)]
     media: tuple[Digest, ...]
 
     @property
@@ -65,12 +74,14 @@ class Header(Struct, frozen=True, kw_only=True):
         return self.frames * self.hop + self.edge
 
 
-def encode(header: Header, latents: Mapping[tuple[int, Source], Array]) -> bytes:
+def halved(latents: Array) -> Half:
+    """Latents in 16 bits, limited to what these can hold."""
+    return np.clip(latents, -_MAX_FLOAT16, _MAX_FLOAT16).astype(np.float16)
+
+
+def encode(header: Header, latents: Mapping[tuple[int, Source], Half]) -> bytes:
     """The file: latents `(dim, frames)` by the number of a media and a source of it (whose media does not matter)."""
-    tensors = {
-        _name(number, source): np.clip(values, -_MAX_FLOAT16, _MAX_FLOAT16).astype(np.float16)
-        for (number, source), values in latents.items()
-    }
+    tensors = {_name(number, source): values for (number, source), values in latents.items()}
     return save(tensors, {_HEADER: msgspec.json.encode(header).decode()})
 
 
@@ -96,12 +107,13 @@ class BundledLatents:
             metadata: dict[str, str] = self._file.metadata() or {}
             self.header = msgspec.json.decode(metadata.get(_HEADER, ""), type=Header)
             names = list(self._file.keys())
-        except (OSError, SafetensorError, msgspec.MsgspecError, ValueError) as error:
+        except (OSError, SafetensorError, msgspec.MsgspecError, ValueError, AttributeError, MemoryError) as error:
             raise ProjectError(f"the latents in {path} cannot be read: {error}", _RESTORE) from error
         if self.header.format != FORMAT or self.header.version > VERSION:
             raise ProjectError(
                 f"the latents in {path} are of a form that this version does not know", "Update LinCAE Studio"
             )
+        self._check_geometry()
         self.media = tuple(media_digest(path.stem, number) for number in range(len(self.header.media)))
         self._names: dict[str, str] = {}
         self._sources: dict[str, list[Source]] = {digest: [] for digest in self.media}
@@ -138,12 +150,26 @@ class BundledLatents:
         try:
             with self._lock:
                 values = self._file.get_tensor(name)
-        except (OSError, SafetensorError, TypeError, ValueError):
+        except (OSError, SafetensorError, TypeError, ValueError, AttributeError, MemoryError):
             return None
         if values.dtype != np.float16 or values.shape != self.shape:
             return None
         latents: Array = values.astype(np.float32)
         return latents if np.isfinite(latents).all() else None
+
+    def _check_geometry(self) -> None:
+        """Where the codec is here, its windows are as the file says; no file chooses how much memory they take."""
+        header = self.header
+        try:
+            facts = registry.facts(header.codec)
+        except CodecError:
+            return  # nothing is decoded then
+        told = Grid(header.hop, header.edge, header.frames, header.overlap)
+        if facts.identity != header.identity:
+            return
+        fits = (header.hop, header.edge, header.dim) == (facts.hop, facts.edge, facts.dim)
+        if not fits or told.problem(facts):
+            raise ProjectError(f"the latents in {self.path} are not such as {header.codec} makes them", _RESTORE)
 
     def _source(self, name: str) -> Source | None:
         match = _NAME.fullmatch(name)
@@ -165,6 +191,25 @@ class BundleStore:
     def path(self, file_digest: str) -> Path:
         """Where the file of a digest lies, or will."""
         return self.folder / f"{file_digest}.safetensors"
+
+    def keep(self, temporary: Path, file_digest: str) -> BundledLatents:
+        """Take a file in, in place of an older copy, which may be damaged. Raises `ProjectError`, `OSError`."""
+        self._open.pop(file_digest, None)
+        temporary.replace(self.path(file_digest))
+        latents = self.open(file_digest)
+        self._prune()
+        return latents
+
+    def _prune(self) -> None:
+        """Delete the files that were not opened for the longest time, but for those in use here."""
+        kept = {self.path(digest) for digest in self._open}
+        found = sorted(self.folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+        total = 0
+        for path in found:
+            total += path.stat().st_size
+            if total > _KEPT_BYTES and path not in kept:
+                with contextlib.suppress(OSError):  # another window has it, where open files stay
+                    path.unlink()
 
     def open(self, file_digest: str) -> BundledLatents:
         """Raises `ProjectError`."""

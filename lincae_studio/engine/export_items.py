@@ -64,6 +64,8 @@ def latent_paths(settings: ExportSettings, target: Path) -> list[Path]:
     """The file of latents, where one is written."""
     if "latents" not in settings.contents:
         return []
+    if settings.contents == ("latents",) and target.suffix.lower() in (".safetensors", ".npz"):
+        return [target]
     return [target.with_name(f"{target.stem} latents.{settings.latents}")]
 
 
@@ -125,6 +127,8 @@ def _fit(name: str) -> str:
 
 
 def check_paths(paths: Sequence[Path], protected: Sequence[Path]) -> None:
-    """Raises `ExportError` when a file would replace one that it is made of."""
+    """Raises `ExportError` when there is no file to write, or one would replace a file that it is made of."""
+    if not paths:
+        raise ExportError("no track is heard: there are no stems to write", "Unmute a track, or write all stems")
     for path in paths:
         refuse_overwriting(protected, path)

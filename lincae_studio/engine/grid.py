@@ -18,6 +18,10 @@ from msgspec import Struct
 
 from lincae_studio.codecs.base import Array, CodecFacts
 
+#: Of the chunks that a session may choose: from one to the next, and the longest, in seconds.
+MIN_STEP_S = 0.1
+MAX_WINDOW_S = 60.0
+
 
 class Grid(Struct, frozen=True):
     """Geometry of the chunks of one codec; all positions are timeline samples unless named frames."""
@@ -43,9 +47,20 @@ class Grid(Struct, frozen=True):
     def chosen(cls, facts: CodecFacts, frames: int, overlap: int) -> Grid:
         """The grid of a codec with what a session chose, or the codec's own where that is 0 or cannot be."""
         try:
-            return cls.of(facts, frames, overlap)
+            grid = cls.of(facts, frames, overlap)
         except ValueError:
             return cls.of(facts)
+        return cls.of(facts) if grid.problem(facts) else grid
+
+    def problem(self, facts: CodecFacts) -> str:
+        """Why a session cannot have this grid: too many chunks, or too long ones; empty when it can."""
+        if self.fade < 0 or self.step < max(1, self.overlap):
+            return f"chunks of {self.frames} frames cannot overlap by {self.overlap}"
+        if self.step_samples < MIN_STEP_S * facts.sample_rate:
+            return f"a chunk would begin every {1000 * self.step_samples / facts.sample_rate:.0f} ms"
+        if self.window_samples > MAX_WINDOW_S * facts.sample_rate:
+            return f"a chunk would be {self.window_samples / facts.sample_rate:.0f} s long"
+        return ""
 
     @property
     def step(self) -> int:

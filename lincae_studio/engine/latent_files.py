@@ -58,6 +58,8 @@ _DAMAGE = (
     TypeError,
     EOFError,
     RuntimeError,
+    AttributeError,  # of kinds of numbers that numpy does not have
+    MemoryError,
     SyntaxError,  # of a header of npy
 )
 
@@ -217,14 +219,18 @@ def decoded(content: Latents, codec: Codec) -> Stream:
     """The audio of latents; the timeline of the stream is that of the latents.
 
     Raises:
-        MediaError: when the codec is not the one that made them.
+        MediaError: when the codec is not the one that made them, or makes other ones.
     """
     header = content.header
     if codec.facts.identity != header.identity:
         raise MediaError(
             f"the latents are of another {header.codec} than the one that is here", "Install the codec that made them"
         )
-    plan = _plan_of(content, codec.facts)
+    facts = codec.facts
+    told = (header.hop, header.edge, header.dim, header.sample_rate_hz)
+    if told != (facts.hop, facts.edge, facts.dim, facts.sample_rate) or header.grid.problem(facts):
+        raise MediaError(f"the latents are not such as {header.codec} makes them", "Encode the audio again")
+    plan = _plan_of(content, facts)
 
     def provide(chunk: PlannedChunk) -> Rendered:
         latents = content.latents[chunk.index - header.first_chunk]

@@ -21,6 +21,9 @@ from lincae_studio.session.model import Media
 #: Windows decoded at a time.
 _BATCH = 16
 
+#: Samples of silence at a time: a media may be much longer than what is known of it.
+_SILENCE_BLOCK = 1 << 18
+
 
 def decode_media(
     media: Media,
@@ -67,16 +70,19 @@ def _blocks(
             begin = max(begin, done)
             settled = tail[: begin - done]
             yield settled
-            gap = begin - done - len(settled)
-            if gap:
-                yield np.zeros((gap, media.channels), np.float32)
+            yield from _silence(begin - done - len(settled), media.channels, cancel)
             fresh = audio[begin - position : end - position]
             done, tail = begin, _crossfaded(tail[len(settled) :], fresh)
         progress(Progress(min(start + _BATCH, len(places)), len(places), "decoding latents"))
     yield tail
-    rest = media.length - done - len(tail)
-    if rest:
-        yield np.zeros((rest, media.channels), np.float32)
+    yield from _silence(media.length - done - len(tail), media.channels, cancel)
+
+
+def _silence(count: int, channels: int, cancel: CancelToken) -> Iterator[Array]:
+    while count > 0:
+        cancel.check()
+        yield np.zeros((min(count, _SILENCE_BLOCK), channels), np.float32)
+        count -= _SILENCE_BLOCK
 
 
 def _places(media: Media, latents: BundledLatents, grid: Grid) -> list[tuple[int, list[Source]]]:

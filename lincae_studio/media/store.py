@@ -167,6 +167,11 @@ class MediaStore:
                 self._open[digest] = conformed
             return self._open[digest]
 
+    def fits(self, media: Media) -> bool:
+        """Whether a session's media is here as the session says: with these channels, and this long."""
+        found = self.get(media.digest)
+        return found is not None and (found.channels, found.length) == (media.channels, media.length)
+
     def open(self, digest: str) -> ConformedMedia:
         """As `get`. Raises `MediaError` when the media is not there."""
         conformed = self.get(digest)
@@ -278,13 +283,17 @@ class MediaStore:
             length, count = 0, 1
             with open(temporary / "audio.f32", "wb") as file:
                 for block in _whole_blocks(audio):
-                    file.write(block.tobytes())
+                    if block.any():
+                        file.write(block.tobytes())
+                    else:
+                        file.seek(block.nbytes, os.SEEK_CUR)  # a hole, which takes no room on most disks
                     peaks.append(block_peaks(block))
                     length, count = length + len(block), block.shape[1]
                     if length > MAX_LENGTH:
                         hours = MAX_LENGTH // SESSION_RATE // 3600
                         problem = f"cannot import {name}: it is longer than {hours} hours"
                         raise MediaError(problem, "Split it into shorter files")
+                file.truncate()
                 file.flush()
                 os.fsync(file.fileno())
             if length == 0:

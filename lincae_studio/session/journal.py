@@ -36,7 +36,8 @@ from lincae_studio.session.model import Session, check
 _log = logging.getLogger(__name__)
 
 _FORMAT = "lincae-studio-journal"
-_VERSION = 1
+#: 2 has the names of fields of project files of version 5.
+_VERSION = 2
 
 _INFO, _LOCK, _TRIED = "info.json", "lock", "tried"
 
@@ -113,6 +114,8 @@ class Journal:
         #: The session as it is, what it is called, and the edit that led there; None when it is as saved.
         self._wanted: tuple[Session, Info, str] | None = None
         self._written: Session | None = None
+        #: The title and the project file that were written with it.
+        self._named = ("", "")
         self._snapshot_wanted = False
         self._closing = False
         self._busy = False
@@ -203,7 +206,7 @@ class Journal:
             self._drop()
             return
         session, info, text = wanted
-        if self._file is None or self._written is None:
+        if self._file is None or self._written is None or (info.title, info.project) != self._named:
             self._begin(session, info)
         elif session is not self._written:
             data = msgspec.json.encode(_Line(text, delta(self._written, session)))
@@ -228,6 +231,7 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file, self._generation, self._written = file, generation, session
+        self._named = info.title, info.project
         self._unsynced_since = None
         for old in (f"{generation - 1}{files.SUFFIX}", f"{generation - 1}.journal"):
             with contextlib.suppress(OSError):
@@ -339,8 +343,20 @@ def recover(folder: Path) -> Recovered:
         except ProjectError as error:
             problem = error
             continue
+        if _info(folder).version > _VERSION:
+            raise ProjectError(f"{folder} was left by a newer version", "Update LinCAE Studio, or discard it")
+        if _info(folder).version < _VERSION:  # its lines have other names
+            return Recovered(session, 0, damaged=(folder / f"{generation}.journal").stat().st_size > 0)
         return _replay(session, folder / f"{generation}.journal")
     raise problem
+
+
+def _info(folder: Path) -> Info:
+    """What a folder says of itself; where that is damaged, what a new one would say."""
+    try:
+        return msgspec.json.decode((folder / _INFO).read_bytes(), type=Info)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Info()
 
 
 def remove(folder: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from lincae_studio.session.edits import add_media
 from lincae_studio.session.model import Clip, Media, Session
 
 
@@ -16,29 +15,25 @@ def relink(session: Session, found: Mapping[str, Media]) -> Session:
     Clips keep all that was done to them. Where the new audio is shorter they end with it; a clip of which nothing is
     left is removed.
     """
-    relinked = session
-    for digest, media in found.items():
+    for digest in found:
         session.media_of(digest)
-        relinked = _replaced(relinked, digest, media)
-    return relinked
-
-
-def _replaced(session: Session, digest: str, media: Media) -> Session:
-    if media.digest == digest:
-        return add_media(session, media)
-    others = tuple(item for item in session.media if item.digest != digest)
-    session = add_media(replace(session, media=others), media)
+    media: dict[str, Media] = {}
+    for item in session.media:
+        replacement = found.get(item.digest, item)
+        if replacement is not item or item.digest not in media:
+            media[replacement.digest] = replacement
     tracks = tuple(
-        replace(track, clips=tuple(fitting for clip in track.clips if (fitting := _fitting(clip, digest, media))))
-        if any(clip.media == digest for clip in track.clips)
+        replace(track, clips=tuple(fitting for clip in track.clips if (fitting := _fitting(clip, found)) is not None))
+        if any(clip.media in found for clip in track.clips)
         else track
         for track in session.tracks
     )
-    return replace(session, tracks=tracks)
+    return replace(session, media=tuple(media.values()), tracks=tracks)
 
 
-def _fitting(clip: Clip, digest: str, media: Media) -> Clip | None:
-    if clip.media != digest:
+def _fitting(clip: Clip, found: Mapping[str, Media]) -> Clip | None:
+    media = found.get(clip.media)
+    if media is None or media.digest == clip.media:
         return clip
     length = min(clip.length, media.length - clip.offset)
     if length <= 0:

@@ -33,8 +33,9 @@ class DocumentJobs:
         title: str,
         done: Callable[[Any], None],
         cancelled: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start a job; one with a `title` shows its progress, and can be cancelled."""
+        """Start a job; one with a `title` shows its progress, and can be cancelled. `ended` is called in any case."""
         generation = self._generation
 
         def if_current(call: Callable[..., None]) -> Callable[..., None]:
@@ -47,8 +48,13 @@ class DocumentJobs:
         job.succeeded.connect(if_current(done))
         job.failed.connect(if_current(self._failed))
         job.cancelled.connect(if_current(cancelled))
-        job.ended.connect(lambda: self._jobs.remove(job))
+        job.ended.connect(lambda: self._end(job, ended))
         job.start()
+
+    def _end(self, job: BackgroundJob, ended: Callable[[], None]) -> None:
+        self._jobs.remove(job)
+        job.deleteLater()
+        ended()
 
     def abandon(self) -> None:
         """Another document is opened."""

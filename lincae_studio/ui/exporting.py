@@ -111,6 +111,7 @@ class Exporter(QObject):
         job.succeeded.connect(lambda result: self._end(job, owner, lambda: self._on_succeeded(result)))
         job.failed.connect(lambda error: self._end(job, owner, lambda: self._on_failed(error)))
         job.cancelled.connect(lambda: self._end(job, owner, self._on_cancelled))
+        job.ended.connect(job.deleteLater)
         job.start()
 
     def close(self) -> None:

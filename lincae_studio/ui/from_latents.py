@@ -5,6 +5,7 @@ Main thread, but for the jobs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.unbundle import decode_media
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session
 from lincae_studio.ui.document import Document
@@ -87,9 +89,18 @@ class FromLatents(QObject):
                     problems.append(str(error))
             return list(found.values()), problems
 
+        used = {clip.media for clip in session.clips()}
+
         def done(result: tuple[list[BundledLatents], list[str]]) -> None:
             latents, problems = result
             self._rendering.attach(latents)
+            held = {digest for one in latents for digest in one.media}
+            lost = [media for media in session.media if media.original is not None and media.digest not in held]
+            problems += [
+                f"{media.path} does not hold the latents of {name_of(media)} that the project needs: it is another one"
+                for media in lost
+                if media.digest in used and os.path.exists(media.path)
+            ]
             if problems:
                 self._messages.error(
                     "Latents that the project needs could not be read: their clips are silent and marked.",

@@ -197,7 +197,7 @@ class Importer(QObject):
         missing = [
             item
             for item in session.media
-            if item.digest in used and item.original is None and self._store.get(item.digest) is None
+            if item.digest in used and item.original is None and not self._store.fits(item)
         ]
         if not missing:
             return  # the plan that was made on opening is the right one

@@ -169,6 +169,7 @@ class MainWindow(QMainWindow):
             self.from_latents,
             self.messages,
             self.preferences,
+            lambda: self.rendering.doubts(),
             self._leave_document,
             self._show_document,
             self,
@@ -177,6 +178,7 @@ class MainWindow(QMainWindow):
             self.document,
             media,
             self.messages,
+            lambda digest: digest not in self.rendering.offline,
             self.project_commands.on_save,
             self.project_commands.confirm,
             self,
@@ -383,7 +385,7 @@ class MainWindow(QMainWindow):
             return
         if len(there) > 1 and not self.project_commands.confirm(f"{len(there)} of the files exist.", "Replace them?"):
             return
-        doubts = self.rendering.doubts()
+        doubts = self.rendering.doubts(dry=not {"dry", "difference"}.isdisjoint(settings.contents))
         if doubts and not self.project_commands.confirm(" ".join(doubts), "Export all the same?"):
             return
         protected = [Path(media.path) for media in self.document.session.media]

@@ -54,6 +54,6 @@ class PreferenceStore(QObject):
         self.changed.emit()
         if self._path is not None:
             try:
-                preferences.save(value, self._path)
+                preferences.save(value, self._path, fields)
             except PreferencesError as error:
                 self.problem.emit(error)

@@ -57,6 +57,8 @@ class RenderSettingsDialog(QDialog):
     def _follow(self) -> None:
         try:
             grid = Grid.of(self._codec, self.frames.value(), self.overlap.value())
+            if problem := grid.problem(self._codec):
+                raise ValueError(problem)
             step_s, fade_ms = (samples / self._codec.sample_rate for samples in (grid.step_samples, grid.fade))
             text = f"A chunk begins every {step_s:.2f} s; neighbours are crossfaded over {1000 * fade_ms:.0f} ms."
             noise = (

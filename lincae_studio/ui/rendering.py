@@ -148,9 +148,13 @@ class Rendering(QObject):
         """Digests of media that cannot be read: their clips are silent."""
         return self._offline
 
-    def doubts(self) -> list[str]:
-        """Why an export would not be what the session asks for, in words; empty when it would."""
+    def doubts(self, dry: bool = False) -> list[str]:
+        """Why an export would not be what the session asks for, in words; none when it would. `dry`: of the dry mix."""
         session, doubts = self._document.session, []
+        undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else set()
+        count = sum(clip.media in undecoded for clip in session.clips())
+        if count:
+            doubts.append(f"The audio of {count} clip(s) is not decoded from latents yet: the dry mix lacks them.")
         if self._offline:
             count = sum(clip.media in self._offline for clip in session.clips())
             doubts.append(f"The audio of {count} clip(s) is missing: they will be silent.")
@@ -294,8 +298,8 @@ class Rendering(QObject):
 
     def _make_plan(self) -> None:
         session = self._document.session
-        digests = {item.digest for item in session.media} - self._bundled
-        self._offline = frozenset(digest for digest in digests if self._media.get(digest) is None)
+        unbundled = [item for item in session.media if item.digest not in self._bundled]
+        self._offline = frozenset(item.digest for item in unbundled if not self._media.fits(item))
         session = self.playable(session)
         self.shown = self._planner.plan(session, self._codec_of(session))
         self._dry = DryMix(session, self._reader, self._dry)

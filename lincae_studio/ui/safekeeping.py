@@ -44,7 +44,7 @@ class Safekeeping(QObject):
         #: The project file as it was opened or saved here.
         self._seen: str | None = None
         self._autosaving = QTimer(self)
-        self._autosaving.timeout.connect(self._journal.snapshot)
+        self._autosaving.timeout.connect(self._on_autosave)
         document.changed.connect(self._follow)
         document.saved.connect(self._on_saved)
         document.replaced.connect(self._on_replaced)
@@ -62,6 +62,12 @@ class Safekeeping(QObject):
     def take(self, project: Path) -> bool:
         """Lock a project that is to be opened or saved; False when another window has it."""
         return self._lock.take(project)
+
+    def take_back(self, project: Path | None) -> None:
+        """What was taken last is not this window's after all: lock the project before it again, or none."""
+        self._lock.let_go()
+        if project is not None:
+            self._lock.take(project)
 
     def versions(self) -> list[versions.Version]:
         """Earlier versions of the open project."""
@@ -85,9 +91,8 @@ class Safekeeping(QObject):
         """The document was recovered from a folder, which goes when the journal has written it."""
         self._recovered = folder
         self._follow()
-        if self._journal.settle():
-            journal.remove(folder)
-            self._recovered = None
+        self._journal.settle()
+        self._drop_recovered()
 
     def close(self) -> None:
         """The window closes, and the user has decided what becomes of the document."""
@@ -101,8 +106,19 @@ class Safekeeping(QObject):
         else:
             self._journal.clean()
 
+    def _drop_recovered(self) -> None:
+        """The recovered folder goes when what was in it is in this journal, or in a file."""
+        if self._recovered is not None and (self._journal.settle(0.0) or not self._document.modified):
+            journal.remove(self._recovered)
+            self._recovered = None
+
+    def _on_autosave(self) -> None:
+        self._journal.snapshot()
+        self._drop_recovered()
+
     def _on_saved(self) -> None:
         self._follow()
+        self._drop_recovered()
         self._look()
 
     def _on_replaced(self) -> None:

@@ -12,6 +12,8 @@ import pytest
 import soundfile as sf
 
 from lincae_studio.cli import run
+from lincae_studio.engine.bundle import open_bundle
+from lincae_studio.engine.bundled import BundleStore
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, places
 from lincae_studio.session.model import Session
@@ -242,3 +244,65 @@ def test_folders_of_audio_and_latents(tmp_path: Path, capsys: pytest.CaptureFixt
     lincae(capsys, "decode", latents, "-o", audio, "--format", "ogg")
     assert len(files_below(audio)) == 6
     assert "not offered" in refused(capsys, "encode", DEMO, "-o", latents, "--latents", "pickle")
+
+
+def test_a_bundle_of_an_edited_bundle(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not in the first one is decoded from it, where nothing else is known."""
+    lincae(capsys, "bundle", project, "-o", tmp_path / "song.lincaez")
+    shutil.rmtree(tmp_path / "user" / "cache")
+    store = BundleStore(tmp_path / "bundles")
+    opened = open_bundle(tmp_path / "song.lincaez", store)
+    files.save(edits.move_clips(opened, {2}, 777), tmp_path / "edited.lincae")
+    lincae(capsys, "bundle", tmp_path / "edited.lincae", "-o", tmp_path / "second.lincaez")
+    assert printed(capsys, "render", tmp_path / "second.lincaez", "-o", tmp_path / "mix.wav")["encodes"] == 0
+    assert "clips play latents from" in refused(
+        capsys, "bundle", tmp_path / "edited.lincae", "-o", tmp_path / "song.lincaez"
+    )
+
+
+def test_nothing_that_is_heard_is_nothing_to_write(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = files.load(project)
+    for track in session.tracks:
+        session = edits.set_track_mute(session, track.id, True)
+    files.save(session, project)
+    assert "no track is heard" in refused(capsys, "render", project, "-o", tmp_path / "x.wav", "--write", "tracks")
+    lincae(capsys, "render", project, "-o", tmp_path / "x.wav", "--write", "tracks", "--stems", "all")
+    assert len(files_below(project.parent)) == 3
+
+
+def test_latents_alone_have_the_name_that_was_given(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lincae(capsys, "render", project, "-o", tmp_path / "z.npz", "--write", "latents")
+    assert printed(capsys, "info", tmp_path / "z.npz")["kind"] == "latents"
+    audio = project.parent / "stems" / "drums.wav"
+    said = refused(capsys, "encode", audio, "-o", tmp_path / "y.safetensors", "--latents", "npz")
+    assert "is no name for --latents npz" in said
+
+
+def test_names_do_not_command_the_terminal(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    odd = project.with_name("so\x1b[2Jng.lincae")
+    project.rename(odd)
+    said = lincae(capsys, "bundle", odd, "-o", tmp_path / "so\x1b[2Jng.lincaez")
+    assert "\x1b" not in said
+    assert "\\x1b" in said
+
+
+def test_a_preset_with_another_level(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    preset = ("--preset", "Mix for streaming, -14 LUFS", "--normalize", "peak", "--true-peak", "0")
+    found = printed(capsys, "render", project, "-o", tmp_path / "x.wav", *preset)
+    assert found["peak_dbfs"] == pytest.approx(-1.0, abs=0.01)
+
+
+def test_opened_bundles_count_and_are_cleared(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lincae(capsys, "bundle", project, "-o", tmp_path / "song.lincaez")
+    lincae(capsys, "info", tmp_path / "song.lincaez")
+    found = printed(capsys, "cache", "info")
+    assert found["bundles"] == 1
+    assert found["bundles_bytes"] > 100_000
+    lincae(capsys, "cache", "clear")
+    assert printed(capsys, "cache", "info")["bundles"] == 0

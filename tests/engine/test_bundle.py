@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine import bundled
 from lincae_studio.engine.bundle import BundleResult, open_bundle, write_bundle
 from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.cache import LatentCache
@@ -238,6 +242,64 @@ def test_nothing_is_written_when_it_is_cancelled_or_fails(
     assert path.read_bytes() == b"older"
 
 
+def test_a_bundle_that_the_session_lies_in_is_not_replaced(
+    session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    path = tmp_path / "song.lincaez"
+    bundle(session, store, path)
+    opened = elsewhere.open(path)
+    before = path.read_bytes()
+    with pytest.raises(ProjectError, match="clips play latents from"):
+        write_bundle(opened, FACTS, elsewhere.renderer.render_many, path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_copy_is_mended_by_opening_again(
+    session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
+) -> None:
+    bundle(session, store, tmp_path / "song.lincaez")
+    elsewhere.open(tmp_path / "song.lincaez")
+    [copy] = files_below(bundles_dir(elsewhere.root))
+    whole = copy.read_bytes()
+    copy.unlink()
+    copy.write_bytes(whole[:1000])
+    opened = Elsewhere(elsewhere.root).open(tmp_path / "song.lincaez")
+    assert copy.read_bytes() == whole
+    assert len(opened.media) == 2
+
+
+def test_copies_of_bundles_do_not_fill_the_disk(
+    session: Session, store: MediaStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundled, "_KEPT_BYTES", 1)
+    for number in range(3):
+        bundle(edits.set_clip_gain(session, 2, 1.0 - number / 10), store, tmp_path / f"{number}.lincaez")
+    for number in range(3):
+        bundle(edits.remove_clips(session, {(2, 4, 6)[number]}), store, tmp_path / f"{number}.lincaez")
+        Elsewhere(tmp_path / "there").open(tmp_path / f"{number}.lincaez") if number == 0 else open_bundle(
+            tmp_path / f"{number}.lincaez", BundleStore(bundles_dir(tmp_path / "there"))
+        )
+    assert len(files_below(bundles_dir(tmp_path / "there"))) == 1, "the one in use"
+
+
+def test_a_long_file_of_which_little_is_played_takes_little(
+    store: MediaStore, tmp_path: Path, elsewhere: Elsewhere
+) -> None:
+    """Silence is decoded to holes, and never held as a whole."""
+    long = import_audio(store, tmp_path / "long.wav", np.zeros((20 * 60 * 44_100, 1), np.float32))
+    session = edits.trim_clip(edits.add_stems(Session(), [long], 0), 2, 0, 50_000)
+    bundle(session, store, tmp_path / "song.lincaez")
+    opened = elsewhere.open(tmp_path / "song.lincaez")
+    tracemalloc.start()
+    elsewhere.decode(opened)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    audio = next((elsewhere.root / "media-v1").rglob("audio.f32"))
+    assert audio.stat().st_size == 20 * 60 * 44_100 * 4
+    assert audio.stat().st_blocks * 512 < audio.stat().st_size / 10
+    assert peak < audio.stat().st_size / 3
+
+
 # What strangers send
 
 
@@ -289,6 +351,22 @@ def test_latents_of_another_bundle_are_refused(
 def test_audio_beside_latents_is_refused(whole: dict[str, bytes], session: Session, tmp_path: Path) -> None:
     manifest = files.encode(session, tmp_path)
     assert "is no latents" in refusal(archive(**whole | {"project__json": manifest}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"dim": 64}, {"hop": 512}, {"frames": 4096, "overlap": 2}, {"frames": 10**8}, {"frames": 3}, {"hop": 0}]
+)
+def test_a_header_that_is_not_the_codecs_is_refused(
+    whole: dict[str, bytes], tmp_path: Path, change: dict[str, int]
+) -> None:
+    """Otherwise a file would choose how much memory its windows take."""
+    latents = safetensors.numpy.load(whole["latents__safetensors"])
+    size = int.from_bytes(whole["latents__safetensors"][:8], "little")
+    header = json.loads(json.loads(whole["latents__safetensors"][8 : 8 + size])["__metadata__"]["header"])
+    if change == {"frames": 4096, "overlap": 2}:
+        change = {"frames": 4096, "overlap": 4000}
+    data = safetensors.numpy.save(latents, {"header": json.dumps(header | change)})
+    assert "latents" in refusal(archive(**whole | {"latents__safetensors": data}), tmp_path)
 
 
 def test_an_archive_chooses_no_names_and_no_sizes(whole: dict[str, bytes], tmp_path: Path) -> None:

@@ -116,6 +116,18 @@ def test_a_header_that_does_not_fit_is_refused(
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "change", [{"hop": 1, "edge": 0}, {"dim": 64}, {"sample_rate_hz": 48_000}, {"frames": 4096}, {"edge": 0}]
+)
+def test_latents_that_are_not_the_codecs_are_not_decoded(plan: Plan, store: MediaStore, change: dict[str, int]) -> None:
+    content = latents_of(plan, 0, 50_000, new_renderer(StoreReader(store)).render_many)
+    other = Latents(replace(content.header, **change), content.latents, content.audible)
+    if change == {"frames": 4096}:
+        other = Latents(replace(content.header, frames=4096, overlap=4000), content.latents, content.audible)
+    with pytest.raises(MediaError, match="not such as mdct-2x makes them"):
+        decoded(other, registry.load("mdct-2x"))
+
+
 def test_what_would_run_code_is_refused(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -246,7 +247,7 @@ def test_a_full_disk_is_said_and_the_next_attempt_goes_elsewhere(
     assert kept.journal._file is not None
     kept.journal._file.close()
     kept.journal._file = disk(kept.journal.folder / "1.journal", "wb")  # type: ignore[operator]
-    kept.journal.record(states[1], "Edit", "song", None)
+    kept.journal.record(states[1], "Edit", "song", Path("/music/song.lincae"))
     eventually(lambda: kept.problems)
     assert "disk is full" in str(kept.problems[0])
     eventually(lambda: kept.journal.folder is not None and kept.journal.folder.parent == tmp_path / "other")
@@ -316,3 +317,33 @@ def test_a_killed_program_costs_less_than_a_second(root: Path) -> None:
         assert killed_at - float(edited_at) < 1.0
         assert not said or int(number) >= int(said[-1]) - 200
         journal.remove(left.folder)
+
+
+def test_another_name_is_written_at_once(root: Path) -> None:
+    """A document that is replaced by a copy of another one is known by the new name after a crash."""
+    kept = Kept(root)
+    first, second = history(1)
+    kept.journal.record(first, "Edit", "song", Path("/music/song.lincae"))
+    assert kept.journal.settle()
+    kept.journal.record(second, "Edit", "other (earlier)", None)
+    assert kept.journal.settle()
+    folder = kept.crash()
+    [left] = leftovers(root)
+    assert (left.info.title, left.info.project) == ("other (earlier)", "")
+    assert recover(folder).session == second
+
+
+def test_a_journal_of_another_version(root: Path) -> None:
+    kept = Kept(root)
+    states = history(3)
+    for state in states:
+        kept.record(state)
+    folder = kept.crash()
+    info = json.loads((folder / "info.json").read_text())
+    (folder / "info.json").write_text(json.dumps(info | {"version": 1}))
+    found = recover(folder)
+    assert found.session == states[0], "its lines have other names, the snapshot is whole"
+    assert found.damaged
+    (folder / "info.json").write_text(json.dumps(info | {"version": 99}))
+    with pytest.raises(ProjectError, match="newer version"):
+        recover(folder)

@@ -48,3 +48,16 @@ def test_a_file_may_become_one_that_is_there_already(session: Session) -> None:
 def test_an_unknown_media_is_refused() -> None:
     with pytest.raises(EditError, match="no media"):
         relink(Session(), {SHORT_MEDIA[0].digest: SHORT_MEDIA[1]})
+
+
+@given(sessions())
+def test_files_may_change_places(session: Session) -> None:
+    """All is mapped at once: what has become another is not taken for it."""
+    first, second, _ = SHORT_MEDIA
+    long_first, long_second = (replace(media, length=20_000) for media in (first, second))
+    relinked = validated(relink(session, {first.digest: long_second, second.digest: long_first}))
+    swapped = {first.digest: second.digest, second.digest: first.digest}
+    assert [clip.media for clip in relinked.clips()] == [
+        swapped.get(clip.media, clip.media) for clip in session.clips()
+    ]
+    assert len(relinked.media) == 3

@@ -183,3 +183,50 @@ def test_names_of_projects() -> None:
     assert is_project(Path("a.lincae"))
     assert is_project(Path("a.LINCAEZ"))
     assert not is_project(Path("a.wav"))
+
+
+def test_what_is_edited_while_a_bundle_opens_is_asked_about(
+    qtbot: QtBot, other: MainWindow, bundle: Path, asked: Asked
+) -> None:
+    other.open_project(bundle)
+    press(other, Qt.Key.Key_T, CTRL)
+    qtbot.waitUntil(lambda: not other.from_latents.busy, timeout=LIMIT_MS)
+    assert "unsaved changes" in asked.questions[-1]
+    assert len(other.document.session.tracks) == 1, "cancelled"
+    assert other.document.modified
+
+
+def test_a_bundle_that_was_replaced_is_noticed(
+    qtbot: QtBot, song: MainWindow, other: MainWindow, bundle: Path, tmp_path: Path, asked: Asked
+) -> None:
+    other.open_project(bundle)
+    settle(qtbot, other)
+    assert other.save_to(tmp_path / "kept.lincae")
+    asked.name, asked.yes = str(bundle), True
+    other.actions_by_id["save_bundle"].trigger()
+    qtbot.waitUntil(lambda: not other.from_latents.busy, timeout=LIMIT_MS)
+    assert "lips play latents from" in other.messages.text.text()
+    song.document.apply("Delete", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
+    asked.name = str(bundle)
+    song.actions_by_id["save_bundle"].trigger()
+    qtbot.waitUntil(lambda: not song.from_latents.busy, timeout=LIMIT_MS)
+    shutil.rmtree(tmp_path / "cache 2" / "media-v1")
+    press(other, Qt.Key.Key_N, CTRL)
+    other.timeline.lanes._media._open.clear()
+    other.open_project(tmp_path / "kept.lincae")
+    settle(qtbot, other)
+    assert "Latents that the project needs could not be read" in other.messages.text.text()
+    assert "it is another one" in other.messages._details
+    assert set(states(files_dialog(qtbot, other)).values()) == {"latents missing"}
+
+
+def test_a_dry_mix_that_is_not_decoded_yet_is_doubted(
+    qtbot: QtBot, other: MainWindow, bundle: Path, tmp_path: Path
+) -> None:
+    other.open_project(bundle)
+    settle(qtbot, other)
+    assert other.rendering.doubts(dry=True) == []
+    shutil.rmtree(tmp_path / "cache 2" / "media-v1")
+    other.timeline.lanes._media._open.clear()
+    assert "3 clip(s) is not decoded" in other.rendering.doubts(dry=True)[0]
+    assert other.rendering.doubts() == []

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import files
+from lincae_studio.ui.background import BackgroundJob
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.media_files import MediaFilesDialog
 from tests.helpers import noise, write_audio
@@ -208,3 +209,26 @@ def test_a_session_without_clips_has_no_files(qtbot: QtBot, window: MainWindow) 
     action: QAction = window.actions_by_id["collect"]
     assert not action.isEnabled()
     wait_imported(qtbot, window)
+
+
+def test_a_search_leaves_changed_files_as_they_were_imported(
+    qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path
+) -> None:
+    wait_rendered(qtbot, song)
+    changed, missing = (Path(song.document.session.media[n].path) for n in (0, 1))
+    write_audio(changed, noise(99, 4 * 44_100, level=0.3))
+    missing.unlink()
+    dialog = files_dialog(qtbot, song)
+    assert sorted(states(dialog).values()) == ["changed on the disk", "missing, played from the cache", "there"]
+    before = song.document.session
+    asked.name = str(changed.parent)
+    qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
+    settle(qtbot, song)
+    assert song.document.session == before
+
+
+def test_looking_at_files_leaves_no_jobs_behind(qtbot: QtBot, song: MainWindow) -> None:
+    for _ in range(3):
+        song.media_commands.check()
+        settle(qtbot, song)
+    qtbot.waitUntil(lambda: not song.findChildren(BackgroundJob), timeout=LIMIT_MS)

@@ -211,6 +211,24 @@ def test_two_windows_do_not_write_one_project_unasked(
         assert other.save_to(project), "it is free"
 
 
+def test_a_failed_save_keeps_the_lock_of_the_open_project(
+    qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path, cache_dir: Path
+) -> None:
+    project = tmp_path / "song.lincae"
+    press(window, Qt.Key.Key_T, CTRL)
+    assert window.save_to(project)
+    assert not window.save_to(tmp_path / "missing" / "other.lincae")
+    with second_window(qtbot, cache_dir) as other:
+        other.open_project(project)
+        assert "open in another window" in asked.questions[-1]
+        asked.yes = True
+        other.save_to(project)
+        assert len(asked.questions) == 2, "it replaced the file on request, and has no lock of it"
+        asked.yes = False
+        window.document.replace(window.document.session, project)
+        assert window.safekeeping.take(project)
+
+
 def test_recent_projects_are_offered_and_gone_ones_forgotten(
     qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:

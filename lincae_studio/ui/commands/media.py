@@ -37,15 +37,23 @@ class MediaCommands(QObject):
         document: Document,
         store: MediaStore,
         messages: MessageBar,
+        readable: Callable[[str], bool],
         save: Callable[[], bool],
         confirm: Callable[[str, str], bool],
         window: QWidget,
     ) -> None:
-        """`save` saves the project, asking for a name where it has none; `confirm` asks yes or no."""
+        """What is needed of others.
+
+        Args:
+            readable: whether the clips of a media can be heard.
+            save: saves the project, asking for a name where it has none.
+            confirm: asks yes or no.
+        """
         super().__init__(document)
         self._document = document
         self._store = store
         self._messages = messages
+        self._readable = readable
         self._save = save
         self._confirm = confirm
         self._window = window
@@ -90,8 +98,9 @@ class MediaCommands(QObject):
         """The state of a media's file in words, and whether all is well."""
         state = self.state(media)
         if media.original is not None:
-            where = "from latents" if state == "here" else "from latents, bundle missing"
-            return where, state == "here"
+            if state != "here":
+                return "from latents, bundle missing", False
+            return ("from latents", True) if self._readable(media.digest) else ("latents missing", False)
         if state == "changed":
             return "changed on the disk", False
         if state == "missing":
@@ -125,7 +134,7 @@ class MediaCommands(QObject):
         def work(_report: ReportProgress, cancel: CancelToken) -> dict[str, FileState]:
             return {media.digest: self._store.file_state(media, cancel) for media in used}
 
-        self._jobs.run(work, "", self._on_checked, self._on_check_cancelled)
+        self._jobs.run(work, "", self._on_checked, ended=self._on_check_ended)
 
     def search(self, folder: Path) -> None:
         """Look for all files that are wanting in a folder."""
@@ -133,6 +142,10 @@ class MediaCommands(QObject):
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], int, list[str]]:
             matches = search(folder, wanted, report, cancel)
+            for media in wanted:
+                match = matches.get(media.digest)
+                if match is not None and not match.exact and self.state(media) == "changed":
+                    del matches[media.digest]  # that is its changed self, which `use_changed` takes
             found, problems = {}, []
             for media in wanted:
                 match = matches.get(media.digest)
@@ -179,7 +192,7 @@ class MediaCommands(QObject):
         def work(report: ReportProgress, cancel: CancelToken) -> dict[str, Media]:
             return {media.digest: self._import(media, Path(media.path), report, cancel) for media in changed}
 
-        self._jobs.run(work, "Reading audio", self._relink)
+        self._jobs.run(work, "Reading audio", self._on_read)
 
     def on_collect(self) -> None:
         """Copy all audio into a folder beside the project, and save the project."""
@@ -194,8 +207,7 @@ class MediaCommands(QObject):
             return collect(self._store, used, folder, report, cancel)
 
         def done(collected: dict[str, Media]) -> None:
-            self._relink(collected, "Collect Audio")
-            if self._save():
+            if self._relink(collected, "Collect Audio") and self._save():
                 self._messages.info(f"{len(collected)} audio files are in {folder}, and the project is saved")
 
         def cancelled() -> None:
@@ -215,14 +227,21 @@ class MediaCommands(QObject):
         take = media.original.take if media.original is not None else media.take
         return self._store.import_file(path, report, cancel, take)
 
-    def _relink(self, found: dict[str, Media], text: str = "") -> None:
+    def _relink(self, found: dict[str, Media], text: str = "") -> bool:
+        """Let clips play other files; those that were undone meanwhile are left out. False when that is refused."""
+        listed = {media.digest for media in self.session.media}
+        found = {digest: media for digest, media in found.items() if digest in listed}
         count = f"{len(found)} Files" if len(found) > 1 else "File"
-        self._document.apply(text or f"Relink {count}", lambda session: relink(session, found))
+        before = self.session
+        done = self._document.apply(text or f"Relink {count}", lambda session: relink(session, found))
         self.media_found.emit()
         self.check()
+        return done or relink(before, found) == before
+
+    def _on_read(self, found: dict[str, Media]) -> None:
+        self._relink(found)
 
     def _on_checked(self, states: dict[str, FileState]) -> None:
-        self._checking = False
         self._states = states
         changed = [media for media in self.used if states.get(media.digest) == "changed"]
         new = [media for media in changed if media.digest not in self._told]
@@ -235,7 +254,7 @@ class MediaCommands(QObject):
             )
         self.states_changed.emit()
 
-    def _on_check_cancelled(self) -> None:
+    def _on_check_ended(self) -> None:
         self._checking = False
 
     def _on_replaced(self) -> None:

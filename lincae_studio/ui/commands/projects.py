@@ -56,17 +56,22 @@ class ProjectCommands(QObject):
         from_latents: FromLatents,
         messages: MessageBar,
         preferences: PreferenceStore,
+        doubts: Callable[[], list[str]],
         leave: Callable[[], None],
         arrive: Callable[[], None],
         window: QWidget,
     ) -> None:
-        """`leave` ends what belongs to the old document before another one comes, `arrive` shows it."""
+        """`doubts` tells why a bundle would not be what the session asks for.
+
+        `leave` ends what belongs to the old document before another one comes, `arrive` shows it.
+        """
         super().__init__(document)
         self._document = document
         self._safekeeping = safekeeping
         self._from_latents = from_latents
         self._messages = messages
         self._preferences = preferences
+        self._doubts = doubts
         self._leave = leave
         self._arrive = arrive
         self._window = window
@@ -132,7 +137,12 @@ class ProjectCommands(QObject):
         self.opened.emit(session)
 
     def _open_bundle(self, path: Path) -> None:
+        before = self._document.session
+
         def opened(session: Session) -> None:
+            # Reading took a while, in which one may go on editing.
+            if self._document.session is not before and not self.may_leave():
+                return
             self._replace(session, None, path.stem)
             self._note_recent(path)
             self.opened.emit(session)
@@ -156,6 +166,9 @@ class ProjectCommands(QObject):
             path = path.with_name(path.name + BUNDLE_SUFFIX)
             if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
                 return
+        doubts = self._doubts()
+        if doubts and not self.confirm(" ".join(doubts), "Save the bundle all the same?"):
+            return
         self._from_latents.save(path, self._on_bundle_saved)
 
     def _on_bundle_saved(self, result: BundleResult) -> None:
@@ -187,14 +200,19 @@ class ProjectCommands(QObject):
             f"{path} has been changed by another program since it was opened here.", "Replace it?"
         ):
             return False
-        if not safe.take(path) and not self.confirm(f"{path} is open in another window.", "Replace it?"):
+        taken = safe.take(path)
+        if not taken and not self.confirm(f"{path} is open in another window.", "Replace it?"):
             return False
+        before = self._document.path
         safe.keep_version(path)
         try:
             self._document.save(path)
         except StudioError as error:
             self._messages.error(error)
+            safe.take_back(before)
             return False
+        if not taken:
+            safe.take_back(None)  # the lock of this file is another window's
         self._note_recent(path.absolute())
         self._messages.info(f"Saved {path}")
         return True
