@@ -1,0 +1,69 @@
+"""Projects of other audio workstations without a window: DAWprojects, written and read."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from lincae_studio.cli.headless import headless, used
+from lincae_studio.cli.progress import progress_bars
+from lincae_studio.errors import ProjectError, UsageError, os_error_reason
+from lincae_studio.media.dawproject import SUFFIX, read_dawproject, write_dawproject
+from lincae_studio.media.store import MediaStore
+from lincae_studio.paths import cache_dir
+from lincae_studio.session import files
+
+
+def export_dawproject(project: Path, output: Path) -> dict[str, object]:
+    """Write a project, or a bundle, as a DAWproject. Returns its figures.
+
+    Raises:
+        StudioError: for a project, media or output that cannot be used; an older output stays.
+    """
+    if output.suffix.lower() != SUFFIX:
+        raise UsageError(f"{output} is no name for a DAWproject", f"Let it end in {SUFFIX}")
+    with progress_bars() as report, headless() as engine:
+        session = engine.open(project, report)
+        for media in used(session):
+            engine.decode(media, session.seed, report)
+        notes = write_dawproject(session, engine.store, output, project.stem, report("writing audio"))
+    return {
+        "output": str(output),
+        "tracks": len(session.tracks),
+        "clips": sum(1 for _ in session.clips()),
+        "files": len(used(session)),
+        "bytes": output.stat().st_size,
+        "notes": notes,
+    }
+
+
+def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
+    """Make a project of a DAWproject in a folder, with its audio in a folder beside it. Returns its figures.
+
+    Raises:
+        StudioError: for a DAWproject or folder that cannot be used; no audio is left in the folder then.
+    """
+    project = folder / f"{path.stem}{files.SUFFIX}"
+    if project.exists():
+        raise ProjectError(f"{project} exists", "Name another folder")
+    audio = folder / f"{path.stem} audio"
+    fresh = not audio.exists()
+    with progress_bars() as report:
+        session, notes = read_dawproject(path, audio, MediaStore(cache_dir()), report("importing audio"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files.save(session, project)
+    except (OSError, ProjectError) as error:
+        if fresh:
+            shutil.rmtree(audio, ignore_errors=True)
+        if isinstance(error, OSError):
+            reason, remedy = os_error_reason(error, project)
+            raise ProjectError(f"cannot make the folder {folder}: {reason}", remedy) from error
+        raise
+    return {
+        "output": str(project),
+        "tracks": len(session.tracks),
+        "clips": sum(1 for _ in session.clips()),
+        "files": [media.path for media in session.media],
+        "notes": notes,
+    }

@@ -1,0 +1,329 @@
+"""Writing a session as a DAWproject. Any thread."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement
+
+import soundfile as sf
+
+from lincae_studio import __version__, atomic
+from lincae_studio.errors import MediaError, ProjectError, os_error_reason
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.dawproject.names import (
+    AUDIO_FOLDER,
+    METADATA,
+    PROJECT,
+    file_name,
+    names_to_try,
+    xml_text,
+)
+from lincae_studio.media.probe import probe
+from lincae_studio.media.search import name_of
+from lincae_studio.media.store import MediaStore
+from lincae_studio.media.writer import WAV_LIMIT_BYTES
+from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Point, Session, Track
+
+_COPY_BYTES = 1 << 20
+_BLOCK_FRAMES = 1 << 16
+
+#: Faders of other programs end here, 6 dB above unity.
+_COMMON_TOP = 2.0
+
+#: Endings that audio workstations read in general.
+_COMMON_SUFFIXES = frozenset({".wav", ".wave", ".aif", ".aiff", ".flac", ".mp3", ".ogg"})
+
+_MASTER = "master-channel"
+
+
+def write_dawproject(
+    session: Session,
+    store: MediaStore,
+    path: Path,
+    title: str,
+    progress: ReportProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> list[str]:
+    """Write a session as a DAWproject with its audio in it, replacing an older file only when it is complete.
+
+    Each media that clips use goes in as the bytes of its file where that is there as it was and is taken whole, else
+    as 32-bit float WAV at the session rate from the store. All times are written in seconds, faders as amplitude
+    factors, pans from 0 to 1. Automation replaces a fader in the format: a volume envelope is written times the fader,
+    a pan envelope plus the pan, limited to its ends. A clip's own gain is written as a gain expression beside its
+    audio.
+
+    Returns:
+        Notes in plain words on what the format, or other programs, will not get.
+
+    Raises:
+        MediaError: when audio is neither on the disk nor in the store, or changes while it is copied.
+        ProjectError: when the file cannot be written.
+        Cancelled: when `cancel` was set. After any of these an older file is as it was.
+    """
+    cancel = cancel or CancelToken()
+    used = {clip.media for clip in session.clips()}
+    wanted = [media for media in session.media if media.digest in used]
+    notes = list(_notes(session))
+    audio: dict[str, Element] = {}
+    try:
+        with (
+            atomic.replacing(path) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
+            names: set[str] = set()
+            for number, media in enumerate(wanted):
+                progress(Progress(number, len(wanted), name_of(media)))
+                cancel.check()
+                audio[media.digest] = _embedded(archive, store, media, path.parent, names, notes, cancel)
+            metadata = Element("MetaData")
+            SubElement(metadata, "Title").text = xml_text(title)
+            for name, root in ((METADATA, metadata), (PROJECT, _project(session, audio))):
+                ElementTree.indent(root)
+                text = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+                archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
+            progress(Progress(len(wanted), max(1, len(wanted)), "written"))
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise ProjectError(f"cannot write {path}: {reason}", remedy) from error
+    return notes
+
+
+def _embedded(
+    archive: zipfile.ZipFile,
+    store: MediaStore,
+    media: Media,
+    folder: Path,
+    names: set[str],
+    notes: list[str],
+    cancel: CancelToken,
+) -> Element:
+    """Put a media's audio into the archive. Returns the element that clips hold."""
+    own = media.original is None and not media.take and store.file_state(media, cancel) == "here"
+    name = file_name(name_of(media))
+    if not own:
+        name = f"{PurePosixPath(name).stem}.wav"
+    name = next(name for name in names_to_try(name, media.digest) if name.casefold() not in names)
+    names.add(name.casefold())
+    member = f"{AUDIO_FOLDER}/{name}"
+    if own:
+        info = probe(Path(media.path))
+        rate, channels, seconds = info.sample_rate, info.channels, info.length / info.sample_rate
+        _copy(archive, Path(media.path), member, cancel, media.digest)
+        if PurePosixPath(name).suffix.lower() not in _COMMON_SUFFIXES:
+            notes.append(f"{name} is of a format that few programs read")
+    else:
+        rate, channels, seconds = SESSION_RATE, media.channels, media.length / SESSION_RATE
+        with atomic.temporary(folder) as temporary:
+            _write_wav(store, media, temporary, cancel)
+            _copy(archive, temporary, member, cancel)
+        if media.original is not None:
+            notes.append(f"{name} is the audio decoded from latents")
+        elif media.take:
+            notes.append(f"{name} holds the channels that were taken of its file ({media.take})")
+        else:
+            notes.append(f"{name} is written from the cache: its file is missing or has changed")
+    return _audio(member, rate, channels, seconds)
+
+
+def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelToken, expected: str = "") -> None:
+    digest, info = hashlib.sha256(), zipfile.ZipInfo(member)
+    info.file_size = source.stat().st_size  # decides whether it needs ZIP64, which not every program reads
+    with open(source, "rb") as reading, archive.open(info, "w") as writing:
+        while data := reading.read(_COPY_BYTES):
+            cancel.check()
+            digest.update(data)
+            writing.write(data)
+    if expected and digest.hexdigest() != expected:
+        raise MediaError(f"{source} was changed while it was copied", "Try again")
+
+
+def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToken) -> None:
+    """A media's audio from the store, as 32-bit float at the session rate."""
+    conformed = store.get(media.digest)
+    if conformed is None:
+        remedy = "Decode its latents first" if media.original is not None else "Find it, or delete its clips"
+        raise MediaError(f"{name_of(media)} is missing", remedy)
+    kind = "RF64" if conformed.samples.nbytes > WAV_LIMIT_BYTES else "WAV"
+    try:
+        with sf.SoundFile(target, "w", SESSION_RATE, conformed.channels, subtype="FLOAT", format=kind) as file:
+            for start in range(0, conformed.length, _BLOCK_FRAMES):
+                cancel.check()
+                file.write(conformed.samples[start : start + _BLOCK_FRAMES])
+    except sf.LibsndfileError as error:
+        raise OSError(f"the audio of {name_of(media)} cannot be written ({error.error_string})") from error
+
+
+def _project(session: Session, audio: dict[str, Element]) -> Element:
+    """The document; the order of its elements is that of the schema."""
+    root = Element("Project", version="1.0")
+    SubElement(root, "Application", name="LinCAE Studio", version=__version__)
+    transport = SubElement(root, "Transport")
+    if session.tempo is not None:
+        tempo = {"unit": "bpm", "value": _number(session.tempo.bpm), "min": "20", "max": "400"}
+        SubElement(transport, "Tempo", tempo, id="tempo", name="Tempo")
+        beats = str(session.tempo.beats)
+        SubElement(transport, "TimeSignature", numerator=beats, denominator="4", id="signature")
+    structure = SubElement(root, "Structure")
+    for track in session.tracks:
+        structure.append(_strip(track))
+    master = SubElement(structure, "Track", contentType="audio notes", loaded="true", id="master", name="Master")
+    _channel(master, "master", _MASTER, "master", 1.0, 0.0, MAX_GAIN)
+    arrangement = SubElement(root, "Arrangement", id="arrangement")
+    lanes = SubElement(arrangement, "Lanes", timeUnit="seconds", id="lanes")
+    for track in session.tracks:
+        lanes.append(_lane(track, audio))
+    if session.markers:
+        markers = SubElement(arrangement, "Markers", timeUnit="seconds", id="markers")
+        for marker in session.markers:
+            SubElement(markers, "Marker", time=_seconds(marker.at), name=xml_text(marker.name))
+    SubElement(root, "Scenes")
+    return root
+
+
+def _strip(track: Track) -> Element:
+    name = f"track-{track.id}"
+    element = Element(
+        "Track", contentType="audio", loaded="true", id=name, name=xml_text(track.name), color=track.color
+    )
+    channel = _channel(element, name, f"{name}-channel", "regular", track.gain, track.pan, _top(track), track.mute)
+    channel.set("destination", _MASTER)
+    channel.set("solo", _flag(track.solo))
+    return element
+
+
+def _channel(
+    track: Element, name: str, channel_id: str, role: str, gain: float, pan: float, top: float, mute: bool = False
+) -> Element:
+    channel = SubElement(track, "Channel", audioChannels="2", role=role, solo="false", id=channel_id)
+    SubElement(channel, "Mute", value=_flag(mute), id=f"{name}-mute", name="Mute")
+    ends = {"min": "0", "max": "1", "unit": "normalized"}
+    SubElement(channel, "Pan", ends, value=_pan(pan), id=f"{name}-pan", name="Pan")
+    ends = {"min": "0", "max": _number(top), "unit": "linear"}
+    SubElement(channel, "Volume", ends, value=_number(gain), id=f"{name}-volume", name="Volume")
+    return channel
+
+
+def _top(track: Track, least: float = MAX_GAIN) -> float:
+    """The highest level that a track's volume takes, or `least`."""
+    return max([least, track.gain, *(track.gain * point.value for point in track.gain_points)])
+
+
+def _lane(track: Track, audio: dict[str, Element]) -> Element:
+    name = f"track-{track.id}"
+    lane = Element("Lanes", track=name, id=f"{name}-lanes")
+    clips = SubElement(lane, "Clips", id=f"{name}-clips")
+    for clip in track.clips:
+        clips.append(_clip(clip, copy.deepcopy(audio[clip.media])))
+    if track.gain_points:
+        levels = [Point(point.at, track.gain * point.value) for point in track.gain_points]
+        lane.append(_points(f"{name}-volume", "linear", [(point.at, _number(point.value)) for point in levels]))
+    if track.pan_points:
+        places = [(point.at, _pan(min(max(track.pan + point.value, -1.0), 1.0))) for point in track.pan_points]
+        lane.append(_points(f"{name}-pan", "normalized", places))
+    return lane
+
+
+def _clip(clip: Clip, audio: Element) -> Element:
+    element = Element(
+        "Clip",
+        time=_seconds(clip.start),
+        duration=_seconds(clip.length),
+        contentTimeUnit="seconds",
+        playStart=_seconds(clip.offset),
+        fadeTimeUnit="seconds",
+        fadeInTime=_seconds(clip.fade_in),
+        fadeOutTime=_seconds(clip.fade_out),
+        enable=_flag(not clip.mute),
+        name=xml_text(clip.name),
+    )
+    if clip.color is not None:
+        element.set("color", clip.color)
+    if clip.gain == 1.0:
+        element.append(audio)
+        return element
+    lanes = SubElement(element, "Lanes", id=f"clip-{clip.id}")
+    lanes.append(audio)
+    points = SubElement(lanes, "Points", unit="linear", id=f"clip-{clip.id}-gain")
+    SubElement(points, "Target", expression="gain")
+    SubElement(points, "RealPoint", time="0.0", value=_number(clip.gain), interpolation="hold")
+    return element
+
+
+def _audio(member: str, rate: int, channels: int, seconds: float) -> Element:
+    element = Element(
+        "Audio", timeUnit="seconds", sampleRate=str(rate), channels=str(channels), duration=_number(seconds)
+    )
+    SubElement(element, "File", path=member, external="false")
+    return element
+
+
+def _points(parameter: str, unit: str, values: list[tuple[int, str]]) -> Element:
+    points = Element("Points", timeUnit="seconds", unit=unit, id=f"{parameter}-points")
+    SubElement(points, "Target", parameter=parameter)
+    for at, value in values:
+        SubElement(points, "RealPoint", time=_seconds(at), value=value, interpolation="linear")
+    return points
+
+
+def _seconds(samples: int) -> str:
+    return _number(samples / SESSION_RATE)
+
+
+def _number(value: float) -> str:
+    """The shortest text that is read back as the same number."""
+    return repr(float(value))
+
+
+def _pan(pan: float) -> str:
+    return _number((pan + 1.0) / 2.0)
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _notes(session: Session) -> Iterator[str]:
+    """What gets lost, in the order of its weight for the sound."""
+    yield f"other programs mix the audio itself: the codec {session.codec}, its seed and its chunks are not written"
+    subtracted = [track.name for track in session.tracks if track.subtract]
+    if subtracted:
+        yield f"polarity cannot be written: invert the subtracted tracks there ({', '.join(map(repr, subtracted))})"
+    clips = list(session.clips())
+    if any(clip.gain != 1.0 for clip in clips):
+        yield "gains of clips are written as expressions, which not every program reads"
+    if any(
+        (clip.fade_in and clip.fade_in_shape != "linear") or (clip.fade_out and clip.fade_out_shape != "linear")
+        for clip in clips
+    ):
+        yield "shapes of fades cannot be written: only their lengths are"
+    if any(_overlapping(track) for track in session.tracks):
+        yield "overlapping clips of a track sound together here, other programs may cut one of them"
+    if any(len(track.gain_points) > 1 for track in session.tracks):
+        yield "volume envelopes run in straight lines of dB here, in other programs of amplitude"
+    if any(_top(track, least=0.0) > _COMMON_TOP for track in session.tracks):
+        yield "levels above +6 dB may be limited by other programs"
+    if session.loop is not None:
+        yield "the loop cannot be written"
+    if session.tempo is not None and session.tempo.start:
+        yield "bar 1 is at the start of the timeline there"
+    if any(clip.group for clip in clips):
+        yield "groups of clips cannot be written"
+    names = [*(track.name for track in session.tracks), *(clip.name for clip in clips)]
+    names += [marker.name for marker in session.markers]
+    if any(xml_text(name) != name for name in names):
+        yield "characters that XML cannot hold are taken out of names"
+
+
+def _overlapping(track: Track) -> bool:
+    """Whether two clips sound at one time; they are in the order of their starts."""
+    end = 0
+    for clip in track.clips:
+        if clip.start < end:
+            return True
+        end = clip.end
+    return False

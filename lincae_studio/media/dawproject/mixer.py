@@ -1,0 +1,191 @@
+"""Tracks and channels of a DAWproject as strips, and its automation as envelopes. Pure.
+
+Groups, submixes and the master are flattened: what their faders and mutes do to a track is put into the track.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lincae_studio.media.dawproject.document import Node
+from lincae_studio.media.dawproject.timeline import MOST, Corner, amplitude
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
+
+#: Rounding of a quotient must not look like a value out of range.
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A track.
+
+    Attributes:
+        gain: fader, as an amplitude factor; `through`: those of what it goes through.
+        pan: from -1 (left) to 1 (right).
+        volume, pan_parameter: the elements that automation refers to.
+        audio: it is there for audio, and for nothing else.
+    """
+
+    id: str
+    name: str | None
+    color: str | None
+    gain: float
+    through: float
+    pan: float
+    mute: bool
+    solo: bool
+    volume: Node | None
+    pan_parameter: Node | None
+    audio: bool
+
+
+def strips_of(project: Node, notes: dict[str, None]) -> list[Strip]:
+    """All tracks but the master, in the order of the document; notes are added to."""
+    structure = project.child("Structure")
+    if structure is None:
+        return []
+    channels = {node.get("id") or "": node for node in structure.below() if node.tag == "Channel"}
+    found = []
+    for track, parent in _tracks(structure):
+        channel = track.child("Channel") or Node("Channel", {})
+        _note_channel(channel, notes)
+        if channel.get("role") == "master":
+            continue
+        nested = track.child("Track") is not None
+        chain = list(_chain(channel, parent, channels))
+        groups = [other for other in chain if other.get("role") != "master"]
+        if nested or groups:
+            notes["groups and submixes are flattened: their faders and mutes are put into the tracks"] = None
+        if any(_gain(other) != 1.0 for other in chain if other.get("role") == "master"):
+            notes["the master's fader is put into the tracks"] = None
+        if any(_pan(other) != 0.0 for other in chain):
+            notes["the pans of groups and of the master are left out"] = None
+        through = 1.0
+        for other in chain:
+            through = min(through * _gain(other), MOST)
+        content = (track.get("contentType") or "audio").split()
+        found.append(
+            Strip(
+                id=track.get("id") or "",
+                name=track.get("name"),
+                color=track.get("color"),
+                gain=_gain(channel),
+                through=through,
+                pan=_pan(channel),
+                mute=any(_muted(other) for other in (channel, *chain)),
+                solo=any(other.flag("solo", False) for other in (channel, *groups)),
+                volume=channel.child("Volume"),
+                pan_parameter=channel.child("Pan"),
+                audio="audio" in content and "notes" not in content and not nested and _regular(channel),
+            )
+        )
+    return found
+
+
+def _tracks(structure: Node) -> Iterator[tuple[Node, Node | None]]:
+    """Each track with the track around it, if there is one."""
+    waiting: list[tuple[Node, Node | None]] = [(node, None) for node in reversed(structure.children)]
+    while waiting:
+        node, parent = waiting.pop()
+        if node.tag == "Track":
+            yield node, parent
+            waiting += [(child, node) for child in reversed(node.children)]
+
+
+def _chain(channel: Node, parent: Node | None, channels: dict[str, Node]) -> Iterator[Node]:
+    """What a channel goes through, up to the master; without a destination, the channel of the track around it."""
+    seen = {id(channel)}
+    here = channels.get(channel.get("destination") or "")
+    if here is None and parent is not None:
+        here = parent.child("Channel")
+    while here is not None and id(here) not in seen:
+        seen.add(id(here))
+        yield here
+        here = channels.get(here.get("destination") or "")
+
+
+def _regular(channel: Node) -> bool:
+    return channel.get("role") in (None, "regular")
+
+
+def _note_channel(channel: Node, notes: dict[str, None]) -> None:
+    for tag, text in (("Devices", "devices and plug-ins are left out"), ("Sends", "sends are left out")):
+        part = channel.child(tag)
+        if part is not None and part.filled:
+            notes[text] = None
+
+
+def _gain(channel: Node) -> float:
+    volume = channel.child("Volume")
+    value = volume.number("value") if volume is not None else None
+    return 1.0 if volume is None or value is None else gain_of(value, volume.get("unit"), volume)
+
+
+def _pan(channel: Node) -> float:
+    pan = channel.child("Pan")
+    value = pan.number("value") if pan is not None else None
+    return 0.0 if pan is None or value is None else pan_of(value, pan.get("unit"), pan)
+
+
+def _muted(channel: Node) -> bool:
+    mute = channel.child("Mute")
+    return mute is not None and mute.flag("value", False)
+
+
+def gain_of(value: float, unit: str | None, parameter: Node) -> float:
+    """A volume as an amplitude factor; a normalised one runs from the parameter's `min` to its `max`."""
+    if unit == "normalized":
+        least, most = parameter.number("min"), parameter.number("max")
+        if least is not None and most is not None and parameter.get("unit") == "linear":
+            value = least + value * (most - least)
+    return amplitude(value, unit)
+
+
+def pan_of(value: float, unit: str | None, parameter: Node) -> float:
+    """A pan from -1 to 1: normalised ones run from 0 to 1, linear ones and percent from -1 or 0, as `min` says."""
+    if unit == "percent":
+        value /= 100.0
+    from_zero = unit in (None, "normalized") or (parameter.number("min") == 0.0)
+    return min(max(2.0 * value - 1.0 if from_zero else value, -1.0), 1.0)
+
+
+def gain_envelope(gain: float, levels: list[Corner], notes: dict[str, None]) -> tuple[float, tuple[Point, ...]]:
+    """The fader and the envelope that multiplies it, of automation that replaces the fader.
+
+    The fader keeps its value where an envelope can be made with it, else it becomes 1.
+    """
+    top = MAX_GAIN * (1.0 + _ROUNDING)
+    if not (0.0 < gain <= MAX_GAIN) or any(corner.value > top * gain for corner in levels):
+        gain = 1.0
+    if any(corner.value > top for corner in levels if gain == 1.0):
+        notes["levels above +24 dB are limited"] = None
+    return gain, corners([Corner(one.at, min(one.value / gain, MAX_GAIN), one.line) for one in levels])
+
+
+def pan_envelope(pan: float, places: list[Corner]) -> tuple[float, tuple[Point, ...]]:
+    """The pan and the envelope that is added to it, of automation that replaces the pan; as above."""
+    if any(abs(corner.value - pan) > 1.0 + _ROUNDING for corner in places):
+        pan = 0.0
+    return pan, corners([Corner(one.at, min(max(one.value - pan, -1.0), 1.0), one.line) for one in places])
+
+
+def corners(found: list[Corner]) -> tuple[Point, ...]:
+    """Points of an envelope of straight lines, one at a sample; held values and jumps take the sample before."""
+    places = sorted(
+        ((min(max(round(corner.at * SESSION_RATE), 0), MAX_LENGTH), corner) for corner in found), key=lambda one: one[0]
+    )
+    points: list[Point] = []
+    for number, (at, corner) in enumerate(places):
+        value, before = corner.value, places[number - 1][1] if number else None
+        held = before is not None and not before.line
+        jump = before is not None and places[number - 1][0] == at
+        if before is not None and (held or jump) and before.value != value:
+            if jump:
+                points.pop()
+            if not points or points[-1].at < at - 1:
+                points += [Point(at - 1, before.value)] if at else []
+        elif jump:
+            points.pop()
+        points.append(Point(at, value))
+    return tuple(points)

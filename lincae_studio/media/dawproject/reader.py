@@ -1,0 +1,260 @@
+"""Reading a DAWproject as a session. Any thread."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lincae_studio.errors import EditError, ProjectError
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.dawproject import mixer
+from lincae_studio.media.dawproject.audio import AudioFiles
+from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
+from lincae_studio.media.dawproject.mixer import Strip
+from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, flatten
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session.edits import sorted_clips
+from lincae_studio.session.model import (
+    MAX_GAIN,
+    MAX_LENGTH,
+    SESSION_RATE,
+    TRACK_COLORS,
+    Clip,
+    Marker,
+    Media,
+    Point,
+    Session,
+    Tempo,
+    Track,
+    validated,
+)
+
+#: Of projects that say none.
+_TEMPO_BPM = 120.0
+
+#: Tempos between which beats are converted as they are; a session's own range is smaller.
+_SLOWEST_BPM, _FASTEST_BPM = 1.0, 10_000.0
+
+_NAME_LENGTH = 400
+
+_COLOR = re.compile("(#[0-9a-fA-F]{6})([0-9a-fA-F]{2})?")
+
+
+def read_dawproject(
+    path: Path,
+    folder: Path,
+    store: MediaStore,
+    progress: ReportProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> tuple[Session, list[str]]:
+    """Read a DAWproject of any program: its tracks, audio clips, volume and pan automation, markers and tempo.
+
+    Audio that is in the archive is written into `folder`, which is made if needed: under its own name made harmless,
+    next to what is there; no file is replaced. Audio outside is used where it lies. Times become samples at the
+    session rate, levels amplitude factors.
+
+    Returns:
+        The session, valid, and notes in plain words on what was left out, changed or limited.
+
+    Raises:
+        ProjectError: when the file is not a DAWproject, is damaged, encrypted, too large or too deep, or the folder
+            cannot be written.
+        MediaError: when the store cannot be written.
+        Cancelled: when `cancel` was set. After any of these nothing that was written stays in `folder`.
+    """
+    cancel = cancel or CancelToken()
+    cancel.check()
+    with opened(path) as archive:
+        project = read_project(archive, path)
+        cancel.check()
+        notes: dict[str, None] = {}
+        tempo, bpm = _tempo(project, notes)
+        ids = {name: node for node in project.below() if (name := node.get("id"))}
+        flat = flatten(project.child("Arrangement") or Node("Arrangement", {}), ids, bpm, str(path))
+        strips = mixer.strips_of(project, notes)
+        if tempo is None and flat.beats:
+            notes[f"the project has no tempo: {_TEMPO_BPM:g} beats per minute are assumed"] = None
+        scenes = project.child("Scenes")
+        if scenes is not None and scenes.filled:
+            notes["the scenes of the clip launcher are left out"] = None
+        known = {strip.id for strip in strips}
+        pieces = [piece for piece in flat.pieces if piece.track in known]
+        if len(pieces) < len(flat.pieces):
+            notes["clips on a track that is not in the file are left out"] = None
+        used = list(dict.fromkeys(piece.file for piece in pieces))
+        with AudioFiles(archive, path, folder, store, cancel) as audio:
+            audio.check_room(used)
+            media: dict[FileRef, Media] = {}
+            for number, file in enumerate(used):
+                cancel.check()
+                progress(Progress(number, len(used), file.path))
+                found = audio.media_of(file, no_progress)
+                if found is not None:
+                    media[file] = found
+            cancel.check()
+            progress(Progress(len(used), max(1, len(used)), "imported"))
+            made = _Made(strips, pieces, media, flat, notes)
+            try:
+                session = validated(made.session(tempo))
+            except EditError as error:
+                raise ProjectError(f"cannot open {path}: {error.problem}", RESTORE) from error
+    return session, list(flat.notes | notes | audio.notes)
+
+
+def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
+    """The grid of bars and beats, and the quarter notes in a minute by which beats are converted."""
+    transport = project.child("Transport") or Node("Transport", {})
+    arrangement = project.child("Arrangement") or Node("Arrangement", {})
+    said, automation = transport.child("Tempo"), arrangement.child("TempoAutomation")
+    values = [] if said is None else [said.number("value")]
+    if automation is not None:
+        points = sorted(
+            (point for point in automation.children if point.tag == "RealPoint"),
+            key=lambda point: point.number("time") or 0.0,
+        )
+        changes = [value for point in points if (value := point.number("value")) is not None]
+        if any(value != changes[0] for value in changes):
+            notes[f"the tempo changes: {changes[0]:g} beats per minute are taken for all"] = None
+        values = [*changes[:1], *values]
+    bpm = next((value for value in values if value is not None and _SLOWEST_BPM <= value <= _FASTEST_BPM), None)
+    if bpm is None:
+        return None, _TEMPO_BPM
+    signature = transport.child("TimeSignature")
+    numbers = (signature.number("numerator"), signature.number("denominator")) if signature is not None else (4.0, 4.0)
+    numerator, denominator = (value if value is not None and 1.0 <= value <= 64.0 else 4.0 for value in numbers)
+    changes_signature = arrangement.child("TimeSignatureAutomation")
+    if changes_signature is not None and changes_signature.filled:
+        notes["changes of the time signature are left out"] = None
+    # Of quarter notes if there is a whole number of them in a bar, else of the notes that the signature counts.
+    beats, speed = numerator * 4.0 / denominator, bpm
+    if beats != round(beats):
+        beats, speed = numerator, bpm * denominator / 4.0
+    limited = Tempo(bpm=min(max(speed, 20.0), 400.0), beats=min(max(round(beats), 1), 32))
+    if (limited.bpm, limited.beats) != (speed, beats):
+        notes["the tempo or the beats of a bar are limited to what the ruler can show"] = None
+    return limited, bpm
+
+
+@dataclass
+class _Made:
+    """The parts of a session, being put together; `notes` is added to."""
+
+    strips: list[Strip]
+    pieces: list[Piece]
+    media: dict[FileRef, Media]
+    flat: Flat
+    notes: dict[str, None]
+
+    def session(self, tempo: Tempo | None) -> Session:
+        ids = itertools.count(1)
+        heard = {piece.track for piece in self.pieces}
+        taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
+        if len(taken) < len(self.strips):
+            count = len(self.strips) - len(taken)
+            self.notes[f"tracks that hold no audio are left out: {count}"] = None
+        tracks = tuple(self._track(strip, number, ids) for number, strip in enumerate(taken))
+        parameters = {node.get("id") for strip in taken for node in (strip.volume, strip.pan_parameter) if node}
+        if self.flat.automation.keys() - parameters:
+            self.notes["automation of other things than the volumes and pans of audio tracks is left out"] = None
+        markers = []
+        for number, (at, name) in enumerate(sorted(self.flat.markers, key=lambda marker: marker[0])):
+            text = f"Marker {number + 1}" if name is None else self._short(name)
+            markers.append(Marker(id=next(ids), at=self._on_timeline(at), name=text))
+        used = {clip.media for track in tracks for clip in track.clips}
+        media = {item.digest: item for item in self.media.values() if item.digest in used}
+        return Session(
+            media=tuple(media.values()), tracks=tracks, markers=tuple(markers), tempo=tempo, next_id=next(ids)
+        )
+
+    def _track(self, strip: Strip, number: int, ids: Iterator[int]) -> Track:
+        track_id = next(ids)
+        gain, pan = strip.gain, strip.pan
+        gain_points: tuple[Point, ...] = ()
+        pan_points: tuple[Point, ...] = ()
+        levels = self._automation(strip.volume, mixer.gain_of)
+        if levels:
+            gain, gain_points = mixer.gain_envelope(gain, levels, self.notes)
+            if len(levels) > 1:
+                self.notes["volume envelopes run in straight lines of dB here"] = None
+        places = self._automation(strip.pan_parameter, mixer.pan_of)
+        if places:
+            pan, pan_points = mixer.pan_envelope(pan, places)
+        clips = [self._clip(piece, ids) for piece in self.pieces if piece.track == strip.id]
+        return Track(
+            id=track_id,
+            name=f"Track {number + 1}" if strip.name is None else self._short(strip.name),
+            color=_color(strip.color) or TRACK_COLORS[number % len(TRACK_COLORS)],
+            gain=self._gain(gain * strip.through),
+            pan=pan,
+            mute=strip.mute,
+            solo=strip.solo,
+            gain_points=gain_points,
+            pan_points=pan_points,
+            clips=sorted_clips(tuple(clip for clip in clips if clip is not None)),
+        )
+
+    def _automation(self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]) -> list[Corner]:
+        """The corners of what automates a parameter, in the session's unit."""
+        if parameter is None or not parameter.get("id"):
+            return []
+        unit, found = self.flat.automation.get(parameter.get("id") or "", (None, []))
+        unit = unit or parameter.get("unit")
+        return [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
+
+    def _clip(self, piece: Piece, ids: Iterator[int]) -> Clip | None:
+        """The part of a piece where its file has audio; None where it has none, or there is no file."""
+        media = self.media.get(piece.file)
+        if media is None:
+            return None
+        start, end = round(piece.start * SESSION_RATE), round(piece.end * SESSION_RATE)
+        offset = round(piece.position * SESSION_RATE)
+        if start < 0 or end > MAX_LENGTH:
+            self.notes["clips are cut at the ends of the timeline, or left out beyond"] = None
+        head = max(0, -start)
+        start, offset = start + head, offset + head
+        length = min(end, MAX_LENGTH, start + media.length - offset) - start
+        if length < 1:
+            self.notes["clips that show no audio are left out"] = None
+            return None
+        fades = [round(fade * SESSION_RATE) for fade in (piece.fade_in, piece.fade_out)]
+        if max(fades) > length:
+            self.notes["fades longer than their clips are limited"] = None
+        stem = PurePosixPath(piece.file.path.replace("\\", "/")).stem
+        return Clip(
+            id=next(ids),
+            media=media.digest,
+            name=self._short(stem if piece.name is None else piece.name),
+            start=start,
+            offset=offset,
+            length=length,
+            gain=self._gain(piece.gain),
+            fade_in=min(fades[0], length),
+            fade_out=min(fades[1], length),
+            mute=piece.mute,
+            color=_color(piece.color),
+        )
+
+    def _gain(self, gain: float) -> float:
+        if gain > MAX_GAIN:
+            self.notes["levels above +24 dB are limited"] = None
+        return min(gain, MAX_GAIN)
+
+    def _short(self, name: str) -> str:
+        if len(name) > _NAME_LENGTH:
+            self.notes[f"names are cut after {_NAME_LENGTH} characters"] = None
+        return name[:_NAME_LENGTH]
+
+    def _on_timeline(self, at: float) -> int:
+        place = round(at * SESSION_RATE)
+        if not 0 <= place <= MAX_LENGTH:
+            self.notes["markers beyond the timeline are put at its ends"] = None
+        return min(max(place, 0), MAX_LENGTH)
+
+
+def _color(text: str | None) -> str | None:
+    """A colour `#rrggbb`, without the opacity that may follow; None for anything else."""
+    found = _COLOR.fullmatch(text or "")
+    return found[1] if found else None

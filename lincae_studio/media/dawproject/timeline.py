@@ -1,0 +1,361 @@
+"""The nested timelines of an arrangement as a flat list of pieces of audio. Pure.
+
+Every timeline has a time unit of its own, or that of what it lies in, or beats (schema reference, Timeline). Beats
+become seconds by one tempo. A clip shows a window on its content, which may be clips again, warps, lanes, a loop, or
+the content of another clip (`reference`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from lincae_studio.errors import ProjectError
+from lincae_studio.media.dawproject.document import MAX_DEPTH, RESTORE, Node
+from lincae_studio.session.model import SESSION_RATE
+
+#: Clips and timelines that are visited, repetitions of loops included.
+MAX_STEPS = 100_000
+
+#: Times beyond are not meant: 11 days.
+_MAX_S = 1e6
+
+#: Warps that differ less from no warp, of their length and in seconds, are rounding.
+_WARP_SHARE, _WARP_S = 1e-5, 1e-3
+
+#: Amplitude factors beyond are not meant: +120 dB.
+MOST = 1e6
+
+#: Half a sample.
+_NOTHING_S = 0.5 / SESSION_RATE
+
+_TIMELINES = frozenset(
+    {"Timeline", "Lanes", "Notes", "Clips", "ClipSlot", "Markers", "markers", "Warps", "Audio", "Video", "Points"}
+)
+
+
+@dataclass(frozen=True)
+class FileRef:
+    """A file of the archive, or (`external`) one beside it."""
+
+    path: str
+    external: bool
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of an audio file on the timeline; all times in seconds.
+
+    Attributes:
+        track: id of the element that the piece belongs to.
+        position: of the audio that is heard at `start`.
+        name, color: None where nothing says them.
+    """
+
+    track: str
+    file: FileRef
+    start: float
+    end: float
+    position: float
+    gain: float
+    fade_in: float
+    fade_out: float
+    mute: bool
+    name: str | None
+    color: str | None
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A point of automation, in its own unit; `line`: it goes straight to the next one, else its value is held."""
+
+    at: float
+    value: float
+    line: bool
+
+
+@dataclass
+class Flat:
+    """What was found: pieces, markers (seconds, name), automation by parameter, with its unit; and notes, each once."""
+
+    pieces: list[Piece] = field(default_factory=list)
+    markers: list[tuple[float, str | None]] = field(default_factory=list)
+    automation: dict[str, tuple[str | None, list[Corner]]] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+    beats: bool = False
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a timeline lies: its time 0, and the window through which it is seen, in seconds of the arrangement.
+
+    `fades_in`, `fades_out`: edges of the clips around it with the lengths of their fades.
+    """
+
+    origin: float = 0.0
+    first: float = -math.inf
+    last: float = math.inf
+    unit: str = "beats"
+    track: str | None = None
+    in_clip: bool = False
+    gain: float = 1.0
+    mute: bool = False
+    name: str | None = None
+    color: str | None = None
+    fades_in: tuple[tuple[float, float], ...] = ()
+    fades_out: tuple[tuple[float, float], ...] = ()
+    stretched: bool = False
+    depth: int = 0
+
+
+def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str) -> Flat:
+    """All audio of an arrangement.
+
+    Args:
+        ids: elements by their ids, for clips that refer to another's content.
+        bpm: quarter notes in a minute.
+        path: of the project, for errors.
+
+    Raises:
+        ProjectError: when clips are nested too deep (in a circle, too), or there are too many.
+    """
+    walk = _Walk(ids, bpm, path)
+    place = _Place(unit=arrangement.get("timeUnit") or "beats")
+    for child in arrangement.children:
+        walk.timeline(child, place)
+    return walk.flat
+
+
+class _Walk:
+    def __init__(self, ids: dict[str, Node], bpm: float, path: str) -> None:
+        self._ids = ids
+        self._beat = 60.0 / bpm
+        self._path = path
+        self._steps = 0
+        self.flat = Flat()
+
+    def note(self, text: str) -> None:
+        self.flat.notes[text] = None
+
+    def timeline(self, node: Node, place: _Place) -> None:
+        """Take in a timeline of any kind, and what is in it; other elements are passed over."""
+        self._step(place)
+        place = replace(
+            place,
+            unit=node.get("timeUnit") or place.unit,
+            track=node.get("track") or place.track,
+            depth=place.depth + 1,
+        )
+        if node.tag == "Lanes":
+            place = replace(place, gain=place.gain * self._expression(node)) if place.in_clip else place
+            for child in node.children:
+                self.timeline(child, place)
+        elif node.tag in ("Clips", "ClipSlot"):
+            for child in node.children:
+                if child.tag == "Clip":
+                    self._clip(child, place)
+        elif node.tag == "Warps":
+            self._warps(node, place)
+        elif node.tag == "Audio":
+            self._audio(node, place)
+        elif node.tag == "Points":
+            self._points(node, place)
+        elif node.tag in ("Markers", "markers") and not place.in_clip:
+            found = [child for child in node.children if child.tag == "Marker"]
+            self.flat.markers += [(self._time(marker, "time", place.unit), marker.get("name")) for marker in found]
+        elif node.tag == "Notes":
+            self.note("notes (MIDI) are left out: only audio is taken")
+        elif node.tag == "Video":
+            self.note("video is left out")
+
+    def _step(self, place: _Place) -> None:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            problem = f"it has more than {MAX_STEPS:,} clips, repetitions of loops included"
+            raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
+        if place.depth > MAX_DEPTH:
+            problem = f"its clips are nested more than {MAX_DEPTH} deep, or in a circle"
+            raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
+
+    def _seconds(self, value: float, unit: str) -> float:
+        self.flat.beats = self.flat.beats or (unit == "beats" and value != 0.0)
+        seconds = value * self._beat if unit == "beats" else value
+        if abs(seconds) > _MAX_S:
+            self.note("times beyond the timeline are limited")
+        return min(max(seconds, -_MAX_S), _MAX_S)
+
+    def _time(self, node: Node, name: str, unit: str) -> float:
+        return self._seconds(node.number(name) or 0.0, unit)
+
+    def _optional(self, node: Node, name: str, unit: str) -> float | None:
+        value = node.number(name)
+        return None if value is None else self._seconds(value, unit)
+
+    def _clip(self, node: Node, place: _Place) -> None:
+        """A window on what the clip holds, once or in a loop."""
+        self._step(place)
+        content = next((child for child in node.children if child.tag in _TIMELINES), None)
+        if content is None:
+            content = self._ids.get(node.get("reference") or "")
+        if content is None or content.tag not in _TIMELINES:
+            if node.get("reference"):
+                self.note("clips that refer to content which is not in the file are left out")
+            return
+        inner = node.get("contentTimeUnit") or place.unit
+        start = place.origin + self._time(node, "time", place.unit)
+        play_start = self._time(node, "playStart", inner)
+        play_stop = self._optional(node, "playStop", inner)
+        duration = self._optional(node, "duration", place.unit)
+        end = math.inf if duration is None else start + duration
+        fade_unit = node.get("fadeTimeUnit") or place.unit
+        fade_in, fade_out = self._time(node, "fadeInTime", fade_unit), self._time(node, "fadeOutTime", fade_unit)
+        first = start + min(0.0, fade_in)  # below 0: it begins that much earlier, for a crossfade (reference, Clip)
+        place = replace(
+            place,
+            unit=inner,
+            in_clip=True,
+            mute=place.mute or not node.flag("enable", True),
+            name=place.name if node.get("name") is None else node.get("name"),
+            color=node.get("color") or place.color,
+            fades_in=(*place.fades_in, (first, abs(fade_in))),
+            fades_out=(*place.fades_out, (end, abs(fade_out))),
+        )
+        bounds = max(first, place.first), min(end, place.last)
+        loop_start, loop_end = self._optional(node, "loopStart", inner), self._optional(node, "loopEnd", inner)
+        if loop_start is not None and loop_end is not None and loop_end > max(play_start, loop_start + _NOTHING_S):
+            if math.isfinite(bounds[1]):
+                self._looped(content, place, start, play_start, (loop_start, loop_end), bounds)
+                return
+            play_stop = loop_end  # for ever: once
+        if play_stop is not None and play_stop > play_start:
+            bounds = bounds[0], min(bounds[1], start + play_stop - play_start)
+        self._seen(content, replace(place, origin=start - play_start), *bounds)
+
+    def _looped(
+        self,
+        content: Node,
+        place: _Place,
+        start: float,
+        play_start: float,
+        loop: tuple[float, float],
+        bounds: tuple[float, float],
+    ) -> None:
+        """From where the clip plays to the end of its loop, then the loop again and again."""
+        at, position = start, play_start
+        first = bounds[0]  # before `start` for a crossfade
+        while bounds[1] - at > _NOTHING_S:
+            self._step(place)
+            after = at + loop[1] - position
+            if after > first:
+                self._seen(content, replace(place, origin=at - position), first, min(after, bounds[1]))
+                first = after
+            at, position = after, loop[0]
+
+    def _seen(self, content: Node, place: _Place, first: float, last: float) -> None:
+        if last - first > _NOTHING_S:
+            self.timeline(content, replace(place, first=first, last=last))
+
+    def _warps(self, node: Node, place: _Place) -> None:
+        """Content whose time runs another way: taken from where the window begins, at its own speed."""
+        inner = node.get("contentTimeUnit") or place.unit
+        found = (child for child in node.children if child.tag == "Warp")
+        warps = sorted((self._time(warp, "time", place.unit), self._time(warp, "contentTime", inner)) for warp in found)
+        content = next((child for child in node.children if child.tag in _TIMELINES), None)
+        if content is None:
+            return
+        warps = warps or [(0.0, 0.0)]
+        first = place.first if math.isfinite(place.first) else place.origin + warps[0][0]
+        last = place.last if math.isfinite(place.last) or len(warps) < 2 else place.origin + warps[-1][0]
+        steps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(warps)]
+        stretched = any(abs(wide - long) > max(_WARP_S, _WARP_SHARE * abs(long)) for wide, long in steps)
+        position = _warped(warps, first - place.origin)
+        warped = replace(place, unit=inner, origin=first - position, stretched=place.stretched or stretched)
+        self._seen(content, warped, first, last)
+
+    def _audio(self, node: Node, place: _Place) -> None:
+        file = node.child("File")
+        path = file.get("path") if file is not None else None
+        if file is None or not path:
+            self.note("audio without a file is left out")
+            return
+        if place.track is None:
+            self.note("audio on no track is left out")
+            return
+        first, last = max(place.first, place.origin), place.last
+        if not math.isfinite(last):
+            last = place.origin + min(max(node.number("duration") or 0.0, 0.0), _MAX_S)
+        if last - first <= _NOTHING_S:
+            return
+        if place.stretched:
+            self.note(f"{path} is not stretched: it plays at its own speed here")
+        self.flat.pieces.append(
+            Piece(
+                track=place.track,
+                file=FileRef(path, file.flag("external", False)),
+                start=first,
+                end=last,
+                position=first - place.origin,
+                gain=place.gain,
+                fade_in=_fade(place.fades_in, first),
+                fade_out=_fade(place.fades_out, last),
+                mute=place.mute,
+                name=place.name,
+                color=place.color,
+            )
+        )
+
+    def _points(self, node: Node, place: _Place) -> None:
+        """Automation of a parameter."""
+        target = node.child("Target")
+        parameter = target.get("parameter") if target is not None else None
+        if place.in_clip:
+            if target is None or target.get("expression") != "gain":
+                self.note("automation and expressions inside clips are left out, but for their gain")
+            return
+        if not parameter:
+            self.note("automation of expressions is left out")
+            return
+        corners = [
+            Corner(self._time(point, "time", place.unit), value, point.get("interpolation") == "linear")
+            for point in node.children
+            if point.tag == "RealPoint" and (value := point.number("value")) is not None
+        ]
+        unit, earlier = self.flat.automation.get(parameter, (node.get("unit"), []))
+        self.flat.automation[parameter] = (unit, earlier + corners)
+
+    def _expression(self, lanes: Node) -> float:
+        """The gain of a clip, which is an expression beside its content: of several points the first."""
+        gain = 1.0
+        for points in lanes.children:
+            target = points.child("Target")
+            if points.tag != "Points" or target is None or target.get("expression") != "gain":
+                continue
+            values = [value for point in points.children if (value := point.number("value")) is not None]
+            if any(value != values[0] for value in values):
+                self.note("gain that changes inside clips is left out: its first value holds")
+            gain *= amplitude(values[0], points.get("unit")) if values else 1.0
+        return gain
+
+
+def amplitude(value: float, unit: str | None) -> float:
+    """A level as an amplitude factor from 0 to `MOST`: decibels and percent are converted, the rest is one already."""
+    if unit == "decibel":
+        value = 10.0 ** (min(value, 400.0) / 20.0)
+    elif unit == "percent":
+        value /= 100.0
+    return min(max(0.0, value), MOST)
+
+
+def _warped(warps: list[tuple[float, float]], at: float) -> float:
+    """The time of the content at a time of the warps; before and after them it runs as nearest to there."""
+    pairs = [pair for pair in pairwise(warps) if pair[1][0] > pair[0][0]]
+    if not pairs:
+        return at - warps[0][0] + warps[0][1]
+    (t0, c0), (t1, c1) = next((pair for pair in pairs if at < pair[1][0]), pairs[-1])
+    return c0 + (at - t0) * (c1 - c0) / (t1 - t0)
+
+
+def _fade(fades: tuple[tuple[float, float], ...], edge: float) -> float:
+    """The longest of the fades at an edge."""
+    return max((length for at, length in fades if abs(at - edge) <= _NOTHING_S), default=0.0)
