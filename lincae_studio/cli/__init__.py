@@ -12,6 +12,7 @@ from collections.abc import Sequence
 #: Subcommands. Whatever else comes first is a file for the window.
 COMMANDS = (
     *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
+    *("export-dawproject", "import-dawproject"),
     *("demo", "codecs", "cache", "bench", "train", "evaluate", "open"),
 )
 

@@ -240,6 +240,30 @@ def _unbundle(
     print(json.dumps(figures, indent=2) if as_json else plain(text))
 
 
+@app.command("export-dawproject")
+def _export_dawproject(
+    project: Annotated[Path, typer.Argument(help="A project or a bundle.")],
+    output: options.Output,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write a project with its audio for other audio workstations (.dawproject)."""
+    from lincae_studio.cli.interchange import export_dawproject
+
+    _print_interchange(export_dawproject(project, output), as_json)
+
+
+@app.command("import-dawproject")
+def _import_dawproject(
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="A DAWproject.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the project and its audio.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Make a project of a DAWproject, as Bitwig, Studio One, Cubase and others write it."""
+    from lincae_studio.cli.interchange import import_dawproject
+
+    _print_interchange(import_dawproject(path, output), as_json)
+
+
 @app.command("encode")
 def _encode(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file, or a folder of them.")],
@@ -301,6 +325,14 @@ def _demo(
     from lincae_studio.ui.app import run_app
 
     return run_app([], demo=True)
+
+
+def _print_interchange(figures: dict[str, object], as_json: bool) -> None:
+    notes = figures["notes"]
+    assert isinstance(notes, list)
+    lines = [f"{figures['output']}: {figures['tracks']} tracks, {figures['clips']} clips"]
+    lines += [f"note: {note}" for note in notes]
+    print(json.dumps(figures, indent=2) if as_json else "\n".join(plain(line) for line in lines))
 
 
 def _exported(figures: dict[str, object]) -> str:

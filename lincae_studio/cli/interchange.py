@@ -10,7 +10,7 @@ from lincae_studio.cli.progress import progress_bars
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.dawproject import SUFFIX, read_dawproject, write_dawproject
 from lincae_studio.media.store import MediaStore
-from lincae_studio.paths import cache_dir
+from lincae_studio.preferences import cache_dir
 from lincae_studio.session import files
 
 

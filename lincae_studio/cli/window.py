@@ -27,7 +27,7 @@ def open_window(files: Sequence[str], safe: bool = False) -> int:
     for path in paths:
         if not os.path.exists(path):  # Path.exists raises for a name that is too long
             raise UsageError(f"{path} is neither a file nor a command", "See lincae-studio --help")
-    if len(paths) > 1 and any(path.suffix.lower() in (".lincae", ".lincaez") for path in paths):
+    if len(paths) > 1 and any(path.suffix.lower() in (".lincae", ".lincaez", ".dawproject") for path in paths):
         raise UsageError("a project is opened alone", "Name one .lincae file, or audio files")
     if not has_display():
         raise UsageError(

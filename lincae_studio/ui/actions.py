@@ -92,6 +92,16 @@ ACTIONS = (
         needs="clips",
     ),
     ActionSpec(
+        "import_dawproject", "Import DA&Wproject…", "Open a project of Bitwig, Studio One, Cubase and others", "File"
+    ),
+    ActionSpec(
+        "export_dawproject",
+        "Export DAWproject…",
+        "Write tracks, clips and audio for other audio workstations",
+        "File",
+        needs="clips",
+    ),
+    ActionSpec(
         "export_linearity",
         "Export Linearity &Report…",
         "Write the residual of every chunk as CSV",

@@ -36,6 +36,7 @@ from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.clip_table import ClipTable
 from lincae_studio.ui.codecs import CodecMenu
 from lincae_studio.ui.commands.clips import ClipCommands
+from lincae_studio.ui.commands.interchange import InterchangeCommands
 from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
@@ -183,6 +184,16 @@ class MainWindow(QMainWindow):
             self.project_commands.confirm,
             self,
         )
+        self.interchange_commands = InterchangeCommands(
+            self.document,
+            media,
+            self.messages,
+            self.project_commands.may_leave,
+            self.project_commands.open_copy,
+            self.project_commands.confirm,
+            lambda: self.project_commands.folder,
+            self,
+        )
         self.place_commands = PlaceCommands(self.document, self.selection, lambda: self.player.position, self)
         self._export_folder: Path | None = None
         self._was_shown = False
@@ -210,6 +221,7 @@ class MainWindow(QMainWindow):
             self.place_commands,
             self.project_commands,
             self.media_commands,
+            self.interchange_commands,
             self.view_commands,
             self.transport,
         ):
@@ -294,6 +306,7 @@ class MainWindow(QMainWindow):
         self.measuring.problem.connect(self.messages.error)
         self.safekeeping.problem.connect(self.messages.error)
         self.project_commands.opened.connect(self._on_project_opened)
+        self.project_commands.dawproject_chosen.connect(self.interchange_commands.open)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
         self.importer.find_files.connect(self.media_commands.on_media_files)
@@ -579,6 +592,7 @@ class MainWindow(QMainWindow):
         self.importer.abandon()
         self.media_commands.abandon()
         self.from_latents.abandon()
+        self.interchange_commands.abandon()
 
     def _show_document(self) -> None:
         self.timeline.axis.fit()
@@ -646,6 +660,7 @@ class MainWindow(QMainWindow):
         self.importer.close()
         self.media_commands.close()
         self.from_latents.close()
+        self.interchange_commands.close()
         self.codecs.close()
         self.rendering.close()
         self.engine_preferences.close()

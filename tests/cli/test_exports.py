@@ -306,3 +306,26 @@ def test_opened_bundles_count_and_are_cleared(
     assert found["bundles_bytes"] > 100_000
     lincae(capsys, "cache", "clear")
     assert printed(capsys, "cache", "info")["bundles"] == 0
+
+
+def test_a_dawproject_there_and_back(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lincae(capsys, "render", project, "-o", tmp_path / "before.wav")
+    found = printed(capsys, "export-dawproject", project, "-o", tmp_path / "song.dawproject")
+    assert (found["tracks"], found["clips"], found["files"]) == (2, 2, 2)
+    assert any("loop" in note for note in found["notes"])
+    said = lincae(capsys, "import-dawproject", tmp_path / "song.dawproject", "-o", tmp_path / "back")
+    assert "2 tracks, 2 clips" in said
+    lincae(capsys, "render", tmp_path / "back" / "song.lincae", "-o", tmp_path / "after.wav", "--codec", "mdct-1x")
+    np.testing.assert_allclose(read_audio(tmp_path / "after.wav"), read_audio(tmp_path / "before.wav"), atol=1e-5)
+    assert "exists" in refused(capsys, "import-dawproject", tmp_path / "song.dawproject", "-o", tmp_path / "back")
+
+
+def test_a_bundle_becomes_a_dawproject(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lincae(capsys, "bundle", project, "-o", tmp_path / "song.lincaez")
+    lincae(capsys, "render", project, "-o", tmp_path / "before.wav")
+    shutil.rmtree(project.parent)
+    shutil.rmtree(tmp_path / "user" / "cache")
+    lincae(capsys, "export-dawproject", tmp_path / "song.lincaez", "-o", tmp_path / "song.dawproject")
+    lincae(capsys, "import-dawproject", tmp_path / "song.dawproject", "-o", tmp_path / "back")
+    lincae(capsys, "render", tmp_path / "back" / "song.lincae", "-o", tmp_path / "after.wav", "--codec", "mdct-1x")
+    assert si_sdr_db(read_audio(tmp_path / "after.wav"), read_audio(tmp_path / "before.wav")) > 50.0

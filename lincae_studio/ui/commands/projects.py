@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidge
 from lincae_studio.engine.bundle import SUFFIX as BUNDLE_SUFFIX
 from lincae_studio.engine.bundle import BundleResult, is_bundle
 from lincae_studio.errors import StudioError
+from lincae_studio.media.dawproject import SUFFIX as DAWPROJECT
 from lincae_studio.paths import home, resource
 from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
@@ -27,7 +28,7 @@ from lincae_studio.ui.safekeeping import Safekeeping
 PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
 BUNDLE_FILTER = f"Latent bundle (*{BUNDLE_SUFFIX})"
 
-_OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{BUNDLE_SUFFIX})"
+_OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{BUNDLE_SUFFIX} *{DAWPROJECT})"
 
 DEMO_PROJECT = "demo/paper_lanterns.lincae"
 
@@ -36,8 +37,8 @@ _RECENT = 10
 
 
 def is_project(path: Path) -> bool:
-    """Whether a file's name is that of a project or of a bundle."""
-    return path.suffix.lower() == files.SUFFIX or is_bundle(path)
+    """Whether a file's name is that of a project, of a bundle, or of another program's project."""
+    return path.suffix.lower() in (files.SUFFIX, DAWPROJECT) or is_bundle(path)
 
 
 class ProjectCommands(QObject):
@@ -45,9 +46,11 @@ class ProjectCommands(QObject):
 
     Signals:
         opened: another document was opened, whose media are to be found (the `Session`).
+        dawproject_chosen: a project of another program is to be opened (its `Path`).
     """
 
     opened = Signal(object)
+    dawproject_chosen = Signal(object)
 
     def __init__(
         self,
@@ -116,6 +119,9 @@ class ProjectCommands(QObject):
     def open_project(self, path: Path, untitled: bool = False) -> None:
         """Replace the document by a project; `untitled` opens it as a copy without a file name."""
         path = path.absolute()
+        if path.suffix.lower() == DAWPROJECT:
+            self.dawproject_chosen.emit(path)
+            return
         if is_bundle(path):
             self._open_bundle(path)
             return
@@ -134,6 +140,11 @@ class ProjectCommands(QObject):
             self._replace(session, None if untitled else path)
         if not untitled:
             self._note_recent(path)
+        self.opened.emit(session)
+
+    def open_copy(self, session: Session, title: str) -> None:
+        """Make a session the document, that is in no project file yet."""
+        self._replace(session, None, title, modified=True)
         self.opened.emit(session)
 
     def _open_bundle(self, path: Path) -> None:
@@ -288,8 +299,7 @@ class ProjectCommands(QObject):
         except StudioError as error:
             self._messages.error(error)
             return
-        self._replace(session, None, f"{project.stem} (earlier)", modified=True)
-        self.opened.emit(session)
+        self.open_copy(session, f"{project.stem} (earlier)")
 
     def _replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
         self._leave()

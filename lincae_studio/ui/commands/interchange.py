@@ -1,0 +1,130 @@
+"""Commands on projects of other audio workstations: DAWprojects, opened and written. Main thread, but for the jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.dawproject import SUFFIX, read_dawproject, write_dawproject
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session.model import Session
+from lincae_studio.ui.document import Document
+from lincae_studio.ui.document_jobs import DocumentJobs
+from lincae_studio.ui.notify import MessageBar
+
+FILTER = f"DAWproject (*{SUFFIX})"
+
+
+def is_dawproject(path: Path) -> bool:
+    """Whether a file's name is that of a DAWproject."""
+    return path.suffix.lower() == SUFFIX
+
+
+class InterchangeCommands(QObject):
+    """Reads and writes in jobs; what is read replaces the document."""
+
+    def __init__(
+        self,
+        document: Document,
+        store: MediaStore,
+        messages: MessageBar,
+        may_leave: Callable[[], bool],
+        opened: Callable[[Session, str], None],
+        confirm: Callable[[str, str], bool],
+        folder: Callable[[], Path],
+        window: QWidget,
+    ) -> None:
+        """What is needed of others.
+
+        Args:
+            may_leave: asks what to do with unsaved changes.
+            opened: makes a session with a title the document.
+            confirm: asks yes or no.
+            folder: where file dialogs start.
+        """
+        super().__init__(document)
+        self._document = document
+        self._store = store
+        self._messages = messages
+        self._may_leave = may_leave
+        self._opened = opened
+        self._confirm = confirm
+        self._folder = folder
+        self._window = window
+        self._jobs = DocumentJobs(window, messages.error)
+
+    @property
+    def busy(self) -> bool:
+        return self._jobs.busy
+
+    def on_import_dawproject(self) -> None:
+        if not self._may_leave():
+            return
+        name, _ = QFileDialog.getOpenFileName(self._window, "Import DAWproject", str(self._folder()), FILTER)
+        if name:
+            self.open(Path(name))
+
+    def open(self, path: Path) -> None:
+        """Read a DAWproject; the audio in it is written into a folder beside it."""
+        before = self._document.session
+        folder = path.with_name(f"{path.stem} audio")
+
+        def work(report: ReportProgress, cancel: CancelToken) -> tuple[Session, list[str]]:
+            return read_dawproject(path, folder, self._store, report, cancel)
+
+        def done(result: tuple[Session, list[str]]) -> None:
+            session, notes = result
+            # Reading took a while, in which one may go on editing.
+            if self._document.session is not before and not self._may_leave():
+                return
+            self._opened(session, path.stem)
+            where = f" Its audio is in {folder}." if any(Path(m.path).parent == folder for m in session.media) else ""
+            self._say(f"Imported {path.name}.{where}", notes)
+
+        def cancelled() -> None:
+            self._messages.info("Import cancelled, nothing was written")
+
+        self._jobs.run(work, f"Importing {path.name}", done, cancelled)
+
+    def on_export_dawproject(self) -> None:
+        suggested = str(self._folder() / f"{self._document.title}{SUFFIX}")
+        name, _ = QFileDialog.getSaveFileName(self._window, "Export DAWproject", suggested, FILTER)
+        if not name:
+            return
+        path = Path(name)
+        if not is_dawproject(path):
+            path = path.with_name(path.name + SUFFIX)
+            if path.exists() and not self._confirm(f"{path} exists.", "Replace it?"):
+                return
+        session, title = self._document.session, self._document.title
+
+        def work(report: ReportProgress, cancel: CancelToken) -> list[str]:
+            return write_dawproject(session, self._store, path, title, report, cancel)
+
+        def done(notes: list[str]) -> None:
+            self._say(f"Exported {path}.", notes)
+
+        def cancelled() -> None:
+            self._messages.info("Export cancelled, nothing was written")
+
+        self._jobs.run(work, f"Exporting {path.name}", done, cancelled)
+
+    def abandon(self) -> None:
+        """Another document is opened."""
+        self._jobs.abandon()
+
+    def close(self) -> None:
+        """The window closes."""
+        self._jobs.close()
+
+    def _say(self, text: str, notes: Sequence[str]) -> None:
+        """The outcome; what the format or the other program does differently is one click away."""
+        if notes:
+            count = "one thing is" if len(notes) == 1 else f"{len(notes)} things are"
+            self._messages.error(f"{text} {count.capitalize()} not as before: see the details.", "\n".join(notes))
+        else:
+            self._messages.info(text)

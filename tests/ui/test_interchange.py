@@ -1,0 +1,90 @@
+"""DAWprojects through the window: written, opened again as a copy, and what is not as before is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import edits
+from lincae_studio.ui.main_window import MainWindow
+from tests.ui.asked import Answer, Asked
+from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
+from tests.ui.drive import drop_files, press
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+
+
+def settle(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: not window.interchange_commands.busy, timeout=LIMIT_MS)
+    wait_imported(qtbot, window)
+
+
+@pytest.fixture
+def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Path:
+    """The song, with a pan and a loop, as a DAWproject."""
+    wait_rendered(qtbot, song)
+    second = song.document.session.tracks[1].id
+    song.document.apply("Pan", lambda s: edits.set_track_pan(edits.set_track_gain(s, second, 0.5), second, -0.5))
+    song.place_commands.set_loop(0, 44_100)
+    assert song.save_to(tmp_path / "song.lincae")
+    asked.name = str(tmp_path / "out" / "song")
+    (tmp_path / "out").mkdir()
+    song.actions_by_id["export_dawproject"].trigger()
+    settle(qtbot, song)
+    assert "Exported" in song.messages.text.text()
+    assert "not as before" in song.messages.text.text()
+    assert "loop" in song.messages._details
+    return tmp_path / "out" / "song.dawproject"
+
+
+def test_a_session_comes_back_from_another_program(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked) -> None:
+    wait_rendered(qtbot, song)
+    whole = song.rendering.reader().read(0, song.document.session.length)
+    asked.name = str(written)
+    song.actions_by_id["import_dawproject"].trigger()
+    settle(qtbot, song)
+    session = song.document.session
+    assert [track.name for track in session.tracks] == ["a", "b", "c"]
+    assert song.document.path is None
+    assert song.document.modified, "it is in no project file yet"
+    assert song.document.title == "song"
+    folder = written.with_name("song audio")
+    assert sorted(path.name for path in folder.iterdir()) == ["a.wav", "b.wav", "c.wav"]
+    wait_rendered(qtbot, song)
+    np.testing.assert_allclose(song.rendering.reader().read(0, session.length), whole, atol=1e-5)
+    assert f"Its audio is in {folder}" in song.messages.text.text()
+
+
+@pytest.mark.parametrize("way", ["open", "drop"])
+def test_it_is_opened_as_any_project(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked, way: str) -> None:
+    press(song, Qt.Key.Key_N, CTRL)
+    if way == "open":
+        asked.name = str(written)
+        press(song, Qt.Key.Key_O, CTRL)
+    else:
+        drop_files(song.timeline.lanes, [written], 300, 100)
+    settle(qtbot, song)
+    assert len(song.document.session.tracks) == 3
+
+
+def test_unsaved_work_is_asked_about(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked) -> None:
+    press(song, Qt.Key.Key_T, CTRL)
+    asked.answer = Answer.Cancel
+    song.actions_by_id["import_dawproject"].trigger()
+    assert "unsaved changes" in asked.questions[-1]
+    assert not song.interchange_commands.busy
+    assert len(song.document.session.tracks) == 4
+
+
+def test_a_broken_one_says_so(qtbot: QtBot, song: MainWindow, written: Path) -> None:
+    before = song.document.session
+    written.write_bytes(written.read_bytes()[:3000])
+    song.open_project(written)
+    settle(qtbot, song)
+    assert song.messages.text.text().startswith("Cannot open")
+    assert song.document.session is before
+    assert not written.with_name("song audio").exists()
