@@ -337,7 +337,8 @@ _EXPORT = """
 import json, re, resource, sys
 from pathlib import Path
 from lincae_studio.cli.mixing import render_project
-figures = render_project(Path(sys.argv[1]), Path(sys.argv[2]), None, "32f")
+from lincae_studio.cli.options import request
+figures = render_project(Path(sys.argv[1]), Path(sys.argv[2]), None, request(Path(sys.argv[2])))
 status = Path("/proc/self/status")
 if status.exists():  # what Linux gives as ru_maxrss is inherited from the process that started this one
     peak = int(re.search("VmHWM:\\s*(\\d+) kB", status.read_text())[1]) / 2**10

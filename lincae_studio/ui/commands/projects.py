@@ -219,7 +219,7 @@ class ProjectCommands(QObject):
         try:
             self._document.save(path)
         except StudioError as error:
-            self._messages.error(error)
+            self._messages.error(error, button=("Save As…", self.on_save_as))
             safe.take_back(before)
             return False
         if not taken:
