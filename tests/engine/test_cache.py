@@ -82,6 +82,21 @@ def test_the_disk_is_bounded(folder: Path) -> None:
     fresh.close()
 
 
+def test_limits_may_change_while_it_is_open(folder: Path) -> None:
+    size = latents(0).nbytes
+    cache = LatentCache(folder)
+    cache.put_many({str(number): latents(number) for number in range(30)})
+    cache.flush()
+    cache.set_limits(2 * size, 10 * size)
+    cache.put_many({"30": latents(30)})
+    cache.flush()
+    assert len(cache._memory) <= 2
+    cache.close()
+    fresh = LatentCache(folder)
+    assert 5 <= len(found(fresh, *(str(number) for number in range(31)))) <= 10
+    fresh.close()
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from lincae_studio.engine import client as client_module
 from lincae_studio.engine import messages, worker
-from lincae_studio.engine.cache import LatentCache
+from lincae_studio.engine.cache import LatentCache, latent_database
 from lincae_studio.engine.client import (
     ChunkFailed,
     ChunkFinished,
@@ -34,6 +34,7 @@ from lincae_studio.engine.client import (
     EngineUp,
     Event,
 )
+from lincae_studio.engine.disk import disk_usage
 from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.parts import latents_only
 from lincae_studio.engine.plan import Chunk, CodecRef, Plan
@@ -145,6 +146,38 @@ def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, sto
     assert len(engine.of(ChunkStarted)) == len(plan.audible)
     assert not engine.of(ChunkFailed)
     assert not engine.of(EngineDown)
+
+
+def test_limits_of_the_caches_reach_the_process_and_the_next_one(engine: Engine, plan: Plan, cache_dir: Path) -> None:
+    limit = 300_000
+    engine.client.set_limits(messages.Limits(1_000_000, limit, limit))
+    engine.client.start()
+    engine.client.want(plan.audible[:25])
+    engine.wait_for(plan.audible[:25])
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.wait(lambda: engine.of(EngineDown))
+    engine.client.want(plan.audible)
+    engine.wait_for(plan.audible)
+    engine.client.close()
+    assert disk_usage(latent_database(cache_dir)).array_bytes <= limit
+
+
+def test_an_engine_that_is_started_anew_on_purpose_is_no_failure(
+    engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.client.start()
+    engine.client.want(plan.audible)
+    engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
+    before = engine.pid
+    for _ in range(client_module._DEATHS_REPORTED + 1):
+        count = len(engine.of(EngineUp))
+        engine.client.restart()
+        engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
+    engine.wait_for(plan.audible)
+    assert engine.pid != before
+    assert not engine.of(EngineUnusable)
+    assert not engine.of(ChunkFailed)
+    assert "unexpectedly" not in caplog.text
 
 
 def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(cache_dir: Path, plan: Plan) -> None:

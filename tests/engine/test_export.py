@@ -231,6 +231,18 @@ def test_stems_that_are_changed_alike_still_add_up(tmp_path: Path, normalize: st
     assert len({round(result.gain_db, 3) for result in each}) == 3
 
 
+def test_no_stem_is_louder_than_the_true_peak_either(tmp_path: Path) -> None:
+    """The mix is quiet where a stem is not: what the one cancels, the other still peaks with."""
+    mix = noise(1, 4 * SESSION_RATE, 1, 0.02).T.copy()
+    stem = mix.copy()
+    stem[0, 9000] = 0.95
+    items = [ExportItem(tmp_path / f"{n}.wav", stream_of(audio)) for n, audio in enumerate((mix, stem))]
+    level = Level(normalize="loudness", target_db=-14.0, true_peak_db=-1.0)
+    results = export(items, 0, mix.shape[1], AudioFormat(), level)
+    assert results[0].gain_db == results[1].gain_db
+    assert loudness_of(items[1].path)[1] == pytest.approx(-1.0, abs=0.2)
+
+
 def test_tags_are_in_the_file(tmp_path: Path) -> None:
     tags = Tags("Nächtliche Lieder", "A. Band", "codec mdct-2x\n\0seed 3")
     for audio_format in (
@@ -327,12 +339,28 @@ def test_a_span_costs_only_its_chunks_and_is_cut_to_the_sample(
     plan = plan_of(long, "mdct-2x")
     renders = Renders(store)
     whole = render_all(long, StoreReader(store), "mdct-2x")
-    start, end = 30_000, 100_000
-    export([ExportItem(tmp_path / "a.wav", rendered(plan, renders(plan)))], start, end, AudioFormat(), Level())
-    found, _ = sf.read(tmp_path / "a.wav", dtype="float32", always_2d=True)
-    np.testing.assert_allclose(found.T, whole[:, start:end], atol=1e-6)
-    assert set(renders.asked) == set(plan.grid.heard(start, end))
-    assert len(renders.asked) < len(plan.audible)
+    for start, end in ((30_000, 100_000), (150_000, 160_000), (0, 50_000)):
+        renders.asked.clear()
+        export([ExportItem(tmp_path / "a.wav", rendered(plan, renders(plan)))], start, end, AudioFormat(), Level())
+        found, _ = sf.read(tmp_path / "a.wav", dtype="float32", always_2d=True)
+        np.testing.assert_allclose(found.T, whole[:, start:end], atol=1e-6)
+        assert set(renders.asked) == set(plan.grid.heard(start, end))
+        assert len(renders.asked) < len(plan.audible)
+
+
+def test_a_tail_holds_what_rings_out(store: MediaStore, tmp_path: Path) -> None:
+    """A click at the very end is spread by the codec beyond it; then comes silence."""
+    click = np.zeros((50_000, 1), np.float32)
+    click[-1] = 0.9
+    session = edits.set_codec(
+        edits.add_stems(Session(), [import_audio(store, tmp_path / "click.wav", click)], 0), "mdct-4x"
+    )
+    plan = plan_of(session, "mdct-4x")
+    stream = rendered(plan, new_renderer(StoreReader(store)).render)
+    audio = np.concatenate(list(stream.blocks(0, 50_000 + 3 * SESSION_RATE)), axis=1)
+    assert audio.shape == (1, 50_000 + 3 * SESSION_RATE)
+    assert np.abs(audio[0, 50_000:50_500]).max() > 0.001
+    assert not audio[0, 52_000 + 2 * SESSION_RATE :].any()
 
 
 def test_all_contents_are_what_they_say(session: Session, store: MediaStore, tmp_path: Path) -> None:

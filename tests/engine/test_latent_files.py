@@ -41,6 +41,9 @@ def test_latents_come_back_and_decode_to_the_mix(plan: Plan, store: MediaStore, 
     renderer = new_renderer(StoreReader(store))
     content = latents_of(plan, 0, plan.length, renderer.render_many)
     assert 0 < content.audible.sum() < len(content.audible)
+    silent = content.latents[content.audible == 0]
+    expected = registry.load("mdct-2x").silence(plan.grid.frames)
+    np.testing.assert_array_equal(silent, np.broadcast_to(expected, silent.shape))
     path = tmp_path / f"mix.{kind}"
     save_latents(content, path)
     back = load_latents(path)

@@ -22,6 +22,7 @@ from lincae_studio import paths
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, journal
 from lincae_studio.session.journal import Journal
+from lincae_studio.session.locks import ProjectLock
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
@@ -227,6 +228,22 @@ def test_a_failed_save_keeps_the_lock_of_the_open_project(
         asked.yes = False
         window.document.replace(window.document.session, project)
         assert window.safekeeping.take(project)
+
+
+def test_who_replaces_the_project_of_another_window_lets_go_of_its_own(
+    qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path, cache_dir: Path
+) -> None:
+    first, second = tmp_path / "first.lincae", tmp_path / "second.lincae"
+    press(window, Qt.Key.Key_T, CTRL)
+    assert window.save_to(first)
+    with second_window(qtbot, cache_dir) as other:
+        assert other.save_to(second)
+        asked.yes = True
+        assert other.save_to(first)
+        third = ProjectLock(paths.data_dir() / "locks")
+        assert third.take(second), "nobody has it open any more"
+        assert not third.take(first), "the first window still has"
+        third.let_go()
 
 
 def test_recent_projects_are_offered_and_gone_ones_forgotten(
