@@ -366,13 +366,17 @@ def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, m
     assert dialog.settings.level.normalize == "loudness"
     assert dialog.settings.format.sample_format == "24"
     dialog.tail.setValue(2.0)
+    choose(dialog.container_box, "flac")
+    assert dialog.path.suffix == ".flac"
     assert dialog.preset_box.currentText() == "(changed)"
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Mine", True))
     dialog._save_preset.click()
     assert dialog.preset_box.currentText() == "Mine"
     choose(dialog.preset_box, "Mix, 16-bit for CD")
     assert not dialog._delete_preset.isEnabled(), "the program's own stay"
+    assert dialog.path.suffix == ".wav"
     choose(dialog.preset_box, "Mine")
+    assert dialog.path.suffix == ".flac"
     assert dialog.settings.tail_s == 2.0
     dialog.reject()
     dialog = ask(song)

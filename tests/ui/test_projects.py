@@ -226,6 +226,25 @@ def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
     return window
 
 
+@pytest.mark.parametrize("lie", [{"channels": 2}, {"length_samples": 200_000}])
+def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
+    qtbot: QtBot, song: MainWindow, tmp_path: Path, lie: dict[str, int]
+) -> None:
+    """The audio is in the cache already: what the project says of it would lead beyond it."""
+    wait_rendered(qtbot, song)
+    project = tmp_path / "song.lincae"
+    assert song.save_to(project)
+    content = json.loads(project.read_text())
+    content["session"]["media"][0].update(lie)
+    project.write_text(json.dumps(content))
+    open_project(qtbot, song, project)
+    assert "1 of 3 audio files" in song.messages.text.text()
+    assert "does not fit the project" in song.messages._details
+    assert song.rendering.offline == {song.document.session.media[0].digest}
+    wait_rendered(qtbot, song)
+    assert song.rendering.dry.read(0, 44_100).any(), "the others are heard"
+
+
 def test_an_unknown_codec_is_said_replaced_and_kept(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     wait_rendered(qtbot, song)
     length = song.document.session.length
