@@ -145,7 +145,18 @@ def cache_dir() -> Path:
         chosen = load(paths.preferences_file()).cache_folder
     except PreferencesError:
         chosen = ""
-    return Path(chosen).expanduser() if chosen else paths.cache_dir()
+    expanded = os.path.expanduser(chosen)
+    # A relative folder would be another one wherever the program is started.
+    return Path(expanded) if os.path.isabs(expanded) else paths.cache_dir()
+
+
+def computing() -> tuple[Device, Precision]:
+    """Where neural codecs compute, and in what, as preferred."""
+    try:
+        chosen = load(paths.preferences_file())
+    except PreferencesError:
+        chosen = Preferences()
+    return chosen.device, chosen.precision
 
 
 def cache_bytes() -> tuple[int, int]:

@@ -38,7 +38,7 @@ def run_all(
         print(json.dumps(figures, indent=2) if as_json else _shown(say(figures)))
         return 0
     inputs = inputs_in(source, suffixes)
-    if output.exists() and not output.is_dir():
+    if os.path.exists(output) and not os.path.isdir(output):
         raise UsageError(f"{output} is a file, and {source} is a folder", "Name a folder for the output")
     try:
         output.mkdir(parents=True, exist_ok=True)

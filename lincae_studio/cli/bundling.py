@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -49,7 +50,7 @@ def unbundle(path: Path, folder: Path) -> dict[str, object]:
     if not is_bundle(path):
         raise UsageError(f"{path} is no bundle", f"Name a file that ends in {SUFFIX}")
     project = folder / f"{path.stem}{files.SUFFIX}"
-    if project.exists():
+    if os.path.exists(project):
         raise ProjectError(f"{project} exists", "Name another folder")
     with progress_bars() as report, headless() as engine:
         session = engine.open(path, report)

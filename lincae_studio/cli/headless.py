@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
 from lincae_studio.engine.bundle import is_bundle, open_bundle, windows_of
 from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.cache import LatentCache, RenderCache
@@ -19,7 +21,7 @@ from lincae_studio.engine.sums import ChunkSums
 from lincae_studio.engine.unbundle import decode_media
 from lincae_studio.errors import ProjectError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import cache_bytes, cache_dir
+from lincae_studio.preferences import cache_bytes, cache_dir, computing
 from lincae_studio.session import files
 from lincae_studio.session.model import Media, Session
 
@@ -104,6 +106,10 @@ class Headless:
         missing -= {digest for latents in self._latents.values() for digest in latents.media}
         if missing:
             raise ProjectError("a bundle does not hold the latents that the project needs", "Find its audio instead")
+        for latents in self._latents.values():
+            problem = latents.problem()
+            if problem:
+                raise ProjectError(f"the latents of a bundle cannot be used: {problem}", "Find its audio instead")
         self.renderer.cache.attach(self._latents.values())
 
     def _holder(self, digest: str) -> BundledLatents | None:
@@ -121,12 +127,26 @@ class Headless:
 
 @contextlib.contextmanager
 def headless() -> Iterator[Headless]:
-    """A `Headless` that is closed in the end."""
-    engine = Headless()
+    """A `Headless` that is closed in the end; it computes where and in what is preferred, as the window does."""
+    with computing_as_preferred():
+        engine = Headless()
+        try:
+            yield engine
+        finally:
+            engine.close()
+
+
+@contextlib.contextmanager
+def computing_as_preferred() -> Iterator[None]:
+    """Codecs compute where and in what is preferred; what the environment says comes first."""
+    wanted = dict(zip((DEVICE_VARIABLE, PRECISION_VARIABLE), computing(), strict=True))
+    ours = {name: value for name, value in wanted.items() if name not in os.environ and value != "auto"}
+    os.environ.update(ours)
     try:
-        yield engine
+        yield
     finally:
-        engine.close()
+        for name in ours:
+            os.environ.pop(name, None)
 
 
 def used(session: Session) -> list[Media]:

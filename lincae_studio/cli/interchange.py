@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -44,10 +45,10 @@ def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
         StudioError: for a DAWproject or folder that cannot be used; no audio is left in the folder then.
     """
     project = folder / f"{path.stem}{files.SUFFIX}"
-    if project.exists():
+    if os.path.exists(project):
         raise ProjectError(f"{project} exists", "Name another folder")
     audio = folder / f"{path.stem} audio"
-    fresh = not audio.exists()
+    fresh = not os.path.exists(audio)
     with progress_bars() as report:
         session, notes = read_dawproject(path, audio, MediaStore(cache_dir()), report("importing audio"))
     try:

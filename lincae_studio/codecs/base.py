@@ -25,7 +25,9 @@ class CodecFacts(Struct, frozen=True, kw_only=True):
         id: how sessions and the command line name it.
         title: how people know it.
         description: one sentence for lists and tooltips.
-        identity: changes whenever equal input would give other output; part of every cache key.
+        identity: changes whenever equal input would give other output; part of every key of a render.
+        latents: changes whenever equal audio would give other latents, part of every key of these: what the decoder
+            computes in does not matter to them. Empty where it is the identity.
         sample_rate: of its audio, in Hz.
         hop: samples per latent frame.
         dim: channels of a latent frame.
@@ -49,6 +51,12 @@ class CodecFacts(Struct, frozen=True, kw_only=True):
     overlap_frames: int
     linearity: Linearity
     stochastic: bool
+    latents: str = ""
+
+    @property
+    def latent_identity(self) -> str:
+        """What keys of latents are made with."""
+        return self.latents or self.identity
 
     @property
     def compression(self) -> float:

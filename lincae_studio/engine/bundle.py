@@ -112,7 +112,7 @@ def write_bundle(
     originals = tuple(_original(item, codec.id) for item in media)
     header = Header(
         codec=codec.id,
-        identity=codec.identity,
+        identity=codec.latent_identity,
         hop=grid.hop,
         edge=grid.edge,
         frames=grid.frames,
@@ -160,7 +160,7 @@ def windows_of(session: Session, codec: CodecFacts, grid: Grid) -> Iterator[Chun
     for version in (session, heard, _each_alone(heard)):
         for chunk in make_plan(version, codec, grid).audible:
             for term in chunk.terms:
-                whole = _whole(term, lengths[term.source.media], grid, codec.identity)
+                whole = _whole(term, lengths[term.source.media], grid, codec.latent_identity)
                 for one in (term, whole):
                     if one.key not in seen:
                         seen.add(one.key)

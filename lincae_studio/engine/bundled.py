@@ -53,7 +53,7 @@ class Header(Struct, frozen=True, kw_only=True):
     """What a file of latents says of itself.
 
     Attributes:
-        codec: id, and `identity` of the codec that made it.
+        codec: id of the codec that made it, and `identity`, that of its latents.
         hop, edge, frames, overlap, dim: geometry of a window: `frames * hop + edge` samples, latents `(dim, frames)`.
         media: digests of the audio, in the order that names count in.
     """
@@ -127,6 +127,19 @@ class BundledLatents:
     def shape(self) -> tuple[int, int]:
         return self.header.dim, self.header.frames
 
+    def problem(self) -> str:
+        """Why the latents cannot be used here: another codec, or none; empty when they can."""
+        try:
+            facts = registry.facts(self.header.codec)
+        except CodecError as error:
+            return f"they are of the codec {self.header.codec}, which is not here: {error}"
+        if facts.latent_identity != self.header.identity:
+            return (
+                f"they are of another {self.header.codec} than the one that is here: of other weights, or encoded in "
+                "another precision (Edit > Preferences > Rendering)"
+            )
+        return ""
+
     def sources(self, digest: str) -> Sequence[Source]:
         """The windows that are here of a media."""
         return self._sources.get(digest, ())
@@ -165,7 +178,7 @@ class BundledLatents:
         except CodecError:
             return  # nothing is decoded then
         told = Grid(header.hop, header.edge, header.frames, header.overlap)
-        if facts.identity != header.identity:
+        if facts.latent_identity != header.identity:
             return
         fits = (header.hop, header.edge, header.dim) == (facts.hop, facts.edge, facts.dim)
         if not fits or told.problem(facts):

@@ -20,7 +20,7 @@ from lincae_studio.engine.streams import Stream
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat, Level
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
-from lincae_studio.media.loudness import Loudness, LoudnessMeter, available
+from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, available
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 
 #: Samples that are read back at a time.
@@ -45,7 +45,7 @@ class ExportResult:
 
     Attributes:
         length: in samples of the file.
-        peak: linear, of the file's samples.
+        peak: linear, of the samples before those beyond full scale are limited.
         clipped_samples: not 0 only for formats that end at full scale.
         gain_db: by which the level was changed.
     """
@@ -183,7 +183,9 @@ def _spool(
             done += block.shape[1]
             progress(Progress(done, end - start, item.path.name))
     peak = max(peak, float(np.abs(converter.rest()).max(initial=0.0)))
-    read = meter.read() if meter is not None else Loudness()
+    # Where true peaks cannot be measured, the highest sample is what is known.
+    highest = Loudness(true_peak=20.0 * math.log10(peak) if peak > 0.0 else SILENT)
+    read = meter.read() if meter is not None else highest
     return _Measured(peak, read.integrated, read.true_peak)
 
 

@@ -70,7 +70,7 @@ class LatentHeader(Struct, frozen=True, kw_only=True):
     """What a file says of its latents.
 
     Attributes:
-        codec, identity: of the codec.
+        codec: id of the codec, and `identity`, that of its latents.
         start, length: of the audio, in samples of the timeline.
     """
 
@@ -137,7 +137,7 @@ def latents_of(
         progress(Progress(at + len(batch), len(wanted), "latents"))
     header = LatentHeader(
         codec=plan.codec.id,
-        identity=plan.codec.identity,
+        identity=plan.codec.latent_identity,
         sample_rate_hz=plan.codec.sample_rate,
         hop=plan.grid.hop,
         edge=plan.grid.edge,
@@ -222,7 +222,7 @@ def decoded(content: Latents, codec: Codec) -> Stream:
         MediaError: when the codec is not the one that made them, or makes other ones.
     """
     header = content.header
-    if codec.facts.identity != header.identity:
+    if codec.facts.latent_identity != header.identity:
         raise MediaError(
             f"the latents are of another {header.codec} than the one that is here", "Install the codec that made them"
         )
@@ -243,7 +243,7 @@ def decoded(content: Latents, codec: Codec) -> Stream:
 def _plan_of(content: Latents, facts: CodecFacts) -> Plan:
     """A plan whose chunks have no terms: their sums are known."""
     header, grid = content.header, content.header.grid
-    codec = CodecRef(header.codec, header.identity)
+    codec = CodecRef(header.codec, facts.identity)
 
     def chunk(number: int) -> PlannedChunk | None:
         place = number - header.first_chunk

@@ -307,7 +307,7 @@ def _grid(session: Session, codec: CodecFacts) -> Grid:
 def _parts_of(track: Track, media: Mapping[str, Media], context: _Context) -> _Parts:
     parts: dict[int, _Part] = {}
     fades = effective_fades(track, media)
-    grid, identity, follows = context.grid, context.codec.identity, automated(track)
+    grid, identity, follows = context.grid, context.codec.latent_identity, automated(track)
     for clip in track.clips:
         if clip.mute:
             continue

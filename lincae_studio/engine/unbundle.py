@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.bundle import Render
 from lincae_studio.engine.bundled import BundledLatents
@@ -14,6 +15,7 @@ from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.parts import term_alone
 from lincae_studio.engine.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.sources import Source, key_of
+from lincae_studio.errors import CodecError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
@@ -38,10 +40,13 @@ def decode_media(
 
     Raises:
         MediaError: when the store cannot be written.
-        StudioError: when the codec is not here, or is another one.
+        CodecError: when the codec is not here, or is another one.
         Cancelled: when `cancel` was set; nothing stays behind.
     """
     cancel = cancel or CancelToken()
+    problem = latents.problem()
+    if problem:
+        raise CodecError(f"the latents in {media.path} cannot be decoded: {problem}", "Find the audio instead")
     blocks = _blocks(media, latents, seed, render, progress, cancel)
     store.put(media.digest, blocks, media.original.path if media.original is not None else media.path)
 
@@ -108,7 +113,7 @@ def _decoded(
 ) -> list[Array]:
     """The audio `(window, C)` of each place."""
     header = latents.header
-    codec = CodecRef(header.codec, header.identity)
+    codec = CodecRef(header.codec, registry.facts(header.codec).identity)
     chunks = []
     for number, (_, sources) in enumerate(places):
         for source in sources:

@@ -346,7 +346,8 @@ def recover(folder: Path) -> Recovered:
         if _info(folder).version > _VERSION:
             raise ProjectError(f"{folder} was left by a newer version", "Update LinCAE Studio, or discard it")
         if _info(folder).version < _VERSION:  # its lines have other names
-            return Recovered(session, 0, damaged=(folder / f"{generation}.journal").stat().st_size > 0)
+            lines = folder / f"{generation}.journal"
+            return Recovered(session, 0, damaged=os.path.exists(lines) and os.path.getsize(lines) > 0)
         return _replay(session, folder / f"{generation}.journal")
     raise problem
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
 from lincae_studio.ui.preferences import PreferenceStore
@@ -18,7 +18,13 @@ _MB = 1_000_000
 
 
 class EnginePreferences(QObject):
-    """Follows the preferences from the start on, before the engine is started."""
+    """Follows the preferences from the start on, before the engine is started.
+
+    Signals:
+        restarted: the engine was started anew, and codecs compute elsewhere or in another precision.
+    """
+
+    restarted = Signal()
 
     def __init__(self, preferences: PreferenceStore, rendering: Rendering) -> None:
         super().__init__(rendering)
@@ -48,4 +54,6 @@ class EnginePreferences(QObject):
                 os.environ[name] = value
         if self._computes is not None:
             self._rendering.restart_engine()
-        self._computes = computes
+        self._computes, before = computes, self._computes
+        if before is not None:
+            self.restarted.emit()

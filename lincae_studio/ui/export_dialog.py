@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QPushButton,
     QSlider,
     QVBoxLayout,
@@ -41,6 +42,7 @@ from lincae_studio.export_settings import (
     Rate,
     SampleFormat,
 )
+from lincae_studio.media import loudness
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import ENDINGS, SAMPLE_FORMAT_TITLES, channels_of
 from lincae_studio.session.model import SESSION_RATE
@@ -85,15 +87,23 @@ class ExportDialog(QDialog):
         preferences: PreferenceStore,
         suggested: Path,
         selection: tuple[int, int] | None,
+        may_export: Callable[[ExportDialog], bool],
         parent: QWidget,
     ) -> None:
-        """`suggested`: the first name, with the ending of the format used last; `selection`: in samples, if any."""
+        """What is suggested, and what is asked.
+
+        Args:
+            suggested: the first name, with the ending of the format used last.
+            selection: in samples, if any.
+            may_export: asks before files are replaced; where it says no, the dialog stays.
+        """
         super().__init__(parent)
         self.setWindowTitle("Export")
         self._rendering = rendering
         self._preferences = preferences
         self._folder = suggested.parent
         self._selection = selection
+        self._may_export = may_export
         self._filling = False
         session = rendering.session
         self.preset_box = QComboBox(self)  # it shows which preset the others are: a change of it is no change of them
@@ -133,6 +143,8 @@ class ExportDialog(QDialog):
         self.level_box = self._combo("Level", _LEVEL_TITLES)
         self.target = self._spin("Target", -70.0, 0.0, " LUFS", "What the level is brought to")
         self.true_peak = self._spin("True peak", -70.0, 0.0, " dBTP", "No file is made louder than this")
+        if not loudness.available():
+            self.true_peak.setToolTip("Of samples here: to measure true peaks, install the package pyebur128")
         self.together = QCheckBox("all files ali&ke", self)
         self.together.setToolTip("Change all files by the same gain, so that stems still add up to the mix")
         self.together.toggled.connect(self._on_changed)
@@ -166,6 +178,8 @@ class ExportDialog(QDialog):
         path = Path(os.path.expanduser(self.path_field.text().strip()))
         path = self._folder / path  # what was typed without a folder belongs beside what was suggested
         # Another audio format is refused later, with a reason; any other dot belongs to the name.
+        if self.settings.contents == ("latents",) and path.suffix.lower() in (".safetensors", ".npz"):
+            return path
         ending = ENDINGS[self.settings.format.container][0]
         return path if path.suffix.lower()[1:] in EXTENSIONS else path.with_name(f"{path.name}{ending}")
 
@@ -408,7 +422,14 @@ class ExportDialog(QDialog):
     def _on_save_preset(self) -> None:
         name, given = QInputDialog.getText(self, "Save Preset", "Name", QLineEdit.EchoMode.Normal, "")
         name = name.strip()[:100]
-        if given and name and name not in PRESETS:
+        if not given or not name:
+            return
+        if name in PRESETS:
+            QMessageBox.information(self, "Save Preset", f"“{name}” is one of the program's own. Choose another name.")
+            return
+        question = f"There is a preset “{name}”. Replace it?"
+        known = name in self._preferences.value.export_presets
+        if not known or QMessageBox.question(self, "Save Preset", question) == QMessageBox.StandardButton.Yes:
             self._preferences.set(export_presets=self._preferences.value.export_presets | {name: self.settings})
             self._list_presets()
             self._on_changed()
@@ -430,6 +451,12 @@ class ExportDialog(QDialog):
         name, _ = QFileDialog.getSaveFileName(self, "Export", self.path_field.text(), kinds, options=options)
         if name:
             self.path_field.setText(name)
+
+    # Qt overrides
+
+    def accept(self) -> None:
+        if self._may_export(self):
+            super().accept()
 
 
 def _row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:

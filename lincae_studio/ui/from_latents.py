@@ -93,7 +93,8 @@ class FromLatents(QObject):
 
         def done(result: tuple[list[BundledLatents], list[str]]) -> None:
             latents, problems = result
-            self._rendering.attach(latents)
+            self._rendering.attach([one for one in latents if not one.problem()])
+            problems += [f"the latents cannot be used: {problem}" for one in latents if (problem := one.problem())]
             held = {digest for one in latents for digest in one.media}
             lost = [media for media in session.media if media.original is not None and media.digest not in held]
             problems += [
@@ -144,6 +145,7 @@ class FromLatents(QObject):
     def _decode(self, session: Session, latents: Sequence[BundledLatents]) -> None:
         holder = {digest: one for one in latents for digest in one.media}
         used = {clip.media for clip in session.clips()}
+        holder = {digest: one for digest, one in holder.items() if not one.problem()}
         wanted = [
             media
             for media in session.media

@@ -306,6 +306,7 @@ class MainWindow(QMainWindow):
         self.measuring.problem.connect(self.messages.error)
         self.safekeeping.problem.connect(self.messages.error)
         self.project_commands.opened.connect(self._on_project_opened)
+        self.project_commands.preferences_wanted.connect(self._on_preferences)
         self.project_commands.dawproject_chosen.connect(self.interchange_commands.open)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
@@ -321,6 +322,7 @@ class MainWindow(QMainWindow):
         self.place_commands.seek.connect(self.transport.seek_and_show)
         self.clip_commands.files_pasted.connect(self._on_files_pasted)
         self.clip_commands.media_pasted.connect(lambda: self._on_project_opened(self.document.session))
+        self.engine_preferences.restarted.connect(lambda: self.from_latents.attach(self.document.session))
         self.from_latents.audio_found.connect(self._on_latents_decoded)
         self.from_latents.find_files.connect(self.media_commands.on_media_files)
         self.timeline.import_clicked.connect(self._on_import_audio)
@@ -383,7 +385,7 @@ class MainWindow(QMainWindow):
         folder = self._export_folder or self.project_commands.folder
         ending = ENDINGS[self.preferences.value.export.format.container][0]
         suggested = folder / f"{self.document.title}{ending}"
-        dialog = ExportDialog(self.rendering, self.preferences, suggested, self.selection.span, self)
+        dialog = ExportDialog(self.rendering, self.preferences, suggested, self.selection.span, self._may_export, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._on_export_accepted(dialog))
         dialog.open()
@@ -392,19 +394,21 @@ class MainWindow(QMainWindow):
         path, settings = dialog.path, dialog.settings
         self._export_folder = path.parent
         self.preferences.set(export=settings)
-        # Path.exists raises for a name that is too long; writing it says so.
-        there = [str(one) for one in dialog.paths if os.path.exists(one)]
-        if len(there) == 1 and not self.project_commands.confirm(f"{there[0]} exists.", "Replace it?"):
-            return
-        if len(there) > 1 and not self.project_commands.confirm(f"{len(there)} of the files exist.", "Replace them?"):
-            return
-        doubts = self.rendering.doubts(dry=not {"dry", "difference"}.isdisjoint(settings.contents))
-        if doubts and not self.project_commands.confirm(" ".join(doubts), "Export all the same?"):
-            return
         protected = [Path(media.path) for media in self.document.session.media]
         if self.document.path is not None:
             protected.append(self.document.path)
         self.exporter.export(path, settings, protected, dialog.title, self.selection.span)
+
+    def _may_export(self, dialog: ExportDialog) -> bool:
+        """Ask what there is to be asked; with No the dialog stays."""
+        # Path.exists raises for a name that is too long; writing it says so.
+        there = [str(one) for one in dialog.paths if os.path.exists(one)]
+        if len(there) == 1 and not self.project_commands.confirm(f"{there[0]} exists.", "Replace it?"):
+            return False
+        if len(there) > 1 and not self.project_commands.confirm(f"{len(there)} of the files exist.", "Replace them?"):
+            return False
+        doubts = self.rendering.doubts(dry=not {"dry", "difference"}.isdisjoint(dialog.settings.contents))
+        return not doubts or self.project_commands.confirm(" ".join(doubts), "Export all the same?")
 
     def _on_export_linearity(self) -> None:
         suggested = str((self._export_folder or self.project_commands.folder) / f"{self.document.title} linearity.csv")

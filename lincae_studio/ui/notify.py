@@ -72,11 +72,14 @@ class MessageBar(QFrame):
         self.from_thread.connect(self.error, Qt.ConnectionType.QueuedConnection)
         self.hide()
 
-    def info(self, text: str) -> None:
-        """Say something that needs no answer; it leaves after a while."""
-        _log.info("%s", text)
-        self._show(text, "", "info")
-        self._timer.start(_INFO_MS)
+    def info(self, text: str, details: str = "") -> None:
+        """Say something that needs no answer; it leaves after a while, unless there is more to read."""
+        _log.info("%s%s", text, f"\n{details}" if details else "")
+        self._show(text, details, "info")
+        if details:
+            self._timer.stop()
+        else:
+            self._timer.start(_INFO_MS)
 
     def error(self, problem: object, details: str = "", button: tuple[str, Callable[[], None]] | None = None) -> None:
         """Show an error (its text says what, why and what to do) until it is dismissed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import CodecFacts
@@ -17,6 +18,7 @@ class RenderSettingsDialog(QDialog):
 
     def __init__(self, document: Document, codec: CodecFacts, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._document = document
         self._codec = codec
         session = document.session

@@ -113,8 +113,8 @@ class Safekeeping(QObject):
             self._recovered = None
 
     def _on_autosave(self) -> None:
-        self._journal.snapshot()
         self._drop_recovered()
+        self._journal.snapshot()
 
     def _on_saved(self) -> None:
         self._follow()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from lincae_studio.paths import home
 from lincae_studio.preference_table import PREFERENCES, Page, Preference
 from lincae_studio.ui import theme
 from lincae_studio.ui.preferences import PreferenceStore
@@ -131,10 +133,15 @@ class SettingsPage(QWidget):
 
     def _text(self, preference: Preference) -> QLineEdit:
         field = QLineEdit(self)
-        field.editingFinished.connect(lambda: self._set(preference, field.text().strip()))
+        field.editingFinished.connect(lambda: self._set_folder(preference, field.text().strip()))
         field.setPlaceholderText("The system's place")
         self._shows.append(lambda: field.setText(self._value(preference)))
         return field
+
+    def _set_folder(self, preference: Preference, text: str) -> None:
+        """A folder by its whole path; one without it is in the home folder."""
+        self._set(preference, os.path.join(home(), os.path.expanduser(text)) if text else "")
+        self._show()
 
     def _value(self, preference: Preference) -> Any:
         return getattr(self._store.value, preference.field)

@@ -13,14 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from lincae_studio import paths
+from lincae_studio import paths, preferences
+from lincae_studio.cli import bundling, options
+from lincae_studio.cli.headless import computing_as_preferred, headless
+from lincae_studio.cli.mixing import render_project
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.lincae import pretrained, public
 from lincae_studio.codecs.lincae.folder import CONFIG_NAME
-from lincae_studio.errors import Cancelled, CodecError
+from lincae_studio.engine.bundle import write_bundle
+from lincae_studio.errors import Cancelled, CodecError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress
+from lincae_studio.media.store import MediaStore
 from tests.codecs.hub import LocalHub, etag
 from tests.codecs.lincae.models import small_model
+from tests.helpers import import_audio, noise, session_of
 
 
 @pytest.fixture(scope="module")
@@ -356,6 +362,53 @@ def test_the_identity_follows_what_it_computes_in(official: Path, monkeypatch: p
     before = registry.facts("mine").identity
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
     assert registry.facts("mine").identity != before
+
+
+def test_latents_depend_on_what_the_encoder_computes_in_alone(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left to itself the encoder computes in 32 bits: bundles and caches outlive a choice of the decoder's."""
+    library.import_folder(official, "mine", scale_factor=1.0)
+    found = {}
+    for precision in ("auto", "fp32", "bf16"):
+        monkeypatch.setenv("LINCAE_STUDIO_PRECISION", precision)
+        found[precision] = registry.facts("mine")
+    assert found["auto"].latent_identity == found["fp32"].latent_identity
+    assert found["bf16"].latent_identity != found["fp32"].latent_identity
+    assert len({facts.identity for facts in found.values()}) == 3
+    assert registry.facts("mdct-2x").latent_identity == registry.facts("mdct-2x").identity
+
+
+def test_a_bundle_of_a_neural_codec_outlives_another_precision(
+    official: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore, tmp_path: Path
+) -> None:
+    library.import_folder(official, "mine", scale_factor=1.0)
+    monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
+    media = import_audio(store, tmp_path / "a.wav", noise(1, 120_000))
+    session = session_of(media, codec="mine")
+    with headless() as engine:
+        write_bundle(session, registry.facts("mine"), engine.render, tmp_path / "song.lincaez")
+    request = options.request(tmp_path / "x.wav")
+    shutil.rmtree(tmp_path / "user" / "cache")
+    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
+    figures = render_project(tmp_path / "song.lincaez", tmp_path / "x.wav", None, request)
+    assert figures["encodes"] == 0
+    assert figures["peak_dbfs"] != -200.0
+    assert bundling.unbundle(tmp_path / "song.lincaez", tmp_path / "unpacked")["codec"] == "mine"
+    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "bf16")
+    with pytest.raises(ProjectError, match="another precision"):
+        render_project(tmp_path / "song.lincaez", tmp_path / "x.wav", None, request)
+
+
+def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library.import_folder(official, "mine", scale_factor=1.0)
+    preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
+    plain = registry.facts("mine").identity
+    with computing_as_preferred():
+        assert registry.facts("mine").identity != plain
+        assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
+    assert "LINCAE_STUDIO_DEVICE" not in os.environ
+    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
+    with computing_as_preferred():
+        assert os.environ["LINCAE_STUDIO_PRECISION"] == "fp32", "what the environment says comes first"
 
 
 def test_a_codec_of_another_rate_cannot_mix_a_session(tmp_path: Path) -> None:

@@ -1076,3 +1076,58 @@ def _full(_path: Path, _data: bytes) -> None:
     import errno
 
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+# Large ones
+
+
+class Countdown(CancelToken):
+    """Is cancelled when it was asked so often."""
+
+    def __init__(self, checks: int) -> None:
+        super().__init__()
+        self._left = checks
+
+    def check(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            self.cancel()
+        super().check()
+
+
+_TO = 'destination="c{}"'
+
+
+def chained(count: int) -> str:
+    """Tracks that lead each into the next."""
+    return "".join(
+        f'<Track contentType="audio" id="t{n}">{channel(n, attributes=_TO.format(n + 1))}</Track>' for n in range(count)
+    )
+
+
+def warped_and_looped(warps: int, loops: int) -> str:
+    points = "".join(f'<Warp time="{n}" contentTime="{n}"/>' for n in range(warps))
+    clip = f'''<Clip time="0" duration="{loops}" loopStart="0" loopEnd="1" playStart="0">
+      <Warps contentTimeUnit="seconds" timeUnit="seconds">{points}{file_of()}</Warps></Clip>'''
+    return project_of(lane_of(clip), unit="seconds")
+
+
+def test_a_long_way_to_the_master_is_cut_short(read: Read) -> None:
+    session, notes = read(project_of("", structure=chained(3000)))
+    assert len(session.tracks) == 3000
+    assert "channels that go through more than 64 others are cut short" in notes
+
+
+def test_content_that_is_repeated_without_end_is_refused(read: Read) -> None:
+    with pytest.raises(ProjectError, match="repeat too much content"):
+        read(warped_and_looped(20_000, 400))
+    session, _ = read(warped_and_looped(100, 3))
+    assert len(list(session.clips())) == 3
+
+
+@pytest.mark.parametrize("text", [project_of("", structure=chained(500)), warped_and_looped(50, 500)])
+def test_a_cancelled_import_ends_while_it_reads_the_structure(store: MediaStore, tmp_path: Path, text: str) -> None:
+    path = packed(tmp_path / "in.dawproject", text, {"audio/one.wav": wav(1, 2 * RATE)})
+    with pytest.raises(Cancelled):
+        read_dawproject(path, tmp_path / "in audio", store, cancel=Countdown(100))
+    assert not (tmp_path / "in audio").exists()

@@ -344,6 +344,8 @@ def test_a_journal_of_another_version(root: Path) -> None:
     found = recover(folder)
     assert found.session == states[0], "its lines have other names, the snapshot is whole"
     assert found.damaged
+    next(folder.glob("*.journal")).unlink()
+    assert recover(folder).session == states[0], "it ended before there was one"
     (folder / "info.json").write_text(json.dumps(info | {"version": 99}))
     with pytest.raises(ProjectError, match="newer version"):
         recover(folder)

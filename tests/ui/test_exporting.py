@@ -294,6 +294,19 @@ def test_several_files_are_replaced_only_with_consent(qtbot: QtBot, song: MainWi
     assert asked.questions == ["2 of the files exist. Replace them?"]
     assert not song.exporter.busy
     assert (out / "song - 2 b.wav").read_bytes() == b"old"
+    assert dialog.isVisible(), "another name may be typed"
+    dialog.path_field.setText(str(out / "other.wav"))
+    assert "Exported 4 files" in accept(qtbot, song, dialog)
+
+
+def test_latents_alone_have_the_name_that_was_typed(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    dialog = ask(song)
+    dialog.contents["latents"].setChecked(True)
+    dialog.contents["mix"].setChecked(False)
+    choose(dialog.latents_box, "npz")
+    dialog.path_field.setText(str(out / "z.npz"))
+    accept(qtbot, song, dialog)
+    assert files_below(out) == [out / "z.npz"]
 
 
 def test_the_loop_or_the_selection_is_exported(qtbot: QtBot, song: MainWindow, out: Path) -> None:
@@ -372,6 +385,16 @@ def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, m
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Mine", True))
     dialog._save_preset.click()
     assert dialog.preset_box.currentText() == "Mine"
+    said: list[str] = []
+    monkeypatch.setattr(QMessageBox, "information", lambda *texts: said.append(texts[-1]))
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    dialog.tail.setValue(3.0)
+    dialog._save_preset.click()
+    assert song.preferences.value.export_presets["Mine"].tail_s == 2.0, "not replaced unasked"
+    dialog.tail.setValue(2.0)
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Mix, 16-bit for CD", True))
+    dialog._save_preset.click()
+    assert "one of the program's own" in said[0]
     choose(dialog.preset_box, "Mix, 16-bit for CD")
     assert not dialog._delete_preset.isEnabled(), "the program's own stay"
     assert dialog.path.suffix == ".wav"

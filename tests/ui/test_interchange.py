@@ -36,7 +36,7 @@ def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Pat
     song.actions_by_id["export_dawproject"].trigger()
     settle(qtbot, song)
     assert "Exported" in song.messages.text.text()
-    assert "not as before" in song.messages.text.text()
+    assert "Some things are different" in song.messages.text.text()
     assert "loop" in song.messages._details
     return tmp_path / "out" / "song.dawproject"
 
@@ -88,3 +88,51 @@ def test_a_broken_one_says_so(qtbot: QtBot, song: MainWindow, written: Path) -> 
     assert song.messages.text.text().startswith("Cannot open")
     assert song.document.session is before
     assert not written.with_name("song audio").exists()
+
+
+def test_an_export_goes_on_when_another_document_comes(
+    qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path
+) -> None:
+    assert song.save_to(tmp_path / "song.lincae")
+    asked.name = str(tmp_path / "out.dawproject")
+    song.actions_by_id["export_dawproject"].trigger()
+    press(song, Qt.Key.Key_N, CTRL)
+    assert song.document.session.tracks == ()
+    settle(qtbot, song)
+    assert (tmp_path / "out.dawproject").exists()
+    assert "Exported" in song.messages.text.text()
+
+
+def test_what_is_edited_while_it_is_read_is_asked_about(
+    qtbot: QtBot, song: MainWindow, written: Path, asked: Asked
+) -> None:
+    asked.name = str(written)
+    song.actions_by_id["import_dawproject"].trigger()
+    press(song, Qt.Key.Key_T, CTRL)
+    settle(qtbot, song)
+    assert "unsaved changes" in asked.questions[-1]
+    assert len(song.document.session.tracks) == 4
+    assert f"audio that was in it lies in {written.with_name('song audio')}" in song.messages.text.text()
+
+
+def test_where_audio_cannot_be_written_another_folder_is_offered(
+    qtbot: QtBot, song: MainWindow, written: Path, asked: Asked, tmp_path: Path
+) -> None:
+    written.with_name("song audio").write_text("a file in the way")
+    press(song, Qt.Key.Key_N, CTRL)
+    song.open_project(written)
+    settle(qtbot, song)
+    assert "song audio" in song.messages.text.text()
+    (tmp_path / "elsewhere").mkdir()
+    asked.name = str(tmp_path / "elsewhere")
+    qtbot.mouseClick(song.messages._offer, Qt.MouseButton.LeftButton)
+    settle(qtbot, song)
+    assert len(song.document.session.tracks) == 3
+    assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a.wav", "b.wav", "c.wav"]
+
+
+def test_a_name_that_is_too_long_is_said(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> None:
+    asked.name = str(tmp_path / ("x" * 300))
+    song.actions_by_id["export_dawproject"].trigger()
+    settle(qtbot, song)
+    assert "too long" in song.messages.text.text()

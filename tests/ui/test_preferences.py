@@ -330,6 +330,41 @@ def test_the_engine_is_started_anew_for_another_precision(
     assert np.abs(song.rendering.reader().read(0, 44_100) - whole).max() > 0.01
 
 
+def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow) -> None:
+    window.preferences.set(latent_memory_mb=100, latent_cache_gb=2.5, render_cache_gb=7.0)
+    limits = window.rendering._client._limits
+    assert limits is not None
+    assert (limits.memory, limits.latents, limits.renders) == (100_000_000, 2_500_000_000, 7_000_000_000)
+
+
+def test_chunks_that_a_codec_cannot_have_are_said_and_left_to_it(window: MainWindow) -> None:
+    window.preferences.set(chunk_frames=1, overlap_frames=5)
+    press(window, Qt.Key.Key_N, CTRL)
+    assert "cannot have the chunks that are preferred" in window.messages.text.text()
+    session = window.document.session
+    assert (session.chunk_frames, session.overlap_frames) == (0, 0)
+
+
+def test_a_folder_is_kept_by_its_whole_path(window: MainWindow, dialog: PreferencesDialog, isolated: Path) -> None:
+    field = dialog.field("cache_folder")
+    assert isinstance(field, QLineEdit)
+    for typed, kept in (("my cache", isolated / "my cache"), ("~/c", isolated / "c"), ("~nobody-here", None)):
+        field.setText(typed)
+        field.editingFinished.emit()
+        assert window.preferences.value.cache_folder == str(kept or isolated / "~nobody-here")
+        assert field.text() == window.preferences.value.cache_folder
+    field.setText("")
+    field.editingFinished.emit()
+    assert window.preferences.value.cache_folder == ""
+
+
+def test_a_cache_folder_that_makes_no_sense_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LINCAE_STUDIO_CACHE")
+    for folder in ("~nobody-of-that-name/x", "relative", "~"):
+        PreferenceStore(paths.preferences_file()).set(cache_folder=folder)
+        assert preferences.cache_dir().is_absolute()
+
+
 def test_the_environment_comes_before_preferences(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     window.engine_preferences._ours.remove("LINCAE_STUDIO_DEVICE")
     monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")

@@ -62,7 +62,8 @@ def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
     precision = chosen_precision()
     device = _device()
     if precision == "fp16" and device.type != "cuda":
-        raise CodecError("fp16 needs a CUDA device", "Choose auto, fp32 or bf16")
+        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or where it is set"
+        raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
     facts = folder.facts(codec_id)
     assert folder.scale_factor is not None  # or there were no facts
     batch = 1 if device.type == "cpu" else _GPU_BATCH
@@ -84,4 +85,7 @@ def _device() -> torch.device:
     try:
         return checked_device(name)
     except CodecError as error:
-        raise UsageError(f"{DEVICE_VARIABLE}: {error.problem}", "It must be auto, cpu, cuda or mps") from error
+        remedy = (
+            f"Choose another device in Edit > Preferences > Rendering, or by {DEVICE_VARIABLE} (auto, cpu, cuda, mps)"
+        )
+        raise UsageError(error.problem, remedy) from error

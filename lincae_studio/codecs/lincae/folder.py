@@ -107,12 +107,17 @@ class ModelFolder:
         overlap = math.ceil((edge + _FADE_S * self.sample_rate) / hop)
         step = max(overlap, round(_STEP_S * self.sample_rate / hop))
         # What it computes in changes what it gives: one more reason for another identity.
-        parts = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor, chosen_precision())
+        precision = chosen_precision()
+        common = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor)
+        # Left to itself, the encoder computes in 32 bits.
+        encoder = ("encoder", "fp32" if precision == "auto" else precision)
+        parts = (*common, precision)
         return CodecFacts(
             id=codec_id,
             title=self.title,
             description=self.description or f"Autoencoder in {self.path.name}",
             identity=hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest(),
+            latents=hashlib.sha256(msgspec.msgpack.encode((*common, encoder))).hexdigest(),
             sample_rate=self.sample_rate,
             hop=hop,
             dim=generator.bottleneck_channels,

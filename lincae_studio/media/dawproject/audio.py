@@ -65,7 +65,7 @@ class AudioFiles:
         """Raise `ProjectError` when the disk has no room for the files that are in the archive."""
         found = {member_name(file.path) for file in files if not file.external} & self._members.keys()
         size = sum(self._members[name].file_size for name in found)
-        parent = next(place for place in (self._folder, *self._folder.absolute().parents) if place.exists())
+        parent = next(place for place in (self._folder, *self._folder.absolute().parents) if os.path.exists(place))
         with self._writing():
             room = shutil.disk_usage(parent).free
         if size > room:
@@ -113,7 +113,7 @@ class AudioFiles:
             return None
         place = Path(os.path.normpath(self._path.absolute().parent / slashed))
         try:
-            return place if place.exists() else None
+            return place if os.path.exists(place) else None
         except OSError:  # a name that is too long
             return None
 
@@ -159,8 +159,8 @@ class AudioFiles:
         raise ProjectError(f"cannot write {name} to {self._folder}: all names are taken", "Choose another folder")
 
     def _make_folder(self) -> None:
-        if not self._folder.exists():
-            missing = [place for place in (self._folder, *self._folder.parents) if not place.exists()]
+        if not os.path.exists(self._folder):
+            missing = [place for place in (self._folder, *self._folder.parents) if not os.path.exists(place)]
             for place in reversed(missing):
                 place.mkdir()
                 self._made.append(place)

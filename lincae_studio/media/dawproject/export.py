@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import zipfile
@@ -132,14 +133,29 @@ def _embedded(
 
 def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelToken, expected: str = "") -> None:
     digest, info = hashlib.sha256(), zipfile.ZipInfo(member)
-    info.file_size = source.stat().st_size  # decides whether it needs ZIP64, which not every program reads
-    with open(source, "rb") as reading, archive.open(info, "w") as writing:
-        while data := reading.read(_COPY_BYTES):
+    with _reading(source):
+        info.file_size = source.stat().st_size  # decides whether it needs ZIP64, which not every program reads
+        reading = open(source, "rb")  # noqa: SIM115  (errors of it are another file's than those of writing)
+    with reading, archive.open(info, "w") as writing:
+        while True:
             cancel.check()
+            with _reading(source):
+                data = reading.read(_COPY_BYTES)
+            if not data:
+                break
             digest.update(data)
             writing.write(data)
     if expected and digest.hexdigest() != expected:
         raise MediaError(f"{source} was changed while it was copied", "Try again")
+
+
+@contextlib.contextmanager
+def _reading(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason, remedy = os_error_reason(error, source)
+        raise MediaError(f"cannot read {source}: {reason}", remedy) from error
 
 
 def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToken) -> None:

@@ -5,12 +5,17 @@ Groups, submixes and the master are flattened: what their faders and mutes do to
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import Node
 from lincae_studio.media.dawproject.timeline import MOST, Corner, amplitude
 from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
+
+#: Channels that one goes through: more is not meant.
+MAX_CHAIN = 64
 
 #: Rounding of a quotient must not look like a value out of range.
 _ROUNDING = 1e-9
@@ -40,20 +45,24 @@ class Strip:
     audio: bool
 
 
-def strips_of(project: Node, notes: dict[str, None]) -> list[Strip]:
-    """All tracks but the master, in the order of the document; notes are added to."""
+def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
+    """All tracks but the master, in the order of the document; notes are added to. Raises `Cancelled`."""
     structure = project.child("Structure")
     if structure is None:
         return []
     channels = {node.get("id") or "": node for node in structure.below() if node.tag == "Channel"}
     found = []
     for track, parent in _tracks(structure):
+        cancel.check()
         channel = track.child("Channel") or Node("Channel", {})
         _note_channel(channel, notes)
         if channel.get("role") == "master":
             continue
         nested = track.child("Track") is not None
-        chain = list(_chain(channel, parent, channels))
+        chain = list(itertools.islice(_chain(channel, parent, channels), MAX_CHAIN + 1))
+        if len(chain) > MAX_CHAIN:
+            notes[f"channels that go through more than {MAX_CHAIN} others are cut short"] = None
+            chain.pop()
         groups = [other for other in chain if other.get("role") != "master"]
         if nested or groups:
             notes["groups and submixes are flattened: their faders and mutes are put into the tracks"] = None

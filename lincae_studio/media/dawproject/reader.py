@@ -73,8 +73,8 @@ def read_dawproject(
         notes: dict[str, None] = {}
         tempo, bpm = _tempo(project, notes)
         ids = {name: node for node in project.below() if (name := node.get("id"))}
-        flat = flatten(project.child("Arrangement") or Node("Arrangement", {}), ids, bpm, str(path))
-        strips = mixer.strips_of(project, notes)
+        flat = flatten(project.child("Arrangement") or Node("Arrangement", {}), ids, bpm, str(path), cancel)
+        strips = mixer.strips_of(project, notes, cancel)
         if tempo is None and flat.beats:
             notes[f"the project has no tempo: {_TEMPO_BPM:g} beats per minute are assumed"] = None
         scenes = project.child("Scenes")
@@ -150,12 +150,17 @@ class _Made:
 
     def session(self, tempo: Tempo | None) -> Session:
         ids = itertools.count(1)
+        by_track: dict[str, list[Piece]] = {}
+        for piece in self.pieces:
+            by_track.setdefault(piece.track, []).append(piece)
         heard = {piece.track for piece in self.pieces}
         taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
         if len(taken) < len(self.strips):
             count = len(self.strips) - len(taken)
             self.notes[f"tracks that hold no audio are left out: {count}"] = None
-        tracks = tuple(self._track(strip, number, ids) for number, strip in enumerate(taken))
+        tracks = tuple(
+            self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
+        )
         parameters = {node.get("id") for strip in taken for node in (strip.volume, strip.pan_parameter) if node}
         if self.flat.automation.keys() - parameters:
             self.notes["automation of other things than the volumes and pans of audio tracks is left out"] = None
@@ -169,7 +174,7 @@ class _Made:
             media=tuple(media.values()), tracks=tracks, markers=tuple(markers), tempo=tempo, next_id=next(ids)
         )
 
-    def _track(self, strip: Strip, number: int, ids: Iterator[int]) -> Track:
+    def _track(self, strip: Strip, number: int, ids: Iterator[int], pieces: list[Piece]) -> Track:
         track_id = next(ids)
         gain, pan = strip.gain, strip.pan
         gain_points: tuple[Point, ...] = ()
@@ -182,7 +187,7 @@ class _Made:
         places = self._automation(strip.pan_parameter, mixer.pan_of)
         if places:
             pan, pan_points = mixer.pan_envelope(pan, places)
-        clips = [self._clip(piece, ids) for piece in self.pieces if piece.track == strip.id]
+        clips = [self._clip(piece, ids) for piece in pieces]
         return Track(
             id=track_id,
             name=f"Track {number + 1}" if strip.name is None else self._short(strip.name),

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from lincae_studio.errors import ProjectError
+from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import MAX_DEPTH, RESTORE, Node
 from lincae_studio.session.model import SESSION_RATE
 
 #: Clips and timelines that are visited, repetitions of loops included.
 MAX_STEPS = 100_000
+
+#: Elements that are looked at while the content of clips is repeated: some seconds of work.
+MAX_WORK = 3_000_000
 
 #: Times beyond are not meant: 11 days.
 _MAX_S = 1e6
@@ -109,7 +113,7 @@ class _Place:
     depth: int = 0
 
 
-def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str) -> Flat:
+def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str, cancel: CancelToken) -> Flat:
     """All audio of an arrangement.
 
     Args:
@@ -119,8 +123,9 @@ def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str) -> F
 
     Raises:
         ProjectError: when clips are nested too deep (in a circle, too), or there are too many.
+        Cancelled: when `cancel` was set.
     """
-    walk = _Walk(ids, bpm, path)
+    walk = _Walk(ids, bpm, path, cancel)
     place = _Place(unit=arrangement.get("timeUnit") or "beats")
     for child in arrangement.children:
         walk.timeline(child, place)
@@ -128,11 +133,12 @@ def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str) -> F
 
 
 class _Walk:
-    def __init__(self, ids: dict[str, Node], bpm: float, path: str) -> None:
+    def __init__(self, ids: dict[str, Node], bpm: float, path: str, cancel: CancelToken) -> None:
         self._ids = ids
         self._beat = 60.0 / bpm
         self._path = path
-        self._steps = 0
+        self._cancel = cancel
+        self._steps = self._work = 0
         self.flat = Flat()
 
     def note(self, text: str) -> None:
@@ -169,7 +175,14 @@ class _Walk:
         elif node.tag == "Video":
             self.note("video is left out")
 
+    def _look_at(self, node: Node) -> None:
+        """Its children are gone through."""
+        self._work += len(node.children)
+        if self._work > MAX_WORK:
+            raise ProjectError(f"cannot open {self._path}: its clips repeat too much content", RESTORE)
+
     def _step(self, place: _Place) -> None:
+        self._cancel.check()
         self._steps += 1
         if self._steps > MAX_STEPS:
             problem = f"it has more than {MAX_STEPS:,} clips, repetitions of loops included"
@@ -258,6 +271,7 @@ class _Walk:
 
     def _warps(self, node: Node, place: _Place) -> None:
         """Content whose time runs another way: taken from where the window begins, at its own speed."""
+        self._look_at(node)
         inner = node.get("contentTimeUnit") or place.unit
         found = (child for child in node.children if child.tag == "Warp")
         warps = sorted((self._time(warp, "time", place.unit), self._time(warp, "contentTime", inner)) for warp in found)
@@ -307,6 +321,7 @@ class _Walk:
 
     def _points(self, node: Node, place: _Place) -> None:
         """Automation of a parameter."""
+        self._look_at(node)
         target = node.child("Target")
         parameter = target.get("parameter") if target is not None else None
         if place.in_clip:
@@ -321,13 +336,14 @@ class _Walk:
             for point in node.children
             if point.tag == "RealPoint" and (value := point.number("value")) is not None
         ]
-        unit, earlier = self.flat.automation.get(parameter, (node.get("unit"), []))
-        self.flat.automation[parameter] = (unit, earlier + corners)
+        self.flat.automation.setdefault(parameter, (node.get("unit"), []))[1].extend(corners)
 
     def _expression(self, lanes: Node) -> float:
         """The gain of a clip, which is an expression beside its content: of several points the first."""
         gain = 1.0
+        self._look_at(lanes)
         for points in lanes.children:
+            self._look_at(points)
             target = points.child("Target")
             if points.tag != "Points" or target is None or target.get("expression") != "gain":
                 continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.dawproject import SUFFIX, read_dawproject, write_dawproject
 from lincae_studio.media.store import MediaStore
@@ -55,11 +57,14 @@ class InterchangeCommands(QObject):
         self._confirm = confirm
         self._folder = folder
         self._window = window
-        self._jobs = DocumentJobs(window, messages.error)
+        self._jobs = DocumentJobs(window, self._on_import_failed)
+        #: What is being written belongs to a document that may be left meanwhile.
+        self._exports = DocumentJobs(window, messages.error)
+        self._importing: Path | None = None
 
     @property
     def busy(self) -> bool:
-        return self._jobs.busy
+        return self._jobs.busy or self._exports.busy
 
     def on_import_dawproject(self) -> None:
         if not self._may_leave():
@@ -68,10 +73,11 @@ class InterchangeCommands(QObject):
         if name:
             self.open(Path(name))
 
-    def open(self, path: Path) -> None:
-        """Read a DAWproject; the audio in it is written into a folder beside it."""
+    def open(self, path: Path, folder: Path | None = None) -> None:
+        """Read a DAWproject; the audio in it is written into a folder, that beside it unless another is given."""
         before = self._document.session
-        folder = path.with_name(f"{path.stem} audio")
+        folder = folder or path.with_name(f"{path.stem} audio")
+        self._importing = path
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[Session, list[str]]:
             return read_dawproject(path, folder, self._store, report, cancel)
@@ -80,6 +86,7 @@ class InterchangeCommands(QObject):
             session, notes = result
             # Reading took a while, in which one may go on editing.
             if self._document.session is not before and not self._may_leave():
+                self._messages.info(f"{path.name} was not opened; audio that was in it lies in {folder}")
                 return
             self._opened(session, path.stem)
             where = f" Its audio is in {folder}." if any(Path(m.path).parent == folder for m in session.media) else ""
@@ -98,7 +105,7 @@ class InterchangeCommands(QObject):
         path = Path(name)
         if not is_dawproject(path):
             path = path.with_name(path.name + SUFFIX)
-            if path.exists() and not self._confirm(f"{path} exists.", "Replace it?"):
+            if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
                 return
         session, title = self._document.session, self._document.title
 
@@ -111,7 +118,7 @@ class InterchangeCommands(QObject):
         def cancelled() -> None:
             self._messages.info("Export cancelled, nothing was written")
 
-        self._jobs.run(work, f"Exporting {path.name}", done, cancelled)
+        self._exports.run(work, f"Exporting {path.name}", done, cancelled)
 
     def abandon(self) -> None:
         """Another document is opened."""
@@ -120,11 +127,25 @@ class InterchangeCommands(QObject):
     def close(self) -> None:
         """The window closes."""
         self._jobs.close()
+        self._exports.close()
+
+    def _on_import_failed(self, error: StudioError) -> None:
+        """Where the audio cannot be written, it may go elsewhere."""
+        path = self._importing
+        if path is None or "audio" not in error.problem:
+            self._messages.error(error)
+            return
+
+        def ask() -> None:
+            folder = QFileDialog.getExistingDirectory(self._window, "Folder for the Audio", str(self._folder()))
+            if folder:
+                self.open(path, Path(folder))
+
+        self._messages.error(error, button=("Choose Folder…", ask))
 
     def _say(self, text: str, notes: Sequence[str]) -> None:
-        """The outcome; what the format or the other program does differently is one click away."""
+        """The outcome; what the format has no place for, or the session none, is one click away."""
         if notes:
-            count = "one thing is" if len(notes) == 1 else f"{len(notes)} things are"
-            self._messages.error(f"{text} {count.capitalize()} not as before: see the details.", "\n".join(notes))
+            self._messages.info(f"{text} Some things are different: see the details", "\n".join(notes))
         else:
             self._messages.info(text)

@@ -9,8 +9,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
+from lincae_studio.codecs import registry
 from lincae_studio.engine.bundle import SUFFIX as BUNDLE_SUFFIX
 from lincae_studio.engine.bundle import BundleResult, is_bundle
+from lincae_studio.engine.grid import Grid
 from lincae_studio.errors import StudioError
 from lincae_studio.media.dawproject import SUFFIX as DAWPROJECT
 from lincae_studio.paths import home, resource
@@ -46,11 +48,13 @@ class ProjectCommands(QObject):
 
     Signals:
         opened: another document was opened, whose media are to be found (the `Session`).
+        preferences_wanted: somebody wants to change them.
         dawproject_chosen: a project of another program is to be opened (its `Path`).
     """
 
     opened = Signal(object)
     dawproject_chosen = Signal(object)
+    preferences_wanted = Signal()
 
     def __init__(
         self,
@@ -94,11 +98,24 @@ class ProjectCommands(QObject):
     def new_session(self) -> Session:
         """An empty session with the codec and the render settings that are preferred."""
         chosen = self._preferences.value
+        frames, overlap = chosen.chunk_frames, chosen.overlap_frames
+        try:
+            facts = registry.for_session(chosen.codec)
+            grid = Grid.chosen(facts, frames, overlap)
+            if (frames and grid.frames != frames) or (overlap and grid.overlap != overlap):
+                self._messages.error(
+                    f"{facts.title} cannot have the chunks that are preferred ({frames} frames, {overlap} shared): "
+                    "it has its own",
+                    button=("Preferences…", self.preferences_wanted.emit),
+                )
+                frames = overlap = 0
+        except StudioError:
+            pass  # of the codec: it is said when it is used
         return Session(
             codec=chosen.codec,
             seed=chosen.seed,
-            chunk_frames=chosen.chunk_frames,
-            overlap_frames=chosen.overlap_frames,
+            chunk_frames=frames,
+            overlap_frames=overlap,
         )
 
     def on_open(self) -> None:
@@ -219,7 +236,7 @@ class ProjectCommands(QObject):
         try:
             self._document.save(path)
         except StudioError as error:
-            self._messages.error(error, button=("Save As…", self.on_save_as))
+            self._messages.error(error, button=("Save As…", self._save_elsewhere))
             safe.take_back(before)
             return False
         if not taken:
@@ -227,6 +244,9 @@ class ProjectCommands(QObject):
         self._note_recent(path.absolute())
         self._messages.info(f"Saved {path}")
         return True
+
+    def _save_elsewhere(self) -> None:
+        self.on_save_as()
 
     def on_recover(self) -> None:
         """Offer what was left behind."""

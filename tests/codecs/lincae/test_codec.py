@@ -157,7 +157,7 @@ def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
     [
         ("LINCAE_STUDIO_DEVICE", "gpu", UsageError, "'gpu'"),
         ("LINCAE_STUDIO_PRECISION", "fp8", UsageError, "'fp8'"),
-        ("LINCAE_STUDIO_PRECISION", "fp16", CodecError, "CUDA"),
+        ("LINCAE_STUDIO_PRECISION", "fp16", CodecError, "NVIDIA GPU"),
     ],
 )
 def test_a_device_or_precision_that_is_not_there_is_said(
