@@ -135,6 +135,7 @@ class ExportDialog(QDialog):
         self.quality.setAccessibleName("Quality")
         self.quality.setToolTip("Left: small files, right: good ones")
         self.quality.valueChanged.connect(self._on_changed)
+        self.quality_text = _label("")
         self.rate_box = self._combo("Sample rate", {rate: f"{rate / 1000:g} kHz" for rate in get_args(Rate)})
         self.channels_box = self._combo("Channels", _CHANNEL_TITLES)
         self.dither = QCheckBox("Dit&her (TPDF)", self)
@@ -258,7 +259,10 @@ class ExportDialog(QDialog):
         form.addRow("Write", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
         form.addRow("", _row(boxes["tracks"], self.stems_box, boxes["latents"], self.latents_box))
         form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("tail"), self.tail))
-        form.addRow(_buddy("F&ormat", self.container_box), _row(self.container_box, self.format_box, self.quality))
+        form.addRow(
+            _buddy("F&ormat", self.container_box),
+            _row(self.container_box, self.format_box, self.quality, self.quality_text),
+        )
         form.addRow("", _row(self.rate_box, self.channels_box, self.dither))
         form.addRow(
             _buddy("L&evel", self.level_box), _row(self.level_box, self.target, _label("true peak"), self.true_peak)
@@ -309,6 +313,7 @@ class ExportDialog(QDialog):
         self.format_box.blockSignals(False)
         self.format_box.setVisible(container in SAMPLE_FORMATS)
         self.quality.setVisible(container not in SAMPLE_FORMATS)
+        self.quality_text.setVisible(container not in SAMPLE_FORMATS)
 
     @staticmethod
     def _choose(box: QComboBox, value: object) -> None:
@@ -347,6 +352,7 @@ class ExportDialog(QDialog):
         if self._filling:
             return
         settings = self.settings
+        self.quality_text.setText(f"quality {self.quality.value()} of {_QUALITY_STEPS}")
         changed = settings.level.normalize != "none"
         self.target.setSuffix(" LUFS" if settings.level.normalize == "loudness" else " dBFS")
         for widget in (self.target, self.true_peak, self.together):
