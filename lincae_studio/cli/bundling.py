@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from lincae_studio.cli.headless import headless, used
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import SUFFIX, is_bundle, write_bundle
+from lincae_studio.engine.bundle import write_bundle
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.collect import collect
 from lincae_studio.media.search import name_of
@@ -24,8 +24,8 @@ def bundle(project: Path, output: Path) -> dict[str, object]:
     Raises:
         StudioError: for a project, media, codec or output that cannot be used; an older output stays.
     """
-    if not is_bundle(output):
-        raise UsageError(f"{output} is no name for a bundle", f"Let it end in {SUFFIX}")
+    if not files.is_bundle(output):
+        raise UsageError(f"{output} is no name for a bundle", f"Let it end in {files.BUNDLE_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
         codec = registry.for_session(session.codec)
@@ -47,8 +47,8 @@ def unbundle(path: Path, folder: Path) -> dict[str, object]:
     Raises:
         StudioError: for a bundle, codec or folder that cannot be used.
     """
-    if not is_bundle(path):
-        raise UsageError(f"{path} is no bundle", f"Name a file that ends in {SUFFIX}")
+    if not files.is_bundle(path):
+        raise UsageError(f"{path} is no bundle", f"Name a file that ends in {files.BUNDLE_SUFFIX}")
     project = folder / f"{path.stem}{files.SUFFIX}"
     if os.path.exists(project):
         raise ProjectError(f"{project} exists", "Name another folder")

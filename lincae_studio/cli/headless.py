@@ -11,7 +11,7 @@ from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
-from lincae_studio.engine.bundle import is_bundle, open_bundle, windows_of
+from lincae_studio.engine.bundle import open_bundle, windows_of
 from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.cache import LatentCache, RenderCache
 from lincae_studio.engine.grid import Grid
@@ -58,7 +58,7 @@ class Headless:
         Raises:
             StudioError: for a project, bundle or media that cannot be used.
         """
-        session = open_bundle(path, self.bundles) if is_bundle(path) else files.load(path)
+        session = open_bundle(path, self.bundles) if files.is_bundle(path) else files.load(path)
         for media in used(session):
             if media.original is None:
                 self.store.ensure(media, report(f"importing {Path(media.path).name}"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import is_bundle, open_bundle, pcm_bytes
+from lincae_studio.engine.bundle import open_bundle, pcm_bytes
 from lincae_studio.engine.bundled import BundleStore, bundles_dir
 from lincae_studio.engine.grid import Grid
 from lincae_studio.engine.latent_files import load_latents
@@ -29,7 +29,7 @@ def describe(path: Path) -> dict[str, object]:
     Raises:
         StudioError: when it cannot be read.
     """
-    if is_bundle(path):
+    if files.is_bundle(path):
         return _bundle(path)
     if path.suffix.lower() == files.SUFFIX:
         return {"kind": "project", "path": str(path)} | _session(files.load(path))

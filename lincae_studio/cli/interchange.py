@@ -9,7 +9,8 @@ from pathlib import Path
 from lincae_studio.cli.headless import headless, used
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
-from lincae_studio.media.dawproject import SUFFIX, read_dawproject, write_dawproject
+from lincae_studio.media.dawproject.export import write_dawproject
+from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_dir
 from lincae_studio.session import files
@@ -21,8 +22,8 @@ def export_dawproject(project: Path, output: Path) -> dict[str, object]:
     Raises:
         StudioError: for a project, media or output that cannot be used; an older output stays.
     """
-    if output.suffix.lower() != SUFFIX:
-        raise UsageError(f"{output} is no name for a DAWproject", f"Let it end in {SUFFIX}")
+    if not files.is_dawproject(output):
+        raise UsageError(f"{output} is no name for a DAWproject", f"Let it end in {files.DAWPROJECT_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
         for media in used(session):

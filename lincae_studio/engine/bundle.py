@@ -33,8 +33,6 @@ from lincae_studio.session import files
 from lincae_studio.session.model import Media, Original, Session
 from lincae_studio.session.relink import relink
 
-SUFFIX = ".lincaez"
-
 _MANIFEST = "project.json"
 _LATENTS = "latents.safetensors"
 
@@ -48,11 +46,6 @@ _PCM_BYTES = 3
 
 #: Renders chunks: in this process, or by waiting for the engine's.
 Render = Callable[[Sequence[AnyChunk]], Sequence[Rendered]]
-
-
-def is_bundle(path: Path) -> bool:
-    """Whether a file's name is that of a bundle."""
-    return path.suffix.lower() == SUFFIX
 
 
 @dataclass(frozen=True)

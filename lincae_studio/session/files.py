@@ -21,6 +21,10 @@ from lincae_studio.errors import EditError, ProjectError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE, Media, Session, check
 
 SUFFIX = ".lincae"
+#: Of other files that hold sessions: latent bundles (`engine.bundle`), and those of other programs
+#: (`media.dawproject`). Here, so that whoever needs the names alone loads no more.
+BUNDLE_SUFFIX = ".lincaez"
+DAWPROJECT_SUFFIX = ".dawproject"
 FORMAT: Final = "lincae-studio-project"
 #: 2 added envelopes and subtracted tracks; 3 markers, the loop, and of clips shapes of fades, mute, colour and group;
 #: 4 the tempo, and media made of some of a file's channels; 5 sizes of files, media that are there as latents, and
@@ -54,6 +58,16 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Literal[5] = VERSION
     session_rate_hz: Literal[44100] = SESSION_RATE
     session: Session
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether a file's name is that of a latent bundle."""
+    return path.suffix.lower() == BUNDLE_SUFFIX
+
+
+def is_dawproject(path: Path) -> bool:
+    """Whether a file's name is that of a DAWproject."""
+    return path.suffix.lower() == DAWPROJECT_SUFFIX
 
 
 def fingerprint(path: Path) -> str | None:

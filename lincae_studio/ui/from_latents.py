@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.bundle import BundleResult, open_bundle, write_bundle
-from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.plan import AnyChunk
 from lincae_studio.engine.renderer import Rendered
-from lincae_studio.engine.unbundle import decode_media
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.search import name_of
@@ -26,6 +25,10 @@ from lincae_studio.ui.document import Document
 from lincae_studio.ui.document_jobs import DocumentJobs
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering import Rendering
+
+if TYPE_CHECKING:
+    from lincae_studio.engine.bundle import BundleResult
+    from lincae_studio.engine.bundled import BundledLatents, BundleStore
 
 
 class FromLatents(QObject):
@@ -52,7 +55,7 @@ class FromLatents(QObject):
         self._document = document
         self._rendering = rendering
         self._store = store
-        self._bundles = BundleStore(bundles_dir(cache_dir))
+        self._cache_dir = cache_dir
         self._messages = messages
         self._jobs = DocumentJobs(window, messages.error)
         self._bundling = DocumentJobs(window, messages.error)
@@ -62,8 +65,18 @@ class FromLatents(QObject):
     def busy(self) -> bool:
         return self._jobs.busy or self._bundling.busy
 
+    # Few sessions have to do with bundles: what reads and writes them is loaded when one does.
+
+    @cached_property
+    def _bundles(self) -> BundleStore:
+        from lincae_studio.engine.bundled import BundleStore, bundles_dir
+
+        return BundleStore(bundles_dir(self._cache_dir))
+
     def open(self, path: Path, opened: Callable[[Session], None]) -> None:
         """Read a bundle, and tell of its session."""
+
+        from lincae_studio.engine.bundle import open_bundle
 
         def work(_report: ReportProgress, _cancel: CancelToken) -> Session:
             return open_bundle(path, self._bundles)
@@ -76,6 +89,8 @@ class FromLatents(QObject):
         if not bundles:
             self._rendering.attach(())
             return
+
+        from lincae_studio.engine.bundle import open_bundle
 
         def work(_report: ReportProgress, _cancel: CancelToken) -> tuple[list[BundledLatents], list[str]]:
             found, problems = {}, []
@@ -114,6 +129,8 @@ class FromLatents(QObject):
 
     def save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
         """Write the document as it is now as a bundle; later edits do not change it."""
+        from lincae_studio.engine.bundle import write_bundle
+
         session = self._document.session
         codec = self._rendering.plan.codec
         owner = object()
@@ -143,6 +160,8 @@ class FromLatents(QObject):
             self._rendering.attach(())
 
     def _decode(self, session: Session, latents: Sequence[BundledLatents]) -> None:
+        from lincae_studio.engine.unbundle import decode_media
+
         holder = {digest: one for one in latents for digest in one.media}
         used = {clip.media for clip in session.clips()}
         holder = {digest: one for digest, one in holder.items() if not one.problem()}

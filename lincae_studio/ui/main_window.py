@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent, QTextCursor
@@ -45,7 +45,6 @@ from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.engine_preferences import EnginePreferences
-from lincae_studio.ui.export_dialog import ExportDialog
 from lincae_studio.ui.exporting import Exporter
 from lincae_studio.ui.from_latents import FromLatents
 from lincae_studio.ui.history_panel import HistoryPanel
@@ -62,7 +61,6 @@ from lincae_studio.ui.palette import CommandPalette
 from lincae_studio.ui.pictures import FILTER as PICTURES
 from lincae_studio.ui.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
 from lincae_studio.ui.preferences import PreferenceStore
-from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from lincae_studio.ui.render_settings import RenderSettingsDialog
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.safekeeping import Safekeeping
@@ -75,6 +73,9 @@ from lincae_studio.ui.timeline.times import format_time
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.registry import VIEWS
 from lincae_studio.ui.views.shelf import ViewShelf
+
+if TYPE_CHECKING:
+    from lincae_studio.ui.export_dialog import ExportDialog
 
 _log = logging.getLogger(__name__)
 
@@ -385,6 +386,8 @@ class MainWindow(QMainWindow):
         folder = self._export_folder or self.project_commands.folder
         ending = ENDINGS[self.preferences.value.export.format.container][0]
         suggested = folder / f"{self.document.title}{ending}"
+        from lincae_studio.ui.export_dialog import ExportDialog  # dialogs can wait: the window's start cannot
+
         dialog = ExportDialog(self.rendering, self.preferences, suggested, self.selection.span, self._may_export, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._on_export_accepted(dialog))
@@ -476,6 +479,8 @@ class MainWindow(QMainWindow):
             self.clip_table.hide()
 
     def _on_preferences(self) -> None:
+        from lincae_studio.ui.preferences_dialog import PreferencesDialog
+
         PreferencesDialog(self.preferences, self.transport, self).open()
 
     def _follow_preferences(self) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -16,7 +17,6 @@ from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine import client as engine
-from lincae_studio.engine.bundled import BundledLatents
 from lincae_studio.engine.drymix import DryMix
 from lincae_studio.engine.messages import Limits
 from lincae_studio.engine.parts import is_part
@@ -31,6 +31,9 @@ from lincae_studio.session import edits
 from lincae_studio.session.model import DEFAULT_CODEC, Session
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.pace import Pace
+
+if TYPE_CHECKING:
+    from lincae_studio.engine.bundled import BundledLatents
 
 _log = logging.getLogger(__name__)
 

@@ -23,8 +23,9 @@ from lincae_studio.cli.interchange import export_dawproject, import_dawproject
 from lincae_studio.errors import Cancelled, MediaError, ProjectError, StudioError, UsageError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.dawproject import audio as audio_module
-from lincae_studio.media.dawproject import read_dawproject, write_dawproject
+from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.names import file_name
+from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import (

@@ -7,9 +7,3 @@ and automation, `audio` brings the audio in, `reader` makes a session of it all.
 """
 
 from __future__ import annotations
-
-from lincae_studio.media.dawproject.export import write_dawproject
-from lincae_studio.media.dawproject.names import SUFFIX
-from lincae_studio.media.dawproject.reader import read_dawproject
-
-__all__ = ["SUFFIX", "read_dawproject", "write_dawproject"]

@@ -8,7 +8,6 @@ from pathlib import PurePosixPath
 
 from lincae_studio.media.probe import EXTENSIONS
 
-SUFFIX = ".dawproject"
 PROJECT = "project.xml"
 METADATA = "metadata.xml"
 AUDIO_FOLDER = "audio"

@@ -11,19 +11,14 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
-from lincae_studio.media.dawproject import SUFFIX, read_dawproject, write_dawproject
 from lincae_studio.media.store import MediaStore
+from lincae_studio.session.files import DAWPROJECT_SUFFIX, is_dawproject
 from lincae_studio.session.model import Session
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.document_jobs import DocumentJobs
 from lincae_studio.ui.notify import MessageBar
 
-FILTER = f"DAWproject (*{SUFFIX})"
-
-
-def is_dawproject(path: Path) -> bool:
-    """Whether a file's name is that of a DAWproject."""
-    return path.suffix.lower() == SUFFIX
+FILTER = f"DAWproject (*{DAWPROJECT_SUFFIX})"
 
 
 class InterchangeCommands(QObject):
@@ -80,6 +75,8 @@ class InterchangeCommands(QObject):
         self._importing = path
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[Session, list[str]]:
+            from lincae_studio.media.dawproject.reader import read_dawproject  # rarely wanted: not at the start
+
             return read_dawproject(path, folder, self._store, report, cancel)
 
         def done(result: tuple[Session, list[str]]) -> None:
@@ -98,18 +95,20 @@ class InterchangeCommands(QObject):
         self._jobs.run(work, f"Importing {path.name}", done, cancelled)
 
     def on_export_dawproject(self) -> None:
-        suggested = str(self._folder() / f"{self._document.title}{SUFFIX}")
+        suggested = str(self._folder() / f"{self._document.title}{DAWPROJECT_SUFFIX}")
         name, _ = QFileDialog.getSaveFileName(self._window, "Export DAWproject", suggested, FILTER)
         if not name:
             return
         path = Path(name)
         if not is_dawproject(path):
-            path = path.with_name(path.name + SUFFIX)
+            path = path.with_name(path.name + DAWPROJECT_SUFFIX)
             if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
                 return
         session, title = self._document.session, self._document.title
 
         def work(report: ReportProgress, cancel: CancelToken) -> list[str]:
+            from lincae_studio.media.dawproject.export import write_dawproject
+
             return write_dawproject(session, self._store, path, title, report, cancel)
 
         def done(notes: list[str]) -> None:

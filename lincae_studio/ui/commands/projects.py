@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import SUFFIX as BUNDLE_SUFFIX
-from lincae_studio.engine.bundle import BundleResult, is_bundle
 from lincae_studio.engine.grid import Grid
 from lincae_studio.errors import StudioError
-from lincae_studio.media.dawproject import SUFFIX as DAWPROJECT
 from lincae_studio.paths import home, resource
 from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
@@ -27,10 +25,13 @@ from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
 from lincae_studio.ui.safekeeping import Safekeeping
 
-PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
-BUNDLE_FILTER = f"Latent bundle (*{BUNDLE_SUFFIX})"
+if TYPE_CHECKING:
+    from lincae_studio.engine.bundle import BundleResult
 
-_OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{BUNDLE_SUFFIX} *{DAWPROJECT})"
+PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
+BUNDLE_FILTER = f"Latent bundle (*{files.BUNDLE_SUFFIX})"
+
+_OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{files.BUNDLE_SUFFIX} *{files.DAWPROJECT_SUFFIX})"
 
 DEMO_PROJECT = "demo/paper_lanterns.lincae"
 
@@ -40,7 +41,7 @@ _RECENT = 10
 
 def is_project(path: Path) -> bool:
     """Whether a file's name is that of a project, of a bundle, or of another program's project."""
-    return path.suffix.lower() in (files.SUFFIX, DAWPROJECT) or is_bundle(path)
+    return path.suffix.lower() == files.SUFFIX or files.is_bundle(path) or files.is_dawproject(path)
 
 
 class ProjectCommands(QObject):
@@ -136,10 +137,10 @@ class ProjectCommands(QObject):
     def open_project(self, path: Path, untitled: bool = False) -> None:
         """Replace the document by a project; `untitled` opens it as a copy without a file name."""
         path = path.absolute()
-        if path.suffix.lower() == DAWPROJECT:
+        if files.is_dawproject(path):
             self.dawproject_chosen.emit(path)
             return
-        if is_bundle(path):
+        if files.is_bundle(path):
             self._open_bundle(path)
             return
         try:
@@ -185,13 +186,13 @@ class ProjectCommands(QObject):
     def on_save_bundle(self) -> None:
         """Save the latents of all clips, with the session and without audio."""
         self.end_typing()
-        suggested = str(self.folder / f"{self._document.title}{BUNDLE_SUFFIX}")
+        suggested = str(self.folder / f"{self._document.title}{files.BUNDLE_SUFFIX}")
         name, _ = QFileDialog.getSaveFileName(self._window, "Save Latent Bundle", suggested, BUNDLE_FILTER)
         if not name:
             return
         path = Path(name)
-        if path.suffix.lower() != BUNDLE_SUFFIX:
-            path = path.with_name(path.name + BUNDLE_SUFFIX)
+        if path.suffix.lower() != files.BUNDLE_SUFFIX:
+            path = path.with_name(path.name + files.BUNDLE_SUFFIX)
             if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
                 return
         doubts = self._doubts()
