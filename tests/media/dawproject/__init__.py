@@ -1,0 +1,1 @@
+"""DAWprojects: what is written, what others write, what is refused."""

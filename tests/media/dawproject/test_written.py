@@ -1,0 +1,276 @@
+"""What is written is what the schema asks for, and comes back; from the command line, too."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile as sf
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from lincae_studio.cli.interchange import export_dawproject, import_dawproject
+from lincae_studio.errors import Cancelled, MediaError, ProjectError, StudioError, UsageError
+from lincae_studio.jobs import CancelToken, Progress
+from lincae_studio.media.dawproject.export import write_dawproject
+from lincae_studio.media.dawproject.reader import read_dawproject
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits, files
+from lincae_studio.session.model import (
+    Loop,
+    Media,
+    Point,
+    Session,
+    Tempo,
+    Track,
+    validated,
+)
+from tests.helpers import files_below, noise, session_of, write_audio
+from tests.media.dawproject.schema import check_schema, document
+from tests.media.dawproject.texts import RATE
+from tests.strategies import sessions
+
+
+def xml_legal(name: str) -> str:
+    return "".join(
+        c for c in name if c in "\t\n\r" or (" " <= c <= "\ufffd" and not "\ud800" <= c <= "\udfff") or c > "\uffff"
+    )
+
+
+def effective(track: Track) -> list[tuple[int, float]]:
+    return [(point.at, point.value * track.gain) for point in track.gain_points]
+
+
+def panned(track: Track) -> list[tuple[int, float]]:
+    return [(point.at, min(max(point.value + track.pan, -1.0), 1.0)) for point in track.pan_points]
+
+
+def close(found: list[tuple[int, float]], wanted: list[tuple[int, float]]) -> bool:
+    return [at for at, _ in found] == [at for at, _ in wanted] and bool(
+        np.allclose([v for _, v in found], [v for _, v in wanted], rtol=1e-12, atol=1e-15)
+    )
+
+
+@given(data=st.data())
+def test_sessions_come_back(store: MediaStore, media: list[Media], tmp_path: Path, data: st.DataObject) -> None:
+    session = data.draw(sessions(media))
+    path, folder = tmp_path / "song.dawproject", tmp_path / "song audio"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_dawproject(session, store, path, "Song")
+    check_schema(document(path))
+    found, _ = read_dawproject(path, folder, store)
+    assert validated(found) is found
+    assert len(found.tracks) == len(session.tracks)
+    for track, was in zip(found.tracks, session.tracks, strict=True):
+        assert (track.name, track.color) == (xml_legal(was.name), was.color)
+        assert (track.mute, track.solo, track.subtract) == (was.mute, was.solo, False)
+        assert close(effective(track), effective(was))
+        assert close(panned(track), panned(was))
+        if not was.gain_points:
+            assert track.gain == was.gain
+        if not was.pan_points:
+            assert track.pan == pytest.approx(was.pan, abs=1e-15)
+        assert len(track.clips) == len(was.clips)
+        for clip, before in zip(track.clips, was.clips, strict=True):
+            own = before.media != media[3].digest
+            expected = replace(
+                before,
+                id=clip.id,
+                name=xml_legal(before.name),
+                media=before.media if own else clip.media,
+                fade_in_shape="linear",
+                fade_out_shape="linear",
+                group=0,
+            )
+            assert clip == expected
+            np.testing.assert_array_equal(store.open(clip.media).samples, store.open(before.media).samples)
+    assert [(marker.at, marker.name) for marker in found.markers] == [
+        (marker.at, xml_legal(marker.name)) for marker in session.markers
+    ]
+    assert found.loop is None
+    assert found.tempo == (None if session.tempo is None else replace(session.tempo, start=0))
+    assert {Path(item.path).parent for item in found.media} <= {folder}
+    assert len(files_below(folder)) == len(found.media)
+
+
+def test_the_file_holds_the_very_files(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
+    path = tmp_path / "song.dawproject"
+    write_dawproject(session_of(*media), store, path, "Søng & <Dance>")
+    with zipfile.ZipFile(path) as archive:
+        members = [name for name in archive.namelist() if name.startswith("audio/")]
+        assert len({name.casefold() for name in members}) == 4
+        assert members[0] == "audio/kick.wav"
+        assert members[2] == "audio/hat _é_.flac"
+        for name, item in zip(members[:3], media[:3], strict=True):
+            assert archive.read(name) == Path(item.path).read_bytes()
+        samples, rate = sf.read(io.BytesIO(archive.read(members[3])), dtype="float32")
+        assert sf.info(io.BytesIO(archive.read(members[3]))).subtype == "FLOAT"
+    assert rate == RATE
+    np.testing.assert_array_equal(samples, store.open(media[3].digest).samples)
+    audio = list(document(path).iter("Audio"))
+    assert [(one.get("sampleRate"), one.get("channels")) for one in audio] == [
+        ("44100", "1"),
+        ("48000", "2"),
+        ("44100", "1"),
+        ("44100", "2"),
+    ]
+    assert [float(one.attrib["duration"]) for one in audio] == [9000 / RATE, 6500 / 48_000, 150 / RATE, 7000 / RATE]
+    metadata = document(path, "metadata.xml")
+    assert (metadata.tag, [(child.tag, child.text) for child in metadata]) == (
+        "MetaData",
+        [("Title", "Søng & <Dance>")],
+    )
+    application = document(path).find("Application")
+    assert application is not None
+    assert application.get("name") == "LinCAE Studio"
+
+
+def test_a_lost_or_changed_file_is_written_from_the_store(
+    store: MediaStore, media: list[Media], tmp_path: Path
+) -> None:
+    heard = [np.array(store.open(item.digest).samples) for item in media]
+    Path(media[0].path).unlink()
+    write_audio(Path(media[1].path), noise(99, 6500, 2), rate=48_000)
+    path = tmp_path / "song.dawproject"
+    notes = write_dawproject(session_of(*media[:2]), store, path, "")
+    assert sum("its file is missing or has changed" in note for note in notes) == 2
+    found, _ = read_dawproject(path, tmp_path / "audio", store)
+    for track, samples in zip(found.tracks, heard, strict=False):
+        np.testing.assert_array_equal(store.open(track.clips[0].media).samples, samples)
+    assert [item.sample_rate for item in found.media] == [RATE, RATE]
+    store.clear()
+    fresh = MediaStore(tmp_path / "other")
+    before = path.read_bytes()
+    with pytest.raises(MediaError, match=r"kick\.wav is missing"):
+        write_dawproject(session_of(media[0]), fresh, path, "")
+    assert path.read_bytes() == before
+
+
+def test_values_are_in_the_units_of_the_format(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
+    session = session_of(media[0], start=RATE)
+    points = (Point(0, 1.0), Point(RATE, 0.25))
+    track = replace(session.tracks[0], gain=0.5, pan=-0.5, gain_points=points, pan_points=(Point(0, -0.75),))
+    clip = replace(track.clips[0], gain=0.7, fade_in=441, mute=True)
+    session = replace(session, tracks=(replace(track, clips=(clip,)),), tempo=Tempo(bpm=90.0, beats=3))
+    path = tmp_path / "a.dawproject"
+    write_dawproject(session, store, path, "")
+    root = document(path)
+
+    def attributes(tag: str) -> dict[str, str]:
+        return next(root.iter(tag)).attrib
+
+    assert float(attributes("Volume")["value"]) == 0.5
+    assert float(attributes("Pan")["value"]) == 0.25
+    assert (attributes("Tempo")["value"], attributes("TimeSignature")["numerator"]) == ("90.0", "3")
+    written = attributes("Clip")
+    assert (written["time"], written["playStart"], written["enable"]) == ("1.0", "0.0", "false")
+    assert float(written["fadeInTime"]) == 0.01
+    volume, pan = (root.findall(f"./Arrangement/Lanes/Lanes/Points[{number}]")[0] for number in (1, 2))
+    target = volume.find("Target")
+    assert target is not None
+    assert target.get("parameter") == attributes("Volume")["id"]
+    assert [float(point.attrib["value"]) for point in volume.iter("RealPoint")] == [0.5, 0.125]
+    assert [float(point.attrib["value"]) for point in pan.iter("RealPoint")] == [0.0], "limited to the left end"
+    expression = root.find(".//Clip/Lanes/Points/Target")
+    assert expression is not None
+    assert expression.get("expression") == "gain"
+
+
+def test_what_is_lost_is_said(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
+    path = tmp_path / "a.dawproject"
+    plain = session_of(media[0])
+    assert len(write_dawproject(plain, store, path, "")) == 1, "the codec, always"
+    track, clip = plain.tracks[0], plain.tracks[0].clips[0]
+
+    def said(changed: Session) -> str:
+        return "\n".join(write_dawproject(changed, store, path, ""))
+
+    def with_clip(**changes: Any) -> Session:
+        return replace(plain, tracks=(replace(track, clips=(replace(clip, **changes),)),))
+
+    def with_track(**changes: Any) -> Session:
+        return replace(plain, tracks=(replace(track, **changes),))
+
+    assert "codec mdct-2x" in said(plain)
+    assert "'kick'" in said(with_track(subtract=True))
+    assert "polarity" in said(with_track(subtract=True))
+    assert "expressions" in said(with_clip(gain=0.5))
+    assert "shapes" in said(with_clip(fade_in=5, fade_in_shape="s-curve"))
+    assert "shapes" not in said(with_clip(fade_in_shape="s-curve"))
+    assert "groups" in said(with_clip(group=3))
+    assert "+6 dB" in said(with_track(gain=2.1))
+    assert "+6 dB" in said(with_track(gain=1.5, gain_points=(Point(0, 1.5),)))
+    assert "lines of dB" in said(with_track(gain_points=(Point(0, 1.0), Point(9, 0.5))))
+    second = replace(clip, id=plain.next_id, start=10)
+    both = replace(plain, tracks=(replace(track, clips=(clip, second)),), next_id=plain.next_id + 1)
+    assert "overlapping" in said(both)
+    apart = replace(second, start=clip.end)
+    assert "overlapping" not in said(replace(both, tracks=(replace(track, clips=(clip, apart)),)))
+    assert "loop" in said(replace(plain, loop=Loop(start=0, end=5000)))
+    assert "bar 1" in said(replace(plain, tempo=Tempo(bpm=100.0, start=7)))
+    assert "XML" in said(with_track(name="a\x00b"))
+
+
+def test_a_write_that_fails_or_is_cancelled_leaves_the_older_file(
+    store: MediaStore, media: list[Media], tmp_path: Path
+) -> None:
+    path = tmp_path / "out" / "song.dawproject"
+    path.parent.mkdir()
+    path.write_bytes(b"older")
+    token = CancelToken()
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        write_dawproject(session_of(*media), store, path, "", stop, token)
+    assert files_below(path.parent) == [path]
+    assert path.read_bytes() == b"older"
+    with pytest.raises(ProjectError, match="no such file or folder"):
+        write_dawproject(session_of(*media), store, tmp_path / "none" / "song.dawproject", "")
+
+
+def test_there_and_back_without_a_window(media: list[Media], tmp_path: Path) -> None:
+    session = session_of(*media[:2])
+    project = tmp_path / "song.lincae"
+    files.save(session, project)
+    figures = export_dawproject(project, tmp_path / "out.dawproject")
+    assert (figures["tracks"], figures["clips"], figures["files"]) == (2, 2, 2)
+    assert figures["bytes"] == (tmp_path / "out.dawproject").stat().st_size
+    found = import_dawproject(tmp_path / "out.dawproject", tmp_path / "new")
+    assert found["output"] == str(tmp_path / "new" / "out.lincae")
+    back = files.load(tmp_path / "new" / "out.lincae")
+    assert [edits.name_of(item) for item in back.media] == [Path(str(path)).stem for path in found["files"]]  # type: ignore[attr-defined]
+    assert {Path(item.path).parent for item in back.media} == {tmp_path / "new" / "out audio"}
+    assert [clip.media for clip in back.clips()] == [clip.media for clip in session.clips()]
+    with pytest.raises(ProjectError, match="exists"):
+        import_dawproject(tmp_path / "out.dawproject", tmp_path / "new")
+    with pytest.raises(UsageError, match="no name"):
+        export_dawproject(project, tmp_path / "out.zip")
+
+
+def test_an_import_that_cannot_be_saved_leaves_no_audio(
+    store: MediaStore, media: list[Media], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_dawproject(session_of(*media), store, tmp_path / "out.dawproject", "")
+    (tmp_path / "new").write_text("a file")
+    with pytest.raises(StudioError):
+        import_dawproject(tmp_path / "out.dawproject", tmp_path / "new")
+    (tmp_path / "new").unlink()
+    monkeypatch.setattr("lincae_studio.session.files.atomic.write_bytes", _full)
+    with pytest.raises(ProjectError, match="disk is full"):
+        import_dawproject(tmp_path / "out.dawproject", tmp_path / "new")
+    assert files_below(tmp_path / "new") == []
+
+
+def _full(_path: Path, _data: bytes) -> None:
+    import errno
+
+    raise OSError(errno.ENOSPC, "No space left on device")
