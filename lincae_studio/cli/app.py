@@ -78,107 +78,33 @@ def _open(
 
 
 @app.command("mix")
+@options.with_request
 def _mix(
     inputs: Annotated[list[str], typer.Argument(metavar="FILE[:GAIN_DB][@START_S]...", help="Files to mix.")],
     output: options.Output,
+    request: options.Request,
     codec: options.Codec = "mdct-2x",
-    container: options.Format = None,
-    bits: options.Bits = None,
-    rate: options.SampleRate = None,
-    channels: options.ChannelCount = None,
-    dither: options.Dither = None,
-    quality: options.Quality = None,
-    normalize: options.Normalize = None,
-    target: options.Target = None,
-    true_peak: options.TruePeak = None,
-    each: options.Each = False,
-    write: options.Write = None,
-    stems: options.Stems = None,
-    span: options.Span = None,
-    tail: options.Tail = None,
-    latents: options.LatentsAs = None,
-    title: options.Title = "",
-    artist: options.Artist = None,
-    preset: options.Preset = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
     from lincae_studio.cli.mixing import mix_files
 
-    request = options.request(
-        output,
-        preset=preset,
-        container=container,
-        bits=bits,
-        rate=rate,
-        channels=channels,
-        dither=dither,
-        quality=quality,
-        normalize=normalize,
-        target=target,
-        true_peak=true_peak,
-        each=each,
-        write=write,
-        stems=stems,
-        span=span,
-        tail=tail,
-        latents=latents,
-        title=title,
-        artist=artist,
-    )
     figures = mix_files([parse_input(text) for text in inputs], output, codec, request)
     print(json.dumps(figures, indent=2) if as_json else _exported(figures))
 
 
 @app.command("render")
+@options.with_request
 def _render(
     project: Annotated[Path, typer.Argument(help="A project, a bundle, or a folder of them.")],
     output: options.Output,
+    request: options.Request,
     codec: Annotated[str | None, typer.Option("--codec", help="Another codec than the project's.")] = None,
-    container: options.Format = None,
-    bits: options.Bits = None,
-    rate: options.SampleRate = None,
-    channels: options.ChannelCount = None,
-    dither: options.Dither = None,
-    quality: options.Quality = None,
-    normalize: options.Normalize = None,
-    target: options.Target = None,
-    true_peak: options.TruePeak = None,
-    each: options.Each = False,
-    write: options.Write = None,
-    stems: options.Stems = None,
-    span: options.Span = None,
-    tail: options.Tail = None,
-    latents: options.LatentsAs = None,
-    title: options.Title = "",
-    artist: options.Artist = None,
-    preset: options.Preset = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Render a project or a bundle, or each one in a folder, to audio files."""
     from lincae_studio.cli.mixing import render_project
 
-    request = options.request(
-        output,
-        preset=preset,
-        container=container,
-        bits=bits,
-        rate=rate,
-        channels=channels,
-        dither=dither,
-        quality=quality,
-        normalize=normalize,
-        target=target,
-        true_peak=true_peak,
-        each=each,
-        write=write,
-        stems=stems,
-        span=span,
-        tail=tail,
-        latents=latents,
-        title=title,
-        artist=artist,
-    )
     ending = ENDINGS[request.settings.format.container][0]
     return run_all(
         project,

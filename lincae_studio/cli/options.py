@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import typer
@@ -67,24 +70,24 @@ class Request:
 def request(
     output: Path,
     *,
-    preset: str | None = None,
-    container: str | None = None,
-    bits: str | None = None,
-    rate: int | None = None,
-    channels: str | None = None,
-    dither: bool | None = None,
-    quality: float | None = None,
-    normalize: str | None = None,
-    target: float | None = None,
-    true_peak: float | None = None,
-    each: bool = False,
-    write: str | None = None,
-    stems: str | None = None,
-    span: str | None = None,
-    tail: float | None = None,
-    latents: str | None = None,
-    title: str = "",
-    artist: str | None = None,
+    container: Format = None,
+    bits: Bits = None,
+    rate: SampleRate = None,
+    channels: ChannelCount = None,
+    dither: Dither = None,
+    quality: Quality = None,
+    normalize: Normalize = None,
+    target: Target = None,
+    true_peak: TruePeak = None,
+    each: Each = False,
+    write: Write = None,
+    stems: Stems = None,
+    span: Span = None,
+    tail: Tail = None,
+    latents: LatentsAs = None,
+    title: Title = "",
+    artist: Artist = None,
+    preset: Preset = None,
 ) -> Request:
     """The settings that options ask for.
 
@@ -142,6 +145,28 @@ def request(
         },
     )
     return Request(msgspec.structs.replace(settings, format=audio_format, level=level), selection, title)
+
+
+def with_request(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of `request`, which it takes as the one argument of that name.
+
+    typer reads options from signatures: that of the command has those of `request` in the place of its argument.
+    """
+    hints = get_type_hints(request, include_extras=True) | get_type_hints(command, include_extras=True)
+    offered = {name: option for name, option in inspect.signature(request).parameters.items() if name != "output"}
+
+    @functools.wraps(command)
+    def run(**given: Any) -> Any:
+        asked = {name: given.pop(name) for name in offered}
+        return command(**given, request=request(given["output"], **asked))
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        parameters += offered.values() if name == "request" else [parameter]
+    typed = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[one.name]) for one in parameters]
+    run.__signature__ = inspect.Signature(typed)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in typed}
+    return run
 
 
 def _container_of(output: Path) -> str | None:

@@ -45,6 +45,8 @@ class MediaFilesDialog(QDialog):
         self.setWindowTitle("Audio Files")
         self._commands = commands
         self._rows: list[_Row] = []
+        #: What is said of each.
+        self._told: list[tuple[str, bool]] = []
         self._text = QLabel(self)
         self._text.setWordWrap(True)
         theme.dim(self._text)
@@ -90,12 +92,16 @@ class MediaFilesDialog(QDialog):
         session = self._commands.session
         for clip in session.clips():
             counts[clip.media] = counts.get(clip.media, 0) + 1
+        rows = [_Row(media, counts[media.digest]) for media in session.media if media.digest in counts]
+        told = [self._commands.describe(row.media) for row in rows]
+        if (rows, told) == (self._rows, self._told) and rows:
+            return  # a fader that is dragged is a change, too
         selected = {media.digest for media in self.chosen}
-        self._rows = [_Row(media, counts[media.digest]) for media in session.media if media.digest in counts]
+        self._rows, self._told = rows, told
         self.table.setRowCount(len(self._rows))
         self.table.clearSelection()
         for number, row in enumerate(self._rows):
-            state, good = self._commands.describe(row.media)
+            state, good = told[number]
             for column, cell in enumerate((name_of(row.media), state, str(row.clips), _folder(row.media))):
                 item = QTableWidgetItem(cell)
                 item.setToolTip(row.media.path)

@@ -33,7 +33,13 @@ class _Row:
 
 
 class _ListDialog(QDialog):
-    """A table, of which one row is chosen."""
+    """A table, of which one row is chosen.
+
+    Signals:
+        opened: what the row stands for; it is to be opened.
+    """
+
+    opened = Signal(object)
 
     def __init__(self, title: str, text: str, columns: Sequence[str], rows: Sequence[_Row], parent: QWidget) -> None:
         super().__init__(parent)
@@ -55,6 +61,8 @@ class _ListDialog(QDialog):
             for column, cell in enumerate(row.cells):
                 self.table.setItem(number, column, QTableWidgetItem(cell))
         self.buttons = QDialogButtonBox(self)
+        self.buttons.accepted.connect(self.open_chosen)
+        self.buttons.rejected.connect(self.reject)
         self.table.itemDoubleClicked.connect(lambda _: self.open_chosen())
         layout = QVBoxLayout(self)
         layout.addWidget(label)
@@ -72,20 +80,17 @@ class _ListDialog(QDialog):
 
     def open_chosen(self) -> None:
         """The row was chosen."""
-        raise NotImplementedError
+        chosen = self.chosen
+        if chosen is not None:
+            self.accept()
+            self.opened.emit(chosen)
 
     def _add(self, text: str, role: QDialogButtonBox.ButtonRole) -> QPushButton:
         return self.buttons.addButton(text, role)
 
 
 class RecoveryDialog(_ListDialog):
-    """What a program that ended unexpectedly left behind: recover one, discard it, or decide later.
-
-    Signals:
-        recovered: the `Leftover` that is to be opened.
-    """
-
-    recovered = Signal(object)
+    """What a program that ended unexpectedly left behind, as `Leftover`s: recover one, discard it, or decide later."""
 
     def __init__(self, leftovers: Sequence[Leftover], parent: QWidget) -> None:
         rows = [_Row(_cells(leftover), leftover) for leftover in leftovers]
@@ -102,14 +107,6 @@ class RecoveryDialog(_ListDialog):
         self._add("&Later", QDialogButtonBox.ButtonRole.RejectRole)
         recover.setDefault(True)
         self.discard.clicked.connect(self._on_discard)
-        self.buttons.accepted.connect(self.open_chosen)
-        self.buttons.rejected.connect(self.reject)
-
-    def open_chosen(self) -> None:
-        chosen = self.chosen
-        if chosen is not None:
-            self.accept()
-            self.recovered.emit(chosen)
 
     def _on_discard(self) -> None:
         row, chosen = self.table.currentRow(), self.chosen
@@ -122,13 +119,7 @@ class RecoveryDialog(_ListDialog):
 
 
 class VersionsDialog(_ListDialog):
-    """Earlier versions of the project; one is opened as a copy.
-
-    Signals:
-        opened: the `Version` that is to be opened.
-    """
-
-    opened = Signal(object)
+    """Earlier versions of the project, as `Version`s; one is opened as a copy."""
 
     def __init__(self, title: str, versions: Sequence[Version], parent: QWidget) -> None:
         rows = [_Row((_when(version.saved),), version) for version in versions]
@@ -142,14 +133,6 @@ class VersionsDialog(_ListDialog):
         button.setDefault(True)
         button.setEnabled(bool(rows))
         self._add("&Close", QDialogButtonBox.ButtonRole.RejectRole)
-        self.buttons.accepted.connect(self.open_chosen)
-        self.buttons.rejected.connect(self.reject)
-
-    def open_chosen(self) -> None:
-        chosen = self.chosen
-        if chosen is not None:
-            self.accept()
-            self.opened.emit(chosen)
 
 
 def _cells(leftover: Leftover) -> tuple[str, ...]:

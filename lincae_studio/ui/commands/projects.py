@@ -259,7 +259,7 @@ class ProjectCommands(QObject):
         leftovers = self._safekeeping.leftovers()
         if leftovers:
             dialog = RecoveryDialog(leftovers, self._window)
-            dialog.recovered.connect(self._on_recovered)
+            dialog.opened.connect(self._on_recovered)
             dialog.open()
         return bool(leftovers)
 
