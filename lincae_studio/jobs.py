@@ -28,6 +28,29 @@ class Progress:
 
 ReportProgress = Callable[[Progress], None]
 
+#: Units that the parts of a job are counted in, whatever units each part counts in itself.
+_UNITS = 100_000
+
+
+def share_of(progress: ReportProgress, begin: float, end: float, verb: str = "", label: str = "") -> ReportProgress:
+    """Report one part of a larger job, the part that fills `begin` to `end` (both 0 to 1) of the whole.
+
+    Args:
+        verb: put before the part's label.
+        label: shown instead of the part's own label.
+    """
+
+    def report(part: Progress) -> None:
+        done = round((begin + part.fraction * (end - begin)) * _UNITS)
+        progress(Progress(done, _UNITS, f"{verb} {label or part.label}".strip()))
+
+    return report
+
+
+def part_of(progress: ReportProgress, number: int, count: int, verb: str = "") -> ReportProgress:
+    """Report part `number` (from 0) of `count` equal parts of a job."""
+    return share_of(progress, number / count, (number + 1) / count, verb)
+
 
 class CancelToken:
     """Set by the one who waits, checked by the one who works."""

@@ -19,15 +19,12 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.engine.streams import Stream
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat, Level
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress, part_of
 from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, available
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 
 #: Samples that are read back at a time.
 _BLOCK = 1 << 16
-
-#: Progress units of a file.
-_UNITS = 1000
 
 
 @dataclass(frozen=True)
@@ -230,13 +227,5 @@ def _factor(db: float) -> float:
 
 def _parts(progress: ReportProgress, items: Sequence[ExportItem], passes: int) -> list[ReportProgress]:
     """Reports of each file in each pass as parts of the whole."""
-    total = passes * len(items) * _UNITS
-
-    def part(number: int) -> ReportProgress:
-        def report(one: Progress) -> None:
-            done = number * _UNITS + round(one.fraction * _UNITS)
-            progress(Progress(done, total, f"Exporting {one.label}"))
-
-        return report
-
-    return [part(number) for number in range(passes * len(items))]
+    count = passes * len(items)
+    return [part_of(progress, number, count, "Exporting") for number in range(count)]

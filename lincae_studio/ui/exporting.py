@@ -18,15 +18,12 @@ from lincae_studio.engine.renderer import Rendered
 from lincae_studio.engine.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.jobs import CancelToken, ReportProgress, share_of
+from lincae_studio.session.times import format_time
 from lincae_studio.ui.background import BackgroundJob
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.timeline.times import format_time
-
-#: Progress units of an export.
-_UNITS = 100_000
 
 
 @dataclass(frozen=True)
@@ -99,10 +96,11 @@ class Exporter(QObject):
             items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)
             written = latent_paths(settings, path)
             share = len(items) / (len(items) + len(written))
-            audio = _part(progress, 0.0, share)
+            audio = share_of(progress, 0.0, share)
             results = export(items, start, end, settings.format, settings.level, audio, cancel) if items else []
             for place in written:
-                latents = latents_of(plan, start, end, render, _part(progress, share, 1.0, place.name), cancel)
+                report = share_of(progress, share, 1.0, "Exporting", place.name)
+                latents = latents_of(plan, start, end, render, report, cancel)
                 save_latents(latents, place)
             return Exported(tuple(results), tuple(written))
 
@@ -143,16 +141,6 @@ class Exporter(QObject):
             self._rendering.end_export()
             self._rendering.study(owner, ())
         tell()
-
-
-def _part(progress: ReportProgress, begin: float, end: float, name: str = "") -> ReportProgress:
-    """Reports a part of the work, from `begin` to `end` of the whole, under a file's name."""
-
-    def report(one: Progress) -> None:
-        done = round((begin + one.fraction * (end - begin)) * _UNITS)
-        progress(Progress(done, _UNITS, f"Exporting {name}" if name else one.label))
-
-    return report
 
 
 def _said(exported: Exported) -> tuple[str, int]:

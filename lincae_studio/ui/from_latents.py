@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.engine.plan import AnyChunk
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.errors import StudioError
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress
+from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session
@@ -179,10 +179,7 @@ class FromLatents(QObject):
             render = self._renders(owner, cancel)
             try:
                 for number, media in enumerate(wanted):
-
-                    def part(progress: Progress, number: int = number) -> None:
-                        report(Progress(round((number + progress.fraction) * 1000), len(wanted) * 1000, progress.label))
-
+                    part = part_of(report, number, len(wanted))
                     decode_media(media, holder[media.digest], session.seed, render, self._store, part, cancel)
             finally:
                 self._rendering.study(owner, ())

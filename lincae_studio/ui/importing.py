@@ -1,107 +1,23 @@
-"""Importing: drop, menu and command line all come here. Conforming runs in a worker, the edit is one undo step."""
+"""Importing: drop and menu come here. Conforming runs in a worker, the edit is one undo step."""
 
 from __future__ import annotations
 
-import enum
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog, QWidget
 
 from lincae_studio.errors import MediaError
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress
-from lincae_studio.media.probe import FileInfo, probe
+from lincae_studio.jobs import CancelToken, ReportProgress, part_of
+from lincae_studio.media.importing import Imported, MultichannelChoice, import_all, natural_order
+from lincae_studio.media.probe import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.document_jobs import DocumentJobs
 from lincae_studio.ui.notify import MessageBar
-
-#: Progress units per file.
-_UNITS = 1000
-
-
-@dataclass(frozen=True)
-class Imported:
-    """The outcome of reading files.
-
-    Attributes:
-        media: by file, in the order they were asked for.
-        problems: one line for each file that could not be read.
-        wide: files of more than two channels, of which somebody must say what to take.
-    """
-
-    media: dict[Path, tuple[Media, ...]]
-    problems: tuple[str, ...]
-    wide: tuple[FileInfo, ...] = ()
-
-
-class Wide(enum.Enum):
-    """What to do with a file of more than two channels."""
-
-    SPLIT = "Each channel on a track of its own"
-    FIRST_TWO = "The first two channels, as stereo"
-    MIX = "All channels mixed to one"
-
-    def takes(self, channels: int) -> tuple[str, ...]:
-        """The media that such a file becomes, as `Media.take`."""
-        if self is Wide.SPLIT:
-            return tuple(str(number + 1) for number in range(channels))
-        return ("1,2",) if self is Wide.FIRST_TWO else ("mix",)
-
-
-def natural_order(paths: Sequence[Path]) -> list[Path]:
-    """Sorted as people sort: `track 2` before `track 10`."""
-
-    def key(path: Path) -> list[tuple[int, int, str]]:
-        parts = re.split(r"(\d+)", path.name.casefold())
-        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
-
-    return sorted(paths, key=key)
-
-
-def import_all(
-    store: MediaStore,
-    paths: Sequence[Path],
-    progress: ReportProgress,
-    cancel: CancelToken,
-    takes: Mapping[Path, Sequence[str]] | None = None,
-) -> Imported:
-    """Conform files one after the other; one that cannot be read does not keep the others out.
-
-    Args:
-        takes: channels of the files that have more than two; those for which there are none are `wide`.
-    """
-    media: dict[Path, tuple[Media, ...]] = {}
-    problems: list[str] = []
-    wide: list[FileInfo] = []
-    for number, path in enumerate(paths):
-        report = _part_of(progress, number, len(paths), "Importing")
-        try:
-            info = probe(path, wide=True)
-            if info.channels <= 2:
-                media[path] = (store.import_file(path, report, cancel),)
-            elif takes and path in takes:
-                media[path] = tuple(store.import_file(path, report, cancel, take) for take in takes[path])
-            else:
-                wide.append(info)
-        except MediaError as error:
-            problems.append(str(error))
-    return Imported(media, tuple(problems), tuple(wide))
-
-
-def _part_of(progress: ReportProgress, number: int, count: int, verb: str) -> ReportProgress:
-    """Reports one file's progress as part `number` of `count` of the whole."""
-
-    def report(part: Progress) -> None:
-        done = round((number + part.fraction) * _UNITS)
-        progress(Progress(done, count * _UNITS, f"{verb} {part.label}"))
-
-    return report
 
 
 class Importer(QObject):
@@ -181,15 +97,15 @@ class Importer(QObject):
 
         self._jobs.run(work, "Importing", read, cancelled)
 
-    def _ask(self, wide: Sequence[FileInfo]) -> Wide | None:
+    def _ask(self, wide: Sequence[FileInfo]) -> MultichannelChoice | None:
         """What to take of files of more than two channels; None leaves them out."""
         if len(wide) == 1:
             text = f"{wide[0].path.name} has {wide[0].channels} channels. A clip has one or two."
         else:
             text = f"{len(wide)} files have more than two channels. A clip has one or two."
-        options = [choice.value for choice in Wide]
+        options = [choice.value for choice in MultichannelChoice]
         answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
-        return Wide(answer) if given else None
+        return MultichannelChoice(answer) if given else None
 
     def find_media(self, session: Session) -> None:
         """Conform again what an opened project needs and the cache does not hold."""
@@ -206,7 +122,7 @@ class Importer(QObject):
             problems = []
             for number, item in enumerate(missing):
                 try:
-                    self._store.ensure(item, _part_of(report, number, len(missing), "Opening"), cancel)
+                    self._store.ensure(item, part_of(report, number, len(missing), "Opening"), cancel)
                 except MediaError as error:
                     problems.append(str(error))
             return tuple(problems)

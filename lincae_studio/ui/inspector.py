@@ -22,9 +22,9 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import edits
 from lincae_studio.session.levels import format_db, parse_db
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, FadeShape, Session
+from lincae_studio.session.times import format_time, parse_time
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.selection import Selection
-from lincae_studio.ui.timeline.times import format_time, parse_time
 
 _SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power", "s-curve": "S curve"}
 

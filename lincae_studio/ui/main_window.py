@@ -31,6 +31,7 @@ from lincae_studio.media.writer import ENDINGS
 from lincae_studio.paths import resource
 from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
 from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.times import format_time
 from lincae_studio.ui import shortcuts, toolbar
 from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.clip_table import ClipTable
@@ -69,7 +70,6 @@ from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.panel import TimelinePanel
-from lincae_studio.ui.timeline.times import format_time
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.registry import VIEWS
 from lincae_studio.ui.views.shelf import ViewShelf

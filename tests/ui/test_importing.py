@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media import store as media_store
-from lincae_studio.ui.importing import Wide
+from lincae_studio.media.importing import MultichannelChoice
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.timeline.rows import ROW_PX
@@ -276,7 +276,7 @@ def surround(tmp_path: Path) -> Path:
     return write_audio(tmp_path / "tiny" / "surround.wav", np.ones((3000, 3), np.float32) * levels)
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, choice: Wide | None) -> list[str]:
+def answer(monkeypatch: pytest.MonkeyPatch, choice: MultichannelChoice | None) -> list[str]:
     """Answer the question that is asked; returns what was asked."""
     asked: list[str] = []
 
@@ -289,7 +289,12 @@ def answer(monkeypatch: pytest.MonkeyPatch, choice: Wide | None) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("choice", "levels"), [(Wide.SPLIT, [[0.1], [0.2], [0.6]]), (Wide.FIRST_TWO, [[0.1, 0.2]]), (Wide.MIX, [[0.3]])]
+    ("choice", "levels"),
+    [
+        (MultichannelChoice.SPLIT, [[0.1], [0.2], [0.6]]),
+        (MultichannelChoice.FIRST_TWO, [[0.1, 0.2]]),
+        (MultichannelChoice.MIX, [[0.3]]),
+    ],
 )
 def test_more_channels_ask_what_to_take(
     qtbot: QtBot,
@@ -297,7 +302,7 @@ def test_more_channels_ask_what_to_take(
     tiny: list[Path],
     surround: Path,
     monkeypatch: pytest.MonkeyPatch,
-    choice: Wide,
+    choice: MultichannelChoice,
     levels: list[list[float]],
 ) -> None:
     asked = answer(monkeypatch, choice)
@@ -323,7 +328,7 @@ def test_who_takes_nothing_of_them_gets_the_other_files(
 def test_what_was_taken_is_found_again(
     qtbot: QtBot, window: MainWindow, surround: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(monkeypatch, Wide.SPLIT)
+    answer(monkeypatch, MultichannelChoice.SPLIT)
     drop(qtbot, window, [surround])
     assert names(window) == ["surround 1", "surround 2", "surround 3"]
     assert window.save_to(tmp_path / "song.lincae")

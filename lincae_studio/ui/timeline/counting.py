@@ -10,9 +10,9 @@ from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.preferences import RulerUnit
 from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.session.times import format_time
 from lincae_studio.ui.document import Document
 from lincae_studio.ui.timeline.snapping import Lines
-from lincae_studio.ui.timeline.times import format_time
 
 #: Labels are at least this far apart, and lines between them.
 _LABEL_PX = 90

@@ -14,16 +14,16 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.importing import natural_order
 from lincae_studio.media.probe import probe
 from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.background import BackgroundJob
-from lincae_studio.ui.importing import natural_order
 from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
 from lincae_studio.ui.timeline.hits import NAME_PX
 from lincae_studio.ui.timeline.rows import Rows
-from lincae_studio.ui.timeline.times import format_time
 
 #: Some desktops let a drag leave and enter again between two moves.
 _LEAVE_MS = 100

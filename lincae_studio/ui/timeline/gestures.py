@@ -13,9 +13,9 @@ from typing import Protocol
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
+from lincae_studio.session.times import format_time
 from lincae_studio.ui.timeline.hits import gain_moved
 from lincae_studio.ui.timeline.snapping import Snapping
-from lincae_studio.ui.timeline.times import format_time
 
 #: A drag begins after this many pixels; a press that moves less is a click.
 DRAG_PX = 3

@@ -1,0 +1,84 @@
+"""Importing several files: what each gave, what went wrong, and what must be asked about. Any thread; no Qt."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lincae_studio.errors import MediaError
+from lincae_studio.jobs import CancelToken, ReportProgress, part_of
+from lincae_studio.media.probe import FileInfo, probe
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session.model import Media
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The outcome of reading files.
+
+    Attributes:
+        media: by file, in the order they were asked for.
+        problems: one line for each file that could not be read.
+        wide: files of more than two channels, of which somebody must say what to take.
+    """
+
+    media: dict[Path, tuple[Media, ...]]
+    problems: tuple[str, ...]
+    wide: tuple[FileInfo, ...] = ()
+
+
+class MultichannelChoice(enum.Enum):
+    """What to do with a file of more than two channels."""
+
+    SPLIT = "Each channel on a track of its own"
+    FIRST_TWO = "The first two channels, as stereo"
+    MIX = "All channels mixed to one"
+
+    def takes(self, channels: int) -> tuple[str, ...]:
+        """The media that such a file becomes, as `Media.take`."""
+        if self is MultichannelChoice.SPLIT:
+            return tuple(str(number + 1) for number in range(channels))
+        return ("1,2",) if self is MultichannelChoice.FIRST_TWO else ("mix",)
+
+
+def natural_order(paths: Sequence[Path]) -> list[Path]:
+    """Sorted as people sort: `track 2` before `track 10`."""
+
+    def key(path: Path) -> list[tuple[int, int, str]]:
+        parts = re.split(r"(\d+)", path.name.casefold())
+        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+
+    return sorted(paths, key=key)
+
+
+def import_all(
+    store: MediaStore,
+    paths: Sequence[Path],
+    progress: ReportProgress,
+    cancel: CancelToken,
+    takes: Mapping[Path, Sequence[str]] | None = None,
+) -> Imported:
+    """Conform files one after the other; one that cannot be read does not keep the others out.
+
+    Args:
+        takes: channels of the files that have more than two; those for which there are none are `wide`.
+    """
+    media: dict[Path, tuple[Media, ...]] = {}
+    problems: list[str] = []
+    wide: list[FileInfo] = []
+    for number, path in enumerate(paths):
+        report = part_of(progress, number, len(paths), "Importing")
+        try:
+            info = probe(path, wide=True)
+            if info.channels <= 2:
+                media[path] = (store.import_file(path, report, cancel),)
+            elif takes and path in takes:
+                media[path] = tuple(store.import_file(path, report, cancel, take) for take in takes[path])
+            else:
+                wide.append(info)
+        except MediaError as error:
+            problems.append(str(error))
+    return Imported(media, tuple(problems), tuple(wide))
