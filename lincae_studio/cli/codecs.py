@@ -16,6 +16,7 @@ from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import CodecError
 
@@ -91,7 +92,7 @@ def _download(
 ) -> None:
     """Download a public model from the Hugging Face hub and install it. A broken download is taken up again."""
     with progress_bars() as report:
-        place = library.install_public(model_id, report(f"downloading {model_id}"))
+        place = install.install_public(model_id, report(f"downloading {model_id}"))
     print(f"{model_id} is installed in {place}")
 
 
@@ -109,9 +110,10 @@ def _import(
     chosen = (codec_id or source.resolve().name).lower().replace(" ", "-")
     check_folder(source)
     with progress_bars() as report:
-        place = library.import_folder(
+        place = install.import_folder(
             source,
             chosen,
+            taken=registry.ids(),
             scale_factor=scale_factor,
             linear=linear,
             title=title,

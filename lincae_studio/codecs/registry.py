@@ -13,8 +13,7 @@ from pathlib import Path
 
 from lincae_studio.codecs import library, mdct
 from lincae_studio.codecs.base import Codec, CodecFacts
-from lincae_studio.codecs.lincae.folder import ModelFolder, open_folder
-from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
+from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE
 
@@ -82,7 +81,7 @@ def load(codec: str) -> Codec:
     return _find(codec).load()
 
 
-def folder(codec: str) -> ModelFolder | None:
+def folder(codec: str) -> lincae.ModelFolder | None:
     """The folder of a codec that has one, read but for its weights. Raises `CodecError` when it is broken."""
     path = library.codec_folder(codec)
     # os.path, other than Path, says no to names that no file can have.
@@ -91,12 +90,12 @@ def folder(codec: str) -> ModelFolder | None:
     if path is None:
         return None
     with _reading(path):
-        return open_folder(path)
+        return lincae.open_folder(path)
 
 
 def by_path(codec: str) -> str:
     """What a session is to keep for what somebody typed: an id as it is, a folder as an absolute path."""
-    if codec in ids() or codec in PUBLIC_MODELS:
+    if codec in ids() or codec in lincae.PUBLIC_MODELS:
         return codec
     return str(Path(codec).resolve()) if os.path.isdir(codec) else codec
 
@@ -121,16 +120,10 @@ def _find(codec: str) -> Entry:
     model = folder(codec)
     if model is not None:
         with _reading(model.path):
-            return Entry(model.facts(codec), lambda: _load(model, codec))
-    if codec in PUBLIC_MODELS:
+            return Entry(model.facts(codec), lambda: lincae.load(model, codec))
+    if codec in lincae.PUBLIC_MODELS:
         remedy = f"Download it: Session > Codec, or lincae-studio codecs download {codec}"
         raise CodecError(f"the codec {codec!r} is not installed", remedy)
     if os.sep in codec:
         raise CodecError(f"there is no codec in {codec}", "Put the folder back, or choose another codec")
     raise CodecError(f"there is no codec {codec!r}", f"Choose one of {', '.join(ids())}, or the path of a folder")
-
-
-def _load(model: ModelFolder, codec_id: str) -> Codec:
-    from lincae_studio.codecs.lincae.codec import load_codec
-
-    return load_codec(model, codec_id)

@@ -31,6 +31,7 @@ from PySide6.QtWidgets import (
 from lincae_studio import paths
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import StudioError
@@ -174,7 +175,7 @@ class CodecMenu(QObject):
                 amount = f"{progress.done / _MIB:.1f} of {progress.total / _MIB:.1f} MiB"
                 report(replace(progress, label=f"{model.title}, {amount}"))
 
-            return library.install_public(model_id, report_bytes, cancel, self.endpoint)
+            return install.install_public(model_id, report_bytes, cancel, self.endpoint)
 
         def failed(error: StudioError) -> None:
             kept = " What arrived intact is kept: the next download goes on from there." if arrived else ""
@@ -231,9 +232,10 @@ class CodecMenu(QObject):
 
     def _import(self, folder: Path, codec_id: str, title: str | None, scale_factor: float, linear: bool | None) -> None:
         def work(report: ReportProgress, cancel: CancelToken) -> Path:
-            return library.import_folder(
+            return install.import_folder(
                 folder,
                 codec_id,
+                taken=registry.ids(),
                 scale_factor=scale_factor,
                 linear=linear,
                 title=title,

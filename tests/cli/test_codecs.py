@@ -13,10 +13,11 @@ from lincae_studio import paths
 from lincae_studio.cli import run
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import pretrained
-from lincae_studio.codecs.lincae.folder import CONFIG_NAME
 from lincae_studio.codecs.lincae.public import official_names
 from lincae_studio.jobs import Progress
+from tests.codecs.hub import import_folder
 from tests.codecs.lincae.models import small_model
 from tests.helpers import noise, read_audio, write_audio
 
@@ -118,7 +119,7 @@ def test_a_scale_factor_that_is_none_leaves_nothing_behind(
 def test_a_broken_codec_is_listed_with_what_is_wrong_and_can_be_removed(
     official: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = library.import_folder(official, "m2l")
+    place = import_folder(official, "m2l")
     (place / CONFIG_NAME).write_text("{")
     rows = [row for row in json.loads(good(capsys, "codecs", "list", "--json")) if row["id"] == "m2l"]
     assert len(rows) == 1
@@ -131,7 +132,7 @@ def test_a_broken_codec_is_listed_with_what_is_wrong_and_can_be_removed(
 
 
 def test_words_from_strangers_do_not_command_the_terminal(official: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = library.import_folder(official, "odd", scale_factor=1.0)
+    place = import_folder(official, "odd", scale_factor=1.0)
     config = json.loads((place / CONFIG_NAME).read_text())
     text = "[red]a[/] [/b] \x1b[2J\u202e\nb"
     (place / CONFIG_NAME).write_text(json.dumps({**config, "title": text, "description": text}))
@@ -217,6 +218,6 @@ def test_what_cannot_be_measured_is_said_in_one_line(
 
 
 def test_ids_in_the_registry_are_what_is_listed(official: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    library.import_folder(official, "one", scale_factor=1.0)
+    import_folder(official, "one", scale_factor=1.0)
     rows = json.loads(good(capsys, "codecs", "list", "--json"))
     assert [row["id"] for row in rows if row["installed"]] == list(registry.ids())

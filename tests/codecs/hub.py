@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+from lincae_studio.codecs import registry
+from lincae_studio.codecs.lincae import install
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -17,6 +21,11 @@ def etag(name: str, data: bytes) -> str:
     if name.endswith(".pth"):
         return hashlib.sha256(data).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def import_folder(source: Path, codec_id: str, **options: Any) -> Path:
+    """Install a model's folder beside the codecs that are there."""
+    return install.import_folder(source, codec_id, taken=registry.ids(), **options)
 
 
 class LocalHub:

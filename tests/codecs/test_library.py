@@ -18,13 +18,13 @@ from lincae_studio.cli import bundling, options
 from lincae_studio.cli.headless import computing_as_preferred, headless
 from lincae_studio.cli.mixing import render_project
 from lincae_studio.codecs import library, registry
-from lincae_studio.codecs.lincae import pretrained, public
-from lincae_studio.codecs.lincae.folder import CONFIG_NAME
+from lincae_studio.codecs.library import CONFIG_NAME
+from lincae_studio.codecs.lincae import install, pretrained, public
 from lincae_studio.engine.bundle import write_bundle
 from lincae_studio.errors import Cancelled, CodecError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.store import MediaStore
-from tests.codecs.hub import LocalHub, etag
+from tests.codecs.hub import LocalHub, etag, import_folder
 from tests.codecs.lincae.models import small_model
 from tests.helpers import import_audio, noise, session_of
 
@@ -58,7 +58,7 @@ def staging() -> Path:
 
 def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     seen: list[Progress] = []
-    place = library.install_public("lin-cae", seen.append, CancelToken(), hub.endpoint)
+    place = install.install_public("lin-cae", seen.append, CancelToken(), hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert library.codec_folder("lin-cae") == place
     assert hidden() == []
@@ -69,7 +69,7 @@ def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     assert (facts.hop, facts.dim, facts.edge, facts.linearity, facts.title) == (4096, 64, 1536, "trained", "Lin-CAE")
     assert "lin-cae" in [item.id for item in registry.all_facts()]
     asked = len(hub.starts)
-    assert library.install_public("lin-cae", endpoint=hub.endpoint) == place
+    assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
     assert len(hub.starts) == asked
 
 
@@ -81,17 +81,17 @@ def test_a_cancelled_download_is_taken_up_again(hub: LocalHub) -> None:
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        library.install_public("lin-cae", cancel_early, cancel, hub.endpoint)
+        install.install_public("lin-cae", cancel_early, cancel, hub.endpoint)
     assert library.installed() == ()
     assert not any(hub.starts)
-    library.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert max(hub.starts) > 1_000_000  # not all over again
 
 
 def test_a_connection_that_breaks_off_is_taken_up_again(hub: LocalHub) -> None:
     hub.break_after = 400_000
-    library.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert max(hub.starts) > 0
 
@@ -99,10 +99,10 @@ def test_a_connection_that_breaks_off_is_taken_up_again(hub: LocalHub) -> None:
 def test_a_damaged_download_is_not_installed(hub: LocalHub) -> None:
     hub.wrong_checksums = True
     with pytest.raises(CodecError, match="checksum"):
-        library.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ()
     hub.wrong_checksums = False
-    library.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
 
 
@@ -112,7 +112,7 @@ def test_a_file_that_was_damaged_since_it_arrived_is_fetched_again(hub: LocalHub
         shutil.copyfile(official / name, folder / name)
     damaged = folder / "generator_kwargs_last.yaml"
     damaged.write_bytes(b"#" * damaged.stat().st_size)
-    place = library.install_public("lin-cae", endpoint=hub.endpoint)
+    place = install.install_public("lin-cae", endpoint=hub.endpoint)
     assert hub.starts == [0]
     assert (place / damaged.name).read_bytes() == (official / damaged.name).read_bytes()
 
@@ -124,7 +124,7 @@ def test_another_revision_that_was_begun_is_not_installed(hub: LocalHub, officia
     (folder / weights).write_bytes(data)
     (folder / f"{weights}.{etag(weights, bytes(data))}.part").write_bytes(data[:1000])
     (folder / CONFIG_NAME).write_text("{")
-    place = library.install_public("lin-cae", endpoint=hub.endpoint)
+    place = install.install_public("lin-cae", endpoint=hub.endpoint)
     assert (place / weights).read_bytes() == (official / weights).read_bytes()
     assert sorted(path.name for path in place.iterdir()) == sorted([*public.official_names(), CONFIG_NAME])
 
@@ -132,10 +132,10 @@ def test_another_revision_that_was_begun_is_not_installed(hub: LocalHub, officia
 def test_an_empty_file_is_fetched_and_one_of_unknown_size_refused(hub: LocalHub) -> None:
     (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").write_bytes(b"")
     with pytest.raises(CodecError, match=r"diffusion_kwargs_last\.yaml is not a table"):
-        library.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_public("lin-cae", endpoint=hub.endpoint)
     hub.tells_sizes = False
     with pytest.raises(CodecError, match="does not tell the size of autoencoder"):
-        library.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ()
 
 
@@ -146,12 +146,12 @@ def test_a_model_is_downloaded_by_one_at_a_time(hub: LocalHub) -> None:
         begun.set()
         assert go_on.wait(30.0)
 
-    first = threading.Thread(target=library.install_public, args=("lin-cae", wait, None, hub.endpoint))
+    first = threading.Thread(target=install.install_public, args=("lin-cae", wait, None, hub.endpoint))
     first.start()
     try:
         assert begun.wait(30.0)
         with pytest.raises(CodecError, match="already"):
-            library.install_public("lin-cae", endpoint=hub.endpoint)
+            install.install_public("lin-cae", endpoint=hub.endpoint)
         with pytest.raises(CodecError, match="already"):
             library.remove("lin-cae")
     finally:
@@ -162,9 +162,9 @@ def test_a_model_is_downloaded_by_one_at_a_time(hub: LocalHub) -> None:
 
 @pytest.mark.parametrize("broken", [CONFIG_NAME, public.official_names()[0]])
 def test_a_broken_public_model_is_downloaded_again(hub: LocalHub, broken: str) -> None:
-    place = library.install_public("lin-cae", endpoint=hub.endpoint)
+    place = install.install_public("lin-cae", endpoint=hub.endpoint)
     (place / broken).write_bytes(b"{")
-    assert library.install_public("lin-cae", endpoint=hub.endpoint) == place
+    assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
     assert registry.facts("lin-cae").title == "Lin-CAE"
     pretrained.check_folder(place)
     assert hidden() == []
@@ -175,17 +175,17 @@ def test_a_folder_in_the_way_is_named_and_can_be_removed(hub: LocalHub, official
     way.mkdir(parents=True)
     (way / "notes.txt").write_text("mine")
     installs: list[Callable[[], Path]] = [
-        lambda: library.install_public("lin-cae", endpoint=hub.endpoint),
-        lambda: library.import_folder(official, "lin-cae"),
+        lambda: install.install_public("lin-cae", endpoint=hub.endpoint),
+        lambda: import_folder(official, "lin-cae"),
     ]
-    for install in installs:
+    for attempt in installs:
         with pytest.raises(CodecError, match="in the way") as caught:
-            install()
+            attempt()
         assert str(way) in caught.value.problem
         assert "codecs remove lin-cae" in caught.value.remedy
     assert hub.starts == []
     library.remove("lin-cae")
-    library.import_folder(official, "lin-cae")
+    import_folder(official, "lin-cae")
 
 
 def test_what_a_cancelled_download_left_can_be_removed() -> None:
@@ -194,10 +194,10 @@ def test_what_a_cancelled_download_left_can_be_removed() -> None:
     assert hidden() == []
 
 
-@pytest.mark.parametrize("command", ["library.install_public('lin-cae')", "public.download('lin-cae')"])
+@pytest.mark.parametrize("command", ["install.install_public('lin-cae')", "public.download('lin-cae')"])
 def test_being_offline_by_choice_is_said_and_is_no_trouble_of_the_disk(command: str) -> None:
     code = (
-        "from lincae_studio.codecs import library\nfrom lincae_studio.codecs.lincae import public\n"
+        "from lincae_studio.codecs.lincae import install, public\n"
         f"from lincae_studio.errors import CodecError\ntry:\n    {command}\n"
         "except CodecError as error:\n    print(error)"
     )
@@ -216,7 +216,7 @@ def test_being_offline_by_choice_is_said_and_is_no_trouble_of_the_disk(command: 
 def test_a_missing_file_on_the_hub_is_said(hub: LocalHub) -> None:
     (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").unlink()
     with pytest.raises(CodecError, match="cannot be downloaded") as caught:
-        library.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_public("lin-cae", endpoint=hub.endpoint)
     assert "import a folder" in caught.value.remedy
 
 
@@ -224,7 +224,7 @@ def test_an_unreachable_hub_is_said_with_what_to_do(tmp_path: Path) -> None:
     with LocalHub(tmp_path).running() as gone:
         pass
     with pytest.raises(CodecError, match="lin-cae cannot be downloaded") as caught:
-        library.install_public("lin-cae", endpoint=gone.endpoint)
+        install.install_public("lin-cae", endpoint=gone.endpoint)
     for name in public.official_names():
         assert name in caught.value.remedy
     assert library.installed() == ()
@@ -232,12 +232,12 @@ def test_an_unreachable_hub_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 def test_an_imported_folder_is_a_codec_and_can_be_removed(official: Path) -> None:
     with pytest.raises(CodecError, match="scale factor"):
-        library.import_folder(official, "mine")
-    library.import_folder(official, "mine", scale_factor=12.0, linear=True, title="Mine")
+        import_folder(official, "mine")
+    import_folder(official, "mine", scale_factor=12.0, linear=True, title="Mine")
     facts = registry.facts("mine")
     assert (facts.title, facts.linearity, facts.stochastic) == ("Mine", "trained", True)
     with pytest.raises(CodecError, match="already"):
-        library.import_folder(official, "mine", scale_factor=12.0)
+        import_folder(official, "mine", scale_factor=12.0)
     library.remove("mine")
     assert library.installed() == ()
     assert hidden() == []
@@ -246,7 +246,7 @@ def test_an_imported_folder_is_a_codec_and_can_be_removed(official: Path) -> Non
 
 
 def test_the_files_of_a_public_model_may_be_imported_under_its_id(official: Path) -> None:
-    library.import_folder(official, "lin-cae-2")
+    import_folder(official, "lin-cae-2")
     assert registry.facts("lin-cae-2").title == "Lin-CAE 2"
     model = registry.folder("lin-cae-2")
     assert model is not None
@@ -256,7 +256,7 @@ def test_the_files_of_a_public_model_may_be_imported_under_its_id(official: Path
 @pytest.mark.parametrize("codec_id", ["", "Mine", "../out", ".hidden", "a b", "x" * 65, "mdct-2x"])
 def test_ids_are_checked(official: Path, codec_id: str) -> None:
     with pytest.raises(CodecError):
-        library.import_folder(official, codec_id, scale_factor=1.0)
+        import_folder(official, codec_id, scale_factor=1.0)
     assert library.installed() == ()
 
 
@@ -266,7 +266,7 @@ def test_a_full_disk_leaves_nothing_behind(official: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(library, "_copy", full)
     with pytest.raises(CodecError, match="disk is full"):
-        library.import_folder(official, "mine", scale_factor=1.0)
+        import_folder(official, "mine", scale_factor=1.0)
     assert library.installed() == ()
     assert hidden() == []
 
@@ -274,7 +274,7 @@ def test_a_full_disk_leaves_nothing_behind(official: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize("scale_factor", [0.0, -1.0, float("inf"), float("nan")])
 def test_a_scale_factor_is_a_positive_number(official: Path, scale_factor: float) -> None:
     with pytest.raises(CodecError, match="not a positive number"):
-        library.import_folder(official, "mine", scale_factor=scale_factor)
+        import_folder(official, "mine", scale_factor=scale_factor)
     assert not paths.codecs_dir().exists()
 
 
@@ -287,7 +287,7 @@ def test_an_import_tells_how_far_it_is_and_can_be_cancelled(official: Path) -> N
         cancel.cancel()
 
     with pytest.raises(Cancelled):
-        library.import_folder(official, "mine", scale_factor=1.0, progress=cancel_then, cancel=cancel)
+        import_folder(official, "mine", scale_factor=1.0, progress=cancel_then, cancel=cancel)
     assert len(seen) == 1
     assert seen[0].total == (official / public.official_names()[0]).stat().st_size
     assert library.installed() == ()
@@ -295,8 +295,8 @@ def test_an_import_tells_how_far_it_is_and_can_be_cancelled(official: Path) -> N
 
 
 def test_a_broken_installed_codec_does_not_hide_the_others(official: Path) -> None:
-    library.import_folder(official, "one", scale_factor=1.0)
-    library.import_folder(official, "two", scale_factor=1.0)
+    import_folder(official, "one", scale_factor=1.0)
+    import_folder(official, "two", scale_factor=1.0)
     (paths.codecs_dir() / "one" / CONFIG_NAME).write_text("{")
     listed = [facts.id for facts in registry.all_facts()]
     assert "two" in listed
@@ -314,7 +314,7 @@ def test_a_broken_installed_codec_does_not_hide_the_others(official: Path) -> No
 def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
     official: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    library.import_folder(official, "one", scale_factor=1.0)
+    import_folder(official, "one", scale_factor=1.0)
 
     def stumble(_: Path) -> None:
         raise error
@@ -328,8 +328,8 @@ def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
 
 
 def test_a_folder_that_cannot_be_looked_into_is_not_a_codec(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library.import_folder(official, "one", scale_factor=1.0)
-    library.import_folder(official, "two", scale_factor=1.0)
+    import_folder(official, "one", scale_factor=1.0)
+    import_folder(official, "two", scale_factor=1.0)
     locked, stat = str(paths.codecs_dir() / "one") + os.sep, os.stat
 
     def refuse(path: object, *arguments: object, **keywords: object) -> os.stat_result:
@@ -358,7 +358,7 @@ def test_a_public_model_that_is_not_installed_says_how_to_get_it() -> None:
 
 
 def test_the_identity_follows_what_it_computes_in(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library.import_folder(official, "mine", scale_factor=1.0)
+    import_folder(official, "mine", scale_factor=1.0)
     before = registry.facts("mine").identity
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
     assert registry.facts("mine").identity != before
@@ -366,7 +366,7 @@ def test_the_identity_follows_what_it_computes_in(official: Path, monkeypatch: p
 
 def test_latents_depend_on_what_the_encoder_computes_in_alone(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Left to itself the encoder computes in 32 bits: bundles and caches outlive a choice of the decoder's."""
-    library.import_folder(official, "mine", scale_factor=1.0)
+    import_folder(official, "mine", scale_factor=1.0)
     found = {}
     for precision in ("auto", "fp32", "bf16"):
         monkeypatch.setenv("LINCAE_STUDIO_PRECISION", precision)
@@ -380,7 +380,7 @@ def test_latents_depend_on_what_the_encoder_computes_in_alone(official: Path, mo
 def test_a_bundle_of_a_neural_codec_outlives_another_precision(
     official: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore, tmp_path: Path
 ) -> None:
-    library.import_folder(official, "mine", scale_factor=1.0)
+    import_folder(official, "mine", scale_factor=1.0)
     monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
     media = import_audio(store, tmp_path / "a.wav", noise(1, 120_000))
     session = session_of(media, codec="mine")
@@ -399,7 +399,7 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
 
 
 def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    library.import_folder(official, "mine", scale_factor=1.0)
+    import_folder(official, "mine", scale_factor=1.0)
     preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
     plain = registry.facts("mine").identity
     with computing_as_preferred():

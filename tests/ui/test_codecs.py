@@ -30,7 +30,7 @@ from lincae_studio.ui import codecs
 from lincae_studio.ui.codecs import DownloadDialog, ScaleFactorDialog, id_for
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.progress import ProgressDialog
-from tests.codecs.hub import LocalHub
+from tests.codecs.hub import LocalHub, import_folder
 from tests.codecs.lincae.models import NARROW, small_model
 from tests.helpers import noise, render_all, write_audio
 from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
@@ -199,7 +199,7 @@ def test_the_menu_lists_what_there_is_and_what_could_be(window: MainWindow, offi
     ]
     assert "Download Lin-CAE (about 223 MiB)…" in entries
     assert list(window.codec_actions) == BUILT_IN
-    library.import_folder(official, "m2l")  # as by the command line, while the window is open
+    import_folder(official, "m2l")  # as by the command line, while the window is open
     entries = open_menu(window)
     assert "Music2Latent (baseline) (64 channels, hop 4096)" in entries
     assert not [entry for entry in entries if entry.startswith("Download Music2Latent")]
@@ -492,7 +492,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
 def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: MainWindow, official: Path) -> None:
     window.document.apply("Codec", lambda session: edits.set_codec(session, "from-a-friend"))
     assert "Choose another, or import it, in Session > Codec" in said(window)
-    library.import_folder(official, "from-a-friend", scale_factor=33.0)
+    import_folder(official, "from-a-friend", scale_factor=33.0)
     open_menu(window)
     assert window.rendering.plan.codec.id == "from-a-friend"
 
@@ -546,10 +546,10 @@ def test_weights_that_do_not_fit_are_said_once(
 def test_downloading_loads_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from lincae_studio.codecs import library\n"
+        "from lincae_studio.codecs.lincae import install\n"
         "from lincae_studio.errors import CodecError\n"
         "from lincae_studio.ui import codecs\n"
-        "try:\n    library.install_public('lin-cae', endpoint=sys.argv[1])\n"
+        "try:\n    install.install_public('lin-cae', endpoint=sys.argv[1])\n"
         "except CodecError as error:\n    print(error)\n"
         "print('torch' in sys.modules)"
     )

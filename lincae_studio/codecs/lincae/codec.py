@@ -9,8 +9,9 @@ import torch
 
 from lincae_studio.codecs.base import Array, CodecFacts
 from lincae_studio.codecs.lincae.arguments import checked_device
-from lincae_studio.codecs.lincae.autoencoder import Autoencoder, default_device
+from lincae_studio.codecs.lincae.device import default_device
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, ModelFolder, chosen_precision
+from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import open_model
 from lincae_studio.errors import CodecError, UsageError
 
@@ -19,9 +20,9 @@ _GPU_BATCH = 8
 
 
 class LinCaeCodec:
-    """`Codec` over an `Autoencoder`."""
+    """`Codec` over an `ConsistencyAutoencoder`."""
 
-    def __init__(self, facts: CodecFacts, model: Autoencoder) -> None:
+    def __init__(self, facts: CodecFacts, model: ConsistencyAutoencoder) -> None:
         self._facts = facts
         self._model = model
         self._silence: dict[int, Array] = {}
@@ -35,7 +36,7 @@ class LinCaeCodec:
         return self._model.max_batch_size
 
     @property
-    def model(self) -> Autoencoder:
+    def model(self) -> ConsistencyAutoencoder:
         return self._model
 
     def encode(self, audio: Array) -> Array:
@@ -68,7 +69,7 @@ def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
     assert folder.scale_factor is not None  # or there were no facts
     batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
-        Autoencoder,
+        ConsistencyAutoencoder,
         folder,
         scale_factor=folder.scale_factor,
         max_batch_size=batch,

@@ -21,11 +21,11 @@ from msgspec import Struct
 
 from lincae_studio import atomic
 from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
 from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names
 from lincae_studio.errors import CodecError, UsageError
 
-CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "lincae-studio-autoencoder"
 FORMAT_VERSION = 1

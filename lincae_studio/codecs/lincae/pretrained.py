@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import torch
@@ -19,27 +19,26 @@ from torch import Tensor
 
 from lincae_studio import atomic
 from lincae_studio.codecs import library
+from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.arguments import checked_device, is_finite
+from lincae_studio.codecs.lincae.device import default_device
 from lincae_studio.codecs.lincae.folder import (
-    CONFIG_NAME,
     WEIGHTS_NAME,
     ModelFolder,
     checked_scale_factor,
     describe,
     open_folder,
 )
+from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.public import LAST, PARTS, PUBLIC_MODELS, download, file_sha256, official_names
 from lincae_studio.errors import CodecError, os_error_reason
-
-if TYPE_CHECKING:
-    from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 
 FORMATS = ("safetensors", "official")
 
 #: What weights may be stored in.
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
-AnyAutoencoder = TypeVar("AnyAutoencoder", bound="Autoencoder")
+AnyAutoencoder = TypeVar("AnyAutoencoder", bound=ConsistencyAutoencoder)
 
 
 def load_pretrained(
@@ -52,8 +51,6 @@ def load_pretrained(
     **options: Any,
 ) -> AnyAutoencoder:
     """What `Autoencoder.from_pretrained` documents; `options` are those of the class."""
-    from lincae_studio.codecs.lincae.autoencoder import default_device
-
     place = default_device() if device is None else checked_device(device)
     name = str(model_id_or_path)
     path = Path(model_id_or_path)
@@ -122,8 +119,6 @@ def convert(
         CodecError: when the source is no model, its weights do not fit, the target exists, or cannot be written, and
             for options that the format cannot keep.
     """
-    from lincae_studio.codecs.lincae.autoencoder import Autoencoder
-
     if to is not None and to not in FORMATS:
         raise CodecError(f"there is no format {to!r}", f"Choose one of {', '.join(FORMATS)}")
     folder = open_folder(source, ckpt_type)
@@ -141,7 +136,7 @@ def convert(
         scale = _scale_factor(folder, scale_factor)
     try:
         with _new_folder(target) as staging:
-            model = open_model(Autoencoder, folder, scale_factor=scale, name=str(source))
+            model = open_model(ConsistencyAutoencoder, folder, scale_factor=scale, name=str(source))
             if to == "official":
                 save_official(model, staging, ckpt_type)
             else:
@@ -156,9 +151,7 @@ def convert(
 
 def check_folder(source: Path, ckpt_type: str = LAST) -> None:
     """Load a model and forget it. Raises `CodecError` when it is none, or its weights do not fit."""
-    from lincae_studio.codecs.lincae.autoencoder import Autoencoder
-
-    open_model(Autoencoder, open_folder(source, ckpt_type), name=str(source))
+    open_model(ConsistencyAutoencoder, open_folder(source, ckpt_type), name=str(source))
 
 
 def _scale_factor(folder: ModelFolder, *chosen: float | None) -> float:
@@ -189,7 +182,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
         raise
 
 
-def save_own(model: Autoencoder, folder: Path, *, title: str, linear: bool, description: str = "") -> None:
+def save_own(model: ConsistencyAutoencoder, folder: Path, *, title: str, linear: bool, description: str = "") -> None:
     """Write our format: safetensors and one JSON file. Raises `OSError`."""
     from safetensors.torch import save
 
@@ -206,7 +199,7 @@ def save_own(model: Autoencoder, folder: Path, *, title: str, linear: bool, desc
     )
 
 
-def save_official(model: Autoencoder, folder: Path, ckpt_type: str = LAST) -> None:
+def save_official(model: ConsistencyAutoencoder, folder: Path, ckpt_type: str = LAST) -> None:
     """Write the four files that the reference package reads; they name no scale factor. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     names = official_names(ckpt_type)
@@ -275,7 +268,7 @@ def read_weights(folder: ModelFolder) -> dict[str, Tensor]:
         raise CodecError(f"{folder.weights} cannot be read: {reason}", remedy) from error
 
 
-def _portable_state(model: Autoencoder) -> dict[str, Tensor]:
+def _portable_state(model: ConsistencyAutoencoder) -> dict[str, Tensor]:
     """Weights as other programs expect them: on the CPU, rows first."""
     return {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
 

@@ -184,7 +184,7 @@ def test_bf16_is_close_to_fp32(folder: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_identity_follows_the_arithmetic_of_the_program(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before, weights = registry.facts(folder).identity, small_model().identity
-    for module in ("folder", "autoencoder"):
+    for module in ("folder", "model"):
         monkeypatch.setattr(f"lincae_studio.codecs.lincae.{module}.ARITHMETIC_VERSION", 2)
     assert open_folder(Path(folder)).facts("small").identity != before
     assert small_model().identity != weights

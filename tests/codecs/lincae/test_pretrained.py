@@ -15,9 +15,10 @@ import pytest
 import torch
 import yaml
 
+from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
-from lincae_studio.codecs.lincae.folder import CONFIG_NAME, WEIGHTS_NAME, describe, open_folder
+from lincae_studio.codecs.lincae.folder import WEIGHTS_NAME, describe, open_folder
 from lincae_studio.codecs.lincae.pretrained import check_weights, convert
 from lincae_studio.codecs.lincae.public import official_names
 from lincae_studio.errors import CodecError

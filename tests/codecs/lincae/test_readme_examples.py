@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from lincae_studio import Autoencoder  # the changed line
-from lincae_studio.codecs import library
 from lincae_studio.codecs.lincae import pretrained
+from tests.codecs.hub import import_folder
 from tests.codecs.lincae.models import small_model
 
 
@@ -18,7 +18,7 @@ def _public_models(tmp_path: Path) -> None:
     """Small models under the public ids, as if they had been downloaded."""
     pretrained.save_official(small_model(), tmp_path / "official")
     for model_id in ("lin-cae", "lin-cae-2"):
-        library.import_folder(tmp_path / "official", model_id)
+        import_folder(tmp_path / "official", model_id)
 
 
 def test_loading_a_pretrained_model() -> None:
