@@ -18,7 +18,7 @@ from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.player import BLOCK, GRAIN, Player
 from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink
 from lincae_studio.session.model import SESSION_RATE
-from tests.helpers import eventually, noise, tone
+from tests.helpers import REPOSITORY, eventually, noise, tone
 
 #: Frames that the player keeps ready.
 BUFFER = 6 * BLOCK
@@ -455,7 +455,7 @@ def _play_with(alsa: Path, config: str) -> tuple[list[str], str]:
     """Play half a second through PortAudio in a process with its own ALSA configuration."""
     alsa.write_text(config)
     environment = {**os.environ, "ALSA_CONFIG_PATH": str(alsa), "HOME": str(alsa.parent)}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    environment["PYTHONPATH"] = str(REPOSITORY)
     run = subprocess.run(
         [sys.executable, "-c", DEVICE_PROGRAM], env=environment, capture_output=True, text=True, timeout=60
     )

@@ -17,7 +17,7 @@ import pytest
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.playback.player import BLOCK
-from tests.helpers import noise
+from tests.helpers import REPOSITORY, noise
 
 needs_alsa = pytest.mark.skipif(
     not Path("/usr/share/alsa/alsa.conf").is_file(), reason="plays through ALSA's file plugin"
@@ -71,7 +71,7 @@ def play(folder: Path, scenario: str) -> Array:
         "ctl.!default { type hw card 0 }\n"
     )
     environment = {**os.environ, "ALSA_CONFIG_PATH": str(alsa), "HOME": str(folder)}
-    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+    environment["PYTHONPATH"] = str(REPOSITORY)
     program = PROGRAM.format(scenario=textwrap.dedent(scenario))
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=90)
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile as sf
 
 from lincae_studio.playback.player import BLOCK
-from tests.helpers import noise, write_audio
+from tests.helpers import REPOSITORY, noise, write_audio
 from tests.playback.test_real_stream import needs_alsa
 
 pytestmark = needs_alsa
@@ -103,7 +103,7 @@ def test_edits_and_renders_come_out_where_and_when_they_are_made(tmp_path: Path)
         **os.environ,
         "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"),
         "HOME": str(tmp_path),
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(REPOSITORY),
         "QT_QPA_PLATFORM": "offscreen",
     }
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]

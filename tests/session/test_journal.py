@@ -23,7 +23,7 @@ from lincae_studio.session import edits, journal
 from lincae_studio.session.delta import apply, delta
 from lincae_studio.session.journal import Journal, leftovers, recover
 from lincae_studio.session.model import Point, Session
-from tests.helpers import FullDisk, eventually, made_up_media
+from tests.helpers import REPOSITORY, FullDisk, eventually, made_up_media
 from tests.strategies import sessions
 
 
@@ -293,7 +293,7 @@ KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "12"))
 
 def test_a_killed_program_costs_less_than_a_second(root: Path) -> None:
     rng = random.Random(1)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     for _ in range(KILLS):
         process = subprocess.Popen(
             [sys.executable, "-c", KILLED, str(root)], stdout=subprocess.PIPE, env=environment, text=True

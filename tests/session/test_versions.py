@@ -13,6 +13,7 @@ from lincae_studio.errors import ProjectError
 from lincae_studio.session import edits, files, versions
 from lincae_studio.session.locks import ProjectLock
 from lincae_studio.session.model import Session
+from tests.helpers import REPOSITORY
 
 
 def save(project: Path, number: int) -> Session:
@@ -75,7 +76,7 @@ def test_a_lock_holds_between_programs_and_ends_with_them(tmp_path: Path) -> Non
     project = tmp_path / "song.lincae"
     (tmp_path / "link.lincae").symlink_to(project)
     command = [sys.executable, "-c", HOLD, str(tmp_path / "locks"), str(project)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "True\n"
