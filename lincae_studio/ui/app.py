@@ -29,8 +29,8 @@ from lincae_studio import paths, preferences
 from lincae_studio.media.store import MediaStore
 from lincae_studio.ui import toolbar
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.notify import install_hooks
-from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.theme import apply_theme
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.sinks import outputs
 from lincae_studio.ui import theme
 from lincae_studio.ui.commands.transport import Transport
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.preference_store import PreferenceStore
 
 _BUFFERS = (0, 128, 256, 512, 1024, 2048, 4096)
 

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTabl
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, Session, Track
 from lincae_studio.session.times import format_time
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 
 _COLUMNS = ("Track", "Clip", "Start", "Length", "Gain", "Fades", "State")
 

@@ -38,10 +38,10 @@ from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
-from lincae_studio.ui.background import BackgroundJob, Work
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.rendering import Rendering
 
 _MIB = 1 << 20

@@ -20,9 +20,9 @@ from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import CancelToken, ReportProgress, share_of
 from lincae_studio.session.times import format_time
-from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.progress import ProgressDialog
 from lincae_studio.ui.rendering import Rendering
 
 

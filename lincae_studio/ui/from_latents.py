@@ -21,8 +21,8 @@ from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.document_jobs import DocumentJobs
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering import Rendering
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDockWidget, QListWidget, QListWidgetItem, QWidget
 
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
 
 
 class HistoryPanel(QDockWidget):

@@ -15,8 +15,8 @@ from lincae_studio.media.probe import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.document_jobs import DocumentJobs
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
 
 

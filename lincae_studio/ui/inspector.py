@@ -23,8 +23,8 @@ from lincae_studio.session import edits
 from lincae_studio.session.levels import format_db, parse_db
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, FadeShape, Session
 from lincae_studio.session.times import format_time, parse_time
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 
 _SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power", "s-curve": "S curve"}
 

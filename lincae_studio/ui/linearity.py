@@ -20,8 +20,8 @@ from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.chunk_work import ChunkWork
 from lincae_studio.ui.measuring import Measuring
+from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
 #: The strip's height stands for this range, in dB.

@@ -9,7 +9,7 @@ from lincae_studio.engine.store import MixReader
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
 from lincae_studio.ui import theme
-from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.rendering import Rendering
 

@@ -44,7 +44,6 @@ from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
-from lincae_studio.ui.document import Document
 from lincae_studio.ui.engine_preferences import EnginePreferences
 from lincae_studio.ui.exporting import Exporter
 from lincae_studio.ui.from_latents import FromLatents
@@ -57,15 +56,16 @@ from lincae_studio.ui.loudness_panel import LoudnessPanel
 from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.minus_one import MinusOneDialog
+from lincae_studio.ui.model.autosave import Safekeeping
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.palette import CommandPalette
 from lincae_studio.ui.pictures import FILTER as PICTURES
 from lincae_studio.ui.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
-from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.render_settings import RenderSettingsDialog
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.safekeeping import Safekeeping
-from lincae_studio.ui.selection import Selection
 from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.drops import DropTarget

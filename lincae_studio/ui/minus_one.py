@@ -24,8 +24,8 @@ from lincae_studio.session.levels import format_db
 from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
 from lincae_studio.ui import theme
-from lincae_studio.ui.background import BackgroundJob
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering import Rendering
 from lincae_studio.ui.timeline.strip import format_pan
 

@@ -26,7 +26,7 @@ from lincae_studio.ui import shortcuts, theme
 from lincae_studio.ui.actions import ACTIONS, ActionSpec
 from lincae_studio.ui.audio_page import AudioPage
 from lincae_studio.ui.commands.transport import Transport
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.settings_page import SettingsPage
 
 #: What the page on sound is found by.

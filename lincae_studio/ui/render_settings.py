@@ -10,7 +10,7 @@ from lincae_studio.engine.grid import Grid
 from lincae_studio.session import edits
 from lincae_studio.session.model import MAX_FRAMES, MAX_SEED
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
 
 
 class RenderSettingsDialog(QDialog):

@@ -29,7 +29,7 @@ from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import DEFAULT_CODEC, Session
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.pace import Pace
 
 if TYPE_CHECKING:

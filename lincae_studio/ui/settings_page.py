@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.paths import home
 from lincae_studio.preference_table import PREFERENCES, Page, Preference
 from lincae_studio.ui import theme
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.preference_store import PreferenceStore
 
 #: Choices that are found out when the dialog opens, by field: values with their texts.
 Found = Mapping[str, Sequence[tuple[str, str]]]

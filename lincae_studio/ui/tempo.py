@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.session import places
 from lincae_studio.session.model import SESSION_RATE, Tempo
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
 
 _DEFAULT = Tempo(bpm=120.0)
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.preference_store import PreferenceStore
 
 
 def main(folder: Path, seed: int) -> None:

@@ -13,9 +13,9 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.session.model import Clip, Session
 from lincae_studio.ui.commands.clips import MIME
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.clip_painter import clip_rect
 from lincae_studio.ui.timeline.hits import fade_in_handle, fade_out_handle, gain_y
-from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported
 from tests.ui.drive import click, drag, press, release, wheel

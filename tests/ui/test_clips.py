@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session.model import Clip
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.timeline.rows import ROW_PX
+from lincae_studio.ui.model.track_rows import ROW_PX
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import click, drag, move, press, release
 

@@ -28,8 +28,8 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui import codecs
 from lincae_studio.ui.codecs import DownloadDialog, ScaleFactorDialog, id_for
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.progress import ProgressDialog
 from tests.codecs.hub import LocalHub, import_folder
 from tests.codecs.lincae.models import NARROW, small_model
 from tests.helpers import noise, render_all, write_audio

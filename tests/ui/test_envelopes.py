@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.session.model import Point, Track
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.envelopes import Kind, value_at, y_of
-from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.ui.conftest import PX, wait_rendered
 from tests.ui.drive import click, drag, press, release
 from tests.ui.test_arranging import row, undone_and_redone

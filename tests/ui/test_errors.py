@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.engine.store import ChunkState
 from lincae_studio.errors import StudioError
 from lincae_studio.session import edits
-from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.notify import install_hooks
 from tests.ui.conftest import LIMIT_MS, wait_rendered

@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.media import writer
 from lincae_studio.session import edits
 from lincae_studio.ui.export_dialog import ExportDialog
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.progress import ProgressDialog
 from tests.helpers import FullDisk, files_below, read_audio
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, wait_rendered

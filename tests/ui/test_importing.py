@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media import store as media_store
 from lincae_studio.media.importing import MultichannelChoice
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.progress import ProgressDialog
-from lincae_studio.ui.timeline.rows import ROW_PX
+from lincae_studio.ui.model.track_rows import ROW_PX
 from tests.helpers import noise, tone, write_audio
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported
 from tests.ui.drive import NONE, drop_files, drop_urls, press

@@ -31,7 +31,7 @@ from lincae_studio.session import edits
 from lincae_studio.ui import shortcuts, theme
 from lincae_studio.ui.actions import ACTIONS
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from lincae_studio.ui.render_settings import RenderSettingsDialog
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered

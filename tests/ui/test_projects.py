@@ -16,8 +16,8 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.drops import DropTarget
-from lincae_studio.ui.timeline.rows import ROW_PX
 from tests.helpers import si_sdr_db
 from tests.ui.asked import Answer, Asked
 from tests.ui.conftest import set_zoom, wait_imported, wait_rendered

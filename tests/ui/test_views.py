@@ -19,8 +19,8 @@ from lincae_studio.media.peaks import block_peaks
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.timeline.axis import TimeAxis
-from lincae_studio.ui.timeline.rows import ROW_PX
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.views.heatmap import HeatmapPlot
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import click, drag, engine_frozen, press, wheel

@@ -13,8 +13,8 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.arrange import Clipboard
 from lincae_studio.session.model import Session
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 
 #: Clips on the clipboard of the desktop, as JSON, so that another window can paste them.
 MIME = "application/x-lincae-studio-clips"

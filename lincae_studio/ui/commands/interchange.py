@@ -14,8 +14,8 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.files import DAWPROJECT_SUFFIX, is_dawproject
 from lincae_studio.session.model import Session
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.document_jobs import DocumentJobs
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
 
 FILTER = f"DAWproject (*{DAWPROJECT_SUFFIX})"

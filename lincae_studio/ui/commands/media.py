@@ -16,8 +16,8 @@ from lincae_studio.media.store import FileState, MediaStore
 from lincae_studio.paths import home
 from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.document_jobs import DocumentJobs
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
 
 

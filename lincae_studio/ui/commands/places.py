@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QInputDialog, QLineEdit, QWidget
 
 from lincae_studio.session import places
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 
 #: A marker this near counts as being at the playhead, in samples: so that going back leaves it behind.
 _HERE_SAMPLES = 441

@@ -12,8 +12,8 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain, stepped_gain
 from lincae_studio.session.model import MAX_GAIN, Point, Session
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, points_of, set_points, value_on_line
 from lincae_studio.ui.timeline.headers import HeaderColumn
 

@@ -14,11 +14,11 @@ from lincae_studio.playback.sinks import DeviceSink, Output, SilentSink
 from lincae_studio.playback.tone import TestTone
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.session.model import SESSION_RATE
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.preferences import PreferenceStore
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.timeline.axis import TimeAxis
 
 #: The playhead is drawn, and renders that have come are taken, at most this often.
 _FRAME_MS = 16

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject
 
 from lincae_studio.preferences import RulerUnit, SnapTarget
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.preferences import PreferenceStore
-from lincae_studio.ui.selection import Selection
-from lincae_studio.ui.timeline.axis import TimeAxis
-from lincae_studio.ui.timeline.rows import Rows
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import Rows
 
 
 class ViewCommands(QObject):

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.ui import theme
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.model.time_axis import TimeAxis
 
 #: One notch of the wheel zooms by this.
 _ZOOM_STEP = 2.0 ** (1 / 6)

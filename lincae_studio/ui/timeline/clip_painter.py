@@ -14,9 +14,9 @@ from lincae_studio.media.store import ConformedMedia, MediaStore
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
 from lincae_studio.ui import theme
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.hits import HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
-from lincae_studio.ui.timeline.rows import ROW_PX
 from lincae_studio.ui.timeline.waveform import Piece, row_image
 
 #: Distance of a clip to its lane's borders.

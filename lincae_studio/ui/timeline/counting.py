@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from lincae_studio.preferences import RulerUnit
 from lincae_studio.session.model import SESSION_RATE, Tempo
 from lincae_studio.session.times import format_time
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.timeline.snapping import Lines
 
 #: Labels are at least this far apart, and lines between them.

@@ -19,11 +19,11 @@ from lincae_studio.media.probe import probe
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
-from lincae_studio.ui.background import BackgroundJob
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import Rows
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
 from lincae_studio.ui.timeline.hits import NAME_PX
-from lincae_studio.ui.timeline.rows import Rows
 
 #: Some desktops let a drag leave and enter again between two moves.
 _LEAVE_MS = 100

@@ -16,10 +16,10 @@ from lincae_studio.session.levels import fader_to_gain, format_db, gain_to_fader
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Point, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.gestures import Drag, Outcome
-from lincae_studio.ui.timeline.rows import ROW_PX
 from lincae_studio.ui.timeline.strip import format_pan
 
 #: How near a point, or the line, one must be to take hold of it.

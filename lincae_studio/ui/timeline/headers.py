@@ -12,12 +12,12 @@ from lincae_studio.session import edits
 from lincae_studio.session.levels import format_db, parse_db
 from lincae_studio.session.model import MAX_GAIN, Track
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.model.track_rows import Rows
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
-from lincae_studio.ui.timeline.rows import Rows
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
 
 HEADER_PX = 250

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF
 
 from lincae_studio.session.levels import fader_to_gain, gain_to_fader
 from lincae_studio.session.model import Clip
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.model.time_axis import TimeAxis
 
 #: Height of the strip with the name.
 NAME_PX = 15

@@ -23,9 +23,10 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import arrange
 from lincae_studio.session.model import Clip, Point, Session, Track
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.selection import Selection
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import ROW_PX, Rows
 from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
 from lincae_studio.ui.timeline.counting import Counting
@@ -52,7 +53,6 @@ from lincae_studio.ui.timeline.gestures import (
     TrimClip,
 )
 from lincae_studio.ui.timeline.hits import NAME_PX, Part, part_at
-from lincae_studio.ui.timeline.rows import ROW_PX, Rows
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5

@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from lincae_studio.session.model import Marker
 from lincae_studio.ui import theme
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.timeline.axis import TimeAxis
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.gestures import DRAG_PX

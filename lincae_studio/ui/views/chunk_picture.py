@@ -15,8 +15,8 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.grid import Grid
 from lincae_studio.ui import theme
+from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.timeline.axis import TimeAxis
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.views.overview import Overview, pooled
 from lincae_studio.ui.views.sources import ChunkSource

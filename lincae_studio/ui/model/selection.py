@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, Signal
 
-from lincae_studio.ui.document import Document
+from lincae_studio.ui.model.document import Document
 
 
 class Selection(QObject):

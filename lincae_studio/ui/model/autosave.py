@@ -14,8 +14,8 @@ from lincae_studio import paths
 from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Journal, Leftover
 from lincae_studio.session.locks import ProjectLock
-from lincae_studio.ui.document import Document
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
 
 _log = logging.getLogger(__name__)
 

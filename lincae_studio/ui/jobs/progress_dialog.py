@@ -9,7 +9,7 @@ from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, QVBoxLayout, QWidget
 
 from lincae_studio.jobs import Progress
-from lincae_studio.ui.background import BackgroundJob
+from lincae_studio.ui.jobs.background_job import BackgroundJob
 
 _STEPS = 1000
 

@@ -8,8 +8,8 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.errors import StudioError
-from lincae_studio.ui.background import BackgroundJob, Work
-from lincae_studio.ui.progress import ProgressDialog
+from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 
 
 class DocumentJobs:

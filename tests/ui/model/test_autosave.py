@@ -24,7 +24,7 @@ from lincae_studio.session import edits, files, journal
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.locks import ProjectLock
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.preferences import PreferenceStore
+from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
 from tests.helpers import REPOSITORY, noise, write_audio
 from tests.ui.asked import Answer, Asked

@@ -1,0 +1,1 @@
+"""Work in threads with progress and cancel, on behalf of the window."""
