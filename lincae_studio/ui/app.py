@@ -27,7 +27,7 @@ from PySide6.QtWidgets import QApplication
 
 from lincae_studio import paths, preferences
 from lincae_studio.media.store import MediaStore
-from lincae_studio.ui import toolbar
+from lincae_studio.ui.actions import menus
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.notify import install_hooks
@@ -57,7 +57,7 @@ def make_application() -> QApplication:
     app = QApplication(sys.argv[:1])
     app.setApplicationName("lincae-studio")
     app.setApplicationDisplayName("LinCAE Studio")
-    app.setWindowIcon(toolbar.icon("lincae-studio"))
+    app.setWindowIcon(menus.icon("lincae-studio"))
     apply_theme(app)
     return app
 

@@ -32,11 +32,13 @@ from lincae_studio.paths import resource
 from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.session.times import format_time
-from lincae_studio.ui import shortcuts, toolbar
-from lincae_studio.ui.actions import ACTIONS
-from lincae_studio.ui.clip_table import ClipTable
-from lincae_studio.ui.codecs import CodecMenu
+from lincae_studio.ui.actions.focus_keys import belongs_to_focus
+from lincae_studio.ui.actions.table import ACTIONS, menus, shortcuts
+from lincae_studio.ui.commands.bundles import FromLatents
 from lincae_studio.ui.commands.clips import ClipCommands
+from lincae_studio.ui.commands.codecs import CodecMenu
+from lincae_studio.ui.commands.exporting import Exporter
+from lincae_studio.ui.commands.importing import Importer
 from lincae_studio.ui.commands.interchange import InterchangeCommands
 from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.places import PlaceCommands
@@ -44,38 +46,35 @@ from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
+from lincae_studio.ui.dialogs.command_palette import CommandPalette
+from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
+from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
+from lincae_studio.ui.dialogs.tempo import TempoDialog
 from lincae_studio.ui.engine_preferences import EnginePreferences
-from lincae_studio.ui.exporting import Exporter
-from lincae_studio.ui.from_latents import FromLatents
-from lincae_studio.ui.history_panel import HistoryPanel
-from lincae_studio.ui.importing import Importer
-from lincae_studio.ui.inspector import Inspector
-from lincae_studio.ui.keys import belongs_to_focus
 from lincae_studio.ui.linearity import write_report
-from lincae_studio.ui.loudness_panel import LoudnessPanel
 from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.metering import Metering
-from lincae_studio.ui.minus_one import MinusOneDialog
 from lincae_studio.ui.model.autosave import Safekeeping
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.palette import CommandPalette
-from lincae_studio.ui.pictures import FILTER as PICTURES
-from lincae_studio.ui.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
-from lincae_studio.ui.render_settings import RenderSettingsDialog
+from lincae_studio.ui.panels.clip_table import ClipTable
+from lincae_studio.ui.panels.history import HistoryPanel
+from lincae_studio.ui.panels.inspector import Inspector
+from lincae_studio.ui.panels.loudness import LoudnessPanel
 from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.pictures import FILTER as PICTURES
+from lincae_studio.ui.views.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
 from lincae_studio.ui.views.registry import VIEWS
 from lincae_studio.ui.views.shelf import ViewShelf
 
 if TYPE_CHECKING:
-    from lincae_studio.ui.export_dialog import ExportDialog
+    from lincae_studio.ui.dialogs.export import ExportDialog
 
 _log = logging.getLogger(__name__)
 
@@ -252,12 +251,12 @@ class MainWindow(QMainWindow):
         return self.project_commands.save_to(path)
 
     def _build(self) -> None:
-        self.actions_by_id = toolbar.make_actions(self, self.handler)
-        menus = toolbar.make_menus(self, self.actions_by_id)
-        menus["Session"].addMenu(self.codecs.menu)
-        menus["File"].insertMenu(self.actions_by_id["open_demo"], self.project_commands.recent_menu)
+        self.actions_by_id = menus.make_actions(self, self.handler)
+        bar_menus = menus.make_menus(self, self.actions_by_id)
+        bar_menus["Session"].addMenu(self.codecs.menu)
+        bar_menus["File"].insertMenu(self.actions_by_id["open_demo"], self.project_commands.recent_menu)
         self.codec_actions = self.codecs.actions
-        bar = toolbar.make_toolbar(self, self.actions_by_id)
+        bar = menus.make_toolbar(self, self.actions_by_id)
         self.addToolBar(bar)
         spacer = QWidget(bar)
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -386,7 +385,7 @@ class MainWindow(QMainWindow):
         folder = self._export_folder or self.project_commands.folder
         ending = ENDINGS[self.preferences.value.export.format.container][0]
         suggested = folder / f"{self.document.title}{ending}"
-        from lincae_studio.ui.export_dialog import ExportDialog  # dialogs can wait: the window's start cannot
+        from lincae_studio.ui.dialogs.export import ExportDialog  # dialogs can wait: the window's start cannot
 
         dialog = ExportDialog(self.rendering, self.preferences, suggested, self.selection.span, self._may_export, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -479,7 +478,7 @@ class MainWindow(QMainWindow):
             self.clip_table.hide()
 
     def _on_preferences(self) -> None:
-        from lincae_studio.ui.preferences_dialog import PreferencesDialog
+        from lincae_studio.ui.dialogs.preferences import PreferencesDialog
 
         PreferencesDialog(self.preferences, self.transport, self).open()
 
@@ -551,7 +550,7 @@ class MainWindow(QMainWindow):
     def _show_playing(self) -> None:
         playing = self.player.playing
         self.actions_by_id["play"].setChecked(playing)
-        self.actions_by_id["play"].setIcon(toolbar.icon("stop" if playing else "play"))
+        self.actions_by_id["play"].setIcon(menus.icon("stop" if playing else "play"))
         self.timeline.render_bar.monitor = self.transport.monitor
         heard = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
         gaps = f"{self.player.gaps} dropouts" if self.player.gaps else ""
@@ -616,7 +615,7 @@ class MainWindow(QMainWindow):
 
     def changeEvent(self, event: QEvent) -> None:
         if event.type() is QEvent.Type.PaletteChange and self.actions_by_id:
-            toolbar.follow_theme(self.actions_by_id)
+            menus.follow_theme(self.actions_by_id)
             self._show_playing()
             self.views.follow_theme()
         elif event.type() is QEvent.Type.ActivationChange and self.actions_by_id and self.isActiveWindow():

@@ -11,9 +11,9 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import places
 from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.ui.dialogs.tempo import TempoDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
-from lincae_studio.ui.tempo import TempoDialog
 from lincae_studio.ui.timeline.counting import Ticks
 from lincae_studio.ui.timeline.snapping import Lines, Snapping
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom

@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs import registry
-from lincae_studio.ui.export_dialog import ExportDialog
+from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import read_audio
 from tests.ui.conftest import LIMIT_MS, in_stereo, wait_rendered

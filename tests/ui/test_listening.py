@@ -15,10 +15,10 @@ from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.sinks import Pull, SilentSink
 from lincae_studio.playback.tone import TestTone
 from lincae_studio.session import edits
-from lincae_studio.ui import audio_page
-from lincae_studio.ui.audio_page import AudioPage
+from lincae_studio.ui.dialogs import preferences_audio
+from lincae_studio.ui.dialogs.preferences import PreferencesDialog
+from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.preferences_dialog import PreferencesDialog
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import drag, engine_frozen, press, release
 
@@ -96,7 +96,7 @@ def test_exports_do_not_depend_on_the_monitor(qtbot: QtBot, song: MainWindow) ->
 def devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """The devices that the page finds; the test may plug others in."""
     found = {"ALSA": ["Speakers", "USB DAC"], "JACK Audio Connection Kit": ["system"]}
-    monkeypatch.setattr(audio_page, "outputs", lambda anew: {host: list(names) for host, names in found.items()})
+    monkeypatch.setattr(preferences_audio, "outputs", lambda anew: {host: list(names) for host, names in found.items()})
     return found
 
 
@@ -169,7 +169,7 @@ def test_without_portaudio_the_page_says_so(page: AudioPage, monkeypatch: pytest
     def missing(_anew: bool) -> dict[str, list[str]]:
         raise AudioDeviceError("there is no sound: the PortAudio library is missing", "Install libportaudio2")
 
-    monkeypatch.setattr(audio_page, "outputs", missing)
+    monkeypatch.setattr(preferences_audio, "outputs", missing)
     page.look(anew=True)
     assert "Install libportaudio2" in page.said.text()
     assert items(page.device) == ["Default device"]

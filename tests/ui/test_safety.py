@@ -117,7 +117,7 @@ def test_an_unknown_codec_is_said_once_and_asked_about_on_export(
     assert mixed.rendering.doubts() == ["The codec from-the-future is not here: MDCT 2x will be used."]
     monkeypatch.setattr(QMessageBox, "question", lambda *_, **__: QMessageBox.StandardButton.No)
     mixed.actions_by_id["export_mix"].trigger()
-    from lincae_studio.ui.export_dialog import ExportDialog
+    from lincae_studio.ui.dialogs.export import ExportDialog
 
     dialog = mixed.findChild(ExportDialog)
     assert dialog is not None

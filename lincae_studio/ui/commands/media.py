@@ -119,7 +119,7 @@ class MediaCommands(QObject):
 
     def on_media_files(self) -> None:
         """Show the files."""
-        from lincae_studio.ui.media_files import MediaFilesDialog
+        from lincae_studio.ui.dialogs.audio_files import MediaFilesDialog
 
         MediaFilesDialog(self, self._window).show()
         self.check()

@@ -18,12 +18,12 @@ from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
 from lincae_studio.session.model import Session
 from lincae_studio.session.versions import Version
-from lincae_studio.ui.from_latents import FromLatents
+from lincae_studio.ui.commands.bundles import FromLatents
+from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
 from lincae_studio.ui.model.autosave import Safekeeping
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundle import BundleResult

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from lincae_studio.preferences import ViewName
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.pictures import Pictured
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.pictures import Pictured
 from lincae_studio.ui.views.registry import VIEWS, View, ViewSpec, make_view
 
 

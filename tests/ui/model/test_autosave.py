@@ -23,9 +23,9 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, journal
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.locks import ProjectLock
+from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.recovery import RecoveryDialog, VersionsDialog
 from tests.helpers import REPOSITORY, noise, write_audio
 from tests.ui.asked import Answer, Asked
 from tests.ui.conftest import LIMIT_MS, wait_imported

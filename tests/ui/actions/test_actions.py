@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs import registry
 from lincae_studio.paths import resource
-from lincae_studio.ui.actions import ACTIONS, MENUS, SEPARATED, TOOLBAR
+from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import si_sdr_db
 from tests.ui.conftest import wait_rendered

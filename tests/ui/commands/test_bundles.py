@@ -18,8 +18,8 @@ from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import si_sdr_db
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered
+from tests.ui.dialogs.test_audio_files import files_dialog, states
 from tests.ui.drive import drag, drop_files, press
-from tests.ui.test_media_files import files_dialog, states
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media import writer
 from lincae_studio.session import edits
-from lincae_studio.ui.export_dialog import ExportDialog
+from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import FullDisk, files_below, read_audio

@@ -28,12 +28,12 @@ from lincae_studio.paths import resource
 from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
 from lincae_studio.preferences import Preferences
 from lincae_studio.session import edits
-from lincae_studio.ui import shortcuts, theme
-from lincae_studio.ui.actions import ACTIONS
+from lincae_studio.ui import theme
+from lincae_studio.ui.actions.table import ACTIONS, shortcuts
+from lincae_studio.ui.dialogs.preferences import PreferencesDialog
+from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.preferences_dialog import PreferencesDialog
-from lincae_studio.ui.render_settings import RenderSettingsDialog
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered
 from tests.ui.drive import NONE, press, wheel
 

@@ -7,8 +7,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.palette import CommandPalette
 from tests.ui.drive import click, press
 from tests.ui.test_arranging import clips, row, undone_and_redone
 

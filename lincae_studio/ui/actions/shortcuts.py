@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtGui import QAction, QKeySequence
 
-from lincae_studio.ui.actions import ACTIONS, ActionSpec
+from lincae_studio.ui.actions.table import ACTIONS, ActionSpec
 
 Chosen = Mapping[str, Sequence[str]]
 

@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
+from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.minus_one import MinusOneDialog
 from tests.helpers import noise, read_audio, si_sdr_db, write_audio
 from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
 from tests.ui.drive import engine_frozen, press

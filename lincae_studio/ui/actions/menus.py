@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
 from lincae_studio.paths import resource
 from lincae_studio.ui import theme
-from lincae_studio.ui.actions import ACTIONS, MENUS, SEPARATED, TOOLBAR
-from lincae_studio.ui.shortcuts import apply_keys
+from lincae_studio.ui.actions.shortcuts import apply_keys
+from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
 
 #: The colour that lines have in the files, and the sizes that are drawn: up to twice the toolbar's.
 _DRAWN = "#e6e9ee"

@@ -26,8 +26,8 @@ from lincae_studio.engine.renderer import StoreReader
 from lincae_studio.engine.store import ChunkState
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.ui import codecs
-from lincae_studio.ui.codecs import DownloadDialog, ScaleFactorDialog, id_for
+from lincae_studio.ui.commands import codecs
+from lincae_studio.ui.commands.codecs import DownloadDialog, ScaleFactorDialog, id_for
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
 from tests.codecs.hub import LocalHub, import_folder

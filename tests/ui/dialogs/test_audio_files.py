@@ -15,9 +15,9 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import files
+from lincae_studio.ui.dialogs.audio_files import MediaFilesDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.media_files import MediaFilesDialog
 from tests.helpers import noise, write_audio
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered

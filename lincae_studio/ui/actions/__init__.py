@@ -1,0 +1,1 @@
+"""The commands of the window as data, and what is made of it: menus, toolbar, shortcuts."""

@@ -1,0 +1,1 @@
+"""Dialogs: they ask, or show, and return values; commands act on them."""

@@ -1,0 +1,1 @@
+"""Panels that can be docked beside the timeline."""
