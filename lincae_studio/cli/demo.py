@@ -86,7 +86,7 @@ class _Quiet:
         self._since = time.monotonic()
 
     def __call__(self) -> bool:
-        from lincae_studio.ui.chunk_work import ChunkWork
+        from lincae_studio.ui.rendering.chunk_worker import ChunkWork
 
         if any(work.waiting for work in self._window.findChildren(ChunkWork)):
             self._since = time.monotonic()

@@ -32,8 +32,9 @@ from lincae_studio.paths import resource
 from lincae_studio.preferences import RulerUnit, SnapTarget, Theme
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.session.times import format_time
+from lincae_studio.ui.actions import menus, shortcuts
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
-from lincae_studio.ui.actions.table import ACTIONS, menus, shortcuts
+from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.commands.bundles import FromLatents
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.codecs import CodecMenu
@@ -44,16 +45,11 @@ from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.commands.tracks import TrackCommands
-from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
 from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
 from lincae_studio.ui.dialogs.tempo import TempoDialog
-from lincae_studio.ui.engine_preferences import EnginePreferences
-from lincae_studio.ui.linearity import write_report
-from lincae_studio.ui.measuring import Measuring
-from lincae_studio.ui.metering import Metering
 from lincae_studio.ui.model.autosave import Safekeeping
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -63,9 +59,14 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.engine_settings import EnginePreferences
+from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.residuals import write_report
 from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.drops import DropTarget
+from lincae_studio.ui.timeline.metering import Metering
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.pictures import FILTER as PICTURES

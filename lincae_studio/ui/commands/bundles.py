@@ -24,7 +24,7 @@ from lincae_studio.session.model import Session
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundle import BundleResult

@@ -23,7 +23,7 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 
 
 @dataclass(frozen=True)

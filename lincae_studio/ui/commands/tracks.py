@@ -15,7 +15,7 @@ from lincae_studio.session.model import MAX_GAIN, Point, Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, points_of, set_points, value_on_line
-from lincae_studio.ui.timeline.headers import HeaderColumn
+from lincae_studio.ui.timeline.header_column import HeaderColumn
 
 _GAIN_STEP_DB = 0.5
 _PAN_STEP = 0.05

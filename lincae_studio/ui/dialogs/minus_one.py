@@ -26,7 +26,7 @@ from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.strip import format_pan
 
 #: Below this, the stem may well be somewhere else, or not in the mix at all.

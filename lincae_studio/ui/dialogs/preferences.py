@@ -23,11 +23,12 @@ from PySide6.QtWidgets import (
 from lincae_studio.codecs import registry
 from lincae_studio.preference_table import PREFERENCES, Page
 from lincae_studio.ui import theme
-from lincae_studio.ui.actions.table import ACTIONS, ActionSpec, shortcuts
-from lincae_studio.ui.commands.transport import Transport
+from lincae_studio.ui.actions import shortcuts
+from lincae_studio.ui.actions.table import ACTIONS, ActionSpec
 from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.dialogs.preferences_page import SettingsPage
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.playback.transport import Transport
 
 #: What the page on sound is found by.
 AUDIO_WORDS = "audio sound output device host api buffer latency level volume test tone rescan"

@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPush
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.sinks import outputs
 from lincae_studio.ui import theme
-from lincae_studio.ui.commands.transport import Transport
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.playback.transport import Transport
 
 _BUFFERS = (0, 128, 256, 512, 1024, 2048, 4096)
 

@@ -10,8 +10,8 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
-from lincae_studio.ui.metering import Metering
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.metering import Metering
 
 #: (attribute, name, unit)
 _ROWS = (

@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.engine.store import ChunkState
 from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 from lincae_studio.ui import theme
-from lincae_studio.ui.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.waveform import wave_image
 

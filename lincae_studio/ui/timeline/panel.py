@@ -19,16 +19,16 @@ from PySide6.QtWidgets import (
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Preferences
 from lincae_studio.ui import theme
-from lincae_studio.ui.linearity import LinearityStrip, Residuals
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX, Rows
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.residuals import LinearityStrip, Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
-from lincae_studio.ui.timeline.headers import HEADER_PX, HeaderColumn
+from lincae_studio.ui.timeline.header_column import HEADER_PX, HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
 from lincae_studio.ui.timeline.master import MasterLane
 from lincae_studio.ui.timeline.meter import Meter

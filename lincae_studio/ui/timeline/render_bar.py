@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from lincae_studio.engine.store import ChunkState, Monitor
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
 _PATTERNS = {

@@ -16,7 +16,7 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.engine.grid import Grid
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.views.overview import Overview, pooled
 from lincae_studio.ui.views.sources import ChunkSource

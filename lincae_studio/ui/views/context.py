@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lincae_studio.ui.linearity import Residuals
-from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.residuals import Residuals
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lincae_studio.engine.plan import Plan, PlannedChunk, Planner
 from lincae_studio.engine.renderer import Rendered
 from lincae_studio.session.model import Session
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 
 #: Latents of parts that are kept for views, in bytes.
 _KEPT_BYTES = 128 * 1024 * 1024

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.ui.chunk_work import ChunkWork
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
 
 #: So many chunks, spread over the session, stand for all.

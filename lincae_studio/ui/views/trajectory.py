@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.ui import theme
-from lincae_studio.ui.chunk_work import ChunkWork
+from lincae_studio.ui.rendering.chunk_worker import ChunkWork
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import Deferred, MixSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics

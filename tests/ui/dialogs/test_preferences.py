@@ -29,7 +29,8 @@ from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
 from lincae_studio.preferences import Preferences
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
-from lincae_studio.ui.actions.table import ACTIONS, shortcuts
+from lincae_studio.ui.actions import shortcuts
+from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.dialogs.preferences import PreferencesDialog
 from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
 from lincae_studio.ui.main_window import MainWindow

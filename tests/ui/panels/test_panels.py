@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QApplication
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.drive import click, press
-from tests.ui.test_arranging import clips, row, undone_and_redone
+from tests.ui.timeline.test_arranging import clips, row, undone_and_redone
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier

@@ -10,8 +10,8 @@ from lincae_studio.engine.plan import Plan
 from lincae_studio.engine.residual import own_samples
 from lincae_studio.engine.stitch import window_part
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
-from lincae_studio.ui.chunk_work import ChunkWork
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.rendering import Rendering
 
 #: The dry mix is looked at when edits have paused for so long.
 _PAUSE_MS = 250

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 
 _GB = 1_000_000_000
 _MB = 1_000_000

@@ -15,7 +15,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.envelopes import Kind, value_at, y_of
 from tests.ui.conftest import PX, wait_rendered
 from tests.ui.drive import click, drag, press, release
-from tests.ui.test_arranging import row, undone_and_redone
+from tests.ui.timeline.test_arranging import row, undone_and_redone
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier

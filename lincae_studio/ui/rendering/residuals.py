@@ -18,10 +18,10 @@ from lincae_studio.engine.residual import own_samples, residual_db
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import theme
-from lincae_studio.ui.chunk_work import ChunkWork
-from lincae_studio.ui.measuring import Measuring
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
 #: The strip's height stands for this range, in dB.

@@ -9,7 +9,7 @@ from lincae_studio.engine.plan import PlannedChunk
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 
 #: What figures are known by.
 _Known = tuple[str, frozenset[tuple[int, int]]]

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.ui.pace import Pace
+from lincae_studio.ui.rendering.idle_gate import Pace
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.rendering import Rendering
+from lincae_studio.ui.rendering.rendering import Rendering
 
 #: The playhead is drawn, and renders that have come are taken, at most this often.
 _FRAME_MS = 16

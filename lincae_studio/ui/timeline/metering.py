@@ -9,9 +9,9 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.media.loudness import LoudnessMeter, Samples, available
 from lincae_studio.session.model import SESSION_RATE
-from lincae_studio.ui.commands.transport import Transport
-from lincae_studio.ui.rendering import Rendering
-from lincae_studio.ui.timeline.headers import HeaderColumn
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.header_column import HeaderColumn
 from lincae_studio.ui.timeline.meter import Meter
 
 #: Meters are read this often.

@@ -30,7 +30,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import DEFAULT_CODEC, Session
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.pace import Pace
+from lincae_studio.ui.rendering.idle_gate import Pace
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundled import BundledLatents

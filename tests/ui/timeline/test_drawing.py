@@ -129,7 +129,7 @@ def test_a_drag_paints_the_lanes_that_it_touches(song: MainWindow) -> None:
 _SCRIPT = """
 import sys
 from pathlib import Path
-from tests.ui.test_drawing import in_a_process
+from tests.ui.timeline.test_drawing import in_a_process
 in_a_process(Path(sys.argv[1]), float(sys.argv[2]))
 """
 

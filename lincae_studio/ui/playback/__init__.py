@@ -1,0 +1,1 @@
+"""The transport, which plays what is rendered."""
