@@ -17,12 +17,12 @@ import soundfile as sf
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
-from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import Plan, make_plan
-from lincae_studio.engine.renderer import Renderer
-from lincae_studio.engine.sources import AudioReader
-from lincae_studio.engine.streams import mix_blocks
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import Plan, make_plan
+from lincae_studio.engine.planning.sources import AudioReader
+from lincae_studio.engine.rendering.cache import LatentCache
+from lincae_studio.engine.rendering.renderer import Renderer
+from lincae_studio.engine.rendering.streams import mix_blocks
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session

@@ -105,7 +105,9 @@ def test_the_window_reaches_the_engine_only_by_its_client_and_values() -> None:
     """Renderer and worker belong to the engine process (`Rendered`, a value, is theirs to share)."""
     for folder in ("ui", "playback"):
         for path in (PACKAGE / folder).rglob("*.py"):
-            assert not {name for name in imports_of(path) if name.startswith("lincae_studio.engine.worker")}, path
+            assert not {name for name in imports_of(path) if name.startswith("lincae_studio.engine.process.worker")}, (
+                path
+            )
 
 
 def modules_after(statement: str) -> set[str]:
@@ -119,14 +121,14 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_the_window_process_never_loads_torch() -> None:
-    loaded = modules_after("import lincae_studio, lincae_studio.cli, lincae_studio.engine.client")
+    loaded = modules_after("import lincae_studio, lincae_studio.cli, lincae_studio.engine.process.client")
     assert "lincae_studio" in loaded
     assert "torch" not in loaded
     assert "PySide6" not in loaded
 
 
 def test_the_subcommands_load_neither_torch_nor_qt() -> None:
-    parts = ("cli.app", "cli.mixing", "engine.worker", "engine.unbundle")
+    parts = ("cli.app", "cli.mixing", "engine.process.worker", "engine.bundles.decode")
     loaded = modules_after("import " + ", ".join(f"lincae_studio.{part}" for part in parts))
     assert not loaded & {"torch", "PySide6", "pyqtgraph"}
 

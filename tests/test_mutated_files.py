@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import open_bundle, write_bundle
-from lincae_studio.engine.bundled import BundledLatents, BundleStore
-from lincae_studio.engine.latent_files import latents_of, load_latents, save_latents
+from lincae_studio.engine.bundles.latent_files import latents_of, load_latents, save_latents
+from lincae_studio.engine.bundles.store import BundledLatents, BundleStore
+from lincae_studio.engine.bundles.writer import open_bundle, write_bundle
 from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, journal

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.codecs.mdct import MDCT_4X, MdctCodec
-from lincae_studio.engine.algebra import combine
+from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.paths import resource
 from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
 

@@ -12,12 +12,12 @@ import numpy as np
 from lincae_studio.bench.engine import made_codec
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.bundle import open_bundle, write_bundle
-from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundled_files, bundles_dir
-from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.plan import make_plan
-from lincae_studio.engine.renderer import Renderer, StoreReader
-from lincae_studio.engine.streams import mix_blocks
+from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundled_files, bundles_dir
+from lincae_studio.engine.bundles.writer import open_bundle, write_bundle
+from lincae_studio.engine.planning.plan import make_plan
+from lincae_studio.engine.rendering.cache import LatentCache
+from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
+from lincae_studio.engine.rendering.streams import mix_blocks
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import resource
 from lincae_studio.session import edits, files

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from lincae_studio.codecs import registry
-from lincae_studio.engine.cache import LatentCache
-from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import PlannedChunk, make_plan
-from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import PlannedChunk, make_plan
+from lincae_studio.engine.rendering.cache import LatentCache
+from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import resource
 from lincae_studio.session import edits, files

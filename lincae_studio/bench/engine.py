@@ -26,11 +26,11 @@ import soundfile as sf
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecFacts
-from lincae_studio.engine import client as engine
-from lincae_studio.engine.algebra import combine
-from lincae_studio.engine.cache import LatentCache, RenderCache
-from lincae_studio.engine.plan import Plan, PlannedChunk, Planner, make_plan
-from lincae_studio.engine.renderer import Renderer, StoreReader
+from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner, make_plan
+from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.rendering.algebra import combine
+from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from lincae_studio.cli.headless import headless, used
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import write_bundle
+from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.collect import collect
 from lincae_studio.media.search import name_of

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from lincae_studio.engine.bundled import bundled_files
-from lincae_studio.engine.cache import latent_database, render_database
-from lincae_studio.engine.disk import clear_disk, disk_usage
+from lincae_studio.engine.bundles.store import bundled_files
+from lincae_studio.engine.rendering.cache import latent_database, render_database
+from lincae_studio.engine.rendering.disk import clear_disk, disk_usage
 from lincae_studio.errors import StudioError, os_error_reason
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir

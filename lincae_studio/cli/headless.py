@@ -11,14 +11,14 @@ from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
-from lincae_studio.engine.bundle import open_bundle, windows_of
-from lincae_studio.engine.bundled import BundledLatents, BundleStore, bundles_dir
-from lincae_studio.engine.cache import LatentCache, RenderCache
-from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import AnyChunk, Plan, Term
-from lincae_studio.engine.renderer import Rendered, Renderer, StoreReader
-from lincae_studio.engine.sums import ChunkSums
-from lincae_studio.engine.unbundle import decode_media
+from lincae_studio.engine.bundles.decode import decode_media
+from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
+from lincae_studio.engine.bundles.writer import open_bundle, windows_of
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import AnyChunk, Plan, Term
+from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
+from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import ProjectError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir, computing

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundle import open_bundle, pcm_bytes
-from lincae_studio.engine.bundled import BundleStore, bundles_dir
-from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.latent_files import load_latents
+from lincae_studio.engine.bundles.latent_files import load_latents
+from lincae_studio.engine.bundles.store import BundleStore, bundles_dir
+from lincae_studio.engine.bundles.writer import open_bundle, pcm_bytes
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import CodecError
 from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of

@@ -8,9 +8,9 @@ from lincae_studio.cli.headless import computing_as_preferred, headless
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
-from lincae_studio.engine.export import ExportItem, export, refuse_overwriting
-from lincae_studio.engine.latent_files import decoded, kind_of, latents_of, load_latents, save_latents
-from lincae_studio.engine.plan import make_plan
+from lincae_studio.engine.bundles.latent_files import decoded, kind_of, latents_of, load_latents, save_latents
+from lincae_studio.engine.export.writer import ExportItem, export, refuse_overwriting
+from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.media.writer import Tags
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Session

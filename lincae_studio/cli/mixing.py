@@ -12,11 +12,11 @@ from lincae_studio.cli.inputs import MixInput
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import Report, progress_bars
 from lincae_studio.codecs import registry
-from lincae_studio.engine.export import ExportResult, export
-from lincae_studio.engine.export_items import check_paths, items_of, latent_paths, paths_of, span_of
-from lincae_studio.engine.latent_files import latents_of, save_latents
-from lincae_studio.engine.mixdown import in_batches
-from lincae_studio.engine.plan import make_plan
+from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
+from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
+from lincae_studio.engine.export.mixdown import in_batches
+from lincae_studio.engine.export.writer import ExportResult, export
+from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Session
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from lincae_studio import jobs
 from lincae_studio.codecs.base import Array, Codec, CodecFacts
-from lincae_studio.engine.algebra import combine
+from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.errors import MediaError, UsageError
 from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
 from lincae_studio.training.synth import make_song

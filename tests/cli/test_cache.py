@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.cli import run
-from lincae_studio.engine.cache import LatentCache, RenderCache, latent_database
+from lincae_studio.engine.rendering.cache import LatentCache, RenderCache, latent_database
 from lincae_studio.paths import cache_dir
 from tests.helpers import noise, read_audio, write_audio
 

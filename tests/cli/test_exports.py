@@ -12,8 +12,8 @@ import pytest
 import soundfile as sf
 
 from lincae_studio.cli import run
-from lincae_studio.engine.bundle import open_bundle
-from lincae_studio.engine.bundled import BundleStore
+from lincae_studio.engine.bundles.store import BundleStore
+from lincae_studio.engine.bundles.writer import open_bundle
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, places
 from lincae_studio.session.model import Session

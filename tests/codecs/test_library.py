@@ -20,7 +20,7 @@ from lincae_studio.cli.mixing import render_project
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import install, pretrained, public
-from lincae_studio.engine.bundle import write_bundle
+from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import Cancelled, CodecError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.store import MediaStore

@@ -10,8 +10,8 @@ from pathlib import Path
 from lincae_studio.codecs import mdct, registry
 from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.mdct import MdctCodec
-from lincae_studio.engine import messages, worker
-from lincae_studio.engine.shared import SharedHandle
+from lincae_studio.engine.process import messages, worker
+from lincae_studio.engine.process.shared_memory import SharedHandle
 
 
 def ends_at_once_until_a_file_is_there(

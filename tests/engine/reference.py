@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.session.model import Clip, Point, Session, Track
 from tests.codecs.reference import HOP, ReferenceMdct
 

@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtWidgets import QDialog, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.store import ChunkState
+from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.errors import StudioError
 from lincae_studio.session import edits
 from lincae_studio.ui.jobs.background_job import BackgroundJob

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.plan import AnyChunk
-from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.planning.plan import AnyChunk
+from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.search import name_of
@@ -27,8 +27,8 @@ from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
-    from lincae_studio.engine.bundle import BundleResult
-    from lincae_studio.engine.bundled import BundledLatents, BundleStore
+    from lincae_studio.engine.bundles.store import BundledLatents, BundleStore
+    from lincae_studio.engine.bundles.writer import BundleResult
 
 
 class FromLatents(QObject):
@@ -69,14 +69,14 @@ class FromLatents(QObject):
 
     @cached_property
     def _bundles(self) -> BundleStore:
-        from lincae_studio.engine.bundled import BundleStore, bundles_dir
+        from lincae_studio.engine.bundles.store import BundleStore, bundles_dir
 
         return BundleStore(bundles_dir(self._cache_dir))
 
     def open(self, path: Path, opened: Callable[[Session], None]) -> None:
         """Read a bundle, and tell of its session."""
 
-        from lincae_studio.engine.bundle import open_bundle
+        from lincae_studio.engine.bundles.writer import open_bundle
 
         def work(_report: ReportProgress, _cancel: CancelToken) -> Session:
             return open_bundle(path, self._bundles)
@@ -90,7 +90,7 @@ class FromLatents(QObject):
             self._rendering.attach(())
             return
 
-        from lincae_studio.engine.bundle import open_bundle
+        from lincae_studio.engine.bundles.writer import open_bundle
 
         def work(_report: ReportProgress, _cancel: CancelToken) -> tuple[list[BundledLatents], list[str]]:
             found, problems = {}, []
@@ -129,7 +129,7 @@ class FromLatents(QObject):
 
     def save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
         """Write the document as it is now as a bundle; later edits do not change it."""
-        from lincae_studio.engine.bundle import write_bundle
+        from lincae_studio.engine.bundles.writer import write_bundle
 
         session = self._document.session
         codec = self._rendering.plan.codec
@@ -160,7 +160,7 @@ class FromLatents(QObject):
             self._rendering.attach(())
 
     def _decode(self, session: Session, latents: Sequence[BundledLatents]) -> None:
-        from lincae_studio.engine.unbundle import decode_media
+        from lincae_studio.engine.bundles.decode import decode_media
 
         holder = {digest: one for one in latents for digest in one.media}
         used = {clip.media for clip in session.clips()}

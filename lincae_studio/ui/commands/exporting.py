@@ -10,12 +10,12 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.export import ExportResult, export
-from lincae_studio.engine.export_items import check_paths, items_of, latent_paths, paths_of, span_of
-from lincae_studio.engine.latent_files import latents_of, save_latents
-from lincae_studio.engine.plan import AnyChunk, Plan
-from lincae_studio.engine.renderer import Rendered
-from lincae_studio.engine.streams import ProvideChunk
+from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
+from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
+from lincae_studio.engine.export.writer import ExportResult, export
+from lincae_studio.engine.planning.plan import AnyChunk, Plan
+from lincae_studio.engine.rendering.renderer import Rendered
+from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import CancelToken, ReportProgress, share_of

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
 from lincae_studio.codecs import registry
-from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import StudioError
 from lincae_studio.paths import home, resource
 from lincae_studio.session import files, journal, versions
@@ -26,7 +26,7 @@ from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.notify import MessageBar
 
 if TYPE_CHECKING:
-    from lincae_studio.engine.bundle import BundleResult
+    from lincae_studio.engine.bundles.writer import BundleResult
 
 PROJECT_FILTER = f"LinCAE Studio project (*{files.SUFFIX})"
 BUNDLE_FILTER = f"Latent bundle (*{files.BUNDLE_SUFFIX})"

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.engine.export_items import paths_of, span_of
+from lincae_studio.engine.export.items import paths_of, span_of
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import (
     PRESETS,

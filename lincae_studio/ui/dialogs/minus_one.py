@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.engine.matching import StemMatch, match_stem, pan_of
+from lincae_studio.engine.analysis.matching import StemMatch, match_stem, pan_of
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.session.levels import format_db

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import CodecFacts
-from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.session import edits
 from lincae_studio.session.model import MAX_FRAMES, MAX_SEED
 from lincae_studio.ui import theme

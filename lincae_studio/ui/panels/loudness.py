@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDockWidget, QFormLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from lincae_studio.engine.store import MixReader
+from lincae_studio.engine.rendering.render_store import MixReader
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
 from lincae_studio.ui import theme

@@ -7,7 +7,7 @@ from functools import partial
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from lincae_studio.engine.store import Monitor
+from lincae_studio.engine.rendering.render_store import Monitor
 from lincae_studio.errors import StudioError
 from lincae_studio.playback.player import Player
 from lincae_studio.playback.sinks import DeviceSink, Output, SilentSink

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.engine.linearity import ChunkFigures, measure, needed, track_parts
-from lincae_studio.engine.plan import PlannedChunk
+from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, needed, track_parts
+from lincae_studio.engine.planning.plan import PlannedChunk
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.model.document import Document

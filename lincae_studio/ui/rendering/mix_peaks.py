@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.plan import Plan
-from lincae_studio.engine.residual import own_samples
-from lincae_studio.engine.stitch import window_part
+from lincae_studio.engine.analysis.residual import own_samples
+from lincae_studio.engine.planning.plan import Plan
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.stitch import window_part
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
 from lincae_studio.ui.rendering.chunk_worker import ChunkWork
 from lincae_studio.ui.rendering.rendering import Rendering

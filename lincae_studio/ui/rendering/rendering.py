@@ -16,14 +16,14 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
-from lincae_studio.engine import client as engine
-from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.messages import Limits
-from lincae_studio.engine.parts import is_part
-from lincae_studio.engine.plan import AnyChunk, Plan, PlannedChunk, Planner
-from lincae_studio.engine.queue import Loop
-from lincae_studio.engine.renderer import Rendered, StoreReader
-from lincae_studio.engine.store import ChunkState, MixReader, Monitor, RenderStore
+from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk, Planner
+from lincae_studio.engine.planning.probes import is_part
+from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process.messages import Limits
+from lincae_studio.engine.process.queue import Loop
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
+from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
@@ -33,7 +33,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.idle_gate import Pace
 
 if TYPE_CHECKING:
-    from lincae_studio.engine.bundled import BundledLatents
+    from lincae_studio.engine.bundles.store import BundledLatents
 
 _log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from lincae_studio import atomic
-from lincae_studio.engine.drymix import DryMix
-from lincae_studio.engine.plan import Plan
-from lincae_studio.engine.renderer import Rendered
-from lincae_studio.engine.residual import own_samples, residual_db
+from lincae_studio.engine.analysis.residual import own_samples, residual_db
+from lincae_studio.engine.planning.plan import Plan
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.ui import theme

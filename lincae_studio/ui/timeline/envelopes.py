@@ -10,7 +10,7 @@ import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
-from lincae_studio.engine.factors import Curve, Positions, gain_envelope, pan_envelope
+from lincae_studio.engine.planning.factors import Curve, Positions, gain_envelope, pan_envelope
 from lincae_studio.session import edits
 from lincae_studio.session.levels import fader_to_gain, format_db, gain_to_fader
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Point, Session, Track

@@ -9,7 +9,7 @@ from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.store import ChunkState
+from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis

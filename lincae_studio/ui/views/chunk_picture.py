@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.grid import Grid
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.rendering import Rendering

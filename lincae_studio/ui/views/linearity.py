@@ -13,7 +13,7 @@ from PySide6.QtCore import QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from lincae_studio.engine.linearity import TrackFigures, median_db
+from lincae_studio.engine.analysis.linearity import TrackFigures, median_db
 from lincae_studio.session.model import SESSION_RATE, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme

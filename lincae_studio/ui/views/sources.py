@@ -13,10 +13,10 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.parts import latents_only
-from lincae_studio.engine.plan import Plan, PlannedChunk, Planner
-from lincae_studio.engine.renderer import Rendered
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner
+from lincae_studio.engine.planning.probes import latents_only
+from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.session.model import Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering

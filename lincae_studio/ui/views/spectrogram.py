@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.store import ChunkState, MixReader
+from lincae_studio.engine.rendering.render_store import ChunkState, MixReader
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme

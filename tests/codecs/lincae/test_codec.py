@@ -20,8 +20,8 @@ from lincae_studio.codecs.lincae.codec import LinCaeCodec
 from lincae_studio.codecs.lincae.config import FrontendConfig
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
-from lincae_studio.engine.grid import Grid
-from lincae_studio.engine.plan import make_plan
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.errors import CodecError, UsageError
 from lincae_studio.session import edits
 from tests.codecs.lincae.models import FRONTEND, small_model

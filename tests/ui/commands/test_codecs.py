@@ -22,8 +22,8 @@ from pytestqt.qtbot import QtBot
 from lincae_studio import paths
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.lincae import pretrained, public
-from lincae_studio.engine.renderer import StoreReader
-from lincae_studio.engine.store import ChunkState
+from lincae_studio.engine.rendering.render_store import ChunkState
+from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui.commands import codecs

@@ -11,8 +11,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.client import EngineUnusable
-from lincae_studio.engine.store import ChunkState
+from lincae_studio.engine.process.client import EngineUnusable
+from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_imported, wait_rendered

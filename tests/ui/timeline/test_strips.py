@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.plan import make_plan
+from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
 from lincae_studio.session.levels import FADER_TOP_DB
 from lincae_studio.session.model import MAX_GAIN, Track

@@ -10,8 +10,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.parts import latents_only
-from lincae_studio.engine.plan import PlannedChunk, make_plan
+from lincae_studio.engine.planning.plan import PlannedChunk, make_plan
+from lincae_studio.engine.planning.probes import latents_only
 from lincae_studio.session import edits
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.ui import theme

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollBar, QToolTip
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.store import ChunkState
+from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.media.peaks import block_peaks
 from lincae_studio.session import edits
 from lincae_studio.ui import theme

@@ -1,0 +1,1 @@
+"""What latents tell: linearity, residuals, a stem in a mix."""

@@ -1,0 +1,51 @@
+"""How far the latent mix is from the dry mix, chunk by chunk: the figure behind "can I trust this mix?".
+
+Defined for the samples that a chunk owns (one step of the grid): 20 log10(||latent - dry|| / ||dry||) in dB, over all
+channels together. It holds the codec's own loss as well as what its lack of linearity adds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lincae_studio.engine.planning.plan import Plan
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.renderer import Rendered
+from lincae_studio.engine.rendering.stitch import window_part
+
+#: Of what is quieter than this (root mean square) nothing can be said.
+_SILENCE = 1e-6
+
+#: What is said of equal signals.
+LEAST_DB = -200.0
+
+
+def own_samples(plan: Plan, index: int) -> tuple[int, int]:
+    """The samples `[start, end)` of the timeline that belong to a chunk where each belongs to one.
+
+    None do to the last one where the mix ends in the lead-in of its window.
+    """
+    start = index * plan.grid.step_samples
+    return start, max(start, min(start + plan.grid.step_samples, plan.length))
+
+
+def ratio_db(difference: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float | None:
+    """20 log10 of the ratio of two norms, at least `LEAST_DB`; None where the reference is silent or empty."""
+    level = float(np.sqrt(np.mean(np.square(reference, dtype=np.float64)))) if reference.size else 0.0
+    if level < _SILENCE:
+        return None
+    other = float(np.sqrt(np.mean(np.square(difference, dtype=np.float64))))
+    return max(20.0 * math.log10(other / level), LEAST_DB) if other > 0.0 else LEAST_DB
+
+
+def residual_db(plan: Plan, dry: DryMix, rendered: Rendered, index: int) -> float | None:
+    """The residual of a rendered chunk in dB; None where the dry mix is silent."""
+    start, end = own_samples(plan, index)
+    if end <= start:
+        return None
+    reference = dry.read(start, end - start)
+    return ratio_db(window_part(plan, rendered.audio, index, start, end) - reference.astype(np.float64), reference)

@@ -1,0 +1,1 @@
+"""Latents as files: bundles of sessions, and files of latents alone."""

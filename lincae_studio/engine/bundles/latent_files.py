@@ -1,0 +1,274 @@
+"""Latents as files, for work outside the studio: safetensors, or NumPy's npz. Any thread.
+
+`latents` is float32 `(chunks, buses, dim, frames)`, `audible` is uint8 `(chunks,)`: chunks that are digital silence are
+0 in it, and hold the codec's latents of silence. Chunk `i` is the grid's chunk `first_chunk + i`, and its window begins
+at timeline sample `((first_chunk + i) * (frames - overlap) - lead_frames) * hop`; neighbours overlap. The header, JSON,
+is the metadata `header` of safetensors, and the array `header` of bytes of npz.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from lincae_studio import atomic
+from lincae_studio.codecs.base import Array, Codec, CodecFacts
+from lincae_studio.engine.bundles.writer import Render
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import CodecRef, Plan, PlannedChunk
+from lincae_studio.engine.planning.probes import latents_only, silence_of
+from lincae_studio.engine.rendering.renderer import Rendered
+from lincae_studio.engine.rendering.streams import Stream, rendered
+from lincae_studio.errors import ExportError, MediaError, os_error_reason
+from lincae_studio.export_settings import LatentFormat
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.session.model import MAX_FRAMES, MAX_LENGTH
+
+FORMAT = "lincae-studio-chunks"
+VERSION = 1
+
+#: Chunks whose latents are asked for at once.
+_BATCH = 32
+
+#: Files larger than this are not read: an hour of stereo from the largest built-in codec takes about a tenth.
+_MAX_BYTES = 16 * 2**30
+
+_HEADER = "header"
+
+#: What readers stumble over in a stranger's file.
+_DAMAGE = (
+    SafetensorError,
+    msgspec.MsgspecError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    AttributeError,  # of kinds of numbers that numpy does not have
+    MemoryError,
+    SyntaxError,  # of a header of npy
+)
+
+_Positive = Annotated[int, Meta(ge=1, le=2**20)]
+
+
+class LatentHeader(Struct, frozen=True, kw_only=True):
+    """What a file says of its latents.
+
+    Attributes:
+        codec: id of the codec, and `identity`, that of its latents.
+        start, length: of the audio, in samples of the timeline.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    codec: str
+    identity: str
+    sample_rate_hz: _Positive
+    hop: _Positive
+    edge: Annotated[int, Meta(ge=0, le=2**20)]
+    frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+    overlap: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
+    lead_frames: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
+    dim: _Positive
+    channels: Annotated[int, Meta(ge=1, le=2)]
+    first_chunk: Annotated[int, Meta(ge=0, le=MAX_LENGTH)]
+    start: Annotated[int, Meta(ge=0, le=MAX_LENGTH)]
+    length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
+    seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(self.hop, self.edge, self.frames, self.overlap)
+
+
+@dataclass(frozen=True)
+class Latents:
+    """The content of a file."""
+
+    header: LatentHeader
+    latents: Array
+    audible: np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def latents_of(
+    plan: Plan,
+    start: int,
+    end: int,
+    render: Render,
+    progress: ReportProgress = no_progress,
+    cancel: CancelToken | None = None,
+) -> Latents:
+    """The latents of the mix of a plan, of the chunks that are heard in samples `[start, end)`.
+
+    Raises:
+        ExportError: when nothing is heard there.
+        StudioError: when a chunk cannot be encoded.
+        Cancelled: when `cancel` was set.
+    """
+    cancel = cancel or CancelToken()
+    heard = [index for index in plan.grid.heard(start, min(end, plan.length)) if index < len(plan.chunks)]
+    wanted = [chunk for index in heard if (chunk := plan.chunks[index]) is not None]
+    if not wanted:
+        raise ExportError("there are no latents to export", "Let at least one clip be heard")
+    latents = np.empty((len(heard), plan.channels, plan.codec.dim, plan.grid.frames), np.float32)
+    latents[:] = render([silence_of(wanted[0])])[0].latents
+    audible = np.zeros(len(heard), np.uint8)
+    for at in range(0, len(wanted), _BATCH):
+        cancel.check()
+        batch = wanted[at : at + _BATCH]
+        for chunk, found in zip(batch, render([latents_only(chunk) for chunk in batch]), strict=True):
+            latents[chunk.index - heard[0]] = found.latents  # one bus is both
+            audible[chunk.index - heard[0]] = 1
+        progress(Progress(at + len(batch), len(wanted), "latents"))
+    header = LatentHeader(
+        codec=plan.codec.id,
+        identity=plan.codec.latent_identity,
+        sample_rate_hz=plan.codec.sample_rate,
+        hop=plan.grid.hop,
+        edge=plan.grid.edge,
+        frames=plan.grid.frames,
+        overlap=plan.grid.overlap,
+        lead_frames=plan.grid.lead_frames,
+        dim=plan.codec.dim,
+        channels=plan.channels,
+        first_chunk=heard[0],
+        start=start,
+        length=min(end, plan.length) - start,
+        seed=next((chunk.seed for chunk in wanted), 0),
+    )
+    return Latents(header, latents, audible)
+
+
+def kind_of(path: Path) -> LatentFormat:
+    """The format that a name asks for. Raises `ExportError` when it is none."""
+    endings: dict[str, LatentFormat] = {".safetensors": "safetensors", ".npz": "npz"}
+    found = endings.get(path.suffix.lower())
+    if found is None:
+        raise ExportError(f"{path.name} is no name for latents", "Let it end in .safetensors or .npz")
+    return found
+
+
+def save_latents(content: Latents, path: Path) -> None:
+    """Write a file, replacing an older one only when it is complete. Raises `ExportError`."""
+    header = msgspec.json.encode(content.header)
+    arrays: dict[str, Any] = {"latents": content.latents, "audible": content.audible}
+    try:
+        if kind_of(path) == "safetensors":
+            atomic.write_bytes(path, save(arrays, {_HEADER: header.decode()}))
+        else:
+            arrays[_HEADER] = np.frombuffer(header, np.uint8)
+            with atomic.replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+                for name, array in arrays.items():
+                    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                        np.lib.format.write_array(file, array, allow_pickle=False)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise ExportError(f"cannot write {path}: {reason}", remedy) from error
+
+
+def load_latents(path: Path) -> Latents:
+    """Read a file and verify it; nothing in it is executed.
+
+    Raises:
+        MediaError: when it cannot be read, is no file of latents, or is damaged.
+    """
+    kind = kind_of(path)
+    remedy = "Encode the audio again, or choose another file"
+    try:
+        if atomic.check_ordinary(path).st_size > _MAX_BYTES:
+            raise MediaError(f"{path} is too large for a file of latents", remedy)
+        header_bytes, arrays = _read_safetensors(path) if kind == "safetensors" else _read_npz(path)
+        header = msgspec.json.decode(header_bytes, type=LatentHeader)
+        latents, audible = arrays["latents"], arrays["audible"]
+    except OSError as error:
+        reason, way = os_error_reason(error, path)
+        raise MediaError(f"cannot read {path}: {reason}", way) from error
+    except _DAMAGE as error:
+        raise MediaError(f"{path} is no file of latents, or damaged ({error})", remedy) from error
+    if header.format != FORMAT or header.version > VERSION:
+        raise MediaError(f"{path} holds latents in a form that this version does not know", "Update LinCAE Studio")
+    shape = (len(audible), header.channels, header.dim, header.frames)
+    if latents.dtype != np.float32 or audible.dtype != np.uint8 or latents.shape != shape or not len(audible):
+        raise MediaError(f"{path} is damaged: its arrays do not fit its header", remedy)
+    if not np.isfinite(latents).all():
+        raise MediaError(f"{path} is damaged: it holds NaN or infinite latents", remedy)
+    grid = header.grid
+    fits = grid.fade >= 0 and grid.step >= grid.overlap and header.lead_frames == grid.lead_frames
+    heard = grid.heard(header.start, header.start + header.length) if fits else range(0)
+    if not fits or (heard.start, len(heard)) != (header.first_chunk, len(audible)):
+        raise MediaError(f"{path} is damaged: its geometry is not that of its latents", remedy)
+    return Latents(header, latents, audible)
+
+
+def decoded(content: Latents, codec: Codec) -> Stream:
+    """The audio of latents; the timeline of the stream is that of the latents.
+
+    Raises:
+        MediaError: when the codec is not the one that made them, or makes other ones.
+    """
+    header = content.header
+    if codec.facts.latent_identity != header.identity:
+        raise MediaError(
+            f"the latents are of another {header.codec} than the one that is here", "Install the codec that made them"
+        )
+    facts = codec.facts
+    told = (header.hop, header.edge, header.dim, header.sample_rate_hz)
+    if told != (facts.hop, facts.edge, facts.dim, facts.sample_rate) or header.grid.problem(facts):
+        raise MediaError(f"the latents are not such as {header.codec} makes them", "Encode the audio again")
+    plan = _plan_of(content, facts)
+
+    def provide(chunk: PlannedChunk) -> Rendered:
+        latents = content.latents[chunk.index - header.first_chunk]
+        frames = [chunk.first_frame] * len(latents)
+        return Rendered(chunk.key, latents, codec.decode(latents, first_frames=frames, seed=header.seed))
+
+    return rendered(plan, provide)
+
+
+def _plan_of(content: Latents, facts: CodecFacts) -> Plan:
+    """A plan whose chunks have no terms: their sums are known."""
+    header, grid = content.header, content.header.grid
+    codec = CodecRef(header.codec, facts.identity)
+
+    def chunk(number: int) -> PlannedChunk | None:
+        place = number - header.first_chunk
+        if place < 0 or not content.audible[place]:
+            return None
+        return PlannedChunk(str(number), number, codec, grid, header.seed, header.channels, (), ())
+
+    chunks = tuple(map(chunk, range(header.first_chunk + len(content.audible))))
+    return Plan(facts, grid, header.channels, header.start + header.length, chunks)
+
+
+def _read_safetensors(path: Path) -> tuple[bytes, dict[str, Any]]:
+    opened: Any = safe_open  # its methods have no types
+    with opened(path, framework="numpy") as file:
+        metadata: dict[str, str] = file.metadata() or {}
+        return metadata[_HEADER].encode(), {name: file.get_tensor(name) for name in ("latents", "audible")}
+
+
+def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(info.file_size for info in members) > _MAX_BYTES or any(info.compress_type for info in members):
+            raise ValueError("it is compressed, or too large")
+        arrays = {}
+        for name in (_HEADER, "latents", "audible"):
+            # Not numpy.load of the file: it would unpickle what it is not told to refuse.
+            arrays[name] = np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
+    return arrays.pop(_HEADER).tobytes(), arrays

@@ -1,0 +1,267 @@
+"""The file of latents in a bundle: float16 tensors in safetensors, named by the windows they are of. Any thread.
+
+A name is `media/channel/position/first/last/fade in/fade out`: the number of the media in the metadata, and what a
+`Source` says; a fade is `start:length:shape`, or `-`. The metadata names the codec and the geometry, so that a reader
+needs nothing else. A media that is there as latents only has a digest made of the file's: whoever changes a number in
+the file has other media.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from msgspec import Meta, Struct
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.sources import Fade, FadeRamp, Source, key_of
+from lincae_studio.errors import CodecError, ProjectError
+from lincae_studio.session.model import MAX_FRAMES, Digest, FadeShape
+
+FORMAT = "lincae-studio-latents"
+VERSION = 1
+
+Half = npt.NDArray[np.float16]
+
+#: Largest finite float16: louder latents than this are none of a codec's.
+_MAX_FLOAT16 = float(np.finfo(np.float16).max)
+
+_NUMBER = r"-?\d{1,12}"
+_FADE = rf"-|{_NUMBER}:\d{{1,12}}:(?:{'|'.join(get_args(FadeShape))})"
+_NAME = re.compile(rf"({_NUMBER})/([01])/({_NUMBER})/(\d{{1,12}})/(\d{{1,12}})/({_FADE})/({_FADE})")
+
+#: Copies of opened bundles that are kept.
+_KEPT_BYTES = 8 * 1024**3
+
+_HEADER = "header"
+
+
+class Header(Struct, frozen=True, kw_only=True):
+    """What a file of latents says of itself.
+
+    Attributes:
+        codec: id of the codec that made it, and `identity`, that of its latents.
+        hop, edge, frames, overlap, dim: geometry of a window: `frames * hop + edge` samples, latents `(dim, frames)`.
+        media: digests of the audio, in the order that names count in.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    codec: Annotated[str, Meta(max_length=200)]
+    identity: Annotated[str, Meta(max_length=400)]
+    hop: Annotated[int, Meta(ge=1, le=2**20)]
+    edge: Annotated[int, Meta(ge=0, le=2**20)]
+    frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
+    overlap: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
+    dim: Annotated[int, Meta(ge=1, le=2**20)]
+    media: tuple[Digest, ...]
+
+    @property
+    def window_samples(self) -> int:
+        return self.frames * self.hop + self.edge
+
+
+def halved(latents: Array) -> Half:
+    """Latents in 16 bits, limited to what these can hold."""
+    return np.clip(latents, -_MAX_FLOAT16, _MAX_FLOAT16).astype(np.float16)
+
+
+def encode(header: Header, latents: Mapping[tuple[int, Source], Half]) -> bytes:
+    """The file: latents `(dim, frames)` by the number of a media and a source of it (whose media does not matter)."""
+    tensors = {_name(number, source): values for (number, source), values in latents.items()}
+    return save(tensors, {_HEADER: msgspec.json.encode(header).decode()})
+
+
+def media_digest(file_digest: str, number: int) -> str:
+    """The digest of a media of which only the latents are there, by that of their file."""
+    return hashlib.sha256(f"{file_digest}:{number}".encode()).hexdigest()
+
+
+class BundledLatents:
+    """A file of latents, opened; whatever is wrong with a tensor makes it absent."""
+
+    def __init__(self, path: Path) -> None:
+        """`path`: of a file named by its own digest.
+
+        Raises:
+            ProjectError: when it is not a file of latents.
+        """
+        self.path = path
+        self._lock = threading.Lock()
+        try:
+            opened: Any = safe_open  # its methods have no types
+            self._file: Any = opened(path, framework="numpy")
+            metadata: dict[str, str] = self._file.metadata() or {}
+            self.header = msgspec.json.decode(metadata.get(_HEADER, ""), type=Header)
+            names = list(self._file.keys())
+        except (OSError, SafetensorError, msgspec.MsgspecError, ValueError, AttributeError, MemoryError) as error:
+            raise ProjectError(f"the latents in {path} cannot be read: {error}", _RESTORE) from error
+        if self.header.format != FORMAT or self.header.version > VERSION:
+            raise ProjectError(
+                f"the latents in {path} are of a form that this version does not know", "Update LinCAE Studio"
+            )
+        self._check_geometry()
+        self.media = tuple(media_digest(path.stem, number) for number in range(len(self.header.media)))
+        self._names: dict[str, str] = {}
+        self._sources: dict[str, list[Source]] = {digest: [] for digest in self.media}
+        for name in names:
+            source = self._source(name)
+            if source is not None:
+                self._names[key_of(source, self.header.window_samples, self.header.identity)] = name
+                self._sources[source.media].append(source)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.header.dim, self.header.frames
+
+    def problem(self) -> str:
+        """Why the latents cannot be used here: another codec, or none; empty when they can."""
+        try:
+            facts = registry.facts(self.header.codec)
+        except CodecError as error:
+            return f"they are of the codec {self.header.codec}, which is not here: {error}"
+        if facts.latent_identity != self.header.identity:
+            return (
+                f"they are of another {self.header.codec} than the one that is here: of other weights, or encoded in "
+                "another precision (Edit > Preferences > Rendering)"
+            )
+        return ""
+
+    def sources(self, digest: str) -> Sequence[Source]:
+        """The windows that are here of a media."""
+        return self._sources.get(digest, ())
+
+    def holds(self, key: str) -> bool:
+        """Whether the latents of a key are here."""
+        return key in self._names
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
+        """The latents `(D, T)` that are here, by key."""
+        found = {}
+        for key in keys:
+            name = self._names.get(key)
+            if name is not None:
+                latents = self._read(name)
+                if latents is not None:
+                    found[key] = latents
+        return found
+
+    def _read(self, name: str) -> Array | None:
+        try:
+            with self._lock:
+                values = self._file.get_tensor(name)
+        except (OSError, SafetensorError, TypeError, ValueError, AttributeError, MemoryError):
+            return None
+        if values.dtype != np.float16 or values.shape != self.shape:
+            return None
+        latents: Array = values.astype(np.float32)
+        return latents if np.isfinite(latents).all() else None
+
+    def _check_geometry(self) -> None:
+        """Where the codec is here, its windows are as the file says; no file chooses how much memory they take."""
+        header = self.header
+        try:
+            facts = registry.facts(header.codec)
+        except CodecError:
+            return  # nothing is decoded then
+        told = Grid(header.hop, header.edge, header.frames, header.overlap)
+        if facts.latent_identity != header.identity:
+            return
+        fits = (header.hop, header.edge, header.dim) == (facts.hop, facts.edge, facts.dim)
+        if not fits or told.problem(facts):
+            raise ProjectError(f"the latents in {self.path} are not such as {header.codec} makes them", _RESTORE)
+
+    def _source(self, name: str) -> Source | None:
+        match = _NAME.fullmatch(name)
+        if match is None:
+            return None
+        number, channel, position, first, last = map(int, match.groups()[:5])
+        if not 0 <= number < len(self.media) or not 0 <= first < last <= self.header.window_samples:
+            return None
+        return Source(self.media[number], channel, position, first, last, _fade(match[6]), _fade(match[7]))
+
+
+class BundleStore:
+    """Files of latents in a folder, opened at most once each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[str, BundledLatents] = {}
+
+    def path(self, file_digest: str) -> Path:
+        """Where the file of a digest lies, or will."""
+        return self.folder / f"{file_digest}.safetensors"
+
+    def keep(self, temporary: Path, file_digest: str) -> BundledLatents:
+        """Take a file in, in place of an older copy, which may be damaged. Raises `ProjectError`, `OSError`."""
+        self._open.pop(file_digest, None)
+        temporary.replace(self.path(file_digest))
+        latents = self.open(file_digest)
+        self._prune()
+        return latents
+
+    def _prune(self) -> None:
+        """Delete the files that were not opened for the longest time, but for those in use here."""
+        kept = {self.path(digest) for digest in self._open}
+        found = sorted(self.folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
+        total = 0
+        for path in found:
+            total += path.stat().st_size
+            if total > _KEPT_BYTES and path not in kept:
+                with contextlib.suppress(OSError):  # another window has it, where open files stay
+                    path.unlink()
+
+    def open(self, file_digest: str) -> BundledLatents:
+        """Raises `ProjectError`."""
+        if file_digest not in self._open:
+            self._open[file_digest] = BundledLatents(self.path(file_digest))
+        return self._open[file_digest]
+
+    def of_media(self, digest: str) -> BundledLatents | None:
+        """The file, of those that were opened, that holds a media."""
+        return next((latents for latents in self._open.values() if digest in latents.media), None)
+
+
+def bundles_dir(cache_dir: Path) -> Path:
+    """Where the latents of opened bundles lie in a cache."""
+    return cache_dir / "bundles-v1"
+
+
+def bundled_files(cache_dir: Path) -> Iterator[Path]:
+    """The files of latents in a cache."""
+    folder = bundles_dir(cache_dir)
+    if os.path.isdir(folder):
+        yield from sorted(folder.glob("*.safetensors"))
+
+
+_RESTORE = "Copy the bundle again from where it came"
+
+
+def _name(number: int, source: Source) -> str:
+    fades = (_fade_name(source.fade_in), _fade_name(source.fade_out))
+    parts = (number, source.channel, source.position, source.first, source.last, *fades)
+    return "/".join(map(str, parts))
+
+
+def _fade_name(fade: Fade | None) -> str:
+    return f"{fade.start}:{fade.ramp.length}:{fade.ramp.shape}" if fade is not None else "-"
+
+
+def _fade(name: str) -> Fade | None:
+    if name == "-":
+        return None
+    start, length, shape = name.split(":")
+    return Fade(int(start), FadeRamp(int(length), shape))  # type: ignore[arg-type]

@@ -1,0 +1,44 @@
+"""The mixdown: a whole plan, block by block, to a file. Memory does not depend on the length. Any thread."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from lincae_studio.engine.export.writer import ExportItem, ExportResult, export
+from lincae_studio.engine.planning.plan import Plan, PlannedChunk
+from lincae_studio.engine.rendering.renderer import Rendered, Renderer
+from lincae_studio.engine.rendering.streams import ProvideChunk, rendered
+from lincae_studio.export_settings import AudioFormat, Level
+from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
+from lincae_studio.media.writer import Tags
+
+
+def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
+    """Provides the chunks of a plan, asked for in their order, rendered here in the batches that the codec likes."""
+    ready: dict[str, Rendered] = {}
+
+    def provide(chunk: PlannedChunk) -> Rendered:
+        if chunk.key not in ready:
+            renderer.codec(chunk.codec)  # loaded, it tells its batch
+            following = (other for other in itertools.islice(plan.chunks, chunk.index, None) if other is not None)
+            batch = list(itertools.islice(following, renderer.batch(chunk.codec)))
+            ready.update({rendered.key: rendered for rendered in renderer.render_many(batch)})
+        return ready.pop(chunk.key)
+
+    return provide
+
+
+def mixdown(
+    plan: Plan,
+    provide: ProvideChunk,
+    path: Path,
+    audio_format: AudioFormat | None = None,
+    progress: ReportProgress = no_progress,
+    cancel: CancelToken | None = None,
+    tags: Tags | None = None,
+) -> ExportResult:
+    """Write the mix of a plan, as it is. Raises as `export` does."""
+    item = ExportItem(path, rendered(plan, provide), tags or Tags())
+    [result] = export([item], 0, plan.length, audio_format or AudioFormat(), Level(), progress, cancel)
+    return result

@@ -1,0 +1,1 @@
+"""What each chunk of a mix is made of, as pure functions of the session."""

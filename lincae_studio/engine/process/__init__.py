@@ -1,0 +1,1 @@
+"""The engine as a process: client, worker, their messages and queue."""

@@ -1,0 +1,115 @@
+"""What the window and the engine process say to each other: typed, versioned, msgpack; nothing is unpickled.
+
+Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
+two raw frames on the same pipe.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from lincae_studio.engine.planning.plan import Chunk
+from lincae_studio.engine.process.queue import Lane, Loop
+
+#: Raised with every incompatible change; a process of another version is refused.
+PROTOCOL = 7
+
+
+#: How often the engine says that it is there, in seconds.
+ALIVE_EVERY_S = 2.0
+
+
+class Want(Struct, frozen=True, tag=True):
+    """Render these chunks too, in a lane; forget those keys of it.
+
+    Attributes:
+        seen: results received when this was said.
+        alone: keys of chunks during which an engine died; they are not rendered together with others.
+    """
+
+    lane: Lane
+    chunks: tuple[Chunk, ...] = ()
+    drop: tuple[str, ...] = ()
+    seen: int = 0
+    alone: tuple[str, ...] = ()
+
+
+class Playhead(Struct, frozen=True, tag=True):
+    """Where the sound is, and the loop it is in, in timeline samples: what is heard next is rendered first."""
+
+    sample: int
+    loop: Loop | None = None
+
+
+class Attach(Struct, frozen=True, tag=True):
+    """Use the latents in these files, too, in place of those that were attached before."""
+
+    files: tuple[str, ...]
+
+
+class Limits(Struct, frozen=True, tag=True):
+    """How much the caches keep, in bytes: latents in memory, latents and renders on disk."""
+
+    memory: int
+    latents: int
+    renders: int
+
+
+class Quit(Struct, frozen=True, tag=True):
+    """Write what is still to be written to the cache, and end."""
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """The engine process is up."""
+
+    protocol: int
+    pid: int
+
+
+class Alive(Struct, frozen=True, tag=True):
+    """The process runs; sent every `ALIVE_EVERY_S`, whatever it is doing."""
+
+
+class Started(Struct, frozen=True, tag=True):
+    """A chunk is being rendered."""
+
+    key: str
+
+
+class Finished(Struct, frozen=True, tag=True):
+    """A chunk is rendered; shapes of its arrays, how long it took, and the slot of shared memory they are in."""
+
+    key: str
+    latents_shape: tuple[int, int, int]
+    audio_shape: tuple[int, int]
+    seconds: float
+    slot: int | None = None
+
+
+class Failed(Struct, frozen=True, tag=True):
+    """A chunk cannot be rendered."""
+
+    key: str
+    message: str
+
+
+class Dying(Struct, frozen=True, tag=True):
+    """The process cannot go on, and ends."""
+
+    reason: str
+
+
+class Log(Struct, frozen=True, tag=True):
+    """A line for the log of the window."""
+
+    level: int
+    text: str
+
+
+ToEngine = Want | Playhead | Attach | Limits | Quit
+FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
+
+encode = msgspec.msgpack.Encoder().encode
+decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode
+decode_from_engine = msgspec.msgpack.Decoder(FromEngine).decode

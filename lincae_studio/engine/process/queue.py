@@ -1,0 +1,140 @@
+"""The queue of wanted chunks: what is heard next comes first. Thread-safe; used inside the engine process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable
+from typing import Literal, get_args
+
+from lincae_studio.engine.planning.plan import AnyChunk, Chunk
+
+#: What a chunk is wanted for: to be heard, for an export, or to be looked at (latents of a track, measurements).
+Lane = Literal["live", "export", "study"]
+
+LANES: tuple[Lane, ...] = get_args(Lane)
+
+#: Live chunks, or batches of them, taken in a row while chunks of other lanes wait.
+_LIVE_FOR_EACH_OTHER = 4
+
+#: Start and end of a loop, in timeline samples.
+Loop = tuple[int, int]
+
+
+def urgency(chunk: AnyChunk, playhead: int, loop: Loop | None = None) -> tuple[int, int]:
+    """Sorts live chunks: by distance ahead of the playhead (in timeline samples), then those behind it.
+
+    While the playhead is in a loop, its end is followed by its start; what is outside comes later.
+    """
+    owner = chunk.grid.owner
+    here, index = owner(playhead), chunk.index
+    if loop is not None and loop[0] <= playhead < loop[1]:
+        first, last = owner(loop[0]), owner(loop[1] - 1)
+        if first <= index <= last:
+            return 0, index - here if index >= here else last - here + 1 + index - first
+    else:
+        last = here - 1
+    return (1, index) if index > last else (2, -index)
+
+
+def _one_at_a_time(_chunk: Chunk) -> int:
+    return 1
+
+
+class ChunkQueue:
+    """Live chunks by distance ahead of the playhead, then those behind it; for export by place; for study as they came.
+
+    So that the others go on while live chunks keep coming, one take in five is theirs while any of them waits: export
+    and study in turn.
+
+    A wish may cross with the result it is for: results are numbered, wishes say how many their sender had seen, and
+    a wish for what is under way is no second one.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[Lane, dict[str, Chunk]] = {lane: {} for lane in LANES}
+        self._playhead = 0
+        self._loop: Loop | None = None
+        self._live_in_a_row = 0
+        self._last_other: Lane = "study"
+        self._alone: set[str] = set()
+        #: The chunks that are being rendered.
+        self._taken: set[str] = set()
+        #: Numbers of the results that their receiver may not have seen.
+        self._results: dict[str, int] = {}
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def add(self, chunks: Iterable[Chunk], lane: Lane, seen: int = 0, alone: Collection[str] = ()) -> None:
+        """Want more chunks.
+
+        Args:
+            seen: results that the sender had received.
+            alone: keys of chunks that are not to be part of a batch.
+        """
+        with self._changed:
+            self._results = {key: number for key, number in self._results.items() if number > seen}
+            under_way = self._taken | self._results.keys()
+            wishes = {chunk.key: chunk for chunk in chunks if chunk.key not in under_way}
+            self._waiting[lane].update(wishes)
+            self._alone.update(alone)
+            self._changed.notify()
+
+    def drop(self, keys: Iterable[str], lane: Lane) -> None:
+        with self._changed:
+            for key in keys:
+                self._waiting[lane].pop(key, None)
+
+    def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
+        with self._changed:
+            self._playhead, self._loop = sample, loop
+
+    def take(self, timeout_s: float | None = None, batch: Callable[[Chunk], int] = _one_at_a_time) -> tuple[Chunk, ...]:
+        """The next chunks, waiting for one; none after the timeout.
+
+        Args:
+            batch: how many chunks like one are best taken at once; they have codec, grid and seed in common.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: any(self._waiting.values()), timeout_s):
+                return ()
+            order = self._in_order(self._next_lane())
+            first = order[0]
+            taken = [first]
+            if first.key not in self._alone:
+                limit = batch(first)
+                alike = (chunk for chunk in order[1:] if _alike(chunk, first) and chunk.key not in self._alone)
+                taken += [chunk for _, chunk in zip(range(limit - 1), alike, strict=False)]
+            for chunk in taken:
+                for waiting in self._waiting.values():
+                    waiting.pop(chunk.key, None)
+                self._taken.add(chunk.key)
+            return tuple(taken)
+
+    def _next_lane(self) -> Lane:
+        """Whose turn it is; something waits."""
+        others: list[Lane] = [lane for lane in ("export", "study") if self._waiting[lane]]
+        if self._waiting["live"] and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
+            self._live_in_a_row = self._live_in_a_row + 1 if others else 0
+            return "live"
+        self._live_in_a_row = 0
+        self._last_other = next((lane for lane in others if lane != self._last_other), others[0])
+        return self._last_other
+
+    def _in_order(self, lane: Lane) -> list[Chunk]:
+        waiting = list(self._waiting[lane].values())
+        if lane == "live":
+            waiting.sort(key=lambda chunk: urgency(chunk, self._playhead, self._loop))
+        elif lane == "export":
+            waiting.sort(key=lambda chunk: chunk.index)
+        return waiting
+
+    def done(self, key: str) -> None:
+        """A chunk that was taken is rendered, or failed; to be said before its result is sent, in the same order."""
+        with self._changed:
+            self._taken.discard(key)
+            self._count += 1
+            self._results[key] = self._count
+
+
+def _alike(one: Chunk, other: Chunk) -> bool:
+    return (one.codec, one.grid, one.seed) == (other.codec, other.grid, other.seed)

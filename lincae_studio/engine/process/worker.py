@@ -1,0 +1,196 @@
+"""The engine process: renders wanted chunks and sends them back, until its pipe closes.
+
+The main thread renders; a reader thread keeps the queue up to date, so that the newest wish wins at the next chunk.
+When the pipe closes, the window is gone, by whatever end: the process leaves at once. It never writes to the console:
+an error that it cannot go on after is told through the pipe.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from lincae_studio import malloc
+from lincae_studio.codecs import registry
+from lincae_studio.engine.bundles.store import BundledLatents
+from lincae_studio.engine.planning.plan import Chunk
+from lincae_studio.engine.process import messages
+from lincae_studio.engine.process.queue import ChunkQueue
+from lincae_studio.engine.process.shared_memory import SharedHandle, SharedWriter
+from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
+from lincae_studio.errors import StudioError
+from lincae_studio.media.store import MediaStore
+
+_log = logging.getLogger(__name__)
+
+#: Where processor cores are few, drawing and playing come before rendering (POSIX only).
+_NICENESS = 10
+
+#: With nothing to do for so long, freed memory is given back.
+_IDLE_S = 10.0
+
+
+def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
+    """Entry point of the spawned process; it does not return. Without `shared` memory, renders take the pipe."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
+    window = _Window(connection)
+    try:
+        _Engine(window, connection, Path(cache_dir), shared).run()
+    except BaseException as error:  # the boundary of the process
+        window.die(error)
+
+
+class _Window:
+    """The sending side of the pipe to the window, for any thread."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+
+    def send(self, message: messages.FromEngine, *arrays: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
+        """Send a message and the arrays that follow it; a closed pipe ends the process."""
+        try:
+            with self._sending:
+                self._connection.send_bytes(messages.encode(message))
+                for array in arrays:
+                    self._connection.send_bytes(array.tobytes())
+        except OSError:
+            os._exit(0)
+
+    def die(self, error: BaseException) -> NoReturn:
+        """Tell why the process cannot go on, if that can still be told, and end it."""
+        try:
+            self.send(messages.Log(logging.ERROR, "".join(traceback.format_exception(error))))
+            self.send(messages.Dying(_reason(error)))
+        finally:
+            os._exit(1)
+
+
+class _Engine:
+    def __init__(self, window: _Window, connection: Connection, cache_dir: Path, shared: SharedHandle | None) -> None:
+        self._window = window
+        self._connection = connection
+        logging.getLogger().addHandler(_ForwardingHandler(window))
+        self._queue = ChunkQueue()
+        self._shared = SharedWriter(shared) if shared is not None else None
+        self._renderer = Renderer(
+            registry.load, StoreReader(MediaStore(cache_dir)), LatentCache(cache_dir), RenderCache(cache_dir)
+        )
+
+    def run(self) -> None:
+        threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
+        threading.Thread(target=self._live, name="engine-heartbeat", daemon=True).start()
+        self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
+        while True:
+            self._render(self._take(_IDLE_S) or self._rest())
+
+    def _take(self, timeout_s: float | None) -> tuple[Chunk, ...]:
+        return self._queue.take(timeout_s, lambda chunk: self._renderer.batch(chunk.codec))
+
+    def _rest(self) -> tuple[Chunk, ...]:
+        """Nothing is wanted for a while: others may have the memory."""
+        malloc.give_back()
+        return self._take(None)
+
+    def _render(self, chunks: Sequence[Chunk]) -> None:
+        for chunk in chunks:
+            self._window.send(messages.Started(chunk.key))
+        started = time.perf_counter()
+        try:
+            renders = self._renderer.render_many(chunks)
+        except Exception as error:  # the chunk fails, the engine goes on
+            if len(chunks) > 1:  # one of them is to blame
+                for chunk in chunks:
+                    self._render([chunk])
+            else:
+                self._fail(chunks[0], error)
+            return
+        seconds = (time.perf_counter() - started) / len(chunks)
+        for rendered in renders:
+            self._finish(rendered, seconds)
+
+    def _fail(self, chunk: Chunk, error: Exception) -> None:
+        self._queue.done(chunk.key)
+        if not isinstance(error, StudioError):
+            _log.error("chunk %d failed", chunk.index, exc_info=error)
+        self._window.send(messages.Failed(chunk.key, _reason(error)))
+
+    def _finish(self, rendered: Rendered, seconds: float) -> None:
+        arrays = (rendered.latents, rendered.audio)
+        slot = self._shared.write(arrays) if self._shared is not None else None
+        self._queue.done(rendered.key)
+        buses, dim, frames = rendered.latents.shape
+        shapes = ((buses, dim, frames), (buses, rendered.audio.shape[1]))
+        message = messages.Finished(rendered.key, *shapes, seconds, slot)
+        self._window.send(message, *(arrays if slot is None else ()))
+
+    def _live(self) -> NoReturn:
+        while True:
+            self._window.send(messages.Alive())
+            time.sleep(messages.ALIVE_EVERY_S)
+
+    def _read(self) -> None:
+        try:
+            self._read_wishes()
+        except BaseException as error:  # an engine that hears nothing is of no use
+            self._window.die(error)
+
+    def _read_wishes(self) -> NoReturn:
+        while True:
+            try:
+                message = messages.decode_to_engine(self._connection.recv_bytes())
+            except (EOFError, OSError):
+                message = messages.Quit()
+            match message:
+                case messages.Quit():
+                    # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
+                    self._renderer.flush()
+                    os._exit(0)
+                case messages.Want(lane=lane, chunks=chunks, drop=drop, seen=seen, alone=alone):
+                    self._queue.drop(drop, lane)
+                    self._queue.add(chunks, lane, seen, alone)
+                case messages.Attach(files=files):
+                    self._renderer.cache.attach(_opened(files))
+                case messages.Limits(memory=memory, latents=latents, renders=renders):
+                    self._renderer.set_limits(memory, latents, renders)
+                case messages.Playhead(sample=sample, loop=loop):
+                    self._queue.set_playhead(sample, loop)
+
+
+def _opened(files: Sequence[str]) -> list[BundledLatents]:
+    """Files of latents; one that cannot be read is logged, and what it holds is missing."""
+    found = []
+    for name in files:
+        try:
+            found.append(BundledLatents(Path(name)))
+        except StudioError as error:
+            _log.warning("%s", error)
+    return found
+
+
+class _ForwardingHandler(logging.Handler):
+    """Sends log records, warnings and above, to the window, which has the log file."""
+
+    def __init__(self, window: _Window) -> None:
+        super().__init__(logging.WARNING)
+        self._window = window
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._window.send(messages.Log(record.levelno, self.format(record)))
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, StudioError) else f"{type(error).__name__}: {error}"

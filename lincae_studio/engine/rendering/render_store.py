@@ -1,0 +1,289 @@
+"""The render store: decoded chunks by key, and the state of each chunk of the current plan. Thread-safe.
+
+The engine's results come in here; playback, views and export read here. Renders of the current plan stay, up to a
+number of bytes: beyond it those farthest from the playhead go. Older ones (an undo away) stay as long as there is room.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk
+from lincae_studio.engine.planning.probes import is_part
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.renderer import Rendered
+from lincae_studio.engine.rendering.stitch import stitch, window_part
+from lincae_studio.errors import EngineError
+from lincae_studio.jobs import CancelToken
+
+#: Room for chunks that the current plan does not need.
+_OLD_BYTES = 1024 * 1024 * 1024
+
+#: Room for all chunks: about two hours of stereo.
+_MAX_BYTES = 3 * 1024 * 1024 * 1024
+
+#: How often a wait looks whether it was cancelled.
+_POLL_S = 0.1
+
+
+class ChunkState(enum.Enum):
+    """What is known of a chunk's sound."""
+
+    SILENT = "silent"
+    STALE = "stale"
+    RENDERING = "rendering"
+    RENDERED = "rendered"
+    FAILED = "failed"
+
+
+class RenderStore:
+    """Renders and states by chunk key."""
+
+    def __init__(self, old_bytes: int = _OLD_BYTES, max_bytes: int = _MAX_BYTES) -> None:
+        self._old_bytes = old_bytes
+        self._max_bytes = max_bytes
+        self._playhead = 0
+        self._renders: OrderedDict[str, Rendered] = OrderedDict()
+        self._failures: dict[str, str] = {}
+        self._rendering: str | None = None
+        self._current: dict[str, list[PlannedChunk]] = {}
+        self._awaited: Counter[str] = Counter()
+        self._delivered: dict[str, Rendered] = {}
+        self._changed = threading.Condition()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all renders that are here."""
+        with self._changed:
+            return sum(rendered.nbytes for rendered in self._renders.values())
+
+    def get(self, key: str) -> Rendered | None:
+        """The render of a chunk, if it is here. Does not wait for the lock: views call it while they draw."""
+        return self._renders.get(key)
+
+    def put(self, rendered: Rendered) -> list[str]:
+        """Keep a render, and hand it to whoever waits for it even where there is no room for it.
+
+        Returns:
+            The keys of the renders of the current plan that had to go: their chunks are stale again.
+        """
+        with self._changed:
+            if is_part(rendered.key):  # of use to those who wait for it only
+                if self._awaited[rendered.key]:
+                    self._delivered[rendered.key] = rendered
+                    self._changed.notify_all()
+                return []
+            self._renders[rendered.key] = rendered
+            self._failures.pop(rendered.key, None)
+            self._rendering = None if self._rendering == rendered.key else self._rendering
+            if self._awaited[rendered.key]:
+                self._delivered[rendered.key] = rendered
+            gone = self._evict()
+            self._changed.notify_all()
+            return gone
+
+    def set_rendering(self, key: str | None) -> None:
+        """Note which chunk is being rendered."""
+        with self._changed:
+            self._rendering = key
+
+    def set_failed(self, key: str, message: str) -> None:
+        """Note that a chunk cannot be rendered."""
+        with self._changed:
+            self._failures[key] = message
+            self._rendering = None if self._rendering == key else self._rendering
+            self._changed.notify_all()
+
+    def forget_failures(self) -> None:
+        """Let failed chunks be tried again."""
+        with self._changed:
+            self._failures.clear()
+
+    def set_current(self, plan: Plan) -> None:
+        """Tell which chunks must stay."""
+        with self._changed:
+            self._current = {}
+            for chunk in plan.audible:
+                self._current.setdefault(chunk.key, []).append(chunk)
+            for key in self._current.keys() & self._renders.keys():
+                self._renders.move_to_end(key)
+            self._evict()
+
+    def set_playhead(self, sample: int) -> None:
+        """Tell where the sound is, in timeline samples: what is near it is `missing`, and goes last."""
+        with self._changed:
+            self._playhead = sample
+
+    def state(self, chunk: PlannedChunk | None) -> ChunkState:
+        """The state of a chunk of a plan (None: a silent one)."""
+        if chunk is None:
+            return ChunkState.SILENT
+        if chunk.key in self._renders:
+            return ChunkState.RENDERED
+        if chunk.key in self._failures:
+            return ChunkState.FAILED
+        return ChunkState.RENDERING if chunk.key == self._rendering else ChunkState.STALE
+
+    def snapshot(self, plan: Plan) -> dict[str, Rendered]:
+        """The renders of a plan that are here now, by key; what arrives later is not in it."""
+        return {chunk.key: render for chunk in plan.audible if (render := self._renders.get(chunk.key)) is not None}
+
+    def failure(self, key: str) -> str | None:
+        """Why a chunk failed."""
+        return self._failures.get(key)
+
+    def absent(self, plan: Plan) -> list[PlannedChunk]:
+        """The chunks of a plan that are neither rendered nor failed."""
+        return [chunk for chunk in plan.audible if chunk.key not in self._renders and chunk.key not in self._failures]
+
+    def missing(self, plan: Plan) -> list[PlannedChunk]:
+        """The absent chunks of a plan that would stay once rendered: those so near the playhead that there is room.
+
+        With the playhead where it is, rendering them all leaves nothing missing.
+        """
+        absent = self.absent(plan)
+        if self.has_room(plan):
+            return absent
+        near = self._near(plan) if absent else set()
+        return [chunk for chunk in absent if chunk.key in near]
+
+    def has_room(self, plan: Plan) -> bool:
+        """Whether all of a plan may stay once rendered, wherever the playhead is."""
+        audible = plan.audible
+        stereo = sum(chunk.buses for chunk in audible)
+        return not audible or stereo * _nbytes(audible[0], plan) // audible[0].buses <= self._max_bytes
+
+    def wait_for(self, chunk: AnyChunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
+        """Wait until a chunk is rendered.
+
+        Args:
+            ask: asks the engine for the chunk. It is called at once if the chunk is not here, and again now and then:
+                a wish may cross with an earlier render that went for want of room. Asking twice must be harmless.
+
+        Raises:
+            EngineError: when it fails.
+            Cancelled: when `cancel` was set.
+        """
+        return self.wait_for_all([chunk], cancel, lambda _: ask())[0]
+
+    def wait_for_all(
+        self, chunks: Sequence[AnyChunk], cancel: CancelToken, ask: Callable[[Sequence[AnyChunk]], object]
+    ) -> list[Rendered]:
+        """As `wait_for`, for several chunks of any kind; `ask` is given those that are not here."""
+        found: dict[str, Rendered] = {}
+        keys = {chunk.key for chunk in chunks}
+        with self._changed:
+            self._awaited.update(keys)
+        try:
+            while True:
+                cancel.check()
+                for chunk in chunks:
+                    rendered = self._renders.get(chunk.key) or self._delivered.get(chunk.key)
+                    if rendered is not None:
+                        found[chunk.key] = rendered
+                    elif chunk.key not in found and (reason := self._failures.get(chunk.key)) is not None:
+                        raise EngineError(f"chunk {chunk.index} cannot be rendered: {reason.rstrip('.')}")
+                missing = [chunk for chunk in chunks if chunk.key not in found]
+                if not missing:
+                    return [found[chunk.key] for chunk in chunks]
+                ask(missing)
+                with self._changed:
+                    self._changed.wait_for(partial(self._any_settled, [chunk.key for chunk in missing]), _POLL_S)
+        finally:
+            with self._changed:
+                for key in keys:
+                    self._awaited[key] -= 1
+                    if not self._awaited[key]:
+                        del self._awaited[key]
+                        self._delivered.pop(key, None)
+
+    def _any_settled(self, keys: Sequence[str]) -> bool:
+        return any(key in self._renders or key in self._delivered or key in self._failures for key in keys)
+
+    def _near(self, plan: Plan) -> set[str]:
+        """Keys of the chunks, nearest first, that there is room for; failed ones take none."""
+        near: set[str] = set()
+        room = self._max_bytes
+        for chunk in sorted(plan.audible, key=self._distance):
+            if chunk.key in near or chunk.key in self._failures:
+                continue
+            room -= _nbytes(chunk, plan)
+            if room < 0:
+                break
+            near.add(chunk.key)
+        return near
+
+    def _distance(self, chunk: PlannedChunk) -> tuple[int, int]:
+        """Chunks from the playhead, double for those behind it: they are heard only after going back.
+
+        The index settles ties, so that what is evicted and what is missing never differ.
+        """
+        ahead = chunk.index - chunk.grid.owner(self._playhead)
+        return (ahead if ahead >= 0 else -2 * ahead), chunk.index
+
+    def _evict(self) -> list[str]:
+        """Make room: old renders go first, then the farthest of the current plan, whose keys are returned."""
+        old = [key for key in self._renders if key not in self._current]
+        old_bytes = sum(self._renders[key].nbytes for key in old)
+        excess = sum(rendered.nbytes for rendered in self._renders.values()) - self._max_bytes
+        for key in old:
+            if old_bytes <= self._old_bytes and excess <= 0:
+                break
+            size = self._renders.pop(key).nbytes
+            old_bytes -= size
+            excess -= size
+        gone: list[str] = []
+        if excess > 0:
+            nearest_first = sorted(self._renders, key=lambda key: min(map(self._distance, self._current[key])))
+            while excess > 0:
+                gone.append(nearest_first.pop())
+                excess -= self._renders.pop(gone[-1]).nbytes
+        return gone
+
+
+def _nbytes(chunk: PlannedChunk, plan: Plan) -> int:
+    """Bytes of a chunk's render: float32 latents and audio for each bus."""
+    return 4 * chunk.buses * (plan.codec.dim * plan.grid.frames + plan.grid.window_samples)
+
+
+#: What is listened to: "auto" the latent mix and, until a chunk is rendered, the dry mix; "latent" and "dry" one of
+#: them; "difference" the latent mix less the dry mix. What is not rendered is silent, but for "auto" and "dry".
+Monitor = Literal["auto", "latent", "dry", "difference"]
+
+
+class MixReader:
+    """Reads the mix as it is heard: rendered chunks where there are any, else the dry mix; or as `monitor` says."""
+
+    def __init__(
+        self, plan: Plan, dry: DryMix, get: Callable[[str], Rendered | None], monitor: Monitor = "auto"
+    ) -> None:
+        self.plan = plan
+        self._dry = dry
+        self._get = get
+        self._monitor = monitor
+
+    @property
+    def length(self) -> int:
+        """Samples of the mix."""
+        return self.plan.length
+
+    def read(self, start: int, count: int) -> Array:
+        """Samples `(channels, count)` from `start` on; zeros after the end."""
+        return stitch(self.plan, self._chunk_audio, start, count)
+
+    def _chunk_audio(self, chunk: PlannedChunk, start: int, end: int) -> Array:
+        rendered = self._get(chunk.key) if self._monitor != "dry" else None
+        if rendered is None:
+            if self._monitor in ("auto", "dry"):
+                return self._dry.read(start, end - start)
+            return np.zeros((self.plan.channels, end - start), np.float32)
+        latent = window_part(self.plan, rendered.audio, chunk.index, start, end)
+        return latent - self._dry.read(start, end - start) if self._monitor == "difference" else latent

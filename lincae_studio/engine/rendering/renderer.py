@@ -1,0 +1,200 @@
+"""The renderer: a chunk in, its latents and audio out. In any process; one thread uses an instance."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array, Codec
+from lincae_studio.engine.planning.plan import AnyChunk, Chunk, CodecRef, Term
+from lincae_studio.engine.planning.sources import AudioReader, read_source
+from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.engine.rendering.sums import ChunkSums
+from lincae_studio.errors import CodecError, StudioError
+from lincae_studio.media.store import MediaStore
+
+#: Windows encoded at once: bounds memory, large enough for efficient products.
+_ENCODE_BATCH = 16
+
+#: Seconds from which on a chunk is worth keeping on disk: reading one takes some milliseconds, and a megabyte.
+_KEEP_FROM_S = 0.05
+
+#: How long a codec that could not be loaded is not tried again, in seconds.
+_FAILURE_S = 5.0
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A decoded chunk.
+
+    Attributes:
+        key: of the chunk it belongs to.
+        latents: `(buses, D, T)`, the sums that were decoded.
+        audio: `(buses, window_samples)`, edges included; `(buses, 0)` where only latents were wanted.
+    """
+
+    key: str
+    latents: Array
+    audio: Array
+
+    @property
+    def nbytes(self) -> int:
+        return self.latents.nbytes + self.audio.nbytes
+
+
+@dataclass
+class Counters:
+    """How much work was done since the renderer was made."""
+
+    encodes: int = 0
+    decodes: int = 0
+
+
+class StoreReader:
+    """Reads sources from the media store."""
+
+    def __init__(self, store: MediaStore, silent: Container[str] = ()) -> None:
+        """`silent`: media that are silence where they are not there (yet), instead of an error."""
+        self._store = store
+        self._silent = silent
+
+    def read(self, digest: str, channel: int, start: int, count: int) -> Array:
+        if digest in self._silent and self._store.get(digest) is None:
+            return np.zeros(count, np.float32)
+        return self._store.open(digest).read(channel, start, count)
+
+
+@dataclass
+class Renderer:
+    """Encodes what the cache does not hold, sums, decodes.
+
+    Attributes:
+        renders: where chunks that took at least `keep_from_s` to render are kept; None keeps none.
+        sums: partial sums of chunks, for edits of the same ones.
+    """
+
+    load_codec: Callable[[str], Codec]
+    reader: AudioReader
+    cache: LatentCache
+    renders: RenderCache | None = None
+    keep_from_s: float = _KEEP_FROM_S
+    sums: ChunkSums = field(default_factory=ChunkSums)
+    counters: Counters = field(default_factory=Counters)
+    _codecs: dict[str, Codec] = field(default_factory=dict)
+    _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
+
+    def batch(self, wanted: CodecRef) -> int:
+        """Chunks of a codec that are best rendered at once; 1 until it is loaded."""
+        codec = self._codecs.get(wanted.id)
+        return codec.batch if codec is not None else 1
+
+    def render(self, chunk: AnyChunk) -> Rendered:
+        """Render one chunk, or read it from disk.
+
+        Raises:
+            StudioError: when the codec is unknown or a media is missing.
+        """
+        return self.render_many([chunk])[0]
+
+    def render_many(self, planned: Sequence[AnyChunk]) -> list[Rendered]:
+        """Render chunks of one codec, grid and seed, decoded as one batch.
+
+        Raises:
+            StudioError: when the codec is unknown or a media is missing; none of them is rendered then.
+        """
+        found = {chunk.key: self._kept(chunk.key) if chunk.audio else self._sum(chunk.concrete()) for chunk in planned}
+        missing = [chunk.concrete() for chunk in planned if found[chunk.key] is None]
+        if missing:
+            found.update(self._decode(missing))
+        return [rendered for chunk in planned if (rendered := found[chunk.key]) is not None]
+
+    def set_limits(self, memory: int, latents: int, renders: int) -> None:
+        """How much the caches keep, in bytes: latents in memory, latents and renders on disk. Any thread."""
+        self.cache.set_limits(memory, latents)
+        if self.renders is not None:
+            self.renders.set_disk_limit(renders)
+
+    def flush(self) -> None:
+        """Wait until what is to be kept is on disk."""
+        self.cache.flush()
+        if self.renders is not None:
+            self.renders.flush()
+
+    def close(self) -> None:
+        """Write what is left, and close the caches."""
+        self.cache.close()
+        if self.renders is not None:
+            self.renders.close()
+
+    def _kept(self, key: str) -> Rendered | None:
+        kept = self.renders.get(key) if self.renders is not None else None
+        return Rendered(key, *kept) if kept is not None else None
+
+    def _sum(self, chunk: Chunk) -> Rendered:
+        """The latents of a chunk, which soon are summed again: they are not kept."""
+        origin = self.codec(chunk.codec).silence(chunk.grid.frames)
+        mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin)
+        return Rendered(chunk.key, mixed, np.zeros((len(mixed), 0), np.float32))
+
+    def _decode(self, chunks: Sequence[Chunk]) -> dict[str, Rendered]:
+        first = chunks[0]
+        codec = self.codec(first.codec)
+        started = time.perf_counter()
+        origin = codec.silence(first.grid.frames)
+        sums = [self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin) for chunk in chunks]
+        frames = [chunk.first_frame for chunk, buses in zip(chunks, sums, strict=True) for _ in buses]
+        audio = codec.decode(np.concatenate(sums), first_frames=frames, seed=first.seed)
+        self.counters.decodes += len(audio)
+        rendered = {}
+        row = 0
+        for chunk, mixed in zip(chunks, sums, strict=True):
+            rendered[chunk.key] = Rendered(chunk.key, mixed, audio[row : row + len(mixed)])
+            row += len(mixed)
+        if self.renders is not None and time.perf_counter() - started >= self.keep_from_s * len(chunks):
+            for key, result in rendered.items():
+                self.renders.put(key, result.latents, result.audio)
+        return rendered
+
+    def codec(self, wanted: CodecRef) -> Codec:
+        """A codec, loaded when it is first asked for, and again when it has become another one.
+
+        A failure holds for a while: not every chunk is to read a broken file of hundreds of megabytes.
+
+        Raises:
+            StudioError: when it cannot be loaded, or is not the one that was planned with.
+        """
+        codec = self._codecs.get(wanted.id)
+        if codec is not None and codec.facts.identity == wanted.identity:
+            return codec
+        error, until = self._failures.get(wanted, (None, 0.0))
+        if error is not None and time.monotonic() < until:
+            raise error
+        self._codecs.pop(wanted.id, None)
+        try:
+            codec = self.load_codec(wanted.id)
+            if codec.facts.identity != wanted.identity:
+                raise CodecError(f"the codec {wanted.id!r} has been replaced", "Choose it again in Session > Codec")
+        except StudioError as problem:
+            self._failures[wanted] = problem, time.monotonic() + _FAILURE_S
+            raise
+        self._codecs[wanted.id] = codec
+        return codec
+
+    def latents(self, terms: Sequence[Term], chunk: AnyChunk) -> list[Array]:
+        """Latents `(D, T)` of each of a chunk's terms, from the cache or encoded now."""
+        codec, window_samples = self.codec(chunk.codec), chunk.grid.window_samples
+        found = self.cache.get_many(term.key for term in terms)
+        missing = list({term.key: term for term in terms if term.key not in found}.values())
+        for start in range(0, len(missing), _ENCODE_BATCH):
+            batch = missing[start : start + _ENCODE_BATCH]
+            windows = np.stack([read_source(term.source, window_samples, self.reader) for term in batch])
+            encoded = codec.encode(windows)
+            self.counters.encodes += len(batch)
+            fresh = {term.key: latents for term, latents in zip(batch, encoded, strict=True)}
+            self.cache.put_many(fresh)
+            found.update(fresh)
+        return [found[term.key] for term in terms]

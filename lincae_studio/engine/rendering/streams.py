@@ -1,0 +1,98 @@
+"""What can be exported, as blocks of samples one after the other: the rendered mix, the dry mix, their difference.
+
+Any thread; memory does not depend on the length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.plan import Plan, PlannedChunk
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.renderer import Rendered
+from lincae_studio.engine.rendering.stitch import stitch, window_part
+
+#: Gives a chunk's render: renders it now (command line), or waits for the engine process (window).
+ProvideChunk = Callable[[PlannedChunk], Rendered]
+
+#: Samples of the dry mix that are read at a time.
+_DRY_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Audio on the timeline.
+
+    Attributes:
+        channels: 1 or 2.
+        blocks: yields the samples `(channels, n)` of `[start, end)`, in order; silence after the end.
+    """
+
+    channels: int
+    blocks: Callable[[int, int], Iterator[Array]]
+
+
+def rendered(plan: Plan, provide: ProvideChunk) -> Stream:
+    """The mix of a plan, decoded; two chunks are held at a time, and only those that are heard are asked for."""
+
+    def blocks(start: int, end: int) -> Iterator[Array]:
+        for _, block in mix_blocks(plan, provide, start, end):
+            yield block
+
+    return Stream(plan.channels, blocks)
+
+
+def dry(mix: DryMix) -> Stream:
+    """The mix with no codec."""
+
+    def blocks(start: int, end: int) -> Iterator[Array]:
+        for at in range(start, end, _DRY_BLOCK):
+            yield mix.read(at, min(_DRY_BLOCK, end - at))
+
+    return Stream(mix.channels, blocks)
+
+
+def difference(plan: Plan, provide: ProvideChunk, mix: DryMix) -> Stream:
+    """The rendered mix less the dry one."""
+
+    def blocks(start: int, end: int) -> Iterator[Array]:
+        at = start
+        for block in rendered(plan, provide).blocks(start, end):
+            yield block - mix.read(at, block.shape[1])
+            at += block.shape[1]
+
+    return Stream(max(plan.channels, mix.channels), blocks)
+
+
+def mix_blocks(
+    plan: Plan, provide: ProvideChunk, begin: int = 0, finish: int | None = None
+) -> Iterator[tuple[int, Array]]:
+    """Yield (chunk number, samples `(channels, n)`) that together are the mix from `begin` to `finish`, or its end.
+
+    What the last chunk's decoder rings out with comes after the end; then silence.
+    """
+    finish = plan.length if finish is None else finish
+    held: dict[int, Rendered] = {}
+
+    def audio_of(chunk: PlannedChunk, start: int, end: int) -> Array:
+        if chunk.index not in held:
+            held[chunk.index] = provide(chunk)
+        return window_part(plan, held[chunk.index].audio, chunk.index, start, end)
+
+    done = begin
+    for index in range(len(plan.chunks)):
+        # Up to where the next chunk begins to be heard.
+        end = min(plan.grid.valid(index + 1)[0], finish)
+        if index + 1 == len(plan.chunks):
+            end = min(plan.grid.valid(index)[1], finish)
+        if end <= done:
+            continue
+        held = {number: rendered for number, rendered in held.items() if number >= index - 1}
+        yield index, stitch(plan, audio_of, done, end - done, finish)
+        done = end
+    if done < finish:
+        yield max(0, len(plan.chunks) - 1), np.zeros((plan.channels, finish - done), np.float32)

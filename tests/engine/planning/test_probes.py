@@ -1,0 +1,43 @@
+"""Chunks that tell of a mix: terms by themselves, and the same sum with other noise."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lincae_studio.engine.planning.probes import term_alone, with_seed
+from lincae_studio.session import edits
+from lincae_studio.session.model import Session
+from tests.helpers import MemoryAudio, made_up_media, new_renderer, plan_of, session_of
+
+
+def song() -> Session:
+    session = session_of(made_up_media(1, 200_000), made_up_media(2, 150_000, channels=2))
+    return edits.set_track_gain(session, session.tracks[0].id, 0.25)
+
+
+def test_decoded_terms_with_their_coefficients_are_the_mix_of_a_linear_codec() -> None:
+    session = song()
+    renderer = new_renderer(MemoryAudio.of(*session.media))
+    for chunk in plan_of(session, "mdct-4x").audible:
+        total = np.zeros_like(renderer.render(chunk).audio)
+        for term in chunk.terms:
+            alone = renderer.render(term_alone(term, chunk)).audio[0]
+            total += np.array(term.coefficients, np.float32)[:, None] * alone
+        np.testing.assert_allclose(total, renderer.render(chunk).audio, atol=1e-6)
+
+
+def test_a_term_alone_does_not_depend_on_its_fader() -> None:
+    session = song()
+    louder = edits.set_track_gain(session, session.tracks[0].id, 1.0)
+    [before], [after] = (
+        {term_alone(term, plan.audible[0]).key for term in plan.audible[0].terms if term.source.media == digest}
+        for plan, digest in ((plan_of(one, "mdct-4x"), session.media[0].digest) for one in (session, louder))
+    )
+    assert before == after
+
+
+def test_another_seed_is_another_chunk_of_the_same_sum() -> None:
+    chunk = plan_of(song(), "mdct-4x").audible[0]
+    other = with_seed(chunk, 7)
+    assert other.key != chunk.key
+    assert (other.seed, other.terms, other.index) == (7, chunk.concrete().terms, chunk.index)

@@ -1,0 +1,595 @@
+"""The engine as a process of its own: real ones are spawned, killed, and looked for afterwards."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Pipe
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
+from lincae_studio.engine.planning.probes import latents_only
+from lincae_studio.engine.process import client as client_module
+from lincae_studio.engine.process import messages, worker
+from lincae_studio.engine.process.client import (
+    ChunkFailed,
+    ChunkFinished,
+    ChunkStarted,
+    EngineClient,
+    EngineDown,
+    EngineUnusable,
+    EngineUp,
+    Event,
+)
+from lincae_studio.engine.process.queue import urgency
+from lincae_studio.engine.rendering.cache import LatentCache, latent_database
+from lincae_studio.engine.rendering.disk import disk_usage
+from lincae_studio.engine.rendering.renderer import StoreReader
+from lincae_studio.media.store import MediaStore
+from tests.engine import fakes
+from tests.helpers import eventually, import_audio, made_up_media, new_renderer, noise, plan_of, session_of
+
+TIMEOUT_S = 60.0
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux names them")
+
+
+class Engine:
+    """A client that notes its events; `on_event` is called in the reader thread, as the window's would be."""
+
+    def __init__(self, cache_dir: Path, run: Callable[..., None] = worker.run, **options: float) -> None:
+        self.events: list[Event] = []
+        self.on_event: Callable[[Event], None] = lambda _event: None
+        self._changed = threading.Condition()
+        self.client = EngineClient(cache_dir, self._note, run, **options)
+
+    def _note(self, event: Event) -> None:
+        self.on_event(event)
+        with self._changed:
+            self.events.append(event)
+            self._changed.notify_all()
+
+    def wait(self, condition: Callable[[], object]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(condition, TIMEOUT_S), f"in vain; events: {self.events[-5:]}"
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def finished(self) -> dict[str, ChunkFinished]:
+        return {event.rendered.key: event for event in self.of(ChunkFinished)}
+
+    @property
+    def pid(self) -> int:
+        return int(self.of(EngineUp)[-1].pid)
+
+    def wait_for(self, chunks: list[Chunk]) -> None:
+        keys = {chunk.key for chunk in chunks}
+        self.wait(lambda: keys <= self.finished().keys())
+
+
+@pytest.fixture
+def engine(cache_dir: Path) -> Iterator[Engine]:
+    with closing(Engine(cache_dir)) as engine:
+        yield engine
+
+
+@contextmanager
+def closing(engine: Engine) -> Iterator[Engine]:
+    """Close it, and look whether anything is left."""
+    try:
+        yield engine
+    finally:
+        engine.client.close()
+    assert multiprocessing.active_children() == []
+    for event in engine.of(EngineUp):
+        assert not alive(event.pid)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("engine-client")] == []
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def plan(tmp_path: Path, store: MediaStore) -> Plan:
+    """Some fifty chunks, mono and stereo."""
+    one = import_audio(store, tmp_path / "one.wav", noise(1, 400_000))
+    two = import_audio(store, tmp_path / "two.wav", noise(2, 200_000, 2))
+    return plan_of(session_of(one, two), "mdct-2x", Grid(256, 256, 32, 2))
+
+
+def test_an_engine_that_hangs_is_replaced(cache_dir: Path, plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Engine(cache_dir, silent_s=3 * messages.ALIVE_EVERY_S)) as engine:
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineUp))
+        stuck = engine.pid
+        os.kill(stuck, signal.SIGSTOP)
+        engine.client.want(plan.audible)
+        engine.wait_for(plan.audible)
+        assert len(engine.of(EngineDown)) == 1
+        assert engine.pid != stuck
+        assert not alive(stuck)
+    assert "has not been heard of for 6 s" in caplog.text
+
+
+def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, store: MediaStore) -> None:
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert engine.pid != os.getpid()
+    renderer = new_renderer(StoreReader(store))
+    for chunk in plan.audible:
+        there, here = engine.finished()[chunk.key].rendered, renderer.render(chunk)
+        assert np.array_equal(there.latents, here.latents)
+        assert np.array_equal(there.audio, here.audio)
+    assert len(engine.of(ChunkFinished)) == len(plan.audible)
+    assert len(engine.of(ChunkStarted)) == len(plan.audible)
+    assert not engine.of(ChunkFailed)
+    assert not engine.of(EngineDown)
+
+
+def test_limits_of_the_caches_reach_the_process_and_the_next_one(engine: Engine, plan: Plan, cache_dir: Path) -> None:
+    limit = 300_000
+    engine.client.set_limits(messages.Limits(1_000_000, limit, limit))
+    engine.client.start()
+    engine.client.want(plan.audible[:25])
+    engine.wait_for(plan.audible[:25])
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.wait(lambda: engine.of(EngineDown))
+    engine.client.want(plan.audible)
+    engine.wait_for(plan.audible)
+    engine.client.close()
+    assert disk_usage(latent_database(cache_dir)).array_bytes <= limit
+
+
+def test_an_engine_that_is_started_anew_on_purpose_is_no_failure(
+    engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.client.start()
+    engine.client.want(plan.audible)
+    engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
+    before = engine.pid
+    for _ in range(client_module._DEATHS_REPORTED + 1):
+        count = len(engine.of(EngineUp))
+        engine.client.restart()
+        engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
+    engine.wait_for(plan.audible)
+    assert engine.pid != before
+    assert not engine.of(EngineUnusable)
+    assert not engine.of(ChunkFailed)
+    assert "unexpectedly" not in caplog.text
+
+
+def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(cache_dir: Path, plan: Plan) -> None:
+    first, *rest = plan.audible
+    with closing(Engine(cache_dir, fakes.decodes_four_at_once_but_never_the_first)) as engine:
+        engine.client.set_playhead(5 * plan.grid.step_samples)  # so that it comes last, with others
+        engine.client.want(plan.audible)
+        engine.client.start()
+        engine.wait_for(rest)
+        engine.wait(lambda: engine.of(ChunkFailed))
+        assert [event.key for event in engine.of(ChunkFailed)] == [first.key]
+        assert "too much for me" in engine.of(ChunkFailed)[0].message
+        # The first by itself, the others in fours, all four started before one is finished.
+        kinds = [type(event) for event in engine.events if isinstance(event, ChunkStarted | ChunkFinished)]
+        assert [ChunkStarted] * 4 + [ChunkFinished] * 4 in [kinds[at : at + 8] for at in range(len(kinds))]
+        plain = new_renderer(StoreReader(MediaStore(cache_dir)))
+        for chunk in rest:
+            assert np.allclose(engine.finished()[chunk.key].rendered.audio, plain.render(chunk).audio, atol=1e-6)
+
+
+def test_without_shared_memory_renders_take_the_pipe(
+    engine: Engine, plan: Plan, store: MediaStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
+    engine.client.want(plan.audible[:5])
+    engine.client.start()
+    engine.wait_for(plan.audible[:5])
+    chunk = plan.audible[4]
+    assert np.array_equal(
+        engine.finished()[chunk.key].rendered.audio, new_renderer(StoreReader(store)).render(chunk).audio
+    )
+
+
+def test_what_the_loop_comes_back_to_comes_before_what_lies_behind_it(engine: Engine, plan: Plan) -> None:
+    step = plan.grid.step_samples
+    engine.client.set_playhead(6 * step, loop=(4 * step, 8 * step))
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible[:12])
+    by_key = {chunk.key: chunk.index for chunk in plan.audible}
+    assert [by_key[event.key] for event in engine.of(ChunkStarted)][:6] == [6, 7, 4, 5, 8, 9]
+
+
+def test_chunks_come_from_the_playhead_on(engine: Engine, plan: Plan) -> None:
+    middle = len(plan.chunks) // 2
+    engine.client.set_playhead(middle * plan.grid.step_samples)
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    by_key = {chunk.key: chunk.index for chunk in plan.audible}
+    order = [by_key[event.key] for event in engine.of(ChunkStarted)]
+    assert order == [*range(middle, len(plan.chunks)), *range(middle - 1, -1, -1)]
+
+
+def test_a_killed_engine_is_restarted_and_all_is_rendered(engine: Engine, plan: Plan) -> None:
+    def kill(event: Event) -> None:
+        if isinstance(event, ChunkFinished) and len(engine.of(ChunkFinished)) == 5:
+            os.kill(engine.pid, signal.SIGKILL)
+
+    engine.on_event = kill
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL]
+    assert len({event.pid for event in engine.of(EngineUp)}) == 2
+    assert not engine.of(ChunkFailed)
+
+
+def test_a_chunk_that_ends_the_engine_twice_is_given_up_and_the_rest_rendered(engine: Engine, plan: Plan) -> None:
+    culprit, *rest = plan.audible
+
+    def kill(event: Event) -> None:
+        if isinstance(event, ChunkStarted) and event.key == culprit.key:
+            os.kill(engine.pid, signal.SIGKILL)
+
+    engine.on_event = kill
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(rest)
+    assert [event.key for event in engine.of(ChunkFailed)] == [culprit.key]
+    assert "ended 2 times" in engine.of(ChunkFailed)[0].message
+    engine.client.want([culprit, rest[0]])
+    engine.wait(lambda: len([e for e in engine.of(ChunkFinished) if e.rendered.key == rest[0].key]) == 2)
+    assert len(engine.of(EngineDown)) == 2
+
+
+def test_dropped_wishes_are_not_rendered(engine: Engine, plan: Plan, tmp_path: Path, store: MediaStore) -> None:
+    long = import_audio(store, tmp_path / "long.wav", noise(3, 60 * 44_100))
+    many = plan_of(session_of(long), "mdct-1x", Grid(256, 256, 32, 2)).audible
+
+    def change_of_mind(event: Event) -> None:
+        if isinstance(event, ChunkFinished) and not engine.of(ChunkFinished):
+            engine.client.want([many[-1]])
+
+    engine.on_event = change_of_mind
+    engine.client.want(many)
+    engine.client.start()
+    engine.wait_for([many[-1]])
+    engine.client.want(plan.audible[:1])
+    engine.wait_for(plan.audible[:1])
+    assert len(engine.of(ChunkFinished)) < len(many) // 2
+
+
+def test_export_comes_after_what_is_heard(engine: Engine, plan: Plan) -> None:
+    live = plan.audible[-3:]
+    engine.client.want(plan.audible[:-3], lane="export")
+    engine.client.want(live)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert {event.key for event in engine.of(ChunkStarted)[:3]} == {chunk.key for chunk in live}
+
+
+def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Plan) -> None:
+    missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible
+    engine.client.want([*missing, *plan.audible[:3]])
+    engine.client.start()
+    engine.wait_for(plan.audible[:3])
+    engine.wait(lambda: len(engine.of(ChunkFailed)) == len(missing))
+    assert [event.key for event in engine.of(ChunkFailed)] == [chunk.key for chunk in missing]
+    assert "not in the cache" in engine.of(ChunkFailed)[0].message
+    assert not engine.of(EngineDown)
+
+
+def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
+    good = plan.audible[0]
+    engine.client.want([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.terms)])
+    engine.client.start()
+    engine.wait(lambda: engine.of(ChunkFailed))
+    assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
+    assert "mdct-2x" in engine.of(ChunkFailed)[0].message
+
+
+def test_latents_are_left_for_the_next_engine(engine: Engine, plan: Plan, cache_dir: Path) -> None:
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    cache = LatentCache(cache_dir)
+    keys = {term.key for chunk in plan.audible for term in chunk.terms}
+    # The engine writes behind its rendering, and closing would end it at once.
+    eventually(lambda: cache.get_many(keys).keys() == keys)
+    cache.close()
+
+
+def test_closing_in_the_middle_of_work_leaves_no_process(engine: Engine, plan: Plan) -> None:
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait(lambda: engine.of(ChunkStarted))
+    pid = engine.pid
+    engine.client.close()
+    assert not alive(pid)
+    assert multiprocessing.active_children() == []
+
+
+def test_closing_at_once_or_without_a_start_is_harmless(cache_dir: Path) -> None:
+    Engine(cache_dir).client.close()
+    engine = Engine(cache_dir)
+    engine.client.start()
+    engine.client.close()
+    engine.client.close()
+    assert multiprocessing.active_children() == []
+
+
+def test_an_engine_that_dies_at_every_start_is_reported_once(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Engine(Path("no folder has a \0 in its name"))) as engine:
+        engine.client.start()
+        engine.wait(lambda: len(engine.of(EngineDown)) == 4)  # it is still tried
+    assert [event.exit_code for event in engine.of(EngineDown)] == [1] * 4
+    (report,) = engine.of(EngineUnusable)
+    assert report.reason == "the engine ended 3 times in a row: ValueError: embedded null byte"
+    assert engine.events.index(report) == 3
+    assert "in __init__" in caplog.text  # where in the engine it happened
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_engine_that_cannot_be_started_is_reported_once(cache_dir: Path) -> None:
+    with closing(Engine(cache_dir, lambda *_: None)) as engine:  # a lambda cannot be sent to another process
+        engine.client.start()
+        engine.wait(lambda: len(engine.of(EngineDown)) == 4)
+    (report,) = engine.of(EngineUnusable)
+    assert "cannot be started" in report.reason
+    assert "lambda" in report.reason
+
+
+def test_an_engine_that_works_at_last_is_used_and_reported_when_it_fails_again(plan: Plan, cache_dir: Path) -> None:
+    go = cache_dir / "go"
+    with closing(Engine(cache_dir, fakes.ends_at_once_until_a_file_is_there)) as engine:
+        engine.client.want(plan.audible[:3])
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineUnusable))
+        go.touch()
+        engine.wait_for(plan.audible[:3])
+        assert [event.reason for event in engine.of(EngineUnusable)] == [
+            "the engine ended 3 times in a row: exit code 3"
+        ]
+        go.unlink()
+        os.kill(engine.pid, signal.SIGKILL)
+        engine.wait(lambda: len(engine.of(EngineUnusable)) == 2)
+
+
+def test_an_engine_that_fails_its_chunks_is_of_use(engine: Engine, plan: Plan) -> None:
+    """It dies three times, but never three times in a row."""
+    missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible[:1]
+
+    def kill_and_retry(event: Event) -> None:
+        if isinstance(event, ChunkFailed) and len(engine.of(ChunkFailed)) < 3:
+            os.kill(engine.pid, signal.SIGKILL)
+            engine.client.want(missing)
+
+    engine.on_event = kill_and_retry
+    engine.client.want(missing)
+    engine.client.start()
+    engine.wait(lambda: len(engine.of(ChunkFailed)) == 4)
+    assert len(engine.of(EngineDown)) == 3
+    assert not engine.of(EngineUnusable)
+
+
+def test_an_engine_of_another_version_is_ended_and_reported(cache_dir: Path) -> None:
+    with closing(Engine(cache_dir, fakes.comes_from_another_version)) as engine:
+        engine.client.start()
+        engine.wait(lambda: engine.of(EngineUnusable))
+    assert "another version" in engine.of(EngineUnusable)[0].reason
+    assert not engine.of(EngineUp)
+
+
+def test_an_engine_that_talks_nonsense_is_replaced(cache_dir: Path, plan: Plan) -> None:
+    with closing(Engine(cache_dir, fakes.talks_nonsense_at_first)) as engine:
+        engine.client.want(plan.audible[:3])
+        engine.client.start()
+        engine.wait_for(plan.audible[:3])
+    assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL] * 2
+    assert {event.rendered.key for event in engine.of(ChunkFinished)} == {chunk.key for chunk in plan.audible[:3]}
+
+
+def test_a_listener_that_fails_does_not_stop_the_engine(
+    engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(event: Event) -> None:
+        if isinstance(event, EngineUp):
+            raise RuntimeError("the window has a bug")
+
+    engine.on_event = fail
+    engine.client.want(plan.audible[:3])
+    engine.client.start()
+    engine.wait(lambda: len(engine.of(ChunkFinished)) == 3)
+    assert "the window has a bug" in caplog.text
+    assert not engine.of(EngineDown)
+
+
+def test_an_engine_that_cannot_read_its_wishes_says_so_and_ends(
+    cache_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=worker.run, args=(theirs, str(cache_dir)))
+    process.start()
+    theirs.close()
+    ours.send_bytes(b"\xc1 is no msgpack")
+    with ours:
+        heard: messages.FromEngine | None = None
+        while not isinstance(heard, messages.Dying):
+            assert ours.poll(TIMEOUT_S)
+            heard = messages.decode_from_engine(ours.recv_bytes())
+    assert "MessagePack" in heard.reason
+    process.join(TIMEOUT_S)
+    assert process.exitcode == 1
+    process.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_warnings_of_the_engine_reach_the_log_of_the_window(
+    engine: Engine, cache_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache_dir.mkdir(parents=True, exist_ok=True)
+    (cache_dir / "latents").write_text("a file where a folder should be")
+    engine.client.start()
+    engine.wait(lambda: engine.of(EngineUp))
+    assert [(r.levelname, r.name) for r in caplog.records if "no cache on disk" in r.getMessage()] == [
+        ("WARNING", "lincae_studio.engine.process.client")
+    ]
+
+
+def test_what_is_less_than_a_warning_stays_in_the_engine() -> None:
+    ours, theirs = Pipe()
+    logger = logging.Logger("engine", logging.DEBUG)
+    logger.addHandler(worker._ForwardingHandler(worker._Window(theirs)))
+    logger.info("quiet")
+    logger.warning("loud")
+    logger.error("louder")
+    theirs.close()
+    got = [messages.decode_from_engine(ours.recv_bytes()) for _ in range(2)]
+    assert got == [messages.Log(logging.WARNING, "loud"), messages.Log(logging.ERROR, "louder")]
+    with ours, pytest.raises(EOFError):
+        ours.recv_bytes()
+
+
+def test_a_retry_wished_for_while_the_failure_is_told_is_not_lost(engine: Engine) -> None:
+    missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible[:1]
+
+    def retry(event: Event) -> None:
+        if isinstance(event, ChunkFailed) and not engine.of(ChunkFailed):
+            engine.client.forgive()
+            engine.client.want(missing)
+
+    engine.on_event = retry
+    engine.client.want(missing)
+    engine.client.start()
+    engine.wait(lambda: len(engine.of(ChunkFailed)) == 2)
+
+
+def test_a_chunk_that_is_wished_for_until_it_is_kept_is_rendered_once(engine: Engine, plan: Plan) -> None:
+    """Plans come all the time while a fader moves: a wish may be older than the render that is being kept."""
+
+    def wish_again(event: Event) -> None:
+        if isinstance(event, ChunkFinished):
+            kept = engine.finished().keys()  # this one is not among them yet
+            engine.client.want([c.concrete() for c in plan.audible if c.key not in kept])
+
+    engine.on_event = wish_again
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert len(engine.of(ChunkStarted)) == len(plan.audible)
+
+
+_WINDOW = """
+import sys, threading
+from pathlib import Path
+from lincae_studio.engine.process.client import EngineClient, EngineUp
+
+def on_event(event):
+    if isinstance(event, EngineUp):
+        print(event.pid, flush=True)
+
+if __name__ == "__main__":
+    EngineClient(Path(sys.argv[1]), on_event).start()
+    threading.Event().wait()
+"""
+
+
+def test_an_engine_whose_window_was_killed_ends_by_itself(tmp_path: Path) -> None:
+    script = tmp_path / "window.py"
+    script.write_text(_WINDOW)
+    command = [sys.executable, str(script), str(tmp_path / "cache")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as window:
+        try:
+            assert window.stdout is not None
+            pid = int(window.stdout.readline())
+            descriptor = os.pidfd_open(pid)
+        finally:
+            window.kill()
+    try:
+        ended, _, _ = select.select([descriptor], [], [], TIMEOUT_S)  # readable once the process has ended
+        assert ended
+    finally:
+        os.close(descriptor)
+
+
+def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan) -> None:
+    """More is wanted than is told at once, so that a jump takes wishes back and tells them again."""
+    far = plan.length - 1
+
+    def jump(event: Event) -> None:
+        if isinstance(event, ChunkStarted):
+            engine.client.set_playhead(far if len(engine.of(ChunkStarted)) % 2 else 0)
+
+    engine.on_event = jump
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for(plan.audible)
+    assert len(plan.audible) > 40
+    assert len(engine.of(ChunkFinished)) == len(plan.audible)
+
+
+def chunk_at(index: int) -> Chunk:
+    return Chunk(f"key {index}", index, CodecRef("mdct-2x", ""), Grid(256, 256, 360, 16), 0, 1, ())
+
+
+@given(
+    indices=st.sets(st.integers(0, 300), min_size=1),
+    gone=st.sets(st.integers(0, 300)),
+    playhead=st.integers(0, 40_000_000),
+    loop=st.sampled_from([None, (0, 3_000_000), (2_000_000, 9_000_000)]),
+)
+def test_wishes_are_told_in_the_order_of_their_urgency(
+    indices: set[int], gone: set[int], playhead: int, loop: tuple[int, int] | None
+) -> None:
+    client = EngineClient(Path("nowhere"), lambda _: None)
+    chunks = [chunk_at(index) for index in sorted(indices)]
+    client.want(chunks)
+    list(client._in_order("live"))
+    client.set_playhead(playhead, loop)
+    for index in gone & indices:
+        client._wanted["live"].pop(chunk_at(index).key, None)
+    left = [chunk for chunk in chunks if chunk.index not in gone]
+    expected = sorted(left, key=lambda chunk: urgency(chunk, playhead, loop))
+    assert [chunk.index for chunk in client._in_order("live")] == [chunk.index for chunk in expected]
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_latents_alone_cross_between_the_processes(
+    engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    if not shared:
+        monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
+    chunks = [latents_only(chunk) for chunk in plan.audible]
+    engine.client.want(chunks, "study")
+    engine.client.want(plan.audible)
+    engine.client.start()
+    engine.wait_for([*chunks, *plan.audible])
+    finished = engine.finished()
+    for latents, chunk in zip(chunks, plan.audible, strict=True):
+        alone, whole = finished[latents.key].rendered, finished[chunk.key].rendered
+        np.testing.assert_array_equal(alone.latents, whole.latents)
+        assert alone.audio.shape == (chunk.buses, 0)
