@@ -9,17 +9,14 @@ import io
 import sys
 from collections.abc import Sequence
 
+from lincae_studio.cli import exit_codes
+
 #: Subcommands. Whatever else comes first is a file for the window.
 COMMANDS = (
     *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
     *("export-dawproject", "import-dawproject"),
     *("demo", "codecs", "cache", "bench", "train", "evaluate", "open"),
 )
-
-#: Exit codes: bad input or usage, our own bug, and the shell's convention for Ctrl+C.
-EXIT_BAD_INPUT = 2
-EXIT_BUG = 1
-EXIT_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,13 +41,13 @@ def run(arguments: list[str]) -> int:
         return run_command(arguments)
     except StudioError as error:
         _say(f"error: {error}")
-        return EXIT_BAD_INPUT
+        return exit_codes.BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
         _say("interrupted")
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has left: nothing more to say
-        return EXIT_BUG
+        return exit_codes.BUG
     except Exception as error:
         return _report_bug(error)
 
@@ -75,4 +72,4 @@ def _report_bug(error: Exception) -> int:
     except (OSError, RuntimeError):
         hint = "Its details could not be logged"
     _say(f"internal error: {type(error).__name__}: {error}. {hint}.")
-    return EXIT_BUG
+    return exit_codes.BUG

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from lincae_studio import __version__
-from lincae_studio.cli import EXIT_INTERRUPTED, options
+from lincae_studio.cli import exit_codes, options
 from lincae_studio.cli.batch import run_all
 from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
@@ -52,7 +52,7 @@ def run_command(arguments: list[str]) -> int:
     except TyperException as error:
         problem = " ".join(error.format_message().split()).rstrip(".")
         raise UsageError(problem, "See lincae-studio --help") from error
-    if result == EXIT_INTERRUPTED:  # how typer reports Ctrl+C
+    if result == exit_codes.INTERRUPTED:  # how typer reports Ctrl+C
         raise KeyboardInterrupt
     return result if isinstance(result, int) else 0
 

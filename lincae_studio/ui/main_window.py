@@ -48,8 +48,10 @@ from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
+from lincae_studio.ui.dialogs.picture import PictureDialog
 from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
 from lincae_studio.ui.dialogs.tempo import TempoDialog
+from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.autosave import Safekeeping
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -62,15 +64,15 @@ from lincae_studio.ui.panels.loudness import LoudnessPanel
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.engine_settings import EnginePreferences
 from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.linearity_report import write_report
 from lincae_studio.ui.rendering.rendering import Rendering
-from lincae_studio.ui.rendering.residuals import write_report
 from lincae_studio.ui.theme import apply_theme
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.metering import Metering
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.pictures import FILTER as PICTURES
-from lincae_studio.ui.views.pictures import SUFFIXES, Pictured, PictureDialog, save_picture
+from lincae_studio.ui.views.pictures import SUFFIXES, Pictured, save_picture
 from lincae_studio.ui.views.registry import VIEWS
 from lincae_studio.ui.views.shelf import ViewShelf
 
@@ -176,14 +178,16 @@ class MainWindow(QMainWindow):
             self._show_document,
             self,
         )
-        self.media_commands = MediaCommands(
+        self.project_files = ProjectFiles(
             self.document,
             media,
             self.messages,
             lambda digest: digest not in self.rendering.offline,
-            self.project_commands.on_save,
             self.project_commands.confirm,
             self,
+        )
+        self.media_commands = MediaCommands(
+            self.document, media, self.project_files, self.messages, self.project_commands.on_save, self
         )
         self.interchange_commands = InterchangeCommands(
             self.document,
@@ -311,8 +315,8 @@ class MainWindow(QMainWindow):
         self.project_commands.dawproject_chosen.connect(self.interchange_commands.open)
         self.importer.finished.connect(self._on_import_finished)
         self.importer.media_found.connect(self._on_media_found)
-        self.importer.find_files.connect(self.media_commands.on_media_files)
-        self.media_commands.media_found.connect(self._on_files_relinked)
+        self.importer.find_files.connect(self.project_files.show_requested)
+        self.project_files.media_found.connect(self._on_files_relinked)
         self.timeline.seek.connect(self.transport.seek)
         self.timeline.files_dropped.connect(self._on_files_dropped)
         self.timeline.lanes.clip_opened.connect(self._on_clip_opened)
@@ -325,7 +329,7 @@ class MainWindow(QMainWindow):
         self.clip_commands.media_pasted.connect(lambda: self._on_project_opened(self.document.session))
         self.engine_preferences.restarted.connect(lambda: self.from_latents.attach(self.document.session))
         self.from_latents.audio_found.connect(self._on_latents_decoded)
-        self.from_latents.find_files.connect(self.media_commands.on_media_files)
+        self.from_latents.find_files.connect(self.project_files.show_requested)
         self.timeline.import_clicked.connect(self._on_import_audio)
         self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)
         self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
@@ -599,6 +603,7 @@ class MainWindow(QMainWindow):
         """Another document comes."""
         self.transport.rewind()
         self.importer.abandon()
+        self.project_files.abandon()
         self.media_commands.abandon()
         self.from_latents.abandon()
         self.interchange_commands.abandon()
@@ -610,7 +615,7 @@ class MainWindow(QMainWindow):
     def _on_project_opened(self, session: Session) -> None:
         self.importer.find_media(session)
         self.from_latents.attach(session)
-        self.media_commands.check()
+        self.project_files.check()
 
     # Qt overrides
 
@@ -620,7 +625,7 @@ class MainWindow(QMainWindow):
             self._show_playing()
             self.views.follow_theme()
         elif event.type() is QEvent.Type.ActivationChange and self.actions_by_id and self.isActiveWindow():
-            self.media_commands.check()  # another program may have written a file meanwhile
+            self.project_files.check()  # another program may have written a file meanwhile
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:
@@ -667,6 +672,7 @@ class MainWindow(QMainWindow):
         self.clip_commands.close()
         self.exporter.close()
         self.importer.close()
+        self.project_files.close()
         self.media_commands.close()
         self.from_latents.close()
         self.interchange_commands.close()

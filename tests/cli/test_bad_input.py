@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lincae_studio import paths
-from lincae_studio.cli import EXIT_BUG, EXIT_INTERRUPTED, run
+from lincae_studio.cli import exit_codes, run
 from lincae_studio.cli.inputs import MixInput, parse_input
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
@@ -184,7 +184,7 @@ def test_our_own_bugs_are_one_line_with_the_log_named(
         raise ZeroDivisionError("on purpose")
 
     monkeypatch.setattr("lincae_studio.cli.mixing.make_plan", bug)
-    message = refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], EXIT_BUG)
+    message = refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], exit_codes.BUG)
     assert message.startswith("internal error: ZeroDivisionError: on purpose.")
     log = next(path for path in files_below(isolated) if path.suffix == ".log")
     assert str(log) in message
@@ -204,7 +204,7 @@ def test_our_own_bugs_are_told_without_a_log_too(
 
     monkeypatch.setattr("lincae_studio.cli.mixing.make_plan", bug)
     monkeypatch.setattr("lincae_studio.paths.log_file", no_log)
-    message = refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], EXIT_BUG)
+    message = refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], exit_codes.BUG)
     assert message.startswith(r"internal error: ZeroDivisionError: on\npurpose \udcff.")
     assert "could not be logged" in message
 
@@ -240,7 +240,7 @@ def test_an_interrupt_leaves_the_old_output(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lincae_studio.media.writer.AudioWriter.write", interrupt)
-    assert refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], EXIT_INTERRUPTED) == "interrupted\n"
+    assert refusal(capsys, ["mix", "good.wav", "-o", "out.wav"], exit_codes.INTERRUPTED) == "interrupted\n"
     assert (folder / "out.wav").read_bytes() == OLD
     assert [path.name for path in files_below(folder) if path.name.endswith(".part")] == []
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.rendering.disk import DiskArrays, database, open_disk
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -24,6 +24,13 @@ def latent_database(cache_dir: Path) -> Path:
 def render_database(cache_dir: Path) -> Path:
     """The file of the cached renders."""
     return database(cache_dir / "renders", "renders")
+
+
+class LatentSource(Protocol):
+    """Latents that are there already, such as those of a bundle."""
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
+        """The latents `(D, T)` that it has, by key."""
 
 
 class _OnDisk:
@@ -60,9 +67,9 @@ class LatentCache(_OnDisk):
         self._memory: OrderedDict[str, Array] = OrderedDict()
         self._memory_bytes = memory_bytes
         self._used_bytes = 0
-        self._bundles: tuple[BundledLatents, ...] = ()
+        self._bundles: tuple[LatentSource, ...] = ()
 
-    def attach(self, bundles: Iterable[BundledLatents]) -> None:
+    def attach(self, bundles: Iterable[LatentSource]) -> None:
         """Have what these bundles hold, too, in place of those that were attached before. Any thread."""
         self._bundles = tuple(bundles)
 

@@ -12,19 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QDialog,
-    QDialogButtonBox,
-    QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QInputDialog,
-    QLabel,
     QMenu,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -33,11 +26,11 @@ from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecFacts
 from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.folder import open_folder
-from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS, PublicModel
+from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.session import edits
-from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.codec import DownloadDialog, ScaleFactorDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
@@ -54,62 +47,10 @@ _ID_LENGTH = 64
 #: How long closing the window waits for each installation.
 _CLOSE_S = 3.0
 
-_SCALE_FACTORS = (0.01, 1000.0)
-
 
 def id_for(name: str) -> str:
     """The codec id that a folder's name, or what somebody typed, gives; "codec" when nothing of it can be used."""
     return re.sub(r"[^a-z0-9._-]", "-", name.strip().lower()).lstrip("._-")[:_ID_LENGTH] or "codec"
-
-
-class DownloadDialog(QDialog):
-    """Says what would be downloaded, from where and to where, before anything is."""
-
-    def __init__(self, model_id: str, parent: QWidget) -> None:
-        super().__init__(parent)
-        model = PUBLIC_MODELS[model_id]
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Download {model.title}")
-        form = QFormLayout()
-        form.setHorizontalSpacing(16)
-        for name, text in (
-            ("Codec", f"{model.title}. {model.description}."),
-            ("From", f"The Hugging Face hub, {HUB_REPOSITORY}"),
-            ("Size", f"About {model.mebibytes} MiB; a download that ended early goes on where it was"),
-            ("Stored in", str(paths.codecs_dir() / model_id)),
-            ("Licence", "Its publisher's; the repository's page on the hub names it"),
-        ):
-            form.addRow(_dim(name, self), _wrapped(text, self))
-        hint = _wrapped("This needs the internet. Editing goes on meanwhile.", self)
-        _lay_out(self, [form, hint], "Download", 560)
-
-
-class ScaleFactorDialog(QDialog):
-    """Asks what an official folder does not tell of its model."""
-
-    def __init__(self, folder: Path, scale_factor: float, linear: bool, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Import Codec Folder")
-        known = ", ".join(f"{model_id} has {model.scale_factor:g}" for model_id, model in PUBLIC_MODELS.items())
-        text = _wrapped(
-            f"“{folder.name}” does not name its scale factor, the number that gives its latents about unit variance. "
-            f"Whoever trained the model knows it. Of the public models {known}.",
-            self,
-        )
-        self.scale_factor = QDoubleSpinBox(self)
-        self.scale_factor.setRange(*_SCALE_FACTORS)
-        self.scale_factor.setDecimals(2)
-        self.scale_factor.setValue(scale_factor)
-        self.scale_factor.setAccessibleName("Scale factor")
-        self.linear = QCheckBox("&Trained to be linear", self)
-        self.linear.setChecked(linear)
-        self.linear.setToolTip("Gains and sums of its latents are those of the sound")
-        form = QFormLayout()
-        form.setHorizontalSpacing(16)
-        form.addRow("&Scale factor", self.scale_factor)
-        form.addRow("", self.linear)
-        _lay_out(self, [text, form], "Import", 480)
 
 
 class CodecMenu(QObject):
@@ -401,37 +342,3 @@ def _title_of_missing(codec: str) -> str:
     if codec in PUBLIC_MODELS:
         return f"{PUBLIC_MODELS[codec].title} (not installed)"
     return f"{Path(codec).name if os.sep in codec else codec} (not here)"
-
-
-def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, width_px: int) -> None:
-    """Parts below each other, then the buttons; as high as wrapped text is at this width."""
-    buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, dialog)
-    buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
-    buttons.accepted.connect(dialog.accept)
-    buttons.rejected.connect(dialog.reject)
-    layout = QVBoxLayout(dialog)
-    layout.setSpacing(12)
-    for part in parts:
-        if isinstance(part, QLabel):
-            layout.addWidget(part)
-        else:
-            layout.addLayout(part)
-    layout.addWidget(buttons)
-    dialog.setMinimumWidth(width_px)  # Qt by itself would reckon with narrower lines
-    dialog.resize(width_px, layout.totalHeightForWidth(width_px))
-
-
-def _dim(text: str, parent: QWidget) -> QLabel:
-    label = QLabel(text, parent)
-    theme.dim(label)
-    label.setAlignment(Qt.AlignmentFlag.AlignTop)
-    return label
-
-
-def _wrapped(text: str, parent: QWidget) -> QLabel:
-    """A label of several lines; plain, since names of folders are not markup."""
-    label = QLabel(text, parent)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    return label

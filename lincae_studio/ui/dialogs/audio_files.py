@@ -25,7 +25,7 @@ from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.search import name_of
 from lincae_studio.session.model import Media
 from lincae_studio.ui import theme
-from lincae_studio.ui.commands.media import MediaCommands
+from lincae_studio.ui.jobs.project_files import ProjectFiles
 
 _FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
 
@@ -36,14 +36,14 @@ class _Row:
     clips: int
 
 
-class MediaFilesDialog(QDialog):
+class AudioFilesDialog(QDialog):
     """One row for each file that clips use, and what can be done about it. Not modal: editing goes on."""
 
-    def __init__(self, commands: MediaCommands, parent: QWidget) -> None:
+    def __init__(self, files: ProjectFiles, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Audio Files")
-        self._commands = commands
+        self._files = files
         self._rows: list[_Row] = []
         #: What is said of each.
         self._told: list[tuple[str, bool]] = []
@@ -69,7 +69,7 @@ class MediaFilesDialog(QDialog):
         self.search_button.clicked.connect(self._on_search)
         self.locate_button.clicked.connect(self._on_locate)
         self.changed_button.clicked.connect(self._on_use_changed)
-        self.collect_button.clicked.connect(commands.on_collect)
+        self.collect_button.clicked.connect(files.collect_requested)
         self.buttons.rejected.connect(self.close)
         self.table.itemSelectionChanged.connect(self._follow_selection)
         layout = QVBoxLayout(self)
@@ -77,7 +77,7 @@ class MediaFilesDialog(QDialog):
         layout.addWidget(self.table, 1)
         layout.addWidget(self.buttons)
         self.resize(860, 420)
-        commands.states_changed.connect(self.fill)
+        files.states_changed.connect(self.fill)
         self.fill()
 
     @property
@@ -89,11 +89,11 @@ class MediaFilesDialog(QDialog):
     def fill(self) -> None:
         """Show the files as they are known now."""
         counts: dict[str, int] = {}
-        session = self._commands.session
+        session = self._files.session
         for clip in session.clips():
             counts[clip.media] = counts.get(clip.media, 0) + 1
         rows = [_Row(media, counts[media.digest]) for media in session.media if media.digest in counts]
-        told = [self._commands.describe(row.media) for row in rows]
+        told = [self._files.describe(row.media) for row in rows]
         if (rows, told) == (self._rows, self._told) and rows:
             return  # a fader that is dragged is a change, too
         selected = {media.digest for media in self.chosen}
@@ -110,7 +110,7 @@ class MediaFilesDialog(QDialog):
                 self.table.setItem(number, column, item)
             if row.media.digest in selected:
                 self.table.selectRow(number)
-        self._text.setText(self._commands.summary())
+        self._text.setText(self._files.summary())
         self._follow_selection()
 
     def _add(self, text: str, tip: str) -> QPushButton:
@@ -121,24 +121,24 @@ class MediaFilesDialog(QDialog):
 
     def _follow_selection(self) -> None:
         chosen = self.chosen
-        self.search_button.setEnabled(bool(self._commands.wanting))
+        self.search_button.setEnabled(bool(self._files.wanting))
         self.locate_button.setEnabled(len(chosen) == 1)
-        self.changed_button.setEnabled(any(self._commands.state(media) == "changed" for media in chosen))
+        self.changed_button.setEnabled(any(self._files.state(media) == "changed" for media in chosen))
         self.collect_button.setEnabled(bool(self._rows))
 
     def _on_search(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Search Folder", str(self._commands.folder))
+        folder = QFileDialog.getExistingDirectory(self, "Search Folder", str(self._files.folder))
         if folder:
-            self._commands.search(Path(folder))
+            self._files.search(Path(folder))
 
     def _on_locate(self) -> None:
         [media] = self.chosen
-        name, _ = QFileDialog.getOpenFileName(self, f"Locate {name_of(media)}", str(self._commands.folder), _FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, f"Locate {name_of(media)}", str(self._files.folder), _FILTER)
         if name:
-            self._commands.locate(media, Path(name))
+            self._files.locate(media, Path(name))
 
     def _on_use_changed(self) -> None:
-        self._commands.use_changed([media for media in self.chosen if self._commands.state(media) == "changed"])
+        self._files.use_changed([media for media in self.chosen if self._files.state(media) == "changed"])
 
 
 def _folder(media: Media) -> str:

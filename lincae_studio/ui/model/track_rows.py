@@ -8,6 +8,9 @@ from PySide6.QtCore import QObject, Signal
 ROW_PX = 76
 _MOST_PX = 304
 
+#: Width of the column of track headers, beside which the time axis begins.
+HEADER_PX = 250
+
 #: One notch of the wheel, or one press of a key, changes it by this.
 _STEP = 1.25
 

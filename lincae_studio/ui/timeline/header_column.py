@@ -14,13 +14,11 @@ from lincae_studio.session.model import MAX_GAIN, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.model.track_rows import Rows
+from lincae_studio.ui.model.track_rows import HEADER_PX, Rows
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
-
-HEADER_PX = 250
 
 
 class TrackHeader(QWidget):

@@ -22,14 +22,15 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import ROW_PX, Rows
+from lincae_studio.ui.model.track_rows import HEADER_PX, ROW_PX, Rows
 from lincae_studio.ui.rendering.rendering import Rendering
-from lincae_studio.ui.rendering.residuals import LinearityStrip, Residuals
+from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
-from lincae_studio.ui.timeline.header_column import HEADER_PX, HeaderColumn
+from lincae_studio.ui.timeline.header_column import HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
+from lincae_studio.ui.timeline.linearity_strip import LinearityStrip
 from lincae_studio.ui.timeline.master import MasterLane
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.render_bar import RenderBar

@@ -14,8 +14,8 @@ from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.rendering.rendering import Rendering
-from lincae_studio.ui.timeline.header_column import HEADER_PX
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, MixSource, PartSource

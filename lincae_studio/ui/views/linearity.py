@@ -17,10 +17,10 @@ from lincae_studio.engine.analysis.linearity import TrackFigures, median_db
 from lincae_studio.session.model import SESSION_RATE, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
+from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.rendering.linearity_meter import Measuring
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
-from lincae_studio.ui.timeline.header_column import HEADER_PX
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.scale import Scale
 

@@ -25,7 +25,7 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 def settle(qtbot: QtBot, window: MainWindow) -> None:
-    jobs = (window.from_latents, window.importer, window.media_commands)
+    jobs = (window.from_latents, window.importer, window.project_files)
     qtbot.waitUntil(lambda: not any(one.busy for one in jobs), timeout=LIMIT_MS)
     wait_rendered(qtbot, window)
 

@@ -27,7 +27,8 @@ from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui.commands import codecs
-from lincae_studio.ui.commands.codecs import DownloadDialog, ScaleFactorDialog, id_for
+from lincae_studio.ui.commands.codecs import id_for
+from lincae_studio.ui.dialogs.codec import DownloadDialog, ScaleFactorDialog
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
 from tests.codecs.hub import LocalHub, import_folder

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import files
-from lincae_studio.ui.dialogs.audio_files import MediaFilesDialog
+from lincae_studio.ui.dialogs.audio_files import AudioFilesDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
@@ -27,21 +27,24 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 def settle(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(lambda: not window.media_commands.busy and not window.importer.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(
+        lambda: not window.project_files.busy and not window.media_commands.busy and not window.importer.busy,
+        timeout=LIMIT_MS,
+    )
 
 
-def files_dialog(qtbot: QtBot, window: MainWindow) -> MediaFilesDialog:
+def files_dialog(qtbot: QtBot, window: MainWindow) -> AudioFilesDialog:
     window.actions_by_id["media_files"].trigger()
     settle(qtbot, window)
-    return next(one for one in window.findChildren(MediaFilesDialog) if one.isVisible())
+    return next(one for one in window.findChildren(AudioFilesDialog) if one.isVisible())
 
 
-def states(dialog: MediaFilesDialog) -> dict[str, str]:
+def states(dialog: AudioFilesDialog) -> dict[str, str]:
     cells = [(dialog.table.item(row, 0), dialog.table.item(row, 1)) for row in range(dialog.table.rowCount())]
     return {name.text(): state.text() for name, state in cells if name is not None and state is not None}
 
 
-def select(dialog: MediaFilesDialog, name: str) -> None:
+def select(dialog: AudioFilesDialog, name: str) -> None:
     dialog.table.clearSelection()
     row = next(n for n, media in enumerate(dialog._rows) if media.media.path.endswith(name))
     dialog.table.selectRow(row)
@@ -76,7 +79,7 @@ def test_missing_files_are_found_in_a_folder_at_once(
     assert "3 of 3 audio files" in window.messages.text.text()
     qtbot.mouseClick(window.messages._offer, Qt.MouseButton.LeftButton)
     settle(qtbot, window)
-    dialog = next(one for one in window.findChildren(MediaFilesDialog) if one.isVisible())
+    dialog = next(one for one in window.findChildren(AudioFilesDialog) if one.isVisible())
     assert set(states(dialog).values()) == {"missing"}
     assert "3 missing" in dialog._text.text()
     before = window.document.session
@@ -107,7 +110,7 @@ def test_a_search_that_finds_nothing_says_so(qtbot: QtBot, elsewhere: MainWindow
     assert not elsewhere.document.modified
     asked.name = ""
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
-    assert not elsewhere.media_commands.busy, "no folder was chosen"
+    assert not elsewhere.project_files.busy, "no folder was chosen"
 
 
 def test_one_file_is_located_and_another_one_only_on_request(
@@ -145,12 +148,12 @@ def test_a_file_that_changes_is_noticed_and_used_on_request(qtbot: QtBot, song: 
     write_audio(path, noise(99, 3 * 44_100, level=0.3))
     status = path.stat()
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
-    song.media_commands.check()
+    song.project_files.check()
     settle(qtbot, song)
     assert "The audio of a.wav changed on the disk" in song.messages.text.text()
     np.testing.assert_array_equal(song.rendering.reader().read(0, 44_100), before)
     song.messages.hide()
-    song.media_commands.check()
+    song.project_files.check()
     settle(qtbot, song)
     assert not song.messages.isVisible(), "it is said once"
     dialog = files_dialog(qtbot, song)
@@ -171,12 +174,12 @@ def test_a_file_that_changes_is_noticed_and_used_on_request(qtbot: QtBot, song: 
 def test_a_window_that_is_used_again_looks_at_its_files(qtbot: QtBot, song: MainWindow) -> None:
     path = Path(song.document.session.media[1].path)
     path.unlink()
-    other = MediaFilesDialog(song.media_commands, song)
+    other = AudioFilesDialog(song.project_files, song)
     other.show()
     qtbot.waitUntil(other.isActiveWindow, timeout=LIMIT_MS)
     other.close()
     song.activateWindow()
-    qtbot.waitUntil(lambda: song.media_commands.state(song.document.session.media[1]) == "missing", timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: song.project_files.state(song.document.session.media[1]) == "missing", timeout=LIMIT_MS)
 
 
 def test_collect_and_save(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> None:
@@ -199,7 +202,7 @@ def test_collect_and_save(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path
 def test_collecting_needs_a_name(song: MainWindow, asked: Asked) -> None:
     song.actions_by_id["collect"].trigger()
     assert asked.questions == ["Save Project"]
-    assert not song.media_commands.busy
+    assert not song.project_files.busy
 
 
 def test_a_session_without_clips_has_no_files(qtbot: QtBot, window: MainWindow) -> None:
@@ -229,6 +232,6 @@ def test_a_search_leaves_changed_files_as_they_were_imported(
 
 def test_looking_at_files_leaves_no_jobs_behind(qtbot: QtBot, song: MainWindow) -> None:
     for _ in range(3):
-        song.media_commands.check()
+        song.project_files.check()
         settle(qtbot, song)
     qtbot.waitUntil(lambda: not song.findChildren(BackgroundJob), timeout=LIMIT_MS)

@@ -14,8 +14,9 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.errors import ExportError
+from lincae_studio.ui.dialogs.picture import PictureDialog
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.views.pictures import PictureDialog, save_picture
+from lincae_studio.ui.views.pictures import save_picture
 from lincae_studio.ui.views.registry import VIEWS
 from tests.ui.conftest import set_zoom, wait_rendered
 from tests.ui.drive import press

@@ -1,0 +1,232 @@
+"""The audio files of a project: which are there, missing or changed; finding and relinking them. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.errors import MediaError
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.search import name_of, search
+from lincae_studio.media.store import FileState, MediaStore
+from lincae_studio.paths import home
+from lincae_studio.session.model import Media, Session
+from lincae_studio.session.relink import relink as relink_media
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.notify import MessageBar
+
+
+class ProjectFiles(QObject):
+    """Knows the state of each file, as it was when it was looked at last.
+
+    Signals:
+        states_changed: of some file, or which files there are.
+        media_found: the audio of some media can be read now that could not.
+        show_requested: the user asks to see the files.
+        collect_requested: the user asks to collect them.
+    """
+
+    states_changed = Signal()
+    media_found = Signal()
+    show_requested = Signal()
+    collect_requested = Signal()
+
+    def __init__(
+        self,
+        document: Document,
+        store: MediaStore,
+        messages: MessageBar,
+        readable: Callable[[str], bool],
+        confirm: Callable[[str, str], bool],
+        window: QWidget,
+    ) -> None:
+        """What is needed of others.
+
+        Args:
+            readable: whether the clips of a media can be heard.
+            confirm: asks yes or no.
+        """
+        super().__init__(document)
+        self._document = document
+        self._store = store
+        self._messages = messages
+        self._readable = readable
+        self._confirm = confirm
+        self._jobs = DocumentJobs(window, messages.error)
+        self._states: dict[str, FileState] = {}
+        #: Changed files that were told of.
+        self._told: set[str] = set()
+        self._checking = False
+        document.changed.connect(self.states_changed)
+        document.replaced.connect(self._on_replaced)
+
+    @property
+    def session(self) -> Session:
+        return self._document.session
+
+    @property
+    def busy(self) -> bool:
+        return self._jobs.busy
+
+    @property
+    def folder(self) -> Path:
+        """Where file dialogs start."""
+        path = self._document.path
+        return path.parent if path is not None else home()
+
+    @property
+    def used(self) -> list[Media]:
+        """The media that clips use."""
+        digests = {clip.media for clip in self.session.clips()}
+        return [media for media in self.session.media if media.digest in digests]
+
+    @property
+    def wanting(self) -> list[Media]:
+        """The media that a file is to be found for: missing ones, changed ones, and those that are latents."""
+        return [media for media in self.used if self.state(media) != "here" or media.original is not None]
+
+    def state(self, media: Media) -> FileState:
+        """Of a media's file, when it was looked at last; one that was not looked at is taken to be there."""
+        return self._states.get(media.digest, "here")
+
+    def describe(self, media: Media) -> tuple[str, bool]:
+        """The state of a media's file in words, and whether all is well."""
+        state = self.state(media)
+        if media.original is not None:
+            if state != "here":
+                return "from latents, bundle missing", False
+            return ("from latents", True) if self._readable(media.digest) else ("latents missing", False)
+        if state == "changed":
+            return "changed on the disk", False
+        if state == "missing":
+            return ("missing, played from the cache", False) if self._store.get(media.digest) else ("missing", False)
+        return "there", True
+
+    def summary(self) -> str:
+        """The state of all files in one sentence."""
+        states = [self.state(media) for media in self.used if media.original is None]
+        latents = sum(media.original is not None for media in self.used)
+        parts = [f"{states.count('missing')} missing"] if "missing" in states else []
+        parts += [f"{states.count('changed')} changed"] if "changed" in states else []
+        parts += [f"{latents} from latents"] if latents else []
+        total = f"{len(self.used)} audio file{'' if len(self.used) == 1 else 's'}"
+        return f"{total}: {', '.join(parts)}." if parts else f"{total}, all there." if self.used else "No audio files."
+
+    def check(self) -> None:
+        """Look at all files, without a word unless one has changed."""
+        used = self.used
+        if self._checking or not used:
+            return
+        self._checking = True
+
+        def work(_report: ReportProgress, cancel: CancelToken) -> dict[str, FileState]:
+            return {media.digest: self._store.file_state(media, cancel) for media in used}
+
+        self._jobs.run(work, "", self._on_checked, ended=self._on_check_ended)
+
+    def search(self, folder: Path) -> None:
+        """Look for all files that are wanting in a folder."""
+        wanted = self.wanting
+
+        def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], int, list[str]]:
+            matches = search(folder, wanted, report, cancel)
+            for media in wanted:
+                match = matches.get(media.digest)
+                if match is not None and not match.exact and self.state(media) == "changed":
+                    del matches[media.digest]  # that is its changed self, which `use_changed` takes
+            found, problems = {}, []
+            for media in wanted:
+                match = matches.get(media.digest)
+                if match is None:
+                    continue
+                try:
+                    found[media.digest] = self._import(media, match.path, report, cancel)
+                except MediaError as error:
+                    problems.append(str(error))
+            guessed = sum(not match.exact for match in matches.values())
+            return found, guessed, problems
+
+        def done(result: tuple[dict[str, Media], int, list[str]]) -> None:
+            found, guessed, problems = result
+            if not found:
+                self._messages.error(f"None of the {len(wanted)} files is in {folder}.", "\n".join(problems))
+                return
+            self.relink(found)
+            text = f"Found {len(found)} of {len(wanted)} files"
+            text += f", {guessed} of them by name and length only" if guessed else ""
+            self._messages.info(text)
+
+        self._jobs.run(work, "Searching", done)
+
+    def locate(self, media: Media, path: Path) -> None:
+        """A person says which file a media is."""
+
+        def work(report: ReportProgress, cancel: CancelToken) -> Media:
+            return self._import(media, path, report, cancel)
+
+        def done(found: Media) -> None:
+            digest = media.original.digest if media.original is not None else media.digest
+            if found.digest != digest and not self._confirm(
+                f"{path.name} is not the audio that {name_of(media)} was.", "Use it all the same?"
+            ):
+                return
+            self.relink({media.digest: found})
+
+        self._jobs.run(work, f"Reading {path.name}", done)
+
+    def use_changed(self, changed: Sequence[Media]) -> None:
+        """Let clips play what is in their files now."""
+
+        def work(report: ReportProgress, cancel: CancelToken) -> dict[str, Media]:
+            return {media.digest: self._import(media, Path(media.path), report, cancel) for media in changed}
+
+        self._jobs.run(work, "Reading audio", self._on_read)
+
+    def abandon(self) -> None:
+        """Another document is opened."""
+        self._jobs.abandon()
+
+    def close(self) -> None:
+        """The window closes."""
+        self._jobs.close()
+
+    def _import(self, media: Media, path: Path, report: ReportProgress, cancel: CancelToken) -> Media:
+        take = media.original.take if media.original is not None else media.take
+        return self._store.import_file(path, report, cancel, take)
+
+    def relink(self, found: dict[str, Media], text: str = "") -> bool:
+        """Let clips play other files; those that were undone meanwhile are left out. False when that is refused."""
+        listed = {media.digest for media in self.session.media}
+        found = {digest: media for digest, media in found.items() if digest in listed}
+        count = f"{len(found)} Files" if len(found) > 1 else "File"
+        before = self.session
+        done = self._document.apply(text or f"Relink {count}", lambda session: relink_media(session, found))
+        self.media_found.emit()
+        self.check()
+        return done or relink_media(before, found) == before
+
+    def _on_read(self, found: dict[str, Media]) -> None:
+        self.relink(found)
+
+    def _on_checked(self, states: dict[str, FileState]) -> None:
+        self._states = states
+        changed = [media for media in self.used if states.get(media.digest) == "changed"]
+        new = [media for media in changed if media.digest not in self._told]
+        self._told = {media.digest for media in changed}
+        if new:
+            names = ", ".join(name_of(media) for media in new[:3]) + (" and others" if len(new) > 3 else "")
+            self._messages.error(
+                f"The audio of {names} changed on the disk. Clips go on playing the audio that was imported.",
+                button=("Audio Files…", self.show_requested.emit),
+            )
+        self.states_changed.emit()
+
+    def _on_check_ended(self) -> None:
+        self._checking = False
+
+    def _on_replaced(self) -> None:
+        self._states, self._told, self._checking = {}, set(), False

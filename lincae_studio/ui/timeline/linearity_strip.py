@@ -1,0 +1,69 @@
+"""The strip under the render bar: how far the latent mix is from the dry mix, chunk by chunk. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRect, QRectF
+from PySide6.QtGui import QColor, QHelpEvent, QPainter
+from PySide6.QtWidgets import QToolTip, QWidget
+
+from lincae_studio.ui import theme
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.residuals import Residuals
+from lincae_studio.ui.timeline.canvas import TimeCanvas
+
+#: The strip's height stands for this range, in dB.
+_FLOOR_DB = -80.0
+
+#: From here on a residual is drawn as noticeable, and as large.
+_NOTICEABLE_DB = -40.0
+_LARGE_DB = -20.0
+
+
+class LinearityStrip(TimeCanvas):
+    """A bar for each chunk, as high as its residual: empty at -80 dB, full at 0 dB."""
+
+    def __init__(
+        self, axis: TimeAxis, rendering: Rendering, residuals: Residuals, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(axis, parent)
+        self._rendering = rendering
+        self._residuals = residuals
+        self.setFixedHeight(22)
+        self.setAccessibleName("Residual between latent mix and dry mix, chunk by chunk")
+        rendering.plan_changed.connect(self.invalidate)
+        residuals.changed.connect(lambda index: self.invalidate(self._cell(index, 1.0).toAlignedRect()))
+
+    def paint_content(self, painter: QPainter, area: QRect) -> None:
+        colors = theme.colors()
+        painter.fillRect(area, QColor(colors.window))
+        grid = self._rendering.shown.grid
+        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
+        last = min(grid.owner(end), len(self._rendering.shown.chunks) - 1)
+        for index in range(grid.owner(begin), last + 1):
+            value = self._residuals.of(index)
+            if value is None:
+                continue
+            share = min(max(1.0 - value / _FLOOR_DB, 0.0), 1.0)
+            color = colors.state_rendered
+            if value >= _NOTICEABLE_DB:
+                color = colors.state_failed if value >= _LARGE_DB else colors.state_stale
+            painter.fillRect(self._cell(index, max(share, 0.05)), QColor(color))
+
+    def _cell(self, index: int, share: float) -> QRectF:
+        plan = self._rendering.shown
+        left = round(self.axis.x_of(index * plan.grid.step_samples), 3)
+        right = round(self.axis.x_of(min((index + 1) * plan.grid.step_samples, plan.length)), 3)
+        height = round((self.height() - 2) * share)
+        return QRectF(left, self.height() - 1 - height, max(1.0, right - left - 1.0), height)
+
+    # Qt overrides
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent):
+            index = self._rendering.shown.grid.owner(self.axis.sample_at(event.pos().x()))
+            value = self._residuals.of(index)
+            text = "" if value is None else f"Chunk {index}: latent mix {value:.1f} dB away from the dry mix"
+            QToolTip.showText(event.globalPos(), text, self)
+            return True
+        return super().event(event)
