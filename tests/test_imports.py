@@ -64,6 +64,26 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
+#: The rooms of `ui`, from the bottom up; each may import those before it, and itself.
+UI_ORDER = (
+    {"theme", "notify"},
+    {"model"},
+    {"jobs"},
+    {"rendering"},
+    {"playback"},
+    {"timeline"},
+    {"panels", "views"},
+    {"actions"},
+    {"dialogs"},
+    {"commands"},
+    {"status_bar"},
+    {"main_window"},
+    {"app"},
+)
+
+#: A longer file gives the reason in its docstring.
+MOST_LINES = 450
+
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "resources" not in path.parts)
 
 
@@ -108,6 +128,41 @@ def test_the_window_reaches_the_engine_only_by_its_client_and_values() -> None:
             assert not {name for name in imports_of(path) if name.startswith("lincae_studio.engine.process.worker")}, (
                 path
             )
+
+
+def test_rooms_of_the_window_import_downwards() -> None:
+    level = {room: number for number, rooms in enumerate(UI_ORDER) for room in rooms}
+    rooms = {path.stem for path in (PACKAGE / "ui").iterdir() if path.name not in ("__init__.py", "__pycache__")}
+    assert rooms == level.keys(), "a room without a place in the order"
+    assert len(rooms) <= 16
+    for path in (PACKAGE / "ui").rglob("*.py"):
+        room = path.relative_to(PACKAGE / "ui").parts[0].removesuffix(".py")
+        for name in imports_of(path) if room != "__init__" else ():
+            if name.startswith("lincae_studio.ui."):
+                other = name.split(".")[2]
+                assert other == room or level[other] < level[room], f"{path} imports {name}"
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions count, too: a circle is one whenever it is closed."""
+    modules = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path for path in SOURCES}
+    modules = {name.removesuffix(".__init__"): path for name, path in modules.items()}
+    arrows = {}
+    for name, path in modules.items():
+        found = {one if one in modules else one.rpartition(".")[0] for one in imports_of(path)}
+        # The package itself is imported for its version, which its lazy names do not change.
+        arrows[name] = (found & modules.keys()) - {name, "lincae_studio"}
+    while free := {name for name, others in arrows.items() if not others & arrows.keys()}:
+        for name in free:
+            del arrows[name]
+    assert not arrows, f"these import each other: {sorted(arrows)}"
+
+
+def test_no_file_is_long_without_a_reason() -> None:
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > MOST_LINES:
+            assert "long because" in (ast.get_docstring(ast.parse(text)) or "").lower(), path
 
 
 def modules_after(statement: str) -> set[str]:

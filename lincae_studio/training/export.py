@@ -10,9 +10,9 @@ import numpy as np
 
 from lincae_studio import __version__, atomic
 from lincae_studio.codecs.base import Array, CodecFacts
-from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.codec import LinCaeCodec, load_codec
 from lincae_studio.codecs.lincae.folder import open_folder
+from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import save_official, save_own
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.training.data import Source, audible_window
@@ -78,7 +78,7 @@ def _groups(source: Source, run: Run, facts: CodecFacts) -> Array:
     return np.stack(windows).reshape(GROUPS, 2, samples)
 
 
-def _card(run: Run, model: Autoencoder, steps: int, evaluation: Evaluation, heard: str) -> str:
+def _card(run: Run, model: ConsistencyAutoencoder, steps: int, evaluation: Evaluation, heard: str) -> str:
     recipe = run.recipe
     parameters = sum(value.numel() for value in model.generator.parameters())
     figures = "\n".join(

@@ -27,10 +27,8 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 def settle(qtbot: QtBot, window: MainWindow) -> None:
-    qtbot.waitUntil(
-        lambda: not window.project_files.busy and not window.media_commands.busy and not window.importer.busy,
-        timeout=LIMIT_MS,
-    )
+    jobs = (window.project_files, window.media_commands, window.importer)
+    qtbot.waitUntil(lambda: not any(one.busy for one in jobs), timeout=LIMIT_MS)
 
 
 def files_dialog(qtbot: QtBot, window: MainWindow) -> AudioFilesDialog:
