@@ -25,7 +25,7 @@ import numpy as np
 import soundfile as sf
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Array, Codec, CodecFacts
+from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner, make_plan
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
@@ -125,7 +125,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     return result
 
 
-def _chunk_ms(session: Session, facts: CodecFacts, store: MediaStore) -> float:
+def _chunk_ms(session: Session, facts: CodecInfo, store: MediaStore) -> float:
     """What a chunk takes when its latents are there."""
     renderer = Renderer(registry.load, StoreReader(store), LatentCache())
     chunk = make_plan(session, facts).audible[0]
@@ -206,7 +206,7 @@ class _Window:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
-def _edit_to_audio_ms(session: Session, facts: CodecFacts, folder: Path, slow: bool) -> float:
+def _edit_to_audio_ms(session: Session, facts: CodecInfo, folder: Path, slow: bool) -> float:
     window = _Window()
     window.client = engine.EngineClient(folder, window.receive)
     window.client.start()
@@ -241,7 +241,7 @@ def _edit_to_audio_ms(session: Session, facts: CodecFacts, folder: Path, slow: b
         window.client.close()
 
 
-def _plain_ms(session: Session, facts: CodecFacts, store: MediaStore, slow: bool) -> tuple[float, float | None]:
+def _plain_ms(session: Session, facts: CodecInfo, store: MediaStore, slow: bool) -> tuple[float, float | None]:
     """The same edit by summing whole latents and decoding all, and by decoding every track."""
     cache = LatentCache(memory_bytes=1 << 40)
     renderer = Renderer(registry.load, StoreReader(store), cache)
@@ -269,7 +269,7 @@ def _plain_ms(session: Session, facts: CodecFacts, store: MediaStore, slow: bool
     return statistics.median(plain), (time.perf_counter() - started) * 1e3
 
 
-def _whole_latents(renderer: Renderer, session: Session, facts: CodecFacts) -> Array:
+def _whole_latents(renderer: Renderer, session: Session, facts: CodecInfo) -> Array:
     """Latents `(chunks, D, T)` of a session of one track."""
     chunks = make_plan(session, facts).audible
     origin = renderer.codec(chunks[0].codec).silence(chunks[0].grid.frames)
@@ -288,7 +288,7 @@ def _decode_all(codec: Codec, latents: Array, plan: Plan) -> None:
         codec.decode(part, first_frames=[(start + row) * plan.grid.step for row in range(len(part))], seed=0)
 
 
-def _count_edits(session: Session, facts: CodecFacts, store: MediaStore) -> dict[str, dict[str, int]]:
+def _count_edits(session: Session, facts: CodecInfo, store: MediaStore) -> dict[str, dict[str, int]]:
     """Encodes and decodes of standard edits, each made after the one before and then undone."""
     with tempfile.TemporaryDirectory() as folder:
         grid = make_plan(session, facts).grid
@@ -367,7 +367,7 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     return {"minutes": minutes, **figures}
 
 
-def _plan_ms(clips: int, facts: CodecFacts) -> float:
+def _plan_ms(clips: int, facts: CodecInfo) -> float:
     """One gain edit in an hour of 64 tracks, all chunks of the track touched."""
     hour = 3600 * SESSION_RATE
     media = Media(digest="0" * 64, path="/noise.wav", sample_rate=SESSION_RATE, channels=1, length=2 * hour)

@@ -61,8 +61,8 @@ def measure_playback(seconds: float, tracks: int, codec: str) -> dict[str, objec
         figures: dict[str, object] = {
             "seconds": round(took, 1),
             "output": output,
-            "dropouts": window.player.gaps,
-            "dropout_frames": window.player.dropouts,
+            "dropouts": window.player.dropouts,
+            "dropout_frames": window.player.dropped_frames,
             "edits": count,
             "chunks_rendered": len(rendered),
         }

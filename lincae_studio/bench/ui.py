@@ -200,7 +200,7 @@ def open_window(
     window.preferences.set(views=views)
     window.show()
     app.processEvents()
-    window.start_late_parts()
+    window.start_engine_and_views()
     window.document.replace(session, None)
     limit = time.monotonic() + _RENDER_LIMIT_S
     while not window.rendering.progress()[0] and time.monotonic() < limit:

@@ -15,7 +15,7 @@ from rich.table import Table
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain
 from lincae_studio.codecs import library, registry
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import CodecError
@@ -37,7 +37,7 @@ _LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
 @codecs_app.command("list")
 def _list(as_json: AsJson = False) -> None:
     """List the codecs with their latent geometry, and the public ones that can be downloaded."""
-    found, errors = registry.facts_and_errors()
+    found, errors = registry.info_and_errors()
     rows = [_row(facts) for facts in found]
     broken = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
     here = {facts.id for facts in found} | errors.keys()
@@ -145,7 +145,7 @@ def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An insta
     print(f"{codec_id} is removed")
 
 
-def _row(facts: CodecFacts) -> dict[str, object]:
+def _row(facts: CodecInfo) -> dict[str, object]:
     names = ("id", "title", "description", "sample_rate", "hop", "dim", "compression", "linearity", "stochastic")
     row: dict[str, object] = {name: getattr(facts, name) for name in names}
     try:

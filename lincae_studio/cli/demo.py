@@ -54,7 +54,7 @@ def write_demo(folder: Path | None) -> int:
     try:
         window.preferences.set(views=_VIEWS)
         window.show()
-        window.start_late_parts()
+        window.start_engine_and_views()
         window.open_demo()
         _run_until(lambda: not window.importer.busy and window.document.session.length > 0)
         _run_until(lambda: len(set(window.rendering.progress())) == 1)
@@ -86,9 +86,9 @@ class _Quiet:
         self._since = time.monotonic()
 
     def __call__(self) -> bool:
-        from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+        from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 
-        if any(work.waiting for work in self._window.findChildren(ChunkWork)):
+        if any(work.waiting for work in self._window.findChildren(ChunkWorker)):
             self._since = time.monotonic()
         return time.monotonic() - self._since > _QUIET_S
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
 from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
@@ -65,7 +65,7 @@ class Headless:
         self._attach(session)
         return session
 
-    def prepare_bundle(self, session: Session, codec: CodecFacts, report: Report) -> None:
+    def prepare_bundle(self, session: Session, codec: CodecInfo, report: Report) -> None:
         """Decode the media of which a bundle of a session needs more than their bundles hold. Raises `StudioError`."""
         grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
         terms = (term for chunk in windows_of(session, codec, grid) for term in chunk.terms)

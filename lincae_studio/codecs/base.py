@@ -18,7 +18,7 @@ Array = npt.NDArray[np.float32]
 Linearity = Literal["exact", "trained", "none"]
 
 
-class CodecFacts(Struct, frozen=True, kw_only=True):
+class CodecInfo(Struct, frozen=True, kw_only=True):
     """What is known of a codec without loading it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Codec(Protocol):
     """An encoder and a decoder for batches of windows. Implementations never change their arguments."""
 
     @property
-    def facts(self) -> CodecFacts: ...
+    def facts(self) -> CodecInfo: ...
 
     @property
     def batch(self) -> int:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 
 Matrix = npt.NDArray[np.float64]
 
@@ -45,7 +45,7 @@ _RISE_HZ = 3000.0
 class MdctCodec:
     """MDCT of `exact` bins and `dim - exact` sketched bands; `exact == dim == 256` is lossless."""
 
-    def __init__(self, facts: CodecFacts, *, exact: int, lowest_gain: float = 1.0) -> None:
+    def __init__(self, facts: CodecInfo, *, exact: int, lowest_gain: float = 1.0) -> None:
         """`exact`: number of bins kept as they are (`n_lf`); `lowest_gain`: g0 of the module's formula."""
         self._facts = facts
         sketch, estimate = _sketch(exact, facts.dim - exact, lowest_gain)
@@ -55,7 +55,7 @@ class MdctCodec:
         self._synthesis = (estimate @ basis.T).astype(np.float32)
 
     @property
-    def facts(self) -> CodecFacts:
+    def facts(self) -> CodecInfo:
         return self._facts
 
     @property
@@ -129,8 +129,8 @@ _OVERLAP_FRAMES = 2
 _CHUNK_FRAMES = 344 + _OVERLAP_FRAMES
 
 
-def _facts(codec_id: str, dim: int, title: str, description: str) -> CodecFacts:
-    return CodecFacts(
+def _facts(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
+    return CodecInfo(
         id=codec_id,
         title=title,
         description=description,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lincae_studio.codecs import library, mdct
-from lincae_studio.codecs.base import Codec, CodecFacts
+from lincae_studio.codecs.base import Codec, CodecInfo
 from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE
@@ -22,7 +22,7 @@ from lincae_studio.session.model import SESSION_RATE
 class Entry:
     """A codec's facts, and how it is loaded."""
 
-    facts: CodecFacts
+    facts: CodecInfo
     load: Callable[[], Codec]
 
 
@@ -39,12 +39,12 @@ def ids() -> tuple[str, ...]:
     return (*(entry.facts.id for entry in _BUILT_IN), *library.installed())
 
 
-def all_facts() -> tuple[CodecFacts, ...]:
+def all_info() -> tuple[CodecInfo, ...]:
     """Facts of every built-in or installed codec; one whose folder is broken is left out."""
-    return facts_and_errors()[0]
+    return info_and_errors()[0]
 
 
-def facts_and_errors() -> tuple[tuple[CodecFacts, ...], dict[str, StudioError]]:
+def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
     """Facts of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
     found = [entry.facts for entry in _BUILT_IN]
     errors: dict[str, StudioError] = {}
@@ -56,7 +56,7 @@ def facts_and_errors() -> tuple[tuple[CodecFacts, ...], dict[str, StudioError]]:
     return tuple(found), errors
 
 
-def facts(codec: str) -> CodecFacts:
+def facts(codec: str) -> CodecInfo:
     """Facts of a codec by its id, or by the path of a model's folder.
 
     Raises:
@@ -65,7 +65,7 @@ def facts(codec: str) -> CodecFacts:
     return _find(codec).facts
 
 
-def for_session(codec: str) -> CodecFacts:
+def for_session(codec: str) -> CodecInfo:
     """Facts of a codec that a session can be mixed with. Raises `CodecError` as `facts` does, or for another rate."""
     found = facts(codec)
     if found.sample_rate != SESSION_RATE:

@@ -37,8 +37,8 @@ class MultichannelChoice(enum.Enum):
     FIRST_TWO = "The first two channels, as stereo"
     MIX = "All channels mixed to one"
 
-    def takes(self, channels: int) -> tuple[str, ...]:
-        """The media that such a file becomes, as `Media.take`."""
+    def selections(self, channels: int) -> tuple[str, ...]:
+        """The media that such a file becomes, as `Media.channel_selection`."""
         if self is MultichannelChoice.SPLIT:
             return tuple(str(number + 1) for number in range(channels))
         return ("1,2",) if self is MultichannelChoice.FIRST_TWO else ("mix",)
@@ -59,12 +59,12 @@ def import_all(
     paths: Sequence[Path],
     progress: ReportProgress,
     cancel: CancelToken,
-    takes: Mapping[Path, Sequence[str]] | None = None,
+    selections: Mapping[Path, Sequence[str]] | None = None,
 ) -> Imported:
     """Conform files one after the other; one that cannot be read does not keep the others out.
 
     Args:
-        takes: channels of the files that have more than two; those for which there are none are `wide`.
+        selections: channels of the files that have more than two; those for which there are none are `wide`.
     """
     media: dict[Path, tuple[Media, ...]] = {}
     problems: list[str] = []
@@ -75,8 +75,8 @@ def import_all(
             info = probe(path, wide=True)
             if info.channels <= 2:
                 media[path] = (store.import_file(path, report, cancel),)
-            elif takes and path in takes:
-                media[path] = tuple(store.import_file(path, report, cancel, take) for take in takes[path])
+            elif selections and path in selections:
+                media[path] = tuple(store.import_file(path, report, cancel, one) for one in selections[path])
             else:
                 wide.append(info)
         except MediaError as error:

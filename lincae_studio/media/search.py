@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.probe import EXTENSIONS, probe
-from lincae_studio.media.store import digest_of, of_take
+from lincae_studio.media.store import digest_of, of_selection
 from lincae_studio.session.model import SESSION_RATE, Media
 
 _SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
@@ -97,7 +97,7 @@ def _matches(path: Path, wanted: Sequence[Media], found: dict[str, Match], cance
             matches = {
                 media.digest: Match(path, exact=True)
                 for media in candidates
-                if of_take(digest, _take(media)) == _digest(media)
+                if of_selection(digest, _take(media)) == _digest(media)
             }
         for media in named:
             fits = media.digest in fitting and (media.channels == info.channels or _take(media))
@@ -113,7 +113,7 @@ def _expected_size(media: Media) -> int:
 
 
 def _take(media: Media) -> str:
-    return media.original.take if media.original is not None else media.take
+    return media.original.channel_selection if media.original is not None else media.channel_selection
 
 
 def _digest(media: Media) -> str:

@@ -109,25 +109,29 @@ class MediaStore:
         self._lock = threading.Lock()
 
     def import_file(
-        self, path: Path, progress: ReportProgress = no_progress, cancel: CancelToken | None = None, take: str = ""
+        self,
+        path: Path,
+        progress: ReportProgress = no_progress,
+        cancel: CancelToken | None = None,
+        channel_selection: str = "",
     ) -> Media:
         """Conform a file, unless a file of the same content was conformed before.
 
         Args:
-            take: which channels, as `Media.take`; a file of more than two needs it.
+            channel_selection: which channels, as in `Media`; a file of more than two needs it.
 
         Raises:
-            MediaError: when the file is not whole and finite audio of one or two channels (or without those of
-                `take`), or the store cannot be written.
+            MediaError: when the file is not whole and finite audio of one or two channels (or without those that were
+                selected), or the store cannot be written.
             Cancelled: when `cancel` was set; nothing stays behind.
         """
         cancel = cancel or CancelToken()
         path = path.absolute()
-        info = probe(path, wide=bool(take))
+        info = probe(path, wide=bool(channel_selection))
         changed_ns = path.stat().st_mtime_ns if path.exists() else 0
-        channels = _channels_of(take, info)
+        channels = _channels_of(channel_selection, info)
         digest, size = digest_of(path, cancel)
-        digest = of_take(digest, take)
+        digest = of_selection(digest, channel_selection)
         self._forget_if_gone(digest)
         for _ in range(_ATTEMPTS):
             if self.get(digest) is not None:
@@ -147,7 +151,7 @@ class MediaStore:
             sample_rate=info.sample_rate,
             channels=conformed.channels,
             length=conformed.length,
-            take=take,
+            channel_selection=channel_selection,
             size=size,
         )
 
@@ -187,7 +191,7 @@ class MediaStore:
                 number of channels than the session says.
         """
         if self.get(media.digest) is None:
-            found = self.import_file(Path(media.path), progress, cancel, media.take)
+            found = self.import_file(Path(media.path), progress, cancel, media.channel_selection)
             if found.digest != media.digest:
                 raise MediaError(
                     f"{media.path} has changed since the project was saved", "Restore the file, or import the new one"
@@ -235,7 +239,7 @@ class MediaStore:
             digest, _ = digest_of(Path(media.path), cancel or CancelToken())
         except (OSError, ValueError, MediaError):
             return "missing"
-        if of_take(digest, media.take) != media.digest:
+        if of_selection(digest, media.channel_selection) != media.digest:
             return "changed"
         self._add_mark(media.digest, mark)
         return "here"
@@ -344,9 +348,9 @@ def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
     return ConformedMedia(digest, samples, PeakPyramid(peaks.astype(np.float32, copy=False)), mapping)
 
 
-def of_take(digest: str, take: str) -> str:
+def of_selection(digest: str, selection: str) -> str:
     """The digest of a media that is made of some of a file's channels; that of the file for all of them."""
-    return hashlib.sha256(f"{digest}:{take}".encode()).hexdigest() if take else digest
+    return hashlib.sha256(f"{digest}:{selection}".encode()).hexdigest() if selection else digest
 
 
 def digest_of(path: Path, cancel: CancelToken) -> tuple[str, int]:
@@ -391,22 +395,22 @@ def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) 
         raise truncated(info.path.name, done / info.length)
 
 
-def _channels_of(take: str, info: FileInfo) -> Channels:
-    """The channels, from 0 on, that a take names; None for the mean of all.
+def _channels_of(selection: str, info: FileInfo) -> Channels:
+    """The channels, from 0 on, that a selection names; None for the mean of all.
 
     Raises:
         MediaError: when the file has no such channel.
     """
-    if take == "mix":
+    if selection == "mix":
         return None
-    channels = [int(number) - 1 for number in take.split(",")] if take else list(range(info.channels))
+    channels = [int(number) - 1 for number in selection.split(",")] if selection else list(range(info.channels))
     if max(channels) >= info.channels:
         problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: it has {info.channels}"
         raise MediaError(problem, "Restore the file, or import the new one")
     return channels
 
 
-def _taken(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+def _selected(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
     """The channels that were chosen, `(n, 1 or 2)`, at the file's own rate."""
     for block in _file_blocks(info, progress, cancel):
         yield block.mean(axis=1, keepdims=True) if channels is None else np.ascontiguousarray(block[:, channels])
@@ -415,11 +419,11 @@ def _taken(info: FileInfo, channels: Channels, progress: ReportProgress, cancel:
 def _resampled(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
     """The samples at the session rate, streamed through soxr at very high quality where they differ."""
     if info.sample_rate == SESSION_RATE:
-        yield from _taken(info, channels, progress, cancel)
+        yield from _selected(info, channels, progress, cancel)
         return
     count = 1 if channels is None else len(channels)
     stream = soxr.ResampleStream(info.sample_rate, SESSION_RATE, count, dtype="float32", quality="VHQ")
-    for block in _taken(info, channels, progress, cancel):
+    for block in _selected(info, channels, progress, cancel):
         yield stream.resample_chunk(block)
     yield stream.resample_chunk(np.zeros((0, count), np.float32), last=True)
 

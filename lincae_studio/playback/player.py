@@ -52,7 +52,7 @@ class Player:
     """Play, stop, seek. One thread (the window's) calls its methods; `on_end` and `on_lost` come from the feeder's.
 
     Attributes:
-        dropouts: frames the sink asked for while playing and did not get; `gaps`: how often that happened.
+        dropped_frames: frames the sink asked for while playing and did not get; `dropouts`: how often that happened.
         failure: what the source raised, when that ended playing.
         level: gain of all that is heard, for the listener's comfort: the mix is what it is.
     """
@@ -89,8 +89,8 @@ class Player:
         self._primed = False
         self._ended = False
         self._scrubbing = False
+        self.dropped_frames = 0
         self.dropouts = 0
-        self.gaps = 0
         self._in_gap = False
         self.failure: Exception | None = None
 
@@ -190,8 +190,8 @@ class Player:
         missing = len(out) - self._ring.read_into(out)
         late = bool(missing) and self._primed
         if late:
-            self.dropouts += missing
-            self.gaps += not self._in_gap
+            self.dropped_frames += missing
+            self.dropouts += not self._in_gap
         self._in_gap = late
 
     def _use(self, sink: Sink) -> None:

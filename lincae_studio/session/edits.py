@@ -159,7 +159,7 @@ def name_of(media: Media) -> str:
     """What a clip or track of a media is called at first: its file, and its channels where they were chosen."""
     file = media.original or media
     stem = PurePath(file.path).stem
-    return f"{stem} {file.take}" if file.take else stem
+    return f"{stem} {file.channel_selection}" if file.channel_selection else stem
 
 
 def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:

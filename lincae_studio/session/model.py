@@ -45,7 +45,7 @@ Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor:
 Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 where it is not known")]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
 Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
-Take = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")]
+ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
 Name = Annotated[str, Meta(max_length=400)]
 Id = Annotated[int, Meta(ge=1)]
@@ -55,7 +55,7 @@ Id = Annotated[int, Meta(ge=1)]
 FadeShape = Literal["linear", "equal-power", "s-curve"]
 
 
-#: Fields whose names in files tell their units.
+#: Fields that have other names in files: most tell their units there.
 _UNITS = {
     "start": "start_samples",
     "end": "end_samples",
@@ -66,6 +66,7 @@ _UNITS = {
     "fade_out": "fade_out_samples",
     "sample_rate": "sample_rate_hz",
     "size": "size_bytes",
+    "channel_selection": "take",
 }
 
 
@@ -73,7 +74,7 @@ class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     """The audio file that latents were made of, for a media that is there as latents only.
 
     Attributes:
-        digest: of the media that the file was; `path`: where it was; `take`: as of a media.
+        digest: of the media that the file was; `path`: where it was; `channel_selection`: as in `Media`.
         codec: id of the codec of the latents.
     """
 
@@ -81,16 +82,16 @@ class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     path: str
     codec: Annotated[str, Meta(min_length=1, max_length=200)]
     size: Bytes = 0
-    take: Take = ""
+    channel_selection: ChannelSelection = ""
 
 
 class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
     """One imported audio file, or its latents in a bundle.
 
     Attributes:
-        digest: SHA-256 of the file's bytes, in hexadecimal; of their digest, a colon and `take` where only some of the
+        digest: SHA-256 of the file's bytes, in hexadecimal; of their digest, a colon and the selection where only some of the
             file's channels were taken.
-        take: the channels of a file of more than two: "3" and "1,2" (from 1 on), "mix" for the mean of all; "" for
+        channel_selection: the channels of a file of more than two: "3" and "1,2" (from 1 on), "mix" for the mean of all; "" for
             all channels of a file of one or two.
         path: where the file was, absolute while the session is open.
         sample_rate: of the file, in Hz; `length` is already at the session rate.
@@ -105,7 +106,7 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     sample_rate: Annotated[int, Meta(ge=1, le=100_000_000, description="of the file, in Hz")]
     channels: Annotated[int, Meta(ge=1, le=2)]
     length: Length
-    take: Take = ""
+    channel_selection: ChannelSelection = ""
     size: Bytes = 0
     original: Original | None = None
 

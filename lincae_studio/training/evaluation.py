@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio import jobs
-from lincae_studio.codecs.base import Array, Codec, CodecFacts
+from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.errors import MediaError, UsageError
 from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
@@ -184,7 +184,7 @@ def _measure_mixture(codec: Codec, sources: Array, z: Array, origin: Array, foun
         found["rest_mr_stft"].append(mr_stft(left, true_rest))
 
 
-def read_groups(paths: Sequence[Path], facts: CodecFacts, *, stems: bool, limit: int) -> Array:
+def read_groups(paths: Sequence[Path], facts: CodecInfo, *, stems: bool, limit: int) -> Array:
     """`(groups, sources, N)` windows of audio files, mono at the codec's rate.
 
     With `stems` the files are one song's, and a group is all of them at one time. Otherwise a group is two windows of
@@ -214,7 +214,7 @@ def read_groups(paths: Sequence[Path], facts: CodecFacts, *, stems: bool, limit:
     return groups[np.linspace(0, len(groups) - 1, min(limit, len(groups))).round().astype(int)]
 
 
-def synth_groups(facts: CodecFacts, count: int) -> Array:
+def synth_groups(facts: CodecInfo, count: int) -> Array:
     """`(count, 4, N)`: the stems of songs that no training pool holds, each a window from within a song."""
     samples = facts.window_samples(facts.chunk_frames)
     seconds = _SONG_START_S + samples / facts.sample_rate
@@ -248,7 +248,7 @@ def _decode(codec: Codec, latents: Array) -> Array:
     return _heard(codec.decode(latents, first_frames=[0] * len(latents), seed=0), codec.facts)
 
 
-def _heard(windows: Array, facts: CodecFacts) -> Array:
+def _heard(windows: Array, facts: CodecInfo) -> Array:
     """Without the under-determined edges."""
     return windows[:, facts.edge : windows.shape[1] - facts.edge]
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from lincae_studio import __version__, atomic
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.lincae.codec import LinCaeCodec, load_codec
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
@@ -71,7 +71,7 @@ def _written(folder: Path, run: Run, module: LinCaeTraining, steps: int, scale_f
     return load_codec(open_folder(path), str(path))
 
 
-def _groups(source: Source, run: Run, facts: CodecFacts) -> Array:
+def _groups(source: Source, run: Run, facts: CodecInfo) -> Array:
     samples = facts.window_samples(facts.chunk_frames)
     rng = np.random.default_rng((run.recipe.seed, 2**32 - 1, 2**31 + 1))
     windows = [audible_window(source, rng, samples, run.recipe.level_min) for _ in range(2 * GROUPS)]

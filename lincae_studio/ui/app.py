@@ -73,7 +73,7 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
     window.document.replace(window.project_commands.new_session(), None)
 
     def after_first_paint() -> None:
-        window.start_late_parts()
+        window.start_engine_and_views()
         if demo:
             window.open_demo()
         else:

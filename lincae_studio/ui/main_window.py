@@ -35,7 +35,7 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui.actions import menus, shortcuts
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
 from lincae_studio.ui.actions.table import ACTIONS
-from lincae_studio.ui.commands.bundles import FromLatents
+from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.codecs import CodecMenu
 from lincae_studio.ui.commands.exporting import Exporter
@@ -52,7 +52,7 @@ from lincae_studio.ui.dialogs.picture import PictureDialog
 from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
 from lincae_studio.ui.dialogs.tempo import TempoDialog
 from lincae_studio.ui.jobs.project_files import ProjectFiles
-from lincae_studio.ui.model.autosave import Safekeeping
+from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
@@ -62,8 +62,8 @@ from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
 from lincae_studio.ui.playback.transport import Transport
-from lincae_studio.ui.rendering.engine_settings import EnginePreferences
-from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.engine_settings import EngineSettings
+from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.linearity_report import write_report
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.theme import apply_theme
@@ -72,9 +72,9 @@ from lincae_studio.ui.timeline.metering import Metering
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.pictures import FILTER as PICTURES
-from lincae_studio.ui.views.pictures import SUFFIXES, Pictured, save_picture
+from lincae_studio.ui.views.pictures import SUFFIXES, PictureSource, save_picture
 from lincae_studio.ui.views.registry import VIEWS
-from lincae_studio.ui.views.shelf import ViewShelf
+from lincae_studio.ui.views.shelf import ViewManager
 
 if TYPE_CHECKING:
     from lincae_studio.ui.dialogs.export import ExportDialog
@@ -130,7 +130,7 @@ class MainWindow(QMainWindow):
             self.document,
             self.selection,
             lambda: self.player.position,
-            lambda: self.rendering.plan.grid.step_samples,
+            lambda: self.rendering.update_plan().grid.step_samples,
         )
         self.track_commands = TrackCommands(
             self.document,
@@ -152,28 +152,28 @@ class MainWindow(QMainWindow):
             self.preferences,
             lambda: self.player.position,
         )
-        self.measuring = Measuring(self.document, self.rendering)
+        self.linearity_meter = LinearityMeter(self.document, self.rendering)
         context = ViewContext(
             self.timeline.axis,
             self.document,
             self.selection,
             self.rendering,
             self.timeline.residuals,
-            self.measuring,
+            self.linearity_meter,
             self.transport.seek,
             self._on_export_linearity,
         )
-        self.views = ViewShelf(context, self.timeline, self, self.preferences, lambda: self.player.position)
-        self.engine_preferences = EnginePreferences(self.preferences, self.rendering)
-        self.safekeeping = Safekeeping(self.document, self.preferences)
-        self.from_latents = FromLatents(self.document, self.rendering, media, cache_dir, self.messages, self)
+        self.views = ViewManager(context, self.timeline, self, self.preferences, lambda: self.player.position)
+        self.engine_settings = EngineSettings(self.preferences, self.rendering)
+        self.autosave = Autosave(self.document, self.preferences)
+        self.bundles = BundleController(self.document, self.rendering, media, cache_dir, self.messages, self)
         self.project_commands = ProjectCommands(
             self.document,
-            self.safekeeping,
-            self.from_latents,
+            self.autosave,
+            self.bundles,
             self.messages,
             self.preferences,
-            lambda: self.rendering.doubts(),
+            lambda: self.rendering.export_warnings(),
             self._leave_document,
             self._show_document,
             self,
@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
         self._show_position()
         self.timeline.lanes.setFocus()
 
-    def start_late_parts(self) -> None:
+    def start_engine_and_views(self) -> None:
         """After the first paint: the engine, then the views, which take a while to import."""
         self.rendering.start()
         self.views.start()
@@ -308,8 +308,8 @@ class MainWindow(QMainWindow):
         self.rendering.chunk_changed.connect(lambda _: self._show_progress())
         self.rendering.engine_changed.connect(self._show_engine)
         self.rendering.problem.connect(self.messages.error)
-        self.measuring.problem.connect(self.messages.error)
-        self.safekeeping.problem.connect(self.messages.error)
+        self.linearity_meter.problem.connect(self.messages.error)
+        self.autosave.problem.connect(self.messages.error)
         self.project_commands.opened.connect(self._on_project_opened)
         self.project_commands.preferences_wanted.connect(self._on_preferences)
         self.project_commands.dawproject_chosen.connect(self.interchange_commands.open)
@@ -327,9 +327,9 @@ class MainWindow(QMainWindow):
         self.place_commands.seek.connect(self.transport.seek_and_show)
         self.clip_commands.files_pasted.connect(self._on_files_pasted)
         self.clip_commands.media_pasted.connect(lambda: self._on_project_opened(self.document.session))
-        self.engine_preferences.restarted.connect(lambda: self.from_latents.attach(self.document.session))
-        self.from_latents.audio_found.connect(self._on_latents_decoded)
-        self.from_latents.find_files.connect(self.project_files.show_requested)
+        self.engine_settings.restarted.connect(lambda: self.bundles.attach(self.document.session))
+        self.bundles.audio_found.connect(self._on_latents_decoded)
+        self.bundles.find_files.connect(self.project_files.show_requested)
         self.timeline.import_clicked.connect(self._on_import_audio)
         self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)
         self.timeline.add_track_button.clicked.connect(self.track_commands.on_add_track)
@@ -414,8 +414,10 @@ class MainWindow(QMainWindow):
             return False
         if len(there) > 1 and not self.project_commands.confirm(f"{len(there)} of the files exist.", "Replace them?"):
             return False
-        doubts = self.rendering.doubts(dry=not {"dry", "difference"}.isdisjoint(dialog.settings.contents))
-        return not doubts or self.project_commands.confirm(" ".join(doubts), "Export all the same?")
+        export_warnings = self.rendering.export_warnings(
+            dry=not {"dry", "difference"}.isdisjoint(dialog.settings.contents)
+        )
+        return not export_warnings or self.project_commands.confirm(" ".join(export_warnings), "Export all the same?")
 
     def _on_export_linearity(self) -> None:
         suggested = str((self._export_folder or self.project_commands.folder) / f"{self.document.title} linearity.csv")
@@ -429,18 +431,18 @@ class MainWindow(QMainWindow):
                 save_picture(view, Path(name))
                 self.messages.info(f"Wrote {name}")
                 return
-            count = write_report(Path(name), self.document.session, self.rendering, self.measuring)
+            count = write_report(Path(name), self.document.session, self.rendering, self.linearity_meter)
         except StudioError as error:
             self.messages.error(error)
             return
-        total = len(self.rendering.shown.audible)
+        total = len(self.rendering.plan.audible)
         waiting = f"; {total - count} chunks are not rendered yet and have no figure" if count < total else ""
         self.messages.info(f"Wrote {name}{waiting}")
 
     def _on_export_picture(self) -> None:
-        views = [Pictured("Tracks and mix", self.timeline), Pictured("Mix", self.timeline.master)]
-        views += self.views.pictured()
-        views.append(Pictured("Whole window", self))
+        views = [PictureSource("Tracks and mix", self.timeline), PictureSource("Mix", self.timeline.master)]
+        views += self.views.picture_sources()
+        views.append(PictureSource("Whole window", self))
         PictureDialog(views, self._picture_path, self.messages, self).open()
 
     def _picture_path(self, title: str) -> Path:
@@ -512,7 +514,7 @@ class MainWindow(QMainWindow):
             MinusOneDialog(self.selection.track, self.document, self.rendering, self).open()
 
     def _on_render_settings(self) -> None:
-        RenderSettingsDialog(self.document, self.rendering.plan.codec, self).open()
+        RenderSettingsDialog(self.document, self.rendering.update_plan().codec, self).open()
 
     def _on_tempo(self) -> None:
         TempoDialog(self.document, self.player.position, self).open()
@@ -550,7 +552,7 @@ class MainWindow(QMainWindow):
     def _on_plan_changed(self) -> None:
         self._show_progress()
         self.timeline.counting.follow()
-        self.codec_label.setText(f"codec {self.rendering.shown.codec.title}")
+        self.codec_label.setText(f"codec {self.rendering.plan.codec.title}")
 
     def _show_playing(self) -> None:
         playing = self.player.playing
@@ -558,7 +560,7 @@ class MainWindow(QMainWindow):
         self.actions_by_id["play"].setIcon(menus.icon("stop" if playing else "play"))
         self.timeline.render_bar.monitor = self.transport.monitor
         heard = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
-        gaps = f"{self.player.gaps} dropouts" if self.player.gaps else ""
+        gaps = f"{self.player.dropouts} dropouts" if self.player.dropouts else ""
         said = (heard[self.transport.monitor], self.player.output_name or "", gaps)
         self.output_label.setText(" · ".join(part for part in said if part))
         self.actions_by_id[f"monitor_{self.transport.monitor}"].setChecked(True)
@@ -568,7 +570,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_playhead(position)
         self.views.set_playhead(position)
         self.position_label.setText(self.timeline.counting.text(position))
-        frame = position // self.rendering.shown.grid.hop
+        frame = position // self.rendering.plan.grid.hop
         seconds = format_time(position / SESSION_RATE)
         self.position_label.setToolTip(f"{seconds}, sample {position}, latent frame {frame}")
 
@@ -605,7 +607,7 @@ class MainWindow(QMainWindow):
         self.importer.abandon()
         self.project_files.abandon()
         self.media_commands.abandon()
-        self.from_latents.abandon()
+        self.bundles.abandon()
         self.interchange_commands.abandon()
 
     def _show_document(self) -> None:
@@ -614,7 +616,7 @@ class MainWindow(QMainWindow):
 
     def _on_project_opened(self, session: Session) -> None:
         self.importer.find_media(session)
-        self.from_latents.attach(session)
+        self.bundles.attach(session)
         self.project_files.check()
 
     # Qt overrides
@@ -665,7 +667,7 @@ class MainWindow(QMainWindow):
         self.loudness.close_job()
         for dialog in self.findChildren(MinusOneDialog):
             dialog.close()
-        self.measuring.close()
+        self.linearity_meter.close()
         self.views.close()
         self.timeline.residuals.close()
         self.timeline.master.dry.close()
@@ -674,9 +676,9 @@ class MainWindow(QMainWindow):
         self.importer.close()
         self.project_files.close()
         self.media_commands.close()
-        self.from_latents.close()
+        self.bundles.close()
         self.interchange_commands.close()
         self.codecs.close()
         self.rendering.close()
-        self.engine_preferences.close()
-        self.safekeeping.close()
+        self.engine_settings.close()
+        self.autosave.close()

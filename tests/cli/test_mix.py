@@ -65,9 +65,9 @@ def test_codecs_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture
     table = lincae(capsys, "codecs", "list")
     rows = json.loads(lincae(capsys, "codecs", "list", "--json"))
     here = [row for row in rows if row["installed"]]
-    assert [row["id"] for row in here] == [facts.id for facts in registry.all_facts()]
+    assert [row["id"] for row in here] == [facts.id for facts in registry.all_info()]
     assert [row["id"] for row in rows if not row["installed"]] == ["lin-cae", "lin-cae-2", "m2l"]
-    for row, facts in zip(here, registry.all_facts(), strict=True):
+    for row, facts in zip(here, registry.all_info(), strict=True):
         assert (row["hop"], row["dim"], row["compression"]) == (facts.hop, facts.dim, facts.compression)
         assert facts.id in table
 

@@ -67,7 +67,7 @@ def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     assert [report.done for report in seen] == sorted(report.done for report in seen)
     facts = registry.facts("lin-cae")
     assert (facts.hop, facts.dim, facts.edge, facts.linearity, facts.title) == (4096, 64, 1536, "trained", "Lin-CAE")
-    assert "lin-cae" in [item.id for item in registry.all_facts()]
+    assert "lin-cae" in [item.id for item in registry.all_info()]
     asked = len(hub.starts)
     assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
     assert len(hub.starts) == asked
@@ -298,12 +298,12 @@ def test_a_broken_installed_codec_does_not_hide_the_others(official: Path) -> No
     import_folder(official, "one", scale_factor=1.0)
     import_folder(official, "two", scale_factor=1.0)
     (paths.codecs_dir() / "one" / CONFIG_NAME).write_text("{")
-    listed = [facts.id for facts in registry.all_facts()]
+    listed = [facts.id for facts in registry.all_info()]
     assert "two" in listed
     assert "one" not in listed
     with pytest.raises(CodecError, match="cannot be read"):
         registry.facts("one")
-    found, errors = registry.facts_and_errors()
+    found, errors = registry.info_and_errors()
     assert [facts.id for facts in found] == listed
     assert "cannot be read" in str(errors["one"])
 
@@ -320,7 +320,7 @@ def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
         raise error
 
     monkeypatch.setattr(registry, "open_folder", stumble)
-    found, errors = registry.facts_and_errors()
+    found, errors = registry.info_and_errors()
     assert "mdct-1x" in [facts.id for facts in found]
     assert "cannot be read" in str(errors["one"])
     with pytest.raises(CodecError, match="cannot be read"):

@@ -13,10 +13,10 @@ BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
 
 
 def test_the_built_in_codecs_are_listed_once_and_the_default_is_among_them() -> None:
-    ids = [facts.id for facts in registry.all_facts()]
+    ids = [facts.id for facts in registry.all_info()]
     assert len(set(ids)) == len(ids)
     assert {*BUILT_IN, DEFAULT_CODEC} <= set(ids)
-    identities = [facts.identity for facts in registry.all_facts()]
+    identities = [facts.identity for facts in registry.all_info()]
     assert len(set(identities)) == len(identities)
 
 
@@ -25,7 +25,7 @@ def test_an_unknown_codec_is_refused_with_the_known_ones(codec_id: str) -> None:
     for look_up in (registry.facts, registry.load):
         with pytest.raises(CodecError, match=repr(codec_id)) as caught:
             look_up(codec_id)
-        for facts in registry.all_facts():
+        for facts in registry.all_info():
             assert facts.id in caught.value.remedy
 
 

@@ -28,7 +28,7 @@ def media(store: MediaStore, tmp_path: Path) -> list[Media]:
     found = [
         store.import_file(write_audio(here / "a" / "kick.wav", noise(1, 5000))),
         store.import_file(write_audio(here / "b" / "kick.wav", noise(2, 6000, 2), rate=48_000)),
-        store.import_file(write_audio(here / "surround.wav", noise(3, 7000, 4)), take="2,3"),
+        store.import_file(write_audio(here / "surround.wav", noise(3, 7000, 4)), channel_selection="2,3"),
     ]
     assert len({item.digest for item in found}) == 3
     return found

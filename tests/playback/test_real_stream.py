@@ -57,7 +57,7 @@ def heard(count):
 {scenario}
 assert ended.wait(30)
 player.stop()
-print(player.position, player.gaps)
+print(player.position, player.dropouts)
 """
 
 

@@ -58,7 +58,7 @@ def third_session(folder: Path) -> Session:
 def fourth_session(folder: Path) -> Session:
     """Uses every field of version 4 with a value that is not its default."""
     session = third_session(folder)
-    taken = replace(made_up_media(3, 3000, 2), path=str(folder / "stems" / "surround.wav"), take="5,6")
+    taken = replace(made_up_media(3, 3000, 2), path=str(folder / "stems" / "surround.wav"), channel_selection="5,6")
     session = edits.add_stems(session, [taken], 0)
     return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=3, start=4410)))
 
@@ -67,7 +67,9 @@ def full_session(folder: Path) -> Session:
     """Uses every field of the document with a value that is not its default."""
     session = fourth_session(folder)
     first, second, *others = session.media
-    original = Original(digest="1" * 64, path=str(folder / "stems" / "vox.wav"), codec="mdct-4x", size=88_244, take="2")
+    original = Original(
+        digest="1" * 64, path=str(folder / "stems" / "vox.wav"), codec="mdct-4x", size=88_244, channel_selection="2"
+    )
     media = (replace(first, size=400_044), replace(second, original=original), *others)
     return validated(replace(session, media=media, chunk_frames=64, overlap_frames=5))
 

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.mdct import MDCT_1X
 from lincae_studio.errors import MediaError, UsageError
 from lincae_studio.training.evaluation import (
@@ -35,7 +35,7 @@ class Frames:
         self._offset, self._bend = np.float32(offset), np.float32(bend)
 
     @property
-    def facts(self) -> CodecFacts:
+    def facts(self) -> CodecInfo:
         return FACTS
 
     def encode(self, audio: Array) -> Array:

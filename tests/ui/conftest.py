@@ -52,7 +52,7 @@ def window(qtbot: QtBot, styled: QApplication, cache_dir: Path) -> Iterator[Main
     window = MainWindow(MediaStore(cache_dir), cache_dir)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
-    window.start_late_parts()
+    window.start_engine_and_views()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=LIMIT_MS)
     yield window
@@ -90,7 +90,7 @@ def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
     def done() -> bool:
         rendered, total = window.rendering.progress()
         shown = window.timeline.master.peaks._shown
-        told = all(shown.get(chunk.index) == chunk.key for chunk in window.rendering.plan.audible)
+        told = all(shown.get(chunk.index) == chunk.key for chunk in window.rendering.update_plan().audible)
         return not window.importer.busy and rendered == total and told
 
     qtbot.waitUntil(done, timeout=LIMIT_MS)

@@ -25,7 +25,7 @@ def main(folder: Path, seed: int) -> None:
     preferences.set(autosave_minutes=0.002)
     window = MainWindow(MediaStore(folder / "cache"), folder / "cache", preferences)
     window.show()
-    window.start_late_parts()
+    window.start_engine_and_views()
     rng = random.Random(seed)
     window.open_paths([folder / "tone.wav"])
     project = folder / "song.lincae"

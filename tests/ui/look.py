@@ -39,4 +39,4 @@ def two_chunks(qtbot: QtBot, window: MainWindow) -> None:
     first = window.document.session.tracks[0].clips[0]
     window.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 0, 2 * 88_064 - 1000))
     wait_rendered(qtbot, window)
-    assert len(window.rendering.plan.chunks) == 2
+    assert len(window.rendering.update_plan().chunks) == 2

@@ -95,7 +95,7 @@ def test_the_heatmap_shows_the_latents_of_the_mix(qtbot: QtBot, window: MainWind
     codec = registry.load("mdct-2x")
     mono = expected_mix(stems, {"drums 1.wav": 0.0}).mean(axis=0)
     hop = codec.facts.hop
-    plan = window.rendering.plan
+    plan = window.rendering.update_plan()
     padded = np.zeros((len(plan.chunks) * plan.grid.step + 3) * hop)
     padded[hop : hop + len(mono)] = mono
     latents = codec.encode(padded[None].astype(np.float32))[0]
@@ -110,11 +110,11 @@ def test_the_heatmap_shows_the_latents_of_the_mix(qtbot: QtBot, window: MainWind
 def test_an_edit_renders_only_what_it_touches(qtbot: QtBot, window: MainWindow, stems: list[Path]) -> None:
     drop_files(window.timeline.lanes, stems, 300, 100)
     wait_rendered(qtbot, window)
-    before = window.rendering.plan
+    before = window.rendering.update_plan()
     short = next(t for t in window.document.session.tracks if t.name == "keys 3")
-    touched = window.rendering.plan.grid.touching(0, short.clips[0].length)
+    touched = window.rendering.update_plan().grid.touching(0, short.clips[0].length)
     QTest.mouseClick(window.timeline.headers.header(short.id).mute, Qt.MouseButton.LeftButton)
-    after = window.rendering.plan
+    after = window.rendering.update_plan()
     changed = [a.index for a, b in zip(after.chunks, before.chunks, strict=True) if a and b and a.key != b.key]
     assert changed == list(touched)
     assert len(changed) < len(after.chunks)

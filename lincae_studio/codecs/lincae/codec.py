@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.lincae.arguments import checked_device
 from lincae_studio.codecs.lincae.device import default_device
 from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, ModelFolder, chosen_precision
@@ -22,13 +22,13 @@ _GPU_BATCH = 8
 class LinCaeCodec:
     """`Codec` over an `ConsistencyAutoencoder`."""
 
-    def __init__(self, facts: CodecFacts, model: ConsistencyAutoencoder) -> None:
+    def __init__(self, facts: CodecInfo, model: ConsistencyAutoencoder) -> None:
         self._facts = facts
         self._model = model
         self._silence: dict[int, Array] = {}
 
     @property
-    def facts(self) -> CodecFacts:
+    def facts(self) -> CodecInfo:
         return self._facts
 
     @property

@@ -20,7 +20,7 @@ import yaml
 from msgspec import Struct
 
 from lincae_studio import atomic
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
 from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names
@@ -90,7 +90,7 @@ class ModelFolder:
         """In Hz; the public configurations that leave it out are at 44.1 kHz."""
         return self.config.frontend.sample_rate or DEFAULT_RATE
 
-    def facts(self, codec_id: str) -> CodecFacts:
+    def facts(self, codec_id: str) -> CodecInfo:
         """What the studio must know of the model.
 
         Raises:
@@ -112,7 +112,7 @@ class ModelFolder:
         # Left to itself, the encoder computes in 32 bits.
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
         parts = (*common, precision)
-        return CodecFacts(
+        return CodecInfo(
             id=codec_id,
             title=self.title,
             description=self.description or f"Autoencoder in {self.path.name}",

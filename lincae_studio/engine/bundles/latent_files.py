@@ -23,7 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from lincae_studio import atomic
-from lincae_studio.codecs.base import Array, Codec, CodecFacts
+from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.engine.bundles.writer import Render
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import CodecRef, Plan, PlannedChunk
@@ -240,7 +240,7 @@ def decoded(content: Latents, codec: Codec) -> Stream:
     return rendered(plan, provide)
 
 
-def _plan_of(content: Latents, facts: CodecFacts) -> Plan:
+def _plan_of(content: Latents, facts: CodecInfo) -> Plan:
     """A plan whose chunks have no terms: their sums are known."""
     header, grid = content.header, content.header.grid
     codec = CodecRef(header.codec, facts.identity)

@@ -19,7 +19,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from lincae_studio import atomic
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.bundles import store as bundle_store
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, Header
 from lincae_studio.engine.planning.grid import Grid
@@ -65,7 +65,7 @@ class BundleResult:
 
 def write_bundle(
     session: Session,
-    codec: CodecFacts,
+    codec: CodecInfo,
     render: Render,
     path: Path,
     progress: ReportProgress = no_progress,
@@ -115,19 +115,19 @@ def write_bundle(
     )
     data = bundle_store.encode(header, latents)
     file_digest = hashlib.sha256(data).hexdigest()
-    from_latents = {
+    bundles = {
         item.digest: replace(
             item,
             digest=bundle_store.media_digest(file_digest, number),
             path=str(path),
-            take="",
+            channel_selection="",
             size=0,
             original=original,
         )
         for number, (item, original) in enumerate(zip(media, originals, strict=True))
     }
     listed = replace(session, media=tuple(media), codec=codec.id)
-    _write(relink(listed, from_latents), data, path)
+    _write(relink(listed, bundles), data, path)
     return BundleResult(path, path.stat().st_size, pcm_bytes(session), len(windows))
 
 
@@ -145,7 +145,7 @@ def pcm_bytes(session: Session) -> int:
     return total * _PCM_BYTES
 
 
-def windows_of(session: Session, codec: CodecFacts, grid: Grid) -> Iterator[Chunk]:
+def windows_of(session: Session, codec: CodecInfo, grid: Grid) -> Iterator[Chunk]:
     """The windows of a bundle, each once, as chunks of one term that are not decoded."""
     lengths = {item.digest: item.length for item in session.media}
     seen: set[str] = set()
@@ -243,7 +243,9 @@ def _original(media: Media, codec_id: str) -> Original:
     """What the latents are made of; those that are from latents already stay what they were."""
     if media.original is not None:
         return replace(media.original, codec=codec_id)
-    return Original(digest=media.digest, path=media.path, codec=codec_id, size=media.size, take=media.take)
+    return Original(
+        digest=media.digest, path=media.path, codec=codec_id, size=media.size, channel_selection=media.channel_selection
+    )
 
 
 def _all_heard(session: Session) -> Session:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 
 #: Of the chunks that a session may choose: from one to the next, and the longest, in seconds.
 MIN_STEP_S = 0.1
@@ -32,7 +32,7 @@ class Grid(Struct, frozen=True):
     overlap: int
 
     @classmethod
-    def of(cls, facts: CodecFacts, frames: int | None = None, overlap: int | None = None) -> Grid:
+    def of(cls, facts: CodecInfo, frames: int | None = None, overlap: int | None = None) -> Grid:
         """The grid of a codec, with its own chunk length and overlap unless others are given (in frames).
 
         Raises:
@@ -44,7 +44,7 @@ class Grid(Struct, frozen=True):
         return grid
 
     @classmethod
-    def chosen(cls, facts: CodecFacts, frames: int, overlap: int) -> Grid:
+    def chosen(cls, facts: CodecInfo, frames: int, overlap: int) -> Grid:
         """The grid of a codec with what a session chose, or the codec's own where that is 0 or cannot be."""
         try:
             grid = cls.of(facts, frames, overlap)
@@ -52,7 +52,7 @@ class Grid(Struct, frozen=True):
             return cls.of(facts)
         return cls.of(facts) if grid.problem(facts) else grid
 
-    def problem(self, facts: CodecFacts) -> str:
+    def problem(self, facts: CodecInfo) -> str:
         """Why a session cannot have this grid: too many chunks, or too long ones; empty when it can."""
         if self.fade < 0 or self.step < max(1, self.overlap):
             return f"chunks of {self.frames} frames cannot overlap by {self.overlap}"

@@ -18,7 +18,7 @@ from functools import cache, lru_cache
 import msgspec
 from msgspec import Struct
 
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.factors import Factor, automated, bus_factors
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fades, Placement, Source, effective_fades, key_of, source_of
@@ -149,7 +149,7 @@ class PlannedChunk:
         return self.index * self.grid.step
 
     @property
-    def makers(self) -> frozenset[tuple[int, int]]:
+    def contributions(self) -> frozenset[tuple[int, int]]:
         """Which track gives what: ids with digests. The key is the same whichever track a clip is on; this is not."""
         return frozenset(zip(self._tracks, (part.digest for part in self._parts), strict=True))
 
@@ -179,7 +179,7 @@ AnyChunk = Chunk | PlannedChunk
 class Plan(Struct, frozen=True):
     """The mix of a session. `chunks[k]` is None where nothing is audible: digital silence, never decoded."""
 
-    codec: CodecFacts
+    codec: CodecInfo
     grid: Grid
     channels: int
     length: int
@@ -191,7 +191,7 @@ class Plan(Struct, frozen=True):
         return [chunk for chunk in self.chunks if chunk is not None]
 
 
-def make_plan(session: Session, codec: CodecFacts, grid: Grid | None = None) -> Plan:
+def make_plan(session: Session, codec: CodecInfo, grid: Grid | None = None) -> Plan:
     """The plan of a session for a codec, on the session's grid unless another is given."""
     return Planner().plan(session, codec, grid)
 
@@ -200,7 +200,7 @@ def make_plan(session: Session, codec: CodecFacts, grid: Grid | None = None) -> 
 class _Context:
     """What all chunks of a plan have in common; with another one nothing can be kept."""
 
-    codec: CodecFacts
+    codec: CodecInfo
     grid: Grid
     channels: int
     seed: int
@@ -234,7 +234,7 @@ class Planner:
         self._sums: dict[int, _Sum] = {}
         self._chunks: dict[int, PlannedChunk] = {}
 
-    def plan(self, session: Session, codec: CodecFacts, grid: Grid | None = None) -> Plan:
+    def plan(self, session: Session, codec: CodecInfo, grid: Grid | None = None) -> Plan:
         """The plan of a session for a codec, on the session's grid unless another is given."""
         context = _Context(codec, grid or _grid(session, codec), session.channels, session.seed)
         if context != self._context:
@@ -300,7 +300,7 @@ class Planner:
             )
 
 
-def _grid(session: Session, codec: CodecFacts) -> Grid:
+def _grid(session: Session, codec: CodecInfo) -> Grid:
     return Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
 
 

@@ -12,7 +12,7 @@ from lincae_studio.engine.planning.plan import AnyChunk, Chunk, PlannedChunk, Te
 _LATENTS, _TERM, _SEED = _WORDS = ("latents", "term", "seed")
 
 
-def is_part(key: str) -> bool:
+def is_probe(key: str) -> bool:
     """Whether a key is that of such a chunk, or of latents alone."""
     return key.partition(" ")[0] in _WORDS
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk
-from lincae_studio.engine.planning.probes import is_part
+from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.stitch import stitch, window_part
@@ -76,7 +76,7 @@ class RenderStore:
             The keys of the renders of the current plan that had to go: their chunks are stale again.
         """
         with self._changed:
-            if is_part(rendered.key):  # of use to those who wait for it only
+            if is_probe(rendered.key):  # of use to those who wait for it only
                 if self._awaited[rendered.key]:
                     self._delivered[rendered.key] = rendered
                     self._changed.notify_all()

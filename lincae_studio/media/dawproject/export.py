@@ -104,7 +104,7 @@ def _embedded(
     cancel: CancelToken,
 ) -> Element:
     """Put a media's audio into the archive. Returns the element that clips hold."""
-    own = media.original is None and not media.take and store.file_state(media, cancel) == "here"
+    own = media.original is None and not media.channel_selection and store.file_state(media, cancel) == "here"
     name = file_name(name_of(media))
     if not own:
         name = f"{PurePosixPath(name).stem}.wav"
@@ -124,8 +124,8 @@ def _embedded(
             _copy(archive, temporary, member, cancel)
         if media.original is not None:
             notes.append(f"{name} is the audio decoded from latents")
-        elif media.take:
-            notes.append(f"{name} holds the channels that were taken of its file ({media.take})")
+        elif media.channel_selection:
+            notes.append(f"{name} holds the channels that were taken of its file ({media.channel_selection})")
         else:
             notes.append(f"{name} is written from the cache: its file is missing or has changed")
     return _audio(member, rate, channels, seconds)

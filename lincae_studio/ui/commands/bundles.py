@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lincae_studio.engine.bundles.writer import BundleResult
 
 
-class FromLatents(QObject):
+class BundleController(QObject):
     """Opens and writes bundles for the window.
 
     Signals:
@@ -132,7 +132,7 @@ class FromLatents(QObject):
         from lincae_studio.engine.bundles.writer import write_bundle
 
         session = self._document.session
-        codec = self._rendering.plan.codec
+        codec = self._rendering.update_plan().codec
         owner = object()
 
         def work(report: ReportProgress, cancel: CancelToken) -> BundleResult:
@@ -191,4 +191,4 @@ class FromLatents(QObject):
         self._jobs.run(work, "Decoding latents", lambda _: self.audio_found.emit(), cancelled)
 
     def _renders(self, owner: object, cancel: CancelToken) -> Callable[[Sequence[AnyChunk]], list[Rendered]]:
-        return lambda chunks: self._rendering.wait_for_parts(owner, chunks, cancel)
+        return lambda chunks: self._rendering.wait_for_probes(owner, chunks, cancel)

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from lincae_studio import paths
 from lincae_studio.codecs import library, registry
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
@@ -275,7 +275,7 @@ class CodecMenu(QObject):
         self._show_chosen()
 
     def _codec_action(self, codec: str) -> QAction:
-        facts: CodecFacts | None = None
+        facts: CodecInfo | None = None
         try:
             facts = registry.facts(codec)
             registry.for_session(codec)
@@ -310,7 +310,7 @@ class CodecMenu(QObject):
     def _on_menu_about_to_show(self) -> None:
         self._update()
         wanted = self._document.session.codec
-        if self._rendering.plan.codec.id != wanted and wanted in registry.ids():
+        if self._rendering.update_plan().codec.id != wanted and wanted in registry.ids():
             self._rendering.refresh()  # installed from the command line meanwhile
 
     def _on_document_changed(self) -> None:
@@ -323,7 +323,7 @@ class CodecMenu(QObject):
 
 def _downloadable() -> Iterator[tuple[str, PublicModel]]:
     """The public models that are not here, or damaged: downloading replaces those."""
-    sound = {facts.id for facts in registry.all_facts()}
+    sound = {facts.id for facts in registry.all_info()}
     return ((model_id, model) for model_id, model in PUBLIC_MODELS.items() if model_id not in sound)
 
 
@@ -332,7 +332,7 @@ def _public_of(folder: Path) -> str | None:
     return next((model_id for model_id, model in PUBLIC_MODELS.items() if model.folder == folder.name), None)
 
 
-def _title(facts: CodecFacts) -> str:
+def _title(facts: CodecInfo) -> str:
     return f"{facts.title} ({facts.dim} channels, hop {facts.hop})"
 
 

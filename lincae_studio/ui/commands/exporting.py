@@ -76,7 +76,7 @@ class Exporter(QObject):
             self._messages.error("An export is running. Wait for it, or cancel it first.")
             return
         settings = settings or ExportSettings()
-        plan, session = self._rendering.plan, self._rendering.session
+        plan, session = self._rendering.update_plan(), self._rendering.session
         try:
             check_paths(paths_of(session, settings, path), protected)
             start, end = span_of(session, settings, selection)
@@ -91,7 +91,7 @@ class Exporter(QObject):
                 return lambda chunk: self._rendering.provide(one, chunk, cancel)
 
             def render(chunks: Sequence[AnyChunk]) -> list[Rendered]:
-                return self._rendering.wait_for_parts(owner, chunks, cancel)
+                return self._rendering.wait_for_probes(owner, chunks, cancel)
 
             items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)
             written = latent_paths(settings, path)

@@ -64,13 +64,13 @@ class Importer(QObject):
             if choice is None:
                 place(imported)
                 return
-            takes = {info.path: choice.takes(info.channels) for info in imported.wide}
+            selections = {info.path: choice.selections(info.channels) for info in imported.wide}
 
             def read_wide(more: Imported) -> None:
                 place(Imported(imported.media | more.media, imported.problems + more.problems))
 
             self._jobs.run(
-                lambda report, cancel: import_all(self._store, list(takes), report, cancel, takes),
+                lambda report, cancel: import_all(self._store, list(selections), report, cancel, selections),
                 "Importing",
                 read_wide,
                 cancelled,

@@ -18,9 +18,9 @@ from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
 from lincae_studio.session.model import Session
 from lincae_studio.session.versions import Version
-from lincae_studio.ui.commands.bundles import FromLatents
+from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
-from lincae_studio.ui.model.autosave import Safekeeping
+from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.notify import MessageBar
@@ -60,11 +60,11 @@ class ProjectCommands(QObject):
     def __init__(
         self,
         document: Document,
-        safekeeping: Safekeeping,
-        from_latents: FromLatents,
+        autosave: Autosave,
+        bundles: BundleController,
         messages: MessageBar,
         preferences: PreferenceStore,
-        doubts: Callable[[], list[str]],
+        export_warnings: Callable[[], list[str]],
         leave: Callable[[], None],
         arrive: Callable[[], None],
         window: QWidget,
@@ -75,11 +75,11 @@ class ProjectCommands(QObject):
         """
         super().__init__(document)
         self._document = document
-        self._safekeeping = safekeeping
-        self._from_latents = from_latents
+        self._autosave = autosave
+        self._bundles = bundles
         self._messages = messages
         self._preferences = preferences
-        self._doubts = doubts
+        self._export_warnings = export_warnings
         self._leave = leave
         self._arrive = arrive
         self._window = window
@@ -150,7 +150,7 @@ class ProjectCommands(QObject):
             if not os.path.exists(path):
                 self._forget_recent(path)
             return
-        if not untitled and not self._safekeeping.take(path):
+        if not untitled and not self._autosave.take(path):
             if not self.confirm(f"“{path.stem}” is open in another window.", "Open a copy of it?"):
                 return
             self._replace(session, None, f"{path.stem} (copy)")
@@ -181,7 +181,7 @@ class ProjectCommands(QObject):
 
         if not os.path.exists(path):
             self._forget_recent(path)
-        self._from_latents.open(path, opened)
+        self._bundles.open(path, opened)
 
     def on_save_bundle(self) -> None:
         """Save the latents of all clips, with the session and without audio."""
@@ -195,10 +195,10 @@ class ProjectCommands(QObject):
             path = path.with_name(path.name + files.BUNDLE_SUFFIX)
             if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
                 return
-        doubts = self._doubts()
-        if doubts and not self.confirm(" ".join(doubts), "Save the bundle all the same?"):
+        export_warnings = self._export_warnings()
+        if export_warnings and not self.confirm(" ".join(export_warnings), "Save the bundle all the same?"):
             return
-        self._from_latents.save(path, self._on_bundle_saved)
+        self._bundles.save(path, self._on_bundle_saved)
 
     def _on_bundle_saved(self, result: BundleResult) -> None:
         size, pcm = (f"{count / 1e6:.1f} MB" for count in (result.size, result.pcm_bytes))
@@ -224,7 +224,7 @@ class ProjectCommands(QObject):
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False, with a message, when that fails."""
-        safe = self._safekeeping
+        safe = self._autosave
         if safe.changed_on_disk(path) and not self.confirm(
             f"{path} has been changed by another program since it was opened here.", "Replace it?"
         ):
@@ -256,7 +256,7 @@ class ProjectCommands(QObject):
 
     def offer_recovery(self) -> bool:
         """Show what programs that ended unexpectedly have left behind; False when there is nothing."""
-        leftovers = self._safekeeping.leftovers()
+        leftovers = self._autosave.leftovers()
         if leftovers:
             dialog = RecoveryDialog(leftovers, self._window)
             dialog.opened.connect(self._on_recovered)
@@ -265,7 +265,7 @@ class ProjectCommands(QObject):
 
     def on_versions(self) -> None:
         """Offer earlier versions of the project."""
-        dialog = VersionsDialog(self._document.title, self._safekeeping.versions(), self._window)
+        dialog = VersionsDialog(self._document.title, self._autosave.versions(), self._window)
         dialog.opened.connect(self._on_version_chosen)
         dialog.open()
 
@@ -306,7 +306,7 @@ class ProjectCommands(QObject):
             self._messages.error(error)
             return
         self._replace(found.session, None, f"{leftover.info.title} (recovered)", modified=True)
-        self._safekeeping.replaces(leftover.folder)
+        self._autosave.replaces(leftover.folder)
         self.opened.emit(found.session)
         end = " The last edits could not be read." if found.damaged else ""
         self._messages.info(f"Recovered “{leftover.info.title}”.{end} Save it to keep it")

@@ -11,7 +11,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import Rows
+from lincae_studio.ui.model.track_rows import TrackRows
 
 
 class ViewCommands(QObject):
@@ -22,7 +22,7 @@ class ViewCommands(QObject):
         document: Document,
         selection: Selection,
         axis: TimeAxis,
-        rows: Rows,
+        rows: TrackRows,
         preferences: PreferenceStore,
         playhead: Callable[[], int],
     ) -> None:

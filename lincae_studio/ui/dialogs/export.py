@@ -380,7 +380,7 @@ class ExportDialog(QDialog):
         return ""
 
     def _described(self, settings: ExportSettings) -> str:
-        session, plan = self._rendering.session, self._rendering.plan
+        session, plan = self._rendering.session, self._rendering.update_plan()
         start, end = span_of(session, settings, self._selection)
         count = channels_of(settings.format, plan.channels)
         parts = [

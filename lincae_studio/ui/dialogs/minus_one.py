@@ -83,7 +83,7 @@ class MinusOneDialog(QDialog):
         if self._job is not None:
             self._job.cancel()
             return
-        session, plan, rendering = self._document.session, self._rendering.plan, self._rendering
+        session, plan, rendering = self._document.session, self._rendering.update_plan(), self._rendering
         playable = rendering.playable(session)
         track_id, most = self._track_id, round(self.reach.value() * SESSION_RATE)
 
@@ -94,7 +94,7 @@ class MinusOneDialog(QDialog):
                     track_id,
                     plan,
                     rendering.audio,
-                    lambda chunks: rendering.wait_for_parts(self, chunks, cancel),
+                    lambda chunks: rendering.wait_for_probes(self, chunks, cancel),
                     most,
                     report,
                     cancel,

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.errors import StudioError
 from lincae_studio.ui import theme
 from lincae_studio.ui.notify import MessageBar
-from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, Pictured, save_picture
+from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, PictureSource, save_picture
 
 #: PNGs are at most so many times as large as the view on the screen.
 _LARGEST = 4
@@ -31,7 +31,7 @@ class PictureDialog(QDialog):
     """Asks which view, and how large; then for a file."""
 
     def __init__(
-        self, views: Sequence[Pictured], suggested: Callable[[str], Path], messages: MessageBar, parent: QWidget
+        self, views: Sequence[PictureSource], suggested: Callable[[str], Path], messages: MessageBar, parent: QWidget
     ) -> None:
         """`suggested`: where a picture of a view with this title would go."""
         super().__init__(parent)
@@ -66,7 +66,7 @@ class PictureDialog(QDialog):
         self._show_size()
 
     @property
-    def _chosen(self) -> Pictured:
+    def _chosen(self) -> PictureSource:
         return self._views[self.what.currentIndex()]
 
     def _show_size(self) -> None:

@@ -129,5 +129,5 @@ class AudioPage(QWidget):
         elif not self._found:
             self.said.setText("No audio device was found. The playhead moves without sound.")
         else:
-            gaps = f" {player.gaps} dropouts so far." if player.gaps else ""
+            gaps = f" {player.dropouts} dropouts so far." if player.dropouts else ""
             self.said.setText(f"What is chosen here holds when playing starts.{gaps}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
 
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.session import edits
 from lincae_studio.session.model import MAX_FRAMES, MAX_SEED
@@ -16,7 +16,7 @@ from lincae_studio.ui.model.document import Document
 class RenderSettingsDialog(QDialog):
     """The seed of stochastic codecs, and frames of a chunk and of an overlap."""
 
-    def __init__(self, document: Document, codec: CodecFacts, parent: QWidget) -> None:
+    def __init__(self, document: Document, codec: CodecInfo, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._document = document

@@ -195,8 +195,8 @@ class ProjectFiles(QObject):
         self._jobs.close()
 
     def _import(self, media: Media, path: Path, report: ReportProgress, cancel: CancelToken) -> Media:
-        take = media.original.take if media.original is not None else media.take
-        return self._store.import_file(path, report, cancel, take)
+        channel_selection = media.original.channel_selection if media.original is not None else media.channel_selection
+        return self._store.import_file(path, report, cancel, channel_selection)
 
     def relink(self, found: dict[str, Media], text: str = "") -> bool:
         """Let clips play other files; those that were undone meanwhile are left out. False when that is refused."""

@@ -20,7 +20,7 @@ from lincae_studio.ui.model.preference_store import PreferenceStore
 _log = logging.getLogger(__name__)
 
 
-class Safekeeping(QObject):
+class Autosave(QObject):
     """Follows the document.
 
     Signals:

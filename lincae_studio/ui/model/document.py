@@ -19,18 +19,15 @@ _MERGE_MS = 500
 class Document(QObject):
     """Everything that changes the session goes through `apply`, `undo`, `redo`, `replace`.
 
-    Attributes:
-        sweeping: while `changed` is told: whether the edit is one of a row, as a fader's that is dragged.
-
     Signals:
-        changed: the session is another value.
+        changed: the session is another value; `continuous` (bool) tells an edit of a row, as of a fader being dragged.
         state_changed: what undo and redo offer, the modified mark, or the file name may have changed.
         refused: an edit was refused (the `EditError`).
         replaced: another document was opened; comes before `changed`.
         saved: the document was written to its file.
     """
 
-    changed = Signal()
+    changed = Signal(bool)
     state_changed = Signal()
     refused = Signal(object)
     replaced = Signal()
@@ -41,7 +38,6 @@ class Document(QObject):
         self._history = History(Session())
         self._path: Path | None = None
         self._name = "Untitled"
-        self.sweeping = False
         self._merging = QTimer(self)
         self._merging.setSingleShot(True)
         self._merging.setInterval(_MERGE_MS)
@@ -86,9 +82,7 @@ class Document(QObject):
             return False
         if not self._history.push(text, after, merge_key):
             return False
-        self.sweeping = merge_key is not None
-        self._announce()
-        self.sweeping = False
+        self._announce(continuous=merge_key is not None)
         return True
 
     def end_merge(self) -> None:
@@ -137,6 +131,6 @@ class Document(QObject):
         self.saved.emit()
         self.state_changed.emit()
 
-    def _announce(self) -> None:
-        self.changed.emit()
+    def _announce(self, continuous: bool = False) -> None:
+        self.changed.emit(continuous)
         self.state_changed.emit()

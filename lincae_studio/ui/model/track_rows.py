@@ -15,7 +15,7 @@ HEADER_PX = 250
 _STEP = 1.25
 
 
-class Rows(QObject):
+class TrackRows(QObject):
     """Maps track positions to y.
 
     Signals:

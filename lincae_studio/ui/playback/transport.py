@@ -206,7 +206,7 @@ class Transport(QObject):
         self._began = self._followed = start
         if self._preferences.value.follow_playhead:
             self._axis.reveal(start)
-        self._rendering.settle()
+        self._rendering.update_plan()
         self._take_source()
         problem = self.player.play(start)
         if problem is not None:

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.ui.rendering.idle_gate import Pace
+from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
 
-class ChunkWork(QObject, Generic[_Task, _Result]):
+class ChunkWorker(QObject, Generic[_Task, _Result]):
     """Results by key; equal keys must mean equal results.
 
     Signals:
@@ -38,7 +38,7 @@ class ChunkWork(QObject, Generic[_Task, _Result]):
         name: str,
         compute: Callable[[_Task], _Result],
         parent: QObject,
-        pace: Pace,
+        idle_gate: IdleGate,
         remembered: int = 20_000,
         share: float = 1.0,
     ) -> None:
@@ -51,7 +51,7 @@ class ChunkWork(QObject, Generic[_Task, _Result]):
         """
         super().__init__(parent)
         self._compute = compute
-        self._pace = pace
+        self._idle_gate = idle_gate
         self._remembered = remembered
         self._rest = 1.0 / share - 1.0
         self._known: OrderedDict[Hashable, _Result] = OrderedDict()
@@ -106,7 +106,7 @@ class ChunkWork(QObject, Generic[_Task, _Result]):
 
     def _wait_for_quiet(self) -> None:
         began = time.monotonic()
-        while not self._closing and (delay := self._pace.delay(began)):
+        while not self._closing and (delay := self._idle_gate.delay(began)):
             self._changed.wait(delay)
 
     def _run(self) -> None:

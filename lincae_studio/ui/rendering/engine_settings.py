@@ -17,7 +17,7 @@ _GB = 1_000_000_000
 _MB = 1_000_000
 
 
-class EnginePreferences(QObject):
+class EngineSettings(QObject):
     """Follows the preferences from the start on, before the engine is started.
 
     Signals:

@@ -11,13 +11,13 @@ _QUIET_S = 0.15
 _LONGEST_S = 1.0
 
 
-class Pace:
+class IdleGate:
     """The main thread says that something moves, working threads ask how long to wait."""
 
     def __init__(self) -> None:
         self._moved_at = 0.0
 
-    def touch(self) -> None:
+    def note_interaction(self) -> None:
         """Something is being moved, zoomed or scrolled now."""
         self._moved_at = time.monotonic()
 

@@ -15,7 +15,7 @@ from lincae_studio.ui.rendering.rendering import Rendering
 _Known = tuple[str, frozenset[tuple[int, int]]]
 
 
-class Measuring(QObject):
+class LinearityMeter(QObject):
     """Figures for as long as the window is open: an undo away they hold again.
 
     They go by chunk key and by which track gives what, for they are told track by track.
@@ -47,7 +47,7 @@ class Measuring(QObject):
 
     def of(self, index: int) -> ChunkFigures | None:
         """The figures of a chunk of the present plan, if they are known."""
-        chunks = self._rendering.shown.chunks
+        chunks = self._rendering.plan.chunks
         chunk = chunks[index] if index < len(chunks) else None
         return self._known.get(_known(chunk)) if chunk is not None else None
 
@@ -55,7 +55,7 @@ class Measuring(QObject):
         """Measure the chunks of samples `[start, end)` of the present mix that are not known yet."""
         if self._job is not None:
             return
-        plan = self._rendering.plan
+        plan = self._rendering.update_plan()
         first, last = plan.grid.owner(start), plan.grid.owner(max(start, end - 1))
         chunks = [chunk for chunk in plan.chunks[first : last + 1] if chunk is not None]
         todo = [chunk for chunk in chunks if _known(chunk) not in self._known]
@@ -80,14 +80,14 @@ class Measuring(QObject):
             self._job.wait()
 
     def _work(self, todo: list[PlannedChunk]) -> Work:
-        rendering, plan, dry = self._rendering, self._rendering.shown, self._rendering.dry
+        rendering, plan, dry = self._rendering, self._rendering.plan, self._rendering.dry
         session = rendering.playable(self._document.session)
 
         def work(report: ReportProgress, cancel: CancelToken) -> None:
             tracks = track_parts(session, plan, rendering.audio) if todo else []
             try:
                 for number, chunk in enumerate(todo):
-                    renders = rendering.wait_for_parts(self, needed(plan, chunk), cancel)
+                    renders = rendering.wait_for_probes(self, needed(plan, chunk), cancel)
                     figures = measure(plan, dry, tracks, chunk, {rendered.key: rendered for rendered in renders})
                     self._measured.emit(chunk, figures)
                     report(Progress(number + 1, len(todo), "chunks"))
@@ -110,4 +110,4 @@ class Measuring(QObject):
 
 
 def _known(chunk: PlannedChunk) -> _Known:
-    return chunk.key, chunk.makers
+    return chunk.key, chunk.contributions

@@ -10,11 +10,11 @@ from lincae_studio import atomic
 from lincae_studio.engine.analysis.residual import own_samples, residual_db
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE, Session
-from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 
 
-def write_report(path: Path, session: Session, rendering: Rendering, measuring: Measuring) -> int:
+def write_report(path: Path, session: Session, rendering: Rendering, linearity_meter: LinearityMeter) -> int:
     """Write what is known of every chunk of the mix as CSV; returns how many chunks are rendered.
 
     What was not measured is empty. Tracks are named by their numbers from 1 on, and by their names.
@@ -22,7 +22,7 @@ def write_report(path: Path, session: Session, rendering: Rendering, measuring: 
     Raises:
         ExportError: when the file cannot be written.
     """
-    plan, dry = rendering.plan, rendering.dry
+    plan, dry = rendering.update_plan(), rendering.dry
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
     names = ["chunk", "start_s", "end_s", "media", "residual_db", "sum_of_decodes_db", "noise_floor_db"]
@@ -32,7 +32,7 @@ def write_report(path: Path, session: Session, rendering: Rendering, measuring: 
     count = 0
     for chunk in plan.audible:
         start, end = own_samples(plan, chunk.index)
-        rendered, measured = rendering.rendered(chunk.index), measuring.of(chunk.index)
+        rendered, measured = rendering.rendered(chunk.index), linearity_meter.of(chunk.index)
         count += rendered is not None
         row: list[float | None] = [residual_db(plan, dry, rendered, chunk.index) if rendered is not None else None]
         row += [measured.sum_db, measured.floor_db] if measured is not None else [None, None]

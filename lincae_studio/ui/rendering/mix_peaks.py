@@ -10,7 +10,7 @@ from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.stitch import window_part
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
-from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 
 #: The dry mix is looked at when edits have paused for so long.
@@ -63,19 +63,19 @@ class MixPeaks(ChunkPeaks):
     """Peaks of the rendered mix; stale chunks keep their last peaks until they are rendered again."""
 
     def __init__(self, rendering: Rendering) -> None:
-        super().__init__(rendering.shown)
+        super().__init__(rendering.plan)
         self._rendering = rendering
 
     def follow_plan(self) -> None:
         """The plan changed: fit the length, and take what is rendered already."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         self.fit(plan)
         for index in range(len(plan.chunks)):
             self.follow_chunk(index)
 
     def follow_chunk(self, index: int) -> None:
         """Take a chunk's peaks, if there are new ones."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         if index >= len(plan.chunks):
             return
         chunk, rendered = plan.chunks[index], self._rendering.rendered(index)
@@ -102,10 +102,10 @@ class DryPeaks(QObject):
     def __init__(self, rendering: Rendering) -> None:
         super().__init__(rendering)
         self._rendering = rendering
-        self.peaks = ChunkPeaks(rendering.shown)
+        self.peaks = ChunkPeaks(rendering.plan)
         self._looked_at = (0, 0)
-        self._work = ChunkWork[tuple[Plan, DryMix, int], Audio](
-            "dry-peaks", _dry_peaks, self, rendering.pace, share=_SHARE
+        self._work = ChunkWorker[tuple[Plan, DryMix, int], Audio](
+            "dry-peaks", _dry_peaks, self, rendering.idle_gate, share=_SHARE
         )
         self._work.found.connect(self._on_found)
         self._pausing = QTimer(self)
@@ -114,7 +114,7 @@ class DryPeaks(QObject):
 
     def follow_plan(self) -> None:
         """The plan changed: fit the length, and take what is known already."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         self.peaks.fit(plan)
         for index in range(len(plan.chunks)):
             self._take(index)
@@ -128,7 +128,7 @@ class DryPeaks(QObject):
 
     def known(self, index: int) -> bool:
         """Whether the peaks of a chunk are those of the present dry mix."""
-        chunk = self._rendering.shown.chunks[index]
+        chunk = self._rendering.plan.chunks[index]
         return self.peaks.shows(index, chunk.key if chunk else None)
 
     def audio(self, start: int, end: int) -> Audio | None:
@@ -147,7 +147,7 @@ class DryPeaks(QObject):
         self._work.close()
 
     def _want(self) -> None:
-        plan, dry = self._rendering.shown, self._rendering.dry
+        plan, dry = self._rendering.plan, self._rendering.dry
         start, end = self._looked_at
         seen = range(plan.grid.owner(start), min(plan.grid.owner(end) + 1, len(plan.chunks)))
         chunks = (chunk for index in seen if (chunk := plan.chunks[index]) is not None)
@@ -159,7 +159,7 @@ class DryPeaks(QObject):
                 self.changed.emit(index)
 
     def _take(self, index: int) -> bool:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         chunk = plan.chunks[index]
         key = chunk.key if chunk else None
         pairs = self._work.of(key) if key is not None else None

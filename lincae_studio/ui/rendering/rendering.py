@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio.codecs import library, registry
-from lincae_studio.codecs.base import CodecFacts
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk, Planner
-from lincae_studio.engine.planning.probes import is_part
+from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.process.messages import Limits
 from lincae_studio.engine.process.queue import Loop
@@ -30,7 +30,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import DEFAULT_CODEC, Session
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.rendering.idle_gate import Pace
+from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundles.store import BundledLatents
@@ -48,17 +48,17 @@ class Rendering(QObject):
     """Keeps the engine busy with what the session needs.
 
     Attributes:
-        shown: the plan that `plan_changed` told of; states, renders and the reader are those of its chunks. The session
-            may be ahead of it by a moment while a fader is dragged; `plan` is never behind.
-        pace: of what views work out in threads.
+        plan: what `plan_changed` last announced; states, renders and the reader are those of its chunks. While a fader
+            is dragged the session may be ahead of it by a moment; `update_plan` never is behind.
+        idle_gate: of what views compute in threads.
 
     Signals:
-        plan_changed: `shown` is another one.
+        plan_changed: `plan` is another one.
         chunk_changed: the state of the chunk with this index changed.
         engine_changed: `engine_text` is another.
         problem: a `StudioError` to show.
         session_replaced: what follows belongs to another document.
-        part_rendered: a `Rendered` that was asked for by `study`.
+        probe_rendered: a `Rendered` that was asked for by `study`.
     """
 
     plan_changed = Signal()
@@ -66,7 +66,7 @@ class Rendering(QObject):
     engine_changed = Signal()
     problem = Signal(object)
     session_replaced = Signal()
-    part_rendered = Signal(object)
+    probe_rendered = Signal(object)
 
     #: From the client's reader thread to the main thread.
     _event = Signal(object)
@@ -79,7 +79,7 @@ class Rendering(QObject):
         #: Media whose latents the engine has.
         self._bundled: set[str] = set()
         self._reader = StoreReader(media, self._bundled)
-        self.pace = Pace()
+        self.idle_gate = IdleGate()
         self.store = RenderStore()
         self.engine_text = "engine starting"
         self._client = engine.EngineClient(cache_dir, self._receive)
@@ -98,11 +98,11 @@ class Rendering(QObject):
         self._studying = threading.Lock()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
-        self._gathering.timeout.connect(self.settle)
+        self._gathering.timeout.connect(self.update_plan)
         self._states: list[ChunkState] = []
         self._dry: DryMix | None = None
         self._make_plan()
-        self.store.set_current(self.shown)
+        self.store.set_current(self.plan)
         self._look()
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
@@ -110,7 +110,7 @@ class Rendering(QObject):
     def start(self) -> None:
         """Start the engine process."""
         self._client.start()
-        self._client.want(self.store.missing(self.shown))
+        self._client.want(self.store.missing(self.plan))
 
     def close(self) -> None:
         """End the engine process."""
@@ -122,55 +122,54 @@ class Rendering(QObject):
         return self.playable(self._document.session)
 
     @property
-    def plan(self) -> Plan:
-        """The plan of the session as it is now."""
-        self.settle()
-        return self.shown
-
-    @property
     def dry(self) -> DryMix:
-        """The dry mix of `shown`."""
+        """The dry mix of `plan`."""
         assert self._dry is not None, "it is made with every plan"
         return self._dry
 
-    def settle(self) -> None:
-        """Plan what has changed, if that is still to be done: while edits keep coming, it is done now and then."""
+    def update_plan(self) -> Plan:
+        """Plan what has changed since `plan` was made, if anything has, and return the plan of the session as it is.
+
+        While edits keep coming this is done at intervals; whoever needs the plan of this very moment calls it.
+        """
         if not self._pending:
-            return
+            return self.plan
         self._pending = False
         self._gathering.stop()
         self._make_plan()
-        self.store.set_current(self.shown)
+        self.store.set_current(self.plan)
         self._look()
-        self._client.want(self.store.missing(self.shown))
+        self._client.want(self.store.missing(self.plan))
         self.plan_changed.emit()
         self._planned_at = time.monotonic()
+        return self.plan
 
     @property
     def offline(self) -> frozenset[str]:
         """Digests of media that cannot be read: their clips are silent."""
         return self._offline
 
-    def doubts(self, dry: bool = False) -> list[str]:
+    def export_warnings(self, dry: bool = False) -> list[str]:
         """Why an export would not be what the session asks for, in words; none when it would. `dry`: of the dry mix."""
-        session, doubts = self._document.session, []
+        session, warnings = self._document.session, []
         undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else set()
         count = sum(clip.media in undecoded for clip in session.clips())
         if count:
-            doubts.append(f"The audio of {count} clip(s) is not decoded from latents yet: the dry mix lacks them.")
+            warnings.append(f"The audio of {count} clip(s) is not decoded from latents yet: the dry mix lacks them.")
         if self._offline:
             count = sum(clip.media in self._offline for clip in session.clips())
-            doubts.append(f"The audio of {count} clip(s) is missing: they will be silent.")
-        if self.plan.codec.id != session.codec:
-            doubts.append(f"The codec {session.codec} is not here: {self.plan.codec.title} will be used.")
-        return doubts
+            warnings.append(f"The audio of {count} clip(s) is missing: they will be silent.")
+        codec = self.update_plan().codec
+        if codec.id != session.codec:
+            warnings.append(f"The codec {session.codec} is not here: {codec.title} will be used.")
+        return warnings
 
     def reader(self) -> MixReader:
         """The mix: the current plan with what is rendered of it now.
 
         A snapshot: when a render arrives the player gets another reader, and fades from this one to that.
         """
-        return MixReader(self.shown, self.dry, self.store.snapshot(self.shown).get)
+        return MixReader(self.plan, self.dry, self.store.snapshot(self.plan).get)
 
     def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """Peaks of each track that sounds in `count` samples from `start` on, dry and after its fader, by its id."""
@@ -178,14 +177,14 @@ class Rendering(QObject):
 
     def heard(self, monitor: Monitor) -> MixReader:
         """What playback plays while somebody listens to the mix, to one side of it, or to their difference."""
-        return MixReader(self.shown, self.dry, self.store.snapshot(self.shown).get, monitor)
+        return MixReader(self.plan, self.dry, self.store.snapshot(self.plan).get, monitor)
 
     def state(self, index: int) -> ChunkState:
-        return self.store.state(self.shown.chunks[index])
+        return self.store.state(self.plan.chunks[index])
 
     def runs(self, start: int, end: int, joined: bool = True) -> Iterator[tuple[int, int, ChunkState]]:
         """The chunks of the samples `[start, end)`, as (first, last, state): neighbours in one state `joined`."""
-        first, last = self.shown.grid.owner(start), self.shown.grid.owner(max(start, end - 1))
+        first, last = self.plan.grid.owner(start), self.plan.grid.owner(max(start, end - 1))
         states = self._states[first : last + 1]
         if not joined:
             yield from ((first + place, first + place, state) for place, state in enumerate(states))
@@ -197,7 +196,7 @@ class Rendering(QObject):
 
     def rendered(self, index: int) -> Rendered | None:
         """The render of a chunk, or None."""
-        chunk = self.shown.chunks[index]
+        chunk = self.plan.chunks[index]
         return self.store.get(chunk.key) if chunk else None
 
     def progress(self) -> tuple[int, int]:
@@ -208,19 +207,19 @@ class Rendering(QObject):
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Render what is heard next first; a long session is rendered only around here. `loop`: the one that plays."""
         self.store.set_playhead(sample)
-        here = self.shown.grid.owner(sample), loop
+        here = self.plan.grid.owner(sample), loop
         if here != self._here:  # while playing this is called for every frame that is drawn
             self._here = here
             self._client.set_playhead(sample, loop)
             if not self._has_room:  # else the whole session is wanted already
-                self._client.want(self.store.missing(self.shown))
+                self._client.want(self.store.missing(self.plan))
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
         self.store.forget_failures()
         self._failed_said.clear()
         self._client.forgive()
-        self._client.want(self.store.missing(self.shown))
+        self._client.want(self.store.missing(self.plan))
         self._look()
         self.plan_changed.emit()
 
@@ -251,7 +250,7 @@ class Rendering(QObject):
     def refresh(self) -> None:
         """Plan again: media or codecs have come or gone."""
         self._pending = True
-        self.settle()
+        self.update_plan()
 
     def provide(self, plan: Plan, chunk: PlannedChunk, cancel: CancelToken) -> Rendered:
         """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
@@ -283,7 +282,7 @@ class Rendering(QObject):
         """Where sources find their audio; any thread."""
         return self._reader
 
-    def wait_for_parts(self, owner: object, chunks: Sequence[AnyChunk], cancel: CancelToken) -> list[Rendered]:
+    def wait_for_probes(self, owner: object, chunks: Sequence[AnyChunk], cancel: CancelToken) -> list[Rendered]:
         """For jobs, in their threads: wait for chunks of any kind, asking for those that are missing.
 
         Raises:
@@ -304,16 +303,16 @@ class Rendering(QObject):
         unbundled = [item for item in session.media if item.digest not in self._bundled]
         self._offline = frozenset(item.digest for item in unbundled if not self._media.fits(item))
         session = self.playable(session)
-        self.shown = self._planner.plan(session, self._codec_of(session))
+        self.plan = self._planner.plan(session, self._codec_of(session))
         self._dry = DryMix(session, self._reader, self._dry)
         self._index_of = {}
 
     def _look(self) -> None:
         """Take down the state of every chunk."""
-        self._has_room = self.store.has_room(self.shown)
-        self._states = [self.store.state(chunk) for chunk in self.shown.chunks]
+        self._has_room = self.store.has_room(self.plan)
+        self._states = [self.store.state(chunk) for chunk in self.plan.chunks]
 
-    def _codec_of(self, session: Session) -> CodecFacts:
+    def _codec_of(self, session: Session) -> CodecInfo:
         """The session's codec, or the default one, said once, when there is no such codec here."""
         codec = session.codec
         try:
@@ -337,12 +336,12 @@ class Rendering(QObject):
         self._failed_said.clear()
         self.session_replaced.emit()
 
-    def _on_document_changed(self) -> None:
-        self.pace.touch()
+    def _on_document_changed(self, continuous: bool) -> None:
+        self.idle_gate.note_interaction()
         self._pending = True
         wait = self._planned_at + _GATHER_S - time.monotonic()
-        if wait <= 0.0 or not self._document.sweeping:
-            self.settle()
+        if wait <= 0.0 or not continuous:
+            self.update_plan()
         elif not self._gathering.isActive():
             self._gathering.start(max(1, round(wait * 1e3)))
 
@@ -375,8 +374,8 @@ class Rendering(QObject):
                 self._current_key = key
                 self._announce(key)
             case engine.ChunkFinished(rendered=Rendered(key=key) as rendered):
-                if is_part(key):
-                    self.part_rendered.emit(rendered)
+                if is_probe(key):
+                    self.probe_rendered.emit(rendered)
                 self._announce(key)
             case engine.ChunkFailed(key=key, message=message):
                 self._announce(key)
@@ -398,7 +397,7 @@ class Rendering(QObject):
     def _failure(self, message: str) -> EngineError:
         """Of chunks; the cause may be a codec's weights, which nobody has looked at before the engine."""
         error = engine.failure(message)
-        codec = self.shown.codec.id
+        codec = self.plan.codec.id
         if os.sep not in codec and codec not in library.installed():
             return error  # built in
         return EngineError(error.problem, f"{error.remedy}, or choose another codec in Session > Codec")
@@ -408,9 +407,9 @@ class Rendering(QObject):
             self._announce(key)
 
     def indices(self, key: str) -> Sequence[int]:
-        """The chunks of `shown` with a key."""
+        """The chunks of `plan` with a key."""
         if not self._index_of:
-            for chunk in self.shown.audible:
+            for chunk in self.plan.audible:
                 self._index_of.setdefault(chunk.key, []).append(chunk.index)
         return self._index_of.get(key, ())
 

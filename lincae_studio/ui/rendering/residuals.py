@@ -8,7 +8,7 @@ from lincae_studio.engine.analysis.residual import residual_db
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
-from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 
 #: Renders that come in a burst are looked at together.
@@ -29,10 +29,10 @@ class Residuals(QObject):
     def __init__(self, rendering: Rendering) -> None:
         super().__init__(rendering)
         self._rendering = rendering
-        self._work = ChunkWork[tuple[Plan, DryMix, Rendered, int], float | None](
-            "residuals", lambda task: residual_db(*task), self, rendering.pace
+        self._work = ChunkWorker[tuple[Plan, DryMix, Rendered, int], float | None](
+            "residuals", lambda task: residual_db(*task), self, rendering.idle_gate
         )
-        self._lookers: set[object] = set()
+        self._observers: set[object] = set()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self.follow)
@@ -40,28 +40,28 @@ class Residuals(QObject):
         rendering.plan_changed.connect(self._follow_soon)
         rendering.chunk_changed.connect(self._follow_soon)
 
-    def set_active(self, looker: object, active: bool) -> None:
+    def set_active(self, observer: object, active: bool) -> None:
         """Somebody looks, or does no more; while nobody does, nothing is worked out."""
-        (self._lookers.add if active else self._lookers.discard)(looker)
+        (self._observers.add if active else self._observers.discard)(observer)
         self.follow()
 
     def follow(self) -> None:
         """Want what is rendered and not known yet."""
-        shown, dry = self._rendering.shown, self._rendering.dry
+        shown, dry = self._rendering.plan, self._rendering.dry
         tasks = (
             (chunk.key, (shown, dry, rendered, chunk.index))
             for chunk in shown.audible
             if not self._work.knows(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
         )
-        self._work.want(tasks if self._lookers else ())
+        self._work.want(tasks if self._observers else ())
 
     def _follow_soon(self) -> None:
-        if self._lookers and not self._gathering.isActive():
+        if self._observers and not self._gathering.isActive():
             self._gathering.start(_GATHER_MS)
 
     def of(self, index: int) -> float | None:
         """The residual of a chunk in dB; None while it is not known, or where nothing can be said."""
-        chunk = self._rendering.shown.chunks[index] if index < len(self._rendering.shown.chunks) else None
+        chunk = self._rendering.plan.chunks[index] if index < len(self._rendering.plan.chunks) else None
         return self._work.of(chunk.key) if chunk is not None else None
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import Rows
+from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
 from lincae_studio.ui.timeline.hits import NAME_PX
 
@@ -108,7 +108,7 @@ class DropPreview(QObject):
         self._job, self._paths, self.ghosts, self.target = None, (), (), None
         self.changed.emit()
 
-    def paint(self, painter: QPainter, axis: TimeAxis, rows: Rows, tracks: int) -> None:
+    def paint(self, painter: QPainter, axis: TimeAxis, rows: TrackRows, tracks: int) -> None:
         """A line where they start, and a ghost of each."""
         if self.target is None:
             return
@@ -126,7 +126,7 @@ class DropPreview(QObject):
             painter.drawText(text.intersected(QRectF(0, text.top(), axis.width_px, NAME_PX + 4)), _words(ghost))
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def places(self, axis: TimeAxis, rows: Rows, tracks: int) -> list[QRectF]:
+    def places(self, axis: TimeAxis, rows: TrackRows, tracks: int) -> list[QRectF]:
         """Where each ghost is drawn, over a session of so many tracks."""
         assert self.target is not None
         first = self.target.track if self.target.track >= 0 else tracks

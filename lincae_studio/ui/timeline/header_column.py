@@ -14,7 +14,7 @@ from lincae_studio.session.model import MAX_GAIN, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.model.track_rows import HEADER_PX, Rows
+from lincae_studio.ui.model.track_rows import HEADER_PX, TrackRows
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
@@ -269,7 +269,7 @@ class HeaderColumn(QWidget):
 
     def __init__(
         self,
-        rows: Rows,
+        rows: TrackRows,
         document: Document,
         selection: Selection,
         envelopes: ShownEnvelopes,

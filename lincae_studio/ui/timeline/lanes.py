@@ -26,7 +26,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import ROW_PX, Rows
+from lincae_studio.ui.model.track_rows import ROW_PX, TrackRows
 from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
 from lincae_studio.ui.timeline.counting import Counting
@@ -87,7 +87,7 @@ class Lanes(TimeCanvas):
     def __init__(
         self,
         axis: TimeAxis,
-        rows: Rows,
+        rows: TrackRows,
         document: Document,
         selection: Selection,
         media: MediaStore,

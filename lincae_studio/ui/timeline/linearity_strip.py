@@ -37,9 +37,9 @@ class LinearityStrip(TimeCanvas):
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         colors = theme.colors()
         painter.fillRect(area, QColor(colors.window))
-        grid = self._rendering.shown.grid
+        grid = self._rendering.plan.grid
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        last = min(grid.owner(end), len(self._rendering.shown.chunks) - 1)
+        last = min(grid.owner(end), len(self._rendering.plan.chunks) - 1)
         for index in range(grid.owner(begin), last + 1):
             value = self._residuals.of(index)
             if value is None:
@@ -51,7 +51,7 @@ class LinearityStrip(TimeCanvas):
             painter.fillRect(self._cell(index, max(share, 0.05)), QColor(color))
 
     def _cell(self, index: int, share: float) -> QRectF:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         left = round(self.axis.x_of(index * plan.grid.step_samples), 3)
         right = round(self.axis.x_of(min((index + 1) * plan.grid.step_samples, plan.length)), 3)
         height = round((self.height() - 2) * share)
@@ -61,7 +61,7 @@ class LinearityStrip(TimeCanvas):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
-            index = self._rendering.shown.grid.owner(self.axis.sample_at(event.pos().x()))
+            index = self._rendering.plan.grid.owner(self.axis.sample_at(event.pos().x()))
             value = self._residuals.of(index)
             text = "" if value is None else f"Chunk {index}: latent mix {value:.1f} dB away from the dry mix"
             QToolTip.showText(event.globalPos(), text, self)

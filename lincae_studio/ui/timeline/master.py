@@ -45,7 +45,7 @@ class MasterLane(TimeCanvas):
         self.resized.connect(self._look)
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         if not plan.length:
             painter.setPen(QColor(theme.colors().text_dim))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "The rendered mix appears here")
@@ -71,7 +71,7 @@ class MasterLane(TimeCanvas):
         color: QColor,
     ) -> None:
         """The waveform of chunks `first` to `last`, where it meets an area."""
-        ratio, plan = self.paint_ratio, self._rendering.shown
+        ratio, plan = self.paint_ratio, self._rendering.plan
         begin = self.axis.x_of(first * plan.grid.step_samples)
         end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
         left = max(math.floor(area.left() * ratio), math.floor(begin * ratio))
@@ -86,7 +86,7 @@ class MasterLane(TimeCanvas):
 
     def _draw_states(self, painter: QPainter, area: QRect) -> None:
         """A line under what is not rendered, in the colours of the render bar."""
-        colors, step = theme.colors(), self._rendering.shown.grid.step_samples
+        colors, step = theme.colors(), self._rendering.plan.grid.step_samples
         of_state = {
             ChunkState.STALE: colors.state_stale,
             ChunkState.RENDERING: colors.state_rendering,
@@ -118,7 +118,7 @@ class MasterLane(TimeCanvas):
         if samples_per_column >= BLOCK:
             return self.peaks.pyramid.columns(start, samples_per_column, count)
         begin = max(0, int(start))
-        end = min(self._rendering.shown.length, int(start + count * samples_per_column) + 2)
+        end = min(self._rendering.plan.length, int(start + count * samples_per_column) + 2)
         audio = self._rendering.reader().read(begin, end - begin)
         return sample_columns(audio.T, start - begin, samples_per_column, count)
 
@@ -130,7 +130,7 @@ class MasterLane(TimeCanvas):
         """Peaks of the dry mix."""
         if samples_per_column < BLOCK:
             begin = max(0, int(start))
-            end = min(self._rendering.shown.length, int(start + count * samples_per_column) + 2)
+            end = min(self._rendering.plan.length, int(start + count * samples_per_column) + 2)
             audio = self.dry.audio(begin, end)
             if audio is not None:
                 return sample_columns(audio.T, start - begin, samples_per_column, count)
@@ -149,7 +149,7 @@ class MasterLane(TimeCanvas):
         self._invalidate_chunk(index)
 
     def _invalidate_chunk(self, index: int) -> None:
-        step = self._rendering.shown.grid.step_samples
+        step = self._rendering.plan.grid.step_samples
         # A chunk's end is crossfaded into the next one's step.
         left, right = self.axis.x_of(index * step), self.axis.x_of((index + 2) * step)
         if right > 0 and left < self.width():

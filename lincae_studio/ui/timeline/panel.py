@@ -22,7 +22,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import HEADER_PX, ROW_PX, Rows
+from lincae_studio.ui.model.track_rows import HEADER_PX, ROW_PX, TrackRows
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -110,14 +110,14 @@ class TimelinePanel(QWidget):
         super().__init__(parent)
         self._document = document
         self.axis = TimeAxis(self)
-        self.rows = Rows(self)
-        self.counting = Counting(document, lambda: rendering.shown.grid.hop)
+        self.rows = TrackRows(self)
+        self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
-        self._pace = rendering.pace
+        self._idle_gate = rendering.idle_gate
         self.snaps = SnapSettings(
             ticks=lambda: self.counting.ticks(self.axis.samples_per_px).lines,
-            hop=lambda: rendering.shown.grid.hop,
-            step=lambda: rendering.shown.grid.step_samples,
+            hop=lambda: rendering.plan.grid.hop,
+            step=lambda: rendering.plan.grid.step_samples,
             playhead=lambda: self._playhead,
         )
         self.ruler = Ruler(self.axis, document, self.counting, self.snaps, self)
@@ -246,8 +246,8 @@ class TimelinePanel(QWidget):
     def _connect(self) -> None:
         self._document.changed.connect(self._follow_document)
         self.axis.changed.connect(self._follow_axis)
-        self.axis.changed.connect(self._pace.touch)
-        self.rows.changed.connect(self._pace.touch)
+        self.axis.changed.connect(self._idle_gate.note_interaction)
+        self.rows.changed.connect(self._idle_gate.note_interaction)
         self._horizontal.valueChanged.connect(lambda value: self.axis.scroll_to(value * _SCROLL_UNIT))
         self._vertical.valueChanged.connect(self.rows.set_offset)
         for canvas in self._canvases:

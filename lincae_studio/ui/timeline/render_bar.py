@@ -64,7 +64,7 @@ class RenderBar(TimeCanvas):
             ChunkState.RENDERING: colors.state_rendering,
             ChunkState.FAILED: colors.state_failed,
         }
-        gaps = self._rendering.shown.grid.step_samples / self.axis.samples_per_px >= _GAP_PX
+        gaps = self._rendering.plan.grid.step_samples / self.axis.samples_per_px >= _GAP_PX
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
         for first, last, state in self._rendering.runs(begin, end, joined=not gaps):
             if state is ChunkState.SILENT:
@@ -75,7 +75,7 @@ class RenderBar(TimeCanvas):
             painter.fillRect(cell, QBrush(color, _PATTERNS[state]))
 
     def _cell(self, first: int, last: int, gap: bool) -> QRectF:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         left = self.axis.x_of(first * plan.grid.step_samples)
         right = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
         return QRectF(left, 1, max(1.0, right - left - (1.0 if gap else 0.0)), 7)
@@ -84,7 +84,7 @@ class RenderBar(TimeCanvas):
         self.invalidate(self._cell(index, index, gap=False).toAlignedRect().adjusted(-1, -1, 1, 1))
 
     def _describe(self, x_px: float) -> str:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         index = plan.grid.owner(self.axis.sample_at(x_px))
         if index >= len(plan.chunks):
             return ""

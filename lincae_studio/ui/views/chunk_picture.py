@@ -54,7 +54,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         #: What the overview shows of each chunk.
         self._known: dict[int, str] = {}
         self._pooling = 1
-        self._geometry: tuple[Grid, int] = (rendering.shown.grid, source.rows)
+        self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
         self._colors = self.color_table()
         self.hideAxis("left")
         self.hideAxis("bottom")
@@ -96,7 +96,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Values `(rows, columns)` in the order in which rows are drawn."""
         return values
 
-    def take_note(self, values: Array) -> None:
+    def observe(self, values: Array) -> None:
         """New values have come."""
 
     def text_at(self, sample: int, height: float) -> str:
@@ -155,9 +155,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
 
     def value_at(self, sample: int, row: int) -> float | None:
         """The value shown at a place, or None; `row` in its own order."""
-        grid = self._rendering.shown.grid
+        grid = self._rendering.plan.grid
         index = grid.owner(sample)
-        values = self.shown_values(index) if index < len(self._rendering.shown.chunks) else None
+        values = self.shown_values(index) if index < len(self._rendering.plan.chunks) else None
         if values is None or not 0 <= row < len(values):
             return None
         column = (sample - index * grid.step_samples) * values.shape[1] // grid.step_samples
@@ -175,12 +175,12 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Another session, codec or source: its images do not fit."""
         for index in list(self._items):
             self._remove(index)
-        self._overview = Overview(self._source.rows, len(self._rendering.shown.chunks))
+        self._overview = Overview(self._source.rows, len(self._rendering.plan.chunks))
         self._known.clear()
         self._whole.hide()
 
     def _follow_source(self) -> None:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         if self._geometry != (plan.grid, self._source.rows):
             self._geometry = (plan.grid, self._source.rows)
             self._start_anew()
@@ -212,14 +212,14 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             self._follow_chunk(index)
 
     def _in_view(self) -> tuple[int, int]:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         first = plan.grid.owner(int(self._axis.start))
         return first, min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.shown)))
 
     def _on_chunk_changed(self, index: int) -> None:
-        if index >= len(self._rendering.shown.chunks):
+        if index >= len(self._rendering.plan.chunks):
             return
-        step = self._rendering.shown.grid.step_samples
+        step = self._rendering.plan.grid.step_samples
         start = index * step
         self._survey(index)
         if self._narrow:
@@ -248,13 +248,13 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._items[index].setOpacity(1.0)
         self._keys[index] = key
         self._values[index] = values
-        self.take_note(values)
+        self.observe(values)
         self._draw(index)
 
     @property
     def _narrow(self) -> bool:
         """Whether chunks are drawn from the overview."""
-        return self._rendering.shown.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
+        return self._rendering.plan.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
 
     def _survey(self, index: int) -> bool:
         """Take a chunk into the overview, if its values are here or it is silent; else what was there stays."""
@@ -270,14 +270,14 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             return False
         self._overview.put(index, values)
         self._known[index] = key
-        self.take_note(values)
+        self.observe(values)
         return True
 
     # Drawing
 
     def _draw_whole(self) -> None:
         """The visible part of the overview as one image; chunks that wait are faded."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         if not self._narrow or not plan.chunks:
             self._whole.hide()
             return
@@ -301,7 +301,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._whole.show()
 
     def _draw(self, index: int) -> None:
-        step = self._rendering.shown.grid.step_samples
+        step = self._rendering.plan.grid.step_samples
         values = self._values[index]
         image = np.ascontiguousarray(self.arranged(pooled(values, self._pooling)))
         self._items[index].setImage(image, levels=self.levels(), lut=self._colors, autoLevels=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
 
@@ -27,6 +27,6 @@ class ViewContext:
     selection: Selection
     rendering: Rendering
     residuals: Residuals
-    measuring: Measuring
+    linearity_meter: LinearityMeter
     seek: Callable[[int], None]
     export_linearity: Callable[[], None]

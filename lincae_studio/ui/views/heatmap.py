@@ -70,7 +70,7 @@ class HeatmapPlot(ChunkPicture):
 
     @property
     def samples_per_column(self) -> float:
-        return float(self._rendering.shown.grid.hop)
+        return float(self._rendering.plan.grid.hop)
 
     def set_scale(self, scale: float) -> None:
         """Widen or narrow the colour range about the automatic one."""
@@ -102,7 +102,7 @@ class HeatmapPlot(ChunkPicture):
     def arranged(self, values: Array) -> Array:
         return values if self._order is None else values[self._order]
 
-    def take_note(self, values: Array) -> None:
+    def observe(self, values: Array) -> None:
         """Widen the automatic range to the loudest chunk seen."""
         level = float(np.quantile(np.abs(values), _AUTO_QUANTILE))
         if level > self._auto_level * 1.01:
@@ -115,7 +115,7 @@ class HeatmapPlot(ChunkPicture):
         value = self.value_at(sample, channel)
         if value is None:
             return ""
-        frame = sample // self._rendering.shown.grid.hop
+        frame = sample // self._rendering.plan.grid.hop
         return f"{format_time(sample / SESSION_RATE)}, frame {frame}\nchannel {channel}: {value:+.4f}"
 
     def _start_anew(self) -> None:
@@ -174,7 +174,7 @@ class HeatmapPanel(QWidget):
     def follow_theme(self) -> None:
         self.plot.follow_theme()
 
-    def close_work(self) -> None:
+    def shutdown(self) -> None:
         """It is closed."""
         self.statistics.close()
         self.plot.source.close()
@@ -287,7 +287,7 @@ class HeatmapPanel(QWidget):
         return PartSource(self._rendering, self._context.document, part_of, self.plot)
 
     def _show_facts(self) -> None:
-        codec = self._rendering.shown.codec
+        codec = self._rendering.plan.codec
         text = f"{codec.dim} channels, a frame is {codec.hop} samples ({codec.title})"
         selection = self._context.selection
         if ("track", 0) in self._shown and selection.track is None:

@@ -118,7 +118,7 @@ class LevelsPanel(QWidget):
         context.rendering.session_replaced.connect(self._start_anew)
         context.rendering.plan_changed.connect(self._follow)
         context.rendering.chunk_changed.connect(self._on_chunk_changed)
-        self._codec = context.rendering.shown.codec
+        self._codec = context.rendering.plan.codec
         self._follow()
 
     def set_playhead(self, sample: int) -> None:
@@ -128,7 +128,7 @@ class LevelsPanel(QWidget):
     def follow_theme(self) -> None:
         self.meters.update()
 
-    def close_work(self) -> None:
+    def shutdown(self) -> None:
         """It is closed; there is none."""
 
     def show_channel(self, channel: int | None) -> None:
@@ -141,17 +141,17 @@ class LevelsPanel(QWidget):
         self._measured = ""
 
     def _follow(self) -> None:
-        if self._rendering.shown.codec != self._codec:
-            self._codec = self._rendering.shown.codec
+        if self._rendering.plan.codec != self._codec:
+            self._codec = self._rendering.plan.codec
             self._start_anew()
         self._show()
 
     def _on_chunk_changed(self, index: int) -> None:
-        if index == self._rendering.shown.grid.owner(self._playhead):
+        if index == self._rendering.plan.grid.owner(self._playhead):
             self._show()
 
     def _show(self) -> None:
-        grid, chunks = self._rendering.shown.grid, self._rendering.shown.chunks
+        grid, chunks = self._rendering.plan.grid, self._rendering.plan.chunks
         index = grid.owner(self._playhead)
         rendered = self._rendering.rendered(index) if index < len(chunks) else None
         values = None
@@ -166,7 +166,7 @@ class LevelsPanel(QWidget):
         self._tell()
 
     def _tell(self) -> None:
-        values, frame = self.meters.values, self._playhead // self._rendering.shown.grid.hop
+        values, frame = self.meters.values, self._playhead // self._rendering.plan.grid.hop
         if values is None:
             self._text.setText("Nothing is rendered here")
         elif self._channel is not None and self._channel < len(values):

@@ -18,7 +18,7 @@ from lincae_studio.session.model import SESSION_RATE, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.track_rows import HEADER_PX
-from lincae_studio.ui.rendering.linearity_meter import Measuring
+from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.views.context import ViewContext
@@ -68,14 +68,14 @@ class LinearityPlot(TimeCanvas):
         self._rendering = context.rendering
         self._document = context.document
         self._residuals: Residuals = context.residuals
-        self._measuring: Measuring = context.measuring
+        self._linearity_meter: LinearityMeter = context.linearity_meter
         self.shown: Shown = "residuals"
         self.setMouseTracking(True)
         self.setMinimumHeight(60)
         self.setAccessibleName("Linearity, chunk by chunk")
         context.rendering.plan_changed.connect(self.invalidate)
         context.residuals.changed.connect(self._invalidate_chunk)
-        context.measuring.found.connect(self._on_found)
+        context.linearity_meter.found.connect(self._on_found)
 
     def show_what(self, shown: Shown) -> None:
         """Draw residuals or shares."""
@@ -86,14 +86,14 @@ class LinearityPlot(TimeCanvas):
         """A figure of a chunk in dB, or None."""
         if name == "residual":
             return self._residuals.of(index)
-        figures = self._measuring.of(index)
+        figures = self._linearity_meter.of(index)
         if figures is None:
             return None
         return figures.sum_db if name == "sum" else figures.floor_db
 
     def shares(self, index: int) -> list[tuple[Track, TrackFigures]]:
         """The tracks of a chunk that was measured, in their order, with their figures."""
-        figures = self._measuring.of(index)
+        figures = self._linearity_meter.of(index)
         tracks = self._document.session.tracks
         return [(track, figures.tracks[track.id]) for track in tracks if figures and track.id in figures.tracks]
 
@@ -110,7 +110,7 @@ class LinearityPlot(TimeCanvas):
             painter.fillRect(QRect(area.left(), y, area.width(), 1), QColor(theme.colors().grid))
         chunks = self._chunks(*self.axis.start_and_end(area.left(), area.right() + 1))
         # Of chunks narrower than a pixel one for each pixel is enough; which ones must not depend on the area.
-        every = max(1, math.ceil(self.axis.samples_per_px / self._rendering.shown.grid.step_samples))
+        every = max(1, math.ceil(self.axis.samples_per_px / self._rendering.plan.grid.step_samples))
         drawn = range(chunks.start // every * every, chunks.stop, every)
         if self.shown == "residuals":
             self._draw_residuals(painter, drawn)
@@ -144,12 +144,12 @@ class LinearityPlot(TimeCanvas):
             painter.fillRect(QRectF(left, y[0], max(1.0, right - left - 1.0), y[1] - y[0]), QColor(track.color))
 
     def _chunks(self, start: int, end: int) -> range:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         return range(plan.grid.owner(start), min(plan.grid.owner(max(start, end - 1)) + 1, len(plan.chunks)))
 
     def _sides(self, index: int, count: int = 1) -> tuple[float, float]:
         """Where so many chunks begin and end."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         ends = index * plan.grid.step_samples, min((index + count) * plan.grid.step_samples, plan.length)
         left, right = (round(self.axis.x_of(sample), 3) for sample in ends)
         return left, right
@@ -168,7 +168,7 @@ class LinearityPlot(TimeCanvas):
 
     def text_at(self, sample: int) -> str:
         """What is told of a place."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         index = plan.grid.owner(sample)
         if sample >= plan.length or index >= len(plan.chunks):
             return ""
@@ -222,12 +222,12 @@ class LinearityPanel(QWidget):
         self.report_button.clicked.connect(lambda: context.export_linearity())
         self.plot.hovered.connect(self._hover.setText)
         self.plot.seek.connect(context.seek)
-        context.measuring.state_changed.connect(self._show_state)
+        context.linearity_meter.state_changed.connect(self._show_state)
         context.document.changed.connect(self._show_state)
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self._show_medians)
-        for signal in (context.residuals.changed, context.measuring.found, context.axis.changed):
+        for signal in (context.residuals.changed, context.linearity_meter.found, context.axis.changed):
             signal.connect(self._show_medians_soon)
         context.rendering.plan_changed.connect(self._show_medians_soon)
         self._on_what_changed()
@@ -240,7 +240,7 @@ class LinearityPanel(QWidget):
         self.plot.invalidate()
         self._show_medians()
 
-    def close_work(self) -> None:
+    def shutdown(self) -> None:
         """It is closed; measuring goes on."""
         self._context.residuals.set_active(self, active=False)
 
@@ -293,7 +293,7 @@ class LinearityPanel(QWidget):
         chunks = self.plot.in_view()
         for name, text in MEASURES:
             value = median_db([self.plot.figure(name, index) for index in chunks])
-            stochastic = self._context.rendering.shown.codec.stochastic
+            stochastic = self._context.rendering.plan.codec.stochastic
             if value is not None:
                 said = f"{value:.1f} dB".replace("-", "−")
             elif name == "floor" and not stochastic:
@@ -305,19 +305,19 @@ class LinearityPanel(QWidget):
             label.setToolTip("Median of the chunks in view")
 
     def _show_state(self) -> None:
-        measuring, session = self._context.measuring, self._context.document.session
-        progress = measuring.progress
+        linearity_meter, session = self._context.linearity_meter, self._context.document.session
+        progress = linearity_meter.progress
         looped = session.loop is not None and session.loop.on
         idle = "Measure Loop" if looped else "Measure"
-        self.measure_button.setText(f"Stop ({progress.done}/{progress.total})" if measuring.busy else idle)
+        self.measure_button.setText(f"Stop ({progress.done}/{progress.total})" if linearity_meter.busy else idle)
         self.measure_button.setEnabled(session.length > 0)
         self.report_button.setEnabled(session.length > 0)
 
     def _on_measure(self) -> None:
-        measuring, session = self._context.measuring, self._context.document.session
-        if measuring.busy:
-            measuring.stop()
+        linearity_meter, session = self._context.linearity_meter, self._context.document.session
+        if linearity_meter.busy:
+            linearity_meter.stop()
         elif session.loop is not None and session.loop.on:
-            measuring.measure(session.loop.start, session.loop.end)
+            linearity_meter.measure(session.loop.start, session.loop.end)
         else:
-            measuring.measure(0, session.length)
+            linearity_meter.measure(0, session.length)

@@ -25,7 +25,7 @@ _SVG_RATIO = 2.0
 
 
 @dataclass(frozen=True)
-class Pictured:
+class PictureSource:
     """Something that can be exported as a picture."""
 
     title: str

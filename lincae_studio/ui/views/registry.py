@@ -86,7 +86,7 @@ class View(Protocol):
 
     def follow_theme(self) -> None: ...
 
-    def close_work(self) -> None:
+    def shutdown(self) -> None:
         """It is closed: its threads end."""
 
 

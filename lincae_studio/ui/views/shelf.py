@@ -12,11 +12,11 @@ from lincae_studio.preferences import ViewName
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
-from lincae_studio.ui.views.pictures import Pictured
+from lincae_studio.ui.views.pictures import PictureSource
 from lincae_studio.ui.views.registry import VIEWS, View, ViewSpec, make_view
 
 
-class ViewShelf(QObject):
+class ViewManager(QObject):
     """Views over time go below the tracks, the others into panels at the side."""
 
     def __init__(
@@ -72,9 +72,9 @@ class ViewShelf(QObject):
         """A view that is shown, or None."""
         return self._views.get(name)
 
-    def pictured(self) -> list[Pictured]:
+    def picture_sources(self) -> list[PictureSource]:
         """The views that are shown, for exporting pictures of them."""
-        return [Pictured(spec.title, self._views[spec.id]) for spec in VIEWS if spec.id in self._views]
+        return [PictureSource(spec.title, self._views[spec.id]) for spec in VIEWS if spec.id in self._views]
 
     def set_playhead(self, sample: int) -> None:
         for view in self._views.values():
@@ -88,7 +88,7 @@ class ViewShelf(QObject):
         """The window closes."""
         self._closing = True
         for view in self._views.values():
-            cast(View, view).close_work()
+            cast(View, view).shutdown()
 
     def _show(self, spec: ViewSpec) -> None:
         view = make_view(spec, self._context, self._timeline)
@@ -108,7 +108,7 @@ class ViewShelf(QObject):
 
     def _close(self, name: ViewName) -> None:
         view = self._views.pop(name)
-        cast(View, view).close_work()
+        cast(View, view).shutdown()
         view.hide()
         view.setParent(None)
         view.deleteLater()

@@ -85,15 +85,15 @@ class MixSource(ChunkSource):
 
     @property
     def rows(self) -> int:
-        return self._rendering.shown.codec.dim
+        return self._rendering.plan.codec.dim
 
     def key(self, index: int) -> str | None:
-        chunk = self._rendering.shown.chunks[index]
+        chunk = self._rendering.plan.chunks[index]
         return chunk.key if chunk is not None else None
 
     def deferred(self, index: int) -> Deferred | None:
         rendered = self._rendering.rendered(index)
-        return partial(own_frames, rendered.latents, self._rendering.shown.grid) if rendered is not None else None
+        return partial(own_frames, rendered.latents, self._rendering.plan.grid) if rendered is not None else None
 
 
 class PartSource(ChunkSource):
@@ -120,18 +120,18 @@ class PartSource(ChunkSource):
         self._seen = (0, -1)
         rendering.session_replaced.connect(self.restarted)
         rendering.plan_changed.connect(self.follow)
-        rendering.part_rendered.connect(self._on_part_rendered)
+        rendering.probe_rendered.connect(self._on_part_rendered)
         rendering.chunk_changed.connect(self.chunk_changed)  # a mix of this part alone
         self.follow()
 
     @property
     def rows(self) -> int:
-        return self._rendering.shown.codec.dim
+        return self._rendering.plan.codec.dim
 
     def follow(self) -> None:
         """The session or the part is another one."""
         part = self._part_of(self._rendering.playable(self._document.session))
-        shown = self._rendering.shown
+        shown = self._rendering.plan
         self._plan = self._planner.plan(part, shown.codec, shown.grid) if part is not None else None
         self._index_of = {}
         for chunk in self._plan.audible if self._plan is not None else ():

@@ -17,7 +17,7 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import HEADER_PX
-from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.context import ViewContext
@@ -104,8 +104,8 @@ class SpectrogramSource(ChunkSource):
     def __init__(self, rendering: Rendering, parent: QObject) -> None:
         super().__init__(parent)
         self._rendering = rendering
-        self._work = ChunkWork[_Task, npt.NDArray[np.uint8]](
-            "spectrogram", _work_out, self, rendering.pace, remembered=_REMEMBERED, share=_SHARE
+        self._work = ChunkWorker[_Task, npt.NDArray[np.uint8]](
+            "spectrogram", _work_out, self, rendering.idle_gate, remembered=_REMEMBERED, share=_SHARE
         )
         self._work.found.connect(self._on_found)
         self._index_of: dict[str, int] = {}
@@ -157,7 +157,7 @@ class SpectrogramSource(ChunkSource):
 
     def _list_keys(self) -> None:
         """A chunk's picture depends on its neighbours, too."""
-        chunks = self._rendering.shown.chunks
+        chunks = self._rendering.plan.chunks
         names = ["", *(chunk.key if chunk is not None else "silence" for chunk in chunks), ""]
         self._keys = [
             None if chunk is None else f"{names[index]} {names[index + 1]} {names[index + 2]}"
@@ -169,7 +169,7 @@ class SpectrogramSource(ChunkSource):
             self._gathering.start(_GATHER_MS)
 
     def _want(self) -> None:
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         first, last = self._seen[0], min(self._seen[1], len(plan.chunks) - 1)
         step = plan.grid.step_samples
         states = self._rendering.runs(max(0, first - 1) * step, (last + 2) * step, joined=False)
@@ -271,7 +271,7 @@ class SpectrogramPanel(QWidget):
     def follow_theme(self) -> None:
         self.plot.follow_theme()
 
-    def close_work(self) -> None:
+    def shutdown(self) -> None:
         """It is closed."""
         self.plot.source.close()
 

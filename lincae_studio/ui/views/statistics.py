@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
 
@@ -77,8 +77,8 @@ class Statistics(QObject):
         self._active = False
         self.latest: LatentStatistics | None = None
         self._asked: object = None
-        self._work = ChunkWork[list[Deferred], LatentStatistics](
-            "statistics", _work_out, self, rendering.pace, remembered=4
+        self._work = ChunkWorker[list[Deferred], LatentStatistics](
+            "statistics", _work_out, self, rendering.idle_gate, remembered=4
         )
         self._work.found.connect(self._on_found)
         self._pausing = QTimer(self)
@@ -119,7 +119,7 @@ class Statistics(QObject):
             self._pausing.start(_PAUSE_MS)
 
     def _ask(self) -> None:
-        indices = [index for index in range(len(self._rendering.shown.chunks)) if self._source.key(index) is not None]
+        indices = [index for index in range(len(self._rendering.plan.chunks)) if self._source.key(index) is not None]
         sampled = indices[:: max(1, -(-len(indices) // _SAMPLED))]
         known = {index: found for index in sampled if (found := self._source.deferred(index)) is not None}
         if not known or not self._active:

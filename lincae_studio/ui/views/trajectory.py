@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.ui import theme
-from lincae_studio.ui.rendering.chunk_worker import ChunkWork
+from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import Deferred, MixSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
@@ -58,8 +58,8 @@ class TrajectoryPanel(QWidget):
         self._rendering = context.rendering
         self._source = MixSource(context.rendering, self)
         self.statistics = Statistics(self._source, self._rendering, self)
-        self._work = ChunkWork[_Task, Places](
-            "trajectory", project, self, context.rendering.pace, remembered=_REMEMBERED
+        self._work = ChunkWorker[_Task, Places](
+            "trajectory", project, self, context.rendering.idle_gate, remembered=_REMEMBERED
         )
         self._playhead = 0
         #: Counts statistics: places are those of one of them.
@@ -117,7 +117,7 @@ class TrajectoryPanel(QWidget):
             axis.setPen(pg.mkPen(colors.line))
             axis.setTextPen(pg.mkPen(colors.text_dim))
 
-    def close_work(self) -> None:
+    def shutdown(self) -> None:
         """It is closed."""
         self.statistics.close()
         self._work.close()
@@ -145,7 +145,7 @@ class TrajectoryPanel(QWidget):
 
     def _indices(self) -> list[int]:
         """Chunks in view that are rendered: all, or some spread over them."""
-        plan, axis = self._rendering.shown, self._context.axis
+        plan, axis = self._rendering.plan, self._context.axis
         first = plan.grid.owner(int(axis.start))
         last = min(len(plan.chunks) - 1, plan.grid.owner(int(axis.start + axis.shown)))
         known = [index for index in range(first, last + 1) if self._rendering.rendered(index) is not None]
@@ -153,7 +153,7 @@ class TrajectoryPanel(QWidget):
 
     def _near_playhead(self) -> list[int]:
         """Chunks that the trail goes through."""
-        plan = self._rendering.shown
+        plan = self._rendering.plan
         owner, hop = plan.grid.owner, plan.grid.hop
         first, last = owner(max(0, self._playhead - (TRAIL - 1) * hop)), owner(self._playhead)
         return list(range(first, min(last + 1, len(plan.chunks))))
@@ -188,7 +188,7 @@ class TrajectoryPanel(QWidget):
 
     def _draw_playhead(self) -> None:
         """The frame under the playhead, and those before it."""
-        grid = self._rendering.shown.grid
+        grid = self._rendering.plan.grid
         trail: list[Places] = []
         for index in self._near_playhead():
             found = self.places(index) if self.statistics.latest is not None else None

@@ -14,7 +14,7 @@ import torch
 from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.codecs.lincae.codec import LinCaeCodec
 from lincae_studio.codecs.lincae.config import FrontendConfig
@@ -96,14 +96,14 @@ def test_a_session_renders_and_its_buses_agree_on_mono(folder: str) -> None:
 class FrontendCodec:
     """The frontend alone as a codec: what it loses is lost by the edges of the STFT, and nothing else."""
 
-    def __init__(self, facts: CodecFacts) -> None:
+    def __init__(self, facts: CodecInfo) -> None:
         self._stft = ScaledComplexStft(FrontendConfig(**FRONTEND))
         self._factor = facts.hop // self._stft.hop
         dim = 2 * self._stft.bins * self._factor
         self._facts = replace(facts, id="frontend", identity="frontend/1", dim=dim, stochastic=False)
 
     @property
-    def facts(self) -> CodecFacts:
+    def facts(self) -> CodecInfo:
         return self._facts
 
     def encode(self, audio: Array) -> Array:

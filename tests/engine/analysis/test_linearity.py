@@ -32,7 +32,7 @@ class BentCodec(MdctCodec):
     bend = 0.3
 
     @property
-    def facts(self) -> registry.CodecFacts:
+    def facts(self) -> registry.CodecInfo:
         return msgspec.structs.replace(super().facts, id="bent", identity="bent/1", stochastic=True)
 
     def encode(self, audio: Array) -> Array:

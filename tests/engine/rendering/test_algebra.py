@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Array, CodecFacts
+from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.engine.rendering.algebra import combine
@@ -29,7 +29,7 @@ class AffineCodec:
         self._origin = noise(77, self._facts.dim, level=0.3)
 
     @property
-    def facts(self) -> CodecFacts:
+    def facts(self) -> CodecInfo:
         return self._facts
 
     def encode(self, audio: Array) -> Array:

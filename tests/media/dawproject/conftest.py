@@ -26,7 +26,7 @@ def media(store: MediaStore, tmp_path: Path) -> list[Media]:
         store.import_file(write_audio(stems / "a" / "kick.wav", noise(1, 9000))),
         store.import_file(write_audio(stems / "b" / "Kick.wav", noise(2, 6500, 2), rate=48_000)),
         store.import_file(write_audio(stems / "hat <é>.flac", noise(3, 150), subtype="PCM_24")),
-        store.import_file(write_audio(stems / "surround.wav", noise(4, 7000, 4)), take="2,3"),
+        store.import_file(write_audio(stems / "surround.wav", noise(4, 7000, 4)), channel_selection="2,3"),
     ]
 
 

@@ -279,7 +279,7 @@ def test_missing_and_unreadable_audio(read: Read, tmp_path: Path) -> None:
     }
     session, notes = read(project_of(lane_of(clips), unit="seconds"), members)
     assert [clip.name for clip in session.clips()] == ["one", "wide"]
-    assert [media.take for media in session.media] == ["", "mix"]
+    assert [media.channel_selection for media in session.media] == ["", "mix"]
     assert {Path(media.path).name for media in session.media} == {"one.wav", "wide.wav"}
     assert {path.name for path in files_below(tmp_path / "in audio")} == {"one.wav", "wide.wav"}
     for name, reason in zip(names, ("is missing", "not a readable", None, "more than 2", "truncated"), strict=True):

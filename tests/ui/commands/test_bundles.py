@@ -25,7 +25,7 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 
 def settle(qtbot: QtBot, window: MainWindow) -> None:
-    jobs = (window.from_latents, window.importer, window.project_files)
+    jobs = (window.bundles, window.importer, window.project_files)
     qtbot.waitUntil(lambda: not any(one.busy for one in jobs), timeout=LIMIT_MS)
     wait_rendered(qtbot, window)
 
@@ -40,7 +40,7 @@ def bundle(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Path
     wait_rendered(qtbot, song)
     asked.name = str(tmp_path / "song")
     song.actions_by_id["save_bundle"].trigger()
-    qtbot.waitUntil(lambda: not song.from_latents.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not song.bundles.busy, timeout=LIMIT_MS)
     path = tmp_path / "song.lincaez"
     text = song.messages.text.text()
     pcm_bytes = (4 + 3 + 2 * 2) * 44_100 * 3
@@ -58,7 +58,7 @@ def other(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> Iterator[MainWindow
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
-    window.start_late_parts()
+    window.start_engine_and_views()
     yield window
     window.document.replace(window.document.session, None)
     assert window.close()
@@ -131,7 +131,7 @@ def test_a_project_of_latents_needs_its_bundle(qtbot: QtBot, other: MainWindow, 
     window = MainWindow(MediaStore(tmp_path / "cache 3"), tmp_path / "cache 3")
     qtbot.addWidget(window)
     window.show()
-    window.start_late_parts()
+    window.start_engine_and_views()
     window.open_project(project)
     settle(qtbot, window)
     assert "Latents that the project needs could not be read" in window.messages.text.text()
@@ -193,7 +193,7 @@ def test_what_is_edited_while_a_bundle_opens_is_asked_about(
 ) -> None:
     other.open_project(bundle)
     press(other, Qt.Key.Key_T, CTRL)
-    qtbot.waitUntil(lambda: not other.from_latents.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not other.bundles.busy, timeout=LIMIT_MS)
     assert "unsaved changes" in asked.questions[-1]
     assert len(other.document.session.tracks) == 1, "cancelled"
     assert other.document.modified
@@ -207,12 +207,12 @@ def test_a_bundle_that_was_replaced_is_noticed(
     assert other.save_to(tmp_path / "kept.lincae")
     asked.name, asked.yes = str(bundle), True
     other.actions_by_id["save_bundle"].trigger()
-    qtbot.waitUntil(lambda: not other.from_latents.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not other.bundles.busy, timeout=LIMIT_MS)
     assert "lips play latents from" in other.messages.text.text()
     song.document.apply("Delete", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
     asked.name = str(bundle)
     song.actions_by_id["save_bundle"].trigger()
-    qtbot.waitUntil(lambda: not song.from_latents.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not song.bundles.busy, timeout=LIMIT_MS)
     shutil.rmtree(tmp_path / "cache 2" / "media-v1")
     press(other, Qt.Key.Key_N, CTRL)
     other.timeline.lanes._media._open.clear()
@@ -228,8 +228,8 @@ def test_a_dry_mix_that_is_not_decoded_yet_is_doubted(
 ) -> None:
     other.open_project(bundle)
     settle(qtbot, other)
-    assert other.rendering.doubts(dry=True) == []
+    assert other.rendering.export_warnings(dry=True) == []
     shutil.rmtree(tmp_path / "cache 2" / "media-v1")
     other.timeline.lanes._media._open.clear()
-    assert "3 clip(s) is not decoded" in other.rendering.doubts(dry=True)[0]
-    assert other.rendering.doubts() == []
+    assert "3 clip(s) is not decoded" in other.rendering.export_warnings(dry=True)[0]
+    assert other.rendering.export_warnings() == []

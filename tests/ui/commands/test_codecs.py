@@ -487,7 +487,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
     assert window.rendering.plan.codec.id == "lin-cae"
     assert "rendered with it" in said(window)
     assert not window.document.modified
-    assert window.rendering.doubts() == []
+    assert window.rendering.export_warnings() == []
 
 
 def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: MainWindow, official: Path) -> None:

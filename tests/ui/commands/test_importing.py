@@ -308,7 +308,7 @@ def test_more_channels_ask_what_to_take(
     asked = answer(monkeypatch, choice)
     drop(qtbot, window, [*tiny[:1], surround])
     assert asked == ["surround.wav has 3 channels. A clip has one or two.\nImport:"]
-    media = [item for item in window.document.session.media if item.take]
+    media = [item for item in window.document.session.media if item.channel_selection]
     assert [window.importer._store.open(item.digest).samples[1500].tolist() for item in media] == [
         pytest.approx(level, abs=1e-4) for level in levels
     ]

@@ -222,7 +222,7 @@ def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.first_painted):
         window.show()
-    window.start_late_parts()
+    window.start_engine_and_views()
     return window
 
 

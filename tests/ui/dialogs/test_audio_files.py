@@ -62,7 +62,7 @@ def elsewhere(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> Iterator[MainWi
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
-    window.start_late_parts()
+    window.start_engine_and_views()
     window.open_project(tmp_path / "song.lincae")
     settle(qtbot, window)
     yield window

@@ -67,7 +67,7 @@ def test_the_stem_is_found_and_taken_out_in_one_step(
     wait_rendered(qtbot, pair)
     heard = pair.rendering.heard("latent").read(0, LENGTH)[0]
     assert si_sdr_db(heard, rest) > 30.0, "heard"
-    rendered, grid = pair.rendering.rendered(0), pair.rendering.plan.grid
+    rendered, grid = pair.rendering.rendered(0), pair.rendering.update_plan().grid
     assert rendered is not None
     own = rendered.latents.mean(axis=0)[:, grid.lead_frames : grid.lead_frames + grid.step]
     np.testing.assert_array_equal(heatmap(pair).shown_values(0), own, err_msg="seen")

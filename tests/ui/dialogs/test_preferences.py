@@ -303,7 +303,7 @@ def test_new_sessions_take_what_is_preferred(window: MainWindow) -> None:
     session = window.document.session
     assert (session.codec, session.seed, session.chunk_frames, session.overlap_frames) == ("mdct-4x", 7, 200, 4)
     assert not window.document.modified
-    assert (window.rendering.plan.grid.frames, window.rendering.plan.grid.overlap) == (200, 4)
+    assert (window.rendering.update_plan().grid.frames, window.rendering.update_plan().grid.overlap) == (200, 4)
 
 
 def test_the_engine_is_started_anew_for_another_precision(
@@ -367,7 +367,7 @@ def test_a_cache_folder_that_makes_no_sense_ends_nothing(monkeypatch: pytest.Mon
 
 
 def test_the_environment_comes_before_preferences(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    window.engine_preferences._ours.remove("LINCAE_STUDIO_DEVICE")
+    window.engine_settings._ours.remove("LINCAE_STUDIO_DEVICE")
     monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
     window.preferences.set(device="cuda")
     assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
@@ -384,7 +384,7 @@ def test_the_cache_folder_holds_with_the_next_start(tmp_path: Path, monkeypatch:
 
 def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
-    before = song.rendering.plan.grid
+    before = song.rendering.update_plan().grid
     song.actions_by_id["render_settings"].trigger()
     dialog = next(one for one in song.findChildren(RenderSettingsDialog) if one.isVisible())
     ok = dialog.buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -398,8 +398,8 @@ def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -
     assert "its seed is of no effect" in dialog.said.text()
     ok.click()
     assert song.document.undo_text == "Render Settings"
-    assert song.rendering.plan.grid.frames == 100
+    assert song.rendering.update_plan().grid.frames == 100
     assert song.document.session.seed == 5
     wait_rendered(qtbot, song)
     press(song, Qt.Key.Key_Z, CTRL)
-    assert song.rendering.plan.grid == before
+    assert song.rendering.update_plan().grid == before

@@ -61,7 +61,7 @@ def dialog_of(qtbot: QtBot, window: MainWindow, kind: type[RecoveryDialog] | typ
 
 
 def test_every_edit_is_kept_until_it_is_saved(window: MainWindow, tmp_path: Path) -> None:
-    kept = window.safekeeping.journal
+    kept = window.autosave.journal
     press(window, Qt.Key.Key_T, CTRL)
     press(window, Qt.Key.Key_T, CTRL)
     assert kept.settle()
@@ -91,9 +91,9 @@ def test_what_was_left_is_recovered_as_a_copy(qtbot: QtBot, window: MainWindow, 
     assert window.document.path is None
     assert window.windowTitle().startswith("guitar (recovered)[*]")
     assert project.read_bytes() == saved
-    assert window.safekeeping.journal.settle()
+    assert window.autosave.journal.settle()
     assert leftovers() == [], "the journal of this window holds it now"
-    folder = window.safekeeping.journal.folder
+    folder = window.autosave.journal.folder
     assert folder is not None
     assert journal.recover(folder).session == window.document.session
     press(window, Qt.Key.Key_S, CTRL)
@@ -175,7 +175,7 @@ def test_a_project_that_another_program_wrote_is_not_replaced_unasked(
     asked.yes = True
     press(window, Qt.Key.Key_S, CTRL)
     assert files.load(project) == window.document.session
-    assert window.safekeeping.versions()[0].path.read_bytes() == theirs, "and theirs can be had back"
+    assert window.autosave.versions()[0].path.read_bytes() == theirs, "and theirs can be had back"
 
 
 @contextlib.contextmanager
@@ -227,7 +227,7 @@ def test_a_failed_save_keeps_the_lock_of_the_open_project(
         assert len(asked.questions) == 2, "it replaced the file on request, and has no lock of it"
         asked.yes = False
         window.document.replace(window.document.session, project)
-        assert window.safekeeping.take(project)
+        assert window.autosave.take(project)
 
 
 def test_who_replaces_the_project_of_another_window_lets_go_of_its_own(
@@ -280,7 +280,7 @@ def test_recent_projects_outlive_the_program(qtbot: QtBot, styled: QApplication,
 def test_autosaving_writes_a_snapshot(qtbot: QtBot, window: MainWindow) -> None:
     window.preferences.set(autosave_minutes=0.001)
     press(window, Qt.Key.Key_T, CTRL)
-    kept = window.safekeeping.journal
+    kept = window.autosave.journal
     assert kept.settle()
 
     def snapshot_is_new() -> bool:
@@ -299,7 +299,7 @@ def test_edits_that_cannot_be_kept_are_said(
 ) -> None:
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where a folder should be")
-    window.safekeeping.journal._roots[:] = [blocked / "a", blocked / "b"]
+    window.autosave.journal._roots[:] = [blocked / "a", blocked / "b"]
     press(window, Qt.Key.Key_T, CTRL)
     qtbot.waitUntil(lambda: "not kept for recovery" in window.messages.text.text(), timeout=LIMIT_MS)
     assert len(names(window)) == 1, "and editing goes on"
@@ -307,7 +307,7 @@ def test_edits_that_cannot_be_kept_are_said(
 
 def test_closing_with_answer_discard_leaves_nothing(window: MainWindow, asked: Asked) -> None:
     press(window, Qt.Key.Key_T, CTRL)
-    assert window.safekeeping.journal.settle()
+    assert window.autosave.journal.settle()
     asked.answer = Answer.Discard
     assert window.close()
     assert leftovers() == []

@@ -24,7 +24,7 @@ SHOW = (Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.
 
 def expected(window: MainWindow) -> list[float]:
     """From what the monitor plays, chunk by chunk."""
-    plan = window.rendering.plan
+    plan = window.rendering.update_plan()
     latent, dry = (window.rendering.heard(which).read(0, plan.length) for which in ("latent", "dry"))
     step, found = plan.grid.step_samples, []
     for chunk in plan.audible:
@@ -37,7 +37,7 @@ def expected(window: MainWindow) -> list[float]:
 def known(qtbot: QtBot, window: MainWindow) -> list[float]:
     """The strip's figures, once all are there."""
     wait_rendered(qtbot, window)
-    residuals, chunks = window.timeline.residuals, window.rendering.shown.audible
+    residuals, chunks = window.timeline.residuals, window.rendering.plan.audible
     qtbot.waitUntil(lambda: all(residuals.of(chunk.index) is not None for chunk in chunks), timeout=LIMIT_MS)
     return [residuals.of(chunk.index) or 0.0 for chunk in chunks]
 
@@ -61,7 +61,7 @@ def test_a_codec_without_loss_has_next_to_no_residual(qtbot: QtBot, song: MainWi
 def test_the_bars_are_as_high_as_the_figures(qtbot: QtBot, song: MainWindow) -> None:
     press(song, *SHOW)
     values = known(qtbot, song)
-    strip, step = song.timeline.linearity, song.rendering.plan.grid.step_samples
+    strip, step = song.timeline.linearity, song.rendering.update_plan().grid.step_samples
     ground = QColor(theme.colors().window)
 
     def height(index: int) -> int:
@@ -86,11 +86,11 @@ def test_an_edit_is_worked_out_only_where_it_changes(
         return real(plan, dry, rendered, index)  # type: ignore[arg-type]
 
     monkeypatch.setattr(residuals, "residual_db", count)
-    keys = {chunk.index: chunk.key for chunk in song.rendering.plan.audible}
+    keys = {chunk.index: chunk.key for chunk in song.rendering.update_plan().audible}
     short = song.document.session.tracks[2].clips[0]
     song.document.apply("Trim", lambda s: edits.trim_clip(s, short.id, 0, 20_000))
     after = known(qtbot, song)
-    changed = [chunk.index for chunk in song.rendering.plan.audible if keys[chunk.index] != chunk.key]
+    changed = [chunk.index for chunk in song.rendering.update_plan().audible if keys[chunk.index] != chunk.key]
     assert 0 < len(changed) < len(keys)
     assert sorted(worked) == changed
     assert [n for n, (one, other) in enumerate(zip(before, after, strict=True)) if one != other] == changed
@@ -116,7 +116,7 @@ def test_the_report_holds_every_chunk(
     wait_rendered(qtbot, song)
     export(song, monkeypatch, tmp_path / "report.csv")
     rows = list(csv.DictReader((tmp_path / "report.csv").read_text().splitlines()))
-    assert [int(row["chunk"]) for row in rows] == [chunk.index for chunk in song.rendering.plan.audible]
+    assert [int(row["chunk"]) for row in rows] == [chunk.index for chunk in song.rendering.update_plan().audible]
     np.testing.assert_allclose([float(row["residual_db"]) for row in rows], expected(song), atol=0.5)
     assert float(rows[-1]["end_s"]) == pytest.approx(song.document.session.length / 44_100)
     assert int(rows[0]["media"]) == 3

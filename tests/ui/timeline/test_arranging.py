@@ -336,7 +336,7 @@ def test_edges_snap_to_markers_and_the_loop(song: MainWindow) -> None:
 
 def test_moving_by_whole_steps_says_that_latents_are_kept(song: MainWindow) -> None:
     lanes = song.timeline.lanes
-    step = song.rendering.plan.grid.step_samples
+    step = song.rendering.update_plan().grid.step_samples
     song.timeline.axis.zoom(step / 100 / PX, 0.0)
     assert song.timeline.axis.samples_per_px == step / 100
     drag(lanes, (20, row(0)), (120, row(0)), SHIFT, release=False)

@@ -266,15 +266,15 @@ def test_a_nudge_is_one_chunk_and_encodes_nothing_again(qtbot: QtBot, song: Main
             song.timeline.headers.header(song.document.session.tracks[position].id).mute, Qt.MouseButton.LeftButton
         )
     wait_rendered(qtbot, song)
-    step = song.rendering.plan.grid.step_samples
-    keys = {chunk.key for chunk in song.rendering.plan.audible}
+    step = song.rendering.update_plan().grid.step_samples
+    keys = {chunk.key for chunk in song.rendering.update_plan().audible}
     before = song.document.session
     press(song, Qt.Key.Key_Right, CTRL)
     assert song.document.session == before, "nothing is selected"
     click(song.timeline.lanes, 100, row(0))
     press(song, Qt.Key.Key_Right, CTRL)
     assert clips(song)[0].start == step
-    moved = {chunk.key for chunk in song.rendering.plan.audible}
+    moved = {chunk.key for chunk in song.rendering.update_plan().audible}
     assert keys < moved, "renders are found again where they moved to"
     assert len(moved - keys) == 1, "new is only the window that the clip's first samples reach into"
     wait_rendered(qtbot, song)

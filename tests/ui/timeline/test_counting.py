@@ -58,7 +58,7 @@ def test_labels_have_room_and_lines_divide_them(song: MainWindow, samples_per_px
 
 
 def test_labels_say_what_is_there(song: MainWindow) -> None:
-    hop = song.rendering.plan.grid.hop
+    hop = song.rendering.update_plan().grid.hop
     found = ticks(song, "samples", 100.0)
     assert (found.step, found.text(1)) == (10_000, "10\u2009000")
     found = ticks(song, "frames", hop / 20)
@@ -74,7 +74,7 @@ def test_labels_say_what_is_there(song: MainWindow) -> None:
 
 
 def test_the_display_counts_in_the_same_unit(song: MainWindow) -> None:
-    hop = song.rendering.plan.grid.hop
+    hop = song.rendering.update_plan().grid.hop
     song.transport.seek(44_100)
     song.actions_by_id["count_in_samples"].trigger()
     assert song.position_label.text() == "44\u2009100"
@@ -99,12 +99,12 @@ def test_the_ruler_is_drawn_anew_in_another_unit(song: MainWindow) -> None:
 
 def test_frames_are_those_of_the_codec(song: MainWindow) -> None:
     song.actions_by_id["count_in_frames"].trigger()
-    before, hop = song.timeline.ruler.grab().toImage(), song.rendering.plan.grid.hop
+    before, hop = song.timeline.ruler.grab().toImage(), song.rendering.update_plan().grid.hop
     other = next(name for name in song.codec_actions if name != song.document.session.codec)
     song.codec_actions[other].trigger()
-    if song.rendering.plan.grid.hop != hop:
+    if song.rendering.update_plan().grid.hop != hop:
         assert song.timeline.ruler.grab().toImage() != before
-    assert song.timeline.counting.text(song.rendering.plan.grid.hop * 7) == "frame 7"
+    assert song.timeline.counting.text(song.rendering.update_plan().grid.hop * 7) == "frame 7"
 
 
 def test_the_tempo_is_set_undone_and_removed(qtbot: QtBot, song: MainWindow) -> None:
@@ -158,14 +158,14 @@ def test_edges_snap_to_beats_and_to_latent_frames(song: MainWindow) -> None:
     drag(song.timeline.lanes, (100, row(1)), (100 + 62, row(1)))
     assert starts(song)[1] == round(round(62 * PX / beat) * beat)
     choose(song, "frames")
-    hop = song.rendering.plan.grid.hop
+    hop = song.rendering.update_plan().grid.hop
     set_zoom(song, hop / 40)
     drag(song.timeline.lanes, (100, row(2)), (100 + 45, row(2)))
     assert starts(song)[2] == hop
 
 
 def test_clips_move_by_whole_steps(song: MainWindow) -> None:
-    step = song.rendering.plan.grid.step_samples
+    step = song.rendering.update_plan().grid.step_samples
     choose(song, "steps")
     drag(song.timeline.lanes, (100, row(0)), (100 + 1234, row(0)), SHIFT)
     start = starts(song)[0]

@@ -129,9 +129,9 @@ def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(
     path = write_audio(tmp_path / "long.wav", noise(3, 14 * 44_100))
     window.open_paths([path])
     wait_imported(qtbot, window)
-    states = lambda: [window.rendering.state(index) for index in range(len(window.rendering.plan.chunks))]  # noqa: E731
+    states = lambda: [window.rendering.state(index) for index in range(len(window.rendering.update_plan().chunks))]  # noqa: E731
     qtbot.waitUntil(lambda: states().count(ChunkState.RENDERED) >= 3, timeout=LIMIT_MS)
-    qtbot.waitUntil(lambda: not store.missing(window.rendering.plan), timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not store.missing(window.rendering.update_plan()), timeout=LIMIT_MS)
     assert states()[0] is ChunkState.RENDERED
     assert states()[-1] is ChunkState.STALE
     window.transport.seek(13 * 44_100)

@@ -426,7 +426,7 @@ def test_a_sweep_is_planned_now_and_then_and_in_the_end(qtbot: QtBot, song: Main
     for step in range(40):
         document.apply("Gain", lambda s, n=step: edits.set_track_gain(s, track, 0.5 + 0.01 * n), f"gain {track}")
     assert len(plans) < 40
-    expected = [chunk.key for chunk in make_plan(document.session, rendering.shown.codec).audible]
-    qtbot.waitUntil(lambda: [chunk.key for chunk in rendering.shown.audible] == expected, timeout=LIMIT_MS)
+    expected = [chunk.key for chunk in make_plan(document.session, rendering.plan.codec).audible]
+    qtbot.waitUntil(lambda: [chunk.key for chunk in rendering.plan.audible] == expected, timeout=LIMIT_MS)
     document.apply("Gain", lambda s: edits.set_track_gain(s, track, 0.1))
-    assert rendering.shown == make_plan(document.session, rendering.shown.codec), "an edit by itself at once"
+    assert rendering.plan == make_plan(document.session, rendering.plan.codec), "an edit by itself at once"

@@ -44,7 +44,7 @@ def test_pixels_are_the_latents_through_the_colour_map(qtbot: QtBot, song: MainW
     wait_rendered(qtbot, song)
     song.transport.seek(44_100 * 30)
     set_zoom(song, samples_per_px)
-    plot, plan = heatmap(song), song.rendering.plan
+    plot, plan = heatmap(song), song.rendering.update_plan()
     rendered = song.rendering.rendered(0)
     assert rendered is not None
     lead = plan.grid.lead_frames
@@ -158,7 +158,7 @@ def mix_with_mutes(qtbot: QtBot, window: MainWindow, *muted: int) -> np.ndarray:
     for track in tracks:
         window.document.apply("Mute", lambda s, t=track: edits.set_track_mute(s, t, True))
     wait_rendered(qtbot, window)
-    rendered, grid = window.rendering.rendered(0), window.rendering.plan.grid
+    rendered, grid = window.rendering.rendered(0), window.rendering.update_plan().grid
     assert rendered is not None
     found = rendered.latents.mean(axis=0)[:, grid.lead_frames : grid.lead_frames + grid.step].copy()
     for _ in tracks:
@@ -208,7 +208,7 @@ def test_a_difference_is_the_mix_without_a_track(qtbot: QtBot, song: MainWindow)
 def test_where_one_side_is_silent_the_other_is_shown(qtbot: QtBot, song: MainWindow) -> None:
     track_a, _, track_c = (track.id for track in song.document.session.tracks)
     panel(song).show_latents(("track", track_a))
-    last = len(song.rendering.plan.chunks) - 1
+    last = len(song.rendering.update_plan().chunks) - 1
     alone = values(qtbot, song, last).copy()
     panel(song).show_latents(("track", track_a), ("track", track_c))
     assert heatmap(song).source.key(last) is not None
@@ -236,7 +236,7 @@ def test_another_codec_is_followed_by_tracks_too(qtbot: QtBot, song: MainWindow)
 
 def part_chunk(window: MainWindow, track: int) -> PlannedChunk:
     """The first chunk of a track by itself."""
-    session, shown = window.document.session, window.rendering.plan
+    session, shown = window.document.session, window.rendering.update_plan()
     chunk = make_plan(only_track(session, session.tracks[track].id), shown.codec, shown.grid).chunks[0]
     assert chunk is not None
     return chunk
@@ -245,7 +245,7 @@ def part_chunk(window: MainWindow, track: int) -> PlannedChunk:
 def test_what_has_come_is_not_summed_again_when_another_view_wishes_for_more(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     came: list[str] = []
-    song.rendering.part_rendered.connect(lambda rendered: came.append(rendered.key))
+    song.rendering.probe_rendered.connect(lambda rendered: came.append(rendered.key))
     panel(song).show_latents(("track", song.document.session.tracks[0].id))
     values(qtbot, song)
     for track in (1, 2):
@@ -308,7 +308,7 @@ def test_another_codec_under_ordered_channels_is_no_error(
 def test_channels_are_ordered_by_variance_and_by_principal_component(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     shown, plot = panel(song), heatmap(song)
-    chunks = [plot.source.values(chunk.index) for chunk in song.rendering.plan.audible]
+    chunks = [plot.source.values(chunk.index) for chunk in song.rendering.update_plan().audible]
     frames = np.concatenate([chunk for chunk in chunks if chunk is not None], axis=1).astype(np.float64)
     left, _, _ = np.linalg.svd(frames - frames.mean(axis=1, keepdims=True), full_matrices=False)
     component = left[:, 0] * np.sign(left[np.abs(left[:, 0]).argmax(), 0])

@@ -38,7 +38,7 @@ def panel(qtbot: QtBot, song: MainWindow) -> LinearityPanel:
 
 def measure(qtbot: QtBot, window: MainWindow, panel: LinearityPanel) -> None:
     QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not window.measuring.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not window.linearity_meter.busy, timeout=LIMIT_MS)
 
 
 def line_y(panel: LinearityPanel, color: str, x: int) -> float | None:
@@ -65,14 +65,14 @@ def test_measured_figures_are_those_of_the_renders(qtbot: QtBot, song: MainWindo
     song.document.apply("Gain", lambda s: edits.set_track_gain(s, first, 0.5))
     wait_rendered(qtbot, song)
     measure(qtbot, song, panel)
-    figures = song.measuring.of(0)
+    figures = song.linearity_meter.of(0)
     assert figures is not None
     assert figures.sum_db is not None
     assert figures.sum_db < -110.0, "the codec is linear"
     assert figures.floor_db is None
     assert sum(track.share or 0.0 for track in figures.tracks.values()) == pytest.approx(1.0)
     # A track's level, from renders with and without the others.
-    grid = song.rendering.plan.grid
+    grid = song.rendering.update_plan().grid
     frames = slice(grid.lead_frames, grid.lead_frames + grid.step)
     whole = song.rendering.rendered(0)
     assert whole is not None
@@ -91,7 +91,7 @@ def test_measured_figures_are_those_of_the_renders(qtbot: QtBot, song: MainWindo
 def test_shares_are_stacked_in_the_colours_of_the_tracks(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     measure(qtbot, song, panel)
     panel.what.setCurrentIndex(1)
-    figures = song.measuring.of(0)
+    figures = song.linearity_meter.of(0)
     assert figures is not None
     column = pixels(panel.plot)[:, 100]
     for track in song.document.session.tracks:
@@ -110,23 +110,23 @@ def test_measuring_can_be_stopped_and_goes_on_where_it_was(
 ) -> None:
     with engine_frozen():
         QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
-        assert song.measuring.busy
+        assert song.linearity_meter.busy
         assert panel.measure_button.text().startswith("Stop (0/3)")
         QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: not song.measuring.busy, timeout=LIMIT_MS)
-    assert song.measuring.of(0) is None
+        qtbot.waitUntil(lambda: not song.linearity_meter.busy, timeout=LIMIT_MS)
+    assert song.linearity_meter.of(0) is None
     measure(qtbot, song, panel)
-    assert all(song.measuring.of(chunk.index) is not None for chunk in song.rendering.plan.audible)
+    assert all(song.linearity_meter.of(chunk.index) is not None for chunk in song.rendering.update_plan().audible)
     measure(qtbot, song, panel)
-    assert song.measuring.progress.total == 0, "all is known"
+    assert song.linearity_meter.progress.total == 0, "all is known"
 
 
 def test_with_a_loop_only_its_chunks_are_measured(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     song.place_commands.set_loop(100, 50_000)
     assert panel.measure_button.text() == "Measure Loop"
     measure(qtbot, song, panel)
-    assert song.measuring.of(0) is not None
-    assert song.measuring.of(1) is None
+    assert song.linearity_meter.of(0) is not None
+    assert song.linearity_meter.of(1) is None
 
 
 def test_an_edit_hides_figures_where_it_changes_and_undo_brings_them_back(
@@ -135,27 +135,27 @@ def test_an_edit_hides_figures_where_it_changes_and_undo_brings_them_back(
     measure(qtbot, song, panel)
     short = song.document.session.tracks[2].clips[0]
     song.document.apply("Trim", lambda s: edits.trim_clip(s, short.id, 0, 20_000))
-    assert [song.measuring.of(index) is None for index in range(3)] == [True, True, False]
+    assert [song.linearity_meter.of(index) is None for index in range(3)] == [True, True, False]
     song.document.undo()
-    assert all(song.measuring.of(index) is not None for index in range(3))
+    assert all(song.linearity_meter.of(index) is not None for index in range(3))
 
 
 def test_figures_of_tracks_do_not_stay_behind_when_a_clip_goes_to_another_track(
     qtbot: QtBot, song: MainWindow, panel: LinearityPanel
 ) -> None:
     measure(qtbot, song, panel)
-    keys = [chunk.key for chunk in song.rendering.plan.audible]
+    keys = [chunk.key for chunk in song.rendering.update_plan().audible]
     clip, home = song.document.session.tracks[0].clips[0].id, song.document.session.tracks[0].id
     song.document.apply("Move", lambda s: edits.move_clips(s, [clip], 0, 1))
-    assert [chunk.key for chunk in song.rendering.plan.audible] == keys, "it sounds the same"
-    assert song.measuring.of(0) is None
+    assert [chunk.key for chunk in song.rendering.update_plan().audible] == keys, "it sounds the same"
+    assert song.linearity_meter.of(0) is None
     measure(qtbot, song, panel)
-    figures = song.measuring.of(0)
+    figures = song.linearity_meter.of(0)
     assert figures is not None
     assert home not in figures.tracks
     assert sum(track.share or 0.0 for track in figures.tracks.values()) == pytest.approx(1.0)
     song.document.undo()
-    figures = song.measuring.of(0)
+    figures = song.linearity_meter.of(0)
     assert figures is not None
     assert home in figures.tracks
 
@@ -165,8 +165,8 @@ def test_measuring_goes_on_when_the_view_is_closed(qtbot: QtBot, song: MainWindo
         QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
         press(song, Qt.Key.Key_3, ALT)
         assert song.views.get("linearity") is None
-    qtbot.waitUntil(lambda: not song.measuring.busy, timeout=LIMIT_MS)
-    assert song.measuring.of(0) is not None
+    qtbot.waitUntil(lambda: not song.linearity_meter.busy, timeout=LIMIT_MS)
+    assert song.linearity_meter.of(0) is not None
 
 
 def test_the_report_holds_what_was_measured(
@@ -178,7 +178,7 @@ def test_the_report_holds_what_was_measured(
     QTest.mouseClick(panel.report_button, Qt.MouseButton.LeftButton)
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert len(rows) == 3
-    figures = song.measuring.of(1)
+    figures = song.linearity_meter.of(1)
     assert figures is not None
     assert float(rows[1]["sum_of_decodes_db"]) == pytest.approx(figures.sum_db, abs=1e-3)
     assert rows[1]["noise_floor_db"] == ""

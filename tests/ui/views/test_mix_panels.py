@@ -49,7 +49,7 @@ def wait_spectrogram(qtbot: QtBot, window: MainWindow) -> SpectrogramPanel:
     """The view, once the chunks in view are drawn."""
     panel = spectrogram_of(window)
     wait_rendered(qtbot, window)
-    plot, chunks = panel.plot, window.rendering.plan.audible
+    plot, chunks = panel.plot, window.rendering.update_plan().audible
     qtbot.waitUntil(
         lambda: all(plot._keys.get(chunk.index) == plot.source.key(chunk.index) for chunk in chunks), timeout=LIMIT_MS
     )
@@ -90,10 +90,10 @@ def test_rows_are_the_loudest_of_their_frequencies() -> None:
 
 def test_the_picture_is_the_spectrogram_of_what_was_decoded(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
-    mix = song.rendering.heard("latent").read(0, song.rendering.plan.length + WINDOW)
+    mix = song.rendering.heard("latent").read(0, song.rendering.update_plan().length + WINDOW)
     lead = (WINDOW - HOP) // 2
-    whole = spectrogram(np.pad(mix, ((0, 0), (lead, 0))), song.rendering.plan.length // HOP - 1)
-    columns = song.rendering.plan.grid.step_samples // HOP
+    whole = spectrogram(np.pad(mix, ((0, 0), (lead, 0))), song.rendering.update_plan().length // HOP - 1)
+    columns = song.rendering.update_plan().grid.step_samples // HOP
     for index in (0, 1):
         shown = panel.plot.shown_values(index)
         assert shown is not None
@@ -128,7 +128,7 @@ def test_a_tone_lights_its_row_and_the_pointer_tells_it(qtbot: QtBot, song: Main
 
 def test_what_waits_is_faded_and_only_what_an_edit_reaches_is_done_again(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
-    plot, last = panel.plot, len(song.rendering.plan.chunks) - 1
+    plot, last = panel.plot, len(song.rendering.update_plan().chunks) - 1
     done: list[object] = []
     plot.source._work.found.connect(done.append)  # type: ignore[attr-defined]
     before = plot.shown_values(last)
@@ -138,7 +138,7 @@ def test_what_waits_is_faded_and_only_what_an_edit_reaches_is_done_again(qtbot: 
         assert plot._items[0].opacity() < 1.0
     wait_spectrogram(qtbot, song)
     assert plot._items[0].opacity() == 1.0
-    changed = [chunk.index for chunk in song.rendering.plan.audible if plot.source.key(chunk.index) in done]
+    changed = [chunk.index for chunk in song.rendering.update_plan().audible if plot.source.key(chunk.index) in done]
     assert 0 in changed
     np.testing.assert_array_equal(plot.shown_values(last), before)
 
@@ -193,12 +193,12 @@ def trajectory_of(qtbot: QtBot, window: MainWindow) -> TrajectoryPanel:
     panel = window.views.get("trajectory")
     assert isinstance(panel, TrajectoryPanel)
     wait_rendered(qtbot, window)
-    chunks = window.rendering.plan.audible
+    chunks = window.rendering.update_plan().audible
 
     def settled() -> bool:
         known = all(panel.places(chunk.index) is not None for chunk in chunks)
         quiet = not panel.statistics._pausing.isActive() and not panel.statistics._work.waiting
-        drawn = len(panel.path()[0]) == len(chunks) * window.rendering.plan.grid.step
+        drawn = len(panel.path()[0]) == len(chunks) * window.rendering.update_plan().grid.step
         return known and quiet and drawn and not panel._gathering.isActive()
 
     qtbot.waitUntil(settled, timeout=LIMIT_MS)
@@ -207,8 +207,8 @@ def trajectory_of(qtbot: QtBot, window: MainWindow) -> TrajectoryPanel:
 
 def frames_of(window: MainWindow) -> np.ndarray:
     """The latent frames of the mix, `(D, T)`."""
-    grid, found = window.rendering.plan.grid, []
-    for chunk in window.rendering.plan.audible:
+    grid, found = window.rendering.update_plan().grid, []
+    for chunk in window.rendering.update_plan().audible:
         rendered = window.rendering.rendered(chunk.index)
         assert rendered is not None
         found.append(rendered.latents.mean(axis=0)[:, grid.lead_frames : grid.lead_frames + grid.step])
@@ -224,7 +224,7 @@ def test_the_path_is_the_frames_on_their_principal_components(qtbot: QtBot, song
     np.testing.assert_allclose(path, expected, atol=1e-3)
     song.transport.seek(44_100)
     _, trail = panel.path()
-    here = 44_100 // song.rendering.plan.grid.hop
+    here = 44_100 // song.rendering.update_plan().grid.hop
     np.testing.assert_allclose(trail, expected[here + 1 - TRAIL : here + 1], atol=1e-3)
     assert panel.point == pytest.approx(tuple(expected[here]), abs=1e-3)
     song.transport.seek(44_100 * 30)

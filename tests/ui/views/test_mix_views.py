@@ -73,7 +73,7 @@ def wave_rows(window: MainWindow, color: str, x: int) -> np.ndarray:
 
 def wait_dry(qtbot: QtBot, window: MainWindow) -> None:
     """Wait until the peaks of the dry mix in view are known."""
-    dry, chunks = window.timeline.master.dry, window.rendering.plan.audible
+    dry, chunks = window.timeline.master.dry, window.rendering.update_plan().audible
     qtbot.waitUntil(lambda: all(dry.known(chunk.index) for chunk in chunks), timeout=LIMIT_MS)
 
 
@@ -130,7 +130,7 @@ def test_only_what_an_edit_changed_is_worked_out_and_drawn(qtbot: QtBot, song: M
     song.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 0, 20_000))
     wait_rendered(qtbot, song)
     wait_dry(qtbot, song)
-    changed = [chunk.index for chunk in song.rendering.plan.audible if chunk.key in found]
+    changed = [chunk.index for chunk in song.rendering.update_plan().audible if chunk.key in found]
     assert changed == [0, 1], "not the third"
     after = pixels(song.timeline.master)
     differs = np.flatnonzero((before != after).any(axis=(0, 2)))

@@ -235,7 +235,7 @@ def bar_tip(window: MainWindow, x: int) -> str:
 
 def bar_color(window: MainWindow, chunk: int) -> str:
     """The state's colour among those in the middle of a chunk's cell, without its pattern's dark parts."""
-    step = window.rendering.plan.grid.step_samples
+    step = window.rendering.update_plan().grid.step_samples
     x = round(window.timeline.axis.x_of(chunk * step + step // 2))
     found = pixels(window.timeline.render_bar)[1:8, x - 6 : x + 6].reshape(-1, 3)
     states = {
@@ -251,7 +251,7 @@ def test_the_render_bar_shows_each_state(qtbot: QtBot, song: MainWindow, cache_d
     song.transport.seek(10 * 44_100)
     two_chunks(qtbot, song)
     last = 1
-    step_px = song.rendering.plan.grid.step_samples / PX
+    step_px = song.rendering.update_plan().grid.step_samples / PX
     assert [bar_color(song, k) for k in (0, 1)] == ["rendered", "rendered"]
     assert bar_tip(song, 20) == "Chunk 0: rendered: the latent mix is heard"
     lost = song.document.session.tracks[0].clips[0]
@@ -280,10 +280,10 @@ def test_silent_chunks_are_empty(qtbot: QtBot, song: MainWindow) -> None:
     move_first_clip(song, 20 * 44_100)
     song.timeline.axis.fit()
     wait_rendered(qtbot, song)
-    silent = [i for i, chunk in enumerate(song.rendering.plan.chunks) if chunk is None]
+    silent = [i for i, chunk in enumerate(song.rendering.update_plan().chunks) if chunk is None]
     assert silent
     assert bar_color(song, silent[2]) == ""
-    step = song.rendering.plan.grid.step_samples
+    step = song.rendering.update_plan().grid.step_samples
     assert "silent" in bar_tip(song, round(song.timeline.axis.x_of((silent[2] + 0.5) * step)))
 
 
@@ -314,7 +314,7 @@ def test_views_survive_sessions_of_any_length(qtbot: QtBot, song: MainWindow) ->
     song.timeline.axis.scroll_to(100 * 44_100)
     grab_all()
     wait_rendered(qtbot, song)
-    assert max(plot._items) == len(song.rendering.plan.chunks) - 1
+    assert max(plot._items) == len(song.rendering.update_plan().chunks) - 1
     song.timeline.axis.zoom(1e6, 0)
     grab_all()
     press(song, Qt.Key.Key_Z, CTRL)
