@@ -97,7 +97,7 @@ class MemoryAudio:
 
 def plan_of(session: Session, codec_id: str, grid: Grid | None = None) -> Plan:
     """The plan of a session for a codec of the registry."""
-    return make_plan(session, registry.facts(codec_id), grid)
+    return make_plan(session, registry.info(codec_id), grid)
 
 
 def new_renderer(

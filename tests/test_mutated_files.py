@@ -63,7 +63,7 @@ def recovery(place: Path) -> Path:
 def bundle(place: Path) -> Path:
     session = edits.add_stems(Session(), [SHORT_MEDIA[2]], 0)
     renderer = new_renderer(MemoryAudio.of(*SHORT_MEDIA))
-    write_bundle(session, registry.facts("mdct-4x"), renderer.render_many, place / "song.lincaez")
+    write_bundle(session, registry.info("mdct-4x"), renderer.render_many, place / "song.lincaez")
     return place / "song.lincaez"
 
 

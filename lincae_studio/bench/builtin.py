@@ -55,20 +55,20 @@ def measure(codec: Codec, stems: Array) -> dict[str, object]:
     - `additivity_db`: SNR of D(sum z_i) against sum D(z_i);
     - `encode_x_realtime`, `decode_x_realtime`: seconds of audio per second, all stems as one batch, the best of 3.
     """
-    facts = codec.facts
+    info = codec.info
     count = stems.shape[1]
     windows = _windows(stems, codec)
-    seconds_of_audio = windows.size / facts.sample_rate
+    seconds_of_audio = windows.size / info.sample_rate
     latents, encode_s = _timed(lambda: codec.encode(windows))
     decoded, decode_s = _timed(lambda: codec.decode(latents, first_frames=[0] * len(latents), seed=0))
     mix = stems.sum(axis=0, dtype=np.float64)
     mixed = _decode_sum(codec, latents, [1.0] * len(stems), count)
     return {
-        "codec": facts.id,
-        "ratio": facts.compression,
+        "codec": info.id,
+        "ratio": info.compression,
         "si_sdr_db": si_sdr(mixed, mix),
         "mr_stft": mr_stft(mixed, mix),
-        "mel_db": mel_distance(mixed, mix, facts.sample_rate),
+        "mel_db": mel_distance(mixed, mix, info.sample_rate),
         "stem_removal_db": _stem_removal(codec, stems, latents),
         "additivity_db": snr(mixed, _heard(decoded, codec, count).sum(axis=0, dtype=np.float64)),
         "encode_x_realtime": seconds_of_audio / encode_s,
@@ -88,15 +88,15 @@ def _stem_removal(codec: Codec, stems: Array, latents: Array) -> float:
 
 def _windows(audio: Array, codec: Codec) -> Array:
     """Signals `(B, N)` as one window each, with zeros around them so that no sample lies in a window's edge."""
-    hop, edge = codec.facts.hop, codec.facts.edge
+    hop, edge = codec.info.hop, codec.info.edge
     count = audio.shape[1]
     frames = -(-(count + edge) // hop)
-    return np.pad(audio, ((0, 0), (edge, codec.facts.window_samples(frames) - edge - count)))
+    return np.pad(audio, ((0, 0), (edge, codec.info.window_samples(frames) - edge - count)))
 
 
 def _heard(windows: Array, codec: Codec, count: int) -> Array:
     """The `(B, N)` signals in decoded windows."""
-    edge = codec.facts.edge
+    edge = codec.info.edge
     return windows[:, edge : edge + count]
 
 

@@ -51,11 +51,11 @@ def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = No
 
 
 def _measure(session: Session, store: MediaStore, place: Path) -> dict[str, object]:
-    facts = registry.for_session(session.codec)
+    info = registry.for_session(session.codec)
     renderer = Renderer(registry.load, StoreReader(store), LatentCache())
     place.mkdir(parents=True)
     began = time.perf_counter()
-    result = write_bundle(session, facts, renderer.render_many, place / "song.lincaez")
+    result = write_bundle(session, info, renderer.render_many, place / "song.lincaez")
     written = time.perf_counter()
     opened = open_bundle(place / "song.lincaez", BundleStore(bundles_dir(place)))
     read = time.perf_counter()

@@ -26,7 +26,7 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
 
     Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
     """
-    facts = registry.facts(codec_id)
+    info = registry.info(codec_id)
     session = edits.set_codec(files.load(resource("demo/paper_lanterns.lincae")), codec_id)
     louder = edits.set_track_gain(session, session.tracks[0].id, 0.5)
     with tempfile.TemporaryDirectory() as folder:
@@ -35,9 +35,9 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
             store.ensure(media)
         rows: list[dict[str, object]] = []
         for step_s in STEPS_S:
-            step = max(facts.overlap_frames, round(step_s * facts.sample_rate / facts.hop))
-            grid = Grid.of(facts, step + facts.overlap_frames)
-            plan, edited = make_plan(session, facts, grid), make_plan(louder, facts, grid)
+            step = max(info.overlap_frames, round(step_s * info.sample_rate / info.hop))
+            grid = Grid.of(info, step + info.overlap_frames)
+            plan, edited = make_plan(session, info, grid), make_plan(louder, info, grid)
             cold, gain, first = [], [], []
             for _ in range(_REPEATS):
                 renderer = Renderer(registry.load, StoreReader(store), LatentCache())

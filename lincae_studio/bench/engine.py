@@ -99,36 +99,36 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = made_codec(bench.codec, folder)
-        facts = registry.for_session(codec_id)
+        info = registry.for_session(codec_id)
         store = MediaStore(folder)
         media = _media(store, folder, bench.minutes * 60.0 + 1.0)
-        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), facts, store)
+        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store)
         slow = chunk_ms > _SLOW_S * 1e3
         result: dict[str, object] = {
             "codec": bench.codec,
             "minutes": bench.minutes,
-            "chunk_s": facts.chunk_frames * facts.hop / facts.sample_rate,
+            "chunk_s": info.chunk_frames * info.hop / info.sample_rate,
             "chunk_decode_ms": chunk_ms,
         }
         sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
         result["edit_to_audio_ms"] = {
-            str(count): _edit_to_audio_ms(session, facts, folder, slow) for count, session in sessions.items()
+            str(count): _edit_to_audio_ms(session, info, folder, slow) for count, session in sessions.items()
         }
-        plain = {count: _plain_ms(session, facts, store, slow) for count, session in sessions.items()}
+        plain = {count: _plain_ms(session, info, store, slow) for count, session in sessions.items()}
         result["plain_script_ms"] = {str(count): times[0] for count, times in plain.items()}
         result["every_track_ms"] = {str(count): times[1] for count, times in plain.items() if times[1] is not None}
         edited = _session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
-        result["edits"] = _count_edits(edited, facts, store)
+        result["edits"] = _count_edits(edited, info, store)
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
-    result["plan_ms"] = {str(count): _plan_ms(count, facts) for count in bench.clips}
+    result["plan_ms"] = {str(count): _plan_ms(count, info) for count in bench.clips}
     return result
 
 
-def _chunk_ms(session: Session, facts: CodecInfo, store: MediaStore) -> float:
+def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore) -> float:
     """What a chunk takes when its latents are there."""
     renderer = Renderer(registry.load, StoreReader(store), LatentCache())
-    chunk = make_plan(session, facts).audible[0]
+    chunk = make_plan(session, info).audible[0]
     renderer.render(chunk)
     started = time.perf_counter()
     renderer.render(chunk)
@@ -206,13 +206,13 @@ class _Window:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
-def _edit_to_audio_ms(session: Session, facts: CodecInfo, folder: Path, slow: bool) -> float:
+def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool) -> float:
     window = _Window()
     window.client = engine.EngineClient(folder, window.receive)
     window.client.start()
     try:
         planner = Planner()
-        plan = planner.plan(session, facts)
+        plan = planner.plan(session, info)
         playhead = plan.length // 2
         here = plan.grid.owner(playhead)
         window.client.set_playhead(playhead)
@@ -229,7 +229,7 @@ def _edit_to_audio_ms(session: Session, facts: CodecInfo, folder: Path, slow: bo
         for repeat in range(_REPEATS if slow else _MANY_REPEATS):
             started = time.perf_counter()
             session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.01 * repeat)
-            plan = planner.plan(session, facts)
+            plan = planner.plan(session, info)
             window.want(plan)
             chunk = plan.chunks[here]
             assert chunk is not None
@@ -241,19 +241,19 @@ def _edit_to_audio_ms(session: Session, facts: CodecInfo, folder: Path, slow: bo
         window.client.close()
 
 
-def _plain_ms(session: Session, facts: CodecInfo, store: MediaStore, slow: bool) -> tuple[float, float | None]:
+def _plain_ms(session: Session, info: CodecInfo, store: MediaStore, slow: bool) -> tuple[float, float | None]:
     """The same edit by summing whole latents and decoding all, and by decoding every track."""
     cache = LatentCache(memory_bytes=1 << 40)
     renderer = Renderer(registry.load, StoreReader(store), cache)
-    plan = make_plan(session, facts)
+    plan = make_plan(session, info)
     codec = renderer.codec(plan.audible[0].codec)
     if slow:
         rng = np.random.default_rng(0)
-        shape = (len(plan.audible), facts.dim, plan.grid.frames)
+        shape = (len(plan.audible), info.dim, plan.grid.frames)
         tracks = [rng.normal(0.0, 1.0, shape).astype(np.float32) for _ in session.tracks]
     else:
         alone = [msgspec.structs.replace(session, tracks=(track,)) for track in session.tracks]
-        tracks = [_whole_latents(renderer, part, facts) for part in alone]
+        tracks = [_whole_latents(renderer, part, info) for part in alone]
     origin = codec.silence(plan.grid.frames)
     plain = []
     for _ in range(1 if slow else _REPEATS):
@@ -269,9 +269,9 @@ def _plain_ms(session: Session, facts: CodecInfo, store: MediaStore, slow: bool)
     return statistics.median(plain), (time.perf_counter() - started) * 1e3
 
 
-def _whole_latents(renderer: Renderer, session: Session, facts: CodecInfo) -> Array:
+def _whole_latents(renderer: Renderer, session: Session, info: CodecInfo) -> Array:
     """Latents `(chunks, D, T)` of a session of one track."""
-    chunks = make_plan(session, facts).audible
+    chunks = make_plan(session, info).audible
     origin = renderer.codec(chunks[0].codec).silence(chunks[0].grid.frames)
 
     def sum_of(chunk: PlannedChunk) -> Array:
@@ -288,10 +288,10 @@ def _decode_all(codec: Codec, latents: Array, plan: Plan) -> None:
         codec.decode(part, first_frames=[(start + row) * plan.grid.step for row in range(len(part))], seed=0)
 
 
-def _count_edits(session: Session, facts: CodecInfo, store: MediaStore) -> dict[str, dict[str, int]]:
+def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[str, dict[str, int]]:
     """Encodes and decodes of standard edits, each made after the one before and then undone."""
     with tempfile.TemporaryDirectory() as folder:
-        grid = make_plan(session, facts).grid
+        grid = make_plan(session, info).grid
         track, clip = session.tracks[0], session.tracks[0].clips[0]
         middle = session.length // 2 + 777
         standard: dict[str, Callable[[Session], Session]] = {
@@ -310,7 +310,7 @@ def _count_edits(session: Session, facts: CodecInfo, store: MediaStore) -> dict[
 
         def render(name: str, session: Session) -> None:
             before = renderer.counters.encodes, renderer.counters.decodes
-            for chunk in make_plan(session, facts).audible:
+            for chunk in make_plan(session, info).audible:
                 if chunk.key not in rendered:
                     renderer.render(chunk)
                     rendered.add(chunk.key)
@@ -367,7 +367,7 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     return {"minutes": minutes, **figures}
 
 
-def _plan_ms(clips: int, facts: CodecInfo) -> float:
+def _plan_ms(clips: int, info: CodecInfo) -> float:
     """One gain edit in an hour of 64 tracks, all chunks of the track touched."""
     hour = 3600 * SESSION_RATE
     media = Media(digest="0" * 64, path="/noise.wav", sample_rate=SESSION_RATE, channels=1, length=2 * hour)
@@ -389,11 +389,11 @@ def _plan_ms(clips: int, facts: CodecInfo) -> float:
         tracks = (*session.tracks[:-1], track)
         session = msgspec.structs.replace(session, tracks=tracks, next_id=session.next_id + per_track)
     planner = Planner()
-    planner.plan(session, facts)
+    planner.plan(session, info)
     times = []
     for repeat in range(_REPEATS):
         session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.05 * repeat)
         started = time.perf_counter()
-        planner.plan(session, facts)
+        planner.plan(session, info)
         times.append((time.perf_counter() - started) * 1e3)
     return statistics.median(times)

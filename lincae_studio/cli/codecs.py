@@ -38,9 +38,9 @@ _LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
 def _list(as_json: AsJson = False) -> None:
     """List the codecs with their latent geometry, and the public ones that can be downloaded."""
     found, errors = registry.info_and_errors()
-    rows = [_row(facts) for facts in found]
+    rows = [_row(info) for info in found]
     broken = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
-    here = {facts.id for facts in found} | errors.keys()
+    here = {info.id for info in found} | errors.keys()
     offered = [_offer(model_id, public) for model_id, public in PUBLIC_MODELS.items() if model_id not in here]
     if as_json:
         print(json.dumps([*rows, *broken, *offered], indent=2))
@@ -67,14 +67,14 @@ def _show(
     as_json: AsJson = False,
 ) -> None:
     """Show all that is known of a codec."""
-    facts = registry.facts(registry.by_path(codec))
-    row = _row(facts)
-    folder = registry.folder(facts.id)
+    info = registry.info(registry.by_path(codec))
+    row = _row(info)
+    folder = registry.folder(info.id)
     row |= {
-        "edge": facts.edge,
-        "chunk_frames": facts.chunk_frames,
-        "overlap_frames": facts.overlap_frames,
-        "identity": facts.identity,
+        "edge": info.edge,
+        "chunk_frames": info.chunk_frames,
+        "overlap_frames": info.overlap_frames,
+        "identity": info.identity,
         "scale_factor": folder.scale_factor if folder else None,
         "weights_sha256": folder.weights_sha256 if folder else None,
     }
@@ -145,11 +145,11 @@ def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An insta
     print(f"{codec_id} is removed")
 
 
-def _row(facts: CodecInfo) -> dict[str, object]:
+def _row(info: CodecInfo) -> dict[str, object]:
     names = ("id", "title", "description", "sample_rate", "hop", "dim", "compression", "linearity", "stochastic")
-    row: dict[str, object] = {name: getattr(facts, name) for name in names}
+    row: dict[str, object] = {name: getattr(info, name) for name in names}
     try:
-        folder = registry.folder(facts.id)
+        folder = registry.folder(info.id)
         weights = folder.weights.stat().st_size if folder else 0
     except (CodecError, OSError):
         weights = 0

@@ -26,16 +26,16 @@ def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
     codec = registry.by_path(codec)
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:
-        facts = registry.for_session(codec)
+        info = registry.for_session(codec)
         media = engine.store.import_file(path, report(f"importing {path.name}"))
         session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
-        plan = make_plan(session, facts)
+        plan = make_plan(session, info)
         content = latents_of(plan, 0, session.length, engine.render, report("encoding"))
         save_latents(content, output)
     audio_bytes = media.length * media.channels * 3
     return {
         "output": str(output),
-        "codec": facts.id,
+        "codec": info.id,
         "shape": list(content.latents.shape),
         "duration_s": media.length / SESSION_RATE,
         "bytes": output.stat().st_size,
@@ -53,9 +53,9 @@ def decode(path: Path, output: Path, request: Request) -> dict[str, object]:
     content = load_latents(path)
     header = content.header
     with computing_as_preferred():
-        facts = registry.for_session(header.codec)
+        info = registry.for_session(header.codec)
         stream = decoded(content, registry.load(header.codec))
-    tags = Tags(request.title or output.stem, request.settings.artist, f"decoded from latents of {facts.title}")
+    tags = Tags(request.title or output.stem, request.settings.artist, f"decoded from latents of {info.title}")
     settings = request.settings
     end = header.start + header.length
     with progress_bars() as report:

@@ -96,9 +96,9 @@ def evaluate(
 
     loaded = registry.load(registry.by_path(codec))
     if audio == ["synth"]:
-        groups = evaluation.synth_groups(loaded.facts, limit)
+        groups = evaluation.synth_groups(loaded.info, limit)
     else:
-        groups = evaluation.read_groups([Path(name) for name in audio], loaded.facts, stems=stems, limit=limit)
+        groups = evaluation.read_groups([Path(name) for name in audio], loaded.info, stems=stems, limit=limit)
     with progress_bars() as report:
         result = evaluation.evaluate(loaded, groups, report("measuring"))
     _print(result, as_json, as_csv)

@@ -72,7 +72,7 @@ class Codec(Protocol):
     """An encoder and a decoder for batches of windows. Implementations never change their arguments."""
 
     @property
-    def facts(self) -> CodecInfo: ...
+    def info(self) -> CodecInfo: ...
 
     @property
     def batch(self) -> int:

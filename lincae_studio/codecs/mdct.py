@@ -45,18 +45,18 @@ _RISE_HZ = 3000.0
 class MdctCodec:
     """MDCT of `exact` bins and `dim - exact` sketched bands; `exact == dim == 256` is lossless."""
 
-    def __init__(self, facts: CodecInfo, *, exact: int, lowest_gain: float = 1.0) -> None:
+    def __init__(self, info: CodecInfo, *, exact: int, lowest_gain: float = 1.0) -> None:
         """`exact`: number of bins kept as they are (`n_lf`); `lowest_gain`: g0 of the module's formula."""
-        self._facts = facts
-        sketch, estimate = _sketch(exact, facts.dim - exact, lowest_gain)
+        self._info = info
+        sketch, estimate = _sketch(exact, info.dim - exact, lowest_gain)
         basis = _mdct_basis()
         #: (512, K) and (K, 512).
         self._analysis = (basis @ sketch.T).astype(np.float32)
         self._synthesis = (estimate @ basis.T).astype(np.float32)
 
     @property
-    def facts(self) -> CodecInfo:
-        return self._facts
+    def info(self) -> CodecInfo:
+        return self._info
 
     @property
     def batch(self) -> int:
@@ -67,7 +67,7 @@ class MdctCodec:
         """`(B, T*256 + 256)` samples to `(B, K, T)`."""
         batch, count = audio.shape
         frames = count // HOP - 1
-        if frames < 1 or count != self._facts.window_samples(frames):
+        if frames < 1 or count != self._info.window_samples(frames):
             raise ValueError(f"a window must hold a whole number of hops of {HOP}, at least 2, not {count} samples")
         blocks = np.ascontiguousarray(audio, np.float32).reshape(batch, frames + 1, HOP)
         # Frame t is blocks t and t + 1: two products with half the matrix each, instead of copying overlapping frames.
@@ -86,7 +86,7 @@ class MdctCodec:
 
     def silence(self, frames: int) -> Array:
         """Zeros: a linear encoder maps silence to the origin."""
-        return np.zeros((self._facts.dim, frames), np.float32)
+        return np.zeros((self._info.dim, frames), np.float32)
 
 
 def band_edges(exact: int, bands: int) -> list[int]:
@@ -129,7 +129,7 @@ _OVERLAP_FRAMES = 2
 _CHUNK_FRAMES = 344 + _OVERLAP_FRAMES
 
 
-def _facts(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
+def _info(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
     return CodecInfo(
         id=codec_id,
         title=title,
@@ -146,9 +146,9 @@ def _facts(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
     )
 
 
-MDCT_1X = _facts("mdct-1x", 256, "MDCT 1x", "Built in, lossless: the latent mix equals the waveform mix")
-MDCT_2X = _facts("mdct-2x", 128, "MDCT 2x", "Built in, half the values: exact up to 9.6 kHz, sketched above")
-MDCT_4X = _facts("mdct-4x", 64, "MDCT 4x", "Built in, a quarter of the values: exact up to 4.5 kHz, sketched above")
+MDCT_1X = _info("mdct-1x", 256, "MDCT 1x", "Built in, lossless: the latent mix equals the waveform mix")
+MDCT_2X = _info("mdct-2x", 128, "MDCT 2x", "Built in, half the values: exact up to 9.6 kHz, sketched above")
+MDCT_4X = _info("mdct-4x", 64, "MDCT 4x", "Built in, a quarter of the values: exact up to 4.5 kHz, sketched above")
 
 
 def load_mdct_1x() -> MdctCodec:

@@ -22,7 +22,7 @@ from lincae_studio.session.model import SESSION_RATE
 class Entry:
     """A codec's facts, and how it is loaded."""
 
-    facts: CodecInfo
+    info: CodecInfo
     load: Callable[[], Codec]
 
 
@@ -36,7 +36,7 @@ _BUILT_IN = (
 
 def ids() -> tuple[str, ...]:
     """Of the built-in and the installed codecs."""
-    return (*(entry.facts.id for entry in _BUILT_IN), *library.installed())
+    return (*(entry.info.id for entry in _BUILT_IN), *library.installed())
 
 
 def all_info() -> tuple[CodecInfo, ...]:
@@ -46,28 +46,28 @@ def all_info() -> tuple[CodecInfo, ...]:
 
 def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
     """Facts of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
-    found = [entry.facts for entry in _BUILT_IN]
+    found = [entry.info for entry in _BUILT_IN]
     errors: dict[str, StudioError] = {}
     for codec_id in library.installed():
         try:
-            found.append(facts(codec_id))
+            found.append(info(codec_id))
         except StudioError as error:
             errors[codec_id] = error
     return tuple(found), errors
 
 
-def facts(codec: str) -> CodecInfo:
+def info(codec: str) -> CodecInfo:
     """Facts of a codec by its id, or by the path of a model's folder.
 
     Raises:
         CodecError: when there is none, listing the ids; when its folder is broken.
     """
-    return _find(codec).facts
+    return _find(codec).info
 
 
 def for_session(codec: str) -> CodecInfo:
     """Facts of a codec that a session can be mixed with. Raises `CodecError` as `facts` does, or for another rate."""
-    found = facts(codec)
+    found = info(codec)
     if found.sample_rate != SESSION_RATE:
         raise CodecError(
             f"the codec {codec!r} is for audio of {found.sample_rate} Hz, the studio mixes at {SESSION_RATE} Hz",
@@ -115,12 +115,12 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _find(codec: str) -> Entry:
     for entry in _BUILT_IN:
-        if entry.facts.id == codec:
+        if entry.info.id == codec:
             return entry
     model = folder(codec)
     if model is not None:
         with _reading(model.path):
-            return Entry(model.facts(codec), lambda: lincae.load(model, codec))
+            return Entry(model.info(codec), lambda: lincae.load(model, codec))
     if codec in lincae.PUBLIC_MODELS:
         remedy = f"Download it: Session > Codec, or lincae-studio codecs download {codec}"
         raise CodecError(f"the codec {codec!r} is not installed", remedy)

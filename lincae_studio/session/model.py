@@ -89,10 +89,10 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     """One imported audio file, or its latents in a bundle.
 
     Attributes:
-        digest: SHA-256 of the file's bytes, in hexadecimal; of their digest, a colon and the selection where only some of the
-            file's channels were taken.
-        channel_selection: the channels of a file of more than two: "3" and "1,2" (from 1 on), "mix" for the mean of all; "" for
-            all channels of a file of one or two.
+        digest: SHA-256 of the file's bytes, in hexadecimal; where only some of its channels are used, of that digest, a
+            colon and the selection.
+        channel_selection: of a file of more than two channels: "3" and "1,2" (from 1 on), "mix" for the mean of all; ""
+            for all channels of a file of one or two.
         path: where the file was, absolute while the session is open.
         sample_rate: of the file, in Hz; `length` is already at the session rate.
         length: samples at the session rate once conformed.

@@ -94,8 +94,8 @@ class Evaluation:
 
 def evaluate(codec: Codec, groups: Array, report: jobs.ReportProgress | None = None) -> Evaluation:
     """Measure a codec on `(groups, sources, N)` windows, N being those of the codec's chunks."""
-    facts = codec.facts
-    frames = (groups.shape[2] - facts.edge) // facts.hop
+    info = codec.info
+    frames = (groups.shape[2] - info.edge) // info.hop
     origin = codec.silence(frames)
     found: dict[str, list[float]] = defaultdict(list)
     latents = []
@@ -108,10 +108,10 @@ def evaluate(codec: Codec, groups: Array, report: jobs.ReportProgress | None = N
             report(jobs.Progress(number + 1, len(groups)))
     figures = {name: float(np.mean(values)) for name, values in found.items()}
     # (frames, D)
-    flat = np.concatenate(latents).transpose(0, 2, 1).reshape(-1, facts.dim)
+    flat = np.concatenate(latents).transpose(0, 2, 1).reshape(-1, info.dim)
     figures |= latent_figures(flat, origin)
     return Evaluation(
-        facts.id, groups.size // groups.shape[2], {n: figures[n] for n in FIGURES if n in figures}, flat, origin
+        info.id, groups.size // groups.shape[2], {n: figures[n] for n in FIGURES if n in figures}, flat, origin
     )
 
 
@@ -134,13 +134,13 @@ def _measure_sources(codec: Codec, sources: Array, z: Array, origin: Array, foun
     audible = _audible(sources)
     if not audible.any():
         return
-    heard, z = _heard(sources, codec.facts)[audible], z[audible]
+    heard, z = _heard(sources, codec.info)[audible], z[audible]
     decoded = _decode(codec, z)
     for ours, theirs in zip(decoded, heard, strict=True):
         found["snr_db"].append(snr(ours, theirs))
         found["si_sdr_db"].append(si_sdr(ours, theirs))
         found["mr_stft"].append(mr_stft(ours, theirs))
-        found["mel_db"].append(mel_distance(ours, theirs, codec.facts.sample_rate))
+        found["mel_db"].append(mel_distance(ours, theirs, codec.info.sample_rate))
     for gain in GAINS:
         scaled = codec.encode(np.float32(gain) * sources[audible])
         for suffix, centre in (("", origin), ("_plain", np.zeros_like(origin))):
@@ -158,7 +158,7 @@ def _measure_mixture(codec: Codec, sources: Array, z: Array, origin: Array, foun
     audible = _audible(sources)
     if audible.sum() < 2:
         return
-    facts = codec.facts
+    info = codec.info
     mix = sources.sum(axis=0, dtype=np.float32)
     z_mix = codec.encode(mix[None])[0]
     decoded = _decode(codec, z).sum(axis=0, dtype=np.float64)
@@ -168,7 +168,7 @@ def _measure_mixture(codec: Codec, sources: Array, z: Array, origin: Array, foun
         mixed = _decode(codec, summed)[0]
         found[f"decoder_additivity{suffix}_db"].append(snr(mixed, decoded))
         if not suffix:
-            true_mix = _heard(mix[None], facts)[0]
+            true_mix = _heard(mix[None], info)[0]
             found["mix_snr_db"].append(snr(mixed, true_mix))
             found["mix_si_sdr_db"].append(si_sdr(mixed, true_mix))
             found["mix_mr_stft"].append(mr_stft(mixed, true_mix))
@@ -178,13 +178,13 @@ def _measure_mixture(codec: Codec, sources: Array, z: Array, origin: Array, foun
             continue
         left = _decode(codec, combine([z_mix, z_source], [(1.0,), (-1.0,)], origin))[0]
         found["separability_db"].append(si_sdr(left, _decode(codec, codec.encode(rest[None]))[0]))
-        true_rest = _heard(rest[None], facts)[0]
+        true_rest = _heard(rest[None], info)[0]
         found["rest_snr_db"].append(snr(left, true_rest))
         found["rest_si_sdr_db"].append(si_sdr(left, true_rest))
         found["rest_mr_stft"].append(mr_stft(left, true_rest))
 
 
-def read_groups(paths: Sequence[Path], facts: CodecInfo, *, stems: bool, limit: int) -> Array:
+def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: int) -> Array:
     """`(groups, sources, N)` windows of audio files, mono at the codec's rate.
 
     With `stems` the files are one song's, and a group is all of them at one time. Otherwise a group is two windows of
@@ -193,8 +193,8 @@ def read_groups(paths: Sequence[Path], facts: CodecInfo, *, stems: bool, limit: 
     Raises:
         MediaError: for a file that cannot be read, or audio that is too short or silent.
     """
-    samples = facts.window_samples(facts.chunk_frames)
-    signals = [_read(path, facts.sample_rate) for path in paths]
+    samples = info.window_samples(info.chunk_frames)
+    signals = [_read(path, info.sample_rate) for path in paths]
     if stems:
         if len(signals) < 2:
             raise UsageError("--stems needs at least two files", "Name the stems of one song")
@@ -214,11 +214,11 @@ def read_groups(paths: Sequence[Path], facts: CodecInfo, *, stems: bool, limit: 
     return groups[np.linspace(0, len(groups) - 1, min(limit, len(groups))).round().astype(int)]
 
 
-def synth_groups(facts: CodecInfo, count: int) -> Array:
+def synth_groups(info: CodecInfo, count: int) -> Array:
     """`(count, 4, N)`: the stems of songs that no training pool holds, each a window from within a song."""
-    samples = facts.window_samples(facts.chunk_frames)
-    seconds = _SONG_START_S + samples / facts.sample_rate
-    songs = [make_song((*_TEST_SEED, number), seconds, facts.sample_rate) for number in range(count)]
+    samples = info.window_samples(info.chunk_frames)
+    seconds = _SONG_START_S + samples / info.sample_rate
+    songs = [make_song((*_TEST_SEED, number), seconds, info.sample_rate) for number in range(count)]
     return np.stack(songs)[:, :, -samples:]
 
 
@@ -245,12 +245,12 @@ def _read(path: Path, sample_rate: int) -> Array:
 
 def _decode(codec: Codec, latents: Array) -> Array:
     """The samples that are heard, `(B, n)`, always from the same noise."""
-    return _heard(codec.decode(latents, first_frames=[0] * len(latents), seed=0), codec.facts)
+    return _heard(codec.decode(latents, first_frames=[0] * len(latents), seed=0), codec.info)
 
 
-def _heard(windows: Array, facts: CodecInfo) -> Array:
+def _heard(windows: Array, info: CodecInfo) -> Array:
     """Without the under-determined edges."""
-    return windows[:, facts.edge : windows.shape[1] - facts.edge]
+    return windows[:, info.edge : windows.shape[1] - info.edge]
 
 
 def _audible(windows: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

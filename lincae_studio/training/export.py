@@ -44,8 +44,8 @@ def export(folder: Path, run: Run, module: LinCaeTraining, steps: int, source: S
     heard = "songs of the synthesiser that are in no training" if source is None else "windows of the training data"
     try:
         codec = _written(folder, run, module, steps, 1.0)
-        facts = codec.facts
-        groups = synth_groups(facts, GROUPS) if source is None else _groups(source, run, facts)
+        info = codec.info
+        groups = synth_groups(info, GROUPS) if source is None else _groups(source, run, info)
         latents = codec.encode(groups.reshape(-1, groups.shape[2]))
         codec = _written(folder, run, module, steps, float(f"{1.0 / latents.std():.4g}"))
         evaluation = evaluate(codec, groups)
@@ -71,8 +71,8 @@ def _written(folder: Path, run: Run, module: LinCaeTraining, steps: int, scale_f
     return load_codec(open_folder(path), str(path))
 
 
-def _groups(source: Source, run: Run, facts: CodecInfo) -> Array:
-    samples = facts.window_samples(facts.chunk_frames)
+def _groups(source: Source, run: Run, info: CodecInfo) -> Array:
+    samples = info.window_samples(info.chunk_frames)
     rng = np.random.default_rng((run.recipe.seed, 2**32 - 1, 2**31 + 1))
     windows = [audible_window(source, rng, samples, run.recipe.level_min) for _ in range(2 * GROUPS)]
     return np.stack(windows).reshape(GROUPS, 2, samples)

@@ -71,10 +71,10 @@ from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.metering import Metering
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.manager import ViewManager
 from lincae_studio.ui.views.pictures import FILTER as PICTURES
 from lincae_studio.ui.views.pictures import SUFFIXES, PictureSource, save_picture
 from lincae_studio.ui.views.registry import VIEWS
-from lincae_studio.ui.views.shelf import ViewManager
 
 if TYPE_CHECKING:
     from lincae_studio.ui.dialogs.export import ExportDialog

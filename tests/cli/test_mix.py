@@ -65,11 +65,11 @@ def test_codecs_are_listed_for_people_and_programs(capsys: pytest.CaptureFixture
     table = lincae(capsys, "codecs", "list")
     rows = json.loads(lincae(capsys, "codecs", "list", "--json"))
     here = [row for row in rows if row["installed"]]
-    assert [row["id"] for row in here] == [facts.id for facts in registry.all_info()]
+    assert [row["id"] for row in here] == [info.id for info in registry.all_info()]
     assert [row["id"] for row in rows if not row["installed"]] == ["lin-cae", "lin-cae-2", "m2l"]
-    for row, facts in zip(here, registry.all_info(), strict=True):
-        assert (row["hop"], row["dim"], row["compression"]) == (facts.hop, facts.dim, facts.compression)
-        assert facts.id in table
+    for row, info in zip(here, registry.all_info(), strict=True):
+        assert (row["hop"], row["dim"], row["compression"]) == (info.hop, info.dim, info.compression)
+        assert info.id in table
 
 
 def test_a_mix_is_the_sum_of_its_files_at_their_gains_and_starts(

@@ -65,8 +65,8 @@ def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     size = sum((place / name).stat().st_size for name in public.official_names())
     assert seen[-1].total == seen[-1].done == size
     assert [report.done for report in seen] == sorted(report.done for report in seen)
-    facts = registry.facts("lin-cae")
-    assert (facts.hop, facts.dim, facts.edge, facts.linearity, facts.title) == (4096, 64, 1536, "trained", "Lin-CAE")
+    info = registry.info("lin-cae")
+    assert (info.hop, info.dim, info.edge, info.linearity, info.title) == (4096, 64, 1536, "trained", "Lin-CAE")
     assert "lin-cae" in [item.id for item in registry.all_info()]
     asked = len(hub.starts)
     assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
@@ -165,7 +165,7 @@ def test_a_broken_public_model_is_downloaded_again(hub: LocalHub, broken: str) -
     place = install.install_public("lin-cae", endpoint=hub.endpoint)
     (place / broken).write_bytes(b"{")
     assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
-    assert registry.facts("lin-cae").title == "Lin-CAE"
+    assert registry.info("lin-cae").title == "Lin-CAE"
     pretrained.check_folder(place)
     assert hidden() == []
 
@@ -234,8 +234,8 @@ def test_an_imported_folder_is_a_codec_and_can_be_removed(official: Path) -> Non
     with pytest.raises(CodecError, match="scale factor"):
         import_folder(official, "mine")
     import_folder(official, "mine", scale_factor=12.0, linear=True, title="Mine")
-    facts = registry.facts("mine")
-    assert (facts.title, facts.linearity, facts.stochastic) == ("Mine", "trained", True)
+    info = registry.info("mine")
+    assert (info.title, info.linearity, info.stochastic) == ("Mine", "trained", True)
     with pytest.raises(CodecError, match="already"):
         import_folder(official, "mine", scale_factor=12.0)
     library.remove("mine")
@@ -247,7 +247,7 @@ def test_an_imported_folder_is_a_codec_and_can_be_removed(official: Path) -> Non
 
 def test_the_files_of_a_public_model_may_be_imported_under_its_id(official: Path) -> None:
     import_folder(official, "lin-cae-2")
-    assert registry.facts("lin-cae-2").title == "Lin-CAE 2"
+    assert registry.info("lin-cae-2").title == "Lin-CAE 2"
     model = registry.folder("lin-cae-2")
     assert model is not None
     assert model.scale_factor == 40.0
@@ -298,13 +298,13 @@ def test_a_broken_installed_codec_does_not_hide_the_others(official: Path) -> No
     import_folder(official, "one", scale_factor=1.0)
     import_folder(official, "two", scale_factor=1.0)
     (paths.codecs_dir() / "one" / CONFIG_NAME).write_text("{")
-    listed = [facts.id for facts in registry.all_info()]
+    listed = [info.id for info in registry.all_info()]
     assert "two" in listed
     assert "one" not in listed
     with pytest.raises(CodecError, match="cannot be read"):
-        registry.facts("one")
+        registry.info("one")
     found, errors = registry.info_and_errors()
-    assert [facts.id for facts in found] == listed
+    assert [info.id for info in found] == listed
     assert "cannot be read" in str(errors["one"])
 
 
@@ -321,7 +321,7 @@ def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
 
     monkeypatch.setattr(registry, "open_folder", stumble)
     found, errors = registry.info_and_errors()
-    assert "mdct-1x" in [facts.id for facts in found]
+    assert "mdct-1x" in [info.id for info in found]
     assert "cannot be read" in str(errors["one"])
     with pytest.raises(CodecError, match="cannot be read"):
         registry.folder("one")
@@ -343,25 +343,25 @@ def test_a_folder_that_cannot_be_looked_into_is_not_a_codec(official: Path, monk
 
 def test_a_folder_is_a_codec_by_its_path(tmp_path: Path) -> None:
     pretrained.save_own(small_model(), tmp_path / "own", title="Own", linear=False)
-    facts = registry.facts(registry.by_path(str(tmp_path / "own")))
-    assert facts.id == str(tmp_path / "own")
-    assert facts.linearity == "none"
+    info = registry.info(registry.by_path(str(tmp_path / "own")))
+    assert info.id == str(tmp_path / "own")
+    assert info.linearity == "none"
     shutil.rmtree(tmp_path / "own")
     with pytest.raises(CodecError, match="no codec in"):
-        registry.facts(facts.id)
+        registry.info(info.id)
 
 
 def test_a_public_model_that_is_not_installed_says_how_to_get_it() -> None:
     with pytest.raises(CodecError, match="not installed") as caught:
-        registry.facts("lin-cae")
+        registry.info("lin-cae")
     assert "codecs download lin-cae" in caught.value.remedy
 
 
 def test_the_identity_follows_what_it_computes_in(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "mine", scale_factor=1.0)
-    before = registry.facts("mine").identity
+    before = registry.info("mine").identity
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
-    assert registry.facts("mine").identity != before
+    assert registry.info("mine").identity != before
 
 
 def test_latents_depend_on_what_the_encoder_computes_in_alone(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -370,11 +370,11 @@ def test_latents_depend_on_what_the_encoder_computes_in_alone(official: Path, mo
     found = {}
     for precision in ("auto", "fp32", "bf16"):
         monkeypatch.setenv("LINCAE_STUDIO_PRECISION", precision)
-        found[precision] = registry.facts("mine")
+        found[precision] = registry.info("mine")
     assert found["auto"].latent_identity == found["fp32"].latent_identity
     assert found["bf16"].latent_identity != found["fp32"].latent_identity
-    assert len({facts.identity for facts in found.values()}) == 3
-    assert registry.facts("mdct-2x").latent_identity == registry.facts("mdct-2x").identity
+    assert len({info.identity for info in found.values()}) == 3
+    assert registry.info("mdct-2x").latent_identity == registry.info("mdct-2x").identity
 
 
 def test_a_bundle_of_a_neural_codec_outlives_another_precision(
@@ -385,7 +385,7 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
     media = import_audio(store, tmp_path / "a.wav", noise(1, 120_000))
     session = session_of(media, codec="mine")
     with headless() as engine:
-        write_bundle(session, registry.facts("mine"), engine.render, tmp_path / "song.lincaez")
+        write_bundle(session, registry.info("mine"), engine.render, tmp_path / "song.lincaez")
     request = options.request(tmp_path / "x.wav")
     shutil.rmtree(tmp_path / "user" / "cache")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
@@ -401,9 +401,9 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
 def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "mine", scale_factor=1.0)
     preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
-    plain = registry.facts("mine").identity
+    plain = registry.info("mine").identity
     with computing_as_preferred():
-        assert registry.facts("mine").identity != plain
+        assert registry.info("mine").identity != plain
         assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
     assert "LINCAE_STUDIO_DEVICE" not in os.environ
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
@@ -413,6 +413,6 @@ def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypa
 
 def test_a_codec_of_another_rate_cannot_mix_a_session(tmp_path: Path) -> None:
     pretrained.save_own(small_model(frontend={"sample_rate": 11_025}), tmp_path / "low", title="Low", linear=False)
-    assert registry.facts(str(tmp_path / "low")).sample_rate == 11_025
+    assert registry.info(str(tmp_path / "low")).sample_rate == 11_025
     with pytest.raises(CodecError, match="11025 Hz"):
         registry.for_session(str(tmp_path / "low"))

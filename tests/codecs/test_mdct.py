@@ -35,7 +35,7 @@ def test_1x_reconstructs_all_but_the_outer_hops() -> None:
 
 
 def test_encoder_and_decoder_equal_the_reference(codec: Codec) -> None:
-    reference = ReferenceMdct(codec.facts.id)
+    reference = ReferenceMdct(codec.info.id)
     audio = window(2)
     latents = codec.encode(audio)
     assert np.abs(latents[0] - reference.encode(audio[0].astype(np.float64))).max() < 1e-5
@@ -61,7 +61,7 @@ def test_the_decoder_is_additive_and_homogeneous(codec: Codec) -> None:
 def test_silence_is_the_origin(codec: Codec) -> None:
     zeros = np.zeros((1, 11 * HOP), np.float32)
     silence = codec.silence(10)
-    assert silence.shape == (codec.facts.dim, 10)
+    assert silence.shape == (codec.info.dim, 10)
     assert np.array_equal(codec.encode(zeros)[0], silence)
     assert not codec.decode(silence[None], first_frames=[0], seed=0).any()
 
@@ -107,7 +107,7 @@ def test_equal_arguments_give_equal_bits(codec: Codec) -> None:
 def test_shapes_and_types(codec: Codec, frames: int, batch: int) -> None:
     audio = window(11, frames, batch)
     latents = codec.encode(audio)
-    assert latents.shape == (batch, codec.facts.dim, frames)
+    assert latents.shape == (batch, codec.info.dim, frames)
     assert latents.dtype == np.float32
     decoded = codec.decode(latents, first_frames=[0] * batch, seed=0)
     assert decoded.shape == audio.shape

@@ -13,42 +13,42 @@ BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
 
 
 def test_the_built_in_codecs_are_listed_once_and_the_default_is_among_them() -> None:
-    ids = [facts.id for facts in registry.all_info()]
+    ids = [info.id for info in registry.all_info()]
     assert len(set(ids)) == len(ids)
     assert {*BUILT_IN, DEFAULT_CODEC} <= set(ids)
-    identities = [facts.identity for facts in registry.all_info()]
+    identities = [info.identity for info in registry.all_info()]
     assert len(set(identities)) == len(identities)
 
 
 @pytest.mark.parametrize("codec_id", ["", "mdct", "MDCT-2X", "lin-cae-99"])
 def test_an_unknown_codec_is_refused_with_the_known_ones(codec_id: str) -> None:
-    for look_up in (registry.facts, registry.load):
+    for look_up in (registry.info, registry.load):
         with pytest.raises(CodecError, match=repr(codec_id)) as caught:
             look_up(codec_id)
-        for facts in registry.all_info():
-            assert facts.id in caught.value.remedy
+        for info in registry.all_info():
+            assert info.id in caught.value.remedy
 
 
 @pytest.mark.parametrize("codec", ["./" + "b" * 300, "a/\0", "a/\ud800"])
 def test_names_that_no_file_can_have_are_unknown_codecs(codec: str) -> None:
     assert registry.by_path(codec) == codec
     with pytest.raises(CodecError, match="there is no codec"):
-        registry.facts(codec)
+        registry.info(codec)
 
 
 @pytest.mark.parametrize("codec_id", BUILT_IN)
 def test_facts_agree_with_the_codec(codec_id: str) -> None:
     codec = registry.load(codec_id)
-    facts = registry.facts(codec_id)
-    assert codec.facts == facts
-    assert facts.sample_rate == SESSION_RATE
-    assert facts.compression == {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0}[codec_id]
-    assert facts.linearity == "exact"
-    assert not facts.stochastic
+    info = registry.info(codec_id)
+    assert codec.info == info
+    assert info.sample_rate == SESSION_RATE
+    assert info.compression == {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0}[codec_id]
+    assert info.linearity == "exact"
+    assert not info.stochastic
     for frames in (1, 10):
-        samples = facts.window_samples(frames)
+        samples = info.window_samples(frames)
         latents = codec.encode(np.zeros((1, samples), np.float32))
-        assert latents.shape == (1, facts.dim, frames)
+        assert latents.shape == (1, info.dim, frames)
         assert codec.decode(latents, first_frames=[0], seed=0).shape == (1, samples)
         with pytest.raises(ValueError, match="whole number"):
             codec.encode(np.zeros((1, samples + 1), np.float32))

@@ -35,7 +35,7 @@ class Frames:
         self._offset, self._bend = np.float32(offset), np.float32(bend)
 
     @property
-    def facts(self) -> CodecInfo:
+    def info(self) -> CodecInfo:
         return FACTS
 
     def encode(self, audio: Array) -> Array:
@@ -144,7 +144,7 @@ def test_audio_that_cannot_be_measured_is_said(tmp_path: Path) -> None:
 
 def test_the_built_in_codec_on_the_demo_song() -> None:
     codec = registry.load("mdct-4x")
-    groups = read_groups([DEMO / "bass.ogg", DEMO / "drums.ogg"], codec.facts, stems=True, limit=2)
+    groups = read_groups([DEMO / "bass.ogg", DEMO / "drums.ogg"], codec.info, stems=True, limit=2)
     figures = evaluate(codec, groups).figures
     assert figures["encoder_additivity"] < 1e-5
     assert figures["decoder_additivity_db"] > 100.0

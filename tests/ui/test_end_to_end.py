@@ -94,7 +94,7 @@ def test_the_heatmap_shows_the_latents_of_the_mix(qtbot: QtBot, window: MainWind
     wait_rendered(qtbot, window)
     codec = registry.load("mdct-2x")
     mono = expected_mix(stems, {"drums 1.wav": 0.0}).mean(axis=0)
-    hop = codec.facts.hop
+    hop = codec.info.hop
     plan = window.rendering.update_plan()
     padded = np.zeros((len(plan.chunks) * plan.grid.step + 3) * hop)
     padded[hop : hop + len(mono)] = mono

@@ -22,14 +22,14 @@ _GPU_BATCH = 8
 class LinCaeCodec:
     """`Codec` over an `ConsistencyAutoencoder`."""
 
-    def __init__(self, facts: CodecInfo, model: ConsistencyAutoencoder) -> None:
-        self._facts = facts
+    def __init__(self, info: CodecInfo, model: ConsistencyAutoencoder) -> None:
+        self._info = info
         self._model = model
         self._silence: dict[int, Array] = {}
 
     @property
-    def facts(self) -> CodecInfo:
-        return self._facts
+    def info(self) -> CodecInfo:
+        return self._info
 
     @property
     def batch(self) -> int:
@@ -65,7 +65,7 @@ def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
     if precision == "fp16" and device.type != "cuda":
         remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or where it is set"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    facts = folder.facts(codec_id)
+    info = folder.info(codec_id)
     assert folder.scale_factor is not None  # or there were no facts
     batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
@@ -76,7 +76,7 @@ def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
         precision=precision,
         name=codec_id,
     )
-    return LinCaeCodec(facts, model.to(device))
+    return LinCaeCodec(info, model.to(device))
 
 
 def _device() -> torch.device:

@@ -90,7 +90,7 @@ class ModelFolder:
         """In Hz; the public configurations that leave it out are at 44.1 kHz."""
         return self.config.frontend.sample_rate or DEFAULT_RATE
 
-    def facts(self, codec_id: str) -> CodecInfo:
+    def info(self, codec_id: str) -> CodecInfo:
         """What the studio must know of the model.
 
         Raises:

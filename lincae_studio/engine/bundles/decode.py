@@ -113,7 +113,7 @@ def _decoded(
 ) -> list[Array]:
     """The audio `(window, C)` of each place."""
     header = latents.header
-    codec = CodecRef(header.codec, registry.facts(header.codec).identity)
+    codec = CodecRef(header.codec, registry.info(header.codec).identity)
     chunks = []
     for number, (_, sources) in enumerate(places):
         for source in sources:

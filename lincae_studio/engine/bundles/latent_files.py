@@ -222,11 +222,11 @@ def decoded(content: Latents, codec: Codec) -> Stream:
         MediaError: when the codec is not the one that made them, or makes other ones.
     """
     header = content.header
-    if codec.facts.latent_identity != header.identity:
+    if codec.info.latent_identity != header.identity:
         raise MediaError(
             f"the latents are of another {header.codec} than the one that is here", "Install the codec that made them"
         )
-    facts = codec.facts
+    facts = codec.info
     told = (header.hop, header.edge, header.dim, header.sample_rate_hz)
     if told != (facts.hop, facts.edge, facts.dim, facts.sample_rate) or header.grid.problem(facts):
         raise MediaError(f"the latents are not such as {header.codec} makes them", "Encode the audio again")

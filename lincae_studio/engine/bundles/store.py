@@ -130,10 +130,10 @@ class BundledLatents:
     def problem(self) -> str:
         """Why the latents cannot be used here: another codec, or none; empty when they can."""
         try:
-            facts = registry.facts(self.header.codec)
+            info = registry.info(self.header.codec)
         except CodecError as error:
             return f"they are of the codec {self.header.codec}, which is not here: {error}"
-        if facts.latent_identity != self.header.identity:
+        if info.latent_identity != self.header.identity:
             return (
                 f"they are of another {self.header.codec} than the one that is here: of other weights, or encoded in "
                 "another precision (Edit > Preferences > Rendering)"
@@ -174,14 +174,14 @@ class BundledLatents:
         """Where the codec is here, its windows are as the file says; no file chooses how much memory they take."""
         header = self.header
         try:
-            facts = registry.facts(header.codec)
+            info = registry.info(header.codec)
         except CodecError:
             return  # nothing is decoded then
         told = Grid(header.hop, header.edge, header.frames, header.overlap)
-        if facts.latent_identity != header.identity:
+        if info.latent_identity != header.identity:
             return
-        fits = (header.hop, header.edge, header.dim) == (facts.hop, facts.edge, facts.dim)
-        if not fits or told.problem(facts):
+        fits = (header.hop, header.edge, header.dim) == (info.hop, info.edge, info.dim)
+        if not fits or told.problem(info):
             raise ProjectError(f"the latents in {self.path} are not such as {header.codec} makes them", _RESTORE)
 
     def _source(self, name: str) -> Source | None:

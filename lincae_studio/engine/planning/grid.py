@@ -32,34 +32,34 @@ class Grid(Struct, frozen=True):
     overlap: int
 
     @classmethod
-    def of(cls, facts: CodecInfo, frames: int | None = None, overlap: int | None = None) -> Grid:
+    def of(cls, info: CodecInfo, frames: int | None = None, overlap: int | None = None) -> Grid:
         """The grid of a codec, with its own chunk length and overlap unless others are given (in frames).
 
         Raises:
             ValueError: when chunks would not overlap enough to leave no gap.
         """
-        grid = cls(facts.hop, facts.edge, frames or facts.chunk_frames, overlap or facts.overlap_frames)
+        grid = cls(info.hop, info.edge, frames or info.chunk_frames, overlap or info.overlap_frames)
         if grid.fade < 0 or grid.step < grid.overlap:
             raise ValueError(f"chunks of {grid.frames} frames cannot overlap by {grid.overlap}")
         return grid
 
     @classmethod
-    def chosen(cls, facts: CodecInfo, frames: int, overlap: int) -> Grid:
+    def chosen(cls, info: CodecInfo, frames: int, overlap: int) -> Grid:
         """The grid of a codec with what a session chose, or the codec's own where that is 0 or cannot be."""
         try:
-            grid = cls.of(facts, frames, overlap)
+            grid = cls.of(info, frames, overlap)
         except ValueError:
-            return cls.of(facts)
-        return cls.of(facts) if grid.problem(facts) else grid
+            return cls.of(info)
+        return cls.of(info) if grid.problem(info) else grid
 
-    def problem(self, facts: CodecInfo) -> str:
+    def problem(self, info: CodecInfo) -> str:
         """Why a session cannot have this grid: too many chunks, or too long ones; empty when it can."""
         if self.fade < 0 or self.step < max(1, self.overlap):
             return f"chunks of {self.frames} frames cannot overlap by {self.overlap}"
-        if self.step_samples < MIN_STEP_S * facts.sample_rate:
-            return f"a chunk would begin every {1000 * self.step_samples / facts.sample_rate:.0f} ms"
-        if self.window_samples > MAX_WINDOW_S * facts.sample_rate:
-            return f"a chunk would be {self.window_samples / facts.sample_rate:.0f} s long"
+        if self.step_samples < MIN_STEP_S * info.sample_rate:
+            return f"a chunk would begin every {1000 * self.step_samples / info.sample_rate:.0f} ms"
+        if self.window_samples > MAX_WINDOW_S * info.sample_rate:
+            return f"a chunk would be {self.window_samples / info.sample_rate:.0f} s long"
         return ""
 
     @property

@@ -168,7 +168,7 @@ class Renderer:
             StudioError: when it cannot be loaded, or is not the one that was planned with.
         """
         codec = self._codecs.get(wanted.id)
-        if codec is not None and codec.facts.identity == wanted.identity:
+        if codec is not None and codec.info.identity == wanted.identity:
             return codec
         error, until = self._failures.get(wanted, (None, 0.0))
         if error is not None and time.monotonic() < until:
@@ -176,7 +176,7 @@ class Renderer:
         self._codecs.pop(wanted.id, None)
         try:
             codec = self.load_codec(wanted.id)
-            if codec.facts.identity != wanted.identity:
+            if codec.info.identity != wanted.identity:
                 raise CodecError(f"the codec {wanted.id!r} has been replaced", "Choose it again in Session > Codec")
         except StudioError as problem:
             self._failures[wanted] = problem, time.monotonic() + _FAILURE_S

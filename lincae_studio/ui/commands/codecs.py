@@ -217,18 +217,18 @@ class CodecMenu(QObject):
     def _use(self, codec_id: str, generation: int) -> None:
         """A codec was installed: it becomes the session's, if that is still the session it was installed for."""
         try:
-            facts = registry.for_session(codec_id)
+            info = registry.for_session(codec_id)
         except StudioError as error:
             self._messages.error(f"{codec_id} is installed, but {error}")
             return
         if self._document.session.codec == codec_id:
             self._rendering.refresh()
-            self._messages.info(f"{facts.title} is installed, and the session is rendered with it")
+            self._messages.info(f"{info.title} is installed, and the session is rendered with it")
         elif generation == self._generation:
             self.choose(codec_id)
-            self._messages.info(f"{facts.title} is installed, and the session's codec now (Undo takes that back)")
+            self._messages.info(f"{info.title} is installed, and the session's codec now (Undo takes that back)")
         else:
-            self._messages.info(f"{facts.title} is installed: choose it in Session > Codec")
+            self._messages.info(f"{info.title} is installed: choose it in Session > Codec")
 
     def _taken(self) -> set[str]:
         return {*registry.ids(), *self._jobs}
@@ -275,13 +275,13 @@ class CodecMenu(QObject):
         self._show_chosen()
 
     def _codec_action(self, codec: str) -> QAction:
-        facts: CodecInfo | None = None
+        info: CodecInfo | None = None
         try:
-            facts = registry.facts(codec)
+            info = registry.info(codec)
             registry.for_session(codec)
-            text, tip, usable = _title(facts), facts.description, True
+            text, tip, usable = _title(info), info.description, True
         except StudioError as error:
-            text, tip, usable = _title(facts) if facts else _title_of_missing(codec), str(error), False
+            text, tip, usable = _title(info) if info else _title_of_missing(codec), str(error), False
         action = QAction(text.replace("&", "&&"), self._group)
         action.setCheckable(True)
         # What the session keeps is no choice that could be refused.
@@ -323,7 +323,7 @@ class CodecMenu(QObject):
 
 def _downloadable() -> Iterator[tuple[str, PublicModel]]:
     """The public models that are not here, or damaged: downloading replaces those."""
-    sound = {facts.id for facts in registry.all_info()}
+    sound = {info.id for info in registry.all_info()}
     return ((model_id, model) for model_id, model in PUBLIC_MODELS.items() if model_id not in sound)
 
 
@@ -332,8 +332,8 @@ def _public_of(folder: Path) -> str | None:
     return next((model_id for model_id, model in PUBLIC_MODELS.items() if model.folder == folder.name), None)
 
 
-def _title(facts: CodecInfo) -> str:
-    return f"{facts.title} ({facts.dim} channels, hop {facts.hop})"
+def _title(info: CodecInfo) -> str:
+    return f"{info.title} ({info.dim} channels, hop {info.hop})"
 
 
 def _title_of_missing(codec: str) -> str:

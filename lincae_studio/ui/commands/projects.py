@@ -101,11 +101,11 @@ class ProjectCommands(QObject):
         chosen = self._preferences.value
         frames, overlap = chosen.chunk_frames, chosen.overlap_frames
         try:
-            facts = registry.for_session(chosen.codec)
-            grid = Grid.chosen(facts, frames, overlap)
+            info = registry.for_session(chosen.codec)
+            grid = Grid.chosen(info, frames, overlap)
             if (frames and grid.frames != frames) or (overlap and grid.overlap != overlap):
                 self._messages.error(
-                    f"{facts.title} cannot have the chunks that are preferred ({frames} frames, {overlap} shared): "
+                    f"{info.title} cannot have the chunks that are preferred ({frames} frames, {overlap} shared): "
                     "it has its own",
                     button=("Preferences…", self.preferences_wanted.emit),
                 )

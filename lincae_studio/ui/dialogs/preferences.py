@@ -99,7 +99,7 @@ class PreferencesDialog(QDialog):
 
 def _codecs() -> list[tuple[str, str]]:
     """The codecs that are here, by id."""
-    return [(facts.id, facts.title) for facts in registry.info_and_errors()[0]]
+    return [(info.id, info.title) for info in registry.info_and_errors()[0]]
 
 
 class ShortcutsPage(QWidget):

@@ -318,7 +318,7 @@ class Rendering(QObject):
         try:
             found = registry.for_session(codec)
         except StudioError as error:
-            fallback = registry.facts(DEFAULT_CODEC)
+            fallback = registry.info(DEFAULT_CODEC)
             if codec not in self._failed_said:
                 self._failed_said.add(codec)
                 # The error's own remedies are those of the command line.

@@ -141,9 +141,9 @@ class HeatmapPanel(QWidget):
         self.order = self._choice("Order of channels")
         for order, text in _ORDERS:
             self.order.addItem(text, order)
-        self._facts = QLabel(self)
-        self._facts.setWordWrap(True)
-        theme.dim(self._facts)
+        self._info = QLabel(self)
+        self._info.setWordWrap(True)
+        theme.dim(self._info)
         self._range = QLabel(self)
         theme.dim(self._range)
         self._hover = QLabel(self)
@@ -207,7 +207,7 @@ class HeatmapPanel(QWidget):
                 label.setStyleSheet("font-weight: 600;")
             inside.addWidget(label, row, 0)
             inside.addWidget(box, row, 1)
-        for row, widget in enumerate((self._range, self.range_slider, self._hover, self._facts), 3):
+        for row, widget in enumerate((self._range, self.range_slider, self._hover, self._info), 3):
             inside.addWidget(widget, row, 0, 1, 2)
         inside.setColumnStretch(1, 1)
         inside.setRowStretch(7, 1)
@@ -294,7 +294,7 @@ class HeatmapPanel(QWidget):
             text = "No track is selected"
         if ("clip", 0) in self._shown and len(selection.clips) != 1:
             text = "Select one clip to see its latents"
-        self._facts.setText(text)
+        self._info.setText(text)
 
     def _show_range(self) -> None:
         self._range.setText(f"Colours: −{self.plot.level:.3g} to +{self.plot.level:.3g}")

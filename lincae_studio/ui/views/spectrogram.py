@@ -278,15 +278,15 @@ class SpectrogramPanel(QWidget):
     def _lay_out(self) -> None:
         title = QLabel("Spectrogram of the mix", self)
         title.setStyleSheet("font-weight: 600;")
-        facts = QLabel(f"Hann windows of {WINDOW} samples; 0 dB is a full-scale sine", self)
-        facts.setWordWrap(True)
-        theme.dim(facts)
+        info = QLabel(f"Hann windows of {WINDOW} samples; 0 dB is a full-scale sine", self)
+        info.setWordWrap(True)
+        theme.dim(info)
         column = QWidget(self)
         column.setFixedWidth(HEADER_PX)
         inside = QVBoxLayout()
         inside.setContentsMargins(12, 6, 0, 6)
         inside.setSpacing(4)
-        for widget in (title, self._range, self.range_slider, self._hover, facts):
+        for widget in (title, self._range, self.range_slider, self._hover, info):
             inside.addWidget(widget)
         inside.addStretch(1)
         header = QHBoxLayout(column)

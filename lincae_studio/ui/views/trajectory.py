@@ -75,13 +75,13 @@ class TrajectoryPanel(QWidget):
         self._point = pg.ScatterPlotItem(size=11, pxMode=True)
         for item in (self._path, self._trail, self._point):
             self.plot.addItem(item)
-        self._facts = QLabel(self)
-        self._facts.setWordWrap(True)
-        theme.dim(self._facts)
+        self._info = QLabel(self)
+        self._info.setWordWrap(True)
+        theme.dim(self._info)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.plot, 1)
-        layout.addWidget(self._facts)
+        layout.addWidget(self._info)
         self.setMinimumSize(260, 240)
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
@@ -163,7 +163,7 @@ class TrajectoryPanel(QWidget):
         if statistics is None:
             for item in (self._path, self._trail, self._point):
                 item.setData([], [])
-            self._facts.setText("Nothing is rendered yet")
+            self._info.setText("Nothing is rendered yet")
             return
         indices = self._indices()
         near = [index for index in self._near_playhead() if self._rendering.rendered(index) is not None]
@@ -180,7 +180,7 @@ class TrajectoryPanel(QWidget):
         explained = statistics.explained * 100.0
         for number, name in enumerate(("bottom", "left")):
             self.plot.setLabel(name, f"PC {number + 1} ({explained[number]:.0f} %)")
-        self._facts.setText(
+        self._info.setText(
             f"Principal components of {statistics.frames} latent frames of the mix, with their shares of the variance. "
             f"The part in view; in colour the last {TRAIL} frames."
         )

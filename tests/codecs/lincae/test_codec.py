@@ -43,22 +43,22 @@ def codec(folder: str) -> LinCaeCodec:
 
 
 def test_facts_agree_with_the_codec(folder: str, codec: LinCaeCodec) -> None:
-    facts = registry.facts(folder)
-    assert codec.facts == facts
-    assert facts.stochastic
+    info = registry.info(folder)
+    assert codec.info == info
+    assert info.stochastic
     for frames in (1, 3):
-        samples = facts.window_samples(frames)
+        samples = info.window_samples(frames)
         latents = codec.encode(noise(1, samples).T)
-        assert latents.shape == (1, facts.dim, frames)
+        assert latents.shape == (1, info.dim, frames)
         assert latents.dtype == np.float32
         audio = codec.decode(latents, first_frames=[5], seed=1)
         assert audio.shape == (1, samples)
         assert audio.dtype == np.float32
-        assert codec.silence(frames).shape == (facts.dim, frames)
+        assert codec.silence(frames).shape == (info.dim, frames)
 
 
 def test_silence_is_the_latents_of_zeros(codec: LinCaeCodec) -> None:
-    zeros = np.zeros((1, codec.facts.window_samples(6)), np.float32)
+    zeros = np.zeros((1, codec.info.window_samples(6)), np.float32)
     assert np.allclose(codec.silence(6), codec.encode(zeros)[0], atol=1e-6)
 
 
@@ -96,21 +96,21 @@ def test_a_session_renders_and_its_buses_agree_on_mono(folder: str) -> None:
 class FrontendCodec:
     """The frontend alone as a codec: what it loses is lost by the edges of the STFT, and nothing else."""
 
-    def __init__(self, facts: CodecInfo) -> None:
+    def __init__(self, info: CodecInfo) -> None:
         self._stft = ScaledComplexStft(FrontendConfig(**FRONTEND))
-        self._factor = facts.hop // self._stft.hop
+        self._factor = info.hop // self._stft.hop
         dim = 2 * self._stft.bins * self._factor
-        self._facts = replace(facts, id="frontend", identity="frontend/1", dim=dim, stochastic=False)
+        self._info = replace(info, id="frontend", identity="frontend/1", dim=dim, stochastic=False)
 
     @property
-    def facts(self) -> CodecInfo:
-        return self._facts
+    def info(self) -> CodecInfo:
+        return self._info
 
     def encode(self, audio: Array) -> Array:
         representation = self._stft.to_representation(torch.from_numpy(audio))
         batch, channels, bins, frames = representation.shape
         split = representation.reshape(batch, channels * bins, frames // self._factor, self._factor)
-        return split.permute(0, 1, 3, 2).reshape(batch, self._facts.dim, -1).numpy()
+        return split.permute(0, 1, 3, 2).reshape(batch, self._info.dim, -1).numpy()
 
     def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
         batch, _, frames = latents.shape
@@ -118,7 +118,7 @@ class FrontendCodec:
         return self._stft.to_waveform(split.reshape(batch, 2, self._stft.bins, -1)).numpy()
 
     def silence(self, frames: int) -> Array:
-        return np.zeros((self._facts.dim, frames), np.float32)
+        return np.zeros((self._info.dim, frames), np.float32)
 
 
 def test_the_first_and_last_50_ms_are_as_good_as_the_middle(folder: str) -> None:
@@ -126,8 +126,8 @@ def test_the_first_and_last_50_ms_are_as_good_as_the_middle(folder: str) -> None
     media = made_up_media(1, 100_000)
     # Below the bin that the frontend drops, so that it is an identity.
     samples = sum(tone(frequency, media.length, level=0.2) for frequency in (311.0, 2000.0, 9000.0))
-    codec = FrontendCodec(registry.facts(folder))
-    plan = make_plan(session_of(media), codec.facts)
+    codec = FrontendCodec(registry.info(folder))
+    plan = make_plan(session_of(media), codec.info)
     assert len(plan.audible) == 2
     mix = render_plan(plan, new_renderer(MemoryAudio({media.digest: samples}), load=lambda _: codec))[0]
 
@@ -139,17 +139,17 @@ def test_the_first_and_last_50_ms_are_as_good_as_the_middle(folder: str) -> None
     middle = error(mix, edge, media.length - edge)
     assert ends < 2e-4
     assert middle < 2e-4
-    whole = media.length // codec.facts.hop * codec.facts.hop + codec.facts.edge
+    whole = media.length // codec.info.hop * codec.info.hop + codec.info.edge
     plain = codec.decode(codec.encode(samples[None, :whole, 0]), first_frames=[0], seed=0)[0]
     assert error(plain, 0, edge) > 100 * ends  # what it would be without the lead-in
 
 
 def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
-    facts = registry.facts(folder)
-    grid = Grid.of(facts)
-    assert 1.5 < grid.step_samples / facts.sample_rate < 2.5
-    assert grid.fade >= 0.1 * facts.sample_rate
-    assert grid.lead_frames * grid.hop >= facts.edge
+    info = registry.info(folder)
+    grid = Grid.of(info)
+    assert 1.5 < grid.step_samples / info.sample_rate < 2.5
+    assert grid.fade >= 0.1 * info.sample_rate
+    assert grid.lead_frames * grid.hop >= info.edge
 
 
 @pytest.mark.parametrize(
@@ -174,19 +174,19 @@ def test_bf16_is_close_to_fp32(folder: str, monkeypatch: pytest.MonkeyPatch) -> 
     lowered = registry.load(folder)
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")  # auto may be either, by machine
     full = registry.load(folder)
-    latents = full.encode(noise(3, full.facts.window_samples(6)).T)
+    latents = full.encode(noise(3, full.info.window_samples(6)).T)
     exact = full.decode(latents, first_frames=[0], seed=0)
     close = lowered.decode(latents, first_frames=[0], seed=0)
     # Measured: -30.8 dB with these narrow random weights, -30.2 with the public models' width.
     assert 0.0 < np.linalg.norm(close - exact) / np.linalg.norm(exact) < 10 ** (-30 / 20)
-    assert lowered.facts.identity != full.facts.identity
+    assert lowered.info.identity != full.info.identity
 
 
 def test_the_identity_follows_the_arithmetic_of_the_program(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before, weights = registry.facts(folder).identity, small_model().identity
+    before, weights = registry.info(folder).identity, small_model().identity
     for module in ("folder", "model"):
         monkeypatch.setattr(f"lincae_studio.codecs.lincae.{module}.ARITHMETIC_VERSION", 2)
-    assert open_folder(Path(folder)).facts("small").identity != before
+    assert open_folder(Path(folder)).info("small").identity != before
     assert small_model().identity != weights
 
 

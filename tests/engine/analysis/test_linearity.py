@@ -32,8 +32,8 @@ class BentCodec(MdctCodec):
     bend = 0.3
 
     @property
-    def facts(self) -> registry.CodecInfo:
-        return msgspec.structs.replace(super().facts, id="bent", identity="bent/1", stochastic=True)
+    def info(self) -> registry.CodecInfo:
+        return msgspec.structs.replace(super().info, id="bent", identity="bent/1", stochastic=True)
 
     def encode(self, audio: Array) -> Array:
         return super().encode(audio) + np.float32(0.25)
@@ -44,7 +44,7 @@ class BentCodec(MdctCodec):
         return audio - self.bend * audio**3 + self.noise * noise
 
     def silence(self, frames: int) -> Array:
-        return np.full((self.facts.dim, frames), 0.25, np.float32)
+        return np.full((self.info.dim, frames), 0.25, np.float32)
 
 
 def song() -> Session:
@@ -57,7 +57,7 @@ def song() -> Session:
 
 def figures(session: Session, codec: Codec) -> tuple[Plan, list[ChunkFigures], Renderer]:
     reader = MemoryAudio.of(*session.media)
-    plan = make_plan(session, codec.facts, GRID)
+    plan = make_plan(session, codec.info, GRID)
     renderer = Renderer(lambda _: codec, reader, LatentCache())
     dry, parts = DryMix(session, reader), track_parts(session, plan, reader)
     found = []
@@ -186,7 +186,7 @@ def test_a_faders_move_decodes_no_term_again() -> None:
     session = song()
     codec = mdct()
     plans = [
-        make_plan(one, codec.facts, GRID) for one in (session, edits.set_track_gain(session, session.tracks[0].id, 0.9))
+        make_plan(one, codec.info, GRID) for one in (session, edits.set_track_gain(session, session.tracks[0].id, 0.9))
     ]
     before, after = ({wanted.key for wanted in needed(plan, plan.audible[0])} for plan in plans)
     assert len(after - before) == 1, "the mix itself"
@@ -196,7 +196,7 @@ def test_a_chunk_behind_the_end_owns_nothing() -> None:
     """The lead-in of a window with a wide edge: the mix ends in it."""
     grid = Grid(4096, 1536, 24, 2)
     length = 5 * grid.step_samples + 1000 - 2560
-    plan = msgspec.structs.replace(make_plan(song(), mdct().facts, GRID), grid=grid, length=length)
+    plan = msgspec.structs.replace(make_plan(song(), mdct().info, GRID), grid=grid, length=length)
     for index in range(grid.count(length)):
         start, end = own_samples(plan, index)
         assert start <= end <= max(start, length)

@@ -47,7 +47,7 @@ def project(mix: Array, stem: Array) -> tuple[Session, MemoryAudio]:
 
 
 def matched(session: Session, reader: MemoryAudio, codec: str = "mdct-4x", most: int = 8000) -> StemMatch:
-    plan = make_plan(session, registry.facts(codec))
+    plan = make_plan(session, registry.info(codec))
     return match_stem(session, session.tracks[1].id, plan, reader, new_renderer(reader).render_many, most)
 
 
@@ -165,7 +165,7 @@ def test_it_can_be_cancelled() -> None:
     session, reader = project(music(2), music(1))
     token = CancelToken()
     token.cancel()
-    plan = make_plan(session, registry.facts("mdct-4x"))
+    plan = make_plan(session, registry.info("mdct-4x"))
     with pytest.raises(Cancelled):
         match_stem(session, session.tracks[1].id, plan, reader, new_renderer(reader).render_many, cancel=token)
 

@@ -43,7 +43,7 @@ from tests.helpers import (
 )
 from tests.strategies import SHORT_MEDIA, sessions
 
-FACTS = registry.facts("mdct-2x")
+FACTS = registry.info("mdct-2x")
 
 
 @pytest.fixture

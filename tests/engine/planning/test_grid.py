@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
 
-FACTS = registry.facts("mdct-2x")
+FACTS = registry.info("mdct-2x")
 
 
 @st.composite
@@ -119,8 +119,8 @@ def test_the_centre_of_a_frame_is_the_middle_of_the_samples_it_is_computed_from(
 @pytest.mark.parametrize(("frames", "overlap"), [(2, 1), (4, 1), (4096, 4000), (3, 2), (1, 0)])
 def test_a_session_cannot_choose_what_would_take_for_ever(frames: int, overlap: int) -> None:
     """A project of a stranger may ask for a chunk every few samples: the codec's own grid is taken then."""
-    facts = registry.facts("mdct-2x")
-    assert Grid.chosen(facts, frames, overlap) == Grid.of(facts)
-    assert Grid(facts.hop, facts.edge, frames, overlap).problem(facts)
-    assert Grid.chosen(facts, 200, 4).frames == 200
-    assert Grid.chosen(facts, 0, 0) == Grid.of(facts)
+    info = registry.info("mdct-2x")
+    assert Grid.chosen(info, frames, overlap) == Grid.of(info)
+    assert Grid(info.hop, info.edge, frames, overlap).problem(info)
+    assert Grid.chosen(info, 200, 4).frames == 200
+    assert Grid.chosen(info, 0, 0) == Grid.of(info)

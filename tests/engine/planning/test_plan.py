@@ -144,7 +144,7 @@ def test_the_codec_the_grid_and_the_coefficients_are_part_of_the_key() -> None:
 
 
 def test_seed_and_place_are_part_of_the_key_only_for_codecs_that_decode_from_noise() -> None:
-    exact = registry.facts("mdct-2x")
+    exact = registry.info("mdct-2x")
     noisy = replace(exact, stochastic=True)
     session = session_of(MONO)
     reseeded = replace(session, seed=5)

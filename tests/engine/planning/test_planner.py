@@ -13,7 +13,7 @@ from lincae_studio.session.model import Session
 from tests.helpers import made_up_media, session_of
 from tests.strategies import sessions
 
-FACTS = registry.facts("mdct-2x")
+FACTS = registry.info("mdct-2x")
 GRID = Grid(256, 256, 8, 2)
 
 
@@ -53,7 +53,7 @@ def test_another_codec_seed_or_width_starts_anew() -> None:
     session = session_of(made_up_media(1, 20_000))
     planner = Planner()
     planner.plan(session, FACTS, GRID)
-    other = registry.facts("mdct-4x")
+    other = registry.info("mdct-4x")
     assert planner.plan(session, other, GRID) == make_plan(session, other, GRID)
     panned = edits.set_track_pan(session, session.tracks[0].id, 0.5)
     assert planner.plan(panned, FACTS, GRID) == make_plan(panned, FACTS, GRID)

@@ -47,11 +47,11 @@ class Killed:
         self._planner = Planner()
         self._pid = 0
         self._events_left = rng.randint(1, 12)
-        self.plan = self._planner.plan(Session(), registry.facts("mdct-2x"), GRID)
+        self.plan = self._planner.plan(Session(), registry.info("mdct-2x"), GRID)
 
     def show(self, session: Session) -> None:
         """As the window does after each edit."""
-        self.plan = self._planner.plan(session, registry.facts("mdct-2x"), GRID)
+        self.plan = self._planner.plan(session, registry.info("mdct-2x"), GRID)
         self.store.set_current(self.plan)
         self.client.want(self.store.missing(self.plan))
 

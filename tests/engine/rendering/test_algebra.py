@@ -25,12 +25,12 @@ class AffineCodec:
 
     def __init__(self) -> None:
         self._inner = registry.load("mdct-1x")
-        self._facts = replace(self._inner.facts, id="affine", identity="affine/1", linearity="trained")
-        self._origin = noise(77, self._facts.dim, level=0.3)
+        self._info = replace(self._inner.info, id="affine", identity="affine/1", linearity="trained")
+        self._origin = noise(77, self._info.dim, level=0.3)
 
     @property
-    def facts(self) -> CodecInfo:
-        return self._facts
+    def info(self) -> CodecInfo:
+        return self._info
 
     def encode(self, audio: Array) -> Array:
         return self._inner.encode(audio) + self._origin
@@ -101,6 +101,6 @@ def test_an_affine_codec_mixes_as_well_as_a_linear_one() -> None:
     session = edits.set_track_gain(session_of(*media), 1, 0.3)
     session = edits.move_clips(session, {4}, 3000)
     codec = AffineCodec()
-    grid = Grid.of(codec.facts, 8, 2)
-    mix = render_plan(make_plan(session, codec.facts, grid), new_renderer(reader, load=lambda _id: codec))
+    grid = Grid.of(codec.info, 8, 2)
+    mix = render_plan(make_plan(session, codec.info, grid), new_renderer(reader, load=lambda _id: codec))
     assert np.abs(mix - waveform_mix(session, reader.audio)).max() < 1e-4

@@ -165,8 +165,8 @@ def test_a_codec_that_became_another_one_under_its_id_is_loaded_again() -> None:
     loaded: list[Codec] = [registry.load("mdct-1x"), registry.load("mdct-4x")]
     renderer = new_renderer(LONG_READER, load=lambda _: loaded[0])
     session = session_of(LONG)
-    first = renderer.render(make_plan(session, replace(loaded[0].facts, id="mine")).audible[0])
-    second = make_plan(session, replace(loaded[1].facts, id="mine")).audible[0]
+    first = renderer.render(make_plan(session, replace(loaded[0].info, id="mine")).audible[0])
+    second = make_plan(session, replace(loaded[1].info, id="mine")).audible[0]
     with pytest.raises(CodecError, match="replaced"):
         renderer.render(second)
     other = new_renderer(LONG_READER, load=lambda _: loaded.pop())

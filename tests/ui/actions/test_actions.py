@@ -98,7 +98,7 @@ def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
 
 def test_every_codec_is_offered_and_choosing_one_renders_anew(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
-    assert list(song.codec_actions) == [facts.id for facts in registry.all_info()]
+    assert list(song.codec_actions) == [info.id for info in registry.all_info()]
     assert [name for name, action in song.codec_actions.items() if action.isChecked()] == ["mdct-2x"]
     length = song.document.session.length
     before, session = song.rendering.reader().read(0, length), song.document.session

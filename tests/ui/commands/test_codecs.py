@@ -431,7 +431,7 @@ def test_our_own_folder_asks_nothing_but_another_name(
     import_by_menu(window, own, monkeypatch)
     wait_installed(qtbot, window)
     assert window.document.session.codec == "take-two"
-    assert registry.facts("take-two").title == "Take Two"
+    assert registry.info("take-two").title == "Take Two"
     assert ["“tiny---mine” already" in question for question in questions] == [True, True]
     assert questions[0].endswith("tiny---mine-2")
     import_by_menu(window, own, monkeypatch)
