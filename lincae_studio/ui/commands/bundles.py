@@ -57,8 +57,8 @@ class BundleController(QObject):
         self._store = store
         self._cache_dir = cache_dir
         self._messages = messages
-        self._jobs = DocumentJobs(window, messages.error)
-        self._bundling = DocumentJobs(window, messages.error)
+        self._jobs = DocumentJobs(document, window, messages.error)
+        self._bundling = DocumentJobs(document, window, messages.error, lasting=True)
         document.replaced.connect(self._on_replaced)
 
     @property
@@ -145,15 +145,6 @@ class BundleController(QObject):
             self._messages.info("Cancelled: no bundle was written")
 
         self._bundling.run(work, f"Saving {path.name}", done, cancelled)
-
-    def abandon(self) -> None:
-        """Another document is opened; a bundle that is being written is finished."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """The window closes."""
-        self._jobs.close()
-        self._bundling.close()
 
     def _on_replaced(self) -> None:
         if self._rendering.bundled:

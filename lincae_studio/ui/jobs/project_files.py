@@ -17,7 +17,7 @@ from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink as relink_media
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import MessageBar, confirm
 
 
 class ProjectFiles(QObject):
@@ -41,22 +41,20 @@ class ProjectFiles(QObject):
         store: MediaStore,
         messages: MessageBar,
         readable: Callable[[str], bool],
-        confirm: Callable[[str, str], bool],
         window: QWidget,
     ) -> None:
         """What is needed of others.
 
         Args:
             readable: whether the clips of a media can be heard.
-            confirm: asks yes or no.
         """
         super().__init__(document)
         self._document = document
         self._store = store
         self._messages = messages
         self._readable = readable
-        self._confirm = confirm
-        self._jobs = DocumentJobs(window, messages.error)
+        self._window = window
+        self._jobs = DocumentJobs(document, window, messages.error)
         self._states: dict[str, FileState] = {}
         #: Changed files that were told of.
         self._told: set[str] = set()
@@ -170,8 +168,8 @@ class ProjectFiles(QObject):
 
         def done(found: Media) -> None:
             digest = media.original.digest if media.original is not None else media.digest
-            if found.digest != digest and not self._confirm(
-                f"{path.name} is not the audio that {name_of(media)} was.", "Use it all the same?"
+            if found.digest != digest and not confirm(
+                self._window, f"{path.name} is not the audio that {name_of(media)} was.", "Use it all the same?"
             ):
                 return
             self.relink({media.digest: found})
@@ -185,14 +183,6 @@ class ProjectFiles(QObject):
             return {media.digest: self._import(media, Path(media.path), report, cancel) for media in changed}
 
         self._jobs.run(work, "Reading audio", self._on_read)
-
-    def abandon(self) -> None:
-        """Another document is opened."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """The window closes."""
-        self._jobs.close()
 
     def _import(self, media: Media, path: Path, report: ReportProgress, cancel: CancelToken) -> Media:
         channel_selection = media.original.channel_selection if media.original is not None else media.channel_selection

@@ -36,6 +36,8 @@ class TimeAxis(QObject):
         self._before = (self.start, self.samples_per_px)
         #: Whether the whole session is shown, and nobody has zoomed or scrolled since.
         self._fitted = False
+        #: Whether something is being dragged over it: it must not scroll by itself then.
+        self.held = False
         #: Of the screen: device pixels in a pixel.
         self.ratio = 1.0
 
