@@ -113,10 +113,10 @@ class ProjectFiles(QObject):
         parts = [f"{states.count('missing')} missing"] if "missing" in states else []
         parts += [f"{states.count('changed')} changed"] if "changed" in states else []
         parts += [f"{latents} from latents"] if latents else []
+        if not self.used:
+            return "No audio files."
         total = f"{len(self.used)} audio file{'' if len(self.used) == 1 else 's'}"
-        return (
-            f"{total}: {', '.join(parts)}." if parts else f"{total}, all present." if self.used else "No audio files."
-        )
+        return f"{total}: {', '.join(parts)}." if parts else f"{total}, all present."
 
     def check(self) -> None:
         """Check all files in the background and report those that have changed."""
@@ -155,7 +155,7 @@ class ProjectFiles(QObject):
         def done(result: tuple[dict[str, Media], int, list[str]]) -> None:
             found, guessed, problems = result
             if not found:
-                self._messages.error(f"None of the {len(wanted)} files was found in {folder}.", "\n".join(problems))
+                self._messages.error(f"None of the missing files was found in {folder}.", "\n".join(problems))
                 return
             self.relink(found)
             text = f"Found {len(found)} of {len(wanted)} files"

@@ -117,7 +117,7 @@ class Document(QObject):
             self._announce()
 
     def replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
-        """Replace the document by a new or opened one; `modified`: it differs from every file, as a recovered copy does."""
+        """Replace the document by a new or opened one; `modified`: it has unsaved changes, as a recovered copy has."""
         self._history = History(session, saved=not modified)
         self._path, self._name = path, name
         self.replaced.emit()

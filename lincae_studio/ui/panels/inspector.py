@@ -34,7 +34,7 @@ _Make = Callable[[Session, Clip, str], Session]
 
 
 class Inspector(QDockWidget):
-    """Shows the first selected clip. Gain, fades, colour and mute apply to all selected clips, times to a single one."""
+    """Shows the first selected clip. Gain, fades, colour and mute apply to all selected clips, times to just one."""
 
     def __init__(self, document: Document, selection: Selection, parent: QWidget) -> None:
         super().__init__("Clip", parent)

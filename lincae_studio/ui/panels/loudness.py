@@ -72,7 +72,7 @@ class LoudnessPanel(QDockWidget):
         self.values["true_peak"].setStyleSheet(f"color: {theme.colors().error};" if high else "")
 
     def measure(self) -> None:
-        """Measure the whole mix in a thread, as heard: latent where rendered, dry elsewhere. Stop if already measuring."""
+        """Measure the whole mix in a thread: latent where rendered, dry elsewhere. Stop if already measuring."""
         if self._job is not None:
             self._job.cancel()
             return
@@ -80,9 +80,7 @@ class LoudnessPanel(QDockWidget):
         rendered, total = self._rendering.progress()
         job = self._job = BackgroundJob(lambda report, cancel: _measure(reader, report, cancel), self)
         self._measured = (
-            ""
-            if rendered == total
-            else f" {total - rendered} of {total} chunks were not rendered yet and measured dry."
+            "" if rendered == total else f" {total - rendered} of {total} chunks were not rendered yet: measured dry."
         )
         self.measure_button.setText("Stop &Measuring")
         self.progress.show()

@@ -104,7 +104,7 @@ def test_a_search_that_finds_nothing_says_so(qtbot: QtBot, elsewhere: MainWindow
     asked.name = str(tmp_path / "empty")
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
     settle(qtbot, elsewhere)
-    assert "None of the 3 files" in elsewhere.messages.text.text()
+    assert "None of the missing files" in elsewhere.messages.text.text()
     assert not elsewhere.document.modified
     asked.name = ""
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)

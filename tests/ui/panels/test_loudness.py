@@ -42,7 +42,7 @@ def test_what_is_not_rendered_is_said(qtbot: QtBot, song: MainWindow) -> None:
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
         song.loudness.measure()
         qtbot.waitUntil(lambda: song.loudness._job is None, timeout=LIMIT_MS)
-        assert "chunks were dry" in song.loudness.said.text()
+        assert "measured dry" in song.loudness.said.text()
 
 
 def test_measuring_can_be_stopped(qtbot: QtBot, song: MainWindow) -> None:
