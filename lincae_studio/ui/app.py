@@ -5,9 +5,9 @@ Order:
     2. media store, main window, exception hooks
     3. show; first paint
     4. engine process, heatmap (pyqtgraph), files named on the command line
-    5. what a crash left behind is offered
+    5. offer to recover sessions after a crash
     6. event loop
-    7. on close: playback, jobs, engine process end
+    7. on close: end playback, jobs and the engine process
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from lincae_studio.ui.theme import apply_theme
 
 _log = logging.getLogger(__name__)
 
-#: How long a thread that feeds the engine or the sound may keep the window waiting; Python's own choice is 5 ms.
+#: How long a thread that feeds the engine or the audio device may block the window; Python's default is 5 ms.
 _SWITCH_S = 0.001
 
-#: Cycles are rare here and a session has many objects: looking for cycles at Python's own rate costs frames.
+#: Reference cycles are rare here and a session has many objects: collecting at Python's default rate costs frames.
 _GC = (50_000, 20, 20)
 
-#: How often Python looks for Ctrl+C while Qt's loop runs.
+#: How often Python checks for Ctrl+C while Qt's event loop runs.
 _SIGNAL_POLL_MS = 200
 
 
 def make_application() -> QApplication:
-    """The application object with its style; one per process."""
+    """The application object with its style, one per process."""
     existing = QApplication.instance()
     if isinstance(existing, QApplication):
         return existing
@@ -63,7 +63,7 @@ def make_application() -> QApplication:
 
 
 def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> int:
-    """Open the window and run until it is closed. Returns the exit code. `safe`: with the default preferences."""
+    """Open the window and run until it is closed. Returns the exit code. `safe`: use the default preferences."""
     log_to_file()
     app = make_application()
     cache_dir = paths.cache_dir() if safe else preferences.cache_dir()
@@ -90,19 +90,19 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
 
 
 def _log_qt(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
-    """Qt's own messages belong in the log, not on a console; after a fatal one the process ends with code 2."""
+    """Write Qt's own messages to the log instead of the console; after a fatal one, exit with code 2."""
     serious = (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
     _log.log(logging.WARNING if kind in serious else logging.INFO, "Qt: %s", text)
     if kind == QtMsgType.QtFatalMsg:
-        # Qt would abort on return, without a word: what it says first is the reason, its plugins follow.
-        reason = (text.strip().splitlines() or ["Qt cannot go on"])[0].rstrip(". ")
+        # Qt would abort on return without a message: its first line is the reason, a list of plugins follows.
+        reason = (text.strip().splitlines() or ["Qt failed to start"])[0].rstrip(". ")
         remedy = "Check DISPLAY, install libxcb-cursor0, or use lincae-studio demo --headless"
         print(f"error: {reason}. {remedy}.", file=sys.stderr, flush=True)
         os._exit(2)
 
 
 def log_to_file() -> None:
-    """A window program has no console: everything goes to a file that rotates at 1 MB."""
+    """Send the log to a file that rotates at 1 MB, since a desktop program has no console."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     file = paths.log_file()

@@ -1,7 +1,7 @@
-"""The one place where messages to the user go: a bar over the timeline, and the log. Main thread.
+"""The one channel for messages to the user: a bar above the timeline, and the log. Main thread.
 
-A repeated message updates the bar in place. The exception hooks end here too, so that nothing is lost on a console that
-nobody sees.
+A repeated message updates the bar in place. The exception hooks report here too, so that no error is lost on a console
+that nobody sees.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from PySide6.QtWidgets import (
 
 _log = logging.getLogger(__name__)
 
-#: Plain messages leave by themselves.
+#: Messages that are not errors disappear after this time.
 _INFO_MS = 6000
 
 
 class MessageBar(QFrame):
-    """Shows the last message.
+    """Shows the latest message.
 
     Signals:
         from_thread: text and details of an error, from any thread.
@@ -74,7 +74,7 @@ class MessageBar(QFrame):
         self.hide()
 
     def info(self, text: str, details: str = "") -> None:
-        """Say something that needs no answer; it leaves after a while, unless there is more to read."""
+        """Show a message that needs no response; it disappears after a while unless it has details."""
         _log.info("%s%s", text, f"\n{details}" if details else "")
         self._show(text, details, "info")
         if details:
@@ -83,16 +83,16 @@ class MessageBar(QFrame):
             self._timer.start(_INFO_MS)
 
     def error(self, problem: object, details: str = "", button: tuple[str, Callable[[], None]] | None = None) -> None:
-        """Show an error (its text says what, why and what to do) until it is dismissed.
+        """Show an error (its text says what happened, why, and what to do) until it is dismissed.
 
-        `button` is the text and the deed of a way out that is one click away.
+        `button` is the text and the action of a button that offers a remedy.
         """
         _log.warning("%s%s", problem, f"\n{details}" if details else "")
         self._timer.stop()
         self._show(str(problem), details, "error", button)
 
     def show_details(self) -> None:
-        """Open the details in a window, ready to be copied."""
+        """Show the details in a dialog, ready to be copied."""
         dialog = QDialog(self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle("Details")
@@ -130,19 +130,17 @@ def confirm(parent: QWidget, problem: str, question: str) -> bool:
 
 
 def install_hooks(bar: MessageBar) -> None:
-    """Send exceptions that nobody caught, from any thread, to the bar instead of a console."""
+    """Show uncaught exceptions of any thread in the bar instead of on a console."""
 
     def report(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         if issubclass(kind, KeyboardInterrupt):
             return
         details = "".join(traceback.format_exception(kind, error, trace))
-        text = (
-            f"Something went wrong inside the program: {kind.__name__}: {error}. Your session is still here: save it."
-        )
+        text = f"Internal error: {kind.__name__}: {error}. Your session is still open: save it now."
         try:
             bar.from_thread.emit(text, details)
         except RuntimeError:
-            _log.error("%s", details)  # the window is gone already
+            _log.error("%s", details)  # the window no longer exists
 
     def from_thread(args: threading.ExceptHookArgs) -> None:
         report(args.exc_type, args.exc_value, args.exc_traceback)

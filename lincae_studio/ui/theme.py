@@ -1,6 +1,6 @@
 """Colours and the application style, dark and light. Main thread.
 
-What is painted asks `colors()` each time, what is styled is named in the style sheet below: choosing another theme
+Painting code asks `colors()` each time and widgets are styled by the style sheet below, so choosing another theme
 changes both at once.
 """
 
@@ -13,7 +13,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
-#: What can be chosen; "system" follows the desktop.
+#: The themes to choose from; "system" follows the desktop.
 ThemeChoice = Literal["dark", "light", "system"]
 
 
@@ -22,10 +22,10 @@ class Colors:
     """The colours of a theme, as `#rrggbb`.
 
     Attributes:
-        spectrum: stops of the spectrogram's colours, from the ground to the loudest.
-        heat: stops of the latents' colours: negative blue, zero the background, positive orange, equally far from it.
-        ghost: of what is about to be dropped.
-        clip_text: on a clip's colour, as `marker_text` is on `marker` and `mark_text` on the lit buttons.
+        spectrum: colour stops of the spectrogram, from the background to the loudest level.
+        heat: colour stops of the latents: negative blue, zero the background, positive orange, with equal contrast.
+        ghost: for the preview of files being dropped.
+        clip_text: on a clip's colour; likewise `marker_text` on `marker` and `mark_text` on checked buttons.
     """
 
     window: str
@@ -75,7 +75,7 @@ class Colors:
     spectrum: tuple[tuple[float, str], ...]
 
     def clip_body(self, color: QColor) -> QColor:
-        """Behind the waveform of a clip of that colour."""
+        """The background of the waveform of a clip of that colour."""
         return color.darker(280) if self is DARK else _mixed(color, QColor("#ffffff"), 0.72)
 
     def clip_wave(self, color: QColor) -> QColor:
@@ -192,7 +192,7 @@ def colors() -> Colors:
 
 
 def apply_theme(app: QApplication, choice: ThemeChoice = "dark") -> None:
-    """Show a theme: Fusion style with its palette and style sheet; whatever is painted is painted again."""
+    """Apply a theme: the Fusion style with its palette and style sheet. All widgets are repainted."""
     if choice == "system":
         chosen = LIGHT if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light else DARK
     else:
@@ -222,8 +222,10 @@ def apply_theme(app: QApplication, choice: ThemeChoice = "dark") -> None:
         palette.setColor(disabled, role, QColor(chosen.text_disabled))
     app.setPalette(palette)
     boxes = QPalette(palette)
-    boxes.setColor(QPalette.ColorRole.Window, QColor(chosen.text_dim))  # Fusion takes an empty box's frame from it
-    app.setPalette(boxes, "QCheckBox")  # type: ignore[arg-type]  # the stubs ask for bytes, which are refused
+    boxes.setColor(
+        QPalette.ColorRole.Window, QColor(chosen.text_dim)
+    )  # Fusion draws the frame of an unchecked box in it
+    app.setPalette(boxes, "QCheckBox")  # type: ignore[arg-type]  # the stubs say bytes, which Qt rejects
     app.setStyleSheet(_style(chosen))
 
 

@@ -174,7 +174,7 @@ def test_playback_that_fails_stops_and_says_why(
     with monkeypatch.context() as patch:
         patch.setattr(song.rendering, "heard", lambda _monitor: BrokenMix())
         song.actions_by_id["play"].trigger()
-    qtbot.waitUntil(lambda: song.messages.text.text() == "Playing stopped: the disk is gone", timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: song.messages.text.text() == "Playback stopped: the disk is gone", timeout=LIMIT_MS)
     assert not song.actions_by_id["play"].isChecked()
     assert not song.player.playing
     song.actions_by_id["play"].trigger()

@@ -18,11 +18,11 @@ class ActionSpec:
     Attributes:
         id: what `ui.commands` register a handler for.
         keys: shortcuts; the first is shown in menus.
-        submenu: of `menu`, that it is in.
-        exclusive: one of its submenu is chosen at a time.
-        icon: file in resources/icons, without ending; empty for none.
-        needs: what must hold for it to be enabled: "" always, "clips" any clip, "selection" selected clips,
-            "track" a selected track, "markers" any marker, "undo", "redo".
+        submenu: title of the submenu of `menu` that it belongs to; empty for none.
+        exclusive: whether only one action of its submenu is checked at a time.
+        icon: name of a file in resources/icons, without its extension; empty for none.
+        needs: what must exist for it to be enabled: "clips" any clip, "selection" selected clips, "track" a selected
+            track, "markers" any marker, "undo" or "redo" an edit to undo or redo; "" for always.
     """
 
     id: str
@@ -37,7 +37,7 @@ class ActionSpec:
     exclusive: bool = False
 
 
-#: A separator in a menu comes before these.
+#: Actions with a separator above them in their menu.
 SEPARATED = (
     "save",
     "import_audio",
@@ -66,19 +66,23 @@ ACTIONS = (
     ActionSpec("open_demo", "Open &Demo Song", "Open the demo song", "File"),
     ActionSpec("save", "&Save", "Save the project", "File", (Standard.Save,)),
     ActionSpec("save_as", "Save &As…", "Save the project under another name", "File", ("Ctrl+Shift+S",)),
-    ActionSpec("media_files", "Audio &Files…", "Which audio files the project uses; find missing ones", "File"),
+    ActionSpec("media_files", "Audio &Files…", "Show the audio files of the project and find missing ones", "File"),
     ActionSpec(
-        "collect", "&Collect Audio and Save", "Copy all audio beside the project, and save it", "File", needs="clips"
+        "collect",
+        "&Collect Audio and Save",
+        "Copy all audio files next to the project and save it",
+        "File",
+        needs="clips",
     ),
     ActionSpec(
         "save_bundle",
         "Save &Latent Bundle…",
-        "Save the latents of all clips, without audio, to open anywhere",
+        "Save the latents of all clips to one file that opens without their audio",
         "File",
         needs="clips",
     ),
-    ActionSpec("versions", "Earlier &Versions…", "Open the project as it was before it was saved over", "File"),
-    ActionSpec("recover", "Recover…", "Open what a window that ended unexpectedly left behind", "File"),
+    ActionSpec("versions", "Earlier &Versions…", "Open an earlier version of the project", "File"),
+    ActionSpec("recover", "Recover…", "Open sessions recovered after a crash", "File"),
     ActionSpec(
         "import_audio", "&Import Audio…", "Import audio files, one track each", "File", ("Ctrl+Shift+I",), "import"
     ),
@@ -92,54 +96,66 @@ ACTIONS = (
         needs="clips",
     ),
     ActionSpec(
-        "import_dawproject", "Import DA&Wproject…", "Open a project of Bitwig, Studio One, Cubase and others", "File"
+        "import_dawproject", "Import DA&Wproject…", "Open a project from Bitwig, Studio One, Cubase and others", "File"
     ),
     ActionSpec(
         "export_dawproject",
         "Export DAWproject…",
-        "Write tracks, clips and audio for other audio workstations",
+        "Export tracks, clips and audio for other DAWs",
         "File",
         needs="clips",
     ),
     ActionSpec(
         "export_linearity",
         "Export Linearity &Report…",
-        "Write the residual of every chunk as CSV",
+        "Save the residual of every chunk as a CSV file",
         "File",
         needs="clips",
     ),
-    ActionSpec("export_picture", "Export &Picture…", "Save any view as PNG or SVG", "File", ("Ctrl+Alt+E",)),
+    ActionSpec("export_picture", "Export &Picture…", "Save a view as PNG or SVG", "File", ("Ctrl+Alt+E",)),
     ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",)),
-    ActionSpec("undo", "&Undo", "Take the last edit back", "Edit", (Standard.Undo,), "undo", needs="undo"),
-    ActionSpec("redo", "&Redo", "Do it again", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", needs="redo"),
+    ActionSpec("undo", "&Undo", "Undo the last edit", "Edit", (Standard.Undo,), "undo", needs="undo"),
+    ActionSpec("redo", "&Redo", "Redo the last undone edit", "Edit", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", needs="redo"),
     ActionSpec("cut", "Cu&t", "Cut the selected clips", "Edit", (Standard.Cut,), needs="selection"),
     ActionSpec("copy", "&Copy", "Copy the selected clips", "Edit", (Standard.Copy,), needs="selection"),
-    ActionSpec("paste", "&Paste", "Paste clips, or files, at the playhead", "Edit", (Standard.Paste,)),
+    ActionSpec("paste", "&Paste", "Paste clips or files at the playhead", "Edit", (Standard.Paste,)),
     ActionSpec(
-        "duplicate", "Duplicate", "Copy the selected clips behind themselves", "Edit", ("Ctrl+D",), needs="selection"
+        "duplicate",
+        "Duplicate",
+        "Duplicate the selected clips right after themselves",
+        "Edit",
+        ("Ctrl+D",),
+        needs="selection",
     ),
     ActionSpec("delete", "&Delete Clips", "Delete the selected clips", "Edit", ("Del", "Backspace"), needs="selection"),
     ActionSpec(
         "delete_gap",
         "Delete and Close Gap",
-        "Delete the selected clips and move what follows up",
+        "Delete the selected clips and move later clips up to close the gap",
         "Edit",
         ("Shift+Del",),
         needs="selection",
     ),
     ActionSpec("split", "&Split at Playhead", "Split clips at the playhead", "Edit", ("S",), needs="clips"),
-    ActionSpec("join", "&Join Clips", "Make parts of one file one clip again", "Edit", ("Ctrl+J",), needs="selection"),
+    ActionSpec("join", "&Join Clips", "Join adjacent clips of the same file", "Edit", ("Ctrl+J",), needs="selection"),
     ActionSpec(
-        "trim_start", "Trim Start to Playhead", "Let clips begin at the playhead", "Edit", ("J",), needs="clips"
+        "trim_start", "Trim Start to Playhead", "Trim the start of clips to the playhead", "Edit", ("J",), needs="clips"
     ),
-    ActionSpec("trim_end", "Trim End to Playhead", "Let clips end at the playhead", "Edit", ("K",), needs="clips"),
+    ActionSpec(
+        "trim_end", "Trim End to Playhead", "Trim the end of clips to the playhead", "Edit", ("K",), needs="clips"
+    ),
     ActionSpec(
         "mute_clips", "&Mute Clips", "Mute or unmute the selected clips", "Edit", ("Ctrl+M",), needs="selection"
     ),
     ActionSpec(
-        "group", "Gr&oup", "Select and move the selected clips together", "Edit", ("Ctrl+G",), needs="selection"
+        "group",
+        "Gr&oup",
+        "Group the selected clips, so that they are selected and moved together",
+        "Edit",
+        ("Ctrl+G",),
+        needs="selection",
     ),
-    ActionSpec("ungroup", "Ungroup Clips", "Each clip by itself again", "Edit", ("Ctrl+Shift+G",), needs="selection"),
+    ActionSpec("ungroup", "Ungroup Clips", "Ungroup the selected clips", "Edit", ("Ctrl+Shift+G",), needs="selection"),
     ActionSpec(
         "nudge_left",
         "Nudge &Left",
@@ -172,7 +188,9 @@ ACTIONS = (
         ("Ctrl+Down",),
         needs="selection",
     ),
-    ActionSpec("next_clip", "Select Next Clip", "Select the clip after this", "Edit", ("]",), needs="clips"),
+    ActionSpec(
+        "next_clip", "Select Next Clip", "Select the clip after the selected one", "Edit", ("]",), needs="clips"
+    ),
     ActionSpec(
         "previous_clip",
         "Select Previous Clip",
@@ -182,26 +200,26 @@ ACTIONS = (
         needs="clips",
     ),
     ActionSpec("select_all", "Select &All", "Select every clip", "Edit", (Standard.SelectAll,), needs="clips"),
-    ActionSpec("select_none", "Select &None", "Select nothing", "Edit", ("Ctrl+Shift+A",), needs="selection"),
+    ActionSpec("select_none", "Select &None", "Clear the selection", "Edit", ("Ctrl+Shift+A",), needs="selection"),
     ActionSpec(
         "preferences",
         "Preferences…",
-        "Looks, codecs, caches, sound, shortcuts",
+        "Set the theme, codecs, cache, audio device and shortcuts",
         "Edit",
         ("Ctrl+,",),
     ),
     ActionSpec("add_track", "&Add Track", "Add an empty track", "Track", ("Ctrl+T",), "add"),
-    ActionSpec("duplicate_track", "Dup&licate Track", "Copy the selected track with its clips", "Track", needs="track"),
+    ActionSpec(
+        "duplicate_track", "Dup&licate Track", "Duplicate the selected track with its clips", "Track", needs="track"
+    ),
     ActionSpec("rename_track", "Re&name Track", "Rename the selected track", "Track", ("F2",), needs="track"),
     ActionSpec("color_track", "&Colour Track…", "Choose a colour for the selected track", "Track", needs="track"),
     ActionSpec("mute_track", "&Mute Track", "Mute or unmute the selected track", "Track", ("Shift+U",), needs="track"),
-    ActionSpec(
-        "solo_track", "&Solo Track", "Solo the selected track, or end its solo", "Track", ("Shift+S",), needs="track"
-    ),
+    ActionSpec("solo_track", "&Solo Track", "Solo or unsolo the selected track", "Track", ("Shift+S",), needs="track"),
     ActionSpec(
         "subtract_track",
         "Su&btract Track",
-        "Take the selected track away from the mix, or add it again",
+        "Subtract the selected track from the mix, or add it back",
         "Track",
         ("Shift+I",),
         needs="track",
@@ -227,7 +245,7 @@ ACTIONS = (
     ActionSpec(
         "envelope",
         "Show &Envelope",
-        "Show the track's volume envelope, then its pan envelope, then none",
+        "Show the track's volume envelope, its pan envelope, or none",
         "Track",
         ("A",),
         needs="track",
@@ -235,7 +253,7 @@ ACTIONS = (
     ActionSpec(
         "envelope_point",
         "Add Envelope Point",
-        "Add a point at the playhead to the shown envelope",
+        "Add a point to the visible envelope at the playhead",
         "Track",
         ("Shift+A",),
         needs="track",
@@ -243,7 +261,7 @@ ACTIONS = (
     ActionSpec(
         "envelope_up",
         "Raise Envelope Point",
-        "Raise the last point up to the playhead",
+        "Raise the envelope point at or before the playhead",
         "Track",
         ("Ctrl+Alt+Up",),
         needs="track",
@@ -251,12 +269,12 @@ ACTIONS = (
     ActionSpec(
         "envelope_down",
         "Lower Envelope Point",
-        "Lower the last point up to the playhead",
+        "Lower the envelope point at or before the playhead",
         "Track",
         ("Ctrl+Alt+Down",),
         needs="track",
     ),
-    ActionSpec("clear_envelopes", "Clear Envelopes", "Remove all points of the track", "Track", needs="track"),
+    ActionSpec("clear_envelopes", "Clear Envelopes", "Remove all envelope points of the track", "Track", needs="track"),
     ActionSpec("track_up", "Move Track U&p", "Move the selected track up", "Track", ("Ctrl+Shift+Up",), needs="track"),
     ActionSpec(
         "track_down", "Move Track D&own", "Move the selected track down", "Track", ("Ctrl+Shift+Down",), needs="track"
@@ -272,21 +290,26 @@ ACTIONS = (
     ActionSpec(
         "play",
         "&Play / Stop",
-        "Play from the playhead, or stop and go back to where playing began",
+        "Play from the playhead, or stop and return to where playback started",
         "Transport",
         ("Space",),
         "play",
         checkable=True,
     ),
-    ActionSpec("pause", "Pa&use / Go On", "Stop where the sound is, or go on from there", "Transport", ("P",)),
-    ActionSpec("play_again", "Play A&gain", "Play from where playing last began", "Transport", ("Shift+Space",)),
+    ActionSpec("pause", "Pa&use / Resume", "Pause at the playhead, or resume from there", "Transport", ("P",)),
+    ActionSpec("play_again", "Play A&gain", "Play from where playback last started", "Transport", ("Shift+Space",)),
     *(
         ActionSpec(f"monitor_{what}", text, tip, "Transport", keys, checkable=True, submenu="Monitor", exclusive=True)
         for what, text, tip, keys in (
-            ("auto", "Automatic", "Hear the latent mix, and the dry mix until it is rendered", ("Shift+1",)),
-            ("latent", "Latent Only", "Hear the latent mix; what is not rendered is silent", ("Shift+2",)),
+            ("auto", "Automatic", "Hear the latent mix, and the dry mix where it is not rendered yet", ("Shift+1",)),
+            (
+                "latent",
+                "Latent Only",
+                "Hear the latent mix only; chunks that are not rendered yet are silent",
+                ("Shift+2",),
+            ),
             ("dry", "Dry Only", "Hear the dry mix, the plain sum of the stems", ("Shift+3",)),
-            ("difference", "Difference", "Hear the latent mix less the dry mix", ("Shift+4",)),
+            ("difference", "Difference", "Hear the latent mix minus the dry mix", ("Shift+4",)),
         )
     ),
     ActionSpec("go_start", "Go to &Start", "Move the playhead to the start", "Transport", ("Home",), "start"),
@@ -295,7 +318,7 @@ ACTIONS = (
     ActionSpec("seek_forward", "&Forward", "Move the playhead 1 second forward", "Transport", ("Right",)),
     ActionSpec("seek_back_far", "Back 5 s", "Move the playhead 5 seconds back", "Transport", ("Shift+Left",)),
     ActionSpec("seek_forward_far", "Forward 5 s", "Move the playhead 5 seconds forward", "Transport", ("Shift+Right",)),
-    ActionSpec("loop", "&Loop", "Play the loop again and again, or go on", "Transport", ("L",), "loop", checkable=True),
+    ActionSpec("loop", "&Loop", "Turn looping on or off", "Transport", ("L",), "loop", checkable=True),
     ActionSpec(
         "loop_selection",
         "Loop Selectio&n",
@@ -306,22 +329,29 @@ ACTIONS = (
     ),
     ActionSpec("add_marker", "Add &Marker", "Add a marker at the playhead", "Transport", ("M",)),
     ActionSpec(
-        "previous_marker", "P&revious Marker", "Go to the marker before", "Transport", ("Alt+Left",), needs="markers"
+        "previous_marker", "P&revious Marker", "Go to the previous marker", "Transport", ("Alt+Left",), needs="markers"
     ),
-    ActionSpec("next_marker", "Ne&xt Marker", "Go to the marker after", "Transport", ("Alt+Right",), needs="markers"),
+    ActionSpec("next_marker", "Ne&xt Marker", "Go to the next marker", "Transport", ("Alt+Right",), needs="markers"),
     ActionSpec(
         "inspector",
         "&Clip Inspector",
-        "Read and type the numbers of the selected clips",
+        "View and edit the properties of the selected clips",
         "View",
         ("Alt+Return",),
         checkable=True,
     ),
-    ActionSpec("history", "&History", "List every step, and go to any", "View", ("Ctrl+H",), checkable=True),
+    ActionSpec(
+        "history",
+        "&History",
+        "List all edits and go back or forward to any of them",
+        "View",
+        ("Ctrl+H",),
+        checkable=True,
+    ),
     ActionSpec(
         "clip_table",
         "Clip Table",
-        "List every clip, for the keyboard and screen readers",
+        "List all clips in a table, for keyboards and screen readers",
         "View",
         ("Ctrl+Shift+L",),
         checkable=True,
@@ -329,7 +359,7 @@ ACTIONS = (
     ActionSpec(
         "loudness",
         "Loudness",
-        "Measure the loudness by EBU R 128",
+        "Measure the loudness to EBU R 128",
         "View",
         ("Ctrl+Shift+M",),
         checkable=True,
@@ -344,27 +374,29 @@ ACTIONS = (
         checkable=True,
     ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
-    ActionSpec("follow", "Follow &Playhead", "Scroll along while playing", "View", (), checkable=True),
-    ActionSpec("snap", "S&nap", "Let edges snap; Shift does the opposite", "View", ("N",), checkable=True),
+    ActionSpec("follow", "Follow &Playhead", "Scroll page by page during playback", "View", (), checkable=True),
+    ActionSpec(
+        "snap", "S&nap", "Snap edges while dragging; hold Shift to do the opposite", "View", ("N",), checkable=True
+    ),
     *(
         ActionSpec(f"snap_to_{what}", text, tip, "View", checkable=True, submenu="Snap To")
         for what, text, tip in (
-            ("clips", "Clips", "Let edges snap to the edges of clips"),
-            ("playhead", "Playhead", "Let edges snap to the playhead"),
-            ("markers", "Markers and Loop", "Let edges snap to markers and to the loop's ends"),
-            ("grid", "Grid", "Let edges snap to the lines of the ruler"),
-            ("frames", "Latent Frames", "Let edges snap to the starts of latent frames"),
-            ("steps", "Chunk Steps", "Let clips move by whole steps of the chunk grid, which keeps their latents"),
+            ("clips", "Clips", "Snap to the edges of other clips"),
+            ("playhead", "Playhead", "Snap to the playhead"),
+            ("markers", "Markers and Loop", "Snap to markers and to the ends of the loop"),
+            ("grid", "Grid", "Snap to the grid lines of the ruler"),
+            ("frames", "Latent Frames", "Snap to the start of latent frames"),
+            ("steps", "Chunk Steps", "Move clips in whole steps of the chunk grid, which keeps their latents"),
         )
     ),
     *(
         ActionSpec(
             f"count_in_{what}",
             text,
-            f"Let the ruler count in {named}",
+            f"Show {named} on the ruler",
             "View",
             checkable=True,
-            submenu="Count In",
+            submenu="Ruler Units",
             exclusive=True,
         )
         for what, text, named in (
@@ -381,18 +413,18 @@ ACTIONS = (
         "zoom_selection", "Zoom to &Selection", "Show the selected clips", "View", ("Ctrl+E",), needs="selection"
     ),
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("Ctrl+Shift+=", "Ctrl+Shift++")),
-    ActionSpec("lower", "&Lower Tracks", "Make all tracks lower", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
-    ActionSpec("zoom_toggle", "Zoom &Back", "Show what was shown before", "View", ("Shift+Z",)),
-    ActionSpec("render_settings", "Render Setti&ngs…", "The seed, and the length and overlap of chunks", "Session"),
-    ActionSpec("tempo", "&Tempo…", "Set the tempo of the grid of bars and beats", "Session"),
-    ActionSpec("retry", "&Retry Failed Chunks", "Render failed chunks again", "Session"),
+    ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
+    ActionSpec("zoom_toggle", "Zoom &Back", "Return to the previous zoom and position", "View", ("Shift+Z",)),
+    ActionSpec("render_settings", "Render Setti&ngs…", "Set the seed and the length and overlap of chunks", "Session"),
+    ActionSpec("tempo", "&Tempo…", "Set the tempo and the beats per bar of the grid", "Session"),
+    ActionSpec("retry", "&Retry Failed Chunks", "Retry rendering the failed chunks", "Session"),
     ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),
-    ActionSpec("about", "&About LinCAE Studio", "Version and licence", "Help"),
+    ActionSpec("about", "&About LinCAE Studio", "Show the version and licence", "Help"),
 )
 
 MENUS = ("File", "Edit", "Track", "Transport", "View", "Session", "Help")
 
-#: Actions on the toolbar; None is a gap.
+#: Actions on the toolbar; None is a separator.
 TOOLBAR = (
     "import_audio",
     "export_mix",

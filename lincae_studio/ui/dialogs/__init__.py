@@ -1,1 +1,1 @@
-"""Dialogs: they ask, or show, and return values; commands act on them."""
+"""Dialogs: they show something or ask for values; commands act on the result."""

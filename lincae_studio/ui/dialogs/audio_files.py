@@ -1,4 +1,4 @@
-"""The files of a project: which are there, which are missing or changed, and how to have them back. Main thread."""
+"""The audio files of a project: which are present, missing or changed, and how to find them again. Main thread."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Row:
 
 
 class AudioFilesDialog(QDialog):
-    """One row for each file that clips use, and what can be done about it. Not modal: editing goes on."""
+    """One row per file that clips use, with buttons to repair it. Not modal: editing can continue."""
 
     def __init__(self, files: ProjectFiles, parent: QWidget) -> None:
         super().__init__(parent)
@@ -43,8 +43,8 @@ class AudioFilesDialog(QDialog):
         self.setWindowTitle("Audio Files")
         self._files = files
         self._rows: list[_Row] = []
-        #: What is said of each.
-        self._told: list[tuple[str, bool]] = []
+        #: The description of each row's state.
+        self._states: list[tuple[str, bool]] = []
         self._text = QLabel(self)
         self._text.setWordWrap(True)
         theme.dim(self._text)
@@ -59,10 +59,10 @@ class AudioFilesDialog(QDialog):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         self.buttons = QDialogButtonBox(self)
-        self.search_button = self._add("&Search Folder…", "Look for all missing files in a folder and those in it")
-        self.locate_button = self._add("&Locate…", "Show where the selected file is")
-        self.changed_button = self._add("Use &Changed", "Let the clips of the selected files play what is in them now")
-        self.collect_button = self._add("Collect and Sa&ve…", "Copy all audio beside the project, and save it")
+        self.search_button = self._add("&Search Folder…", "Search a folder and its subfolders for all missing files")
+        self.locate_button = self._add("&Locate…", "Choose the file that the selected row refers to")
+        self.changed_button = self._add("Use &Changed", "Make clips play the current content of the selected files")
+        self.collect_button = self._add("Collect and Sa&ve…", "Copy all audio files next to the project and save it")
         self.buttons.addButton("Close", QDialogButtonBox.ButtonRole.RejectRole)
         self.search_button.clicked.connect(self._on_search)
         self.locate_button.clicked.connect(self._on_locate)
@@ -85,21 +85,21 @@ class AudioFilesDialog(QDialog):
         return [self._rows[row].media for row in rows]
 
     def fill(self) -> None:
-        """Show the files as they are known now."""
+        """Show the files and their states."""
         counts: dict[str, int] = {}
         session = self._files.session
         for clip in session.clips():
             counts[clip.media] = counts.get(clip.media, 0) + 1
         rows = [_Row(media, counts[media.digest]) for media in session.media if media.digest in counts]
-        told = [self._files.describe(row.media) for row in rows]
-        if (rows, told) == (self._rows, self._told) and rows:
-            return  # a fader that is dragged is a change, too
+        states = [self._files.describe(row.media) for row in rows]
+        if (rows, states) == (self._rows, self._states) and rows:
+            return  # this is called for every edit, even while a fader is dragged
         selected = {media.digest for media in self.chosen}
-        self._rows, self._told = rows, told
+        self._rows, self._states = rows, states
         self.table.setRowCount(len(self._rows))
         self.table.clearSelection()
         for number, row in enumerate(self._rows):
-            state, good = told[number]
+            state, good = states[number]
             for column, cell in enumerate((name_of(row.media), state, str(row.clips), _folder(row.media))):
                 item = QTableWidgetItem(cell)
                 item.setToolTip(row.media.path)

@@ -1,4 +1,4 @@
-"""The dialogs of installing a codec: what a download means, and what a folder does not say. Main thread."""
+"""The dialogs for installing a codec: confirming a download, and asking for its scale factor. Main thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCALE_FACTORS = (0.01, 1000.0)
 
 
 class DownloadDialog(QDialog):
-    """Says what would be downloaded, from where and to where, before anything is."""
+    """Shows what will be downloaded, from where and to where, and asks for confirmation."""
 
     def __init__(self, model_id: str, parent: QWidget) -> None:
         super().__init__(parent)
@@ -35,27 +35,27 @@ class DownloadDialog(QDialog):
         form.setHorizontalSpacing(16)
         for name, text in (
             ("Codec", f"{model.title}. {model.description}."),
-            ("From", f"The Hugging Face hub, {HUB_REPOSITORY}"),
-            ("Size", f"About {model.mebibytes} MiB; a download that ended early goes on where it was"),
+            ("From", f"Hugging Face Hub, {HUB_REPOSITORY}"),
+            ("Size", f"About {model.mebibytes} MiB; an interrupted download is resumed"),
             ("Stored in", str(paths.codecs_dir() / model_id)),
-            ("Licence", "Its publisher's; the repository's page on the hub names it"),
+            ("Licence", "Set by the publisher; see the repository's page on the Hub"),
         ):
             form.addRow(_dim(name, self), _wrapped(text, self))
-        hint = _wrapped("This needs the internet. Editing goes on meanwhile.", self)
+        hint = _wrapped("Requires an internet connection. You can continue editing during the download.", self)
         _lay_out(self, [form, hint], "Download", 560)
 
 
 class ScaleFactorDialog(QDialog):
-    """Asks what an official folder does not tell of its model."""
+    """Asks for what a model folder in the published format does not contain."""
 
     def __init__(self, folder: Path, scale_factor: float, linear: bool, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Import Codec Folder")
-        known = ", ".join(f"{model_id} has {model.scale_factor:g}" for model_id, model in PUBLIC_MODELS.items())
+        known = ", ".join(f"{model_id}: {model.scale_factor:g}" for model_id, model in PUBLIC_MODELS.items())
         text = _wrapped(
-            f"“{folder.name}” does not name its scale factor, the number that gives its latents about unit variance. "
-            f"Whoever trained the model knows it. Of the public models {known}.",
+            f"“{folder.name}” does not contain its scale factor, which brings its latents to about unit variance. "
+            f"Ask the author of the model for it. Public models: {known}.",
             self,
         )
         self.scale_factor = QDoubleSpinBox(self)
@@ -65,7 +65,7 @@ class ScaleFactorDialog(QDialog):
         self.scale_factor.setAccessibleName("Scale factor")
         self.linear = QCheckBox("&Trained to be linear", self)
         self.linear.setChecked(linear)
-        self.linear.setToolTip("Gains and sums of its latents are those of the sound")
+        self.linear.setToolTip("Scaling and adding its latents scales and adds the audio")
         form = QFormLayout()
         form.setHorizontalSpacing(16)
         form.addRow("&Scale factor", self.scale_factor)
@@ -74,7 +74,7 @@ class ScaleFactorDialog(QDialog):
 
 
 def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, width_px: int) -> None:
-    """Parts below each other, then the buttons; as high as wrapped text is at this width."""
+    """Stack the widgets and the buttons, as high as the wrapped text needs at this width."""
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, dialog)
     buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
     buttons.accepted.connect(dialog.accept)
@@ -87,7 +87,7 @@ def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, widt
         else:
             layout.addLayout(part)
     layout.addWidget(buttons)
-    dialog.setMinimumWidth(width_px)  # Qt by itself would reckon with narrower lines
+    dialog.setMinimumWidth(width_px)  # otherwise Qt assumes narrower lines
     dialog.resize(width_px, layout.totalHeightForWidth(width_px))
 
 
@@ -99,7 +99,7 @@ def _dim(text: str, parent: QWidget) -> QLabel:
 
 
 def _wrapped(text: str, parent: QWidget) -> QLabel:
-    """A label of several lines; plain, since names of folders are not markup."""
+    """A word-wrapped label; plain text, since folder names are not markup."""
     label = QLabel(text, parent)
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)

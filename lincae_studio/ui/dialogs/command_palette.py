@@ -1,4 +1,4 @@
-"""The command palette: type a part of a command's name, press Return. Main thread."""
+"""The command palette: type part of a command's name and press Return. Main thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown
 
 
 class CommandPalette(QDialog):
-    """Lists the commands that can be used now; the words that are typed may stand anywhere, in any order."""
+    """Lists the enabled commands that contain all the words typed, in any order."""
 
     def __init__(self, actions: Mapping[str, QAction], parent: QWidget) -> None:
         super().__init__(parent)
@@ -42,7 +42,7 @@ class CommandPalette(QDialog):
         for spec in ACTIONS:
             action = self._actions[spec.id]
             name = action.text().replace("&", "").rstrip("…")
-            # By its own text: "Undo Add Marker" is not what somebody means who types "marker".
+            # By the fixed text: a search for "marker" should not find "Undo Add Marker".
             searched = f"{spec.menu} {spec.text.replace('&', '')} {spec.tip}".casefold()
             if action.isEnabled() and spec.id != "palette" and all(word in searched for word in words):
                 keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)

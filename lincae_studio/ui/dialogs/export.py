@@ -1,4 +1,4 @@
-"""The export dialog: what is written, how, where; with presets, and a summary of the files that will come."""
+"""The export dialog: what to write, how and where, with presets and a summary of the resulting files."""
 
 from __future__ import annotations
 
@@ -54,32 +54,32 @@ from lincae_studio.ui.rendering.rendering import Rendering
 _CONTAINER_TITLES: dict[Container, str] = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG Vorbis", "mp3": "MP3"}
 
 _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
-    "mix": ("&Mix", "The mix as it is heard, from latents"),
-    "dry": ("&Dry mix", "The same mix with no codec"),
-    "difference": ("D&ifference", "The mix less the dry one: what the codec changes"),
-    "tracks": ("S&tems", "Each track by itself, from latents, after its fader"),
-    "latents": ("&Latents", "The summed latents of the mix, as numbers"),
+    "mix": ("&Mix", "The latent mix, as heard"),
+    "dry": ("&Dry mix", "The same mix without the codec"),
+    "difference": ("D&ifference", "The latent mix minus the dry mix: what the codec changes"),
+    "tracks": ("S&tems", "Each track on its own, decoded from latents, post-fader"),
+    "latents": ("&Latents", "The summed latents of the mix, as an array"),
 }
 
-_CHANNEL_TITLES: dict[Channels, str] = {"mix": "as the mix", "mono": "mono", "stereo": "stereo"}
+_CHANNEL_TITLES: dict[Channels, str] = {"mix": "same as mix", "mono": "mono", "stereo": "stereo"}
 
-_LEVEL_TITLES = {"none": "as it is", "peak": "normalise the peak", "loudness": "normalise the loudness"}
+_LEVEL_TITLES = {"none": "unchanged", "peak": "normalise peak", "loudness": "normalise loudness"}
 
 _LATENT_TITLES = {"safetensors": "safetensors", "npz": "NumPy (npz)"}
 
-#: Targets that are set when the kind of level is chosen.
+#: Default target of each kind of level.
 _TARGETS_DB = {"none": -1.0, "peak": -1.0, "loudness": -14.0}
 
 _QUALITY_STEPS = 10
 
-#: Files that the summary names.
+#: Number of files that the summary lists by name.
 _NAMED = 3
 
 _CUSTOM = "(changed)"
 
 
 class ExportDialog(QDialog):
-    """Asks for all of `ExportSettings`, a file and a title."""
+    """Asks for the `ExportSettings`, a file and a title."""
 
     def __init__(
         self,
@@ -90,12 +90,12 @@ class ExportDialog(QDialog):
         may_export: Callable[[ExportDialog], bool],
         parent: QWidget,
     ) -> None:
-        """What is suggested, and what is asked.
+        """Start with suggested values.
 
         Args:
-            suggested: the first name, with the ending of the format used last.
-            selection: in samples, if any.
-            may_export: asks before files are replaced; where it says no, the dialog stays.
+            suggested: the initial path, with the extension of the format used last.
+            selection: the span of the selected clips in samples, if any.
+            may_export: asks before replacing files; on False the dialog stays open.
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
@@ -106,10 +106,10 @@ class ExportDialog(QDialog):
         self._may_export = may_export
         self._filling = False
         session = rendering.session
-        self.preset_box = QComboBox(self)  # it shows which preset the others are: a change of it is no change of them
+        self.preset_box = QComboBox(self)  # shows which preset the settings match, so it has no `_on_changed`
         self.preset_box.setAccessibleName("Preset")
-        self._save_preset = self._button("Sa&ve As…", "Keep these settings under a name", self._on_save_preset)
-        self._delete_preset = self._button("Delete", "Forget this preset", self._on_delete_preset)
+        self._save_preset = self._button("Sa&ve As…", "Save these settings as a preset", self._on_save_preset)
+        self._delete_preset = self._button("Delete", "Delete this preset", self._on_delete_preset)
         self.path_field = QLineEdit(str(suggested), self)
         self.path_field.setAccessibleName("File")
         browse = self._button("&Browse…", "Choose the file", self._on_browse)
@@ -119,7 +119,7 @@ class ExportDialog(QDialog):
             self.contents[content] = box = QCheckBox(text, self)
             box.setToolTip(tip)
             box.toggled.connect(self._on_changed)
-        self.stems_box = self._combo("Which stems", {"heard": "of what is heard", "all": "of all tracks"})
+        self.stems_box = self._combo("Which stems", {"heard": "of audible tracks", "all": "of all tracks"})
         self.latents_box = self._combo("Format of latents", _LATENT_TITLES)
         spans = {"all": "All"}
         if session.loop is not None:
@@ -127,27 +127,29 @@ class ExportDialog(QDialog):
         if selection is not None:
             spans["selection"] = "Selected clips"
         self.span_box = self._combo("Span", spans)
-        self.tail = self._spin("Tail", 0.0, 60.0, " s", "Seconds after the end that are written, too")
+        self.tail = self._spin("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
         self.container_box = self._combo("File format", _CONTAINER_TITLES)
         self.format_box = self._combo("Sample format", SAMPLE_FORMAT_TITLES)
         self.quality = QSlider(Qt.Orientation.Horizontal, self)
         self.quality.setRange(0, _QUALITY_STEPS)
         self.quality.setAccessibleName("Quality")
-        self.quality.setToolTip("Left: small files, right: good ones")
+        self.quality.setToolTip("Left: smaller file. Right: better quality")
         self.quality.valueChanged.connect(self._on_changed)
         self.quality_text = _label("")
         self.rate_box = self._combo("Sample rate", {rate: f"{rate / 1000:g} kHz" for rate in get_args(Rate)})
         self.channels_box = self._combo("Channels", _CHANNEL_TITLES)
         self.dither = QCheckBox("Dit&her (TPDF)", self)
-        self.dither.setToolTip("Noise of one step where samples are rounded to 16 bits: errors are no distortion then")
+        self.dither.setToolTip(
+            "Add TPDF dither when writing 16 bits, so that rounding adds noise instead of distortion"
+        )
         self.dither.toggled.connect(self._on_changed)
         self.level_box = self._combo("Level", _LEVEL_TITLES)
-        self.target = self._spin("Target", -70.0, 0.0, " LUFS", "What the level is brought to")
-        self.true_peak = self._spin("True peak", -70.0, 0.0, " dBTP", "No file is made louder than this")
+        self.target = self._spin("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
+        self.true_peak = self._spin("True peak", -70.0, 0.0, " dBTP", "Peak ceiling: no file is made louder than this")
         if not loudness.available():
-            self.true_peak.setToolTip("Of samples here: to measure true peaks, install the package pyebur128")
-        self.together = QCheckBox("all files ali&ke", self)
-        self.together.setToolTip("Change all files by the same gain, so that stems still add up to the mix")
+            self.true_peak.setToolTip("Sample peaks only: install the package pyebur128 to measure true peaks")
+        self.together = QCheckBox("same &gain for all files", self)
+        self.together.setToolTip("Apply the same gain to all files, so that the stems still add up to the mix")
         self.together.toggled.connect(self._on_changed)
         self.title_field = QLineEdit(suggested.stem, self)
         self.title_field.setAccessibleName("Title")
@@ -175,10 +177,10 @@ class ExportDialog(QDialog):
 
     @property
     def path(self) -> Path:
-        """The chosen file, with the format's ending where none was typed."""
+        """The chosen file, with the format's extension added if none was typed."""
         path = Path(os.path.expanduser(self.path_field.text().strip()))
-        path = self._folder / path  # what was typed without a folder belongs beside what was suggested
-        # Another audio format is refused later, with a reason; any other dot belongs to the name.
+        path = self._folder / path  # a bare file name goes into the suggested folder
+        # Other audio extensions are refused later with a message; any other suffix is part of the name.
         if self.settings.contents == ("latents",) and path.suffix.lower() in (".safetensors", ".npz"):
             return path
         ending = ENDINGS[self.settings.format.container][0]
@@ -195,7 +197,7 @@ class ExportDialog(QDialog):
 
     @property
     def settings(self) -> ExportSettings:
-        """What is asked for."""
+        """The settings as entered."""
         container: Container = self.container_box.currentData() or "wav"
         sample_format: SampleFormat = self.format_box.currentData() or "32f"
         return ExportSettings(
@@ -222,7 +224,7 @@ class ExportDialog(QDialog):
         )
 
     def fill(self, settings: ExportSettings) -> None:
-        """Show settings; a span that is not there becomes all."""
+        """Show settings; an unavailable span becomes "all"."""
         self._filling = True
         audio_format, level = settings.format, settings.level
         self._choose(self.container_box, audio_format.container)
@@ -302,7 +304,7 @@ class ExportDialog(QDialog):
         return button
 
     def _list_sample_formats(self) -> None:
-        """Those that the chosen container can hold."""
+        """List the sample formats that the chosen container supports."""
         container: Container = self.container_box.currentData()
         before = self.format_box.currentData()
         self.format_box.blockSignals(True)
@@ -323,7 +325,7 @@ class ExportDialog(QDialog):
     # Following
 
     def _on_path_changed(self) -> None:
-        """A format that is typed is a format that is chosen."""
+        """Follow a typed extension with the file format."""
         suffix = Path(self.path_field.text().strip()).suffix.lower()
         for container, endings in ENDINGS.items():
             if suffix in endings and container != self.container_box.currentData():
@@ -336,7 +338,7 @@ class ExportDialog(QDialog):
         self._on_changed()
 
     def _fit_ending(self) -> None:
-        """The name ends as the format wants it, if it ended as another one did."""
+        """Replace the extension of another format by that of the chosen one."""
         text = self.path_field.text()
         suffix = Path(text.strip()).suffix
         wanted = ENDINGS[self.container_box.currentData()]
@@ -368,13 +370,13 @@ class ExportDialog(QDialog):
 
     def _problem(self, settings: ExportSettings) -> str:
         if not settings.contents:
-            return "Choose what is to be written."
+            return "Choose what to export."
         if settings.format.problem:
             return f"{settings.format.problem}."
         try:
             span_of(self._rendering.session, settings, self._selection)
             if not paths_of(self._rendering.session, settings, Path("x.wav")):
-                return "No track is heard: there are no stems to write."
+                return "No track is audible, so there are no stems to export."
         except ExportError as error:
             return str(error)
         return ""
@@ -408,7 +410,7 @@ class ExportDialog(QDialog):
         return PRESETS | self._preferences.value.export_presets
 
     def _show_preset(self, settings: ExportSettings) -> None:
-        """The preset that the settings are, but for the artist."""
+        """Show the preset that matches the settings, ignoring the artist."""
         found = ""
         for name, preset in self._presets().items():
             if msgspec.structs.replace(preset, artist=settings.artist) == settings:
@@ -431,9 +433,9 @@ class ExportDialog(QDialog):
         if not given or not name:
             return
         if name in PRESETS:
-            QMessageBox.information(self, "Save Preset", f"“{name}” is one of the program's own. Choose another name.")
+            QMessageBox.information(self, "Save Preset", f"“{name}” is a built-in preset. Choose another name.")
             return
-        question = f"There is a preset “{name}”. Replace it?"
+        question = f"A preset named “{name}” already exists. Replace it?"
         known = name in self._preferences.value.export_presets
         if not known or QMessageBox.question(self, "Save Preset", question) == QMessageBox.StandardButton.Yes:
             self._preferences.set(export_presets=self._preferences.value.export_presets | {name: self.settings})
@@ -448,7 +450,7 @@ class ExportDialog(QDialog):
         self._on_changed()
 
     def _on_browse(self) -> None:
-        # Whether to replace files is asked once, on export.
+        # The user is asked once, on export, whether to replace files.
         options = QFileDialog.Option.DontConfirmOverwrite
         kinds = ";;".join(
             f"{_CONTAINER_TITLES[container]} audio ({' '.join(f'*{ending}' for ending in endings)})"
@@ -466,7 +468,7 @@ class ExportDialog(QDialog):
 
 
 def _row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
-    """Widgets beside each other; the one of number `stretch` takes the room that is left."""
+    """Widgets side by side; the one with index `stretch` takes the remaining width."""
     row = QHBoxLayout()
     for number, widget in enumerate(widgets):
         row.addWidget(widget, 1 if number == stretch else 0)
@@ -476,7 +478,7 @@ def _row(*widgets: QWidget, stretch: int | None = None) -> QHBoxLayout:
 
 
 def _buddy(text: str, widget: QWidget) -> QLabel:
-    """The label of a row of several widgets; its letter leads to one of them."""
+    """A label for a row of several widgets; its mnemonic focuses `widget`."""
     label = QLabel(text)
     label.setBuddy(widget)
     return label

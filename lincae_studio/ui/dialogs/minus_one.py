@@ -1,4 +1,4 @@
-"""The dialog that takes a stem out of a mix: looks for it, tells what was found, and makes one edit. Main thread."""
+"""The dialog that takes a stem out of a mix: finds it, shows the match, and makes one edit. Main thread."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.strip import format_pan
 
-#: Below this, the stem may well be somewhere else, or not in the mix at all.
+#: Below this certainty, the stem may be elsewhere or not in the mix at all.
 _CERTAIN = 0.3
 
-#: A pan is worth setting when the sides differ by more than this, in dB.
+#: The pan is offered when left and right differ by more than this, in dB.
 _PANNED_DB = 0.5
 
 _FARTHEST_S = 10.0
@@ -41,7 +41,7 @@ _FOUND = (("lag", "Place"), ("certainty", "Certainty"), ("gain", "Gain in the mi
 
 
 class MinusOneDialog(QDialog):
-    """Looks for a track in the mix of the others as soon as it is opened."""
+    """Searches the mix of the other tracks for a track as soon as it is opened."""
 
     def __init__(self, track_id: int, document: Document, rendering: Rendering, parent: QWidget) -> None:
         super().__init__(parent)
@@ -59,7 +59,7 @@ class MinusOneDialog(QDialog):
         self.reach.setValue(1.0)
         self.reach.setSuffix(" s")
         self.reach.setAccessibleName("How far the stem is looked for")
-        self.again = QPushButton("&Look Again", self)
+        self.again = QPushButton("&Search Again", self)
         self.again.setAutoDefault(False)
         self.bar = QProgressBar(self)
         self.found = {name: QLabel("…", self) for name, _ in _FOUND}
@@ -69,7 +69,7 @@ class MinusOneDialog(QDialog):
         self.level = QCheckBox(self)
         self.pan = QCheckBox(self)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
-        self.apply_button = self.buttons.addButton("&Take It Out", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.apply_button = self.buttons.addButton("&Take Out", QDialogButtonBox.ButtonRole.AcceptRole)
         self.apply_button.setDefault(True)
         self._lay_out()
         self.again.clicked.connect(self.look)
@@ -79,7 +79,7 @@ class MinusOneDialog(QDialog):
         self.look()
 
     def look(self) -> None:
-        """Look for the stem; a search that is under way is given up."""
+        """Search for the stem, or stop a search in progress."""
         if self._job is not None:
             self._job.cancel()
             return
@@ -103,7 +103,7 @@ class MinusOneDialog(QDialog):
                 rendering.study(self, ())
 
         self.match = None
-        job = self._job = BackgroundJob(work, self._document)  # it may outlive the dialog by a moment
+        job = self._job = BackgroundJob(work, self._document)  # it may outlive the dialog briefly
         job.progressed.connect(self._on_progress)
         job.succeeded.connect(self._on_found)
         job.failed.connect(self._on_failed)
@@ -116,14 +116,14 @@ class MinusOneDialog(QDialog):
 
     def _lay_out(self) -> None:
         text = QLabel(
-            "Looks for this track in the mix of the other tracks that are heard, moves it to where it is, sets it to "
-            "the gain that it has there, and subtracts its latents.",
+            "Finds this track in the mix of the other audible tracks, aligns it, matches its gain, and subtracts its "
+            "latents from the mix.",
             self,
         )
         text.setWordWrap(True)
         theme.dim(text)
         search = QHBoxLayout()
-        search.addWidget(QLabel("Look for it, earlier and later, up to", self))
+        search.addWidget(QLabel("Search earlier and later by up to", self))
         search.addWidget(self.reach)
         search.addWidget(self.again)
         search.addStretch(1)
@@ -144,7 +144,7 @@ class MinusOneDialog(QDialog):
         self.setMinimumWidth(500)
 
     def _show(self) -> None:
-        """What was found, and what would be done."""
+        """Show the match and the edits on offer."""
         match = self.match
         for box in (self.align, self.level, self.pan):
             box.setEnabled(match is not None)
@@ -153,34 +153,34 @@ class MinusOneDialog(QDialog):
         if match is None:
             for label in self.found.values():
                 label.setText("…")
-            self.align.setText("Move it")
-            self.level.setText("Set its gain")
+            self.align.setText("Move the track")
+            self.level.setText("Set the gain")
             self.pan.hide()
             return
         samples = match.lag.samples
         where = "later" if samples > 0 else "earlier"
         milliseconds = abs(samples) / SESSION_RATE * 1e3
-        self.found["lag"].setText(f"{abs(samples)} samples ({milliseconds:.1f} ms) {where}" if samples else "in step")
+        self.found["lag"].setText(f"{abs(samples)} samples ({milliseconds:.1f} ms) {where}" if samples else "aligned")
         self.found["certainty"].setText(f"{100 * match.lag.certainty:.0f} %")
         inverted = ", polarity inverted" if match.gain < 0.0 else ""
-        spread = f", changes by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", steady"
+        spread = f", varying by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", constant"
         self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}".replace("-", "−"))
-        self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB to the mix".replace("-", "−"))
+        self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB relative to the mix".replace("-", "−"))
         certain = match.lag.certainty >= _CERTAIN
         if not certain:
-            self._say("It was not found with certainty: it may not be in this mix, or lie farther away.")
+            self._say("No certain match: the track may not be in this mix, or may be further away in time.")
         elif abs(match.gain) > MAX_GAIN:
-            self._say("In the mix it is more than 24 dB louder: raise the gain of its clips, and look again.")
-        self.align.setText(f"Move it by {samples:+d} samples".replace("-", "−"))
+            self._say("The track is more than 24 dB louder in the mix: raise the gain of its clips and search again.")
+        self.align.setText(f"Move the track by {samples:+d} samples".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
         self.align.setEnabled(samples != 0)
         gain, pan = self._strip()
-        self.level.setText(f"Set its gain to {format_db(abs(gain))}".replace("-", "−"))
+        self.level.setText(f"Set the gain to {format_db(abs(gain))}".replace("-", "−"))
         self.level.setChecked(abs(gain) <= MAX_GAIN)
         self.level.setEnabled(abs(gain) <= MAX_GAIN)
         self.pan.setVisible(pan is not None)
         if pan is not None:
-            self.pan.setText(f"Set its pan to {format_pan(pan)}")
+            self.pan.setText(f"Set the pan to {format_pan(pan)}")
             self.pan.setChecked(certain)
 
     def _say(self, text: str) -> None:
@@ -188,9 +188,9 @@ class MinusOneDialog(QDialog):
         self.said.setVisible(bool(text))
 
     def _strip(self) -> tuple[float, float | None]:
-        """The fader, negative for an inverted stem, and the pan, where the stem is panned in the mix."""
+        """The gain, negative if the polarity is inverted, and the pan, or None if the stem is not panned in the mix."""
         match = self.match
-        assert match is not None, "it was found"
+        assert match is not None, "only called after a match"
         if len(match.sides) != 2 or min(match.sides) * max(match.sides) < 0.0:
             return match.gain, None
         sign = -1.0 if match.gain < 0.0 else 1.0
@@ -214,19 +214,19 @@ class MinusOneDialog(QDialog):
 
     def _on_ended(self) -> None:
         self._job = None
-        self.again.setText("&Look Again")
+        self.again.setText("&Search Again")
         self.bar.hide()
         said = self.said.text()
         self._show()
         if self.match is None:
-            self._say(said or "It was not looked for to the end.")
+            self._say(said or "Search cancelled.")
 
     def _on_document_changed(self) -> None:
-        """What was found is not of this session any more."""
+        """Drop the match, which was found in an earlier state of the session."""
         if self.match is not None:
             self.match = None
             self._show()
-            self._say("The session has changed: look again.")
+            self._say("The session has changed: search again.")
 
     def _on_apply(self) -> None:
         if self.match is None:

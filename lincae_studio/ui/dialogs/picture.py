@@ -23,17 +23,17 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, PictureSource, save_picture
 
-#: PNGs are at most so many times as large as the view on the screen.
+#: Largest size of a PNG relative to the view on the screen.
 _LARGEST = 4
 
 
 class PictureDialog(QDialog):
-    """Asks which view, and how large; then for a file."""
+    """Asks for a view and a size, then for a file."""
 
     def __init__(
         self, views: Sequence[PictureSource], suggested: Callable[[str], Path], messages: MessageBar, parent: QWidget
     ) -> None:
-        """`suggested`: where a picture of a view with this title would go."""
+        """`suggested`: returns the suggested path of a picture, given the view's title."""
         super().__init__(parent)
         self._views = views
         self._suggested = suggested
@@ -50,7 +50,7 @@ class PictureDialog(QDialog):
         theme.dim(self.size_text)
         form = QFormLayout()
         form.addRow("&View", self.what)
-        form.addRow("&Size of a PNG", self.scale)
+        form.addRow("&Size (PNG)", self.scale)
         form.addRow("", self.size_text)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         save = buttons.addButton("Save As…", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -71,7 +71,7 @@ class PictureDialog(QDialog):
 
     def _show_size(self) -> None:
         size: QSize = self._chosen.widget.size() * self.scale.value()
-        self.size_text.setText(f"{size.width()} × {size.height()} pixels; an SVG keeps text and lines as such")
+        self.size_text.setText(f"{size.width()} × {size.height()} pixels; SVG keeps text and lines scalable")
 
     def _on_accepted(self) -> None:
         suggested = str(self._suggested(self._chosen.title))
@@ -86,5 +86,5 @@ class PictureDialog(QDialog):
         except StudioError as error:
             self._messages.error(error)
             return
-        self._messages.info(f"Wrote {path}")
+        self._messages.info(f"Saved {path}")
         self.accept()

@@ -1,4 +1,4 @@
-"""The preferences dialog: what is chosen holds at once, and is kept. Main thread."""
+"""The preferences dialog: changes take effect and are saved immediately. Main thread."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from lincae_studio.ui.dialogs.preferences_page import SettingsPage
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.playback.transport import Transport
 
-#: What the page on sound is found by.
+#: Search words that find the audio page.
 AUDIO_WORDS = "audio sound output device host api buffer latency level volume test tone rescan"
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
 
 class PreferencesDialog(QDialog):
-    """Pages of preferences; there is no OK, since there is nothing left to do then."""
+    """Pages of preferences, without an OK button, since changes are saved as they are made."""
 
     def __init__(self, store: PreferenceStore, transport: Transport, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Preferences")
         self.search = QLineEdit(self)
-        self.search.setPlaceholderText("Find a preference, a command, or its keys")
+        self.search.setPlaceholderText("Search preferences, commands and shortcuts")
         self.search.setAccessibleName("Find a preference, a command, or its keys")
         self.search.setClearButtonEnabled(True)
         self.pages = QTabWidget(self)
@@ -58,7 +58,7 @@ class PreferencesDialog(QDialog):
         self.pages.addTab(self.shortcuts, "Shortcuts")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         self.defaults = buttons.addButton("Restore &Defaults", QDialogButtonBox.ButtonRole.ResetRole)
-        self.defaults.setToolTip("Of this page")
+        self.defaults.setToolTip("Restore the defaults of this page")
         self.defaults.setAutoDefault(False)
         self.defaults.clicked.connect(self._on_defaults)
         buttons.rejected.connect(self.close)
@@ -72,11 +72,11 @@ class PreferencesDialog(QDialog):
         self._store = store
 
     def field(self, name: str) -> QWidget:
-        """The widget of a preference, by its field."""
+        """The widget of a preference, by field name."""
         return next(page.fields[name] for page in self.settings.values() if name in page.fields)
 
     def _filter(self, text: str) -> None:
-        """Show the pages that hold the words, and on them only what does."""
+        """Show only the pages and preferences that contain all the words."""
         words = text.casefold().split()
         matches: dict[QWidget, bool] = {page: page.filter(words) > 0 for page in self.settings.values()}
         matches[self.audio] = all(word in AUDIO_WORDS for word in words)
@@ -98,21 +98,21 @@ class PreferencesDialog(QDialog):
 
 
 def _codecs() -> list[tuple[str, str]]:
-    """The codecs that are here, by id."""
+    """The installed codecs: ids and titles."""
     return [(info.id, info.title) for info in registry.info_and_errors()[0]]
 
 
 class ShortcutsPage(QWidget):
-    """Every command with its keys; the selected one is given another by pressing it."""
+    """All commands with their shortcuts; press keys to assign them to the selected command."""
 
     def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
         super().__init__(parent)
         self._store = store
         self.search = QLineEdit(self)
-        self.search.setPlaceholderText("Find a command, or its keys")
+        self.search.setPlaceholderText("Search commands and shortcuts")
         self.search.setAccessibleName("Find a command, or its keys")
         self.table = QTreeWidget(self)
-        self.table.setHeaderLabels(["Command", "Keys"])
+        self.table.setHeaderLabels(["Command", "Shortcut"])
         self.table.setRootIsDecorated(False)
         self.table.setUniformRowHeights(True)
         self.table.setColumnWidth(0, 360)
@@ -122,11 +122,11 @@ class ShortcutsPage(QWidget):
         self.said.setWordWrap(True)
         theme.dim(self.said)
         self.assign = QPushButton("&Assign", self)
-        self.clear = QPushButton("&No Keys", self)
+        self.clear = QPushButton("&Clear", self)
         self.default = QPushButton("&Default", self)
         self.reset = QPushButton("&Reset All", self)
         for button in (self.assign, self.clear, self.default, self.reset):
-            button.setAutoDefault(False)  # Return in the fields is no order
+            button.setAutoDefault(False)  # Return in a field must not press a button
         keys = QHBoxLayout()
         keys.addWidget(self.key, 1)
         for button in (self.assign, self.clear, self.default):
@@ -159,7 +159,7 @@ class ShortcutsPage(QWidget):
 
     @property
     def command(self) -> ActionSpec | None:
-        """The command that is selected."""
+        """The selected command."""
         item = self.table.currentItem()
         chosen = item.data(0, Qt.ItemDataRole.UserRole) if item is not None and not item.isHidden() else None
         return next((spec for spec in ACTIONS if spec.id == chosen), None)
@@ -179,7 +179,7 @@ class ShortcutsPage(QWidget):
         self._follow()
 
     def look_for(self, text: str) -> bool:
-        """Show the commands that hold the words; whether there are any."""
+        """Show the commands that contain all the words; False if there are none."""
         self.search.setText(text)
         return any(not item.isHidden() for item in self._items.values())
 
@@ -202,7 +202,7 @@ class ShortcutsPage(QWidget):
         if spec is not None and key is not None:
             owner = shortcuts.owner_of(key, self._store.value.shortcuts)
             if owner is not None and owner.id != spec.id:
-                self.said.setText(f"{self.key.text()} runs “{_name(owner)}” now, which would lose it.")
+                self.said.setText(f"{self.key.text()} is assigned to “{_name(owner)}”, which would lose it.")
 
     def _on_assign(self) -> None:
         if self.key.value is not None:
@@ -222,18 +222,18 @@ class ShortcutsPage(QWidget):
 
 
 class KeyField(QLineEdit):
-    """Shows the keys that are pressed in it. Tab and Escape stay what they are, so that one can leave."""
+    """Shows the key combination pressed in it. Tab and Escape keep their meaning, so that one can leave the field."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.value: QKeySequence | None = None
         self.setReadOnly(True)
-        self.setPlaceholderText("Click here and press keys")
+        self.setPlaceholderText("Click here and press the new keys")
         self.setAccessibleName("New keys")
         self.changed = self.textChanged
 
     def forget(self) -> None:
-        """Show nothing."""
+        """Clear the field."""
         self.value = None
         self.clear()
 
@@ -241,7 +241,7 @@ class KeyField(QLineEdit):
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()  # no command runs while its key is pressed here
+            event.accept()  # keys pressed here must not trigger commands
             return True
         return super().event(event)
 

@@ -1,4 +1,4 @@
-"""The page of preferences on sound: where it goes, how loud, and whether it gets there. Main thread."""
+"""The audio page of the preferences: output device, level and a test tone. Main thread."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lincae_studio.ui.playback.transport import Transport
 
 _BUFFERS = (0, 128, 256, 512, 1024, 2048, 4096)
 
-#: Of the slider, in dB.
+#: Lowest level of the slider, in dB.
 _LOWEST_DB = -60
 
 
 class AudioPage(QWidget):
-    """Host API, device, buffer, output level, a test tone. Devices are known by their names."""
+    """Host API, device, buffer size, output level and test tone. Devices are identified by name."""
 
     def __init__(self, store: PreferenceStore, transport: Transport, parent: QWidget) -> None:
         super().__init__(parent)
@@ -32,16 +32,16 @@ class AudioPage(QWidget):
         self.buffer = QComboBox(self)
         self.buffer.setAccessibleName("Buffer size")
         for frames in _BUFFERS:
-            self.buffer.addItem(f"{frames} frames" if frames else "Chosen by the device", frames)
+            self.buffer.addItem(f"{frames} frames" if frames else "Device default", frames)
         self.level = QSlider(Qt.Orientation.Horizontal, self)
         self.level.setAccessibleName("Output level")
         self.level.setRange(_LOWEST_DB, 0)
         self.level_text = QLabel(self)
         self.level_text.setFixedWidth(60)
-        self.rescan = QPushButton("&Look Again", self)
-        self.rescan.setToolTip("Look for devices that were plugged in")
+        self.rescan = QPushButton("&Rescan", self)
+        self.rescan.setToolTip("Search for newly connected devices")
         self.tone = QPushButton("&Test Tone", self)
-        self.tone.setToolTip("One second of 440 Hz at -20 dBFS, left, then right")
+        self.tone.setToolTip("One second of 440 Hz at −20 dBFS on the left, then on the right")
         self.said = QLabel(self)
         self.said.setWordWrap(True)
         theme.dim(self.said)
@@ -65,18 +65,18 @@ class AudioPage(QWidget):
         self.device.activated.connect(lambda: store.set(audio_device=self.device.currentData()))
         self.buffer.activated.connect(lambda: store.set(audio_buffer=self.buffer.currentData()))
         self.level.valueChanged.connect(self._on_level)
-        self.rescan.clicked.connect(lambda: self.look(anew=True))
+        self.rescan.clicked.connect(lambda: self.look(rescan=True))
         self.tone.clicked.connect(self._on_tone)
         transport.playing_changed.connect(self._say_state)
         self._show()
-        self.look(anew=False)
+        self.look(rescan=False)
 
-    def look(self, anew: bool) -> None:
-        """List the devices; `anew`, what plays is stopped, since PortAudio must be started again for it."""
-        if anew:
+    def look(self, rescan: bool) -> None:
+        """List the devices; `rescan` stops playback, since PortAudio must be restarted to find new devices."""
+        if rescan:
             self._transport.silence()
         try:
-            self._found = outputs(anew)
+            self._found = outputs(rescan)
             self._say_state()
         except AudioDeviceError as error:
             self._found = {}
@@ -90,14 +90,14 @@ class AudioPage(QWidget):
         self.level_text.setText(f"{chosen.output_level_db:.0f} dB")
 
     def _list(self) -> None:
-        """Fill the lists; a device that is chosen but not there stays in them, and says so."""
+        """Fill the lists; a chosen device that is not connected stays in them, marked as such."""
         chosen = self._store.value
         self.host.clear()
-        self.host.addItem("Chosen by the system", "")
+        self.host.addItem("System default", "")
         for name in self._found:
             self.host.addItem(name, name)
         if chosen.audio_host and chosen.audio_host not in self._found:
-            self.host.addItem(f"{chosen.audio_host} (not there)", chosen.audio_host)
+            self.host.addItem(f"{chosen.audio_host} (not available)", chosen.audio_host)
         self.host.setCurrentIndex(self.host.findData(chosen.audio_host))
         self.device.clear()
         self.device.addItem("Default device", "")
@@ -106,7 +106,7 @@ class AudioPage(QWidget):
         for name in dict.fromkeys(names):
             self.device.addItem(name, name)
         if chosen.audio_device and chosen.audio_device not in names:
-            self.device.addItem(f"{chosen.audio_device} (not there)", chosen.audio_device)
+            self.device.addItem(f"{chosen.audio_device} (not available)", chosen.audio_device)
         self.device.setCurrentIndex(self.device.findData(chosen.audio_device))
 
     def _on_host_chosen(self) -> None:
@@ -129,5 +129,6 @@ class AudioPage(QWidget):
         elif not self._found:
             self.said.setText("No audio device was found. The playhead moves without sound.")
         else:
-            gaps = f" {player.dropouts} dropouts so far." if player.dropouts else ""
-            self.said.setText(f"What is chosen here holds when playing starts.{gaps}")
+            plural = "" if player.dropouts == 1 else "s"
+            dropouts = f" {player.dropouts} dropout{plural} so far." if player.dropouts else ""
+            self.said.setText(f"Changes take effect when playback starts.{dropouts}")

@@ -1,4 +1,4 @@
-"""A page of preferences, made of their table: a widget for each, its description under it. Main thread."""
+"""A page of preferences, built from their table: each has a widget with its description below. Main thread."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from lincae_studio.preference_table import PREFERENCES, Page, Preference
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.preference_store import PreferenceStore
 
-#: Choices that are found out when the dialog opens, by field: values with their texts.
+#: Choices determined when the dialog opens, by field: values with their texts.
 Found = Mapping[str, Sequence[tuple[str, str]]]
 
 _PATHS = ("cache_folder",)
 
 
 class SettingsPage(QWidget):
-    """What is chosen holds as the table says, and is kept at once."""
+    """Saves changes immediately; the table says when they take effect."""
 
     def __init__(self, page: Page, store: PreferenceStore, found: Found, parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,7 +51,7 @@ class SettingsPage(QWidget):
         self._show()
 
     def filter(self, words: Sequence[str]) -> int:
-        """Show only what holds all words; returns how many that are."""
+        """Show only the preferences that contain all the words; returns their number."""
         shown = 0
         for preference in PREFERENCES:
             if preference.field in self._rows:
@@ -77,8 +77,8 @@ class SettingsPage(QWidget):
         widget.setAccessibleName(preference.title.replace("&", ""))
         self.fields[preference.field] = widget
         row = _with_browse(widget, self) if preference.field in _PATHS else widget
-        holds = "" if preference.holds == "at once" else f" Holds {preference.holds}."
-        said = QLabel(f"{preference.description}{holds}", self)
+        takes_effect = "" if preference.holds == Preference.holds else f" Takes effect {preference.holds}."
+        said = QLabel(f"{preference.description}{takes_effect}", self)
         said.setWordWrap(True)
         said.setContentsMargins(0, 0, 0, 8)
         theme.dim(said)
@@ -99,7 +99,7 @@ class SettingsPage(QWidget):
         def show() -> None:
             value = self._value(preference)
             if box.findData(value) < 0:
-                box.addItem(f"{value} (not here)", value)
+                box.addItem(f"{value} (not installed)", value)
             box.setCurrentIndex(box.findData(value))
 
         box.activated.connect(lambda: self._set(preference, box.currentData()))
@@ -116,7 +116,7 @@ class SettingsPage(QWidget):
         whole = isinstance(preference.default, int)
         box: QSpinBox | QDoubleSpinBox = QSpinBox(self) if whole else QDoubleSpinBox(self)
         bounds = preference.bounds
-        assert bounds is not None, "a number has bounds"
+        assert bounds is not None, "numeric preferences have bounds"
         if isinstance(box, QSpinBox):
             box.setRange(int(bounds[0]), int(bounds[1]))
         else:
@@ -134,12 +134,12 @@ class SettingsPage(QWidget):
     def _text(self, preference: Preference) -> QLineEdit:
         field = QLineEdit(self)
         field.editingFinished.connect(lambda: self._set_folder(preference, field.text().strip()))
-        field.setPlaceholderText("The system's place")
+        field.setPlaceholderText("System default")
         self._shows.append(lambda: field.setText(self._value(preference)))
         return field
 
     def _set_folder(self, preference: Preference, text: str) -> None:
-        """A folder by its whole path; one without it is in the home folder."""
+        """Set a folder by its absolute path; relative paths start in the home folder."""
         self._set(preference, os.path.join(home(), os.path.expanduser(text)) if text else "")
         self._show()
 
@@ -160,7 +160,7 @@ class SettingsPage(QWidget):
 
 
 def _with_browse(field: QWidget, parent: QWidget) -> QWidget:
-    """A field of a folder, with a button that asks for one."""
+    """A folder field with a Browse button."""
     row = QWidget(parent)
     button = QPushButton("&Browse…", row)
     button.setAutoDefault(False)
@@ -171,7 +171,7 @@ def _with_browse(field: QWidget, parent: QWidget) -> QWidget:
 
     def ask() -> None:
         assert isinstance(field, QLineEdit)
-        folder = QFileDialog.getExistingDirectory(row, "Choose a Folder", field.text())
+        folder = QFileDialog.getExistingDirectory(row, "Choose Folder", field.text())
         if folder:
             field.setText(folder)
             field.editingFinished.emit()

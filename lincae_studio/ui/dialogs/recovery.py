@@ -1,4 +1,4 @@
-"""Documents that can be had back: what a crash left behind, and earlier versions of the project. Main thread."""
+"""Recovering documents: sessions left behind by a crash, and earlier versions of the project. Main thread."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class _Row:
 
 
 class _ListDialog(QDialog):
-    """A table, of which one row is chosen.
+    """A table to choose one row from.
 
     Signals:
-        opened: what the row stands for; it is to be opened.
+        opened: the chosen row's item, to be opened.
     """
 
     opened = Signal(object)
@@ -74,12 +74,12 @@ class _ListDialog(QDialog):
 
     @property
     def chosen(self) -> object | None:
-        """What the selected row stands for."""
+        """The item of the selected row."""
         row = self.table.currentRow()
         return self._rows[row].what if 0 <= row < len(self._rows) else None
 
     def open_chosen(self) -> None:
-        """The row was chosen."""
+        """Close the dialog and open the selected item."""
         chosen = self.chosen
         if chosen is not None:
             self.accept()
@@ -90,14 +90,14 @@ class _ListDialog(QDialog):
 
 
 class RecoveryDialog(_ListDialog):
-    """What a program that ended unexpectedly left behind, as `Leftover`s: recover one, discard it, or decide later."""
+    """Sessions left behind by a crash, as `Leftover`s: recover one, discard it, or decide later."""
 
     def __init__(self, leftovers: Sequence[Leftover], parent: QWidget) -> None:
         rows = [_Row(_cells(leftover), leftover) for leftover in leftovers]
         super().__init__(
             "Recover",
-            "LinCAE Studio ended unexpectedly while these had changes that were not saved. A recovered document is a "
-            "copy: the project file stays as it is until you save over it.",
+            "LinCAE Studio ended unexpectedly while these sessions had unsaved changes. A recovered session is opened "
+            "as a copy: the project file is not changed until you save over it.",
             ("Document", "Last changed", "Project file"),
             rows,
             parent,
@@ -119,14 +119,14 @@ class RecoveryDialog(_ListDialog):
 
 
 class VersionsDialog(_ListDialog):
-    """Earlier versions of the project, as `Version`s; one is opened as a copy."""
+    """Earlier versions of the project, as `Version`s, to be opened as a copy."""
 
     def __init__(self, title: str, versions: Sequence[Version], parent: QWidget) -> None:
         rows = [_Row((_when(version.saved),), version) for version in versions]
         text = (
-            f"“{title}” as it was before it was saved over. A version is opened as a copy."
+            f"Earlier versions of “{title}”. A version is opened as a copy."
             if rows
-            else f"There are no earlier versions of “{title}”: it was saved once, or elsewhere."
+            else f"There are no earlier versions of “{title}” on this computer."
         )
         super().__init__("Earlier Versions", text, ("Saved",), rows, parent)
         button = self._add("&Open as Copy", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -136,7 +136,7 @@ class VersionsDialog(_ListDialog):
 
 
 def _cells(leftover: Leftover) -> tuple[str, ...]:
-    title = f"{leftover.info.title} (was opened before)" if leftover.tried else leftover.info.title
+    title = f"{leftover.info.title} (recovery was tried before)" if leftover.tried else leftover.info.title
     return title, _when(leftover.info.changed), leftover.info.project or "never saved"
 
 

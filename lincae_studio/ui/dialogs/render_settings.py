@@ -1,4 +1,4 @@
-"""How a session is rendered: its seed and its chunks; a small dialog, one undoable edit. Main thread."""
+"""The render settings of a session, its seed and chunks: a small dialog and one undoable edit. Main thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lincae_studio.ui.model.document import Document
 
 
 class RenderSettingsDialog(QDialog):
-    """The seed of stochastic codecs, and frames of a chunk and of an overlap."""
+    """The seed of stochastic codecs, and the length of a chunk and of the overlap in latent frames."""
 
     def __init__(self, document: Document, codec: CodecInfo, parent: QWidget) -> None:
         super().__init__(parent)
@@ -26,8 +26,8 @@ class RenderSettingsDialog(QDialog):
         self.seed = QSpinBox(self)
         self.seed.setRange(0, MAX_SEED)
         self.seed.setValue(session.seed)
-        self.frames = self._count(session.chunk_frames, f"the codec's own ({codec.chunk_frames})")
-        self.overlap = self._count(session.overlap_frames, f"the codec's own ({codec.overlap_frames})")
+        self.frames = self._count(session.chunk_frames, f"codec default ({codec.chunk_frames})")
+        self.overlap = self._count(session.overlap_frames, f"codec default ({codec.overlap_frames})")
         self.said = QLabel(self)
         self.said.setWordWrap(True)
         theme.dim(self.said)
@@ -38,7 +38,7 @@ class RenderSettingsDialog(QDialog):
         self.buttons.rejected.connect(self.reject)
         form = QFormLayout()
         form.addRow("&Seed", self.seed)
-        form.addRow("&Frames of a chunk", self.frames)
+        form.addRow("&Chunk length", self.frames)
         form.addRow("&Overlap", self.overlap)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
@@ -61,12 +61,12 @@ class RenderSettingsDialog(QDialog):
             grid = Grid.of(self._codec, self.frames.value(), self.overlap.value())
             if problem := grid.problem(self._codec):
                 raise ValueError(problem)
-            step_s, fade_ms = (samples / self._codec.sample_rate for samples in (grid.step_samples, grid.fade))
-            text = f"A chunk begins every {step_s:.2f} s; neighbours are crossfaded over {1000 * fade_ms:.0f} ms."
+            step_s, fade_s = (samples / self._codec.sample_rate for samples in (grid.step_samples, grid.fade))
+            text = f"A chunk starts every {step_s:.2f} s; adjacent chunks are crossfaded over {1000 * fade_s:.0f} ms."
             noise = (
                 ""
                 if self._codec.stochastic
-                else f" {self._codec.title} decodes without noise: its seed is of no effect."
+                else f" {self._codec.title} decodes without noise, so the seed has no effect."
             )
             self.said.setText(text + noise)
             fits = True

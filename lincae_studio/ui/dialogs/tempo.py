@@ -1,4 +1,4 @@
-"""The tempo of the grid: a small dialog, one undoable edit. Main thread."""
+"""The tempo of the grid: a small dialog and one undoable edit. Main thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DEFAULT = Tempo(bpm=120.0)
 
 
 class TempoDialog(QDialog):
-    """Beats per minute, beats per bar, and where bar 1 begins."""
+    """Beats per minute, beats per bar, and the start of bar 1."""
 
     def __init__(self, document: Document, playhead: int, parent: QWidget) -> None:
         super().__init__(parent)
@@ -42,9 +42,9 @@ class TempoDialog(QDialog):
         self.start.setDecimals(6)
         self.start.setSuffix(" s")
         self.start.setValue(tempo.start / SESSION_RATE)
-        here = QPushButton("At the &Playhead", self)
+        here = QPushButton("At &Playhead", self)
         here.clicked.connect(lambda: self.start.setValue(playhead / SESSION_RATE))
-        said = QLabel("For the ruler and for snapping: nothing that is heard depends on it.", self)
+        said = QLabel("The tempo is only used by the ruler and for snapping; it does not affect the audio.", self)
         said.setWordWrap(True)
         theme.dim(said)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
@@ -56,7 +56,7 @@ class TempoDialog(QDialog):
         form = QFormLayout()
         form.addRow("&Beats per minute", self.bpm)
         form.addRow("Beats per ba&r", self.beats)
-        form.addRow("Bar 1 be&gins at", self.start)
+        form.addRow("Bar 1 &starts at", self.start)
         form.addRow("", here)
         layout = QVBoxLayout(self)
         layout.addLayout(form)

@@ -1,1 +1,1 @@
-"""Work in threads with progress and cancel, on behalf of the window."""
+"""Background jobs of the window, with progress and cancelling."""

@@ -1,7 +1,7 @@
-"""Jobs in worker threads, with their outcome delivered in the main thread.
+"""Jobs in worker threads whose results are delivered in the main thread.
 
 A job is a function of a progress reporter and a cancel token. Its signals are queued to the receiver's thread; once the
-owner of the job is gone they reach nobody.
+job's owner is destroyed they are not delivered.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 
 _log = logging.getLogger(__name__)
 
-#: Progress signals are not sent more often than this.
+#: Shortest interval between two progress signals.
 _PROGRESS_INTERVAL_S = 0.05
 
 Work = Callable[[ReportProgress, CancelToken], Any]
 
 
 class BackgroundJob(QObject):
-    """One run of one function.
+    """One run of a function in a thread.
 
     Signals:
-        progressed: a `Progress`, at most 20 a second and always the last.
-        succeeded: what the function returned.
+        progressed: a `Progress`, at most 20 times a second; the last one is always sent.
+        succeeded: the function's return value.
         failed: the `StudioError`; other exceptions are logged and wrapped.
-        cancelled: it stopped because `cancel` was called.
-        ended: after any of the three.
+        cancelled: the job stopped because `cancel` was called.
+        ended: after any of these three.
     """
 
     progressed = Signal(object)
@@ -56,7 +56,7 @@ class BackgroundJob(QObject):
         self._token.cancel()
 
     def wait(self, limit_s: float | None = None) -> None:
-        """Block until the function has ended (closing the window), at most `limit_s`."""
+        """Block until the function has returned, or for `limit_s` at most; for closing the window."""
         if self._thread.is_alive():
             self._thread.join(limit_s)
 

@@ -1,4 +1,4 @@
-"""Jobs that belong to a document: what they find for an earlier one is dropped. Main thread."""
+"""Jobs that belong to a document: results for a document that was closed are dropped. Main thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DocumentJobs:
         self._window = window
         self._failed = failed
         self._jobs: list[BackgroundJob] = []
-        #: Counts documents.
+        #: Number of documents opened so far.
         self._generation = 0
         document.at_close(self.close)
         if not lasting:
@@ -47,7 +47,7 @@ class DocumentJobs:
         cancelled: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start a job; one with a `title` shows its progress, and can be cancelled. `ended` is called in any case."""
+        """Start a job; with a `title` it has a progress dialog with Cancel. `ended` is called in any case."""
         generation = self._generation
 
         def if_current(call: Callable[..., None]) -> Callable[..., None]:
@@ -69,13 +69,13 @@ class DocumentJobs:
         ended()
 
     def abandon(self) -> None:
-        """Another document is opened."""
+        """Cancel all jobs and drop their results: another document is being opened."""
         self._generation += 1
         for job in self._jobs:
             job.cancel()
 
     def close(self) -> None:
-        """Cancel what runs and wait for it (the window closes)."""
+        """Cancel all jobs and wait for them: the window is closing."""
         for job in self._jobs:
             job.cancel()
         for job in list(self._jobs):

@@ -1,4 +1,4 @@
-"""A dialog for one background job: real progress, time left, cancel. Not modal: editing goes on."""
+"""A dialog for one background job with progress, time left and Cancel. Not modal: editing can continue."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from lincae_studio.ui.jobs.background_job import BackgroundJob
 
 _STEPS = 1000
 
-#: Short jobs flash no dialog.
+#: Jobs shorter than this show no dialog.
 _SHOW_AFTER_MS = 400
 
-#: A time left is shown once this much has passed.
+#: The time left is shown after this time, in minutes from `_MINUTES_FROM_S` on.
 _ETA_AFTER_S = 1.0
 _MINUTES_FROM_S = 100.0
 
 
 class ProgressDialog(QDialog):
-    """Shows itself when the job is not over soon, closes itself when it ends; closing it cancels the job."""
+    """Appears if the job takes a while, closes when it ends; closing it cancels the job."""
 
     def __init__(self, title: str, job: BackgroundJob, parent: QWidget, beginning: str = "Starting…") -> None:
-        """`beginning` is said until the job reports how far it is."""
+        """`beginning` is shown until the job first reports progress."""
         super().__init__(parent)
         self._job = job
         self._cancelled = False
-        #: When the first report came, and what was done by then: a download may be half done when it begins.
+        #: Time and fraction of the first report: a resumed download may start half done.
         self._first: tuple[float, float] | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
@@ -70,7 +70,7 @@ class ProgressDialog(QDialog):
     def _on_ended(self) -> None:
         self._delay.stop()
         self.done(0)
-        self.deleteLater()  # closing deletes only what was shown
+        self.deleteLater()  # WA_DeleteOnClose only covers a dialog that was shown
 
     # Qt overrides
 

@@ -1,4 +1,4 @@
-"""The audio files of a project: which are there, missing or changed; finding and relinking them. Main thread."""
+"""The audio files of a project: which are present, missing or changed; finding and relinking them. Main thread."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from lincae_studio.ui.notify import MessageBar, confirm
 
 
 class ProjectFiles(QObject):
-    """Knows the state of each file, as it was when it was looked at last.
+    """Knows the state of each file as of the last check.
 
     Signals:
-        states_changed: of some file, or which files there are.
-        media_found: the audio of some media can be read now that could not.
-        show_requested: the user asks to see the files.
-        collect_requested: the user asks to collect them.
+        states_changed: the state of a file, or the list of files, may have changed.
+        media_found: audio files that were missing may be readable now.
+        show_requested: the user wants to see the list of files.
+        collect_requested: the user wants to collect the files.
     """
 
     states_changed = Signal()
@@ -43,10 +43,10 @@ class ProjectFiles(QObject):
         readable: Callable[[str], bool],
         window: QWidget,
     ) -> None:
-        """What is needed of others.
+        """Connect to the rest of the window.
 
         Args:
-            readable: whether the clips of a media can be heard.
+            readable: whether clips of the file with this digest can be played.
         """
         super().__init__(document)
         self._document = document
@@ -56,8 +56,8 @@ class ProjectFiles(QObject):
         self._window = window
         self._jobs = DocumentJobs(document, window, messages.error)
         self._states: dict[str, FileState] = {}
-        #: Changed files that were told of.
-        self._told: set[str] = set()
+        #: Digests of changed files that were already reported.
+        self._reported: set[str] = set()
         self._checking = False
         document.changed.connect(self.states_changed)
         document.replaced.connect(self._on_replaced)
@@ -72,37 +72,37 @@ class ProjectFiles(QObject):
 
     @property
     def folder(self) -> Path:
-        """Where file dialogs start."""
+        """The folder in which file dialogs start."""
         path = self._document.path
         return path.parent if path is not None else home()
 
     @property
     def used(self) -> list[Media]:
-        """The media that clips use."""
+        """The files that clips use."""
         digests = {clip.media for clip in self.session.clips()}
         return [media for media in self.session.media if media.digest in digests]
 
     @property
     def wanting(self) -> list[Media]:
-        """The media that a file is to be found for: missing ones, changed ones, and those that are latents."""
+        """The media to search files for: missing, changed, or opened from latents."""
         return [media for media in self.used if self.state(media) != "here" or media.original is not None]
 
     def state(self, media: Media) -> FileState:
-        """Of a media's file, when it was looked at last; one that was not looked at is taken to be there."""
+        """State of a media file at the last check; an unchecked one counts as present."""
         return self._states.get(media.digest, "here")
 
     def describe(self, media: Media) -> tuple[str, bool]:
-        """The state of a media's file in words, and whether all is well."""
+        """The state of a media file in words, and whether it is in order."""
         state = self.state(media)
         if media.original is not None:
             if state != "here":
                 return "from latents, bundle missing", False
             return ("from latents", True) if self._readable(media.digest) else ("latents missing", False)
         if state == "changed":
-            return "changed on the disk", False
+            return "changed on disk", False
         if state == "missing":
             return ("missing, played from the cache", False) if self._store.get(media.digest) else ("missing", False)
-        return "there", True
+        return "present", True
 
     def summary(self) -> str:
         """The state of all files in one sentence."""
@@ -111,11 +111,13 @@ class ProjectFiles(QObject):
         parts = [f"{states.count('missing')} missing"] if "missing" in states else []
         parts += [f"{states.count('changed')} changed"] if "changed" in states else []
         parts += [f"{latents} from latents"] if latents else []
+        if not self.used:
+            return "No audio files."
         total = f"{len(self.used)} audio file{'' if len(self.used) == 1 else 's'}"
-        return f"{total}: {', '.join(parts)}." if parts else f"{total}, all there." if self.used else "No audio files."
+        return f"{total}: {', '.join(parts)}." if parts else f"{total}, all present."
 
     def check(self) -> None:
-        """Look at all files, without a word unless one has changed."""
+        """Check all files in the background and report those that have changed."""
         used = self.used
         if self._checking or not used:
             return
@@ -127,7 +129,7 @@ class ProjectFiles(QObject):
         self._jobs.run(work, "", self._on_checked, ended=self._on_check_ended)
 
     def search(self, folder: Path) -> None:
-        """Look for all files that are wanting in a folder."""
+        """Search a folder for all missing and changed files."""
         wanted = self.wanting
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], int, list[str]]:
@@ -135,7 +137,7 @@ class ProjectFiles(QObject):
             for media in wanted:
                 match = matches.get(media.digest)
                 if match is not None and not match.exact and self.state(media) == "changed":
-                    del matches[media.digest]  # that is its changed self, which `use_changed` takes
+                    del matches[media.digest]  # the changed file itself, which `use_changed` handles
             found, problems = {}, []
             for media in wanted:
                 match = matches.get(media.digest)
@@ -151,7 +153,7 @@ class ProjectFiles(QObject):
         def done(result: tuple[dict[str, Media], int, list[str]]) -> None:
             found, guessed, problems = result
             if not found:
-                self._messages.error(f"None of the {len(wanted)} files is in {folder}.", "\n".join(problems))
+                self._messages.error(f"None of the missing files was found in {folder}.", "\n".join(problems))
                 return
             self.relink(found)
             text = f"Found {len(found)} of {len(wanted)} files"
@@ -161,7 +163,7 @@ class ProjectFiles(QObject):
         self._jobs.run(work, "Searching", done)
 
     def locate(self, media: Media, path: Path) -> None:
-        """A person says which file a media is."""
+        """Relink a media file to a file that the user has chosen."""
 
         def work(report: ReportProgress, cancel: CancelToken) -> Media:
             return self._import(media, path, report, cancel)
@@ -169,7 +171,7 @@ class ProjectFiles(QObject):
         def done(found: Media) -> None:
             digest = media.original.digest if media.original is not None else media.digest
             if found.digest != digest and not confirm(
-                self._window, f"{path.name} is not the audio that {name_of(media)} was.", "Use it all the same?"
+                self._window, f"{path.name} is not the same audio as {name_of(media)}.", "Use it anyway?"
             ):
                 return
             self.relink({media.digest: found})
@@ -177,7 +179,7 @@ class ProjectFiles(QObject):
         self._jobs.run(work, f"Reading {path.name}", done)
 
     def use_changed(self, changed: Sequence[Media]) -> None:
-        """Let clips play what is in their files now."""
+        """Make clips play the current content of their files."""
 
         def work(report: ReportProgress, cancel: CancelToken) -> dict[str, Media]:
             return {media.digest: self._import(media, Path(media.path), report, cancel) for media in changed}
@@ -189,7 +191,7 @@ class ProjectFiles(QObject):
         return self._store.import_file(path, report, cancel, channel_selection)
 
     def relink(self, found: dict[str, Media], text: str = "") -> bool:
-        """Let clips play other files; those that were undone meanwhile are left out. False when that is refused."""
+        """Make clips play other files, skipping those no longer in the session. False if the edit is refused."""
         listed = {media.digest for media in self.session.media}
         found = {digest: media for digest, media in found.items() if digest in listed}
         count = f"{len(found)} Files" if len(found) > 1 else "File"
@@ -205,12 +207,12 @@ class ProjectFiles(QObject):
     def _on_checked(self, states: dict[str, FileState]) -> None:
         self._states = states
         changed = [media for media in self.used if states.get(media.digest) == "changed"]
-        new = [media for media in changed if media.digest not in self._told]
-        self._told = {media.digest for media in changed}
+        new = [media for media in changed if media.digest not in self._reported]
+        self._reported = {media.digest for media in changed}
         if new:
             names = ", ".join(name_of(media) for media in new[:3]) + (" and others" if len(new) > 3 else "")
             self._messages.error(
-                f"The audio of {names} changed on the disk. Clips go on playing the audio that was imported.",
+                f"Files have changed on disk: {names}. Clips still play the audio that was imported.",
                 button=("Audio Files…", self.show_requested.emit),
             )
         self.states_changed.emit()
@@ -219,4 +221,4 @@ class ProjectFiles(QObject):
         self._checking = False
 
     def _on_replaced(self) -> None:
-        self._states, self._told, self._checking = {}, set(), False
+        self._states, self._reported, self._checking = {}, set(), False

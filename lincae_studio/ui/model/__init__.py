@@ -1,1 +1,1 @@
-"""What the window shows: the document, what is selected, preferences, the visible span of time. No painting."""
+"""The state that the window shows: document, selection, preferences and visible time range. No painting."""

@@ -1,6 +1,6 @@
-"""Keeps the document from being lost: every edit goes to the journal, autosaving, earlier versions, the project's lock.
+"""Guards against losing work: the journal of edits, autosaving, earlier versions and the lock on the project file.
 
-Main thread; the journal writes in its own.
+Main thread; the journal writes in a thread of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class Autosave(QObject):
-    """Follows the document.
+    """Keeps the journal, the lock and the autosaves in step with the document.
 
     Signals:
         problem: a `StudioError` to show.
@@ -39,12 +39,12 @@ class Autosave(QObject):
         self._from_thread.connect(self.problem, Qt.ConnectionType.QueuedConnection)
         self._journal = Journal(self._roots[0], self._from_thread.emit, self._roots[1])
         self._lock = ProjectLock(paths.data_dir() / "locks")
-        #: A recovered folder that is not needed any more once the journal holds what was in it.
+        #: The folder that the document was recovered from; removed once our own journal holds its content.
         self._recovered: Path | None = None
-        #: The project file as it was opened or saved here.
+        #: Fingerprint of the project file as last opened or saved by this window.
         self._seen: str | None = None
-        self._autosaving = QTimer(self)
-        self._autosaving.timeout.connect(self._on_autosave)
+        self._autosave_timer = QTimer(self)
+        self._autosave_timer.timeout.connect(self._on_autosave)
         document.changed.connect(self._follow)
         document.saved.connect(self._on_saved)
         document.replaced.connect(self._on_replaced)
@@ -57,15 +57,15 @@ class Autosave(QObject):
         return self._journal
 
     def leftovers(self) -> list[Leftover]:
-        """What other windows have left behind, whose programs ended unexpectedly; newest first."""
+        """Journals left behind by processes that crashed, newest first."""
         return journal.leftovers(*self._roots)
 
     def take(self, project: Path) -> bool:
-        """Lock a project that is to be opened or saved; False when another window has it."""
+        """Lock a project before opening or saving it; False if another window holds the lock."""
         return self._lock.take(project)
 
     def take_back(self, project: Path | None) -> None:
-        """What was taken last is not this window's after all: lock the project before it again, or none."""
+        """Release the lock taken last, because opening failed, and lock the previous project again, if any."""
         self._lock.let_go()
         if project is not None:
             self._lock.take(project)
@@ -76,27 +76,27 @@ class Autosave(QObject):
         return versions.versions(paths.versions_dir(), path) if path is not None else []
 
     def keep_version(self, project: Path) -> None:
-        """A project file is about to be replaced. What goes wrong does not keep it from being saved."""
+        """Keep a copy of a project file that is about to be replaced. A failure does not prevent saving."""
         try:
             versions.keep(paths.versions_dir(), project)
         except OSError:
             _log.warning("the earlier version of %s could not be kept", project, exc_info=True)
 
     def changed_on_disk(self, project: Path) -> bool:
-        """Whether somebody else has written the open project since it was opened or saved here."""
+        """Whether another program has written the project file since it was opened or saved here."""
         if project != self._document.path or self._seen is None:
             return False
         return files.fingerprint(project) not in (self._seen, None)
 
     def replaces(self, folder: Path) -> None:
-        """The document was recovered from a folder, which goes when the journal has written it."""
+        """Record that the document was recovered from a folder, which is removed once the journal is written."""
         self._recovered = folder
         self._follow()
         self._journal.settle()
         self._drop_recovered()
 
     def close(self) -> None:
-        """The window closes, and the user has decided what becomes of the document."""
+        """Close the journal and release the lock, once the user has decided whether to save."""
         self._journal.close()
         self._lock.let_go()
 
@@ -108,7 +108,7 @@ class Autosave(QObject):
             self._journal.clean()
 
     def _drop_recovered(self) -> None:
-        """The recovered folder goes when what was in it is in this journal, or in a file."""
+        """Remove the recovered folder once its content is in this journal or in a project file."""
         if self._recovered is not None and (self._journal.settle(0.0) or not self._document.modified):
             journal.remove(self._recovered)
             self._recovered = None
@@ -120,20 +120,20 @@ class Autosave(QObject):
     def _on_saved(self) -> None:
         self._follow()
         self._drop_recovered()
-        self._look()
+        self._remember_fingerprint()
 
     def _on_replaced(self) -> None:
         if self._document.path is None:
             self._lock.let_go()
-        self._look()
+        self._remember_fingerprint()
 
-    def _look(self) -> None:
+    def _remember_fingerprint(self) -> None:
         path = self._document.path
         self._seen = files.fingerprint(path) if path is not None else None
 
     def _follow_preferences(self) -> None:
         minutes = self._preferences.value.autosave_minutes
         if minutes:
-            self._autosaving.start(round(minutes * 60_000))
+            self._autosave_timer.start(round(minutes * 60_000))
         else:
-            self._autosaving.stop()
+            self._autosave_timer.stop()

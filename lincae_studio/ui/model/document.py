@@ -1,4 +1,4 @@
-"""The open document: the session's history and its file, as Qt signals. Main thread."""
+"""The open document: the session with its history and its file, reporting changes as Qt signals. Main thread."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lincae_studio.session import files
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Session
 
-#: Wheel notches and key presses this close together are one step of the history.
+#: Wheel notches and key presses this close together are one step in the history.
 _MERGE_MS = 500
 
 
 class Document(QObject):
-    """Everything that changes the session goes through `apply`, `undo`, `redo`, `replace`.
+    """Every change of the session goes through `apply`, `undo`, `redo` or `replace`.
 
     Signals:
-        changed: the session is another value; `continuous` (bool) tells an edit of a row, as of a fader being dragged.
-        state_changed: what undo and redo offer, the modified mark, or the file name may have changed.
+        changed: the session has a new value; `continuous` (bool): one of a series of edits, as while dragging a fader.
+        state_changed: the undo and redo texts, the modified flag or the file name may have changed.
         refused: an edit was refused (the `EditError`).
-        replaced: another document was opened; comes before `changed`.
+        replaced: another document was opened; emitted before `changed`.
         saved: the document was written to its file.
     """
 
@@ -51,7 +51,7 @@ class Document(QObject):
 
     @property
     def path(self) -> Path | None:
-        """The project file, or None for a session that was never saved."""
+        """The project file, or None if the session was never saved."""
         return self._path
 
     @property
@@ -72,9 +72,9 @@ class Document(QObject):
         return self._path.stem if self._path else self._name
 
     def apply(self, text: str, edit: Callable[[Session], Session], merge_key: str | None = None) -> bool:
-        """Make one undoable edit; False when it was refused or changes nothing.
+        """Make one undoable edit; False if it was refused or changed nothing.
 
-        Edits with one `merge_key` become one step, until `end_merge` or `end_merge_soon`.
+        Consecutive edits with the same `merge_key` become one step, until `end_merge` or `end_merge_soon`.
         """
         self._merging.stop()
         try:
@@ -88,16 +88,16 @@ class Document(QObject):
         return True
 
     def end_merge(self) -> None:
-        """A fader was let go: the next change of it is a step of its own."""
+        """End the current step when a fader is released: its next change is a new step."""
         self._history.end_merge()
 
     def cancel_merge(self) -> None:
-        """The fader that is held goes back, as if it had not been touched."""
+        """Undo the drag in progress, as if the fader had not been touched."""
         if self._history.cancel_merge():
             self._announce()
 
     def end_merge_soon(self) -> None:
-        """A wheel notch or a key was pressed: further ones within half a second belong to the same step."""
+        """End the current step half a second from now; further wheel notches or key presses restart the delay."""
         self._merging.start()
 
     def undo(self) -> None:
@@ -110,23 +110,23 @@ class Document(QObject):
 
     @property
     def steps(self) -> tuple[list[str], list[str]]:
-        """Names of the steps that were done, and of those that were undone and can be redone, in order."""
+        """Names of the steps done, and of the undone steps that can be redone, in order."""
         return self._history.done_texts, self._history.undone_texts
 
     def go_to(self, count: int) -> None:
-        """Undo or redo until so many steps are done."""
+        """Undo or redo until `count` steps are done."""
         if self._history.go_to(count):
             self._announce()
 
     def replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
-        """Another document: a new or an opened one; `modified`: it is on no disk as it is (a copy of something)."""
+        """Replace the document by a new or opened one; `modified`: it has unsaved changes, as a recovered copy has."""
         self._history = History(session, saved=not modified)
         self._path, self._name = path, name
         self.replaced.emit()
         self._announce()
 
     def save(self, path: Path) -> None:
-        """Save under a name, which becomes the document's. Raises `ProjectError`; nothing changes then."""
+        """Save to a file, which becomes the document's file. Raises `ProjectError` and then changes nothing."""
         files.save(self.session, path)
         self._path = path
         self._history.mark_saved()

@@ -1,4 +1,4 @@
-"""The preferences as a Qt object: changed in one place, heard of in all, kept at once. Main thread."""
+"""The preferences as a Qt object that reports every change and saves it immediately. Main thread."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from lincae_studio.preferences import Preferences
 
 
 class PreferenceStore(QObject):
-    """What is preferred now, and its file.
+    """The current preferences and their file.
 
     Signals:
-        changed: `value` is another one.
-        problem: a `PreferencesError`: they could not be read, or kept.
+        changed: `value` has changed.
+        problem: a `PreferencesError`: the file could not be written.
     """
 
     changed = Signal()
     problem = Signal(object)
 
     def __init__(self, path: Path | None, parent: QObject | None = None) -> None:
-        """`path`: of the file; None starts with the defaults and keeps nothing (safe mode)."""
+        """`path`: the file; None starts with the defaults and saves nothing (safe mode)."""
         super().__init__(parent)
         self._path = path
         self._value = Preferences()
@@ -42,11 +42,11 @@ class PreferenceStore(QObject):
 
     @property
     def refusal(self) -> PreferencesError | None:
-        """Why the file was not read, when it was not."""
+        """Why the file could not be read, or None."""
         return self._refusal
 
     def set(self, **fields: Any) -> None:
-        """Prefer something else; the window follows at once."""
+        """Change some preferences; the window follows at once."""
         value = msgspec.structs.replace(self._value, **fields)
         if value == self._value:
             return

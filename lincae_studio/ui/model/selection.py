@@ -1,4 +1,4 @@
-"""What is selected: clips, and the track that keys act on. Main thread; not part of the document."""
+"""The selected clips and the selected track. Main thread; not part of the document."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from lincae_studio.ui.model.document import Document
 
 
 class Selection(QObject):
-    """Clip ids and a track id; what is no longer in the session leaves the selection.
+    """Clip ids and a track id; deleted clips and tracks leave the selection.
 
     Signals:
-        changed: the selection is another.
+        changed: the selection has changed.
     """
 
     changed = Signal()
@@ -37,7 +37,7 @@ class Selection(QObject):
 
     @property
     def span(self) -> tuple[int, int] | None:
-        """The samples from the start of the first selected clip to the end of the last; None without one."""
+        """The sample range from the first selected clip's start to the last one's end; None if no clip is selected."""
         clips = [clip for clip in self._document.session.clips() if clip.id in self._clips]
         return (min(clip.start for clip in clips), max(clip.end for clip in clips)) if clips else None
 
@@ -60,7 +60,7 @@ class Selection(QObject):
         self._set(self._clips & {clip.id for clip in session.clips()}, track)
 
     def _neighbour(self, tracks: list[int]) -> int | None:
-        """The track that has taken the place of the selected one, which is gone."""
+        """The track now at the position of the selected one, which was removed."""
         if not tracks:
             return None
         place = self._order.index(self._track) if self._track in self._order else 0

@@ -1,4 +1,4 @@
-"""The time axis that all views share: which samples are shown, and how many per pixel. Main thread."""
+"""The time axis shared by all views: which samples are visible, and how many per pixel. Main thread."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lincae_studio.session.model import SESSION_RATE
 #: Closest zoom, in samples per pixel.
 _CLOSEST = 1 / 16
 
-#: An empty session shows this much.
+#: Visible duration of an empty session.
 _EMPTY_S = 30
 
-#: Free room shown after the end of the session when it fits the window.
+#: Width of the view relative to the session when the session is fitted into it.
 _ROOM = 1.04
 
 
@@ -34,11 +34,11 @@ class TimeAxis(QObject):
         self.length = 0
         self.samples_per_px = _EMPTY_S * SESSION_RATE / self.width_px
         self._before = (self.start, self.samples_per_px)
-        #: Whether the whole session is shown, and nobody has zoomed or scrolled since.
+        #: Whether the view was fitted to the session and not zoomed or scrolled since.
         self._fitted = False
         #: Whether something is being dragged over it: it must not scroll by itself then.
         self.held = False
-        #: Of the screen: device pixels in a pixel.
+        #: Device pixel ratio of the screen.
         self.ratio = 1.0
 
     @property
@@ -48,19 +48,19 @@ class TimeAxis(QObject):
 
     @property
     def farthest(self) -> float:
-        """Largest samples per pixel: twice the session across the width."""
+        """Upper limit of samples per pixel: twice the session across the width."""
         return max(_EMPTY_S * SESSION_RATE, 2.0 * self.length) / self.width_px
 
     @property
     def scroll_range(self) -> float:
-        """Largest start: the session's end may be scrolled to the middle."""
+        """Upper limit of `start`: the session's end can be scrolled to the middle."""
         return max(0.0, self.length - self.shown / 2)
 
     def x_of(self, sample: float) -> float:
         return (sample - self.start) / self.samples_per_px
 
     def pixel_of(self, sample: float) -> int:
-        """The nearest pixel; half a pixel goes up, whatever the rounding of the last digits."""
+        """The nearest pixel; halves round up, with a tolerance for floating-point error."""
         return math.floor(self.x_of(sample) + 0.5 + 1e-6)
 
     def sample_at(self, x_px: float) -> int:
@@ -68,11 +68,11 @@ class TimeAxis(QObject):
         return max(0, round(self.start + x_px * self.samples_per_px))
 
     def start_and_end(self, left_px: float, right_px: float) -> tuple[int, int]:
-        """The samples `[start, end)` between two places; never negative."""
+        """The samples `[start, end)` between two x positions; never negative."""
         return self.sample_at(left_px), max(0, math.ceil(self.start + right_px * self.samples_per_px))
 
     def set_width(self, width_px: int) -> None:
-        """The lanes were resized: the zoom stays, unless all was shown."""
+        """Follow the width of the lanes, keeping the zoom unless the view was fitted to the session."""
         if width_px > 0 and width_px != self.width_px:
             self.width_px = width_px
             if self._fitted:
@@ -80,13 +80,13 @@ class TimeAxis(QObject):
             self._limit()
 
     def set_length(self, length: int) -> None:
-        """The session's length changed."""
+        """Follow the session's length."""
         if length != self.length:
             self.length = length
             self._limit()
 
     def zoom(self, factor: float, anchor_px: float) -> None:
-        """Show `factor` times as many samples; what is under `anchor_px` stays there."""
+        """Show `factor` times as many samples, keeping the sample under `anchor_px` in place."""
         self._fitted = False
         anchor = self.start + anchor_px * self.samples_per_px
         self.samples_per_px = min(max(self.samples_per_px * factor, _CLOSEST), self.farthest)
@@ -94,7 +94,7 @@ class TimeAxis(QObject):
         self._limit()
 
     def scroll_to(self, start: float) -> None:
-        """Put a sample at the left border, to the nearest place that is whole pixels of the screen from here."""
+        """Scroll a sample to the left border, rounded to a whole number of device pixels from the current position."""
         self._fitted = False
         px = self.samples_per_px / self.ratio
         self.start += round((start - self.start) / px) * px
@@ -105,7 +105,7 @@ class TimeAxis(QObject):
         return self.start <= sample < self.start + self.shown
 
     def reveal(self, sample: float) -> None:
-        """Scroll by pages so that a sample is visible."""
+        """Scroll by a page, if needed, to make a sample visible."""
         if not self.shows(sample):
             self.scroll_to(sample - 0.1 * self.shown)
 
@@ -117,7 +117,7 @@ class TimeAxis(QObject):
         self._limit()
 
     def show(self, start: int, end: int) -> None:
-        """Show a part of the session, with a little room on both sides."""
+        """Zoom to a range of the session, with a small margin on both sides."""
         self._fitted = False
         self._before = (self.start, self.samples_per_px)
         room = (_ROOM - 1.0) * (end - start)
@@ -126,7 +126,7 @@ class TimeAxis(QObject):
         self._limit()
 
     def back(self) -> None:
-        """Show what was shown before the last `fit` or `show`; again, what was shown after it."""
+        """Go back to the view before the last `fit` or `show`; a second call returns to the view after it."""
         self._fitted = False
         before, self._before = self._before, (self.start, self.samples_per_px)
         self.start, self.samples_per_px = before

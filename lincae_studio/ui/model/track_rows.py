@@ -1,22 +1,22 @@
-"""Where tracks lie vertically: one height for all, which can be changed, and a scroll offset. Main thread."""
+"""Vertical layout of the tracks: one adjustable height for all, and a scroll offset. Main thread."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Signal
 
-#: Height of a track, in pixels: at first, which is the least that a header needs, and at most.
+#: Height of a track in pixels: initial and smallest (what a header needs), and largest.
 ROW_PX = 76
 _MOST_PX = 304
 
-#: Width of the column of track headers, beside which the time axis begins.
+#: Width of the column of track headers, left of the time axis.
 HEADER_PX = 250
 
-#: One notch of the wheel, or one press of a key, changes it by this.
+#: Factor for one wheel notch or one key press.
 _STEP = 1.25
 
 
 class TrackRows(QObject):
-    """Maps track positions to y.
+    """Maps track positions to y coordinates.
 
     Signals:
         changed: the offset or the height changed.
@@ -35,7 +35,7 @@ class TrackRows(QObject):
             self.changed.emit()
 
     def grow(self, steps: float) -> None:
-        """Make all tracks taller, or lower where `steps` is negative."""
+        """Make all tracks taller, or shorter where `steps` is negative."""
         height = round(min(max(self.height_px * _STEP**steps, ROW_PX), _MOST_PX))
         if height != self.height_px:
             self.offset_px = round(self.offset_px * height / self.height_px)
@@ -43,9 +43,9 @@ class TrackRows(QObject):
             self.changed.emit()
 
     def top(self, position: int) -> int:
-        """y of a track's upper border."""
+        """y of the top of a track."""
         return position * self.height_px - self.offset_px
 
     def position_at(self, y_px: float) -> int:
-        """The track position under y; may be past the last track, or negative."""
+        """The track position at y; may be negative or past the last track."""
         return int((y_px + self.offset_px) // self.height_px)

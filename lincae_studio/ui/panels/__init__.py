@@ -1,1 +1,1 @@
-"""Panels that can be docked beside the timeline."""
+"""Dockable panels beside the timeline."""

@@ -1,4 +1,4 @@
-"""The clips as a table: what the timeline shows, for keyboards and screen readers. Main thread."""
+"""A table of all clips, for keyboards and screen readers. Main thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROW_PX = 22
 
 
 class ClipTable(QDockWidget):
-    """One row for each clip, track by track; the selection is that of the timeline."""
+    """One row per clip, track by track; shares the selection with the timeline."""
 
     def __init__(self, document: Document, selection: Selection, parent: QWidget) -> None:
         super().__init__("Clips", parent)
@@ -76,7 +76,7 @@ class ClipTable(QDockWidget):
         self._selection.set_clips(chosen)
 
     def edit(self) -> None:
-        """Show it, with the keys in it."""
+        """Show the table and give it the keyboard focus."""
         self.show()
         self.raise_()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -92,5 +92,5 @@ def _texts(session: Session, track: Track, clip: Clip) -> tuple[str, ...]:
         format_time(clip.length / SESSION_RATE),
         format_db(clip.gain),
         fades,
-        ", ".join(name for name, holds in states.items() if holds),
+        ", ".join(name for name, is_on in states.items() if is_on),
     )

@@ -1,4 +1,4 @@
-"""The history as a list: every step by name, the present one marked; a click goes there. Main thread."""
+"""The undo history as a list with the current step selected; a click goes to any step. Main thread."""
 
 from __future__ import annotations
 

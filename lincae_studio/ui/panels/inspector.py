@@ -1,4 +1,4 @@
-"""The inspector: the numbers of the selected clips, to be read and typed. Main thread."""
+"""The inspector: view and edit the properties of the selected clips. Main thread."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from lincae_studio.ui.model.selection import Selection
 
 _SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power", "s-curve": "S curve"}
 
-#: A typed number: how it is shown for a clip, and the edit that it makes.
+#: For a field: its text for a clip, and the edit that typing a new text makes.
 _Show = Callable[[Clip], str]
 _Make = Callable[[Session, Clip, str], Session]
 
 
 class Inspector(QDockWidget):
-    """Shows the first selected clip. Gain, fades, colour and mute are set for all of them, places for one alone."""
+    """Shows the first selected clip. Gain, fades, colour and mute apply to all selected clips, times to just one."""
 
     def __init__(self, document: Document, selection: Selection, parent: QWidget) -> None:
         super().__init__("Clip", parent)
@@ -66,7 +66,7 @@ class Inspector(QDockWidget):
         form.addRow("", self.mute)
         self.color = QPushButton("Colour…", body)
         self.color.clicked.connect(self._on_color)
-        self.plain = QPushButton("Colour of Track", body)
+        self.plain = QPushButton("Track Colour", body)
         self.plain.clicked.connect(
             lambda: self._apply("Colour Clips", lambda s, ids: edits.set_clip_color(s, ids, None))
         )
@@ -78,11 +78,11 @@ class Inspector(QDockWidget):
         self._follow()
 
     def field(self, name: str) -> QLineEdit:
-        """The field with a name, as it stands before it."""
+        """The field with this label."""
         return self._fields[name][0]
 
     def edit_first_field(self) -> None:
-        """Show it, ready for typing."""
+        """Show the inspector with the cursor in its first time field."""
         self.show()
         self.raise_()
         self.field("Start").setFocus(Qt.FocusReason.OtherFocusReason)
@@ -92,7 +92,7 @@ class Inspector(QDockWidget):
         field = QLineEdit(self)
         field.setAccessibleName(name)
         field.editingFinished.connect(lambda: self._on_typed(name, field, show, make, single))
-        field.returnPressed.connect(field.clearFocus)  # gives the keys back to the window
+        field.returnPressed.connect(field.clearFocus)  # returns the keyboard focus to the window
         form.addRow(name, field)
         self._fields[name] = field, show
         if single:
@@ -108,7 +108,7 @@ class Inspector(QDockWidget):
         return box
 
     def _clips(self) -> list[Clip]:
-        """The selected ones, the earliest first."""
+        """The selected clips, earliest first."""
         chosen = [clip for clip in self._document.session.clips() if clip.id in self._selection.clips]
         return sorted(chosen, key=lambda clip: clip.start)
 
@@ -116,8 +116,8 @@ class Inspector(QDockWidget):
         if self.isHidden():
             return
         clips = self._clips()
-        texts = {0: "Select a clip to see its numbers.", 1: ""}
-        self.summary.setText(texts.get(len(clips), f"{len(clips)} clips; places are those of the first."))
+        texts = {0: "Select a clip to see its properties.", 1: ""}
+        self.summary.setText(texts.get(len(clips), f"{len(clips)} clips; the times shown are those of the first."))
         for widget in self.widget().findChildren(QWidget):
             if widget is not self.summary and not isinstance(widget, QLabel):
                 widget.setEnabled(bool(clips) and (len(clips) == 1 or widget not in self._single))
@@ -157,7 +157,7 @@ class Inspector(QDockWidget):
         if not clips:
             return
         before = clips[0].color or self._document.session.track_of(clips[0].id).color
-        chosen = QColorDialog.getColor(QColor(before), self, "Colour of the Clips")
+        chosen = QColorDialog.getColor(QColor(before), self, "Clip Colour")
         if chosen.isValid():
             self._apply("Colour Clips", lambda session, ids: edits.set_clip_color(session, ids, chosen.name()))
 
@@ -168,7 +168,7 @@ class Inspector(QDockWidget):
 
 
 def _time(samples: int) -> str:
-    """To the sample: six decimals name each one."""
+    """Six decimals, so that every sample has a distinct text."""
     return format_time(samples / SESSION_RATE, 6)
 
 
@@ -176,7 +176,7 @@ def _samples(text: str) -> int:
     try:
         return round(parse_time(text) * SESSION_RATE)
     except ValueError as error:
-        raise EditError(f"{text!r} is not a time", "Write seconds, or minutes:seconds") from error
+        raise EditError(f"“{text}” is not a time", "Enter seconds or minutes:seconds") from error
 
 
 def _move_to(session: Session, clip: Clip, text: str) -> Session:
@@ -195,7 +195,7 @@ def _set_gain(session: Session, clip: Clip, text: str) -> Session:
     try:
         gain = min(parse_db(text), MAX_GAIN)
     except ValueError as error:
-        raise EditError(f"{text!r} is not a level", "Write decibels, as in -6") from error
+        raise EditError(f"“{text}” is not a level", "Enter decibels, for example -6") from error
     return edits.set_clip_gain(session, clip.id, gain)
 
 

@@ -1,4 +1,4 @@
-"""The loudness panel: of what plays, and of the whole mix. Main thread."""
+"""The loudness panel: loudness during playback, and of the whole mix. Main thread."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TRUE_PEAK_LIMIT_DB = -1.0
 
 
 class LoudnessPanel(QDockWidget):
-    """While it plays: since playing began. The button measures the whole mix, without playing it."""
+    """Measures from the start of playback; the button measures the whole mix without playing it."""
 
     def __init__(self, document: Document, rendering: Rendering, metering: Metering, parent: QWidget) -> None:
         super().__init__("Loudness", parent)
@@ -65,7 +65,7 @@ class LoudnessPanel(QDockWidget):
         self.show_loudness(Loudness())
 
     def show_loudness(self, loudness: Loudness) -> None:
-        """Show figures."""
+        """Show a measurement."""
         for name, _, unit in _ROWS:
             number = getattr(loudness, name)
             text = "−∞" if number == SILENT else f"{number:.1f}".replace("-", "−")
@@ -74,7 +74,7 @@ class LoudnessPanel(QDockWidget):
         self.values["true_peak"].setStyleSheet(f"color: {theme.colors().error};" if high else "")
 
     def measure(self) -> None:
-        """Measure the whole mix in a thread: as it is heard, latent where it is rendered."""
+        """Measure the whole mix in a thread: latent where rendered, dry elsewhere. Stop if already measuring."""
         if self._job is not None:
             self._job.cancel()
             return
@@ -82,7 +82,7 @@ class LoudnessPanel(QDockWidget):
         rendered, total = self._rendering.progress()
         job = self._job = BackgroundJob(lambda report, cancel: _measure(reader, report, cancel), self)
         self._measured = (
-            "" if rendered == total else f" {total - rendered} of {total} chunks were dry, not yet rendered."
+            "" if rendered == total else f" {total - rendered} of {total} chunks were not rendered yet: measured dry."
         )
         self.measure_button.setText("Stop &Measuring")
         self.progress.show()
@@ -93,7 +93,7 @@ class LoudnessPanel(QDockWidget):
         job.start()
 
     def close_job(self) -> None:
-        """The window closes."""
+        """Cancel measuring: the window is closing."""
         if self._job is not None:
             self._job.cancel()
             self._job.wait()
@@ -111,12 +111,12 @@ class LoudnessPanel(QDockWidget):
     def _show_playing(self, loudness: Loudness) -> None:
         if self._job is None:
             self.show_loudness(loudness)
-            self.said.setText("Since playing began.")
+            self.said.setText("Since playback started.")
 
     def _forget(self) -> None:
-        """What was measured is not the mix any more."""
-        if self.said.text().startswith("The whole mix"):
-            self.said.setText("The mix before the last edit.")
+        """Mark the measurement as outdated after an edit."""
+        if self.said.text().startswith("The whole mix."):
+            self.said.setText("The whole mix before the last edit.")
 
 
 def _measure(reader: MixReader, report: ReportProgress, cancel: CancelToken) -> Loudness:

@@ -1,1 +1,1 @@
-"""The transport, which plays what is rendered."""
+"""The transport, which plays the rendered mix."""

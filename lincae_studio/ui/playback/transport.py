@@ -1,4 +1,4 @@
-"""The transport: playing, stopping, and moving the playhead. Main thread."""
+"""The transport: play, stop, and move the playhead. Main thread."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: The playhead is drawn, and renders that have come are taken, at most this often.
+#: The playhead is drawn and finished renders are passed to the player at most this often.
 _FRAME_MS = 16
 
 _SEEK_S = 1
@@ -29,12 +29,12 @@ _SEEK_FAR_S = 5
 
 
 class Transport(QObject):
-    """Owns the player; what it plays follows the document and the renders.
+    """Owns the player and keeps it supplied with the latest renders.
 
     Signals:
-        moved: the playhead is at another sample.
-        playing_changed: it plays, or has stopped.
-        monitor_changed: another `Monitor` is listened to.
+        moved: the playhead has moved to this sample.
+        playing_changed: playback has started or stopped.
+        monitor_changed: another `Monitor` was chosen.
     """
 
     moved = Signal(int)
@@ -65,27 +65,27 @@ class Transport(QObject):
         self._follow_preferences()
         preferences.changed.connect(self._follow_preferences)
         self._lost.connect(self._on_lost, Qt.ConnectionType.QueuedConnection)
-        #: Where playing last began, and where the playhead was when following it was last considered.
+        #: Where playback last started, and the playhead's position at the last `_follow`.
         self._began = 0
         self._followed = 0
         self._scrubbing = False
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
         self._clock.timeout.connect(self._on_tick)
-        self._news = QTimer(self)
-        self._news.setSingleShot(True)
-        self._news.setInterval(_FRAME_MS)
-        self._news.timeout.connect(self._take_source)
+        self._source_timer = QTimer(self)
+        self._source_timer.setSingleShot(True)
+        self._source_timer.setInterval(_FRAME_MS)
+        self._source_timer.timeout.connect(self._take_source)
         document.replaced.connect(self.rewind)
         document.at_close(self.silence)
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
         document.changed.connect(lambda: self.player.set_loop(self._active_loop()))
         rendering.plan_changed.connect(self._take_source)
-        rendering.chunk_changed.connect(lambda _: self._news.isActive() or self._news.start())
+        rendering.chunk_changed.connect(lambda _: self._source_timer.isActive() or self._source_timer.start())
 
     @property
     def position(self) -> int:
-        """The sample the playhead is at."""
+        """The sample at the playhead."""
         return self.player.position
 
     @property
@@ -93,33 +93,33 @@ class Transport(QObject):
         return self.player.playing
 
     def seek(self, sample: int) -> None:
-        """Move the playhead; while playing not past the end."""
+        """Move the playhead; during playback not past the end."""
         if self.player.playing:
             sample = min(sample, self._document.session.length)
         self.player.seek(sample)
-        self._tell(sample)
+        self._set_render_position(sample)
         self.moved.emit(self.player.position)
 
     def seek_and_show(self, sample: int) -> None:
-        """Move the playhead, and scroll to it."""
+        """Move the playhead and scroll to it."""
         self.seek(sample)
         self._axis.reveal(sample)
 
     def stop(self) -> None:
-        """Stop where the sound is."""
+        """Stop at the current position."""
         self.player.stop()
         self._clock.stop()
         self.playing_changed.emit()
         self.moved.emit(self.player.position)
 
     def silence(self) -> None:
-        """Stop everything that sounds: nothing holds the device then."""
+        """Stop all sound, which also releases the audio device."""
         self.stop()
         if self._tone is not None:
             self._tone.stop()
 
     def play_test_tone(self) -> StudioError | None:
-        """Play a tone on the left, then on the right. Returns why nothing is heard, if nothing is."""
+        """Play a tone on the left, then on the right. Returns the error if it cannot be played."""
         self.silence()
         self._tone = Player(lambda: None, self.player.sinks)
         self._tone.level = self.player.level
@@ -127,7 +127,7 @@ class Transport(QObject):
         return self._tone.play(0)
 
     def begin_scrub(self, sample: int) -> None:
-        """The playhead is dragged: where it does not play, a little of each place is heard."""
+        """Start dragging the playhead: unless playing, a short snippet is heard at each position."""
         if not self.player.playing:
             self._take_source()
             self._scrubbing = self.player.play(sample, scrub=True) is None
@@ -136,7 +136,7 @@ class Transport(QObject):
         self.seek(sample)
 
     def end_scrub(self, sample: int) -> None:
-        """The playhead was let go."""
+        """Stop dragging the playhead."""
         if self._scrubbing:
             self._scrubbing = False
             self.player.stop()
@@ -144,7 +144,7 @@ class Transport(QObject):
             self.moved.emit(self.player.position)
 
     def rewind(self) -> None:
-        """Stop, and go to the start, for another document."""
+        """Stop and go to the start, for another document."""
         self.stop()
         self._began = 0
         self.player.seek(0)
@@ -221,8 +221,8 @@ class Transport(QObject):
     def _seek_by(self, seconds: float) -> None:
         self.seek_and_show(max(0, round(self.player.position + seconds * SESSION_RATE)))
 
-    def _tell(self, sample: int) -> None:
-        """What is heard next is rendered next: while a loop plays, its start after its end."""
+    def _set_render_position(self, sample: int) -> None:
+        """Tell the renderer what will be heard next: while a loop plays, its start follows its end."""
         self._rendering.set_playhead(sample, self._active_loop() if self.player.playing else None)
 
     def _active_loop(self) -> tuple[int, int] | None:
@@ -236,11 +236,11 @@ class Transport(QObject):
         position = self.player.position
         self.moved.emit(self.player.position)
         if self.player.playing:
-            self._tell(position)
+            self._set_render_position(position)
             self._follow(position)
 
     def _follow(self, position: int) -> None:
-        """Scroll along when the playhead leaves the view by itself: who has scrolled away looks at something else."""
+        """Scroll when the playhead leaves the view during playback, but not if the user has scrolled away from it."""
         before, self._followed = self._followed, position
         if self._preferences.value.follow_playhead and not self._axis.held and self._axis.shows(before):
             self._axis.reveal(position)
@@ -262,7 +262,7 @@ class Transport(QObject):
     def _on_lost(self, name: str) -> None:
         self._messages.error(
             f"{name} has stopped. The playhead moves without sound. "
-            "Connect it again, or choose another device in Edit > Preferences, then press play again."
+            "Reconnect it or choose another device in Edit > Preferences, then press Play again."
         )
         self.playing_changed.emit()
 
@@ -270,4 +270,4 @@ class Transport(QObject):
         if not self.player.playing:
             self.stop()
             if self.player.failure is not None:
-                self._messages.error(f"Playing stopped: {self.player.failure}")
+                self._messages.error(f"Playback stopped: {self.player.failure}")

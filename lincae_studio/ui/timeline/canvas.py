@@ -1,4 +1,4 @@
-"""What everything drawn over time has in common: a cached picture, the playhead on top, wheel navigation."""
+"""The base class of widgets drawn over time: a cached pixmap, the playhead on top, and wheel navigation."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 
-#: One notch of the wheel zooms by this.
+#: Zoom factor of one wheel notch.
 _ZOOM_STEP = 2.0 ** (1 / 6)
 
-#: One notch of the wheel scrolls by this share of the width.
+#: Share of the width that one wheel notch scrolls.
 _SCROLL_SHARE = 0.1
 
-#: Qt's patterns repeat after so many pixels.
+#: Period of Qt's brush patterns, in pixels.
 PATTERN_PX = 8
 
 _NOTCH = 120
 
 
 class TimeCanvas(QWidget):
-    """Base class: keeps what `paint_content` painted, paints only what is out of date, and the playhead over it.
+    """Base class: caches what `paint_content` paints, repaints only what is out of date, and draws the playhead on top.
 
-    Scrolling shifts the picture and leaves the rest to be painted: `paint_content` must paint a place the same way
-    whatever the area is that it was asked for.
+    Scrolling shifts the cached pixmap and repaints only the exposed part, so the result of `paint_content` at a pixel
+    must not depend on the area that it is asked to paint.
 
     Signals:
         scrolled_vertically: wheel notches without a modifier (a float; positive is down).
         grown: wheel notches with Alt (a float; positive is taller).
-        resized: the widget has another size.
+        resized: the size of the widget has changed.
     """
 
     scrolled_vertically = Signal(float)
@@ -50,9 +50,9 @@ class TimeCanvas(QWidget):
         super().__init__(parent)
         self.axis = axis
         self._content: QPixmap | None = None
-        #: While a file is painted: its pixels for each of the screen's points. It gets no picture made for the screen.
+        #: Pixels per point while painting to a file, which bypasses the cache made for the screen; else None.
         self.file_ratio: float | None = None
-        #: Where the content is out of date, and the part of the axis that it shows: start and samples per pixel.
+        #: The outdated region of the cache, and the start and samples per pixel that the cache was painted with.
         self._dirty = QRegion()
         self._drawn = (axis.start, axis.samples_per_px)
         self._playhead_px: int | None = None
@@ -63,18 +63,18 @@ class TimeCanvas(QWidget):
 
     @property
     def paint_ratio(self) -> float:
-        """Pixels of what is painted on, for each point."""
+        """Pixels per point of the paint device."""
         return self.file_ratio or self.devicePixelRatioF()
 
     def invalidate(self, area: QRect | None = None) -> None:
-        """Paint the content anew, or a part of it."""
+        """Mark the content, or an area of it, for repainting."""
         if area is None:
             area = self.rect()
         self._dirty += area
         self.update(area)
 
     def outdated(self, area: QRect) -> bool:
-        """Whether a part of the content is to be painted anew."""
+        """Whether any part of an area is marked for repainting."""
         return self._dirty.intersects(area)
 
     def set_playhead(self, sample: int) -> None:
@@ -88,9 +88,9 @@ class TimeCanvas(QWidget):
 
     @staticmethod
     def navigate(axis: TimeAxis, event: QWheelEvent, wheel_zooms: bool = False) -> bool:
-        """Zoom at the pointer (Ctrl) or scroll in time (Shift, or a sideways wheel); False for what scrolls tracks.
+        """Zoom at the pointer (Ctrl) or scroll in time (Shift or horizontal wheel); False if it scrolls the tracks.
 
-        With `wheel_zooms`, a plain notch zooms, and one with Ctrl scrolls tracks.
+        With `wheel_zooms`, a plain notch zooms and Ctrl scrolls the tracks.
         """
         delta = event.angleDelta()
         notches = (delta.y() or delta.x()) / _NOTCH  # Alt and some desktops swap the axes
@@ -105,21 +105,21 @@ class TimeCanvas(QWidget):
         return True
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
-        """Paint everything but the playhead and overlays, in an area that is filled with the background."""
+        """Paint everything but the playhead and overlays in an area already filled with the background."""
         raise NotImplementedError
 
     def paint_overlay(self, painter: QPainter) -> None:
-        """Paint what changes during a gesture, over the cached content."""
+        """Paint over the cached content what changes during a gesture."""
 
     def pattern_origin(self) -> QPoint:
-        """Where patterns are fixed, so that they move along with what they fill."""
+        """Origin of the brush patterns, so that they scroll with the content."""
         return QPoint(self.axis.pixel_of(0) % PATTERN_PX, 0)
 
     def scrolled(self, before: float) -> None:
-        """The picture, which began at sample `before`, was shifted in time: `invalidate` what does not move along."""
+        """Called after shifting the cache from a view starting at `before`: `invalidate` what does not scroll along."""
 
     def shift_content(self, dx: float, dy: float) -> bool:
-        """Move the picture by so many pixels; what comes into view is painted. False when they are not whole ones."""
+        """Shift the cache, marking the exposed part for repainting. False unless by whole device pixels."""
         ratio = self.devicePixelRatioF()
         by_x, by_y = dx * ratio, dy * ratio
         whole = abs(by_x - round(by_x)) < 1e-6 and abs(by_y - round(by_y)) < 1e-6
@@ -127,7 +127,7 @@ class TimeCanvas(QWidget):
             return False
         exposed = QRegion()
         self._content.scroll(round(by_x), round(by_y), self._content.rect(), exposed)
-        self._dirty.translate(round(dx), round(dy))  # at other ratios than 1 a pixel off, which the margin covers
+        self._dirty.translate(round(dx), round(dy))  # at ratios other than 1 a pixel off at most, within the margin
         for rect in _rects(exposed):
             left, top = int(rect.left() / ratio) - 1, int(rect.top() / ratio) - 1
             right, bottom = int(rect.right() / ratio) + 2, int(rect.bottom() / ratio) + 2
@@ -151,7 +151,7 @@ class TimeCanvas(QWidget):
         return x if 0 <= x < self.width() else None
 
     def _refresh(self, content: QPixmap) -> None:
-        """Paint what is out of date."""
+        """Repaint the outdated region."""
         dirty, self._dirty = self._dirty & self.rect(), QRegion()
         painter = QPainter(content)
         for area in _rects(dirty):
@@ -204,7 +204,7 @@ class TimeCanvas(QWidget):
         self.resized.emit()
 
     def changeEvent(self, event: QEvent) -> None:
-        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):  # another theme
+        if event.type() in (QEvent.Type.PaletteChange, QEvent.Type.StyleChange):  # the theme has changed
             self.invalidate()
         super().changeEvent(event)
 
@@ -223,11 +223,11 @@ class TimeCanvas(QWidget):
 
 
 def _rects(region: QRegion) -> list[QRect]:
-    return list(region)  # type: ignore[call-overload, no-any-return]  # can be iterated, whatever the stubs say
+    return list(region)  # type: ignore[call-overload, no-any-return]  # iterable, though not in the stubs
 
 
 def _grown(region: QRegion) -> QRegion:
-    """A pixel wider on all sides."""
+    """The region enlarged by a pixel on all sides."""
     grown = QRegion()
     for rect in _rects(region):
         grown += rect.adjusted(-1, -1, 1, 1)

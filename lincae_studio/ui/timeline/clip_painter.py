@@ -19,34 +19,34 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.hits import HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
 from lincae_studio.ui.timeline.waveform import Piece, row_image
 
-#: Distance of a clip to its lane's borders.
+#: Gap between a clip and the borders of its lane.
 MARGIN_PX = 3
 
-#: A dash of the gain line, and a dash with the gap after it.
+#: Length of a dash of the gain line, and of a dash with its gap.
 _DASH_PX = 4
 _DASH_STEP_PX = 6
 
-#: Points of a fade's curve.
+#: Number of points of a fade curve.
 _FADE_STEPS = 24
 
-#: Of names, and room for less than this is left empty.
+#: Font size of clip names, and the smallest width in which a name is drawn.
 _NAME_PT = 8.5
 _SHORTEST_NAME_PX = 14
 
-#: Names laid out once and kept: those of some screens.
+#: Size of the cache of laid-out names: enough for several screens.
 _NAMES = 4096
 
 
 @dataclass(frozen=True)
 class Row:
-    """A lane to be painted.
+    """A lane to paint.
 
     Attributes:
         top, height_px: of the lane.
-        audible: whether the track is heard.
+        audible: whether the track is audible.
         selected: clips that are selected, of this track or others.
         media: by digest.
-        offline: those that cannot be heard.
+        offline: digests of media that cannot be played.
     """
 
     track: Track
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A clip that is visible, where it is, its audio and its colours; `name_right`: where a later one is over it."""
+    """A visible clip with its rectangle, audio and colours; `name_right`: where a later clip starts to cover it."""
 
     clip: Clip
     rect: QRectF
@@ -72,17 +72,17 @@ class _Shown:
 
 
 def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> QRectF:
-    """Where a clip is drawn on a lane of that height that begins at y = `top`."""
-    # To a thousandth: on which side of half a pixel an edge lies must not depend on where the view begins.
+    """The rectangle of a clip in a lane with this top and height."""
+    # Rounded to 0.001 px, so that the rounding of an edge does not depend on where the view starts.
     left, right = round(axis.x_of(clip.start), 3), round(axis.x_of(clip.end), 3)
     return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
 
 
 def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis: TimeAxis, ratio: float) -> None:
-    """Paint the clips of a lane that lie in an area: a later one over an earlier one.
+    """Paint the clips of a lane within an area, later ones over earlier ones.
 
-    Inaudible ones are grey, ones whose media is missing are hatched and say so. A selected one shows its handles: fades
-    at the top corners of the wave, and the gain line.
+    Inaudible clips are grey; clips with missing media are hatched and labelled. Selected clips show their handles:
+    fades at the top corners of the waveform, and the gain line.
     """
     shown = _shown(area, row, store, axis)
     for item in shown:
@@ -126,13 +126,13 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
 
 @lru_cache
 def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor]:
-    """Of a clip's name strip, its body and its wave."""
+    """The colours of a clip's name strip, body and waveform."""
     own = QColor(color)
     return own, colors.clip_body(own), colors.clip_wave(own)
 
 
 def _paint_waves(painter: QPainter, area: QRect, row: Row, shown: list[_Shown], axis: TimeAxis, ratio: float) -> None:
-    """All waves of the lane as one picture, its columns on the pixels of the screen."""
+    """Paint all waveforms of the lane as one image, with one column per device pixel."""
     left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
     height = int((row.height_px - 2 * MARGIN_PX - NAME_PX - 2) * ratio)
     samples_per_column = axis.samples_per_px / ratio
@@ -152,7 +152,7 @@ def _paint_waves(painter: QPainter, area: QRect, row: Row, shown: list[_Shown], 
 
 
 def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:
-    """What lies over the wave: fades, the name, the gain line, handles, and the frame of a selected clip."""
+    """Paint over the waveform: fades, name, gain line, handles, and the frame of a selected clip."""
     clip, rect, outline = item.clip, item.rect, QColor(theme.colors().outline)
     selected = clip.id in row.selected
     if clip.fade_in or clip.fade_out:
@@ -190,7 +190,7 @@ def _label(clip: Clip, media: Media, missing: bool) -> str:
 
 
 def _paint_fades(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
-    """What a fade takes away is dark, above a curve of its shape."""
+    """Darken what the fades attenuate, above their curves."""
     top, bottom = rect.top() + NAME_PX, rect.bottom()
     for length, shape, from_left in (
         (clip.fade_in, clip.fade_in_shape, True),
@@ -228,9 +228,9 @@ def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) 
 
 
 def _dashes(rect: QRectF, y: float, width_px: int) -> list[QLineF]:
-    """A dashed line across what is visible of a clip, counted from its start: it moves along when one scrolls.
+    """A dashed line across the visible part of a clip, with dashes counted from its start so that they scroll with it.
 
-    (Qt's own dashes begin anew at the border of what is painted.)
+    (Qt's own dashes restart at the border of the painted area.)
     """
     first = max(0, int(-rect.left() // _DASH_STEP_PX))
     last = int((min(rect.right(), width_px) - rect.left()) // _DASH_STEP_PX)

@@ -1,4 +1,4 @@
-"""What the timeline is counted in: minutes and seconds, bars and beats, samples, or latent frames."""
+"""The unit of the ruler: minutes and seconds, bars and beats, samples, or latent frames."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.timeline.snapping import Lines
 
-#: Labels are at least this far apart, and lines between them.
+#: Smallest distance between labels, and between the lines between them.
 _LABEL_PX = 90
 _LINE_PX = 6
 
-#: Distances between labels that read well, in seconds.
+#: Round distances between labels, in seconds.
 _STEPS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 
-#: Where a session has no tempo.
+#: For sessions without a tempo.
 _DEFAULT_TEMPO = Tempo(bpm=120.0)
 
 
 @dataclass(frozen=True)
 class Ticks:
-    """Labels every `step` samples from `origin` on, `parts` intervals between two of them, and what label n says."""
+    """Labels every `step` samples from `origin`, divided into `parts` intervals; `text` gives the text of label n."""
 
     step: float
     parts: int
@@ -41,16 +41,16 @@ class Ticks:
 
 
 class Counting(QObject):
-    """The unit that is chosen, for the ruler, the display of the playhead, and the grid that edges snap to.
+    """The chosen unit for the ruler, the position display and the snap grid.
 
     Signals:
-        changed: places have other names, or lines other places.
+        changed: the unit, tempo or frame length has changed, so labels and grid lines have too.
     """
 
     changed = Signal()
 
     def __init__(self, document: Document, hop: Callable[[], int]) -> None:
-        """`hop`: samples of a latent frame of the session's codec."""
+        """`hop`: returns the samples per latent frame of the session's codec."""
         super().__init__(document)
         self._document = document
         self._hop = hop
@@ -67,14 +67,14 @@ class Counting(QObject):
         self.follow()
 
     def follow(self) -> None:
-        """The tempo or the codec may be another."""
+        """Follow changes of the tempo or the codec."""
         basis = self._basis()
         if basis != self._counted:
             self._counted = basis
             self.changed.emit()
 
     def ticks(self, samples_per_px: float) -> Ticks:
-        """Where labels and lines are at a zoom."""
+        """The labels and lines at a zoom level."""
         least = _LABEL_PX * samples_per_px
         if self._unit == "beats":
             return _beats(self._document.session.tempo or _DEFAULT_TEMPO, least)
@@ -86,7 +86,7 @@ class Counting(QObject):
         return Ticks(count * unit, parts, lambda number: f"{number * count:,}".replace(",", "\u2009"))
 
     def text(self, sample: int) -> str:
-        """A place in words, as exactly as the unit goes."""
+        """A position as text, at the full resolution of the unit."""
         if self._unit == "samples":
             return f"{sample:,}".replace(",", "\u2009")
         if self._unit == "frames":
@@ -98,7 +98,7 @@ class Counting(QObject):
         return format_time(sample / SESSION_RATE)
 
     def _basis(self) -> tuple[object, ...]:
-        """All that counting depends on."""
+        """Everything that the labels depend on."""
         return self._unit, self._document.session.tempo, self._hop()
 
 
@@ -109,7 +109,7 @@ def _seconds(least: float) -> Ticks:
 
 
 def _beats(tempo: Tempo, least: float) -> Ticks:
-    """Bars, in numbers that double, while beats have no room for labels of their own."""
+    """Beats, or if they are too close, every bar, every 2nd, 4th and so on."""
     if tempo.beat >= least:
         return Ticks(tempo.beat, 4, lambda number: _bar_and_beat(number, tempo), tempo.start)
     bars = 1
@@ -128,12 +128,12 @@ def _bar_and_beat(beat: int, tempo: Tempo) -> str:
 
 
 def _number_of(bar: int) -> int:
-    """The bar with index 0 is bar 1; the one before it is -1, since there is no bar 0."""
+    """The number of a bar: index 0 is bar 1, index -1 is bar -1, since there is no bar 0."""
     return bar + 1 if bar >= 0 else bar
 
 
 def _round_count(least: float) -> int:
-    """The smallest of 1, 2, 5, 10, 20, ... that is not less."""
+    """The smallest of 1, 2, 5, 10, 20, ... that is at least `least`."""
     decade = 1
     while True:
         for factor in (1, 2, 5):

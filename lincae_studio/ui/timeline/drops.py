@@ -1,6 +1,6 @@
-"""Files that are being dragged over the lanes: what they are, where they would go, and their ghosts. Main thread.
+"""Files being dragged over the lanes: where they would go, and ghosts of their length. Main thread.
 
-They are looked at once, when the drag comes in, in a thread: their headers may be on a slow disk.
+The files are probed once, in a thread, when the drag enters: they may be on a slow disk.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
 from lincae_studio.ui.timeline.hits import NAME_PX
 
-#: Some desktops let a drag leave and enter again between two moves.
+#: Delay before a leaving drag ends: some desktops send leave and enter between two moves.
 _LEAVE_MS = 100
 
-#: Of a file whose length is not known yet.
+#: Width of the ghost of a file whose length is not known yet.
 _UNKNOWN_PX = 160
 
-#: More files than this are not looked at before they are dropped.
+#: At most this many files are probed before they are dropped.
 _LOOKED_AT = 200
 
 
 @dataclass(frozen=True)
 class DropTarget:
-    """Where files go.
+    """Where dropped files go.
 
     Attributes:
         start: their first sample.
-        track: position of the first track; -1 for new ones below all.
-        in_sequence: one after the other on one track, instead of one below the other.
+        track: position of the first track; -1 for new tracks below all others.
+        in_sequence: one after the other on a single track instead of one track each.
     """
 
     start: int
@@ -52,7 +52,7 @@ class DropTarget:
 
 @dataclass(frozen=True)
 class Ghost:
-    """A file as it would lie: `length` in samples at the session rate, None while unknown; `problem` if unreadable."""
+    """A dragged file: `length` in samples at the session rate, None while unknown; `problem`: it cannot be read."""
 
     name: str
     length: int | None = None
@@ -60,10 +60,10 @@ class Ghost:
 
 
 class DropPreview(QObject):
-    """The drag that is over the lanes, if any.
+    """The drag over the lanes, if any.
 
     Signals:
-        changed: the ghosts look different.
+        changed: the ghosts need repainting.
     """
 
     changed = Signal()
@@ -80,7 +80,7 @@ class DropPreview(QObject):
         self._leaving.timeout.connect(self.end)
 
     def enter(self, data: QMimeData) -> None:
-        """A drag comes in, perhaps the one that has just left."""
+        """Start a drag, or continue the one that has just left."""
         self._leaving.stop()
         paths = tuple(natural_order(local_paths(data)))
         if paths == self._paths:
@@ -90,18 +90,18 @@ class DropPreview(QObject):
         self._look(paths[:_LOOKED_AT])
 
     def move(self, target: DropTarget) -> None:
-        """It would be dropped there."""
+        """Set where the files would be dropped."""
         self._leaving.stop()
         if target != self.target:
             self.target = target
             self.changed.emit()
 
     def leave(self) -> None:
-        """It goes, or comes back in a moment."""
+        """End the drag soon, unless it comes back."""
         self._leaving.start()
 
     def end(self) -> None:
-        """It is gone, or dropped."""
+        """End the drag, because it has left or was dropped."""
         self._leaving.stop()
         if self._job is not None:
             self._job.cancel()
@@ -109,7 +109,7 @@ class DropPreview(QObject):
         self.changed.emit()
 
     def paint(self, painter: QPainter, axis: TimeAxis, rows: TrackRows, tracks: int) -> None:
-        """A line where they start, and a ghost of each."""
+        """Paint a line at the start and a ghost of each file."""
         if self.target is None:
             return
         color = QColor(theme.colors().ghost)
@@ -127,7 +127,7 @@ class DropPreview(QObject):
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def places(self, axis: TimeAxis, rows: TrackRows, tracks: int) -> list[QRectF]:
-        """Where each ghost is drawn, over a session of so many tracks."""
+        """The rectangle of each ghost; `tracks`: the number of tracks of the session."""
         assert self.target is not None
         first = self.target.track if self.target.track >= 0 else tracks
         start, found = float(self.target.start), []
@@ -162,7 +162,7 @@ class DropPreview(QObject):
 
 
 def local_paths(data: QMimeData) -> list[Path]:
-    """The files that a drag holds."""
+    """The local files in a drag."""
     return [Path(url.toLocalFile()) for url in data.urls() if QUrl.isLocalFile(url)]
 
 
@@ -176,5 +176,5 @@ def _ghost_of(path: Path) -> Ghost:
 
 def _words(ghost: Ghost) -> str:
     if ghost.problem:
-        return f"{ghost.name}: not readable"
+        return f"{ghost.name}: cannot be read"
     return ghost.name if ghost.length is None else f"{ghost.name}  {format_time(ghost.length / SESSION_RATE, 1)}"

@@ -1,4 +1,4 @@
-"""Envelopes over lanes: which are shown, where their points are, and the gesture that changes them. Main thread."""
+"""Envelopes on the lanes: which are shown, where their points are, and the gesture that edits them. Main thread."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.gestures import Drag, Outcome
 from lincae_studio.ui.timeline.strip import format_pan
 
-#: How near a point, or the line, one must be to take hold of it.
+#: How close the pointer must be to a point, or to the line, to grab it.
 _POINT_PX = 6
 _LINE_PX = 5
 
-#: Distance of the highest and lowest value from the lane's borders.
+#: Gap between the highest and lowest value and the borders of the lane.
 _MARGIN_PX = 8
 
-#: A line is straight in dB, not on the screen: it is drawn in pieces this long.
+#: Lines are straight in dB, not on the screen, so they are drawn in segments of this length.
 _PIECE_PX = 4
 
 
 class Kind(enum.Enum):
-    """What an envelope moves."""
+    """What an envelope controls."""
 
     GAIN = "volume"
     PAN = "pan"
 
 
-#: What the button of a track goes through.
+#: The order in which a track's button steps through the envelopes.
 _NEXT: dict[Kind | None, Kind | None] = {None: Kind.GAIN, Kind.GAIN: Kind.PAN, Kind.PAN: None}
 
 
@@ -48,7 +48,7 @@ class ShownEnvelopes(QObject):
     """Which envelope of each track is shown. Not part of the document.
 
     Signals:
-        changed: another one is shown.
+        changed: another envelope is shown.
     """
 
     changed = Signal()
@@ -62,7 +62,7 @@ class ShownEnvelopes(QObject):
         return self._shown.get(track_id)
 
     def show(self, track_id: int, kind: Kind | None) -> None:
-        """Show one envelope of a track, or none."""
+        """Show an envelope of a track, or none."""
         if kind is None:
             self._shown.pop(track_id, None)
         else:
@@ -70,7 +70,7 @@ class ShownEnvelopes(QObject):
         self.changed.emit()
 
     def show_next(self, track_id: int) -> None:
-        """Volume, then pan, then none."""
+        """Step from volume to pan to none."""
         self.show(track_id, _NEXT[self.of(track_id)])
 
 
@@ -84,7 +84,7 @@ def set_points(session: Session, track_id: int, kind: Kind, points: Sequence[Poi
 
 
 def y_of(value: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
-    """Volume stands as a fader does, +6 dB at the top; pan has left at the top."""
+    """The y of a value: volume has the taper of the fader, with +6 dB at the top; pan has left at the top."""
     share = gain_to_fader(value) if kind is Kind.GAIN else (1.0 - value) / 2.0
     return top + _MARGIN_PX + (1.0 - share) * (height_px - 2 * _MARGIN_PX)
 
@@ -95,12 +95,12 @@ def value_at(y: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
 
 
 def value_on_line(track: Track, kind: Kind, sample: float) -> float:
-    """The envelope's value at a place; without points it changes nothing: 0 dB, centre."""
+    """The envelope's value at a sample; without points 0 dB or centre, which changes nothing."""
     return float(_values(track, kind, np.array([float(sample)]))[0])
 
 
 def point_at(track: Track, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> int | None:
-    """The number of the point under a place."""
+    """The index of the point at a position, or None."""
     for number, point in enumerate(points_of(track, kind)):
         away = QPointF(axis.x_of(point.at), y_of(point.value, kind, top, height_px)) - place
         if abs(away.x()) <= _POINT_PX and abs(away.y()) <= _POINT_PX:
@@ -114,7 +114,7 @@ def on_line(track: Track, kind: Kind, place: QPointF, top: int, height_px: int, 
 
 
 def paint_envelope(painter: QPainter, track: Track, kind: Kind, top: int, height_px: int, axis: TimeAxis) -> None:
-    """The line across the lane, its points, and what it is."""
+    """Paint the line across the lane, its points, and its name."""
     xs = np.arange(0.0, axis.width_px + _PIECE_PX, _PIECE_PX)
     points = points_of(track, kind)
     corners = [x for point in points if 0.0 <= (x := axis.x_of(point.at)) <= axis.width_px]
@@ -147,7 +147,7 @@ def _values(track: Track, kind: Kind, positions: Positions) -> Curve:
 
 @dataclass
 class MovePoint:
-    """Drag a point of an envelope: one that is there, or a new one on the line."""
+    """Drag a point of an envelope: an existing one, or a new one on the line."""
 
     session: Session
     track_id: int
@@ -174,7 +174,7 @@ class MovePoint:
         while at in taken:
             at += 1
         y = y_of(self.point.value, self.kind, self.top, self.height_px) + drag.down_px
-        # Not read back from the screen where it has not moved: the value would change by rounding.
+        # Unless moved, the value is not read back from the screen, where it would be rounded.
         value = value_at(y, self.kind, self.top, self.height_px) if drag.down_px else self.point.value
         self._moved = Point(at, value)
         return set_points(self.session, self.track_id, self.kind, (*self._others, self._moved))

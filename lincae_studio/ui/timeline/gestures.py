@@ -1,7 +1,7 @@
 """Mouse gestures on clips: each owns its temporary state, previews by returning a session, and makes one edit at most.
 
-A gesture has `move` (called with each mouse position), `says` (what is shown meanwhile), `finish` (the edit, or None)
-and needs no `cancel`: until `finish` is applied the document has not been touched.
+A gesture has `move` (called with each mouse position), `says` (the text shown while dragging) and `finish` (the edit,
+or None). It needs no `cancel`: the document is not touched until the edit is applied.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui.timeline.hits import gain_moved
 from lincae_studio.ui.timeline.snapping import Snapping
 
-#: A drag begins after this many pixels; a press that moves less is a click.
+#: A press that moves less than this many pixels is a click, not a drag.
 DRAG_PX = 3
 
-#: (menu text, edit)
+#: (name of the edit, edit)
 Outcome = tuple[str, Callable[[Session], Session]]
 
 
 @dataclass(frozen=True)
 class Drag:
-    """How far the mouse has come since the press; edges within `snap_samples` snap (0: none does)."""
+    """How far the mouse has moved since the press; edges within `snap_samples` snap (0: no snapping)."""
 
     samples: int
     tracks: int
@@ -38,16 +38,16 @@ class Gesture(Protocol):
     """A drag in progress."""
 
     def move(self, drag: Drag) -> Session:
-        """The session as it would be if the mouse were let go here."""
+        """The session that releasing the mouse here would give."""
         ...
 
     @property
     def says(self) -> str:
-        """What is being done, with its value, to be shown while dragging."""
+        """The text shown while dragging: what changes, and its value."""
         ...
 
     def finish(self) -> Outcome | None:
-        """The edit, or None when nothing would change."""
+        """The edit, or None if nothing would change."""
         ...
 
 
@@ -57,7 +57,7 @@ class MoveClips:
     def __init__(
         self, session: Session, clip_ids: frozenset[int], snapping: Snapping, step_samples: int, copy: bool = False
     ) -> None:
-        """A move by whole steps of the grid, `step_samples`, keeps latents."""
+        """Moves by multiples of `step_samples`, the step of the chunk grid, keep the latents."""
         self._session = session
         self._ids = clip_ids
         self._clips = [session.clip(clip_id) for clip_id in sorted(clip_ids)]
@@ -97,7 +97,7 @@ class MoveClips:
 
 
 class TrimClip:
-    """Drag one edge of a clip; its audio stays where it is."""
+    """Drag one edge of a clip; its audio stays in place."""
 
     def __init__(self, session: Session, clip_id: int, left: bool, snapping: Snapping) -> None:
         self._session = session
@@ -133,7 +133,7 @@ class TrimClip:
 
 
 class SlipClip:
-    """Drag the audio inside a clip; its edges stay where they are."""
+    """Drag the audio inside a clip; its edges stay in place."""
 
     def __init__(self, session: Session, clip_id: int) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""Track headers: name, gain, pan, subtract, mute, solo; one widget per track, kept as long as the track exists."""
+"""Track headers: name, gain, pan, subtract, mute, solo. One widget per track, kept as long as the track exists."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
 
 
 class TrackHeader(QWidget):
-    """The strip of one track. It shows the document and makes edits; it holds no value of its own.
+    """The header of one track. It shows the document and makes edits; it stores no values of its own.
 
     Signals:
-        dragged: it is being dragged, by an empty place of it; the pointer's y in the column.
-        dropped: the drag ended there; `drag_ended` follows.
-        drag_ended: the drag is over, or was given up.
+        dragged: the header is being dragged by its background; the pointer's y in the column.
+        dropped: the header was dropped at this y; `drag_ended` follows.
+        drag_ended: the drag has ended or was cancelled.
     """
 
     dragged = Signal(float)
@@ -55,18 +55,18 @@ class TrackHeader(QWidget):
         self.gain_text.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.gain_text.setFixedWidth(62)
         self.gain_text.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.gain_text.setToolTip("Type a level in dB")
+        self.gain_text.setToolTip("Enter a gain in dB")
         self.pan = PanSlider("Pan", self)
         self.pan_text = QLabel(self)
         self.pan_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pan_text.setFixedWidth(62)
-        self.pan_text.setContentsMargins(0, 0, 5, 0)  # in line with the text of the field above
+        self.pan_text.setContentsMargins(0, 0, 5, 0)  # aligned with the text of the field above
         self.subtract = self._toggle("subtract", "−", "Subtract from the mix")
-        self.envelope = self._toggle("envelope", "∿", "Volume envelope, pan envelope, or none (A)")
+        self.envelope = self._toggle("envelope", "∿", "Show the volume envelope, the pan envelope, or none (A)")
         self.mute = self._toggle("mute", "M", "Mute")
         self.solo = self._toggle("solo", "S", "Solo")
         self.meter = Meter(f"{track.name}, level", self)
-        self.meter.setToolTip("Peak of the track after its fader, dry; click to put out the clip lamp")
+        self.meter.setToolTip("Peak of the dry track after its fader; click to reset the clip indicator")
         self._lay_out()
         self._connect()
         for child in self.findChildren(QWidget):
@@ -107,18 +107,18 @@ class TrackHeader(QWidget):
         self.update()
 
     def rename(self) -> None:
-        """Let the user type a name."""
+        """Focus the name field for renaming the track."""
         self.name.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.name.selectAll()
 
     def leave(self) -> None:
-        """The track is gone: a field being typed in has nothing to change any more."""
+        """Detach from a removed track, so that a field being edited does not change it."""
         for field in (self.name, self.gain_text):
             field.blockSignals(True)
 
     def _toggle(self, role: str, text: str, tip: str) -> QToolButton:
         button = QToolButton(self)
-        button.setObjectName(role)  # the style sheet colours it by this
+        button.setObjectName(role)  # selected by the style sheet
         button.setText(text)
         button.setCheckable(True)
         button.setToolTip(tip)
@@ -155,7 +155,7 @@ class TrackHeader(QWidget):
         self.name.editingFinished.connect(self._on_name_edited)
         self.gain_text.editingFinished.connect(self._on_gain_typed)
         for field in (self.name, self.gain_text):
-            field.returnPressed.connect(field.clearFocus)  # gives the keys back to the window
+            field.returnPressed.connect(field.clearFocus)  # returns the keyboard focus to the window
         self.gain.edited.connect(self._on_gain_edited)
         self.gain.edit_ended.connect(document.end_merge)
         self.gain.edit_paused.connect(document.end_merge_soon)
@@ -257,7 +257,7 @@ class TrackHeader(QWidget):
 
 
 class HeaderColumn(QWidget):
-    """The headers, stacked like the lanes and scrolled with them.
+    """The headers, stacked and scrolled like the lanes.
 
     Signals:
         scrolled_vertically: wheel notches over a header (a float; positive is down).
@@ -282,7 +282,7 @@ class HeaderColumn(QWidget):
         self._document = document
         self._selection = selection
         self._headers: dict[int, TrackHeader] = {}
-        #: Where a dragged track would go.
+        #: Marks where a dragged track would go.
         self._gap = QWidget(self)
         self._gap.setObjectName("gap")
         self._gap.hide()
@@ -301,7 +301,7 @@ class HeaderColumn(QWidget):
         return self._headers[track_id]
 
     def _gap_at(self, y: float) -> int:
-        """The number of the gap between tracks that is nearest to y."""
+        """The index of the gap between tracks nearest to y."""
         half = self._rows.height_px / 2
         return min(max(self._rows.position_at(y + half), 0), len(self._document.session.tracks))
 
@@ -317,7 +317,7 @@ class HeaderColumn(QWidget):
         self._document.apply("Move Track", lambda session: edits.move_track(session, track_id, position))
 
     def _forget(self) -> None:
-        """Another document: headers with half-typed names do not survive it."""
+        """Discard all headers when another document is opened, along with any half-typed names."""
         for header in self._headers.values():
             header.hide()
             header.deleteLater()

@@ -10,20 +10,20 @@ from lincae_studio.session.levels import fader_to_gain, gain_to_fader
 from lincae_studio.session.model import Clip
 from lincae_studio.ui.model.time_axis import TimeAxis
 
-#: Height of the strip with the name.
+#: Height of a clip's name strip.
 NAME_PX = 15
 
-#: Pixels on both sides of an edge that trim; clips narrower than `HANDLED_PX` are only moved.
+#: Pixels on both sides of an edge that trim; clips narrower than `HANDLED_PX` can only be moved.
 _EDGE_PX = 5
 HANDLED_PX = 24
 
-#: Half the size of a fade's handle, and how near the gain line one must be.
+#: Half the size of a fade handle, and how close to the gain line one must press.
 HANDLE_PX = 5
 _LINE_PX = 4
 
 
 class Part(enum.Enum):
-    """What a press on a clip takes hold of."""
+    """The part of a clip that a press grabs."""
 
     BODY = "body"
     START = "start"
@@ -34,9 +34,9 @@ class Part(enum.Enum):
 
 
 def part_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: bool) -> Part:
-    """The part of a clip drawn in `rect` that is under a point. The body wins on narrow clips.
+    """The part of a clip drawn in `rect` that is under a point. On narrow clips it is always the body.
 
-    Handles of fades and gain are there on selected clips only: a first press must not change a clip's sound.
+    Only selected clips have fade and gain handles: a first press must not change how a clip sounds.
     """
     if rect.width() < HANDLED_PX:
         return Part.BODY
@@ -55,24 +55,24 @@ def part_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: 
 
 
 def fade_in_handle(clip: Clip, rect: QRectF, axis: TimeAxis) -> QPointF:
-    """Where a fade in ends, at the top of the wave."""
+    """The handle at the end of the fade in, at the top of the waveform."""
     x = rect.left() + clip.fade_in / axis.samples_per_px
     return QPointF(max(x, rect.left() + HANDLE_PX), rect.top() + NAME_PX + HANDLE_PX)
 
 
 def fade_out_handle(clip: Clip, rect: QRectF, axis: TimeAxis) -> QPointF:
-    """Where a fade out begins."""
+    """The handle at the start of the fade out."""
     x = rect.right() - clip.fade_out / axis.samples_per_px
     return QPointF(min(x, rect.right() - HANDLE_PX), rect.top() + NAME_PX + HANDLE_PX)
 
 
 def gain_y(gain: float, rect: QRectF) -> float:
-    """Height of the gain line: a fader that stands in the wave, 0 dB a little below its top."""
+    """The y of the gain line, which is like a vertical fader with 0 dB a little below the top of the waveform."""
     return rect.bottom() - gain_to_fader(gain) * _travel(rect)
 
 
 def gain_moved(gain: float, by_px: float, rect_height: float) -> float:
-    """The gain after its line was dragged down by so many pixels."""
+    """The gain after dragging its line down by `by_px`."""
     travel = rect_height - NAME_PX
     return fader_to_gain(min(max(gain_to_fader(gain) - by_px / travel, 0.0), 1.0))
 

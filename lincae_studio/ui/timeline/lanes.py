@@ -1,4 +1,4 @@
-"""The lanes: clips over time; selecting, moving and trimming them by mouse; dropping files."""
+"""The lanes: clips over time; selecting, moving and trimming clips with the mouse; dropping files."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5
 
-#: A drag this near a side scrolls, by this share of the width, this often.
+#: A drag this close to a side scrolls, by this share of the width, at this interval.
 _SCROLL_PX = 20
 _SCROLL_SHARE = 0.02
 _SCROLL_MS = 30
@@ -72,11 +72,11 @@ _CURSORS = {
 
 
 class Lanes(TimeCanvas):
-    """Draws only what is visible.
+    """Draws the visible clips and handles mouse gestures on them.
 
     Signals:
-        files_dropped: paths, and the `DropTarget`.
-        seek: the sample of a click on an empty place.
+        files_dropped: the paths and the `DropTarget`.
+        seek: the sample of a click on an empty spot.
         clip_opened: the id of a clip that was double-clicked.
     """
 
@@ -97,13 +97,13 @@ class Lanes(TimeCanvas):
         offline: Callable[[], frozenset[str]],
         parent: QWidget | None = None,
     ) -> None:
-        """`offline`: tells the media that cannot be heard."""
+        """`offline`: returns the digests of media that cannot be played."""
         super().__init__(axis, parent)
         self._offline = offline
         self._snaps = snaps
         self._counting = counting
         counting.changed.connect(self.invalidate)
-        #: Where the pointer was last in a drag, and which keys were held.
+        #: Position and modifiers of the last mouse move of a drag.
         self._pointer: tuple[QPointF, Qt.KeyboardModifier] | None = None
         self._scrolling = QTimer(self)
         self._scrolling.setInterval(_SCROLL_MS)
@@ -114,7 +114,7 @@ class Lanes(TimeCanvas):
         self._media = media
         self._envelopes = envelopes
         self._press: QPointF | None = None
-        #: Where the press was on the timeline: the view may scroll or zoom under a drag.
+        #: Sample and track position of the press: the view may scroll or zoom during a drag.
         self._press_sample = 0.0
         self._press_position = 0
         self._press_clip: int | None = None
@@ -130,7 +130,7 @@ class Lanes(TimeCanvas):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMinimumHeight(ROW_PX)
         self.setAccessibleName("Timeline")
-        #: What each visible lane was last painted with, by track position.
+        #: What each visible lane was last painted from, by track position.
         self._painted: dict[int, tuple[object, ...]] = {}
         self._painted_offset = rows.offset_px, rows.height_px
         for signal in (document.changed, selection.changed, envelopes.changed):
@@ -148,7 +148,7 @@ class Lanes(TimeCanvas):
         return hits[-1] if hits else None
 
     def cancel_gesture(self) -> bool:
-        """Give up a drag or rubber band; False when there was none."""
+        """Cancel a drag or rubber band; False if there was none."""
         active = self._gesture is not None or self._marquee is not None
         self._scrolling.stop()
         self._pointer = None
@@ -178,7 +178,7 @@ class Lanes(TimeCanvas):
             painter.drawLine(0, top + height - 1, self.width(), top + height - 1)
 
     def _paint_grid(self, painter: QPainter, area: QRect, top: int, height: int) -> None:
-        """A line under the clips for every label of the ruler."""
+        """Paint a line below the clips at every label of the ruler."""
         ticks = self._counting.ticks(self.axis.samples_per_px)
         begin, end = self.axis.start_and_end(area.left() - 1, area.right() + 2)
         first = math.floor((begin - ticks.origin) / ticks.step)
@@ -190,18 +190,18 @@ class Lanes(TimeCanvas):
         return super().pattern_origin() - QPoint(0, self._rows.offset_px % PATTERN_PX)
 
     def scrolled(self, before: float) -> None:
-        """Names stay in view, and envelopes are drawn piece by piece from the left border on."""
+        """Repaint clip names, which stay in view, and envelopes, whose segments start at the left border."""
         session = self._preview or self._document.session
         for position in self._visible(self.rect()):
             track, top = session.tracks[position], self._rows.top(position)
             if self._envelopes.of(track.id) is not None:
                 self.invalidate(QRect(0, top, self.width(), self._rows.height_px))
                 continue
-            # Names that were, or are, not at their clip's start.
+            # Names that were or are away from the start of their clip.
             begin, latest = self.axis.start, max(before, self.axis.start)
             ends = [self.axis.x_of(clip.end) for clip in track.clips if clip.start < latest and clip.end > begin]
             for clip in track.clips:
-                # A curve whose drawing is cut at another place may take other pixels.
+                # A curve clipped at another position may cover different pixels.
                 if (clip.fade_in or clip.fade_out) and clip.start < begin + self.axis.shown and clip.end > begin:
                     faded = self._rect(clip, top).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
@@ -217,7 +217,7 @@ class Lanes(TimeCanvas):
         return range(first, min(count, self._rows.position_at(area.bottom()) + 1))
 
     def _follow(self) -> None:
-        """Paint the lanes anew that look different."""
+        """Repaint the lanes whose content has changed."""
         session = self._preview or self._document.session
         before, self._painted = self._painted, {}
         for position in self._visible(self.rect()):
@@ -268,7 +268,7 @@ class Lanes(TimeCanvas):
         painter.drawRect(box)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
-    # Pressing, dragging, letting go
+    # Press, drag, release
 
     def _begin(self, event: QMouseEvent) -> None:
         self._press = event.position()
@@ -287,9 +287,9 @@ class Lanes(TimeCanvas):
         if clip is None:
             return
         toggles = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
-        # A selected clip leaves the selection when the button is let go: until then this may become a drag of it.
+        # A selected clip is deselected on release only, since the press may start a drag.
         self._click_deselects = bool(toggles) and clip.id in self._selection.clips
-        part = self._part_at(event.position(), clip)  # before it is selected: handles must have been seen
+        part = self._part_at(event.position(), clip)  # before selecting: invisible handles cannot be grabbed
         session = self._document.session
         together = arrange.with_groups(session, {clip.id})
         if toggles and not self._click_deselects:
@@ -299,7 +299,7 @@ class Lanes(TimeCanvas):
         self._start_gesture = self._gesture_for(part, clip, event.modifiers())
 
     def _envelope_at(self, place: QPointF) -> tuple[Track, Kind, int] | None:
-        """The track under a place, its shown envelope, and its top."""
+        """The track at a position, its visible envelope, and its top."""
         position = self._rows.position_at(place.y())
         tracks = self._document.session.tracks
         if not 0 <= position < len(tracks):
@@ -308,7 +308,7 @@ class Lanes(TimeCanvas):
         return (tracks[position], kind, self._rows.top(position)) if kind is not None else None
 
     def _envelope_gesture(self, place: QPointF) -> Callable[[], Gesture] | None:
-        """Of the point, or of a new one on the line, under a place."""
+        """The gesture for the envelope point, or for a new point on the line, at a position."""
         found = self._envelope_at(place)
         if found is None:
             return None
@@ -325,7 +325,7 @@ class Lanes(TimeCanvas):
 
     def _gesture_for(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
         session, selected = self._document.session, self._selection.clips
-        if modifiers & Qt.KeyboardModifier.AltModifier:  # with Ctrl too: many desktops take Alt+drag for themselves
+        if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
             return lambda: SlipClip(session, clip.id)
         if part in (Part.START, Part.END):
             return lambda: TrimClip(session, clip.id, part is Part.START, self._snaps.snapping(session, {clip.id}))
@@ -348,14 +348,14 @@ class Lanes(TimeCanvas):
                 self.axis.held = True
             if self._gesture is not None:
                 self._pointer = point, modifiers
-                turned = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+                inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
                 sample = self.axis.start + point.x() * self.axis.samples_per_px
                 self._preview = self._gesture.move(
                     Drag(
                         samples=round(sample - self._press_sample),
                         tracks=self._rows.position_at(point.y()) - self._press_position,
                         down_px=moved.y(),
-                        snap_samples=self._snaps.within(self.axis.samples_per_px, turned),
+                        snap_samples=self._snaps.within(self.axis.samples_per_px, inverted),
                     )
                 )
                 self._follow()
@@ -378,7 +378,7 @@ class Lanes(TimeCanvas):
             touched = {clip.id for clip in self._clips_in(marquee)}
             self._selection.set_clips(arrange.with_groups(self._document.session, touched))
         elif start_gesture is not None and clicked_clip is None:
-            # A click on an envelope: a new point where there was none.
+            # A click on an envelope line adds a point.
             started = start_gesture()
             started.move(Drag(0, 0, 0.0, 0.0))
             outcome = started.finish()
@@ -393,15 +393,15 @@ class Lanes(TimeCanvas):
             self._selection.set_clips(self._together(clicked_clip))
 
     def _together(self, clip_id: int) -> frozenset[int]:
-        """A clip and its group; without what has left the document meanwhile."""
+        """A clip and its group, without clips that have been removed meanwhile."""
         return arrange.with_groups(self._document.session, {clip_id})
 
     def _scroll_direction(self, point: QPointF) -> int:
-        """-1 or 1 near the left or right side, else 0."""
+        """-1 or 1 near the left or right border, else 0."""
         return int(point.x() > self.width() - _SCROLL_PX) - int(point.x() < _SCROLL_PX)
 
     def _on_scroll_due(self) -> None:
-        """Scroll on while a drag is held at a side."""
+        """Keep scrolling while a drag is held at a border."""
         direction = self._scroll_direction(self._pointer[0]) if self._pointer is not None else 0
         if self._pointer is None or not direction:
             self._scrolling.stop()
@@ -426,14 +426,14 @@ class Lanes(TimeCanvas):
         return part_at(clip, self._rect(clip, top), point, self.axis, selected)
 
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:
-        """An empty session starts at 0, else where the pointer is, snapped. Ctrl puts files in sequence."""
+        """Where files would go: at 0 in an empty session, else at the pointer, snapped; with Ctrl in sequence."""
         session = self._document.session
         position = self._rows.position_at(point.y())
         start = 0
         if session.length:
             start = self.axis.sample_at(point.x())
-            turned = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
-            near = self._snaps.within(self.axis.samples_per_px, turned)
+            inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+            near = self._snaps.within(self.axis.samples_per_px, inverted)
             start += self._snaps.snapping(session).correction([start], near)
         track = position if 0 <= position < len(session.tracks) else -1
         return DropTarget(start, track, bool(modifiers & Qt.KeyboardModifier.ControlModifier))
@@ -480,7 +480,7 @@ class Lanes(TimeCanvas):
         super().keyPressEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        # While the button is down no shortcut may fire: the document must not change under the gesture.
+        # No shortcuts while the button is down: the document must not change during a gesture.
         if event.type() == QEvent.Type.ShortcutOverride and self._press is not None:
             event.accept()
             return True

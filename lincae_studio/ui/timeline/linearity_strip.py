@@ -1,4 +1,4 @@
-"""The strip under the render bar: how far the latent mix is from the dry mix, chunk by chunk. Main thread."""
+"""The strip below the render bar: the residual between latent mix and dry mix, chunk by chunk. Main thread."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
-#: The strip's height stands for this range, in dB.
+#: The bottom of the strip, in dB; the top is 0 dB.
 _FLOOR_DB = -80.0
 
-#: From here on a residual is drawn as noticeable, and as large.
+#: Thresholds from which a residual is coloured as noticeable, and as large.
 _NOTICEABLE_DB = -40.0
 _LARGE_DB = -20.0
 
 
 class LinearityStrip(TimeCanvas):
-    """A bar for each chunk, as high as its residual: empty at -80 dB, full at 0 dB."""
+    """A bar per chunk with the height of its residual: empty at -80 dB, full at 0 dB."""
 
     def __init__(
         self, axis: TimeAxis, rendering: Rendering, residuals: Residuals, parent: QWidget | None = None
@@ -63,7 +63,7 @@ class LinearityStrip(TimeCanvas):
         if isinstance(event, QHelpEvent):
             index = self._rendering.plan.grid.owner(self.axis.sample_at(event.pos().x()))
             value = self._residuals.of(index)
-            text = "" if value is None else f"Chunk {index}: latent mix {value:.1f} dB away from the dry mix"
+            text = "" if value is None else f"Chunk {index}: residual between latent and dry mix {value:.1f} dB"
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)

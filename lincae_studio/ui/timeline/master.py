@@ -1,4 +1,4 @@
-"""The master lane: the waveform of the rendered mix, following each render, over that of the dry mix."""
+"""The master lane: the waveform of the rendered mix over that of the dry mix, updated with each render."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.waveform import wave_image
 
-#: Height of the line at the bottom that tells the state of what is not rendered.
+#: Height of the line at the bottom that shows the state of chunks that are not rendered.
 _STATE_PX = 3
 
 
 class MasterLane(TimeCanvas):
-    """What is rendered in full colour, the dry mix in grey behind it; what waits shows the dry mix only, as is heard.
+    """Rendered chunks in full colour over the dry mix in grey; other chunks show the dry mix only, as they are heard.
+
+    What the codec removes shows in grey behind the latent mix.
 
     Signals:
         seek: the sample that was clicked.
@@ -70,7 +72,7 @@ class MasterLane(TimeCanvas):
         columns: Callable[[float, float, int], Audio],
         color: QColor,
     ) -> None:
-        """The waveform of chunks `first` to `last`, where it meets an area."""
+        """Draw the waveform of chunks `first` to `last` within an area."""
         ratio, plan = self.paint_ratio, self._rendering.plan
         begin = self.axis.x_of(first * plan.grid.step_samples)
         end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
@@ -85,7 +87,7 @@ class MasterLane(TimeCanvas):
         painter.drawImage(QPointF(left / ratio, 0), image)
 
     def _draw_states(self, painter: QPainter, area: QRect) -> None:
-        """A line under what is not rendered, in the colours of the render bar."""
+        """Underline chunks that are not rendered, in the colours of the render bar."""
         colors, step = theme.colors(), self._rendering.plan.grid.step_samples
         of_state = {
             ChunkState.STALE: colors.state_stale,
@@ -100,7 +102,7 @@ class MasterLane(TimeCanvas):
                 painter.fillRect(line, QColor(of_state[state]))
 
     def _runs(self, area: QRect) -> list[tuple[int, int, bool, bool]]:
-        """Neighbouring chunks of one look, as (first, last, rendered, dry peaks known): an image each, not one each."""
+        """Runs of chunks drawn alike, as (first, last, rendered, dry peaks known), so that each run is one image."""
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
         runs: list[tuple[int, int, bool, bool]] = []
         for index, _, state in self._rendering.runs(begin, end, joined=False):
@@ -123,7 +125,7 @@ class MasterLane(TimeCanvas):
         return sample_columns(audio.T, start - begin, samples_per_column, count)
 
     def _last_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
-        """Peaks of the mix as it was last rendered."""
+        """Peaks of the last render, even if outdated."""
         return self.peaks.pyramid.columns(start, samples_per_column, count)
 
     def _dry_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
@@ -150,7 +152,7 @@ class MasterLane(TimeCanvas):
 
     def _invalidate_chunk(self, index: int) -> None:
         step = self._rendering.plan.grid.step_samples
-        # A chunk's end is crossfaded into the next one's step.
+        # The end of a chunk is crossfaded into the next chunk's step.
         left, right = self.axis.x_of(index * step), self.axis.x_of((index + 2) * step)
         if right > 0 and left < self.width():
             self.invalidate(QRect(math.floor(left) - 1, 0, math.ceil(right - left) + 3, self.height()) & self.rect())

@@ -1,4 +1,4 @@
-"""A peak meter: how it falls and holds, and how it is painted. Main thread."""
+"""A peak meter: its ballistics and its painting. Main thread."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from PySide6.QtWidgets import QWidget
 
 from lincae_studio.ui import theme
 
-#: A level falls by so many dB in a second, after it was held for so long (Ardour's and the UX study's defaults).
+#: Fall-back rate, and hold time of the peak (Ardour's defaults).
 FALL_DB_PER_S = 13.3
 HOLD_S = 1.5
 
-#: Below this nothing is shown.
+#: The lowest level shown.
 FLOOR_DB = -70.0
 
-#: dBFS and how much of the meter they fill: IEC 60268-18 with the scale ending at 0 dBFS, as Ardour draws it.
+#: (dBFS, deflection): the IEC 60268-18 scale ending at 0 dBFS, as in Ardour.
 _SCALE = ((-70.0, 0.0), (-60.0, 0.025), (-50.0, 0.075), (-40.0, 0.15), (-30.0, 0.3), (-20.0, 0.5), (0.0, 1.0))
 
-#: From here on a level is high.
+#: Levels from here on are coloured as high.
 _HIGH_DB = -6.0
 
 _BAR_PX = 4
@@ -32,7 +32,7 @@ _CLIP_PX = 4
 
 
 def deflection(db: float) -> float:
-    """How much of the meter a level fills, from 0 to 1."""
+    """The share of the meter that a level fills, from 0 to 1."""
     if db <= _SCALE[0][0]:
         return 0.0
     for (low, start), (high, end) in pairwise(_SCALE):
@@ -42,7 +42,7 @@ def deflection(db: float) -> float:
 
 
 def to_db(peak: float) -> float:
-    """dBFS of an amplitude; `FLOOR_DB` at the least."""
+    """The level of an amplitude in dBFS, at least `FLOOR_DB`."""
     return max(20.0 * math.log10(peak), FLOOR_DB) if peak > 0.0 else FLOOR_DB
 
 
@@ -51,8 +51,8 @@ class Ballistics:
 
     Attributes:
         level_db: rises at once, falls by `FALL_DB_PER_S`.
-        held_db: the highest level of the last `HOLD_S`, then falling as well.
-        clipped: a peak reached full scale since `reset`.
+        held_db: the highest level of the last `HOLD_S`; falls as well afterwards.
+        clipped: whether a peak has reached full scale since `reset`.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Ballistics:
         self._now: float | None = None
 
     def update(self, peak: float, now: float) -> None:
-        """Take the peak amplitude of what was heard since the last time; `now` in seconds, of any clock."""
+        """Update with the peak amplitude heard since the last call; `now`: in seconds, of any monotonic clock."""
         passed = now - self._now if self._now is not None else 0.0
         self._now = now
         fallen = passed * FALL_DB_PER_S
@@ -76,19 +76,19 @@ class Ballistics:
 
     @property
     def resting(self) -> bool:
-        """Whether there is nothing left to fall."""
+        """Whether all levels have fallen to the bottom."""
         return self.held_db <= FLOOR_DB
 
     def reset(self) -> None:
-        """Forget the clip."""
+        """Reset the clip indicator."""
         self.clipped = False
 
 
 class Meter(QWidget):
-    """Upright bars, one for each channel, with the held peak as a line and a lamp for clips on top.
+    """Vertical bars, one per channel, with the held peak as a line and a clip indicator on top.
 
     Signals:
-        reset: it was clicked: the clip is forgotten.
+        reset: the meter was clicked, which resets the clip indicator.
     """
 
     reset = Signal()
@@ -101,7 +101,7 @@ class Meter(QWidget):
         self._shown: tuple[object, ...] = ()
 
     def update_levels(self, peaks: Sequence[float], now: float | None = None) -> None:
-        """Take peaks of left and right; a mono one counts for both."""
+        """Update with the peaks of left and right; a single mono peak counts for both."""
         now = time.monotonic() if now is None else now
         for channel, peak in zip(self.channels, (peaks[0], peaks[-1]), strict=True):
             channel.update(peak, now)
@@ -120,7 +120,7 @@ class Meter(QWidget):
         return all(channel.resting for channel in self.channels)
 
     def _y(self, db: float) -> int:
-        """Where a level ends, in pixels from the top."""
+        """The y of a level, in pixels from the top."""
         height = self.height() - _CLIP_PX - 1
         return round(_CLIP_PX + 1 + height * (1.0 - deflection(db)))
 

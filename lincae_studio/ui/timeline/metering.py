@@ -1,4 +1,4 @@
-"""Levels while playing: of each track, dry and after its fader, and of the mix that is heard. Main thread."""
+"""Levels during playback: of each track, dry and post-fader, and of the mix being monitored. Main thread."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.header_column import HeaderColumn
 from lincae_studio.ui.timeline.meter import Meter
 
-#: Meters are read this often.
+#: Interval at which the meters are updated.
 _READ_MS = 33
 
-#: Loudness is shown at every third reading.
+#: Loudness is reported at every third update.
 _LOUDNESS_EVERY = 3
 
-#: After a jump, or where the window was late, no more than this is looked at.
+#: At most this many samples are measured after a jump or a delay.
 _LONGEST = SESSION_RATE // 5
 
 
 class Metering(QObject):
-    """Reads what was heard since the last time from where the player reads it, and shows its peaks.
+    """Measures the audio played since the last update and shows its peaks.
 
     Signals:
-        loudness_changed: the `Loudness` since playing began.
+        loudness_changed: the `Loudness` since playback started.
     """
 
     loudness_changed = Signal(object)

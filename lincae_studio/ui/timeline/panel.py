@@ -37,21 +37,21 @@ from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.ruler import Ruler
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
-#: The horizontal scroll bar counts in pixels of this many samples, since Qt's integers end at 2**31.
+#: The horizontal scroll bar counts in units of this many samples, since Qt's integers end at 2**31.
 _SCROLL_UNIT = 64
 
 _NOTCH_PX = 40
 
-#: First heights of the master lane and of a view below it.
+#: Initial heights of the master lane and of a view below it.
 _MASTER_PX = 80
 _VIEW_PX = 190
 
-#: Views come after the tracks and the master lane.
+#: Position of the first view in the splitter, after the tracks and the master lane.
 _VIEWS_FROM = 2
 
 
 class EmptyHint(QFrame):
-    """What an empty session shows: where to drop files, and what else one can do.
+    """Shown in an empty session: where to drop files, and buttons to get started.
 
     Signals:
         import_clicked, demo_clicked: a button was pressed.
@@ -75,7 +75,7 @@ class EmptyHint(QFrame):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         import_button = QPushButton("Import Audio…", self)
         import_button.clicked.connect(self.import_clicked)
-        demo_button = QPushButton("Open the Demo Song", self)
+        demo_button = QPushButton("Open Demo Song", self)
         demo_button.clicked.connect(self.demo_clicked)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
@@ -91,12 +91,12 @@ class EmptyHint(QFrame):
 
 
 class TimelinePanel(QWidget):
-    """Everything over time.
+    """Everything that is drawn over time, with the track headers.
 
     Signals:
         seek: a sample was clicked.
-        files_dropped: as `Lanes.files_dropped`.
-        import_clicked, demo_clicked: as `EmptyHint`.
+        files_dropped: same as `Lanes.files_dropped`.
+        import_clicked, demo_clicked: same as in `EmptyHint`.
     """
 
     seek = Signal(int)
@@ -167,13 +167,13 @@ class TimelinePanel(QWidget):
         self._follow_preferences()
 
     def set_playhead(self, sample: int) -> None:
-        """Show where the sound is."""
+        """Show the playhead at a sample."""
         self._playhead = sample
         for canvas in self._canvases:
             canvas.set_playhead(sample)
 
     def _follow_preferences(self) -> None:
-        """Count, snap and use the wheel as preferred."""
+        """Apply the preferences for the ruler, snapping, the linearity strip and the mouse wheel."""
         chosen = self._preferences.value
         self.snaps.on = chosen.snap
         self.snaps.kinds = chosen.snap_to
@@ -184,7 +184,7 @@ class TimelinePanel(QWidget):
             canvas.wheel_zooms = chosen.wheel == "zoom"
 
     def add_view(self, view: QWidget, place: int) -> None:
-        """Add a view over time below the master lane, at this place among the others; the tracks make room."""
+        """Add a view over time below the master lane, at an index among the views, shrinking the tracks."""
         sizes = self.splitter.sizes()
         at = _VIEWS_FROM + place
         self.splitter.insertWidget(at, view)
@@ -224,13 +224,13 @@ class TimelinePanel(QWidget):
         label_layout = QVBoxLayout(label)
         label_layout.setContentsMargins(12, 6, 8, 6)
         label_layout.setSpacing(0)
-        explained = QLabel("as decoded from latents", label)
+        explained = QLabel("decoded from latents", label)
         theme.dim(explained)
         label_layout.addWidget(QLabel("<b>Mix</b>", label))
         label_layout.addWidget(explained)
         label_layout.addStretch(1)
         self.mix_meter = Meter("Mix, level", self)
-        self.mix_meter.setToolTip("Peak of the mix as it is heard; click to put out the clip lamp")
+        self.mix_meter.setToolTip("Peak of the mix as heard; click to reset the clip indicator")
         head = QWidget(self)
         head.setFixedWidth(HEADER_PX)
         head_layout = QHBoxLayout(head)
@@ -300,7 +300,7 @@ class TimelinePanel(QWidget):
         self._horizontal.blockSignals(False)
 
     def _follow_rows(self) -> None:
-        """The range first: the offset of taller tracks may lie beyond the present one."""
+        """Update the range before the offset, which may exceed the old range."""
         offset = self.rows.offset_px
         self._fit_to_size()
         self._vertical.setValue(offset)

@@ -1,4 +1,4 @@
-"""The render bar: the state of each chunk under the ruler, by colour and pattern."""
+"""The render bar below the ruler: the state of each chunk, by colour and pattern."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _TEXT = {
     ChunkState.SILENT: "silent: nothing to decode",
     ChunkState.RENDERED: "rendered",
     ChunkState.STALE: "waiting to be rendered",
-    ChunkState.RENDERING: "being rendered",
+    ChunkState.RENDERING: "rendering",
     ChunkState.FAILED: "failed",
 }
 
-#: What is heard of a rendered chunk, and of another, by what is listened to.
+#: What is heard of rendered chunks, and of other chunks, by monitor mode.
 _HEARD: dict[Monitor, tuple[str, str]] = {
     "auto": ("the latent mix is heard", "the dry mix is heard"),
     "latent": ("the latent mix is heard", "nothing is heard"),
     "dry": ("the dry mix is heard", "the dry mix is heard"),
-    "difference": ("latent less dry mix is heard", "nothing is heard"),
+    "difference": ("the difference is heard", "nothing is heard"),
 }
 
 
@@ -92,7 +92,7 @@ class RenderBar(TimeCanvas):
         return f"Chunk {index}: {words}" + (f"\n{reason}" if reason else "")
 
     def set_monitor(self, monitor: Monitor) -> None:
-        """Another side of the mix is listened to, which tooltips mention."""
+        """Remember the monitor mode, which tooltips mention."""
         self._monitor = monitor
 
     # Qt overrides

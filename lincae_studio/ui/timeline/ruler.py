@@ -1,4 +1,4 @@
-"""The ruler: time along the top, the loop, and the markers."""
+"""The ruler along the top: time, the loop, and the markers."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _HEIGHT_PX = 42
-#: Height of the strip with the markers' flags and the loop's bar.
+#: Height of the strip with the marker flags and the loop bar.
 _PLACES_PX = 18
-#: Longest flag, and how near to an end of the loop one may grab it.
+#: Largest width of a flag, and how close to an end of the loop one can grab it.
 _FLAG_PX = 140
 _END_PX = 5
 
 
 class Ruler(TimeCanvas):
-    """Time, as it is counted; above it, the loop and the markers.
+    """Time in the chosen unit; above it, the loop and the markers.
 
     A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
-    dragged, renamed by a double click, and has a menu. Escape gives a drag up.
+    dragged, renamed by a double click, and has a context menu. Escape cancels a drag.
 
     Signals:
         seek: the sample under the pointer.
-        scrub_began, scrub_ended: the playhead is dragged, and let go, at a sample.
+        scrub_began, scrub_ended: dragging the playhead started or ended at a sample.
         loop_dragged: start and end of a new loop, in samples.
-        marker_dragged: a marker's id and its new place.
+        marker_dragged: a marker's id and its new sample.
         marker_renamed, marker_removed: a marker's id.
     """
 
@@ -64,9 +64,9 @@ class Ruler(TimeCanvas):
         self.setFixedHeight(_HEIGHT_PX)
         self.setMouseTracking(True)
         self.setAccessibleName("Time ruler")
-        self.setToolTip("Click or drag to move the playhead; drag with Shift for a loop")
+        self.setToolTip("Click or drag to move the playhead; Shift+drag to set the loop")
         counting.changed.connect(self.invalidate)
-        document.changed.connect(self.update)  # markers and the loop are painted over the content
+        document.changed.connect(self.update)  # markers and the loop are in the overlay
 
     def marker_at(self, point: QPointF) -> Marker | None:
         """The marker whose flag is under a point."""
@@ -76,7 +76,7 @@ class Ruler(TimeCanvas):
         return next((marker for marker in reversed(markers) if self._flag(marker).contains(point)), None)
 
     def cancel_gesture(self) -> bool:
-        """Give up a drag; False when there was none."""
+        """Cancel a drag; False if there was none."""
         drag, self._drag = self._drag, None
         if drag is not None and drag.scrubs:
             self.scrub_ended.emit(drag.at)
@@ -121,7 +121,7 @@ class Ruler(TimeCanvas):
         )
 
     def set_playhead(self, sample: int) -> None:
-        """As the base class, but the marker is wider than the line."""
+        """Move the playhead; its triangle is wider than the line of the base class."""
         super().set_playhead(sample)
         self.update()
 
@@ -149,15 +149,15 @@ class Ruler(TimeCanvas):
         return QRectF(self.axis.x_of(marker.at), 0, width, _PLACES_PX - 4)
 
     def _snapped(self, sample: int, modifiers: Qt.KeyboardModifier, moving: int | None = None) -> int:
-        """Where a marker or an end of the loop goes; `moving`: the marker's place, to which it does not snap."""
-        turned = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+        """Snap a marker or an end of the loop; `moving`: the marker's old sample, which it does not snap to."""
+        inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
         snapping = self._snaps.snapping(self._document.session)
         if moving is not None:
             snapping = replace(snapping, targets=tuple(at for at in snapping.targets if at != moving))
-        return max(0, sample + snapping.correction([sample], self._snaps.within(self.axis.samples_per_px, turned)))
+        return max(0, sample + snapping.correction([sample], self._snaps.within(self.axis.samples_per_px, inverted)))
 
     def _loop_end_at(self, point: QPointF) -> int | None:
-        """The other end of the loop, when one is under a point."""
+        """The opposite end of the loop if one end is under a point, else None."""
         loop = self._document.session.loop
         if loop is None or not _PLACES_PX - 6 <= point.y() <= _PLACES_PX + 6:
             return None
@@ -194,7 +194,7 @@ class Ruler(TimeCanvas):
         at = self.axis.sample_at(event.position().x())
         drag.moved = drag.moved or (event.position() - drag.press).manhattanLength() >= DRAG_PX
         if drag.loop is not None:
-            # Shift is what begins such a drag: it cannot turn snapping about as well.
+            # Shift starts this drag, so it cannot invert snapping as well.
             drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
         elif drag.marker is not None:
             by = (event.position().x() - drag.press.x()) * self.axis.samples_per_px
@@ -246,7 +246,7 @@ class Ruler(TimeCanvas):
 
 @dataclass
 class _Drag:
-    """A press on the ruler: of the loop, of a marker that was at `origin` and is now `at`, or of the playhead."""
+    """A drag on the ruler: of the loop, of a marker from `origin` to `at`, or of the playhead."""
 
     press: QPointF
     loop: tuple[int, int] | None = None

@@ -1,7 +1,7 @@
-"""What edges snap to. No state of its own.
+"""Snapping of edges on the timeline. No state of its own.
 
-Things on the timeline (clips, the playhead, markers) come before lines (the ruler's ticks, latent frames): where ticks
-are close together everything is near one.
+Clip edges, markers and the playhead take priority over grid lines: where lines are close together, every position is
+near one.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from lincae_studio.preferences import SnapTarget
 from lincae_studio.session.model import Session
 
-#: Edges this near snap.
+#: Distance within which edges snap.
 SNAP_PX = 8
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Places at equal distances, in samples."""
+    """Equally spaced positions, in samples."""
 
     step: float
     origin: float = 0.0
 
     def nearest(self, place: float) -> int:
-        """The line nearest to a place, on the timeline."""
+        """The non-negative line nearest to a position."""
         number = round((place - self.origin) / self.step)
         while round(self.origin + number * self.step) < 0:
             number += 1
@@ -33,24 +33,24 @@ class Lines:
 
 @dataclass(frozen=True)
 class Snapping:
-    """Places and lines that edges stick to; what moves may also stick to a distance of whole `steps`."""
+    """Positions and lines that edges snap to; a move may also snap to a multiple of `steps`."""
 
     targets: tuple[int, ...] = ()
     lines: tuple[Lines, ...] = ()
     steps: int = 0
 
     def correction(self, edges: Sequence[int], within_samples: float, moved_by: int | None = None) -> int:
-        """How far to shift so that an edge meets what it snaps to; 0 when nothing is near.
+        """The shift that snaps an edge to the nearest target; 0 if none is close enough.
 
         Args:
-            edges: where they would be; lines hold the first one only.
-            within_samples: what counts as near; 0 for nothing.
+            edges: their unsnapped positions; only the first one snaps to lines.
+            within_samples: the largest shift; 0 for no snapping.
             moved_by: how far the edges have been moved, if they are moved together.
         """
         if within_samples <= 0.0:
             return 0
-        to_things = [target - edge for edge in edges for target in self.targets]
-        nearest = min(to_things, key=abs, default=None)
+        to_targets = [target - edge for edge in edges for target in self.targets]
+        nearest = min(to_targets, key=abs, default=None)
         if nearest is not None and abs(nearest) <= within_samples:
             return nearest
         to_lines = [lines.nearest(edges[0]) - edges[0] for lines in self.lines]
@@ -62,13 +62,13 @@ class Snapping:
 
 @dataclass
 class SnapSettings:
-    """What is snapped to, as the window knows it; `on` is turned about while Shift is held.
+    """The snap settings of the window; holding Shift inverts `on`.
 
     Attributes:
-        kinds: as preferred.
-        ticks: the ruler's finest lines that are drawn.
-        hop, step: samples of a latent frame, and of a step of the chunk grid.
-        playhead: where it is.
+        kinds: the kinds of targets, from the preferences.
+        ticks: returns the finest visible lines of the ruler.
+        hop, step: return the samples per latent frame and per step of the chunk grid.
+        playhead: returns its position.
     """
 
     ticks: Callable[[], Lines]
@@ -79,7 +79,7 @@ class SnapSettings:
     kinds: Collection[SnapTarget] = ("clips", "playhead", "markers")
 
     def snapping(self, session: Session, moving: Collection[int] = (), moves_clips: bool = False) -> Snapping:
-        """For a drag of the clips `moving`, which do not snap to themselves."""
+        """The snapping for a drag of the clips `moving`, which do not snap to themselves."""
         places = {0}
         if "clips" in self.kinds:
             places |= {edge for clip in session.clips() if clip.id not in moving for edge in (clip.start, clip.end)}
@@ -99,6 +99,6 @@ class SnapSettings:
             lines.append(Lines(self.step()))
         return Snapping(tuple(sorted(places)), tuple(lines), self.step() if by_steps and moves_clips else 0)
 
-    def within(self, samples_per_px: float, turned: bool) -> float:
-        """How near is near, in samples: nothing is while snapping is off."""
-        return SNAP_PX * samples_per_px if self.on != turned else 0.0
+    def within(self, samples_per_px: float, inverted: bool) -> float:
+        """The snap distance in samples; 0 if snapping is off. `inverted`: whether Shift is held."""
+        return SNAP_PX * samples_per_px if self.on != inverted else 0.0

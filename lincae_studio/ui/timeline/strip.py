@@ -1,4 +1,4 @@
-"""Sliders of a track's strip: the gain fader with its taper, and the pan. Double-click resets, the wheel steps."""
+"""The sliders of a track header: the gain fader with its taper, and the pan. Double-click resets, the wheel steps."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from lincae_studio.session.levels import (
 _STEPS = 1000
 _PAN_STEPS = 100
 
-#: One notch of the wheel.
+#: Step of one wheel notch.
 _WHEEL_DB = 0.5
 _WHEEL_PAN = 0.05
 
 
 class _Control(QSlider):
-    """A slider that reports people's changes only.
+    """A slider that only reports changes made by the user.
 
     Signals:
-        edited: the new value, while it is being changed.
-        edit_ended: the slider was let go: the change is complete.
-        edit_paused: a notch or a key has changed it; more may follow.
-        edit_cancelled: Escape was pressed while it was held: as if it had not been touched.
+        edited: the new value, while the user changes it.
+        edit_ended: the slider was released: the change is complete.
+        edit_paused: a wheel notch or a key has changed it; more may follow.
+        edit_cancelled: Escape was pressed while dragging: the change is to be undone.
     """
 
     edited = Signal(float)
@@ -40,7 +40,7 @@ class _Control(QSlider):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._given_up = False
+        self._cancelled = False
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.valueChanged.connect(self._on_value_changed)
@@ -86,22 +86,22 @@ class _Control(QSlider):
         self.edit_ended.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """While it is held, no key is for anybody else: Escape gives the drag up, others do nothing."""
+        """While the slider is dragged, Escape cancels the drag and all other keys are ignored."""
         if event.type() not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             return super().eventFilter(watched, event)
         if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            self._given_up = True
+            self._cancelled = True
             self.edit_cancelled.emit()
             self.setSliderDown(False)
         event.accept()
         return True
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._given_up = False
+        self._cancelled = False
         super().mousePressEvent(event)
 
     def _on_pressed(self) -> None:
-        self.edit_ended.emit()  # what a wheel or a key has begun is a step of its own
+        self.edit_ended.emit()  # a preceding change by wheel or key is a step of its own
         _application().installEventFilter(self)
 
     def _on_released(self) -> None:
@@ -109,7 +109,7 @@ class _Control(QSlider):
         self.edit_ended.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if not self._given_up:
+        if not self._cancelled:
             super().mouseMoveEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -119,7 +119,7 @@ class _Control(QSlider):
 
 def _application() -> QCoreApplication:
     found = QCoreApplication.instance()
-    assert found is not None, "there is a widget"
+    assert found is not None, "widgets exist only with an application"
     return found
 
 

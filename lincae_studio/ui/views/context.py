@@ -1,4 +1,4 @@
-"""What a view may look at and do."""
+"""What a view can read and do."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from lincae_studio.ui.rendering.residuals import Residuals
 
 @dataclass(frozen=True)
 class ViewContext:
-    """Handed to every view.
+    """Passed to every view.
 
     Attributes:
         seek: moves the playhead to a sample.
-        export_linearity: asks where the report of linearity is to go, and writes it.
+        export_linearity: asks for a file and writes the linearity report to it.
     """
 
     axis: TimeAxis

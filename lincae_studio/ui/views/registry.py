@@ -1,4 +1,4 @@
-"""Every view that can be shown beside tracks and mix: a line here and a file of its own. Imports none of them."""
+"""All views that can be shown beside the tracks and the mix: one line here and one file each. Imports none of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ViewSpec:
 
     Attributes:
         place: "time": below the tracks, on their time axis; "panel": a panel at the side.
-        module, name: where its class is; it is imported when it is first shown.
+        module, name: where to find its class; imported when the view is first shown.
     """
 
     id: ViewName
@@ -34,7 +34,7 @@ VIEWS = (
     ViewSpec(
         "heatmap",
         "Latent Heatmap",
-        "Show latents, channel over time: of the mix, of a track or clip, or of a difference",
+        "Show the latents of the mix, a track, a clip or a difference, by channel and time",
         "Alt+1",
         "time",
         "heatmap",
@@ -43,7 +43,7 @@ VIEWS = (
     ViewSpec(
         "spectrogram",
         "Spectrogram",
-        "Show the mix as it was decoded, level over time and frequency",
+        "Show the level of the decoded mix over time and frequency",
         "Alt+2",
         "time",
         "spectrogram",
@@ -52,7 +52,7 @@ VIEWS = (
     ViewSpec(
         "linearity",
         "Linearity",
-        "Show residuals of the latent mix in dB, and the shares of the tracks",
+        "Show the residual of the latent mix in dB and the share of each track",
         "Alt+3",
         "time",
         "linearity",
@@ -85,17 +85,17 @@ def view_action(name: str) -> str:
 
 
 class View(Protocol):
-    """What every view can be told; it is a `QWidget`, too."""
+    """The interface of every view, which is a `QWidget` as well."""
 
     def set_playhead(self, sample: int) -> None: ...
 
     def follow_theme(self) -> None: ...
 
     def shutdown(self) -> None:
-        """It is closed: its threads end."""
+        """End the view's threads when it is closed."""
 
 
 def make_view(spec: ViewSpec, context: ViewContext, parent: QWidget) -> QWidget:
-    """Import a view's module, and make the view."""
+    """Import a view's module and make the view."""
     module = importlib.import_module(f"{__package__}.{spec.module}")
     return cast(QWidget, getattr(module, spec.name)(context, parent))

@@ -112,7 +112,7 @@ def test_finding_the_audio_upgrades_it(
     asked.name = str(tmp_path / "moved")
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
     settle(qtbot, other)
-    assert set(states(dialog).values()) == {"there"}
+    assert set(states(dialog).values()) == {"present"}
     assert all(media.original is None for media in other.document.session.media)
     np.testing.assert_array_equal(mix(other), mix(song))
 

@@ -85,7 +85,7 @@ def test_missing_files_are_found_in_a_folder_at_once(
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
     settle(qtbot, window)
     assert "Found 3 of 3" in window.messages.text.text()
-    assert set(states(dialog).values()) == {"there"}
+    assert set(states(dialog).values()) == {"present"}
     assert window.document.session.tracks == before.tracks, "every edit is kept"
     wait_rendered(qtbot, window)
     assert window.rendering.offline == frozenset()
@@ -104,7 +104,7 @@ def test_a_search_that_finds_nothing_says_so(qtbot: QtBot, elsewhere: MainWindow
     asked.name = str(tmp_path / "empty")
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
     settle(qtbot, elsewhere)
-    assert "None of the 3 files" in elsewhere.messages.text.text()
+    assert "None of the missing files" in elsewhere.messages.text.text()
     assert not elsewhere.document.modified
     asked.name = ""
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
@@ -119,13 +119,13 @@ def test_one_file_is_located_and_another_one_only_on_request(
     asked.name = str(tmp_path / "moved" / "deeper" / "b.wav")
     qtbot.mouseClick(dialog.locate_button, Qt.MouseButton.LeftButton)
     settle(qtbot, elsewhere)
-    assert "is not the audio that a.wav was" in asked.questions[-1]
+    assert "is not the same audio as a.wav" in asked.questions[-1]
     assert not elsewhere.document.modified
     asked.name = str(tmp_path / "moved" / "deeper" / "renamed.wav")
     qtbot.mouseClick(dialog.locate_button, Qt.MouseButton.LeftButton)
     settle(qtbot, elsewhere)
     assert states(dialog) == {
-        "renamed.wav": "there",
+        "renamed.wav": "present",
         "b.wav": "missing, played from the cache",  # it was read to see what it is
         "c.wav": "missing",
     }
@@ -148,19 +148,19 @@ def test_a_file_that_changes_is_noticed_and_used_on_request(qtbot: QtBot, song: 
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
     song.project_files.check()
     settle(qtbot, song)
-    assert "The audio of a.wav changed on the disk" in song.messages.text.text()
+    assert "Files have changed on disk: a.wav" in song.messages.text.text()
     np.testing.assert_array_equal(song.rendering.reader().read(0, 44_100), before)
     song.messages.hide()
     song.project_files.check()
     settle(qtbot, song)
     assert not song.messages.isVisible(), "it is said once"
     dialog = files_dialog(qtbot, song)
-    assert states(dialog)["a.wav"] == "changed on the disk"
+    assert states(dialog)["a.wav"] == "changed on disk"
     assert not dialog.changed_button.isEnabled()
     select(dialog, "a.wav")
     qtbot.mouseClick(dialog.changed_button, Qt.MouseButton.LeftButton)
     settle(qtbot, song)
-    assert states(dialog)["a.wav"] == "there"
+    assert states(dialog)["a.wav"] == "present"
     assert song.document.session.tracks[0].clips[0].length == 3 * 44_100
     wait_rendered(qtbot, song)
     assert np.abs(song.rendering.reader().read(0, 44_100) - before).max() > 0.05
@@ -220,7 +220,7 @@ def test_a_search_leaves_changed_files_as_they_were_imported(
     write_audio(changed, noise(99, 4 * 44_100, level=0.3))
     missing.unlink()
     dialog = files_dialog(qtbot, song)
-    assert sorted(states(dialog).values()) == ["changed on the disk", "missing, played from the cache", "there"]
+    assert sorted(states(dialog).values()) == ["changed on disk", "missing, played from the cache", "present"]
     before = song.document.session
     asked.name = str(changed.parent)
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)

@@ -93,7 +93,7 @@ def test_what_is_not_in_the_mix_is_said(qtbot: QtBot, pair: MainWindow, tmp_path
     wait_imported(qtbot, pair)
     pair.selection.set_track(pair.document.session.tracks[2].id)
     dialog = open_dialog(qtbot, pair)
-    assert "not found with certainty" in dialog.said.text()
+    assert "No certain match" in dialog.said.text()
     assert not dialog.align.isChecked()
     dialog.close()
 
@@ -105,11 +105,11 @@ def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair:
         assert not dialog.apply_button.isEnabled()
         QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
-    assert "not looked for to the end" in dialog.said.text()
+    assert "Search cancelled" in dialog.said.text()
     dialog.reach.setValue(0.001)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
-    assert "farther away" in dialog.said.text(), "44 samples are too few"
+    assert "further away" in dialog.said.text(), "44 samples are too few"
     dialog.reach.setValue(0.5)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
@@ -120,7 +120,7 @@ def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair:
 def test_an_edit_under_it_makes_it_look_again(qtbot: QtBot, pair: MainWindow) -> None:
     dialog = open_dialog(qtbot, pair)
     pair.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
-    assert "look again" in dialog.said.text()
+    assert "search again" in dialog.said.text()
     assert not dialog.apply_button.isEnabled()
     dialog.close()
 

@@ -394,7 +394,7 @@ def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -
     assert "cannot overlap" in dialog.said.text()
     dialog.frames.setValue(100)
     dialog.seed.setValue(5)
-    assert "A chunk begins every 0.57 s" in dialog.said.text()
+    assert "A chunk starts every 0.57 s" in dialog.said.text()
     assert "its seed is of no effect" in dialog.said.text()
     ok.click()
     assert song.document.undo_text == "Render Settings"

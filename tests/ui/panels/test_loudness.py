@@ -33,7 +33,7 @@ def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     assert shown(song)["true_peak"] == f"{expected.true_peak:.1f} dBTP".replace("-", "−")
     assert song.loudness.said.text() == "The whole mix."
     song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
-    assert song.loudness.said.text() == "The mix before the last edit."
+    assert song.loudness.said.text() == "The whole mix before the last edit."
 
 
 def test_what_is_not_rendered_is_said(qtbot: QtBot, song: MainWindow) -> None:
@@ -42,7 +42,7 @@ def test_what_is_not_rendered_is_said(qtbot: QtBot, song: MainWindow) -> None:
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
         song.loudness.measure()
         qtbot.waitUntil(lambda: song.loudness._job is None, timeout=LIMIT_MS)
-        assert "chunks were dry" in song.loudness.said.text()
+        assert "measured dry" in song.loudness.said.text()
 
 
 def test_measuring_can_be_stopped(qtbot: QtBot, song: MainWindow) -> None:
@@ -57,5 +57,5 @@ def test_it_follows_what_plays(qtbot: QtBot, song: MainWindow) -> None:
     press(song, *OPEN)
     press(song, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: shown(song)["momentary"] != "−∞ LUFS", timeout=LIMIT_MS)
-    assert song.loudness.said.text() == "Since playing began."
+    assert song.loudness.said.text() == "Since playback started."
     press(song, Qt.Key.Key_Space)

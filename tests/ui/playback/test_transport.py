@@ -121,7 +121,7 @@ def choose(box: object, text: str) -> None:
 
 
 def test_devices_are_chosen_by_name_and_kept(window: MainWindow, page: AudioPage) -> None:
-    assert items(page.host) == ["Chosen by the system", "ALSA", "JACK Audio Connection Kit"]
+    assert items(page.host) == ["System default", "ALSA", "JACK Audio Connection Kit"]
     assert items(page.device) == ["Default device", "Speakers", "USB DAC", "system"]
     choose(page.host, "ALSA")
     assert items(page.device) == ["Default device", "Speakers", "USB DAC"]
@@ -140,7 +140,7 @@ def test_a_device_that_is_not_there_stays_chosen(
     choose(page.device, "USB DAC")
     devices["ALSA"].remove("USB DAC")
     QTest.mouseClick(page.rescan, Qt.MouseButton.LeftButton)
-    assert page.device.currentText() == "USB DAC (not there)"
+    assert page.device.currentText() == "USB DAC (not available)"
     devices["ALSA"].append("USB DAC")
     QTest.mouseClick(page.rescan, Qt.MouseButton.LeftButton)
     assert page.device.currentText() == "USB DAC"
@@ -170,7 +170,7 @@ def test_without_portaudio_the_page_says_so(page: AudioPage, monkeypatch: pytest
         raise AudioDeviceError("there is no sound: the PortAudio library is missing", "Install libportaudio2")
 
     monkeypatch.setattr(preferences_audio, "outputs", missing)
-    page.look(anew=True)
+    page.look(rescan=True)
     assert "Install libportaudio2" in page.said.text()
     assert items(page.device) == ["Default device"]
 
