@@ -105,12 +105,18 @@ fingerprint() {
     "$venv/bin/python" - "$root" "$1" <<'PYTHON'
 import hashlib, pathlib, sys
 root = pathlib.Path(sys.argv[1])
-recipe = (root / "pyproject.toml").read_bytes() + (root / "packaging/setup.sh").read_bytes()
+recipe = b"".join(
+    (root / name).read_bytes() for name in ("pyproject.toml", "packaging/constraints.txt", "packaging/setup.sh")
+)
 print(hashlib.sha256(recipe).hexdigest(), sys.version.split()[0], *sys.argv[1:])
 PYTHON
 }
 
-pip_install() { "$venv/bin/python" -m pip install -qq --disable-pip-version-check "$@" </dev/null; }
+# The exact versions are those of constraints.txt; pyproject.toml has ranges only.
+pip_install() {
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check --constraint "$root/packaging/constraints.txt" \
+        "$@" </dev/null
+}
 
 # set_up EXTRA: install everything; EXTRA is an extra of pyproject.toml (optional-dependencies), or empty.
 set_up() {
@@ -127,7 +133,8 @@ set_up() {
     say "Installing LinCAE Studio into $venv. The first time, this takes a few minutes."
     rm -f "$venv"/.lincae-studio-*
     # torch in a call of its own: where a local CPU build is offered, it is found for exactly this requirement.
-    torch=$(sed -n 's/^ *"\(torch==[^"]*\)".*/\1/p' "$root/pyproject.toml")
+    torch=$(grep '^torch==' "$root/packaging/constraints.txt") ||
+        fail "packaging/constraints.txt names no version of torch."
     pip_install "$torch"
     pip_install --editable "$root${extra:+[$extra]}"
     # The reference that parity tests compare with; it asks for an older numpy than it needs.
