@@ -256,6 +256,11 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         for track in self.tracks:
             yield from track.clips
 
+    def used_media(self) -> tuple[Media, ...]:
+        """The media that clips use, in the order of `media`."""
+        digests = {clip.media for clip in self.clips()}
+        return tuple(media for media in self.media if media.digest in digests)
+
     def track(self, track_id: int) -> Track:
         """The track with this id. Raises `EditError` when there is none."""
         for track in self.tracks:

@@ -104,7 +104,7 @@ class BundleController(QObject):
                     problems.append(str(error))
             return list(found.values()), problems
 
-        used = {clip.media for clip in session.clips()}
+        used = session.used_media()
 
         def done(result: tuple[list[BundledLatents], list[str]]) -> None:
             latents, problems = result
@@ -115,7 +115,7 @@ class BundleController(QObject):
             problems += [
                 f"{media.path} does not hold the latents of {name_of(media)} that the project needs: it is another one"
                 for media in lost
-                if media.digest in used and os.path.exists(media.path)
+                if media in used and os.path.exists(media.path)
             ]
             if problems:
                 self._messages.error(
@@ -154,12 +154,9 @@ class BundleController(QObject):
         from lincae_studio.engine.bundles.decode import decode_media
 
         holder = {digest: one for one in latents for digest in one.media}
-        used = {clip.media for clip in session.clips()}
         holder = {digest: one for digest, one in holder.items() if not one.problem()}
         wanted = [
-            media
-            for media in session.media
-            if media.digest in used and media.digest in holder and self._store.get(media.digest) is None
+            media for media in session.used_media() if media.digest in holder and self._store.get(media.digest) is None
         ]
         if not wanted:
             self.audio_found.emit()

@@ -157,12 +157,8 @@ class Importer(QObject):
 
     def find_media(self, session: Session) -> None:
         """Conform again what an opened project needs and the cache does not hold."""
-        used = {clip.media for clip in session.clips()}
-        missing = [
-            item
-            for item in session.media
-            if item.digest in used and item.original is None and not self._store.fits(item)
-        ]
+        used = session.used_media()
+        missing = [item for item in used if item.original is None and not self._store.fits(item)]
         if not missing:
             return  # the plan that was made on opening is the right one
 

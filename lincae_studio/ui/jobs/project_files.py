@@ -77,10 +77,9 @@ class ProjectFiles(QObject):
         return path.parent if path is not None else home()
 
     @property
-    def used(self) -> list[Media]:
+    def used(self) -> tuple[Media, ...]:
         """The files that clips use."""
-        digests = {clip.media for clip in self.session.clips()}
-        return [media for media in self.session.media if media.digest in digests]
+        return self.session.used_media()
 
     @property
     def wanting(self) -> list[Media]:
