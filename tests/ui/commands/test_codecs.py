@@ -549,7 +549,7 @@ def test_downloading_loads_no_torch(tmp_path: Path) -> None:
         "import sys\n"
         "from lincae_studio.codecs.lincae import install\n"
         "from lincae_studio.errors import CodecError\n"
-        "from lincae_studio.ui import codecs\n"
+        "from lincae_studio.ui.commands import codecs\n"
         "try:\n    install.install_public('lin-cae', endpoint=sys.argv[1])\n"
         "except CodecError as error:\n    print(error)\n"
         "print('torch' in sys.modules)"
