@@ -136,9 +136,9 @@ class HeatmapPanel(QWidget):
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
-        self.what = self._choice("What the heatmap shows")
-        self.less = self._choice("What is taken away from it")
-        self.order = self._choice("Order of channels")
+        self.what = self._choice("What the heatmap shows", "The latents to show")
+        self.less = self._choice("What is taken away from it", "The latents to subtract")
+        self.order = self._choice("Order of channels", "The order of the channels")
         for order, text in _ORDERS:
             self.order.addItem(text, order)
         self._info = QLabel(self)
@@ -185,10 +185,10 @@ class HeatmapPanel(QWidget):
             place = next(number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
             box.setCurrentIndex(place)
 
-    def _choice(self, name: str) -> QComboBox:
+    def _choice(self, name: str, tip: str) -> QComboBox:
         box = QComboBox(self)
         box.setAccessibleName(name)
-        box.setToolTip(name)
+        box.setToolTip(tip)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return box

@@ -168,7 +168,7 @@ class LevelsPanel(QWidget):
     def _tell(self) -> None:
         values, frame = self.meters.values, self._playhead // self._rendering.plan.grid.hop
         if values is None:
-            self._text.setText("Nothing is rendered here")
+            self._text.setText("Not rendered yet")
         elif self._channel is not None and self._channel < len(values):
             self._text.setText(f"Frame {frame}, channel {self._channel}: {values[self._channel]:+.4f}")
         else:

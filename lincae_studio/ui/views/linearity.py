@@ -214,7 +214,7 @@ class LinearityPanel(QWidget):
             "Decode every clip on its own and compare, in the loop if it is on, else everywhere"
         )
         self.report_button = QPushButton("Report…", self)
-        self.report_button.setToolTip("Save the figures as a CSV file")
+        self.report_button.setToolTip("Save the figures as a CSV file, or this view as a picture")
         self._hover = QLabel(self)
         self._scale = Scale((), self)
         self._lay_out()
@@ -297,13 +297,13 @@ class LinearityPanel(QWidget):
             value = median_db([self.plot.figure(name, index) for index in chunks])
             stochastic = self._context.rendering.plan.codec.stochastic
             if value is not None:
-                said = f"{value:.1f} dB".replace("-", "−")
+                value_text = f"{value:.1f} dB".replace("-", "−")
             elif name == "floor" and not stochastic:
-                said = "none (no noise)"
+                value_text = "none (no noise)"
             else:
-                said = "…" if name == "residual" else "not measured"
+                value_text = "…" if name == "residual" else "not measured"
             label = self.medians[name]
-            label.setText(f'<span style="color:{measure_color(name).name()}">■</span> {text}: {said}')
+            label.setText(f'<span style="color:{measure_color(name).name()}">■</span> {text}: {value_text}')
             label.setToolTip("Median of the chunks in view")
 
     def _show_state(self) -> None:

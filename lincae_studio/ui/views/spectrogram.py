@@ -240,8 +240,8 @@ class SpectrogramPlot(ChunkPicture):
         if value is None:
             return ""
         frequency, level = frequency_at(height), value + FLOOR_DB
-        said = f"{level:.0f} dB" if value else f"below {FLOOR_DB:.0f} dB"
-        return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {said}".replace("-", "−")
+        value_text = f"{level:.0f} dB" if value else f"below {FLOOR_DB:.0f} dB"
+        return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {value_text}".replace("-", "−")
 
 
 class SpectrogramPanel(QWidget):
