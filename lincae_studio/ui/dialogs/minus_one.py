@@ -169,9 +169,9 @@ class MinusOneDialog(QDialog):
         self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB relative to the mix".replace("-", "−"))
         certain = match.lag.certainty >= _CERTAIN
         if not certain:
-            self._say("No certain match: the track may not be in this mix, or may be further away in time.")
+            self._say("No certain match: the track may not be in this mix, or is further away.")
         elif abs(match.gain) > MAX_GAIN:
-            self._say("The track is more than 24 dB louder in the mix: raise the gain of its clips and search again.")
+            self._say("The track is over 24 dB louder in the mix: raise its clip gain and search again.")
         self.align.setText(f"Move the track by {samples:+d} {unit}".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
         self.align.setEnabled(samples != 0)

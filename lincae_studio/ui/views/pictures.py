@@ -18,7 +18,7 @@ from lincae_studio.ui.timeline.canvas import TimeCanvas
 #: Supported file name extensions.
 SUFFIXES = (".png", ".svg")
 
-FILTER = "Picture (*.png);;Drawing (*.svg)"
+FILTER = "PNG picture (*.png);;SVG drawing (*.svg)"
 
 #: Pixels per point of the waveform images in an SVG.
 _SVG_RATIO = 2.0
