@@ -258,7 +258,7 @@ class ExportDialog(QDialog):
         )
         form.addRow(_buddy("&File", self.path_field), _row(self.path_field, browse, stretch=0))
         boxes = self.contents
-        form.addRow("Write", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
+        form.addRow("Export", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
         form.addRow("", _row(boxes["tracks"], self.stems_box, boxes["latents"], self.latents_box))
         form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("tail"), self.tail))
         form.addRow(
