@@ -157,7 +157,7 @@ def test_a_dropped_project_is_opened(qtbot: QtBot, song: MainWindow, tmp_path: P
 def test_what_is_no_file_of_this_computer_is_said(window: MainWindow) -> None:
     place = window.timeline.lanes.mapTo(window, QPoint(50, 50))
     assert drop_urls(window, [QUrl("https://example.org/loop.wav")], place.x(), place.y())
-    assert "not files of this computer" in window.messages.text.text()
+    assert "Only local files" in window.messages.text.text()
     assert names(window) == []
 
 
