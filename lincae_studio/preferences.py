@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from lincae_studio import atomic, paths
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import PreferencesError, os_error_reason
 from lincae_studio.export_settings import ExportSettings
 
@@ -81,7 +82,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     views: tuple[ViewName, ...] = ("heatmap",)
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
-    codec: Annotated[str, Meta(min_length=1, max_length=200)] = "mdct-2x"
+    codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     chunk_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
     overlap_frames: Annotated[int, Meta(ge=0, le=4096)] = 0

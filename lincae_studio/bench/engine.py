@@ -26,6 +26,7 @@ import soundfile as sf
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner, make_plan
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
@@ -72,7 +73,7 @@ class EngineBench:
         UsageError: when one of them makes no sense.
     """
 
-    codec: str = "mdct-2x"
+    codec: str = DEFAULT_CODEC
     tracks: Sequence[int] = (1, 8, 32, 64)
     minutes: float = 3.0
     export_minutes: Sequence[float] = ()

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk, Planner
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
@@ -28,7 +29,7 @@ from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import DEFAULT_CODEC, Session
+from lincae_studio.session.model import Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 
