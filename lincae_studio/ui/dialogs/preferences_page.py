@@ -77,8 +77,8 @@ class SettingsPage(QWidget):
         widget.setAccessibleName(preference.title.replace("&", ""))
         self.fields[preference.field] = widget
         row = _with_browse(widget, self) if preference.field in _PATHS else widget
-        holds = "" if preference.holds == "at once" else f" Holds {preference.holds}."
-        said = QLabel(f"{preference.description}{holds}", self)
+        takes_effect = "" if preference.holds == Preference.holds else f" Takes effect {preference.holds}."
+        said = QLabel(f"{preference.description}{takes_effect}", self)
         said.setWordWrap(True)
         said.setContentsMargins(0, 0, 0, 8)
         theme.dim(said)
