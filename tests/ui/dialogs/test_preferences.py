@@ -204,7 +204,7 @@ def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: 
 def test_a_damaged_file_is_said_when_the_window_opens(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:
     path = tmp_path / "preferences.json"
     path.write_text("{")
-    assert "not readable" in str(PreferenceStore(path).refusal)
+    assert "cannot be read" in str(PreferenceStore(path).refusal)
     assert PreferenceStore(None).refusal is None
 
 
