@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 import soundfile as sf
 
+from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.defaults import DEFAULT_CODEC
@@ -97,6 +98,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         process; `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
         decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms).
     """
+    malloc.keep_freed()  # as the engine process and exports do
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = made_codec(bench.codec, folder)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from lincae_studio import malloc
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecInfo
@@ -138,7 +139,11 @@ def headless() -> Iterator[Headless]:
 
 @contextlib.contextmanager
 def computing_as_preferred() -> Iterator[None]:
-    """Codecs compute where and in what is preferred; what the environment says comes first."""
+    """Codecs compute where and in what is preferred; what the environment says comes first.
+
+    From then on the process keeps the memory that it frees.
+    """
+    malloc.keep_freed()
     wanted = dict(zip((DEVICE_VARIABLE, PRECISION_VARIABLE), computing(), strict=True))
     ours = {name: value for name, value in wanted.items() if name not in os.environ and value != "auto"}
     os.environ.update(ours)
