@@ -26,7 +26,7 @@ import soundfile as sf
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
@@ -274,7 +274,7 @@ def _whole_latents(renderer: Renderer, session: Session, info: CodecInfo) -> Arr
     chunks = make_plan(session, info).audible
     origin = renderer.codec(chunks[0].codec).silence(chunks[0].grid.frames)
 
-    def sum_of(chunk: PlannedChunk) -> Array:
+    def sum_of(chunk: Chunk) -> Array:
         terms = chunk.terms
         sums = combine(renderer.latents(terms, chunk), [term.coefficients for term in terms], origin)
         return np.asarray(sums[0])
