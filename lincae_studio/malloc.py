@@ -1,10 +1,10 @@
 """Control of how glibc handles freed memory; with other C libraries these functions do nothing. Any thread.
 
-A network's activations are tens of megabytes, and each is freed soon after it was made. By default glibc gives such
-blocks back to the kernel at once, which clears the pages of the next one anew: a sixth of the time of a decode on a CPU
-(measured: 3.7 s against 3.1 s for 4 s of audio in bf16, 7.2 s against 6.1 s in fp32).
+The activations of a network take tens of megabytes each, and are freed soon after they were allocated. By default glibc
+returns such blocks to the kernel immediately, and the kernel must clear the pages of the next block: a sixth of the
+time of a decode on a CPU (measured: 3.7 s against 3.1 s for 4 s of audio in bf16, 7.2 s against 6.1 s in fp32).
 
-The engine, the command line and training call this for their processes; no codec does it to a process of others.
+The engine, the command line and training call this for their processes; a codec never does it to its caller's process.
 """
 
 from __future__ import annotations

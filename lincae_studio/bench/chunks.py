@@ -9,7 +9,7 @@ from pathlib import Path
 from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import PlannedChunk, make_plan
+from lincae_studio.engine.planning.plan import Chunk, make_plan
 from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.media.store import MediaStore
@@ -59,7 +59,7 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
     return rows
 
 
-def _seconds_to_render(renderer: Renderer, chunks: list[PlannedChunk]) -> float:
+def _seconds_to_render(renderer: Renderer, chunks: list[Chunk]) -> float:
     started = time.perf_counter()
     for chunk in chunks:
         renderer.render(chunk)

@@ -28,7 +28,7 @@ from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.defaults import DEFAULT_CODEC
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
@@ -277,7 +277,7 @@ def _whole_latents(renderer: Renderer, session: Session, info: CodecInfo) -> Arr
     chunks = make_plan(session, info).audible
     origin = renderer.codec(chunks[0].codec).silence(chunks[0].grid.frames)
 
-    def sum_of(chunk: PlannedChunk) -> Array:
+    def sum_of(chunk: Chunk) -> Array:
         terms = chunk.terms
         sums = combine(renderer.latents(terms, chunk), [term.coefficients for term in terms], origin)
         return np.asarray(sums[0])

@@ -16,7 +16,7 @@ from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, windows_of
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import AnyChunk, Plan, Term
+from lincae_studio.engine.planning.plan import Chunk, Plan, Term
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.sums import ChunkSums
@@ -49,7 +49,7 @@ class Headless:
             sums=ChunkSums(memory_bytes=0),
         )
 
-    def render(self, chunks: Sequence[AnyChunk]) -> list[Rendered]:
+    def render(self, chunks: Sequence[Chunk]) -> list[Rendered]:
         """Chunks of any kind."""
         return self.renderer.render_many(chunks)
 

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner
+from lincae_studio.engine.planning.plan import Chunk, Plan, Planner
 from lincae_studio.engine.planning.probes import latents_only
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.session.model import Session
@@ -169,7 +169,7 @@ class PartSource(ChunkSource):
         self._rendering.study(self, ())
         super().close()
 
-    def _chunk(self, index: int) -> PlannedChunk | None:
+    def _chunk(self, index: int) -> Chunk | None:
         chunks = self._plan.chunks if self._plan is not None else ()
         return chunks[index] if index < len(chunks) else None
 
