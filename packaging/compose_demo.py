@@ -13,7 +13,7 @@ Needs:
 
 The song itself is data in `demo_song.py`. Each stem is written as MIDI, rendered by the fluidsynth
 command line, and encoded. Humanised timing and dynamics come from a fixed seed, so the rendered audio is
-the same on every run with the same fluidsynth. `make_demo_project.py` then puts the stems into a project.
+the same on every run with the same version of fluidsynth. `make_demo_project.py` then puts the stems into a project.
 
 Licences: the song is released under CC0 1.0. It is rendered with the FluidR3 GM sound font by
 Frank Wen et al., which is released under the MIT licence.
@@ -301,7 +301,7 @@ def compose(out: Path, font: Path) -> None:
     """Render all stems, scale them together to the mix peak, and write them."""
     with tempfile.TemporaryDirectory() as folder:
         stems = {stem.name: render(stem, font, Path(folder)) for stem in STEMS}
-    mix = sum(stems.values(), start=np.zeros(2))  # a mono stem goes to both channels alike
+    mix = sum(stems.values(), start=np.zeros(2))  # a mono stem goes to both channels equally
     factor = 10 ** (MIX_PEAK_DBFS / 20) / np.abs(mix).max()
     out.mkdir(parents=True, exist_ok=True)
     for name, audio in stems.items():

@@ -1,12 +1,12 @@
 """Build the demo project: the stems of "Paper Lanterns" on six tracks, ready to open.
 
-Two steps make the demo anew; the second alone is enough when only the project format or the tracks change:
+Two steps rebuild the demo; if only the project format or the tracks change, the second is enough:
 
     python packaging/compose_demo.py        # the stems: resources/demo/*.ogg (see there for what it needs)
     python packaging/make_demo_project.py   # this: resources/demo/paper_lanterns.lincae
 
-The second runs where LinCAE Studio is installed. Faders stand at 0 dB and pans at the centre, so the untouched mix is
-the plain sum of the files. Stems are conformed in a temporary folder: the user's cache is not touched.
+The second step needs LinCAE Studio installed. Faders are at 0 dB and pans at the centre, so the untouched mix is the
+plain sum of the files. Stems are converted in a temporary folder: the user's cache is not touched.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
         session = demo_session(MediaStore(Path(cache)))
     files.save(session, PROJECT)
     if files.load(PROJECT) != session:
-        raise SystemExit(f"{PROJECT.name} does not read back as it was written.")
+        raise SystemExit(f"{PROJECT.name} reads back differently from how it was written.")
     print(f"{PROJECT.name}: {len(session.tracks)} tracks, {session.length / SESSION_RATE:g} s, codec {session.codec}")
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Install what is missing and start LinCAE Studio: with the demo song, or with the arguments given.
+# Install missing packages and start LinCAE Studio, with the demo song or with the given arguments.
 #
 #     bash packaging/run.sh                 the demo song
-#     bash packaging/run.sh FILE...         a project, or audio files
+#     bash packaging/run.sh FILE...         a project or audio files
 #     bash packaging/run.sh codecs list     any command of lincae-studio
 set -euo pipefail
 # shellcheck source=packaging/setup.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Install what is missing, then run every check: format, lint, types, tests. Arguments go to pytest.
+# Install missing packages, then run every check: format, lint, types, tests. Arguments are passed to pytest.
 #
-# All checks run even when one fails; the last line is pytest's, unless something failed.
+# All checks run even if one fails. The last line is pytest's summary unless a check failed.
 set -euo pipefail
 # shellcheck source=packaging/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -22,7 +22,7 @@ run_tests() {
     log=$(mktemp)
     [[ ! -t 1 ]] || color=yes
     "$venv/bin/python" -m pytest -q --color="$color" "$@" 2>&1 | tee "$log" || status=1
-    # Where every test is skipped, pytest is content; this is not.
+    # pytest succeeds when every test is skipped; this script does not.
     grep -Eq '[1-9][0-9]* passed' "$log" || status=1
     rm -f "$log"
     return "$status"

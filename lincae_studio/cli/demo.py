@@ -55,7 +55,7 @@ def write_demo(folder: Path | None) -> int:
         window.preferences.set(views=_VIEWS)
         window.show()
         window.start_engine_and_views()
-        window.open_demo()
+        window.project_commands.open_demo()
         _run_until(lambda: not window.importer.busy and window.document.session.length > 0)
         _run_until(lambda: len(set(window.rendering.progress())) == 1)
         window.transport.seek(_PLAYHEAD_S * SESSION_RATE)

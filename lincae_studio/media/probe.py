@@ -33,6 +33,9 @@ EXTENSIONS = (
     "caf",
 )
 
+#: The same for file dialogs.
+AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
+
 FORMATS_HINT = "Use WAV, AIFF, FLAC, OGG, Opus or MP3"
 
 #: Sizes from here on in a header are placeholders of programs that write to a pipe, not promises.

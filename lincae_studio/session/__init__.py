@@ -1,1 +1,1 @@
-"""The document: frozen values, pure edits, history, files. Imports neither Qt, torch nor numpy."""
+"""The document: frozen values, pure edits, history, files. Imports none of Qt, torch and numpy."""

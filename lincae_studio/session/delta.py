@@ -1,7 +1,7 @@
 """The difference between two sessions, small enough to be written at every edit. Pure functions.
 
-Tracks that are the same object in both are equal, as edits keep what they do not touch; of a track whose clips are the
-same only the strip is told.
+Tracks that are the same object in both are equal, because edits keep what they do not touch. For a track whose clips
+have not changed, only its strip is recorded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from lincae_studio.errors import ProjectError
 from lincae_studio.session.model import Session, Track
 
-#: Fields of a session that are told as a whole when they change.
+#: Fields of a session that are recorded as a whole when they change.
 _WHOLE = tuple(field for field in Session.__struct_fields__ if field != "tracks")
 _STRIP = tuple(field for field in Track.__struct_fields__ if field != "clips")
 
@@ -26,9 +26,9 @@ class Delta(Struct, frozen=True, omit_defaults=True):
     """What changed.
 
     Attributes:
-        fields: of the session but its tracks, by name.
-        order: ids of the tracks, where they are others or in another order.
-        tracks: fields of the tracks that changed, with their ids; of new ones all.
+        fields: changed fields of the session other than its tracks, by name.
+        order: ids of the tracks in order, where tracks were added, removed or moved.
+        tracks: changed fields of each changed track, with its id; all fields of a new track.
     """
 
     fields: dict[str, Any] = {}
@@ -37,7 +37,7 @@ class Delta(Struct, frozen=True, omit_defaults=True):
 
 
 def delta(before: Session, after: Session) -> Delta:
-    """What leads from one session to the other."""
+    """The change that turns `before` into `after`."""
     fields = {
         name: msgspec.to_builtins(new)
         for name in _WHOLE
@@ -51,7 +51,7 @@ def delta(before: Session, after: Session) -> Delta:
 
 
 def apply(session: Session, change: Delta) -> Session:
-    """The session after a change.
+    """Apply a change to a session.
 
     Raises:
         ProjectError: when the change does not fit the session.
@@ -59,10 +59,10 @@ def apply(session: Session, change: Delta) -> Session:
     try:
         fields = {name: msgspec.convert(value, _TYPES[Session][name]) for name, value in change.fields.items()}
         tracks = {track.id: track for track in session.tracks}
-        for told in change.tracks:
-            old = tracks.get(told["id"])
-            values = {name: msgspec.convert(value, _TYPES[Track][name]) for name, value in told.items()}
-            tracks[told["id"]] = replace(old, **values) if old is not None else Track(**values)
+        for recorded in change.tracks:
+            old = tracks.get(recorded["id"])
+            values = {name: msgspec.convert(value, _TYPES[Track][name]) for name, value in recorded.items()}
+            tracks[recorded["id"]] = replace(old, **values) if old is not None else Track(**values)
         order = change.order if change.order is not None else tuple(track.id for track in session.tracks)
         return replace(session, **fields, tracks=tuple(tracks[track_id] for track_id in order))
     except (msgspec.ValidationError, KeyError, TypeError) as error:

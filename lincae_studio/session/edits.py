@@ -1,7 +1,7 @@
 """Edits: pure functions `(session, ...) -> session`.
 
-Each validates its arguments and raises `EditError`; none changes its argument. Untouched tracks and clips stay the
-same objects, so that later stages can tell by identity what did not change.
+Each validates its arguments and raises `EditError`; none modifies its arguments. Untouched tracks and clips stay the
+same objects, so later stages can tell by identity what has not changed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Edit = Callable[[Session], Session]
 
 
 def add_media(session: Session, media: Media) -> Session:
-    """List a media; the same file again changes nothing but its path."""
+    """Add a media file to the session; adding the same content again only updates its path."""
     others = tuple(item for item in session.media if item.digest != media.digest)
     if len(others) == len(session.media):
         return replace(session, media=(*session.media, media))
@@ -41,7 +41,7 @@ def add_media(session: Session, media: Media) -> Session:
 
 
 def add_track(session: Session, name: str = "", at: int | None = None) -> Session:
-    """Insert an empty track before position `at` (default: last). Its colour is the next of the cycle."""
+    """Insert an empty track before position `at` (default: at the end), in the next colour of the cycle."""
     track_id = session.next_id
     color = TRACK_COLORS[len(session.tracks) % len(TRACK_COLORS)]
     track = Track(id=track_id, name=name[:400] or f"Track {len(session.tracks) + 1}", color=color)
@@ -51,14 +51,14 @@ def add_track(session: Session, name: str = "", at: int | None = None) -> Sessio
 
 
 def remove_tracks(session: Session, track_ids: Collection[int]) -> Session:
-    """Remove tracks with their clips; media stay listed, so that undo and re-use cost nothing."""
+    """Remove tracks with their clips. Their media stay in the session, so that undo and reuse cost nothing."""
     for track_id in track_ids:
         session.track(track_id)
     return replace(session, tracks=tuple(track for track in session.tracks if track.id not in track_ids))
 
 
 def move_track(session: Session, track_id: int, position: int) -> Session:
-    """Move a track so that it becomes number `position` (0 is the top)."""
+    """Move a track to `position` (0 is the top)."""
     track = session.track(track_id)
     others = [other for other in session.tracks if other.id != track_id]
     if not 0 <= position <= len(others):
@@ -68,7 +68,7 @@ def move_track(session: Session, track_id: int, position: int) -> Session:
 
 
 def rename_track(session: Session, track_id: int, name: str) -> Session:
-    """Give a track a name; it may not be blank."""
+    """Rename a track; the name must not be blank."""
     if not name.strip():
         raise EditError("a track needs a name", "Type at least one character")
     return _with_track(session, replace(session.track(track_id), name=name.strip()[:400]))
@@ -92,23 +92,23 @@ def set_track_mute(session: Session, track_id: int, mute: bool) -> Session:
 
 
 def set_track_solo(session: Session, track_id: int, solo: bool) -> Session:
-    """Solo a track, or end its solo."""
+    """Solo or unsolo a track."""
     return _with_track(session, replace(session.track(track_id), solo=solo))
 
 
 def set_track_subtract(session: Session, track_id: int, subtract: bool) -> Session:
-    """Take a track away from the mix instead of adding it, or add it again."""
+    """Subtract a track from the mix instead of adding it, or add it again."""
     return _with_track(session, replace(session.track(track_id), subtract=subtract))
 
 
 def set_gain_points(session: Session, track_id: int, points: Iterable[Point]) -> Session:
-    """Set a track's gain envelope: amplitude factors in `[0, MAX_GAIN]`, at different samples; none switches it off."""
+    """Set a track's gain envelope: amplitude factors in `[0, MAX_GAIN]` at distinct samples. No points, no envelope."""
     checked = _checked_points(points, 0.0, MAX_GAIN, "a gain envelope")
     return _with_track(session, replace(session.track(track_id), gain_points=checked))
 
 
 def set_pan_points(session: Session, track_id: int, points: Iterable[Point]) -> Session:
-    """Set a track's pan envelope, in `[-1, 1]`, at different samples; none switches it off."""
+    """Set a track's pan envelope: values in `[-1, 1]` at distinct samples. No points, no envelope."""
     checked = _checked_points(points, -1.0, 1.0, "a pan envelope")
     return _with_track(session, replace(session.track(track_id), pan_points=checked))
 
@@ -119,7 +119,7 @@ def clear_envelopes(session: Session, track_id: int) -> Session:
 
 
 def add_clip(session: Session, track_id: int, media: Media, start: int, name: str = "") -> Session:
-    """Place the whole of a media on a track at `start`."""
+    """Place a whole media file on a track at `start`."""
     session = add_media(session, media)
     clip = Clip(
         id=session.next_id,
@@ -137,10 +137,10 @@ def add_clip(session: Session, track_id: int, media: Media, start: int, name: st
 def add_stems(
     session: Session, media: Sequence[Media], start: int, first_track: int | None = None, in_sequence: bool = False
 ) -> Session:
-    """Place several media at one common start, one track each, named after their files.
+    """Place several media files at a common start, one track each, named after the files.
 
-    With `first_track` (a track's position) they fan out downwards from it, and missing tracks are made; without it
-    every media gets a new track at the end. `in_sequence` puts them one after the other on one track.
+    With `first_track` (a track's position) they go on that track and the ones below it, and missing tracks are added;
+    without it each file gets a new track at the end. `in_sequence` places them one after another on one track.
     """
     last = len(session.tracks)
     position = last if first_track is None else min(max(0, first_track), last)
@@ -156,14 +156,14 @@ def add_stems(
 
 
 def name_of(media: Media) -> str:
-    """What a clip or track of a media is called at first: its file, and its channels where they were chosen."""
+    """The default name of a clip or track: that of the file, with the channels where some were selected."""
     file = media.original or media
     stem = PurePath(file.path).stem
     return f"{stem} {file.channel_selection}" if file.channel_selection else stem
 
 
 def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:
-    """Remove clips wherever they lie."""
+    """Remove clips from all tracks."""
     for clip_id in clip_ids:
         session.track_of(clip_id)
     return _with_clips(session, lambda clip: () if clip.id in clip_ids else (clip,))
@@ -173,7 +173,7 @@ def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_
     """Move clips together in time and between tracks.
 
     Raises:
-        EditError: if any would start before 0 or leave the tracks: nothing moves then.
+        EditError: if any would start before 0 or move past the first or last track; nothing moves then.
     """
     if not clip_ids:
         return session
@@ -184,7 +184,7 @@ def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_
         moved = replace(clip, start=checked_start(clip.start + by_samples, clip.length))
         target = positions[session.track_of(clip_id).id] + by_tracks
         if not 0 <= target < len(session.tracks):
-            raise EditError("a clip cannot leave the tracks", "Add a track first")
+            raise EditError("a clip cannot move past the first or last track", "Add a track first")
         incoming.setdefault(target, []).append(moved)
     tracks = []
     for index, track in enumerate(session.tracks):
@@ -198,7 +198,7 @@ def trim_clip(session: Session, clip_id: int, start: int, end: int) -> Session:
     """Set a clip's edges on the timeline; its audio stays where it is.
 
     Raises:
-        EditError: if the edges leave the media, cross, or start before 0.
+        EditError: if an edge lies outside the media or before 0, or the edges cross.
     """
     clip = session.clip(clip_id)
     offset = clip.offset + start - clip.start
@@ -206,7 +206,7 @@ def trim_clip(session: Session, clip_id: int, start: int, end: int) -> Session:
     if length < 1:
         raise EditError("a clip cannot be shorter than one sample")
     if offset < 0 or offset + length > session.media_of(clip.media).length:
-        raise EditError(f"{clip.name} has no more audio there")
+        raise EditError(f"the file of {clip.name} has no audio beyond that point")
     trimmed = replace(
         clip,
         start=checked_start(start, length),
@@ -219,9 +219,9 @@ def trim_clip(session: Session, clip_id: int, start: int, end: int) -> Session:
 
 
 def split_clips(session: Session, clip_ids: Collection[int], at: int) -> Session:
-    """Cut clips in two at timeline sample `at`; clips that do not cross it stay whole.
+    """Split clips in two at timeline sample `at`; clips that do not span it stay whole.
 
-    The left part keeps the id and the fade in, the right part gets a new id and the fade out.
+    The left part keeps the id and the fade-in, the right part gets a new id and the fade-out.
     """
     for clip_id in sorted(clip_ids):
         clip = session.clip(clip_id)
@@ -251,7 +251,7 @@ def set_clip_gain(session: Session, clip_id: int, gain: float) -> Session:
 
 
 def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) -> Session:
-    """Set the lengths of a clip's fades in samples; each may be as long as the clip. 0 leaves it to the program."""
+    """Set the lengths of a clip's fades in samples, each up to the length of the clip. 0 is an automatic fade."""
     clip = session.clip(clip_id)
     if not (0 <= fade_in <= clip.length and 0 <= fade_out <= clip.length):
         raise EditError(f"a fade of {clip.name} must be between 0 and {clip.length} samples")
@@ -262,7 +262,7 @@ def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) 
 def set_fade_shapes(
     session: Session, clip_ids: Collection[int], *, fade_in: FadeShape | None = None, fade_out: FadeShape | None = None
 ) -> Session:
-    """Choose how the fades of clips rise; None leaves a side as it is."""
+    """Set the fade shapes of clips; None leaves that side as it is."""
     return change_clips(
         session,
         clip_ids,
@@ -278,55 +278,55 @@ def set_clip_mute(session: Session, clip_ids: Collection[int], mute: bool) -> Se
 
 
 def set_clip_color(session: Session, clip_ids: Collection[int], color: str | None) -> Session:
-    """Give clips a colour `#rrggbb`, or None for that of their track."""
+    """Set the colour of clips, as `#rrggbb`; None for the colour of their track."""
     checked = None if color is None else _checked_color(color)
     return change_clips(session, clip_ids, lambda clip: replace(clip, color=checked))
 
 
 def rename_clip(session: Session, clip_id: int, name: str) -> Session:
-    """Give a clip a name; it may not be blank."""
+    """Rename a clip; the name must not be blank."""
     if not name.strip():
         raise EditError("a clip needs a name", "Type at least one character")
     return change_clips(session, {clip_id}, lambda clip: replace(clip, name=name.strip()[:400]))
 
 
 def slip_clip(session: Session, clip_id: int, by_samples: int) -> Session:
-    """Move the audio inside a clip later by so many samples, its edges staying where they are.
+    """Move the audio inside a clip later by `by_samples`; the clip's edges stay where they are.
 
     Raises:
-        EditError: when the media has no audio there.
+        EditError: when the clip would reach beyond the audio of its media.
     """
     clip = session.clip(clip_id)
     offset = clip.offset - by_samples
     if offset < 0 or offset + clip.length > session.media_of(clip.media).length:
-        raise EditError(f"{clip.name} has no more audio there")
+        raise EditError(f"the file of {clip.name} has no audio beyond that point")
     return change_clips(session, {clip_id}, lambda clip: replace(clip, offset=offset))
 
 
 def set_track_color(session: Session, track_id: int, color: str) -> Session:
-    """Give a track a colour `#rrggbb`."""
+    """Set a track's colour, as `#rrggbb`."""
     return _with_track(session, replace(session.track(track_id), color=_checked_color(color)))
 
 
 def set_codec(session: Session, codec: str) -> Session:
-    """Choose the codec by its id. Whether it exists is the registry's business, not the document's."""
+    """Set the codec by its id. Whether it is installed is the registry's business, not the document's."""
     if not 0 < len(codec) <= 200:
-        raise EditError("a session needs a codec, named by 1 to 200 characters")
+        raise EditError("the id of a codec must have 1 to 200 characters")
     return replace(session, codec=codec)
 
 
 def set_rendering(session: Session, seed: int, chunk_frames: int, overlap_frames: int) -> Session:
-    """How a session is rendered; frames of 0 leave them to the codec. Raises `EditError` for what cannot be."""
+    """Set the render settings; 0 frames is the codec's own default. Raises `EditError` for values out of range."""
     changed = replace(session, seed=seed, chunk_frames=chunk_frames, overlap_frames=overlap_frames)
     if not 0 <= seed <= MAX_SEED:
         raise EditError(f"the seed {seed} is not between 0 and {MAX_SEED}")
     if not (0 <= chunk_frames <= MAX_FRAMES and 0 <= overlap_frames <= MAX_FRAMES):
-        raise EditError(f"chunks and overlaps have 0 to {MAX_FRAMES} frames")
+        raise EditError(f"the chunk length and the overlap must be between 0 and {MAX_FRAMES} frames")
     return changed
 
 
 def change_clips(session: Session, clip_ids: Collection[int], change: Callable[[Clip], Clip]) -> Session:
-    """Change some clips one by one. Raises `EditError` when one of them is not there."""
+    """Apply `change` to each of these clips. Raises `EditError` when one of them does not exist."""
     for clip_id in clip_ids:
         session.clip(clip_id)
     return _with_clips(session, lambda clip: (change(clip),) if clip.id in clip_ids else (clip,))
@@ -338,7 +338,7 @@ def _with_track(session: Session, changed: Track) -> Session:
 
 
 def _with_clips(session: Session, change: Callable[[Clip], tuple[Clip, ...]]) -> Session:
-    """Replace each clip by what `change` returns for it; tracks in which nothing changes stay the same object."""
+    """Replace each clip by what `change` returns for it; tracks without a change stay the same objects."""
     tracks = []
     for track in session.tracks:
         clips = sorted_clips(tuple(part for clip in track.clips for part in change(clip)))
@@ -347,7 +347,7 @@ def _with_clips(session: Session, change: Callable[[Clip], tuple[Clip, ...]]) ->
 
 
 def sorted_clips(clips: tuple[Clip, ...]) -> tuple[Clip, ...]:
-    """In the order of a track."""
+    """Sort clips in the order of a track: by start, then by id."""
     return tuple(sorted(clips, key=lambda clip: (clip.start, clip.id)))
 
 
@@ -367,14 +367,14 @@ def _checked_gain(gain: float) -> float:
 
 def _checked_color(color: str) -> str:
     if re.fullmatch("#[0-9a-fA-F]{6}", color) is None:
-        raise EditError(f"{color!r} is not a colour", "Write it as #rrggbb")
+        raise EditError(f"“{color}” is not a colour", "Write it as #rrggbb")
     return color
 
 
 def checked_start(start: int, length: int) -> int:
-    """A clip's start. Raises `EditError` when it would leave the timeline."""
+    """Return `start` if a clip of this length fits the timeline there. Raises `EditError` when it does not."""
     if start < 0:
-        raise EditError("a clip cannot start before the timeline")
+        raise EditError("a clip cannot start before the beginning of the timeline")
     if start + length > MAX_LENGTH:
-        raise EditError(f"a session is at most {MAX_LENGTH // SESSION_RATE // 3600} hours long")
+        raise EditError(f"a session cannot be longer than {MAX_LENGTH // SESSION_RATE // 3600} hours")
     return int(start)

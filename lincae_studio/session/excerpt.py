@@ -1,4 +1,4 @@
-"""Parts of a session as sessions of their own: what one track or one clip gives to the mix. Pure functions."""
+"""Parts of a session as sessions of their own: what one track or clip contributes to the mix. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from lincae_studio.session.model import Session, Track
 
 
 def only_track(session: Session, track_id: int) -> Session:
-    """Only this track is heard, as it goes into the mix, whether it is muted there or not.
+    """The session with only this track audible, as it goes into the mix, even if it is muted there.
 
-    The session's length and channels stay, and a subtracted track stays subtracted.
+    The length and channels of the session stay the same, and a subtracted track stays subtracted.
     """
     tracks = [replace(track, mute=track.id != track_id, solo=False) for track in session.tracks]
     return replace(session, tracks=tuple(tracks))
 
 
 def without_track(session: Session, track_id: int) -> Session:
-    """The mix without this track; the length and channels of the session stay."""
+    """The session with this track muted; its length and channels stay the same."""
     tracks = [replace(track, mute=track.mute or track.id == track_id) for track in session.tracks]
     if any(track.solo and track.id != track_id for track in session.tracks):
         return replace(session, tracks=tuple(tracks))
@@ -25,7 +25,7 @@ def without_track(session: Session, track_id: int) -> Session:
 
 
 def only_clip(session: Session, clip_id: int) -> Session:
-    """Only this clip is heard, as its track plays it when the others are muted. Unknown clips leave silence."""
+    """The session with only this clip audible, with its track's settings. An unknown clip gives silence."""
 
     def changed(track: Track) -> Track:
         here = any(clip.id == clip_id for clip in track.clips)

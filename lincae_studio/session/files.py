@@ -1,7 +1,7 @@
 """Project files (`.lincae`): a versioned JSON manifest, read strictly and written atomically.
 
-Media are listed by path relative to the project file where one exists, so that a folder can be moved as a whole.
-Nothing in the file is executed, and nothing but the file is touched.
+Media are listed by their path relative to the project file where there is one, so that a folder can be moved as a
+whole. Nothing in the file is executed, and no other file is touched.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from lincae_studio.errors import EditError, ProjectError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE, Media, Session, check
 
 SUFFIX = ".lincae"
-#: Of other files that hold sessions: latent bundles (`engine.bundle`), and those of other programs
-#: (`media.dawproject`). Here, so that whoever needs the names alone loads no more.
+#: Suffixes of other files that contain sessions: latent bundles (`engine.bundles`) and projects of other programs
+#: (`media.dawproject`). They are here so that code that needs only the suffixes loads nothing else.
 BUNDLE_SUFFIX = ".lincaez"
 DAWPROJECT_SUFFIX = ".dawproject"
 FORMAT: Final = "lincae-studio-project"
-#: 2 added envelopes and subtracted tracks; 3 markers, the loop, and of clips shapes of fades, mute, colour and group;
-#: 4 the tempo, and media made of some of a file's channels; 5 sizes of files, media that are there as latents, and
-#: names of fields that tell their units.
+#: Version 2 added envelopes and subtracted tracks; 3 markers, the loop, and the fade shapes, mute, colour and group of
+#: clips; 4 the tempo, and media that use some of a file's channels; 5 file sizes, media that exist only as latents, and
+#: units in the names of fields.
 VERSION: Final = 5
 
-#: Names before version 5, which told no units, by what holds them.
+#: Names of fields before version 5, without units, by the object they belong to.
 _OLD_NAMES = {
     "media": {"sample_rate": "sample_rate_hz", "length": "length_samples"},
     "clips": {name: f"{name}_samples" for name in ("start", "offset", "length", "fade_in", "fade_out")},
@@ -40,19 +40,19 @@ _OLD_NAMES = {
     "tempo": {"start": "start_samples"},
 }
 
-#: A manifest larger than this is not one of ours: 2,000 clips take about 0.5 MB.
+#: A larger manifest is refused: 2,000 clips take about 0.5 MB.
 MAX_BYTES = 64 * 1024 * 1024
 
 
 class _Envelope(Struct, frozen=True):
-    """What every version starts with; the rest is read once the version is known."""
+    """The fields common to all versions; the rest is read once the version is known."""
 
     format: str
     version: Annotated[int, Meta(ge=1)]
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A project file. All that is counted in samples is at the one rate of a session."""
+    """A project file. All sample counts are at the session rate."""
 
     format: Literal["lincae-studio-project"] = FORMAT
     version: Literal[5] = VERSION
@@ -61,17 +61,17 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether a file's name is that of a latent bundle."""
+    """Whether a file name has the suffix of a latent bundle."""
     return path.suffix.lower() == BUNDLE_SUFFIX
 
 
 def is_dawproject(path: Path) -> bool:
-    """Whether a file's name is that of a DAWproject."""
+    """Whether a file name has the suffix of a DAWproject."""
     return path.suffix.lower() == DAWPROJECT_SUFFIX
 
 
 def fingerprint(path: Path) -> str | None:
-    """The SHA-256 of a file's content, in hexadecimal; None when there is no file that can be read."""
+    """The SHA-256 of a file's content, in hexadecimal; None when there is no readable file."""
     try:
         atomic.check_ordinary(path)
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -80,40 +80,40 @@ def fingerprint(path: Path) -> str | None:
 
 
 def save(session: Session, path: Path) -> None:
-    """Write a project file, replacing an older one only when the new one is complete.
+    """Write a project file, replacing an existing one only once the new one is complete.
 
     Raises:
-        ProjectError: when the file cannot be written or a name in it is not valid Unicode; what was there stays.
+        ProjectError: when the file cannot be written or a name in it is not valid Unicode; an existing file is kept.
     """
     try:
         atomic.write_bytes(path, encode(session, path.parent))
     except UnicodeEncodeError as error:
         name = str(error.object).encode(errors="backslashreplace").decode()
         problem = f"cannot save {path}: the name {name} is not valid Unicode"
-        raise ProjectError(problem, "Rename it: an audio file on the disk, a track or clip here") from error
+        raise ProjectError(problem, "Rename the audio file on the disk, or the track or clip in the session") from error
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise ProjectError(f"cannot save {path}: {reason}", remedy) from error
 
 
 def encode(session: Session, folder: Path) -> bytes:
-    """The manifest of a session, for a file in a folder. Raises `UnicodeEncodeError` for names that are no Unicode."""
+    """The manifest of a session, for a file in `folder`. Raises `UnicodeEncodeError` for names not valid in Unicode."""
     session = _with_paths(session, lambda media: _relative(media, folder))
     manifest = Manifest(session=session)
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of project files, which the program ships."""
+    """The JSON Schema of project files, which ships with the program."""
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "LinCAE Studio project"}
     return head | msgspec.json.schema(Manifest)
 
 
 def load(path: Path) -> Session:
-    """Read a project file and verify everything in it; media files are not opened.
+    """Read a project file and validate its content; media files are not opened.
 
     Raises:
-        ProjectError: when it cannot be read, is not a project, is newer than this program, or breaks a rule.
+        ProjectError: when it cannot be read, is not a project, was saved by a newer version, or is not valid.
     """
     try:
         if atomic.check_ordinary(path).st_size > MAX_BYTES:
@@ -126,7 +126,7 @@ def load(path: Path) -> Session:
 
 
 def parse(data: bytes, path: Path) -> Session:
-    """Read a manifest from memory; `path` is where its relative media paths start, and names it in errors.
+    """Parse a manifest; relative media paths start at the folder of `path`, which also names the file in errors.
 
     Raises:
         ProjectError: as `load`.
@@ -139,7 +139,7 @@ def parse(data: bytes, path: Path) -> Session:
     if envelope.format != FORMAT:
         raise ProjectError(f"cannot open {path}: it is not a LinCAE Studio project", "Choose a .lincae file")
     if envelope.version > VERSION:
-        versions = f"format {envelope.version}, this one reads {VERSION}"
+        versions = f"format {envelope.version}; this version reads up to {VERSION}"
         raise ProjectError(f"cannot open {path}: it was saved by a newer version ({versions})", "Update LinCAE Studio")
     try:
         if envelope.version < VERSION:
@@ -158,7 +158,7 @@ def parse(data: bytes, path: Path) -> Session:
 
 
 def _upgraded(manifest: Any) -> Any:
-    """A manifest of an earlier version as one of this; what is wrong in it stays wrong."""
+    """Convert a manifest of an earlier version to the current one; errors in it are left for validation."""
     if not isinstance(manifest, dict) or "session_rate_hz" in manifest:
         return manifest
     session = manifest.get("session")
@@ -171,7 +171,7 @@ def _upgraded(manifest: Any) -> Any:
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """A value with the names of its fields, or of those of the values in it, replaced."""
+    """A value with its fields renamed; in a list, the fields of each item."""
     if isinstance(value, list):
         return [_renamed(item, names) for item in value]
     if isinstance(value, dict):

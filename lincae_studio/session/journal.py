@@ -1,11 +1,11 @@
-"""The journal: every edit on disk at once, so that a program that ends unexpectedly costs less than a second of work.
+"""The journal: every edit goes to disk immediately, so that a crash costs less than a second of work.
 
-A document that differs from its project file has a folder: a snapshot of the session, and a journal of what was edited
-since, a line for each edit with its checksum. A new snapshot (autosaving) begins a new journal; the older pair goes
-when the newer is complete. A thread writes: edits that come faster than the disk takes them become one line. While the
-program runs it holds a lock on the folder; a folder without its lock was left behind, and can be recovered.
+A document that differs from its project file has a recovery folder with a snapshot of the session and a journal of the
+edits since, one line with a checksum for each edit. A new snapshot (autosave) starts a new journal; the older pair is
+deleted once the new one is complete. A thread does the writing: edits that come faster than the disk can take them
+become one line. The running program locks the folder; an unlocked folder was left behind and can be recovered.
 
-The snapshot is a project file. Nothing in a folder is executed.
+The snapshot is a project file. Nothing in the folder is executed.
 """
 
 from __future__ import annotations
@@ -36,31 +36,31 @@ from lincae_studio.session.model import Session, check
 _log = logging.getLogger(__name__)
 
 _FORMAT = "lincae-studio-journal"
-#: 2 has the names of fields of project files of version 5.
+#: Version 2 uses the field names of project files of version 5.
 _VERSION = 2
 
 _INFO, _LOCK, _TRIED = "info.json", "lock", "tried"
 
-#: Lines are in the system's hands at once; on the disk itself, for a power cut, after so long.
+#: Each line is handed to the operating system immediately, and synced to the disk (against power cuts) after this time.
 _SYNC_S = 0.5
 
-#: After a failure it is tried again so often.
+#: How long to wait after a failure before trying again.
 _RETRY_S = 5.0
 
-#: A journal of this many bytes is ended by a snapshot.
+#: A journal of this size is replaced by a snapshot.
 _LONG_BYTES = 8 * 1024 * 1024
 
-#: A line longer than this is none of ours.
+#: Longer lines are refused.
 _MAX_LINE_BYTES = files.MAX_BYTES
 
 
 class Info(Struct, frozen=True, kw_only=True):
-    """What a recovery folder is of.
+    """The document that a recovery folder belongs to.
 
     Attributes:
-        title: of the document.
-        project: the file it was saved in, or "".
-        changed: when it was last written, in seconds since 1970.
+        title: the title of the document.
+        project: its project file, or "" when it was never saved.
+        changed: when the folder was last written, in seconds since 1970.
     """
 
     format: str = _FORMAT
@@ -71,7 +71,7 @@ class Info(Struct, frozen=True, kw_only=True):
 
 
 class _Line(Struct, frozen=True):
-    """One edit, as the journal holds it."""
+    """One edit, as recorded in the journal."""
 
     text: str
     change: Delta
@@ -79,7 +79,7 @@ class _Line(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Recovered:
-    """What was read from a folder: the session, how many edits after its snapshot, and whether its end was damaged."""
+    """What was recovered: the session, the number of edits since its snapshot, and whether the journal is damaged."""
 
     session: Session
     edits: int
@@ -88,7 +88,7 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Leftover:
-    """A folder whose program has ended unexpectedly; `tried`: it was opened before, and the program ended again."""
+    """A folder left by a crash; `tried`: its recovery was attempted before, and the program crashed again."""
 
     folder: Path
     info: Info
@@ -96,26 +96,26 @@ class Leftover:
 
 
 class Journal:
-    """Keeps one document, in a thread of its own. `record` and the others only leave a note for it.
+    """Records one document in a thread of its own; `record` and the other methods only queue work for it.
 
     Attributes:
-        folder: where, while there is anything to keep.
+        folder: the recovery folder, while there is anything to record.
     """
 
     def __init__(self, root: Path, on_problem: Callable[[StudioError], None], fallback: Path | None = None) -> None:
-        """`root`: the folder of all recovery folders; `fallback`: another one, for when it cannot be written."""
+        """`root`: the parent of all recovery folders; `fallback`: used instead when `root` cannot be written."""
         self._roots = [root] if fallback is None else [root, fallback]
         self._on_problem = on_problem
         self.folder: Path | None = None
         self._lock: filelock.BaseFileLock | None = None
-        #: Folders that could not be written any more, and their locks: they go once another one holds it all.
-        self._left: list[tuple[Path, filelock.BaseFileLock | None]] = []
+        #: Folders that can no longer be written, and their locks; deleted once another folder has everything.
+        self._abandoned: list[tuple[Path, filelock.BaseFileLock | None]] = []
         self._changed = threading.Condition()
-        #: The session as it is, what it is called, and the edit that led there; None when it is as saved.
+        #: The current session, its title and file, and the last edit; None when the document is as saved.
         self._wanted: tuple[Session, Info, str] | None = None
         self._written: Session | None = None
         #: The title and the project file that were written with it.
-        self._named = ("", "")
+        self._written_names = ("", "")
         self._snapshot_wanted = False
         self._closing = False
         self._busy = False
@@ -127,31 +127,31 @@ class Journal:
         self._thread.start()
 
     def record(self, session: Session, text: str, title: str, project: Path | None) -> None:
-        """The document has become this session, by an edit of this name."""
+        """Record the session after an edit; `text` describes the edit."""
         info = Info(title=title, project=str(project) if project is not None else "")
         with self._changed:
             self._wanted = session, info, text
             self._changed.notify_all()
 
     def snapshot(self) -> None:
-        """Write the session as a whole, if edits were written since the last time (autosaving)."""
+        """Write the whole session if there were edits since the last snapshot (autosave)."""
         with self._changed:
             self._snapshot_wanted = True
             self._changed.notify_all()
 
     def clean(self) -> None:
-        """The document is as its project file says: nothing is to be kept."""
+        """Discard the recovery data: the document equals its project file."""
         with self._changed:
             self._wanted = None
             self._changed.notify_all()
 
     def settle(self, limit_s: float = 10.0) -> bool:
-        """Wait until all is written; False when it is not, for want of a disk or of time."""
+        """Wait until everything is written; False when writing fails or takes longer than `limit_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._busy and self._is_settled(), limit_s)
 
     def close(self, keep: bool = False) -> None:
-        """End the thread. Unless `keep`, what was kept goes: the user has decided about it."""
+        """End the thread. The recovery data is deleted unless `keep`: the user has saved or discarded the edits."""
         with self._changed:
             if not keep:
                 self._wanted = None
@@ -170,7 +170,7 @@ class Journal:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                self._changed.wait_for(self._has_work, self._patience())
+                self._changed.wait_for(self._has_work, self._timeout())
                 closing = self._closing
                 wanted, snapshot = self._wanted, self._snapshot_wanted
                 self._snapshot_wanted = False
@@ -182,7 +182,7 @@ class Journal:
             except (OSError, StudioError) as error:
                 self._fail(error)
             if closing:
-                self._leave(keep=wanted is not None)
+                self._release(keep=wanted is not None)
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
@@ -193,8 +193,8 @@ class Journal:
             return True
         return not self._is_settled() and (self._failed_at is None or time.monotonic() > self._failed_at + _RETRY_S)
 
-    def _patience(self) -> float | None:
-        """How long there is nothing to do unless something comes."""
+    def _timeout(self) -> float | None:
+        """Seconds until there is something to do even without a new edit; None for never."""
         if self._failed_at is not None:
             return _RETRY_S
         if self._unsynced_since is not None:
@@ -203,10 +203,11 @@ class Journal:
 
     def _write(self, wanted: tuple[Session, Info, str] | None, snapshot: bool) -> None:
         if wanted is None:
-            self._drop()
+            if self.folder is not None:
+                self._release(keep=False)
             return
         session, info, text = wanted
-        if self._file is None or self._written is None or (info.title, info.project) != self._named:
+        if self._file is None or self._written is None or (info.title, info.project) != self._written_names:
             self._begin(session, info)
         elif session is not self._written:
             data = msgspec.json.encode(_Line(text, delta(self._written, session)))
@@ -220,7 +221,7 @@ class Journal:
             self._begin(session, info)
 
     def _begin(self, session: Session, info: Info) -> None:
-        """A snapshot and an empty journal of the next generation; the older ones go when these are on the disk."""
+        """Write a snapshot and an empty journal of the next generation, then delete the previous ones."""
         if self.folder is None:
             self.folder = self._make_folder()
         generation = self._generation + 1
@@ -231,13 +232,13 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file, self._generation, self._written = file, generation, session
-        self._named = info.title, info.project
+        self._written_names = info.title, info.project
         self._unsynced_since = None
         for old in (f"{generation - 1}{files.SUFFIX}", f"{generation - 1}.journal"):
             with contextlib.suppress(OSError):
                 (self.folder / old).unlink(missing_ok=True)
-        while self._left:
-            _let_go(*self._left.pop(), keep=False)
+        while self._abandoned:
+            _unlock(*self._abandoned.pop(), keep=False)
 
     def _make_folder(self) -> Path:
         error: OSError | None = None
@@ -250,7 +251,7 @@ class Journal:
                 return folder
             except (OSError, filelock.Timeout) as problem:
                 error = problem if isinstance(problem, OSError) else error
-        raise error or OSError("no folder for recovery")
+        raise error or OSError("no recovery folder could be created")
 
     def _sync(self, now: bool) -> None:
         due = self._unsynced_since is not None and (now or time.monotonic() >= self._unsynced_since + _SYNC_S)
@@ -265,39 +266,38 @@ class Journal:
         if self._file is not None:
             with contextlib.suppress(OSError):
                 self._file.close()
-        self._file = None  # what follows a line that is half written would not be read
+        self._file = None  # nothing after a half-written line could be read
         folder = self.folder or self._roots[0]
         if len(self._roots) > 1:  # the next attempt is made elsewhere
             if self.folder is not None:
-                self._left.append((self.folder, self._lock))
+                self._abandoned.append((self.folder, self._lock))
                 self.folder = self._lock = None
             self._roots.append(self._roots.pop(0))
         _log.warning("the journal cannot be written", exc_info=error)
         if first:
-            told = os_error_reason(error, folder) if isinstance(error, OSError) else (error.problem, error.remedy)
-            problem = f"edits are not kept for recovery in {folder}: {told[0]}"
-            self._on_problem(ProjectError(problem, f"{told[1]}; save often until then"))
+            if isinstance(error, OSError):
+                reason, remedy = os_error_reason(error, folder)
+            else:
+                reason, remedy = error.problem, error.remedy
+            problem = f"edits cannot be recorded for recovery in {folder}: {reason}"
+            self._on_problem(ProjectError(problem, f"{remedy}; save often until this is fixed"))
 
-    def _drop(self) -> None:
-        if self.folder is not None:
-            self._leave(keep=False)
-
-    def _leave(self, keep: bool) -> None:
-        """Let go of the folder."""
+    def _release(self, keep: bool) -> None:
+        """Unlock the folder, and delete it unless `keep`."""
         if self._file is not None:
             self._file.close()
             self._file = None
         self._written = None
         self._unsynced_since = None
         if self.folder is not None:
-            self._left.append((self.folder, self._lock))
+            self._abandoned.append((self.folder, self._lock))
             self.folder = self._lock = None
-        while self._left:
-            _let_go(*self._left.pop(), keep)
+        while self._abandoned:
+            _unlock(*self._abandoned.pop(), keep)
 
 
-def _let_go(folder: Path, lock: filelock.BaseFileLock | None, keep: bool) -> None:
-    """Unlock a folder, and delete it unless it is to be kept; nobody ever sees it unlocked with anything in it."""
+def _unlock(folder: Path, lock: filelock.BaseFileLock | None, keep: bool) -> None:
+    """Unlock a folder, and delete it unless `keep`. No other program can see it unlocked with data in it."""
     if not keep:
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name != _LOCK:
@@ -310,7 +310,7 @@ def _let_go(folder: Path, lock: filelock.BaseFileLock | None, keep: bool) -> Non
 
 
 def leftovers(*roots: Path) -> list[Leftover]:
-    """The folders whose programs have ended without tidying up, newest first; those of running programs are not."""
+    """The folders left by crashed programs, newest first; those of running programs are not included."""
     found = []
     for root in roots:
         for folder in root.glob("*") if root.is_dir() else ():
@@ -320,7 +320,7 @@ def leftovers(*roots: Path) -> list[Leftover]:
                 info = msgspec.json.decode((folder / _INFO).read_bytes(), type=Info)
             except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
                 if _is_empty(folder):
-                    remove(folder)  # it ended before anything was written
+                    remove(folder)  # the program ended before anything was written
                     continue
                 info = Info(changed=folder.stat().st_mtime)
             found.append(Leftover(folder, info, (folder / _TRIED).exists()))
@@ -328,10 +328,10 @@ def leftovers(*roots: Path) -> list[Leftover]:
 
 
 def recover(folder: Path) -> Recovered:
-    """Read the newest whole snapshot of a folder and what was edited since, up to the first line that is not whole.
+    """Read the newest intact snapshot of a folder, and the edits since up to the first damaged line.
 
     Raises:
-        ProjectError: when there is no whole snapshot.
+        ProjectError: when there is no intact snapshot.
     """
     with contextlib.suppress(OSError):
         (folder / _TRIED).touch()
@@ -345,7 +345,7 @@ def recover(folder: Path) -> Recovered:
             continue
         if _info(folder).version > _VERSION:
             raise ProjectError(f"{folder} was left by a newer version", "Update LinCAE Studio, or discard it")
-        if _info(folder).version < _VERSION:  # its lines have other names
+        if _info(folder).version < _VERSION:  # its lines use other field names
             lines = folder / f"{generation}.journal"
             return Recovered(session, 0, damaged=os.path.exists(lines) and os.path.getsize(lines) > 0)
         return _replay(session, folder / f"{generation}.journal")
@@ -353,7 +353,7 @@ def recover(folder: Path) -> Recovered:
 
 
 def _info(folder: Path) -> Info:
-    """What a folder says of itself; where that is damaged, what a new one would say."""
+    """The information in a folder; the defaults where it is missing or damaged."""
     try:
         return msgspec.json.decode((folder / _INFO).read_bytes(), type=Info)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
@@ -361,27 +361,27 @@ def _info(folder: Path) -> Info:
 
 
 def remove(folder: Path) -> None:
-    """Delete a recovery folder; what cannot be deleted stays."""
+    """Delete a recovery folder, ignoring errors."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def _replay(session: Session, path: Path) -> Recovered:
-    """A session after the edits of a journal: all of them, or those up to the first that is not whole or not valid."""
-    reached, count, damaged = _read(session, path, checked=False)
+    """Apply the edits of a journal to a session, up to the first one that is damaged or not valid."""
+    reached, count, damaged = _read(session, path, validate=False)
     try:
         check(reached)
     except EditError:  # one of them breaks a rule
-        reached, count, damaged = _read(session, path, checked=True)
+        reached, count, damaged = _read(session, path, validate=True)
     return Recovered(reached, count, damaged)
 
 
-def _read(session: Session, path: Path, checked: bool) -> tuple[Session, int, bool]:
+def _read(session: Session, path: Path, validate: bool) -> tuple[Session, int, bool]:
     count = 0
     try:
         with open(path, "rb") as file:
             while line := file.readline(_MAX_LINE_BYTES):
                 changed = _applied(session, line)
-                if checked:
+                if validate:
                     check(changed)
                 session, count = changed, count + 1
     except FileNotFoundError:
@@ -395,7 +395,7 @@ def _read(session: Session, path: Path, checked: bool) -> tuple[Session, int, bo
 def _applied(session: Session, line: bytes) -> Session:
     checksum, _, data = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or int(checksum, 16) != zlib.crc32(data):
-        raise ValueError("a line is not whole")
+        raise ValueError("a line is incomplete or damaged")
     return apply(session, msgspec.json.decode(data, type=_Line).change)
 
 

@@ -7,7 +7,7 @@ import math
 #: Gains below this are shown and treated as silence, in dB.
 FLOOR_DB = -100.0
 
-#: Steps upwards begin here: from silence they would take long to be heard.
+#: Steps up from silence start here: from lower levels it would take many steps to hear anything.
 _LOWEST_STEP_DB = -60.0
 
 #: Top of a track's fader, in dB (20*log10(2), where the taper below reaches position 1).
@@ -15,7 +15,7 @@ FADER_TOP_DB = 6.02
 
 
 def db_to_gain(level_db: float) -> float:
-    """Amplitude factor of a level; at or below `FLOOR_DB` it is exactly 0, beyond all floats infinite."""
+    """Amplitude factor of a level; exactly 0 at or below `FLOOR_DB`, infinite where it overflows a float."""
     try:
         return 0.0 if level_db <= FLOOR_DB else 10.0 ** (level_db / 20.0)
     except OverflowError:
@@ -28,7 +28,7 @@ def gain_to_db(gain: float) -> float:
 
 
 def format_db(gain: float) -> str:
-    """A gain for people: `-6.0 dB`, `+3.0 dB`, `0.0 dB`, `−∞ dB` written `-inf dB`."""
+    """A gain as text: `-6.0 dB`, `+3.0 dB`, `0.0 dB`, and `-inf dB` for silence."""
     if gain_to_db(gain) <= FLOOR_DB:
         return "-inf dB"
     text = f"{gain_to_db(gain):+.1f}"
@@ -36,7 +36,7 @@ def format_db(gain: float) -> str:
 
 
 def parse_db(text: str) -> float:
-    """The gain a person typed: `-6`, `-6 dB`, `+3,5`, `-inf`.
+    """The gain of a typed level: `-6`, `-6 dB`, `+3,5`, `-inf`.
 
     Raises:
         ValueError: when it is not a number of decibels.
@@ -46,18 +46,21 @@ def parse_db(text: str) -> float:
         return 0.0
     level_db = float(cleaned)
     if not math.isfinite(level_db):
-        raise ValueError(f"{text!r} is not a level")
+        raise ValueError(f"“{text}” is not a level in dB")
     return db_to_gain(level_db)
 
 
 def stepped_gain(gain: float, by_db: float, most: float) -> float:
-    """A gain one step higher or lower: silence is left at -60 dB, and `most` is not passed, nor an excess corrected."""
+    """A gain one step higher or lower. Steps up from silence start at -60 dB.
+
+    `most` is the upper limit; a gain already above it is not lowered to it.
+    """
     level_db = max(gain_to_db(gain), _LOWEST_STEP_DB if by_db > 0.0 else FLOOR_DB)
     return min(db_to_gain(level_db + by_db), max(gain, most))
 
 
 def gain_to_fader(gain: float) -> float:
-    """Fader position in [0, 1] of a gain: the taper used by Ardour, 0 dB at 0.782, +6.02 dB at the top."""
+    """Fader position in [0, 1] of a gain, with Ardour's taper: 0 dB at 0.782, +6.02 dB at the top."""
     if gain <= 0.0:
         return 0.0
     base = (6.0 * math.log2(gain) + 192.0) / 198.0
@@ -72,10 +75,10 @@ def fader_to_gain(position: float) -> float:
 
 
 def mono_pan(pan: float) -> tuple[float, float]:
-    """Left and right factors of a mono source: sin/cos (-3 dB) law, compensated so that the centre is 1.
+    """Left and right gains of a mono source: sin/cos (-3 dB) pan law, compensated so that the centre is 1.
 
-    With the compensation an unpanned mono track sounds as loud in a stereo mix as in a mono one, and an untouched
-    mix is the plain sum; hard left or right is +3 dB on that side.
+    With the compensation an unpanned mono track is as loud in a stereo mix as in a mono one, and a mix without panning
+    is the plain sum; hard left or right is +3 dB on that side.
     """
     if pan == 0.0:
         return 1.0, 1.0
@@ -85,5 +88,5 @@ def mono_pan(pan: float) -> tuple[float, float]:
 
 
 def stereo_balance(pan: float) -> tuple[float, float]:
-    """Left and right factors of a stereo source: only the far side is reduced, the centre is 1."""
+    """Left and right gains of a stereo source: only the far side is attenuated, the centre is 1."""
     return min(1.0, 1.0 - pan), min(1.0, 1.0 + pan)

@@ -1,5 +1,7 @@
-"""Locks on project files, so that two windows do not work on one without knowing. The system lets go of a lock whose
-program has ended, however it ended. They hold between programs of one user on one computer.
+"""Locks on project files, so that the same project is not edited in two windows by accident.
+
+The operating system releases the lock of a program that has ended, even after a crash. Locks work between programs of
+one user on one computer.
 """
 
 from __future__ import annotations
@@ -12,18 +14,18 @@ import filelock
 
 
 class ProjectLock:
-    """The lock of one project file after the other."""
+    """The lock on the open project file; one at a time."""
 
     def __init__(self, root: Path) -> None:
-        """`root`: where locks lie; a project's own folder may not be writable."""
+        """`root`: the folder of the lock files, since a project's own folder may not be writable."""
         self._root = root
         self._lock: filelock.BaseFileLock | None = None
         self._project: Path | None = None
 
     def take(self, project: Path) -> bool:
-        """Lock a project instead of the last one; False when another window has it, and nothing changes then.
+        """Lock a project and release the previous one. False, and no change, when another window has it open.
 
-        Where locks cannot be made at all, everything may be opened.
+        Where lock files cannot be created at all, every project may be opened.
         """
         project = Path(os.path.realpath(project))
         if project == self._project:
@@ -41,7 +43,7 @@ class ProjectLock:
         return True
 
     def let_go(self) -> None:
-        """The project is closed."""
+        """Release the lock: the project was closed."""
         if self._lock is not None:
             self._lock.release()
         self._lock = self._project = None

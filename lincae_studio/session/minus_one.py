@@ -1,4 +1,4 @@
-"""Taking a stem out of a mix, as an edit: the stem's track moved, set to a level, and subtracted. Pure functions."""
+"""Removing a stem from a mix, as an edit: align the stem's track, set its gain, and subtract it. Pure functions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from lincae_studio.session.model import MAX_GAIN, Clip, Session
 
 
 def shift_track(session: Session, track_id: int, by_samples: int) -> Session:
-    """Move all of a track's clips in time; what would begin before 0 is trimmed, and is lost if nothing is left.
+    """Move all clips of a track in time; a clip that would start before 0 is trimmed, and removed if nothing is left.
 
     Raises:
-        EditError: when there is no such track, or a clip would end behind the longest session.
+        EditError: when there is no such track, or a clip would end after the longest possible session.
     """
     track = session.track(track_id)
     clips = (_shifted(clip, by_samples) for clip in track.clips)
@@ -26,14 +26,14 @@ def shift_track(session: Session, track_id: int, by_samples: int) -> Session:
 def match_track(
     session: Session, track_id: int, lag: int = 0, gain: float | None = None, pan: float | None = None
 ) -> Session:
-    """Subtract a track `lag` samples later than now; `gain` is its new fader, and a negative one adds it instead.
+    """Move a track `lag` samples later and subtract it. `gain` sets its fader; a negative gain adds the track instead.
 
     Raises:
-        EditError: when there is no such track, or the gain is beyond the fader.
+        EditError: when there is no such track, or the gain is out of the fader's range.
     """
     session = edits.set_track_mute(shift_track(session, track_id, lag), track_id, False)
     if any(track.solo for track in session.tracks):
-        session = edits.set_track_solo(session, track_id, True)  # else it would not be heard, nor taken away
+        session = edits.set_track_solo(session, track_id, True)  # otherwise it would not be part of the mix
     session = edits.set_track_subtract(session, track_id, gain is None or gain >= 0.0)
     if gain is not None:
         if abs(gain) > MAX_GAIN:

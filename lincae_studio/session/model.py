@@ -17,10 +17,10 @@ from msgspec import Meta, Struct
 
 from lincae_studio.errors import EditError
 
-#: The one rate of a session, in Hz: that of the codecs. Other rates are converted on import.
+#: The rate of every session, in Hz: that of the codecs. Other rates are converted on import.
 SESSION_RATE: Final = 44_100
 
-#: Largest gain a fader or a file may ask for: +24 dB.
+#: Largest gain of a fader or in a project file: +24 dB.
 MAX_GAIN = 10 ** (24 / 20)
 
 #: Longest session: 24 hours.
@@ -36,13 +36,13 @@ MAX_FRAMES = 4096
 
 DEFAULT_CODEC = "mdct-2x"
 
-#: Track colours, cycled; each has a contrast of at least 4.5 : 1 against the dark lane background.
+#: Track colours, used in turn; each has a contrast of at least 4.5 : 1 against the dark track background.
 TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")
 
 Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH, description="samples at the session rate")]
 Length = Annotated[int, Meta(ge=1, le=MAX_LENGTH, description="samples at the session rate")]
 Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor: 1 is 0 dB, 0 is silence")]
-Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 where it is not known")]
+Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 if unknown")]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
 Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
 ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")]
@@ -55,7 +55,7 @@ Id = Annotated[int, Meta(ge=1)]
 FadeShape = Literal["linear", "equal-power", "s-curve"]
 
 
-#: Fields that have other names in files: most tell their units there.
+#: Fields that have other names in files, where most include the unit.
 _UNITS = {
     "start": "start_samples",
     "end": "end_samples",
@@ -71,11 +71,11 @@ _UNITS = {
 
 
 class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """The audio file that latents were made of, for a media that is there as latents only.
+    """The audio file that latents were encoded from, for media that exist only as latents.
 
     Attributes:
-        digest: of the media that the file was; `path`: where it was; `channel_selection`: as in `Media`.
-        codec: id of the codec of the latents.
+        digest: digest of the original media; `path`: where its file was; `channel_selection`: as in `Media`.
+        codec: id of the codec that encoded the latents.
     """
 
     digest: Digest
@@ -89,16 +89,16 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     """One imported audio file, or its latents in a bundle.
 
     Attributes:
-        digest: SHA-256 of the file's bytes, in hexadecimal; where only some of its channels are used, of that digest, a
-            colon and the selection.
-        channel_selection: of a file of more than two channels: "3" and "1,2" (from 1 on), "mix" for the mean of all; ""
-            for all channels of a file of one or two.
-        path: where the file was, absolute while the session is open.
-        sample_rate: of the file, in Hz; `length` is already at the session rate.
-        length: samples at the session rate once conformed.
-        size: of the file, in bytes; 0 where it is not known (projects of older versions).
-        original: where only the latents are there: what they were made of. `path` is then the bundle that holds them,
-            and `digest` is theirs.
+        digest: SHA-256 of the file's bytes, in hexadecimal; where only some of its channels are used, the SHA-256 of
+            that digest, a colon and the selection.
+        channel_selection: channels used of a file with more than two: "3" or "1,2" (counted from 1), "mix" for the mean
+            of all; "" for all channels of a mono or stereo file.
+        path: path of the file, absolute while the session is open.
+        sample_rate: sample rate of the file, in Hz; `length` is already at the session rate.
+        length: samples at the session rate, after conforming.
+        size: size of the file, in bytes; 0 if unknown (projects of older versions).
+        original: for media that exist only as latents, the file they were encoded from. `path` is then the bundle with
+            the latents, and `digest` is the digest of the latents.
     """
 
     digest: Digest
@@ -115,9 +115,9 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     """A window `[offset, offset + length)` on a media's audio, heard from `start` on the timeline.
 
     Attributes:
-        fade_in, fade_out: lengths; 0 leaves crossfades and clicks to the program (see `engine.sources`).
-        color: of this clip; None takes the track's.
-        group: clips with the same number are selected together; 0 is none.
+        fade_in, fade_out: lengths of the fades; 0 for automatic crossfades and declicking (see `engine.planning`).
+        color: colour of this clip; None for that of its track.
+        group: clips with the same number are selected together; 0 for none.
     """
 
     id: Id
@@ -142,14 +142,14 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
 
 class Point(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A corner of an envelope: a value at a sample of the timeline."""
+    """A point of an envelope: a value at a sample of the timeline."""
 
     at: Samples
     value: float
 
 
 class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A named place on the timeline."""
+    """A named position on the timeline."""
 
     id: Id
     at: Samples
@@ -157,7 +157,7 @@ class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
 
 
 class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """What is played again and again: samples `[start, end)`, while `on`."""
+    """The loop range: samples `[start, end)`, repeated while `on`."""
 
     start: Samples
     end: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
@@ -165,12 +165,12 @@ class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
 
 class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A grid of bars and beats: for the ruler and for snapping, no sound depends on it.
+    """A grid of bars and beats, for the ruler and for snapping. It does not affect the audio.
 
     Attributes:
-        bpm: beats in a minute.
-        beats: in a bar.
-        start: where bar 1 begins, in samples.
+        bpm: beats per minute.
+        beats: beats per bar.
+        start: where bar 1 starts, in samples.
     """
 
     bpm: Annotated[float, Meta(ge=20.0, le=400.0)]
@@ -179,18 +179,18 @@ class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
     @property
     def beat(self) -> float:
-        """Samples of a beat."""
+        """Length of a beat, in samples."""
         return SESSION_RATE * 60.0 / self.bpm
 
 
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """One lane of clips with its strip.
+    """One track: its clips and its channel strip.
 
     Attributes:
         pan: from -1 (left) to 1 (right).
-        subtract: the track is taken away from the mix instead of added (inverted polarity).
-        gain_points: envelope of amplitude factors, times the fader; straight lines in dB between points.
-        pan_points: envelope that is added to the pan.
+        subtract: the track is subtracted from the mix instead of added (inverted polarity).
+        gain_points: envelope of amplitude factors, multiplied by the fader; linear in dB between points.
+        pan_points: envelope added to the pan.
     """
 
     id: Id
@@ -207,7 +207,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
 
     @cached_property
     def end(self) -> int:
-        """End of the last clip, in samples. (Worked out once: edits keep most tracks.)"""
+        """End of the last clip, in samples. (Computed once per object: edits keep most tracks.)"""
         return max((clip.end for clip in self.clips), default=0)
 
 
@@ -215,11 +215,11 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     """The whole document.
 
     Attributes:
-        markers: sorted by place.
-        codec: by its id, or the path of a model's folder.
-        seed: chooses the noise of codecs that decode from noise.
-        chunk_frames, overlap_frames: latent frames of a chunk, and those that neighbours share; 0 leaves them to the
-            codec, as does a pair that the codec cannot have.
+        markers: markers, sorted by position.
+        codec: id of the codec, or path of a model folder.
+        seed: seed of the noise of codecs that decode from noise.
+        chunk_frames, overlap_frames: latent frames of a chunk, and of the overlap of neighbouring chunks; 0, or a pair
+            that the codec does not support, for the codec's defaults.
     """
 
     media: tuple[Media, ...] = ()
@@ -256,47 +256,53 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         for track in self.tracks:
             yield from track.clips
 
+    def used_media(self) -> tuple[Media, ...]:
+        """The media that clips use, in the order of `media`."""
+        digests = {clip.media for clip in self.clips()}
+        return tuple(media for media in self.media if media.digest in digests)
+
     def track(self, track_id: int) -> Track:
-        """Raises `EditError` when there is no such track."""
+        """The track with this id. Raises `EditError` when there is none."""
         for track in self.tracks:
             if track.id == track_id:
                 return track
-        raise EditError(f"there is no track {track_id}", f"Tracks are {[t.id for t in self.tracks]}")
+        ids = ", ".join(str(track.id) for track in self.tracks)
+        raise EditError(f"there is no track {track_id}", f"Use one of these: {ids}" if ids else "Add a track first")
 
     def track_of(self, clip_id: int) -> Track:
-        """The track that holds a clip. Raises `EditError` when no track does."""
+        """The track that contains a clip. Raises `EditError` when there is no such clip."""
         for track in self.tracks:
             if any(clip.id == clip_id for clip in track.clips):
                 return track
         raise EditError(f"there is no clip {clip_id}", "It may have been deleted")
 
     def clip(self, clip_id: int) -> Clip:
-        """Raises `EditError` when there is no such clip."""
+        """The clip with this id. Raises `EditError` when there is none."""
         return next(clip for clip in self.track_of(clip_id).clips if clip.id == clip_id)
 
     def media_of(self, digest: str) -> Media:
-        """Raises `EditError` when no media has this digest."""
+        """The media file with this digest. Raises `EditError` when there is none."""
         for media in self.media:
             if media.digest == digest:
                 return media
-        raise EditError(f"there is no media {digest[:12]}", "Import the file first")
+        raise EditError(f"there is no media file {digest[:12]}", "Import the file first")
 
     def audible(self, track: Track) -> bool:
-        """Whether a track is heard: mute beats solo, and one solo silences all tracks without it."""
+        """Whether a track is audible: mute overrides solo, and any solo silences all tracks that are not soloed."""
         if track.mute:
             return False
         return track.solo or not any(other.solo for other in self.tracks)
 
 
 def check(session: Session) -> None:
-    """Verify what the field types cannot say.
+    """Check the rules that the field types cannot express.
 
     Raises:
-        EditError: naming the first broken rule.
+        EditError: naming the first violated rule.
     """
     digests = [media.digest for media in session.media]
     if len(set(digests)) != len(digests):
-        raise EditError("two media have the same digest", "Each file is imported once")
+        raise EditError("two media files have the same digest", "List each file only once")
     by_digest = {media.digest: media for media in session.media}
     ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
     ids += [marker.id for marker in session.markers]
@@ -316,31 +322,31 @@ def check(session: Session) -> None:
     for clip in session.clips():
         media = by_digest.get(clip.media)
         if media is None:
-            raise EditError(f"clip {clip.id} ({clip.name}) refers to media {clip.media[:12]}, which is not listed")
+            raise EditError(f"clip {clip.id} ({clip.name}) refers to media file {clip.media[:12]}, which is not listed")
         if clip.offset + clip.length > media.length:
-            raise EditError(f"clip {clip.id} ({clip.name}) ends after its media")
+            raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its media file")
         if clip.end > MAX_LENGTH:
             raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
         if max(clip.fade_in, clip.fade_out) > clip.length:
-            raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than itself")
+            raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than the clip")
 
 
 def envelope_problem(points: Sequence[Point], least: float, most: float) -> str:
-    """What is wrong with an envelope, in words; empty when nothing is."""
+    """A message saying what is wrong with an envelope; empty when it is valid."""
     if any(not least <= point.value <= most for point in points):
         return f"a value is not between {least:g} and {most:g}"
     if any(not 0 <= point.at <= MAX_LENGTH for point in points):
         return "a point is not on the timeline"
     if any(later.at <= earlier.at for earlier, later in pairwise(points)):
-        return "two points are at one sample, or not in order"
+        return "two points are at the same sample, or out of order"
     return ""
 
 
 def validated(session: Session) -> Session:
-    """The session itself, after its field types and `check` were verified.
+    """Return the session after checking its field types and `check`.
 
     Raises:
-        EditError: naming the field or rule that is broken.
+        EditError: naming the field or rule that was violated.
     """
     try:
         msgspec.convert(msgspec.to_builtins(session), Session)

@@ -1,4 +1,4 @@
-"""Edits of places on the timeline: markers and the loop. As `edits`."""
+"""Edits of markers, the loop and the tempo. Pure functions, like `edits`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lincae_studio.session.model import MAX_LENGTH, MIN_LOOP, Loop, Marker, Sess
 
 
 def add_marker(session: Session, at: int, name: str = "") -> Session:
-    """Add a marker; without a name it gets a number."""
+    """Add a marker; without a name it is called “Marker” and a number."""
     used = {marker.name for marker in session.markers}
     numbers = (f"Marker {number}" for number in range(1, len(used) + 2))
     name = name.strip()[:400] or next(candidate for candidate in numbers if candidate not in used)
@@ -18,12 +18,12 @@ def add_marker(session: Session, at: int, name: str = "") -> Session:
 
 
 def move_marker(session: Session, marker_id: int, at: int) -> Session:
-    """Put a marker at another place."""
+    """Move a marker to another position."""
     return _with_marker(session, replace(marker_of(session, marker_id), at=_checked(at)))
 
 
 def rename_marker(session: Session, marker_id: int, name: str) -> Session:
-    """Give a marker a name; it may not be blank."""
+    """Rename a marker; the name must not be blank."""
     if not name.strip():
         raise EditError("a marker needs a name", "Type at least one character")
     return _with_marker(session, replace(marker_of(session, marker_id), name=name.strip()[:400]))
@@ -31,12 +31,12 @@ def rename_marker(session: Session, marker_id: int, name: str) -> Session:
 
 def remove_marker(session: Session, marker_id: int) -> Session:
     """Delete a marker."""
-    gone = marker_of(session, marker_id)
-    return replace(session, markers=tuple(marker for marker in session.markers if marker.id != gone.id))
+    removed = marker_of(session, marker_id)
+    return replace(session, markers=tuple(marker for marker in session.markers if marker.id != removed.id))
 
 
 def marker_of(session: Session, marker_id: int) -> Marker:
-    """Raises `EditError` when there is no such marker."""
+    """The marker with this id. Raises `EditError` when there is none."""
     for marker in session.markers:
         if marker.id == marker_id:
             return marker
@@ -44,15 +44,19 @@ def marker_of(session: Session, marker_id: int) -> Marker:
 
 
 def set_loop(session: Session, start: int, end: int) -> Session:
-    """Loop over samples `[start, end)`, in whatever order, at least `MIN_LOOP` apart."""
+    """Set the loop to samples `[start, end)`, given in either order, at least `MIN_LOOP` apart."""
     start, end = sorted((_checked(start), _checked(end)))
     if end - start < MIN_LOOP:
-        raise EditError("a loop lasts at least 10 ms", "Drag over more time")
+        raise EditError("a loop cannot be shorter than 10 ms", "Drag over a longer range")
     return replace(session, loop=Loop(start=start, end=end))
 
 
 def turn_loop(session: Session, on: bool) -> Session:
-    """Turn the loop on or off. Without one it becomes the whole session. Raises `EditError` when that is empty."""
+    """Turn the loop on or off; without a loop, set one over the whole session.
+
+    Raises:
+        EditError: when there is no loop and the session is empty.
+    """
     if session.loop is not None:
         return replace(session, loop=replace(session.loop, on=on))
     if session.length < MIN_LOOP:
@@ -70,11 +74,11 @@ def _sorted(markers: tuple[Marker, ...]) -> tuple[Marker, ...]:
 
 
 def set_tempo(session: Session, tempo: Tempo | None) -> Session:
-    """Count in bars and beats of this tempo, or (None) have none."""
+    """Set the tempo of the grid of bars and beats; None for no grid."""
     return replace(session, tempo=tempo)
 
 
 def _checked(at: int) -> int:
     if not 0 <= at <= MAX_LENGTH:
-        raise EditError("that place is not on the timeline")
+        raise EditError("that position is not on the timeline")
     return int(at)

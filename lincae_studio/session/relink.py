@@ -1,4 +1,4 @@
-"""Edits that give clips another file: the same one elsewhere, a changed one, or the audio that latents were made of."""
+"""Edits that relink clips: to a file that was moved or changed, or to the audio that latents were encoded from."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from lincae_studio.session.model import Clip, Media, Session
 
 
 def relink(session: Session, found: Mapping[str, Media]) -> Session:
-    """Let media, by digest, be others.
+    """Replace media, by digest.
 
-    Clips keep all that was done to them. Where the new audio is shorter they end with it; a clip of which nothing is
-    left is removed.
+    Clips keep their edits. Where the new audio is shorter, clips end with it; a clip with no audio left is removed.
     """
     for digest in found:
         session.media_of(digest)

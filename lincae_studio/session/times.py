@@ -1,4 +1,4 @@
-"""Times in words. No state."""
+"""Times as text. No state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def format_time(seconds: float, decimals: int = 3) -> str:
-    """`m:ss.mmm`, with hours only where there are any."""
+    """A time as `m:ss.mmm`, or `h:mm:ss.mmm` from one hour on."""
     total = round(seconds * 10**decimals)
     whole, fraction = divmod(total, 10**decimals)
     minutes, second = divmod(whole, 60)
@@ -16,10 +16,10 @@ def format_time(seconds: float, decimals: int = 3) -> str:
 
 
 def parse_time(text: str) -> float:
-    """Seconds of what a person typed: `12.5`, `1:02.5`, `1:00:00`, `500 ms`.
+    """The seconds of a typed time: `12.5`, `1:02.5`, `1:00:00`, `500 ms`.
 
     Raises:
-        ValueError: when it is not a time of at least 0.
+        ValueError: when it is not a time, or is negative.
     """
     cleaned = text.strip().lower().replace(",", ".")
     if cleaned.endswith("ms"):
@@ -28,9 +28,9 @@ def parse_time(text: str) -> float:
         seconds = 0.0
         parts = cleaned.removesuffix("s").strip().split(":")
         if len(parts) > 3:
-            raise ValueError(f"{text!r} is not a time")
+            raise ValueError(f"“{text}” is not a time")
         for part in parts:
             seconds = 60.0 * seconds + float(part)
     if not 0.0 <= seconds < math.inf:
-        raise ValueError(f"{text!r} is not a time")
+        raise ValueError(f"“{text}” is not a time")
     return seconds

@@ -1,4 +1,4 @@
-"""Earlier versions of project files: the last ten of each are kept, in the user's data folder. Any thread."""
+"""Earlier versions of project files: the last ten of each are kept in the user's data folder. Any thread."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from lincae_studio.errors import ProjectError, os_error_reason
 from lincae_studio.session import files
 from lincae_studio.session.model import Session
 
-#: So many versions of a project are kept.
+#: How many versions of a project are kept.
 KEPT = 10
 
 
 @dataclass(frozen=True)
 class Version:
-    """A project file as it was; `saved`: in seconds since 1970."""
+    """An earlier version of a project file; `saved`: when it was saved, in seconds since 1970."""
 
     path: Path
     saved: float
 
 
 def keep(root: Path, project: Path) -> None:
-    """Take a copy of a project file that is about to be replaced; without one, nothing.
+    """Copy a project file that is about to be replaced; does nothing where there is no file.
 
     Raises:
         OSError: when it cannot be copied.
@@ -51,14 +51,14 @@ def keep(root: Path, project: Path) -> None:
 
 
 def versions(root: Path, project: Path) -> list[Version]:
-    """What is kept of a project, newest first."""
+    """The kept versions of a project, newest first."""
     folder = _folder(root, project)
     paths = folder.glob(f"*{files.SUFFIX}") if folder.is_dir() else ()
     return sorted((Version(path, path.stat().st_mtime) for path in paths), key=lambda one: (-one.saved, one.path.name))
 
 
 def load(version: Version, project: Path) -> Session:
-    """Read a version; its relative media paths start at the project.
+    """Read a version; its relative media paths start at the project's folder.
 
     Raises:
         ProjectError: as `files.load`.

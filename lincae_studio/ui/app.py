@@ -75,7 +75,7 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
     def after_first_paint() -> None:
         window.start_engine_and_views()
         if demo:
-            window.open_demo()
+            window.project_commands.open_demo()
         else:
             window.open_paths(files)
         window.project_commands.offer_recovery()

@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
+    QMessageBox,
     QPlainTextEdit,
     QPushButton,
     QToolButton,
@@ -120,6 +121,12 @@ class MessageBar(QFrame):
         self.setProperty("kind", kind)
         self.style().polish(self)
         self.show()
+
+
+def confirm(parent: QWidget, problem: str, question: str) -> bool:
+    """Ask a question to answer with yes or no."""
+    answer = QMessageBox.question(parent, "LinCAE Studio", f"{problem} {question}")
+    return answer == QMessageBox.StandardButton.Yes
 
 
 def install_hooks(bar: MessageBar) -> None:

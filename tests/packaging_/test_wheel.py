@@ -6,10 +6,13 @@ import configparser
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from lincae_studio import __version__
 
@@ -70,10 +73,30 @@ def test_the_wheel_holds_every_module(names):
     assert modules <= names
 
 
-def test_the_wheel_installs_the_command(wheel):
+def test_the_wheel_installs_the_command_and_the_window(wheel):
     entry_points = configparser.ConfigParser()
     entry_points.read_string(read(wheel, ".dist-info/entry_points.txt"))
     assert dict(entry_points["console_scripts"]) == {"lincae-studio": "lincae_studio.cli:main"}
+    assert dict(entry_points["gui_scripts"]) == {"lincae-studio-window": "lincae_studio.cli:main"}
+
+
+def test_the_wheel_is_typed(wheel, names):
+    assert "lincae_studio/py.typed" in names
+    assert "Classifier: Typing :: Typed" in read(wheel, ".dist-info/METADATA")
+
+
+def test_every_dependency_has_a_tested_version_within_its_range():
+    """`packaging/constraints.txt` fixes what pyproject.toml leaves open."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    lines = (ROOT / "packaging" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    filled = [line for line in lines if line and not line.startswith("#")]
+    fixed = {canonicalize_name(one.name): one.specifier for one in map(Requirement, filled)}
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    for requirement in map(Requirement, wanted):
+        if requirement.name != project["name"]:
+            (version,) = (one.version for one in fixed[canonicalize_name(requirement.name)])
+            assert requirement.specifier.contains(version), requirement
 
 
 def test_the_wheel_holds_the_licence(wheel):

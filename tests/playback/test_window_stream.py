@@ -60,7 +60,7 @@ player = window.player
 player.sinks = (Paced,)
 window.open_paths([folder / "stem.wav"])
 until(lambda: not window.importer.busy and window.document.session.length)
-window.codec_actions["mdct-4x"].trigger()
+window.codecs.actions["mdct-4x"].trigger()
 
 def rendered():
     done, total = window.rendering.progress()

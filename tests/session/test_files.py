@@ -193,7 +193,7 @@ def manifest(saved: Path) -> Any:
 
 def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
     content = manifest(saved) | {"version": 6, "whatever": [1]}
-    assert "newer version (format 6, this one reads 5)" in refusal(json.dumps(content).encode(), folder)
+    assert "newer version (format 6; this version reads up to 5)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])
@@ -219,8 +219,8 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     change("gain", gain="loud"),
     change("fade_in", fade_in_samples=-1),
     change("media", media="xyz"),
-    change("ends after its media", offset_samples=99_999),
-    change("fade longer than itself", fade_out_samples=88_001),
+    change("past the end of its media file", offset_samples=99_999),
+    change("fade longer than the clip", fade_out_samples=88_001),
     change("which is not listed", media=DIGEST),
     change("same id", id=1),
     change("ends after 24 hours", start_samples=MAX_LENGTH - 1),

@@ -45,7 +45,7 @@ def expected_mix(stems: list[Path], gains: dict[str, float]) -> np.ndarray:
 def test_from_dropped_stems_to_an_exported_mix(
     qtbot: QtBot, window: MainWindow, stems: list[Path], tmp_path: Path
 ) -> None:
-    window.codec_actions["mdct-1x"].trigger()
+    window.codecs.actions["mdct-1x"].trigger()
     lanes = window.timeline.lanes
     assert window.timeline.empty_hint.isVisible()
     assert drop_files(lanes, stems, 300, 100)
@@ -136,7 +136,7 @@ def test_the_window_survives_the_death_of_its_engine(
         engine.kill()
         for header in (window.timeline.headers.header(t.id) for t in window.document.session.tracks):
             QTest.mouseClick(header.solo, Qt.MouseButton.LeftButton)
-    window.codec_actions["mdct-1x"].trigger()
+    window.codecs.actions["mdct-1x"].trigger()
     wait_rendered(qtbot, window)
     assert multiprocessing.active_children()[0].pid != killed
     mix = export(qtbot, window, tmp_path / "after.wav")

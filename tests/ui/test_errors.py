@@ -120,7 +120,7 @@ def test_a_message_updates_in_place_and_can_be_dismissed(window: MainWindow) -> 
 def test_a_failed_chunk_is_marked_heard_dry_and_rendered_on_retry(
     qtbot: QtBot, song: MainWindow, cache_dir: Path, tmp_path: Path
 ) -> None:
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     wait_rendered(qtbot, song)
     session = song.document.session
     lost = session.tracks[0].clips[0]

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
 
 from lincae_studio.paths import resource
 from lincae_studio.ui import theme
+from lincae_studio.ui.actions.handlers import Handler
 from lincae_studio.ui.actions.shortcuts import apply_keys
 from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
 
@@ -40,7 +41,7 @@ def follow_theme(actions: Mapping[str, QAction]) -> None:
             actions[spec.id].setIcon(icon(spec.icon))
 
 
-def make_actions(window: QMainWindow, handler: Callable[[str], Callable[..., None]]) -> dict[str, QAction]:
+def make_actions(window: QMainWindow, handler: Callable[[str], Handler]) -> dict[str, QAction]:
     """One action per row of the table, by id; `handler(id)` is what it calls."""
     actions = {}
     for spec in ACTIONS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QKeySequence
 
-from lincae_studio.ui.views.registry import VIEWS
+from lincae_studio.ui.views.registry import VIEWS, view_action
 
 Standard = QKeySequence.StandardKey
 
@@ -16,7 +16,7 @@ class ActionSpec:
     """One command.
 
     Attributes:
-        id: the method `on_<id>` of a class in `ui.commands`, or the window's `_on_<id>`, handles it.
+        id: what `ui.commands` register a handler for.
         keys: shortcuts; the first is shown in menus.
         submenu: title of the submenu of `menu` that it belongs to; empty for none.
         exclusive: whether only one action of its submenu is checked at a time.
@@ -364,7 +364,7 @@ ACTIONS = (
         ("Ctrl+Shift+M",),
         checkable=True,
     ),
-    *(ActionSpec(f"view_{view.id}", view.title, view.tip, "View", (view.keys,), checkable=True) for view in VIEWS),
+    *(ActionSpec(view_action(view.id), view.title, view.tip, "View", (view.keys,), checkable=True) for view in VIEWS),
     ActionSpec(
         "linearity",
         "Linearity Strip",

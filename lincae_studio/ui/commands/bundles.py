@@ -57,8 +57,8 @@ class BundleController(QObject):
         self._store = store
         self._cache_dir = cache_dir
         self._messages = messages
-        self._jobs = DocumentJobs(window, messages.error)
-        self._bundling = DocumentJobs(window, messages.error)
+        self._jobs = DocumentJobs(document, window, messages.error)
+        self._bundling = DocumentJobs(document, window, messages.error, lasting=True)
         document.replaced.connect(self._on_replaced)
 
     @property
@@ -104,7 +104,7 @@ class BundleController(QObject):
                     problems.append(str(error))
             return list(found.values()), problems
 
-        used = {clip.media for clip in session.clips()}
+        used = session.used_media()
 
         def done(result: tuple[list[BundledLatents], list[str]]) -> None:
             latents, problems = result
@@ -115,7 +115,7 @@ class BundleController(QObject):
             problems += [
                 f"{media.path} does not hold the latents of {name_of(media)} that the project needs: it is another one"
                 for media in lost
-                if media.digest in used and os.path.exists(media.path)
+                if media in used and os.path.exists(media.path)
             ]
             if problems:
                 self._messages.error(
@@ -146,15 +146,6 @@ class BundleController(QObject):
 
         self._bundling.run(work, f"Saving {path.name}", done, cancelled)
 
-    def abandon(self) -> None:
-        """Another document is opened; a bundle that is being written is finished."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """The window closes."""
-        self._jobs.close()
-        self._bundling.close()
-
     def _on_replaced(self) -> None:
         if self._rendering.bundled:
             self._rendering.attach(())
@@ -163,12 +154,9 @@ class BundleController(QObject):
         from lincae_studio.engine.bundles.decode import decode_media
 
         holder = {digest: one for one in latents for digest in one.media}
-        used = {clip.media for clip in session.clips()}
         holder = {digest: one for digest, one in holder.items() if not one.problem()}
         wanted = [
-            media
-            for media in session.media
-            if media.digest in used and media.digest in holder and self._store.get(media.digest) is None
+            media for media in session.used_media() if media.digest in holder and self._store.get(media.digest) is None
         ]
         if not wanted:
             self.audio_found.emit()

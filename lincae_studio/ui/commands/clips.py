@@ -13,8 +13,11 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.arrange import Clipboard
 from lincae_studio.session.model import Session
+from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.rendering import Rendering
 
 #: Clips on the clipboard of the desktop, as JSON, so that another window can paste them.
 MIME = "application/x-lincae-studio-clips"
@@ -38,17 +41,43 @@ class ClipCommands(QObject):
         self,
         document: Document,
         selection: Selection,
-        playhead: Callable[[], int],
-        step_samples: Callable[[], int],
+        transport: Transport,
+        rendering: Rendering,
     ) -> None:
-        """`step_samples`: of the grid, by which clips keep their latents."""
         super().__init__(document)
         self._document = document
         self._selection = selection
-        self._playhead = playhead
-        self._step_samples = step_samples
+        self._transport = transport
+        self._rendering = rendering
         #: What was put on the clipboard last.
         self._copied = b""
+        document.at_close(self.close)
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "delete": self.on_delete,
+            "delete_gap": self.on_delete_gap,
+            "cut": self.on_cut,
+            "copy": self.on_copy,
+            "paste": self.on_paste,
+            "duplicate": self.on_duplicate,
+            "split": self.on_split,
+            "join": self.on_join,
+            "trim_start": self.on_trim_start,
+            "trim_end": self.on_trim_end,
+            "group": self.on_group,
+            "ungroup": self.on_ungroup,
+            "mute_clips": self.on_mute_clips,
+            "nudge_left": self.on_nudge_left,
+            "nudge_right": self.on_nudge_right,
+            "move_up": self.on_move_up,
+            "move_down": self.on_move_down,
+            "next_clip": self.on_next_clip,
+            "previous_clip": self.on_previous_clip,
+            "select_all": self.on_select_all,
+            "select_none": self.on_select_none,
+        }
 
     def close(self) -> None:
         """Leave no clips of ours on the clipboard: Qt would ask for them once Python has ended, and crash."""
@@ -76,7 +105,7 @@ class ClipCommands(QObject):
             if clipboard is None:
                 self._document.refused.emit(EditError("what is on the clipboard is damaged", "Copy the clips again"))
                 return
-            at, track = self._playhead(), self._track_position()
+            at, track = self._transport.position, self._track_position()
             self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, track))
             self.media_pasted.emit()
         elif data is not None and data.hasUrls():
@@ -89,7 +118,7 @@ class ClipCommands(QObject):
 
     def on_split(self) -> None:
         """Selected clips under the playhead, or all clips there when none is selected."""
-        at = self._playhead()
+        at = self._transport.position
         self._document.apply("Split", lambda session: edits.split_clips(session, self._here(session), at))
 
     def on_join(self) -> None:
@@ -116,10 +145,10 @@ class ClipCommands(QObject):
         self._apply(text, lambda session, clips: edits.set_clip_mute(session, clips, mute))
 
     def on_nudge_left(self) -> None:
-        self._move(-self._step_samples(), 0)
+        self._move(-self._rendering.update_plan().grid.step_samples, 0)
 
     def on_nudge_right(self) -> None:
-        self._move(self._step_samples(), 0)
+        self._move(self._rendering.update_plan().grid.step_samples, 0)
 
     def on_move_up(self) -> None:
         self._move(0, -1)
@@ -160,7 +189,7 @@ class ClipCommands(QObject):
         return True
 
     def _trim(self, text: str, start: bool) -> None:
-        at = self._playhead()
+        at = self._transport.position
 
         def edit(session: Session) -> Session:
             for clip_id in self._here(session):

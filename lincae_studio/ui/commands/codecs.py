@@ -91,6 +91,7 @@ class CodecMenu(QObject):
         self.menu.aboutToShow.connect(self._on_menu_about_to_show)
         document.changed.connect(self._on_document_changed)
         document.replaced.connect(self._on_document_replaced)
+        document.at_close(self.close)
 
     @property
     def busy(self) -> bool:

@@ -1,13 +1,15 @@
-"""Exporting: the job that streams files to disk as the engine delivers. Main thread, but for the job."""
+"""Exporting: dialogs, questions, and a job that streams files to disk as the engine delivers. Main thread."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
@@ -19,11 +21,20 @@ from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import CancelToken, ReportProgress, share_of
+from lincae_studio.media.writer import ENDINGS
 from lincae_studio.session.times import format_time
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.notify import MessageBar, confirm
 from lincae_studio.ui.rendering.rendering import Rendering
+
+if TYPE_CHECKING:
+    from lincae_studio.ui.dialogs.export import ExportDialog
 
 
 @dataclass(frozen=True)
@@ -45,16 +56,73 @@ class Exporter(QObject):
     finished = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, rendering: Rendering, messages: MessageBar, window: QWidget) -> None:
+    def __init__(
+        self,
+        document: Document,
+        selection: Selection,
+        rendering: Rendering,
+        projects: ProjectCommands,
+        preferences: PreferenceStore,
+        messages: MessageBar,
+        window: QWidget,
+    ) -> None:
         super().__init__(window)
+        self._document = document
+        self._selection = selection
         self._rendering = rendering
+        self._projects = projects
+        self._preferences = preferences
         self._messages = messages
         self._window = window
+        #: Where files were exported last.
+        self._folder: Path | None = None
+        document.at_close(self.close)
         self._job: BackgroundJob | None = None
 
     @property
     def busy(self) -> bool:
         return self._job is not None
+
+    @property
+    def handlers(self) -> Handlers:
+        return {"export_mix": self.on_export_mix}
+
+    @property
+    def folder(self) -> Path:
+        """Where dialogs that export start."""
+        return self._folder or self._projects.folder
+
+    def on_export_mix(self) -> None:
+        from lincae_studio.ui.dialogs.export import ExportDialog  # dialogs can wait: the window's start cannot
+
+        ending = ENDINGS[self._preferences.value.export.format.container][0]
+        suggested = self.folder / f"{self._document.title}{ending}"
+        dialog = ExportDialog(
+            self._rendering, self._preferences, suggested, self._selection.span, self._may_export, self._window
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.accepted.connect(lambda: self._on_export_accepted(dialog))
+        dialog.open()
+
+    def _on_export_accepted(self, dialog: ExportDialog) -> None:
+        path, settings = dialog.path, dialog.settings
+        self._folder = path.parent
+        self._preferences.set(export=settings)
+        protected = [Path(media.path) for media in self._document.session.media]
+        if self._document.path is not None:
+            protected.append(self._document.path)
+        self.export(path, settings, protected, dialog.title, self._selection.span)
+
+    def _may_export(self, dialog: ExportDialog) -> bool:
+        """Ask before files are replaced or something is missing; with No the dialog stays."""
+        # Path.exists raises for a name that is too long; writing it says so.
+        existing = [str(path) for path in dialog.paths if os.path.exists(path)]
+        if len(existing) == 1 and not confirm(self._window, f"{existing[0]} exists.", "Replace it?"):
+            return False
+        if len(existing) > 1 and not confirm(self._window, f"{len(existing)} of the files exist.", "Replace them?"):
+            return False
+        warnings = self._rendering.export_warnings(dry=not {"dry", "difference"}.isdisjoint(dialog.settings.contents))
+        return not warnings or confirm(self._window, " ".join(warnings), "Export all the same?")
 
     def export(
         self,

@@ -6,18 +6,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QInputDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.importing import Imported, MultichannelChoice, import_all, natural_order
-from lincae_studio.media.probe import FileInfo
+from lincae_studio.media.probe import AUDIO_FILTER, FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.timeline.drops import DropTarget
+from lincae_studio.ui.timeline.panel import TimelinePanel
 
 
 class Importer(QObject):
@@ -33,17 +38,57 @@ class Importer(QObject):
     media_found = Signal()
     find_files = Signal()
 
-    def __init__(self, document: Document, store: MediaStore, messages: MessageBar, window: QWidget) -> None:
+    def __init__(
+        self,
+        document: Document,
+        store: MediaStore,
+        projects: ProjectCommands,
+        transport: Transport,
+        timeline: TimelinePanel,
+        messages: MessageBar,
+        window: QWidget,
+    ) -> None:
         super().__init__(window)
         self._document = document
         self._store = store
+        self._projects = projects
+        self._transport = transport
+        self._axis = timeline.axis
+        timeline.files_dropped.connect(self.drop)
+        timeline.import_clicked.connect(self.on_import_audio)
         self._messages = messages
         self._window = window
-        self._jobs = DocumentJobs(window, messages.error)
+        self._jobs = DocumentJobs(document, window, messages.error)
 
     @property
     def busy(self) -> bool:
         return self._jobs.busy
+
+    @property
+    def handlers(self) -> Handlers:
+        return {"import_audio": self.on_import_audio}
+
+    def on_import_audio(self) -> None:
+        folder = str(self._projects.folder)
+        names, _ = QFileDialog.getOpenFileNames(self._window, "Import Audio", folder, AUDIO_FILTER)
+        self.import_at_playhead([Path(name) for name in names])
+
+    def import_at_playhead(self, paths: Sequence[Path]) -> None:
+        """Import files at the playhead, or at the start of an empty session."""
+        self.import_files(paths, self._transport.position if self._document.session.length else 0)
+
+    def drop(self, paths: Sequence[Path], target: DropTarget | None) -> None:
+        """Take files that were dropped on the window: a project, or audio; `target`: where on the lanes, if there."""
+        if not paths:
+            self._messages.error("Only local files can be dropped here. Use File > Import Audio instead.")
+        elif len(paths) == 1 and is_project(paths[0]):
+            if self._projects.may_leave():
+                self._projects.open_project(paths[0])
+        elif target is None:
+            self.import_at_playhead(paths)
+        else:
+            track = target.track if target.track >= 0 else None
+            self.import_files(paths, target.start, track, target.in_sequence)
 
     def import_files(
         self, paths: Sequence[Path], start: int, first_track: int | None = None, in_sequence: bool = False
@@ -55,6 +100,7 @@ class Importer(QObject):
         ordered = natural_order(paths)
         if not ordered:
             return
+        was_empty = not self._document.session.length
 
         def read(imported: Imported) -> None:
             if not imported.wide:
@@ -87,6 +133,8 @@ class Importer(QObject):
                 self._document.apply(text, edit)
                 self._say_converted(media)
             self._say_problems(imported.problems, len(ordered))
+            if was_empty:
+                self._axis.fit()
             self.finished.emit()
 
         def cancelled() -> None:
@@ -109,12 +157,8 @@ class Importer(QObject):
 
     def find_media(self, session: Session) -> None:
         """Conform again what an opened project needs and the cache does not hold."""
-        used = {clip.media for clip in session.clips()}
-        missing = [
-            item
-            for item in session.media
-            if item.digest in used and item.original is None and not self._store.fits(item)
-        ]
+        used = session.used_media()
+        missing = [item for item in used if item.original is None and not self._store.fits(item)]
         if not missing:
             return  # the plan that was made on opening is the right one
 
@@ -143,14 +187,6 @@ class Importer(QObject):
             self.media_found.emit()
 
         self._jobs.run(work, "Opening audio", done, cancelled)
-
-    def abandon(self) -> None:
-        """Another document is opened: what is still being read does not belong to it."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """Cancel what runs and wait for it (the window closes)."""
-        self._jobs.close()
 
     def _say_converted(self, media: Sequence[Media]) -> None:
         converted = [item for item in media if item.sample_rate != SESSION_RATE]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -14,9 +14,11 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.files import DAWPROJECT_SUFFIX, is_dawproject
 from lincae_studio.session.model import Session
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import MessageBar, confirm
 
 FILTER = f"DAWproject (*{DAWPROJECT_SUFFIX})"
 
@@ -29,42 +31,36 @@ class InterchangeCommands(QObject):
         document: Document,
         store: MediaStore,
         messages: MessageBar,
-        may_leave: Callable[[], bool],
-        opened: Callable[[Session, str], None],
-        confirm: Callable[[str, str], bool],
-        folder: Callable[[], Path],
+        projects: ProjectCommands,
         window: QWidget,
     ) -> None:
-        """What is needed of others.
-
-        Args:
-            may_leave: asks what to do with unsaved changes.
-            opened: makes a session with a title the document.
-            confirm: asks yes or no.
-            folder: where file dialogs start.
-        """
         super().__init__(document)
         self._document = document
         self._store = store
         self._messages = messages
-        self._may_leave = may_leave
-        self._opened = opened
-        self._confirm = confirm
-        self._folder = folder
+        self._projects = projects
         self._window = window
-        self._jobs = DocumentJobs(window, self._on_import_failed)
+        self._jobs = DocumentJobs(document, window, self._on_import_failed)
         #: What is being written belongs to a document that may be left meanwhile.
-        self._exports = DocumentJobs(window, messages.error)
+        self._exports = DocumentJobs(document, window, messages.error, lasting=True)
         self._importing: Path | None = None
+        projects.dawproject_chosen.connect(self.open)
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "import_dawproject": self.on_import_dawproject,
+            "export_dawproject": self.on_export_dawproject,
+        }
 
     @property
     def busy(self) -> bool:
         return self._jobs.busy or self._exports.busy
 
     def on_import_dawproject(self) -> None:
-        if not self._may_leave():
+        if not self._projects.may_leave():
             return
-        name, _ = QFileDialog.getOpenFileName(self._window, "Import DAWproject", str(self._folder()), FILTER)
+        name, _ = QFileDialog.getOpenFileName(self._window, "Import DAWproject", str(self._projects.folder), FILTER)
         if name:
             self.open(Path(name))
 
@@ -82,10 +78,10 @@ class InterchangeCommands(QObject):
         def done(result: tuple[Session, list[str]]) -> None:
             session, notes = result
             # Reading took a while, in which one may go on editing.
-            if self._document.session is not before and not self._may_leave():
+            if self._document.session is not before and not self._projects.may_leave():
                 self._messages.info(f"{path.name} was not opened; audio that was in it lies in {folder}")
                 return
-            self._opened(session, path.stem)
+            self._projects.open_copy(session, path.stem)
             where = f" Its audio is in {folder}." if any(Path(m.path).parent == folder for m in session.media) else ""
             self._say(f"Imported {path.name}.{where}", notes)
 
@@ -95,14 +91,14 @@ class InterchangeCommands(QObject):
         self._jobs.run(work, f"Importing {path.name}", done, cancelled)
 
     def on_export_dawproject(self) -> None:
-        suggested = str(self._folder() / f"{self._document.title}{DAWPROJECT_SUFFIX}")
+        suggested = str(self._projects.folder / f"{self._document.title}{DAWPROJECT_SUFFIX}")
         name, _ = QFileDialog.getSaveFileName(self._window, "Export DAWproject", suggested, FILTER)
         if not name:
             return
         path = Path(name)
         if not is_dawproject(path):
             path = path.with_name(path.name + DAWPROJECT_SUFFIX)
-            if os.path.exists(path) and not self._confirm(f"{path} exists.", "Replace it?"):
+            if os.path.exists(path) and not confirm(self._window, f"{path} exists.", "Replace it?"):
                 return
         session, title = self._document.session, self._document.title
 
@@ -119,15 +115,6 @@ class InterchangeCommands(QObject):
 
         self._exports.run(work, f"Exporting {path.name}", done, cancelled)
 
-    def abandon(self) -> None:
-        """Another document is opened."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """The window closes."""
-        self._jobs.close()
-        self._exports.close()
-
     def _on_import_failed(self, error: StudioError) -> None:
         """Where the audio cannot be written, it may go elsewhere."""
         path = self._importing
@@ -136,7 +123,7 @@ class InterchangeCommands(QObject):
             return
 
         def ask() -> None:
-            folder = QFileDialog.getExistingDirectory(self._window, "Folder for the Audio", str(self._folder()))
+            folder = QFileDialog.getExistingDirectory(self._window, "Folder for the Audio", str(self._projects.folder))
             if folder:
                 self.open(path, Path(folder))
 

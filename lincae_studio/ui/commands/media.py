@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
@@ -11,6 +9,8 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.collect import collect
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.document import Document
@@ -26,20 +26,23 @@ class MediaCommands(QObject):
         store: MediaStore,
         project_files: ProjectFiles,
         messages: MessageBar,
-        save: Callable[[], bool],
+        projects: ProjectCommands,
         window: QWidget,
     ) -> None:
-        """`save` saves the project, asking for a name where it has none; False when it was not saved."""
         super().__init__(document)
         self._document = document
         self._store = store
         self._files = project_files
         self._messages = messages
-        self._save = save
+        self._projects = projects
         self._window = window
-        self._jobs = DocumentJobs(window, messages.error)
+        self._jobs = DocumentJobs(document, window, messages.error)
         project_files.show_requested.connect(self.on_media_files)
         project_files.collect_requested.connect(self.on_collect)
+
+    @property
+    def handlers(self) -> Handlers:
+        return {"media_files": self.on_media_files, "collect": self.on_collect}
 
     @property
     def busy(self) -> bool:
@@ -54,7 +57,7 @@ class MediaCommands(QObject):
 
     def on_collect(self) -> None:
         """Copy all audio into a folder beside the project, and save the project."""
-        if self._document.path is None and not self._save():
+        if self._document.path is None and not self._projects.on_save():
             return
         project = self._document.path
         assert project is not None, "it was saved just now"
@@ -65,18 +68,10 @@ class MediaCommands(QObject):
             return collect(self._store, used, folder, report, cancel)
 
         def done(collected: dict[str, Media]) -> None:
-            if self._files.relink(collected, "Collect Audio") and self._save():
+            if self._files.relink(collected, "Collect Audio") and self._projects.on_save():
                 self._messages.info(f"{len(collected)} audio files are in {folder}, and the project is saved")
 
         def cancelled() -> None:
             self._messages.info("Cancelled: nothing was copied")
 
         self._jobs.run(work, "Collecting audio", done, cancelled)
-
-    def abandon(self) -> None:
-        """Another document is opened."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """The window closes."""
-        self._jobs.close()

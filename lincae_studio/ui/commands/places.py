@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog, QLineEdit, QWidget
 
 from lincae_studio.session import places
+from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.timeline.ruler import Ruler
 
 #: A marker this near counts as being at the playhead, in samples: so that going back leaves it behind.
 _HERE_SAMPLES = 441
 
 
 class PlaceCommands(QObject):
-    """Acts at the playhead.
+    """Acts at the playhead."""
 
-    Signals:
-        seek: a sample to go to.
-    """
-
-    seek = Signal(int)
-
-    def __init__(self, document: Document, selection: Selection, playhead: Callable[[], int], window: QWidget) -> None:
+    def __init__(
+        self, document: Document, selection: Selection, transport: Transport, ruler: Ruler, window: QWidget
+    ) -> None:
         super().__init__(document)
         self._document = document
         self._selection = selection
-        self._playhead = playhead
+        self._transport = transport
         self._window = window
+        ruler.loop_dragged.connect(self.set_loop)
+        ruler.marker_dragged.connect(self.move_marker)
+        ruler.marker_renamed.connect(self.rename_marker)
+        ruler.marker_removed.connect(self.remove_marker)
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "loop": self.on_loop,
+            "loop_selection": self.on_loop_selection,
+            "add_marker": self.on_add_marker,
+            "previous_marker": self.on_previous_marker,
+            "next_marker": self.on_next_marker,
+        }
 
     def on_loop(self) -> None:
         loop = self._document.session.loop
@@ -37,24 +48,23 @@ class PlaceCommands(QObject):
         self._document.apply("Loop On" if on else "Loop Off", lambda session: places.turn_loop(session, on))
 
     def on_loop_selection(self) -> None:
-        clips = [clip for clip in self._document.session.clips() if clip.id in self._selection.clips]
-        if clips:
-            start, end = min(clip.start for clip in clips), max(clip.end for clip in clips)
-            self._document.apply("Loop Selection", lambda session: places.set_loop(session, start, end))
+        span = self._selection.span
+        if span is not None:
+            self._document.apply("Loop Selection", lambda session: places.set_loop(session, *span))
 
     def on_add_marker(self) -> None:
-        at = self._playhead()
+        at = self._transport.position
         self._document.apply("Add Marker", lambda session: places.add_marker(session, at))
 
     def on_previous_marker(self) -> None:
-        before = [at for at in self._stops() if at < self._playhead() - _HERE_SAMPLES]
+        before = [at for at in self._stops() if at < self._transport.position - _HERE_SAMPLES]
         if before:
-            self.seek.emit(before[-1])
+            self._transport.seek_and_show(before[-1])
 
     def on_next_marker(self) -> None:
-        after = [at for at in self._stops() if at > self._playhead() + _HERE_SAMPLES]
+        after = [at for at in self._stops() if at > self._transport.position + _HERE_SAMPLES]
         if after:
-            self.seek.emit(after[0])
+            self._transport.seek_and_show(after[0])
 
     def rename_marker(self, marker_id: int) -> None:
         """Ask for a marker's name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,14 @@ from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
 from lincae_studio.session.model import Session
 from lincae_studio.session.versions import Version
+from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import MessageBar, confirm
+from lincae_studio.ui.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundles.writer import BundleResult
@@ -64,28 +65,33 @@ class ProjectCommands(QObject):
         bundles: BundleController,
         messages: MessageBar,
         preferences: PreferenceStore,
-        export_warnings: Callable[[], list[str]],
-        leave: Callable[[], None],
-        arrive: Callable[[], None],
+        rendering: Rendering,
         window: QWidget,
     ) -> None:
-        """`doubts` tells why a bundle would not be what the session asks for.
-
-        `leave` ends what belongs to the old document before another one comes, `arrive` shows it.
-        """
         super().__init__(document)
         self._document = document
         self._autosave = autosave
         self._bundles = bundles
         self._messages = messages
         self._preferences = preferences
-        self._export_warnings = export_warnings
-        self._leave = leave
-        self._arrive = arrive
+        self._rendering = rendering
         self._window = window
         self.recent_menu = QMenu("Open &Recent", window)
         self.recent_menu.aboutToShow.connect(self._list_recent)
         self._list_recent()
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "new": self.on_new,
+            "open": self.on_open,
+            "open_demo": self.on_open_demo,
+            "save": self.on_save,
+            "save_as": self.on_save_as,
+            "save_bundle": self.on_save_bundle,
+            "recover": self.on_recover,
+            "versions": self.on_versions,
+        }
 
     @property
     def folder(self) -> Path:
@@ -151,7 +157,7 @@ class ProjectCommands(QObject):
                 self._forget_recent(path)
             return
         if not untitled and not self._autosave.take(path):
-            if not self.confirm(f"“{path.stem}” is open in another window.", "Open a copy of it?"):
+            if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy of it?"):
                 return
             self._replace(session, None, f"{path.stem} (copy)")
         else:
@@ -193,10 +199,10 @@ class ProjectCommands(QObject):
         path = Path(name)
         if path.suffix.lower() != files.BUNDLE_SUFFIX:
             path = path.with_name(path.name + files.BUNDLE_SUFFIX)
-            if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
+            if os.path.exists(path) and not confirm(self._window, f"{path} exists.", "Replace it?"):
                 return
-        export_warnings = self._export_warnings()
-        if export_warnings and not self.confirm(" ".join(export_warnings), "Save the bundle all the same?"):
+        warnings = self._rendering.export_warnings()
+        if warnings and not confirm(self._window, " ".join(warnings), "Save the bundle all the same?"):
             return
         self._bundles.save(path, self._on_bundle_saved)
 
@@ -218,19 +224,19 @@ class ProjectCommands(QObject):
         if path.suffix.lower() != files.SUFFIX:
             path = path.with_name(path.name + files.SUFFIX)
             # The file dialog has asked about the name as it was typed.
-            if os.path.exists(path) and not self.confirm(f"{path} exists.", "Replace it?"):
+            if os.path.exists(path) and not confirm(self._window, f"{path} exists.", "Replace it?"):
                 return False
         return self.save_to(path)
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False, with a message, when that fails."""
         safe = self._autosave
-        if safe.changed_on_disk(path) and not self.confirm(
-            f"{path} has been changed by another program since it was opened here.", "Replace it?"
+        if safe.changed_on_disk(path) and not confirm(
+            self._window, f"{path} has been changed by another program since it was opened here.", "Replace it?"
         ):
             return False
         taken = safe.take(path)
-        if not taken and not self.confirm(f"{path} is open in another window.", "Replace it?"):
+        if not taken and not confirm(self._window, f"{path} is open in another window.", "Replace it?"):
             return False
         before = self._document.path
         safe.keep_version(path)
@@ -286,11 +292,6 @@ class ProjectCommands(QObject):
             return self.on_save()
         return answer == buttons.Discard
 
-    def confirm(self, problem: str, question: str) -> bool:
-        """Ask, yes or no."""
-        answer = QMessageBox.question(self._window, "LinCAE Studio", f"{problem} {question}")
-        return answer == QMessageBox.StandardButton.Yes
-
     def end_typing(self) -> None:
         """What is being typed into a field counts, for saving as for asking about unsaved changes."""
         focus = self._window.focusWidget()
@@ -323,9 +324,7 @@ class ProjectCommands(QObject):
         self.open_copy(session, f"{project.stem} (earlier)")
 
     def _replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
-        self._leave()
         self._document.replace(session, path, name, modified)
-        self._arrive()
 
     # Recent projects
 

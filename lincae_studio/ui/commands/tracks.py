@@ -12,10 +12,12 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain, stepped_gain
 from lincae_studio.session.model import MAX_GAIN, Point, Session
+from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, points_of, set_points, value_on_line
-from lincae_studio.ui.timeline.header_column import HeaderColumn
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.timeline.envelopes import Kind, points_of, set_points, value_on_line
+from lincae_studio.ui.timeline.panel import TimelinePanel
 
 _GAIN_STEP_DB = 0.5
 _PAN_STEP = 0.05
@@ -28,18 +30,42 @@ class TrackCommands(QObject):
         self,
         document: Document,
         selection: Selection,
-        headers: HeaderColumn,
-        envelopes: ShownEnvelopes,
-        playhead: Callable[[], int],
+        timeline: TimelinePanel,
+        transport: Transport,
         window: QWidget,
     ) -> None:
         super().__init__(document)
-        self._envelopes = envelopes
-        self._playhead = playhead
+        self._envelopes = timeline.envelopes
+        self._transport = transport
         self._document = document
         self._selection = selection
-        self._headers = headers
+        self._headers = timeline.headers
         self._window = window
+        timeline.add_track_button.clicked.connect(self.on_add_track)
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "add_track": self.on_add_track,
+            "remove_track": self.on_remove_track,
+            "duplicate_track": self.on_duplicate_track,
+            "rename_track": self.on_rename_track,
+            "color_track": self.on_color_track,
+            "mute_track": self.on_mute_track,
+            "solo_track": self.on_solo_track,
+            "subtract_track": self.on_subtract_track,
+            "envelope": self.on_envelope,
+            "envelope_point": self.on_envelope_point,
+            "envelope_up": self.on_envelope_up,
+            "envelope_down": self.on_envelope_down,
+            "clear_envelopes": self.on_clear_envelopes,
+            "gain_up": self.on_gain_up,
+            "gain_down": self.on_gain_down,
+            "pan_left": self.on_pan_left,
+            "pan_right": self.on_pan_right,
+            "track_up": self.on_track_up,
+            "track_down": self.on_track_down,
+        }
 
     def on_add_track(self) -> None:
         self._document.apply("Add Track", edits.add_track)
@@ -81,7 +107,7 @@ class TrackCommands(QObject):
 
     def on_envelope_point(self) -> None:
         """At the playhead, on the shown envelope (volume, when none is): for those who use no mouse."""
-        track, at = self._selection.track, self._playhead()
+        track, at = self._selection.track, self._transport.position
         if track is None:
             return
         kind = self._envelopes.of(track) or Kind.GAIN
@@ -105,7 +131,7 @@ class TrackCommands(QObject):
 
     def _step_point(self, by: float) -> None:
         """Raise or lower the shown envelope's last point up to the playhead."""
-        track, at = self._selection.track, self._playhead()
+        track, at = self._selection.track, self._transport.position
         kind = self._envelopes.of(track) if track is not None else None
         if kind is None:
             return

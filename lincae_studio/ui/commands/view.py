@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 from PySide6.QtCore import QObject
 
 from lincae_studio.preferences import RulerUnit, SnapTarget
+from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.playback.transport import Transport
 
 
 class ViewCommands(QObject):
@@ -24,7 +27,7 @@ class ViewCommands(QObject):
         axis: TimeAxis,
         rows: TrackRows,
         preferences: PreferenceStore,
-        playhead: Callable[[], int],
+        transport: Transport,
     ) -> None:
         super().__init__(document)
         self._document = document
@@ -32,7 +35,24 @@ class ViewCommands(QObject):
         self._axis = axis
         self._rows = rows
         self._preferences = preferences
-        self._playhead = playhead
+        self._transport = transport
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "zoom_in": self.on_zoom_in,
+            "zoom_out": self.on_zoom_out,
+            "zoom_fit": self.on_zoom_fit,
+            "zoom_selection": self.on_zoom_selection,
+            "zoom_toggle": self.on_zoom_toggle,
+            "taller": self.on_taller,
+            "lower": self.on_lower,
+            "follow": self.on_follow,
+            "linearity": self.on_linearity,
+            "snap": self.on_snap,
+            **{f"snap_to_{target}": self._snapping_to(target) for target in get_args(SnapTarget)},
+            **{f"count_in_{unit}": self._counting_in(unit) for unit in get_args(RulerUnit)},
+        }
 
     def on_zoom_in(self) -> None:
         self._zoom(0.5)
@@ -44,9 +64,9 @@ class ViewCommands(QObject):
         self._axis.fit()
 
     def on_zoom_selection(self) -> None:
-        clips = [clip for clip in self._document.session.clips() if clip.id in self._selection.clips]
-        if clips:
-            self._axis.show(min(clip.start for clip in clips), max(clip.end for clip in clips))
+        span = self._selection.span
+        if span is not None:
+            self._axis.show(*span)
 
     def on_zoom_toggle(self) -> None:
         self._axis.back()
@@ -66,43 +86,16 @@ class ViewCommands(QObject):
     def on_snap(self, on: bool) -> None:
         self._preferences.set(snap=on)
 
-    def on_snap_to_clips(self, on: bool) -> None:
-        self._snap_to("clips", on)
-
-    def on_snap_to_playhead(self, on: bool) -> None:
-        self._snap_to("playhead", on)
-
-    def on_snap_to_markers(self, on: bool) -> None:
-        self._snap_to("markers", on)
-
-    def on_snap_to_grid(self, on: bool) -> None:
-        self._snap_to("grid", on)
-
-    def on_snap_to_frames(self, on: bool) -> None:
-        self._snap_to("frames", on)
-
-    def on_snap_to_steps(self, on: bool) -> None:
-        self._snap_to("steps", on)
-
-    def on_count_in_time(self) -> None:
-        self._count_in("time")
-
-    def on_count_in_beats(self) -> None:
-        self._count_in("beats")
-
-    def on_count_in_samples(self) -> None:
-        self._count_in("samples")
-
-    def on_count_in_frames(self) -> None:
-        self._count_in("frames")
-
     def _zoom(self, factor: float) -> None:
-        x = self._axis.x_of(self._playhead())
+        x = self._axis.x_of(self._transport.position)
         self._axis.zoom(factor, x if 0 <= x <= self._axis.width_px else self._axis.width_px / 2)
 
-    def _snap_to(self, target: SnapTarget, on: bool) -> None:
-        others = tuple(other for other in self._preferences.value.snap_to if other != target)
-        self._preferences.set(snap_to=(*others, target) if on else others)
+    def _snapping_to(self, target: SnapTarget) -> Callable[[bool], None]:
+        def snap(on: bool) -> None:
+            others = tuple(other for other in self._preferences.value.snap_to if other != target)
+            self._preferences.set(snap_to=(*others, target) if on else others)
 
-    def _count_in(self, unit: RulerUnit) -> None:
-        self._preferences.set(ruler=unit)
+        return snap
+
+    def _counting_in(self, unit: RulerUnit) -> Callable[[], None]:
+        return lambda: self._preferences.set(ruler=unit)

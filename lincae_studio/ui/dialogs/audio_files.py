@@ -21,13 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.media.probe import EXTENSIONS
+from lincae_studio.media.probe import AUDIO_FILTER
 from lincae_studio.media.search import name_of
 from lincae_studio.session.model import Media
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.project_files import ProjectFiles
-
-_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ");;All files (*)"
 
 
 @dataclass(frozen=True)
@@ -133,7 +131,7 @@ class AudioFilesDialog(QDialog):
 
     def _on_locate(self) -> None:
         [media] = self.chosen
-        name, _ = QFileDialog.getOpenFileName(self, f"Locate {name_of(media)}", str(self._files.folder), _FILTER)
+        name, _ = QFileDialog.getOpenFileName(self, f"Locate {name_of(media)}", str(self._files.folder), AUDIO_FILTER)
         if name:
             self._files.locate(media, Path(name))
 

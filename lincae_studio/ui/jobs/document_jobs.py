@@ -10,18 +10,30 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.errors import StudioError
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
+from lincae_studio.ui.model.document import Document
 
 
 class DocumentJobs:
     """Runs jobs, each in a thread of its own, until another document is opened or the window closes."""
 
-    def __init__(self, window: QWidget, failed: Callable[[StudioError], None]) -> None:
-        """`failed`: called with errors."""
+    def __init__(
+        self, document: Document, window: QWidget, failed: Callable[[StudioError], None], lasting: bool = False
+    ) -> None:
+        """Start with no jobs.
+
+        Args:
+            window: the parent of progress dialogs.
+            failed: called with an error that ended a job.
+            lasting: jobs go on when another document is opened.
+        """
         self._window = window
         self._failed = failed
         self._jobs: list[BackgroundJob] = []
         #: Number of documents opened so far.
         self._generation = 0
+        document.at_close(self.close)
+        if not lasting:
+            document.replaced.connect(self.abandon)
 
     @property
     def busy(self) -> bool:

@@ -17,7 +17,7 @@ from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink as relink_media
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import MessageBar, confirm
 
 
 class ProjectFiles(QObject):
@@ -41,22 +41,20 @@ class ProjectFiles(QObject):
         store: MediaStore,
         messages: MessageBar,
         readable: Callable[[str], bool],
-        confirm: Callable[[str, str], bool],
         window: QWidget,
     ) -> None:
         """Connect to the rest of the window.
 
         Args:
             readable: whether clips of the file with this digest can be played.
-            confirm: asks a yes-or-no question, given its text and its informative text.
         """
         super().__init__(document)
         self._document = document
         self._store = store
         self._messages = messages
         self._readable = readable
-        self._confirm = confirm
-        self._jobs = DocumentJobs(window, messages.error)
+        self._window = window
+        self._jobs = DocumentJobs(document, window, messages.error)
         self._states: dict[str, FileState] = {}
         #: Digests of changed files that were already reported.
         self._reported: set[str] = set()
@@ -79,10 +77,9 @@ class ProjectFiles(QObject):
         return path.parent if path is not None else home()
 
     @property
-    def used(self) -> list[Media]:
+    def used(self) -> tuple[Media, ...]:
         """The files that clips use."""
-        digests = {clip.media for clip in self.session.clips()}
-        return [media for media in self.session.media if media.digest in digests]
+        return self.session.used_media()
 
     @property
     def wanting(self) -> list[Media]:
@@ -172,8 +169,8 @@ class ProjectFiles(QObject):
 
         def done(found: Media) -> None:
             digest = media.original.digest if media.original is not None else media.digest
-            if found.digest != digest and not self._confirm(
-                f"{path.name} is not the same audio as {name_of(media)}.", "Use it anyway?"
+            if found.digest != digest and not confirm(
+                self._window, f"{path.name} is not the same audio as {name_of(media)}.", "Use it anyway?"
             ):
                 return
             self.relink({media.digest: found})
@@ -187,14 +184,6 @@ class ProjectFiles(QObject):
             return {media.digest: self._import(media, Path(media.path), report, cancel) for media in changed}
 
         self._jobs.run(work, "Reading audio", self._on_read)
-
-    def abandon(self) -> None:
-        """Cancel all jobs: another document is being opened."""
-        self._jobs.abandon()
-
-    def close(self) -> None:
-        """Cancel all jobs and wait for them: the window is closing."""
-        self._jobs.close()
 
     def _import(self, media: Media, path: Path, report: ReportProgress, cancel: CancelToken) -> Media:
         channel_selection = media.original.channel_selection if media.original is not None else media.channel_selection

@@ -49,6 +49,7 @@ class Autosave(QObject):
         document.saved.connect(self._on_saved)
         document.replaced.connect(self._on_replaced)
         preferences.changed.connect(self._follow_preferences)
+        document.at_close(self.close)
         self._follow_preferences()
 
     @property

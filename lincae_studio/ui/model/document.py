@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -38,6 +39,7 @@ class Document(QObject):
         self._history = History(Session())
         self._path: Path | None = None
         self._name = "Untitled"
+        self._closing = ExitStack()
         self._merging = QTimer(self)
         self._merging.setSingleShot(True)
         self._merging.setInterval(_MERGE_MS)
@@ -130,6 +132,14 @@ class Document(QObject):
         self._history.mark_saved()
         self.saved.emit()
         self.state_changed.emit()
+
+    def at_close(self, close: Callable[[], object]) -> None:
+        """Have `close` called when the window closes, the last registered first: it may need the others."""
+        self._closing.callback(close)
+
+    def close(self) -> None:
+        """The window closes: jobs, threads and the engine end."""
+        self._closing.close()
 
     def _announce(self, continuous: bool = False) -> None:
         self.changed.emit(continuous)

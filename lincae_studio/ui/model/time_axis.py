@@ -36,6 +36,8 @@ class TimeAxis(QObject):
         self._before = (self.start, self.samples_per_px)
         #: Whether the view was fitted to the session and not zoomed or scrolled since.
         self._fitted = False
+        #: Whether something is being dragged over it: it must not scroll by itself then.
+        self.held = False
         #: Device pixel ratio of the screen.
         self.ratio = 1.0
 

@@ -10,6 +10,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.metering import Metering
 
@@ -29,10 +30,11 @@ _TRUE_PEAK_LIMIT_DB = -1.0
 class LoudnessPanel(QDockWidget):
     """Measures from the start of playback; the button measures the whole mix without playing it."""
 
-    def __init__(self, rendering: Rendering, metering: Metering, parent: QWidget) -> None:
+    def __init__(self, document: Document, rendering: Rendering, metering: Metering, parent: QWidget) -> None:
         super().__init__("Loudness", parent)
         self.setObjectName("loudness")
         self._rendering = rendering
+        document.at_close(self.close_job)
         self._job: BackgroundJob | None = None
         self._measured = ""
         inside = QWidget(self)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import get_args
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
@@ -31,14 +32,14 @@ class Transport(QObject):
     """Owns the player and keeps it supplied with the latest renders.
 
     Signals:
-        moved: the playhead has moved.
+        moved: the playhead has moved to this sample.
         playing_changed: playback has started or stopped.
-        monitor_changed: another mix is monitored.
+        monitor_changed: another `Monitor` was chosen.
     """
 
-    moved = Signal()
+    moved = Signal(int)
     playing_changed = Signal()
-    monitor_changed = Signal()
+    monitor_changed = Signal(str)
 
     #: From the player's thread.
     _ended = Signal()
@@ -51,16 +52,13 @@ class Transport(QObject):
         axis: TimeAxis,
         messages: MessageBar,
         preferences: PreferenceStore,
-        may_scroll: Callable[[], bool],
     ) -> None:
-        """`may_scroll`: whether the view may follow the playhead at the moment."""
         super().__init__(document)
         self._document = document
         self._rendering = rendering
         self._axis = axis
         self._messages = messages
         self._preferences = preferences
-        self._may_scroll = may_scroll
         self.monitor: Monitor = "auto"
         self.player = Player(self._ended.emit, on_lost=self._lost.emit)
         self._tone: Player | None = None
@@ -78,6 +76,8 @@ class Transport(QObject):
         self._source_timer.setSingleShot(True)
         self._source_timer.setInterval(_FRAME_MS)
         self._source_timer.timeout.connect(self._take_source)
+        document.replaced.connect(self.rewind)
+        document.at_close(self.silence)
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
         document.changed.connect(lambda: self.player.set_loop(self._active_loop()))
         rendering.plan_changed.connect(self._take_source)
@@ -98,7 +98,7 @@ class Transport(QObject):
             sample = min(sample, self._document.session.length)
         self.player.seek(sample)
         self._set_render_position(sample)
-        self.moved.emit()
+        self.moved.emit(self.player.position)
 
     def seek_and_show(self, sample: int) -> None:
         """Move the playhead and scroll to it."""
@@ -110,7 +110,7 @@ class Transport(QObject):
         self.player.stop()
         self._clock.stop()
         self.playing_changed.emit()
-        self.moved.emit()
+        self.moved.emit(self.player.position)
 
     def silence(self) -> None:
         """Stop all sound, which also releases the audio device."""
@@ -141,25 +141,29 @@ class Transport(QObject):
             self._scrubbing = False
             self.player.stop()
             self.player.seek(sample)
-            self.moved.emit()
-
-    def on_monitor_auto(self) -> None:
-        self._listen_to("auto")
-
-    def on_monitor_latent(self) -> None:
-        self._listen_to("latent")
-
-    def on_monitor_dry(self) -> None:
-        self._listen_to("dry")
-
-    def on_monitor_difference(self) -> None:
-        self._listen_to("difference")
+            self.moved.emit(self.player.position)
 
     def rewind(self) -> None:
         """Stop and go to the start, for another document."""
         self.stop()
         self._began = 0
         self.player.seek(0)
+
+    @property
+    def handlers(self) -> Mapping[str, Callable[..., object]]:
+        """What its actions call, by action id."""
+        return {
+            "play": self.on_play,
+            "pause": self.on_pause,
+            "play_again": self.on_play_again,
+            "go_start": self.on_go_start,
+            "go_end": self.on_go_end,
+            "seek_back": self.on_seek_back,
+            "seek_forward": self.on_seek_forward,
+            "seek_back_far": self.on_seek_back_far,
+            "seek_forward_far": self.on_seek_forward_far,
+            **{f"monitor_{monitor}": self._listening_to(monitor) for monitor in get_args(Monitor)},
+        }
 
     def on_play(self) -> None:
         if self.player.playing:
@@ -230,7 +234,7 @@ class Transport(QObject):
 
     def _on_tick(self) -> None:
         position = self.player.position
-        self.moved.emit()
+        self.moved.emit(self.player.position)
         if self.player.playing:
             self._set_render_position(position)
             self._follow(position)
@@ -238,13 +242,16 @@ class Transport(QObject):
     def _follow(self, position: int) -> None:
         """Scroll when the playhead leaves the view during playback, but not if the user has scrolled away from it."""
         before, self._followed = self._followed, position
-        if self._preferences.value.follow_playhead and self._may_scroll() and self._axis.shows(before):
+        if self._preferences.value.follow_playhead and not self._axis.held and self._axis.shows(before):
             self._axis.reveal(position)
 
-    def _listen_to(self, monitor: Monitor) -> None:
-        self.monitor = monitor
-        self._take_source()
-        self.monitor_changed.emit()
+    def _listening_to(self, monitor: Monitor) -> Callable[[], None]:
+        def listen() -> None:
+            self.monitor = monitor
+            self._take_source()
+            self.monitor_changed.emit(monitor)
+
+        return listen
 
     def _follow_preferences(self) -> None:
         chosen = self._preferences.value

@@ -39,6 +39,7 @@ class LinearityMeter(QObject):
         self._known: dict[_Known, ChunkFigures] = {}
         self._job: BackgroundJob | None = None
         self.progress = Progress(0, 0)
+        document.at_close(self.close)
         self._measured.connect(self._on_measured, Qt.ConnectionType.QueuedConnection)
 
     @property

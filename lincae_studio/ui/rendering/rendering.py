@@ -104,6 +104,7 @@ class Rendering(QObject):
         self._make_plan()
         self.store.set_current(self.plan)
         self._look()
+        document.at_close(self.close)
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
 
@@ -148,6 +149,10 @@ class Rendering(QObject):
     def offline(self) -> frozenset[str]:
         """Digests of media that cannot be read: their clips are silent."""
         return self._offline
+
+    def readable(self, digest: str) -> bool:
+        """Whether the audio or latents of a media can be read, so that its clips are heard."""
+        return digest not in self._offline
 
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Why an export would not be what the session asks for, in words; none when it would. `dry`: of the dry mix."""

@@ -147,17 +147,13 @@ class Lanes(TimeCanvas):
         hits = [clip for clip in tracks[position].clips if self._rect(clip, top).contains(point)]
         return hits[-1] if hits else None
 
-    @property
-    def dragging(self) -> bool:
-        """Whether a drag of clips is in progress."""
-        return self._gesture is not None
-
     def cancel_gesture(self) -> bool:
         """Cancel a drag or rubber band; False if there was none."""
         active = self._gesture is not None or self._marquee is not None
         self._scrolling.stop()
         self._pointer = None
         self._press = self._gesture = self._preview = self._marquee = None
+        self.axis.held = False
         self._start_gesture = None
         if active:
             self._follow()
@@ -349,6 +345,7 @@ class Lanes(TimeCanvas):
         if self._start_gesture is not None:
             if self._gesture is None and moved.manhattanLength() >= DRAG_PX:
                 self._gesture = self._start_gesture()
+                self.axis.held = True
             if self._gesture is not None:
                 self._pointer = point, modifiers
                 inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)

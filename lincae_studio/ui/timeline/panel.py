@@ -17,9 +17,9 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import Preferences
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import HEADER_PX, ROW_PX, TrackRows
@@ -105,14 +105,23 @@ class TimelinePanel(QWidget):
     demo_clicked = Signal()
 
     def __init__(
-        self, document: Document, selection: Selection, rendering: Rendering, media: MediaStore, parent: QWidget
+        self,
+        document: Document,
+        selection: Selection,
+        rendering: Rendering,
+        media: MediaStore,
+        preferences: PreferenceStore,
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self._document = document
+        self._preferences = preferences
         self.axis = TimeAxis(self)
         self.rows = TrackRows(self)
         self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
+        #: Another document was opened, and is shown as a whole when it is laid out.
+        self._replaced = False
         self._idle_gate = rendering.idle_gate
         self.snaps = SnapSettings(
             ticks=lambda: self.counting.ticks(self.axis.samples_per_px).lines,
@@ -152,7 +161,10 @@ class TimelinePanel(QWidget):
         self._canvases: list[TimeCanvas] = [self.ruler, self.render_bar, self.linearity, self.lanes, self.master]
         self._lay_out()
         self._connect()
+        document.at_close(self.residuals.close)
+        document.at_close(self.master.dry.close)
         self._follow_document()
+        self._follow_preferences()
 
     def set_playhead(self, sample: int) -> None:
         """Show the playhead at a sample."""
@@ -160,8 +172,9 @@ class TimelinePanel(QWidget):
         for canvas in self._canvases:
             canvas.set_playhead(sample)
 
-    def follow_preferences(self, chosen: Preferences) -> None:
+    def _follow_preferences(self) -> None:
         """Apply the preferences for the ruler, snapping, the linearity strip and the mouse wheel."""
+        chosen = self._preferences.value
         self.snaps.on = chosen.snap
         self.snaps.kinds = chosen.snap_to
         self.counting.set_unit(chosen.ruler)
@@ -244,6 +257,8 @@ class TimelinePanel(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def _connect(self) -> None:
+        self._preferences.changed.connect(self._follow_preferences)
+        self._document.replaced.connect(self._on_document_replaced)
         self._document.changed.connect(self._follow_document)
         self.axis.changed.connect(self._follow_axis)
         self.axis.changed.connect(self._idle_gate.note_interaction)
@@ -264,9 +279,15 @@ class TimelinePanel(QWidget):
         self.empty_hint.demo_clicked.connect(self.demo_clicked)
         self.lanes.resized.connect(self._fit_to_size)
 
+    def _on_document_replaced(self) -> None:
+        self._replaced = True
+
     def _follow_document(self) -> None:
         session = self._document.session
         self.axis.set_length(session.length)
+        if self._replaced:
+            self._replaced = False
+            self.axis.fit()
         self.empty_hint.setVisible(not session.tracks)
         self._fit_to_size()
 

@@ -40,16 +40,12 @@ _HEARD: dict[Monitor, tuple[str, str]] = {
 
 
 class RenderBar(TimeCanvas):
-    """One cell per chunk; silent chunks are empty.
-
-    Attributes:
-        monitor: the monitor mode, for the tooltips.
-    """
+    """One cell per chunk; silent chunks are empty."""
 
     def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)
         self._rendering = rendering
-        self.monitor: Monitor = "auto"
+        self._monitor: Monitor = "auto"
         self.setFixedHeight(9)
         self.setAccessibleName("Render state of the mix, chunk by chunk")
         rendering.plan_changed.connect(self.invalidate)
@@ -90,10 +86,14 @@ class RenderBar(TimeCanvas):
             return ""
         state = self._rendering.state(index)
         chunk = plan.chunks[index]
-        heard = _HEARD[self.monitor][0 if state is ChunkState.RENDERED else 1]
+        heard = _HEARD[self._monitor][0 if state is ChunkState.RENDERED else 1]
         words = _TEXT[state] if state is ChunkState.SILENT else f"{_TEXT[state]}: {heard}"
         reason = self._rendering.store.failure(chunk.key) if chunk else None
         return f"Chunk {index}: {words}" + (f"\n{reason}" if reason else "")
+
+    def set_monitor(self, monitor: Monitor) -> None:
+        """Remember the monitor mode, which tooltips mention."""
+        self._monitor = monitor
 
     # Qt overrides
 

@@ -2,37 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from lincae_studio.preferences import ViewName
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
+from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.panel import TimelinePanel
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.pictures import PictureSource
-from lincae_studio.ui.views.registry import VIEWS, View, ViewSpec, make_view
+from lincae_studio.ui.views.registry import VIEWS, View, ViewSpec, make_view, view_action
 
 
 class ViewManager(QObject):
-    """Places views over time below the tracks and other views in panels at the side."""
+    """Places views over time below the tracks and other views in panels at the side.
+
+    Signals:
+        linearity_export_requested: the user asks for the linearity report from within a view.
+    """
+
+    linearity_export_requested = Signal()
 
     def __init__(
         self,
-        context: ViewContext,
+        document: Document,
+        selection: Selection,
+        rendering: Rendering,
+        linearity_meter: LinearityMeter,
         timeline: TimelinePanel,
-        window: QMainWindow,
+        transport: Transport,
         preferences: PreferenceStore,
-        playhead: Callable[[], int],
+        window: QMainWindow,
     ) -> None:
         super().__init__(window)
-        self._context = context
+        self._context = ViewContext(
+            timeline.axis,
+            document,
+            selection,
+            rendering,
+            timeline.residuals,
+            linearity_meter,
+            transport.seek,
+            self.linearity_export_requested.emit,
+        )
         self._timeline = timeline
         self._window = window
         self._preferences = preferences
-        self._playhead = playhead
+        self._transport = transport
+        preferences.changed.connect(self.follow_preferences)
+        transport.moved.connect(self.set_playhead)
+        document.at_close(self.close)
         self._started = False
         self._closing = False
         self._views: dict[ViewName, QWidget] = {}
@@ -43,12 +69,14 @@ class ViewManager(QObject):
         self._started = True
         self.follow_preferences()
 
-    def toggler(self, name: str) -> Callable[[bool], None]:
-        """The slot of the action that shows or closes a view."""
-        found = next(spec.id for spec in VIEWS if spec.id == name)
+    @property
+    def handlers(self) -> Mapping[str, Callable[[bool], None]]:
+        """The slots of the actions that show and close views, by action id."""
+        return {view_action(spec.id): self._toggler(spec.id) for spec in VIEWS}
 
+    def _toggler(self, name: ViewName) -> Callable[[bool], None]:
         def toggle(on: bool) -> None:  # one argument, since PySide calls a partial without any
-            self.toggle(found, on)
+            self.toggle(name, on)
 
         return toggle
 
@@ -93,7 +121,7 @@ class ViewManager(QObject):
     def _show(self, spec: ViewSpec) -> None:
         view = make_view(spec, self._context, self._timeline)
         self._views[spec.id] = view
-        cast(View, view).set_playhead(self._playhead())
+        cast(View, view).set_playhead(self._transport.position)
         if spec.place == "time":
             places = [one.id for one in VIEWS if one.place == "time" and one.id in self._views]
             self._timeline.add_view(view, places.index(spec.id))

@@ -79,6 +79,11 @@ VIEWS = (
 )
 
 
+def view_action(name: str) -> str:
+    """The id of the action that shows and closes a view."""
+    return f"view_{name}"
+
+
 class View(Protocol):
     """The interface of every view, which is a `QWidget` as well."""
 

@@ -43,7 +43,7 @@ def test_the_table_is_consistent() -> None:
 
 def test_every_action_has_a_handler(window: MainWindow) -> None:
     for spec in ACTIONS:
-        assert callable(window.handler(spec.id))
+        assert callable(window.handlers.handler(spec.id))
 
 
 def test_no_key_is_given_twice(window: MainWindow) -> None:
@@ -98,21 +98,21 @@ def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
 
 def test_every_codec_is_offered_and_choosing_one_renders_anew(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
-    assert list(song.codec_actions) == [info.id for info in registry.all_info()]
-    assert [name for name, action in song.codec_actions.items() if action.isChecked()] == ["mdct-2x"]
+    assert list(song.codecs.actions) == [info.id for info in registry.all_info()]
+    assert [name for name, action in song.codecs.actions.items() if action.isChecked()] == ["mdct-2x"]
     length = song.document.session.length
     before, session = song.rendering.reader().read(0, length), song.document.session
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     assert song.document.session.codec == "mdct-1x"
-    assert "MDCT 1x" in song.codec_label.text()
+    assert "MDCT 1x" in song.status.codec.text()
     wait_rendered(qtbot, song)
     exact = song.rendering.reader().read(0, length)
     assert 1.0 < si_sdr_db(before, exact) < 60.0, "the codecs sound different"
     undo = song.document.undo_text
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     assert song.document.undo_text == undo, "the same codec again is no edit"
     press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert song.document.session == session
-    assert song.codec_actions["mdct-2x"].isChecked()
+    assert song.codecs.actions["mdct-2x"].isChecked()
     assert len(set(song.rendering.progress())) == 1, "the renders of before are still there"
     np.testing.assert_array_equal(song.rendering.reader().read(0, length), before)

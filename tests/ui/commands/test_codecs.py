@@ -125,7 +125,7 @@ def open_menu(window: MainWindow) -> list[str]:
 
 
 def checked(window: MainWindow) -> list[str]:
-    return [codec for codec, action in window.codec_actions.items() if action.isChecked()]
+    return [codec for codec, action in window.codecs.actions.items() if action.isChecked()]
 
 
 def said(window: MainWindow) -> str:
@@ -199,19 +199,19 @@ def test_the_menu_lists_what_there_is_and_what_could_be(window: MainWindow, offi
         "&Import Codec Folder…",
     ]
     assert "Download Lin-CAE (about 223 MiB)…" in entries
-    assert list(window.codec_actions) == BUILT_IN
+    assert list(window.codecs.actions) == BUILT_IN
     import_folder(official, "m2l")  # as by the command line, while the window is open
     entries = open_menu(window)
     assert "Music2Latent (baseline) (64 channels, hop 4096)" in entries
     assert not [entry for entry in entries if entry.startswith("Download Music2Latent")]
-    assert list(window.codec_actions) == [*BUILT_IN, "m2l"]
+    assert list(window.codecs.actions) == [*BUILT_IN, "m2l"]
     assert checked(window) == ["mdct-2x"]
     (paths.codecs_dir() / "m2l" / "config.json").write_text("{")
     entries = open_menu(window)
     assert "m2l (damaged)" in entries
     assert [entry for entry in entries if entry.startswith("Download Music2Latent")]  # which replaces it
-    assert not window.codec_actions["m2l"].isEnabled()
-    wrapped = window.codec_actions["m2l"].toolTip()
+    assert not window.codecs.actions["m2l"].isEnabled()
+    wrapped = window.codecs.actions["m2l"].toolTip()
     assert "cannot be read" in " ".join(wrapped.split())
 
 
@@ -222,14 +222,14 @@ def test_an_entry_is_chosen_by_keys_in_the_open_menu(window: MainWindow) -> None
     own = str(Path("/gone/away"))
     window.document.apply("Codec", lambda session: edits.set_codec(session, own))
     menu.popup(window.mapToGlobal(QPoint(50, 50)))
-    menu.setActiveAction(window.codec_actions["mdct-1x"])
+    menu.setActiveAction(window.codecs.actions["mdct-1x"])
     QTest.keyClick(menu, Qt.Key.Key_Return)
     assert window.document.session.codec == "mdct-1x"
     assert checked(window) == ["mdct-1x"]
-    assert own not in window.codec_actions
+    assert own not in window.codecs.actions
     press(window, Qt.Key.Key_Z, CTRL)
     assert checked(window) == [own]
-    assert window.codec_actions[own].text() == "away (not here)"
+    assert window.codecs.actions[own].text() == "away (not here)"
     press(window, Qt.Key.Key_Z, CTRL)
     assert checked(window) == ["mdct-2x"]
     press(window, Qt.Key.Key_Y, CTRL)
@@ -244,7 +244,7 @@ def test_a_codec_of_another_rate_is_listed_but_not_chosen(
     wait_installed(qtbot, window)
     assert "is installed, but" in said(window)
     assert "11025 Hz" in said(window)
-    action = window.codec_actions["low"]
+    action = window.codecs.actions["low"]
     assert not action.isEnabled()
     assert "11025 Hz" in action.toolTip()
     assert max(len(line) for line in action.toolTip().splitlines()) <= 80
@@ -277,12 +277,12 @@ def test_a_download_becomes_the_codec_and_can_be_undone(qtbot: QtBot, window: Ma
     assert "Lin-CAE is installed" in said(window)
     assert window.document.undo_text == "Codec"
     assert checked(window) == ["lin-cae"]
-    assert "Lin-CAE" in window.codec_label.text()
+    assert "Lin-CAE" in window.status.codec.text()
     assert "lin-cae" not in window.codecs.downloads
     press(window, Qt.Key.Key_Z, CTRL)
     assert window.document.session.codec == "mdct-2x"
     assert checked(window) == ["mdct-2x"]
-    window.codec_actions["lin-cae"].trigger()
+    window.codecs.actions["lin-cae"].trigger()
     assert window.document.session.codec == "lin-cae"
 
 
@@ -340,7 +340,7 @@ def test_another_document_keeps_its_codec(qtbot: QtBot, window: MainWindow, hub:
     assert window.document.session.codec == "mdct-2x"
     assert window.document.undo_text is None
     assert "choose it in Session > Codec" in said(window)
-    window.codec_actions["lin-cae"].trigger()
+    window.codecs.actions["lin-cae"].trigger()
     assert window.document.session.codec == "lin-cae"
 
 
@@ -481,7 +481,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
     assert said(window).endswith("Download it in Session > Codec.")
     assert window.rendering.plan.codec.id == "mdct-2x"
     assert checked(window) == ["lin-cae"]
-    assert window.codec_actions["lin-cae"].text() == "Lin-CAE (not installed)"
+    assert window.codecs.actions["lin-cae"].text() == "Lin-CAE (not installed)"
     start_download(window)
     wait_installed(qtbot, window)
     assert window.rendering.plan.codec.id == "lin-cae"
@@ -549,7 +549,7 @@ def test_downloading_loads_no_torch(tmp_path: Path) -> None:
         "import sys\n"
         "from lincae_studio.codecs.lincae import install\n"
         "from lincae_studio.errors import CodecError\n"
-        "from lincae_studio.ui import codecs\n"
+        "from lincae_studio.ui.commands import codecs\n"
         "try:\n    install.install_public('lin-cae', endpoint=sys.argv[1])\n"
         "except CodecError as error:\n    print(error)\n"
         "print('torch' in sys.modules)"

@@ -212,9 +212,9 @@ def test_edits_during_an_export_do_not_change_it(qtbot: QtBot, song: MainWindow,
     louder(song, 0, 0.25)
     wait_rendered(qtbot, song)
     with engine_frozen():
-        song.codec_actions["mdct-1x"].trigger()
+        song.codecs.actions["mdct-1x"].trigger()
         begin(song, str(out / "now.wav"))
-        song.codec_actions["mdct-2x"].trigger()
+        song.codecs.actions["mdct-2x"].trigger()
         louder(song, 0, 0.5)
         press(song, Qt.Key.Key_A, CTRL)
         press(song, Qt.Key.Key_Delete)
@@ -226,7 +226,7 @@ def test_edits_during_an_export_do_not_change_it(qtbot: QtBot, song: MainWindow,
     written = read_audio(out / "now.wav")
     for _ in range(3):
         press(song, Qt.Key.Key_Z, CTRL)
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     wait_rendered(qtbot, song)
     assert song.document.session.tracks[0].gain == 0.25
     np.testing.assert_array_equal(written, heard(song))

@@ -254,14 +254,14 @@ def test_an_unknown_codec_is_said_replaced_and_kept(qtbot: QtBot, song: MainWind
     project.write_text(project.read_text().replace('"mdct-2x"', '"codec-of-tomorrow"'))
     open_project(qtbot, song, project)
     assert "codec-of-tomorrow" in song.messages.text.text()
-    checked = [action.text() for action in song.codec_actions.values() if action.isChecked()]
+    checked = [action.text() for action in song.codecs.actions.values() if action.isChecked()]
     assert checked == ["codec-of-tomorrow (not here)"]
     wait_rendered(qtbot, song)
     assert si_sdr_db(song.rendering.reader().read(0, length), whole) > 100.0
     change(song)
     assert song.save_to(project)
     assert json.loads(project.read_text())["session"]["codec"] == "codec-of-tomorrow"
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     assert song.document.session.codec == "mdct-1x"
 
 

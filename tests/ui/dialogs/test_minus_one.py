@@ -36,7 +36,7 @@ def pair(qtbot: QtBot, window: MainWindow, tmp_path: Path, rest: np.ndarray) -> 
     audio = {"1 mix.wav": rest + GAIN * late, "2 stem.wav": stem}
     window.open_paths([write_audio(tmp_path / "in" / name, samples[:, None]) for name, samples in audio.items()])
     wait_imported(qtbot, window)
-    window.codec_actions["mdct-1x"].trigger()
+    window.codecs.actions["mdct-1x"].trigger()
     window.selection.set_track(window.document.session.tracks[1].id)
     return window
 
@@ -138,7 +138,7 @@ def test_a_panned_stem_gets_its_pan(qtbot: QtBot, window: MainWindow, tmp_path: 
     mix = 0.5 * noise(9, LENGTH, channels=2, level=0.1) + np.stack([0.9 * stem, 0.3 * stem], axis=1)
     window.open_paths([write_audio(tmp_path / "1 mix.wav", mix), write_audio(tmp_path / "2 stem.wav", stem[:, None])])
     wait_imported(qtbot, window)
-    window.codec_actions["mdct-1x"].trigger()
+    window.codecs.actions["mdct-1x"].trigger()
     window.selection.set_track(window.document.session.tracks[1].id)
     dialog = open_dialog(qtbot, window)
     assert dialog.pan.isVisible()

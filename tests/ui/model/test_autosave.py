@@ -301,7 +301,7 @@ def test_edits_that_cannot_be_kept_are_said(
     blocked.write_text("a file where a folder should be")
     window.autosave.journal._roots[:] = [blocked / "a", blocked / "b"]
     press(window, Qt.Key.Key_T, CTRL)
-    qtbot.waitUntil(lambda: "not kept for recovery" in window.messages.text.text(), timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: "cannot be recorded for recovery" in window.messages.text.text(), timeout=LIMIT_MS)
     assert len(names(window)) == 1, "and editing goes on"
 
 

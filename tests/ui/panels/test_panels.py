@@ -71,7 +71,7 @@ def test_a_number_is_typed(inspected: MainWindow, name: str, text: str, attribut
     [
         ("Start", "soon", "not a time"),
         ("Start", "-1", "not a time"),
-        ("Length", "99", "no more audio"),
+        ("Length", "99", "no audio beyond"),
         ("Gain", "loud", "not a level"),
         ("Fade in", "5", "must be between"),
         ("Name", " ", "needs a name"),

@@ -37,7 +37,7 @@ def heard(window: MainWindow, count: int = 100_000) -> Array:
 
 
 def test_the_monitor_chooses_what_is_heard(qtbot: QtBot, song: MainWindow) -> None:
-    song.codec_actions["mdct-4x"].trigger()
+    song.codecs.actions["mdct-4x"].trigger()
     wait_rendered(qtbot, song)
     dry, latent = song.rendering.heard("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
     assert np.abs(dry - latent).max() > 1e-3, "the codec is heard"
@@ -49,7 +49,7 @@ def test_the_monitor_chooses_what_is_heard(qtbot: QtBot, song: MainWindow) -> No
     ):
         press(song, key, SHIFT)
         np.testing.assert_allclose(heard(song), expected, atol=1e-6)
-        assert song.output_label.text() == name
+        assert song.status.output.text() == name
     assert song.actions_by_id["monitor_auto"].isChecked()
 
 
@@ -249,11 +249,11 @@ def test_a_device_that_vanishes_is_said_and_the_playhead_goes_on(qtbot: QtBot, s
     sinks: tuple[Callable[[Pull], SilentSink], ...] = (open_sink, SilentSink)
     song.player.sinks = sinks
     press(song, Qt.Key.Key_Space)
-    assert song.output_label.text() == "USB DAC"
+    assert song.status.output.text() == "USB DAC"
     qtbot.waitUntil(lambda: song.player.position > 5000, timeout=LIMIT_MS)
     opened[0].lost = True  # type: ignore[misc]
     qtbot.waitUntil(lambda: "USB DAC has stopped" in song.messages.text.text(), timeout=LIMIT_MS)
     before = song.player.position
     qtbot.waitUntil(lambda: song.player.position > before + 5000, timeout=LIMIT_MS)
-    assert song.output_label.text().startswith("no audio device")
+    assert song.status.output.text().startswith("no audio device")
     press(song, Qt.Key.Key_P)

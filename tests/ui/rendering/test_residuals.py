@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.rendering.rendering import residuals
+from lincae_studio.ui.rendering import residuals as residuals_module
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import engine_frozen, press
 
@@ -43,7 +43,7 @@ def known(qtbot: QtBot, window: MainWindow) -> list[float]:
 
 
 def test_figures_are_those_of_the_two_mixes(qtbot: QtBot, song: MainWindow) -> None:
-    song.codec_actions["mdct-4x"].trigger()
+    song.codecs.actions["mdct-4x"].trigger()
     assert not song.timeline.linearity.isVisible()
     press(song, *SHOW)
     assert song.timeline.linearity.isVisible()
@@ -53,7 +53,7 @@ def test_figures_are_those_of_the_two_mixes(qtbot: QtBot, song: MainWindow) -> N
 
 
 def test_a_codec_without_loss_has_next_to_no_residual(qtbot: QtBot, song: MainWindow) -> None:
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     press(song, *SHOW)
     assert max(known(qtbot, song)) < -90.0
 
@@ -79,13 +79,13 @@ def test_an_edit_is_worked_out_only_where_it_changes(
     press(song, *SHOW)
     before = known(qtbot, song)
     worked: list[int] = []
-    real = residuals.residual_db
+    real = residuals_module.residual_db
 
     def count(plan: object, dry: object, rendered: object, index: int) -> float | None:
         worked.append(index)
         return real(plan, dry, rendered, index)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(residuals, "residual_db", count)
+    monkeypatch.setattr(residuals_module, "residual_db", count)
     keys = {chunk.index: chunk.key for chunk in song.rendering.update_plan().audible}
     short = song.document.session.tracks[2].clips[0]
     song.document.apply("Trim", lambda s: edits.trim_clip(s, short.id, 0, 20_000))

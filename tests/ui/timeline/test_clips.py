@@ -295,7 +295,7 @@ def test_clips_move_between_tracks_by_keys(song: MainWindow) -> None:
     assert [len(track.clips) for track in song.document.session.tracks] == [2, 0, 1]
     press(song, Qt.Key.Key_Up, CTRL)
     assert [len(track.clips) for track in song.document.session.tracks] == [2, 0, 1]
-    assert "cannot leave the tracks" in song.messages.text.text()
+    assert "cannot move past the first or last track" in song.messages.text.text()
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,8 @@ def test_the_ruler_is_drawn_anew_in_another_unit(song: MainWindow) -> None:
 def test_frames_are_those_of_the_codec(song: MainWindow) -> None:
     song.actions_by_id["count_in_frames"].trigger()
     before, hop = song.timeline.ruler.grab().toImage(), song.rendering.update_plan().grid.hop
-    other = next(name for name in song.codec_actions if name != song.document.session.codec)
-    song.codec_actions[other].trigger()
+    other = next(name for name in song.codecs.actions if name != song.document.session.codec)
+    song.codecs.actions[other].trigger()
     if song.rendering.update_plan().grid.hop != hop:
         assert song.timeline.ruler.grab().toImage() != before
     assert song.timeline.counting.text(song.rendering.update_plan().grid.hop * 7) == "frame 7"

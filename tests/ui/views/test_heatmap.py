@@ -229,7 +229,7 @@ def test_a_track_that_is_removed_leaves_the_mix(qtbot: QtBot, song: MainWindow) 
 def test_another_codec_is_followed_by_tracks_too(qtbot: QtBot, song: MainWindow) -> None:
     panel(song).show_latents(("track", song.document.session.tracks[1].id))
     values(qtbot, song)
-    song.codec_actions["mdct-4x"].trigger()
+    song.codecs.actions["mdct-4x"].trigger()
     assert values(qtbot, song).shape[0] == 64
     np.testing.assert_allclose(values(qtbot, song), mix_with_mutes(qtbot, song, 0, 2), atol=1e-5)
 
@@ -293,7 +293,7 @@ def test_another_codec_under_ordered_channels_is_no_error(
     shown.order.setCurrentIndex(1)
     qtbot.waitUntil(lambda: heatmap(song)._order is not None, timeout=LIMIT_MS)
     for codec, dim in (("mdct-1x", 256), ("mdct-4x", 64)):
-        song.codec_actions[codec].trigger()
+        song.codecs.actions[codec].trigger()
         QTest.mouseMove(heatmap(song).viewport(), QPoint(90, 2))
         shown.order.setCurrentIndex(3 - shown.order.currentIndex())
         wait_rendered(qtbot, song)

@@ -26,7 +26,7 @@ ALT = Qt.KeyboardModifier.AltModifier
 @pytest.fixture
 def panel(qtbot: QtBot, song: MainWindow) -> LinearityPanel:
     """The view over the song, rendered, in a codec that loses something."""
-    song.codec_actions["mdct-4x"].trigger()
+    song.codecs.actions["mdct-4x"].trigger()
     press(song, Qt.Key.Key_3, ALT)
     found = song.views.get("linearity")
     assert isinstance(found, LinearityPanel)

@@ -34,7 +34,7 @@ def mix_of(window: MainWindow) -> np.ndarray:
 
 
 def test_the_mix_waveform_has_the_peaks_of_the_mix(qtbot: QtBot, song: MainWindow) -> None:
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     wait_rendered(qtbot, song)
     expected = block_peaks(mix_of(song).astype(np.float32))
     master = song.timeline.master
@@ -48,7 +48,7 @@ def test_the_mix_waveform_has_the_peaks_of_the_mix(qtbot: QtBot, song: MainWindo
 
 
 def test_the_mix_is_drawn_up_to_its_peaks(qtbot: QtBot, song: MainWindow) -> None:
-    song.codec_actions["mdct-1x"].trigger()
+    song.codecs.actions["mdct-1x"].trigger()
     song.transport.seek(44_100 * 30)  # the playhead out of the way
     wait_rendered(qtbot, song)
     master, mix = song.timeline.master, mix_of(song).astype(np.float32)
@@ -108,7 +108,7 @@ def test_what_waits_shows_the_dry_mix_in_grey(qtbot: QtBot, song: MainWindow) ->
 def test_the_dry_mix_looks_out_behind_the_rendered_one(qtbot: QtBot, song: MainWindow) -> None:
     song.transport.seek(44_100 * 30)
     for codec, covers in (("mdct-1x", True), ("mdct-4x", False)):
-        song.codec_actions[codec].trigger()
+        song.codecs.actions[codec].trigger()
         wait_rendered(qtbot, song)
         wait_dry(qtbot, song)
         set_zoom(song, 441.0)

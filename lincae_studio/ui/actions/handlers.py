@@ -1,0 +1,38 @@
+"""Which method each action calls. Commands register theirs; an id is registered once and must be in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lincae_studio.ui.actions.table import ACTIONS
+
+#: A slot of `QAction.triggered`: it takes the checked state, or nothing.
+Handler = Callable[..., object]
+
+#: What a group of commands registers: handlers by action id.
+Handlers = Mapping[str, Handler]
+
+
+class HandlerTable:
+    """Handlers by action id, collected from the groups of commands."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def register(self, handlers: Handlers) -> None:
+        """Add a group's handlers.
+
+        Raises:
+            ValueError: for an id that is not in the table of actions, or has a handler already.
+        """
+        unknown = handlers.keys() - {spec.id for spec in ACTIONS}
+        doubled = handlers.keys() & self._handlers.keys()
+        if unknown or doubled:
+            raise ValueError(
+                f"actions without a row in the table: {sorted(unknown)}; registered twice: {sorted(doubled)}"
+            )
+        self._handlers.update(handlers)
+
+    def handler(self, action_id: str) -> Handler:
+        """Raises `KeyError` when no group has registered the action."""
+        return self._handlers[action_id]

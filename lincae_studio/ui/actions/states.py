@@ -1,0 +1,85 @@
+"""Keeps actions as they must look: enabled, checked, with the right keys, texts and icons. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction
+
+from lincae_studio.preferences import RulerUnit, SnapTarget
+from lincae_studio.ui.actions import menus, shortcuts
+from lincae_studio.ui.actions.table import ACTIONS
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.views.registry import VIEWS, view_action
+
+
+class ActionStates(QObject):
+    """Follows the document, the selection, the preferences and the transport."""
+
+    def __init__(
+        self,
+        actions: Mapping[str, QAction],
+        document: Document,
+        selection: Selection,
+        preferences: PreferenceStore,
+        transport: Transport,
+    ) -> None:
+        super().__init__(document)
+        self._actions = actions
+        self._document = document
+        self._selection = selection
+        self._preferences = preferences
+        self._transport = transport
+        document.changed.connect(self._follow_document)
+        document.state_changed.connect(self._follow_document)
+        document.refused.connect(self._follow_document)  # a checkable action has checked itself
+        selection.changed.connect(self._follow_document)
+        preferences.changed.connect(self._follow_preferences)
+        transport.playing_changed.connect(self._follow_transport)
+        transport.monitor_changed.connect(self._follow_transport)
+        self._follow_preferences()
+        self._follow_transport()
+        self._follow_document()
+
+    def follow_theme(self) -> None:
+        """Draw the icons in the colours of the theme."""
+        menus.follow_theme(self._actions)
+        self._follow_transport()
+
+    def _follow_document(self, *_: object) -> None:
+        document, session = self._document, self._document.session
+        holds = {
+            "": True,
+            "clips": session.length > 0,
+            "selection": bool(self._selection.clips),
+            "markers": bool(session.markers),
+            "track": self._selection.track is not None,
+            "undo": document.undo_text is not None,
+            "redo": document.redo_text is not None,
+        }
+        for spec in ACTIONS:
+            self._actions[spec.id].setEnabled(holds[spec.needs])
+        self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
+        self._actions["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
+        self._actions["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())
+
+    def _follow_preferences(self) -> None:
+        chosen = self._preferences.value
+        shortcuts.apply_keys(self._actions, chosen.shortcuts)
+        checked = {"follow": chosen.follow_playhead, "snap": chosen.snap, "linearity": chosen.linearity_strip}
+        checked |= {f"snap_to_{target}": target in chosen.snap_to for target in get_args(SnapTarget)}
+        checked |= {f"count_in_{unit}": unit == chosen.ruler for unit in get_args(RulerUnit)}
+        checked |= {view_action(spec.id): spec.id in chosen.views for spec in VIEWS}
+        for action, on in checked.items():
+            self._actions[action].setChecked(on)
+
+    def _follow_transport(self) -> None:
+        playing = self._transport.playing
+        self._actions["play"].setChecked(playing)
+        self._actions["play"].setIcon(menus.icon("stop" if playing else "play"))
+        self._actions[f"monitor_{self._transport.monitor}"].setChecked(True)

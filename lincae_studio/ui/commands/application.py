@@ -1,0 +1,63 @@
+"""Commands on the program itself: preferences, the command palette, the manual, about, quit. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+from lincae_studio import __version__
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.playback.transport import Transport
+
+# Dialogs are imported when they are first opened: they would make the window start later.
+
+
+class ApplicationCommands:
+    """Opens the dialogs that belong to no document."""
+
+    def __init__(
+        self, preferences: PreferenceStore, transport: Transport, actions: Mapping[str, QAction], window: QWidget
+    ) -> None:
+        """`actions`: those that the palette lists, by id; they may be filled in later."""
+        self._preferences = preferences
+        self._transport = transport
+        self._actions = actions
+        self._window = window
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "preferences": self.on_preferences,
+            "palette": self.on_palette,
+            "manual": self.on_manual,
+            "about": self.on_about,
+            "quit": self.on_quit,
+        }
+
+    def on_preferences(self) -> None:
+        from lincae_studio.ui.dialogs.preferences import PreferencesDialog
+
+        PreferencesDialog(self._preferences, self._transport, self._window).open()
+
+    def on_palette(self) -> None:
+        from lincae_studio.ui.dialogs.command_palette import CommandPalette
+
+        CommandPalette(self._actions, self._window).open()
+
+    def on_manual(self) -> None:
+        from lincae_studio.ui.dialogs.manual import ManualDialog
+
+        ManualDialog(self._window).show()
+
+    def on_about(self) -> None:
+        text = (
+            f"<b>LinCAE Studio {__version__}</b><p>A multitrack editor whose mixer works in the latent space of a "
+            "Linear Consistency Autoencoder.</p><p>Licence: Apache 2.0</p>"
+        )
+        QMessageBox.about(self._window, "About LinCAE Studio", text)
+
+    def on_quit(self) -> None:
+        self._window.close()

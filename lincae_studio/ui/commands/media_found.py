@@ -1,0 +1,73 @@
+"""What follows when audio is needed, found, decoded or relinked: whoever draws, plays or renders it learns of it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from lincae_studio.session.model import Session
+from lincae_studio.ui.commands.bundles import BundleController
+from lincae_studio.ui.commands.clips import ClipCommands
+from lincae_studio.ui.commands.importing import Importer
+from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.jobs.project_files import ProjectFiles
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.rendering.engine_settings import EngineSettings
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.panel import TimelinePanel
+
+
+class MediaFound(QObject):
+    """Connects those who find audio with those who use it. Main thread."""
+
+    def __init__(
+        self,
+        document: Document,
+        rendering: Rendering,
+        engine_settings: EngineSettings,
+        timeline: TimelinePanel,
+        projects: ProjectCommands,
+        importer: Importer,
+        bundles: BundleController,
+        project_files: ProjectFiles,
+        clip_commands: ClipCommands,
+    ) -> None:
+        super().__init__(document)
+        self._document = document
+        self._rendering = rendering
+        self._timeline = timeline
+        self._importer = importer
+        self._bundles = bundles
+        self._project_files = project_files
+        projects.opened.connect(self._on_session_opened)
+        clip_commands.media_pasted.connect(self._on_media_pasted)
+        clip_commands.files_pasted.connect(importer.import_at_playhead)
+        engine_settings.restarted.connect(self._on_engine_restarted)
+        importer.find_files.connect(project_files.show_requested)
+        bundles.find_files.connect(project_files.show_requested)
+        importer.media_found.connect(self._on_media_read)
+        bundles.audio_found.connect(self._on_latents_decoded)
+        project_files.media_found.connect(self._on_files_relinked)
+
+    def _on_session_opened(self, session: Session) -> None:
+        self._importer.find_media(session)
+        self._bundles.attach(session)
+        self._project_files.check()
+
+    def _on_media_pasted(self) -> None:
+        self._on_session_opened(self._document.session)
+
+    def _on_engine_restarted(self) -> None:
+        self._bundles.attach(self._document.session)
+
+    def _on_media_read(self) -> None:
+        self._on_files_relinked()
+        self._timeline.axis.fit()
+
+    def _on_latents_decoded(self) -> None:
+        self._timeline.master.dry.forget()
+        self._rendering.retry_failed()
+        self._on_files_relinked()
+
+    def _on_files_relinked(self) -> None:
+        self._rendering.refresh()
+        self._timeline.lanes.invalidate()

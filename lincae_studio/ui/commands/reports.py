@@ -1,0 +1,79 @@
+"""Commands that export what views show: the linearity report, and pictures. Main thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from lincae_studio.errors import StudioError
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.commands.exporting import Exporter
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
+from lincae_studio.ui.rendering.linearity_report import write_report
+from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.panel import TimelinePanel
+from lincae_studio.ui.views.manager import ViewManager
+from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, PictureSource, save_picture
+
+
+class ReportCommands:
+    """Asks for a file, and writes it."""
+
+    def __init__(
+        self,
+        document: Document,
+        rendering: Rendering,
+        linearity_meter: LinearityMeter,
+        timeline: TimelinePanel,
+        views: ViewManager,
+        exporter: Exporter,
+        messages: MessageBar,
+        window: QWidget,
+    ) -> None:
+        self._document = document
+        self._rendering = rendering
+        self._linearity_meter = linearity_meter
+        self._timeline = timeline
+        self._views = views
+        self._exporter = exporter
+        self._messages = messages
+        self._window = window
+        views.linearity_export_requested.connect(self.on_export_linearity)
+
+    @property
+    def handlers(self) -> Handlers:
+        return {"export_linearity": self.on_export_linearity, "export_picture": self.on_export_picture}
+
+    def on_export_linearity(self) -> None:
+        suggested = str(self._exporter.folder / f"{self._document.title} linearity.csv")
+        view = self._views.get("linearity")
+        kinds = f"Table (*.csv);;{FILTER}" if view is not None else "Table (*.csv)"
+        name, _ = QFileDialog.getSaveFileName(self._window, "Export Linearity Report", suggested, kinds)
+        if not name:
+            return
+        try:
+            if view is not None and Path(name).suffix.lower() in SUFFIXES:
+                save_picture(view, Path(name))
+                self._messages.info(f"Wrote {name}")
+                return
+            count = write_report(Path(name), self._document.session, self._rendering, self._linearity_meter)
+        except StudioError as error:
+            self._messages.error(error)
+            return
+        total = len(self._rendering.plan.audible)
+        waiting = f"; {total - count} chunks are not rendered yet and have no figures" if count < total else ""
+        self._messages.info(f"Wrote {name}{waiting}")
+
+    def on_export_picture(self) -> None:
+        from lincae_studio.ui.dialogs.picture import PictureDialog  # dialogs can wait: the window's start cannot
+
+        views = [PictureSource("Tracks and mix", self._timeline), PictureSource("Mix", self._timeline.master)]
+        views += self._views.picture_sources()
+        views.append(PictureSource("Whole window", self._window))
+        PictureDialog(views, self._suggested_path, self._messages, self._window).open()
+
+    def _suggested_path(self, title: str) -> Path:
+        return self._exporter.folder / f"{self._document.title} {title.lower()}.png"

@@ -1,0 +1,53 @@
+"""Commands on the session as a whole: undo, redo, tempo, render settings, failed chunks. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.rendering import Rendering
+
+# Dialogs are imported when they are first opened: they would make the window start later.
+
+
+class SessionCommands:
+    """Acts on the document and on what is rendered of it."""
+
+    def __init__(
+        self, document: Document, selection: Selection, rendering: Rendering, transport: Transport, window: QWidget
+    ) -> None:
+        self._document = document
+        self._selection = selection
+        self._rendering = rendering
+        self._transport = transport
+        self._window = window
+
+    @property
+    def handlers(self) -> Handlers:
+        return {
+            "undo": self._document.undo,
+            "redo": self._document.redo,
+            "tempo": self.on_tempo,
+            "render_settings": self.on_render_settings,
+            "minus_one": self.on_minus_one,
+            "retry": self._rendering.retry_failed,
+        }
+
+    def on_tempo(self) -> None:
+        from lincae_studio.ui.dialogs.tempo import TempoDialog
+
+        TempoDialog(self._document, self._transport.position, self._window).open()
+
+    def on_render_settings(self) -> None:
+        from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
+
+        RenderSettingsDialog(self._document, self._rendering.update_plan().codec, self._window).open()
+
+    def on_minus_one(self) -> None:
+        from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
+
+        if self._selection.track is not None:
+            MinusOneDialog(self._selection.track, self._document, self._rendering, self._window).open()

@@ -1,0 +1,52 @@
+"""The labels of the status bar: rendered chunks, codec, engine, audio output. Main thread."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QLabel, QStatusBar
+
+from lincae_studio.engine.rendering.render_store import Monitor
+from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.rendering import Rendering
+
+_MONITORS: dict[Monitor, str] = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
+
+
+class StatusLabels(QObject):
+    """Follows rendering and transport."""
+
+    def __init__(self, bar: QStatusBar, rendering: Rendering, transport: Transport) -> None:
+        super().__init__(bar)
+        self._rendering = rendering
+        self._transport = transport
+        self.render = QLabel(bar)
+        self.codec = QLabel(bar)
+        self.engine = QLabel(bar)
+        self.output = QLabel(bar)
+        for label in (self.render, self.codec, self.engine, self.output):
+            bar.addPermanentWidget(label)
+        rendering.plan_changed.connect(self._show_plan)
+        rendering.chunk_changed.connect(self._show_progress)
+        rendering.engine_changed.connect(self._show_engine)
+        transport.playing_changed.connect(self._show_output)
+        transport.monitor_changed.connect(self._show_output)
+        self._show_plan()
+        self._show_engine()
+        self._show_output()
+
+    def _show_plan(self) -> None:
+        self.codec.setText(f"codec {self._rendering.plan.codec.title}")
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        done, total = self._rendering.progress()
+        self.render.setText(f"{done}/{total} chunks rendered" if total else "nothing to render")
+
+    def _show_engine(self) -> None:
+        self.engine.setText(self._rendering.engine_text)
+
+    def _show_output(self) -> None:
+        player = self._transport.player
+        dropouts = f"{player.dropouts} dropouts" if player.dropouts else ""
+        parts = (_MONITORS[self._transport.monitor], player.output_name or "", dropouts)
+        self.output.setText(" · ".join(part for part in parts if part))
