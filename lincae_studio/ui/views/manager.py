@@ -25,7 +25,7 @@ class ViewManager(QObject):
     """Places views over time below the tracks and other views in panels at the side.
 
     Signals:
-        linearity_export_requested: the user asks for the report of linearity from within a view.
+        linearity_export_requested: the user asks for the linearity report from within a view.
     """
 
     linearity_export_requested = Signal()
@@ -71,11 +71,11 @@ class ViewManager(QObject):
 
     @property
     def handlers(self) -> Mapping[str, Callable[[bool], None]]:
-        """What the actions that show and close views call, by action id."""
+        """The slots of the actions that show and close views, by action id."""
         return {view_action(spec.id): self._toggler(spec.id) for spec in VIEWS}
 
     def _toggler(self, name: ViewName) -> Callable[[bool], None]:
-        def toggle(on: bool) -> None:  # a slot of one argument: PySide calls a partial without any
+        def toggle(on: bool) -> None:  # one argument, since PySide calls a partial without any
             self.toggle(name, on)
 
         return toggle

@@ -395,7 +395,7 @@ def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -
     dialog.frames.setValue(100)
     dialog.seed.setValue(5)
     assert "A chunk starts every 0.57 s" in dialog.said.text()
-    assert "its seed is of no effect" in dialog.said.text()
+    assert "the seed has no effect" in dialog.said.text()
     ok.click()
     assert song.document.undo_text == "Render Settings"
     assert song.rendering.update_plan().grid.frames == 100
