@@ -1,1 +1,1 @@
-"""What the actions of the window do: `on_<id>` for each row of the table in `ui.actions`. Main thread."""
+"""What the actions of the window do; each group registers its handlers by action id. Main thread."""
