@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-#: File formats, by their extensions.
+#: Ids of the containers, which `media.formats` describes.
 Container = Literal["wav", "flac", "ogg", "mp3"]
 
 SampleFormat = Literal["16", "24", "32f"]
@@ -25,12 +25,6 @@ LatentFormat = Literal["safetensors", "npz"]
 
 Decibels = Annotated[float, Meta(ge=-70.0, le=0.0)]
 
-#: Sample formats of each container; lossy ones have none.
-SAMPLE_FORMATS: dict[Container, tuple[SampleFormat, ...]] = {"wav": ("32f", "24", "16"), "flac": ("24", "16")}
-
-#: MPEG audio supports only these rates.
-_MP3_RATES = (44_100, 48_000, 32_000, 22_050, 16_000)
-
 
 class AudioFormat(Struct, frozen=True, kw_only=True):
     """The format of an audio file.
@@ -47,26 +41,6 @@ class AudioFormat(Struct, frozen=True, kw_only=True):
     channels: Channels = "mix"
     dither: bool = True
     quality: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.7
-
-    @property
-    def lossy(self) -> bool:
-        """Whether the format is lossy."""
-        return self.container not in SAMPLE_FORMATS
-
-    @property
-    def limited(self) -> bool:
-        """Whether samples beyond full scale are clipped."""
-        return self.lossy or self.sample_format != "32f"
-
-    @property
-    def problem(self) -> str:
-        """Why this combination is not possible; empty when it is."""
-        if not self.lossy and self.sample_format not in SAMPLE_FORMATS[self.container]:
-            choices = " or ".join(SAMPLE_FORMATS[self.container])
-            return f"{self.container.upper()} supports {choices} bits, not {self.sample_format}"
-        if self.container == "mp3" and self.sample_rate not in _MP3_RATES:
-            return f"MP3 does not support {self.sample_rate} Hz"
-        return ""
 
 
 class Level(Struct, frozen=True, kw_only=True):

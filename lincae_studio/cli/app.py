@@ -21,8 +21,8 @@ from lincae_studio.cli.training import evaluate, train
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import LatentFormat
+from lincae_studio.media.formats import FORMATS
 from lincae_studio.media.probe import EXTENSIONS
-from lincae_studio.media.writer import ENDINGS
 from lincae_studio.session import files
 
 #: Endings of what `render` takes.
@@ -106,7 +106,7 @@ def _render(
     """Render a project or a bundle, or each one in a folder, to audio files."""
     from lincae_studio.cli.mixing import render_project
 
-    ending = ENDINGS[request.settings.format.container][0]
+    ending = FORMATS[request.settings.format.container].endings[0]
     return run_all(
         project,
         output,
@@ -233,7 +233,7 @@ def _decode(
     def say(figures: dict[str, object]) -> str:
         return f"{figures['output']}: {figures['duration_s']:.3f} s, codec {figures['codec']}"
 
-    ending = ENDINGS[request.settings.format.container][0]
+    ending = FORMATS[request.settings.format.container].endings[0]
     return run_all(path, output, LATENT_SUFFIXES, ending, lambda one, place: decode(one, place, request), say, as_json)
 
 

@@ -13,8 +13,8 @@ import msgspec
 import typer
 
 from lincae_studio.errors import UsageError
-from lincae_studio.export_settings import PRESETS, SAMPLE_FORMATS, AudioFormat, Container, ExportSettings, Level
-from lincae_studio.media.writer import ENDINGS
+from lincae_studio.export_settings import PRESETS, AudioFormat, ExportSettings, Level
+from lincae_studio.media.formats import FORMATS, container_of, format_problem
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE
 
 Output = Annotated[
@@ -97,13 +97,10 @@ def request(
     if preset is not None and preset not in PRESETS:
         raise UsageError(f"there is no preset {preset!r}", f"Choose one of: {'; '.join(PRESETS)}")
     settings = PRESETS[preset] if preset is not None else ExportSettings()
-    chosen = container or _container_of(output) or settings.format.container
-    if (
-        bits is None
-        and chosen in SAMPLE_FORMATS
-        and settings.format.sample_format not in SAMPLE_FORMATS[_known(chosen)]
-    ):
-        bits = SAMPLE_FORMATS[_known(chosen)][0]
+    chosen = container or container_of(output) or settings.format.container
+    offered = [bits for name, one in FORMATS.items() if name == chosen for bits in one.sample_formats]
+    if bits is None and offered and settings.format.sample_format not in offered:
+        bits = offered[0]
     audio_format = _changed(
         settings.format,
         {
@@ -115,8 +112,9 @@ def request(
             "quality": ("--quality", quality),
         },
     )
-    if audio_format.problem:
-        raise UsageError(audio_format.problem, "Choose another --format, --bits or --rate")
+    problem = format_problem(audio_format)
+    if problem:
+        raise UsageError(problem, "Choose another --format, --bits or --rate")
     if normalize == "loudness" and target is None:
         target = _FOR_LOUDNESS_DB
     elif normalize == "peak" and target is None:
@@ -167,15 +165,6 @@ def with_request(command: Callable[..., Any]) -> Callable[..., Any]:
     run.__signature__ = inspect.Signature(typed)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in typed}
     return run
-
-
-def _container_of(output: Path) -> str | None:
-    suffix = output.suffix.lower()
-    return next((container for container, endings in ENDINGS.items() if suffix in endings), None)
-
-
-def _known(container: str) -> Container:
-    return next(known for known in get_args(Container) if known == container)
 
 
 def _changed(settings: _Struct, options: dict[str, tuple[str, Any]]) -> _Struct:

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from lincae_studio import atomic
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore, digest_of
-from lincae_studio.media.writer import WAV_LIMIT_BYTES
 from lincae_studio.session.model import SESSION_RATE, Media
 
 _COPY_BYTES = 1 << 20

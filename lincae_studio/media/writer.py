@@ -19,33 +19,19 @@ import soxr
 
 from lincae_studio import atomic
 from lincae_studio.errors import ExportError, os_error_reason
-from lincae_studio.export_settings import AudioFormat, Container, SampleFormat
+from lincae_studio.export_settings import AudioFormat
+from lincae_studio.media.formats import (
+    BYTES_PER_SAMPLE,
+    FORMATS,
+    SUBTYPES,
+    WAV_LIMIT_BYTES,
+    ending_problem,
+    format_problem,
+    is_limited,
+    is_lossy,
+)
 from lincae_studio.media.peaks import Audio
 from lincae_studio.session.model import SESSION_RATE
-
-#: libsndfile's names of the sample formats.
-SUBTYPES: dict[SampleFormat, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT"}
-
-_LOSSY_SUBTYPES: dict[Container, str] = {"ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
-
-SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
-    "32f": "32-bit float (lossless, no clipping)",
-    "24": "24-bit integer",
-    "16": "16-bit integer",
-}
-
-#: File name extensions; the first one is suggested.
-ENDINGS: dict[Container, tuple[str, ...]] = {
-    "wav": (".wav", ".wave"),
-    "flac": (".flac",),
-    "ogg": (".ogg", ".oga"),
-    "mp3": (".mp3",),
-}
-
-#: Sizes in WAV are 32-bit; larger files are written as RF64, which editors read as WAV.
-WAV_LIMIT_BYTES = 4_000_000_000
-
-_BYTES_PER_SAMPLE: dict[SampleFormat, int] = {"16": 2, "24": 3, "32f": 4}
 
 #: Dither noise is always the same, so that exporting twice gives equal files.
 _DITHER_SEED = 1
@@ -118,9 +104,9 @@ class AudioWriter:
             return
         magnitude = np.abs(block)
         self.peak = max(self.peak, float(magnitude.max()))
-        if self._format.limited:
+        if is_limited(self._format):
             self.clipped_samples += int(np.count_nonzero(magnitude > 1.0))
-        if self._format.lossy:
+        if is_lossy(self._format):
             block = np.clip(block, -1.0, 1.0)
         elif self._format.sample_format == "16":
             self._file.write(self._rounded(block, 16, self._format.dither).astype(np.int16))
@@ -148,13 +134,6 @@ def channels_of(audio_format: AudioFormat, channels: int) -> int:
     return {"mix": channels, "mono": 1, "stereo": 2}[audio_format.channels]
 
 
-def ending_problem(path: Path, container: Container) -> str:
-    """What is wrong with the extension of a file name for a container; empty when nothing is."""
-    if path.suffix.lower() in ENDINGS[container]:
-        return ""
-    return f"the name must end in {ENDINGS[container][0]}"
-
-
 @contextlib.contextmanager
 def writing(
     path: Path, channels: int, length: int, audio_format: AudioFormat | None = None, tags: Tags | None = None
@@ -167,10 +146,11 @@ def writing(
     audio_format = audio_format or AudioFormat()
     problem = ending_problem(path, audio_format.container)
     if problem:
-        remedy = f"Try {path.name}{ENDINGS[audio_format.container][0]}"
+        remedy = f"Try {path.name}{FORMATS[audio_format.container].endings[0]}"
         raise ExportError(f"cannot export to {path.name}: {problem}", remedy)
-    if audio_format.problem:
-        raise ExportError(f"cannot export to {path.name}: {audio_format.problem}", "Choose another format")
+    problem = format_problem(audio_format)
+    if problem:
+        raise ExportError(f"cannot export to {path.name}: {problem}", "Choose another format")
     try:
         with atomic.replacing(path) as temporary, open(temporary, "wb+", buffering=0) as handle:
             guarded = _GuardedFile(handle)
@@ -194,17 +174,14 @@ def writing(
 
 def _options(audio_format: AudioFormat, channels: int, length: int) -> dict[str, Any]:
     """The arguments for `soundfile.SoundFile`."""
-    options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels}
-    if audio_format.lossy:
-        options |= {"subtype": _LOSSY_SUBTYPES[audio_format.container], "compression_level": 1.0 - audio_format.quality}
-        if audio_format.container == "mp3":
-            options["bitrate_mode"] = "VARIABLE"
-        return options | {"format": audio_format.container.upper()}
+    one = FORMATS[audio_format.container]
+    options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels, **one.options}
+    if one.lossy:
+        return options | {"format": one.library_name, "compression_level": 1.0 - audio_format.quality}
     frames = length * audio_format.sample_rate / SESSION_RATE
-    too_large = frames * channels * _BYTES_PER_SAMPLE[audio_format.sample_format] > WAV_LIMIT_BYTES
-    wav = "RF64" if too_large else "WAV"
-    options["subtype"] = SUBTYPES[audio_format.sample_format]
-    return options | {"format": wav if audio_format.container == "wav" else "FLAC"}
+    large = frames * channels * BYTES_PER_SAMPLE[audio_format.sample_format] > WAV_LIMIT_BYTES
+    name = one.large_name if large and one.large_name else one.library_name
+    return options | {"format": name, "subtype": SUBTYPES[audio_format.sample_format]}
 
 
 def _set_tags(file: sf.SoundFile, tags: Tags) -> None:

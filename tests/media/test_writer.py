@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import soundfile as sf
 
 from lincae_studio.errors import Cancelled, ExportError
-from lincae_studio.export_settings import AudioFormat, SampleFormat
+from lincae_studio.export_settings import AudioFormat, Container, SampleFormat
 from lincae_studio.media import writer as writer_module
-from lincae_studio.media.writer import SAMPLE_FORMAT_TITLES, SUBTYPES, writing
+from lincae_studio.media.formats import FORMATS, SAMPLE_FORMAT_TITLES, SUBTYPES
+from lincae_studio.media.writer import writing
 from lincae_studio.session.model import SESSION_RATE
 from tests.helpers import FullDisk, files_below, noise, read_audio
 
@@ -210,3 +212,20 @@ def test_what_a_link_points_to_is_replaced_and_the_link_stays(tmp_path: Path, ol
     assert link.is_symlink()
     assert sf.info(old).frames == 10
     assert files_below(tmp_path) == sorted([old, link])
+
+
+def test_every_container_that_can_be_chosen_is_described() -> None:
+    assert FORMATS.keys() == set(get_args(Container))
+    endings = [ending for one in FORMATS.values() for ending in one.endings]
+    assert len(set(endings)) == len(endings), "an extension that names two containers"
+
+
+@pytest.mark.parametrize("container", get_args(Container))
+def test_every_container_is_written_and_read(tmp_path: Path, container: Container) -> None:
+    one = FORMATS[container]
+    sample_format = one.sample_formats[0] if one.sample_formats else "32f"
+    path = tmp_path / f"any{one.endings[-1]}"
+    with writing(path, 2, 9000, AudioFormat(container=container, sample_format=sample_format)) as file:
+        file.write(noise(1, 9000, 2))
+    assert (sf.info(path).channels, sf.info(path).samplerate) == (2, 44_100)
+    assert sf.info(path).frames >= 9000

@@ -24,10 +24,10 @@ from lincae_studio.media.dawproject.names import (
     names_to_try,
     xml_text,
 )
+from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
-from lincae_studio.media.writer import WAV_LIMIT_BYTES
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Point, Session, Track
 
 _COPY_BYTES = 1 << 20

@@ -21,7 +21,7 @@ from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import CancelToken, ReportProgress, share_of
-from lincae_studio.media.writer import ENDINGS
+from lincae_studio.media.formats import FORMATS
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
@@ -95,7 +95,7 @@ class Exporter(QObject):
     def on_export_mix(self) -> None:
         from lincae_studio.ui.dialogs.export import ExportDialog  # dialogs can wait: the window's start cannot
 
-        ending = ENDINGS[self._preferences.value.export.format.container][0]
+        ending = FORMATS[self._preferences.value.export.format.container].endings[0]
         suggested = self.folder / f"{self._document.title}{ending}"
         dialog = ExportDialog(
             self._rendering, self._preferences, suggested, self._selection.span, self._may_export, self._window

@@ -28,7 +28,6 @@ from PySide6.QtWidgets import (
 from lincae_studio.engine.export.items import paths_of, span_of
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import (
-    SAMPLE_FORMATS,
     AudioFormat,
     Channels,
     Container,
@@ -39,16 +38,15 @@ from lincae_studio.export_settings import (
     SampleFormat,
 )
 from lincae_studio.media import loudness
+from lincae_studio.media.formats import FORMATS, SAMPLE_FORMAT_TITLES, container_of, format_problem, is_lossy
 from lincae_studio.media.probe import EXTENSIONS
-from lincae_studio.media.writer import ENDINGS, SAMPLE_FORMAT_TITLES, channels_of
+from lincae_studio.media.writer import channels_of
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.export_presets import PresetRow
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.rendering.rendering import Rendering
-
-_CONTAINER_TITLES: dict[Container, str] = {"wav": "WAV", "flac": "FLAC", "ogg": "OGG Vorbis", "mp3": "MP3"}
 
 _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
     "mix": ("&Mix", "The latent mix, as heard"),
@@ -120,7 +118,7 @@ class ExportDialog(QDialog):
             spans["selection"] = "Selected clips"
         self.span_box = self._combo("Span", spans)
         self.tail = self._spin("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
-        self.container_box = self._combo("File format", _CONTAINER_TITLES)
+        self.container_box = self._combo("File format", {name: one.title for name, one in FORMATS.items()})
         self.format_box = self._combo("Sample format", SAMPLE_FORMAT_TITLES)
         self.quality = QSlider(Qt.Orientation.Horizontal, self)
         self.quality.setRange(0, _QUALITY_STEPS)
@@ -174,7 +172,7 @@ class ExportDialog(QDialog):
         # Other audio extensions are refused later with a message; any other suffix is part of the name.
         if self.settings.contents == ("latents",) and path.suffix.lower() in (".safetensors", ".npz"):
             return path
-        ending = ENDINGS[self.settings.format.container][0]
+        ending = FORMATS[self.settings.format.container].endings[0]
         return path if path.suffix.lower()[1:] in EXTENSIONS else path.with_name(f"{path.name}{ending}")
 
     @property
@@ -298,13 +296,13 @@ class ExportDialog(QDialog):
         before = self.format_box.currentData()
         self.format_box.blockSignals(True)
         self.format_box.clear()
-        for sample_format in SAMPLE_FORMATS.get(container, ()):
+        for sample_format in FORMATS[container].sample_formats:
             self.format_box.addItem(SAMPLE_FORMAT_TITLES[sample_format], sample_format)
         self._choose(self.format_box, before)
         self.format_box.blockSignals(False)
-        self.format_box.setVisible(container in SAMPLE_FORMATS)
-        self.quality.setVisible(container not in SAMPLE_FORMATS)
-        self.quality_text.setVisible(container not in SAMPLE_FORMATS)
+        self.format_box.setVisible(not FORMATS[container].lossy)
+        self.quality.setVisible(FORMATS[container].lossy)
+        self.quality_text.setVisible(FORMATS[container].lossy)
 
     @staticmethod
     def _choose(box: QComboBox, value: object) -> None:
@@ -315,10 +313,9 @@ class ExportDialog(QDialog):
 
     def _on_path_changed(self) -> None:
         """Follow a typed extension with the file format."""
-        suffix = Path(self.path_field.text().strip()).suffix.lower()
-        for container, endings in ENDINGS.items():
-            if suffix in endings and container != self.container_box.currentData():
-                self._choose(self.container_box, container)
+        container = container_of(Path(self.path_field.text().strip()))
+        if container is not None and container != self.container_box.currentData():
+            self._choose(self.container_box, container)
         self._on_changed()
 
     def _on_container_changed(self) -> None:
@@ -330,8 +327,8 @@ class ExportDialog(QDialog):
         """Replace the extension of another format by that of the chosen one."""
         text = self.path_field.text()
         suffix = Path(text.strip()).suffix
-        wanted = ENDINGS[self.container_box.currentData()]
-        known = [ending for endings in ENDINGS.values() for ending in endings]
+        wanted = FORMATS[self.container_box.currentData()].endings
+        known = [ending for one in FORMATS.values() for ending in one.endings]
         if suffix.lower() in known and suffix.lower() not in wanted:
             self.path_field.setText(text.strip()[: -len(suffix)] + wanted[0])
 
@@ -350,7 +347,7 @@ class ExportDialog(QDialog):
             widget.setEnabled(changed)
         self.stems_box.setEnabled("tracks" in settings.contents)
         self.latents_box.setEnabled("latents" in settings.contents)
-        self.dither.setEnabled(not settings.format.lossy and settings.format.sample_format == "16")
+        self.dither.setEnabled(not is_lossy(settings.format) and settings.format.sample_format == "16")
         named = bool(Path(self.path_field.text().strip()).name)
         problem = self._problem(settings)
         self.summary.setText(problem or (self._described(settings) if named else ""))
@@ -360,8 +357,8 @@ class ExportDialog(QDialog):
     def _problem(self, settings: ExportSettings) -> str:
         if not settings.contents:
             return "Choose what to export."
-        if settings.format.problem:
-            return f"{settings.format.problem}."
+        if problem := format_problem(settings.format):
+            return f"{problem}."
         try:
             span_of(self._rendering.session, settings, self._selection)
             if not paths_of(self._rendering.session, settings, Path("x.wav")):
@@ -388,10 +385,7 @@ class ExportDialog(QDialog):
     def _on_browse(self) -> None:
         # The user is asked once, on export, whether to replace files.
         options = QFileDialog.Option.DontConfirmOverwrite
-        kinds = ";;".join(
-            f"{_CONTAINER_TITLES[container]} audio ({' '.join(f'*{ending}' for ending in endings)})"
-            for container, endings in ENDINGS.items()
-        )
+        kinds = ";;".join(one.file_filter for one in FORMATS.values())
         name, _ = QFileDialog.getSaveFileName(self, "Export", self.path_field.text(), kinds, options=options)
         if name:
             self.path_field.setText(name)

@@ -1,0 +1,104 @@
+"""The audio files that can be exported: one entry of `FORMATS` for each container. No state.
+
+`export_settings.Container` lists the ids, which preferences and the command line check; all else about a container is
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lincae_studio.export_settings import AudioFormat, Container, SampleFormat
+
+#: libsndfile's names of the sample formats.
+SUBTYPES: dict[SampleFormat, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT"}
+
+BYTES_PER_SAMPLE: dict[SampleFormat, int] = {"16": 2, "24": 3, "32f": 4}
+
+SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
+    "32f": "32-bit float (lossless, no clipping)",
+    "24": "24-bit integer",
+    "16": "16-bit integer",
+}
+
+#: Sizes in WAV are 32-bit; larger files are written as RF64, which editors read as WAV.
+WAV_LIMIT_BYTES = 4_000_000_000
+
+
+@dataclass(frozen=True)
+class FileFormat:
+    """A container.
+
+    Attributes:
+        endings: file name extensions; the first one is suggested.
+        library_name: libsndfile's name of it; `large_name` where a file would be larger than `WAV_LIMIT_BYTES`.
+        sample_formats: those it supports, the default first; none for a lossy one.
+        rates: in Hz, where it does not support all.
+        options: further arguments for `soundfile.SoundFile`.
+    """
+
+    title: str
+    endings: tuple[str, ...]
+    library_name: str
+    sample_formats: tuple[SampleFormat, ...] = ()
+    large_name: str = ""
+    rates: tuple[int, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def lossy(self) -> bool:
+        return not self.sample_formats
+
+    @property
+    def file_filter(self) -> str:
+        """For file dialogs."""
+        return f"{self.title} audio ({' '.join(f'*{ending}' for ending in self.endings)})"
+
+
+FORMATS: dict[Container, FileFormat] = {
+    "wav": FileFormat("WAV", (".wav", ".wave"), "WAV", ("32f", "24", "16"), large_name="RF64"),
+    "flac": FileFormat("FLAC", (".flac",), "FLAC", ("24", "16")),
+    "ogg": FileFormat("OGG Vorbis", (".ogg", ".oga"), "OGG", options={"subtype": "VORBIS"}),
+    "mp3": FileFormat(
+        "MP3",
+        (".mp3",),
+        "MP3",
+        rates=(44_100, 48_000, 32_000, 22_050, 16_000),
+        options={"subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE"},
+    ),
+}
+
+
+def container_of(path: Path) -> Container | None:
+    """The container that a file's extension names."""
+    return next((name for name, one in FORMATS.items() if path.suffix.lower() in one.endings), None)
+
+
+def ending_problem(path: Path, container: Container) -> str:
+    """What is wrong with the extension of a file name for a container; empty when nothing is."""
+    endings = FORMATS[container].endings
+    return "" if path.suffix.lower() in endings else f"the name must end in {endings[0]}"
+
+
+def is_lossy(audio_format: AudioFormat) -> bool:
+    """Whether less than the samples is kept."""
+    return FORMATS[audio_format.container].lossy
+
+
+def is_limited(audio_format: AudioFormat) -> bool:
+    """Whether samples beyond full scale are clipped."""
+    return is_lossy(audio_format) or audio_format.sample_format != "32f"
+
+
+def format_problem(audio_format: AudioFormat) -> str:
+    """Why a combination is not possible; empty when it is."""
+    one = FORMATS[audio_format.container]
+    if not one.lossy and audio_format.sample_format not in one.sample_formats:
+        choices = " or ".join(one.sample_formats)
+        return f"{one.title} supports {choices} bits, not {audio_format.sample_format}"
+    if one.rates and audio_format.sample_rate not in one.rates:
+        return f"{one.title} does not support {audio_format.sample_rate} Hz"
+    return ""
