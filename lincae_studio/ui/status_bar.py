@@ -1,4 +1,4 @@
-"""The labels of the status bar: rendered chunks, codec, engine, audio output. Main thread."""
+"""The status bar labels: rendered chunks, codec, engine, audio output. Main thread."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ class StatusLabels(QObject):
 
     def _show_output(self) -> None:
         player = self._transport.player
-        dropouts = f"{player.dropouts} dropouts" if player.dropouts else ""
+        dropouts = f"{player.dropouts} dropout{'' if player.dropouts == 1 else 's'}" if player.dropouts else ""
         parts = (_MONITORS[self._transport.monitor], player.output_name or "", dropouts)
         self.output.setText(" · ".join(part for part in parts if part))
