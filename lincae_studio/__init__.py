@@ -1,6 +1,6 @@
 """LinCAE Studio: a multitrack editor whose mixer works in the latent space of an audio autoencoder.
 
-Importing the package imports nothing heavy: neither Qt, torch nor numpy. `from lincae_studio import Autoencoder` does.
+Importing the package alone loads none of Qt, torch and numpy; `from lincae_studio import Autoencoder` loads torch.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Load the Python interface when it is first asked for (PEP 562)."""
+    """Load the Python interface on first access (PEP 562)."""
     if name == "Autoencoder":
         from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 

@@ -1,6 +1,6 @@
-"""Errors a user can cause or meet: each says what went wrong, why, and what to do next.
+"""Errors that a user can cause or run into: each says what went wrong, why, and what to do next.
 
-Our own bugs are not here: they are `assert`s and ordinary exceptions.
+Bugs of the program are not among them: those are `assert`s and ordinary exceptions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class StudioError(Exception):
 
 
 class EditError(StudioError):
-    """An edit that the document cannot take (a negative length, an unknown track)."""
+    """An edit that is not valid (a negative length, an unknown track)."""
 
 
 class MediaError(StudioError):
@@ -50,7 +50,7 @@ class EngineError(StudioError):
 
 
 class PreferencesError(StudioError):
-    """A file of preferences that cannot be read or written."""
+    """A preferences file that cannot be read or written."""
 
 
 class AudioDeviceError(StudioError):
@@ -58,21 +58,21 @@ class AudioDeviceError(StudioError):
 
 
 class UsageError(StudioError):
-    """A command line argument that makes no sense."""
+    """A command-line argument that is not valid."""
 
 
 class Cancelled(Exception):  # noqa: N818  (not an error: the user asked for it)
-    """Raised inside a job after its cancel event was set; nothing half-written is left behind."""
+    """Raised inside a job after it was cancelled; no incomplete file is left behind."""
 
 
 def os_error_reason(error: OSError, path: Path | str) -> tuple[str, str]:
-    """The reason and the remedy, in words, for an `OSError` met at `path`."""
+    """The reason and the remedy, as text, for an `OSError` at `path`."""
     import errno
 
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "the disk is full", f"Free some space on the disk of {Path(path).parent}, or choose another folder"
     if error.errno in (errno.EACCES, errno.EPERM):
-        return "permission denied", "Choose a folder you may write to, or change the permissions"
+        return "permission denied", "Choose a folder you can write to, or change the permissions"
     if error.errno == errno.EROFS:
         return "the disk is read-only", "Choose a folder on another disk"
     if error.errno == errno.ENOENT:

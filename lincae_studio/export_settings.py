@@ -1,5 +1,4 @@
-"""What an export is asked for, as values: the preferences keep them, the command line makes them. Nothing of ours is
-imported."""
+"""Export settings, as values. Used by the preferences and the command line; imports nothing of this package."""
 
 from __future__ import annotations
 
@@ -7,39 +6,39 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-#: Formats of files, by their endings.
+#: File formats, by their extensions.
 Container = Literal["wav", "flac", "ogg", "mp3"]
 
 SampleFormat = Literal["16", "24", "32f"]
 
-#: Rates that are offered, in Hz; the first is that of a session.
+#: Available sample rates, in Hz; the first is the session rate.
 Rate = Literal[44100, 48000, 88200, 96000, 176400, 192000, 32000, 22050, 16000]
 
-#: Of a file: as many as the mix has, or always one or two.
+#: Channels of a file: those of the mix, or always one or two.
 Channels = Literal["mix", "mono", "stereo"]
 
-#: Which audio is written: the mix from latents, the mix with no codec, what they differ by, each track by itself; and
-#: the latents of the mix, as numbers.
+#: What is written: the mix from latents, the dry mix without a codec, their difference, each track on its own, or the
+#: latents of the mix.
 Content = Literal["mix", "dry", "difference", "tracks", "latents"]
 
 LatentFormat = Literal["safetensors", "npz"]
 
 Decibels = Annotated[float, Meta(ge=-70.0, le=0.0)]
 
-#: What the containers can hold; lossy ones have no sample format.
+#: Sample formats of each container; lossy ones have none.
 SAMPLE_FORMATS: dict[Container, tuple[SampleFormat, ...]] = {"wav": ("32f", "24", "16"), "flac": ("24", "16")}
 
-#: MPEG audio knows these rates only.
+#: MPEG audio supports only these rates.
 _MP3_RATES = (44_100, 48_000, 32_000, 22_050, 16_000)
 
 
 class AudioFormat(Struct, frozen=True, kw_only=True):
-    """How samples are written.
+    """The format of an audio file.
 
     Attributes:
         sample_rate: in Hz.
-        dither: TPDF noise of one step where samples are rounded to 16 bits.
-        quality: of a lossy format: 0 is small, 1 is good.
+        dither: add TPDF dither of one step when rounding to 16 bits.
+        quality: quality of a lossy format, from 0 (smallest file) to 1 (best).
     """
 
     container: Container = "wav"
@@ -51,32 +50,32 @@ class AudioFormat(Struct, frozen=True, kw_only=True):
 
     @property
     def lossy(self) -> bool:
-        """Whether the format keeps less than the samples."""
+        """Whether the format is lossy."""
         return self.container not in SAMPLE_FORMATS
 
     @property
     def limited(self) -> bool:
-        """Whether samples beyond full scale are cut off."""
+        """Whether samples beyond full scale are clipped."""
         return self.lossy or self.sample_format != "32f"
 
     @property
     def problem(self) -> str:
-        """Why no file can be so; empty when one can."""
+        """Why this combination is not possible; empty when it is."""
         if not self.lossy and self.sample_format not in SAMPLE_FORMATS[self.container]:
             choices = " or ".join(SAMPLE_FORMATS[self.container])
-            return f"{self.container.upper()} holds {choices} bits, not {self.sample_format}"
+            return f"{self.container.upper()} supports {choices} bits, not {self.sample_format}"
         if self.container == "mp3" and self.sample_rate not in _MP3_RATES:
-            return f"MP3 cannot have {self.sample_rate} Hz"
+            return f"MP3 does not support {self.sample_rate} Hz"
         return ""
 
 
 class Level(Struct, frozen=True, kw_only=True):
-    """How loud files are made: as they are, to a peak, or to an integrated loudness.
+    """Level normalization: none, to a peak level, or to an integrated loudness.
 
     Attributes:
-        target_db: of the highest sample in dBFS, or of the loudness in LUFS.
-        true_peak_db: in dBTP: no file is made louder than that; one that is louder already is turned down.
-        together: all files of an export are changed alike, so that stems still add up to the mix.
+        target_db: target of the sample peak in dBFS, or of the loudness in LUFS.
+        true_peak_db: true peak limit in dBTP: no file is made louder, and a louder one is turned down.
+        together: apply the same gain to all files of an export, so that stems still add up to the mix.
     """
 
     normalize: Literal["none", "peak", "loudness"] = "none"
@@ -86,13 +85,13 @@ class Level(Struct, frozen=True, kw_only=True):
 
 
 class ExportSettings(Struct, frozen=True, kw_only=True):
-    """All that an export dialog asks for but names.
+    """All settings of an export except file names.
 
     Attributes:
-        stems: of `tracks`: those that are heard, or all.
-        span: of the timeline: all of it, the loop, or from the first to the last selected clip.
-        tail_s: seconds after the end that are written, too; what the codec rings out with, and silence.
-        artist: for the tags of files.
+        stems: for `tracks`: audible tracks only, or all.
+        span: range of the timeline: all of it, the loop, or from the first to the last selected clip.
+        tail_s: seconds to add after the end: the decay of the codec's output, then silence.
+        artist: for the tags of the files.
     """
 
     format: AudioFormat = AudioFormat()
@@ -105,7 +104,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
     latents: LatentFormat = "safetensors"
 
 
-#: Settings with names, which the program brings along.
+#: Built-in presets, by name.
 PRESETS: dict[str, ExportSettings] = {
     "Mix, 32-bit float": ExportSettings(),
     "Mix, 16-bit for CD": ExportSettings(format=AudioFormat(sample_format="16")),

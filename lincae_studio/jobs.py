@@ -1,6 +1,6 @@
-"""What a long piece of work shares with whoever waits for it: real progress, and a way to stop it.
+"""Progress and cancellation of long-running jobs.
 
-Runs in any thread; knows nothing of Qt.
+For any thread; independent of Qt.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ class Progress:
 
 ReportProgress = Callable[[Progress], None]
 
-#: Units that the parts of a job are counted in, whatever units each part counts in itself.
+#: Units in which the combined progress of a job is counted, independent of the units of its parts.
 _UNITS = 100_000
 
 
 def share_of(progress: ReportProgress, begin: float, end: float, verb: str = "", label: str = "") -> ReportProgress:
-    """Report one part of a larger job, the part that fills `begin` to `end` (both 0 to 1) of the whole.
+    """A progress callback for one part of a larger job, which takes up `begin` to `end` (both 0 to 1) of the whole.
 
     Args:
-        verb: put before the part's label.
+        verb: shown before the part's label.
         label: shown instead of the part's own label.
     """
 
@@ -48,12 +48,12 @@ def share_of(progress: ReportProgress, begin: float, end: float, verb: str = "",
 
 
 def part_of(progress: ReportProgress, number: int, count: int, verb: str = "") -> ReportProgress:
-    """Report part `number` (from 0) of `count` equal parts of a job."""
+    """A progress callback for part `number` (from 0) of `count` equal parts of a job."""
     return share_of(progress, number / count, (number + 1) / count, verb)
 
 
 class CancelToken:
-    """Set by the one who waits, checked by the one who works."""
+    """Set by the thread that waits for a job, checked by the job."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -66,10 +66,10 @@ class CancelToken:
         return self._event.is_set()
 
     def check(self) -> None:
-        """Raise `Cancelled` once `cancel` was called."""
+        """Raise `Cancelled` if `cancel` was called."""
         if self._event.is_set():
             raise Cancelled
 
 
 def no_progress(_progress: Progress) -> None:
-    """For callers that show nothing."""
+    """A progress callback that does nothing."""

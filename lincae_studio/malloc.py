@@ -1,8 +1,10 @@
-"""What the C library does with freed memory, where that is glibc; elsewhere these do nothing. Any thread.
+"""Control of how glibc handles freed memory; with other C libraries these functions do nothing. Any thread.
 
-A network's activations are tens of megabytes, and each is freed soon after it was made. By default glibc gives such
-blocks back to the kernel at once, which clears the pages of the next one anew: a sixth of the time of a decode on a CPU
-(measured: 3.7 s against 3.1 s for 4 s of audio in bf16, 7.2 s against 6.1 s in fp32).
+The activations of a network take tens of megabytes each, and are freed soon after they were allocated. By default glibc
+returns such blocks to the kernel immediately, and the kernel must clear the pages of the next block: a sixth of the
+time of a decode on a CPU (measured: 3.7 s against 3.1 s for 4 s of audio in bf16, 7.2 s against 6.1 s in fp32).
+
+The engine, the command line and training call this for their processes; a codec never does it to its caller's process.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ _M_MMAP_THRESHOLD = -3
 _M_MMAP_MAX = -4
 
 _DEFAULT_MMAP_MAX = 65_536
-#: Where glibc's own thresholds end up once large blocks have been freed.
+#: The values that glibc's dynamic thresholds reach once large blocks have been freed.
 _DEFAULT_MMAP_THRESHOLD = 32 << 20
 _DEFAULT_TRIM_THRESHOLD = 64 << 20
 
 
 def keep_freed() -> None:
-    """Let the process keep what it frees, for what it allocates next."""
+    """Keep freed memory in the process for later allocations."""
     library = _glibc()
     if library is not None:
         library.mallopt(_M_MMAP_MAX, 0)
@@ -30,7 +32,7 @@ def keep_freed() -> None:
 
 
 def give_back() -> None:
-    """Give what is free to the system, for a process that is idle."""
+    """Return free memory to the system, when the process is idle."""
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)

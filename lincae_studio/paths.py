@@ -1,4 +1,4 @@
-"""Where things lie: shipped resources, and the user's cache and log folders."""
+"""Locations: shipped resources, and the user's cache, data, preferences and log."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ APP_NAME = "lincae-studio"
 
 
 def resource(relative: str) -> Path:
-    """A shipped file or folder. In a wheel resources lie inside the package, in a checkout beside it."""
+    """A shipped file or folder. Resources are inside the package in a wheel, and next to it in a checkout."""
     package = Path(__file__).resolve().parent
     for root in (package / "resources", package.parent / "resources"):
         if (root / relative).exists():
             return root / relative
-    raise FileNotFoundError(f"resource {relative!r} is missing from the installation")
+    raise FileNotFoundError(f"the resource {relative} is missing from the installation")
 
 
 def cache_dir() -> Path:
-    """The cache: conformed media, peaks, latents. `LINCAE_STUDIO_CACHE` overrides the platform's place."""
+    """The cache: conformed audio, peaks, latents. `LINCAE_STUDIO_CACHE` overrides the platform's default folder."""
     override = os.environ.get("LINCAE_STUDIO_CACHE")
     if override:
         return Path(override)
@@ -32,7 +32,7 @@ def cache_dir() -> Path:
 
 
 def codecs_dir() -> Path:
-    """Codecs that the user installed. `LINCAE_STUDIO_CODECS` overrides the platform's place."""
+    """Installed codecs. `LINCAE_STUDIO_CODECS` overrides the platform's default folder."""
     override = os.environ.get("LINCAE_STUDIO_CODECS")
     if override:
         return Path(override)
@@ -43,7 +43,7 @@ def codecs_dir() -> Path:
 
 
 def preferences_file() -> Path:
-    """The preferences. `LINCAE_STUDIO_CONFIG` overrides the platform's folder."""
+    """The preferences file. `LINCAE_STUDIO_CONFIG` overrides the platform's default folder."""
     override = os.environ.get("LINCAE_STUDIO_CONFIG")
     try:
         folder = Path(override or platformdirs.user_config_dir(APP_NAME, appauthor=False))
@@ -53,7 +53,10 @@ def preferences_file() -> Path:
 
 
 def data_dir() -> Path:
-    """What must not be lost: recovery folders and earlier versions. `LINCAE_STUDIO_DATA` overrides the place."""
+    """User data that must not be lost: recovery folders and earlier versions of projects.
+
+    `LINCAE_STUDIO_DATA` overrides the platform's default folder.
+    """
     override = os.environ.get("LINCAE_STUDIO_DATA")
     if override:
         return Path(override)
@@ -64,17 +67,17 @@ def data_dir() -> Path:
 
 
 def recovery_dirs() -> tuple[Path, Path]:
-    """Where edits are kept for recovery, and where when that cannot be written."""
+    """The folder in which edits are recorded for recovery, and a fallback if it cannot be written."""
     return data_dir() / "recovery", _homeless() / "recovery"
 
 
 def versions_dir() -> Path:
-    """Where earlier versions of projects are kept."""
+    """The folder of earlier versions of projects."""
     return data_dir() / "versions"
 
 
 def log_file() -> Path:
-    """The log file of the window program."""
+    """The log file."""
     try:
         return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False)) / "studio.log"
     except RuntimeError:
@@ -90,6 +93,6 @@ def home() -> Path:
 
 
 def _homeless() -> Path:
-    """For a user without a home folder (in containers: a uid without an account); it may not exist yet."""
+    """A folder for users without a home folder (a uid without an account in a container); it may not exist yet."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"{APP_NAME}-{user}"

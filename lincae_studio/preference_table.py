@@ -1,5 +1,7 @@
-"""What each preference is called, what it means, its unit, and when it holds: the dialog, its search, and the manual
-are made of this table. Types, bounds and defaults are those of `Preferences`. Nothing of Qt.
+"""The title, description and unit of each preference, and when changes take effect.
+
+The preferences dialog, its search and the table in the manual are made from this table. Types, bounds and defaults are
+in `Preferences`. No Qt.
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ from lincae_studio.preferences import Preferences
 
 Page = Literal["General", "Projects", "Rendering", "Cache"]
 
-#: When a change holds.
-AT_ONCE = "at once"
-NEXT_START = "with the next start"
-NEW_SESSIONS = "for new sessions"
+#: When a change takes effect.
+IMMEDIATELY = "immediately"
+AFTER_RESTART = "after restarting"
+NEW_SESSIONS = "in new sessions"
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,18 @@ class Preference:
     """One preference.
 
     Attributes:
-        field: of `Preferences`.
-        choices: texts of a choice's values; those of codecs and folders are found out by the dialog.
-        unit: of a number.
-        zero: what 0 means, where it means something else than a number.
+        field: field of `Preferences`.
+        holds: when a change takes effect.
+        choices: values with their texts; for codecs the dialog finds them.
+        unit: unit of a number.
+        zero: the meaning of 0, where it has a special one.
     """
 
     field: str
     page: Page
     title: str
     description: str
-    holds: str = AT_ONCE
+    holds: str = IMMEDIATELY
     choices: tuple[tuple[str, str], ...] = ()
     unit: str = ""
     zero: str = ""
@@ -45,7 +48,7 @@ class Preference:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """The least and the largest value of a number."""
+        """The smallest and the largest value of a number."""
         kind = next(field.type for field in msgspec.structs.fields(Preferences) if field.name == self.field)
         found = msgspec.inspect.type_info(kind)
         if isinstance(found, msgspec.inspect.IntType | msgspec.inspect.FloatType):
@@ -60,32 +63,32 @@ PREFERENCES: tuple[Preference, ...] = (
         "theme",
         "General",
         "&Theme",
-        "Dark, light, or what the desktop has.",
-        choices=(("dark", "Dark"), ("light", "Light"), ("system", "As the desktop")),
+        "Dark, light, or the same as the desktop.",
+        choices=(("dark", "Dark"), ("light", "Light"), ("system", "Same as desktop")),
     ),
     Preference(
         "wheel",
         "General",
-        "The mouse &wheel",
-        "What the wheel does over the tracks without a key; Shift scrolls in time.",
+        "Mouse &wheel",
+        "What the mouse wheel does over the tracks without a modifier key. With Shift it scrolls in time.",
         choices=(("scroll", "Scrolls the tracks (zooms with Ctrl)"), ("zoom", "Zooms (scrolls the tracks with Ctrl)")),
     ),
     Preference(
         "ruler",
         "General",
-        "The &ruler counts",
-        "Also in View > Count In.",
+        "&Ruler units",
+        "The units of the ruler; also in View > Count In.",
         choices=(("time", "Time"), ("beats", "Bars and beats"), ("samples", "Samples"), ("frames", "Latent frames")),
     ),
-    Preference("follow_playhead", "General", "&Follow the playhead", "While playing, the view turns its pages."),
-    Preference("snap", "General", "&Snap", "Edges that are dragged snap to what View > Snap To names."),
-    Preference("linearity_strip", "General", "&Linearity strip", "Show over the ruler how linear each chunk is."),
+    Preference("follow_playhead", "General", "&Follow the playhead", "Scroll page by page during playback."),
+    Preference("snap", "General", "&Snap", "Snap dragged edges to the targets chosen in View > Snap To."),
+    Preference("linearity_strip", "General", "&Linearity strip", "Show the linearity of each chunk above the ruler."),
     Preference(
         "autosave_minutes",
         "Projects",
         "&Autosave every",
-        "How often the whole session is written beside the journal, to a side file, never over the project. Every "
-        "single edit goes to the journal in any case.",
+        "How often the whole session is saved to a recovery file, never over the project itself. Every edit is written "
+        "to the journal in any case.",
         unit="min",
         zero="never",
     ),
@@ -93,46 +96,47 @@ PREFERENCES: tuple[Preference, ...] = (
         "codec",
         "Projects",
         "&Codec",
-        "What a new session is mixed with; an opened project keeps its own.",
+        "The codec of new sessions. Existing projects keep their own.",
         NEW_SESSIONS,
     ),
     Preference(
         "seed",
         "Projects",
         "&Seed",
-        "Chooses the noise that stochastic codecs decode from; the same seed gives the same audio.",
+        "Seed of the noise that stochastic codecs decode from. The same seed gives the same audio.",
         NEW_SESSIONS,
     ),
     Preference(
         "chunk_frames",
         "Projects",
         "C&hunk length",
-        "Latent frames that are decoded at once; in Session > Render Settings for the open session.",
+        "How many latent frames are decoded at a time. For the open session use Session > Render Settings.",
         NEW_SESSIONS,
         unit="frames",
-        zero="the codec's own",
+        zero="codec default",
     ),
     Preference(
         "overlap_frames",
         "Projects",
         "&Overlap",
-        "Latent frames that neighbouring chunks share, and over which they are crossfaded.",
+        "How many latent frames neighbouring chunks share; they are crossfaded there.",
         NEW_SESSIONS,
         unit="frames",
-        zero="the codec's own",
+        zero="codec default",
     ),
     Preference(
         "device",
         "Rendering",
         "&Device",
-        "Where neural codecs compute. The built-in codecs always use the processor.",
-        choices=(("auto", "The best there is"), ("cpu", "Processor"), ("cuda", "NVIDIA GPU"), ("mps", "Apple GPU")),
+        "The device that runs neural codecs. The built-in codecs always use the CPU.",
+        choices=(("auto", "Best available"), ("cpu", "CPU"), ("cuda", "NVIDIA GPU"), ("mps", "Apple GPU")),
     ),
     Preference(
         "precision",
         "Rendering",
         "&Precision",
-        "Of neural codecs' arithmetic. Automatic: encoder 32 bits; decoder 16 bits where the device does so natively.",
+        "Floating-point precision of neural codecs. Automatic: 32-bit encoder, and a 16-bit decoder where the device "
+        "supports it natively.",
         choices=(
             ("auto", "Automatic"),
             ("fp32", "32-bit float"),
@@ -144,36 +148,38 @@ PREFERENCES: tuple[Preference, ...] = (
         "latent_cache_gb",
         "Cache",
         "&Latents on disk",
-        "Up to so much is kept; what was not used for the longest time goes first.",
+        "Size limit; the least recently used latents are deleted first.",
         unit="GB",
     ),
     Preference(
         "render_cache_gb",
         "Cache",
         "&Renders on disk",
-        "Of codecs that take a while; up to so much is kept.",
+        "Size limit of the saved renders of slow codecs.",
         unit="GB",
     ),
-    Preference("latent_memory_mb", "Cache", "Latents in &memory", "What the engine keeps at hand.", unit="MB"),
+    Preference(
+        "latent_memory_mb", "Cache", "Latents in &memory", "Size limit of the latents kept in memory.", unit="MB"
+    ),
     Preference(
         "cache_folder",
         "Cache",
         "&Folder",
-        "Conformed audio, latents and renders; all of it can be made again. Empty: the system's place for caches.",
-        NEXT_START,
+        "For conformed audio, latents and renders, all of which can be recreated. Empty: the system's cache folder.",
+        AFTER_RESTART,
     ),
 )
 
 
 def choices_of(preference: Preference) -> tuple[object, ...]:
-    """The values of a choice, as its type lists them; none for other types."""
+    """The possible values of a preference with choices, in the order of its type; empty for other types."""
     kind = next(field.type for field in msgspec.structs.fields(Preferences) if field.name == preference.field)
     return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def manual_lines() -> list[str]:
-    """The rows of the manual's table of preferences."""
-    rows = ["| Preference | Default | Holds | |", "| --- | --- | --- | --- |"]
+    """The rows of the table of preferences in the manual."""
+    rows = ["| Preference | Default | Takes effect | |", "| --- | --- | --- | --- |"]
     for preference in PREFERENCES:
         default = preference.default
         texts = dict(preference.choices)

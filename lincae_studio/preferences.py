@@ -1,7 +1,7 @@
-"""What a person prefers, on this computer: typed, kept in one readable file. No Qt.
+"""The user's preferences on this computer: typed, in one human-readable file. No Qt.
 
-A field that a file does not hold, or holds with a value that makes no sense, has its default; what other versions of
-the program wrote beside it stays in the file.
+A field that is missing from the file, or has a value that is not valid, gets its default. Fields that other versions of
+the program wrote are kept in the file.
 """
 
 from __future__ import annotations
@@ -17,36 +17,37 @@ import msgspec
 from msgspec import Meta, Struct
 
 from lincae_studio import atomic, paths
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import PreferencesError, os_error_reason
 from lincae_studio.export_settings import ExportSettings
 
 _log = logging.getLogger(__name__)
 
-#: Larger than any file of preferences.
+#: Larger than any preferences file.
 _MAX_BYTES = 1_000_000
 
 Theme = Literal["dark", "light", "system"]
 
-#: What the ruler counts in: minutes and seconds, bars and beats, samples, or latent frames of the session's codec.
+#: Units of the ruler: minutes and seconds, bars and beats, samples, or latent frames of the session's codec.
 RulerUnit = Literal["time", "beats", "samples", "frames"]
 
-#: What edges snap to: other clips, the playhead, markers and the loop, the ruler's ticks, the starts of latent frames,
-#: whole steps of the chunk grid.
+#: What edges snap to: other clips, the playhead, markers and the loop, the ticks of the ruler, the starts of latent
+#: frames, whole steps of the chunk grid.
 SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
 
-#: Views beside tracks and mix.
+#: Views besides the tracks and the mix.
 ViewName = Literal["heatmap", "spectrogram", "linearity", "trajectory", "levels"]
 
-#: What the wheel does without a key: scroll the tracks, or zoom.
+#: What the mouse wheel does without a modifier key: scroll the tracks, or zoom.
 Wheel = Literal["scroll", "zoom"]
 
-#: Where neural codecs compute, and in what.
+#: Device and precision of neural codecs.
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 Gigabytes = Annotated[float, Meta(ge=0.1, le=10_000.0)]
 
-#: The output level, in dB; it changes what is heard, not what is exported.
+#: Monitoring level, in dB; it does not affect exports.
 OutputLevel = Annotated[float, Meta(ge=-60.0, le=0.0)]
 
 DeviceName = Annotated[str, Meta(max_length=400)]
@@ -58,18 +59,18 @@ class Preferences(Struct, frozen=True, kw_only=True):
     """Every preference with its default.
 
     Attributes:
-        snap: whether edges snap, and to what.
-        views: those that are shown.
-        autosave_minutes: how often what is edited is written as a whole, for recovery; 0 is never. Every single edit
-            goes to the journal in any case.
-        codec, seed, chunk_frames, overlap_frames: of new sessions.
-        device, precision: of neural codecs.
-        latent_cache_gb, render_cache_gb, latent_memory_mb: upper limits; `cache_folder`: "" is the system's place.
-        recent: project files, the last one first.
-        audio_host, audio_device: names as PortAudio gives them; "" is the system's choice.
-        audio_buffer: frames that the device takes at a time; 0 leaves it to the device.
-        export: what was asked for last; `export_presets`: the user's own, by name.
-        shortcuts: keys of commands, by id, where they are not the program's own; none at all is a choice, too.
+        snap: whether edges snap; `snap_to`: to what.
+        views: the visible views.
+        autosave_minutes: interval at which the whole session is written for recovery; 0 for never. Every edit is
+            written to the journal in any case.
+        codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
+        device, precision: for neural codecs.
+        latent_cache_gb, render_cache_gb, latent_memory_mb: upper limits; `cache_folder`: "" for the system default.
+        recent: recent project files, newest first.
+        audio_host, audio_device: names from PortAudio; "" for the system default.
+        audio_buffer: buffer size in frames; 0 for the device's default.
+        export: the last export settings; `export_presets`: the user's presets, by name.
+        shortcuts: changed keyboard shortcuts, by command id; an empty list removes the shortcut.
     """
 
     theme: Theme = "dark"
@@ -81,7 +82,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     views: tuple[ViewName, ...] = ("heatmap",)
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
-    codec: Annotated[str, Meta(min_length=1, max_length=200)] = "mdct-2x"
+    codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     chunk_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
     overlap_frames: Annotated[int, Meta(ge=0, le=4096)] = 0
@@ -102,26 +103,26 @@ class Preferences(Struct, frozen=True, kw_only=True):
 
 
 def load(path: Path) -> Preferences:
-    """Read the file; without one, the defaults.
+    """Read the preferences file; without one, return the defaults.
 
     Raises:
-        PreferencesError: when it cannot be read, or is no file of preferences; it stays as it is.
+        PreferencesError: when it cannot be read or is not a preferences file; it is left unchanged.
     """
     return _typed(_read(path))
 
 
 def save(preferences: Preferences, path: Path, only: Collection[str] | None = None) -> None:
-    """Write the file, keeping what is in it besides; a file that cannot be read is kept beside it.
+    """Write the preferences file, keeping other fields in it; an unreadable file is renamed and kept.
 
     Args:
-        only: fields that are written, if there is a file: another window may have set others. None writes all.
+        only: the fields to write if there is a file, since another window may have set others. None writes all.
 
     Raises:
-        PreferencesError: when it cannot be written; an older one stays.
+        PreferencesError: when it cannot be written; an existing file is unchanged.
     """
     try:
         others = _read(path)
-    except PreferencesError:  # said when it was loaded
+    except PreferencesError:  # already reported when it was loaded
         others = {}
         with contextlib.suppress(OSError):
             os.replace(path, path.with_name(f"{path.stem}.unreadable{path.suffix}"))
@@ -138,7 +139,7 @@ def save(preferences: Preferences, path: Path, only: Collection[str] | None = No
 
 
 def cache_dir() -> Path:
-    """The folder of the caches: what the environment names, else what is preferred, else the system's place."""
+    """The cache folder: from the environment, else from the preferences, else the system default."""
     if "LINCAE_STUDIO_CACHE" in os.environ:
         return paths.cache_dir()
     try:
@@ -146,12 +147,12 @@ def cache_dir() -> Path:
     except PreferencesError:
         chosen = ""
     expanded = os.path.expanduser(chosen)
-    # A relative folder would be another one wherever the program is started.
+    # A relative path would depend on where the program is started.
     return Path(expanded) if os.path.isabs(expanded) else paths.cache_dir()
 
 
 def computing() -> tuple[Device, Precision]:
-    """Where neural codecs compute, and in what, as preferred."""
+    """The preferred device and precision of neural codecs."""
     try:
         chosen = load(paths.preferences_file())
     except PreferencesError:
@@ -160,7 +161,7 @@ def computing() -> tuple[Device, Precision]:
 
 
 def cache_bytes() -> tuple[int, int]:
-    """How much latents and renders may take on disk, as preferred, in bytes."""
+    """The preferred size limits of latents and renders on disk, in bytes."""
     try:
         chosen = load(paths.preferences_file())
     except PreferencesError:
@@ -171,19 +172,19 @@ def cache_bytes() -> tuple[int, int]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         if atomic.check_ordinary(path).st_size > _MAX_BYTES:
-            raise PreferencesError(f"the preferences in {path} are not readable: the file is too large", _remedy(path))
+            raise PreferencesError(f"the preferences in {path} cannot be read: the file is too large", _remedy(path))
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
     except FileNotFoundError:
         return {}
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
-        raise PreferencesError(f"the preferences in {path} are not readable: {reason}", remedy) from error
+        raise PreferencesError(f"the preferences in {path} cannot be read: {reason}", remedy) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PreferencesError(f"the preferences in {path} are not readable: {error}", _remedy(path)) from error
+        raise PreferencesError(f"the preferences in {path} cannot be read: {error}", _remedy(path)) from error
 
 
 def _remedy(path: Path) -> str:
-    return f"The defaults are used; delete or mend {path.name}"
+    return f"The defaults are used; repair or delete {path.name}"
 
 
 def _typed(content: dict[str, Any]) -> Preferences:
@@ -194,5 +195,5 @@ def _typed(content: dict[str, Any]) -> Preferences:
         try:
             good[field.name] = msgspec.convert(content[field.name], field.type)
         except msgspec.ValidationError as error:
-            _log.warning("the preference %s is not valid and its default is used: %s", field.name, error)
+            _log.warning("the preference %s is not valid, so its default is used: %s", field.name, error)
     return Preferences(**good)

@@ -18,7 +18,18 @@ QT = ("PySide6", "pyqtgraph", "qtpy", "shiboken6")
 TORCH = ("torch", "torchaudio", "lightning", "safetensors")
 
 #: Parts of the package that may be imported by each part, besides itself and the base modules.
-BASE = {"export_settings", "preference_table", "malloc", "preferences", "errors", "atomic", "jobs", "paths", "__init__"}
+BASE = {
+    "defaults",
+    "export_settings",
+    "preference_table",
+    "malloc",
+    "preferences",
+    "errors",
+    "atomic",
+    "jobs",
+    "paths",
+    "__init__",
+}
 ALLOWED: dict[str, set[str]] = {
     "session": set(),
     "media": {"session"},
@@ -118,7 +129,7 @@ def test_no_part_imports_what_it_may_not(path: Path) -> None:
 def test_the_document_needs_nothing_but_errors_and_atomic_writes() -> None:
     for path in (PACKAGE / "session").glob("*.py"):
         ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("lincae_studio.")}
-        assert ours <= {"session", "errors", "atomic"}, path
+        assert ours <= {"session", "defaults", "errors", "atomic"}, path
 
 
 def test_the_window_reaches_the_engine_only_by_its_client_and_values() -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from lincae_studio import malloc
+from lincae_studio.cli.headless import computing_as_preferred
+from tests.codecs.lincae.models import small_model
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="does nothing elsewhere")
 
@@ -21,11 +23,11 @@ def usual() -> Iterator[None]:
     malloc.as_usual()
 
 
-def faults() -> int:
+def faults(values: int = 3_000_000) -> int:
     """Pages that the kernel had to clear for ten large arrays, one after the other."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):
-        np.empty(3_000_000).fill(1.0)  # less than numpy asks huge pages for would be too little
+        np.empty(values).fill(1.0)  # less than numpy asks huge pages for would be too little
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
@@ -37,3 +39,21 @@ def test_memory_that_is_kept_is_not_cleared_again() -> None:
     malloc.give_back()
     malloc.as_usual()
     assert faults() > usual / 5, "more than when it is kept; how many pages it takes is the kernel's choice"
+
+
+#: Values of an array that exceeds glibc's thresholds: it goes back to the kernel at once, unless it is to be kept.
+LARGE = 20_000_000
+
+
+def test_a_codec_leaves_the_process_as_it_is() -> None:
+    usual = faults(LARGE)
+    model = small_model()
+    model.decode(model.encode(np.zeros((1, 20_000), np.float32)))
+    assert faults(LARGE) > usual / 2
+
+
+def test_the_command_line_keeps_memory() -> None:
+    usual = faults(LARGE)
+    with computing_as_preferred():
+        faults(LARGE)
+        assert faults(LARGE) < usual / 5

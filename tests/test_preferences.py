@@ -48,7 +48,7 @@ def test_what_another_version_wrote_stays(tmp_path: Path) -> None:
 def test_a_damaged_file_is_said_and_stays_until_something_is_saved(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "preferences.json"
     path.write_bytes(content)
-    with pytest.raises(PreferencesError, match=r"not readable.*The defaults are used"):
+    with pytest.raises(PreferencesError, match=r"cannot be read.*The defaults are used"):
         preferences.load(path)
     assert path.read_bytes() == content
     preferences.save(LIGHT, path)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lincae_studio import malloc
 from lincae_studio.bench.engine import made_codec
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
@@ -37,6 +38,7 @@ def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = No
     Args:
         seconds: of the song; None takes all of it.
     """
+    malloc.keep_freed()  # as the command line does
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

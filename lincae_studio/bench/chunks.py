@@ -6,9 +6,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import PlannedChunk, make_plan
+from lincae_studio.engine.planning.plan import Chunk, make_plan
 from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.media.store import MediaStore
@@ -26,6 +27,7 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
 
     Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
     """
+    malloc.keep_freed()  # as the engine does
     info = registry.info(codec_id)
     session = edits.set_codec(files.load(resource("demo/paper_lanterns.lincae")), codec_id)
     louder = edits.set_track_gain(session, session.tracks[0].id, 0.5)
@@ -57,7 +59,7 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
     return rows
 
 
-def _seconds_to_render(renderer: Renderer, chunks: list[PlannedChunk]) -> float:
+def _seconds_to_render(renderer: Renderer, chunks: list[Chunk]) -> float:
     started = time.perf_counter()
     for chunk in chunks:
         renderer.render(chunk)

@@ -82,12 +82,13 @@ def measure_codec(
 
     times: dict[str, list[float]] = {}
     for _ in range(repeats + 1):  # the first round warms up
+        malloc.keep_freed()  # as the engine and the command line do
         for precision in _PRECISIONS:
             ours.precision = precision
             _time(times, f"encode_{precision}", lambda: ours.encode(audio))
             _time(times, f"decode_{precision}", lambda: ours.decode(latents))
         if reference is not None:
-            malloc.as_usual()  # ours keeps freed memory, which theirs, used alone, does not
+            malloc.as_usual()  # a program of the reference package has the C library as it is
             _time(times, "encode_reference", lambda: reference.model.encode(audio))
             _time(times, "decode_reference", lambda: reference.model.decode(latents))
     median = {name: statistics.median(runs[1:]) for name, runs in times.items()}
@@ -127,6 +128,7 @@ def measure_codec(
         exact = ours.decode(latents)
     ours.precision = "auto"
     figures["auto_error_db"] = _db(_error(ours.decode(latents), exact))
+    malloc.keep_freed()
     if batch_sizes:
         figures["batches"] = [_batch(ours, place, size, repeats) for size in batch_sizes]
     return figures

@@ -24,9 +24,11 @@ import msgspec
 import numpy as np
 import soundfile as sf
 
+from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner, make_plan
+from lincae_studio.defaults import DEFAULT_CODEC
+from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
@@ -72,7 +74,7 @@ class EngineBench:
         UsageError: when one of them makes no sense.
     """
 
-    codec: str = "mdct-2x"
+    codec: str = DEFAULT_CODEC
     tracks: Sequence[int] = (1, 8, 32, 64)
     minutes: float = 3.0
     export_minutes: Sequence[float] = ()
@@ -96,6 +98,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         process; `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
         decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms).
     """
+    malloc.keep_freed()  # as the engine process and exports do
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = made_codec(bench.codec, folder)
@@ -274,7 +277,7 @@ def _whole_latents(renderer: Renderer, session: Session, info: CodecInfo) -> Arr
     chunks = make_plan(session, info).audible
     origin = renderer.codec(chunks[0].codec).silence(chunks[0].grid.frames)
 
-    def sum_of(chunk: PlannedChunk) -> Array:
+    def sum_of(chunk: Chunk) -> Array:
         terms = chunk.terms
         sums = combine(renderer.latents(terms, chunk), [term.coefficients for term in terms], origin)
         return np.asarray(sums[0])

@@ -18,6 +18,7 @@ from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.inputs import parse_input
 from lincae_studio.cli.text import plain
 from lincae_studio.cli.training import evaluate, train
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import LatentFormat
 from lincae_studio.media.probe import EXTENSIONS
@@ -83,7 +84,7 @@ def _mix(
     inputs: Annotated[list[str], typer.Argument(metavar="FILE[:GAIN_DB][@START_S]...", help="Files to mix.")],
     output: options.Output,
     request: options.Request,
-    codec: options.Codec = "mdct-2x",
+    codec: options.Codec = DEFAULT_CODEC,
     as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
@@ -194,7 +195,7 @@ def _import_dawproject(
 def _encode(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file, or a folder of them.")],
     output: options.Output,
-    codec: options.Codec = "mdct-2x",
+    codec: options.Codec = DEFAULT_CODEC,
     latents: options.LatentsAs = None,
     as_json: options.AsJson = False,
 ) -> int:

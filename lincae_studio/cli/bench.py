@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 
 bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
@@ -42,7 +43,7 @@ def _bundle(
 
 @bench_app.command("chunks")
 def _chunks(
-    codec: Annotated[str, typer.Option("--codec", help="Codec to measure.")] = "mdct-2x", as_json: AsJson = False
+    codec: Annotated[str, typer.Option("--codec", help="Codec to measure.")] = DEFAULT_CODEC, as_json: AsJson = False
 ) -> None:
     """Render times of the demo song for several chunk lengths: what a codec's default is chosen from."""
     from lincae_studio.bench.chunks import measure_chunks
@@ -83,7 +84,7 @@ def _codec(
 def _engine(
     codec: Annotated[
         str, typer.Option("--codec", help="An id, or random-lin-cae: full size, random weights.")
-    ] = "mdct-2x",
+    ] = DEFAULT_CODEC,
     tracks: Annotated[str, typer.Option("--tracks", help="Numbers of tracks.")] = "1,8,32,64",
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the session that is edited.")] = 3.0,
     export_minutes: Annotated[

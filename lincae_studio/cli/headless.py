@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from lincae_studio import malloc
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecInfo
@@ -15,7 +16,7 @@ from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, windows_of
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import AnyChunk, Plan, Term
+from lincae_studio.engine.planning.plan import Chunk, Plan, Term
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.sums import ChunkSums
@@ -48,7 +49,7 @@ class Headless:
             sums=ChunkSums(memory_bytes=0),
         )
 
-    def render(self, chunks: Sequence[AnyChunk]) -> list[Rendered]:
+    def render(self, chunks: Sequence[Chunk]) -> list[Rendered]:
         """Chunks of any kind."""
         return self.renderer.render_many(chunks)
 
@@ -138,7 +139,11 @@ def headless() -> Iterator[Headless]:
 
 @contextlib.contextmanager
 def computing_as_preferred() -> Iterator[None]:
-    """Codecs compute where and in what is preferred; what the environment says comes first."""
+    """Codecs compute where and in what is preferred; what the environment says comes first.
+
+    From then on the process keeps the memory that it frees.
+    """
+    malloc.keep_freed()
     wanted = dict(zip((DEVICE_VARIABLE, PRECISION_VARIABLE), computing(), strict=True))
     ours = {name: value for name, value in wanted.items() if name not in os.environ and value != "auto"}
     os.environ.update(ours)

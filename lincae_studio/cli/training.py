@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lincae_studio import malloc
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
 from lincae_studio.errors import UsageError
@@ -94,6 +95,7 @@ def evaluate(
 
     from lincae_studio.training import evaluation
 
+    malloc.keep_freed()
     loaded = registry.load(registry.by_path(codec))
     if audio == ["synth"]:
         groups = evaluation.synth_groups(loaded.info, limit)

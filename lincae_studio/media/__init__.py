@@ -1,1 +1,1 @@
-"""Audio files: import and conform, peaks pyramids, export. No Qt, no torch."""
+"""Audio files: importing and conforming, waveform peaks, writing. Imports neither Qt nor torch."""

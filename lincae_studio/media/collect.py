@@ -1,4 +1,4 @@
-"""Collecting the audio of a project into one folder, so that it can be moved, archived or given away. Any thread."""
+"""Collecting the audio of a project in one folder, so that it can be moved, archived or shared. Any thread."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def collect(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> dict[str, Media]:
-    """Copy the files of media into a folder. Returns each media as it is then, by its digest before.
+    """Copy the files of media to a folder. Returns the new media, by the digests of the old ones.
 
-    A file that lies there already is not copied again, and none is replaced: where two have one name, the second takes
-    some of its content's digest into its own. A file that is gone or has changed is written from the store as 32-bit
-    float WAV, which is what is heard; its media has another digest then.
+    Files that are already in the folder are not copied again, and none is replaced: where two files have the same name,
+    part of its digest is added to the name of the second. A file that is missing or has changed is written from the
+    store as 32-bit float WAV, which is the audio that the session plays; its media gets a new digest.
 
     Raises:
-        MediaError: when a file is neither on the disk nor in the store, or the folder cannot be written. What was
-            copied so far is deleted again.
-        Cancelled: when `cancel` was set; as above.
+        MediaError: when a file is neither on the disk nor in the store, or the folder cannot be written. Files copied
+            so far are deleted.
+        Cancelled: when `cancel` was set; copied files are deleted too.
     """
     cancel = cancel or CancelToken()
     written: list[Path] = []
@@ -55,10 +55,10 @@ def collect(
                 collected[media.digest] = _from_store(store, media, folder, written, cancel)
             elif state != "here":
                 raise MediaError(
-                    f"the bundle {media.path} is not there", "Put it back, or find the audio it was made of"
+                    f"the bundle {media.path} is missing", "Restore it, or locate the audio it was made from"
                 )
             else:
-                if media.path not in copies:  # several takes of one file, or several media of one bundle
+                if media.path not in copies:  # several channels of one file, or several media of one bundle
                     copies[media.path] = _copied(source, folder, written, cancel)
                 collected[media.digest] = replace(media, path=str(copies[media.path]))
         progress(Progress(len(wanted), max(1, len(wanted)), "collected"))
@@ -67,7 +67,7 @@ def collect(
             with contextlib.suppress(OSError):
                 path.unlink()
         with contextlib.suppress(OSError):
-            folder.rmdir()  # if it was made for this
+            folder.rmdir()  # only if it is empty
         if isinstance(error, OSError):
             reason, remedy = os_error_reason(error, folder / "file")
             raise MediaError(f"cannot collect the audio in {folder}: {reason}", remedy) from error
@@ -91,7 +91,7 @@ def _copied(source: Path, folder: Path, written: list[Path], cancel: CancelToken
                 copied.update(data)
                 writing.write(data)
             if copied.hexdigest() != digest:
-                raise MediaError(f"{source} was changed while it was copied", "Try again")
+                raise MediaError(f"{source} was changed while it was being copied", "Try again")
         written.append(target)
         return target
     raise AssertionError("a name is always left")
@@ -100,7 +100,7 @@ def _copied(source: Path, folder: Path, written: list[Path], cancel: CancelToken
 def _from_store(store: MediaStore, media: Media, folder: Path, written: list[Path], cancel: CancelToken) -> Media:
     conformed = store.get(media.digest)
     if conformed is None:
-        raise MediaError(f"{media.path} is missing", "Find it with Search Folder, or delete its clips")
+        raise MediaError(f"{media.path} is missing", "Locate it with Search Folder, or delete its clips")
     name = f"{Path(name_of(media)).stem}.wav"
     for target in _names(folder, name, media.digest):
         if target.exists():

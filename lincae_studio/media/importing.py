@@ -1,4 +1,7 @@
-"""Importing several files: what each gave, what went wrong, and what must be asked about. Any thread; no Qt."""
+"""Importing several files: the media, the problems, and the files that need a choice of channels.
+
+Any thread; no Qt.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ from lincae_studio.session.model import Media
 
 @dataclass(frozen=True)
 class Imported:
-    """The outcome of reading files.
+    """The result of an import.
 
     Attributes:
-        media: by file, in the order they were asked for.
-        problems: one line for each file that could not be read.
-        wide: files of more than two channels, of which somebody must say what to take.
+        media: imported media by file, in the order given.
+        problems: one message for each file that could not be imported.
+        wide: files with more than two channels, for which the user must choose.
     """
 
     media: dict[Path, tuple[Media, ...]]
@@ -31,21 +34,21 @@ class Imported:
 
 
 class MultichannelChoice(enum.Enum):
-    """What to do with a file of more than two channels."""
+    """What to do with a file that has more than two channels."""
 
-    SPLIT = "Each channel on a track of its own"
-    FIRST_TWO = "The first two channels, as stereo"
-    MIX = "All channels mixed to one"
+    SPLIT = "Each channel on its own track"
+    FIRST_TWO = "The first two channels as stereo"
+    MIX = "All channels mixed to mono"
 
     def selections(self, channels: int) -> tuple[str, ...]:
-        """The media that such a file becomes, as `Media.channel_selection`."""
+        """The selections of such a file to import, each as in `Media.channel_selection`."""
         if self is MultichannelChoice.SPLIT:
             return tuple(str(number + 1) for number in range(channels))
         return ("1,2",) if self is MultichannelChoice.FIRST_TWO else ("mix",)
 
 
 def natural_order(paths: Sequence[Path]) -> list[Path]:
-    """Sorted as people sort: `track 2` before `track 10`."""
+    """Sort paths by name in natural order: `track 2` before `track 10`."""
 
     def key(path: Path) -> list[tuple[int, int, str]]:
         parts = re.split(r"(\d+)", path.name.casefold())
@@ -61,10 +64,10 @@ def import_all(
     cancel: CancelToken,
     selections: Mapping[Path, Sequence[str]] | None = None,
 ) -> Imported:
-    """Conform files one after the other; one that cannot be read does not keep the others out.
+    """Import files one by one; a file that cannot be read does not stop the import of the others.
 
     Args:
-        selections: channels of the files that have more than two; those for which there are none are `wide`.
+        selections: channel selections for files with more than two channels; files without one are returned in `wide`.
     """
     media: dict[Path, tuple[Media, ...]] = {}
     problems: list[str] = []

@@ -1,7 +1,7 @@
-"""Peaks pyramids: minimum and maximum of runs of samples at several resolutions, for drawing waveforms.
+"""Peak pyramids: minimum and maximum of runs of samples at several resolutions, for drawing waveforms.
 
-One pyramid belongs to one source, whatever number of clips show it. Level 0 holds one pair per `BLOCK` samples, each
-further level one pair per `FACTOR` of the level below. numpy only; any thread may read.
+Each source has one pyramid, however many clips show it. Level 0 has one pair per `BLOCK` samples, each higher level one
+pair per `FACTOR` pairs of the level below. numpy only; any thread may read.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-#: Places that differ by less are one: rounding must not decide to which column a sample belongs.
+#: Tolerance of positions, so that rounding does not decide which column a sample belongs to.
 _NOISE = 1e-6
 
 Audio = npt.NDArray[np.float32]
 
-#: Samples per pair at level 0, and pairs per pair from level to level.
+#: Samples per pair at level 0, and pairs of one level per pair of the next.
 BLOCK = 256
 FACTOR = 4
 
-#: A level is not worth having below this many pairs.
+#: Smaller levels are not worth keeping.
 _SMALLEST_LEVEL = 64
 
 
 def block_peaks(audio: Audio) -> Audio:
-    """Level-0 pairs `(ceil(N / BLOCK), 2)` of `(N,)` or `(N, C)` samples, over all channels together."""
+    """Level-0 pairs `(ceil(N / BLOCK), 2)` of `(N,)` or `(N, C)` samples, over all channels."""
     flat = audio if audio.ndim == 2 else audio[:, None]
     count = -(-len(flat) // BLOCK)
     pairs = np.empty((count, 2), np.float32)
@@ -38,7 +38,7 @@ def block_peaks(audio: Audio) -> Audio:
 
 
 class PeakPyramid:
-    """Levels over one array of level-0 pairs, which may be updated in place."""
+    """Levels above an array of level-0 pairs, which can be updated in place."""
 
     def __init__(self, level_0: Audio) -> None:
         """`level_0`: pairs `(blocks, 2)`; kept, not copied."""
@@ -57,7 +57,7 @@ class PeakPyramid:
         return self._levels[0]
 
     def update(self, first_block: int, pairs: Audio) -> None:
-        """Replace level-0 pairs from `first_block` on, and what lies above them."""
+        """Replace level-0 pairs from `first_block` on, and update the levels above."""
         first, last = first_block, min(first_block + len(pairs), self.blocks)
         self._levels[0][first:last] = pairs[: last - first]
         for below, level in zip(self._levels, self._levels[1:], strict=False):
@@ -67,13 +67,13 @@ class PeakPyramid:
     def columns(self, start: float, samples_per_column: float, count: int) -> Audio:
         """Pairs `(count, 2)` for `count` pixel columns from sample `start` on.
 
-        Each column covers at least its own samples (a pixel never misses a peak). Columns outside the source are 0.
-        Meant for `samples_per_column >= BLOCK`; below that, draw samples.
+        Each column covers at least its own samples, so that no peak is missed. Columns outside the source are 0.
+        Meant for `samples_per_column >= BLOCK`; below that, use `sample_columns`.
         """
         return self.columns_at(start + samples_per_column * np.arange(count), samples_per_column)
 
     def columns_at(self, starts: npt.NDArray[np.floating], samples_per_column: float) -> Audio:
-        """As `columns`, for pixel columns that begin at any samples `starts`."""
+        """Like `columns`, for pixel columns that start at arbitrary samples `starts`."""
         level_index = 0
         size = float(BLOCK)
         while level_index + 1 < len(self._levels) and size * FACTOR <= samples_per_column:
@@ -85,7 +85,7 @@ class PeakPyramid:
 
 
 def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Audio:
-    """Minimum of column 0 and maximum of column 1 of `pairs[first[i]:last[i]]` for each run i; outside it is 0."""
+    """Minimum of column 0 and maximum of column 1 of `pairs[first[i]:last[i]]` for each run i; 0 outside `pairs`."""
     result = np.zeros((len(first), 2), np.float32)
     inside = (last > 0) & (first < len(pairs))
     if not inside.any():
@@ -103,7 +103,7 @@ def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np
 
 
 def sample_columns(audio: Audio, start: float, samples_per_column: float, count: int) -> Audio:
-    """As `PeakPyramid.columns`, from `(N,)` or `(N, C)` samples themselves, for `samples_per_column < BLOCK`."""
+    """Like `PeakPyramid.columns`, directly from `(N,)` or `(N, C)` samples, for `samples_per_column < BLOCK`."""
     edges = start + samples_per_column * np.arange(count + 1)
     first = np.floor(edges[:-1] + _NOISE).astype(np.int64)
     last = np.maximum(np.ceil(edges[1:] - _NOISE).astype(np.int64), first + 1)

@@ -1,4 +1,4 @@
-"""Looking at an audio file before importing it: what it is, and whether it is whole.
+"""Probing an audio file before importing it: its format, and whether it is complete.
 
 Any thread. Reads headers only.
 """
@@ -14,7 +14,7 @@ import soundfile as sf
 from lincae_studio.atomic import check_ordinary
 from lincae_studio.errors import MediaError, os_error_reason
 
-#: Endings of the formats libsndfile reads, for file dialogs and drops. The content decides, not the ending.
+#: Extensions of the formats that libsndfile reads, for file dialogs and drops. The content decides, not the extension.
 EXTENSIONS = (
     "wav",
     "wave",
@@ -38,10 +38,10 @@ AUDIO_FILTER = "Audio (" + " ".join(f"*.{ending}" for ending in EXTENSIONS) + ")
 
 FORMATS_HINT = "Use WAV, AIFF, FLAC, OGG, Opus or MP3"
 
-#: Sizes from here on in a header are placeholders of programs that write to a pipe, not promises.
+#: Header sizes from here on are placeholders of programs that write to a pipe.
 _STREAMING_SIZE = 0x7FFF_0000
 
-#: Audio chunks whose size libsndfile found wrong: WAV and CAF `data`, AIFF `SSND`, AU `Data Size`, W64 `riff`.
+#: Audio chunks whose size libsndfile reports as wrong: WAV and CAF `data`, AIFF `SSND`, AU `Data Size`, W64 `riff`.
 _CHUNK_SIZE = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+)\s*\(should be (\d+)\)", re.MULTILINE)
 
 #: An Ogg page header: capture pattern, version 0, then the flags byte whose bit 2 marks a stream's last page.
@@ -52,7 +52,7 @@ _OGG_LARGEST_PAGE = 65_307
 
 @dataclass(frozen=True)
 class FileInfo:
-    """What a file's header says: length in samples at the file's own rate, rate in Hz."""
+    """Properties from a file's header: length in samples at the file's own rate, rate in Hz."""
 
     path: Path
     sample_rate: int
@@ -62,18 +62,18 @@ class FileInfo:
 
 
 def probe(path: Path, wide: bool = False) -> FileInfo:
-    """Read a file's header. More than two channels are let through if `wide`.
+    """Read a file's header. Files with more than two channels are accepted only if `wide`.
 
     Raises:
-        MediaError: when it is missing, not an ordinary file, unreadable, not audio, empty, truncated, has more than two
-            channels, or a name that is not valid Unicode.
+        MediaError: when the file is missing, not a regular file, unreadable, not audio, empty or truncated, or has more
+            than two channels or a path that is not valid Unicode.
     """
     try:
-        str(path).encode()  # a project file, which is UTF-8, could not name it
+        str(path).encode()  # it must be possible to write the path to a project file, which is UTF-8
     except UnicodeEncodeError as error:
         name = path.name.encode(errors="backslashreplace").decode()
         raise MediaError(
-            f"cannot import {name}: its path is not valid Unicode", "Rename the file, or its folder, and try again"
+            f"cannot import {name}: its path is not valid Unicode", "Rename the file or its folder, and try again"
         ) from error
     try:
         check_ordinary(path)
@@ -90,7 +90,7 @@ def probe(path: Path, wide: bool = False) -> FileInfo:
     except (sf.LibsndfileError, RuntimeError, TypeError) as error:
         reason = str(getattr(error, "error_string", error)).strip(" .") or "unknown format"
         if "SF_INFO struct incomplete" in reason:
-            reason = "its header gives no valid sample rate, channel count or length, such as 0 Hz"
+            reason = "the sample rate, channel count or length in its header is not valid"
         elif "internal error" in reason:
             reason = "it is damaged"
         problem = f"cannot import {path.name}: it is not a readable audio file ({reason})"
@@ -98,24 +98,24 @@ def probe(path: Path, wide: bool = False) -> FileInfo:
     if info.sample_rate < 1:
         raise MediaError(f"cannot import {path.name}: its sample rate is {info.sample_rate} Hz", "Export it again")
     if info.length < 1:
-        raise MediaError(f"cannot import {path.name}: it holds no audio", "Export it again from its source")
+        raise MediaError(f"cannot import {path.name}: it contains no audio", "Export it again from its source")
     if info.channels > 2 and not wide:
         raise MediaError(
             f"cannot import {path.name}: it has {info.channels} channels",
-            "Import it in the window, which asks which to take, or split it into mono or stereo files first",
+            "Import it in the window, where you can choose channels, or split it into mono or stereo files first",
         )
     _check_whole(path, log)
     return info
 
 
 def truncated(name: str, share: float | None = None) -> MediaError:
-    """The error for a file of which only a share (0 to 1, where it is known) is there."""
-    found = "" if share is None else f", {100.0 * share:.0f} % of its audio is there"
+    """The error for an incomplete file; `share`: how much of its audio is present, from 0 to 1, if known."""
+    found = "" if share is None else f", {100.0 * share:.0f} % of its audio is present"
     return MediaError(f"cannot import {name}: it is truncated or damaged{found}", "Copy or export the file again")
 
 
 def _check_whole(path: Path, log: str) -> None:
-    """Find missing ends that libsndfile passes over in silence (FLAC and MP3 show theirs while being read)."""
+    """Detect truncation that libsndfile does not report (truncated FLAC and MP3 files fail while being read)."""
     for promised, present in _CHUNK_SIZE.findall(log):
         if int(present) < int(promised) < _STREAMING_SIZE:
             raise truncated(path.name, int(present) / int(promised))

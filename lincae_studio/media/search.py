@@ -1,4 +1,4 @@
-"""Finding the files of a project that have moved: by content first, then by name and length. Any thread."""
+"""Finding files of a project that were moved: by content first, then by name and length. Any thread."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from lincae_studio.session.model import SESSION_RATE, Media
 
 _SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
 
-#: Converting rates rounds a length by less than this, in samples.
+#: Sample rate conversion rounds a length by less than this, in samples.
 _ROUNDING = 2
 
 
 @dataclass(frozen=True)
 class Match:
-    """A file that may be a media.
+    """A file that matches a media file of the project.
 
     Attributes:
-        exact: it has the media's very content; else its name and its length.
+        exact: the content is the same; otherwise only the name and the length.
     """
 
     path: Path
@@ -37,10 +37,10 @@ def search(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> dict[str, Match]:
-    """Look for media in a folder and all folders in it. Returns what was found, by digest.
+    """Search a folder and its subfolders for media. Returns the matches, by digest.
 
-    A file is read as a whole only where its size, name or length lets it be one of the media. Links to folders are not
-    followed.
+    A file is read in full only where its size, name and length allow it to be one of the media. Links to folders are
+    not followed.
 
     Raises:
         Cancelled: when `cancel` was set.
@@ -51,7 +51,7 @@ def search(
     for path in _audio_files(folder, wanted):
         cancel.check()
         paths.append(path)
-    # Those that have the name first: a large folder need not be read for a file that lies there openly.
+    # Files with a matching name first, so that a large folder need not be read for a file that kept its name.
     names = {name_of(media).casefold() for media in wanted}
     paths.sort(key=lambda path: path.name.casefold() not in names)
     for number, path in enumerate(paths):
@@ -66,7 +66,7 @@ def search(
 
 
 def name_of(media: Media) -> str:
-    """The name of a media's file, wherever it was written: on this system or another."""
+    """The file name of a media file, from a path of any operating system."""
     path = media.original.path if media.original is not None else media.path
     return PureWindowsPath(path).name if "\\" in path and "/" not in path else PurePosixPath(path).name
 
@@ -81,7 +81,7 @@ def _audio_files(folder: Path, wanted: Sequence[Media]) -> Iterator[Path]:
 
 
 def _matches(path: Path, wanted: Sequence[Media], found: dict[str, Match], cancel: CancelToken) -> dict[str, Match]:
-    """Which of the media a file is."""
+    """The media that a file matches."""
     try:
         size = path.stat().st_size
         candidates = [media for media in wanted if _expected_size(media) in (0, size)]
@@ -97,22 +97,22 @@ def _matches(path: Path, wanted: Sequence[Media], found: dict[str, Match], cance
             matches = {
                 media.digest: Match(path, exact=True)
                 for media in candidates
-                if of_selection(digest, _take(media)) == _digest(media)
+                if of_selection(digest, _channel_selection(media)) == _digest(media)
             }
         for media in named:
-            fits = media.digest in fitting and (media.channels == info.channels or _take(media))
+            fits = media.digest in fitting and (media.channels == info.channels or _channel_selection(media))
             if fits and media.digest not in matches and media.digest not in found:
                 matches[media.digest] = Match(path, exact=False)
         return matches
     except (OSError, MediaError):
-        return {}  # it is not what is looked for
+        return {}  # an unreadable file is not a match
 
 
 def _expected_size(media: Media) -> int:
     return media.original.size if media.original is not None else media.size
 
 
-def _take(media: Media) -> str:
+def _channel_selection(media: Media) -> str:
     return media.original.channel_selection if media.original is not None else media.channel_selection
 
 

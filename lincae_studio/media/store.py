@@ -1,8 +1,8 @@
-"""The media store: audio files conformed once to the session rate, memory-mapped, with their peaks.
+"""The media store: audio files conformed once to the session rate, memory-mapped, with their waveform peaks.
 
-Conforming streams through the file: an hour-long file takes no more memory than a second. What is stored is addressed
-by the SHA-256 of the file's bytes, written to a temporary folder and renamed when complete, so that several processes
-may share one store and a crash leaves no half media. Any thread.
+Conforming streams through the file: an hour-long file takes no more memory than a second. Entries are addressed by the
+SHA-256 of the file's bytes, written to a temporary folder and renamed when complete, so that several processes can
+share one store and a crash leaves no incomplete entry. Any thread.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
 from lincae_studio.media.probe import FileInfo, probe, truncated
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
+from lincae_studio.session.times import count_of
 
-#: Raised when the stored form changes: older folders are then ignored.
+#: Increase when the stored format changes: older folders are then ignored.
 _STORE_VERSION = 1
 
 #: Frames read at a time: about 1.5 s, a multiple of the peaks block.
@@ -39,23 +40,23 @@ _BLOCK_FRAMES = BLOCK * 256
 
 _HASH_BYTES = 1 << 20
 
-#: Touching a page maps its neighbours too: Linux rounds to 64 KiB, we to a multiple of that.
+#: Reading a page maps its neighbours too: Linux rounds to 64 KiB; this is a multiple of that.
 _MAPPED_BYTES = 1 << 18
 
-#: Processes that mend one damaged folder at the same time may take each other's away: then it is done again.
+#: Processes that repair the same damaged folder at the same time may remove each other's; then it is tried again.
 _ATTEMPTS = 5
 
-#: So many files that were seen to be a media are remembered, beside the last one.
+#: How many verified files of a media entry are remembered besides the last one.
 _MARKS_KEPT = 15
 
-#: Of a media's file: as it was, with other content, or not there (or not to be read).
+#: State of a media file: unchanged, with other content, or missing (or unreadable).
 FileState = Literal["here", "changed", "missing"]
 
-#: MP3 headers are estimates: that much less audio than announced is still a whole file.
+#: MP3 headers are estimates: a file with up to this share less audio than announced is still complete.
 _MP3_TOLERANCE = 0.05
 
 
-#: Channels of a file, from 0 on, that are kept; None for the mean of all.
+#: The channels of a file to keep, counted from 0; None for the mean of all.
 Channels = list[int] | None
 
 
@@ -77,18 +78,18 @@ class ConformedMedia:
         return int(self.samples.shape[1])
 
     def read(self, channel: int, start: int, count: int) -> Audio:
-        """A copy of `count` samples of one channel; what lies outside the media is 0."""
+        """A copy of `count` samples of one channel; samples outside the media are 0."""
         out = np.zeros(count, np.float32)
         lo, hi = max(0, start), min(self.length, start + count)
         if hi > lo:
             out[lo - start : hi - start] = self.samples[lo:hi, channel]
-            self._let_go(lo, hi)
+            self._unmap(lo, hi)
         return out
 
-    def _let_go(self, lo: int, hi: int) -> None:
-        """Unmap the pages of samples that were read: a long session must not fill this process's memory bit by bit.
+    def _unmap(self, lo: int, hi: int) -> None:
+        """Unmap the pages that were read, so that a long session does not gradually fill this process's memory.
 
-        The system keeps them as file cache, from which reading them again is as fast.
+        The operating system keeps them in its file cache, from where reading them again is just as fast.
         """
         if not hasattr(self.mapping, "madvise"):  # Windows
             return
@@ -99,11 +100,11 @@ class ConformedMedia:
 
 
 class MediaStore:
-    """Conformed media below one folder, opened at most once each."""
+    """Conformed media in one folder; each is opened at most once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root / f"media-v{_STORE_VERSION}"
-        #: Which files were seen to be which media.
+        #: Records of the files that were verified to have the content of a media entry.
         self._seen = root / "media-files-v1"
         self._open: dict[str, ConformedMedia] = {}
         self._lock = threading.Lock()
@@ -115,15 +116,15 @@ class MediaStore:
         cancel: CancelToken | None = None,
         channel_selection: str = "",
     ) -> Media:
-        """Conform a file, unless a file of the same content was conformed before.
+        """Conform a file, unless a file with the same content was conformed before.
 
         Args:
-            channel_selection: which channels, as in `Media`; a file of more than two needs it.
+            channel_selection: which channels, as in `Media`; required for files with more than two.
 
         Raises:
-            MediaError: when the file is not whole and finite audio of one or two channels (or without those that were
-                selected), or the store cannot be written.
-            Cancelled: when `cancel` was set; nothing stays behind.
+            MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
+                ones), or the store cannot be written.
+            Cancelled: when `cancel` was set; nothing is left behind.
         """
         cancel = cancel or CancelToken()
         path = path.absolute()
@@ -156,13 +157,13 @@ class MediaStore:
         )
 
     def _forget_if_gone(self, digest: str) -> None:
-        """An open map outlives its files, but the engine process needs them: importing makes them anew."""
+        """Close an entry whose files were deleted: its map outlives them, but the engine process needs the files."""
         with self._lock:
             if _open_folder(digest, self._folder(digest)) is None:
                 self._open.pop(digest, None)
 
     def get(self, digest: str) -> ConformedMedia | None:
-        """The media if it is in the store and undamaged, else None."""
+        """The media entry if it is in the store and undamaged, else None."""
         with self._lock:
             if digest not in self._open:
                 conformed = _open_folder(digest, self._folder(digest))
@@ -172,23 +173,23 @@ class MediaStore:
             return self._open[digest]
 
     def fits(self, media: Media) -> bool:
-        """Whether a session's media is here as the session says: with these channels, and this long."""
+        """Whether the store has a session's media with the channels and length that the session expects."""
         found = self.get(media.digest)
         return found is not None and (found.channels, found.length) == (media.channels, media.length)
 
     def open(self, digest: str) -> ConformedMedia:
-        """As `get`. Raises `MediaError` when the media is not there."""
+        """Like `get`, but raises `MediaError` when there is no such entry."""
         conformed = self.get(digest)
         if conformed is None:
-            raise MediaError(f"media {digest[:12]} is not in the cache", "Import its file again")
+            raise MediaError(f"media file {digest[:12]} is not in the cache", "Import the file again")
         return conformed
 
     def ensure(self, media: Media, progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> None:
-        """Make sure that a session's media can be opened, conforming its file again where the cache has lost it.
+        """Make sure that a session's media can be opened; conform its file again if it is not in the cache.
 
         Raises:
-            MediaError: when the file is missing, is no longer the one the session refers to, or has another length or
-                number of channels than the session says.
+            MediaError: when the file is missing, is no longer the one the session refers to, or has a different length
+                or number of channels.
         """
         if self.get(media.digest) is None:
             found = self.import_file(Path(media.path), progress, cancel, media.channel_selection)
@@ -199,30 +200,30 @@ class MediaStore:
         conformed = self.open(media.digest)
         if (conformed.channels, conformed.length) != (media.channels, media.length):
             raise MediaError(
-                f"{media.path} does not fit the project: it is {conformed.channels} × {conformed.length} "
-                f"(channels × samples), the project says {media.channels} × {media.length}",
-                "Restore the project from a backup, or import the file anew",
+                f"{media.path} does not fit the project: it has {conformed.channels} × {conformed.length} "
+                f"(channels × samples), but the project expects {media.channels} × {media.length}",
+                "Restore the project from a backup, or import the file again",
             )
 
     def put(self, digest: str, blocks: Iterator[Audio], name: str) -> ConformedMedia:
-        """Keep audio `(n, C)` at the session rate, given part by part, as the media of a digest. `name`: for errors.
+        """Store blocks of audio `(n, C)` at the session rate under a digest. `name`: for errors.
 
         Raises:
-            MediaError: when it is longer than a session, empty, or the store cannot be written; and what the blocks
-                raise. Nothing stays behind then.
+            MediaError: when the audio is empty or longer than a session, or the store cannot be written; so do errors
+                raised by the blocks. Nothing is left behind then.
         """
         if self.get(digest) is None:
             try:
                 self._keep(digest, blocks, Path(name).name)
             except OSError as error:
                 reason, remedy = os_error_reason(error, self._root)
-                raise MediaError(f"cannot keep {name} in {self._root}: {reason}", remedy) from error
+                raise MediaError(f"cannot store {name} in {self._root}: {reason}", remedy) from error
         return self.open(digest)
 
     def file_state(self, media: Media, cancel: CancelToken | None = None) -> FileState:
-        """Whether a media's file is still there and as it was; of a bundle, whether it is there.
+        """Whether the file of a media entry still exists, unchanged; for a bundle, whether it exists.
 
-        A file is read as a whole only where its size is right and its time of change is not one that was seen before.
+        A file is read in full only where its size is right and its modification time was not recorded before.
 
         Raises:
             Cancelled: when `cancel` was set.
@@ -245,7 +246,7 @@ class MediaStore:
         return "here"
 
     def _marks(self, digest: str) -> list[list[object]]:
-        """Paths with the sizes and times of change at which a file was found to have a media's content."""
+        """The verified files of a media entry: paths with their sizes and modification times."""
         try:
             marks = json.loads((self._seen / f"{digest}.json").read_bytes())
         except (OSError, ValueError):
@@ -254,17 +255,17 @@ class MediaStore:
 
     def _add_mark(self, digest: str, mark: list[object]) -> None:
         marks = [other for other in self._marks(digest) if isinstance(other, list) and other[:1] != mark[:1]]
-        with contextlib.suppress(OSError):  # it is looked at again the next time
+        with contextlib.suppress(OSError):  # without a record the file is read again the next time
             self._seen.mkdir(parents=True, exist_ok=True)
             write_bytes(self._seen / f"{digest}.json", json.dumps([*marks[-_MARKS_KEPT:], mark]).encode())
 
     def usage(self) -> tuple[int, int]:
-        """How many media are here, and their bytes."""
+        """The number of stored media, and their size in bytes."""
         folders = [folder for folder in self._root.glob("??/*") if not folder.name.startswith(".")]
         return len(folders), sum(file.stat().st_size for folder in folders for file in folder.rglob("*"))
 
     def clear(self) -> None:
-        """Delete all media; sessions conform their files again when they are opened. Raises `OSError`."""
+        """Delete all entries; sessions conform their files again when they are opened. Raises `OSError`."""
         for folder in (self._root, self._seen):
             if folder.exists():
                 shutil.rmtree(folder)
@@ -290,7 +291,7 @@ class MediaStore:
                     if block.any():
                         file.write(block.tobytes())
                     else:
-                        file.seek(block.nbytes, os.SEEK_CUR)  # a hole, which takes no room on most disks
+                        file.seek(block.nbytes, os.SEEK_CUR)  # a hole, which takes no space on most file systems
                     peaks.append(block_peaks(block))
                     length, count = length + len(block), block.shape[1]
                     if length > MAX_LENGTH:
@@ -310,9 +311,9 @@ class MediaStore:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _publish(self, temporary: Path, folder: Path, attempts: int = _ATTEMPTS) -> None:
-        """Rename the finished folder into place; a damaged older one is removed, a whole one is kept.
+        """Rename the finished folder into place; an existing folder is kept if intact, removed if damaged.
 
-        Other processes may publish the same media, or mend it, between any two steps: nothing is removed in place.
+        Other processes may publish or repair the same entry between any two steps, so nothing is removed in place.
         """
         try:
             os.rename(temporary, folder)
@@ -323,7 +324,7 @@ class MediaStore:
                 raise
             bad = folder.with_name(f".bad-{uuid.uuid4().hex}")
             try:
-                with contextlib.suppress(FileNotFoundError):  # another process took it away
+                with contextlib.suppress(FileNotFoundError):  # another process removed it
                     os.rename(folder, bad)
                 self._publish(temporary, folder, attempts - 1)
             finally:
@@ -331,7 +332,7 @@ class MediaStore:
 
 
 def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
-    """Map a stored media; None when it is absent, incomplete or inconsistent."""
+    """Map a stored entry; None when it is absent, incomplete or inconsistent."""
     try:
         info = json.loads((folder / "info.json").read_text())
         length, channels = int(info["length"]), int(info["channels"])
@@ -349,12 +350,12 @@ def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
 
 
 def of_selection(digest: str, selection: str) -> str:
-    """The digest of a media that is made of some of a file's channels; that of the file for all of them."""
+    """The digest of media that use a selection of a file's channels; the file's own digest without a selection."""
     return hashlib.sha256(f"{digest}:{selection}".encode()).hexdigest() if selection else digest
 
 
 def digest_of(path: Path, cancel: CancelToken) -> tuple[str, int]:
-    """SHA-256 of a file's bytes, in hexadecimal, and their number. Raises `MediaError`, `Cancelled`."""
+    """SHA-256 of a file's bytes, in hexadecimal, and its size. Raises `MediaError`, `Cancelled`."""
     digest, size = hashlib.sha256(), 0
     try:
         with open(path, "rb") as file:
@@ -369,7 +370,7 @@ def digest_of(path: Path, cancel: CancelToken) -> tuple[str, int]:
 
 
 def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """A file's samples `(n, C)` at its own rate; refuses files that end early or hold NaN or infinity."""
+    """A file's samples `(n, C)` at its own rate; refuses files that end early or contain NaN or infinity."""
     done = 0
     try:
         with sf.SoundFile(str(info.path)) as file:
@@ -396,7 +397,7 @@ def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) 
 
 
 def _channels_of(selection: str, info: FileInfo) -> Channels:
-    """The channels, from 0 on, that a selection names; None for the mean of all.
+    """The channels of a selection, counted from 0; None for the mean of all.
 
     Raises:
         MediaError: when the file has no such channel.
@@ -405,19 +406,20 @@ def _channels_of(selection: str, info: FileInfo) -> Channels:
         return None
     channels = [int(number) - 1 for number in selection.split(",")] if selection else list(range(info.channels))
     if max(channels) >= info.channels:
-        problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: it has {info.channels}"
+        count = count_of(info.channels, "channel")
+        problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: the file has {count}"
         raise MediaError(problem, "Restore the file, or import the new one")
     return channels
 
 
 def _selected(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """The channels that were chosen, `(n, 1 or 2)`, at the file's own rate."""
+    """The selected channels, `(n, 1 or 2)`, at the file's own rate."""
     for block in _file_blocks(info, progress, cancel):
         yield block.mean(axis=1, keepdims=True) if channels is None else np.ascontiguousarray(block[:, channels])
 
 
 def _resampled(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """The samples at the session rate, streamed through soxr at very high quality where they differ."""
+    """The samples at the session rate, streamed through soxr at very high quality if the rates differ."""
     if info.sample_rate == SESSION_RATE:
         yield from _selected(info, channels, progress, cancel)
         return
@@ -429,7 +431,7 @@ def _resampled(info: FileInfo, channels: Channels, progress: ReportProgress, can
 
 
 def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:
-    """Regroup into multiples of the peaks block (the last may be shorter), so that peaks can be taken part by part."""
+    """Regroup into multiples of the peaks block (the last may be shorter), so that peaks can be computed per block."""
     rest: list[Audio] = []
     waiting = 0
     for part in parts:

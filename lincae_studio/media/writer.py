@@ -23,18 +23,18 @@ from lincae_studio.export_settings import AudioFormat, Container, SampleFormat
 from lincae_studio.media.peaks import Audio
 from lincae_studio.session.model import SESSION_RATE
 
-#: libsndfile's names of the sample formats offered.
+#: libsndfile's names of the sample formats.
 SUBTYPES: dict[SampleFormat, str] = {"16": "PCM_16", "24": "PCM_24", "32f": "FLOAT"}
 
 _LOSSY_SUBTYPES: dict[Container, str] = {"ogg": "VORBIS", "mp3": "MPEG_LAYER_III"}
 
 SAMPLE_FORMAT_TITLES: dict[SampleFormat, str] = {
-    "32f": "32-bit float (nothing is lost, no clipping)",
+    "32f": "32-bit float (lossless, no clipping)",
     "24": "24-bit integer",
     "16": "16-bit integer",
 }
 
-#: How names of files end, the first is what is suggested.
+#: File name extensions; the first one is suggested.
 ENDINGS: dict[Container, tuple[str, ...]] = {
     "wav": (".wav", ".wave"),
     "flac": (".flac",),
@@ -42,18 +42,18 @@ ENDINGS: dict[Container, tuple[str, ...]] = {
     "mp3": (".mp3",),
 }
 
-#: WAV sizes are 32-bit; beyond this the file is written as RF64, which editors read as WAV.
+#: Sizes in WAV are 32-bit; larger files are written as RF64, which editors read as WAV.
 WAV_LIMIT_BYTES = 4_000_000_000
 
 _BYTES_PER_SAMPLE: dict[SampleFormat, int] = {"16": 2, "24": 3, "32f": 4}
 
-#: The noise of dither is always the same: what is exported twice is equal.
+#: Dither noise is always the same, so that exporting twice gives equal files.
 _DITHER_SEED = 1
 
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file says of itself; empty ones are left out."""
+    """Tags of a file; empty ones are left out."""
 
     title: str = ""
     artist: str = ""
@@ -61,10 +61,10 @@ class Tags:
 
 
 class Converter:
-    """Brings blocks to the channels and the rate of a format."""
+    """Converts blocks to the channels and the rate of a format."""
 
     def __init__(self, audio_format: AudioFormat, channels: int) -> None:
-        """`channels`: of what comes, 1 or 2."""
+        """`channels`: channels of the input blocks, 1 or 2."""
         self.channels = channels_of(audio_format, channels)
         rate = audio_format.sample_rate
         self._resampler = (
@@ -74,26 +74,26 @@ class Converter:
         )
 
     def mixed(self, block: Audio) -> Audio:
-        """`(n, 1 or 2)` samples with the format's channels: both alike, or the mean of both."""
+        """`(n, 1 or 2)` samples with the format's channels: mono copied to both sides, stereo averaged to mono."""
         if block.shape[1] == self.channels:
             return block
         return np.repeat(block, 2, axis=1) if self.channels == 2 else block.mean(axis=1, keepdims=True)
 
     def resampled(self, block: Audio) -> Audio:
-        """The samples at the format's rate that are known after these, which have its channels."""
+        """The output samples at the format's rate that this block, with the format's channels, completes."""
         return block if self._resampler is None else self._resampler.resample_chunk(np.ascontiguousarray(block))
 
     def rest(self) -> Audio:
-        """What converting the rate still holds back."""
+        """The remaining output samples of the rate conversion."""
         nothing = np.zeros((0, self.channels), np.float32)
         return nothing if self._resampler is None else self._resampler.resample_chunk(nothing, last=True)
 
 
 class AudioWriter:
-    """What `writing` yields: takes blocks, keeps the peak and the number of clipped samples."""
+    """Writes blocks to a file, and tracks the peak and the number of clipped samples. Created by `writing`."""
 
     def __init__(self, file: sf.SoundFile, audio_format: AudioFormat, channels: int) -> None:
-        """`channels`: of the blocks."""
+        """`channels`: channels of the blocks."""
         self._file = file
         self._format = audio_format
         self._converter = Converter(audio_format, channels)
@@ -105,12 +105,12 @@ class AudioWriter:
     def write(self, block: Audio) -> None:
         """Append `(n, 1 or 2)` samples at the session rate.
 
-        Formats but float are limited to full scale, and what was limited is counted.
+        All formats except float are clipped to full scale, and clipped samples are counted.
         """
         self._put(self._converter.resampled(self._converter.mixed(block)))
 
     def finish(self) -> None:
-        """Append what converting the rate still holds back."""
+        """Append the remaining output of the rate conversion."""
         self._put(self._converter.rest())
 
     def _put(self, block: Audio) -> None:
@@ -127,7 +127,7 @@ class AudioWriter:
             self.written += len(block)
             return
         elif self._format.sample_format == "24":
-            # libsndfile takes the upper bits.
+            # libsndfile uses the upper 24 bits.
             self._file.write(self._rounded(block, 24, dither=False).astype(np.int32) << 8)
             self.written += len(block)
             return
@@ -135,7 +135,7 @@ class AudioWriter:
         self.written += len(block)
 
     def _rounded(self, block: Audio, bits: int, dither: bool) -> npt.NDArray[np.float64]:
-        """The nearest steps, after the noise of two dice where there is dither (TPDF, from -1 to 1 step)."""
+        """Samples rounded to integer steps, with TPDF dither from -1 to 1 step if `dither`."""
         full = 2.0 ** (bits - 1)
         steps = block.astype(np.float64) * full
         if dither:
@@ -144,12 +144,12 @@ class AudioWriter:
 
 
 def channels_of(audio_format: AudioFormat, channels: int) -> int:
-    """The channels of a file, by those of what is written."""
+    """The channels of the file for audio with this many channels."""
     return {"mix": channels, "mono": 1, "stereo": 2}[audio_format.channels]
 
 
 def ending_problem(path: Path, container: Container) -> str:
-    """Why a name is none of a format; empty when it is."""
+    """What is wrong with the extension of a file name for a container; empty when nothing is."""
     if path.suffix.lower() in ENDINGS[container]:
         return ""
     return f"the name must end in {ENDINGS[container][0]}"
@@ -159,10 +159,10 @@ def ending_problem(path: Path, container: Container) -> str:
 def writing(
     path: Path, channels: int, length: int, audio_format: AudioFormat | None = None, tags: Tags | None = None
 ) -> Iterator[AudioWriter]:
-    """Open `path` for about `length` samples at the session rate; on any error or cancel it is as it was before.
+    """Open `path` to write about `length` samples at the session rate; on an error or cancel it stays as it was.
 
     Raises:
-        ExportError: when the file cannot be written, naming the reason (full disk, permission, another name's ending).
+        ExportError: when the file cannot be written, with the reason (full disk, permissions, wrong extension).
     """
     audio_format = audio_format or AudioFormat()
     problem = ending_problem(path, audio_format.container)
@@ -193,7 +193,7 @@ def writing(
 
 
 def _options(audio_format: AudioFormat, channels: int, length: int) -> dict[str, Any]:
-    """What libsndfile is asked for."""
+    """The arguments for `soundfile.SoundFile`."""
     options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels}
     if audio_format.lossy:
         options |= {"subtype": _LOSSY_SUBTYPES[audio_format.container], "compression_level": 1.0 - audio_format.quality}
@@ -209,16 +209,16 @@ def _options(audio_format: AudioFormat, channels: int, length: int) -> dict[str,
 
 def _set_tags(file: sf.SoundFile, tags: Tags) -> None:
     for name, text in (("title", tags.title), ("artist", tags.artist), ("comment", tags.comment)):
-        # libsndfile takes C strings.
+        # libsndfile takes C strings, without NUL characters.
         clean = "".join(c for c in text if c.isprintable()).encode(errors="replace").decode()
         if clean:
             setattr(file, name, clean)
 
 
 class _GuardedFile:
-    """A file for libsndfile's callbacks that keeps the first error: libsndfile would lose its reason.
+    """A file for libsndfile's callbacks that keeps the first error, since libsndfile would lose the reason.
 
-    Unbuffered, so that only `write` can meet a full disk.
+    Unbuffered, so that a full disk is noticed in `write` and nowhere else.
     """
 
     def __init__(self, file: io.FileIO) -> None:

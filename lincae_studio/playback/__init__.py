@@ -1,1 +1,1 @@
-"""Sound: ring buffer, output, transport. No Qt, no torch."""
+"""Audio playback: ring buffer, outputs, player. Imports neither Qt nor torch."""

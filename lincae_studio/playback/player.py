@@ -1,8 +1,9 @@
-"""The transport: plays a mix reader through a sink.
+"""The player: plays a mix through an audio output (sink).
 
-A feeder thread reads the mix block by block into a ring buffer, from which the sink's callback copies. When the reader
-changes (an edit, a render that arrived) the next block fades from the old one to the new one, so nothing clicks. A sink
-of another rate gets converted blocks. One that stops by itself is replaced, and playing goes on.
+A feeder thread reads the mix block by block into a ring buffer, from which the sink's callback copies. When the source
+changes (after an edit, or when a render arrives) the next block crossfades from the old one to the new one, so that
+there are no clicks. Blocks are resampled for sinks with another rate. A sink that stops by itself is replaced, and
+playback continues.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ _log = logging.getLogger(__name__)
 
 BLOCK = 1024
 
-#: About 140 ms: what an edit needs to be heard, and what the feeder may be late.
+#: About 140 ms: the latency of edits, and the tolerated delay of the feeder.
 _BUFFER = 6 * BLOCK
 
 _WAIT_S = 0.01
 
-#: A converter keeps frames back and gives them later: a block may become so many frames more.
-_CONVERTED_MORE = 2 * BLOCK
+#: Resampling delays frames and returns them later: a block may become this many frames longer.
+_RESAMPLER_DELAY = 2 * BLOCK
 
-#: What is heard of a place while scrubbing, in samples, and how it fades in and out.
+#: Length of a grain (what is played at each position while scrubbing) and of its fades, in samples.
 GRAIN = 4 * BLOCK
 _GRAIN_FADE = BLOCK // 4
 
 
 class MixSource(Protocol):
-    """What is played: samples `(channels, n)`, and the length after which playing ends."""
+    """A source to play: samples `(channels, n)`, and the length at which playback ends."""
 
     @property
     def length(self) -> int: ...
@@ -49,12 +50,12 @@ class MixSource(Protocol):
 
 
 class Player:
-    """Play, stop, seek. One thread (the window's) calls its methods; `on_end` and `on_lost` come from the feeder's.
+    """Play, stop, seek. Methods are called from one thread (the window's); `on_end` and `on_lost` from the feeder's.
 
     Attributes:
-        dropped_frames: frames the sink asked for while playing and did not get; `dropouts`: how often that happened.
-        failure: what the source raised, when that ended playing.
-        level: gain of all that is heard, for the listener's comfort: the mix is what it is.
+        dropped_frames: frames that the sink requested during playback but did not get; `dropouts`: number of gaps.
+        failure: the exception of the source, if one ended playback.
+        level: monitoring gain; it does not affect the mix or exports.
     """
 
     def __init__(
@@ -63,16 +64,16 @@ class Player:
         sinks: Sequence[Callable[[Pull], Sink]] = (DeviceSink, SilentSink),
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`sinks` are tried in order when playing starts; the last one must not fail.
+        """`sinks` are tried in order when playback starts; the last one must not fail.
 
-        `on_lost` is told the name of a sink that has stopped by itself.
+        `on_lost` is called with the name of a sink that stopped by itself.
         """
         self._on_end = on_end
         self._on_lost = on_lost
         self.sinks = sinks
         self.level = 1.0
         self._level_before = 1.0
-        #: Samples that are left of a grain; None while playing goes on.
+        #: Remaining samples of the current grain; None when not scrubbing.
         self._grain: int | None = None
         self._converter: soxr.ResampleStream | None = None
         self._ring = RingBuffer(_BUFFER)
@@ -83,7 +84,7 @@ class Player:
         self._lock = threading.Lock()
         self._seek_to: int | None = None
         self._loop: tuple[int, int] | None = None
-        #: (frame counter, timeline sample): runs of consecutive samples in the ring.
+        #: (frame counter, timeline sample) of the start of each run of consecutive samples in the ring buffer.
         self._runs: deque[tuple[int, int]] = deque()
         self._position = 0
         self._primed = False
@@ -96,12 +97,12 @@ class Player:
 
     @property
     def playing(self) -> bool:
-        # Not whether the feeder is alive: it still is while it calls `on_end`.
+        # The feeder thread being alive is not enough: it still is while it calls `on_end`.
         return self._feeder is not None and not self._ended
 
     @property
     def position(self) -> int:
-        """The timeline sample that is heard, or from which playing will start."""
+        """The timeline sample that is being heard, or where playback will start."""
         with self._lock:
             if not self._runs or self._seek_to is not None:
                 return self._position if self._seek_to is None else self._seek_to
@@ -113,31 +114,31 @@ class Player:
 
     @property
     def output_name(self) -> str | None:
-        """What the sound goes to, while playing."""
+        """The name of the audio output, during playback."""
         return self._sink.name if self._sink is not None else None
 
     @property
     def _room(self) -> int:
-        """Frames of the ring that a block may take."""
-        return round(BLOCK * self._ratio) + (_CONVERTED_MORE if self._converter is not None else 0)
+        """Space in the ring buffer that a block may need, in frames."""
+        return round(BLOCK * self._ratio) + (_RESAMPLER_DELAY if self._converter is not None else 0)
 
     @property
     def _ratio(self) -> float:
-        """Frames of the sink for one of the session."""
+        """Frames of the sink per frame of the session."""
         return self._sink.rate / SESSION_RATE if self._sink is not None else 1.0
 
     def set_source(self, source: MixSource) -> None:
-        """Play this from the next block on."""
+        """Set the source to play from the next block on."""
         self._source = source
 
     def set_loop(self, loop: tuple[int, int] | None) -> None:
-        """Play samples `[start, end)` again and again from the next block on, once the sound is in there."""
+        """Loop over samples `[start, end)` from the next block on, once playback is before the end of the loop."""
         self._loop = loop
 
     def play(self, start: int | None = None, scrub: bool = False) -> AudioDeviceError | None:
-        """Start playing, from `start` or where it stopped; `scrub`: only a grain there, and after each `seek`.
+        """Start playback at `start`, or where it stopped; `scrub`: play only a grain there and after each `seek`.
 
-        Returns the reason when no device could be opened and the playhead moves without sound.
+        Returns the error when no device could be opened and the playhead moves without sound.
         """
         self.stop()
         if start is not None:
@@ -163,7 +164,7 @@ class Player:
         return problem
 
     def stop(self) -> None:
-        """Stop; the position stays where the sound was."""
+        """Stop; the position stays where playback stopped."""
         position = self.position
         self._stopping.set()
         if self._feeder is not None:
@@ -178,7 +179,7 @@ class Player:
             self._position = position
 
     def seek(self, sample: int) -> None:
-        """Go to a timeline sample, playing or not."""
+        """Move to a timeline sample, during playback or not."""
         with self._lock:
             if self.playing:
                 self._seek_to = max(0, sample)
@@ -195,16 +196,16 @@ class Player:
         self._in_gap = late
 
     def _use(self, sink: Sink) -> None:
-        """Play through a sink, converting to its rate."""
+        """Play through a sink, resampling to its rate."""
         self._sink = sink
         if sink.rate > SESSION_RATE:
-            self._ring = RingBuffer(round(_BUFFER * sink.rate / SESSION_RATE) + _CONVERTED_MORE)
+            self._ring = RingBuffer(round(_BUFFER * sink.rate / SESSION_RATE) + _RESAMPLER_DELAY)
         self._converter = None
         if sink.rate != SESSION_RATE:
             self._converter = soxr.ResampleStream(SESSION_RATE, sink.rate, CHANNELS, dtype="float32", quality="HQ")
 
     def _replace_lost(self, lost: Sink) -> None:
-        """Feeder: go on with the last sink, which does not fail."""
+        """Feeder: continue with the last sink, which does not fail."""
         lost.close()
         position = self.position
         with self._lock:
@@ -216,7 +217,7 @@ class Player:
         self._on_lost(lost.name)
 
     def _write(self, frames: Array) -> None:
-        """Feeder: put `(n, 2)` frames of the session into the ring, at the listener's level and the sink's rate."""
+        """Feeder: write `(n, 2)` frames of the session to the ring buffer, at the monitoring level and sink's rate."""
         level, before = self.level, self._level_before
         if level != 1.0 or before != 1.0:
             frames = frames * np.linspace(before, level, len(frames), dtype=np.float32)[:, None]
@@ -228,7 +229,7 @@ class Player:
     def _write_block(
         self, previous: MixSource | None, source: MixSource, position: int, loop: tuple[int, int] | None
     ) -> int:
-        """Write the next block to the ring. Returns the position after it."""
+        """Write the next block to the ring buffer. Returns the position after it."""
         counter, pieces = float(self._ring.written), _pieces(position, loop)
         self._write(_block(previous, source, pieces))
         for start, count in pieces:
@@ -241,7 +242,7 @@ class Player:
         return loop[0]
 
     def _write_grain(self, source: MixSource, position: int, left: int) -> int:
-        """Write the next block of a grain of which so many samples are left. Returns the position after it."""
+        """Write the next block of a grain with `left` samples remaining. Returns the position after it."""
         frames = _read(source, [(position, BLOCK)]).T.copy()
         rise = np.linspace(0.0, 1.0, _GRAIN_FADE, dtype=np.float32)[:, None]
         if left == GRAIN:
@@ -253,12 +254,12 @@ class Player:
         return position + BLOCK
 
     def _jump(self, counter: int, sample: int) -> None:
-        """From a frame of the ring on, another part of the timeline is heard."""
+        """Record that the timeline continues at `sample` from this frame of the ring buffer on."""
         with self._lock:
             self._runs.append((counter, sample))
 
     def _run_feeder(self) -> None:
-        """Feeder thread: whatever goes wrong in a source ends playing, and is reported."""
+        """Feeder thread: any error of a source ends playback and is reported."""
         try:
             self._feed()
         except Exception as error:
@@ -320,7 +321,7 @@ class Player:
 
 
 def _pieces(position: int, loop: tuple[int, int] | None) -> list[tuple[int, int]]:
-    """The (start, count) of the samples of the next block: more than one where a loop begins anew in it."""
+    """The (start, count) ranges of samples in the next block; several where a loop restarts within it."""
     pieces = []
     missing = BLOCK
     while missing:
@@ -334,7 +335,7 @@ def _pieces(position: int, loop: tuple[int, int] | None) -> list[tuple[int, int]
 
 
 def _block(previous: MixSource | None, source: MixSource, pieces: Sequence[tuple[int, int]]) -> Array:
-    """The next `(BLOCK, 2)` frames, faded from the previous source where it has changed."""
+    """The next `(BLOCK, 2)` frames, crossfaded from the previous source if the source has changed."""
     frames = _read(source, pieces)
     if previous is None or previous is source:
         return frames.T
@@ -344,6 +345,6 @@ def _block(previous: MixSource | None, source: MixSource, pieces: Sequence[tuple
 
 
 def _read(source: MixSource, pieces: Sequence[tuple[int, int]]) -> Array:
-    """`(2, BLOCK)`, mono to both sides."""
+    """`(2, BLOCK)` samples, mono copied to both sides."""
     samples = np.concatenate([source.read(start, count) for start, count in pieces], axis=1)
     return np.broadcast_to(samples, (CHANNELS, BLOCK)) if len(samples) == 1 else samples

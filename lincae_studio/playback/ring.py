@@ -1,6 +1,6 @@
 """A ring buffer between one feeder thread and one audio callback.
 
-Neither side takes a lock: each only ever increases its own counter. The consumer allocates nothing.
+No locks: each side only ever increases its own counter. The consumer allocates nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ CHANNELS = 2
 
 
 class RingBuffer:
-    """Frames `(n, 2)` of float32, counted from the first ever written."""
+    """Frames `(n, 2)` of float32, numbered from the first one ever written."""
 
     def __init__(self, capacity: int) -> None:
         self._frames = np.zeros((capacity, CHANNELS), np.float32)
         self._capacity = capacity
         self._discard_before = 0
-        #: Frames ever written, and ever consumed or discarded.
+        #: Total number of frames written, and consumed or discarded.
         self.written = 0
         self.consumed = 0
 
@@ -29,7 +29,7 @@ class RingBuffer:
         return self._capacity - (self.written - max(self.consumed, self._discard_before))
 
     def write(self, block: Array) -> None:
-        """Feeder: append `(n, 2)` frames; the caller has looked that `n <= free`."""
+        """Feeder: append `(n, 2)` frames; the caller must make sure that `n <= free`."""
         count = len(block)
         at = self.written % self._capacity
         first = min(count, self._capacity - at)
@@ -38,11 +38,11 @@ class RingBuffer:
         self.written += count
 
     def discard(self) -> None:
-        """Feeder: what is in the buffer will not be heard."""
+        """Feeder: discard the frames in the buffer."""
         self._discard_before = self.written
 
     def read_into(self, out: Array) -> int:
-        """Consumer: fill `out` `(n, 2)`, with zeros where frames are missing; returns how many there were."""
+        """Consumer: fill `out` `(n, 2)`, with zeros for missing frames; returns the number of frames read."""
         start = max(self.consumed, self._discard_before)
         count = min(self.written - start, len(out))
         at = start % self._capacity

@@ -1,6 +1,6 @@
-"""Where the sound goes: a PortAudio stream, or a clock when there is no usable device.
+"""Audio outputs: a PortAudio stream, or a silent clock when there is no usable device.
 
-Both call `pull(out)` from a thread of their own; it fills `(n, 2)` float32 frames.
+Both call `pull(out)` from their own thread; it fills `(n, 2)` float32 frames.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from lincae_studio.session.model import SESSION_RATE
 
 Pull = Callable[[Array], None]
 
-#: Frames the silent sink takes at a time.
+#: Block size of the silent sink, in frames.
 _CLOCK_BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Output:
-    """Which output is wanted: by names, since numbers change when a device is plugged in.
+    """The chosen output, by name, since device numbers change when a device is connected.
 
     Attributes:
-        host: of PortAudio's host APIs ("ALSA", "JACK Audio Connection Kit", ...); "" for the system's choice.
-        device: a name as PortAudio gives it; "" for the host's default.
-        buffer: frames that the device takes at a time; 0 leaves it to the device.
+        host: name of a PortAudio host API ("ALSA", "JACK Audio Connection Kit", ...); "" for the system default.
+        device: name from PortAudio; "" for the default device of the host API.
+        buffer: buffer size in frames; 0 for the device's default.
     """
 
     host: str = ""
@@ -40,11 +40,11 @@ class Output:
 
 
 class Sink(Protocol):
-    """An output that is running from construction to `close`.
+    """An audio output that runs from construction until `close`.
 
     Attributes:
-        rate: frames it takes in a second.
-        lost: it has stopped by itself.
+        rate: sample rate, in Hz.
+        lost: whether it has stopped by itself.
     """
 
     rate: int
@@ -52,7 +52,7 @@ class Sink(Protocol):
 
     @property
     def name(self) -> str:
-        """For the status bar."""
+        """The name for the status bar."""
         ...
 
     def close(self) -> None:
@@ -61,12 +61,12 @@ class Sink(Protocol):
 
 
 class DeviceSink:
-    """An output device through PortAudio, at the session rate, or at its own where it refuses that."""
+    """An output device through PortAudio, at the session rate, or at its default rate if it refuses that."""
 
     def __init__(self, pull: Pull, output: Output | None = None) -> None:
-        """Raises `AudioDeviceError` when PortAudio is missing, there is no such device, or it takes no stereo."""
+        """Raises `AudioDeviceError` when PortAudio or the device is missing, or the device has no stereo output."""
         sounddevice = _sounddevice()
-        wanted = output or Output()
+        chosen = output or Output()
         self.lost = False
         self._closing = False
 
@@ -83,13 +83,13 @@ class DeviceSink:
                 channels=CHANNELS,
                 dtype="float32",
                 latency="high",
-                blocksize=wanted.buffer,
+                blocksize=chosen.buffer,
                 callback=callback,
                 finished_callback=finished,
             )
 
         try:
-            device = _find(sounddevice, wanted)
+            device = _find(sounddevice, chosen)
             own = round(sounddevice.query_devices(device, "output")["default_samplerate"])
             try:
                 self.rate = SESSION_RATE
@@ -104,7 +104,7 @@ class DeviceSink:
         except (sounddevice.PortAudioError, ValueError) as error:
             raise AudioDeviceError(
                 f"there is no sound: no usable audio output ({str(error).splitlines()[0]})",
-                "Connect or enable an audio device, or choose one in Edit > Preferences, then press play again",
+                "Connect or enable an audio device, or choose one in Edit > Preferences, then start playback again",
             ) from error
 
     @property
@@ -117,7 +117,7 @@ class DeviceSink:
 
 
 class SilentSink:
-    """Consumes frames in real time and plays none, so that the playhead moves without a device."""
+    """Consumes frames in real time without playing them, so that the playhead moves without a device."""
 
     rate = SESSION_RATE
     lost = False
@@ -144,15 +144,15 @@ class SilentSink:
             due += _CLOCK_BLOCK / SESSION_RATE
 
 
-def outputs(anew: bool) -> dict[str, list[str]]:
-    """The output devices of each host API, by name. `anew`: also new ones; no stream may be open then.
+def outputs(rescan: bool) -> dict[str, list[str]]:
+    """The names of the output devices of each host API. `rescan`: find new devices; no stream may be open then.
 
     Raises:
         AudioDeviceError: when PortAudio is missing, or cannot be started.
     """
     sounddevice = _sounddevice()
     try:
-        if anew:  # PortAudio takes its list when it is started
+        if rescan:  # PortAudio lists the devices when it is initialized
             sounddevice._terminate()
             sounddevice._initialize()
         devices = sounddevice.query_devices()
@@ -165,7 +165,7 @@ def outputs(anew: bool) -> dict[str, list[str]]:
         return found
     except sounddevice.PortAudioError as error:
         raise AudioDeviceError(
-            f"audio devices cannot be listed: {error}", "Check the system's sound settings"
+            f"cannot list the audio devices: {error}", "Check the sound settings of the system"
         ) from error
 
 
@@ -173,22 +173,22 @@ def _plays(device: dict[str, Any]) -> bool:
     return int(device["max_output_channels"]) >= CHANNELS
 
 
-def _find(sounddevice: Any, wanted: Output) -> int | None:
-    """The number of the wanted device today; None for the system's default. Raises `ValueError` without one."""
-    if not wanted.host and not wanted.device:
+def _find(sounddevice: Any, chosen: Output) -> int | None:
+    """The current number of the chosen device; None for the system default. Raises `ValueError` if it is missing."""
+    if not chosen.host and not chosen.device:
         return None
     hosts = sounddevice.query_hostapis()
     devices = sounddevice.query_devices()
     for host in hosts:
-        if wanted.host and host["name"] != wanted.host:
+        if chosen.host and host["name"] != chosen.host:
             continue
-        if not wanted.device and host["default_output_device"] >= 0:
+        if not chosen.device and host["default_output_device"] >= 0:
             return int(host["default_output_device"])
         for number in host["devices"]:
-            if devices[number]["name"] == wanted.device and _plays(devices[number]):
+            if devices[number]["name"] == chosen.device and _plays(devices[number]):
                 return int(number)
-    named = wanted.device or "a default device"
-    raise ValueError(f"{named} of {wanted.host or 'any host'} is not there")
+    name = chosen.device or "the default device"
+    raise ValueError(f"{name} is not available" + (f" on {chosen.host}" if chosen.host else ""))
 
 
 def _sounddevice() -> Any:

@@ -1,4 +1,4 @@
-"""The test tone: which side is which, and how loud."""
+"""The test tone, to check left, right and the level."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _FADE = SESSION_RATE // 100
 
 
 class TestTone:
-    """440 Hz at -20 dBFS: a second on the left, a second on the right."""
+    """440 Hz at -20 dBFS: one second on the left, then one second on the right."""
 
-    __test__ = False  # for pytest, which takes the name for that of tests
+    __test__ = False  # pytest would take a class of this name for tests
 
     @property
     def length(self) -> int:
         return 2 * SESSION_RATE
 
     def read(self, start: int, count: int) -> Array:
-        """Samples `(2, count)` from `start` on; zeros after the end."""
+        """Samples `(2, count)` from `start` on; silence after the end."""
         at = np.arange(start, start + count)
         within = at % SESSION_RATE
         edge = np.minimum(np.minimum(within, SESSION_RATE - 1 - within) / _FADE, 1.0)

@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import EditError
 
 #: The rate of every session, in Hz: that of the codecs. Other rates are converted on import.
@@ -33,8 +34,6 @@ MAX_SEED = 2**31 - 1
 
 #: Longest chunk, in latent frames.
 MAX_FRAMES = 4096
-
-DEFAULT_CODEC = "mdct-2x"
 
 #: Track colours, used in turn; each has a contrast of at least 4.5 : 1 against the dark track background.
 TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")

@@ -1,4 +1,4 @@
-"""Times as text. No state."""
+"""Times and counts as text. No state."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ def format_time(seconds: float, decimals: int = 3) -> str:
     hours, minute = divmod(minutes, 60)
     text = f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute}:{second:02d}"
     return f"{text}.{fraction:0{decimals}d}" if decimals else text
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun: `1 clip`, `2 clips`, `1,000 clips`. For nouns whose plural adds an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def parse_time(text: str) -> float:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -24,4 +25,5 @@ class Ema(nn.Module, Generic[Net]):
         """Move towards `net` after `updates` updates before: the decay rises as (2 + updates) / (11 + updates), so that
         the random start is soon forgotten."""
         decay = min(self.decay, (2 + updates) / (11 + updates))
-        torch._foreach_lerp_(list(self.net.parameters()), list(net.parameters()), 1.0 - decay)
+        average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        average(list(self.net.parameters()), list(net.parameters()), updates)

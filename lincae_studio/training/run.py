@@ -28,7 +28,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
-from lincae_studio import atomic
+from lincae_studio import atomic, malloc
 from lincae_studio.errors import ExportError, UsageError, os_error_reason
 from lincae_studio.training.callbacks import Progress, Samples
 from lincae_studio.training.data import Batches, DataPart, Source, make_pool, open_source, parse_data
@@ -156,6 +156,7 @@ def train(
         StudioError: for data that cannot be used, or a loss that is no longer a number.
         KeyboardInterrupt: after Ctrl+C; the last checkpoint stays.
     """
+    malloc.keep_freed()
     recipe = run.recipe
     module = LinCaeTraining(recipe)
     parts = parse_data(run.data)

@@ -8,6 +8,7 @@ import torch
 from msgspec.structs import replace
 from torch.utils.flop_counter import FlopCounterMode
 
+from lincae_studio import malloc
 from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.recipe import Recipe, uses_bf16
 
@@ -23,6 +24,7 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
     Args:
         peak_tflops: of the device at the precision used; adds the fraction of it that was reached.
     """
+    malloc.keep_freed()  # as in training
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = device.type == "cuda"  # as in training
     module = LinCaeTraining(recipe).to(device)

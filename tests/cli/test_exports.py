@@ -115,7 +115,7 @@ def test_spans_levels_and_tags(project: Path, tmp_path: Path, capsys: pytest.Cap
         (["--preset", "no"], "there is no preset"),
         (["--channels", "3"], "mix, mono, stereo"),
         (["--latents", "pickle"], "safetensors, npz"),
-        (["--format", "mp3", "--rate", "96000"], "MP3 cannot have 96000 Hz"),
+        (["--format", "mp3", "--rate", "96000"], "MP3 does not support 96000 Hz"),
         (["--format", "flac", "--bits", "32f"], "FLAC holds 24 or 16 bits"),
         (["--span", "selection"], "nothing is selected"),
     ],

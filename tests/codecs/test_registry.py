@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lincae_studio.codecs import registry
+from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import CodecError
-from lincae_studio.session.model import DEFAULT_CODEC, SESSION_RATE
+from lincae_studio.session.model import SESSION_RATE
 
 BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
 

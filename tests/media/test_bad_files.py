@@ -48,9 +48,9 @@ def test_a_folder(tmp_path: Path, refused: Any) -> None:
 
 def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path, refused: Any) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
-    assert "not an ordinary file" in refused(tmp_path / "pipe.wav")
+    assert "not a regular file" in refused(tmp_path / "pipe.wav")
     (tmp_path / "link.wav").symlink_to("/dev/zero")
-    assert "not an ordinary file" in refused(tmp_path / "link.wav")
+    assert "not a regular file" in refused(tmp_path / "link.wav")
 
 
 @pytest.mark.parametrize("name", ["a\udcff.wav", "\ud800.wav", "\udcfe/a.wav"])
@@ -103,7 +103,7 @@ def test_a_header_without_audio(tmp_path: Path, refused: Any) -> None:
     data = wav_bytes(noise(1, 1000))
     path = tmp_path / "header.wav"
     path.write_bytes(data[: data.index(b"data") + 8])
-    assert "holds no audio" in refused(path)
+    assert "contains no audio" in refused(path)
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff"])
@@ -122,7 +122,7 @@ def test_a_rate_of_0_hz(tmp_path: Path, refused: Any) -> None:
     struct.pack_into("<I", data, 24, 0)
     path = tmp_path / "zero.wav"
     path.write_bytes(data)
-    assert "0 Hz" in refused(path)
+    assert "sample rate" in refused(path)
 
 
 def test_more_than_two_channels(tmp_path: Path, refused: Any) -> None:

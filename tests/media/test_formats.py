@@ -198,7 +198,7 @@ def test_ensure_refuses_a_session_that_says_something_else(
 ) -> None:
     media = store.import_file(write_audio(tmp_path / "a.wav", noise(1, 5000)))
     used = store if cached else MediaStore(tmp_path / "other cache")
-    with pytest.raises(MediaError, match=r"does not fit the project: it is 1 × 5000"):
+    with pytest.raises(MediaError, match=r"does not fit the project: it has 1 × 5000"):
         used.ensure(replace(media, **changes))
     used.ensure(media)
 

@@ -148,7 +148,7 @@ def test_other_spellings_of_wav_are_accepted(tmp_path: Path, name: str) -> None:
     assert sf.info(tmp_path / name).frames == 10
 
 
-@pytest.mark.parametrize(("place", "reason"), [("no/such/out.wav", "no such file"), ("folder.wav", "ordinary file")])
+@pytest.mark.parametrize(("place", "reason"), [("no/such/out.wav", "no such file"), ("folder.wav", "regular file")])
 def test_places_that_cannot_be_written(tmp_path: Path, place: str, reason: str) -> None:
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(ExportError, match=reason), writing(tmp_path / place, 1, 1):
@@ -160,12 +160,12 @@ def test_a_device_is_never_replaced(tmp_path: Path) -> None:
     """As root, renaming over /dev/null would break the machine; a named pipe stands for it."""
     pipe = tmp_path / "pipe.wav"
     os.mkfifo(pipe)
-    with pytest.raises(ExportError, match="not an ordinary file"), writing(pipe, 1, 1):
+    with pytest.raises(ExportError, match="not a regular file"), writing(pipe, 1, 1):
         pytest.fail("the block must not run")
     assert pipe.is_fifo()
     link = tmp_path / "link.wav"
     link.symlink_to("/dev/null")
-    with pytest.raises(ExportError, match="not an ordinary file"), writing(link, 1, 1):
+    with pytest.raises(ExportError, match="not a regular file"), writing(link, 1, 1):
         pytest.fail("the block must not run")
     assert Path("/dev/null").is_char_device()
 

@@ -494,5 +494,5 @@ def test_the_device_sink_says_what_is_wrong_and_what_to_do(monkeypatch: pytest.M
         raise sounddevice.PortAudioError("Error querying device -1")
 
     monkeypatch.setattr(sounddevice, "OutputStream", refuse)
-    with pytest.raises(AudioDeviceError, match=r"no usable audio output .*querying device.*press play again"):
+    with pytest.raises(AudioDeviceError, match=r"no usable audio output .*querying device.*start playback again"):
         DeviceSink(lambda out: None)

@@ -323,7 +323,7 @@ def test_missing_files_and_folders_are_named_as_such(folder: Path) -> None:
 
 def test_a_named_pipe_is_refused_instead_of_waited_for(folder: Path) -> None:
     os.mkfifo(folder / "pipe.lincae")
-    with pytest.raises(ProjectError, match="not an ordinary file"):
+    with pytest.raises(ProjectError, match="not a regular file"):
         files.load(folder / "pipe.lincae")
 
 
@@ -426,6 +426,6 @@ def test_a_place_that_cannot_be_written_is_a_project_error(folder: Path, where: 
 def test_a_device_is_not_replaced_by_a_project(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.lincae"
     os.mkfifo(pipe)
-    with pytest.raises(ProjectError, match="not an ordinary file"):
+    with pytest.raises(ProjectError, match="not a regular file"):
         files.save(Session(), pipe)
     assert pipe.is_fifo()

@@ -29,5 +29,10 @@ def native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        return _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
     return False
+
+
+def _cpu_has(question: str) -> bool:
+    """What torch answers to one of its private questions; no, where it no longer knows it."""
+    return bool(getattr(torch.cpu, question, bool)())

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lincae_studio import malloc
 from lincae_studio.codecs.lincae.arguments import checked_floats, checked_integer, checked_noise
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
 from lincae_studio.codecs.lincae.consistency import sample
@@ -27,6 +26,7 @@ from lincae_studio.codecs.lincae.folder import (
     checked_scale_factor,
 )
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
+from lincae_studio.codecs.lincae.lowered import Lowered
 from lincae_studio.codecs.lincae.noise import noise_field
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import CodecError
@@ -42,7 +42,7 @@ class ConsistencyAutoencoder(nn.Module):
     """A Music2Latent-type consistency autoencoder.
 
     Latents are multiplied by `scale_factor` after encoding and divided by it before decoding. Out of memory, batches
-    are halved, which is logged as a warning. On a CPU the process keeps memory that it has freed, see `malloc`.
+    are halved, which is logged as a warning. On a CPU, decoding a lot is faster after `malloc.keep_freed()`.
 
     Args:
         frontend_kwargs, generator_kwargs, diffusion_kwargs: options as in the public YAML files, see `config`.
@@ -87,7 +87,7 @@ class ConsistencyAutoencoder(nn.Module):
         # Channels last is what the fast convolutions of every device want; the values are the same.
         self.generator = UNet(self.config.generator)
         self.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._lowered: _Lowered | None = None
+        self._lowered: Lowered | None = None
         self.eval()
 
     @property
@@ -335,8 +335,6 @@ class ConsistencyAutoencoder(nn.Module):
     ) -> Iterator[tuple[range, Tensor]]:
         """Run `forward` on ranges of rows; out of memory, the batch is halved, and a warning logged."""
         size = checked_integer("max_batch_size", self.max_batch_size if max_batch_size is None else max_batch_size, 1)
-        if self.device.type == "cpu":
-            malloc.keep_freed()
         start = 0
         while start < count:
             rows = range(start, min(start + size, count))
@@ -399,7 +397,7 @@ class ConsistencyAutoencoder(nn.Module):
                 network = UNet(self.config.generator)
             lowered = {key: weight.to(dtype) for key, weight in self.generator.state_dict().items()}
             network.load_state_dict(lowered, assign=True)
-            self._lowered = _Lowered(network.eval(), dtype, weights)
+            self._lowered = Lowered(network.eval(), dtype, weights)
         return self._lowered.network
 
     def _check_attributes(self) -> None:
@@ -433,20 +431,3 @@ class ConsistencyAutoencoder(nn.Module):
 
 #: Unit-variance noise `(rows, 2, 2*hop, frames)` of a range of rows, at a step.
 _Draw = Callable[[range, int], Tensor]
-
-
-class _Lowered:
-    """The generator's copy in fewer bits, and what it was made from."""
-
-    def __init__(self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter]) -> None:
-        self.network = network
-        self._weights = weights  # kept, so that no other tensor gets the identity of one of them
-        self._made_from = self._state(dtype, weights)
-
-    def is_of(self, dtype: torch.dtype, weights: list[nn.Parameter]) -> bool:
-        return self._made_from == self._state(dtype, weights)
-
-    @staticmethod
-    def _state(dtype: torch.dtype, weights: list[nn.Parameter]) -> object:
-        # Tensors of inference mode have no version.
-        return dtype, [(id(w), w.data_ptr(), None if w.is_inference() else w._version) for w in weights]

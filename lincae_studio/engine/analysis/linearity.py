@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.engine.analysis.residual import own_samples, ratio_db, residual_db
-from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk, Term, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Plan, Term, make_plan
 from lincae_studio.engine.planning.probes import silence_of, term_alone, with_seed
 from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix
@@ -74,7 +74,7 @@ def track_parts(session: Session, plan: Plan, reader: AudioReader) -> list[Track
     return parts
 
 
-def needed(plan: Plan, chunk: PlannedChunk) -> list[AnyChunk]:
+def needed(plan: Plan, chunk: Chunk) -> list[Chunk]:
     """What must be rendered for the figures of a chunk, itself included."""
     terms = {term.key: term for term in chunk.terms}
     alone = [term_alone(term, chunk) for term in terms.values()]
@@ -83,7 +83,7 @@ def needed(plan: Plan, chunk: PlannedChunk) -> list[AnyChunk]:
 
 
 def measure(
-    plan: Plan, dry: DryMix, tracks: Sequence[TrackPart], chunk: PlannedChunk, renders: Mapping[str, Rendered]
+    plan: Plan, dry: DryMix, tracks: Sequence[TrackPart], chunk: Chunk, renders: Mapping[str, Rendered]
 ) -> ChunkFigures:
     """The figures of a chunk; `renders`, by key, holds all that is `needed`."""
     start, end = own_samples(plan, chunk.index)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.plan import AnyChunk, Plan, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Plan, make_plan
 from lincae_studio.engine.planning.probes import latents_only, silence_of
 from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix
@@ -55,7 +55,7 @@ _SETTLED = 1e-7
 #: Values in which the stem has less than this share of its root mean square do not tell its gain.
 _TOLD = 0.3
 
-Provide = Callable[[Sequence[AnyChunk]], list[Rendered]]
+Provide = Callable[[Sequence[Chunk]], list[Rendered]]
 
 _Vector = npt.NDArray[np.float64]
 

@@ -118,7 +118,7 @@ def _decoded(
     for number, (_, sources) in enumerate(places):
         for source in sources:
             term = Term(key_of(source, grid.window_samples, header.identity), source, (1.0,))
-            chunks.append(term_alone(term, Chunk("", first + number, codec, grid, seed, 1, (term,))))
+            chunks.append(term_alone(term, Chunk("", first + number, codec, grid, seed, 1, ())))
     audio = iter(rendered.audio[0] for rendered in render(chunks))
     return [np.stack([next(audio) for _ in sources], axis=1) for _, sources in places]
 

@@ -26,7 +26,7 @@ from lincae_studio import atomic
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.engine.bundles.writer import Render
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import CodecRef, Plan, PlannedChunk
+from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only, silence_of
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.streams import Stream, rendered
@@ -232,7 +232,7 @@ def decoded(content: Latents, codec: Codec) -> Stream:
         raise MediaError(f"the latents are not such as {header.codec} makes them", "Encode the audio again")
     plan = _plan_of(content, facts)
 
-    def provide(chunk: PlannedChunk) -> Rendered:
+    def provide(chunk: Chunk) -> Rendered:
         latents = content.latents[chunk.index - header.first_chunk]
         frames = [chunk.first_frame] * len(latents)
         return Rendered(chunk.key, latents, codec.decode(latents, first_frames=frames, seed=header.seed))
@@ -245,11 +245,11 @@ def _plan_of(content: Latents, facts: CodecInfo) -> Plan:
     header, grid = content.header, content.header.grid
     codec = CodecRef(header.codec, facts.identity)
 
-    def chunk(number: int) -> PlannedChunk | None:
+    def chunk(number: int) -> Chunk | None:
         place = number - header.first_chunk
         if place < 0 or not content.audible[place]:
             return None
-        return PlannedChunk(str(number), number, codec, grid, header.seed, header.channels, (), ())
+        return Chunk(str(number), number, codec, grid, header.seed, header.channels, ())
 
     chunks = tuple(map(chunk, range(header.first_chunk + len(content.audible))))
     return Plan(facts, grid, header.channels, header.start + header.length, chunks)

@@ -23,7 +23,7 @@ from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.bundles import store as bundle_store
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, Header
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import AnyChunk, Chunk, Term, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Term, make_plan
 from lincae_studio.engine.planning.probes import term_latents
 from lincae_studio.engine.planning.sources import Source, key_of
 from lincae_studio.engine.rendering.renderer import Rendered
@@ -45,7 +45,7 @@ _COPY_BYTES = 1 << 20
 _PCM_BYTES = 3
 
 #: Renders chunks: in this process, or by waiting for the engine's.
-Render = Callable[[Sequence[AnyChunk]], Sequence[Rendered]]
+Render = Callable[[Sequence[Chunk]], Sequence[Rendered]]
 
 
 @dataclass(frozen=True)

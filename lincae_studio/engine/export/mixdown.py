@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 from lincae_studio.engine.export.writer import ExportItem, ExportResult, export
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk
+from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer
 from lincae_studio.engine.rendering.streams import ProvideChunk, rendered
 from lincae_studio.export_settings import AudioFormat, Level
@@ -18,7 +18,7 @@ def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
     """Provides the chunks of a plan, asked for in their order, rendered here in the batches that the codec likes."""
     ready: dict[str, Rendered] = {}
 
-    def provide(chunk: PlannedChunk) -> Rendered:
+    def provide(chunk: Chunk) -> Rendered:
         if chunk.key not in ready:
             renderer.codec(chunk.codec)  # loaded, it tells its batch
             following = (other for other in itertools.islice(plan.chunks, chunk.index, None) if other is not None)

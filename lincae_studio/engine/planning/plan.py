@@ -50,8 +50,47 @@ class CodecRef(Struct, frozen=True, array_like=True):
     identity: str
 
 
-class Chunk(Struct, frozen=True, array_like=True):
+class Part(Struct, frozen=True, array_like=True, gc=False):
+    """What one track adds to one chunk.
+
+    Attributes:
+        track: id of the track; 0 for what is no track's.
+        terms: its sources with their coefficients.
+        unequal: whether a term differs between the two buses.
+        digest: the sum of the digests of its terms, little-endian. Only plans need it.
+    """
+
+    track: int
+    terms: tuple[Term, ...]
+    unequal: bool = False
+    digest: bytes = b""
+
+    @classmethod
+    def of(cls, track: int, term: Term) -> Part:
+        coefficients = term.coefficients
+        # A stereo session's chunk that is mono is that of a mono session.
+        equal = all(coefficient == coefficients[0] for coefficient in coefficients)
+        content = term.key + repr(coefficients[:1] if equal else coefficients)
+        return cls(track, (term,), not equal, hashlib.blake2b(content.encode(), digest_size=32).digest())
+
+    def joined(self, other: Part) -> Part:
+        total = _number(self.digest) + _number(other.digest)
+        digest = total.to_bytes(-(-total.bit_length() // 8), "little")
+        return Part(self.track, self.terms + other.terms, self.unequal or other.unequal, digest)
+
+
+def _number(digest: bytes) -> int:
+    return int.from_bytes(digest, "little")
+
+
+#: The parts of a track by chunk.
+_Parts = Mapping[int, Part]
+
+
+class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
     """One decode: everything the renderer needs, by value.
+
+    Chunks are equal that have key and index in common.
 
     Attributes:
         key: address of the result.
@@ -60,8 +99,8 @@ class Chunk(Struct, frozen=True, array_like=True):
         grid: geometry.
         seed: chooses the noise of stochastic codecs.
         buses: 1, or 2 where left and right differ; a stereo mix may have chunks of one bus.
-        terms: sorted by key, so that a sum does not depend on the order of tracks.
-        audio: False where only the summed latents are wanted: nothing is decoded then.
+        parts: what each track adds, shared with the plans before and after; `terms` lists it.
+        audio: False where only the summed latents are requested: nothing is decoded then.
     """
 
     key: str
@@ -70,76 +109,11 @@ class Chunk(Struct, frozen=True, array_like=True):
     grid: Grid
     seed: int
     buses: int
-    terms: tuple[Term, ...]
+    parts: tuple[Part, ...]
     audio: bool = True
 
-    @property
-    def first_frame(self) -> int:
-        return self.index * self.grid.step
-
-    def concrete(self) -> Chunk:
-        """Itself, which is by value already."""
-        return self
-
-
-class _Part(Struct, frozen=True, gc=False):
-    """What one track adds to one chunk.
-
-    Attributes:
-        digest: the sum of its terms' digests.
-        unequal: whether a term differs between the two buses.
-    """
-
-    terms: tuple[Term, ...]
-    digest: int
-    unequal: bool
-
-    @classmethod
-    def of(cls, term: Term) -> _Part:
-        coefficients = term.coefficients
-        # A stereo session's chunk that is mono is that of a mono session.
-        equal = all(coefficient == coefficients[0] for coefficient in coefficients)
-        content = term.key + repr(coefficients[:1] if equal else coefficients)
-        digest = int.from_bytes(hashlib.blake2b(content.encode(), digest_size=32).digest(), "little")
-        return cls((term,), digest, not equal)
-
-    def joined(self, other: _Part) -> _Part:
-        return _Part(self.terms + other.terms, self.digest + other.digest, self.unequal or other.unequal)
-
-
-#: A track's parts by chunk.
-_Parts = Mapping[int, _Part]
-
-
-class PlannedChunk:
-    """A chunk of a plan: its key is known, its terms are listed when they are asked for."""
-
-    __slots__ = ("_parts", "_tracks", "audio", "buses", "codec", "grid", "index", "key", "seed")
-
-    def __init__(
-        self,
-        key: str,
-        index: int,
-        codec: CodecRef,
-        grid: Grid,
-        seed: int,
-        buses: int,
-        tracks: tuple[int, ...],
-        parts: tuple[_Part, ...],
-        audio: bool = True,
-    ) -> None:
-        self.key = key
-        self.index = index
-        self.codec = codec
-        self.grid = grid
-        self.seed = seed
-        self.buses = buses
-        self.audio = audio
-        self._tracks = tracks
-        self._parts = parts
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, PlannedChunk) and (self.key, self.index) == (other.key, other.index)
+        return isinstance(other, Chunk) and (self.key, self.index) == (other.key, other.index)
 
     def __hash__(self) -> int:
         return hash((self.key, self.index))
@@ -149,31 +123,17 @@ class PlannedChunk:
         return self.index * self.grid.step
 
     @property
-    def contributions(self) -> frozenset[tuple[int, int]]:
-        """Which track gives what: ids with digests. The key is the same whichever track a clip is on; this is not."""
-        return frozenset(zip(self._tracks, (part.digest for part in self._parts), strict=True))
+    def contributions(self) -> frozenset[tuple[int, bytes]]:
+        """What each track adds: ids with digests. The key is the same whichever track a clip is on; this is not."""
+        return frozenset((part.track, part.digest) for part in self.parts)
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """Sorted by key, so that a sum does not depend on the order of tracks."""
-        found = [term for part in self._parts for term in part.terms]
+        """The terms of all tracks, listed when asked for, in an order that does not depend on that of tracks."""
+        found = [term for part in self.parts for term in part.terms]
         if self.buses == 1:
             found = [Term(term.key, term.source, term.coefficients[:1]) for term in found]
         return tuple(sorted(found, key=lambda term: (term.key, repr(term.coefficients))))
-
-    def concrete(self) -> Chunk:
-        """By value, for the renderer and for messages."""
-        return Chunk(self.key, self.index, self.codec, self.grid, self.seed, self.buses, self.terms, self.audio)
-
-    def without_audio(self, key: str) -> PlannedChunk:
-        """The same sum, not decoded, under another key."""
-        return PlannedChunk(
-            key, self.index, self.codec, self.grid, self.seed, self.buses, self._tracks, self._parts, audio=False
-        )
-
-
-#: What can be rendered.
-AnyChunk = Chunk | PlannedChunk
 
 
 class Plan(Struct, frozen=True):
@@ -183,10 +143,10 @@ class Plan(Struct, frozen=True):
     grid: Grid
     channels: int
     length: int
-    chunks: tuple[PlannedChunk | None, ...]
+    chunks: tuple[Chunk | None, ...]
 
     @property
-    def audible(self) -> list[PlannedChunk]:
+    def audible(self) -> list[Chunk]:
         """The chunks that must be decoded."""
         return [chunk for chunk in self.chunks if chunk is not None]
 
@@ -210,18 +170,18 @@ class _Context:
 class _Sum:
     """What is known of one chunk: its parts by track, and what they add up to."""
 
-    parts: dict[int, _Part] = field(default_factory=dict)
+    parts: dict[int, Part] = field(default_factory=dict)
     digest: int = 0
     unequal: int = 0
 
-    def replace(self, track_id: int, part: _Part | None) -> None:
+    def replace(self, track_id: int, part: Part | None) -> None:
         old = self.parts.pop(track_id, None)
         if old is not None:
-            self.digest -= old.digest
+            self.digest -= _number(old.digest)
             self.unequal -= old.unequal
         if part is not None:
             self.parts[track_id] = part
-            self.digest += part.digest
+            self.digest += _number(part.digest)
             self.unequal += part.unequal
 
 
@@ -232,7 +192,7 @@ class Planner:
         self._context: _Context | None = None
         self._tracks: dict[int, tuple[Track, _Parts]] = {}
         self._sums: dict[int, _Sum] = {}
-        self._chunks: dict[int, PlannedChunk] = {}
+        self._chunks: dict[int, Chunk] = {}
 
     def plan(self, session: Session, codec: CodecInfo, grid: Grid | None = None) -> Plan:
         """The plan of a session for a codec, on the session's grid unless another is given."""
@@ -294,10 +254,8 @@ class Planner:
             digest = common.copy()
             digest.update(b"%d %d %d" % (total.digest, buses, index if stochastic else 0))
             # Its own parts only: whole tracks would keep every older plan alive.
-            tracks, parts = tuple(total.parts), tuple(total.parts.values())
-            self._chunks[index] = PlannedChunk(
-                digest.hexdigest(), index, codec, context.grid, context.seed, buses, tracks, parts
-            )
+            parts = tuple(total.parts.values())
+            self._chunks[index] = Chunk(digest.hexdigest(), index, codec, context.grid, context.seed, buses, parts)
 
 
 def _grid(session: Session, codec: CodecInfo) -> Grid:
@@ -305,7 +263,7 @@ def _grid(session: Session, codec: CodecInfo) -> Grid:
 
 
 def _parts_of(track: Track, media: Mapping[str, Media], context: _Context) -> _Parts:
-    parts: dict[int, _Part] = {}
+    parts: dict[int, Part] = {}
     fades = effective_fades(track, media)
     grid, identity, follows = context.grid, context.codec.latent_identity, automated(track)
     for clip in track.clips:
@@ -323,7 +281,7 @@ def _parts_of(track: Track, media: Mapping[str, Media], context: _Context) -> _P
             for index, source, key in _sources(clip, channel, fades[clip.id], grid, identity):
                 coefficients = (constant or coefficients_of(index))[channel]
                 if any(coefficients):
-                    part = _Part.of(Term(key, source, coefficients))
+                    part = Part.of(track.id, Term(key, source, coefficients))
                     parts[index] = part if index not in parts else parts[index].joined(part)
     return parts
 

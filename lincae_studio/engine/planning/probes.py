@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from lincae_studio.engine.planning.plan import AnyChunk, Chunk, PlannedChunk, Term
+from lincae_studio.engine.planning.plan import Chunk, Part, Term
 
 #: Keys of what is no part of a mix begin with a word of their own.
 _LATENTS, _TERM, _SEED = _WORDS = ("latents", "term", "seed")
@@ -17,34 +17,33 @@ def is_probe(key: str) -> bool:
     return key.partition(" ")[0] in _WORDS
 
 
-def latents_only(chunk: PlannedChunk) -> PlannedChunk:
+def latents_only(chunk: Chunk) -> Chunk:
     """The same sum, not decoded."""
-    return chunk.without_audio(f"{_LATENTS} {chunk.key}")
+    return msgspec.structs.replace(chunk, key=f"{_LATENTS} {chunk.key}", audio=False)
 
 
-def term_alone(term: Term, chunk: AnyChunk) -> Chunk:
+def term_alone(term: Term, chunk: Chunk) -> Chunk:
     """A term of a chunk by itself, at full level on one bus: whatever its fader does, it is decoded once."""
     header = (term.key, chunk.codec.identity, chunk.grid, chunk.seed, chunk.index)
     key = hashlib.blake2b(msgspec.msgpack.encode(header), digest_size=20).hexdigest()
     alone = Term(term.key, term.source, (1.0,))
-    return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (alone,))
+    return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Part(0, (alone,)),))
 
 
-def term_latents(term: Term, chunk: AnyChunk) -> Chunk:
+def term_latents(term: Term, chunk: Chunk) -> Chunk:
     """The latents of a term by itself; nothing is decoded."""
     alone = term_alone(term, chunk)
     return msgspec.structs.replace(alone, key=f"{_LATENTS} {alone.key}", audio=False)
 
 
-def with_seed(chunk: AnyChunk, seed: int) -> Chunk:
+def with_seed(chunk: Chunk, seed: int) -> Chunk:
     """The same sum, decoded from the noise of another seed."""
-    concrete = chunk.concrete()
-    return msgspec.structs.replace(concrete, key=f"{_SEED} {seed} {concrete.key}", seed=seed)
+    return msgspec.structs.replace(chunk, key=f"{_SEED} {seed} {chunk.key}", seed=seed)
 
 
-def silence_of(chunk: AnyChunk) -> Chunk:
+def silence_of(chunk: Chunk) -> Chunk:
     """A chunk of the same length whose latents are those of silence, the origin of the sums; nothing is encoded."""
     term = chunk.terms[0]
     none = Term(term.key, term.source, (0.0,))
     key = f"{_LATENTS} of silence {chunk.codec.identity} {chunk.grid.frames} {term.key}"
-    return Chunk(key, chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (none,), audio=False)
+    return Chunk(key, chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Part(0, (none,)),), audio=False)

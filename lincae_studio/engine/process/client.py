@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.plan import AnyChunk
+from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages, worker
 from lincae_studio.engine.process.queue import LANES, Lane, Loop, urgency
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedReader
@@ -126,11 +126,11 @@ class EngineClient:
         self._run = run
         self._silent_s = silent_s
         self._changed = threading.Condition()
-        self._wanted: dict[Lane, dict[str, AnyChunk]] = {lane: {} for lane in LANES}
+        self._wanted: dict[Lane, dict[str, Chunk]] = {lane: {} for lane in LANES}
         self._told: dict[Lane, set[str]] = {lane: set() for lane in LANES}
         #: Whether wishes have been changed since something was told, and the chunk that was told by itself then.
         self._fresh = dict.fromkeys(LANES, True)
-        self._order: dict[Lane, list[AnyChunk] | None] = dict.fromkeys(LANES)
+        self._order: dict[Lane, list[Chunk] | None] = dict.fromkeys(LANES)
         self._first = dict.fromkeys(LANES, "")
         self._playhead = messages.Playhead(0)
         self._told_playhead = self._playhead
@@ -159,7 +159,7 @@ class EngineClient:
         self._reader.start()
         self._sender.start()
 
-    def want(self, chunks: Iterable[AnyChunk], lane: Lane = "live") -> None:
+    def want(self, chunks: Iterable[Chunk], lane: Lane = "live") -> None:
         """Replace what is wanted in a lane. Chunks that were finished or failed leave by themselves."""
         with self._changed:
             self._wanted[lane] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
@@ -372,7 +372,7 @@ class EngineClient:
             if closing:
                 return
 
-    def _due(self, lane: Lane) -> tuple[list[AnyChunk], set[str]]:
+    def _due(self, lane: Lane) -> tuple[list[Chunk], set[str]]:
         """What is to be told: chunks that are newly wanted, and keys that no longer are.
 
         Only the most urgent chunks are told of, enough to keep the process busy, so that no edit sends a whole session.
@@ -393,7 +393,7 @@ class EngineClient:
         nearest = {chunk.key: chunk for chunk in itertools.islice(self._in_order(lane), _TOLD_AT_ONCE)}
         return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
 
-    def _in_order(self, lane: Lane) -> Iterator[AnyChunk]:
+    def _in_order(self, lane: Lane) -> Iterator[Chunk]:
         """What is wanted, the most urgent first, as the queue orders it. (Sorted when wishes change only.)"""
         wanted, ordered = self._wanted[lane], self._order[lane]
         if lane == "study":
@@ -402,7 +402,7 @@ class EngineClient:
             ordered = self._order[lane] = sorted(wanted.values(), key=lambda chunk: chunk.index)
         sample, loop = self._playhead.sample, self._playhead.loop
         if lane == "export" or not ordered:
-            found: Iterable[AnyChunk] = ordered
+            found: Iterable[Chunk] = ordered
         elif loop is not None:
             found = sorted(ordered, key=lambda chunk: urgency(chunk, sample, loop))
         else:
@@ -434,8 +434,7 @@ class EngineClient:
                 self._first[lane] = added[0].key
             self._fresh[lane] = self._fresh[lane] and not added
             alone = tuple(chunk.key for chunk in added if self._deaths[chunk.key])
-            concrete = tuple(chunk.concrete() for chunk in added)
-            news.append(messages.Want(lane, concrete, tuple(dropped), self._seen, alone))
+            news.append(messages.Want(lane, tuple(added), tuple(dropped), self._seen, alone))
             self._told[lane] = kept.union(chunk.key for chunk in added)
         return news
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from typing import Literal, get_args
 
-from lincae_studio.engine.planning.plan import AnyChunk, Chunk
+from lincae_studio.engine.planning.plan import Chunk
 
 #: What a chunk is wanted for: to be heard, for an export, or to be looked at (latents of a track, measurements).
 Lane = Literal["live", "export", "study"]
@@ -20,7 +20,7 @@ _LIVE_FOR_EACH_OTHER = 4
 Loop = tuple[int, int]
 
 
-def urgency(chunk: AnyChunk, playhead: int, loop: Loop | None = None) -> tuple[int, int]:
+def urgency(chunk: Chunk, playhead: int, loop: Loop | None = None) -> tuple[int, int]:
     """Sorts live chunks: by distance ahead of the playhead (in timeline samples), then those behind it.
 
     While the playhead is in a loop, its end is followed by its start; what is outside comes later.

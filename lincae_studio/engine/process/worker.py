@@ -45,6 +45,7 @@ def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = No
     """Entry point of the spawned process; it does not return. Without `shared` memory, renders take the pipe."""
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
+    malloc.keep_freed()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
     window = _Window(connection)
     try:

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk
+from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
@@ -54,7 +54,7 @@ class RenderStore:
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._rendering: str | None = None
-        self._current: dict[str, list[PlannedChunk]] = {}
+        self._current: dict[str, list[Chunk]] = {}
         self._awaited: Counter[str] = Counter()
         self._delivered: dict[str, Rendered] = {}
         self._changed = threading.Condition()
@@ -122,7 +122,7 @@ class RenderStore:
         with self._changed:
             self._playhead = sample
 
-    def state(self, chunk: PlannedChunk | None) -> ChunkState:
+    def state(self, chunk: Chunk | None) -> ChunkState:
         """The state of a chunk of a plan (None: a silent one)."""
         if chunk is None:
             return ChunkState.SILENT
@@ -140,11 +140,11 @@ class RenderStore:
         """Why a chunk failed."""
         return self._failures.get(key)
 
-    def absent(self, plan: Plan) -> list[PlannedChunk]:
+    def absent(self, plan: Plan) -> list[Chunk]:
         """The chunks of a plan that are neither rendered nor failed."""
         return [chunk for chunk in plan.audible if chunk.key not in self._renders and chunk.key not in self._failures]
 
-    def missing(self, plan: Plan) -> list[PlannedChunk]:
+    def missing(self, plan: Plan) -> list[Chunk]:
         """The absent chunks of a plan that would stay once rendered: those so near the playhead that there is room.
 
         With the playhead where it is, rendering them all leaves nothing missing.
@@ -161,7 +161,7 @@ class RenderStore:
         stereo = sum(chunk.buses for chunk in audible)
         return not audible or stereo * _nbytes(audible[0], plan) // audible[0].buses <= self._max_bytes
 
-    def wait_for(self, chunk: AnyChunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
+    def wait_for(self, chunk: Chunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
         """Wait until a chunk is rendered.
 
         Args:
@@ -175,7 +175,7 @@ class RenderStore:
         return self.wait_for_all([chunk], cancel, lambda _: ask())[0]
 
     def wait_for_all(
-        self, chunks: Sequence[AnyChunk], cancel: CancelToken, ask: Callable[[Sequence[AnyChunk]], object]
+        self, chunks: Sequence[Chunk], cancel: CancelToken, ask: Callable[[Sequence[Chunk]], object]
     ) -> list[Rendered]:
         """As `wait_for`, for several chunks of any kind; `ask` is given those that are not here."""
         found: dict[str, Rendered] = {}
@@ -221,7 +221,7 @@ class RenderStore:
             near.add(chunk.key)
         return near
 
-    def _distance(self, chunk: PlannedChunk) -> tuple[int, int]:
+    def _distance(self, chunk: Chunk) -> tuple[int, int]:
         """Chunks from the playhead, double for those behind it: they are heard only after going back.
 
         The index settles ties, so that what is evicted and what is missing never differ.
@@ -249,7 +249,7 @@ class RenderStore:
         return gone
 
 
-def _nbytes(chunk: PlannedChunk, plan: Plan) -> int:
+def _nbytes(chunk: Chunk, plan: Plan) -> int:
     """Bytes of a chunk's render: float32 latents and audio for each bus."""
     return 4 * chunk.buses * (plan.codec.dim * plan.grid.frames + plan.grid.window_samples)
 
@@ -279,7 +279,7 @@ class MixReader:
         """Samples `(channels, count)` from `start` on; zeros after the end."""
         return stitch(self.plan, self._chunk_audio, start, count)
 
-    def _chunk_audio(self, chunk: PlannedChunk, start: int, end: int) -> Array:
+    def _chunk_audio(self, chunk: Chunk, start: int, end: int) -> Array:
         rendered = self._get(chunk.key) if self._monitor != "dry" else None
         if rendered is None:
             if self._monitor in ("auto", "dry"):

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from lincae_studio.codecs.base import Array, Codec
-from lincae_studio.engine.planning.plan import AnyChunk, Chunk, CodecRef, Term
+from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.planning.sources import AudioReader, read_source
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.sums import ChunkSums
@@ -92,7 +92,7 @@ class Renderer:
         codec = self._codecs.get(wanted.id)
         return codec.batch if codec is not None else 1
 
-    def render(self, chunk: AnyChunk) -> Rendered:
+    def render(self, chunk: Chunk) -> Rendered:
         """Render one chunk, or read it from disk.
 
         Raises:
@@ -100,17 +100,17 @@ class Renderer:
         """
         return self.render_many([chunk])[0]
 
-    def render_many(self, planned: Sequence[AnyChunk]) -> list[Rendered]:
+    def render_many(self, chunks: Sequence[Chunk]) -> list[Rendered]:
         """Render chunks of one codec, grid and seed, decoded as one batch.
 
         Raises:
             StudioError: when the codec is unknown or a media is missing; none of them is rendered then.
         """
-        found = {chunk.key: self._kept(chunk.key) if chunk.audio else self._sum(chunk.concrete()) for chunk in planned}
-        missing = [chunk.concrete() for chunk in planned if found[chunk.key] is None]
+        found = {chunk.key: self._kept(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
+        missing = [chunk for chunk in chunks if found[chunk.key] is None]
         if missing:
             found.update(self._decode(missing))
-        return [rendered for chunk in planned if (rendered := found[chunk.key]) is not None]
+        return [rendered for chunk in chunks if (rendered := found[chunk.key]) is not None]
 
     def set_limits(self, memory: int, latents: int, renders: int) -> None:
         """How much the caches keep, in bytes: latents in memory, latents and renders on disk. Any thread."""
@@ -184,7 +184,7 @@ class Renderer:
         self._codecs[wanted.id] = codec
         return codec
 
-    def latents(self, terms: Sequence[Term], chunk: AnyChunk) -> list[Array]:
+    def latents(self, terms: Sequence[Term], chunk: Chunk) -> list[Array]:
         """Latents `(D, T)` of each of a chunk's terms, from the cache or encoded now."""
         codec, window_samples = self.codec(chunk.codec), chunk.grid.window_samples
         found = self.cache.get_many(term.key for term in terms)

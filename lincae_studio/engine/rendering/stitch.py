@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk
+from lincae_studio.engine.planning.plan import Chunk, Plan
 
 #: The audio `(buses, end - start)` of a chunk for timeline samples `[start, end)` inside its valid part.
-ChunkAudio = Callable[[PlannedChunk, int, int], Array]
+ChunkAudio = Callable[[Chunk, int, int], Array]
 
 
 def stitch(plan: Plan, chunk_audio: ChunkAudio, start: int, count: int, until: int | None = None) -> Array:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk
+from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.stitch import stitch, window_part
 
 #: Gives a chunk's render: renders it now (command line), or waits for the engine process (window).
-ProvideChunk = Callable[[PlannedChunk], Rendered]
+ProvideChunk = Callable[[Chunk], Rendered]
 
 #: Samples of the dry mix that are read at a time.
 _DRY_BLOCK = 1 << 16
@@ -78,7 +78,7 @@ def mix_blocks(
     finish = plan.length if finish is None else finish
     held: dict[int, Rendered] = {}
 
-    def audio_of(chunk: PlannedChunk, start: int, end: int) -> Array:
+    def audio_of(chunk: Chunk, start: int, end: int) -> Array:
         if chunk.index not in held:
             held[chunk.index] = provide(chunk)
         return window_part(plan, held[chunk.index].audio, chunk.index, start, end)

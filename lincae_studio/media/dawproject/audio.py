@@ -1,4 +1,4 @@
-"""The audio of a DAWproject on its way into a folder and the media store; taken away again when it fails."""
+"""Importing the audio of a DAWproject into a folder and the media store; undone if reading fails."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
 class AudioFiles:
-    """Brings in the files that clips refer to, each once. A context: what was written goes again on an error."""
+    """Imports the files that clips refer to, each once. A context manager: written files are deleted on an error."""
 
     def __init__(
         self, archive: zipfile.ZipFile, path: Path, folder: Path, store: MediaStore, cancel: CancelToken
     ) -> None:
-        """`path`: of the archive, for errors and for files beside it."""
+        """`path`: path of the archive, for errors and for files relative to it."""
         self._archive = archive
         self._members = members_of(archive)
         self._path = path
@@ -62,28 +62,28 @@ class AudioFiles:
                     folder.rmdir()
 
     def check_room(self, files: list[FileRef]) -> None:
-        """Raise `ProjectError` when the disk has no room for the files that are in the archive."""
+        """Raise `ProjectError` when the disk has not enough space for the audio files of the archive."""
         found = {member_name(file.path) for file in files if not file.external} & self._members.keys()
         size = sum(self._members[name].file_size for name in found)
         parent = next(place for place in (self._folder, *self._folder.absolute().parents) if os.path.exists(place))
         with self._writing():
             room = shutil.disk_usage(parent).free
         if size > room:
-            problem = f"its audio takes {size / 1e9:.1f} GB, the disk of {parent} has {room / 1e9:.1f} GB"
+            problem = f"its audio needs {size / 1e9:.1f} GB, but the disk of {parent} has {room / 1e9:.1f} GB free"
             raise ProjectError(f"cannot open {self._path}: {problem}", "Free some space, or choose another folder")
 
     def media_of(self, file: FileRef, progress: ReportProgress) -> Media | None:
-        """The media of a file; None, with a note, when it is missing or is no audio that can be read.
+        """Import a file; None, with a note, when it is missing or is not readable audio.
 
         Raises:
             ProjectError: when the archive is damaged or the folder cannot be written.
             MediaError: when the store cannot be written.
             Cancelled: when the token was set.
         """
-        name = repr(file.path)
+        name = f"“{file.path}”"
         place = self._outside(file.path) if file.external else self._extracted(file.path)
         if place is None:
-            self.notes[f"the audio file {name} is missing: its clips are left out"] = None
+            self.notes[f"the audio file {name} is missing; its clips are left out"] = None
             return None
         try:
             wide = probe(place, wide=True).channels > 2
@@ -91,23 +91,23 @@ class AudioFiles:
             self._leave_out(name, place, error)
             return None
         if wide:
-            self.notes[f"{name} has more than 2 channels: their mean is taken"] = None
+            self.notes[f"{name} has more than 2 channels; it is mixed to mono"] = None
         try:
             return self._store.import_file(place, progress, self._cancel, "mix" if wide else "")
         except MediaError as error:
-            if isinstance(error.__cause__, OSError):  # not the file, but the disk of the store
+            if isinstance(error.__cause__, OSError):  # a problem of the store's disk, not of the file
                 raise
             self._leave_out(name, place, error)
             return None
 
     def _leave_out(self, name: str, place: Path, error: MediaError) -> None:
-        self.notes[f"the audio file {name} cannot be used, its clips are left out: {error.problem}"] = None
+        self.notes[f"the audio file {name} cannot be used and its clips are left out: {error.problem}"] = None
         if place in self._written:
             place.unlink(missing_ok=True)
             self._written.remove(place)
 
     def _outside(self, text: str) -> Path | None:
-        """A file beside the project or at an absolute path; None where there is none, or on another computer."""
+        """A file relative to the project or at an absolute path; None when it is missing or on another computer."""
         slashed = text.replace("\\", "/")
         if slashed.startswith("//") or "\0" in slashed or (_DRIVE.match(slashed) and os.name != "nt"):
             return None
@@ -118,7 +118,7 @@ class AudioFiles:
             return None
 
     def _extracted(self, path: str) -> Path | None:
-        """The file of the archive, in the folder; None where the archive has none."""
+        """Extract a file of the archive to the folder; None when the archive does not contain it."""
         info = self._members.get(member_name(path))
         if info is None:
             return None
@@ -126,7 +126,7 @@ class AudioFiles:
             self._make_folder()
             with atomic.temporary(self._folder) as temporary:
                 digest = self._copy(info, temporary)
-                # The same content under two names is one media.
+                # The same content under two names is imported once.
                 known = next((place for place in self._written if place.name == self._placed.get(digest)), None)
                 place = known or self._place(temporary, file_name(path), digest)
                 self._placed[digest] = place.name
@@ -147,7 +147,7 @@ class AudioFiles:
                 writing.write(data)
 
     def _place(self, temporary: Path, name: str, digest: str) -> Path:
-        """Where the file lies in the end: under its name, or another that no file has, or where it lies already."""
+        """Move the file to its name or another free one; an existing file with the same content is used instead."""
         for candidate in names_to_try(name, digest):
             target = self._folder / candidate
             if not os.path.lexists(target):

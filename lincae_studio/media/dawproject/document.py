@@ -1,4 +1,4 @@
-"""The XML of a DAWproject, read from a stranger's archive: no entities, no DTD, bounded in size, depth and elements."""
+"""The XML of a DAWproject, read from an untrusted archive: no entities, no DTD, limited size, depth and elements."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from lincae_studio.media.dawproject.names import PROJECT, member_name
 #: Largest `project.xml`, in bytes.
 MAX_XML_BYTES = 64 * 1024 * 1024
 
-#: Deepest nesting of elements, and of clips that refer to others: programs write some 15.
+#: Deepest nesting of elements, and of clips that refer to others; real projects have about 15 levels.
 MAX_DEPTH = 64
 
-#: Elements that are kept; a note, a device and a scene count as one whatever is in them.
+#: Most elements that are read, not counting the content of skipped ones.
 MAX_ELEMENTS = 500_000
 
-#: Elements whose content means nothing here.
+#: Elements whose content is skipped.
 _CLOSED = frozenset({"Notes", "Devices", "Sends", "Scenes", "Video", "TimeSignatureAutomation"})
 
 _PARSED_BYTES = 1 << 16
 
-RESTORE = "Export it again from the program it comes from"
+RESTORE = "Export it again from the program that wrote it"
 
 
 class Node:
-    """An element: its name, attributes and children. `filled`: it had children, were they kept or not."""
+    """An element: its name, attributes and children. `filled`: it had children, even if they were skipped."""
 
     __slots__ = ("attributes", "children", "filled", "tag")
 
@@ -51,11 +51,11 @@ class Node:
         return self.attributes.get(name)
 
     def child(self, tag: str) -> Node | None:
-        """The first child of a name."""
+        """The first child with this name."""
         return next((child for child in self.children if child.tag == tag), None)
 
     def number(self, name: str) -> float | None:
-        """An attribute as a finite number, or minus infinity (of decibels); None where it is not one."""
+        """An attribute as a finite number, or minus infinity (for decibels); None when it is not a number."""
         try:
             value = float(self.attributes[name])
         except (KeyError, ValueError):
@@ -68,7 +68,7 @@ class Node:
         return {"true": True, "1": True, "false": False, "0": False}.get(text, default)
 
     def below(self) -> Iterator[Node]:
-        """This element and all in it, in the order of the document."""
+        """This element and all its descendants, in document order."""
         waiting = [self]
         while waiting:
             node = waiting.pop()
@@ -77,7 +77,7 @@ class Node:
 
 
 class _Builder:
-    """What the parser tells of, as nodes."""
+    """Builds nodes from the events of the parser."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
@@ -94,7 +94,7 @@ class _Builder:
         if self._count > MAX_ELEMENTS:
             raise _Unreadable(f"it has more than {MAX_ELEMENTS:,} elements")
         if len(self._open) >= MAX_DEPTH:
-            raise _Unreadable(f"its elements are nested more than {MAX_DEPTH} deep")
+            raise _Unreadable(f"its elements are nested more than {MAX_DEPTH} levels deep")
         node = Node(tag, attributes)
         if self._open:
             self._open[-1].children.append(node)
@@ -118,11 +118,11 @@ class _Unreadable(Exception):  # noqa: N818  (becomes the reason of a `ProjectEr
 
 
 def parse(data: bytes, path: Path) -> Node:
-    """The root of a `project.xml`. `path`: of the archive, for errors.
+    """Parse a `project.xml` and return its root. `path`: path of the archive, for errors.
 
     Raises:
-        ProjectError: when it is no well-formed XML, declares a document type or entities, is too deep or has too many
-            elements, or is not a project.
+        ProjectError: when it is not well-formed XML, declares a document type or entities, is nested too deep, has too
+            many elements, or is not a project.
     """
     builder = _Builder()
     parser = DefusedXMLParser(target=builder, forbid_dtd=True)
@@ -132,8 +132,8 @@ def parse(data: bytes, path: Path) -> Node:
         parser.close()
     except (_Unreadable, ParseError, LookupError, ValueError) as error:
         # ValueError: what defusedxml refuses, and encodings that expat does not know.
-        reason = str(error) if isinstance(error, _Unreadable) else f"it is no valid XML: {error}"
-        raise ProjectError(f"cannot open {path}: its {PROJECT} cannot be read, {reason}", RESTORE) from error
+        reason = str(error) if isinstance(error, _Unreadable) else f"it is not valid XML: {error}"
+        raise ProjectError(f"cannot open {path}: its {PROJECT} cannot be read; {reason}", RESTORE) from error
     root = builder.root
     if root is None or root.tag != "Project":
         raise ProjectError(
@@ -144,11 +144,11 @@ def parse(data: bytes, path: Path) -> Node:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever a stranger's archive makes its readers stumble over is an error of that file."""
+    """Report any error while reading an untrusted archive as a `ProjectError`."""
     try:
         yield
     except OSError as error:
-        if error.filename is None:  # not of opening the file: damaged bzip2 data, places before its start
+        if error.filename is None:  # not from opening the file: damaged bzip2 data, offsets before its start
             raise ProjectError(f"cannot open {path}: it is damaged ({error})", RESTORE) from error
         reason, remedy = os_error_reason(error, path)
         raise ProjectError(f"cannot open {path}: {reason}", remedy) from error
@@ -158,7 +158,7 @@ def reading(path: Path) -> Iterator[None]:
         lzma.LZMAError,
         struct.error,
         EOFError,
-        RuntimeError,  # encrypted, or compressed in a way that is not known
+        RuntimeError,  # encrypted, or an unknown compression method
         ValueError,
         OverflowError,
     ) as error:
@@ -167,7 +167,7 @@ def reading(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The archive at a path. Raises `ProjectError` when there is none."""
+    """Open the archive at a path. Raises `ProjectError` when it cannot be opened."""
     with reading(path):
         atomic.check_ordinary(path)
         archive = zipfile.ZipFile(path)
@@ -176,7 +176,7 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The files of an archive by their names as they are looked up; of two with one name the last."""
+    """The files of an archive by normalised name; of two with the same name, the last."""
     return {member_name(info.filename): info for info in archive.infolist() if not info.is_dir()}
 
 
@@ -184,7 +184,7 @@ def read_project(archive: zipfile.ZipFile, path: Path) -> Node:
     """The root of the project in an archive.
 
     Raises:
-        ProjectError: when there is none, it is too large, encrypted or damaged; and as `parse`.
+        ProjectError: when there is none, when it is too large, encrypted or damaged; and as in `parse`.
     """
     info = members_of(archive).get(PROJECT)
     if info is None:

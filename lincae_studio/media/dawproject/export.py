@@ -33,10 +33,10 @@ from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Poi
 _COPY_BYTES = 1 << 20
 _BLOCK_FRAMES = 1 << 16
 
-#: Faders of other programs end here, 6 dB above unity.
+#: The top of the faders of many programs: 6 dB above unity.
 _COMMON_TOP = 2.0
 
-#: Endings that audio workstations read in general.
+#: Audio formats that most DAWs read.
 _COMMON_SUFFIXES = frozenset({".wav", ".wave", ".aif", ".aiff", ".flac", ".mp3", ".ogg"})
 
 _MASTER = "master-channel"
@@ -50,21 +50,21 @@ def write_dawproject(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> list[str]:
-    """Write a session as a DAWproject with its audio in it, replacing an older file only when it is complete.
+    """Write a session and its audio as a DAWproject, replacing an existing file only once the new one is complete.
 
-    Each media that clips use goes in as the bytes of its file where that is there as it was and is taken whole, else
-    as 32-bit float WAV at the session rate from the store. All times are written in seconds, faders as amplitude
-    factors, pans from 0 to 1. Automation replaces a fader in the format: a volume envelope is written times the fader,
-    a pan envelope plus the pan, limited to its ends. A clip's own gain is written as a gain expression beside its
-    audio.
+    A media file that is unchanged and used with all its channels is copied as it is; otherwise the audio is written
+    from the store as 32-bit float WAV at the session rate. Times are written in seconds, faders as amplitude factors,
+    pans from 0 to 1. In the format automation replaces the fader, so volume envelopes are multiplied by the fader, and
+    pan envelopes are added to the pan and limited to its range. Clip gain is written as a gain expression beside the
+    audio of the clip.
 
     Returns:
-        Notes in plain words on what the format, or other programs, will not get.
+        Notes for the user on what the format or other programs do not support.
 
     Raises:
-        MediaError: when audio is neither on the disk nor in the store, or changes while it is copied.
+        MediaError: when audio is neither on the disk nor in the store, or a file changes while it is being copied.
         ProjectError: when the file cannot be written.
-        Cancelled: when `cancel` was set. After any of these an older file is as it was.
+        Cancelled: when `cancel` was set. After any of these an existing file is unchanged.
     """
     cancel = cancel or CancelToken()
     used = {clip.media for clip in session.clips()}
@@ -103,39 +103,39 @@ def _embedded(
     notes: list[str],
     cancel: CancelToken,
 ) -> Element:
-    """Put a media's audio into the archive. Returns the element that clips hold."""
-    own = media.original is None and not media.channel_selection and store.file_state(media, cancel) == "here"
+    """Add the audio of a media file to the archive. Returns the element to put into clips."""
+    as_file = media.original is None and not media.channel_selection and store.file_state(media, cancel) == "here"
     name = file_name(name_of(media))
-    if not own:
+    if not as_file:
         name = f"{PurePosixPath(name).stem}.wav"
     name = next(name for name in names_to_try(name, media.digest) if name.casefold() not in names)
     names.add(name.casefold())
     member = f"{AUDIO_FOLDER}/{name}"
-    if own:
+    if as_file:
         info = probe(Path(media.path))
         rate, channels, seconds = info.sample_rate, info.channels, info.length / info.sample_rate
         _copy(archive, Path(media.path), member, cancel, media.digest)
         if PurePosixPath(name).suffix.lower() not in _COMMON_SUFFIXES:
-            notes.append(f"{name} is of a format that few programs read")
+            notes.append(f"few programs can read the format of {name}")
     else:
         rate, channels, seconds = SESSION_RATE, media.channels, media.length / SESSION_RATE
         with atomic.temporary(folder) as temporary:
             _write_wav(store, media, temporary, cancel)
             _copy(archive, temporary, member, cancel)
         if media.original is not None:
-            notes.append(f"{name} is the audio decoded from latents")
+            notes.append(f"{name} is audio decoded from latents")
         elif media.channel_selection:
-            notes.append(f"{name} holds the channels that were taken of its file ({media.channel_selection})")
+            notes.append(f"{name} has only the selected channels of its file ({media.channel_selection})")
         else:
-            notes.append(f"{name} is written from the cache: its file is missing or has changed")
+            notes.append(f"{name} was written from the cache, because its file is missing or has changed")
     return _audio(member, rate, channels, seconds)
 
 
 def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelToken, expected: str = "") -> None:
     digest, info = hashlib.sha256(), zipfile.ZipInfo(member)
     with _reading(source):
-        info.file_size = source.stat().st_size  # decides whether it needs ZIP64, which not every program reads
-        reading = open(source, "rb")  # noqa: SIM115  (errors of it are another file's than those of writing)
+        info.file_size = source.stat().st_size  # decides whether ZIP64 is needed, which not every program can read
+        reading = open(source, "rb")  # noqa: SIM115  (errors of reading and of writing concern different files)
     with reading, archive.open(info, "w") as writing:
         while True:
             cancel.check()
@@ -146,7 +146,7 @@ def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelTok
             digest.update(data)
             writing.write(data)
     if expected and digest.hexdigest() != expected:
-        raise MediaError(f"{source} was changed while it was copied", "Try again")
+        raise MediaError(f"{source} was changed while it was being copied", "Try again")
 
 
 @contextlib.contextmanager
@@ -159,10 +159,10 @@ def _reading(source: Path) -> Iterator[None]:
 
 
 def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToken) -> None:
-    """A media's audio from the store, as 32-bit float at the session rate."""
+    """Write audio from the store as 32-bit float at the session rate."""
     conformed = store.get(media.digest)
     if conformed is None:
-        remedy = "Decode its latents first" if media.original is not None else "Find it, or delete its clips"
+        remedy = "Decode its latents first" if media.original is not None else "Locate it, or delete its clips"
         raise MediaError(f"{name_of(media)} is missing", remedy)
     kind = "RF64" if conformed.samples.nbytes > WAV_LIMIT_BYTES else "WAV"
     try:
@@ -175,7 +175,7 @@ def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToke
 
 
 def _project(session: Session, audio: dict[str, Element]) -> Element:
-    """The document; the order of its elements is that of the schema."""
+    """The XML of the project, with its elements in the order of the schema."""
     root = Element("Project", version="1.0")
     SubElement(root, "Application", name="LinCAE Studio", version=__version__)
     transport = SubElement(root, "Transport")
@@ -225,7 +225,7 @@ def _channel(
 
 
 def _top(track: Track, least: float = MAX_GAIN) -> float:
-    """The highest level that a track's volume takes, or `least`."""
+    """The highest volume of a track, but at least `least`."""
     return max([least, track.gain, *(track.gain * point.value for point in track.gain_points)])
 
 
@@ -291,7 +291,7 @@ def _seconds(samples: int) -> str:
 
 
 def _number(value: float) -> str:
-    """The shortest text that is read back as the same number."""
+    """The shortest text that reads back as the same number."""
     return repr(float(value))
 
 
@@ -304,39 +304,39 @@ def _flag(value: bool) -> str:
 
 
 def _notes(session: Session) -> Iterator[str]:
-    """What gets lost, in the order of its weight for the sound."""
-    yield f"other programs mix the audio itself: the codec {session.codec}, its seed and its chunks are not written"
-    subtracted = [track.name for track in session.tracks if track.subtract]
+    """What gets lost, what matters most for the sound first."""
+    yield f"other programs mix the audio directly: codec {session.codec}, seed and chunk settings are not written"
+    subtracted = [f"“{track.name}”" for track in session.tracks if track.subtract]
     if subtracted:
-        yield f"polarity cannot be written: invert the subtracted tracks there ({', '.join(map(repr, subtracted))})"
+        yield f"polarity cannot be written: invert the subtracted tracks there ({', '.join(subtracted)})"
     clips = list(session.clips())
     if any(clip.gain != 1.0 for clip in clips):
-        yield "gains of clips are written as expressions, which not every program reads"
+        yield "clip gains are written as expressions, which not every program reads"
     if any(
         (clip.fade_in and clip.fade_in_shape != "linear") or (clip.fade_out and clip.fade_out_shape != "linear")
         for clip in clips
     ):
-        yield "shapes of fades cannot be written: only their lengths are"
+        yield "fade shapes cannot be written, only fade lengths"
     if any(_overlapping(track) for track in session.tracks):
-        yield "overlapping clips of a track sound together here, other programs may cut one of them"
+        yield "overlapping clips on a track are mixed here; other programs may cut one of them"
     if any(len(track.gain_points) > 1 for track in session.tracks):
-        yield "volume envelopes run in straight lines of dB here, in other programs of amplitude"
+        yield "volume envelopes are linear in dB here, but linear in amplitude in other programs"
     if any(_top(track, least=0.0) > _COMMON_TOP for track in session.tracks):
         yield "levels above +6 dB may be limited by other programs"
     if session.loop is not None:
         yield "the loop cannot be written"
     if session.tempo is not None and session.tempo.start:
-        yield "bar 1 is at the start of the timeline there"
+        yield "bar 1 will be at the start of the timeline"
     if any(clip.group for clip in clips):
-        yield "groups of clips cannot be written"
+        yield "clip groups cannot be written"
     names = [*(track.name for track in session.tracks), *(clip.name for clip in clips)]
     names += [marker.name for marker in session.markers]
     if any(xml_text(name) != name for name in names):
-        yield "characters that XML cannot hold are taken out of names"
+        yield "characters that are not allowed in XML are removed from names"
 
 
 def _overlapping(track: Track) -> bool:
-    """Whether two clips sound at one time; they are in the order of their starts."""
+    """Whether any two clips overlap; clips are sorted by start."""
     end = 0
     for clip in track.clips:
         if clip.start < end:

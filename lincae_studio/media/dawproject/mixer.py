@@ -1,6 +1,6 @@
-"""Tracks and channels of a DAWproject as strips, and its automation as envelopes. Pure.
+"""Tracks and channels of a DAWproject as strips, and its automation as envelopes. Pure functions.
 
-Groups, submixes and the master are flattened: what their faders and mutes do to a track is put into the track.
+Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from lincae_studio.media.dawproject.document import Node
 from lincae_studio.media.dawproject.timeline import MOST, Corner, amplitude
 from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
 
-#: Channels that one goes through: more is not meant.
+#: Longest chain of channels that a track is routed through.
 MAX_CHAIN = 64
 
-#: Rounding of a quotient must not look like a value out of range.
+#: Tolerance, so that a rounded quotient is not taken for a value out of range.
 _ROUNDING = 1e-9
 
 
@@ -26,10 +26,10 @@ class Strip:
     """A track.
 
     Attributes:
-        gain: fader, as an amplitude factor; `through`: those of what it goes through.
+        gain: fader, as an amplitude factor; `through`: product of the faders that it is routed through.
         pan: from -1 (left) to 1 (right).
-        volume, pan_parameter: the elements that automation refers to.
-        audio: it is there for audio, and for nothing else.
+        volume, pan_parameter: elements that automation refers to.
+        audio: the track is for audio only.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Strip:
 
 
 def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
-    """All tracks but the master, in the order of the document; notes are added to. Raises `Cancelled`."""
+    """All tracks except the master, in document order; adds to `notes`. Raises `Cancelled`."""
     structure = project.child("Structure")
     if structure is None:
         return []
@@ -61,13 +61,13 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
         nested = track.child("Track") is not None
         chain = list(itertools.islice(_chain(channel, parent, channels), MAX_CHAIN + 1))
         if len(chain) > MAX_CHAIN:
-            notes[f"channels that go through more than {MAX_CHAIN} others are cut short"] = None
+            notes[f"channels routed through more than {MAX_CHAIN} others are cut short"] = None
             chain.pop()
         groups = [other for other in chain if other.get("role") != "master"]
         if nested or groups:
-            notes["groups and submixes are flattened: their faders and mutes are put into the tracks"] = None
+            notes["groups and submixes are flattened: their faders and mutes are applied to the tracks"] = None
         if any(_gain(other) != 1.0 for other in chain if other.get("role") == "master"):
-            notes["the master's fader is put into the tracks"] = None
+            notes["the master fader is applied to the tracks"] = None
         if any(_pan(other) != 0.0 for other in chain):
             notes["the pans of groups and of the master are left out"] = None
         through = 1.0
@@ -93,7 +93,7 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
 
 
 def _tracks(structure: Node) -> Iterator[tuple[Node, Node | None]]:
-    """Each track with the track around it, if there is one."""
+    """Each track with its parent track, if any."""
     waiting: list[tuple[Node, Node | None]] = [(node, None) for node in reversed(structure.children)]
     while waiting:
         node, parent = waiting.pop()
@@ -103,7 +103,7 @@ def _tracks(structure: Node) -> Iterator[tuple[Node, Node | None]]:
 
 
 def _chain(channel: Node, parent: Node | None, channels: dict[str, Node]) -> Iterator[Node]:
-    """What a channel goes through, up to the master; without a destination, the channel of the track around it."""
+    """The channels that a channel is routed through, up to the master; by default through that of the parent track."""
     seen = {id(channel)}
     here = channels.get(channel.get("destination") or "")
     if here is None and parent is not None:
@@ -143,7 +143,7 @@ def _muted(channel: Node) -> bool:
 
 
 def gain_of(value: float, unit: str | None, parameter: Node) -> float:
-    """A volume as an amplitude factor; a normalised one runs from the parameter's `min` to its `max`."""
+    """A volume as an amplitude factor; a normalised one is scaled from the parameter's `min` to its `max`."""
     if unit == "normalized":
         least, most = parameter.number("min"), parameter.number("max")
         if least is not None and most is not None and parameter.get("unit") == "linear":
@@ -152,7 +152,7 @@ def gain_of(value: float, unit: str | None, parameter: Node) -> float:
 
 
 def pan_of(value: float, unit: str | None, parameter: Node) -> float:
-    """A pan from -1 to 1: normalised ones run from 0 to 1, linear ones and percent from -1 or 0, as `min` says."""
+    """A pan from -1 to 1. Normalised pans range from 0 to 1; linear ones and percent start at -1 or 0, as in `min`."""
     if unit == "percent":
         value /= 100.0
     from_zero = unit in (None, "normalized") or (parameter.number("min") == 0.0)
@@ -160,9 +160,9 @@ def pan_of(value: float, unit: str | None, parameter: Node) -> float:
 
 
 def gain_envelope(gain: float, levels: list[Corner], notes: dict[str, None]) -> tuple[float, tuple[Point, ...]]:
-    """The fader and the envelope that multiplies it, of automation that replaces the fader.
+    """The fader, and the envelope that is multiplied by it, for automation that replaces the fader.
 
-    The fader keeps its value where an envelope can be made with it, else it becomes 1.
+    The fader keeps its value if the envelope can be expressed with it, else it is set to 1.
     """
     top = MAX_GAIN * (1.0 + _ROUNDING)
     if not (0.0 < gain <= MAX_GAIN) or any(corner.value > top * gain for corner in levels):
@@ -173,14 +173,14 @@ def gain_envelope(gain: float, levels: list[Corner], notes: dict[str, None]) -> 
 
 
 def pan_envelope(pan: float, places: list[Corner]) -> tuple[float, tuple[Point, ...]]:
-    """The pan and the envelope that is added to it, of automation that replaces the pan; as above."""
+    """The pan, and the envelope that is added to it, for automation that replaces the pan; like `gain_envelope`."""
     if any(abs(corner.value - pan) > 1.0 + _ROUNDING for corner in places):
         pan = 0.0
     return pan, corners([Corner(one.at, min(max(one.value - pan, -1.0), 1.0), one.line) for one in places])
 
 
 def corners(found: list[Corner]) -> tuple[Point, ...]:
-    """Points of an envelope of straight lines, one at a sample; held values and jumps take the sample before."""
+    """Points of a piecewise linear envelope, at most one per sample; steps use two neighbouring samples."""
     places = sorted(
         ((min(max(round(corner.at * SESSION_RATE), 0), MAX_LENGTH), corner) for corner in found), key=lambda one: one[0]
     )

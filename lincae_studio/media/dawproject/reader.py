@@ -31,11 +31,12 @@ from lincae_studio.session.model import (
     Track,
     validated,
 )
+from lincae_studio.session.times import count_of
 
-#: Of projects that say none.
+#: Tempo assumed for projects without one.
 _TEMPO_BPM = 120.0
 
-#: Tempos between which beats are converted as they are; a session's own range is smaller.
+#: Range of tempos accepted for converting beats; the range of a session's tempo is smaller.
 _SLOWEST_BPM, _FASTEST_BPM = 1.0, 10_000.0
 
 _NAME_LENGTH = 400
@@ -50,20 +51,20 @@ def read_dawproject(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> tuple[Session, list[str]]:
-    """Read a DAWproject of any program: its tracks, audio clips, volume and pan automation, markers and tempo.
+    """Read a DAWproject: its tracks, audio clips, volume and pan automation, markers and tempo.
 
-    Audio that is in the archive is written into `folder`, which is made if needed: under its own name made harmless,
-    next to what is there; no file is replaced. Audio outside is used where it lies. Times become samples at the
-    session rate, levels amplitude factors.
+    Audio in the archive is extracted to `folder`, which is created if needed, under sanitised names; no existing file
+    is replaced. External audio is used where it is. Times are converted to samples at the session rate, levels to
+    amplitude factors.
 
     Returns:
-        The session, valid, and notes in plain words on what was left out, changed or limited.
+        A valid session, and notes for the user on what was left out, changed or limited.
 
     Raises:
-        ProjectError: when the file is not a DAWproject, is damaged, encrypted, too large or too deep, or the folder
-            cannot be written.
+        ProjectError: when the file is not a DAWproject, is damaged, encrypted, too large or nested too deep, or the
+            folder cannot be written.
         MediaError: when the store cannot be written.
-        Cancelled: when `cancel` was set. After any of these nothing that was written stays in `folder`.
+        Cancelled: when `cancel` was set. After any of these nothing that was written is left in `folder`.
     """
     cancel = cancel or CancelToken()
     cancel.check()
@@ -76,14 +77,14 @@ def read_dawproject(
         flat = flatten(project.child("Arrangement") or Node("Arrangement", {}), ids, bpm, str(path), cancel)
         strips = mixer.strips_of(project, notes, cancel)
         if tempo is None and flat.beats:
-            notes[f"the project has no tempo: {_TEMPO_BPM:g} beats per minute are assumed"] = None
+            notes[f"the project has no tempo; {_TEMPO_BPM:g} BPM is assumed"] = None
         scenes = project.child("Scenes")
         if scenes is not None and scenes.filled:
-            notes["the scenes of the clip launcher are left out"] = None
+            notes["clip launcher scenes are left out"] = None
         known = {strip.id for strip in strips}
         pieces = [piece for piece in flat.pieces if piece.track in known]
         if len(pieces) < len(flat.pieces):
-            notes["clips on a track that is not in the file are left out"] = None
+            notes["clips on tracks that are not in the file are left out"] = None
         used = list(dict.fromkeys(piece.file for piece in pieces))
         with AudioFiles(archive, path, folder, store, cancel) as audio:
             audio.check_room(used)
@@ -96,20 +97,20 @@ def read_dawproject(
                     media[file] = found
             cancel.check()
             progress(Progress(len(used), max(1, len(used)), "imported"))
-            made = _Made(strips, pieces, media, flat, notes)
+            builder = _Builder(strips, pieces, media, flat, notes)
             try:
-                session = validated(made.session(tempo))
+                session = validated(builder.session(tempo))
             except EditError as error:
                 raise ProjectError(f"cannot open {path}: {error.problem}", RESTORE) from error
     return session, list(flat.notes | notes | audio.notes)
 
 
 def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
-    """The grid of bars and beats, and the quarter notes in a minute by which beats are converted."""
+    """The grid of bars and beats, and the tempo in quarter notes per minute for converting beats."""
     transport = project.child("Transport") or Node("Transport", {})
     arrangement = project.child("Arrangement") or Node("Arrangement", {})
-    said, automation = transport.child("Tempo"), arrangement.child("TempoAutomation")
-    values = [] if said is None else [said.number("value")]
+    fixed, automation = transport.child("Tempo"), arrangement.child("TempoAutomation")
+    values = [] if fixed is None else [fixed.number("value")]
     if automation is not None:
         points = sorted(
             (point for point in automation.children if point.tag == "RealPoint"),
@@ -117,7 +118,7 @@ def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
         )
         changes = [value for point in points if (value := point.number("value")) is not None]
         if any(value != changes[0] for value in changes):
-            notes[f"the tempo changes: {changes[0]:g} beats per minute are taken for all"] = None
+            notes[f"tempo changes are left out; {changes[0]:g} BPM is used throughout"] = None
         values = [*changes[:1], *values]
     bpm = next((value for value in values if value is not None and _SLOWEST_BPM <= value <= _FASTEST_BPM), None)
     if bpm is None:
@@ -127,20 +128,20 @@ def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
     numerator, denominator = (value if value is not None and 1.0 <= value <= 64.0 else 4.0 for value in numbers)
     changes_signature = arrangement.child("TimeSignatureAutomation")
     if changes_signature is not None and changes_signature.filled:
-        notes["changes of the time signature are left out"] = None
-    # Of quarter notes if there is a whole number of them in a bar, else of the notes that the signature counts.
+        notes["time signature changes are left out"] = None
+    # Count quarter notes if a bar has a whole number of them, else the note value of the time signature.
     beats, speed = numerator * 4.0 / denominator, bpm
     if beats != round(beats):
         beats, speed = numerator, bpm * denominator / 4.0
     limited = Tempo(bpm=min(max(speed, 20.0), 400.0), beats=min(max(round(beats), 1), 32))
     if (limited.bpm, limited.beats) != (speed, beats):
-        notes["the tempo or the beats of a bar are limited to what the ruler can show"] = None
+        notes["the tempo or the beats per bar are limited to what the ruler can show"] = None
     return limited, bpm
 
 
 @dataclass
-class _Made:
-    """The parts of a session, being put together; `notes` is added to."""
+class _Builder:
+    """Builds the session from its parts; adds to `notes`."""
 
     strips: list[Strip]
     pieces: list[Piece]
@@ -157,13 +158,13 @@ class _Made:
         taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
         if len(taken) < len(self.strips):
             count = len(self.strips) - len(taken)
-            self.notes[f"tracks that hold no audio are left out: {count}"] = None
+            self.notes[f"{count_of(count, 'track')} without audio left out"] = None
         tracks = tuple(
             self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
         )
         parameters = {node.get("id") for strip in taken for node in (strip.volume, strip.pan_parameter) if node}
         if self.flat.automation.keys() - parameters:
-            self.notes["automation of other things than the volumes and pans of audio tracks is left out"] = None
+            self.notes["automation other than volume and pan of audio tracks is left out"] = None
         markers = []
         for number, (at, name) in enumerate(sorted(self.flat.markers, key=lambda marker: marker[0])):
             text = f"Marker {number + 1}" if name is None else self._short(name)
@@ -183,7 +184,7 @@ class _Made:
         if levels:
             gain, gain_points = mixer.gain_envelope(gain, levels, self.notes)
             if len(levels) > 1:
-                self.notes["volume envelopes run in straight lines of dB here"] = None
+                self.notes["volume envelopes are linear in dB here"] = None
         places = self._automation(strip.pan_parameter, mixer.pan_of)
         if places:
             pan, pan_points = mixer.pan_envelope(pan, places)
@@ -202,7 +203,7 @@ class _Made:
         )
 
     def _automation(self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]) -> list[Corner]:
-        """The corners of what automates a parameter, in the session's unit."""
+        """The automation points of a parameter, in the session's unit."""
         if parameter is None or not parameter.get("id"):
             return []
         unit, found = self.flat.automation.get(parameter.get("id") or "", (None, []))
@@ -210,23 +211,23 @@ class _Made:
         return [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
 
     def _clip(self, piece: Piece, ids: Iterator[int]) -> Clip | None:
-        """The part of a piece where its file has audio; None where it has none, or there is no file."""
+        """The part of a piece for which its file has audio; None when there is none, or no file."""
         media = self.media.get(piece.file)
         if media is None:
             return None
         start, end = round(piece.start * SESSION_RATE), round(piece.end * SESSION_RATE)
         offset = round(piece.position * SESSION_RATE)
         if start < 0 or end > MAX_LENGTH:
-            self.notes["clips are cut at the ends of the timeline, or left out beyond"] = None
+            self.notes["clips are cut at the ends of the timeline, and left out beyond them"] = None
         head = max(0, -start)
         start, offset = start + head, offset + head
         length = min(end, MAX_LENGTH, start + media.length - offset) - start
         if length < 1:
-            self.notes["clips that show no audio are left out"] = None
+            self.notes["clips without audio are left out"] = None
             return None
         fades = [round(fade * SESSION_RATE) for fade in (piece.fade_in, piece.fade_out)]
         if max(fades) > length:
-            self.notes["fades longer than their clips are limited"] = None
+            self.notes["fades longer than their clips are shortened"] = None
         stem = PurePosixPath(piece.file.path.replace("\\", "/")).stem
         return Clip(
             id=next(ids),
@@ -249,13 +250,13 @@ class _Made:
 
     def _short(self, name: str) -> str:
         if len(name) > _NAME_LENGTH:
-            self.notes[f"names are cut after {_NAME_LENGTH} characters"] = None
+            self.notes[f"names are cut off after {_NAME_LENGTH} characters"] = None
         return name[:_NAME_LENGTH]
 
     def _on_timeline(self, at: float) -> int:
         place = round(at * SESSION_RATE)
         if not 0 <= place <= MAX_LENGTH:
-            self.notes["markers beyond the timeline are put at its ends"] = None
+            self.notes["markers beyond the timeline are moved to its ends"] = None
         return min(max(place, 0), MAX_LENGTH)
 
 

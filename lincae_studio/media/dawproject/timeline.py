@@ -1,8 +1,8 @@
-"""The nested timelines of an arrangement as a flat list of pieces of audio. Pure.
+"""The nested timelines of an arrangement as a flat list of pieces of audio. Pure functions.
 
-Every timeline has a time unit of its own, or that of what it lies in, or beats (schema reference, Timeline). Beats
-become seconds by one tempo. A clip shows a window on its content, which may be clips again, warps, lanes, a loop, or
-the content of another clip (`reference`).
+Every timeline has its own time unit, or that of its parent, or beats (schema reference, Timeline). Beats are converted
+to seconds at one tempo. A clip is a window on its content, which may be more clips, warps, lanes, a loop, or the
+content of another clip (`reference`).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import MAX_DEPTH, RESTORE, Node
 from lincae_studio.session.model import SESSION_RATE
 
-#: Clips and timelines that are visited, repetitions of loops included.
+#: Most clips and timelines visited, including the repetitions of loops.
 MAX_STEPS = 100_000
 
-#: Elements that are looked at while the content of clips is repeated: some seconds of work.
+#: Most elements visited while the content of clips is repeated: a few seconds of work.
 MAX_WORK = 3_000_000
 
-#: Times beyond are not meant: 11 days.
+#: Times beyond this, about 11 days, are limited.
 _MAX_S = 1e6
 
-#: Warps that differ less from no warp, of their length and in seconds, are rounding.
+#: Warps closer to the original speed than this, relative to their length or in seconds, are rounding errors.
 _WARP_SHARE, _WARP_S = 1e-5, 1e-3
 
-#: Amplitude factors beyond are not meant: +120 dB.
+#: Amplitude factors beyond this, +120 dB, are limited.
 MOST = 1e6
 
 #: Half a sample.
@@ -41,7 +41,7 @@ _TIMELINES = frozenset(
 
 @dataclass(frozen=True)
 class FileRef:
-    """A file of the archive, or (`external`) one beside it."""
+    """A file in the archive, or (`external`) outside it."""
 
     path: str
     external: bool
@@ -49,12 +49,12 @@ class FileRef:
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of an audio file on the timeline; all times in seconds.
+    """A section of an audio file on the timeline; all times in seconds.
 
     Attributes:
-        track: id of the element that the piece belongs to.
-        position: of the audio that is heard at `start`.
-        name, color: None where nothing says them.
+        track: id of the track that the piece belongs to.
+        position: position in the audio file that is heard at `start`.
+        name, color: None where they are not specified.
     """
 
     track: str
@@ -72,7 +72,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Corner:
-    """A point of automation, in its own unit; `line`: it goes straight to the next one, else its value is held."""
+    """An automation point, in its own unit; `line`: linear to the next point, otherwise the value is held."""
 
     at: float
     value: float
@@ -81,7 +81,7 @@ class Corner:
 
 @dataclass
 class Flat:
-    """What was found: pieces, markers (seconds, name), automation by parameter, with its unit; and notes, each once."""
+    """The flattened arrangement: pieces, markers (seconds, name), automation by parameter with its unit, and notes."""
 
     pieces: list[Piece] = field(default_factory=list)
     markers: list[tuple[float, str | None]] = field(default_factory=list)
@@ -92,9 +92,9 @@ class Flat:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a timeline lies: its time 0, and the window through which it is seen, in seconds of the arrangement.
+    """The position of a timeline: its time 0, and the window in which it is heard, in seconds of the arrangement.
 
-    `fades_in`, `fades_out`: edges of the clips around it with the lengths of their fades.
+    `fades_in`, `fades_out`: edges of the enclosing clips with the lengths of their fades.
     """
 
     origin: float = 0.0
@@ -114,15 +114,15 @@ class _Place:
 
 
 def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str, cancel: CancelToken) -> Flat:
-    """All audio of an arrangement.
+    """Flatten the audio, markers and automation of an arrangement.
 
     Args:
         ids: elements by their ids, for clips that refer to another's content.
-        bpm: quarter notes in a minute.
-        path: of the project, for errors.
+        bpm: quarter notes per minute.
+        path: path of the project, for errors.
 
     Raises:
-        ProjectError: when clips are nested too deep (in a circle, too), or there are too many.
+        ProjectError: when clips are nested too deep (or in a cycle), or there are too many.
         Cancelled: when `cancel` was set.
     """
     walk = _Walk(ids, bpm, path, cancel)
@@ -145,7 +145,7 @@ class _Walk:
         self.flat.notes[text] = None
 
     def timeline(self, node: Node, place: _Place) -> None:
-        """Take in a timeline of any kind, and what is in it; other elements are passed over."""
+        """Read a timeline of any kind and its content; other elements are ignored."""
         self._step(place)
         place = replace(
             place,
@@ -171,12 +171,12 @@ class _Walk:
             found = [child for child in node.children if child.tag == "Marker"]
             self.flat.markers += [(self._time(marker, "time", place.unit), marker.get("name")) for marker in found]
         elif node.tag == "Notes":
-            self.note("notes (MIDI) are left out: only audio is taken")
+            self.note("MIDI notes are left out: only audio is imported")
         elif node.tag == "Video":
             self.note("video is left out")
 
-    def _look_at(self, node: Node) -> None:
-        """Its children are gone through."""
+    def _count_children(self, node: Node) -> None:
+        """Count the work of visiting the children of a node."""
         self._work += len(node.children)
         if self._work > MAX_WORK:
             raise ProjectError(f"cannot open {self._path}: its clips repeat too much content", RESTORE)
@@ -185,10 +185,10 @@ class _Walk:
         self._cancel.check()
         self._steps += 1
         if self._steps > MAX_STEPS:
-            problem = f"it has more than {MAX_STEPS:,} clips, repetitions of loops included"
+            problem = f"it has more than {MAX_STEPS:,} clips, including loop repetitions"
             raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
         if place.depth > MAX_DEPTH:
-            problem = f"its clips are nested more than {MAX_DEPTH} deep, or in a circle"
+            problem = f"its clips are nested more than {MAX_DEPTH} levels deep, or refer to themselves"
             raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
 
     def _seconds(self, value: float, unit: str) -> float:
@@ -206,7 +206,7 @@ class _Walk:
         return None if value is None else self._seconds(value, unit)
 
     def _clip(self, node: Node, place: _Place) -> None:
-        """A window on what the clip holds, once or in a loop."""
+        """A window on the content of a clip, once or in a loop."""
         self._step(place)
         content = next((child for child in node.children if child.tag in _TIMELINES), None)
         if content is None:
@@ -223,7 +223,7 @@ class _Walk:
         end = math.inf if duration is None else start + duration
         fade_unit = node.get("fadeTimeUnit") or place.unit
         fade_in, fade_out = self._time(node, "fadeInTime", fade_unit), self._time(node, "fadeOutTime", fade_unit)
-        first = start + min(0.0, fade_in)  # below 0: it begins that much earlier, for a crossfade (reference, Clip)
+        first = start + min(0.0, fade_in)  # negative: starts that much earlier, for a crossfade (reference, Clip)
         place = replace(
             place,
             unit=inner,
@@ -238,14 +238,14 @@ class _Walk:
         loop_start, loop_end = self._optional(node, "loopStart", inner), self._optional(node, "loopEnd", inner)
         if loop_start is not None and loop_end is not None and loop_end > max(play_start, loop_start + _NOTHING_S):
             if math.isfinite(bounds[1]):
-                self._looped(content, place, start, play_start, (loop_start, loop_end), bounds)
+                self._loop(content, place, start, play_start, (loop_start, loop_end), bounds)
                 return
-            play_stop = loop_end  # for ever: once
+            play_stop = loop_end  # an endless loop is played once
         if play_stop is not None and play_stop > play_start:
             bounds = bounds[0], min(bounds[1], start + play_stop - play_start)
-        self._seen(content, replace(place, origin=start - play_start), *bounds)
+        self._visible(content, replace(place, origin=start - play_start), *bounds)
 
-    def _looped(
+    def _loop(
         self,
         content: Node,
         place: _Place,
@@ -254,24 +254,24 @@ class _Walk:
         loop: tuple[float, float],
         bounds: tuple[float, float],
     ) -> None:
-        """From where the clip plays to the end of its loop, then the loop again and again."""
+        """From the start position of the clip to the end of its loop, then the loop repeatedly."""
         at, position = start, play_start
         first = bounds[0]  # before `start` for a crossfade
         while bounds[1] - at > _NOTHING_S:
             self._step(place)
             after = at + loop[1] - position
             if after > first:
-                self._seen(content, replace(place, origin=at - position), first, min(after, bounds[1]))
+                self._visible(content, replace(place, origin=at - position), first, min(after, bounds[1]))
                 first = after
             at, position = after, loop[0]
 
-    def _seen(self, content: Node, place: _Place, first: float, last: float) -> None:
+    def _visible(self, content: Node, place: _Place, first: float, last: float) -> None:
         if last - first > _NOTHING_S:
             self.timeline(content, replace(place, first=first, last=last))
 
     def _warps(self, node: Node, place: _Place) -> None:
-        """Content whose time runs another way: taken from where the window begins, at its own speed."""
-        self._look_at(node)
+        """Time-stretched content: used from the start of the window, at its original speed."""
+        self._count_children(node)
         inner = node.get("contentTimeUnit") or place.unit
         found = (child for child in node.children if child.tag == "Warp")
         warps = sorted((self._time(warp, "time", place.unit), self._time(warp, "contentTime", inner)) for warp in found)
@@ -285,7 +285,7 @@ class _Walk:
         stretched = any(abs(wide - long) > max(_WARP_S, _WARP_SHARE * abs(long)) for wide, long in steps)
         position = _warped(warps, first - place.origin)
         warped = replace(place, unit=inner, origin=first - position, stretched=place.stretched or stretched)
-        self._seen(content, warped, first, last)
+        self._visible(content, warped, first, last)
 
     def _audio(self, node: Node, place: _Place) -> None:
         file = node.child("File")
@@ -294,7 +294,7 @@ class _Walk:
             self.note("audio without a file is left out")
             return
         if place.track is None:
-            self.note("audio on no track is left out")
+            self.note("audio that is not on a track is left out")
             return
         first, last = max(place.first, place.origin), place.last
         if not math.isfinite(last):
@@ -302,7 +302,7 @@ class _Walk:
         if last - first <= _NOTHING_S:
             return
         if place.stretched:
-            self.note(f"{path} is not stretched: it plays at its own speed here")
+            self.note(f"“{path}” is not time-stretched; it plays at its original speed")
         self.flat.pieces.append(
             Piece(
                 track=place.track,
@@ -321,12 +321,12 @@ class _Walk:
 
     def _points(self, node: Node, place: _Place) -> None:
         """Automation of a parameter."""
-        self._look_at(node)
+        self._count_children(node)
         target = node.child("Target")
         parameter = target.get("parameter") if target is not None else None
         if place.in_clip:
             if target is None or target.get("expression") != "gain":
-                self.note("automation and expressions inside clips are left out, but for their gain")
+                self.note("automation and expressions inside clips are left out, except for clip gain")
             return
         if not parameter:
             self.note("automation of expressions is left out")
@@ -339,23 +339,23 @@ class _Walk:
         self.flat.automation.setdefault(parameter, (node.get("unit"), []))[1].extend(corners)
 
     def _expression(self, lanes: Node) -> float:
-        """The gain of a clip, which is an expression beside its content: of several points the first."""
+        """The gain of a clip, which is an expression beside its content; the first of several points is used."""
         gain = 1.0
-        self._look_at(lanes)
+        self._count_children(lanes)
         for points in lanes.children:
-            self._look_at(points)
+            self._count_children(points)
             target = points.child("Target")
             if points.tag != "Points" or target is None or target.get("expression") != "gain":
                 continue
             values = [value for point in points.children if (value := point.number("value")) is not None]
             if any(value != values[0] for value in values):
-                self.note("gain that changes inside clips is left out: its first value holds")
+                self.note("gain changes inside clips are left out; the first value is used")
             gain *= amplitude(values[0], points.get("unit")) if values else 1.0
         return gain
 
 
 def amplitude(value: float, unit: str | None) -> float:
-    """A level as an amplitude factor from 0 to `MOST`: decibels and percent are converted, the rest is one already."""
+    """A level as an amplitude factor from 0 to `MOST`; decibels and percent are converted."""
     if unit == "decibel":
         value = 10.0 ** (min(value, 400.0) / 20.0)
     elif unit == "percent":
@@ -364,7 +364,7 @@ def amplitude(value: float, unit: str | None) -> float:
 
 
 def _warped(warps: list[tuple[float, float]], at: float) -> float:
-    """The time of the content at a time of the warps; before and after them it runs as nearest to there."""
+    """The content time at a time of the warps; extrapolated before the first and after the last."""
     pairs = [pair for pair in pairwise(warps) if pair[1][0] > pair[0][0]]
     if not pairs:
         return at - warps[0][0] + warps[0][1]
@@ -373,5 +373,5 @@ def _warped(warps: list[tuple[float, float]], at: float) -> float:
 
 
 def _fade(fades: tuple[tuple[float, float], ...], edge: float) -> float:
-    """The longest of the fades at an edge."""
+    """The longest fade at an edge."""
     return max((length for at, length in fades if abs(at - edge) <= _NOTHING_S), default=0.0)

@@ -1,1 +1,1 @@
-"""The commands of the window as data, and what is made of it: menus, toolbar, shortcuts."""
+"""The commands of the window as data, and the menus, toolbar and shortcuts built from them."""

@@ -1,1 +1,1 @@
-"""The commands of the window: `on_<id>` for each row of the table in `ui.actions`. Main thread."""
+"""The commands of the window; each group registers its handlers by action id. Main thread."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.engine.planning.plan import AnyChunk
+from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
@@ -178,5 +178,5 @@ class BundleController(QObject):
 
         self._jobs.run(work, "Decoding latents", lambda _: self.audio_found.emit(), cancelled)
 
-    def _renders(self, owner: object, cancel: CancelToken) -> Callable[[Sequence[AnyChunk]], list[Rendered]]:
+    def _renders(self, owner: object, cancel: CancelToken) -> Callable[[Sequence[Chunk]], list[Rendered]]:
         return lambda chunks: self._rendering.wait_for_probes(owner, chunks, cancel)

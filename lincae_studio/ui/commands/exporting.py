@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
 from lincae_studio.engine.export.writer import ExportResult, export
-from lincae_studio.engine.planning.plan import AnyChunk, Plan
+from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
@@ -160,7 +160,7 @@ class Exporter(QObject):
             def provide(one: Plan) -> ProvideChunk:
                 return lambda chunk: self._rendering.provide(one, chunk, cancel)
 
-            def render(chunks: Sequence[AnyChunk]) -> list[Rendered]:
+            def render(chunks: Sequence[Chunk]) -> list[Rendered]:
                 return self._rendering.wait_for_probes(owner, chunks, cancel)
 
             items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -18,10 +17,8 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QInputDialog,
     QLabel,
     QLineEdit,
-    QMessageBox,
     QPushButton,
     QSlider,
     QVBoxLayout,
@@ -31,7 +28,6 @@ from PySide6.QtWidgets import (
 from lincae_studio.engine.export.items import paths_of, span_of
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import (
-    PRESETS,
     SAMPLE_FORMATS,
     AudioFormat,
     Channels,
@@ -48,6 +44,7 @@ from lincae_studio.media.writer import ENDINGS, SAMPLE_FORMAT_TITLES, channels_o
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.export_presets import PresetRow
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -74,8 +71,6 @@ _QUALITY_STEPS = 10
 
 #: Number of files that the summary lists by name.
 _NAMED = 3
-
-_CUSTOM = "(changed)"
 
 
 class ExportDialog(QDialog):
@@ -106,10 +101,7 @@ class ExportDialog(QDialog):
         self._may_export = may_export
         self._filling = False
         session = rendering.session
-        self.preset_box = QComboBox(self)  # shows which preset the settings match, so it has no `_on_changed`
-        self.preset_box.setAccessibleName("Preset")
-        self._save_preset = self._button("Sa&ve As…", "Save these settings as a preset", self._on_save_preset)
-        self._delete_preset = self._button("Delete", "Delete this preset", self._on_delete_preset)
+        self.presets = PresetRow(preferences, self)
         self.path_field = QLineEdit(str(suggested), self)
         self.path_field.setAccessibleName("File")
         browse = self._button("&Browse…", "Choose the file", self._on_browse)
@@ -166,11 +158,10 @@ class ExportDialog(QDialog):
         self.path_field.textChanged.connect(self._on_path_changed)
         self.container_box.currentIndexChanged.connect(self._on_container_changed)
         self.level_box.currentIndexChanged.connect(self._on_level_changed)
-        self.preset_box.activated.connect(self._on_preset_chosen)
+        self.presets.chosen.connect(self.fill)
         self.artist_field.textChanged.connect(self._on_changed)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
-        self._list_presets()
         self.fill(preferences.value.export)
         self.path_field.setFocus()
         self.path_field.selectAll()
@@ -253,12 +244,10 @@ class ExportDialog(QDialog):
 
     def _lay_out(self, browse: QPushButton) -> None:
         form = QFormLayout()
-        form.addRow(
-            _buddy("&Preset", self.preset_box), _row(self.preset_box, self._save_preset, self._delete_preset, stretch=0)
-        )
+        form.addRow(_buddy("&Preset", self.presets.box), self.presets)
         form.addRow(_buddy("&File", self.path_field), _row(self.path_field, browse, stretch=0))
         boxes = self.contents
-        form.addRow("Write", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
+        form.addRow("Export", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
         form.addRow("", _row(boxes["tracks"], self.stems_box, boxes["latents"], self.latents_box))
         form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("tail"), self.tail))
         form.addRow(
@@ -366,7 +355,7 @@ class ExportDialog(QDialog):
         problem = self._problem(settings)
         self.summary.setText(problem or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)
-        self._show_preset(settings)
+        self.presets.show_settings(settings)
 
     def _problem(self, settings: ExportSettings) -> str:
         if not settings.contents:
@@ -395,59 +384,6 @@ class ExportDialog(QDialog):
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         files = f"{len(names)} files: {', '.join(names[:_NAMED])}{more}" if len(names) > 1 else names[0]
         return f"{files}\n{', '.join(parts)}"
-
-    # Presets
-
-    def _list_presets(self) -> None:
-        self.preset_box.blockSignals(True)
-        self.preset_box.clear()
-        for name in (*PRESETS, *self._preferences.value.export_presets):
-            self.preset_box.addItem(name, name)
-        self.preset_box.addItem(_CUSTOM, "")
-        self.preset_box.blockSignals(False)
-
-    def _presets(self) -> dict[str, ExportSettings]:
-        return PRESETS | self._preferences.value.export_presets
-
-    def _show_preset(self, settings: ExportSettings) -> None:
-        """Show the preset that matches the settings, ignoring the artist."""
-        found = ""
-        for name, preset in self._presets().items():
-            if msgspec.structs.replace(preset, artist=settings.artist) == settings:
-                found = name
-        self.preset_box.blockSignals(True)
-        self._choose(self.preset_box, found)
-        if not found:
-            self.preset_box.setCurrentIndex(self.preset_box.count() - 1)
-        self.preset_box.blockSignals(False)
-        self._delete_preset.setEnabled(found in self._preferences.value.export_presets)
-
-    def _on_preset_chosen(self) -> None:
-        preset = self._presets().get(self.preset_box.currentData())
-        if preset is not None:
-            self.fill(msgspec.structs.replace(preset, artist=preset.artist or self.artist_field.text().strip()))
-
-    def _on_save_preset(self) -> None:
-        name, given = QInputDialog.getText(self, "Save Preset", "Name", QLineEdit.EchoMode.Normal, "")
-        name = name.strip()[:100]
-        if not given or not name:
-            return
-        if name in PRESETS:
-            QMessageBox.information(self, "Save Preset", f"“{name}” is a built-in preset. Choose another name.")
-            return
-        question = f"A preset named “{name}” already exists. Replace it?"
-        known = name in self._preferences.value.export_presets
-        if not known or QMessageBox.question(self, "Save Preset", question) == QMessageBox.StandardButton.Yes:
-            self._preferences.set(export_presets=self._preferences.value.export_presets | {name: self.settings})
-            self._list_presets()
-            self._on_changed()
-
-    def _on_delete_preset(self) -> None:
-        name = self.preset_box.currentData()
-        kept = {other: preset for other, preset in self._preferences.value.export_presets.items() if other != name}
-        self._preferences.set(export_presets=kept)
-        self._list_presets()
-        self._on_changed()
 
     def _on_browse(self) -> None:
         # The user is asked once, on export, whether to replace files.

@@ -159,8 +159,9 @@ class MinusOneDialog(QDialog):
             return
         samples = match.lag.samples
         where = "later" if samples > 0 else "earlier"
+        unit = "sample" if abs(samples) == 1 else "samples"
         milliseconds = abs(samples) / SESSION_RATE * 1e3
-        self.found["lag"].setText(f"{abs(samples)} samples ({milliseconds:.1f} ms) {where}" if samples else "aligned")
+        self.found["lag"].setText(f"{abs(samples)} {unit} ({milliseconds:.1f} ms) {where}" if samples else "aligned")
         self.found["certainty"].setText(f"{100 * match.lag.certainty:.0f} %")
         inverted = ", polarity inverted" if match.gain < 0.0 else ""
         spread = f", varying by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", constant"
@@ -168,10 +169,10 @@ class MinusOneDialog(QDialog):
         self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB relative to the mix".replace("-", "−"))
         certain = match.lag.certainty >= _CERTAIN
         if not certain:
-            self._say("No certain match: the track may not be in this mix, or may be further away in time.")
+            self._say("No certain match: the track may not be in this mix, or is further away.")
         elif abs(match.gain) > MAX_GAIN:
-            self._say("The track is more than 24 dB louder in the mix: raise the gain of its clips and search again.")
-        self.align.setText(f"Move the track by {samples:+d} samples".replace("-", "−"))
+            self._say("The track is over 24 dB louder in the mix: raise its clip gain and search again.")
+        self.align.setText(f"Move the track by {samples:+d} {unit}".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
         self.align.setEnabled(samples != 0)
         gain, pan = self._strip()

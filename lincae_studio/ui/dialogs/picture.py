@@ -86,5 +86,5 @@ class PictureDialog(QDialog):
         except StudioError as error:
             self._messages.error(error)
             return
-        self._messages.info(f"Saved {path}")
+        self._messages.info(f"Wrote {path}")
         self.accept()

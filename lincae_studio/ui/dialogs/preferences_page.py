@@ -78,18 +78,18 @@ class SettingsPage(QWidget):
         self.fields[preference.field] = widget
         row = _with_browse(widget, self) if preference.field in _PATHS else widget
         takes_effect = "" if preference.holds == Preference.holds else f" Takes effect {preference.holds}."
-        said = QLabel(f"{preference.description}{takes_effect}", self)
-        said.setWordWrap(True)
-        said.setContentsMargins(0, 0, 0, 8)
-        theme.dim(said)
+        description = QLabel(f"{preference.description}{takes_effect}", self)
+        description.setWordWrap(True)
+        description.setContentsMargins(0, 0, 0, 8)
+        theme.dim(description)
         if isinstance(widget, QCheckBox):
             self._layout.addRow("", row)
         else:
             label = QLabel(preference.title, self)
             label.setBuddy(widget)
             self._layout.addRow(label, row)
-        self._layout.addRow("", said)
-        self._rows[preference.field] = row, said
+        self._layout.addRow("", description)
+        self._rows[preference.field] = row, description
 
     def _combo(self, preference: Preference, choices: Sequence[tuple[str, str]]) -> QComboBox:
         box = QComboBox(self)

@@ -44,9 +44,9 @@ class TempoDialog(QDialog):
         self.start.setValue(tempo.start / SESSION_RATE)
         here = QPushButton("At &Playhead", self)
         here.clicked.connect(lambda: self.start.setValue(playhead / SESSION_RATE))
-        said = QLabel("The tempo is only used by the ruler and for snapping; it does not affect the audio.", self)
-        said.setWordWrap(True)
-        theme.dim(said)
+        hint = QLabel("The tempo is only used by the ruler and for snapping; it does not affect the audio.", self)
+        hint.setWordWrap(True)
+        theme.dim(hint)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)
         self.none = buttons.addButton("&No Tempo", QDialogButtonBox.ButtonRole.ResetRole)
         self.none.setEnabled(document.session.tempo is not None)
@@ -60,7 +60,7 @@ class TempoDialog(QDialog):
         form.addRow("", here)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(said)
+        layout.addWidget(hint)
         layout.addWidget(buttons)
 
     def _on_accepted(self) -> None:

@@ -155,7 +155,7 @@ class ProjectFiles(QObject):
                 self._messages.error(f"None of the missing files was found in {folder}.", "\n".join(problems))
                 return
             self.relink(found)
-            text = f"Found {len(found)} of {len(wanted)} files"
+            text = f"Found {len(found)} of {len(wanted)} file{'' if len(wanted) == 1 else 's'}"
             text += f", {guessed} of them by name and length only" if guessed else ""
             self._messages.info(text)
 
@@ -211,7 +211,7 @@ class ProjectFiles(QObject):
         if new:
             names = ", ".join(name_of(media) for media in new[:3]) + (" and others" if len(new) > 3 else "")
             self._messages.error(
-                f"Files have changed on disk: {names}. Clips still play the audio that was imported.",
+                f"Changed on disk: {names}. Clips still play the audio that was imported.",
                 button=("Audio Files…", self.show_requested.emit),
             )
         self.states_changed.emit()

@@ -65,7 +65,7 @@ class Autosave(QObject):
         return self._lock.take(project)
 
     def take_back(self, project: Path | None) -> None:
-        """Release the lock taken last, because opening failed, and lock the previous project again, if any."""
+        """Release the lock taken last, as opening or saving failed, and lock the previous project again, if any."""
         self._lock.let_go()
         if project is not None:
             self._lock.take(project)

@@ -82,7 +82,7 @@ class LoudnessPanel(QDockWidget):
         rendered, total = self._rendering.progress()
         job = self._job = BackgroundJob(lambda report, cancel: _measure(reader, report, cancel), self)
         self._measured = (
-            "" if rendered == total else f" {total - rendered} of {total} chunks were not rendered yet: measured dry."
+            "" if rendered == total else f" {total - rendered} of {total} chunks not rendered yet: measured dry."
         )
         self.measure_button.setText("Stop &Measuring")
         self.progress.show()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt, Signal
 
 from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, needed, track_parts
-from lincae_studio.engine.planning.plan import PlannedChunk
+from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 
 #: What figures are known by.
-_Known = tuple[str, frozenset[tuple[int, int]]]
+_Known = tuple[str, frozenset[tuple[int, bytes]]]
 
 
 class LinearityMeter(QObject):
@@ -80,7 +80,7 @@ class LinearityMeter(QObject):
             self._job.cancel()
             self._job.wait()
 
-    def _work(self, todo: list[PlannedChunk]) -> Work:
+    def _work(self, todo: list[Chunk]) -> Work:
         rendering, plan, dry = self._rendering, self._rendering.plan, self._rendering.dry
         session = rendering.playable(self._document.session)
 
@@ -97,7 +97,7 @@ class LinearityMeter(QObject):
 
         return work
 
-    def _on_measured(self, chunk: PlannedChunk, figures: ChunkFigures) -> None:
+    def _on_measured(self, chunk: Chunk, figures: ChunkFigures) -> None:
         self._known[_known(chunk)] = figures
         self.found.emit(chunk.key)
 
@@ -110,5 +110,5 @@ class LinearityMeter(QObject):
         self.state_changed.emit()
 
 
-def _known(chunk: PlannedChunk) -> _Known:
+def _known(chunk: Chunk) -> _Known:
     return chunk.key, chunk.contributions

@@ -16,7 +16,8 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
-from lincae_studio.engine.planning.plan import AnyChunk, Plan, PlannedChunk, Planner
+from lincae_studio.defaults import DEFAULT_CODEC
+from lincae_studio.engine.planning.plan import Chunk, Plan, Planner
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.process.messages import Limits
@@ -28,7 +29,7 @@ from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import DEFAULT_CODEC, Session
+from lincae_studio.session.model import Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 
@@ -92,7 +93,7 @@ class Rendering(QObject):
         self._here: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
         #: What each view or measurement waits for, by key.
-        self._studied: dict[object, dict[str, AnyChunk]] = {}
+        self._studied: dict[object, dict[str, Chunk]] = {}
         self._pending = False
         self._planned_at = 0.0
         self._studying = threading.Lock()
@@ -257,7 +258,7 @@ class Rendering(QObject):
         self._pending = True
         self.update_plan()
 
-    def provide(self, plan: Plan, chunk: PlannedChunk, cancel: CancelToken) -> Rendered:
+    def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
         """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
 
         def ask() -> None:
@@ -270,7 +271,7 @@ class Rendering(QObject):
         """What an export still waited for is no longer wanted."""
         self._client.want((), "export")
 
-    def study(self, owner: object, chunks: Sequence[AnyChunk]) -> None:
+    def study(self, owner: object, chunks: Sequence[Chunk]) -> None:
         """Replace what a view or a measurement wants beside the mix, the most urgent first; `part_rendered` tells.
 
         Any thread. The mix comes first; latents alone cost no decode.
@@ -287,7 +288,7 @@ class Rendering(QObject):
         """Where sources find their audio; any thread."""
         return self._reader
 
-    def wait_for_probes(self, owner: object, chunks: Sequence[AnyChunk], cancel: CancelToken) -> list[Rendered]:
+    def wait_for_probes(self, owner: object, chunks: Sequence[Chunk], cancel: CancelToken) -> list[Rendered]:
         """For jobs, in their threads: wait for chunks of any kind, asking for those that are missing.
 
         Raises:

@@ -21,38 +21,29 @@ from PySide6.QtWidgets import QWidget
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import arrange
-from lincae_studio.session.model import Clip, Point, Session, Track
+from lincae_studio.session.model import Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX, TrackRows
 from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
-from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, clip_rect, paint_row
+from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, paint_row
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.drops import DropPreview, DropTarget, local_paths
 from lincae_studio.ui.timeline.envelopes import (
-    Kind,
-    MovePoint,
     ShownEnvelopes,
-    on_line,
     paint_envelope,
     point_at,
-    points_of,
-    value_on_line,
     without_point,
 )
 from lincae_studio.ui.timeline.gestures import (
     DRAG_PX,
-    ClipGain,
     Drag,
-    FadeClip,
     Gesture,
-    MoveClips,
-    SlipClip,
-    TrimClip,
 )
-from lincae_studio.ui.timeline.hits import NAME_PX, Part, part_at
+from lincae_studio.ui.timeline.hits import NAME_PX, Part
+from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5
@@ -112,6 +103,7 @@ class Lanes(TimeCanvas):
         self._document = document
         self._selection = selection
         self._media = media
+        self._hits = LaneHits(axis, rows, document, selection, envelopes, snaps)
         self._envelopes = envelopes
         self._press: QPointF | None = None
         #: Sample and track position of the press: the view may scroll or zoom during a drag.
@@ -136,16 +128,6 @@ class Lanes(TimeCanvas):
         for signal in (document.changed, selection.changed, envelopes.changed):
             signal.connect(self._follow)
         rows.changed.connect(self._on_rows_changed)
-
-    def clip_at(self, point: QPointF) -> Clip | None:
-        """The topmost clip under a point."""
-        position = self._rows.position_at(point.y())
-        tracks = self._document.session.tracks
-        if not 0 <= position < len(tracks):
-            return None
-        top = self._rows.top(position)
-        hits = [clip for clip in tracks[position].clips if self._rect(clip, top).contains(point)]
-        return hits[-1] if hits else None
 
     def cancel_gesture(self) -> bool:
         """Cancel a drag or rubber band; False if there was none."""
@@ -203,7 +185,7 @@ class Lanes(TimeCanvas):
             for clip in track.clips:
                 # A curve clipped at another position may cover different pixels.
                 if (clip.fade_in or clip.fade_out) and clip.start < begin + self.axis.shown and clip.end > begin:
-                    faded = self._rect(clip, top).toAlignedRect().adjusted(-1, 0, 1, 0)
+                    faded = self._hits.rect(clip, top).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
             if ends:
@@ -274,13 +256,13 @@ class Lanes(TimeCanvas):
         self._press = event.position()
         self._press_sample = self.axis.start + event.position().x() * self.axis.samples_per_px
         self._press_position = self._rows.position_at(event.position().y())
-        clip = self.clip_at(event.position())
+        clip = self._hits.clip_at(event.position())
         self._press_clip = clip.id if clip else None
         position = self._rows.position_at(event.position().y())
         tracks = self._document.session.tracks
         if 0 <= position < len(tracks):
             self._selection.set_track(tracks[position].id)
-        self._start_gesture = self._envelope_gesture(event.position())
+        self._start_gesture = self._hits.envelope_gesture(event.position())
         if self._start_gesture is not None:
             self._press_clip = None
             return
@@ -289,55 +271,14 @@ class Lanes(TimeCanvas):
         toggles = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
         # A selected clip is deselected on release only, since the press may start a drag.
         self._click_deselects = bool(toggles) and clip.id in self._selection.clips
-        part = self._part_at(event.position(), clip)  # before selecting: invisible handles cannot be grabbed
+        part = self._hits.part_at(event.position(), clip)  # before selecting: invisible handles cannot be grabbed
         session = self._document.session
         together = arrange.with_groups(session, {clip.id})
         if toggles and not self._click_deselects:
             self._selection.set_clips(self._selection.clips | together)
         elif clip.id not in self._selection.clips:
             self._selection.set_clips(together)
-        self._start_gesture = self._gesture_for(part, clip, event.modifiers())
-
-    def _envelope_at(self, place: QPointF) -> tuple[Track, Kind, int] | None:
-        """The track at a position, its visible envelope, and its top."""
-        position = self._rows.position_at(place.y())
-        tracks = self._document.session.tracks
-        if not 0 <= position < len(tracks):
-            return None
-        kind = self._envelopes.of(tracks[position].id)
-        return (tracks[position], kind, self._rows.top(position)) if kind is not None else None
-
-    def _envelope_gesture(self, place: QPointF) -> Callable[[], Gesture] | None:
-        """The gesture for the envelope point, or for a new point on the line, at a position."""
-        found = self._envelope_at(place)
-        if found is None:
-            return None
-        track, kind, top = found
-        session, number = self._document.session, point_at(track, kind, place, top, self._rows.height_px, self.axis)
-        if number is not None:
-            point = points_of(track, kind)[number]
-        elif on_line(track, kind, place, top, self._rows.height_px, self.axis):
-            at = self.axis.sample_at(place.x())
-            point = Point(at, value_on_line(track, kind, at))
-        else:
-            return None
-        return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
-
-    def _gesture_for(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
-        session, selected = self._document.session, self._selection.clips
-        if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
-            return lambda: SlipClip(session, clip.id)
-        if part in (Part.START, Part.END):
-            return lambda: TrimClip(session, clip.id, part is Part.START, self._snaps.snapping(session, {clip.id}))
-        if part in (Part.FADE_IN, Part.FADE_OUT):
-            return lambda: FadeClip(session, clip.id, part is Part.FADE_IN)
-        if part is Part.GAIN:
-            height = self._rect(clip, 0).height()
-            return lambda: ClipGain(session, clip.id, height)
-        if clip.id not in selected:
-            return None
-        copy, step = bool(modifiers & Qt.KeyboardModifier.ControlModifier), self._snaps.step()
-        return lambda: MoveClips(session, selected, self._snaps.snapping(session, selected, True), step, copy)
+        self._start_gesture = self._hits.clip_gesture(part, clip, event.modifiers())
 
     def _drag(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         assert self._press is not None
@@ -375,7 +316,7 @@ class Lanes(TimeCanvas):
             if outcome is not None:
                 self._document.apply(*outcome)
         elif marquee is not None:
-            touched = {clip.id for clip in self._clips_in(marquee)}
+            touched = {clip.id for clip in self._hits.clips_in(marquee)}
             self._selection.set_clips(arrange.with_groups(self._document.session, touched))
         elif start_gesture is not None and clicked_clip is None:
             # A click on an envelope line adds a point.
@@ -409,22 +350,6 @@ class Lanes(TimeCanvas):
         self.axis.scroll_to(self.axis.start + direction * _SCROLL_SHARE * self.axis.shown)
         self._drag(*self._pointer)
 
-    def _clips_in(self, area: QRectF) -> list[Clip]:
-        return [
-            clip
-            for position, track in enumerate(self._document.session.tracks)
-            for clip in track.clips
-            if self._rect(clip, self._rows.top(position)).intersects(area)
-        ]
-
-    def _rect(self, clip: Clip, top: int) -> QRectF:
-        return clip_rect(clip, self.axis, top, self._rows.height_px)
-
-    def _part_at(self, point: QPointF, clip: Clip) -> Part:
-        top = self._rows.top(self._rows.position_at(point.y()))
-        selected = clip.id in self._selection.clips
-        return part_at(clip, self._rect(clip, top), point, self.axis, selected)
-
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:
         """Where files would go: at 0 in an empty session, else at the pointer, snapped; with Ctrl in sequence."""
         session = self._document.session
@@ -449,8 +374,8 @@ class Lanes(TimeCanvas):
         if self._press is not None and event.buttons() & Qt.MouseButton.LeftButton:
             self._drag(event.position(), event.modifiers())
             return
-        clip = self.clip_at(event.position())
-        part = self._part_at(event.position(), clip) if clip is not None else Part.BODY
+        clip = self._hits.clip_at(event.position())
+        part = self._hits.part_at(event.position(), clip) if clip is not None else Part.BODY
         self.setCursor(_CURSORS.get(part, Qt.CursorShape.ArrowCursor))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -460,7 +385,7 @@ class Lanes(TimeCanvas):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        clip, envelope = self.clip_at(event.position()), self._envelope_at(event.position())
+        clip, envelope = self._hits.clip_at(event.position()), self._hits.envelope_at(event.position())
         self.cancel_gesture()
         if envelope is not None:
             track, kind, top = envelope

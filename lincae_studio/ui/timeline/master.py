@@ -23,9 +23,9 @@ _STATE_PX = 3
 
 
 class MasterLane(TimeCanvas):
-    """Rendered chunks in full colour over the dry mix in grey; other chunks show the dry mix only, as they are heard.
+    """Rendered chunks in colour over the dry mix, so that what the codec removes shows in grey behind it.
 
-    What the codec removes shows in grey behind the latent mix.
+    Other chunks show the dry mix only, as they are heard.
 
     Signals:
         seek: the sample that was clicked.

@@ -1,1 +1,1 @@
-"""Views of the mix: over time, below the tracks, and panels beside them. A file each; `registry.py` lists them."""
+"""Views of the mix: over time below the tracks, or in panels at the side. One file each, listed in `registry.py`."""

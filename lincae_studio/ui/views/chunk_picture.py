@@ -1,7 +1,7 @@
-"""A picture over time made of the values of chunks: an image per chunk, or, where chunks are narrow, one of all.
+"""A picture over time of the values of chunks: one image per chunk, or a single image where chunks are narrow.
 
-Drawn with pyqtgraph on the time axis of the lanes. What a chunk shows is replaced when its values come; until then the
-last ones stay, faded. Rows are drawn from the bottom up.
+Drawn with pyqtgraph on the time axis of the lanes. A chunk keeps its last values, faded, until new ones arrive. Rows
+are drawn from the bottom up.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.views.overview import Overview, pooled
 from lincae_studio.ui.views.sources import ChunkSource
 
-#: Values that come in a burst are drawn together.
+#: Values that arrive in quick succession are drawn together.
 _FRAME_MS = 16
 
 _STALE_OPACITY = 0.35
@@ -31,10 +31,10 @@ _NARROW_PX = 16
 
 
 class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
-    """Base class: subclasses say which colours values have, and what is told of a place.
+    """Base class: subclasses define the colours of values and the text at a position.
 
     Signals:
-        hovered: what lies under the pointer, as text; empty when nothing does.
+        hovered: the text for the value under the pointer; empty if there is none.
         seek: the sample that was clicked.
     """
 
@@ -51,7 +51,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._items: dict[int, pg.ImageItem] = {}
         self._keys: dict[int, str] = {}
         self._values: dict[int, Array] = {}
-        #: What the overview shows of each chunk.
+        #: The key of the values in the overview, by chunk.
         self._known: dict[int, str] = {}
         self._pooling = 1
         self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
@@ -82,14 +82,14 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         axis.changed.connect(self._follow_axis)
         self._connect(source)
 
-    # What subclasses say
+    # For subclasses to define
 
     def color_table(self) -> Array:
         """The colours of 256 values, from the lowest to the highest, as `(256, 3 or 4)` bytes."""
         raise NotImplementedError
 
     def levels(self) -> tuple[float, float]:
-        """The values of the first and of the last colour."""
+        """The values that the first and the last colour stand for."""
         raise NotImplementedError
 
     def arranged(self, values: Array) -> Array:
@@ -97,44 +97,44 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         return values
 
     def observe(self, values: Array) -> None:
-        """New values have come."""
+        """Called with new values."""
 
     def text_at(self, sample: int, height: float) -> str:
-        """What is told of a place; `height` from 0 at the bottom to 1 at the top. Empty for nothing."""
+        """The text at a position; `height` from 0 at the bottom to 1 at the top. Empty for no value."""
         raise NotImplementedError
 
-    # What the window asks
+    # For the window
 
     @property
     def source(self) -> ChunkSource:
-        """Where the values come from."""
+        """The source of the values."""
         return self._source
 
     def set_source(self, source: ChunkSource) -> None:
-        """Show something else; the old source is closed."""
+        """Show another source and close the old one."""
         old, self._source = self._source, source
-        old.restarted.disconnect(self._start_anew)
+        old.restarted.disconnect(self._restart)
         old.changed.disconnect(self._follow_source)
         old.chunk_changed.disconnect(self._on_chunk_changed)
         old.close()
-        self._start_anew()
+        self._restart()
         self._connect(source)
 
     def follow_theme(self) -> None:
-        """Take the colours of the theme."""
+        """Apply the colours of the theme."""
         self.setBackground(theme.colors().lane)
         self._line.setPen(pg.mkPen(theme.colors().playhead, width=1))
         self._colors = self.color_table()
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw what is known again: levels, colours or the order of rows have changed."""
+        """Redraw all known values after a change of levels, colours or row order."""
         for index in self._items:
             self._draw(index)
         self._draw_whole()
 
     def follow_levels(self) -> None:
-        """Show the same values between other levels."""
+        """Apply changed levels to the same values."""
         for item in (*self._items.values(), self._whole):
             if item.image is not None:
                 item.setLevels(self.levels())
@@ -143,18 +143,18 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._line.setValue(sample)
 
     def shown_values(self, index: int) -> Array | None:
-        """`(rows, columns)` of what is shown of a chunk, rows in their own order, or None."""
+        """The values `(rows, columns)` shown for a chunk, rows in their original order, or None."""
         if self._narrow and index in self._known and self._known[index] == self._source.key(index):
             return self._source.values(index)
         return self._values.get(index)
 
     def shown_image(self, index: int) -> Array | None:
-        """The values of the image itself, as it is drawn: pooled when zoomed out."""
+        """The values of the image as drawn: pooled when zoomed out."""
         item = self._items.get(index)
         return None if item is None else np.asarray(item.image)
 
     def value_at(self, sample: int, row: int) -> float | None:
-        """The value shown at a place, or None; `row` in its own order."""
+        """The value shown at a sample and row (in the original order), or None."""
         grid = self._rendering.plan.grid
         index = grid.owner(sample)
         values = self.shown_values(index) if index < len(self._rendering.plan.chunks) else None
@@ -166,13 +166,13 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
     # Following
 
     def _connect(self, source: ChunkSource) -> None:
-        source.restarted.connect(self._start_anew)
+        source.restarted.connect(self._restart)
         source.changed.connect(self._follow_source)
         source.chunk_changed.connect(self._on_chunk_changed)
         self._follow_source()
 
-    def _start_anew(self) -> None:
-        """Another session, codec or source: its images do not fit."""
+    def _restart(self) -> None:
+        """Drop all images, for another session, codec or source."""
         for index in list(self._items):
             self._remove(index)
         self._overview = Overview(self._source.rows, len(self._rendering.plan.chunks))
@@ -183,7 +183,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         plan = self._rendering.plan
         if self._geometry != (plan.grid, self._source.rows):
             self._geometry = (plan.grid, self._source.rows)
-            self._start_anew()
+            self._restart()
         if self._overview.chunks != len(plan.chunks):
             self._overview.resize(len(plan.chunks))
             self._known = {index: key for index, key in self._known.items() if index < len(plan.chunks)}
@@ -191,7 +191,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._follow_axis()
 
     def _follow_axis(self) -> None:
-        """Show the axis' range, and keep images for the visible chunks only."""
+        """Show the range of the axis, keeping images of the visible chunks only."""
         self.getViewBox().setXRange(self._axis.start, self._axis.start + self._axis.shown, padding=0)
         first, last = self._in_view()
         self._source.look_at(first, last)
@@ -229,7 +229,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             self._follow_chunk(index)
 
     def _follow_chunk(self, index: int) -> None:
-        """Show a chunk's values: new ones when they are here, the last ones faded until then, none when silent."""
+        """Show a chunk's values: the current ones if available, else the last ones faded; none if it is silent."""
         key = self._source.key(index)
         if key is None:
             self._remove(index)
@@ -257,7 +257,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         return self._rendering.plan.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
 
     def _survey(self, index: int) -> bool:
-        """Take a chunk into the overview, if its values are here or it is silent; else what was there stays."""
+        """Update a chunk in the overview if its values are available or it is silent. False if it is outdated."""
         key = self._source.key(index)
         if key is None:
             self._overview.clear(index)
@@ -276,7 +276,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
     # Drawing
 
     def _draw_whole(self) -> None:
-        """The visible part of the overview as one image; chunks that wait are faded."""
+        """Draw the visible part of the overview as one image, fading outdated chunks."""
         plan = self._rendering.plan
         if not self._narrow or not plan.chunks:
             self._whole.hide()
@@ -293,7 +293,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
                 waits[index - first] = _STALE_OPACITY
         image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))
         place = (np.arange(image.shape[1]) * chunks_per_column).astype(np.int64)
-        lowest = min(max(0.0, self.levels()[0]), self.levels()[1])  # the ground, where nothing is
+        lowest = min(max(0.0, self.levels()[0]), self.levels()[1])  # the background, where there are no values
         image = lowest + (self.arranged(image) - lowest) * waits[np.minimum(place, count - 1)]
         self._whole.setImage(image, levels=self.levels(), lut=self._colors, autoLevels=False)
         samples = image.shape[1] * chunks_per_column * plan.grid.step_samples
@@ -316,11 +316,11 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
 
     @property
     def samples_per_column(self) -> float:
-        """Samples of the timeline that a column of values stands for."""
+        """Samples of the timeline per column of values."""
         raise NotImplementedError
 
     def _wanted_pooling(self) -> int:
-        """Columns per image column: the largest power of two that leaves a column for every pixel."""
+        """Columns per image column: the largest power of two with at least one image column per pixel."""
         columns_per_px = self._axis.samples_per_px / self.samples_per_column / self.devicePixelRatioF()
         return 1 << max(0, int(np.log2(max(columns_per_px, 1.0))))
 
@@ -344,7 +344,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
 
 
 def color_table_of(stops: tuple[tuple[float, str], ...]) -> Array:
-    """The colours of 256 values between stops `(place, colour)`."""
+    """A table of 256 colours, interpolated between stops `(position, colour)`."""
     positions, colors = zip(*stops, strict=True)
     table = pg.ColorMap(np.array(positions), [QColor(color) for color in colors]).getLookupTable(nPts=256)
     return np.asarray(table)

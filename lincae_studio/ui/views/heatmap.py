@@ -1,4 +1,4 @@
-"""The latent heatmap: channel over time, of the mix, of a track or clip, or of a difference; following each render."""
+"""The latent heatmap: channels over time, of the mix, a track, a clip or a difference, updated with each render."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, MixSource, PartSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
 
-#: Share of the values that fit the colour range when it is chosen automatically.
+#: Share of the values within the automatic colour range.
 _AUTO_QUANTILE = 0.9
 
-#: The range slider spans this many decades around the automatic range, in steps of a twentieth.
+#: Span of the range slider around the automatic range, in steps, and its steps per decade.
 _RANGE_STEPS = 40
 _STEPS_PER_DECADE = 20
 
-#: How channels are ordered from the bottom up: by number; the most varying first; by their part in the first principal
-#: component, the most negative first.
+#: Order of channels from the bottom up: by number; by variance, largest first; or by weight in the first principal
+#: component, most negative first.
 Order = Literal["index", "variance", "component"]
 
 _ORDERS: tuple[tuple[Order, str], ...] = (
@@ -38,7 +38,7 @@ _ORDERS: tuple[tuple[Order, str], ...] = (
     ("component", "Principal component"),
 )
 
-#: What is shown, or taken away: a word, and the id of a track where one is named.
+#: What is shown or subtracted: a kind, and the id of a track if a specific one is meant.
 What = tuple[str, int]
 
 _MIX: What = ("mix", 0)
@@ -46,10 +46,10 @@ _NOTHING: What = ("nothing", 0)
 
 
 class HeatmapPlot(ChunkPicture):
-    """The picture; colours are symmetric about 0.
+    """The heatmap itself, with colours symmetric about 0.
 
     Signals:
-        auto_level_changed: the automatic half range of the colours.
+        auto_level_changed: the automatic half range of the colours has changed.
     """
 
     auto_level_changed = Signal(float)
@@ -78,9 +78,9 @@ class HeatmapPlot(ChunkPicture):
         self.follow_levels()
 
     def set_order(self, order: np.ndarray[tuple[int], np.dtype[np.intp]] | None) -> None:
-        """Draw channels in this order from the bottom up; None is that of their numbers."""
+        """Draw channels in this order from the bottom up; None for numerical order."""
         if order is not None and len(order) != self.source.rows:
-            order = None  # of another codec
+            order = None  # statistics of another codec
         same = order is self._order or (
             order is not None and self._order is not None and np.array_equal(order, self._order)
         )
@@ -103,7 +103,7 @@ class HeatmapPlot(ChunkPicture):
         return values if self._order is None else values[self._order]
 
     def observe(self, values: Array) -> None:
-        """Widen the automatic range to the loudest chunk seen."""
+        """Widen the automatic range to the loudest chunk seen so far."""
         level = float(np.quantile(np.abs(values), _AUTO_QUANTILE))
         if level > self._auto_level * 1.01:
             self._auto_level = level
@@ -118,14 +118,14 @@ class HeatmapPlot(ChunkPicture):
         frame = sample // self._rendering.plan.grid.hop
         return f"{format_time(sample / SESSION_RATE)}, frame {frame}\nchannel {channel}: {value:+.4f}"
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         self._auto_level = 0.0
         self._order = None
-        super()._start_anew()
+        super()._restart()
 
 
 class HeatmapPanel(QWidget):
-    """The picture with its header: what it shows, order, colour range, the value under the pointer."""
+    """The heatmap with its controls: what it shows, channel order, colour range, and the value under the pointer."""
 
     def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -136,9 +136,9 @@ class HeatmapPanel(QWidget):
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
-        self.what = self._choice("What the heatmap shows")
-        self.less = self._choice("What is taken away from it")
-        self.order = self._choice("Order of channels")
+        self.what = self._choice("What the heatmap shows", "The latents to show")
+        self.less = self._choice("What is taken away from it", "The latents to subtract")
+        self.order = self._choice("Order of channels", "The order of the channels")
         for order, text in _ORDERS:
             self.order.addItem(text, order)
         self._info = QLabel(self)
@@ -175,20 +175,20 @@ class HeatmapPanel(QWidget):
         self.plot.follow_theme()
 
     def shutdown(self) -> None:
-        """It is closed."""
+        """Close the source and the statistics."""
         self.statistics.close()
         self.plot.source.close()
 
     def show_latents(self, what: What, less: What = _NOTHING) -> None:
-        """Show these latents: ("mix", 0), ("track", id or 0 for the selected one), ("clip", 0); less others."""
+        """Show these latents: ("mix", 0), ("track", id, or 0 for the selected one) or ("clip", 0), minus others."""
         for box, chosen in ((self.what, what), (self.less, less)):
             place = next(number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
             box.setCurrentIndex(place)
 
-    def _choice(self, name: str) -> QComboBox:
+    def _choice(self, name: str, tip: str) -> QComboBox:
         box = QComboBox(self)
         box.setAccessibleName(name)
-        box.setToolTip(name)
+        box.setToolTip(tip)
         box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         return box
@@ -199,7 +199,7 @@ class HeatmapPanel(QWidget):
         inside = QGridLayout(column)
         inside.setContentsMargins(12, 6, 8, 6)
         inside.setVerticalSpacing(4)
-        for row, (text, box) in enumerate((("Latents", self.what), ("less", self.less), ("order", self.order))):
+        for row, (text, box) in enumerate((("Latents", self.what), ("minus", self.less), ("order", self.order))):
             label = QLabel(text, column)
             if row:
                 theme.dim(label)
@@ -218,7 +218,7 @@ class HeatmapPanel(QWidget):
         layout.addWidget(self.plot, 1)
 
     def _follow_document(self) -> None:
-        """List what can be shown; what was chosen stays, unless it is gone."""
+        """Update the choices, keeping the current ones if they still exist."""
         tracks = [(track.id, track.name) for track in self._context.document.session.tracks]
         if tracks == self._tracks and self.what.count():
             return
@@ -237,16 +237,16 @@ class HeatmapPanel(QWidget):
         self._on_chosen()
 
     def _follow_selection(self) -> None:
-        """Another track or clip may be shown now; one that stays is not summed again."""
+        """Follow the selection, but do not sum again if it does not affect what is shown."""
         if self._selected() != self._resolved:
             self._show()
 
     def _selected(self) -> tuple[int | None, ...]:
-        """The ids of what is shown for being selected."""
+        """The ids of the track and clip that are shown because they are selected."""
         return tuple(self._id_of(what) for what in self._shown if what in (("track", 0), ("clip", 0)))
 
     def _id_of(self, what: What) -> int | None:
-        """The track or clip that is meant, if there is one."""
+        """The id of the track or clip that is meant, or None."""
         kind, named = what
         if kind == "track":
             return named or self._context.selection.track
@@ -288,7 +288,7 @@ class HeatmapPanel(QWidget):
 
     def _show_facts(self) -> None:
         codec = self._rendering.plan.codec
-        text = f"{codec.dim} channels, a frame is {codec.hop} samples ({codec.title})"
+        text = f"{codec.dim} channels, {codec.hop} samples per frame ({codec.title})"
         selection = self._context.selection
         if ("track", 0) in self._shown and selection.track is None:
             text = "No track is selected"
@@ -314,7 +314,7 @@ class HeatmapPanel(QWidget):
 def channel_order(
     order: Order, statistics: LatentStatistics | None
 ) -> np.ndarray[tuple[int], np.dtype[np.intp]] | None:
-    """Channels from the bottom up; None, the order of their numbers, until statistics are there."""
+    """Channels from the bottom up; None, for numerical order, until statistics are available."""
     if order == "index" or statistics is None:
         return None
     if order == "variance":

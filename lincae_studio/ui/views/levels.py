@@ -1,4 +1,4 @@
-"""Meters of the latent channels: the frame of the mix under the playhead, channel beside channel. Main thread."""
+"""Meters of the latent channels, showing the frame of the mix at the playhead. Main thread."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import own_frames
 
-#: The marks of the largest values stay for so long, and then fall to a tenth in so long.
+#: Hold time of the peak marks, and the time in which they then fall to a tenth.
 _HOLD_S = 1.5
 _FALL_S = 1.5
 
-#: Share of the values of the loudest chunk seen that fit the height.
+#: Share of the values of the loudest chunk seen so far that fit the height.
 _QUANTILE = 0.995
 
 
 class ChannelMeters(QWidget):
-    """A bar for each channel, up for positive and down for negative values; marks hold the largest magnitudes."""
+    """A bar per channel, up for positive and down for negative values, with marks holding the peaks."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -37,7 +37,7 @@ class ChannelMeters(QWidget):
         self.setAccessibleName("Levels of the latent channels")
 
     def show_values(self, values: Array | None, level: float) -> None:
-        """Show `(D,)` values, or nothing; `level` is that of the full height."""
+        """Show values `(D,)`, or nothing for None; `level`: the value at full height."""
         now = time.monotonic()
         self.values, self.level = values, level
         if values is None or len(values) != len(self.held):
@@ -53,7 +53,7 @@ class ChannelMeters(QWidget):
         self.update()
 
     def channel_at(self, x: float) -> int | None:
-        """The channel at a place, if one is there."""
+        """The channel at an x position, or None."""
         if self.values is None or not 0 <= x < self.width():
             return None
         return int(x * len(self.values) / self.width())
@@ -96,7 +96,7 @@ class ChannelMeters(QWidget):
 
 
 class LevelsPanel(QWidget):
-    """The meters, following the playhead; under them, the channel under the pointer."""
+    """The meters, following the playhead, with the value of the channel under the pointer below them."""
 
     def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -104,7 +104,7 @@ class LevelsPanel(QWidget):
         self._playhead = 0
         self._channel: int | None = None
         self._level = 0.0
-        #: The chunk whose loudness the level holds already.
+        #: Key of the last chunk taken into account by the level.
         self._measured = ""
         self.meters = ChannelMeters(self)
         self._text = QLabel(self)
@@ -115,7 +115,7 @@ class LevelsPanel(QWidget):
         layout.addWidget(self.meters, 1)
         layout.addWidget(self._text)
         self.setMinimumWidth(260)
-        context.rendering.session_replaced.connect(self._start_anew)
+        context.rendering.session_replaced.connect(self._restart)
         context.rendering.plan_changed.connect(self._follow)
         context.rendering.chunk_changed.connect(self._on_chunk_changed)
         self._codec = context.rendering.plan.codec
@@ -129,21 +129,21 @@ class LevelsPanel(QWidget):
         self.meters.update()
 
     def shutdown(self) -> None:
-        """It is closed; there is none."""
+        """Nothing to do: this view has no threads."""
 
     def show_channel(self, channel: int | None) -> None:
-        """Tell of a channel, or, for None, of the frame."""
+        """Show the value of a channel, or for None a summary of the frame."""
         self._channel = channel
         self._tell()
 
-    def _start_anew(self) -> None:
+    def _restart(self) -> None:
         self._level = 0.0
         self._measured = ""
 
     def _follow(self) -> None:
         if self._rendering.plan.codec != self._codec:
             self._codec = self._rendering.plan.codec
-            self._start_anew()
+            self._restart()
         self._show()
 
     def _on_chunk_changed(self, index: int) -> None:
@@ -168,7 +168,7 @@ class LevelsPanel(QWidget):
     def _tell(self) -> None:
         values, frame = self.meters.values, self._playhead // self._rendering.plan.grid.hop
         if values is None:
-            self._text.setText("Nothing is rendered here")
+            self._text.setText("Not rendered yet")
         elif self._channel is not None and self._channel < len(values):
             self._text.setText(f"Frame {frame}, channel {self._channel}: {values[self._channel]:+.4f}")
         else:

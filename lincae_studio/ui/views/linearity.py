@@ -1,7 +1,7 @@
-"""Linearity over time: residuals in dB, and what each track gives to the mix. Main thread.
+"""Linearity over time: residuals in dB, and the contribution of each track to the mix. Main thread.
 
-The residual against the dry mix is worked out for whatever is rendered; the other figures are measured on demand, for
-they decode every clip by itself.
+The residual against the dry mix is computed for every rendered chunk; the other figures are measured on demand, since
+they require decoding every clip on its own.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.scale import Scale
 
-#: What is drawn: residuals, or the tracks' shares of the mix.
+#: What is drawn: residuals, or the shares of the tracks in the mix.
 Shown = Literal["residuals", "shares"]
 
-#: The height stands for this range of residuals, in dB, or of shares.
+#: Range of the vertical axis for residuals, in dB, and for shares.
 TOP_DB, BOTTOM_DB = 0.0, -120.0
 TOP_SHARE, BOTTOM_SHARE = 1.5, -0.5
 
 _LINE_PX = 2.0
 
-#: The measures in the order in which they are drawn, with their names.
+#: The measures in drawing order, with their names.
 MEASURES = (("floor", "noise floor"), ("residual", "latent − dry"), ("sum", "D(Σ) − Σ D"))
 
-#: Longer names of tracks are cut, to fit the header.
+#: Longer track names are shortened to fit the header.
 _NAME = 10
 
-#: Medians follow changes that come in a burst together.
+#: Changes in quick succession update the medians once.
 _GATHER_MS = 100
 
 _GRID_DB = (-20, -40, -60, -80, -100)
@@ -53,10 +53,10 @@ def measure_color(name: str) -> QColor:
 
 
 class LinearityPlot(TimeCanvas):
-    """A line for each figure of each chunk, or the shares of tracks stacked on each other.
+    """Plots the figures of each chunk as lines, or the shares of the tracks stacked.
 
     Signals:
-        hovered: what lies under the pointer, as text; empty when nothing does.
+        hovered: the text for the chunk under the pointer; empty if there is none.
         seek: the sample that was clicked.
     """
 
@@ -92,7 +92,7 @@ class LinearityPlot(TimeCanvas):
         return figures.sum_db if name == "sum" else figures.floor_db
 
     def shares(self, index: int) -> list[tuple[Track, TrackFigures]]:
-        """The tracks of a chunk that was measured, in their order, with their figures."""
+        """The tracks of a measured chunk, in order, with their figures."""
         figures = self._linearity_meter.of(index)
         tracks = self._document.session.tracks
         return [(track, figures.tracks[track.id]) for track in tracks if figures and track.id in figures.tracks]
@@ -109,7 +109,7 @@ class LinearityPlot(TimeCanvas):
             y = round(self._y(value, top, bottom))
             painter.fillRect(QRect(area.left(), y, area.width(), 1), QColor(theme.colors().grid))
         chunks = self._chunks(*self.axis.start_and_end(area.left(), area.right() + 1))
-        # Of chunks narrower than a pixel one for each pixel is enough; which ones must not depend on the area.
+        # One chunk per pixel is enough if they are narrower; which ones must not depend on the area.
         every = max(1, math.ceil(self.axis.samples_per_px / self._rendering.plan.grid.step_samples))
         drawn = range(chunks.start // every * every, chunks.stop, every)
         if self.shown == "residuals":
@@ -133,7 +133,7 @@ class LinearityPlot(TimeCanvas):
             painter.drawRects(lines)
 
     def _draw_shares(self, painter: QPainter, index: int, count: int) -> None:
-        """Positive shares up from 0 and negative ones down."""
+        """Stack positive shares upwards from 0 and negative ones downwards."""
         left, right = self._sides(index, count)
         ends = {True: 0.0, False: 0.0}
         for track, figures in self.shares(index):
@@ -148,7 +148,7 @@ class LinearityPlot(TimeCanvas):
         return range(plan.grid.owner(start), min(plan.grid.owner(max(start, end - 1)) + 1, len(plan.chunks)))
 
     def _sides(self, index: int, count: int = 1) -> tuple[float, float]:
-        """Where so many chunks begin and end."""
+        """The left and right border of `count` chunks."""
         plan = self._rendering.plan
         ends = index * plan.grid.step_samples, min((index + count) * plan.grid.step_samples, plan.length)
         left, right = (round(self.axis.x_of(sample), 3) for sample in ends)
@@ -167,7 +167,7 @@ class LinearityPlot(TimeCanvas):
             self.invalidate(QRect(math.floor(left) - 1, 0, math.ceil(right - left) + 3, self.height()) & self.rect())
 
     def text_at(self, sample: int) -> str:
-        """What is told of a place."""
+        """The text at a sample."""
         plan = self._rendering.plan
         index = plan.grid.owner(sample)
         if sample >= plan.length or index >= len(plan.chunks):
@@ -198,7 +198,7 @@ class LinearityPlot(TimeCanvas):
 
 
 class LinearityPanel(QWidget):
-    """The plot with its header: what is drawn, medians of the part in view, measuring, the report."""
+    """The plot with its controls: what is drawn, medians of the visible chunks, measuring, and the report."""
 
     def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -210,9 +210,11 @@ class LinearityPanel(QWidget):
             self.what.addItem(text, shown)
         self.medians = {name: QLabel(self) for name, _ in MEASURES}
         self.measure_button = QPushButton(self)
-        self.measure_button.setToolTip("Decode every clip by itself, and compare: the loop if it is on, else all")
+        self.measure_button.setToolTip(
+            "Decode every clip on its own and compare, in the loop if it is on, else everywhere"
+        )
         self.report_button = QPushButton("Report…", self)
-        self.report_button.setToolTip("Write the figures as a table, or this view as a picture")
+        self.report_button.setToolTip("Save the figures as a CSV file, or this view as a picture")
         self._hover = QLabel(self)
         self._scale = Scale((), self)
         self._lay_out()
@@ -241,7 +243,7 @@ class LinearityPanel(QWidget):
         self._show_medians()
 
     def shutdown(self) -> None:
-        """It is closed; measuring goes on."""
+        """Stop using the residuals; measuring continues."""
         self._context.residuals.set_active(self, active=False)
 
     def _lay_out(self) -> None:
@@ -289,19 +291,19 @@ class LinearityPanel(QWidget):
             self._gathering.start(_GATHER_MS)
 
     def _show_medians(self) -> None:
-        """Of the chunks in view."""
+        """Show the medians of the chunks in view."""
         chunks = self.plot.in_view()
         for name, text in MEASURES:
             value = median_db([self.plot.figure(name, index) for index in chunks])
             stochastic = self._context.rendering.plan.codec.stochastic
             if value is not None:
-                said = f"{value:.1f} dB".replace("-", "−")
+                value_text = f"{value:.1f} dB".replace("-", "−")
             elif name == "floor" and not stochastic:
-                said = "none: no noise"
+                value_text = "none (no noise)"
             else:
-                said = "…" if name == "residual" else "not measured"
+                value_text = "…" if name == "residual" else "not measured"
             label = self.medians[name]
-            label.setText(f'<span style="color:{measure_color(name).name()}">■</span> {text}: {said}')
+            label.setText(f'<span style="color:{measure_color(name).name()}">■</span> {text}: {value_text}')
             label.setToolTip("Median of the chunks in view")
 
     def _show_state(self) -> None:

@@ -1,4 +1,4 @@
-"""Shows the views that a person has chosen, and closes the others: a view that is not shown costs nothing."""
+"""Shows the views chosen by the user and closes the others, so that a hidden view costs nothing."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from lincae_studio.ui.views.registry import VIEWS, View, ViewSpec, make_view, vi
 
 
 class ViewManager(QObject):
-    """Views over time go below the tracks, the others into panels at the side.
+    """Places views over time below the tracks and other views in panels at the side.
 
     Signals:
-        linearity_export_requested: the user asks for the report of linearity from within a view.
+        linearity_export_requested: the user asks for the linearity report from within a view.
     """
 
     linearity_export_requested = Signal()
@@ -65,28 +65,28 @@ class ViewManager(QObject):
         self._docks: dict[ViewName, QDockWidget] = {}
 
     def start(self) -> None:
-        """The window is up: views, which take a while to import, may be made."""
+        """Allow views to be created, once the window is visible: importing them takes a while."""
         self._started = True
         self.follow_preferences()
 
     @property
     def handlers(self) -> Mapping[str, Callable[[bool], None]]:
-        """What the actions that show and close views call, by action id."""
+        """The slots of the actions that show and close views, by action id."""
         return {view_action(spec.id): self._toggler(spec.id) for spec in VIEWS}
 
     def _toggler(self, name: ViewName) -> Callable[[bool], None]:
-        def toggle(on: bool) -> None:  # a slot of one argument: PySide calls a partial without any
+        def toggle(on: bool) -> None:  # one argument, since PySide calls a partial without any
             self.toggle(name, on)
 
         return toggle
 
     def toggle(self, name: ViewName, on: bool) -> None:
-        """Show or close a view; the choice is kept."""
+        """Show or close a view and save the choice."""
         others = tuple(other for other in self._preferences.value.views if other != name)
         self._preferences.set(views=(*others, name) if on else others)
 
     def follow_preferences(self) -> None:
-        """Show what is chosen, and nothing else."""
+        """Show the chosen views and close all others."""
         if not self._started or self._closing:
             return
         chosen = self._preferences.value.views
@@ -97,11 +97,11 @@ class ViewManager(QObject):
                 self._show(spec)
 
     def get(self, name: ViewName) -> QWidget | None:
-        """A view that is shown, or None."""
+        """A visible view, or None."""
         return self._views.get(name)
 
     def picture_sources(self) -> list[PictureSource]:
-        """The views that are shown, for exporting pictures of them."""
+        """The visible views, for exporting pictures."""
         return [PictureSource(spec.title, self._views[spec.id]) for spec in VIEWS if spec.id in self._views]
 
     def set_playhead(self, sample: int) -> None:
@@ -113,7 +113,7 @@ class ViewManager(QObject):
             cast(View, view).follow_theme()
 
     def close(self) -> None:
-        """The window closes."""
+        """Close all views: the window is closing."""
         self._closing = True
         for view in self._views.values():
             cast(View, view).shutdown()
@@ -146,7 +146,7 @@ class ViewManager(QObject):
             dock.deleteLater()
 
     def _on_dock_hidden(self, name: ViewName) -> None:
-        """By its own button; a window that is minimised hides nothing."""
+        """Close a view whose panel was closed by its own button, but not if the window was minimised."""
         dock = self._docks.get(name)
         if dock is not None and dock.isHidden() and not self._closing:
             self.toggle(name, on=False)

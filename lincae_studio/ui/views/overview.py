@@ -1,4 +1,4 @@
-"""The values of a whole session in little: some columns for each chunk, for views that show many chunks. No Qt."""
+"""The values of a whole session at low resolution: a few columns per chunk, for zoomed-out views. No Qt."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from lincae_studio.codecs.base import Array
 
-#: Columns that a chunk has in the overview.
+#: Columns per chunk in the overview.
 COLUMNS = 16
 
 _LEVELS = (16, 8, 4, 2, 1)
 
 
 def pooled(latents: Array, frames: int) -> Array:
-    """`(D, T)` to `(D, ceil(T / frames))`: the value of largest magnitude of each run, with its sign.
+    """Pool `(D, T)` to `(D, ceil(T / frames))`, keeping the value of largest magnitude of each run, with its sign.
 
-    Zoomed out, a mean would cancel: latents swing about 0.
+    A mean would cancel out, since latents oscillate about 0.
     """
     if frames <= 1:
         return latents
@@ -23,10 +23,10 @@ def pooled(latents: Array, frames: int) -> Array:
 
 
 class Overview:
-    """`COLUMNS` columns for each chunk, half as many, and so on down to one; one rendered anew replaces its own."""
+    """Stores `COLUMNS` columns per chunk, half as many, and so on down to one. Chunks can be replaced one by one."""
 
     def __init__(self, dim: int, chunks: int) -> None:
-        #: By columns for each chunk: `(D, chunks * columns)`.
+        #: Arrays `(D, chunks * columns)` by number of columns per chunk.
         self._levels = {columns: np.zeros((dim, chunks * columns), np.float32) for columns in _LEVELS}
 
     @property
@@ -34,13 +34,13 @@ class Overview:
         return self._levels[1].shape[1]
 
     def resize(self, chunks: int) -> None:
-        """The session has another length; what is known stays."""
+        """Follow the length of the session, keeping known values."""
         kept = min(chunks, self.chunks)
         for columns, level in self._levels.items():
             self._levels[columns] = np.pad(level[:, : kept * columns], ((0, 0), (0, (chunks - kept) * columns)))
 
     def put(self, index: int, latents: Array) -> None:
-        """Take a chunk's latents `(D, step)`."""
+        """Store a chunk's latents `(D, step)`."""
         part = _largest(latents, np.arange(COLUMNS) * latents.shape[1] // COLUMNS)
         for columns in _LEVELS:
             if columns < COLUMNS:
@@ -48,15 +48,15 @@ class Overview:
             self._levels[columns][:, index * columns : (index + 1) * columns] = part
 
     def clear(self, index: int) -> None:
-        """A chunk is silent."""
+        """Clear a silent chunk."""
         for columns, level in self._levels.items():
             level[:, index * columns : (index + 1) * columns] = 0.0
 
     def picture(self, first: int, last: int, columns: int) -> tuple[Array, float]:
-        """Chunks `[first, last)` as an image `(D, W)`: as many columns as asked for, or up to twice as many.
+        """Chunks `[first, last)` as an image `(D, W)` with one to two times `columns` columns, if available.
 
         Returns:
-            The image, and how many chunks a column stands for.
+            The image, and the number of chunks per column.
         """
         chunks = last - first
         if chunks >= columns:
@@ -67,7 +67,7 @@ class Overview:
 
 
 def _largest(latents: Array, starts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Array:
-    """The value of largest magnitude of each run of columns that begins at one of `starts`."""
+    """The value of largest magnitude in each run of columns starting at one of `starts`."""
     low = np.minimum.reduceat(latents, starts, axis=1)
     high = np.maximum.reduceat(latents, starts, axis=1)
     return np.where(-low > high, low, high)

@@ -1,4 +1,4 @@
-"""Pictures of views as files: PNG at several sizes, SVG with text and lines as such. Main thread."""
+"""Saving views as pictures: PNG at several sizes, or SVG with scalable text and lines. Main thread."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.ui import theme
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
-#: Kinds of pictures, by the end of their names.
+#: Supported file name extensions.
 SUFFIXES = (".png", ".svg")
 
-FILTER = "Picture (*.png);;Drawing (*.svg)"
+FILTER = "PNG picture (*.png);;SVG drawing (*.svg)"
 
-#: Waveforms in an SVG are pictures of so many pixels for each point.
+#: Pixels per point of the waveform images in an SVG.
 _SVG_RATIO = 2.0
 
 
 @dataclass(frozen=True)
 class PictureSource:
-    """Something that can be exported as a picture."""
+    """A view that can be exported as a picture."""
 
     title: str
     widget: QWidget
 
 
 def save_picture(widget: QWidget, path: Path, scale: int = 2) -> None:
-    """Write what a widget shows; `scale`: pixels of a PNG for each of the screen's points.
+    """Save what a widget shows; `scale`: pixels per point of a PNG.
 
     Raises:
-        ExportError: when the name does not end in `.png` or `.svg`, or the file cannot be written; an older one stays.
+        ExportError: if the name does not end in `.png` or `.svg`, or writing fails; an existing file is then kept.
     """
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
-        raise ExportError(f"{path.name} is no name for a picture", "Let it end in .png or .svg")
+        raise ExportError(f"Unsupported picture format: {path.name}", "Use a name ending in .png or .svg")
     content = _svg(widget) if kind == ".svg" else _png(widget, scale)
     try:
         atomic.write_bytes(path, content)
@@ -58,7 +58,7 @@ def _png(widget: QWidget, scale: int) -> bytes:
     painter.end()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    image.save(buffer, "PNG")  # type: ignore[call-overload]  # takes text, whatever the stubs say
+    image.save(buffer, "PNG")  # type: ignore[call-overload]  # accepts str, contrary to the stubs
     return _content(buffer)
 
 
@@ -74,7 +74,7 @@ def _svg(widget: QWidget) -> bytes:
     painter.fillRect(widget.rect(), QColor(theme.colors().window))
     _render(widget, painter, _SVG_RATIO)
     painter.end()
-    del painter, generator  # before the buffer that they write to
+    del painter, generator  # must be destroyed before their buffer
     return _content(buffer)
 
 
@@ -84,12 +84,12 @@ def _content(buffer: QBuffer) -> bytes:
 
 
 def _render(widget: QWidget, painter: QPainter, ratio: float) -> None:
-    """Draw a widget with all that is in it; canvases paint themselves anew, not their pictures of the screen."""
+    """Draw a widget with its children; canvases repaint instead of using their cached pixmaps."""
     canvases = [*widget.findChildren(TimeCanvas), *([widget] if isinstance(widget, TimeCanvas) else [])]
     for canvas in canvases:
         canvas.file_ratio = ratio
     try:
-        # As a widget: views of scenes have another `render`.
+        # QWidget.render: QGraphicsView overloads it.
         QWidget.render(widget, painter, QPoint(0, 0), QRegion(widget.rect()), QWidget.RenderFlag.DrawChildren)
     finally:
         for canvas in canvases:

@@ -1,4 +1,4 @@
-"""A scale beside a picture: places with their names. Main thread."""
+"""A vertical scale beside a plot: ticks with labels. Main thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TICK_PX = 4
 
 
 class Scale(QWidget):
-    """Ticks at heights from 0 (bottom) to 1 (top); names that would touch the one below are left out."""
+    """Ticks at heights from 0 (bottom) to 1 (top); labels that would overlap the one below are left out."""
 
     def __init__(self, ticks: Sequence[tuple[float, str]], parent: QWidget) -> None:
         super().__init__(parent)
@@ -23,7 +23,7 @@ class Scale(QWidget):
         self.setFixedWidth(_WIDTH_PX)
 
     def set_ticks(self, ticks: Sequence[tuple[float, str]]) -> None:
-        """Show another scale."""
+        """Show other ticks."""
         self._ticks = sorted(ticks)
         self.update()
 

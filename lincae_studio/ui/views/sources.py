@@ -1,4 +1,4 @@
-"""What views of latents show: of the mix, of a track or clip, or a difference of two, chunk by chunk. Main thread.
+"""Data sources of the latent views: the mix, a track, a clip or a difference, chunk by chunk. Main thread.
 
 A stereo mix is shown as the mean of its two buses, which by linearity are the latents of its mono sum.
 """
@@ -14,27 +14,27 @@ from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Plan, PlannedChunk, Planner
+from lincae_studio.engine.planning.plan import Chunk, Plan, Planner
 from lincae_studio.engine.planning.probes import latents_only
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.session.model import Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: Latents of parts that are kept for views, in bytes.
+#: Size of the cache of latents of tracks and clips, in bytes.
 _KEPT_BYTES = 128 * 1024 * 1024
 
-#: Gives the values of a chunk, in any thread.
+#: Returns the values of a chunk; can be called in any thread.
 Deferred = Callable[[], Array]
 
 
 class ChunkSource(QObject):
-    """Values `(rows, columns)` of each chunk: of the frames that begin inside its own step.
+    """Values `(rows, columns)` of each chunk, for the frames that start within its own step.
 
     Signals:
-        restarted: what comes belongs to another document or codec.
-        changed: any chunk may have another key.
-        chunk_changed: the values of the chunk with this index have come, or are waited for.
+        restarted: the document or the codec was replaced.
+        changed: the key of any chunk may have changed.
+        chunk_changed: the values of the chunk with this index have arrived or become outdated.
     """
 
     restarted = Signal()
@@ -43,38 +43,38 @@ class ChunkSource(QObject):
 
     @property
     def rows(self) -> int:
-        """Values of a frame."""
+        """Number of values per frame."""
         raise NotImplementedError
 
     def key(self, index: int) -> str | None:
-        """Stands for the values that a chunk should have; None: it is silent."""
+        """Identifies the current values of a chunk; None if it is silent."""
         raise NotImplementedError
 
     def deferred(self, index: int) -> Deferred | None:
-        """Gives the values of that key, or None while they are not here."""
+        """A function returning the values of the current key, or None while they are not available."""
         raise NotImplementedError
 
     def look_at(self, first: int, last: int) -> None:
-        """Chunks `first` to `last` are in view: their values are wanted first."""
+        """Set the visible chunks, whose values take priority."""
 
     def close(self) -> None:
-        """Nobody looks any more."""
+        """Stop: the source is no longer shown."""
         self.deleteLater()
 
     def values(self, index: int) -> Array | None:
-        """The values of a chunk, or None while they are not here."""
+        """The values of a chunk, or None while they are not available."""
         found = self.deferred(index)
         return found() if found is not None else None
 
 
 def own_frames(latents: Array, grid: Grid) -> Array:
-    """`(buses, D, T)` of a chunk to `(D, step)`: the mono sum, without what neighbours show of the overlap."""
+    """Reduce a chunk `(buses, D, T)` to `(D, step)`: the mean of the buses without the overlap of neighbours."""
     own = latents[:, :, grid.lead_frames : grid.lead_frames + grid.step]
     return np.ascontiguousarray(own.mean(axis=0, dtype=np.float32))
 
 
 class MixSource(ChunkSource):
-    """The latents of the mix, following each render."""
+    """The latents of the mix, updated with each render."""
 
     def __init__(self, rendering: Rendering, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -97,7 +97,7 @@ class MixSource(ChunkSource):
 
 
 class PartSource(ChunkSource):
-    """The latents of a part of the session, as it goes into the mix: summed by the engine, never decoded."""
+    """The latents of a track or clip as they go into the mix: summed by the engine, never decoded."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class PartSource(ChunkSource):
         part_of: Callable[[Session], Session | None],
         parent: QObject | None = None,
     ) -> None:
-        """`part_of`: the part as a session, or None for nothing; `follow` when it would say something else."""
+        """`part_of`: reduces a session to what is shown, or None for nothing. Call `follow` when its result changes."""
         super().__init__(parent)
         self._rendering = rendering
         self._document = document
@@ -115,13 +115,13 @@ class PartSource(ChunkSource):
         self._plan: Plan | None = None
         self._index_of: dict[str, list[int]] = {}
         self._kept: OrderedDict[str, Array] = OrderedDict()
-        #: What has come, even if it is not kept any more.
-        self._came: set[str] = set()
+        #: Keys that have arrived, even if evicted from the cache since.
+        self._arrived: set[str] = set()
         self._seen = (0, -1)
         rendering.session_replaced.connect(self.restarted)
         rendering.plan_changed.connect(self.follow)
         rendering.probe_rendered.connect(self._on_part_rendered)
-        rendering.chunk_changed.connect(self.chunk_changed)  # a mix of this part alone
+        rendering.chunk_changed.connect(self.chunk_changed)  # for when the mix consists of this part only
         self.follow()
 
     @property
@@ -129,14 +129,14 @@ class PartSource(ChunkSource):
         return self._rendering.plan.codec.dim
 
     def follow(self) -> None:
-        """The session or the part is another one."""
+        """Follow a change of the session or of the part."""
         part = self._part_of(self._rendering.playable(self._document.session))
         shown = self._rendering.plan
         self._plan = self._planner.plan(part, shown.codec, shown.grid) if part is not None else None
         self._index_of = {}
         for chunk in self._plan.audible if self._plan is not None else ():
             self._index_of.setdefault(chunk.key, []).append(chunk.index)
-        self._came &= self._index_of.keys()
+        self._arrived &= self._index_of.keys()
         self._want()
         self.changed.emit()
 
@@ -153,8 +153,8 @@ class PartSource(ChunkSource):
             return partial(own_frames, rendered.latents, chunk.grid)
         found = self._kept.get(chunk.key)
         if found is None:
-            if chunk.key in self._came:  # gone for want of room, and looked at again
-                self._came.discard(chunk.key)
+            if chunk.key in self._arrived:  # evicted from the cache, and visible again
+                self._arrived.discard(chunk.key)
                 self._want()
             return None
         self._kept.move_to_end(chunk.key)
@@ -169,7 +169,7 @@ class PartSource(ChunkSource):
         self._rendering.study(self, ())
         super().close()
 
-    def _chunk(self, index: int) -> PlannedChunk | None:
+    def _chunk(self, index: int) -> Chunk | None:
         chunks = self._plan.chunks if self._plan is not None else ()
         return chunks[index] if index < len(chunks) else None
 
@@ -178,7 +178,7 @@ class PartSource(ChunkSource):
         wanted = []
         for index in range(first, last + 1):
             chunk = self._chunk(index)
-            if chunk is None or chunk.key in self._came or self._rendering.store.get(chunk.key) is not None:
+            if chunk is None or chunk.key in self._arrived or self._rendering.store.get(chunk.key) is not None:
                 continue
             part = latents_only(chunk)
             if self._rendering.store.failure(part.key) is None:
@@ -190,7 +190,7 @@ class PartSource(ChunkSource):
         indices = self._index_of.get(key, ())
         if not indices or self._plan is None or not rendered.key.startswith("latents "):
             return
-        self._came.add(key)
+        self._arrived.add(key)
         self._kept[key] = own_frames(rendered.latents, self._plan.grid)
         size = self._kept[key].nbytes
         while len(self._kept) * size > _KEPT_BYTES and len(self._kept) > 1:
@@ -200,7 +200,7 @@ class PartSource(ChunkSource):
 
 
 class DifferenceSource(ChunkSource):
-    """One source less another."""
+    """The difference of two sources."""
 
     def __init__(self, one: ChunkSource, other: ChunkSource, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -216,7 +216,7 @@ class DifferenceSource(ChunkSource):
 
     def key(self, index: int) -> str | None:
         keys = self._one.key(index), self._other.key(index)
-        return None if keys == (None, None) else f"{keys[0]} less {keys[1]}"
+        return None if keys == (None, None) else f"{keys[0]} minus {keys[1]}"
 
     def deferred(self, index: int) -> Deferred | None:
         one, other = (self._part(source, index) for source in (self._one, self._other))
@@ -235,10 +235,10 @@ class DifferenceSource(ChunkSource):
 
     @staticmethod
     def _part(source: ChunkSource, index: int) -> Deferred | None:
-        """Zeros where one of the two is silent."""
+        """The values of a source, or zeros where it is silent."""
         return source.deferred(index) if source.key(index) is not None else _silence
 
 
 def _silence() -> Array:
-    """Of any shape."""
+    """A zero that broadcasts to any shape."""
     return np.zeros((), np.float32)

@@ -1,4 +1,4 @@
-"""The spectrogram of the mix: level over time and frequency, of what was decoded; following each render."""
+"""The spectrogram of the decoded mix: level over time and frequency, updated with each render."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.scale import Scale
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
 
-#: Samples of a transform (Hann window), and from one to the next.
+#: Length of the FFT (Hann window) and hop between transforms, in samples.
 WINDOW = 4096
 HOP = 512
 
-#: Rows are bands of equal width on a logarithmic scale of frequency.
+#: Rows are bands of equal width on a logarithmic frequency scale.
 ROWS = 192
 LOWEST_HZ = 30.0
 HIGHEST_HZ = SESSION_RATE / 2
 
-#: What is quieter is drawn as this; levels are kept in half decibels above it, as bytes.
+#: Lower levels are drawn as this one; levels are stored as bytes, in half decibels above it.
 FLOOR_DB = -120.0
 _PER_DB = 2.0
 
-#: The darkest level at first, and how far the slider goes.
+#: Initial darkest level, and the upper end of its slider.
 _DARKEST_DB = -90
 _DARKEST_MOST_DB = -30
 
-#: Chunks that are remembered (33 kB each, of two seconds).
+#: Number of cached chunks (33 kB each for two seconds).
 _REMEMBERED = 3000
 
-#: Share of the time that goes into transforms: playing and drawing come first.
+#: Share of the time spent on transforms: playback and drawing take priority.
 _SHARE = 0.5
 
-#: Renders that come in a burst are looked at together.
+#: Renders in quick succession are processed together.
 _GATHER_MS = 40
 
 _TICKS_HZ = (50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 
 
 def row_edges() -> npt.NDArray[np.float64]:
-    """Frequencies `(ROWS + 1,)` between the rows, in Hz."""
+    """The edges `(ROWS + 1,)` of the rows, in Hz."""
     return LOWEST_HZ * (HIGHEST_HZ / LOWEST_HZ) ** (np.arange(ROWS + 1) / ROWS)
 
 
@@ -64,7 +64,7 @@ def frequency_at(height: float) -> float:
 
 
 def _ticks() -> list[tuple[float, str]]:
-    """Places from 0 to 1 with the names of their frequencies."""
+    """Heights from 0 to 1 with their frequency labels."""
     octaves = np.log(HIGHEST_HZ / LOWEST_HZ)
     return [(float(np.log(hz / LOWEST_HZ) / octaves), f"{hz // 1000}k" if hz >= 1000 else str(hz)) for hz in _TICKS_HZ]
 
@@ -77,9 +77,9 @@ class _Task:
 
 
 def spectrogram(audio: Array, count: int) -> Array:
-    """Levels `(ROWS, count)` in dB, of `(channels, (count - 1) * HOP + WINDOW)` samples; a full-scale sine has 0 dB.
+    """Levels `(ROWS, count)` in dB of `(channels, (count - 1) * HOP + WINDOW)` samples; a full-scale sine has 0 dB.
 
-    A band that holds several bins of the transform shows the loudest, one between two bins what lies between them.
+    A band with several FFT bins shows the loudest; a band between two bins is interpolated.
     """
     window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW, axis=1)[:, : (count - 1) * HOP + 1 : HOP]
@@ -99,7 +99,7 @@ def spectrogram(audio: Array, count: int) -> Array:
 
 
 class SpectrogramSource(ChunkSource):
-    """Levels above the floor of chunks that are rendered, with their neighbours: transforms reach over the borders."""
+    """Levels above the floor of rendered chunks, which depend on their neighbours: transforms overlap chunk borders."""
 
     def __init__(self, rendering: Rendering, parent: QObject) -> None:
         super().__init__(parent)
@@ -131,7 +131,7 @@ class SpectrogramSource(ChunkSource):
         key = self.key(index)
         found = self._work.of(key) if key is not None else None
         if found is None:
-            if key in self._came:  # gone for want of room, and looked at again
+            if key in self._came:  # evicted from the cache, and visible again
                 self._came.discard(key)
                 self._want_soon()
             return None
@@ -156,7 +156,7 @@ class SpectrogramSource(ChunkSource):
             self._want_soon()
 
     def _list_keys(self) -> None:
-        """A chunk's picture depends on its neighbours, too."""
+        """Compute the keys of all chunks, which include those of their neighbours."""
         chunks = self._rendering.plan.chunks
         names = ["", *(chunk.key if chunk is not None else "silence" for chunk in chunks), ""]
         self._keys = [
@@ -197,7 +197,7 @@ class SpectrogramSource(ChunkSource):
 
 def _work_out(task: _Task) -> npt.NDArray[np.uint8]:
     count = (task.end - task.start) // HOP
-    lead = (WINDOW - HOP) // 2  # a column is the transform around its middle
+    lead = (WINDOW - HOP) // 2  # a column is the transform centred on it
     begin = task.start - lead
     wanted = (count - 1) * HOP + WINDOW
     audio = task.reader.read(max(0, begin), wanted - max(0, -begin))
@@ -210,7 +210,7 @@ def _levels_above_floor(levels: npt.NDArray[np.uint8]) -> Array:
 
 
 class SpectrogramPlot(ChunkPicture):
-    """The picture; low frequencies at the bottom."""
+    """The spectrogram itself, with low frequencies at the bottom."""
 
     _darkest_db = float(_DARKEST_DB)
 
@@ -224,7 +224,7 @@ class SpectrogramPlot(ChunkPicture):
         return float(HOP)
 
     def set_darkest(self, level_db: float) -> None:
-        """What has this level or less is drawn as the ground."""
+        """Set the level that is drawn in the darkest colour, as is everything below it."""
         self._darkest_db = level_db
         self.follow_levels()
 
@@ -240,12 +240,12 @@ class SpectrogramPlot(ChunkPicture):
         if value is None:
             return ""
         frequency, level = frequency_at(height), value + FLOOR_DB
-        said = f"{level:.0f} dB" if value else f"below {FLOOR_DB:.0f} dB"
-        return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {said}".replace("-", "−")
+        value_text = f"{level:.0f} dB" if value else f"below {FLOOR_DB:.0f} dB"
+        return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {value_text}".replace("-", "−")
 
 
 class SpectrogramPanel(QWidget):
-    """The picture with its header: the scale, the darkest level, what lies under the pointer."""
+    """The spectrogram with its controls: scale, darkest level, and the value under the pointer."""
 
     def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -272,13 +272,13 @@ class SpectrogramPanel(QWidget):
         self.plot.follow_theme()
 
     def shutdown(self) -> None:
-        """It is closed."""
+        """Close the source."""
         self.plot.source.close()
 
     def _lay_out(self) -> None:
         title = QLabel("Spectrogram of the mix", self)
         title.setStyleSheet("font-weight: 600;")
-        info = QLabel(f"Hann windows of {WINDOW} samples; 0 dB is a full-scale sine", self)
+        info = QLabel(f"Hann window of {WINDOW} samples; 0 dB is a full-scale sine", self)
         info.setWordWrap(True)
         theme.dim(info)
         column = QWidget(self)

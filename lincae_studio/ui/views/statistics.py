@@ -1,4 +1,4 @@
-"""Statistics of latents over time: variance of each channel, principal components. Worked out in a thread."""
+"""Statistics of latents over time: channel variances and principal components. Computed in a thread."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
 
-#: So many chunks, spread over the session, stand for all.
+#: Number of chunks, spread over the session, that represent all.
 _SAMPLED = 256
 
-#: Statistics follow when values have paused for so long.
+#: Statistics are updated once no values have arrived for this time.
 _PAUSE_MS = 300
 
 Vector = npt.NDArray[np.float64]
@@ -25,14 +25,14 @@ Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LatentStatistics:
-    """Of frames seen as points in D dimensions.
+    """Statistics of frames as points in D dimensions.
 
     Attributes:
         mean: `(D,)`.
         variance: `(D,)`.
         components: `(2, D)` unit vectors: the first two principal components; the largest entry of each is positive.
         explained: `(2,)` shares of the total variance.
-        frames: how many were looked at.
+        frames: the number of frames used.
     """
 
     mean: Vector
@@ -43,7 +43,7 @@ class LatentStatistics:
 
 
 def latent_statistics(parts: Sequence[Array]) -> LatentStatistics:
-    """Statistics of the frames of several `(D, T)` together; at least one frame."""
+    """The joint statistics of the frames of several arrays `(D, T)`, with at least one frame."""
     dim = len(parts[0])
     frames = sum(part.shape[1] for part in parts)
     mean = sum((part.sum(axis=1, dtype=np.float64) for part in parts), np.zeros(dim)) / frames
@@ -62,10 +62,10 @@ def latent_statistics(parts: Sequence[Array]) -> LatentStatistics:
 
 
 class Statistics(QObject):
-    """Statistics of a source, following it while somebody looks (`set_active`).
+    """The statistics of a source, kept up to date while they are in use (`set_active`).
 
     Signals:
-        changed: `latest` is another one.
+        changed: `latest` has changed.
     """
 
     changed = Signal()
@@ -87,13 +87,13 @@ class Statistics(QObject):
         self._connect(source)
 
     def set_source(self, source: ChunkSource) -> None:
-        """Follow another source; what is known of the old one does not hold."""
+        """Follow another source and drop the statistics of the old one."""
         self._source = source
         self._forget()
         self._connect(source)
 
     def set_active(self, active: bool) -> None:
-        """Nobody looks: nothing is worked out."""
+        """Set whether the statistics are in use; if not, nothing is computed."""
         self._active = active
         self._follow()
 
@@ -114,7 +114,7 @@ class Statistics(QObject):
 
     def _follow(self) -> None:
         if self.latest is not None and len(self.latest.mean) != self._source.rows:
-            self._forget()  # of another codec
+            self._forget()  # statistics of another codec
         if self._active and not self._pausing.isActive():
             self._pausing.start(_PAUSE_MS)
 

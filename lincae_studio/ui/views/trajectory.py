@@ -1,4 +1,4 @@
-"""The path of the mix through latent space, seen from its first two principal components; the playhead is a point."""
+"""The path of the mix through latent space, projected on its first two principal components. Main thread."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import Deferred, MixSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
 
-#: The bright part of the path: so many frames up to the playhead.
+#: Length of the bright trail up to the playhead, in frames.
 TRAIL = 48
 
-#: Points that are drawn of the whole, and chunks that are looked at for it, spread evenly.
+#: Largest number of points of the path, and of chunks used for it, evenly spread.
 _POINTS = 6000
 _CHUNKS = 300
 
-#: Chunks whose places are remembered.
+#: Number of chunks whose points are cached.
 _REMEMBERED = 4000
 
-#: Many lines over each other: where they lie densely is seen.
+#: Translucent, so that the density of overlapping lines is visible.
 _PATH_ALPHA = 90
 
-#: Changes that come in a burst are drawn together.
+#: Changes in quick succession are drawn together.
 _GATHER_MS = 60
 
-#: Places `(T, 2)` of a chunk's frames.
+#: Points `(T, 2)` of a chunk's frames.
 Places = npt.NDArray[np.float32]
 
 
@@ -44,13 +44,13 @@ class _Task:
 
 
 def project(task: _Task) -> Places:
-    """Frames `(D, T)` on the two components: `(T, 2)`."""
+    """Project frames `(D, T)` on the two components, giving `(T, 2)`."""
     deviation = task.values() - task.statistics.mean[:, None]
     return np.asarray((task.statistics.components @ deviation).T, np.float32)
 
 
 class TrajectoryPanel(QWidget):
-    """The visible part of the session as a path, its last seconds brighter."""
+    """The visible part of the session as a path, with a brighter trail up to the playhead."""
 
     def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -62,7 +62,7 @@ class TrajectoryPanel(QWidget):
             "trajectory", project, self, context.rendering.idle_gate, remembered=_REMEMBERED
         )
         self._playhead = 0
-        #: Counts statistics: places are those of one of them.
+        #: Counts updates of the statistics, which invalidate cached points.
         self._serial = 0
         self.plot = pg.PlotWidget(self)
         self.plot.setAccessibleName("Path of the mix in its first two principal components")
@@ -70,7 +70,9 @@ class TrajectoryPanel(QWidget):
         self.plot.setMenuEnabled(False)
         self.plot.getViewBox().setAspectLocked(True)
         self._path = pg.PlotCurveItem()
-        self._path.setCacheMode(pg.PlotCurveItem.CacheMode.DeviceCoordinateCache)  # else drawn at each playhead move
+        self._path.setCacheMode(
+            pg.PlotCurveItem.CacheMode.DeviceCoordinateCache
+        )  # otherwise repainted at every playhead move
         self._trail = pg.PlotCurveItem()
         self._point = pg.ScatterPlotItem(size=11, pxMode=True)
         for item in (self._path, self._trail, self._point):
@@ -103,7 +105,7 @@ class TrajectoryPanel(QWidget):
         self._draw_playhead()
 
     def follow_theme(self) -> None:
-        """Take the colours of the theme."""
+        """Apply the colours of the theme."""
         colors = theme.colors()
         self.plot.setBackground(colors.lane)
         pale = QColor(colors.mix_wave_stale)
@@ -118,21 +120,21 @@ class TrajectoryPanel(QWidget):
             axis.setTextPen(pg.mkPen(colors.text_dim))
 
     def shutdown(self) -> None:
-        """It is closed."""
+        """End the threads of the view."""
         self.statistics.close()
         self._work.close()
 
     def places(self, index: int) -> Places | None:
-        """Where a chunk's frames are, `(T, 2)`; None while that is not known."""
+        """The points `(T, 2)` of a chunk's frames, or None while unknown."""
         return self._work.of((self._source.key(index), self._serial))
 
     def path(self) -> tuple[Places, Places]:
-        """What is drawn: the path of the visible part, and its trail, as points `(n, 2)`."""
+        """The path of the visible part and its trail as drawn, as points `(n, 2)`."""
         return _points(self._path), _points(self._trail)
 
     @property
     def point(self) -> tuple[float, float] | None:
-        """Where the playhead is."""
+        """The point at the playhead."""
         x, y = self._point.getData()
         return (float(x[0]), float(y[0])) if len(x) else None
 
@@ -144,7 +146,7 @@ class TrajectoryPanel(QWidget):
             self._gathering.start(_GATHER_MS)
 
     def _indices(self) -> list[int]:
-        """Chunks in view that are rendered: all, or some spread over them."""
+        """The rendered chunks in view: all of them, or a selection spread evenly."""
         plan, axis = self._rendering.plan, self._context.axis
         first = plan.grid.owner(int(axis.start))
         last = min(len(plan.chunks) - 1, plan.grid.owner(int(axis.start + axis.shown)))
@@ -152,7 +154,7 @@ class TrajectoryPanel(QWidget):
         return known[:: max(1, -(-len(known) // _CHUNKS))]
 
     def _near_playhead(self) -> list[int]:
-        """Chunks that the trail goes through."""
+        """The chunks that the trail runs through."""
         plan = self._rendering.plan
         owner, hop = plan.grid.owner, plan.grid.hop
         first, last = owner(max(0, self._playhead - (TRAIL - 1) * hop)), owner(self._playhead)
@@ -182,18 +184,18 @@ class TrajectoryPanel(QWidget):
             self.plot.setLabel(name, f"PC {number + 1} ({explained[number]:.0f} %)")
         self._info.setText(
             f"Principal components of {statistics.frames} latent frames of the mix, with their shares of the variance. "
-            f"The part in view; in colour the last {TRAIL} frames."
+            f"Shows the visible part of the session, with the last {TRAIL} frames highlighted."
         )
         self._draw_playhead()
 
     def _draw_playhead(self) -> None:
-        """The frame under the playhead, and those before it."""
+        """Draw the frame at the playhead and the trail before it."""
         grid = self._rendering.plan.grid
         trail: list[Places] = []
         for index in self._near_playhead():
             found = self.places(index) if self.statistics.latest is not None else None
             if found is None:
-                trail.clear()  # what comes before a gap is not the way here
+                trail.clear()  # the trail does not cross gaps
                 continue
             first = index * grid.step
             here = self._playhead // grid.hop - first

@@ -303,7 +303,7 @@ def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Pl
 
 def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
     good = plan.audible[0]
-    engine.client.want([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.terms)])
+    engine.client.want([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.parts)])
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkFailed))
     assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
@@ -494,7 +494,7 @@ def test_a_chunk_that_is_wished_for_until_it_is_kept_is_rendered_once(engine: En
     def wish_again(event: Event) -> None:
         if isinstance(event, ChunkFinished):
             kept = engine.finished().keys()  # this one is not among them yet
-            engine.client.want([c.concrete() for c in plan.audible if c.key not in kept])
+            engine.client.want(c for c in plan.audible if c.key not in kept)
 
     engine.on_event = wish_again
     engine.client.want(plan.audible)

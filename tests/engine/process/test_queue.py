@@ -20,7 +20,7 @@ GRID = Grid(256, 256, 8, 2)
 
 def chunks(count: int) -> list[Chunk]:
     plan = plan_of(session_of(made_up_media(1, 20_000)), "mdct-2x", GRID)
-    return [chunk.concrete() for chunk in plan.audible[:count]]
+    return plan.audible[:count]
 
 
 def taken(queue: ChunkQueue) -> list[int]:

@@ -144,7 +144,7 @@ def test_an_unknown_codec_is_a_codec_error() -> None:
     chunk = plan_of(session_of(LONG), "mdct-2x").audible[0]
     renderer = new_renderer(LONG_READER)
     with pytest.raises(CodecError, match="no codec 'nope'"):
-        renderer.render(Chunk(chunk.key, 0, CodecRef("nope", ""), chunk.grid, 0, 1, chunk.terms))
+        renderer.render(Chunk(chunk.key, 0, CodecRef("nope", ""), chunk.grid, 0, 1, chunk.parts))
 
 
 def test_a_codec_that_cannot_be_loaded_is_not_read_again_for_every_chunk() -> None:

@@ -148,7 +148,7 @@ def test_a_file_that_changes_is_noticed_and_used_on_request(qtbot: QtBot, song: 
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
     song.project_files.check()
     settle(qtbot, song)
-    assert "Files have changed on disk: a.wav" in song.messages.text.text()
+    assert "Changed on disk: a.wav" in song.messages.text.text()
     np.testing.assert_array_equal(song.rendering.reader().read(0, 44_100), before)
     song.messages.hide()
     song.project_files.check()

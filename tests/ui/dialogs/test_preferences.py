@@ -204,7 +204,7 @@ def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: 
 def test_a_damaged_file_is_said_when_the_window_opens(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:
     path = tmp_path / "preferences.json"
     path.write_text("{")
-    assert "not readable" in str(PreferenceStore(path).refusal)
+    assert "cannot be read" in str(PreferenceStore(path).refusal)
     assert PreferenceStore(None).refusal is None
 
 
@@ -395,7 +395,7 @@ def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -
     dialog.frames.setValue(100)
     dialog.seed.setValue(5)
     assert "A chunk starts every 0.57 s" in dialog.said.text()
-    assert "its seed is of no effect" in dialog.said.text()
+    assert "the seed has no effect" in dialog.said.text()
     ok.click()
     assert song.document.undo_text == "Render Settings"
     assert song.rendering.update_plan().grid.frames == 100

@@ -121,7 +121,7 @@ def test_what_cannot_be_recovered_says_so_and_is_discarded(qtbot: QtBot, window:
     assert names(window) == []
     window.actions_by_id["recover"].trigger()
     dialog = dialog_of(qtbot, window, RecoveryDialog)
-    assert "opened before" in dialog.table.item(0, 0).text()
+    assert "recovery was tried before" in dialog.table.item(0, 0).text()
     qtbot.mouseClick(button(dialog, "Discard"), Qt.MouseButton.LeftButton)
     assert not dialog.isVisible()
     assert leftovers() == []

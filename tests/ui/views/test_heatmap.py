@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.engine.planning.plan import PlannedChunk, make_plan
+from lincae_studio.engine.planning.plan import Chunk, make_plan
 from lincae_studio.engine.planning.probes import latents_only
 from lincae_studio.session import edits
 from lincae_studio.session.excerpt import only_track
@@ -234,7 +234,7 @@ def test_another_codec_is_followed_by_tracks_too(qtbot: QtBot, song: MainWindow)
     np.testing.assert_allclose(values(qtbot, song), mix_with_mutes(qtbot, song, 0, 2), atol=1e-5)
 
 
-def part_chunk(window: MainWindow, track: int) -> PlannedChunk:
+def part_chunk(window: MainWindow, track: int) -> Chunk:
     """The first chunk of a track by itself."""
     session, shown = window.document.session, window.rendering.update_plan()
     chunk = make_plan(only_track(session, session.tracks[track].id), shown.codec, shown.grid).chunks[0]

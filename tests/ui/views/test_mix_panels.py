@@ -277,7 +277,7 @@ def test_meters_show_the_frame_under_the_playhead(qtbot: QtBot, song: MainWindow
     assert any(f"channel {channel}: {value:+.4f}" in label.text() for label in panel.findChildren(QLabel))
     song.transport.seek(44_100 * 30)
     assert meters.values is None
-    assert any("Nothing is rendered here" in label.text() for label in panel.findChildren(QLabel))
+    assert any("Not rendered yet" in label.text() for label in panel.findChildren(QLabel))
 
 
 def test_a_panel_is_closed_by_its_button_and_the_choice_is_kept(song: MainWindow) -> None:

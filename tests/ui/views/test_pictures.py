@@ -94,7 +94,7 @@ def test_every_view_can_be_exported_from_the_menu(
 def test_a_name_without_an_ending_gets_that_of_the_filter(
     mixed: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for chosen, ending in (("Drawing (*.svg)", ".svg"), ("Picture (*.png)", ".png")):
+    for chosen, ending in (("SVG drawing (*.svg)", ".svg"), ("PNG picture (*.png)", ".png")):
         mixed.actions_by_id["export_picture"].trigger()
         path = str(tmp_path / "view")
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, c=chosen, p=path: (p, c))

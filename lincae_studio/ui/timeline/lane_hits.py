@@ -1,0 +1,126 @@
+"""Where a press on the lanes lands, and which gesture it starts. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+
+from lincae_studio.session.model import Clip, Point, Track
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.timeline.clip_painter import clip_rect
+from lincae_studio.ui.timeline.envelopes import (
+    Kind,
+    MovePoint,
+    ShownEnvelopes,
+    on_line,
+    point_at,
+    points_of,
+    value_on_line,
+)
+from lincae_studio.ui.timeline.gestures import (
+    ClipGain,
+    FadeClip,
+    Gesture,
+    MoveClips,
+    SlipClip,
+    TrimClip,
+)
+from lincae_studio.ui.timeline.hits import Part, part_at
+from lincae_studio.ui.timeline.snapping import SnapSettings
+
+_MARQUEE_PX = 5
+
+
+class LaneHits:
+    """Maps positions on the lanes to clips, their parts and envelopes, and these to gestures."""
+
+    def __init__(
+        self,
+        axis: TimeAxis,
+        rows: TrackRows,
+        document: Document,
+        selection: Selection,
+        envelopes: ShownEnvelopes,
+        snaps: SnapSettings,
+    ) -> None:
+        self._axis = axis
+        self._rows = rows
+        self._document = document
+        self._selection = selection
+        self._envelopes = envelopes
+        self._snaps = snaps
+
+    def clip_at(self, point: QPointF) -> Clip | None:
+        """The topmost clip under a point."""
+        position = self._rows.position_at(point.y())
+        tracks = self._document.session.tracks
+        if not 0 <= position < len(tracks):
+            return None
+        top = self._rows.top(position)
+        hits = [clip for clip in tracks[position].clips if self.rect(clip, top).contains(point)]
+        return hits[-1] if hits else None
+
+    def clips_in(self, area: QRectF) -> list[Clip]:
+        """The clips that an area touches."""
+        return [
+            clip
+            for position, track in enumerate(self._document.session.tracks)
+            for clip in track.clips
+            if self.rect(clip, self._rows.top(position)).intersects(area)
+        ]
+
+    def rect(self, clip: Clip, top: int) -> QRectF:
+        """The rectangle of a clip on the lane whose upper border is at `top`."""
+        return clip_rect(clip, self._axis, top, self._rows.height_px)
+
+    def part_at(self, point: QPointF, clip: Clip) -> Part:
+        """The part of a clip under a point."""
+        top = self._rows.top(self._rows.position_at(point.y()))
+        selected = clip.id in self._selection.clips
+        return part_at(clip, self.rect(clip, top), point, self._axis, selected)
+
+    def envelope_at(self, place: QPointF) -> tuple[Track, Kind, int] | None:
+        """The track at a position, its visible envelope, and its top."""
+        position = self._rows.position_at(place.y())
+        tracks = self._document.session.tracks
+        if not 0 <= position < len(tracks):
+            return None
+        kind = self._envelopes.of(tracks[position].id)
+        return (tracks[position], kind, self._rows.top(position)) if kind is not None else None
+
+    def envelope_gesture(self, place: QPointF) -> Callable[[], Gesture] | None:
+        """The gesture for the envelope point, or for a new point on the line, at a position."""
+        found = self.envelope_at(place)
+        if found is None:
+            return None
+        track, kind, top = found
+        session, number = self._document.session, point_at(track, kind, place, top, self._rows.height_px, self._axis)
+        if number is not None:
+            point = points_of(track, kind)[number]
+        elif on_line(track, kind, place, top, self._rows.height_px, self._axis):
+            at = self._axis.sample_at(place.x())
+            point = Point(at, value_on_line(track, kind, at))
+        else:
+            return None
+        return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
+
+    def clip_gesture(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
+        """The gesture that a press on a part of a clip starts; None where it starts none."""
+        session, selected = self._document.session, self._selection.clips
+        if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
+            return lambda: SlipClip(session, clip.id)
+        if part in (Part.START, Part.END):
+            return lambda: TrimClip(session, clip.id, part is Part.START, self._snaps.snapping(session, {clip.id}))
+        if part in (Part.FADE_IN, Part.FADE_OUT):
+            return lambda: FadeClip(session, clip.id, part is Part.FADE_IN)
+        if part is Part.GAIN:
+            height = self.rect(clip, 0).height()
+            return lambda: ClipGain(session, clip.id, height)
+        if clip.id not in selected:
+            return None
+        copy, step = bool(modifiers & Qt.KeyboardModifier.ControlModifier), self._snaps.step()
+        return lambda: MoveClips(session, selected, self._snaps.snapping(session, selected, True), step, copy)
