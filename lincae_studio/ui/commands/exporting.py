@@ -22,7 +22,7 @@ from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import CancelToken, ReportProgress, share_of
 from lincae_studio.media.writer import ENDINGS
-from lincae_studio.session.times import format_time
+from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.background_job import BackgroundJob
@@ -191,8 +191,7 @@ class Exporter(QObject):
     def _on_succeeded(self, exported: Exported) -> None:
         text, clipped = _outcome(exported)
         if clipped:
-            clipping = f"{clipped} sample was clipped" if clipped == 1 else f"{clipped} samples were clipped"
-            text += f". {clipping}: lower the gains, normalise, or export as 32-bit float"
+            text += f". {count_of(clipped, 'sample')} clipped: lower the gains, normalise, or export as 32-bit float"
             self._messages.error(text)
         else:
             self._messages.info(text)

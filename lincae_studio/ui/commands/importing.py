@@ -15,6 +15,7 @@ from lincae_studio.media.probe import AUDIO_FILTER, FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -179,7 +180,7 @@ class Importer(QObject):
 
         def done(problems: tuple[str, ...]) -> None:
             if problems:
-                count = f"{len(problems)} of {len(used)} audio file{'' if len(used) == 1 else 's'} in this project"
+                count = f"{len(problems)} of {count_of(len(used), 'audio file')} in this project"
                 self._messages.error(
                     f"{count} could not be opened: the clips are silent and marked. "
                     "Find the files, or put them back and reopen the project; saving keeps the clips.",
@@ -194,8 +195,7 @@ class Importer(QObject):
         converted = [item for item in media if item.sample_rate != SESSION_RATE]
         if converted:
             rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
-            count = "1 file was" if len(converted) == 1 else f"{len(converted)} files were"
-            self._messages.info(f"{count} converted from {rates} to 44.1 kHz")
+            self._messages.info(f"{count_of(len(converted), 'file')} converted from {rates} to 44.1 kHz")
 
     def _report_problems(self, problems: Sequence[str], total: int) -> None:
         if len(problems) == 1 and total == 1:

@@ -9,6 +9,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.collect import collect
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -69,7 +70,7 @@ class MediaCommands(QObject):
 
         def done(collected: dict[str, Media]) -> None:
             if self._files.relink(collected, "Collect Audio") and self._projects.on_save():
-                count = f"{len(collected)} audio file{'' if len(collected) == 1 else 's'}"
+                count = count_of(len(collected), "audio file")
                 self._messages.info(f"Collected {count} in {folder} and saved the project")
 
         def cancelled() -> None:

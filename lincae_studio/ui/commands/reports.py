@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lincae_studio.errors import StudioError
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.exporting import Exporter
 from lincae_studio.ui.model.document import Document
@@ -65,8 +66,7 @@ class ReportCommands:
             return
         total = len(self._rendering.plan.audible)
         missing = total - count
-        chunks = "1 chunk is" if missing == 1 else f"{missing} chunks are"
-        waiting = f"; {chunks} not rendered yet and without figures" if missing > 0 else ""
+        waiting = f"; {count_of(missing, 'chunk')} without figures, not rendered yet" if missing > 0 else ""
         self._messages.info(f"Wrote {name}{waiting}")
 
     def on_export_picture(self) -> None:

@@ -114,7 +114,7 @@ def test_integer_formats(
 def test_clipping_is_reported_and_float_does_not_clip(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     louder(song, 1, 8.0)
     begin(song, str(out / "loud.wav"), "16")
-    assert "samples were clipped" in finish(qtbot, song)
+    assert "samples clipped" in finish(qtbot, song)
     assert np.abs(read_audio(out / "loud.wav")).max() <= 1.0
     begin(song, str(out / "float.wav"), "32f")
     assert "clipped" not in finish(qtbot, song)
