@@ -1,4 +1,4 @@
-"""The main window: makes the parts, puts them in their places, and connects them. Main thread."""
+"""The main window: creates its components, lays them out, and connects them. Main thread."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class MainWindow(QMainWindow):
     """One window, one document.
 
     Signals:
-        first_painted: the window was shown and painted once.
+        first_painted: the window has been shown and painted for the first time.
     """
 
     first_painted = Signal()
 
     def __init__(self, media: MediaStore, cache_dir: Path, preferences: PreferenceStore | None = None) -> None:
-        """Without `preferences`, the defaults, which are not kept."""
+        """Without `preferences`, the defaults are used and changes are not saved."""
         super().__init__()
         self.setObjectName("main_window")
         self.resize(1440, 900)
@@ -83,36 +83,36 @@ class MainWindow(QMainWindow):
         self.timeline.lanes.setFocus()
 
     def start_engine_and_views(self) -> None:
-        """After the first paint: the engine, then the views, which take a while to import."""
+        """Start the engine, then the views, which take a while to import. Called after the first paint."""
         self.rendering.start()
         self.views.start()
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Load what was named on the command line: one project, or audio files at the start."""
+        """Open the files named on the command line: one project, or audio files, placed at the start."""
         if len(paths) == 1 and is_project(paths[0]):
             self.open_project(paths[0])
         elif paths:
             self.importer.import_files(paths, 0)
 
     def open_project(self, path: Path, untitled: bool = False) -> None:
-        """Replace the document by a project; `untitled` opens it as a copy without a file name."""
+        """Replace the document with a project; `untitled` opens it as a copy without a file name."""
         self.project_commands.open_project(path, untitled)
 
     def save_to(self, path: Path) -> bool:
-        """Save the project; False, with a message, when that fails."""
+        """Save the project; False if it was not saved. Errors are shown as messages."""
         return self.project_commands.save_to(path)
 
     def shut_down(self) -> None:
-        """End the sound, the jobs and the engine."""
+        """Stop playback, the jobs and the engine."""
         self.transport.silence()
         for dialog in self.findChildren(QDialog):
             dialog.close()
         self.document.close()
 
-    # Making the parts
+    # Creating the components
 
     def _make_model(self, media: MediaStore, cache_dir: Path) -> None:
-        """What is edited, rendered, played and shown."""
+        """Create the document, rendering, playback, timeline, views and panels."""
         self.document = Document(self)
         self.selection = Selection(self.document)
         self.rendering = Rendering(self.document, media, cache_dir)
@@ -178,7 +178,7 @@ class MainWindow(QMainWindow):
         self.application_commands = ApplicationCommands(self.preferences, transport, self.actions_by_id, self)
 
     def _register(self) -> None:
-        """One line for each group of commands: a command needs no other place in this file."""
+        """Register the command groups, one line each; a new command in a group needs no change here."""
         self.handlers = HandlerTable()
         for group in (
             self.project_commands,
@@ -243,7 +243,7 @@ class MainWindow(QMainWindow):
         self.timeline.ruler.scrub_began.connect(self.transport.begin_scrub)
         self.timeline.ruler.scrub_ended.connect(self.transport.end_scrub)
 
-    # What concerns several parts
+    # Title and theme
 
     def _show_title(self) -> None:
         self.setWindowTitle(f"{self.document.title}[*] — LinCAE Studio")
@@ -265,7 +265,7 @@ class MainWindow(QMainWindow):
                 self.action_states.follow_theme()
                 self.views.follow_theme()
             elif event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
-                self.project_files.check()  # another program may have written a file meanwhile
+                self.project_files.check()  # another program may have changed a file in the meantime
         super().changeEvent(event)
 
     def event(self, event: QEvent) -> bool:
@@ -278,7 +278,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self._was_shown:
             self._was_shown = True
-            # Two turns of the event loop later the first paint is done.
+            # The first paint is done after two iterations of the event loop.
             QTimer.singleShot(0, self, lambda: QTimer.singleShot(0, self, self.first_painted.emit))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -286,7 +286,7 @@ class MainWindow(QMainWindow):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Beside the lanes: new tracks at the start of an empty session, else at the playhead."""
+        """Import files dropped beside the lanes, at the playhead or at the start of an empty session."""
         event.acceptProposedAction()
         self.importer.drop(local_paths(event.mimeData()), None)
 

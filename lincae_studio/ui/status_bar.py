@@ -1,4 +1,4 @@
-"""The labels of the status bar: rendered chunks, codec, engine, audio output. Main thread."""
+"""The status bar labels: rendered chunks, codec, engine, audio output. Main thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QLabel, QStatusBar
 
 from lincae_studio.engine.rendering.render_store import Monitor
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -47,6 +48,6 @@ class StatusLabels(QObject):
 
     def _show_output(self) -> None:
         player = self._transport.player
-        dropouts = f"{player.dropouts} dropouts" if player.dropouts else ""
+        dropouts = count_of(player.dropouts, "dropout") if player.dropouts else ""
         parts = (_MONITORS[self._transport.monitor], player.output_name or "", dropouts)
         self.output.setText(" · ".join(part for part in parts if part))

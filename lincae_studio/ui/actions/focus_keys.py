@@ -1,4 +1,4 @@
-"""Which keys belong to the control that has the focus, although the window has a shortcut on them. No state."""
+"""Keys that go to the focused control even though they are shortcuts of the window. No state."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SLIDER_KEYS = (
 
 
 def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
-    """Whether an event offers a key that is for the focused control: arrows change a slider, Space presses a button.
+    """Whether a key is meant for the focused control: arrow keys move a slider, Space presses a button.
 
-    Without this the window's shortcuts (seek, play) would take them, and nothing could be set without a mouse. Controls
-    get the focus by Tab only, so that after a click these keys are still the transport's.
+    Otherwise the shortcuts of the window (seek, play) would take these keys, and controls could not be used without a
+    mouse. Controls get the focus only by Tab, so these keys still control the transport after a click.
     """
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False

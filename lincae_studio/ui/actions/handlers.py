@@ -1,4 +1,4 @@
-"""Which method each action calls. Commands register theirs; an id is registered once and must be in the table."""
+"""The method that each action calls. Command groups register theirs, each id once and only ids in the table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from lincae_studio.ui.actions.table import ACTIONS
 
-#: A slot of `QAction.triggered`: it takes the checked state, or nothing.
+#: A slot of `QAction.triggered`: it takes the checked state, or no argument.
 Handler = Callable[..., object]
 
 #: What a group of commands registers: handlers by action id.
@@ -23,13 +23,14 @@ class HandlerTable:
         """Add a group's handlers.
 
         Raises:
-            ValueError: for an id that is not in the table of actions, or has a handler already.
+            ValueError: if an id is not in the table of actions, or already has a handler.
         """
         unknown = handlers.keys() - {spec.id for spec in ACTIONS}
         doubled = handlers.keys() & self._handlers.keys()
         if unknown or doubled:
             raise ValueError(
-                f"actions without a row in the table: {sorted(unknown)}; registered twice: {sorted(doubled)}"
+                f"actions missing from the table: {', '.join(sorted(unknown)) or 'none'}; "
+                f"registered twice: {', '.join(sorted(doubled)) or 'none'}"
             )
         self._handlers.update(handlers)
 

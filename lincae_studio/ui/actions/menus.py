@@ -1,4 +1,4 @@
-"""Building menus, actions and the toolbar from the table in `actions`."""
+"""Builds the actions, the menus and the toolbar from the table in `actions`. Main thread."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lincae_studio.ui.actions.handlers import Handler
 from lincae_studio.ui.actions.shortcuts import apply_keys
 from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
 
-#: The colour that lines have in the files, and the sizes that are drawn: up to twice the toolbar's.
+#: The line colour in the icon files, and the sizes to draw, up to twice the size on the toolbar.
 _DRAWN = "#e6e9ee"
 _ICON_PX = (20, 25, 30, 40)
 
 
 def icon(name: str) -> QIcon:
-    """A shipped icon, its lines in the colour of the theme's text."""
+    """A bundled icon, drawn in the text colour of the theme."""
     drawing = resource(f"icons/{name}.svg").read_bytes().replace(_DRAWN.encode(), theme.colors().text.encode())
     found = QIcon()
     for side in _ICON_PX:
@@ -42,7 +42,7 @@ def follow_theme(actions: Mapping[str, QAction]) -> None:
 
 
 def make_actions(window: QMainWindow, handler: Callable[[str], Handler]) -> dict[str, QAction]:
-    """One action per row of the table, by id; `handler(id)` is what it calls."""
+    """One action per row of the table, by id; triggering it calls `handler(id)`."""
     actions = {}
     for spec in ACTIONS:
         action = QAction(spec.text, window)
@@ -76,7 +76,7 @@ def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QM
 
 
 def make_toolbar(window: QMainWindow, actions: dict[str, QAction]) -> QToolBar:
-    """The toolbar; what else belongs on it is added by the window."""
+    """The toolbar with its actions; the window adds other widgets."""
     bar = QToolBar("Main", window)
     bar.setObjectName("main_toolbar")
     bar.setMovable(False)

@@ -1,4 +1,4 @@
-"""Which keys run which command: the table's own, and what a person has chosen instead. No state."""
+"""Keyboard shortcuts: the defaults of the table, and the user's own. No state."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Chosen = Mapping[str, Sequence[str]]
 
 
 def default_keys(spec: ActionSpec) -> list[QKeySequence]:
-    """The keys of the table, on this platform."""
+    """The default keys of a command on this platform."""
     return [QKeySequence(key) for key in spec.keys]
 
 
 def keys_of(chosen: Chosen) -> dict[str, list[QKeySequence]]:
-    """The keys of every command, by id. A key runs one command: what was chosen comes before the table's own."""
+    """The keys of every command, by id. Each key runs one command; the user's keys override defaults."""
     keys: dict[str, list[QKeySequence]] = {spec.id: [] for spec in ACTIONS}
     taken: set[str] = set()
     own = [(spec.id, default_keys(spec)) for spec in ACTIONS if spec.id not in chosen]
@@ -34,7 +34,7 @@ def keys_of(chosen: Chosen) -> dict[str, list[QKeySequence]]:
 
 
 def apply_keys(actions: Mapping[str, QAction], chosen: Chosen) -> None:
-    """Give every action its keys, and say them in its tooltip."""
+    """Assign its keys to every action, and show the first one in its tooltip."""
     keys = keys_of(chosen)
     for spec in ACTIONS:
         action = actions[spec.id]
@@ -44,7 +44,7 @@ def apply_keys(actions: Mapping[str, QAction], chosen: Chosen) -> None:
 
 
 def with_key(chosen: Chosen, command: str, key: QKeySequence | None) -> dict[str, tuple[str, ...]]:
-    """The choice after a command was given one key, or none: whoever had the key has it no more."""
+    """The user's keys with one key, or none, assigned to a command; no other command keeps that key."""
     result = {name: tuple(keys) for name, keys in chosen.items()}
     text = portable(key) if key is not None else ""
     for name, keys in result.items():
@@ -54,11 +54,11 @@ def with_key(chosen: Chosen, command: str, key: QKeySequence | None) -> dict[str
 
 
 def owner_of(key: QKeySequence, chosen: Chosen) -> ActionSpec | None:
-    """The command that a key runs."""
+    """The command that a key runs, if any."""
     keys = keys_of(chosen)
     return next((spec for spec in ACTIONS if any(portable(one) == portable(key) for one in keys[spec.id])), None)
 
 
 def portable(key: QKeySequence) -> str:
-    """A key's name in files, the same on every platform; empty for none."""
+    """The name of a key as saved in files, the same on every platform; empty for no key."""
     return key.toString(QKeySequence.SequenceFormat.PortableText)

@@ -1,4 +1,4 @@
-"""Keeps actions as they must look: enabled, checked, with the right keys, texts and icons. Main thread."""
+"""Updates whether actions are enabled and checked, and their keys, texts and icons. Main thread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ActionStates(QObject):
         self._transport = transport
         document.changed.connect(self._follow_document)
         document.state_changed.connect(self._follow_document)
-        document.refused.connect(self._follow_document)  # a checkable action has checked itself
+        document.refused.connect(self._follow_document)  # a click has already toggled a checkable action
         selection.changed.connect(self._follow_document)
         preferences.changed.connect(self._follow_preferences)
         transport.playing_changed.connect(self._follow_transport)
@@ -47,13 +47,13 @@ class ActionStates(QObject):
         self._follow_document()
 
     def follow_theme(self) -> None:
-        """Draw the icons in the colours of the theme."""
+        """Redraw the icons in the colours of the theme."""
         menus.follow_theme(self._actions)
         self._follow_transport()
 
     def _follow_document(self, *_: object) -> None:
         document, session = self._document, self._document.session
-        holds = {
+        met = {
             "": True,
             "clips": session.length > 0,
             "selection": bool(self._selection.clips),
@@ -63,7 +63,7 @@ class ActionStates(QObject):
             "redo": document.redo_text is not None,
         }
         for spec in ACTIONS:
-            self._actions[spec.id].setEnabled(holds[spec.needs])
+            self._actions[spec.id].setEnabled(met[spec.needs])
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
         self._actions["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
         self._actions["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())

@@ -1,1 +1,1 @@
-"""What the actions of the window do; each group registers its handlers by action id. Main thread."""
+"""The commands of the window; each group registers its handlers by action id. Main thread."""

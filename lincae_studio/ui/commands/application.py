@@ -1,4 +1,4 @@
-"""Commands on the program itself: preferences, the command palette, the manual, about, quit. Main thread."""
+"""Commands of the application: preferences, command palette, manual, about, quit. Main thread."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.playback.transport import Transport
 
-# Dialogs are imported when they are first opened: they would make the window start later.
+# Dialogs are imported when they are first opened, so that the window starts faster.
 
 
 class ApplicationCommands:
-    """Opens the dialogs that belong to no document."""
+    """Opens the dialogs that do not depend on the document."""
 
     def __init__(
         self, preferences: PreferenceStore, transport: Transport, actions: Mapping[str, QAction], window: QWidget
     ) -> None:
-        """`actions`: those that the palette lists, by id; they may be filled in later."""
+        """`actions`: those listed in the command palette, by id; may be filled in later."""
         self._preferences = preferences
         self._transport = transport
         self._actions = actions

@@ -1,6 +1,6 @@
-"""Media that are there as latents only: their bundles are given to the engine, and their audio is decoded once.
+"""Latent bundles: writes them, passes their latents to the engine, and decodes audio that exists only as latents.
 
-Main thread, but for the jobs.
+Main thread, except for the jobs.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class BundleController(QObject):
     """Opens and writes bundles for the window.
 
     Signals:
-        audio_found: media that were latents only can be drawn and heard dry now.
-        find_files: somebody wants to look for the audio.
+        audio_found: audio that existed only as latents can now be drawn and heard dry.
+        find_files: the user asked to find the audio files.
     """
 
     audio_found = Signal()
@@ -65,7 +65,7 @@ class BundleController(QObject):
     def busy(self) -> bool:
         return self._jobs.busy or self._bundling.busy
 
-    # Few sessions have to do with bundles: what reads and writes them is loaded when one does.
+    # Few sessions use bundles: the code that reads and writes them is imported on first use.
 
     @cached_property
     def _bundles(self) -> BundleStore:
@@ -74,7 +74,7 @@ class BundleController(QObject):
         return BundleStore(bundles_dir(self._cache_dir))
 
     def open(self, path: Path, opened: Callable[[Session], None]) -> None:
-        """Read a bundle, and tell of its session."""
+        """Read a bundle and pass its session to `opened`."""
 
         from lincae_studio.engine.bundles.writer import open_bundle
 
@@ -84,7 +84,7 @@ class BundleController(QObject):
         self._jobs.run(work, f"Opening {path.name}", opened)
 
     def attach(self, session: Session) -> None:
-        """Let the engine use the latents that a session refers to, and decode the audio that is not here yet."""
+        """Give the engine the latents that a session uses, and decode audio that is not in the media store yet."""
         bundles = {media.path for media in session.media if media.original is not None}
         if not bundles:
             self._rendering.attach(())
@@ -113,13 +113,13 @@ class BundleController(QObject):
             held = {digest for one in latents for digest in one.media}
             lost = [media for media in session.media if media.original is not None and media.digest not in held]
             problems += [
-                f"{media.path} does not hold the latents of {name_of(media)} that the project needs: it is another one"
+                f"{media.path} does not contain the project's latents of {name_of(media)}: it is a different bundle"
                 for media in lost
                 if media in used and os.path.exists(media.path)
             ]
             if problems:
                 self._messages.error(
-                    "Latents that the project needs could not be read: their clips are silent and marked.",
+                    "Latents that the project needs could not be read: the clips that use them are silent and marked.",
                     "\n".join(problems),
                     button=("Find Files…", self.find_files.emit),
                 )
@@ -128,7 +128,7 @@ class BundleController(QObject):
         self._jobs.run(work, "Opening latents", done)
 
     def save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
-        """Write the document as it is now as a bundle; later edits do not change it."""
+        """Write the current state of the document as a bundle; later edits do not affect it."""
         from lincae_studio.engine.bundles.writer import write_bundle
 
         session = self._document.session
@@ -142,7 +142,7 @@ class BundleController(QObject):
                 self._rendering.study(owner, ())
 
         def cancelled() -> None:
-            self._messages.info("Cancelled: no bundle was written")
+            self._messages.info("Saving cancelled: no bundle was written")
 
         self._bundling.run(work, f"Saving {path.name}", done, cancelled)
 
@@ -173,7 +173,7 @@ class BundleController(QObject):
                 self._rendering.study(owner, ())
 
         def cancelled() -> None:
-            self._messages.info("Cancelled: the mix is rendered from latents, but clips show no waveform")
+            self._messages.info("Decoding cancelled: the mix is rendered from latents, but clips show no waveform")
             self.audio_found.emit()
 
         self._jobs.run(work, "Decoding latents", lambda _: self.audio_found.emit(), cancelled)

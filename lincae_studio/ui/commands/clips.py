@@ -19,19 +19,19 @@ from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: Clips on the clipboard of the desktop, as JSON, so that another window can paste them.
+#: MIME type of clips on the system clipboard, as JSON, so that other windows can paste them.
 MIME = "application/x-lincae-studio-clips"
 
-#: More than this on the clipboard is not of ours.
+#: Larger data on the clipboard is rejected.
 _MAX_BYTES = 64 * 1024 * 1024
 
 
 class ClipCommands(QObject):
-    """Acts at the playhead on the selected clips.
+    """Edits the selected clips, using the playhead where an edit needs a position.
 
     Signals:
-        files_pasted: paths of audio files that another program copied.
-        media_pasted: clips were pasted whose audio this window may not have.
+        files_pasted: paths of audio files that were copied in another program.
+        media_pasted: clips were pasted whose audio may not be loaded in this window.
     """
 
     files_pasted = Signal(list)
@@ -49,7 +49,7 @@ class ClipCommands(QObject):
         self._selection = selection
         self._transport = transport
         self._rendering = rendering
-        #: What was put on the clipboard last.
+        #: The encoded clips that were copied last.
         self._copied = b""
         document.at_close(self.close)
 
@@ -80,7 +80,7 @@ class ClipCommands(QObject):
         }
 
     def close(self) -> None:
-        """Leave no clips of ours on the clipboard: Qt would ask for them once Python has ended, and crash."""
+        """Remove our clips from the clipboard: Qt would request them after Python has ended, and crash."""
         if self._copied and _clips_on_clipboard() == self._copied:
             QApplication.clipboard().clear()
 
@@ -98,12 +98,12 @@ class ClipCommands(QObject):
         self._copy()
 
     def on_paste(self) -> None:
-        """Clips at the playhead, from the selected track down; files of another program are imported."""
+        """Paste clips at the playhead, from the selected track down, or import files copied in another program."""
         data, clips = _clipboard(), _clips_on_clipboard()
         if clips is not None:
             clipboard = _decoded(clips)
             if clipboard is None:
-                self._document.refused.emit(EditError("what is on the clipboard is damaged", "Copy the clips again"))
+                self._document.refused.emit(EditError("the clips on the clipboard are damaged", "Copy the clips again"))
                 return
             at, track = self._transport.position, self._track_position()
             self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, track))
@@ -117,7 +117,7 @@ class ClipCommands(QObject):
             self._apply_new("Duplicate", lambda session: arrange.duplicate_clips(session, clips))
 
     def on_split(self) -> None:
-        """Selected clips under the playhead, or all clips there when none is selected."""
+        """Split the selected clips at the playhead, or all clips there if none are selected."""
         at = self._transport.position
         self._document.apply("Split", lambda session: edits.split_clips(session, self._here(session), at))
 
@@ -137,7 +137,7 @@ class ClipCommands(QObject):
         self._apply("Ungroup Clips", arrange.ungroup_clips)
 
     def on_mute_clips(self) -> None:
-        """Mute them all; if all are mute, none."""
+        """Mute the selected clips, or unmute them if all are muted."""
         clips = self._selection.clips
         session = self._document.session
         mute = not all(session.clip(clip).mute for clip in clips)
@@ -163,7 +163,7 @@ class ClipCommands(QObject):
         self._select_neighbour(-1)
 
     def _select_neighbour(self, by: int) -> None:
-        """The next or previous clip of its track, and on to the neighbouring track at an end."""
+        """Select the next or previous clip of the track, or of the adjacent track at either end."""
         clips = [(track.id, clip.id) for track in self._document.session.tracks for clip in track.clips]
         chosen = [number for number, (_, clip) in enumerate(clips) if clip in self._selection.clips]
         ends = (max(chosen, default=-1), min(chosen, default=0))
@@ -202,7 +202,7 @@ class ClipCommands(QObject):
         self._document.apply(text, edit)
 
     def _here(self, session: Session) -> frozenset[int]:
-        """The selected clips, or all when none is."""
+        """The selected clips, or all clips if none are selected."""
         return self._selection.clips or frozenset(clip.id for clip in session.clips())
 
     def _track_position(self) -> int:
@@ -222,14 +222,14 @@ class ClipCommands(QObject):
             self._document.apply(text, lambda session: edit(session, clips))
 
     def _apply_new(self, text: str, edit: Callable[[Session], Session]) -> None:
-        """An edit that makes clips: they are selected afterwards."""
+        """Apply an edit that creates clips, and select the new clips."""
         before = {clip.id for clip in self._document.session.clips()}
         if self._document.apply(text, edit):
             self._selection.set_clips(clip.id for clip in self._document.session.clips() if clip.id not in before)
 
 
 def _clipboard() -> QMimeData | None:
-    found: QMimeData | None = QApplication.clipboard().mimeData()  # None where it is empty, whatever the stubs say
+    found: QMimeData | None = QApplication.clipboard().mimeData()  # None if empty, unlike in the stubs
     return found
 
 
@@ -239,7 +239,7 @@ def _clips_on_clipboard() -> bytes | None:
 
 
 def _decoded(data: bytes) -> Clipboard | None:
-    """Clips that any program may have put there: read strictly."""
+    """Decode clips from the clipboard; None if they are invalid, since any program may have put them there."""
     if len(data) > _MAX_BYTES:
         return None
     try:

@@ -1,6 +1,6 @@
-"""Session > Codec: choosing a codec, and installing one by download or from a folder. Main thread, work in jobs.
+"""The Session > Codec menu: choose a codec, or install one by download or from a folder. Main thread, except for jobs.
 
-It never loads weights, which needs torch: the engine does when it renders, and says by failed chunks what is wrong.
+Never loads weights, which needs torch: the engine loads them when it renders, and reports problems as failed chunks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from lincae_studio.ui.rendering.rendering import Rendering
 
 _MIB = 1 << 20
 
-#: Qt breaks no line of a plain tooltip.
+#: Tooltips are wrapped at this width, since Qt does not wrap plain text in them.
 _TIP_COLUMNS = 80
 
 _ID_LENGTH = 64
@@ -49,19 +49,19 @@ _CLOSE_S = 3.0
 
 
 def id_for(name: str) -> str:
-    """The codec id that a folder's name, or what somebody typed, gives; "codec" when nothing of it can be used."""
+    """Make a codec id from a folder's name or typed text; "codec" if it has no valid characters."""
     return re.sub(r"[^a-z0-9._-]", "-", name.strip().lower()).lstrip("._-")[:_ID_LENGTH] or "codec"
 
 
 class CodecMenu(QObject):
-    """The codecs a session can be mixed with, as a menu that follows the document, and the ways to more of them.
+    """A menu of the available codecs, and of ways to install more. Follows the document.
 
     Attributes:
-        menu: of all the entries.
-        actions: of the codecs, by id; a session's codec that is not installed has an entry as well.
-        downloads: of the public models that are not installed, or damaged, by id.
-        import_action: installs a folder.
-        endpoint: another hub than the public one, or None.
+        menu: the menu itself.
+        actions: one per codec, by id, including the session's codec if it is not installed.
+        downloads: one per public model that is damaged or not installed, by id.
+        import_action: installs a codec from a folder.
+        endpoint: URL of a hub to use instead of the public one, or None.
     """
 
     def __init__(self, document: Document, rendering: Rendering, messages: MessageBar, window: QWidget) -> None:
@@ -75,17 +75,17 @@ class CodecMenu(QObject):
         self.actions: dict[str, QAction] = {}
         self.downloads: dict[str, QAction] = {}
         self.import_action = QAction("&Import Codec Folder…", self)
-        self.import_action.setToolTip("Install a model from its folder, official or exported")
+        self.import_action.setToolTip("Install a codec from a model folder, either published or exported")
         self.import_action.setStatusTip(self.import_action.toolTip())
         self.import_action.triggered.connect(self._on_import_triggered)
         self.endpoint: str | None = None
         self._group = QActionGroup(self)
-        #: Installations that run, by the id of the codec.
+        #: Running installations, by codec id.
         self._jobs: dict[str, BackgroundJob] = {}
-        #: Counts documents: what was installed for an earlier one does not change the next.
+        #: Counts documents: a codec that was requested for an earlier document is not applied to the next one.
         self._generation = 0
         self._folder = paths.home()
-        #: The session's codec when the entries were made.
+        #: The session's codec when the menu was last filled.
         self._listed_for = ""
         self._update()
         self.menu.aboutToShow.connect(self._on_menu_about_to_show)
@@ -98,15 +98,15 @@ class CodecMenu(QObject):
         return bool(self._jobs)
 
     def choose(self, codec: str) -> None:
-        """Make a codec the session's, as one undoable edit."""
+        """Set the session's codec, as one undoable edit."""
         self._document.apply("Codec", lambda session: edits.set_codec(session, codec))
-        self._show_chosen()  # the click has checked the entry, whether the edit was made or not
+        self._show_chosen()  # a click checks the entry even if the edit is refused
 
     def download(self, model_id: str) -> None:
-        """Install a public model and make it the session's codec."""
+        """Download a public model, install it and set it as the session's codec."""
         model = PUBLIC_MODELS[model_id]
         if model_id in self._jobs:
-            self._messages.info(f"{model.title} is being installed already")
+            self._messages.info(f"{model.title} is already being installed")
             return
         arrived = 0
 
@@ -120,20 +120,22 @@ class CodecMenu(QObject):
             return install.install_public(model_id, report_bytes, cancel, self.endpoint)
 
         def failed(error: StudioError) -> None:
-            kept = " What arrived intact is kept: the next download goes on from there." if arrived else ""
+            kept = (
+                " The intact part of the download is kept, and the next attempt resumes from there." if arrived else ""
+            )
             text = str(error)
-            if text.startswith(f"{model_id} "):  # the menu calls it by its title
+            if text.startswith(f"{model_id} "):  # use the title that the menu shows
                 text = model.title + text.removeprefix(model_id)
             self._messages.error(f"{text}{kept}", button=("Import Folder…", self._on_import_triggered))
 
         def cancelled() -> None:
-            kept = ". What has arrived is kept: the next download goes on from there" if arrived else ""
+            kept = ". The part downloaded so far is kept, and the next download resumes from there" if arrived else ""
             self._messages.info(f"Download of {model.title} cancelled{kept}")
 
-        self._run(model_id, work, f"Downloading {model.title}", "Asking the hub…", failed, cancelled)
+        self._run(model_id, work, f"Downloading {model.title}", "Contacting the Hub…", failed, cancelled)
 
     def import_folder(self, folder: Path) -> None:
-        """Install a model from a folder and make it the session's codec, after asking for what it does not tell."""
+        """Install a model from a folder and set it as the session's codec, asking for any settings that it lacks."""
         try:
             model = open_folder(folder)
         except StudioError as error:
@@ -161,9 +163,9 @@ class CodecMenu(QObject):
         dialog.open()
 
     def close(self) -> None:
-        """Cancel what runs and wait for it (the window closes), but not for a network that says nothing.
+        """Cancel running installations because the window closes, and wait briefly for them to stop.
 
-        Its thread ends with the process; what it has written is taken up again like any cancelled download.
+        A thread that is stuck on the network ends with the process; its download can be resumed like any cancelled one.
         """
         for job in self._jobs.values():
             job.cancel()
@@ -186,7 +188,7 @@ class CodecMenu(QObject):
             )
 
         def cancelled() -> None:
-            self._messages.info("Import cancelled, nothing was installed")
+            self._messages.info("Import cancelled: nothing was installed")
 
         self._run(codec_id, work, f"Importing {folder.name}", "Copying…", self._messages.error, cancelled)
 
@@ -204,10 +206,10 @@ class CodecMenu(QObject):
         self._jobs[codec_id] = job
         ProgressDialog(title, job, self._window, beginning)
 
-        def end(tell: Callable[[], None]) -> None:
+        def end(report: Callable[[], None]) -> None:
             del self._jobs[codec_id]
             self._update()
-            tell()
+            report()
 
         job.succeeded.connect(lambda _place: end(lambda: self._use(codec_id, generation)))
         job.failed.connect(lambda error: end(lambda: failed(error)))
@@ -216,7 +218,7 @@ class CodecMenu(QObject):
         job.start()
 
     def _use(self, codec_id: str, generation: int) -> None:
-        """A codec was installed: it becomes the session's, if that is still the session it was installed for."""
+        """Set a newly installed codec as the session's, if the document is still the one it was installed for."""
         try:
             info = registry.for_session(codec_id)
         except StudioError as error:
@@ -224,10 +226,10 @@ class CodecMenu(QObject):
             return
         if self._document.session.codec == codec_id:
             self._rendering.refresh()
-            self._messages.info(f"{info.title} is installed, and the session is rendered with it")
+            self._messages.info(f"{info.title} is installed; the session is now rendered with it")
         elif generation == self._generation:
             self.choose(codec_id)
-            self._messages.info(f"{info.title} is installed, and the session's codec now (Undo takes that back)")
+            self._messages.info(f"{info.title} is installed and selected (Undo restores the previous codec)")
         else:
             self._messages.info(f"{info.title} is installed: choose it in Session > Codec")
 
@@ -237,7 +239,7 @@ class CodecMenu(QObject):
     def _ask_name(self, taken: str) -> str | None:
         others = self._taken() | PUBLIC_MODELS.keys()
         number = next(number for number in range(2, 10_000) if f"{taken}-{number}" not in others)
-        question = f"There is a codec “{taken}” already. Name of this one:"
+        question = f"A codec named “{taken}” already exists. Name of the new codec:"
         typed, accepted = QInputDialog.getText(self._window, "Import Codec Folder", question, text=f"{taken}-{number}")
         return typed if accepted and typed.strip() else None
 
@@ -255,7 +257,7 @@ class CodecMenu(QObject):
     # The menu
 
     def _update(self) -> None:
-        """List anew what there is. An action whose click led here lives on until that is dealt with."""
+        """Refill the menu. Old actions are deleted later, since the click on one of them may still be in progress."""
         for action in self.menu.actions():
             self.menu.removeAction(action)
             if action is not self.import_action:
@@ -285,7 +287,7 @@ class CodecMenu(QObject):
             text, tip, usable = _title(info) if info else _title_of_missing(codec), str(error), False
         action = QAction(text.replace("&", "&&"), self._group)
         action.setCheckable(True)
-        # What the session keeps is no choice that could be refused.
+        # The session's own codec stays enabled even if it cannot be used.
         action.setEnabled(usable or codec == self._document.session.codec)
         action.setToolTip(textwrap.fill(tip[:1].upper() + tip[1:], _TIP_COLUMNS))
         action.setStatusTip(tip)
@@ -312,7 +314,7 @@ class CodecMenu(QObject):
         self._update()
         wanted = self._document.session.codec
         if self._rendering.update_plan().codec.id != wanted and wanted in registry.ids():
-            self._rendering.refresh()  # installed from the command line meanwhile
+            self._rendering.refresh()  # installed from the command line in the meantime
 
     def _on_document_changed(self) -> None:
         if self._document.session.codec != self._listed_for:
@@ -323,13 +325,13 @@ class CodecMenu(QObject):
 
 
 def _downloadable() -> Iterator[tuple[str, PublicModel]]:
-    """The public models that are not here, or damaged: downloading replaces those."""
+    """The public models that are not installed, or damaged; downloading replaces a damaged one."""
     sound = {info.id for info in registry.all_info()}
     return ((model_id, model) for model_id, model in PUBLIC_MODELS.items() if model_id not in sound)
 
 
 def _public_of(folder: Path) -> str | None:
-    """The public model whose folder has this name on the hub, for a folder that was downloaded by hand."""
+    """The public model whose folder on the hub has this name, to recognise folders that were downloaded by hand."""
     return next((model_id for model_id, model in PUBLIC_MODELS.items() if model.folder == folder.name), None)
 
 
@@ -342,4 +344,4 @@ def _title_of_missing(codec: str) -> str:
         return f"{codec} (damaged)"
     if codec in PUBLIC_MODELS:
         return f"{PUBLIC_MODELS[codec].title} (not installed)"
-    return f"{Path(codec).name if os.sep in codec else codec} (not here)"
+    return f"{Path(codec).name if os.sep in codec else codec} (not installed)"

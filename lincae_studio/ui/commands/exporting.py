@@ -1,4 +1,4 @@
-"""Exporting: dialogs, questions, and a job that streams files to disk as the engine delivers. Main thread."""
+"""Exporting: the dialog, questions, and a job that streams rendered audio to disk. Main thread, except for the job."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lincae_studio.errors import ExportError, StudioError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import CancelToken, ReportProgress, share_of
 from lincae_studio.media.formats import FORMATS
-from lincae_studio.session.times import format_time
+from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.background_job import BackgroundJob
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export wrote: audio files, and files of latents."""
+    """The files that an export has written: audio and latents."""
 
     results: tuple[ExportResult, ...]
     latents: tuple[Path, ...] = ()
@@ -49,8 +49,8 @@ class Exporter(QObject):
     """Runs one export at a time.
 
     Signals:
-        finished: the `Exported` of a complete export.
-        failed: the `StudioError` of one that could not be completed.
+        finished: an export is complete; its `Exported`.
+        failed: an export has failed; the `StudioError`.
     """
 
     finished = Signal(object)
@@ -74,7 +74,7 @@ class Exporter(QObject):
         self._preferences = preferences
         self._messages = messages
         self._window = window
-        #: Where files were exported last.
+        #: The folder of the last export.
         self._folder: Path | None = None
         document.at_close(self.close)
         self._job: BackgroundJob | None = None
@@ -89,11 +89,11 @@ class Exporter(QObject):
 
     @property
     def folder(self) -> Path:
-        """Where dialogs that export start."""
+        """The folder in which export dialogs start."""
         return self._folder or self._projects.folder
 
     def on_export_mix(self) -> None:
-        from lincae_studio.ui.dialogs.export import ExportDialog  # dialogs can wait: the window's start cannot
+        from lincae_studio.ui.dialogs.export import ExportDialog  # imported late, so that the window starts faster
 
         ending = FORMATS[self._preferences.value.export.format.container].endings[0]
         suggested = self.folder / f"{self._document.title}{ending}"
@@ -114,15 +114,17 @@ class Exporter(QObject):
         self.export(path, settings, protected, dialog.title, self._selection.span)
 
     def _may_export(self, dialog: ExportDialog) -> bool:
-        """Ask before files are replaced or something is missing; with No the dialog stays."""
-        # Path.exists raises for a name that is too long; writing it says so.
+        """Ask before replacing files or exporting with something missing; on No, the dialog stays open."""
+        # Path.exists raises if a name is too long, which is reported on writing.
         existing = [str(path) for path in dialog.paths if os.path.exists(path)]
-        if len(existing) == 1 and not confirm(self._window, f"{existing[0]} exists.", "Replace it?"):
+        if len(existing) == 1 and not confirm(self._window, f"{existing[0]} already exists.", "Replace it?"):
             return False
-        if len(existing) > 1 and not confirm(self._window, f"{len(existing)} of the files exist.", "Replace them?"):
+        if len(existing) > 1 and not confirm(
+            self._window, f"{len(existing)} of the files already exist.", "Replace them?"
+        ):
             return False
         warnings = self._rendering.export_warnings(dry=not {"dry", "difference"}.isdisjoint(dialog.settings.contents))
-        return not warnings or confirm(self._window, " ".join(warnings), "Export all the same?")
+        return not warnings or confirm(self._window, " ".join(warnings), "Export anyway?")
 
     def export(
         self,
@@ -132,16 +134,16 @@ class Exporter(QObject):
         title: str = "",
         selection: tuple[int, int] | None = None,
     ) -> None:
-        """Write the session as it is now, never over the `protected` files; later edits do not change it.
+        """Export the current state of the session, never overwriting `protected` files; later edits do not affect it.
 
         Args:
-            path: of the first file; the others lie beside it.
-            settings: None for the mix as 32-bit float WAV.
-            title: for the tags; the file's name without one.
-            selection: samples `[start, end)`, where the settings ask for them.
+            path: the first file; the others are written next to it.
+            settings: None exports the mix as 32-bit float WAV.
+            title: title for the tags; if empty, the name of the file.
+            selection: samples `[start, end)`, exported if the settings ask for the selection.
         """
         if self._job is not None:
-            self._messages.error("An export is running. Wait for it, or cancel it first.")
+            self._messages.error("An export is already running. Wait for it to finish, or cancel it first.")
             return
         settings = settings or ExportSettings()
         plan, session = self._rendering.update_plan(), self._rendering.session
@@ -181,15 +183,15 @@ class Exporter(QObject):
         job.start()
 
     def close(self) -> None:
-        """Cancel what runs and wait for it (the window closes)."""
+        """Cancel a running export and wait for it to stop, because the window closes."""
         if self._job is not None:
             self._job.cancel()
             self._job.wait()
 
     def _on_succeeded(self, exported: Exported) -> None:
-        text, clipped = _said(exported)
+        text, clipped = _outcome(exported)
         if clipped:
-            text += f". {clipped} samples were clipped: lower the gains, normalise, or export 32-bit float"
+            text += f". {count_of(clipped, 'sample')} clipped: lower the gains, normalise, or export as 32-bit float"
             self._messages.error(text)
         else:
             self._messages.info(text)
@@ -200,19 +202,19 @@ class Exporter(QObject):
         self.failed.emit(error)
 
     def _on_cancelled(self) -> None:
-        self._messages.info("Export cancelled: no file is half written")
+        self._messages.info("Export cancelled: no incomplete files were left behind")
 
-    def _end(self, job: BackgroundJob, owner: object, tell: Callable[[], None]) -> None:
-        """Be free before anyone hears of the outcome: they may start the next export at once."""
+    def _end(self, job: BackgroundJob, owner: object, report: Callable[[], None]) -> None:
+        """Release the job before reporting the outcome, since a listener may immediately start another export."""
         if self._job is job:
             self._job = None
             self._rendering.end_export()
             self._rendering.study(owner, ())
-        tell()
+        report()
 
 
-def _said(exported: Exported) -> tuple[str, int]:
-    """The outcome in words, and the number of clipped samples of all files."""
+def _outcome(exported: Exported) -> tuple[str, int]:
+    """The outcome in words, and the number of clipped samples in all files."""
     results = exported.results
     clipped = sum(result.clipped_samples for result in results)
     if not results:

@@ -1,4 +1,4 @@
-"""Importing: drop and menu come here. Conforming runs in a worker, the edit is one undo step."""
+"""Importing audio, dropped or chosen from the menu. Conforming runs in a job; the edit is one undo step."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lincae_studio.media.probe import AUDIO_FILTER, FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -26,12 +27,12 @@ from lincae_studio.ui.timeline.panel import TimelinePanel
 
 
 class Importer(QObject):
-    """Runs imports for the window, each in a thread of its own.
+    """Runs imports for the window, each in its own thread.
 
     Signals:
-        finished: an import ended and the session holds what could be read.
-        media_found: media of an opened project that the store had lost are there again.
-        find_files: somebody wants to look for those that are not.
+        finished: an import has ended; all files that could be read are in the session.
+        media_found: media of an opened project that were missing from the store have been read, where possible.
+        find_files: the user asked to find missing files.
     """
 
     finished = Signal()
@@ -78,7 +79,7 @@ class Importer(QObject):
         self.import_files(paths, self._transport.position if self._document.session.length else 0)
 
     def drop(self, paths: Sequence[Path], target: DropTarget | None) -> None:
-        """Take files that were dropped on the window: a project, or audio; `target`: where on the lanes, if there."""
+        """Open a dropped project, or import dropped audio; `target`: the place on the lanes, None beside them."""
         if not paths:
             self._messages.error("Only local files can be dropped here. Use File > Import Audio instead.")
         elif len(paths) == 1 and is_project(paths[0]):
@@ -93,9 +94,9 @@ class Importer(QObject):
     def import_files(
         self, paths: Sequence[Path], start: int, first_track: int | None = None, in_sequence: bool = False
     ) -> None:
-        """Place files at `start`, one track each: new ones, or from `first_track` downwards; or `in_sequence` on one.
+        """Import files at `start`, one per track, new or from `first_track` down; or `in_sequence` on one track.
 
-        Files of more than two channels are asked about once, for all of them. One undoable edit in the end.
+        Asks once for all files with more than two channels. Makes one undoable edit.
         """
         ordered = natural_order(paths)
         if not ordered:
@@ -131,14 +132,14 @@ class Importer(QObject):
                     return edits.add_stems(session, media, start, first_track, in_sequence)
 
                 self._document.apply(text, edit)
-                self._say_converted(media)
-            self._say_problems(imported.problems, len(ordered))
+                self._report_converted(media)
+            self._report_problems(imported.problems, len(ordered))
             if was_empty:
                 self._axis.fit()
             self.finished.emit()
 
         def cancelled() -> None:
-            self._messages.info("Import cancelled, nothing was added")
+            self._messages.info("Import cancelled: nothing was added")
 
         def work(report: ReportProgress, cancel: CancelToken) -> Imported:
             return import_all(self._store, ordered, report, cancel)
@@ -146,21 +147,21 @@ class Importer(QObject):
         self._jobs.run(work, "Importing", read, cancelled)
 
     def _ask(self, wide: Sequence[FileInfo]) -> MultichannelChoice | None:
-        """What to take of files of more than two channels; None leaves them out."""
+        """Ask which channels to import from files with more than two; None skips the files."""
         if len(wide) == 1:
-            text = f"{wide[0].path.name} has {wide[0].channels} channels. A clip has one or two."
+            text = f"{wide[0].path.name} has {wide[0].channels} channels. Clips must be mono or stereo."
         else:
-            text = f"{len(wide)} files have more than two channels. A clip has one or two."
+            text = f"{len(wide)} files have more than two channels. Clips must be mono or stereo."
         options = [choice.value for choice in MultichannelChoice]
         answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
         return MultichannelChoice(answer) if given else None
 
     def find_media(self, session: Session) -> None:
-        """Conform again what an opened project needs and the cache does not hold."""
+        """Conform media of an opened project that are missing from the cache."""
         used = session.used_media()
         missing = [item for item in used if item.original is None and not self._store.fits(item)]
         if not missing:
-            return  # the plan that was made on opening is the right one
+            return  # the plan made on opening is already right
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:
             problems = []
@@ -172,15 +173,17 @@ class Importer(QObject):
             return tuple(problems)
 
         def cancelled() -> None:
-            self._messages.info("Cancelled: clips whose audio was not read are silent until the project is reopened")
+            self._messages.info(
+                "Cancelled: clips whose audio has not been read stay silent until the project is reopened"
+            )
             self.media_found.emit()
 
         def done(problems: tuple[str, ...]) -> None:
             if problems:
-                count = f"{len(problems)} of {len(used)} audio files of this project"
+                count = f"{len(problems)} of {count_of(len(used), 'audio file')} in this project"
                 self._messages.error(
-                    f"{count} could not be opened: their clips are silent and marked. "
-                    "Find the files, or put them back and open the project again; saving keeps the clips.",
+                    f"{count} could not be opened: the clips are silent and marked. "
+                    "Find the files, or put them back and reopen the project; saving keeps the clips.",
                     "\n".join(problems),
                     button=("Find Files…", self.find_files.emit),
                 )
@@ -188,17 +191,17 @@ class Importer(QObject):
 
         self._jobs.run(work, "Opening audio", done, cancelled)
 
-    def _say_converted(self, media: Sequence[Media]) -> None:
+    def _report_converted(self, media: Sequence[Media]) -> None:
         converted = [item for item in media if item.sample_rate != SESSION_RATE]
         if converted:
             rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
-            self._messages.info(f"{len(converted)} file(s) were converted from {rates} to 44.1 kHz")
+            self._messages.info(f"{count_of(len(converted), 'file')} converted from {rates} to 44.1 kHz")
 
-    def _say_problems(self, problems: Sequence[str], total: int) -> None:
+    def _report_problems(self, problems: Sequence[str], total: int) -> None:
         if len(problems) == 1 and total == 1:
             self._messages.error(problems[0])
         elif problems:
-            text = f"{len(problems)} of {total} files could not be imported; the others were."
+            text = f"{len(problems)} of {total} files could not be imported; the others were imported."
             self._messages.error(
                 text if len(problems) < total else f"None of the {total} files could be imported.", "\n".join(problems)
             )

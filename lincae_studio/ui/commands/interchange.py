@@ -1,4 +1,4 @@
-"""Commands on projects of other audio workstations: DAWprojects, opened and written. Main thread, but for the jobs."""
+"""Commands that import and export DAWprojects, shared with other DAWs. Main thread, except for the jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FILTER = f"DAWproject (*{DAWPROJECT_SUFFIX})"
 
 
 class InterchangeCommands(QObject):
-    """Reads and writes in jobs; what is read replaces the document."""
+    """Reads and writes in jobs; an imported project replaces the document."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class InterchangeCommands(QObject):
         self._projects = projects
         self._window = window
         self._jobs = DocumentJobs(document, window, self._on_import_failed)
-        #: What is being written belongs to a document that may be left meanwhile.
+        #: Exports continue even if their document is replaced in the meantime.
         self._exports = DocumentJobs(document, window, messages.error, lasting=True)
         self._importing: Path | None = None
         projects.dawproject_chosen.connect(self.open)
@@ -65,28 +65,28 @@ class InterchangeCommands(QObject):
             self.open(Path(name))
 
     def open(self, path: Path, folder: Path | None = None) -> None:
-        """Read a DAWproject; the audio in it is written into a folder, that beside it unless another is given."""
+        """Open a DAWproject and extract its audio to `folder`, by default a folder next to the file."""
         before = self._document.session
         folder = folder or path.with_name(f"{path.stem} audio")
         self._importing = path
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[Session, list[str]]:
-            from lincae_studio.media.dawproject.reader import read_dawproject  # rarely wanted: not at the start
+            from lincae_studio.media.dawproject.reader import read_dawproject  # rarely used, so imported late
 
             return read_dawproject(path, folder, self._store, report, cancel)
 
         def done(result: tuple[Session, list[str]]) -> None:
             session, notes = result
-            # Reading took a while, in which one may go on editing.
+            # The document may have been edited while the file was read.
             if self._document.session is not before and not self._projects.may_leave():
-                self._messages.info(f"{path.name} was not opened; audio that was in it lies in {folder}")
+                self._messages.info(f"{path.name} was not opened; any audio in it was extracted to {folder}")
                 return
             self._projects.open_copy(session, path.stem)
             where = f" Its audio is in {folder}." if any(Path(m.path).parent == folder for m in session.media) else ""
-            self._say(f"Imported {path.name}.{where}", notes)
+            self._report(f"Imported {path.name}.{where}", notes)
 
         def cancelled() -> None:
-            self._messages.info("Import cancelled, nothing was written")
+            self._messages.info("Import cancelled: nothing was written")
 
         self._jobs.run(work, f"Importing {path.name}", done, cancelled)
 
@@ -98,7 +98,7 @@ class InterchangeCommands(QObject):
         path = Path(name)
         if not is_dawproject(path):
             path = path.with_name(path.name + DAWPROJECT_SUFFIX)
-            if os.path.exists(path) and not confirm(self._window, f"{path} exists.", "Replace it?"):
+            if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
                 return
         session, title = self._document.session, self._document.title
 
@@ -108,30 +108,32 @@ class InterchangeCommands(QObject):
             return write_dawproject(session, self._store, path, title, report, cancel)
 
         def done(notes: list[str]) -> None:
-            self._say(f"Exported {path}.", notes)
+            self._report(f"Exported {path}.", notes)
 
         def cancelled() -> None:
-            self._messages.info("Export cancelled, nothing was written")
+            self._messages.info("Export cancelled: nothing was written")
 
         self._exports.run(work, f"Exporting {path.name}", done, cancelled)
 
     def _on_import_failed(self, error: StudioError) -> None:
-        """Where the audio cannot be written, it may go elsewhere."""
+        """Report the error; if the audio cannot be written, offer to choose another folder."""
         path = self._importing
         if path is None or "audio" not in error.problem:
             self._messages.error(error)
             return
 
         def ask() -> None:
-            folder = QFileDialog.getExistingDirectory(self._window, "Folder for the Audio", str(self._projects.folder))
+            folder = QFileDialog.getExistingDirectory(
+                self._window, "Choose Folder for Audio", str(self._projects.folder)
+            )
             if folder:
                 self.open(path, Path(folder))
 
         self._messages.error(error, button=("Choose Folder…", ask))
 
-    def _say(self, text: str, notes: Sequence[str]) -> None:
-        """The outcome; what the format has no place for, or the session none, is one click away."""
+    def _report(self, text: str, notes: Sequence[str]) -> None:
+        """Report the outcome, with notes on everything that could not be converted as details."""
         if notes:
-            self._messages.info(f"{text} Some things are different: see the details", "\n".join(notes))
+            self._messages.info(f"{text} Some things were changed or left out: see Details", "\n".join(notes))
         else:
             self._messages.info(text)

@@ -1,4 +1,4 @@
-"""Commands on the audio files of a project: showing them, collecting them. Main thread."""
+"""Commands that show and collect the audio files of a project. Main thread."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.collect import collect
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -49,18 +50,18 @@ class MediaCommands(QObject):
         return self._jobs.busy
 
     def on_media_files(self) -> None:
-        """Show the files."""
+        """Show the dialog of audio files."""
         from lincae_studio.ui.dialogs.audio_files import AudioFilesDialog
 
         AudioFilesDialog(self._files, self._window).show()
         self._files.check()
 
     def on_collect(self) -> None:
-        """Copy all audio into a folder beside the project, and save the project."""
+        """Copy all audio files to a folder next to the project, and save the project."""
         if self._document.path is None and not self._projects.on_save():
             return
         project = self._document.path
-        assert project is not None, "it was saved just now"
+        assert project is not None, "it has just been saved"
         folder = project.with_name(f"{project.stem} audio")
         used = self._files.used
 
@@ -69,9 +70,10 @@ class MediaCommands(QObject):
 
         def done(collected: dict[str, Media]) -> None:
             if self._files.relink(collected, "Collect Audio") and self._projects.on_save():
-                self._messages.info(f"{len(collected)} audio files are in {folder}, and the project is saved")
+                count = count_of(len(collected), "audio file")
+                self._messages.info(f"Collected {count} in {folder} and saved the project")
 
         def cancelled() -> None:
-            self._messages.info("Cancelled: nothing was copied")
+            self._messages.info("Collecting cancelled: nothing was copied")
 
         self._jobs.run(work, "Collecting audio", done, cancelled)

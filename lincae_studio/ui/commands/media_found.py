@@ -1,4 +1,4 @@
-"""What follows when audio is needed, found, decoded or relinked: whoever draws, plays or renders it learns of it."""
+"""Looks for audio when a document needs it, and updates drawing and rendering when audio is found."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lincae_studio.ui.timeline.panel import TimelinePanel
 
 
 class MediaFound(QObject):
-    """Connects those who find audio with those who use it. Main thread."""
+    """Connects the objects that find audio with those that use it. Main thread."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Commands that show panels: clip inspector, history, loudness, table of clips. Main thread."""
+"""Commands that show panels: clip inspector, history, loudness, clip table. Main thread."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
 
-#: First height of the table of clips.
+#: Initial height of the clip table.
 _TABLE_PX = 150
 
 
 class PanelCommands:
-    """Docks the panels, hidden, and shows them."""
+    """Docks the panels, initially hidden, and shows them on request."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class PanelCommands:
         }
 
     def dock(self, actions: Mapping[str, QAction]) -> None:
-        """Put the panels at their sides; the actions follow when one is closed by its own button."""
+        """Dock the panels; their actions are unchecked when a panel is closed with its own button."""
         below, beside = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         for action, panel in self._panels.items():
             self._window.addDockWidget(below if panel is self._clip_table else beside, panel)

@@ -1,4 +1,4 @@
-"""Commands on places of the timeline: the loop, and markers."""
+"""Commands on the loop and on markers. Main thread."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.timeline.ruler import Ruler
 
-#: A marker this near counts as being at the playhead, in samples: so that going back leaves it behind.
+#: Markers within this distance of the playhead, in samples, are skipped, so that repeated steps move on.
 _HERE_SAMPLES = 441
 
 
 class PlaceCommands(QObject):
-    """Acts at the playhead."""
+    """Edits the loop and the markers, and moves the playhead between markers."""
 
     def __init__(
         self, document: Document, selection: Selection, transport: Transport, ruler: Ruler, window: QWidget
@@ -67,7 +67,7 @@ class PlaceCommands(QObject):
             self._transport.seek_and_show(after[0])
 
     def rename_marker(self, marker_id: int) -> None:
-        """Ask for a marker's name."""
+        """Ask for a new name for a marker."""
         before = places.marker_of(self._document.session, marker_id).name
         name, given = QInputDialog.getText(self._window, "Rename Marker", "Name", QLineEdit.EchoMode.Normal, before)
         if given and name != before:
@@ -84,6 +84,6 @@ class PlaceCommands(QObject):
             self._document.apply("Set Loop", lambda session: places.set_loop(session, start, end))
 
     def _stops(self) -> list[int]:
-        """Markers, and the ends of the session."""
+        """Positions of the markers and of both ends of the session."""
         session = self._document.session
         return sorted({0, session.length, *(marker.at for marker in session.markers)})

@@ -1,4 +1,4 @@
-"""Commands on the project file: new, open, recent, save, recover, earlier versions; and the questions before them."""
+"""Commands on the project file: new, open, recent, save, recover, versions, with their questions. Main thread."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{files.BUNDLE_SUFFIX} *{
 
 DEMO_PROJECT = "demo/paper_lanterns.lincae"
 
-#: Projects in the menu of recent ones.
+#: Number of recent projects in the menu.
 _RECENT = 10
 
 
 def is_project(path: Path) -> bool:
-    """Whether a file's name is that of a project, of a bundle, or of another program's project."""
+    """Whether a file name is that of a project, a bundle or a DAWproject."""
     return path.suffix.lower() == files.SUFFIX or files.is_bundle(path) or files.is_dawproject(path)
 
 
@@ -49,9 +49,9 @@ class ProjectCommands(QObject):
     """Opens, saves and recovers the document of a window.
 
     Signals:
-        opened: another document was opened, whose media are to be found (the `Session`).
-        preferences_wanted: somebody wants to change them.
-        dawproject_chosen: a project of another program is to be opened (its `Path`).
+        opened: a document was opened; its `Session`, whose audio must be found.
+        preferences_wanted: the user asked to change the preferences.
+        dawproject_chosen: the user chose a DAWproject to open; its `Path`.
     """
 
     opened = Signal(object)
@@ -95,7 +95,7 @@ class ProjectCommands(QObject):
 
     @property
     def folder(self) -> Path:
-        """Where file dialogs start."""
+        """The folder in which file dialogs start."""
         return self._document.path.parent if self._document.path else home()
 
     def on_new(self) -> None:
@@ -103,7 +103,7 @@ class ProjectCommands(QObject):
             self._replace(self.new_session(), None)
 
     def new_session(self) -> Session:
-        """An empty session with the codec and the render settings that are preferred."""
+        """An empty session with the codec and render settings of the preferences."""
         chosen = self._preferences.value
         frames, overlap = chosen.chunk_frames, chosen.overlap_frames
         try:
@@ -111,13 +111,13 @@ class ProjectCommands(QObject):
             grid = Grid.chosen(info, frames, overlap)
             if (frames and grid.frames != frames) or (overlap and grid.overlap != overlap):
                 self._messages.error(
-                    f"{info.title} cannot have the chunks that are preferred ({frames} frames, {overlap} shared): "
-                    "it has its own",
+                    f"{info.title} does not support the chunks set in the preferences ({frames} frames, "
+                    f"overlap {overlap}): its default chunks are used instead",
                     button=("Preferences…", self.preferences_wanted.emit),
                 )
                 frames = overlap = 0
         except StudioError:
-            pass  # of the codec: it is said when it is used
+            pass  # a problem with the codec is reported when it is used
         return Session(
             codec=chosen.codec,
             seed=chosen.seed,
@@ -141,7 +141,7 @@ class ProjectCommands(QObject):
         self.open_project(resource(DEMO_PROJECT), untitled=True)
 
     def open_project(self, path: Path, untitled: bool = False) -> None:
-        """Replace the document by a project; `untitled` opens it as a copy without a file name."""
+        """Replace the document with a project; `untitled` opens it as a copy without a file name."""
         path = path.absolute()
         if files.is_dawproject(path):
             self.dawproject_chosen.emit(path)
@@ -157,7 +157,7 @@ class ProjectCommands(QObject):
                 self._forget_recent(path)
             return
         if not untitled and not self._autosave.take(path):
-            if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy of it?"):
+            if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy?"):
                 return
             self._replace(session, None, f"{path.stem} (copy)")
         else:
@@ -167,7 +167,7 @@ class ProjectCommands(QObject):
         self.opened.emit(session)
 
     def open_copy(self, session: Session, title: str) -> None:
-        """Make a session the document, that is in no project file yet."""
+        """Open a session as a modified document without a project file."""
         self._replace(session, None, title, modified=True)
         self.opened.emit(session)
 
@@ -175,22 +175,22 @@ class ProjectCommands(QObject):
         before = self._document.session
 
         def opened(session: Session) -> None:
-            # Reading took a while, in which one may go on editing.
+            # The document may have been edited while the bundle was read.
             if self._document.session is not before and not self.may_leave():
                 return
             self._replace(session, None, path.stem)
             self._note_recent(path)
             self.opened.emit(session)
             codec = next((media.original.codec for media in session.media if media.original), session.codec)
-            text = f"The bundle {path.name} holds latents of {codec} and no audio"
-            self._messages.info(f"{text}. Find the audio in File > Audio Files to have it")
+            text = f"The bundle {path.name} contains latents of {codec} but no audio"
+            self._messages.info(f"{text}. To use the original audio, find its files in File > Audio Files")
 
         if not os.path.exists(path):
             self._forget_recent(path)
         self._bundles.open(path, opened)
 
     def on_save_bundle(self) -> None:
-        """Save the latents of all clips, with the session and without audio."""
+        """Save the session with the latents of all clips, without audio."""
         self.end_typing()
         suggested = str(self.folder / f"{self._document.title}{files.BUNDLE_SUFFIX}")
         name, _ = QFileDialog.getSaveFileName(self._window, "Save Latent Bundle", suggested, BUNDLE_FILTER)
@@ -199,16 +199,16 @@ class ProjectCommands(QObject):
         path = Path(name)
         if path.suffix.lower() != files.BUNDLE_SUFFIX:
             path = path.with_name(path.name + files.BUNDLE_SUFFIX)
-            if os.path.exists(path) and not confirm(self._window, f"{path} exists.", "Replace it?"):
+            if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
                 return
         warnings = self._rendering.export_warnings()
-        if warnings and not confirm(self._window, " ".join(warnings), "Save the bundle all the same?"):
+        if warnings and not confirm(self._window, " ".join(warnings), "Save the bundle anyway?"):
             return
         self._bundles.save(path, self._on_bundle_saved)
 
     def _on_bundle_saved(self, result: BundleResult) -> None:
         size, pcm = (f"{count / 1e6:.1f} MB" for count in (result.size, result.pcm_bytes))
-        self._messages.info(f"Saved {result.path}: {size}, 1/{result.ratio:.1f} of {pcm} of 24-bit PCM")
+        self._messages.info(f"Saved {result.path}: {size}, 1/{result.ratio:.1f} the size of 24-bit PCM ({pcm})")
 
     def on_save(self) -> bool:
         self.end_typing()
@@ -223,16 +223,16 @@ class ProjectCommands(QObject):
         path = Path(name)
         if path.suffix.lower() != files.SUFFIX:
             path = path.with_name(path.name + files.SUFFIX)
-            # The file dialog has asked about the name as it was typed.
-            if os.path.exists(path) and not confirm(self._window, f"{path} exists.", "Replace it?"):
+            # The file dialog has checked only the name as typed, without the extension.
+            if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
                 return False
         return self.save_to(path)
 
     def save_to(self, path: Path) -> bool:
-        """Save the project; False, with a message, when that fails."""
+        """Save the project; False if it was not saved. Errors are shown as messages."""
         safe = self._autosave
         if safe.changed_on_disk(path) and not confirm(
-            self._window, f"{path} has been changed by another program since it was opened here.", "Replace it?"
+            self._window, f"{path} has been changed by another program since it was opened.", "Replace it?"
         ):
             return False
         taken = safe.take(path)
@@ -247,7 +247,7 @@ class ProjectCommands(QObject):
             safe.take_back(before)
             return False
         if not taken:
-            safe.take_back(None)  # the lock of this file is another window's
+            safe.take_back(None)  # another window holds the lock of this file
         self._note_recent(path.absolute())
         self._messages.info(f"Saved {path}")
         return True
@@ -256,12 +256,12 @@ class ProjectCommands(QObject):
         self.on_save_as()
 
     def on_recover(self) -> None:
-        """Offer what was left behind."""
+        """Offer sessions left behind by a crash."""
         if not self.offer_recovery():
-            self._messages.info("There is nothing to recover: no window has ended with unsaved changes")
+            self._messages.info("There is nothing to recover: no session with unsaved changes ended unexpectedly")
 
     def offer_recovery(self) -> bool:
-        """Show what programs that ended unexpectedly have left behind; False when there is nothing."""
+        """Show sessions left behind by a crash; False if there are none."""
         leftovers = self._autosave.leftovers()
         if leftovers:
             dialog = RecoveryDialog(leftovers, self._window)
@@ -276,7 +276,7 @@ class ProjectCommands(QObject):
         dialog.open()
 
     def may_leave(self) -> bool:
-        """Ask what to do with unsaved changes; False to stay."""
+        """Ask what to do with unsaved changes; False to keep the document open."""
         self.end_typing()
         if not self._document.modified:
             return True
@@ -293,7 +293,7 @@ class ProjectCommands(QObject):
         return answer == buttons.Discard
 
     def end_typing(self) -> None:
-        """What is being typed into a field counts, for saving as for asking about unsaved changes."""
+        """Apply text that is still being typed into a field, so that it is saved or counts as unsaved."""
         focus = self._window.focusWidget()
         if isinstance(focus, QLineEdit):
             focus.clearFocus()
@@ -310,7 +310,7 @@ class ProjectCommands(QObject):
         self._autosave.replaces(leftover.folder)
         self.opened.emit(found.session)
         end = " The last edits could not be read." if found.damaged else ""
-        self._messages.info(f"Recovered “{leftover.info.title}”.{end} Save it to keep it")
+        self._messages.info(f"Recovered “{leftover.info.title}”.{end} Save the project to keep it")
 
     def _on_version_chosen(self, version: Version) -> None:
         project = self._document.path
@@ -347,7 +347,7 @@ class ProjectCommands(QObject):
 
     def _note_recent(self, path: Path) -> None:
         try:
-            name = str(path).encode().decode()  # one that is no valid Unicode cannot be kept
+            name = str(path).encode().decode()  # a name that is not valid Unicode cannot be stored
         except UnicodeError:
             return
         others = tuple(other for other in self._preferences.value.recent if other != name)

@@ -1,4 +1,4 @@
-"""Commands that export what views show: the linearity report, and pictures. Main thread."""
+"""Commands that export the linearity report and pictures of views. Main thread."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from lincae_studio.errors import StudioError
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.exporting import Exporter
 from lincae_studio.ui.model.document import Document
@@ -20,7 +21,7 @@ from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, PictureSource, sav
 
 
 class ReportCommands:
-    """Asks for a file, and writes it."""
+    """Asks for a file name and writes the file."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class ReportCommands:
     def on_export_linearity(self) -> None:
         suggested = str(self._exporter.folder / f"{self._document.title} linearity.csv")
         view = self._views.get("linearity")
-        kinds = f"Table (*.csv);;{FILTER}" if view is not None else "Table (*.csv)"
+        kinds = f"CSV table (*.csv);;{FILTER}" if view is not None else "CSV table (*.csv)"
         name, _ = QFileDialog.getSaveFileName(self._window, "Export Linearity Report", suggested, kinds)
         if not name:
             return
@@ -64,11 +65,12 @@ class ReportCommands:
             self._messages.error(error)
             return
         total = len(self._rendering.plan.audible)
-        waiting = f"; {total - count} chunks are not rendered yet and have no figures" if count < total else ""
+        missing = total - count
+        waiting = f"; {count_of(missing, 'chunk')} without figures, not rendered yet" if missing > 0 else ""
         self._messages.info(f"Wrote {name}{waiting}")
 
     def on_export_picture(self) -> None:
-        from lincae_studio.ui.dialogs.picture import PictureDialog  # dialogs can wait: the window's start cannot
+        from lincae_studio.ui.dialogs.picture import PictureDialog  # imported late, so that the window starts faster
 
         views = [PictureSource("Tracks and mix", self._timeline), PictureSource("Mix", self._timeline.master)]
         views += self._views.picture_sources()

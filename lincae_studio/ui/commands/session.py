@@ -10,11 +10,11 @@ from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
 
-# Dialogs are imported when they are first opened: they would make the window start later.
+# Dialogs are imported when they are first opened, so that the window starts faster.
 
 
 class SessionCommands:
-    """Acts on the document and on what is rendered of it."""
+    """Edits the whole document and controls its rendering."""
 
     def __init__(
         self, document: Document, selection: Selection, rendering: Rendering, transport: Transport, window: QWidget

@@ -24,7 +24,7 @@ _PAN_STEP = 0.05
 
 
 class TrackCommands(QObject):
-    """Acts on the track that is selected."""
+    """Edits the selected track."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class TrackCommands(QObject):
         if track is None:
             return
         before = QColor(self._document.session.track(track).color)
-        chosen = QColorDialog.getColor(before, self._window, "Colour of the Track")
+        chosen = QColorDialog.getColor(before, self._window, "Track Colour")
         if chosen.isValid():
             self._edit("Colour Track", lambda session, track: edits.set_track_color(session, track, chosen.name()))
 
@@ -106,7 +106,7 @@ class TrackCommands(QObject):
             self._envelopes.show_next(self._selection.track)
 
     def on_envelope_point(self) -> None:
-        """At the playhead, on the shown envelope (volume, when none is): for those who use no mouse."""
+        """Add a point at the playhead to the visible envelope, or to volume if none is visible, without a mouse."""
         track, at = self._selection.track, self._transport.position
         if track is None:
             return
@@ -130,7 +130,7 @@ class TrackCommands(QObject):
         self._edit("Clear Envelopes", edits.clear_envelopes)
 
     def _step_point(self, by: float) -> None:
-        """Raise or lower the shown envelope's last point up to the playhead."""
+        """Raise or lower the last point of the visible envelope at or before the playhead."""
         track, at = self._selection.track, self._transport.position
         kind = self._envelopes.of(track) if track is not None else None
         if kind is None:
@@ -140,7 +140,7 @@ class TrackCommands(QObject):
             points = list(points_of(session.track(track), kind))
             before = [number for number, point in enumerate(points) if point.at <= at]
             if not before:
-                raise EditError("there is no point at or before the playhead", "Add one")
+                raise EditError("there is no point at or before the playhead", "Add a point first")
             value = points[before[-1]].value
             if kind is Kind.GAIN:
                 value = stepped_gain(value, _GAIN_STEP_DB * by, db_to_gain(FADER_TOP_DB))
@@ -191,7 +191,7 @@ class TrackCommands(QObject):
         self._edit("Move Track", edit)
 
     def _edit(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
-        """Edit the selected track; repeated presses of one `sweep` are one step."""
+        """Edit the selected track; repeated edits with the same `sweep` are merged into one undo step."""
         track = self._selection.track
         if track is not None:
             merge_key = f"{sweep} {track}" if sweep else None

@@ -1,4 +1,4 @@
-"""Commands on what is shown: zoom, heights, what the ruler counts in, what edges snap to."""
+"""Commands on the view: zoom, track heights, ruler units, snapping. Main thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lincae_studio.ui.playback.transport import Transport
 
 
 class ViewCommands(QObject):
-    """Acts on the axis and the rows; choices are preferences."""
+    """Changes the time axis and the track rows; choices are stored in the preferences."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The strip below the render bar: the residual between latent mix and dry mix, chunk by chunk. Main thread."""
+"""The strip below the render bar: the residual between latent and dry mix per chunk. Main thread."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from lincae_studio.ui.timeline.canvas import TimeCanvas
 #: The bottom of the strip, in dB; the top is 0 dB.
 _FLOOR_DB = -80.0
 
-#: Thresholds from which a residual is coloured as noticeable, and as large.
+#: Residuals from these levels up are coloured as noticeable and as large.
 _NOTICEABLE_DB = -40.0
 _LARGE_DB = -20.0
 
 
 class LinearityStrip(TimeCanvas):
-    """A bar per chunk with the height of its residual: empty at -80 dB, full at 0 dB."""
+    """One bar per chunk, whose height shows the residual: empty at -80 dB, full at 0 dB."""
 
     def __init__(
         self, axis: TimeAxis, rendering: Rendering, residuals: Residuals, parent: QWidget | None = None

@@ -1,4 +1,4 @@
-"""Latent bundles through the window: saved, opened where there is no audio, mixed, edited, given their audio back."""
+"""Latent bundles in the window: saving, opening without audio, mixing, editing, and finding the audio again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mix(window: MainWindow) -> np.ndarray:
 
 @pytest.fixture
 def bundle(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Path:
-    """The song as a bundle, saved by the menu; and its audio is moved away."""
+    """The song, saved as a bundle from the menu, with its audio moved away."""
     wait_rendered(qtbot, song)
     asked.name = str(tmp_path / "song")
     song.actions_by_id["save_bundle"].trigger()
@@ -45,7 +45,7 @@ def bundle(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Path
     text = song.messages.text.text()
     pcm_bytes = (4 + 3 + 2 * 2) * 44_100 * 3
     assert f"{path}: {path.stat().st_size / 1e6:.1f} MB" in text
-    assert f"1/{pcm_bytes / path.stat().st_size:.1f} of {pcm_bytes / 1e6:.1f} MB of 24-bit PCM" in text
+    assert f"1/{pcm_bytes / path.stat().st_size:.1f} the size of 24-bit PCM ({pcm_bytes / 1e6:.1f} MB)" in text
     shutil.move(tmp_path / "song", tmp_path / "moved")
     return path
 
@@ -73,7 +73,7 @@ def test_a_bundle_opens_and_sounds_without_audio(
     assert other.document.path is None
     assert other.document.title == "song"
     assert not other.document.modified
-    assert "holds latents of mdct-2x and no audio" in other.messages.text.text()
+    assert "contains latents of mdct-2x but no audio" in other.messages.text.text()
     assert si_sdr_db(mix(other), mix(song)) > 60.0
     assert other.rendering.offline == frozenset()
     dialog = files_dialog(qtbot, other)
@@ -98,7 +98,7 @@ def test_a_bundle_is_mixed_and_edited_as_a_project(
     drag(other.timeline.lanes, (100, 30), (137, 30))
     assert other.document.session.tracks[0].clips[0].start == 37 * 441
     wait_rendered(qtbot, other)
-    assert other.rendering.progress()[0] == other.rendering.progress()[1], "coded anew from what was decoded"
+    assert other.rendering.progress()[0] == other.rendering.progress()[1], "encoded again from the decoded audio"
     press(other, Qt.Key.Key_Z, CTRL)
     wait_rendered(qtbot, other)
 
@@ -171,7 +171,7 @@ def test_an_engine_that_dies_knows_the_latents_again(
     track = song.document.session.tracks[1].id
     song.document.apply("Gain", lambda s: edits.set_track_gain(s, track, 0.25))
     wait_rendered(qtbot, song)
-    assert si_sdr_db(mix(other), mix(song)) > 60.0, "from the latents, not from what was decoded of them"
+    assert si_sdr_db(mix(other), mix(song)) > 60.0, "from the latents, not from the audio decoded from them"
 
 
 def test_a_new_document_lets_go_of_the_latents(qtbot: QtBot, other: MainWindow, bundle: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_bundle_that_was_replaced_is_noticed(
     other.open_project(tmp_path / "kept.lincae")
     settle(qtbot, other)
     assert "Latents that the project needs could not be read" in other.messages.text.text()
-    assert "it is another one" in other.messages._details
+    assert "it is a different bundle" in other.messages._details
     assert set(states(files_dialog(qtbot, other)).values()) == {"latents missing"}
 
 

@@ -1,4 +1,4 @@
-"""Session > Codec: choosing, downloading from a hub, importing folders; what goes wrong; and what is heard then."""
+"""Session > Codec: choosing, downloading, importing folders, and errors, with the resulting audio."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
 
 
 class SlowHub(LocalHub):
-    """Sends large answers in small pieces with pauses, until `hurry` is set: a download that can be looked at.
+    """Sends large responses in small pieces with pauses until `hurry` is set, so that downloads can be observed.
 
-    With `awake` cleared it says nothing more at all, and does not hang up.
+    With `awake` cleared it stops sending, but keeps the connection open.
     """
 
     def __init__(self, root: Path) -> None:
@@ -69,7 +69,7 @@ class SlowHub(LocalHub):
 
 
 class _InPieces:
-    """A socket to write to, with a rest after each piece."""
+    """A writable socket that pauses after each piece."""
 
     _PIECE_BYTES = 1 << 14
 
@@ -106,7 +106,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def hub(official: Path, tmp_path: Path, window: MainWindow) -> Iterator[SlowHub]:
-    """A hub with one model, that the window downloads from; in a hurry, unless a test wants to see it."""
+    """A hub with one model, from which the window downloads; fast, unless a test slows it down."""
     shutil.copytree(official, tmp_path / "hub" / public.PUBLIC_MODELS["lin-cae"].folder)
     hub = SlowHub(tmp_path / "hub")
     hub.hurry.set()
@@ -114,11 +114,11 @@ def hub(official: Path, tmp_path: Path, window: MainWindow) -> Iterator[SlowHub]
     with hub.running():
         yield hub
         hub.hurry.set()
-        window.codecs.close()  # the hub does not end before its last answer
+        window.codecs.close()  # the hub cannot stop before its last response
 
 
 def open_menu(window: MainWindow) -> list[str]:
-    """The entries of the menu as it would be shown; "" is a separator."""
+    """The entries of the menu as shown; "" is a separator."""
     menu = window.codecs.menu
     menu.aboutToShow.emit()
     return [action.text() for action in menu.actions()]
@@ -144,7 +144,7 @@ def button(dialog: QDialog, text: str) -> QPushButton:
 
 
 def start_download(window: MainWindow, model_id: str = "lin-cae") -> None:
-    """Choose the entry and say yes."""
+    """Choose the entry and confirm."""
     open_menu(window)
     window.codecs.downloads[model_id].trigger()
     [dialog] = [item for item in window.findChildren(DownloadDialog) if item.isVisible()]
@@ -152,7 +152,7 @@ def start_download(window: MainWindow, model_id: str = "lin-cae") -> None:
 
 
 def cancel_running(qtbot: QtBot, window: MainWindow) -> None:
-    """Wait for the progress to be shown, with bytes in it, and press Cancel."""
+    """Wait until the progress dialog shows bytes, and press Cancel."""
     dialog = window.findChild(ProgressDialog)
     qtbot.waitUntil(lambda: dialog.isVisible() and "MiB" in dialog.label.text(), timeout=LIMIT_MS)
     button(dialog, "Cancel").click()
@@ -200,7 +200,7 @@ def test_the_menu_lists_what_there_is_and_what_could_be(window: MainWindow, offi
     ]
     assert "Download Lin-CAE (about 223 MiB)…" in entries
     assert list(window.codecs.actions) == BUILT_IN
-    import_folder(official, "m2l")  # as by the command line, while the window is open
+    import_folder(official, "m2l")  # as if from the command line, while the window is open
     entries = open_menu(window)
     assert "Music2Latent (baseline) (64 channels, hop 4096)" in entries
     assert not [entry for entry in entries if entry.startswith("Download Music2Latent")]
@@ -209,7 +209,7 @@ def test_the_menu_lists_what_there_is_and_what_could_be(window: MainWindow, offi
     (paths.codecs_dir() / "m2l" / "config.json").write_text("{")
     entries = open_menu(window)
     assert "m2l (damaged)" in entries
-    assert [entry for entry in entries if entry.startswith("Download Music2Latent")]  # which replaces it
+    assert [entry for entry in entries if entry.startswith("Download Music2Latent")]  # replaces it
     assert not window.codecs.actions["m2l"].isEnabled()
     wrapped = window.codecs.actions["m2l"].toolTip()
     assert "cannot be read" in " ".join(wrapped.split())
@@ -217,7 +217,7 @@ def test_the_menu_lists_what_there_is_and_what_could_be(window: MainWindow, offi
 
 @pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)  # as any popup offscreen
 def test_an_entry_is_chosen_by_keys_in_the_open_menu(window: MainWindow) -> None:
-    """The entries are made anew by the choice, while the menu is dealing with it."""
+    """Choosing an entry refills the menu while it is still handling the click."""
     menu = window.codecs.menu
     own = str(Path("/gone/away"))
     window.document.apply("Codec", lambda session: edits.set_codec(session, own))
@@ -229,7 +229,7 @@ def test_an_entry_is_chosen_by_keys_in_the_open_menu(window: MainWindow) -> None
     assert own not in window.codecs.actions
     press(window, Qt.Key.Key_Z, CTRL)
     assert checked(window) == [own]
-    assert window.codecs.actions[own].text() == "away (not here)"
+    assert window.codecs.actions[own].text() == "away (not installed)"
     press(window, Qt.Key.Key_Z, CTRL)
     assert checked(window) == ["mdct-2x"]
     press(window, Qt.Key.Key_Y, CTRL)
@@ -297,7 +297,7 @@ def test_a_cancelled_download_is_kept_and_taken_up_again(qtbot: QtBot, window: M
     assert "kept" in said(window)
     assert library.installed() == ()
     assert window.document.session.codec == "mdct-2x"
-    assert len(hub.starts) == 1, "the second one never began"
+    assert len(hub.starts) == 1, "the second download never started"
     hub.hurry.set()
     start_download(window)
     wait_installed(qtbot, window)
@@ -327,7 +327,7 @@ def test_a_network_that_says_nothing_does_not_keep_the_window_open(
         assert window.close()
     assert library.installed() == ()
     hub.awake.set()
-    window.codecs.close()  # waits for the thread, which has heard of the cancel by now
+    window.codecs.close()  # waits for the thread, which has been cancelled by now
 
 
 def test_another_document_keeps_its_codec(qtbot: QtBot, window: MainWindow, hub: SlowHub) -> None:
@@ -355,7 +355,7 @@ def test_an_unreachable_hub_is_said_with_a_way_out(
     text = said(window)
     assert text.startswith("Lin-CAE cannot be downloaded from the Hugging Face hub")
     assert "Check the connection" in text
-    assert "kept" not in text, "nothing has arrived"
+    assert "kept" not in text, "nothing was downloaded"
     assert window.codecs.downloads["lin-cae"].isEnabled()
     assert window.document.undo_text is None
     by_hand = tmp_path / public.PUBLIC_MODELS["lin-cae"].folder
@@ -365,7 +365,9 @@ def test_an_unreachable_hub_is_said_with_a_way_out(
     assert way_out.text() == "Import Folder…"
     way_out.click()
     wait_installed(qtbot, window)
-    assert window.document.session.codec == "lin-cae", "its name on the hub tells which it is, and its scale factor"
+    assert window.document.session.codec == "lin-cae", (
+        "the folder's name identifies the public model and its scale factor"
+    )
     assert not [item for item in window.messages.findChildren(QPushButton) if item.isVisible()]
 
 

@@ -1,4 +1,4 @@
-"""Exporting: the dialog, what is written, and what is left when it goes wrong."""
+"""Exporting: the dialog, the written files, and the files left after an error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def accept_button(dialog: ExportDialog) -> QPushButton:
 
 
 def begin(window: MainWindow, name: str, sample_format: str | None = None) -> None:
-    """Ask for an export by typing the name and pressing Return."""
+    """Start an export by typing the name and pressing Return."""
     dialog = ask(window)
     if sample_format is not None:
         dialog.format_box.setCurrentIndex(dialog.format_box.findData(sample_format))
@@ -58,7 +58,7 @@ def begin(window: MainWindow, name: str, sample_format: str | None = None) -> No
 
 
 def finish(qtbot: QtBot, window: MainWindow) -> str:
-    """Wait for the end; the message."""
+    """Wait for the export to end; returns the message."""
     qtbot.waitUntil(lambda: not window.exporter.busy, timeout=LIMIT_MS)
     return window.messages.text.text()
 
@@ -114,7 +114,7 @@ def test_integer_formats(
 def test_clipping_is_reported_and_float_does_not_clip(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     louder(song, 1, 8.0)
     begin(song, str(out / "loud.wav"), "16")
-    assert "samples were clipped" in finish(qtbot, song)
+    assert "samples clipped" in finish(qtbot, song)
     assert np.abs(read_audio(out / "loud.wav")).max() <= 1.0
     begin(song, str(out / "float.wav"), "32f")
     assert "clipped" not in finish(qtbot, song)
@@ -220,9 +220,9 @@ def test_edits_during_an_export_do_not_change_it(qtbot: QtBot, song: MainWindow,
         press(song, Qt.Key.Key_Delete)
         assert song.document.session.length == 0
         song.exporter.export(out / "second.wav")
-        assert "An export is running" in song.messages.text.text()
+        assert "An export is already running" in song.messages.text.text()
     assert "Exported" in finish(qtbot, song)
-    assert [path.name for path in files_below(out)] == ["now.wav"], "the second one was refused"
+    assert [path.name for path in files_below(out)] == ["now.wav"], "the second export was refused"
     written = read_audio(out / "now.wav")
     for _ in range(3):
         press(song, Qt.Key.Key_Z, CTRL)
@@ -254,7 +254,7 @@ def test_stems_dry_mix_difference_and_latents_at_once(qtbot: QtBot, song: MainWi
     wait_rendered(qtbot, song)
     dialog = ask(song)
     dialog.path_field.setText(str(out / "song.flac"))
-    assert dialog.container_box.currentData() == "flac", "what is typed is chosen"
+    assert dialog.container_box.currentData() == "flac", "the typed extension selects the format"
     for content in ("dry", "difference", "tracks", "latents"):
         dialog.contents[content].setChecked(True)
     assert "7 files: song.flac, song (dry).flac, song (difference).flac and 4 more" in dialog.summary.text()
@@ -277,9 +277,7 @@ def test_stems_dry_mix_difference_and_latents_at_once(qtbot: QtBot, song: MainWi
     with sf.SoundFile(out / "song.flac") as file:
         assert "codec" in file.comment
     again = ask(song)
-    assert again.settings.contents == ("mix", "dry", "difference", "tracks", "latents"), (
-        "what was asked for is remembered"
-    )
+    assert again.settings.contents == ("mix", "dry", "difference", "tracks", "latents"), "the settings are remembered"
     assert again.path.suffix == ".flac"
     again.reject()
 
@@ -291,10 +289,10 @@ def test_several_files_are_replaced_only_with_consent(qtbot: QtBot, song: MainWi
     dialog.contents["tracks"].setChecked(True)
     dialog.path_field.setText(str(out / "song.wav"))
     accept_button(dialog).click()
-    assert asked.questions == ["2 of the files exist. Replace them?"]
+    assert asked.questions == ["2 of the files already exist. Replace them?"]
     assert not song.exporter.busy
     assert (out / "song - 2 b.wav").read_bytes() == b"old"
-    assert dialog.isVisible(), "another name may be typed"
+    assert dialog.isVisible(), "another name can be typed"
     dialog.path_field.setText(str(out / "other.wav"))
     assert "Exported 4 files" in accept(qtbot, song, dialog)
 
@@ -327,7 +325,7 @@ def test_the_loop_or_the_selection_is_exported(qtbot: QtBot, song: MainWindow, o
         np.testing.assert_allclose(read_audio(out / f"{span}.wav"), expected, atol=1e-6)
     song.selection.set_clips([])
     dialog = ask(song)
-    assert dialog.settings.span == "all", "there is no selection any more"
+    assert dialog.settings.span == "all", "there is no longer a selection"
     dialog.reject()
 
 
@@ -390,13 +388,13 @@ def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, m
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
     dialog.tail.setValue(3.0)
     dialog.presets.save_button.click()
-    assert song.preferences.value.export_presets["Mine"].tail_s == 2.0, "not replaced unasked"
+    assert song.preferences.value.export_presets["Mine"].tail_s == 2.0, "not replaced without asking"
     dialog.tail.setValue(2.0)
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Mix, 16-bit for CD", True))
     dialog.presets.save_button.click()
     assert "built-in preset" in said[0]
     choose(dialog.presets.box, "Mix, 16-bit for CD")
-    assert not dialog.presets.delete_button.isEnabled(), "the program's own stay"
+    assert not dialog.presets.delete_button.isEnabled(), "built-in presets cannot be deleted"
     assert dialog.path.suffix == ".wav"
     choose(dialog.presets.box, "Mine")
     assert dialog.path.suffix == ".flac"

@@ -1,4 +1,4 @@
-"""Importing: by drop, by menu; good files and bad ones; one undo step, and no surprise."""
+"""Importing: dropped and from the menu, good and bad files, as one undo step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> list[Path]:
-    """Files whose natural order is neither that of their names nor that of this list."""
+    """Files whose natural order is neither alphabetical nor the order of this list."""
     names = ("track 10.wav", "Track 2.wav", "track 1.wav")
     return [
         write_audio(tmp_path / "tiny" / name, tone(100.0 + 50 * n, 2000 + n)) for n, name in enumerate(names, start=1)
@@ -44,7 +44,7 @@ def drop(qtbot: QtBot, window: MainWindow, paths: list[Path], x: int = 300, y: i
 
 
 def said(window: MainWindow) -> str:
-    """The message, with its details as the Details window shows them."""
+    """The message and its details, as shown in the Details window."""
     assert window.messages.isVisible()
     window.messages.show_details()
     details = window.findChildren(QPlainTextEdit)[-1]
@@ -86,7 +86,7 @@ def test_forty_files(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
 
 def test_a_drop_on_a_track_fans_out_downwards(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
     drop(qtbot, song, tiny, 500, ROW_PX + 20)
-    assert names(song) == ["a", "b", "c", "track 10"], "a missing track is made"
+    assert names(song) == ["a", "b", "c", "track 10"], "a missing track is added"
     assert [[clip.name for clip in track.clips] for track in song.document.session.tracks] == [
         ["a"],
         ["b", "track 1"],
@@ -128,7 +128,7 @@ def test_the_menu_imports_at_the_playhead(
 
 
 def test_a_drop_anywhere_on_the_window_is_taken(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
-    """Routed by Qt as a real drop is: first on the hint of the empty session, then on the toolbar and the mix."""
+    """Dispatched by Qt like a real drop, on the hint of the empty session, then on the toolbar and the mix."""
     hint = window.timeline.empty_hint
     urls = [QUrl.fromLocalFile(str(path)) for path in tiny]
     place = hint.mapTo(window, QPoint(hint.width() // 2, hint.height() // 2))
@@ -157,7 +157,7 @@ def test_a_dropped_project_is_opened(qtbot: QtBot, song: MainWindow, tmp_path: P
 def test_what_is_no_file_of_this_computer_is_said(window: MainWindow) -> None:
     place = window.timeline.lanes.mapTo(window, QPoint(50, 50))
     assert drop_urls(window, [QUrl("https://example.org/loop.wav")], place.x(), place.y())
-    assert "Only local files" in window.messages.text.text()
+    assert "Only local files can be dropped here" in window.messages.text.text()
     assert names(window) == []
 
 
@@ -218,7 +218,7 @@ def test_a_conversion_is_said(qtbot: QtBot, window: MainWindow, tmp_path: Path) 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """A disk that gives nothing before it is told to."""
+    """A disk that returns nothing until the event is set."""
     disk, digest = threading.Event(), media_store.digest_of
 
     def slow_digest(path: Path, cancel: CancelToken) -> tuple[str, int]:
@@ -266,18 +266,18 @@ def test_files_are_not_added_to_another_document(qtbot: QtBot, window: MainWindo
     assert len(names(window)) == 3
 
 
-# Files of more channels than two
+# Files with more than two channels
 
 
 @pytest.fixture
 def surround(tmp_path: Path) -> Path:
-    """Three channels, each at a level of its own."""
+    """Three channels at different levels."""
     levels = np.array([0.1, 0.2, 0.6], np.float32)
     return write_audio(tmp_path / "tiny" / "surround.wav", np.ones((3000, 3), np.float32) * levels)
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, choice: MultichannelChoice | None) -> list[str]:
-    """Answer the question that is asked; returns what was asked."""
+    """Answer the question with `choice`, or cancel it; returns the list of questions asked."""
     asked: list[str] = []
 
     def choose(_parent: object, _title: str, label: str, options: list[str], *_: object, **__: object) -> object:
@@ -307,14 +307,14 @@ def test_more_channels_ask_what_to_take(
 ) -> None:
     asked = answer(monkeypatch, choice)
     drop(qtbot, window, [*tiny[:1], surround])
-    assert asked == ["surround.wav has 3 channels. A clip has one or two.\nImport:"]
+    assert asked == ["surround.wav has 3 channels. Clips must be mono or stereo.\nImport:"]
     media = [item for item in window.document.session.media if item.channel_selection]
     assert [window.importer._store.open(item.digest).samples[1500].tolist() for item in media] == [
         pytest.approx(level, abs=1e-4) for level in levels
     ]
     assert len(names(window)) == 1 + len(levels)
     press(window, Qt.Key.Key_Z, CTRL)
-    assert names(window) == [], "all files are one step"
+    assert names(window) == [], "all files are one undo step"
 
 
 def test_who_takes_nothing_of_them_gets_the_other_files(
@@ -346,7 +346,7 @@ def test_what_was_taken_is_found_again(
 
 
 def over(window: MainWindow, paths: list[Path], x: int, y: int, keys: Qt.KeyboardModifier = NONE) -> None:
-    """Drag files to a place, and hold them there."""
+    """Drag files to a place without dropping them."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
     left, copy = Qt.MouseButton.LeftButton, Qt.DropAction.CopyAction
@@ -372,7 +372,7 @@ def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny:
     places = drop.places(song.timeline.axis, song.timeline.rows, 3)
     assert {round(place.top()) for place in places} == {ROW_PX + 3}
     starts = [500 * PX + length for length in (0, 0, 2003, 2003 + 2002)]
-    assert [place.left() for place in places] == pytest.approx([start / PX for start in starts]), "what is read follows"
+    assert [place.left() for place in places] == pytest.approx([start / PX for start in starts]), "one after another"
     QApplication.sendEvent(lanes, QDragLeaveEvent())
     qtbot.waitUntil(lambda: not drop.ghosts, timeout=LIMIT_MS)
     assert lanes.grab().toImage() == plain
@@ -386,7 +386,7 @@ def test_a_drag_that_leaves_and_comes_back_is_one(qtbot: QtBot, song: MainWindow
     ghosts = drop.ghosts
     QApplication.sendEvent(song.timeline.lanes, QDragLeaveEvent())
     over(song, tiny, 600, 20)
-    assert drop.ghosts is ghosts, "the files are not looked at again"
+    assert drop.ghosts is ghosts, "the files are not read again"
 
 
 def test_ctrl_puts_files_in_sequence(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:

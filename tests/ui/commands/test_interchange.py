@@ -1,4 +1,4 @@
-"""DAWprojects through the window: written, opened again as a copy, and what is not as before is told."""
+"""DAWprojects in the window: exporting, importing as a copy, and reporting differences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def settle(qtbot: QtBot, window: MainWindow) -> None:
 
 @pytest.fixture
 def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Path:
-    """The song, with a pan and a loop, as a DAWproject."""
+    """The song, with a pan and a loop, exported as a DAWproject."""
     wait_rendered(qtbot, song)
     second = song.document.session.tracks[1].id
     song.document.apply("Pan", lambda s: edits.set_track_pan(edits.set_track_gain(s, second, 0.5), second, -0.5))
@@ -36,7 +36,7 @@ def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Pat
     song.actions_by_id["export_dawproject"].trigger()
     settle(qtbot, song)
     assert "Exported" in song.messages.text.text()
-    assert "Some things are different" in song.messages.text.text()
+    assert "Some things were changed or left out" in song.messages.text.text()
     assert "loop" in song.messages._details
     return tmp_path / "out" / "song.dawproject"
 
@@ -50,7 +50,7 @@ def test_a_session_comes_back_from_another_program(qtbot: QtBot, song: MainWindo
     session = song.document.session
     assert [track.name for track in session.tracks] == ["a", "b", "c"]
     assert song.document.path is None
-    assert song.document.modified, "it is in no project file yet"
+    assert song.document.modified, "not saved to a project file yet"
     assert song.document.title == "song"
     folder = written.with_name("song audio")
     assert sorted(path.name for path in folder.iterdir()) == ["a.wav", "b.wav", "c.wav"]
@@ -112,7 +112,7 @@ def test_what_is_edited_while_it_is_read_is_asked_about(
     settle(qtbot, song)
     assert "unsaved changes" in asked.questions[-1]
     assert len(song.document.session.tracks) == 4
-    assert f"audio that was in it lies in {written.with_name('song audio')}" in song.messages.text.text()
+    assert f"any audio in it was extracted to {written.with_name('song audio')}" in song.messages.text.text()
 
 
 def test_where_audio_cannot_be_written_another_folder_is_offered(

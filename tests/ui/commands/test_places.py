@@ -1,4 +1,4 @@
-"""The loop and the markers, on the ruler and by keys; and a loop that is heard."""
+"""The loop and the markers, on the ruler and by keys, and loop playback."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_drag_with_shift_on_the_ruler_sets_the_loop(song: MainWindow) -> None:
     assert song.document.session == before
     press(song, Qt.Key.Key_Z, CTRL | SHIFT)
     drag(song.timeline.ruler, (300, 18), (350, 18))
-    assert song.document.session.loop == Loop(start=100 * PX, end=350 * PX), "its end is dragged by itself"
+    assert song.document.session.loop == Loop(start=100 * PX, end=350 * PX), "only its end was dragged"
 
 
 def test_escape_gives_a_loop_or_a_marker_up(song: MainWindow) -> None:
@@ -53,7 +53,7 @@ def test_escape_gives_a_loop_or_a_marker_up(song: MainWindow) -> None:
 
 def test_the_loop_is_turned_on_and_off_by_key(song: MainWindow) -> None:
     press(song, Qt.Key.Key_L)
-    assert song.document.session.loop == Loop(start=0, end=4 * SECOND), "the whole session, when there was none"
+    assert song.document.session.loop == Loop(start=0, end=4 * SECOND), "the whole session if there was no loop"
     press(song, Qt.Key.Key_L)
     assert song.document.session.loop == Loop(start=0, end=4 * SECOND, on=False)
     assert not song.actions_by_id["loop"].isChecked()
@@ -87,7 +87,7 @@ def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
     press(song, Qt.Key.Key_Left, ALT)
     assert song.player.position == 250 * PX
     click(song.timeline.ruler, 153, 5)
-    assert song.player.position == 150 * PX, "a click on a flag goes there, exactly"
+    assert song.player.position == 150 * PX, "a click on a flag moves the playhead exactly there"
 
 
 def test_a_marker_is_renamed_by_a_double_click(song: MainWindow) -> None:
@@ -132,7 +132,7 @@ def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
 
     qtbot.waitUntil(went_back, timeout=LIMIT_MS)
     assert all(50 * PX <= at <= 80 * PX for at in seen)
-    assert song.rendering._client._playhead.loop == (50 * PX, 80 * PX), "the engine knows what is heard next"
+    assert song.rendering._client._playhead.loop == (50 * PX, 80 * PX), "the engine knows the loop"
     press(song, Qt.Key.Key_L)
     qtbot.waitUntil(lambda: song.player.position > 80 * PX, timeout=LIMIT_MS)
     assert song.rendering._client._playhead.loop is None

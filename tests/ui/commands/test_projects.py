@@ -1,4 +1,4 @@
-"""Projects: saving, opening, leaving; what is lost when something is missing (nothing)."""
+"""Projects: saving, opening and leaving them; nothing is lost when files are missing."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def test_title_and_mark_follow_the_document(window: MainWindow, tmp_path: Path) 
     change(window)
     assert window.isWindowModified()
     press(window, Qt.Key.Key_Z, CTRL)
-    assert not window.isWindowModified(), "back at what it was"
+    assert not window.isWindowModified(), "undone to the saved state"
     change(window)
     assert window.save_to(tmp_path / "ballad.lincae")
     assert window.windowTitle().startswith("ballad[*]")
     assert not window.isWindowModified()
     press(window, Qt.Key.Key_Z, CTRL)
-    assert window.isWindowModified(), "undone beyond what was saved"
+    assert window.isWindowModified(), "undone past the saved state"
     press(window, Qt.Key.Key_Y, CTRL)
     assert not window.isWindowModified()
 
@@ -149,7 +149,7 @@ def test_leaving_unsaved_changes_asks(
     path_of_folder.unlink()
     path_of_folder.mkdir()  # saving fails
     leave(window, other)
-    assert window.document.session is before, "nothing is lost when it cannot be saved"
+    assert window.document.session is before, "the document stays if it cannot be saved"
     assert window.isVisible()
     path_of_folder.rmdir()
     path.write_bytes(saved)
@@ -198,13 +198,13 @@ def test_clips_of_missing_media_are_kept_and_play_when_it_is_back(
     set_zoom(window, 441)
     picture = window.timeline.lanes.grab().toImage()
     hatched = {picture.pixelColor(x, ROW_PX - 10).name() for x in range(200, 216)}
-    assert theme.colors().error in hatched, "the clip is there, and looks broken"
+    assert theme.colors().error in hatched, "the clip is shown as missing its audio"
     wait_rendered(qtbot, window)
     without = window.rendering.reader().read(0, length)
     assert without.shape[1] == length
-    np.testing.assert_allclose(without[:, -1000:], 0.0, atol=1e-6)  # after 3 s only the lost file would be heard
+    np.testing.assert_allclose(without[:, -1000:], 0.0, atol=1e-6)  # after 3 s only the missing file would be heard
     drag(window.timeline.lanes, (100, 30), (200, 30))
-    assert window.document.session.tracks[0].clips[0].start == 100 * 441, "it can be edited"
+    assert window.document.session.tracks[0].clips[0].start == 100 * 441, "the clip can be edited"
     press(window, Qt.Key.Key_Z, CTRL)
     assert window.save_to(project)
     assert project.read_bytes() == manifest, "saving loses nothing"
@@ -217,7 +217,7 @@ def test_clips_of_missing_media_are_kept_and_play_when_it_is_back(
 
 
 def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
-    """As the program on another machine, where nothing is conformed."""
+    """A window as on another machine, with an empty cache."""
     window = MainWindow(MediaStore(cache), cache)
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.first_painted):
@@ -230,7 +230,7 @@ def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
 def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
     qtbot: QtBot, song: MainWindow, tmp_path: Path, lie: dict[str, int]
 ) -> None:
-    """The audio is in the cache already: what the project says of it would lead beyond it."""
+    """The project claims more channels or samples than the audio, already in the cache, has."""
     wait_rendered(qtbot, song)
     project = tmp_path / "song.lincae"
     assert song.save_to(project)
@@ -255,7 +255,7 @@ def test_an_unknown_codec_is_said_replaced_and_kept(qtbot: QtBot, song: MainWind
     open_project(qtbot, song, project)
     assert "codec-of-tomorrow" in song.messages.text.text()
     checked = [action.text() for action in song.codecs.actions.values() if action.isChecked()]
-    assert checked == ["codec-of-tomorrow (not here)"]
+    assert checked == ["codec-of-tomorrow (not installed)"]
     wait_rendered(qtbot, song)
     assert si_sdr_db(song.rendering.reader().read(0, length), whole) > 100.0
     change(song)
@@ -272,4 +272,4 @@ def test_the_demo_opens_as_a_copy_without_a_name(qtbot: QtBot, window: MainWindo
     assert window.document.path is None
     assert not window.document.modified
     press(window, Qt.Key.Key_S, CTRL)
-    assert asked.questions == ["Save Project"], "the shipped file is never written"
+    assert asked.questions == ["Save Project"], "the bundled demo is never overwritten"

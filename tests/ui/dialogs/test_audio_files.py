@@ -190,7 +190,7 @@ def test_collect_and_save(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path
     folder = tmp_path / "given away" / "song audio"
     assert sorted(path.name for path in folder.iterdir()) == ["a.wav", "b.wav", "c.wav"]
     assert not song.document.modified
-    assert "3 audio files are in" in song.messages.text.text()
+    assert "Collected 3 audio files in" in song.messages.text.text()
     shutil.move(tmp_path / "given away", tmp_path / "received")
     moved = files.load(tmp_path / "received" / "song.lincae")
     assert all(Path(media.path).is_file() for media in moved.media)

@@ -341,7 +341,7 @@ def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow) -> None:
 def test_chunks_that_a_codec_cannot_have_are_said_and_left_to_it(window: MainWindow) -> None:
     window.preferences.set(chunk_frames=1, overlap_frames=5)
     press(window, Qt.Key.Key_N, CTRL)
-    assert "cannot have the chunks that are preferred" in window.messages.text.text()
+    assert "does not support the chunks set in the preferences" in window.messages.text.text()
     session = window.document.session
     assert (session.chunk_frames, session.overlap_frames) == (0, 0)
 
