@@ -1,4 +1,4 @@
-"""The position of the playhead in figures, as the ruler counts. Main thread."""
+"""The position of the playhead as text, in the unit of the ruler. Main thread."""
 
 from __future__ import annotations
 
