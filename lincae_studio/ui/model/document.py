@@ -134,7 +134,7 @@ class Document(QObject):
         self.state_changed.emit()
 
     def at_close(self, close: Callable[[], object]) -> None:
-        """Register a function to call when the window closes. The last registered is called first, since it may need the others."""
+        """Register a function for when the window closes, called in reverse order: later ones may need earlier ones."""
         self._closing.callback(close)
 
     def close(self) -> None:

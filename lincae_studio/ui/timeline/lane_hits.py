@@ -36,7 +36,7 @@ _MARQUEE_PX = 5
 
 
 class LaneHits:
-    """Maps positions on the lanes to clips, their parts and envelopes, and to the gestures that a press there starts."""
+    """Maps positions on the lanes to clips, their parts, envelopes, and the gestures that a press starts."""
 
     def __init__(
         self,
