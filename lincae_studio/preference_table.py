@@ -77,7 +77,7 @@ PREFERENCES: tuple[Preference, ...] = (
         "ruler",
         "General",
         "&Ruler units",
-        "The units of the ruler; also in View > Count In.",
+        "The units of the ruler; also in View > Ruler Units.",
         choices=(("time", "Time"), ("beats", "Bars and beats"), ("samples", "Samples"), ("frames", "Latent frames")),
     ),
     Preference("follow_playhead", "General", "&Follow the playhead", "Scroll page by page during playback."),

@@ -124,7 +124,7 @@ class MessageBar(QFrame):
 
 
 def confirm(parent: QWidget, problem: str, question: str) -> bool:
-    """Ask a question to answer with yes or no."""
+    """Ask a yes-or-no question."""
     answer = QMessageBox.question(parent, "LinCAE Studio", f"{problem} {question}")
     return answer == QMessageBox.StandardButton.Yes
 

@@ -23,7 +23,7 @@ import sys
 from PySide6.QtCore import QTimer
 from lincae_studio.ui import app, main_window
 
-def then(self, start=main_window.MainWindow.start_late_parts):
+def then(self, start=main_window.MainWindow.start_engine_and_views):
     start(self)
     self.actions_by_id["add_track"].trigger()
     self.timeline.axis.fit()
@@ -32,7 +32,7 @@ def then(self, start=main_window.MainWindow.start_late_parts):
     self.document.replace(self.document.session, None)
     QTimer.singleShot(0, self, self.close)
 
-main_window.MainWindow.start_late_parts = then
+main_window.MainWindow.start_engine_and_views = then
 sys.exit(app.run_app([]))
 """
 

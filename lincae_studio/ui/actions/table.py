@@ -16,7 +16,7 @@ class ActionSpec:
     """One command.
 
     Attributes:
-        id: what `ui.commands` register a handler for.
+        id: the key under which `ui.commands` registers its handler.
         keys: shortcuts; the first is shown in menus.
         submenu: title of the submenu of `menu` that it belongs to; empty for none.
         exclusive: whether only one action of its submenu is checked at a time.

@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, Q
 from lincae_studio.export_settings import PRESETS, ExportSettings
 from lincae_studio.ui.model.preference_store import PreferenceStore
 
-_CUSTOM = "(changed)"
+_CUSTOM = "(custom)"
 
 
 class PresetRow(QWidget):
     """A box with the presets, and buttons to save and delete one.
 
     Signals:
-        chosen: the `ExportSettings` of the preset that the user has picked.
+        chosen: the `ExportSettings` of the preset chosen by the user.
     """
 
     chosen = Signal(object)

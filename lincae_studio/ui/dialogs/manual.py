@@ -1,4 +1,4 @@
-"""The manual in a window of its own. Main thread."""
+"""The manual window. Main thread."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lincae_studio.paths import resource
 
 
 class ManualDialog(QDialog):
-    """Shows the manual; not modal: one reads it while working."""
+    """Shows the manual. Not modal, so that one can read it while working."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("LinCAE Studio manual")
+        self.setWindowTitle("LinCAE Studio Manual")
         browser = QTextBrowser(self)
         browser.setMarkdown(resource("manual/manual.md").read_text(encoding="utf-8"))
         browser.moveCursor(QTextCursor.MoveOperation.Start)

@@ -24,7 +24,7 @@ class DocumentJobs:
         Args:
             window: the parent of progress dialogs.
             failed: called with an error that ended a job.
-            lasting: jobs go on when another document is opened.
+            lasting: whether jobs continue when another document is opened.
         """
         self._window = window
         self._failed = failed

@@ -134,11 +134,11 @@ class Document(QObject):
         self.state_changed.emit()
 
     def at_close(self, close: Callable[[], object]) -> None:
-        """Have `close` called when the window closes, the last registered first: it may need the others."""
+        """Register a function for when the window closes, called in reverse order: later ones may need earlier ones."""
         self._closing.callback(close)
 
     def close(self) -> None:
-        """The window closes: jobs, threads and the engine end."""
+        """Call the functions registered with `at_close`, which end jobs, threads and the engine."""
         self._closing.close()
 
     def _announce(self, continuous: bool = False) -> None:

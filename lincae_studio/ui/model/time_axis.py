@@ -36,7 +36,7 @@ class TimeAxis(QObject):
         self._before = (self.start, self.samples_per_px)
         #: Whether the view was fitted to the session and not zoomed or scrolled since.
         self._fitted = False
-        #: Whether something is being dragged over it: it must not scroll by itself then.
+        #: Whether a drag is in progress, during which the view must not follow the playhead.
         self.held = False
         #: Device pixel ratio of the screen.
         self.ratio = 1.0

@@ -151,7 +151,7 @@ class Transport(QObject):
 
     @property
     def handlers(self) -> Mapping[str, Callable[..., object]]:
-        """What its actions call, by action id."""
+        """The handlers of its actions, by action id."""
         return {
             "play": self.on_play,
             "pause": self.on_pause,

@@ -36,7 +36,7 @@ _MARQUEE_PX = 5
 
 
 class LaneHits:
-    """Maps positions on the lanes to clips, their parts and envelopes, and these to gestures."""
+    """Maps positions on the lanes to clips, their parts, envelopes, and the gestures that a press starts."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class LaneHits:
         return hits[-1] if hits else None
 
     def clips_in(self, area: QRectF) -> list[Clip]:
-        """The clips that an area touches."""
+        """The clips that intersect an area."""
         return [
             clip
             for position, track in enumerate(self._document.session.tracks)
@@ -74,7 +74,7 @@ class LaneHits:
         ]
 
     def rect(self, clip: Clip, top: int) -> QRectF:
-        """The rectangle of a clip on the lane whose upper border is at `top`."""
+        """The rectangle of a clip in the lane whose top is at `top`."""
         return clip_rect(clip, self._axis, top, self._rows.height_px)
 
     def part_at(self, point: QPointF, clip: Clip) -> Part:
@@ -109,7 +109,7 @@ class LaneHits:
         return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
 
     def clip_gesture(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
-        """The gesture that a press on a part of a clip starts; None where it starts none."""
+        """The gesture started by a press on a part of a clip, or None."""
         session, selected = self._document.session, self._selection.clips
         if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
             return lambda: SlipClip(session, clip.id)

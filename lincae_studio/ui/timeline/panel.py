@@ -120,7 +120,7 @@ class TimelinePanel(QWidget):
         self.rows = TrackRows(self)
         self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
-        #: Another document was opened, and is shown as a whole when it is laid out.
+        #: Whether a newly opened document is still to be fitted to the view, once it is laid out.
         self._replaced = False
         self._idle_gate = rendering.idle_gate
         self.snaps = SnapSettings(

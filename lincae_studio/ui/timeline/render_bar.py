@@ -92,7 +92,7 @@ class RenderBar(TimeCanvas):
         return f"Chunk {index}: {words}" + (f"\n{reason}" if reason else "")
 
     def set_monitor(self, monitor: Monitor) -> None:
-        """Remember the monitor mode, which tooltips mention."""
+        """Set the monitor mode, which the tooltips mention."""
         self._monitor = monitor
 
     # Qt overrides

@@ -379,7 +379,7 @@ def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, m
     dialog.tail.setValue(2.0)
     choose(dialog.container_box, "flac")
     assert dialog.path.suffix == ".flac"
-    assert dialog.presets.box.currentText() == "(changed)"
+    assert dialog.presets.box.currentText() == "(custom)"
     monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("Mine", True))
     dialog.presets.save_button.click()
     assert dialog.presets.box.currentText() == "Mine"
