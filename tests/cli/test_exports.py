@@ -106,7 +106,7 @@ def test_spans_levels_and_tags(project: Path, tmp_path: Path, capsys: pytest.Cap
         (["--bits", "12"], "Choose from 16, 24, 32f"),
         (["--rate", "44000"], "44100, 48000"),
         (["--write", "mix,noise"], "mix, dry, difference, tracks, latents"),
-        (["--span", "5:1"], "not a span"),
+        (["--span", "5:1"], "not a range"),
         (["--span", "a:b"], "START:END"),
         (["--span", "verse"], "all, loop, selection"),
         (["--tail", "-1"], "--tail -1"),
@@ -116,7 +116,7 @@ def test_spans_levels_and_tags(project: Path, tmp_path: Path, capsys: pytest.Cap
         (["--channels", "3"], "mix, mono, stereo"),
         (["--latents", "pickle"], "safetensors, npz"),
         (["--format", "mp3", "--rate", "96000"], "MP3 does not support 96000 Hz"),
-        (["--format", "flac", "--bits", "32f"], "FLAC holds 24 or 16 bits"),
+        (["--format", "flac", "--bits", "32f"], "FLAC supports 24 or 16 bits"),
         (["--span", "selection"], "nothing is selected"),
     ],
 )
