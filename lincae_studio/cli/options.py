@@ -211,7 +211,5 @@ def _seconds(span: str) -> tuple[int, int]:
     except (ValueError, OverflowError) as error:
         raise UsageError(f"--span {span} is not START:END in seconds", "Write it like 10:25.5") from error
     if not 0 <= start < end <= MAX_LENGTH:
-        raise UsageError(
-            f"--span {span} is not a range of the timeline", "The start must come before the end, within 24 hours"
-        )
+        raise UsageError(f"--span {span} is not a range of the timeline", "Start before the end, within 24 hours")
     return start, end
