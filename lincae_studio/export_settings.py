@@ -44,7 +44,7 @@ class AudioFormat(Struct, frozen=True, kw_only=True):
 
 
 class Level(Struct, frozen=True, kw_only=True):
-    """Level normalization: none, to a peak level, or to an integrated loudness.
+    """Level normalisation: none, to a peak level, or to an integrated loudness.
 
     Attributes:
         target_db: target of the sample peak in dBFS, or of the loudness in LUFS.

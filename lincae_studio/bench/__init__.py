@@ -1,1 +1,1 @@
-"""Measurements anyone can repeat: quality of the codecs, speed of the program. Used by `lincae-studio bench`."""
+"""Reproducible benchmarks: quality of the codecs, speed of the program. Used by `lincae-studio bench`."""

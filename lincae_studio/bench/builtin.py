@@ -1,7 +1,7 @@
-"""What the built-in codecs lose, measured on the demo song. Runs headless, offline, in some ten seconds.
+"""Quality of the built-in codecs, measured on the demo song. Runs headless, offline, in about ten seconds.
 
-The song's stems are taken as mono downmixes. A low-pass with as many values as `mdct-4x` is measured beside the codecs:
-it wins where samples are compared and loses by far where spectra are, which is why the high bands are sketched.
+The stems of the song are downmixed to mono. A low-pass with as many values as `mdct-4x` is measured for comparison: it
+wins when samples are compared and loses clearly when spectra are, which is why the high bands are sketched.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _stem_removal(codec: Codec, stems: Array, latents: Array) -> float:
 
 
 def _windows(audio: Array, codec: Codec) -> Array:
-    """Signals `(B, N)` as one window each, with zeros around them so that no sample lies in a window's edge."""
+    """Signals `(B, N)` as one window each, zero-padded so that no sample is in the edge of a window."""
     hop, edge = codec.info.hop, codec.info.edge
     count = audio.shape[1]
     frames = -(-(count + edge) // hop)
@@ -108,7 +108,7 @@ def _decode_sum(codec: Codec, latents: Sequence[Array] | Array, coefficients: Se
 
 
 def _timed(work: Callable[[], Array]) -> tuple[Array, float]:
-    """What the work gives, and its shortest time in seconds."""
+    """The result of the work, and its shortest time in seconds."""
     times = []
     for _ in range(_TIMED_RUNS):
         started = time.perf_counter()

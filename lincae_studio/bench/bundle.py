@@ -1,4 +1,4 @@
-"""What a latent bundle of the demo song weighs, and how its render differs from the original's. Headless, offline."""
+"""Size of a latent bundle of the demo song, and the difference of its render from the original's. Headless, offline."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ CODECS = ("mdct-1x", "mdct-2x", "mdct-4x")
 
 
 def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = None) -> list[dict[str, object]]:
-    """One row per codec; `random-lin-cae` is a Lin-CAE of full size with random weights.
+    """One row per codec; `random-lin-cae` is a full-size Lin-CAE with random weights.
 
     - `bytes`, `pcm24_bytes`, `ratio`: of the bundle, and of the same audio as 24-bit PCM;
     - `snr_db`, `max_error`: the mix that the bundle renders, without the audio, against that of the project;
-    - `encodes`: made for it, 0 where all is in the bundle;
+    - `encodes`: number of encodes that were needed, 0 where everything is in the bundle;
     - `write_s`, `open_s`.
 
     Args:
-        seconds: of the song; None takes all of it.
+        seconds: seconds of the song to use; None for all of it.
     """
     malloc.keep_freed()  # as the command line does
     rows = []
@@ -56,7 +56,7 @@ def _measure(session: Session, store: MediaStore, place: Path) -> dict[str, obje
     info = registry.for_session(session.codec)
     renderer = Renderer(registry.load, StoreReader(store), LatentCache())
     place.mkdir(parents=True)
-    began = time.perf_counter()
+    started = time.perf_counter()
     result = write_bundle(session, info, renderer.render_many, place / "song.lincaez")
     written = time.perf_counter()
     opened = open_bundle(place / "song.lincaez", BundleStore(bundles_dir(place)))
@@ -74,7 +74,7 @@ def _measure(session: Session, store: MediaStore, place: Path) -> dict[str, obje
         "snr_db": 10.0 * math.log10(power / noise) if noise else math.inf,
         "max_error": float(np.abs(found - expected).max()),
         "encodes": other.counters.encodes,
-        "write_s": written - began,
+        "write_s": written - started,
         "open_s": read - written,
     }
 

@@ -1,4 +1,4 @@
-"""What the length of a chunk costs and gains, in one process on the demo song: the ground for a codec's default."""
+"""Render times for several chunk lengths, in one process on the demo song: the basis of a codec's default length."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import resource
 from lincae_studio.session import edits, files
 
-#: Lengths of a step that are compared, in seconds.
+#: The chunk steps to compare, in seconds.
 STEPS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 _REPEATS = 5
 
 
 def measure_chunks(codec_id: str) -> list[dict[str, object]]:
-    """For each length: the first render of the song, and after a gain change all chunks and the first one alone.
+    """Per step: the first render of the song, and the render of all chunks and of one chunk after a gain change.
 
     Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
     """

@@ -1,7 +1,7 @@
 """Speed and agreement of the Lin-CAE codec, alone or against the reference package, in one run.
 
-Weights are random (none is left at its zero initialisation), the layout is the public checkpoints': anyone can repeat
-it without downloading. Ours and theirs take turns, so that a noisy machine is noisy for both; medians are compared.
+Weights are random (none is left at its zero initialisation) in the layout of the public checkpoints, so that no
+download is needed. Runs of both packages alternate, so that noise of the machine affects both; medians are compared.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from lincae_studio.errors import CodecError, UsageError
 #: Options of the public checkpoints that differ from the defaults.
 _FRONTEND = {"hop_size": 512, "n_fft_factor": 4, "alpha_rescale": 0.65, "beta_rescale": 0.34}
 
-#: Seconds of one batch item in the measurement of batch sizes: a chunk of the studio.
+#: Seconds per item in the measurement of batch sizes: a chunk of the studio.
 _CHUNK_S = 2.0
 
-#: It is one window, whose activations are all in memory.
+#: The audio is one window, whose activations must all fit in memory.
 _LONGEST_S = 600.0
 
 
@@ -49,19 +49,19 @@ def measure_codec(
     """Encode and decode the same audio with the same weights.
 
     Args:
-        against: `linear-cae`, the reference package, must be installed; None measures ours alone.
-        device: None chooses.
-        seconds: of the audio, which is one window.
-        repeats: of each measurement; the median counts.
-        batch_sizes: also measure batches of so many two-second windows, in `auto`.
-        base_channels: 64 is the public models' width; fewer for a trial.
+        against: `linear-cae`, the reference package, which must be installed; None measures only this package.
+        device: None for the best available.
+        seconds: length of the audio, which is one window.
+        repeats: number of repeats of each measurement; the median is reported.
+        batch_sizes: also measure batches of this many two-second windows, in `auto` precision.
+        base_channels: width of the model; public models have 64.
 
     Returns:
         Times in seconds, x realtime, GFLOP/s (of the plain algorithm's count, so that saved work shows as speed), the
         share of what a matrix product reaches here in the same arithmetic, ratios (their time / ours), and errors.
 
     Raises:
-        UsageError: when an argument makes no sense, or the device is not there.
+        UsageError: when an argument is not valid, or the device is not available.
         CodecError: when the reference package is not installed.
     """
     if not 0.1 <= seconds <= _LONGEST_S:
@@ -69,7 +69,7 @@ def measure_codec(
     if base_channels < 8 or base_channels % 8:
         raise UsageError(f"a model cannot be {base_channels} channels wide", "Choose a multiple of 8")
     if min(batch_sizes, default=1) < 1:
-        raise UsageError("a batch holds one window at least", "Choose other batch sizes")
+        raise UsageError("a batch must contain at least one window", "Choose batch sizes of 1 or more")
     place = _device(device) if device else default_device()
     options: dict[str, object] = {"hop": 512, "base_channels": base_channels}
     ours = Autoencoder(_FRONTEND, options, {}, scale_factor=33.0, precision="fp32")
@@ -135,7 +135,7 @@ def measure_codec(
 
 
 def save_random_model(folder: Path, base_channels: int = 64) -> Path:
-    """Write a model of the public layout with random weights, for benchmarks that anybody can run."""
+    """Write a model of the public layout with random weights, for benchmarks that need no download."""
     model = Autoencoder(_FRONTEND, {"hop": 512, "base_channels": base_channels}, {}, scale_factor=33.0)
     _randomise(model)
     save_own(model, folder, title="Random Lin-CAE", linear=False)
@@ -146,15 +146,15 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        device = torch.device("meta")  # no better
-    there = {
+        device = torch.device("meta")  # is never available
+    available = {
         "cpu": True,
         "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
-    if not there.get(device.type):
-        here = ", ".join(kind for kind in there if there[kind])
-        raise UsageError(f"the device {name!r} is not there", f"Choose one of {here}")
+    if not available.get(device.type):
+        choices = ", ".join(kind for kind in available if available[kind])
+        raise UsageError(f"the device “{name}” is not available", f"Choose one of {choices}")
     return device
 
 
@@ -166,11 +166,11 @@ class _Reference:
 
     def __init__(self, package: str, options: dict[str, object], ours: Autoencoder) -> None:
         if package != "linear-cae":
-            raise CodecError(f"there is no comparison with {package!r}", "Choose linear-cae")
+            raise CodecError(f"a comparison with “{package}” is not supported", "Choose linear-cae")
         try:
             module: Any = importlib.import_module("linear_cae")
         except ImportError as error:
-            remedy = "pip install --no-deps linear-cae==0.1.4"
+            remedy = "Install it with pip install --no-deps linear-cae==0.1.4"
             raise CodecError("the package linear-cae is not installed", remedy) from error
         self.model = module.Autoencoder(_FRONTEND, dict(options), {}, scale_factor=ours.scale_factor)
         self.model.load_state_dict(ours.state_dict())
@@ -216,7 +216,7 @@ def _flops(model: Autoencoder, samples: int) -> tuple[int, int]:
         representation = torch.empty(1, 2, 2 * model.frontend.hop, frames)
         latents = torch.empty(1, model.dim, frames // model.config.generator.time_factor)
         sigma = torch.ones(1)
-    # With gradients enabled nothing is folded: the count of the algorithm as it was published.
+    # With gradients enabled nothing is folded, so this counts the algorithm as published.
     with FlopCounterMode(display=False) as encoding:
         unet.encoder(representation)
     with FlopCounterMode(display=False) as decoding:
@@ -225,7 +225,7 @@ def _flops(model: Autoencoder, samples: int) -> tuple[int, int]:
 
 
 def _batch(model: Autoencoder, device: torch.device, size: int, repeats: int) -> dict[str, object]:
-    """Two-second windows, `size` at once."""
+    """Two-second windows in batches of `size`."""
     audio = _audio(model.get_decoded_size(round(_CHUNK_S * model.sample_rate / model.hop)), device).expand(size, -1)
     latents = model.encode(audio, max_batch_size=size)
     times: dict[str, list[float]] = {}
@@ -245,7 +245,7 @@ def _batch(model: Autoencoder, device: torch.device, size: int, repeats: int) ->
 
 
 def _product_gflops(device: torch.device, dtype: torch.dtype) -> float:
-    """What a large matrix product reaches here: the yardstick for a machine's peak."""
+    """GFLOP/s of a large matrix product on this device, as an estimate of its peak performance."""
     size = 8192 if device.type == "cuda" else 2048
     matrix = torch.randn(size, size, device=device).to(dtype)
     times: dict[str, list[float]] = {}

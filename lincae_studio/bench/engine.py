@@ -1,9 +1,8 @@
-"""What an edit, an export and a plan cost in the engine, beside what a plain script would pay for the same.
+"""Times of edits, exports and plans in the engine, compared with a simple script.
 
-The plain script holds every track's latents, sums them whole and decodes the whole mix after each edit; that is what
-one writes with `encode`, `+` and `decode`. Encoding is not counted for it: it is done before the clock starts. Where a
-codec takes its time (Lin-CAE on a CPU), the script's latents are noise, which is summed and decoded as long, and what
-would take many minutes is left out.
+The simple script keeps the latents of all tracks, and sums and decodes the whole mix after each edit, which is what one
+would write with `encode`, `+` and `decode`. Its encoding is not timed. For slow codecs (Lin-CAE on a CPU) the script
+uses noise as latents, which takes as long to sum and decode, and measurements that would take many minutes are skipped.
 """
 
 from __future__ import annotations
@@ -38,40 +37,40 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Media, Session
 
-#: What stands for a Lin-CAE of full size with random weights, made for the run.
+#: Stands for a full-size Lin-CAE with random weights, created for the run.
 RANDOM_LINCAE = "random-lin-cae"
 
 _REPEATS = 5
-#: Of what takes milliseconds.
+#: For measurements that take milliseconds.
 _MANY_REPEATS = 25
 
-#: Seconds for one chunk from which on a codec is slow: no whole session is encoded or rendered for it.
+#: A codec is slow if a chunk takes longer than this, in seconds; whole sessions are then not encoded or rendered.
 _SLOW_S = 0.1
 
-#: What is exported: for a slow codec, minutes of audio are minutes of waiting.
+#: Lengths of the exports; shorter ones for slow codecs.
 _EXPORT_MINUTES = (5.0, 60.0)
 _SLOW_EXPORT_MINUTES = (0.25, 0.5)
 
-#: Of a session; its audio is written to the disk.
+#: Longest session; its audio is written to the disk.
 _LONGEST_MIN = 600
 
-#: Windows that are encoded or decoded at once by the plain script.
+#: Batch size of the simple script, in windows.
 _BATCH = 16
 
 
 @dataclass(frozen=True)
 class EngineBench:
-    """What is measured.
+    """Settings of the benchmark.
 
     Attributes:
         codec: an id, or `random-lin-cae`.
-        tracks: numbers of tracks for the time from edit to audio.
-        minutes: length of that session.
-        export_minutes: lengths of the exports; none chooses by the codec.
-        clips: numbers of clips, on 64 tracks in one hour, for the time of a plan.
+        tracks: numbers of tracks for the latency from edit to audio.
+        minutes: length of the edited session.
+        export_minutes: lengths of the exports; empty for a default that depends on the codec.
+        clips: numbers of clips, on 64 tracks in one hour, for the planning time.
 
     Raises:
-        UsageError: when one of them makes no sense.
+        UsageError: when a value is not valid.
     """
 
     codec: str = DEFAULT_CODEC
@@ -91,7 +90,7 @@ class EngineBench:
 
 
 def measure_engine(bench: EngineBench) -> dict[str, object]:
-    """Run all of it, in temporary folders. Times are medians of five or more, in milliseconds.
+    """Run all measurements, in temporary folders. Times are medians of five or more runs, in milliseconds.
 
     Returns:
         `edit_to_audio_ms` (tracks to ms): from a gain change to the new chunk at the playhead, through the engine
@@ -129,7 +128,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
 
 
 def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore) -> float:
-    """What a chunk takes when its latents are there."""
+    """Time to render a chunk whose latents are cached."""
     renderer = Renderer(registry.load, StoreReader(store), LatentCache())
     chunk = make_plan(session, info).audible[0]
     renderer.render(chunk)
@@ -139,7 +138,7 @@ def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore) -> float:
 
 
 def made_codec(name: str, folder: Path) -> str:
-    """The id of a codec: as named, or the folder of the model that `random-lin-cae` stands for, made here."""
+    """The id of a codec; for `random-lin-cae` the folder of a model created here."""
     if name != RANDOM_LINCAE:
         return name
     from lincae_studio.bench.codec import save_random_model
@@ -148,7 +147,7 @@ def made_codec(name: str, folder: Path) -> str:
 
 
 def _media(store: MediaStore, folder: Path, seconds: float) -> Media:
-    """A file of noise in bursts; tracks take it from different offsets on, so that no two have equal latents."""
+    """A file of noise bursts; each track uses it from another offset, so that no two have equal latents."""
     rng = np.random.default_rng(0)
     path = folder / "noise.wav"
     with sf.SoundFile(path, "w", SESSION_RATE, 1, subtype="PCM_16") as file:
@@ -172,7 +171,7 @@ def _session(media: Media, codec_id: str, tracks: int, minutes: float) -> Sessio
 
 @dataclass
 class _Window:
-    """What the window does with the engine, without a window: keeps what is rendered, wants what is missing."""
+    """Uses the engine as the window does: keeps rendered chunks, and requests missing ones."""
 
     client: engine.EngineClient = field(init=False)
     rendered: set[str] = field(default_factory=set)
@@ -203,7 +202,7 @@ class _Window:
                 raise engine.failure(self.failed[0])
 
     def rest(self) -> None:
-        """Want nothing more, and wait until nothing is being rendered."""
+        """Request nothing more, and wait until nothing is being rendered."""
         self.client.want(())
         with self.changed:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
@@ -245,7 +244,7 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
 
 
 def _plain_ms(session: Session, info: CodecInfo, store: MediaStore, slow: bool) -> tuple[float, float | None]:
-    """The same edit by summing whole latents and decoding all, and by decoding every track."""
+    """The same edit by summing all latents and decoding the mix, and by decoding every track."""
     cache = LatentCache(memory_bytes=1 << 40)
     renderer = Renderer(registry.load, StoreReader(store), cache)
     plan = make_plan(session, info)
@@ -292,7 +291,7 @@ def _decode_all(codec: Codec, latents: Array, plan: Plan) -> None:
 
 
 def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[str, dict[str, int]]:
-    """Encodes and decodes of standard edits, each made after the one before and then undone."""
+    """Numbers of encodes and decodes of standard edits, each applied to the original session."""
     with tempfile.TemporaryDirectory() as folder:
         grid = make_plan(session, info).grid
         track, clip = session.tracks[0], session.tracks[0].clips[0]
@@ -332,7 +331,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[s
 
 
 def _renderer_on(folder: Path, store: MediaStore) -> Renderer:
-    """As in the engine process."""
+    """A renderer with caches as in the engine process."""
     return Renderer(registry.load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 
@@ -352,7 +351,7 @@ print(json.dumps({"x_realtime": figures["x_realtime"], "peak_mib": peak}))
 
 
 def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
-    """Eight tracks of so many minutes, by the command line's export in a process of its own."""
+    """Export eight tracks of this length with the command line's export, in a separate process."""
     place = folder / f"export-{minutes:g}"
     place.mkdir()
     media = _media(MediaStore(folder), place, minutes * 60.0 + 1.0)
@@ -371,7 +370,7 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
 
 
 def _plan_ms(clips: int, info: CodecInfo) -> float:
-    """One gain edit in an hour of 64 tracks, all chunks of the track touched."""
+    """Planning time of a gain edit in an hour with 64 tracks; all chunks of the track are affected."""
     hour = 3600 * SESSION_RATE
     media = Media(digest="0" * 64, path="/noise.wav", sample_rate=SESSION_RATE, channels=1, length=2 * hour)
     per_track = max(1, clips // 64)

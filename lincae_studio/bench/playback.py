@@ -1,4 +1,4 @@
-"""Whether playing stutters while the engine has all cores: the whole window, played and edited in real time."""
+"""Dropouts during playback while the engine uses all cores: the full window, played and edited in real time."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui.app import make_application
 
-#: A fader is moved this often, so that the engine never comes to an end.
+#: A fader is moved this often, so that the engine is never idle.
 _EDIT_S = 0.5
 
-#: How long the loop of the window may wait for events.
+#: Interval of the event loop.
 _TURN_MS = 20
 
 
 def measure_playback(seconds: float, tracks: int, codec: str) -> dict[str, object]:
-    """Play for so long, moving a fader twice a second; `codec` as in `bench engine`.
+    """Play for `seconds` while moving a fader twice a second; `codec` as in `bench engine`.
 
     Returns:
-        `dropouts`: how often the output asked in vain, and `dropout_frames`; `output`: the device, or the clock that
-        stands for one; `edits`, `chunks_rendered` meanwhile, and `cpu_share`: of all cores, what was used by anybody.
+        `dropouts`: number of gaps, and `dropout_frames`; `output`: the device, or the silent clock; `edits` and
+        `chunks_rendered` during playback; `cpu_share`: load of all cores, by all processes.
 
     Raises:
-        UsageError: when a figure makes no sense.
+        UsageError: when an argument is out of range.
     """
     if not 1.0 <= seconds <= 3600.0 or not 1 <= tracks <= 64:
-        raise UsageError("playing cannot be measured like that", "Choose 1 to 3600 seconds and 1 to 64 tracks")
+        raise UsageError("the length or the number of tracks is out of range", "Choose 1 to 3600 s and 1 to 64 tracks")
     if not any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     app = make_application()
@@ -73,7 +73,7 @@ def measure_playback(seconds: float, tracks: int, codec: str) -> dict[str, objec
 
 
 def _busy_s() -> float | None:
-    """Seconds that the cores of this machine have worked since it started, added up; None where nobody knows."""
+    """Total busy time of all cores since the machine was started, in seconds; None where it is not available."""
     try:
         user, nice, system = (int(part) for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:4])
     except OSError:

@@ -1,4 +1,4 @@
-"""How long the window takes to be up, measured in fresh processes from the first instruction to the first paint."""
+"""Start-up time of the window, measured in fresh processes from the start of the process to the first paint."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def measure_start(runs: int) -> dict[str, object]:
     """Start the window `runs` times, after one start that warms the disk cache.
 
     Returns:
-        `first_paint_s` and `complete_s` (heatmap shown, engine process starting), medians, with the slowest first
-        paint, the platform plugin used, and whether the window's process imported torch.
+        Medians of `first_paint_s` and `complete_s` (heatmap shown, engine process starting), the slowest first paint,
+        the platform plugin, and whether the window's process imported torch.
     """
     environment = {**os.environ}
     if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
@@ -54,7 +54,7 @@ def measure_start(runs: int) -> dict[str, object]:
             [sys.executable, "-c", _PROBE], env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S
         )
         if done.returncode:
-            raise StudioError(f"the window did not start: {done.stderr.strip().splitlines()[-1:]}")
+            raise StudioError(f"the window did not start: {''.join(done.stderr.strip().splitlines()[-1:])}")
         figures = json.loads(done.stdout.splitlines()[-1])
         torch_imported = torch_imported or figures["torch_imported"]
         if run:

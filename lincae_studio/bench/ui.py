@@ -1,8 +1,8 @@
-"""How long the window takes for a frame of a dense session: scrolling, zooming, the playhead, a fader.
+"""Frame times of the window with a dense session: scrolling, zooming, the playhead, a fader.
 
-The window is the whole one, with its engine at work, driven by the events of a wheel and a mouse. A frame is from the
-event to the end of the painting that it caused. Nothing waits for a screen: the offscreen platform paints by the
-same code as X11 does, and what a frame takes beyond 16.7 ms is what a screen of 60 Hz would show as a stutter.
+The full window is driven by wheel and mouse events while its engine is working. A frame lasts from the event to the end
+of the painting that it causes. Nothing waits for a screen: the offscreen platform paints with the same code as X11, and
+frames of more than 16.7 ms would be visible as stutter on a 60 Hz screen.
 """
 
 from __future__ import annotations
@@ -35,32 +35,32 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.strip import GainFader
 from lincae_studio.ui.views.registry import VIEWS
 
-#: Frames of 60 per second.
+#: Frame time at 60 frames per second.
 BUDGET_MS = 1000.0 / 60.0
 
-#: A window that is not done by then is not going to be.
+#: Time limit of the measurement.
 _TIMEOUT_S = 600
 _RENDER_LIMIT_S = 60
 
 _FILES = 4
 _LONGEST_FILE_S = 120.0
 
-#: The part of a clip's slot that it fills.
+#: Share of its slot that a clip fills.
 _FILLED = 0.95
 
 #: One notch of the wheel scrolls the tracks by this.
 _NOTCH_PX = 40
 
-#: Frames before those that are measured.
+#: Frames before the measured ones.
 _WARM_UP = 5
 
 
 @dataclass(frozen=True)
 class UiBench:
-    """What is shown and how often each movement is made; `all_views`: every view is shown, not the heatmap alone.
+    """Size of the session and number of frames per movement; `all_views`: show all views, not only the heatmap.
 
     Raises:
-        UsageError: when one of them makes no sense.
+        UsageError: when a value is not valid.
     """
 
     tracks: int = 64
@@ -73,14 +73,14 @@ class UiBench:
     def __post_init__(self) -> None:
         if min(self.tracks, self.clips, self.frames, self.starts) < 1 or not 0.1 <= self.minutes <= 600.0:
             raise UsageError(
-                "a window without tracks, clips, minutes, frames or starts cannot be measured", "Choose 1 or more"
+                "tracks, clips, frames and starts must be at least 1, minutes from 0.1 to 600", "Choose other values"
             )
         if self.clips < self.tracks:
-            raise UsageError("there are fewer clips than tracks", "Choose at least one clip for each track")
+            raise UsageError("there are fewer clips than tracks", "Choose at least one clip per track")
 
 
 def measure_ui(bench: UiBench) -> dict[str, object]:
-    """Measure in a process of its own, so that its memory is the window's.
+    """Measure in a separate process, so that the memory figure is that of the window alone.
 
     Returns:
         medians and 95th percentiles of a frame in milliseconds (`scroll_ms`, `scroll_p95_ms`, and so on for
@@ -98,7 +98,7 @@ def measure_ui(bench: UiBench) -> dict[str, object]:
         environment["LINCAE_STUDIO_CACHE"] = folder
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S)
     if done.returncode:
-        raise StudioError(f"the window could not be measured: {done.stderr.strip().splitlines()[-1:]}")
+        raise StudioError(f"the window could not be measured: {''.join(done.stderr.strip().splitlines()[-1:])}")
     figures |= json.loads(done.stdout.splitlines()[-1])
     figures["budget_ms"] = round(BUDGET_MS, 1)
     figures["first_paint_s"] = measure_start(bench.starts)["first_paint_s"]
@@ -106,7 +106,7 @@ def measure_ui(bench: UiBench) -> dict[str, object]:
 
 
 def dense_session(store: MediaStore, folder: Path, bench: UiBench) -> Session:
-    """Clips of equal length side by side on all tracks, from a few files, no two with the same part of one."""
+    """Clips of equal length side by side on all tracks, from a few files, no two with the same audio."""
     per_track = -(-bench.clips // bench.tracks)
     slot = round(bench.minutes * 60.0 * SESSION_RATE / per_track)
     length = round(min(slot * _FILLED, (_LONGEST_FILE_S - 10.0) * SESSION_RATE))
@@ -149,7 +149,7 @@ def _music(path: Path, seed: int) -> Path:
 
 
 class _Frames:
-    """Makes movements and takes the time of each, to the end of its painting."""
+    """Performs movements and measures the time of each, until the end of painting."""
 
     def __init__(self, app: QApplication) -> None:
         self._app = app
@@ -157,7 +157,7 @@ class _Frames:
         self._all: list[float] = []
 
     def measure(self, name: str, count: int, movement: Callable[[int], None]) -> None:
-        """Make a movement `count` times; what other processes and timers ask of the window is part of a frame."""
+        """Perform a movement `count` times; events from other processes and timers count as part of a frame."""
         times = []
         for number in range(-_WARM_UP, count):
             started = time.perf_counter()
@@ -175,7 +175,7 @@ class _Frames:
 
 
 def _measure(folder: Path, bench: UiBench) -> dict[str, object]:
-    """In the process of the window."""
+    """Runs in the process of the window."""
     app = make_application()
     store = MediaStore(folder)
     session = dense_session(store, folder, bench)
@@ -195,7 +195,7 @@ def open_window(
     session: Session,
     views: tuple[ViewName, ...] = Preferences().views,
 ) -> MainWindow:
-    """The whole window with a session, its engine at work: the first chunk is rendered."""
+    """The full window with a session and a running engine, after the first chunk was rendered."""
     window = MainWindow(store, folder)
     window.preferences.set(views=views)
     window.show()
@@ -248,7 +248,7 @@ def _turn(widget: QWidget, notches: float, modifiers: Qt.KeyboardModifier = Qt.K
 
 
 def _drag(frames: _Frames, name: str, count: int, widget: QWidget, start: QPointF, reach: int) -> None:
-    """Hold the left button and move a pixel at a time, to `reach` pixels from the start and again."""
+    """Hold the left button and move pixel by pixel to `reach` pixels from the start, repeatedly."""
     left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 
     def mouse(kind: QEvent.Type, place: QPointF, pressed: Qt.MouseButton = left) -> None:

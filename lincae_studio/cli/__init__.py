@@ -1,6 +1,6 @@
-"""The command `lincae-studio`: files or nothing open the window, subcommands run headless.
+"""The command `lincae-studio`: files or no arguments open the window, subcommands run without one.
 
-This module is all that is imported before the window opens; the commands come in only when one is named.
+Only this module is imported before the window opens; commands are imported when they are used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from lincae_studio.cli import exit_codes
 
-#: Subcommands. Whatever else comes first is a file for the window.
+#: Subcommands. Any other first argument is a file to open in the window.
 COMMANDS = (
     *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
     *("export-dawproject", "import-dawproject"),
@@ -22,13 +22,13 @@ COMMANDS = (
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold bytes that are no text
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not valid text
     arguments = list(sys.argv[1:] if argv is None else argv)
     sys.exit(run(arguments))
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; every error is one line on standard error and an exit code, never a traceback."""
+    """Run a command line; errors are reported in one line on standard error and an exit code, never a traceback."""
     from lincae_studio.errors import Cancelled, StudioError
 
     try:
@@ -46,14 +46,14 @@ def run(arguments: list[str]) -> int:
         _say("interrupted")
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has left: nothing more to say
+        sys.stderr.close()  # the reader of a pipe has closed it
         return exit_codes.BUG
     except Exception as error:
         return _report_bug(error)
 
 
 def _say(text: str) -> None:
-    """Print one line on standard error, whatever a file's name holds: line breaks, or bytes that are no text."""
+    """Print one line on standard error, escaping line breaks and undecodable bytes of file names."""
     print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), file=sys.stderr)
 
 
@@ -70,6 +70,6 @@ def _report_bug(error: Exception) -> int:
             file.write(details)
         hint = f"Details are in {where}"
     except (OSError, RuntimeError):
-        hint = "Its details could not be logged"
+        hint = "The details could not be logged"
     _say(f"internal error: {type(error).__name__}: {error}. {hint}.")
     return exit_codes.BUG

@@ -24,13 +24,14 @@ from lincae_studio.export_settings import LatentFormat
 from lincae_studio.media.formats import FORMATS
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.session import files
+from lincae_studio.session.times import count_of
 
-#: Endings of what `render` takes.
+#: Suffixes of the files that `render` accepts.
 _PROJECTS = (".lincae", ".lincaez")
 
 app = typer.Typer(
     help="LinCAE Studio: a multitrack editor that mixes in the latent space of an autoencoder. "
-    "Without a command it opens the window; audio files or a project given as arguments are loaded.",
+    "Without a command it opens the window, with the audio files or the project given as arguments.",
     no_args_is_help=False,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -43,7 +44,7 @@ app.command("evaluate")(evaluate)
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run a subcommand; usage errors become one line."""
+    """Run a subcommand; usage errors are reported in one line."""
     try:
         result = app(arguments, prog_name="lincae-studio", standalone_mode=False)
     except typer.Exit as stop:
@@ -69,10 +70,10 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 def _open(
     paths: Annotated[list[str] | None, typer.Argument(metavar="FILES", help="Audio files, or one project.")] = None,
     safe_mode: Annotated[
-        bool, typer.Option("--safe-mode", help="Start with the default preferences, and keep none.")
+        bool, typer.Option("--safe-mode", help="Start with the default preferences, and save no changes to them.")
     ] = False,
 ) -> int:
-    """Open the window (the same as naming the files without a command)."""
+    """Open the window (the same as giving the files without a command)."""
     from lincae_studio.cli.window import open_window
 
     return open_window(paths or [], safe=safe_mode)
@@ -100,7 +101,7 @@ def _render(
     project: Annotated[Path, typer.Argument(help="A project, a bundle, or a folder of them.")],
     output: options.Output,
     request: options.Request,
-    codec: Annotated[str | None, typer.Option("--codec", help="Another codec than the project's.")] = None,
+    codec: Annotated[str | None, typer.Option("--codec", help="Codec to use instead of the project's.")] = None,
     as_json: options.AsJson = False,
 ) -> int:
     """Render a project or a bundle, or each one in a folder, to audio files."""
@@ -120,18 +121,18 @@ def _render(
 
 @app.command("info")
 def _info(
-    path: Annotated[Path | None, typer.Argument(help="A project, a bundle, latents, or an audio file.")] = None,
+    path: Annotated[Path | None, typer.Argument(help="A project, a bundle, a latents file, or an audio file.")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of project files.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what a file holds."""
+    """Show the contents of a file."""
     from lincae_studio.cli.info import describe, lines
 
     if schema:
         print(json.dumps(files.schema(), indent=2, ensure_ascii=False))
         return
     if path is None:
-        raise UsageError("no file is named", "Name a project, a bundle, latents or an audio file")
+        raise UsageError("no file was given", "Give a project, a bundle, a latents file or an audio file")
     figures = describe(path)
     print(json.dumps(figures, indent=2) if as_json else "\n".join(plain(line) for line in lines(figures)))
 
@@ -142,7 +143,7 @@ def _bundle(
     output: options.Output,
     as_json: options.AsJson = False,
 ) -> int:
-    """Write a project with the latents of its clips and no audio (.lincaez): it opens wherever its codec is."""
+    """Write a project with the latents of its clips in place of audio (.lincaez); opening it needs its codec."""
     from lincae_studio.cli.bundling import bundle
 
     def say(figures: dict[str, object]) -> str:
@@ -158,12 +159,12 @@ def _unbundle(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the project and its audio.")],
     as_json: options.AsJson = False,
 ) -> None:
-    """Make a project with audio of a bundle; the audio is decoded from latents."""
+    """Convert a bundle to a project with audio, which is decoded from the latents."""
     from lincae_studio.cli.bundling import unbundle
 
     figures = unbundle(bundle, output)
     count = len(figures["files"]) if isinstance(figures["files"], list) else 0
-    text = f"{figures['output']}: {count} audio files, decoded from latents of {figures['codec']}"
+    text = f"{figures['output']}: {count_of(count, 'audio file')}, decoded from latents of {figures['codec']}"
     print(json.dumps(figures, indent=2) if as_json else plain(text))
 
 
@@ -173,7 +174,7 @@ def _export_dawproject(
     output: options.Output,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write a project with its audio for other audio workstations (.dawproject)."""
+    """Export a project with its audio for other DAWs (.dawproject)."""
     from lincae_studio.cli.interchange import export_dawproject
 
     _print_interchange(export_dawproject(project, output), as_json)
@@ -185,7 +186,7 @@ def _import_dawproject(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the project and its audio.")],
     as_json: options.AsJson = False,
 ) -> None:
-    """Make a project of a DAWproject, as Bitwig, Studio One, Cubase and others write it."""
+    """Convert a DAWproject, as exported by Bitwig Studio, Studio One, Cubase and others, to a project."""
     from lincae_studio.cli.interchange import import_dawproject
 
     _print_interchange(import_dawproject(path, output), as_json)
@@ -199,7 +200,7 @@ def _encode(
     latents: options.LatentsAs = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Write the latents of audio files, as safetensors or npz."""
+    """Encode audio files to latents, as safetensors or npz."""
     from lincae_studio.cli.latents import encode
 
     def say(figures: dict[str, object]) -> str:
@@ -207,9 +208,9 @@ def _encode(
 
     kinds = get_args(LatentFormat)
     if latents is not None and latents not in kinds:
-        raise UsageError(f"--latents {latents} is not offered", f"Choose one of {', '.join(kinds)}")
+        raise UsageError(f"--latents {latents} is not a valid choice", f"Choose one of {', '.join(kinds)}")
     if latents is not None and not path.is_dir() and not output.is_dir() and output.suffix.lower() != f".{latents}":
-        raise UsageError(f"{output} is no name for --latents {latents}", f"Let it end in .{latents}")
+        raise UsageError(f"the name {output} does not match --latents {latents}", f"Use a name ending in .{latents}")
     ending = f".{latents or kinds[0]}"
     suffixes = [f".{ending}" for ending in EXTENSIONS]
     return run_all(path, output, suffixes, ending, lambda one, place: encode(one, place, codec), say, as_json)
@@ -217,14 +218,14 @@ def _encode(
 
 @app.command("decode")
 def _decode(
-    path: Annotated[Path, typer.Argument(metavar="LATENTS", help="A file of latents, or a folder of them.")],
+    path: Annotated[Path, typer.Argument(metavar="LATENTS", help="A latents file, or a folder of them.")],
     output: options.Output,
     container: options.Format = None,
     bits: options.Bits = None,
     rate: options.SampleRate = None,
     as_json: options.AsJson = False,
 ) -> int:
-    """Write the audio of latents."""
+    """Decode latents files to audio."""
     from lincae_studio.cli.info import LATENT_SUFFIXES
     from lincae_studio.cli.latents import decode
 
@@ -240,9 +241,9 @@ def _decode(
 @app.command("demo")
 def _demo(
     headless: Annotated[bool, typer.Option("--headless", help="Write a mixdown and a screenshot instead.")] = False,
-    folder: Annotated[Path | None, typer.Option("--out", help="Folder for what --headless writes.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="Folder for the files that --headless writes.")] = None,
 ) -> int:
-    """Open the demo song; without a display (or with --headless) write its mixdown and a screenshot."""
+    """Open the demo song. Without a display (or with --headless), write its mixdown and a screenshot."""
     from lincae_studio.cli.window import has_display
 
     if headless or not has_display():
@@ -257,13 +258,14 @@ def _demo(
 def _print_interchange(figures: dict[str, object], as_json: bool) -> None:
     notes = figures["notes"]
     assert isinstance(notes, list)
-    lines = [f"{figures['output']}: {figures['tracks']} tracks, {figures['clips']} clips"]
+    tracks, clips = (count_of(int(str(figures[name])), name.removesuffix("s")) for name in ("tracks", "clips"))
+    lines = [f"{figures['output']}: {tracks}, {clips}"]
     lines += [f"note: {note}" for note in notes]
     print(json.dumps(figures, indent=2) if as_json else "\n".join(plain(line) for line in lines))
 
 
 def _exported(figures: dict[str, object]) -> str:
-    """The outcome of an export, for people."""
+    """The result of an export as text."""
     rows = figures["files"]
     assert isinstance(rows, list)
     latents = figures["latents"]
@@ -273,11 +275,13 @@ def _exported(figures: dict[str, object]) -> str:
     clipped = sum(row["clipped_samples"] for row in rows)
     how = f"{figures['duration_s']:.3f} s, codec {figures['codec']}, rendered at {figures['x_realtime']:.0f}x realtime"
     if count > 1:
-        lines.append(f"{count} files of {how}")
+        lines.append(f"{count} files, {how}")
     else:
         lines[0] = f"{lines[0]}, {how}"
     if clipped:
-        lines.append(f"{clipped} samples were clipped: lower the gains, use --normalize peak, or --bits 32f")
+        verb = "was" if clipped == 1 else "were"
+        clipping = f"{count_of(clipped, 'sample')} {verb} clipped"
+        lines.append(f"{clipping}: lower the gains, use --normalize peak, or --bits 32f")
     return "\n".join(plain(line) for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Whole folders: one output for each input, and an error of one does not keep the others from being made."""
+"""Processing folders: one output per input; errors are reported per file, and the rest are still processed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from lincae_studio.cli.text import plain
 from lincae_studio.errors import StudioError, UsageError, os_error_reason
 
-#: Makes an output of an input; returns figures.
+#: Converts an input file to an output file; returns figures.
 Make = Callable[[Path, Path], dict[str, object]]
 
 
@@ -24,12 +24,12 @@ def run_all(
     say: Callable[[dict[str, object]], str],
     as_json: bool,
 ) -> int:
-    """Make `output` of `source`, or each output of a folder's files with these suffixes; print the outcome.
+    """Convert `source` to `output`, or all files with these suffixes if it is a folder; print the results.
 
-    Returns the exit code: 2 when a file of a folder could not be made. Each of these is told on standard error.
+    Returns the exit code: 2 when a file of a folder failed. Each error is reported on standard error.
 
     Raises:
-        StudioError: when the only file cannot be made, or the folders cannot be used.
+        StudioError: when a single file fails, or a folder cannot be used.
     """
     if not os.path.isdir(source):
         if os.path.isdir(output):
@@ -39,12 +39,12 @@ def run_all(
         return 0
     inputs = inputs_in(source, suffixes)
     if os.path.exists(output) and not os.path.isdir(output):
-        raise UsageError(f"{output} is a file, and {source} is a folder", "Name a folder for the output")
+        raise UsageError(f"{source} is a folder, but {output} is a file", "Give a folder for the output")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason, remedy = os_error_reason(error, output)
-        raise StudioError(f"cannot make the folder {output}: {reason}", remedy) from error
+        raise StudioError(f"cannot create the folder {output}: {reason}", remedy) from error
     rows: list[dict[str, object]] = []
     failed = 0
     for path in inputs:
@@ -62,23 +62,25 @@ def run_all(
 
 
 def _shown(text: str) -> str:
-    """Lines for a terminal, whatever the names in them hold."""
+    """Lines of text made safe for a terminal."""
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def inputs_in(folder: Path, suffixes: Collection[str]) -> Sequence[Path]:
-    """The files of a folder that end so, in order. Raises `UsageError` when there are none, or two share a stem."""
+    """The files of a folder with these suffixes, sorted. Raises `UsageError` for none, or two with the same stem."""
     try:
         found = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.is_file())
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise UsageError(f"cannot read the folder {folder}: {reason}", remedy) from error
     if not found:
-        raise UsageError(f"there is nothing to do in {folder}", f"It holds no files that end in {', '.join(suffixes)}")
+        raise UsageError(
+            f"there is nothing to do in {folder}", f"Give a folder with files ending in {', '.join(suffixes)}"
+        )
     stems: dict[str, Path] = {}
     for path in found:
         if path.stem.casefold() in stems:
             other = stems[path.stem.casefold()]
-            raise UsageError(f"{other.name} and {path.name} would have one output", "Rename one of them")
+            raise UsageError(f"{other.name} and {path.name} would have the same output", "Rename one of them")
         stems[path.stem.casefold()] = path
     return found

@@ -1,4 +1,4 @@
-"""`lincae-studio bench ...`: measurements anyone can repeat."""
+"""`lincae-studio bench ...`: reproducible measurements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 
-bench_app = typer.Typer(help="Measure this installation.", no_args_is_help=True)
+bench_app = typer.Typer(help="Run benchmarks of this installation.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
 
@@ -30,12 +30,15 @@ def _builtin(as_json: AsJson = False) -> None:
 @bench_app.command("bundle")
 def _bundle(
     codec: Annotated[
-        str, typer.Option("--codec", help="Ids, by commas; random-lin-cae: full size, random weights.")
+        str,
+        typer.Option("--codec", help="Codec ids, separated by commas; random-lin-cae: full size, random weights."),
     ] = "mdct-1x,mdct-2x,mdct-4x",
-    seconds: Annotated[float | None, typer.Option("--seconds", help="Of the demo song; default: all of it.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Seconds of the demo song to use; default: all of it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Size of the demo song as a latent bundle, beside 24-bit PCM, and what its render differs by."""
+    """Size of the demo song as a latent bundle, compared with 24-bit PCM, and the difference of its render."""
     from lincae_studio.bench.bundle import measure_bundles
 
     _print_rows(measure_bundles(tuple(codec.split(",")), seconds), as_json)
@@ -45,7 +48,7 @@ def _bundle(
 def _chunks(
     codec: Annotated[str, typer.Option("--codec", help="Codec to measure.")] = DEFAULT_CODEC, as_json: AsJson = False
 ) -> None:
-    """Render times of the demo song for several chunk lengths: what a codec's default is chosen from."""
+    """Render times of the demo song for several chunk lengths, the basis of a codec's default."""
     from lincae_studio.bench.chunks import measure_chunks
 
     _print_rows(measure_chunks(codec), as_json)
@@ -53,17 +56,21 @@ def _chunks(
 
 @bench_app.command("codec")
 def _codec(
-    against: Annotated[str | None, typer.Option("--against", help="linear-cae: compare with that package.")] = None,
-    device: Annotated[str | None, typer.Option("--device", help="cpu, cuda or mps; default: the best.")] = None,
-    seconds: Annotated[float, typer.Option("--seconds", help="Of audio.")] = 4.0,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Of each measurement.")] = 3,
-    batch_sizes: Annotated[str, typer.Option("--batch-sizes", help="Also measure these, as in 1,4,16.")] = "",
+    against: Annotated[
+        str | None, typer.Option("--against", help="Reference package to compare with: linear-cae.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option("--device", help="cpu, cuda or mps; default: the best available.")
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of the audio.")] = 4.0,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Repeats of each measurement.")] = 3,
+    batch_sizes: Annotated[str, typer.Option("--batch-sizes", help="Batch sizes to measure too, like 1,4,16.")] = "",
     base_channels: Annotated[
-        int, typer.Option("--base-channels", help="A multiple of 8; 64 is the public width.")
+        int, typer.Option("--base-channels", help="Width of the model, a multiple of 8; public models have 64.")
     ] = 64,
     as_json: AsJson = False,
 ) -> None:
-    """Speed of Lin-CAE with random weights of full size, and its agreement with the reference package."""
+    """Speed of a full-size Lin-CAE model with random weights, and its agreement with the reference package."""
     from lincae_studio.bench.codec import measure_codec
 
     sizes = _counts("--batch-sizes", batch_sizes)
@@ -83,16 +90,16 @@ def _codec(
 @bench_app.command("engine")
 def _engine(
     codec: Annotated[
-        str, typer.Option("--codec", help="An id, or random-lin-cae: full size, random weights.")
+        str, typer.Option("--codec", help="A codec id, or random-lin-cae: full size, random weights.")
     ] = DEFAULT_CODEC,
-    tracks: Annotated[str, typer.Option("--tracks", help="Numbers of tracks.")] = "1,8,32,64",
-    minutes: Annotated[float, typer.Option("--minutes", help="Length of the session that is edited.")] = 3.0,
+    tracks: Annotated[str, typer.Option("--tracks", help="Numbers of tracks to measure.")] = "1,8,32,64",
+    minutes: Annotated[float, typer.Option("--minutes", help="Length of the edited session.")] = 3.0,
     export_minutes: Annotated[
-        str, typer.Option("--export-minutes", help="Lengths of the exports; default: by the codec.")
+        str, typer.Option("--export-minutes", help="Lengths of the exports; the default depends on the codec.")
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """From an edit to the sound, beside a plain script; encodes and decodes of edits; exports; plans."""
+    """Latency from an edit to the sound, compared with a simple script; encodes and decodes; exports; plans."""
     from lincae_studio.bench.engine import EngineBench, measure_engine
 
     bench = EngineBench(codec, _counts("--tracks", tracks), minutes, _numbers("--export-minutes", export_minutes))
@@ -106,22 +113,22 @@ def _engine(
 
 @bench_app.command("playback")
 def _playback(
-    seconds: Annotated[float, typer.Option("--seconds", help="To play for.")] = 60.0,
-    tracks: Annotated[int, typer.Option("--tracks", help="Of the session that is played.")] = 16,
+    seconds: Annotated[float, typer.Option("--seconds", help="How long to play.")] = 60.0,
+    tracks: Annotated[int, typer.Option("--tracks", help="Tracks of the session.")] = 16,
     codec: Annotated[
-        str, typer.Option("--codec", help="An id, or random-lin-cae: full size, random weights.")
+        str, typer.Option("--codec", help="A codec id, or random-lin-cae: full size, random weights.")
     ] = "random-lin-cae",
     as_json: AsJson = False,
 ) -> None:
-    """Dropouts while the engine is busy: the whole window plays, and a fader is moved twice a second."""
+    """Dropouts while the engine is busy: the full window plays while a fader is moved twice a second."""
     from lincae_studio.bench.playback import measure_playback
 
     _print_figures(measure_playback(seconds, tracks, codec), as_json)
 
 
 @bench_app.command("start")
-def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(min=1, help="Starts to measure.")] = 5) -> None:
-    """Time from the command to the window's first paint, in fresh processes, and what they imported."""
+def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(min=1, help="Number of starts.")] = 5) -> None:
+    """Time from the command to the first paint of the window, in fresh processes, and the modules they import."""
     from lincae_studio.bench.start import measure_start
 
     _print_figures(measure_start(runs), as_json)
@@ -129,12 +136,14 @@ def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(min=1, hel
 
 @bench_app.command("training")
 def _training(
-    preset: Annotated[str, typer.Option(help="Preset to train by.")] = "mini",
+    preset: Annotated[str, typer.Option(help="Training preset.")] = "mini",
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value of the recipe's.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the recipe.")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="To measure for, after warming up.")] = 10.0,
-    peak_tflops: Annotated[float | None, typer.Option(help="Peak of the device, to compare with.")] = None,
+    seconds: Annotated[float, typer.Option(help="How long to measure, after warming up.")] = 10.0,
+    peak_tflops: Annotated[
+        float | None, typer.Option(help="Peak performance of the device in TFLOPS, for comparison.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Speed of training on this machine: steps, windows and operations per second."""
@@ -146,15 +155,15 @@ def _training(
 
 @bench_app.command("ui")
 def _ui(
-    tracks: Annotated[int, typer.Option("--tracks", help="Of the session that is shown.")] = 64,
-    clips: Annotated[int, typer.Option("--clips", help="On all tracks together.")] = 2000,
+    tracks: Annotated[int, typer.Option("--tracks", help="Tracks of the session.")] = 64,
+    clips: Annotated[int, typer.Option("--clips", help="Clips on all tracks together.")] = 2000,
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the session.")] = 60.0,
-    frames: Annotated[int, typer.Option("--frames", help="Of each movement.")] = 200,
-    starts: Annotated[int, typer.Option("--starts", help="Of an empty window.")] = 5,
-    all_views: Annotated[bool, typer.Option("--all-views", help="Show every view, not the heatmap alone.")] = False,
+    frames: Annotated[int, typer.Option("--frames", help="Frames of each movement.")] = 200,
+    starts: Annotated[int, typer.Option("--starts", help="Starts of an empty window.")] = 5,
+    all_views: Annotated[bool, typer.Option("--all-views", help="Show all views, not only the heatmap.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Frame times of a dense session: scrolling, zooming, playhead, fader, dragging a clip; start and memory."""
+    """Frame times of a dense session: scrolling, zooming, playhead, fader, clip drag; also start-up and memory."""
     from lincae_studio.bench.ui import UiBench, measure_ui
 
     _print_figures(measure_ui(UiBench(tracks, clips, minutes, frames, starts, all_views)), as_json)
@@ -174,14 +183,14 @@ def _numbers(option: str, text: str) -> list[float]:
     except ValueError:
         numbers = [math.nan]
     if not all(math.isfinite(number) and number > 0.0 for number in numbers):
-        raise UsageError(f"{option} {text} is not a list of positive numbers", "Write them as in 1,4,16")
+        raise UsageError(f"{option} {text} is not a list of positive numbers", "Write it like 1,4,16")
     return numbers
 
 
 def _counts(option: str, text: str) -> list[int]:
     numbers = _numbers(option, text)
     if not all(number.is_integer() for number in numbers):
-        raise UsageError(f"{option} {text} is not a list of whole numbers", "Write them as in 1,4,16")
+        raise UsageError(f"{option} {text} is not a list of whole numbers", "Write it like 1,4,16")
     return [int(number) for number in numbers]
 
 

@@ -1,4 +1,4 @@
-"""Bundles without a window: making them, and making projects with audio of them."""
+"""Bundles without a window: writing them, and converting them to projects with audio."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from lincae_studio.session.relink import relink
 
 
 def bundle(project: Path, output: Path) -> dict[str, object]:
-    """Write a project's bundle. Returns its figures.
+    """Write a project as a bundle. Returns its figures.
 
     Raises:
-        StudioError: for a project, media, codec or output that cannot be used; an older output stays.
+        StudioError: for a project, media, codec or output that cannot be used; an existing output is kept.
     """
     if not files.is_bundle(output):
-        raise UsageError(f"{output} is no name for a bundle", f"Let it end in {files.BUNDLE_SUFFIX}")
+        raise UsageError(f"{output} is not a name for a bundle", f"Use a name ending in {files.BUNDLE_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
         codec = registry.for_session(session.codec)
@@ -42,28 +42,28 @@ def bundle(project: Path, output: Path) -> dict[str, object]:
 
 
 def unbundle(path: Path, folder: Path) -> dict[str, object]:
-    """Make a project with audio, decoded from the latents of a bundle, in a folder. Returns its figures.
+    """Convert a bundle to a project in a folder, with audio decoded from its latents. Returns its figures.
 
     Raises:
         StudioError: for a bundle, codec or folder that cannot be used.
     """
     if not files.is_bundle(path):
-        raise UsageError(f"{path} is no bundle", f"Name a file that ends in {files.BUNDLE_SUFFIX}")
+        raise UsageError(f"{path} is not a bundle", f"Give a file ending in {files.BUNDLE_SUFFIX}")
     project = folder / f"{path.stem}{files.SUFFIX}"
     if os.path.exists(project):
-        raise ProjectError(f"{project} exists", "Name another folder")
+        raise ProjectError(f"{project} already exists", "Choose another folder")
     with progress_bars() as report, headless() as engine:
         session = engine.open(path, report)
         for media in used(session):
             engine.decode(media, session.seed, report)
-        # From the store, as if a file had gone: that is what is heard.
-        gone = [replace(media, original=None, path=str(folder / name_of(media))) for media in used(session)]
+        # Listed as missing files, so that their audio, as heard, is written from the store.
+        missing = [replace(media, original=None, path=str(folder / name_of(media))) for media in used(session)]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason, remedy = os_error_reason(error, folder / "file")
-            raise ProjectError(f"cannot make the folder {folder}: {reason}", remedy) from error
-        written = collect(engine.store, gone, folder / f"{path.stem} audio", report("writing audio"))
+            raise ProjectError(f"cannot create the folder {folder}: {reason}", remedy) from error
+        written = collect(engine.store, missing, folder / f"{path.stem} audio", report("writing audio"))
         listed = replace(session, media=tuple(used(session)))
         files.save(relink(listed, written), project)
     return {"output": str(project), "codec": session.codec, "files": [media.path for media in written.values()]}

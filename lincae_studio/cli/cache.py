@@ -1,4 +1,4 @@
-"""`lincae-studio cache ...`: what is kept to save time, and getting rid of it."""
+"""`lincae-studio cache ...`: showing and clearing the cache."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from lincae_studio.engine.rendering.disk import clear_disk, disk_usage
 from lincae_studio.errors import StudioError, os_error_reason
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir
+from lincae_studio.session.times import count_of
 
-cache_app = typer.Typer(help="What is kept to save time: conformed audio, latents, renders.", no_args_is_help=True)
+cache_app = typer.Typer(help="Show or clear the cache: conformed audio, latents, renders.", no_args_is_help=True)
 
-#: What each database holds, and where it is in the cache's folder.
+#: The databases of the cache, with their paths in the cache folder.
 _DATABASES = {"latents": latent_database, "renders": render_database}
 
 
 @cache_app.command("info")
 def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False) -> None:
-    """Show where the cache is and what it holds."""
+    """Show the location and the contents of the cache."""
     folder = cache_dir()
     media, media_bytes = MediaStore(folder).usage()
     figures: dict[str, object] = {"folder": str(folder), "media": media, "media_bytes": media_bytes}
-    lines = [f"conformed audio: {media} files, {_mebibytes(media_bytes)}"]
+    lines = [f"conformed audio: {count_of(media, 'file')}, {_mebibytes(media_bytes)}"]
     limits = dict(zip(_DATABASES, cache_bytes(), strict=True))
     for name, database in _DATABASES.items():
         try:
             usage = disk_usage(database(folder))
         except (sqlite3.Error, OSError) as error:
-            remedy = "lincae-studio cache clear makes it anew"
+            remedy = "Run lincae-studio cache clear to recreate it"
             raise StudioError(f"the cache of {name} cannot be read: {error}", remedy) from error
         figures |= {
             name: usage.rows,
@@ -42,18 +43,20 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
             f"{name}_limit_bytes": limits[name],
         }
         size, limit, file = (_mebibytes(count) for count in (usage.array_bytes, limits[name], usage.file_bytes))
-        lines.append(f"{name}: {usage.rows} arrays, {size} of at most {limit}, file {file}")
+        lines.append(f"{name}: {count_of(usage.rows, 'array')}, {size} of at most {limit}, file {file}")
     bundles = [path.stat().st_size for path in bundled_files(folder)]
     figures |= {"bundles": len(bundles), "bundles_bytes": sum(bundles)}
-    lines.append(f"latents of opened bundles: {len(bundles)} files, {_mebibytes(sum(bundles))}")
+    lines.append(f"latents of opened bundles: {count_of(len(bundles), 'file')}, {_mebibytes(sum(bundles))}")
     print(json.dumps(figures, indent=2) if as_json else "\n".join([str(folder), *lines]))
 
 
 @cache_app.command("clear")
 def _clear(
-    media: Annotated[bool, typer.Option("--media", help="Conformed audio too; close the windows first.")] = False,
+    media: Annotated[
+        bool, typer.Option("--media", help="Delete conformed audio too; close all windows first.")
+    ] = False,
 ) -> None:
-    """Delete cached latents and renders (they are made again when needed); with --media conformed audio too."""
+    """Delete cached latents and renders (they are recreated when needed); with --media also conformed audio."""
     folder = cache_dir()
     try:
         for database in _DATABASES.values():
@@ -63,11 +66,12 @@ def _clear(
         if media:
             MediaStore(folder).clear()
     except sqlite3.OperationalError as error:
-        raise StudioError(f"the cache cannot be cleared: {error}", "Close the windows and try again") from error
+        raise StudioError(f"the cache cannot be cleared: {error}", "Close all windows and try again") from error
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise StudioError(f"the cache {folder} cannot be cleared: {reason}", remedy) from error
-    print(f"{folder} is cleared of latents and renders" + (" and conformed audio" if media else ""))
+    cleared = "latents, renders and conformed audio" if media else "latents and renders"
+    print(f"cleared {cleared} in {folder}")
 
 
 def _mebibytes(size: int) -> str:

@@ -1,4 +1,4 @@
-"""`lincae-studio codecs ...`: what is there, and getting more."""
+"""`lincae-studio codecs ...`: listing, installing and removing codecs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import CodecError
 
-codecs_app = typer.Typer(help="The codecs that can be chosen: list, download, import, convert.", no_args_is_help=True)
+codecs_app = typer.Typer(help="Manage codecs: list, download, import, convert, remove.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 ScaleFactor = Annotated[
-    float | None, typer.Option("--scale-factor", help="Of the latents; official folders do not name it.")
+    float | None, typer.Option("--scale-factor", help="Scale factor of the latents, missing in official folders.")
 ]
 Linear = Annotated[
     bool | None, typer.Option("--linear/--not-linear", help="Whether the model was trained to be linear.")
 ]
-Title = Annotated[str | None, typer.Option("--title", help="How it is listed; default: the folder's name.")]
+Title = Annotated[str | None, typer.Option("--title", help="Name in lists; default: the folder's name.")]
 
 _LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
 
@@ -63,10 +63,10 @@ def _list(as_json: AsJson = False) -> None:
 
 @codecs_app.command("show")
 def _show(
-    codec: Annotated[str, typer.Argument(help="Id, or a model's folder.")],
+    codec: Annotated[str, typer.Argument(help="Codec id, or a model folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show all that is known of a codec."""
+    """Show the properties of a codec."""
     info = registry.info(registry.by_path(codec))
     row = _row(info)
     folder = registry.folder(info.id)
@@ -90,7 +90,7 @@ def _show(
 def _download(
     model_id: Annotated[str, typer.Argument(metavar="ID", help=f"One of {', '.join(PUBLIC_MODELS)}.")],
 ) -> None:
-    """Download a public model from the Hugging Face hub and install it. A broken download is taken up again."""
+    """Download a public model from the Hugging Face Hub and install it. An interrupted download is resumed."""
     with progress_bars() as report:
         place = install.install_public(model_id, report(f"downloading {model_id}"))
     print(f"{model_id} is installed in {place}")
@@ -98,8 +98,12 @@ def _download(
 
 @codecs_app.command("import")
 def _import(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A model's folder: official, or ours.")],
-    codec_id: Annotated[str | None, typer.Option("--id", help="Its id here; default: the folder's name.")] = None,
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="A model folder, in the official or LinCAE Studio format.")
+    ],
+    codec_id: Annotated[
+        str | None, typer.Option("--id", help="Id of the installed codec; default: the folder's name.")
+    ] = None,
     scale_factor: ScaleFactor = None,
     linear: Linear = None,
     title: Title = None,
@@ -124,25 +128,27 @@ def _import(
 
 @codecs_app.command("convert")
 def _convert(
-    source: Annotated[Path, typer.Argument(metavar="SRC", help="A model's folder: official, or ours.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SRC", help="A model folder, in the official or LinCAE Studio format.")
+    ],
     target: Annotated[Path, typer.Argument(metavar="DST", help="A new folder.")],
     to: Annotated[str | None, typer.Option("--to", help="safetensors or official; default: the other one.")] = None,
     scale_factor: ScaleFactor = None,
     linear: Linear = None,
     title: Title = None,
 ) -> None:
-    """Convert between the official format (.pth and YAML) and ours (safetensors and JSON)."""
+    """Convert between the official format (.pth and YAML) and the LinCAE Studio format (safetensors and JSON)."""
     from lincae_studio.codecs.lincae.pretrained import convert
 
     written = convert(source, target, to, scale_factor=scale_factor, linear=linear, title=title)
-    print(f"{target} holds the model in the {written} format")
+    print(f"wrote the model in {written} format to {target}")
 
 
 @codecs_app.command("remove")
 def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An installed codec.")]) -> None:
-    """Delete an installed codec, and what an unfinished download of it left."""
+    """Delete an installed codec, and the remains of an unfinished download of it."""
     library.remove(codec_id)
-    print(f"{codec_id} is removed")
+    print(f"removed {codec_id}")
 
 
 def _row(info: CodecInfo) -> dict[str, object]:
@@ -157,7 +163,7 @@ def _row(info: CodecInfo) -> dict[str, object]:
 
 
 def _offer(model_id: str, public: PublicModel) -> dict[str, object]:
-    """The row of a public model that is not installed; its size is that of the download."""
+    """The row of a public model that is not installed; the size is that of the download."""
     return {
         "id": model_id,
         "title": public.title,

@@ -1,4 +1,4 @@
-"""The demo song without a display: the real window, offscreen, so that its picture and mixdown are the real ones."""
+"""The demo song without a display: uses the real window, offscreen, for an authentic screenshot and mixdown."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from lincae_studio.session.model import SESSION_RATE
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-#: Longest wait for the import, the render and the export of the 40-second song, in milliseconds.
+#: Time limit for the import, the render and the export of the 40-second song, in milliseconds.
 _TIMEOUT_MS = 300_000
 
-#: What the picture shows beside tracks and mix, and where the playhead is.
+#: Views in the screenshot besides tracks and mix, and the position of the playhead.
 _VIEWS: tuple[ViewName, ...] = ("heatmap", "spectrogram", "trajectory", "levels")
 _PLAYHEAD_S = 16
 
-#: Views are drawn when they have worked out nothing for so long.
+#: The screenshot is taken once the views have computed nothing for this long.
 _QUIET_S = 0.6
 
 
 def write_demo(folder: Path | None) -> int:
-    """Open the demo song offscreen, write its mixdown (WAV) and a picture of the window (PNG), and say where.
+    """Open the demo song offscreen, write its mixdown (WAV) and a screenshot (PNG), and print their paths.
 
     Raises:
-        StudioError: when something fails on the way.
+        StudioError: when any step fails.
     """
     folder = folder or Path(tempfile.gettempdir()) / "lincae-studio-demo"
     try:
@@ -50,7 +50,7 @@ def write_demo(folder: Path | None) -> int:
     app = make_application()
     cache_dir = preferred_cache_dir()
     window = MainWindow(MediaStore(cache_dir), cache_dir)
-    audio, picture = folder / "paper_lanterns.wav", folder / "paper_lanterns.png"
+    audio, screenshot = folder / "paper_lanterns.wav", folder / "paper_lanterns.png"
     try:
         window.preferences.set(views=_VIEWS)
         window.show()
@@ -61,8 +61,8 @@ def write_demo(folder: Path | None) -> int:
         window.transport.seek(_PLAYHEAD_S * SESSION_RATE)
         _run_until(_Quiet(window))
         app.processEvents()
-        if not window.grab().save(str(picture)):
-            raise ExportError(f"cannot write {picture}", "Choose another folder with --out")
+        if not window.grab().save(str(screenshot)):
+            raise ExportError(f"cannot write {screenshot}", "Choose another folder with --out")
         problems: list[StudioError] = []
         results: list[object] = []
         window.exporter.failed.connect(problems.append)
@@ -73,13 +73,13 @@ def write_demo(folder: Path | None) -> int:
             raise problems[0]
     finally:
         window.shut_down()
-    print(f"mixdown: {audio}")
-    print(f"window:  {picture}")
+    print(f"mixdown:    {audio}")
+    print(f"screenshot: {screenshot}")
     return 0
 
 
 class _Quiet:
-    """Whether the views of a window have had nothing to work out for a while."""
+    """Whether the views of a window have had nothing to compute for a while."""
 
     def __init__(self, window: QWidget) -> None:
         self._window = window
@@ -94,16 +94,16 @@ class _Quiet:
 
 
 def _run_until(done: Callable[[], bool]) -> None:
-    """Run Qt's event loop until `done()`, which is asked after every change."""
+    """Run Qt's event loop until `done()` returns True; it is checked every 20 ms."""
     from PySide6.QtCore import QEventLoop, QTimer
 
     loop = QEventLoop()
-    look = QTimer()
-    look.timeout.connect(lambda: loop.quit() if done() else None)
-    look.start(20)
+    poll = QTimer()
+    poll.timeout.connect(lambda: loop.quit() if done() else None)
+    poll.start(20)
     limit = QTimer()
     limit.setSingleShot(True)
     limit.timeout.connect(lambda: loop.exit(1))
     limit.start(_TIMEOUT_MS)
     if loop.exec():
-        raise StudioError("the demo did not finish in time", "See the log, and try again")
+        raise StudioError("the demo did not finish in time", "Check the log, and try again")

@@ -1,4 +1,4 @@
-"""Exit codes of the command line: bad input or usage, our own bug, and the shell's convention for Ctrl+C."""
+"""Exit codes of the command line: bad input or usage, a bug, and the shell's convention for Ctrl+C."""
 
 from __future__ import annotations
 

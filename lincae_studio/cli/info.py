@@ -1,4 +1,4 @@
-"""`lincae-studio info`: what a project, a bundle, a file of latents or an audio file holds."""
+"""`lincae-studio info`: the contents of a project, a bundle, a latents file or an audio file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATENT_SUFFIXES = (".safetensors", ".npz")
 
 
 def describe(path: Path) -> dict[str, object]:
-    """What is known of a file, by its kind.
+    """Describe a file, depending on its kind.
 
     Raises:
         StudioError: when it cannot be read.
@@ -128,7 +128,7 @@ def _audio(path: Path) -> dict[str, object]:
 
 
 def lines(figures: dict[str, object]) -> list[str]:
-    """For people: one line a fact, lists indented."""
+    """The figures as text: one per line, lists indented."""
     found = []
     for name, value in figures.items():
         title = name.replace("_", " ")
@@ -144,7 +144,7 @@ def lines(figures: dict[str, object]) -> list[str]:
     return found
 
 
-#: Not for people.
+#: Left out of the text.
 _LONG = ("sha256",)
 
 

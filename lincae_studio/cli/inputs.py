@@ -1,4 +1,4 @@
-"""The little language of `lincae-studio mix`: FILE[:GAIN_DB][@START_S]."""
+"""The input syntax of `lincae-studio mix`: FILE[:GAIN_DB][@START_S]."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _INPUT = re.compile(rf"^(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?
 
 @dataclass(frozen=True)
 class MixInput:
-    """One file of a mix: linear gain, start in samples."""
+    """An input file of a mix: linear gain, start in samples."""
 
     path: Path
     gain: float
@@ -25,19 +25,19 @@ class MixInput:
 
 
 def parse_input(text: str) -> MixInput:
-    """Read FILE[:GAIN_DB][@START_S]; a file whose whole name looks like that is taken as the file.
+    """Parse FILE[:GAIN_DB][@START_S]; if a file with the whole text as its name exists, that file is used.
 
     Raises:
         UsageError: when the gain or the start is out of range.
     """
     match = _INPUT.match(text)
-    if match is None or os.path.exists(text):  # Path.exists raises for a name that is too long
+    if match is None or os.path.exists(text):  # Path.exists raises for names that are too long
         return MixInput(Path(text), 1.0, 0)
     gain_text, start_text = match["gain"] or "0", match["start"] or "0"
     gain = 0.0 if gain_text == "-inf" else db_to_gain(float(gain_text))
     start_s = float(start_text)
     if gain > MAX_GAIN:
-        raise UsageError(f"gain {gain_text} dB of {match['file']} is above {gain_to_db(MAX_GAIN):.0f} dB")
+        raise UsageError(f"the gain of {match['file']}, {gain_text} dB, is above {gain_to_db(MAX_GAIN):.0f} dB")
     if not 0 <= start_s <= MAX_LENGTH / SESSION_RATE:
-        raise UsageError(f"start {start_text} s of {match['file']} is not between 0 and 24 hours")
+        raise UsageError(f"the start of {match['file']}, {start_text} s, is not between 0 and 24 hours")
     return MixInput(Path(match["file"]), gain, round(start_s * SESSION_RATE))

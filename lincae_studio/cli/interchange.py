@@ -1,4 +1,4 @@
-"""Projects of other audio workstations without a window: DAWprojects, written and read."""
+"""Exchanging projects with other DAWs without a window: exporting and importing DAWprojects."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def export_dawproject(project: Path, output: Path) -> dict[str, object]:
     """Write a project, or a bundle, as a DAWproject. Returns its figures.
 
     Raises:
-        StudioError: for a project, media or output that cannot be used; an older output stays.
+        StudioError: for a project, media or output that cannot be used; an existing output is kept.
     """
     if not files.is_dawproject(output):
-        raise UsageError(f"{output} is no name for a DAWproject", f"Let it end in {files.DAWPROJECT_SUFFIX}")
+        raise UsageError(f"{output} is not a name for a DAWproject", f"Use a name ending in {files.DAWPROJECT_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
         for media in used(session):
@@ -40,14 +40,14 @@ def export_dawproject(project: Path, output: Path) -> dict[str, object]:
 
 
 def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
-    """Make a project of a DAWproject in a folder, with its audio in a folder beside it. Returns its figures.
+    """Convert a DAWproject to a project in a folder, with its audio in a subfolder. Returns its figures.
 
     Raises:
-        StudioError: for a DAWproject or folder that cannot be used; no audio is left in the folder then.
+        StudioError: for a DAWproject or folder that cannot be used; no audio is left behind then.
     """
     project = folder / f"{path.stem}{files.SUFFIX}"
     if os.path.exists(project):
-        raise ProjectError(f"{project} exists", "Name another folder")
+        raise ProjectError(f"{project} already exists", "Choose another folder")
     audio = folder / f"{path.stem} audio"
     fresh = not os.path.exists(audio)
     with progress_bars() as report:
@@ -60,7 +60,7 @@ def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
             shutil.rmtree(audio, ignore_errors=True)
         if isinstance(error, OSError):
             reason, remedy = os_error_reason(error, project)
-            raise ProjectError(f"cannot make the folder {folder}: {reason}", remedy) from error
+            raise ProjectError(f"cannot create the folder {folder}: {reason}", remedy) from error
         raise
     return {
         "output": str(project),

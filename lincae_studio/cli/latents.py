@@ -17,10 +17,10 @@ from lincae_studio.session.model import SESSION_RATE, Session
 
 
 def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
-    """Write the latents of an audio file. Returns their figures.
+    """Encode an audio file to a latents file. Returns its figures.
 
     Raises:
-        StudioError: for a file, codec or output that cannot be used; an older output stays.
+        StudioError: for a file, codec or output that cannot be used; an existing output is kept.
     """
     kind_of(output)
     codec = registry.by_path(codec)
@@ -44,10 +44,10 @@ def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
 
 
 def decode(path: Path, output: Path, request: Request) -> dict[str, object]:
-    """Write the audio of a file of latents. Returns the figures of the export.
+    """Decode a latents file to an audio file. Returns the figures of the export.
 
     Raises:
-        StudioError: for a file, codec or output that cannot be used; an older output stays.
+        StudioError: for a file, codec or output that cannot be used; an existing output is kept.
     """
     refuse_overwriting([path], output)
     content = load_latents(path)

@@ -22,10 +22,10 @@ from lincae_studio.session.model import SESSION_RATE, Session
 
 
 def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, request: Request) -> dict[str, object]:
-    """Mix files, one track each. Returns the figures of the export.
+    """Mix files, each on its own track. Returns the figures of the export.
 
     Raises:
-        StudioError: for a file, codec or output that cannot be used; an older output stays.
+        StudioError: for a file, codec or output that cannot be used; an existing output is kept.
     """
     codec = registry.by_path(codec)
     registry.for_session(codec)
@@ -45,7 +45,7 @@ def render_project(path: Path, output: Path, codec: str | None, request: Request
     """Render a project or a bundle. Returns the figures of the export.
 
     Raises:
-        StudioError: for a project, media, codec or output that cannot be used; an older output stays.
+        StudioError: for a project, media, codec or output that cannot be used; an existing output is kept.
     """
     with progress_bars() as report, headless() as engine:
         session = engine.open(path, report)
@@ -62,7 +62,7 @@ def _export(
     settings = request.settings
     check_paths(paths_of(session, settings, output), protected)
     start, end = span_of(session, settings, request.selection)
-    began = time.perf_counter()
+    started = time.perf_counter()
     plan = make_plan(session, registry.for_session(session.codec))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
     title = request.title or output.stem
@@ -73,7 +73,7 @@ def _export(
     written = latent_paths(settings, output)
     for path in written:
         save_latents(latents_of(plan, start, end, engine.render, report("latents")), path)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - started
     duration_s = (end - start) / SESSION_RATE
     counters = engine.renderer.counters
     first: dict[str, object] = _row(results[0]) if results else {"output": str(written[0]), "channels": plan.channels}

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the settings they make."""
+"""Options shared by several commands, and the export settings made from them."""
 
 from __future__ import annotations
 
@@ -19,48 +19,49 @@ from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE
 
 Output = Annotated[
     Path,
-    typer.Option("--output", "-o", help="File to write (replaced only when complete), or folder for a folder's files."),
+    typer.Option("--output", "-o", help="File to write, replaced only when complete; or a folder if the input is one."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
-Codec = Annotated[str, typer.Option("--codec", help="Codec; see `codecs list`.")]
+Codec = Annotated[str, typer.Option("--codec", help="Codec id; see `codecs list`.")]
 Bits = Annotated[
-    str | None, typer.Option("--bits", help="Sample format: 16, 24 (integer) or 32f (float). FLAC has 16 and 24.")
+    str | None, typer.Option("--bits", help="Sample format: 16, 24 (integer) or 32f (float). FLAC: 16 or 24.")
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", help="wav, flac, ogg or mp3; default: what the output's name says.")
+    str | None, typer.Option("--format", help="wav, flac, ogg or mp3; default: from the name of the output.")
 ]
 SampleRate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; default: 44100.")]
 ChannelCount = Annotated[str | None, typer.Option("--channels", help="mix, mono or stereo.")]
-Dither = Annotated[bool | None, typer.Option("--dither/--no-dither", help="TPDF dither at 16 bits; default: on.")]
-Quality = Annotated[float | None, typer.Option("--quality", help="Of OGG and MP3, from 0 to 1.")]
-Normalize = Annotated[str | None, typer.Option("--normalize", help="none, peak or loudness.")]
+Dither = Annotated[bool | None, typer.Option("--dither/--no-dither", help="TPDF dither for 16 bits; default: on.")]
+Quality = Annotated[float | None, typer.Option("--quality", help="Quality of OGG and MP3, from 0 to 1.")]
+Normalize = Annotated[str | None, typer.Option("--normalize", help="Normalise to: none, peak or loudness.")]
 Target = Annotated[
-    float | None, typer.Option("--target", help="Of the peak in dBFS (default -1) or loudness in LUFS (default -14).")
+    float | None, typer.Option("--target", help="Target peak in dBFS (default -1) or loudness in LUFS (default -14).")
 ]
-TruePeak = Annotated[float | None, typer.Option("--true-peak", help="No file is made louder, in dBTP; default -1.")]
-Each = Annotated[bool, typer.Option("--each", help="Normalise each file by itself, not all by the same gain.")]
+TruePeak = Annotated[float | None, typer.Option("--true-peak", help="True peak limit in dBTP (default -1).")]
+Each = Annotated[bool, typer.Option("--each", help="Normalise each file separately, not all by the same gain.")]
 Write = Annotated[
-    str | None, typer.Option("--write", help="What: mix, dry, difference, tracks, latents; several by commas.")
+    str | None,
+    typer.Option("--write", help="What to write: mix, dry, difference, tracks, latents; separate several by commas."),
 ]
-Stems = Annotated[str | None, typer.Option("--stems", help="Of which tracks: heard or all.")]
-Span = Annotated[str | None, typer.Option("--span", help="all or loop, or START:END in seconds.")]
-Tail = Annotated[float | None, typer.Option("--tail", help="Seconds after the end that are written, too.")]
-LatentsAs = Annotated[str | None, typer.Option("--latents", help="Format of latents: safetensors or npz.")]
-Title = Annotated[str, typer.Option("--title", help="For the file's tags; default: its name.")]
-Artist = Annotated[str | None, typer.Option("--artist", help="For the file's tags.")]
+Stems = Annotated[str | None, typer.Option("--stems", help="Tracks to write as stems: heard (audible) or all.")]
+Span = Annotated[str | None, typer.Option("--span", help="Range to export: all, loop, or START:END in seconds.")]
+Tail = Annotated[float | None, typer.Option("--tail", help="Seconds to add after the end.")]
+LatentsAs = Annotated[str | None, typer.Option("--latents", help="Format of latents files: safetensors or npz.")]
+Title = Annotated[str, typer.Option("--title", help="Title tag; default: the file's name.")]
+Artist = Annotated[str | None, typer.Option("--artist", help="Artist tag.")]
 Preset = Annotated[
     str | None,
-    typer.Option("--preset", help=f"Settings with a name, which other options change: {'; '.join(PRESETS)}."),
+    typer.Option("--preset", help=f"Export preset, which other options override: {'; '.join(PRESETS)}."),
 ]
 
 _Struct = TypeVar("_Struct", AudioFormat, Level, ExportSettings)
 
-_FOR_LOUDNESS_DB = -14.0
+_LOUDNESS_TARGET_DB = -14.0
 
 
 @dataclass(frozen=True)
 class Request:
-    """What an export is asked for: the settings, a span of samples if one was named, and a title."""
+    """An export request: the settings, a range of samples if one was given, and a title."""
 
     settings: ExportSettings
     selection: tuple[int, int] | None = None
@@ -89,13 +90,13 @@ def request(
     artist: Artist = None,
     preset: Preset = None,
 ) -> Request:
-    """The settings that options ask for.
+    """The export request from the options.
 
     Raises:
         UsageError: naming the option that is wrong.
     """
     if preset is not None and preset not in PRESETS:
-        raise UsageError(f"there is no preset {preset!r}", f"Choose one of: {'; '.join(PRESETS)}")
+        raise UsageError(f"there is no preset “{preset}”", f"Choose one of: {'; '.join(PRESETS)}")
     settings = PRESETS[preset] if preset is not None else ExportSettings()
     chosen = container or container_of(output) or settings.format.container
     offered = [bits for name, one in FORMATS.items() if name == chosen for bits in one.sample_formats]
@@ -116,7 +117,7 @@ def request(
     if problem:
         raise UsageError(problem, "Choose another --format, --bits or --rate")
     if normalize == "loudness" and target is None:
-        target = _FOR_LOUDNESS_DB
+        target = _LOUDNESS_TARGET_DB
     elif normalize == "peak" and target is None:
         target = Level().target_db
     level = _changed(
@@ -146,17 +147,18 @@ def request(
 
 
 def with_request(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of `request`, which it takes as the one argument of that name.
+    """Give a command the options of `request`; it receives the result as its argument of that name.
 
-    typer reads options from signatures: that of the command has those of `request` in the place of its argument.
+    typer reads options from signatures, so the command's signature gets the options of `request` in place of its
+    argument.
     """
     hints = get_type_hints(request, include_extras=True) | get_type_hints(command, include_extras=True)
     offered = {name: option for name, option in inspect.signature(request).parameters.items() if name != "output"}
 
     @functools.wraps(command)
     def run(**given: Any) -> Any:
-        asked = {name: given.pop(name) for name in offered}
-        return command(**given, request=request(given["output"], **asked))
+        options = {name: given.pop(name) for name in offered}
+        return command(**given, request=request(given["output"], **options))
 
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
@@ -168,7 +170,7 @@ def with_request(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _changed(settings: _Struct, options: dict[str, tuple[str, Any]]) -> _Struct:
-    """Settings with what was given; each value is checked as its field says."""
+    """Settings with the given options applied; each value is validated against the type of its field."""
     types = {field.name: field.type for field in msgspec.structs.fields(settings)}
     values = {}
     for name, (option, value) in options.items():
@@ -180,13 +182,13 @@ def _changed(settings: _Struct, options: dict[str, tuple[str, Any]]) -> _Struct:
             shown = ",".join(value) if isinstance(value, tuple) else value
             choices = [str(choice) for choice in _choices(types[name])]
             remedy = f"Choose from {', '.join(choices)}" if choices else str(error)
-            raise UsageError(f"{option} {shown} is not offered", remedy) from error
+            raise UsageError(f"{option} {shown} is not a valid choice", remedy) from error
     changed: _Struct = msgspec.structs.replace(settings, **values)
     return changed
 
 
 def _choices(kind: object) -> tuple[object, ...]:
-    """The values that a field may have, or its items; none where they cannot be listed."""
+    """The possible values of a field, or of its items; empty where they cannot be listed."""
     if get_origin(kind) is Literal:
         return get_args(kind)
     return next((found for inner in get_args(kind) if (found := _choices(inner))), ())
@@ -196,7 +198,7 @@ def _seconds(span: str) -> tuple[int, int]:
     try:
         start, end = (round(float(part) * SESSION_RATE) for part in span.split(":"))
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"--span {span} is not START:END in seconds") from error
+        raise UsageError(f"--span {span} is not START:END in seconds", "Write it like 10:25.5") from error
     if not 0 <= start < end <= MAX_LENGTH:
-        raise UsageError(f"--span {span} is not a span of the timeline")
+        raise UsageError(f"--span {span} is not a range of the timeline", "Start before the end, within 24 hours")
     return start, end

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, for people only: nothing is drawn when it is not a terminal."""
+"""Progress bars on standard error; nothing is drawn when it is not a terminal."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Report = Callable[[str], jobs.ReportProgress]
 
 @contextmanager
 def progress_bars() -> Iterator[Report]:
-    """Yield what makes a labelled bar out of nothing: `report("rendering")` is a `ReportProgress`."""
-    # Labels hold names of files and codecs, which may look like markup.
+    """Yield a function that adds a labelled bar: `report("rendering")` returns a `ReportProgress`."""
+    # Labels contain names of files and codecs, which may look like markup.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:

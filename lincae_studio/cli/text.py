@@ -1,8 +1,8 @@
-"""Text for a terminal."""
+"""Text that is safe to print to a terminal."""
 
 from __future__ import annotations
 
 
 def plain(text: str) -> str:
-    """Text from strangers without line breaks and escape sequences, which would command the terminal."""
+    """Untrusted text with line breaks and escape sequences escaped, which could otherwise control the terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

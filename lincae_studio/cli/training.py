@@ -27,31 +27,33 @@ def train(
     preset: Annotated[str | None, typer.Option(help="lin-cae, lin-cae-2, m2l, mini or mini-44k.")] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="FOLDER[:FRACTION]", help="Folder of audio and its share; `synth` for procedural songs."),
+        typer.Option(
+            metavar="FOLDER[:FRACTION]", help="Audio folder and its share of the data; `synth` for procedural songs."
+        ),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value of the recipe's.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the recipe.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of a new run.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="Folder of a run to go on with, exactly as it was.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for a new run.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Folder of a run to resume, with its original settings.")] = None,
     max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Stop there; schedules still belong to the recipe's steps.")
+        int | None, typer.Option(min=1, help="Stop after this step; schedules still follow the steps of the recipe.")
     ] = None,
     max_time: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds after which to stop, to go on later.")
+        float | None, typer.Option(min=0.0, help="Stop after this many seconds; the run can be resumed later.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Processes that prepare audio.")] = None,
-    devices: Annotated[int, typer.Option(min=1, help="GPUs on each node.")] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Nodes.")] = 1,
+    workers: Annotated[int | None, typer.Option(min=0, help="Number of processes that prepare audio.")] = None,
+    devices: Annotated[int, typer.Option(min=1, help="Number of GPUs per node.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Number of nodes.")] = 1,
 ) -> None:
     """Train a codec: `lincae-studio train --preset mini --data synth --out runs/mini`."""
     for module in ("lightning", "tensorboard"):
         if importlib.util.find_spec(module) is None:
-            raise UsageError(f"training needs {module}", "Install it: pip install 'lincae-studio[train]'")
+            raise UsageError(f"training needs {module}", "Install it with pip install 'lincae-studio[train]'")
     if resume is not None and (preset or data or settings or out):
-        raise UsageError("a run is resumed as it was begun", "Leave --preset, --data, --set and --out away")
+        raise UsageError("--resume continues a run with its original settings", "Omit --preset, --data, --set, --out")
     if resume is None and (preset is None or out is None):
-        raise UsageError("a new run needs --preset and --out", "Or go on with one: --resume FOLDER")
+        raise UsageError("a new run needs --preset and --out", "Add them, or resume a run with --resume FOLDER")
 
     from lincae_studio.training import data as audio
     from lincae_studio.training import run
@@ -73,25 +75,27 @@ def train(
     )
     if evaluation is not None:
         ratio, additivity = (evaluation.figures.get(name, math.nan) for name in ("si_sdr_db", "encoder_additivity"))
-        print(f"{folder / 'codec'}: SI-SDR {ratio:.1f} dB, error of the encoder's additivity {additivity:.2f}")
+        print(f"{folder / 'codec'}: SI-SDR {ratio:.1f} dB, encoder additivity error {additivity:.2f}")
 
 
 def evaluate(
-    codec: Annotated[str, typer.Argument(help="Codec (see `codecs list`), or the folder of a trained one.")],
+    codec: Annotated[str, typer.Argument(help="Codec id (see `codecs list`), or the folder of a trained codec.")],
     audio: Annotated[
-        list[str], typer.Argument(metavar="AUDIO...", help="Audio files; `synth` for songs of the synthesiser.")
+        list[str], typer.Argument(metavar="AUDIO...", help="Audio files, or `synth` for procedural songs.")
     ],
     stems: Annotated[bool, typer.Option("--stems", help="The files are the stems of one song.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print figures as CSV.")] = False,
-    plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the latents' statistics there.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Mixtures to measure, spread over the audio.")] = 32,
+    plots: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder for plots of the statistics of the latents.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Number of mixtures to measure, spread over the audio.")] = 32,
 ) -> None:
     """Measure a codec: reconstruction, homogeneity, additivity, removal of sources, latents."""
     if as_json and as_csv:
-        raise UsageError("--json and --csv exclude each other")
+        raise UsageError("--json and --csv cannot be combined", "Use only one of them")
     if plots is not None and importlib.util.find_spec("matplotlib") is None:
-        raise UsageError("plots need matplotlib", "Install it: pip install 'lincae-studio[train]'")
+        raise UsageError("plots need matplotlib", "Install it with pip install 'lincae-studio[train]'")
 
     from lincae_studio.training import evaluation
 

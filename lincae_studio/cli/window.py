@@ -18,17 +18,17 @@ def has_display() -> bool:
 
 
 def open_window(files: Sequence[str], safe: bool = False) -> int:
-    """Open the window with a project, or with audio files on a timeline; returns when it is closed.
+    """Open the window with a project or with audio files; returns when it is closed.
 
     Raises:
-        UsageError: when there is no display, a file does not exist, or a project comes with other files.
+        UsageError: when there is no display, a file does not exist, or a project is given with other files.
     """
     paths = [Path(name) for name in files]
     for path in paths:
-        if not os.path.exists(path):  # Path.exists raises for a name that is too long
+        if not os.path.exists(path):  # Path.exists raises for names that are too long
             raise UsageError(f"{path} is neither a file nor a command", "See lincae-studio --help")
     if len(paths) > 1 and any(path.suffix.lower() in (".lincae", ".lincaez", ".dawproject") for path in paths):
-        raise UsageError("a project is opened alone", "Name one .lincae file, or audio files")
+        raise UsageError("a project cannot be opened together with other files", "Give one project, or audio files")
     if not has_display():
         raise UsageError(
             "there is no display to open a window on",

@@ -1,7 +1,7 @@
-"""What the studio asks of a codec.
+"""The interface of a codec.
 
-Letters: B batch, D latent channels, T latent frames, N samples. Arrays at this boundary are numpy float32: latents are
-kept in caches and sent between processes, and a codec that needs no torch must not load it.
+Letters: B batch, D latent channels, T latent frames, N samples. Arrays at this boundary are numpy float32, since
+latents are cached and sent between processes, and a codec that does not need torch must not load it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ Linearity = Literal["exact", "trained", "none"]
 
 
 class CodecInfo(Struct, frozen=True, kw_only=True):
-    """What is known of a codec without loading it.
+    """Information about a codec, available without loading it.
 
     Attributes:
-        id: how sessions and the command line name it.
-        title: how people know it.
+        id: id used by sessions and the command line.
+        title: name for the user.
         description: one sentence for lists and tooltips.
-        identity: changes whenever equal input would give other output; part of every key of a render.
-        latents: changes whenever equal audio would give other latents, part of every key of these: what the decoder
-            computes in does not matter to them. Empty where it is the identity.
-        sample_rate: of its audio, in Hz.
+        identity: changes whenever the same input would give different output; part of the key of every render.
+        latents: changes whenever the same audio would give different latents, and is part of their keys; the precision
+            of the decoder does not affect it. Empty if it equals `identity`.
+        sample_rate: sample rate of its audio, in Hz.
         hop: samples per latent frame.
         dim: channels of a latent frame.
         edge: the frames of a window of T frames are computed from `T * hop + edge` samples; the first and last `edge`
@@ -36,7 +36,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         chunk_frames: frames per chunk, chosen by measurement.
         overlap_frames: frames that neighbouring chunks share.
         linearity: of encoder and decoder: exact by construction, trained (nearly), or none.
-        stochastic: whether the decoder starts from noise, so that a chunk's place in time matters.
+        stochastic: whether the decoder starts from noise, so that the position of a chunk matters.
     """
 
     id: str
@@ -55,7 +55,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
 
     @property
     def latent_identity(self) -> str:
-        """What keys of latents are made with."""
+        """The identity used in keys of latents."""
         return self.latents or self.identity
 
     @property
@@ -64,19 +64,19 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         return self.hop / self.dim
 
     def window_samples(self, frames: int) -> int:
-        """Samples that `frames` frames are computed from, and that decoding them gives."""
+        """Number of samples that `frames` frames are encoded from and decoded to."""
         return frames * self.hop + self.edge
 
 
 class Codec(Protocol):
-    """An encoder and a decoder for batches of windows. Implementations never change their arguments."""
+    """An encoder and a decoder for batches of windows. Implementations never modify their arguments."""
 
     @property
     def info(self) -> CodecInfo: ...
 
     @property
     def batch(self) -> int:
-        """Chunks that are best decoded at once, on the device where the codec is."""
+        """Best batch size for decoding chunks, on the device of the codec."""
         ...
 
     def encode(self, audio: Array) -> Array:
@@ -86,8 +86,8 @@ class Codec(Protocol):
     def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
         """Latents `(B, D, T)` to windows `(B, T*hop + edge)`.
 
-        `first_frames` (B absolute frame numbers) and `seed` choose the noise of a stochastic decoder; equal arguments
-        give equal audio, whatever the batch.
+        `first_frames` (B absolute frame numbers) and `seed` determine the noise of a stochastic decoder; equal
+        arguments give equal audio, independent of the batch.
         """
         ...
 

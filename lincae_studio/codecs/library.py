@@ -1,6 +1,6 @@
-"""The user's codecs: folders in the data folder, installed by download or import. No torch; any thread.
+"""The user's installed codecs: folders in the data folder, from downloads or imports. No torch; any thread.
 
-A codec is there entirely or not at all: it is made ready beside its place, under a hidden name, and renamed into it.
+A codec is installed completely or not at all: it is prepared in a hidden folder next to its place, then renamed.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 from lincae_studio import paths
 from lincae_studio.errors import CodecError, os_error_reason
 
-#: The file that every family describes a codec in; a folder without it is no codec of the library.
+#: The file in which every family describes a codec; folders without it are ignored.
 CONFIG_NAME = "config.json"
 
-#: Ids of codecs, which are names of folders.
+#: Valid codec ids, which are also folder names.
 CODEC_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 def installed() -> tuple[str, ...]:
-    """Ids of the codecs that are installed, sorted; their folders may be broken."""
+    """Ids of the installed codecs, sorted; some may be damaged."""
     try:
         names = sorted(os.listdir(paths.codecs_dir()))
     except OSError:
@@ -37,22 +37,22 @@ def codec_folder(codec_id: str) -> Path | None:
 
 
 def remove(codec_id: str) -> None:
-    """Delete a codec, broken ones too, and what an unfinished download of it left.
+    """Delete a codec, even a damaged one, and the remains of an unfinished download of it.
 
     Raises:
-        CodecError: when there is nothing of that id, it cannot be deleted, or it is being installed.
+        CodecError: when nothing with this id is installed, it cannot be deleted, or it is being installed.
     """
-    there = []
+    existing = []
     if CODEC_ID.fullmatch(codec_id):
-        there = [path for path in (place_of(codec_id), download_folder(codec_id)) if os.path.lexists(path)]
-    if not there:
-        raise CodecError(f"{codec_id!r} is not installed", f"Installed are {', '.join(installed()) or 'none'}")
+        existing = [path for path in (place_of(codec_id), download_folder(codec_id)) if os.path.lexists(path)]
+    if not existing:
+        raise CodecError(f"“{codec_id}” is not installed", f"Installed codecs: {', '.join(installed()) or 'none'}")
     try:
         with alone(codec_id):
-            for path in there:
+            for path in existing:
                 delete(path)
     except OSError as error:
-        reason, remedy = os_error_reason(error, there[0])
+        reason, remedy = os_error_reason(error, existing[0])
         raise CodecError(f"{codec_id} cannot be removed: {reason}", remedy) from error
 
 
@@ -66,10 +66,10 @@ def download_folder(codec_id: str) -> Path:
 
 @contextlib.contextmanager
 def alone(codec_id: str) -> Iterator[None]:
-    """Keep others, in this process or another, from installing or removing the same codec. Frees itself on a crash.
+    """Lock a codec against being installed or removed by another thread or process. A crash releases the lock.
 
     Raises:
-        CodecError: when another one is at it.
+        CodecError: when it is locked already.
         OSError: when the folder of codecs cannot be written.
     """
     import filelock
@@ -80,7 +80,7 @@ def alone(codec_id: str) -> Iterator[None]:
         lock.acquire(blocking=False)
     except filelock.Timeout:
         raise CodecError(
-            f"{codec_id} is being installed or removed already", "Wait for that to end, or cancel it"
+            f"{codec_id} is already being installed or removed", "Wait until that has finished, or cancel it"
         ) from None
     try:
         yield
@@ -90,11 +90,12 @@ def alone(codec_id: str) -> Iterator[None]:
 
 def check_free(place: Path) -> None:
     if os.path.lexists(place):
-        raise CodecError(f"{place} is in the way", f"Move it, or delete it: lincae-studio codecs remove {place.name}")
+        remedy = f"Move it, or delete it with lincae-studio codecs remove {place.name}"
+        raise CodecError(f"{place} already exists", remedy)
 
 
 def delete(path: Path) -> None:
-    """A folder, or a link or file in its place."""
+    """Delete a folder, or a link or file in its place."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -60,7 +60,7 @@ class MdctCodec:
 
     @property
     def batch(self) -> int:
-        """One: a chunk takes a millisecond."""
+        """1, since a chunk takes only a millisecond."""
         return 1
 
     def encode(self, audio: Array) -> Array:
@@ -68,7 +68,7 @@ class MdctCodec:
         batch, count = audio.shape
         frames = count // HOP - 1
         if frames < 1 or count != self._info.window_samples(frames):
-            raise ValueError(f"a window must hold a whole number of hops of {HOP}, at least 2, not {count} samples")
+            raise ValueError(f"a window must have a whole number of hops of {HOP}, at least 2, not {count} samples")
         blocks = np.ascontiguousarray(audio, np.float32).reshape(batch, frames + 1, HOP)
         # Frame t is blocks t and t + 1: two products with half the matrix each, instead of copying overlapping frames.
         latents = blocks[:, :-1] @ self._analysis[:HOP]
@@ -85,7 +85,7 @@ class MdctCodec:
         return blocks.reshape(batch, (frames + 1) * HOP)
 
     def silence(self, frames: int) -> Array:
-        """Zeros: a linear encoder maps silence to the origin."""
+        """Zeros, since a linear encoder maps silence to the origin."""
         return np.zeros((self._info.dim, frames), np.float32)
 
 

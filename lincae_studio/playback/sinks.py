@@ -152,7 +152,7 @@ def outputs(rescan: bool) -> dict[str, list[str]]:
     """
     sounddevice = _sounddevice()
     try:
-        if rescan:  # PortAudio lists the devices when it is initialized
+        if rescan:  # PortAudio lists the devices when it is initialised
             sounddevice._terminate()
             sounddevice._initialize()
         devices = sounddevice.query_devices()

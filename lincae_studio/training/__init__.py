@@ -1,4 +1,4 @@
-"""Training Lin-CAE-type autoencoders, and measuring what any codec keeps of linearity. No Qt.
+"""Training of Lin-CAE-type autoencoders, and evaluation of the quality and linearity of any codec. No Qt.
 
-`metrics`, `evaluation`, `synth` need numpy alone; what trains needs torch, and the extra `train` for the loop.
+`metrics`, `evaluation` and `synth` need only numpy; training needs torch and the extra `train`.
 """

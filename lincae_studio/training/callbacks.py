@@ -1,4 +1,4 @@
-"""What one sees and hears of a run while it goes on: progress, curves, samples. They change nothing in it."""
+"""Monitoring of a run: progress, curves and audio samples. The callbacks do not affect the training."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from lincae_studio.training.module import LinCaeTraining, learning_rate
 from lincae_studio.training.objective import step_size
 from lincae_studio.training.recipe import Recipe
 
-#: Between two looks at the loss: each waits for the device.
+#: Interval at which the loss is read, which waits for the device.
 _LOOK_EVERY_S = 2.0
 
-#: Between two lines where there is no terminal.
+#: Interval of progress lines where there is no terminal.
 _LINE_EVERY_S = 20.0
 
-#: Steps at which samples are decoded, as shares of all: early, since much is heard by then, and at the end.
+#: Steps at which samples are decoded, as shares of all steps: more often early on, when much changes.
 SAMPLE_AT = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 _SAMPLES = 4
@@ -39,9 +39,9 @@ SAMPLE_SECONDS = 3.0
 
 
 class Progress(Callback):
-    """A bar on a terminal, now and then a line elsewhere; the curves in TensorBoard.
+    """A progress bar on a terminal, otherwise a line from time to time; curves in TensorBoard.
 
-    The loss is averaged on the device and read every two seconds, so that no step waits to be looked at.
+    The loss is averaged on the device and read every two seconds, so that steps need not wait for it.
     """
 
     def __init__(self, recipe: Recipe, samples: Samples) -> None:
@@ -91,7 +91,7 @@ class Progress(Callback):
         loss = float(self._sum) / self._steps
         if not math.isfinite(loss):
             raise StudioError(
-                f"the loss is no longer a number at step {step}", "Try a smaller --set lr, or --set precision=fp32"
+                f"the loss became NaN or infinite at step {step}", "Try a smaller --set lr, or --set precision=fp32"
             )
         seconds = time.monotonic() - self._looked_at  # reading the loss waited for the device
         speed = self._steps / seconds
@@ -117,10 +117,10 @@ class Progress(Callback):
 
 
 class Samples(Callback):
-    """Decodes the same few windows of the data as the run goes on: WAV files, TensorBoard, and their SI-SDR.
+    """Decodes the same few windows of the data during the run, to WAV files and TensorBoard, with their SI-SDR.
 
     Attributes:
-        si_sdr_db: mean over the last samples; not a number before the first.
+        si_sdr_db: mean over the latest samples; NaN before the first.
     """
 
     si_sdr_db = math.nan
@@ -138,7 +138,7 @@ class Samples(Callback):
             self.write(pl_module, _writer(trainer), trainer.global_step)
 
     def write(self, module: LinCaeTraining, writer: Any, step: int) -> None:
-        """The originals once, and their decoded forms at this step."""
+        """Write the decoded samples at this step, and the originals the first time."""
         recipe = module.recipe
         originals = same_windows(self._source(), recipe, _SAMPLES, SAMPLE_SECONDS)
         model = module.autoencoder()
@@ -158,7 +158,7 @@ class Samples(Callback):
 
 
 def same_windows(source: Source, recipe: Recipe, count: int, seconds: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """`(count, N)` longer windows that no step draws, the same each time."""
+    """`(count, N)` longer windows that no training step draws, always the same ones."""
     hop = recipe.hop * recipe.generator.time_factor
     frames = max(1, round(seconds * recipe.sample_rate / hop))
     samples = frames * hop + recipe.hop * (recipe.frontend.n_fft_factor - 1)

@@ -1,6 +1,6 @@
-"""Training windows: from folders of audio, or from procedural songs. Deterministic by seed, step and rank.
+"""Training windows from folders of audio or procedural songs, determined by seed, step and rank.
 
-The batch of a step depends on nothing else, so it is the same with any number of worker processes and after any resume.
+The batch of a step depends on nothing else, so it is the same with any number of worker processes and after resuming.
 Windows are `(N,)` float32 mono at the recipe's rate.
 """
 
@@ -35,17 +35,17 @@ log = logging.getLogger(__name__)
 
 SYNTH = "synth"
 
-#: Windows of less are silence, and drawn again: some -60 dB.
+#: Windows below this RMS (-60 dB) count as silence and are drawn again.
 _SILENCE_RMS = 1e-3
 
-#: Draws after which a source that gives only silence is given up.
+#: Number of silent draws after which a source is rejected.
 _MAX_DRAWS = 200
 
 SONG_SECONDS = 20.0
 
 
 class Source(Protocol):
-    """Where windows come from."""
+    """A source of windows."""
 
     def window(self, rng: np.random.Generator, samples: int) -> Array:
         """A random window."""
@@ -54,23 +54,23 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class DataPart:
-    """One `--data`: a folder, or None for procedural songs, and its share among all."""
+    """One `--data` option: a folder, or None for procedural songs, and its share of the data."""
 
     folder: Path | None
     fraction: float
 
     def __str__(self) -> str:
-        """As it was given, with an absolute path: a run may be resumed from elsewhere."""
+        """The option as text, with an absolute path, since a run may be resumed from another folder."""
         return f"{SYNTH if self.folder is None else self.folder.absolute()}:{self.fraction:g}"
 
 
 def default_workers() -> int:
-    """One process less than there are cores, at most 16."""
+    """One less than the number of cores, at most 16."""
     return max(0, min((os.cpu_count() or 1) - 1, 16))
 
 
 def parse_data(texts: Sequence[str]) -> list[DataPart]:
-    """Read `FOLDER[:FRACTION]` or `synth[:FRACTION]`; without fractions all have the same share.
+    """Parse `FOLDER[:FRACTION]` or `synth[:FRACTION]`; without fractions all parts have the same share.
 
     Raises:
         UsageError: for a fraction that is not positive.
@@ -85,20 +85,20 @@ def parse_data(texts: Sequence[str]) -> list[DataPart]:
         if not colon or not name or os.path.isdir(text):
             name, fraction = text, 1.0
         if not (fraction > 0.0 and math.isfinite(fraction)):
-            raise UsageError(f"--data {text}: the fraction must be positive")
+            raise UsageError(f"the fraction in --data {text} is not positive", "Use a positive number")
         parts.append(DataPart(None if name == SYNTH else Path(name), fraction))
     return parts
 
 
 class SongPool:
-    """Procedural songs, made once and kept in a file that worker processes map."""
+    """Procedural songs, generated once and stored in a file that worker processes map."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._songs: Array | None = None
 
     def window(self, rng: np.random.Generator, samples: int) -> Array:
-        """One stem, or the sum of some stems of a song, each half of the time."""
+        """A single stem, or the sum of several stems of a song, with equal probability."""
         if self._songs is None:
             self._songs = np.load(self._path, mmap_mode="r")
         songs, stems, length = self._songs.shape
@@ -112,7 +112,7 @@ class SongPool:
 
 
 def make_pool(path: Path, minutes: float, sample_rate: int, seed: int, processes: int) -> SongPool:
-    """The pool at `path`, made if it is not there: `(songs, 4, N)`. Songs are independent and use all processes."""
+    """The pool at `path`, `(songs, 4, N)`, generated in parallel if it does not exist."""
     if path.exists():
         return SongPool(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -133,29 +133,29 @@ def _songs(tasks: list[tuple[tuple[int, int], float, int]], processes: int) -> I
     if processes <= 1 or len(tasks) == 1:
         yield from (make_song(*task) for task in tasks)
         return
-    spawn = multiprocessing.get_context("spawn")  # this process may hold threads, or a GPU
+    spawn = multiprocessing.get_context("spawn")  # this process may have threads, or use a GPU
     with concurrent.futures.ProcessPoolExecutor(min(processes, len(tasks)), mp_context=spawn) as pool:
         yield from pool.map(make_song, *zip(*tasks, strict=True), chunksize=1)
 
 
 class AudioFolder:
-    """The audio files under a folder. One that cannot be read is reported once, by whichever process meets it first."""
+    """The audio files in a folder. An unreadable file is reported once, by the first process that tries to read it."""
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
-        """Raises `MediaError` when the folder holds no file that can be read."""
+        """Raises `MediaError` when the folder contains no readable file."""
         self._folder = folder
         self._sample_rate = sample_rate
         self.files = _readable(folder)
         self._seconds = np.array([file.length / file.sample_rate for file in self.files])
-        #: Shared by all worker processes: whether a file whose header was fine has failed since.
+        #: Shared by all worker processes: whether reading a file with a valid header has failed.
         self._bad = multiprocessing.get_context("spawn").Array(ctypes.c_bool, len(self.files))
 
     def window(self, rng: np.random.Generator, samples: int) -> Array:
-        """From a file drawn by its length."""
+        """A window of a file, which is drawn with probability proportional to its length."""
         while True:
             weights = self._seconds * ~np.array(self._bad[:], bool)
             if not weights.any():
-                raise MediaError(f"{self._folder}: none of the audio files can be read")
+                raise MediaError(f"none of the audio files in {self._folder} can be read", "Choose another folder")
             index = int(rng.choice(len(self.files), p=weights / weights.sum()))
             try:
                 return self._read(self.files[index], rng, samples)
@@ -175,7 +175,7 @@ class AudioFolder:
         if len(audio) < min(wanted, file.length):
             raise RuntimeError("it is shorter than its header says")
         if not np.isfinite(audio).all():
-            raise RuntimeError("it holds samples that are not finite")
+            raise RuntimeError("it contains NaN or infinite samples")
         mono = audio.mean(axis=1)
         if file.sample_rate != self._sample_rate:
             mono = soxr.resample(mono, file.sample_rate, self._sample_rate)
@@ -186,7 +186,7 @@ def _readable(folder: Path) -> list[FileInfo]:
     from lincae_studio.media.probe import EXTENSIONS, probe
 
     if not folder.is_dir():
-        raise MediaError(f"{folder} is not a folder", "Name a folder of audio files with --data, or synth")
+        raise MediaError(f"{folder} is not a folder", "Give a folder of audio files with --data, or synth")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in EXTENSIONS)
     files = []
     for path in paths:
@@ -195,14 +195,14 @@ def _readable(folder: Path) -> list[FileInfo]:
         except MediaError as error:
             log.warning("%s is skipped: %s", path, error.problem)
     if not files:
-        what = f"none of {len(paths)} audio files can be read" if paths else "there is no audio file"
-        raise MediaError(f"{folder}: {what}", f"Files must be {', '.join(EXTENSIONS)}")
+        found = f"none of its {len(paths)} audio files can be read" if paths else "it contains no audio files"
+        raise MediaError(f"{folder} cannot be used: {found}", f"Supported files are {', '.join(EXTENSIONS)}")
     return files
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """Several sources, each drawn from with its share."""
+    """Several sources, each drawn from according to its share."""
 
     sources: tuple[Source, ...]
     shares: tuple[float, ...]
@@ -212,17 +212,17 @@ class Mixed:
 
 
 def open_source(parts: Sequence[DataPart], sample_rate: int, pool: Callable[[], SongPool]) -> Source:
-    """Raises `MediaError` for a folder without readable audio."""
+    """Open the sources of all parts. Raises `MediaError` for a folder without readable audio."""
     total = sum(part.fraction for part in parts)
     sources = tuple(pool() if part.folder is None else AudioFolder(part.folder, sample_rate) for part in parts)
     return Mixed(sources, tuple(part.fraction / total for part in parts))
 
 
 def audible_window(source: Source, rng: np.random.Generator, samples: int, level_min: float) -> Array:
-    """A window that is not silent, its peak drawn between `level_min` and 1 if that is positive.
+    """A window that is not silent; if `level_min` is positive, its peak is drawn between `level_min` and 1.
 
     Raises:
-        MediaError: when the source seems to hold nothing but silence.
+        MediaError: when the source seems to contain only silence.
     """
     for _ in range(_MAX_DRAWS):
         window = source.window(rng, samples)
@@ -230,11 +230,11 @@ def audible_window(source: Source, rng: np.random.Generator, samples: int, level
             if level_min > 0.0:
                 window = window * np.float32(rng.uniform(level_min, 1.0) / np.abs(window).max())
             return window
-    raise MediaError("the audio for training is silent", "Choose other folders with --data")
+    raise MediaError("the training audio is silent", "Choose other folders with --data")
 
 
 class Batches(IterableDataset[torch.Tensor]):
-    """`(B, N)` for each step from `first_step` on, for ever."""
+    """`(B, N)` for each step from `first_step` on, endlessly."""
 
     def __init__(
         self, source: Source, *, batch: int, samples: int, level_min: float, seed: int, rank: int, first_step: int
@@ -249,7 +249,7 @@ class Batches(IterableDataset[torch.Tensor]):
         return torch.from_numpy(np.stack(windows))
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        # A loader takes from its workers in turn: worker w of W makes every W-th step.
+        # A loader takes batches from its workers in turn, so worker w of W produces every W-th step.
         worker = get_worker_info()
         step = self._first_step + (worker.id if worker else 0)
         while True:
@@ -258,5 +258,5 @@ class Batches(IterableDataset[torch.Tensor]):
 
 
 def _padded(audio: Array, samples: int) -> Array:
-    """Exactly `samples` samples; the end of a short one is silence."""
+    """Exactly `samples` samples, padded with silence."""
     return np.pad(audio[:samples], (0, max(0, samples - audio.size))).astype(np.float32, copy=False)

@@ -1,11 +1,10 @@
-"""How well a codec reconstructs, and how linear it is: for any codec, in the windows that the studio works with.
+"""Quality of reconstruction and linearity of any codec, in the windows that the studio uses.
 
 With E the encoder, D the decoder, x_i the sources of a mixture x = sum x_i, z_i = E(x_i), z = E(x), and z0 the latents
-of silence, latents are scaled and summed about z0, as the studio does: `a . z_i = z0 + a (z_i - z0)`. What ends in
-`_plain` takes 0 for z0, as the paper does; for a linear codec both are the same. Every decoding starts from the same
-noise.
+of silence, latents are scaled and summed about z0, as in the studio: `a . z_i = z0 + a (z_i - z0)`. Figures ending in
+`_plain` use 0 for z0, as in the paper; for a linear codec both are the same. Every decoding starts from the same noise.
 
-numpy only; the codec may run anything.
+numpy only; the codec may use anything.
 """
 
 from __future__ import annotations
@@ -25,28 +24,28 @@ from lincae_studio.errors import MediaError, UsageError
 from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
 from lincae_studio.training.synth import make_song
 
-#: Gains of the homogeneity figures; those of the authors' evaluation.
+#: Gains for the homogeneity figures, as in the authors' evaluation.
 GAINS = (0.25, 0.5, 0.75, 1.1)
 
-#: Windows of less are silence: some -60 dB. Figures relative to them would mean nothing.
+#: Windows below this RMS (-60 dB) count as silence; figures relative to them would be meaningless.
 SILENCE_RMS = 1e-3
 
 
-#: Of songs to measure with; pools have seeds of two numbers.
+#: Seed of the evaluation songs; the seeds of pools have two numbers.
 _TEST_SEED = (2**32 - 1, 0)
 
-#: What is left away of a song: the first bars are alike.
+#: Start of each song that is skipped, since the first bars are alike.
 _SONG_START_S = 4.0
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of the report.
+    """A figure of the report.
 
     Attributes:
         title: for tables.
         meaning: its definition.
-        better: `higher`, `lower`, or nothing where neither is.
+        better: `higher`, `lower`, or empty where neither is.
     """
 
     title: str
@@ -83,7 +82,7 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Figures by name, in the order of `FIGURES`; those that no window allowed are missing. Latents for plots."""
+    """Figures by name, in the order of `FIGURES`, without those that could not be measured; latents for plots."""
 
     codec: str
     windows: int
@@ -93,7 +92,7 @@ class Evaluation:
 
 
 def evaluate(codec: Codec, groups: Array, report: jobs.ReportProgress | None = None) -> Evaluation:
-    """Measure a codec on `(groups, sources, N)` windows, N being those of the codec's chunks."""
+    """Measure a codec on `(groups, sources, N)` windows, with N the length of the codec's chunks."""
     info = codec.info
     frames = (groups.shape[2] - info.edge) // info.hop
     origin = codec.silence(frames)
@@ -116,7 +115,7 @@ def evaluate(codec: Codec, groups: Array, report: jobs.ReportProgress | None = N
 
 
 def latent_figures(latents: Array, silence: Array) -> dict[str, float]:
-    """Of latents `(frames, D)` and of silence's `(D, T)`. Rank: Roy and Vetterli, "The effective rank" (2007)."""
+    """Figures of latents `(frames, D)` and silence `(D, T)`. Rank: Roy and Vetterli, "The effective rank" (2007)."""
     values = np.linalg.svd(latents.astype(np.float64), compute_uv=False)
     share = values / values.sum()
     share = share[share > 0.0]
@@ -130,7 +129,7 @@ def latent_figures(latents: Array, silence: Array) -> dict[str, float]:
 
 
 def _measure_sources(codec: Codec, sources: Array, z: Array, origin: Array, found: dict[str, list[float]]) -> None:
-    """Reconstruction and homogeneity, of each source that is not silent."""
+    """Reconstruction and homogeneity of each source that is not silent."""
     audible = _audible(sources)
     if not audible.any():
         return
@@ -154,7 +153,7 @@ def _measure_sources(codec: Codec, sources: Array, z: Array, origin: Array, foun
 
 
 def _measure_mixture(codec: Codec, sources: Array, z: Array, origin: Array, found: dict[str, list[float]]) -> None:
-    """Additivity and separation, of a mixture of at least two sources that are not silent."""
+    """Additivity and separation of a mixture of at least two sources that are not silent."""
     audible = _audible(sources)
     if audible.sum() < 2:
         return
@@ -187,8 +186,8 @@ def _measure_mixture(codec: Codec, sources: Array, z: Array, origin: Array, foun
 def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: int) -> Array:
     """`(groups, sources, N)` windows of audio files, mono at the codec's rate.
 
-    With `stems` the files are one song's, and a group is all of them at one time. Otherwise a group is two windows of
-    whatever files. Evenly spread windows are taken where there would be more than `limit` groups.
+    With `stems` the files are the stems of one song, and a group is all of them at the same time. Otherwise a group is
+    two windows of any files. At most `limit` groups are used, spread evenly.
 
     Raises:
         MediaError: for a file that cannot be read, or audio that is too short or silent.
@@ -197,7 +196,7 @@ def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: i
     signals = [_read(path, info.sample_rate) for path in paths]
     if stems:
         if len(signals) < 2:
-            raise UsageError("--stems needs at least two files", "Name the stems of one song")
+            raise UsageError("--stems needs at least two files", "Give the stems of one song")
         longest = max(len(signal) for signal in signals)
         song = np.stack([np.pad(signal, (0, longest - len(signal))) for signal in signals])
         groups = _windows(song, samples).transpose(1, 0, 2)
@@ -206,16 +205,16 @@ def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: i
         windows = np.concatenate([_windows(signal[None], samples)[0] for signal in signals])
         windows = windows[_audible(windows)]
         if len(windows) == 1:
-            raise MediaError("there is only one window of audio", "Name more files: windows are mixed with each other")
-        # A window goes with one half of all away, so mostly of another file.
+            raise MediaError("there is only one window of audio", "Give more files: windows are mixed with each other")
+        # Pair each window with the one half the list away, which is usually from another file.
         groups = np.stack([windows, np.roll(windows, len(windows) // 2, axis=0)], axis=1)
     if not len(groups):
-        raise MediaError("there is nothing to measure: the audio is silent", "Name other files")
+        raise MediaError("there is nothing to measure: the audio is silent", "Give other files")
     return groups[np.linspace(0, len(groups) - 1, min(limit, len(groups))).round().astype(int)]
 
 
 def synth_groups(info: CodecInfo, count: int) -> Array:
-    """`(count, 4, N)`: the stems of songs that no training pool holds, each a window from within a song."""
+    """`(count, 4, N)`: stems of songs that are in no training pool, one window of each song."""
     samples = info.window_samples(info.chunk_frames)
     seconds = _SONG_START_S + samples / info.sample_rate
     songs = [make_song((*_TEST_SEED, number), seconds, info.sample_rate) for number in range(count)]
@@ -223,7 +222,7 @@ def synth_groups(info: CodecInfo, count: int) -> Array:
 
 
 def _windows(signals: Array, samples: int) -> Array:
-    """`(B, N)` to `(B, windows, samples)` without overlap; one window, with silence after it, of a short signal."""
+    """`(B, N)` to `(B, windows, samples)` without overlap; a short signal is padded to one window."""
     count = max(1, signals.shape[1] // samples)
     padded = np.pad(signals, ((0, 0), (0, max(0, samples - signals.shape[1]))))
     return padded[:, : count * samples].reshape(len(signals), count, samples)
@@ -239,17 +238,17 @@ def _read(path: Path, sample_rate: int) -> Array:
     try:
         audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (RuntimeError, OSError) as error:
-        raise MediaError(f"{path} cannot be read: {error}") from error
+        raise MediaError(f"{path} cannot be read: {error}", "Check the file") from error
     return np.asarray(soxr.resample(audio.mean(axis=1), rate, sample_rate), np.float32)
 
 
 def _decode(codec: Codec, latents: Array) -> Array:
-    """The samples that are heard, `(B, n)`, always from the same noise."""
+    """The decoded samples without the edges, `(B, n)`, always from the same noise."""
     return _heard(codec.decode(latents, first_frames=[0] * len(latents), seed=0), codec.info)
 
 
 def _heard(windows: Array, info: CodecInfo) -> Array:
-    """Without the under-determined edges."""
+    """Windows without their under-determined edges."""
     return windows[:, info.edge : windows.shape[1] - info.edge]
 
 
@@ -262,5 +261,5 @@ def _relative(estimate: Array, reference: Array, centre: Array) -> float:
 
 
 def finite(figures: dict[str, float]) -> dict[str, float | None]:
-    """For JSON, which has no infinity: an exact codec has nothing to divide by."""
+    """Figures with None for infinite values, which JSON cannot represent (an exact codec has no error)."""
     return {name: value if math.isfinite(value) else None for name, value in figures.items()}

@@ -1,4 +1,4 @@
-"""What comes out of a run: the codec in our format and the official one, with a card that says how good it is."""
+"""Exporting a run: the codec in the studio's format and the official one, with a model card of its figures."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ OFFICIAL_FOLDER = "official"
 CARD_NAME = "README.md"
 METRICS_NAME = "metrics.json"
 
-#: Mixtures that the card's figures are from.
+#: Number of mixtures for the figures of the card.
 GROUPS = 16
 
 
 def export(folder: Path, run: Run, module: LinCaeTraining, steps: int, source: Source | None) -> Evaluation:
-    """Write `codec/` and `official/` in the run's folder, and measure the codec as it was written.
+    """Write `codec/` and `official/` to the run's folder, and measure the written codec.
 
-    The scale factor is the one that gives the latents unit variance.
+    The scale factor is chosen so that the latents have unit variance.
 
     Args:
-        steps: that were trained.
-        source: of the audio to measure with; None for songs that no run trains on.
+        steps: number of trained steps.
+        source: source of the audio to measure with; None for songs that are in no training data.
 
     Raises:
         ExportError: when the folders cannot be written.
     """
-    heard = "songs of the synthesiser that are in no training" if source is None else "windows of the training data"
+    heard = "procedural songs that are not in the training data" if source is None else "windows of the training data"
     try:
         codec = _written(folder, run, module, steps, 1.0)
         info = codec.info
@@ -62,10 +62,10 @@ def export(folder: Path, run: Run, module: LinCaeTraining, steps: int, source: S
 
 
 def _written(folder: Path, run: Run, module: LinCaeTraining, steps: int, scale_factor: float) -> LinCaeCodec:
-    """The averaged weights in our format, and the codec that the studio makes of it."""
+    """Write the averaged weights in the studio's format, and load the codec from there."""
     path = (folder / CODEC_FOLDER).absolute()
     title = path.parent.name
-    description = f"Trained by the preset {run.preset}, {steps:,} of {run.recipe.steps:,} steps"
+    description = f"Trained with the preset {run.preset}, {steps:,} of {run.recipe.steps:,} steps"
     linear = run.recipe.linearity == "implicit"
     save_own(module.autoencoder(scale_factor), path, title=title, linear=linear, description=description)
     return load_codec(open_folder(path), str(path))
@@ -99,7 +99,7 @@ at {recipe.sample_rate} Hz.
 
 ## Figures
 
-Of {evaluation.windows} windows of {heard}.
+Measured on {evaluation.windows} windows of {heard}.
 
 | figure | value | meaning |
 | --- | --- | --- |

@@ -1,15 +1,15 @@
-"""The linearity augmentation: what makes an autoencoder linear, whatever its architecture and loss.
+"""The linearity augmentation, which makes an autoencoder linear, independent of its architecture and loss.
 
 The method of "Learning Linearity in Audio Consistency Autoencoders via Implicit Regularization" (arXiv 2510.23530),
-section 3, in any autoencoder's training step:
+section 3, in the training step of any autoencoder:
 
     combination = draw_combination(audio, gains)    # mixtures of the batch, and a gain for each of them
     target = combination(audio)                     # applied to the audio ...
-    latents = combination(encode(audio))            # ... and, the same, to the latents
+    latents = combination(encode(audio))            # ... and in the same way to the latents
     loss = distance(decode(latents), target)
 
-The decoder can only give a mixture back from the sum of latents, and a scaled signal from scaled latents, when encoder
-and decoder are additive and homogeneous. There is no further loss term. As a plain augmentation, the baseline, the
+The decoder can reconstruct a mixture from the sum of latents, and a scaled signal from scaled latents, only if encoder
+and decoder are additive and homogeneous. There is no additional loss term. For plain augmentation, the baseline, the
 third line is `latents = encode(target)`.
 """
 
@@ -32,8 +32,8 @@ class Gains:
     zero_below: float = 0.05
 
     def narrowed(self, progress: float, hold: float, rest: float) -> Gains:
-        """The range at a share `progress` of the training: kept for `hold`, then along half a cosine to 1, which it is
-        for the last `rest`."""
+        """The range at a share `progress` of the training: constant for `hold`, then narrowed along half a cosine to 1,
+        where it stays for the last `rest`."""
         position = min(max((progress - hold) / (1.0 - rest - hold), 0.0), 1.0)
         width = 0.5 * (1.0 + math.cos(math.pi * position))
         return Gains(self.probability, 1.0 - (1.0 - self.low) * width, 1.0 + (self.high - 1.0) * width, self.zero_below)
@@ -58,7 +58,7 @@ class Combination:
 
 
 def draw_combination(audio: Tensor, gains: Gains, generator: torch.Generator | None = None) -> Combination:
-    """Weights uniform in [0.5, 1], and gains that lift no peak of `audio` `(B, N)`, or of its mixtures, above 1."""
+    """Weights uniform in [0.5, 1], and gains that raise no peak of `audio` `(B, N)`, or of its mixtures, above 1."""
     batch = len(audio)
 
     def uniform(count: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Distances between two signals: in samples, in spectra, in mel bands. numpy only; any thread.
+"""Distances between two signals: of samples, spectra and mel bands. numpy only; any thread.
 
 Signals are `(N,)` arrays of equal length; sums are taken in float64.
 """

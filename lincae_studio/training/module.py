@@ -1,7 +1,7 @@
-"""The training step, as a Lightning module. Loop, devices, precision and checkpoints are Lightning's.
+"""The training step, as a Lightning module. Lightning provides the loop, devices, precision and checkpoints.
 
-Everything random in a step follows from the recipe's seed, the step and the rank; the learning rate and all annealing
-follow from the step. So weights, their average and the optimiser's moments are all that a checkpoint must hold.
+All randomness in a step is determined by the recipe's seed, the step and the rank; the learning rate and all schedules
+by the step. So a checkpoint needs only the weights, their average and the moments of the optimiser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lincae_studio.training.recipe import Recipe
 
 
 class LinCaeTraining(LightningModule):
-    """A U-Net that learns by a recipe, and the average of its weights."""
+    """A U-Net trained by a recipe, and the moving average of its weights."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class LinCaeTraining(LightningModule):
             self._network_loss = torch.compile(self._loss, dynamic=False)
 
     def training_step(self, audio: Tensor, batch_idx: int) -> Tensor:
-        """`audio` `(B, N)`. Everything that draws or follows the schedules is out here: what is compiled is pure."""
+        """`audio` `(B, N)`. Random draws and schedules are computed here, so that the compiled part is pure."""
         recipe = self.recipe
         progress = self.global_step / recipe.steps
         generator = self._generator()
@@ -59,7 +59,7 @@ class LinCaeTraining(LightningModule):
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
     ) -> None:
-        """Also sets the rate, and averages the weights before a callback may save them."""
+        """Also sets the learning rate, and updates the average of the weights before a callback may save it."""
         done = self.global_step
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(self.recipe, done)
@@ -70,7 +70,7 @@ class LinCaeTraining(LightningModule):
 
     @torch.no_grad()
     def autoencoder(self, scale_factor: float = 1.0) -> Autoencoder:
-        """The averaged weights as an autoencoder of their own, on this module's device."""
+        """An autoencoder with the averaged weights, on this module's device."""
         recipe = self.recipe
         model = Autoencoder(recipe.frontend, recipe.generator, recipe.diffusion, scale_factor=scale_factor)
         model.generator.load_state_dict(self.ema.net.state_dict())
@@ -101,13 +101,13 @@ class LinCaeTraining(LightningModule):
         return gains.narrowed(progress, recipe.gain_hold, recipe.gain_rest) if recipe.gain_anneal else gains
 
     def _generator(self) -> torch.Generator:
-        """What this step draws from: the same after any resume."""
+        """The random generator of this step, the same after resuming."""
         seed = (self.recipe.seed * 1_000_003 + self.global_rank) * 1_000_000_007 + self.global_step
         return torch.Generator(self.device).manual_seed(seed % 2**63)
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Up to `lr` in `warmup` steps, then along half a cosine to `final_lr` at the last step."""
+    """Rises to `lr` in `warmup` steps, then falls along half a cosine to `final_lr` at the last step."""
     if step < recipe.warmup:
         return recipe.lr * step / recipe.warmup
     position = (step - recipe.warmup) / max(recipe.steps - recipe.warmup, 1)

@@ -20,7 +20,7 @@ _TABLE = 10_000
 
 
 def step_size(config: DiffusionConfig, progress: float) -> float:
-    """Distance of teacher and student in index, at a share of the training: `base_step**exponent`."""
+    """Distance between teacher and student in index, at a share of the training: `base_step**exponent`."""
     exponent = config.start_exp + (config.end_exp - config.start_exp) * min(progress, 1.0)
     return float(config.base_step**exponent)
 
@@ -32,7 +32,7 @@ def sigma_at(config: DiffusionConfig, index: Tensor) -> Tensor:
 
 
 def loss_weight(sigma: Tensor, sigma_step: Tensor) -> Tensor:
-    """1 / (sigma - sigma_step): the smaller the step, the smaller the difference that it can show."""
+    """1 / (sigma - sigma_step), since smaller steps give smaller differences."""
     return 1.0 / (sigma - sigma_step).clamp_min(torch.finfo(sigma.dtype).eps)
 
 
@@ -61,7 +61,7 @@ class NoiseLevels(torch.nn.Module):
         self.register_buffer("cumulative", cumulative, persistent=False)
 
     def draw(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`(count,)` indices in [0, 1]: a cell of the table by its density, and a place in the cell."""
+        """`(count,)` indices in [0, 1]: a cell of the table drawn by density, and a position in the cell."""
         device = self.cumulative.device
         cell = torch.searchsorted(self.cumulative, torch.rand(count, device=device, generator=generator))
         place = torch.rand(count, device=device, generator=generator)
@@ -79,12 +79,12 @@ def consistency_loss(
 
     Args:
         clean: representation `(B, 2, F, S)`.
-        latents: `(B, D, T)` that are to stand for it.
+        latents: `(B, D, T)` that represent it.
         noise: `(B, 2, F, S)` of unit variance, shared by teacher and student.
         sigma, sigma_step: `(B,)` noise levels of student and teacher.
     """
     pyramid = unet.decoder(latents)
-    # Detached rather than run without gradients: the student's very arithmetic, so that no rounding separates them.
+    # Detached rather than run without gradients, so that the arithmetic is the same as the student's to the bit.
     target = unet.denoise(pyramid, clean + sigma_step[:, None, None, None] * noise, sigma_step).detach()
     estimate = unet.denoise(pyramid, clean + sigma[:, None, None, None] * noise, sigma)
     return (loss_weight(sigma, sigma_step) * pseudo_huber(estimate, target)).mean()

@@ -1,4 +1,4 @@
-"""Pictures of a codec's latents: what each channel holds, how many directions are used, how values are spread."""
+"""Plots of the latents of a codec: statistics per channel, singular values, histogram and correlation."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _values(axes: Axes, evaluation: Evaluation) -> None:
 
 
 def _correlation(axes: Axes, evaluation: Evaluation) -> None:
-    with np.errstate(invalid="ignore", divide="ignore"):  # a channel that never changes has none
+    with np.errstate(invalid="ignore", divide="ignore"):  # a constant channel has no correlation
         matrix = np.corrcoef(evaluation.latents, rowvar=False)
     image = axes.imshow(matrix, cmap="RdBu_r", vmin=-1.0, vmax=1.0)
     axes.figure.colorbar(image, ax=axes)

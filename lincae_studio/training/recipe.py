@@ -1,8 +1,8 @@
-"""Everything a training run is made of, as one value, and the presets.
+"""All settings of a training run as one value, and the presets.
 
-The presets `lin-cae`, `lin-cae-2` and `m2l` are the paper's runs (arXiv 2510.23530); `mini` learns in minutes on a CPU,
-`mini-44k` in half an hour on one GPU. Their noise constants are milder than the paper's: with few steps the paper's
-leave almost no gradient at the noise levels from which one-step decoding starts.
+The presets `lin-cae`, `lin-cae-2` and `m2l` are the runs of the paper (arXiv 2510.23530); `mini` trains in minutes on a
+CPU, `mini-44k` in half an hour on one GPU. Their noise constants are milder than the paper's, which with few steps
+leave almost no gradient at the noise levels where one-step decoding starts.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         linearity: `implicit`: latents of mixtures and gains are the same algebra on latents; `augmentation`: they are
             encoded like other audio, which is the baseline.
         gain_probability: share of the items that get a gain.
-        gain_min, gain_max: its range. A gain never lifts a peak over 1.
+        gain_min, gain_max: range of the gain. A gain never raises a peak above 1.
         gain_zero_below: smaller gains are 0.
         gain_anneal: whether the range shrinks to 1.
         gain_hold, gain_rest: share of the steps before, and after, it shrinks.
-        level_min: windows get a peak between this and 1; 0 leaves levels as they are.
-        steps: in all. Every schedule depends on it, so a run that is resumed keeps it.
+        level_min: windows are scaled to a peak between this and 1; 0 leaves levels unchanged.
+        steps: total number. Every schedule depends on it, so a resumed run keeps it.
         batch: windows per step and device; as many mixtures of them are added.
         lr, final_lr, warmup: of RAdam: up in `warmup` steps, then down along a cosine.
-        ema_decay, ema_every: average of the weights, updated every so many steps.
-        precision: of the arithmetic. `auto` is bf16 on a GPU that computes it, else fp32.
-        compile: whether torch.compile is applied: minutes at the start, faster steps.
-        synth_minutes: of songs in four stems that procedural data is cut from.
+        ema_decay, ema_every: moving average of the weights, updated every `ema_every` steps.
+        precision: precision of the arithmetic. `auto` is bf16 on a GPU that supports it, else fp32.
+        compile: whether to use torch.compile: minutes at the start, faster steps.
+        synth_minutes: minutes of procedural songs, in four stems, that windows are cut from.
         seed: of weights, data and noise.
     """
 
@@ -158,13 +158,13 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A recipe put to work: what the folder of a run says of it.
+    """A run as recorded in its folder.
 
     Attributes:
-        preset: that it began from.
-        recipe: with what was set otherwise.
-        data: as given, folders made absolute.
-        version: of LinCAE Studio that began it.
+        preset: preset that the recipe is based on.
+        recipe: recipe with all overrides.
+        data: data options, with absolute paths.
+        version: version of LinCAE Studio that started the run.
     """
 
     preset: str
@@ -226,32 +226,32 @@ PRESETS = {
 
 
 def preset(name: str, settings: Iterable[str] = ()) -> Recipe:
-    """A preset with some fields set otherwise, each as `key=value` with the value in YAML.
+    """A preset with overrides, each as `key=value` with the value in YAML.
 
     Raises:
         UsageError: for an unknown preset or key, or a value that does not fit.
     """
     if name not in PRESETS:
-        raise UsageError(f"there is no preset {name!r}", f"Choose one of {', '.join(PRESETS)}")
+        raise UsageError(f"there is no preset “{name}”", f"Choose one of {', '.join(PRESETS)}")
     options = msgspec.to_builtins(PRESETS[name])
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or key not in Recipe.__struct_fields__:
             raise UsageError(
-                f"--set {setting!r} is not one of the recipe's key=value",
-                f"Keys: {', '.join(Recipe.__struct_fields__)}",
+                f"--set {setting} is not a key of the recipe and a value",
+                f"Write key=value with one of the keys {', '.join(Recipe.__struct_fields__)}",
             )
         try:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UsageError(f"--set {setting!r}: {text!r} is not a YAML value") from error
+            raise UsageError(f"the value in --set {setting} is not valid YAML", "Check its syntax") from error
         # YAML 1.1 reads 1e-4 as text.
         options[key] = _number(value) if isinstance(value, str) else value
     return parse_recipe(options, "--set")
 
 
 def parse_recipe(options: dict[str, Any], source: str) -> Recipe:
-    """Raises `UsageError`, naming the field, for a value that does not fit."""
+    """Convert options to a recipe. Raises `UsageError`, naming the field, for a value that is not valid."""
     try:
         return msgspec.convert(options, Recipe)
     except (msgspec.ValidationError, ValueError) as error:
@@ -266,7 +266,7 @@ def _number(text: str) -> float | str:
 
 
 def uses_bf16(recipe: Recipe) -> bool:
-    """Whether the recipe means bf16 on this machine."""
+    """Whether the recipe uses bf16 on this machine."""
     if recipe.precision == "auto":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     return recipe.precision == "bf16"

@@ -1,12 +1,12 @@
-"""A training run and its folder: started, stopped on a budget, resumed exactly, exported.
+"""A training run and its folder: starting, stopping at a limit, resuming exactly, exporting.
 
 recipe.json     what the run is: preset, recipe, data
-songs.npy       procedural songs, where the data asks for them
+songs.npy       procedural songs, if the data uses them
 last.ckpt       weights, their average, the optimiser's moments, the step
-tensorboard/    loss, rate, speed, and samples to hear
+tensorboard/    loss, learning rate, speed, and audio samples
 samples/        the same samples as WAV files
-codec/          the export, in our format, with its card
-official/       the export, as linear-cae reads it
+codec/          the exported codec, in the studio's format, with its card
+official/       the exported codec, in the format of linear-cae
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ RECIPE_NAME = "recipe.json"
 CHECKPOINT_NAME = "last.ckpt"
 SONGS_NAME = "songs.npy"
 
-#: Between two checkpoints while a run goes on.
+#: Interval of checkpoints.
 _CHECKPOINT_EVERY = timedelta(minutes=2)
 
 
 class Budget(Timer):
-    """Stops after a time, counted anew in each piece of a run: Lightning's own counts all pieces together."""
+    """Stops after a time that starts again when a run is resumed; Lightning's own timer adds up all parts."""
 
     def state_dict(self) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing is kept."""
+        """Nothing is restored."""
 
 
 class Data(LightningDataModule):
@@ -64,7 +64,7 @@ class Data(LightningDataModule):
         self._opened: Source | None = None
 
     def prepare_data(self) -> None:
-        """On one process of each node."""
+        """Runs in one process of each node."""
         if any(part.folder is None for part in self._parts):
             self._pool()
 
@@ -102,16 +102,16 @@ class Data(LightningDataModule):
 
 
 def begin(folder: Path, run: Run) -> None:
-    """Make a run's folder; of several processes the first does it.
+    """Create the folder of a run; only the first of several processes does so.
 
     Raises:
-        UsageError: when it holds a run already.
+        UsageError: when it already contains a run.
         ExportError: when it cannot be written.
     """
     if getattr(rank_zero_only, "rank", 0):
         return
     if (folder / RECIPE_NAME).exists():
-        raise UsageError(f"{folder} holds a run already", f"Go on with --resume {folder}, or choose another --out")
+        raise UsageError(f"{folder} already contains a run", f"Use --resume {folder}, or choose another --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(folder / RECIPE_NAME, msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
@@ -121,14 +121,14 @@ def begin(folder: Path, run: Run) -> None:
 
 
 def read_run(folder: Path) -> Run:
-    """Raises `UsageError` when the folder is no run."""
+    """Read the run of a folder. Raises `UsageError` when the folder is not that of a run."""
     path = folder / RECIPE_NAME
     try:
         options = msgspec.json.decode(path.read_bytes())
         recipe = parse_recipe(options.pop("recipe"), str(path))
         return Run(recipe=recipe, **options)
     except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{folder} is not the folder of a training run: {error}", "Name its --out folder") from error
+        raise UsageError(f"{folder} is not the folder of a training run: {error}", "Give its --out folder") from error
 
 
 def train(
@@ -144,17 +144,17 @@ def train(
     """Train from the run's last checkpoint, or from the start, until its last step or a limit; then export.
 
     Args:
-        max_steps: stop when the run has come to so many steps. Schedules still belong to the recipe's total.
-        max_time_s: stop after this long, at a whole step.
-        workers: processes that cut windows; 0 does it between the steps.
-        devices, nodes: GPUs per node (processes, without GPUs), and nodes.
+        max_steps: stop at this step of the run. Schedules still follow the recipe's number of steps.
+        max_time_s: stop after this many seconds, at the end of a step.
+        workers: number of processes that prepare windows; with 0 the training process does it between steps.
+        devices, nodes: number of GPUs per node (of processes, without GPUs), and of nodes.
 
     Returns:
-        The module, and what its export was measured to be; of several processes the first has that.
+        The module, and the evaluation of its export (only in the first of several processes).
 
     Raises:
-        StudioError: for data that cannot be used, or a loss that is no longer a number.
-        KeyboardInterrupt: after Ctrl+C; the last checkpoint stays.
+        StudioError: for data that cannot be used, or a loss that became NaN or infinite.
+        KeyboardInterrupt: after Ctrl+C; the last checkpoint is kept.
     """
     malloc.keep_freed()
     recipe = run.recipe
@@ -184,7 +184,7 @@ def train(
             max_epochs=-1,
             logger=TensorBoardLogger(folder, name="tensorboard", version=""),
             callbacks=callbacks,
-            log_every_n_steps=1_000_000_000,  # `Progress` logs; asking each step would wait for the GPU
+            log_every_n_steps=1_000_000_000,  # `Progress` logs; logging each step would wait for the GPU
             enable_progress_bar=False,
             enable_model_summary=False,
             benchmark=torch.cuda.is_available(),
@@ -206,7 +206,7 @@ def _precision(recipe: Recipe) -> str:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lightning meets Ctrl+C by ignoring further ones and ending the process; here it stays what it is."""
+    """Keep Ctrl+C a KeyboardInterrupt: Lightning would ignore further ones and end the process."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -221,7 +221,7 @@ def _quiet_worker(_: int) -> None:
 
 @contextlib.contextmanager
 def _quiet_lightning() -> Iterator[None]:
-    """Without Lightning's advice and banners: what matters is shown by `Progress`."""
+    """Suppress Lightning's hints and banners; `Progress` shows what matters."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

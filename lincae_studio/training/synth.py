@@ -1,6 +1,6 @@
 """Procedural music in four stems, so that training and its tests need no recordings. numpy only; any process.
 
-A song is a seed: tempo, key, chords, and for each stem an instrument drawn anew (plucked, bowed, blown, sung, electric;
+A song is a seed: tempo, key, chords, and for each stem a random instrument (plucked, bowed, blown, sung, electric;
 drum kits of sweeps, noise and metal), then its notes. Tones are read from two band-limited wavetables, a bright and a
 dark one, between which an envelope fades. Signals are `(N,)` float32 at the rate asked for.
 """

@@ -1,4 +1,4 @@
-"""How fast a recipe trains on this machine, without data loading: steps, windows and floating-point operations."""
+"""Training speed of a recipe on this machine, without data loading: steps, windows and floating-point operations."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _WARM_UP = 5
 
 
 def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None = None) -> dict[str, object]:
-    """Train on noise for some seconds.
+    """Train on noise for `seconds`.
 
-    Operations are those of convolutions and matrix products of a whole step, counted.
+    Operations are counted for the convolutions and matrix products of a whole step.
 
     Args:
-        peak_tflops: of the device at the precision used; adds the fraction of it that was reached.
+        peak_tflops: peak of the device at the precision used; adds the fraction of it that was reached.
     """
     malloc.keep_freed()  # as in training
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -69,7 +69,7 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
 
 
 def _count(recipe: Recipe, device: torch.device) -> int:
-    """Operations of a step of the recipe, from two windows and without compilation, whose code cannot be counted."""
+    """Operations of a step, extrapolated from two windows without compilation (compiled code cannot be counted)."""
     module = LinCaeTraining(replace(recipe, compile=False, batch=2)).to(device)
     with FlopCounterMode(display=False) as counter:
         module.training_step(0.1 * torch.randn(2, recipe.window_samples, device=device), 0).backward()  # type: ignore[no-untyped-call]

@@ -31,7 +31,7 @@ def test_info_counts_what_a_mix_left_and_clear_deletes_it(tmp_path: Path, capsys
     assert figures["latents"] > 0
     assert 0 < figures["latents_bytes"] <= figures["latents_file_bytes"]
     assert run(["cache", "info"]) == 0
-    assert f"latents: {figures['latents']} arrays" in capsys.readouterr().out
+    assert f"latents: {figures['latents']} array" in capsys.readouterr().out
     assert run(["cache", "clear"]) == 0
     cleared = info(capsys) if not capsys.readouterr().err else {}
     assert (cleared["media"], cleared["latents"]) == (1, 0)

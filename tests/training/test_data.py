@@ -137,10 +137,10 @@ def test_a_folder_without_readable_audio_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="not a folder"):
         AudioFolder(tmp_path / "nowhere", RATE)
     (tmp_path / "readme.txt").write_text("")
-    with pytest.raises(MediaError, match="no audio file"):
+    with pytest.raises(MediaError, match="contains no audio files"):
         AudioFolder(tmp_path, RATE)
     (tmp_path / "broken.wav").write_bytes(b"")
-    with pytest.raises(MediaError, match="none of 1"):
+    with pytest.raises(MediaError, match="none of its 1"):
         AudioFolder(tmp_path, RATE)
 
 

@@ -1,4 +1,4 @@
-"""`Autoencoder`, the name that Python code imports, and loading it by id or from a folder."""
+"""`Autoencoder`, the public Python class, and loading it by id or from a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lincae_studio.codecs.lincae.public import LAST
 
 
 class Autoencoder(ConsistencyAutoencoder):
-    """The model with the interface of the reference package `linear-cae` 0.1.4: its users change one import line."""
+    """The model with the interface of the reference package `linear-cae` 0.1.4; switching takes one import line."""
 
     @classmethod
     def from_pretrained(
@@ -31,22 +31,22 @@ class Autoencoder(ConsistencyAutoencoder):
         mixed_precision: bool = False,
         revision: str | None = None,
     ) -> Self:
-        """Load a public model by id, or a local folder, official or in our format.
+        """Load a public model by id, or a local folder, in the official or the studio's format.
 
-        A public model that is installed in the studio is taken from there, else from the hub's cache or the hub.
+        A public model is loaded from the studio's codecs if installed, else from the hub's cache or the hub.
 
         Args:
             model_id_or_path: `m2l`, `lin-cae`, `lin-cae-2`, or a folder.
-            ckpt_type: which checkpoint of an official folder.
-            scale_factor: instead of the id's, or of the one in our format; an official folder has none and needs it.
-            device: `cuda`, `mps` or `cpu`; None takes the first of them that is there.
-            revision: of the hub repository.
+            ckpt_type: checkpoint of an official folder to load.
+            scale_factor: overrides that of the model; required for official folders, which have none.
+            device: `cuda`, `mps` or `cpu`; None for the first of them that is available.
+            revision: revision of the hub repository.
 
         The other options are those of the class.
 
         Raises:
             CodecError: for an unknown id, a missing file, weights that do not fit, a hub that cannot be reached, a
-                device that is not there, or an option that is out of its range.
+                device that is not available, or an option out of range.
         """
         return load_pretrained(
             cls,

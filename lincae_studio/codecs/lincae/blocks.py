@@ -19,20 +19,20 @@ FREQUENCY_AND_TIME = (2, 2)
 
 
 def resampling(entry: int) -> tuple[int, int]:
-    """What an entry of `freq_downsample_list` means: 1 is frequency by 4, 0 is frequency and time by 2."""
+    """Factors of an entry of `freq_downsample_list`: 1 is frequency by 4, 0 is frequency and time by 2."""
     return FREQUENCY_ONLY if entry == 1 else FREQUENCY_AND_TIME
 
 
-#: Values of an image from which on launching some more kernels costs less than copying it.
+#: Size of an image, in values, from which on launching more kernels costs less than copying it.
 _LARGE_IMAGE = 1 << 24
 
 
 class GroupNorm(nn.GroupNorm):
-    """Group norm that is exact and fast on channels-last images where torch's own is not.
+    """Group norm that is exact and fast on channels-last images, where torch's own is not.
 
     On the CPU torch adds up one long float32 sum: over ten seconds of audio it is wrong by 5e-5, where sums by blocks,
     joined in float64, are wrong by 5e-8. On CUDA torch copies the image to the other layout and back: large images
-    are half again as fast without.
+    are 1.5 times as fast without that.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -79,7 +79,7 @@ def group_norm(channels: int) -> GroupNorm:
 
 
 def zeroed(module: nn.Module, really: bool) -> nn.Module:
-    """The module, with all parameters zero if asked: a residual branch that starts as nothing."""
+    """The module, with all parameters set to zero if `really`, for residual branches that start as zero."""
     if really:
         for parameter in module.parameters():
             nn.init.zeros_(parameter)
@@ -87,12 +87,12 @@ def zeroed(module: nn.Module, really: bool) -> nn.Module:
 
 
 def silu(x: Tensor) -> Tensor:
-    """SiLU of a tensor that nobody else holds: in its place, unless gradients need it."""
+    """SiLU of a tensor with no other user, in place unless gradients need it."""
     return functional.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class FrequencyGain(nn.Module):
-    """A learnt gain for each frequency bin."""
+    """A learned gain for each frequency bin."""
 
     def __init__(self, bins: int) -> None:
         super().__init__()

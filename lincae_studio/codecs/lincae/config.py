@@ -11,13 +11,13 @@ from lincae_studio.errors import CodecError
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
 
-# Ranges are far beyond what anybody trains, and within what works: a configuration may come from a stranger.
+# Ranges are far beyond practical models but within what works, since configurations may come from untrusted sources.
 Flag = Annotated[int, Meta(ge=0, le=1)]
 Blocks = Annotated[int, Meta(ge=1, le=32)]
 Channels = Annotated[int, Meta(ge=4, le=16_384)]
 Hop = Annotated[int, Meta(ge=1, le=65_536)]
 Sigma = Annotated[float, Meta(ge=1e-6, le=1e6)]
-#: Of the schedule that training follows.
+#: Exponents of the training schedule.
 Exponent = Annotated[float, Meta(ge=-100.0, le=100.0)]
 
 #: Attention heads of encoder and pyramid.
@@ -160,7 +160,7 @@ class DiffusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All of a model but its weights."""
+    """Everything about a model except its weights."""
 
     frontend: FrontendConfig
     generator: GeneratorConfig
@@ -173,11 +173,10 @@ def parse_config(
     diffusion: dict[str, Any] | DiffusionConfig,
     source: str = "the configuration",
 ) -> ModelConfig:
-    """Check the three tables of options.
+    """Validate the three tables of options.
 
     Raises:
-        CodecError: naming the option that is unknown, unsupported, of a wrong type or out of its range, and where it
-            stands.
+        CodecError: naming the option that is unknown, unsupported, of the wrong type or out of range, and its source.
     """
     parts: dict[str, Any] = {}
     for name, options, kind in (
@@ -186,13 +185,13 @@ def parse_config(
         ("diffusion", diffusion, DiffusionConfig),
     ):
         try:
-            # What was built in Python has been checked by nobody.
+            # Structs built in Python have not been validated.
             plain = msgspec.to_builtins(options) if isinstance(options, Struct) else options
             parts[name] = msgspec.convert(plain, kind)
         except (msgspec.ValidationError, ValueError) as error:
             allowed = ", ".join(field.name for field in msgspec.structs.fields(kind))
             raise CodecError(
-                f"{source}: {name} options are not supported: {error}", f"Options are {allowed}"
+                f"{source}: {name} options are not supported: {error}", f"Valid options are {allowed}"
             ) from error
     config = ModelConfig(**parts)
     if config.generator.hop != config.frontend.hop_size:

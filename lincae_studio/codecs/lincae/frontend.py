@@ -1,8 +1,8 @@
 """The frontend: a complex STFT, not centred, with compressed magnitudes, and its inverse.
 
-The highest bin is dropped, and zero on the way back. Without padding, the first and last `(factor - 1) * hop` samples
-are covered by fewer windows than the rest and cannot be recovered: whoever needs them extends the signal (the studio's
-chunk grid does).
+The highest bin is dropped, and set to zero by the inverse. Without padding, the first and last `(factor - 1) * hop`
+samples are covered by fewer windows than the rest and cannot be recovered; to keep them, extend the signal (as the
+studio's chunk grid does).
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class ScaledComplexStft(nn.Module):
         self.register_buffer("inverse_window", window / power.repeat(config.n_fft_factor), persistent=False)
 
     def frames(self, samples: int) -> int:
-        """STFT frames of that many samples."""
+        """Number of STFT frames of this many samples."""
         return (samples - self.n_fft) // self.hop + 1
 
     def samples(self, frames: int) -> int:
-        """Samples that so many STFT frames give."""
+        """Number of samples of this many STFT frames."""
         return (frames - 1) * self.hop + self.n_fft
 
     def to_representation(self, audio: Tensor) -> Tensor:

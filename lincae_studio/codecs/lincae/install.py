@@ -1,4 +1,4 @@
-"""Installing models into the library of codecs: public ones from the hub, and folders. No torch; any thread."""
+"""Installing models into the library of codecs, from the hub or from folders. No torch; any thread."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def install_public(
     cancel: jobs.CancelToken | None = None,
     endpoint: str | None = None,
 ) -> Path:
-    """Download a public model. What was loaded before a failure or cancel is taken up again.
+    """Download and install a public model. A download that failed or was cancelled is resumed.
 
-    One that is installed is left alone, but replaced where it is broken.
+    An installed model is kept, but replaced if it is damaged.
 
     Raises:
         CodecError: for an unknown id, a hub that cannot be reached, a damaged file, a full disk, a folder that is in
@@ -39,13 +39,13 @@ def install_public(
         Cancelled: after `cancel` was set.
     """
     if model_id not in public.PUBLIC_MODELS:
-        raise CodecError(f"there is no public model {model_id!r}", f"Choose one of {', '.join(public.PUBLIC_MODELS)}")
+        raise CodecError(f"there is no public model “{model_id}”", f"Choose one of {', '.join(public.PUBLIC_MODELS)}")
     place = library.place_of(model_id)
-    if _is_whole(place, cancel):  # also where nothing can be written
+    if _is_whole(place, cancel):  # also on a read-only disk
         return place
     try:
         with library.alone(model_id):
-            if _is_whole(place, cancel):  # somebody else was sooner
+            if _is_whole(place, cancel):  # installed by another process in the meantime
                 return place
             replaced = library.codec_folder(model_id)  # a broken one
             if replaced is None:
@@ -73,13 +73,13 @@ def import_folder(
     progress: jobs.ReportProgress = jobs.no_progress,
     cancel: jobs.CancelToken | None = None,
 ) -> Path:
-    """Copy a model's folder, official or ours, into the library. Returns its place there.
+    """Copy a model folder, in the official or the studio's format, to the library. Returns its folder there.
 
     Args:
-        taken: ids of the codecs that are there already.
-        scale_factor: of the latents; needed where the folder does not name it.
-        linear: whether the model was trained to be linear; default: what the folder says, or False.
-        progress: is told bytes.
+        taken: ids that are already in use.
+        scale_factor: scale factor of the latents; required if the folder does not specify it.
+        linear: whether the model was trained to be linear; default: as in the folder, or False.
+        progress: called with the number of bytes.
 
     Raises:
         CodecError: when the folder is no model, the scale factor is no positive number, the id is not allowed or taken,
@@ -88,18 +88,18 @@ def import_folder(
     """
     if not library.CODEC_ID.fullmatch(codec_id):
         raise CodecError(
-            f"{codec_id!r} cannot be a codec's id",
-            "Use lower-case letters, digits, '.', '_' and '-', at most 64 of them; pass another --id",
+            f"“{codec_id}” is not a valid codec id",
+            "Use at most 64 lower-case letters, digits, '.', '_' and '-'; pass another --id",
         )
     if codec_id in taken:
-        raise CodecError(f"there is a codec {codec_id!r} already", "Choose another id, or remove that one")
+        raise CodecError(f"a codec “{codec_id}” already exists", "Choose another id, or remove that one")
     model = open_folder(source)
     known = public_description(codec_id) if codec_id in public.PUBLIC_MODELS else {}
     scales = (scale_factor, model.scale_factor, known.get("scale_factor"))
     scale = next((scale for scale in scales if scale is not None), None)
     if scale is None:
         raise CodecError(
-            f"{source} names no scale factor",
+            f"{source} does not specify a scale factor",
             "Pass --scale-factor; the public models have 15 (m2l), 33 (lin-cae) and 40 (lin-cae-2)",
         )
     description = {
@@ -126,7 +126,7 @@ def import_folder(
 
 
 def _is_whole(place: Path, cancel: jobs.CancelToken | None) -> bool:
-    """Whether an installed codec can be opened and its weights are what they were."""
+    """Whether an installed codec can be opened and its weights are undamaged."""
     if not os.path.isfile(place / CONFIG_NAME):
         return False
     try:

@@ -1,7 +1,7 @@
 """The noise a consistency decoder starts from, as a field over absolute STFT frames.
 
-A value depends on seed, step, frame and position alone. So both sides of an overlap, left and right, every batch size
-and every device see the same noise, and decoding is reproducible. Frames are drawn with a counter-based generator
+A value depends only on seed, step, frame and position. So both sides of an overlap, left and right, every batch size
+and every device get the same noise, and decoding is reproducible. Frames are drawn with a counter-based generator
 (Philox 4x64-10, Salmon et al. 2011) whose counter is the frame number, and made normal by Box and Muller's transform.
 """
 
@@ -12,7 +12,7 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-#: Frames kept: neighbouring chunks, both buses and repeated renders ask for the same ones.
+#: Cached frames: neighbouring chunks, both buses and repeated renders use the same ones.
 _CACHED_FRAMES = 4096
 
 
@@ -20,10 +20,10 @@ def noise_field(seed: int, first_frame: int, frames: int, values: int, step: int
     """Unit-variance noise `(frames, values)` for STFT frames `[first_frame, first_frame + frames)`.
 
     Args:
-        values: of a frame: channels times bins, channels the slower.
-        seed: chooses the field, at least 0.
+        values: values per frame: channels times bins, with the channel as the slower index.
+        seed: seed of the field, at least 0.
         first_frame: may be negative.
-        step: number of the diffusion step; each has a field of its own.
+        step: number of the diffusion step; each has its own field.
     """
     return np.stack([_frame(seed, step, frame, values) for frame in range(first_frame, first_frame + frames)])
 

@@ -1,4 +1,4 @@
-"""Loading, saving and converting weights: the public checkpoints, official folders, and our own format."""
+"""Loading, saving and converting weights: public checkpoints, official folders, and the studio's format."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from lincae_studio.errors import CodecError, os_error_reason
 
 FORMATS = ("safetensors", "official")
 
-#: What weights may be stored in.
+#: Data types allowed for weights.
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 AnyAutoencoder = TypeVar("AnyAutoencoder", bound=ConsistencyAutoencoder)
@@ -50,7 +50,7 @@ def load_pretrained(
     scale_factor: float | None,
     **options: Any,
 ) -> AnyAutoencoder:
-    """What `Autoencoder.from_pretrained` documents; `options` are those of the class."""
+    """See `Autoencoder.from_pretrained`; `options` are those of the class."""
     place = default_device() if device is None else checked_device(device)
     name = str(model_id_or_path)
     path = Path(model_id_or_path)
@@ -61,7 +61,7 @@ def load_pretrained(
         path = installed or download(name, ckpt_type, revision)
     elif not os.path.isdir(path):
         ids = ", ".join(sorted(PUBLIC_MODELS))
-        raise CodecError(f"there is no model {name!r}", f"Choose one of {ids}, or a folder that exists")
+        raise CodecError(f"there is no model “{name}”", f"Choose one of {ids}, or an existing folder")
     folder = open_folder(path, ckpt_type)
     model = open_model(
         kind,
@@ -76,13 +76,13 @@ def load_pretrained(
 def open_model(kind: type[AnyAutoencoder], folder: ModelFolder, **options: Any) -> AnyAutoencoder:
     """The model of a folder, on the CPU.
 
-    Memory is taken only when the weights that are there fit the configuration, which may name any size.
+    Memory is allocated only if the weights fit the configuration, which may specify any size.
 
     Args:
-        options: of `Autoencoder`.
+        options: options of `Autoencoder`.
 
     Raises:
-        CodecError: when the weights are damaged or do not fit, or an option is out of its range.
+        CodecError: when the weights are damaged or do not fit, or an option is out of range.
     """
     parts = (folder.config.frontend, folder.config.generator, folder.config.diffusion)
     state = read_weights(folder)
@@ -104,23 +104,23 @@ def convert(
     title: str | None = None,
     ckpt_type: str = LAST,
 ) -> str:
-    """Write a model's folder in the other format, or in the one named by `to`. Returns the format written.
+    """Convert a model folder to the other format, or to the format `to`. Returns the format written.
 
-    The official format keeps neither title, linearity nor scale factor.
+    The official format stores no title, linearity or scale factor.
 
     Args:
-        target: a new or empty folder; after an error it is as before.
-        to: `safetensors` (ours) or `official`.
-        scale_factor: an official folder names none; our format needs it.
-        linear: whether the model was trained to be linear, for our format; default: what the source says, or False.
-        title: for our format; default: the source's.
+        target: a new or empty folder; unchanged after an error.
+        to: `safetensors` (the studio's format) or `official`.
+        scale_factor: required for the studio's format if the source is official, without a scale factor.
+        linear: whether the model was trained to be linear, for the studio's format; default: as the source, or False.
+        title: for the studio's format; default: as the source.
 
     Raises:
-        CodecError: when the source is no model, its weights do not fit, the target exists, or cannot be written, and
-            for options that the format cannot keep.
+        CodecError: when the source is not a model, its weights do not fit, the target exists or cannot be written, and
+            for options that the format cannot store.
     """
     if to is not None and to not in FORMATS:
-        raise CodecError(f"there is no format {to!r}", f"Choose one of {', '.join(FORMATS)}")
+        raise CodecError(f"there is no format “{to}”", f"Choose one of {', '.join(FORMATS)}")
     folder = open_folder(source, ckpt_type)
     to = to or ("official" if os.path.isfile(source / CONFIG_NAME) else "safetensors")
     if to == "official":
@@ -128,8 +128,8 @@ def convert(
         lost = [name for name, value in given.items() if value is not None]
         if lost:
             raise CodecError(
-                f"the official format cannot keep: {', '.join(lost)}",
-                "Leave it out; the scale factor is passed when the model is loaded",
+                f"the official format cannot store: {', '.join(lost)}",
+                "Leave it out; pass the scale factor when loading the model",
             )
         scale = 1.0
     else:
@@ -150,17 +150,18 @@ def convert(
 
 
 def check_folder(source: Path, ckpt_type: str = LAST) -> None:
-    """Load a model and forget it. Raises `CodecError` when it is none, or its weights do not fit."""
+    """Check that a model loads. Raises `CodecError` when it is not a model, or its weights do not fit."""
     open_model(ConsistencyAutoencoder, open_folder(source, ckpt_type), name=str(source))
 
 
 def _scale_factor(folder: ModelFolder, *chosen: float | None) -> float:
-    """The first that is given, of `chosen[0]`, the folder's own and the others."""
+    """The first scale factor given of `chosen[0]`, the folder's own and the others."""
     first, *others = chosen
     for scale in (first, folder.scale_factor, *others):
         if scale is not None:
             return checked_scale_factor(scale)
-    raise CodecError(f"{folder.path} names no scale factor", "Pass scale_factor; the public models have 15, 33 and 40")
+    problem = f"{folder.path} does not specify a scale factor"
+    raise CodecError(problem, "Pass scale_factor; the public models have 15, 33 and 40")
 
 
 @contextlib.contextmanager
@@ -168,8 +169,8 @@ def _new_folder(target: Path) -> Iterator[Path]:
     """A folder to write into, whose files are in `target` afterwards; after an error `target` is as before."""
     made = not os.path.lexists(target)
     if not made and (not os.path.isdir(target) or os.listdir(target)):
-        raise CodecError(f"{target} exists and is not an empty folder", "Name a new folder")
-    # Within the target, which may be the only place that can be written, or another disk.
+        raise CodecError(f"{target} exists and is not an empty folder", "Choose a new folder")
+    # Inside the target, which may be the only writable folder, or on another disk.
     staging = target / f".{uuid.uuid4().hex}.part"
     try:
         staging.mkdir(parents=True)
@@ -183,7 +184,7 @@ def _new_folder(target: Path) -> Iterator[Path]:
 
 
 def save_own(model: ConsistencyAutoencoder, folder: Path, *, title: str, linear: bool, description: str = "") -> None:
-    """Write our format: safetensors and one JSON file. Raises `OSError`."""
+    """Write the studio's format: safetensors and one JSON file. Raises `OSError`."""
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -200,7 +201,7 @@ def save_own(model: ConsistencyAutoencoder, folder: Path, *, title: str, linear:
 
 
 def save_official(model: ConsistencyAutoencoder, folder: Path, ckpt_type: str = LAST) -> None:
-    """Write the four files that the reference package reads; they name no scale factor. Raises `OSError`."""
+    """Write the four files that the reference package reads, without a scale factor. Raises `OSError`."""
     folder.mkdir(parents=True, exist_ok=True)
     names = official_names(ckpt_type)
     with atomic.replacing(folder / names[0]) as temporary:
@@ -222,7 +223,7 @@ def check_weights(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], s
     known = {key: value for key, value in state.items() if key in expected}
     misfits = {key: why for key, value in known.items() if (why := _misfit(key, value, expected[key]))}
     problems += misfits.values()
-    # A file of few bytes can hold a tensor of any shape: its values are looked at only where all are there.
+    # A small file can contain a tensor of any shape, so values are checked only if all are stored.
     fitting = {key: value for key, value in known.items() if key not in misfits}
     stored = {value.untyped_storage().data_ptr(): value.untyped_storage().nbytes() for value in fitting.values()}
     if sum(value.numel() * value.element_size() for value in fitting.values()) > sum(stored.values()):
@@ -238,7 +239,7 @@ def check_weights(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], s
 
 
 def _misfit(key: str, value: Tensor, expected: Tensor) -> str | None:
-    """Why a tensor cannot be these weights, its values aside."""
+    """Why a tensor does not fit, apart from its values."""
     if value.shape != expected.shape:
         return f"{key} is {tuple(value.shape)} instead of {tuple(expected.shape)}"
     if value.layout is not torch.strided or value.device.type != "cpu":
@@ -252,7 +253,7 @@ def read_weights(folder: ModelFolder) -> dict[str, Tensor]:
     """The state dict of a folder.
 
     Raises:
-        CodecError: when the file is damaged, holds more than weights, or is not what its description says.
+        CodecError: when the file is damaged, contains more than weights, or does not match its description.
     """
     try:
         if folder.weights_sha256 is not None and file_sha256(folder.weights) != folder.weights_sha256:
@@ -288,9 +289,9 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings(action="ignore"):  # about pickles it refuses anyway
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a file from a stranger makes the unpickler raise anything
+    except Exception as error:  # an untrusted file can make the unpickler raise anything
         raise CodecError(
-            f"{path} is damaged, or holds more than weights and is refused ({type(error).__name__})",
+            f"{path} is damaged, or contains more than weights and is refused ({type(error).__name__})",
             "Download it again from its source",
         ) from error
     if not isinstance(state, dict) or not all(

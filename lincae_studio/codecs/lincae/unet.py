@@ -26,7 +26,7 @@ from lincae_studio.codecs.lincae.config import GeneratorConfig
 def _res_block(
     config: GeneratorConfig, channels: int, out_channels: int, *, two_d: bool, **options: object
 ) -> ResBlock:
-    """A residual block with what all blocks of a model share."""
+    """A residual block with the options shared by all blocks of a model."""
     return ResBlock(
         channels,
         out_channels,
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv1d(inner, config.bottleneck_channels, 1)
 
     def features(self, representation: Tensor) -> Tensor:
-        """`(B, channels * bins, T)`: what the bottleneck sees."""
+        """`(B, channels * bins, T)`: the input of the bottleneck."""
         x = self.conv_inp(representation.to(self.conv_inp.weight.dtype))
         if self.frequency_scaling:
             x = self.gain(x)
@@ -105,7 +105,7 @@ class Pyramid(nn.Module):
         inner = config.bottleneck_base_channels
         self.lowest_bins = config.lowest_bins
         self.conv_inp = nn.Conv1d(config.bottleneck_channels, inner, 1)
-        # These blocks hold a projection of the noise level that is never used; it is part of the format.
+        # These blocks contain a projection of the noise level that is never used, but is part of the format.
         self.bottleneck_layers = nn.Sequential(
             *(
                 _res_block(
@@ -116,7 +116,7 @@ class Pyramid(nn.Module):
         )
         self.conv_out_bottleneck = nn.Conv1d(inner, widths[0] * config.lowest_bins, 1)
         layers: list[nn.Module] = []
-        #: After which layers a level is complete.
+        #: Indices of the layers after which each level is complete.
         self.level_ends: list[int] = []
         for level, width in enumerate(widths):
             from_end = len(widths) - 1 - level
@@ -211,7 +211,7 @@ class UNet(nn.Module):
         Preconditioned so that at sigma_min the output is the input (Song et al. 2023, appendix C).
         """
         config = self.config
-        dtype = self.conv_inp.weight.dtype  # noise has a large range: it is scaled in float32, whatever the weights are
+        dtype = self.conv_inp.weight.dtype  # noise has a large range, so it is scaled in float32 with any weights
         embedding = self.emb(torch.log(sigma) / 4.0).to(dtype)
         condition = self.emb_proj(embedding)
         c_skip, c_out, c_in = preconditioning(sigma, config.sigma_min, config.sigma_data)

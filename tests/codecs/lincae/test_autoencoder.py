@@ -171,7 +171,7 @@ def test_audio_that_cannot_be_encoded_is_refused(x: torch.Tensor, words: str) ->
         (torch.zeros(1, 9000, dtype=torch.complex64), "complex64"),
         (np.zeros((1, 9000), np.int16), "int16.*32768"),
         (torch.tensor(0.0), "shape"),
-        ("audio.wav", "cannot be made a tensor"),
+        ("audio.wav", "cannot be converted to a tensor"),
     ],
 )
 def test_what_is_no_audio_is_refused(x: Any, words: str) -> None:

@@ -155,7 +155,7 @@ def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "error", "words"),
     [
-        ("LINCAE_STUDIO_DEVICE", "gpu", UsageError, "'gpu'"),
+        ("LINCAE_STUDIO_DEVICE", "gpu", UsageError, "“gpu”"),
         ("LINCAE_STUDIO_PRECISION", "fp8", UsageError, "'fp8'"),
         ("LINCAE_STUDIO_PRECISION", "fp16", CodecError, "NVIDIA GPU"),
     ],
