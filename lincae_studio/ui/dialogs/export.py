@@ -42,7 +42,6 @@ from lincae_studio.export_settings import (
     Rate,
     SampleFormat,
 )
-from lincae_studio.media import loudness
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import ENDINGS, SAMPLE_FORMAT_TITLES, channels_of
 from lincae_studio.session.model import SESSION_RATE
@@ -144,8 +143,6 @@ class ExportDialog(QDialog):
         self.level_box = self._combo("Level", _LEVEL_TITLES)
         self.target = self._spin("Target", -70.0, 0.0, " LUFS", "What the level is brought to")
         self.true_peak = self._spin("True peak", -70.0, 0.0, " dBTP", "No file is made louder than this")
-        if not loudness.available():
-            self.true_peak.setToolTip("Of samples here: to measure true peaks, install the package pyebur128")
         self.together = QCheckBox("all files ali&ke", self)
         self.together.setToolTip("Change all files by the same gain, so that stems still add up to the mix")
         self.together.toggled.connect(self._on_changed)
