@@ -1,4 +1,4 @@
-"""Loudness by ITU-R BS.1770 and EBU R 128, as libebur128 measures it. No Qt.
+"""Loudness by ITU-R BS.1770 and EBU R 128, of what plays or is exported. No Qt.
 
 A mono mix counts as it is heard: on both sides.
 """
@@ -12,20 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lincae_studio.errors import MediaError
+from lincae_studio.media import bs1770
 from lincae_studio.session.model import SESSION_RATE
 
 Samples = npt.NDArray[np.float32]
 
 _CHANNELS = 2
 
-#: What libebur128 gives for silence; shown as "-inf".
+#: The loudness of silence; shown as "-inf".
 SILENT = -math.inf
-
-try:
-    import pyebur128
-except ImportError:  # there is no wheel for every Python
-    pyebur128 = None
 
 
 @dataclass(frozen=True)
@@ -50,43 +45,25 @@ class LoudnessMeter:
     """Takes samples at the session rate, one after the other."""
 
     def __init__(self) -> None:
-        """Raises `MediaError` where libebur128 is missing."""
-        if pyebur128 is None:
-            raise MediaError("loudness cannot be measured: the package pyebur128 is missing", "Install it with pip")
-        mode = pyebur128.MeasurementMode
-        modes = mode.MODE_M | mode.MODE_S | mode.MODE_I | mode.MODE_LRA | mode.MODE_TRUE_PEAK
-        self._state = pyebur128.R128State(_CHANNELS, SESSION_RATE, modes)
+        self._meter = bs1770.Meter(_CHANNELS)
 
     def add(self, samples: Samples) -> None:
         """Take `(1 or 2, n)` samples."""
-        count = samples.shape[1]
-        if count:
-            frames = np.broadcast_to(samples, (_CHANNELS, count)).T
-            self._state.add_frames(np.ascontiguousarray(frames, np.float32).reshape(-1), count)
+        self._meter.add(np.broadcast_to(samples, (_CHANNELS, samples.shape[1])))
 
     def read(self) -> Loudness:
         """What was measured since the start."""
-        peak = max(pyebur128.get_true_peak(self._state, channel) for channel in range(_CHANNELS))
+        peak = self._meter.true_peak()
         return Loudness(
-            momentary=_finite(pyebur128.get_loudness_momentary(self._state)),
-            short_term=_finite(pyebur128.get_loudness_shortterm(self._state)),
-            integrated=_finite(pyebur128.get_loudness_global(self._state)),
-            range=pyebur128.get_loudness_range(self._state),
+            momentary=self._meter.momentary(),
+            short_term=self._meter.short_term(),
+            integrated=self._meter.integrated(),
+            range=self._meter.range(),
             true_peak=20.0 * math.log10(peak) if peak > 0.0 else SILENT,
         )
-
-
-def available() -> bool:
-    """Whether loudness can be measured here."""
-    return pyebur128 is not None
 
 
 def blocks(length: int, size: int = SESSION_RATE) -> Iterator[tuple[int, int]]:
     """(start, count) of the parts of so many samples."""
     for start in range(0, length, size):
         yield start, min(size, length - start)
-
-
-def _finite(loudness: float) -> float:
-    """Of less than the absolute gate lets through, nothing is known."""
-    return loudness if loudness > -200.0 else SILENT

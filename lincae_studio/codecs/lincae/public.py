@@ -2,6 +2,9 @@
 
 Facts of the checkpoints: the model cards of `BernardoTorres/linear_consistency_autoencoders` and the package
 `linear-cae` 0.1.4.
+
+`fetch` is not `huggingface_hub`'s own download: that (2.4.0) deletes a partial file when it is stopped, so the next
+attempt starts over; it can be stopped after each 10 MiB only; and it compares sizes but no checksums.
 """
 
 from __future__ import annotations
@@ -116,8 +119,8 @@ def fetch(
 ) -> None:
     """Download a public model's four files into a folder.
 
-    Other than the hub's library it can be cancelled, and takes up what an earlier, broken or cancelled download left,
-    after checking it. One at a time for a folder: see `library`.
+    It can be cancelled, and resumes an earlier, broken or cancelled download, whose files it checks. One at a time for
+    a folder: see `library`.
 
     Args:
         progress: is told bytes.

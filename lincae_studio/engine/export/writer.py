@@ -20,7 +20,7 @@ from lincae_studio.engine.rendering.streams import Stream
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat, Level
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress, part_of
-from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, available
+from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 
 #: Samples that are read back at a time.
@@ -94,7 +94,6 @@ def export(
     Raises:
         ExportError: when there is nothing to write or a file cannot be written; an older file stays. Files that are
             complete by then stay, too.
-        MediaError: when loudness is asked for and cannot be measured here.
         EngineError: when a chunk cannot be rendered.
         Cancelled: when `cancel` was set; nothing half-written stays.
     """
@@ -112,9 +111,7 @@ def export(
         for item, part in zip(items, parts, strict=False):
             spool = stack.enter_context(atomic.temporary(item.path.parent))
             try:
-                measured.append(
-                    _spool(item, start, end, spool, audio_format, level.normalize == "loudness", part, cancel)
-                )
+                measured.append(_spool(item, start, end, spool, audio_format, part, cancel))
             except OSError as error:
                 reason, remedy = os_error_reason(error, item.path)
                 raise ExportError(f"cannot export to {item.path}: {reason}", remedy) from error
@@ -161,28 +158,24 @@ def _spool(
     end: int,
     spool: Path,
     audio_format: AudioFormat,
-    loudness_needed: bool,
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> _Measured:
-    """Keep a stream in a file, and measure what the format makes of it; its loudness where that can be, or must."""
-    meter = LoudnessMeter() if loudness_needed or available() else None
+    """Keep a stream in a file, and measure what the format makes of it."""
+    meter = LoudnessMeter()
     converter = Converter(audio_format, item.stream.channels)
     peak, done = 0.0, 0
     with open(spool, "wb") as file:
         for block in item.stream.blocks(start, end):
             cancel.check()
             mixed = converter.mixed(block.T)
-            if meter is not None:
-                meter.add(mixed.T)
+            meter.add(mixed.T)
             peak = max(peak, float(np.abs(converter.resampled(mixed)).max(initial=0.0)))
             file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
             done += block.shape[1]
             progress(Progress(done, end - start, item.path.name))
     peak = max(peak, float(np.abs(converter.rest()).max(initial=0.0)))
-    # Where true peaks cannot be measured, the highest sample is what is known.
-    highest = Loudness(true_peak=20.0 * math.log10(peak) if peak > 0.0 else SILENT)
-    read = meter.read() if meter is not None else highest
+    read = meter.read()
     return _Measured(peak, read.integrated, read.true_peak)
 
 

@@ -37,7 +37,6 @@ from lincae_studio.export_settings import (
     Rate,
     SampleFormat,
 )
-from lincae_studio.media import loudness
 from lincae_studio.media.formats import FORMATS, SAMPLE_FORMAT_TITLES, container_of, format_problem, is_lossy
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import channels_of
@@ -136,8 +135,6 @@ class ExportDialog(QDialog):
         self.level_box = self._combo("Level", _LEVEL_TITLES)
         self.target = self._spin("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
         self.true_peak = self._spin("True peak", -70.0, 0.0, " dBTP", "Peak ceiling: no file is made louder than this")
-        if not loudness.available():
-            self.true_peak.setToolTip("Sample peaks only: install the package pyebur128 to measure true peaks")
         self.together = QCheckBox("same &gain for all files", self)
         self.together.setToolTip("Apply the same gain to all files, so that the stems still add up to the mix")
         self.together.toggled.connect(self._on_changed)

@@ -7,7 +7,7 @@ import time
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from lincae_studio.media.loudness import LoudnessMeter, Samples, available
+from lincae_studio.media.loudness import LoudnessMeter, Samples
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -40,7 +40,7 @@ class Metering(QObject):
         self._headers = headers
         self._mix = mix
         self._before = 0
-        self._loudness: LoudnessMeter | None = None
+        self._loudness = LoudnessMeter()
         self._read_count = 0
         self._clock = QTimer(self)
         self._clock.setInterval(_READ_MS)
@@ -50,14 +50,12 @@ class Metering(QObject):
     def _on_playing_changed(self) -> None:
         self._before = self._transport.position
         if self._transport.playing and not self._clock.isActive():
-            self._loudness = LoudnessMeter() if available() else None
+            self._loudness = LoudnessMeter()
             self._read_count = 0
         if self._transport.playing:
             self._clock.start()
 
     def _measure_loudness(self, mix: Samples) -> None:
-        if self._loudness is None:
-            return
         self._loudness.add(mix)
         self._read_count += 1
         if self._read_count % _LOUDNESS_EVERY == 0:

@@ -1,0 +1,233 @@
+"""Loudness and true peak by ITU-R BS.1770-4, EBU R 128, Tech 3341 and Tech 3342, at the session rate. numpy only.
+
+The weighting filters are recursive, which numpy is not. But the output of a block, and the filters' state after it,
+are linear in the block's samples and the state before it: matrices made once filter all blocks at the same time, and
+loops carry only the state. Products are kept small: BLAS would share large ones among threads, which is slower
+where the engine computes, too.
+
+Tenths of a second are what everything is counted in: the windows of 400 ms and of 3 s advance by them.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from lincae_studio.session.model import SESSION_RATE
+
+Floats = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.float32]
+
+#: A tenth of a second, and the blocks that it is filtered in.
+_STEP = SESSION_RATE // 10
+_BLOCK = 63
+_BLOCKS = _STEP // _BLOCK
+assert _BLOCKS * _BLOCK == _STEP
+
+#: Windows, in tenths of a second.
+_MOMENTARY = 4
+_SHORT_TERM = 30
+_SECOND = 10
+
+#: Gates: LUFS, and LU below the mean of what passes the first gate.
+_ABSOLUTE_GATE = -70.0
+_RELATIVE_GATE = -10.0
+_RANGE_GATE = -20.0
+
+#: True peak: points per sample, and samples that each is interpolated from.
+_OVERSAMPLING = 4
+_TAPS = 24
+
+#: Samples between which points are interpolated by one row of a product, and rows of a product.
+_PEAK_BLOCK = 21
+_PEAK_ROWS = 64
+
+
+class Meter:
+    """Measures the sound of some channels, all of weight 1, from samples that come one after the other."""
+
+    def __init__(self, channels: int) -> None:
+        self._state = np.zeros((channels, _STATES))
+        self._pending = np.zeros((channels, 0), np.float32)
+        self._before = np.zeros((channels, _TAPS - 1), np.float32)
+        self._peak = 0.0
+        #: Mean square of each tenth of a second, all channels together.
+        self._powers = array("d")
+
+    def add(self, samples: Samples) -> None:
+        """Take `(channels, n)` samples."""
+        self._pending = np.concatenate([self._pending, samples], axis=1)
+        steps = self._pending.shape[1] // _STEP
+        if steps:
+            whole = self._pending[:, : steps * _STEP]
+            self._pending = self._pending[:, steps * _STEP :].copy()
+            self._powers.extend(self._filtered_powers(whole, steps).tolist())
+            with_history = np.concatenate([self._before, whole], axis=1)
+            self._peak = _highest(with_history, self._peak)
+            self._before = with_history[:, -(_TAPS - 1) :].copy()
+
+    def momentary(self) -> float:
+        """Of the last 400 ms, in LUFS."""
+        return self._last(_MOMENTARY)
+
+    def short_term(self) -> float:
+        """Of the last 3 s, in LUFS."""
+        return self._last(_SHORT_TERM)
+
+    def integrated(self) -> float:
+        """Gated loudness of everything, in LUFS (BS.1770-4, equations 4 to 7)."""
+        return _lufs(_mean(_gated(_sums(np.frombuffer(self._powers), _MOMENTARY) / _MOMENTARY, _RELATIVE_GATE)))
+
+    def range(self) -> float:
+        """Loudness range, in LU (Tech 3342): between the percentiles 10 and 95 of windows of 3 s, one a second."""
+        powers = np.frombuffer(self._powers)
+        seconds = powers[: len(powers) // _SECOND * _SECOND].reshape(-1, _SECOND).sum(axis=1)
+        windows = np.sort(_gated(_sums(seconds, _SHORT_TERM // _SECOND) / _SHORT_TERM, _RANGE_GATE))
+        if not len(windows):
+            return 0.0
+        low, high = (windows[math.floor((len(windows) - 1) * share + 0.5)] for share in (0.1, 0.95))
+        return _lufs(high) - _lufs(low)
+
+    def true_peak(self) -> float:
+        """The highest magnitude between the samples, of all channels, linear (BS.1770-4, annex 2)."""
+        end = np.zeros((len(self._pending), _TAPS - 1), np.float32)
+        return _highest(np.concatenate([self._before, self._pending, end], axis=1), self._peak)
+
+    def _last(self, steps: int) -> float:
+        return _lufs(sum(self._powers[-steps:]) / steps)
+
+    def _filtered_powers(self, samples: Samples, steps: int) -> Floats:
+        blocks, onwards = _matrices()
+        of_state = onwards[1]
+        x = samples.astype(np.float64).reshape(len(samples), steps, _BLOCKS, _BLOCK)
+        added = x @ blocks[_BLOCK:, :_BLOCK].T
+        # All steps at once as if each began in silence; then what the state before each adds.
+        states = np.zeros((len(samples), steps, _BLOCKS + 1, _STATES))
+        for block in range(_BLOCKS):
+            states[:, :, block + 1] = states[:, :, block] @ of_state.T + added[:, :, block]
+        for step in range(steps):
+            states[:, step] += np.moveaxis(onwards @ self._state.T, 2, 0)
+            self._state = states[:, step, -1].copy()
+        y = x @ blocks[:_BLOCK, :_BLOCK].T + states[:, :, :-1] @ blocks[:_BLOCK, _BLOCK:].T
+        powers: Floats = np.einsum("csbn,csbn->s", y, y) / _STEP
+        return powers
+
+
+def weighted(x: Floats, state: Floats) -> tuple[Floats, Floats]:
+    """The two filters of the K-weighting, one sample after the other.
+
+    Args:
+        x: `(n, columns)`, each column a signal.
+        state: `(4, columns)`, before.
+
+    Returns:
+        The filtered signals, and the state after them.
+    """
+    y, state = x.copy(), state.copy()
+    for index, (b, a) in enumerate(_filters()):
+        first, second = state[2 * index], state[2 * index + 1]
+        for n, value in enumerate(y.copy()):
+            y[n] = b[0] * value + first
+            first = b[1] * value - a[1] * y[n] + second
+            second = b[2] * value - a[2] * y[n]
+        state[2 * index], state[2 * index + 1] = first, second
+    return y, state
+
+
+#: Two filters of second order.
+_STATES = 4
+
+
+def _filters() -> list[tuple[tuple[float, float, float], tuple[float, float, float]]]:
+    """Coefficients (b, a) at the session rate.
+
+    BS.1770 has them for 48 kHz only; these are the analogue filters behind its tables, by the bilinear transform.
+    """
+    k, q = math.tan(math.pi * 1681.974450955533 / SESSION_RATE), 0.7071752369554196
+    high = 10.0 ** (3.999843853973347 / 20.0)
+    band = high**0.4996667741545416
+    unit = 1.0 + k / q + k * k
+    shelf_b = ((high + band * k / q + k * k) / unit, 2.0 * (k * k - high) / unit, (high - band * k / q + k * k) / unit)
+    shelf_a = (1.0, 2.0 * (k * k - 1.0) / unit, (1.0 - k / q + k * k) / unit)
+    k, q = math.tan(math.pi * 38.13547087602444 / SESSION_RATE), 0.5003270373238773
+    unit = 1.0 + k / q + k * k
+    high_pass_a = (1.0, 2.0 * (k * k - 1.0) / unit, (1.0 - k / q + k * k) / unit)
+    return [(shelf_b, shelf_a), ((1.0, -2.0, 1.0), high_pass_a)]
+
+
+@cache
+def _matrices() -> tuple[Floats, Floats]:
+    """What takes a block and the state before it to the filtered block and the state after it.
+
+    And the powers, from 0 to the number of blocks in a step, of what takes a state to that after a silent block.
+    """
+    x = np.eye(_BLOCK, _BLOCK + _STATES)
+    state = np.eye(_STATES, _BLOCK + _STATES, _BLOCK)
+    blocks = np.concatenate(weighted(x, state))
+    onwards = [np.eye(_STATES)]
+    for _ in range(_BLOCKS):
+        onwards.append(blocks[_BLOCK:, _BLOCK:] @ onwards[-1])
+    return blocks, np.stack(onwards)
+
+
+@cache
+def _interpolation() -> tuple[Samples, float]:
+    """A matrix from a block of samples and those before it to the points between them, and the most it amplifies by.
+
+    A sinc under a Kaiser window, `_TAPS` samples long.
+    """
+    times = np.arange(1, _OVERSAMPLING)[:, None] / _OVERSAMPLING + np.arange(-_TAPS // 2, _TAPS // 2)
+    window = np.i0(6.0 * np.sqrt(np.clip(1.0 - (2.0 * times / _TAPS) ** 2, 0.0, None))) / np.i0(6.0)
+    kernels = np.sinc(times) * window
+    kernels /= kernels.sum(axis=1, keepdims=True)
+    matrix = np.zeros((_PEAK_BLOCK + _TAPS - 1, _PEAK_BLOCK, _OVERSAMPLING - 1), np.float32)
+    for n in range(_PEAK_BLOCK):
+        matrix[n : n + _TAPS, n] = kernels.T
+    return matrix.reshape(len(matrix), -1), float(np.abs(kernels).sum(axis=1).max()) * 1.001
+
+
+def _highest(samples: Samples, peak: float) -> float:
+    """The highest of `peak` and the magnitudes of and between samples, of which the first have counted before."""
+    matrix, most = _interpolation()
+    peak = max(peak, float(np.abs(samples).max(initial=0.0)))
+    blocks = -(-(samples.shape[1] - _TAPS + 1) // _PEAK_BLOCK)
+    padded = np.zeros((len(samples), blocks * _PEAK_BLOCK + _TAPS - 1), np.float32)
+    padded[:, : samples.shape[1]] = samples
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _PEAK_BLOCK + _TAPS - 1, axis=1)[:, ::_PEAK_BLOCK]
+    # Where samples are low, what lies between them cannot be the highest.
+    chosen = windows[np.abs(windows).max(axis=2) * most > peak]
+    for first in range(0, len(chosen), _PEAK_ROWS):
+        peak = max(peak, float(np.abs(chosen[first : first + _PEAK_ROWS] @ matrix).max()))
+    return peak
+
+
+def _sums(values: Floats, count: int) -> Floats:
+    """Of each `count` neighbours."""
+    if len(values) < count:
+        return np.zeros(0)
+    sums: Floats = np.lib.stride_tricks.sliding_window_view(values, count).sum(axis=1)
+    return sums
+
+
+def _gated(powers: Floats, relative: float) -> Floats:
+    """The powers above the absolute gate and above the one relative to the mean of those."""
+    loud = powers[powers > _power(_ABSOLUTE_GATE)]
+    gated: Floats = loud[loud > _mean(loud) * 10.0 ** (relative / 10.0)]
+    return gated
+
+
+def _mean(powers: Floats) -> float:
+    return float(powers.mean()) if len(powers) else 0.0
+
+
+def _power(lufs: float) -> float:
+    return float(10.0 ** ((lufs + 0.691) / 10.0))
+
+
+def _lufs(power: float) -> float:
+    """BS.1770-4, equation 2; `-inf` for silence."""
+    return 10.0 * math.log10(power) - 0.691 if power > 1e-20 else -math.inf
