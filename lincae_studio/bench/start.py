@@ -25,7 +25,7 @@ window = MainWindow(MediaStore(paths.cache_dir()), paths.cache_dir())
 figures = {}
 def painted():
     figures["painted_at"] = time.time()
-    window.start_late_parts()
+    window.start_engine_and_views()
     figures["complete_at"] = time.time()
     figures["torch_imported"] = "torch" in sys.modules
     window.shut_down()

@@ -33,7 +33,7 @@ folder = Path(sys.argv[1])
 app = make_application()
 window = MainWindow(MediaStore(folder / "cache"), folder / "cache")
 window.show()
-window.start_late_parts()
+window.start_engine_and_views()
 
 def until(condition):
     def look():

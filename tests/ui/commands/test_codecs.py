@@ -498,6 +498,7 @@ def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: Ma
     assert window.rendering.plan.codec.id == "from-a-friend"
 
 
+@pytest.mark.engine
 def test_what_lin_cae_renders_arrives_in_the_window(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore
 ) -> None:
@@ -516,6 +517,7 @@ def test_what_lin_cae_renders_arrives_in_the_window(
     np.testing.assert_allclose(heard[:1], expected[:1], atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.engine
 def test_weights_that_do_not_fit_are_said_once(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -549,7 +551,7 @@ def test_downloading_loads_no_torch(tmp_path: Path) -> None:
         "import sys\n"
         "from lincae_studio.codecs.lincae import install\n"
         "from lincae_studio.errors import CodecError\n"
-        "from lincae_studio.ui import codecs\n"
+        "from lincae_studio.ui.commands import codecs\n"
         "try:\n    install.install_public('lin-cae', endpoint=sys.argv[1])\n"
         "except CodecError as error:\n    print(error)\n"
         "print('torch' in sys.modules)"

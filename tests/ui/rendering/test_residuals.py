@@ -15,9 +15,11 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.rendering.rendering import residuals
+from lincae_studio.ui.rendering import residuals
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import engine_frozen, press
+
+pytestmark = pytest.mark.engine
 
 SHOW = (Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
 
