@@ -9,6 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 set_up test
 cd "$root"
 export QT_QPA_PLATFORM=offscreen
+export LINCAE_STUDIO_PARITY=required  # a missing reference is a failure here
 
 failed=()
 check() {

@@ -1,7 +1,8 @@
-"""What every test gets: its own home, cache and configuration, and a media store in them."""
+"""What every test gets: its own home, cache and configuration, a media store in them, and the marker of its folder."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,21 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("suite")
+
+#: Markers by folder; elsewhere tests are marked by hand.
+FOLDERS = {"ui": "ui", "engine/process": "process", "parity": "parity"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder, and skip those that need Linux elsewhere."""
+    here = Path(__file__).parent
+    for item in items:
+        for folder, marker in FOLDERS.items():
+            if item.path.is_relative_to(here / folder):
+                item.add_marker(marker)
+        linux = item.get_closest_marker("linux")
+        if linux is not None and sys.platform != "linux":
+            item.add_marker(pytest.mark.skip(reason=f"needs Linux: {linux.args[0]}"))
 
 
 @pytest.fixture(autouse=True)

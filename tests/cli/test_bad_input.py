@@ -145,7 +145,7 @@ def test_an_output_whose_name_is_no_text_is_written_and_told(folder: Path) -> No
     assert (folder / "mix\udcff.wav").exists()
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+@pytest.mark.linux("elsewhere there is always a display")
 @pytest.mark.parametrize("display", [{"DISPLAY": ":77"}, {"QT_QPA_PLATFORM": "nonsense"}])
 @pytest.mark.parametrize("arguments", [["demo"], ["open"]])
 def test_a_display_that_cannot_be_used(folder: Path, display: dict[str, str], arguments: list[str]) -> None:

@@ -20,6 +20,7 @@ from lincae_studio.jobs import Progress
 from tests.codecs.hub import import_folder
 from tests.codecs.lincae.models import small_model
 from tests.helpers import noise, read_audio, write_audio
+from tests.parity.reference import load_reference
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,10 @@ def test_unknown_ids_are_said(arguments: tuple[str, ...], capsys: pytest.Capture
     assert len(err.splitlines()) <= 2
 
 
+@pytest.mark.parity
+@pytest.mark.slow
 def test_the_bench_compares_with_the_reference(capsys: pytest.CaptureFixture[str]) -> None:
+    load_reference()
     options = ("--seconds", 0.5, "--repeats", 1, "--base-channels", 8, "--device", "cpu", "--batch-sizes", "1,2")
     figures = json.loads(good(capsys, "bench", "codec", "--against", "linear-cae", "--json", *options))
     for part in ("encode", "decode"):

@@ -406,7 +406,7 @@ def test_importing_again_makes_anew_what_was_deleted_under_an_open_media(
     np.testing.assert_array_equal(MediaStore(cache_dir).open(media.digest).samples, noise(1, 3000))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.linux("looks into /proc")
 def test_what_was_read_does_not_fill_the_memory(tmp_path: Path, store: MediaStore) -> None:
     """As an export reads a long session: window after window, here and there."""
     media = store.import_file(write_audio(tmp_path / "long.wav", noise(1, 4_000_000)))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import linear_cae  # packaging/test.sh installs it; without it these tests must fail, not be skipped
 import numpy as np
 import pytest
 import torch
 
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from tests.codecs.lincae.models import FRONTEND, NARROW, OTHER, audio, randomise
+from tests.parity.reference import load_reference
+
+linear_cae = load_reference()
 
 
 @pytest.fixture(autouse=True)
 def _numpy_for_the_reference() -> None:
     # Its Fourier embedding uses numpy without importing it.
-    import linear_cae.components.blocks as blocks
-
-    blocks.np = np
+    load_reference("linear_cae.components.blocks").np = np
 
 
 class SharedNoise:
@@ -39,12 +39,12 @@ class SharedNoise:
 
 
 def pair(options: dict[str, Any], scale_factor: float, **chunking: Any) -> tuple[Any, Autoencoder]:
-    reference = linear_cae.Autoencoder(FRONTEND, dict(options), {}, scale_factor=scale_factor, **chunking)
-    randomise(reference.generator)
-    reference.eval()
+    theirs = linear_cae.Autoencoder(FRONTEND, dict(options), {}, scale_factor=scale_factor, **chunking)
+    randomise(theirs.generator)
+    theirs.eval()
     ours = Autoencoder(FRONTEND, dict(options), {}, scale_factor=scale_factor, precision="fp32", **chunking)
-    ours.load_state_dict(reference.state_dict())
-    return reference, ours
+    ours.load_state_dict(theirs.state_dict())
+    return theirs, ours
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import linear_cae
 import numpy as np
 import pytest
 import torch
 import yaml
-from linear_cae.components.diffusion import Diffusion
 
 from lincae_studio.codecs.lincae.config import DiffusionConfig
 from lincae_studio.codecs.lincae.pretrained import official_names, save_official
@@ -17,7 +15,11 @@ from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.objective import loss_weight, sigma_at, step_size
 from lincae_studio.training.recipe import Recipe
 from tests.codecs.lincae.models import randomise
+from tests.parity.reference import load_reference
 from tests.training.recipes import tiny_recipe
+
+linear_cae = load_reference()
+Diffusion = load_reference("linear_cae.components.diffusion").Diffusion
 
 
 def test_an_official_export_decodes_identically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,7 @@
-"""The real window over a real engine process, in a cache of its own; nothing may be left running after it."""
+"""The real window, in a cache of its own; nothing may be left running after it.
+
+Its engine process, which costs as much as most tests, runs for tests that are marked `engine`.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +50,15 @@ def styled(qapp: QApplication) -> QApplication:
 
 
 @pytest.fixture
-def window(qtbot: QtBot, styled: QApplication, cache_dir: Path) -> Iterator[MainWindow]:
-    """The main window as the program opens it, empty, with its engine started."""
+def window(request: pytest.FixtureRequest, qtbot: QtBot, styled: QApplication, cache_dir: Path) -> Iterator[MainWindow]:
+    """The main window as the program opens it, empty; for tests marked `engine` with its engine started."""
     window = MainWindow(MediaStore(cache_dir), cache_dir)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
-    window.start_engine_and_views()
+    if request.node.get_closest_marker("engine"):
+        window.start_engine_and_views()
+    else:
+        window.views.start()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=LIMIT_MS)
     yield window
@@ -93,6 +99,8 @@ def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
         told = all(shown.get(chunk.index) == chunk.key for chunk in window.rendering.update_plan().audible)
         return not window.importer.busy and rendered == total and told
 
+    running = any(thread.name.startswith("engine-client") for thread in threading.enumerate())
+    assert running, "no engine renders anything: mark this test `engine`"
     qtbot.waitUntil(done, timeout=LIMIT_MS)
 
 

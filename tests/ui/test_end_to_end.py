@@ -20,6 +20,8 @@ from tests.helpers import read_audio
 from tests.ui.conftest import LIMIT_MS, in_stereo, wait_rendered
 from tests.ui.drive import drag, drop_files, press
 
+pytestmark = pytest.mark.engine
+
 
 def export(qtbot: QtBot, window: MainWindow, path: Path) -> np.ndarray:
     """Export through the dialog, with its default format; returns the file's samples `(channels, N)`."""

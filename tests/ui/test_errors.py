@@ -117,6 +117,7 @@ def test_a_message_updates_in_place_and_can_be_dismissed(window: MainWindow) -> 
     assert not bar._timer.isActive(), "an error stays until it is dismissed"
 
 
+@pytest.mark.engine
 def test_a_failed_chunk_is_marked_heard_dry_and_rendered_on_retry(
     qtbot: QtBot, song: MainWindow, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ class BrokenMix:
         raise OSError("the disk is gone")
 
 
+@pytest.mark.engine
 def test_playback_that_fails_stops_and_says_why(
     qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,8 @@ from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import drop_files, press
 from tests.ui.test_end_to_end import export
 
+pytestmark = pytest.mark.engine
+
 
 @pytest.fixture
 def mixed(qtbot: QtBot, window: MainWindow, stems: list[Path]) -> MainWindow:

@@ -85,7 +85,7 @@ def test_the_window_opens_without_torch_and_closes_without_a_word() -> None:
     assert run.stderr == ""
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a display")
+@pytest.mark.linux("elsewhere there is always a display")
 def test_without_a_display_there_is_one_line_and_code_2() -> None:
     run = studio()
     assert run.returncode == 2
@@ -115,7 +115,7 @@ def test_the_demo_writes_its_mix_and_a_picture(tmp_path: Path) -> None:
     assert len(colors) > 100
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at /proc")
+@pytest.mark.linux("looks at /proc")
 def test_a_killed_window_leaves_no_engine(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "lincae_studio"],

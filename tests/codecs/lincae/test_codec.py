@@ -208,6 +208,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
+@pytest.mark.slow
+@pytest.mark.linux("its resource usage is in KiB, its allocator glibc's")
 def test_memory_grows_by_audio_and_latents_only() -> None:
     def peaks(seconds: int) -> list[int]:
         command = [sys.executable, "-c", _MEMORY, str(seconds)]

@@ -46,7 +46,7 @@ from tests.helpers import eventually, import_audio, made_up_media, new_renderer,
 
 TIMEOUT_S = 60.0
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes as Linux names them")
+pytestmark = pytest.mark.linux("looks for processes as Linux names them")
 
 
 class Engine:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,7 @@ from lincae_studio.session.model import Session
 from tests.engine import fakes
 from tests.helpers import eventually, import_audio, new_renderer, noise, plan_of, read_audio, render_plan, session_of
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills processes as Linux does")
+pytestmark = pytest.mark.linux("kills processes as Linux does")
 
 GRID = Grid(256, 256, 32, 2)
 KILLS = 10

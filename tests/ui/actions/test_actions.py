@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QMenu, QToolBar
@@ -96,6 +97,7 @@ def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
     assert not song.actions_by_id["delete"].isEnabled()
 
 
+@pytest.mark.engine
 def test_every_codec_is_offered_and_choosing_one_renders_anew(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     assert list(song.codecs.actions) == [info.id for info in registry.all_info()]

@@ -21,6 +21,8 @@ from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered
 from tests.ui.dialogs.test_audio_files import files_dialog, states
 from tests.ui.drive import drag, drop_files, press
 
+pytestmark = pytest.mark.engine
+
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 

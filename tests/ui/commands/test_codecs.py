@@ -500,6 +500,7 @@ def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: Ma
     assert window.rendering.plan.codec.id == "from-a-friend"
 
 
+@pytest.mark.engine
 def test_what_lin_cae_renders_arrives_in_the_window(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore
 ) -> None:
@@ -518,6 +519,7 @@ def test_what_lin_cae_renders_arrives_in_the_window(
     np.testing.assert_allclose(heard[:1], expected[:1], atol=1e-4 * np.abs(expected).max())
 
 
+@pytest.mark.engine
 def test_weights_that_do_not_fit_are_said_once(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

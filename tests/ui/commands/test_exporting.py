@@ -96,6 +96,7 @@ def test_the_dialog_suggests_a_name_and_offers_the_formats(song: MainWindow, tmp
     dialog.reject()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(("sample_format", "subtype", "step"), [("16", "PCM_16", 2**-15), ("24", "PCM_24", 2**-23)])
 def test_integer_formats(
     qtbot: QtBot, song: MainWindow, out: Path, sample_format: str, subtype: str, step: float
@@ -111,6 +112,7 @@ def test_integer_formats(
     dialog.reject()
 
 
+@pytest.mark.engine
 def test_clipping_is_reported_and_float_does_not_clip(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     louder(song, 1, 8.0)
     begin(song, str(out / "loud.wav"), "16")
@@ -121,6 +123,7 @@ def test_clipping_is_reported_and_float_does_not_clip(qtbot: QtBot, song: MainWi
     assert np.abs(read_audio(out / "float.wav")).max() > 1.4
 
 
+@pytest.mark.engine
 def test_an_existing_file_is_replaced_only_with_consent(
     qtbot: QtBot, song: MainWindow, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +148,7 @@ def test_an_existing_file_is_replaced_only_with_consent(
     np.testing.assert_array_equal(read_audio(old), heard(song))
 
 
+@pytest.mark.engine
 def test_a_full_disk_leaves_the_old_file(
     qtbot: QtBot, song: MainWindow, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +165,7 @@ def test_a_full_disk_leaves_the_old_file(
     monkeypatch.undo()
 
 
+@pytest.mark.engine
 def test_wrong_places_are_said(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     for name, reason in (
         (str(out / "missing" / "mix.wav"), "no such file or folder"),
@@ -174,6 +179,7 @@ def test_wrong_places_are_said(qtbot: QtBot, song: MainWindow, out: Path) -> Non
     assert "Exported" in finish(qtbot, song)
 
 
+@pytest.mark.engine
 def test_a_cancelled_export_leaves_nothing(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     wait_rendered(qtbot, song)
     with engine_frozen():
@@ -192,6 +198,7 @@ def test_a_cancelled_export_leaves_nothing(qtbot: QtBot, song: MainWindow, out: 
     wait_rendered(qtbot, song)
 
 
+@pytest.mark.engine
 def test_closing_the_progress_window_cancels(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     with engine_frozen():
         louder(song, 0, 0.5)
@@ -204,6 +211,7 @@ def test_closing_the_progress_window_cancels(qtbot: QtBot, song: MainWindow, out
     assert files_below(out) == []
 
 
+@pytest.mark.engine
 def test_edits_during_an_export_do_not_change_it(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     wait_rendered(qtbot, song)
     louder(song, 0, 0.5)
@@ -250,6 +258,7 @@ def accept(qtbot: QtBot, window: MainWindow, dialog: ExportDialog) -> str:
     return finish(qtbot, window)
 
 
+@pytest.mark.engine
 def test_stems_dry_mix_difference_and_latents_at_once(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     wait_rendered(qtbot, song)
     dialog = ask(song)
@@ -282,6 +291,7 @@ def test_stems_dry_mix_difference_and_latents_at_once(qtbot: QtBot, song: MainWi
     again.reject()
 
 
+@pytest.mark.engine
 def test_several_files_are_replaced_only_with_consent(qtbot: QtBot, song: MainWindow, out: Path, asked: Asked) -> None:
     for name in ("song.wav", "song - 2 b.wav"):
         (out / name).write_bytes(b"old")
@@ -297,6 +307,7 @@ def test_several_files_are_replaced_only_with_consent(qtbot: QtBot, song: MainWi
     assert "Exported 4 files" in accept(qtbot, song, dialog)
 
 
+@pytest.mark.engine
 def test_latents_alone_have_the_name_that_was_typed(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     dialog = ask(song)
     dialog.contents["latents"].setChecked(True)
@@ -307,6 +318,7 @@ def test_latents_alone_have_the_name_that_was_typed(qtbot: QtBot, song: MainWind
     assert files_below(out) == [out / "z.npz"]
 
 
+@pytest.mark.engine
 def test_the_loop_or_the_selection_is_exported(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     wait_rendered(qtbot, song)
     mix = heard(song)
@@ -329,6 +341,7 @@ def test_the_loop_or_the_selection_is_exported(qtbot: QtBot, song: MainWindow, o
     dialog.reject()
 
 
+@pytest.mark.engine
 def test_levels_rates_and_lossy_formats(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     dialog = ask(song)
     choose(dialog.level_box, "loudness")

@@ -41,6 +41,7 @@ def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Pat
     return tmp_path / "out" / "song.dawproject"
 
 
+@pytest.mark.engine
 def test_a_session_comes_back_from_another_program(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked) -> None:
     wait_rendered(qtbot, song)
     whole = song.rendering.reader().read(0, song.document.session.length)
@@ -59,6 +60,7 @@ def test_a_session_comes_back_from_another_program(qtbot: QtBot, song: MainWindo
     assert f"Its audio is in {folder}" in song.messages.text.text()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("way", ["open", "drop"])
 def test_it_is_opened_as_any_project(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked, way: str) -> None:
     press(song, Qt.Key.Key_N, CTRL)
@@ -71,6 +73,7 @@ def test_it_is_opened_as_any_project(qtbot: QtBot, song: MainWindow, written: Pa
     assert len(song.document.session.tracks) == 3
 
 
+@pytest.mark.engine
 def test_unsaved_work_is_asked_about(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked) -> None:
     press(song, Qt.Key.Key_T, CTRL)
     asked.answer = Answer.Cancel
@@ -80,6 +83,7 @@ def test_unsaved_work_is_asked_about(qtbot: QtBot, song: MainWindow, written: Pa
     assert len(song.document.session.tracks) == 4
 
 
+@pytest.mark.engine
 def test_a_broken_one_says_so(qtbot: QtBot, song: MainWindow, written: Path) -> None:
     before = song.document.session
     written.write_bytes(written.read_bytes()[:3000])
@@ -103,6 +107,7 @@ def test_an_export_goes_on_when_another_document_comes(
     assert "Exported" in song.messages.text.text()
 
 
+@pytest.mark.engine
 def test_what_is_edited_while_it_is_read_is_asked_about(
     qtbot: QtBot, song: MainWindow, written: Path, asked: Asked
 ) -> None:
@@ -115,6 +120,7 @@ def test_what_is_edited_while_it_is_read_is_asked_about(
     assert f"any audio in it was extracted to {written.with_name('song audio')}" in song.messages.text.text()
 
 
+@pytest.mark.engine
 def test_where_audio_cannot_be_written_another_folder_is_offered(
     qtbot: QtBot, song: MainWindow, written: Path, asked: Asked, tmp_path: Path
 ) -> None:

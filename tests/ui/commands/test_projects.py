@@ -176,6 +176,7 @@ def test_closing_discards_when_told_so(window: MainWindow, asked: Asked) -> None
     assert len(asked.questions) == 1
 
 
+@pytest.mark.engine
 def test_clips_of_missing_media_are_kept_and_play_when_it_is_back(
     qtbot: QtBot, song: MainWindow, tmp_path: Path, cache_dir: Path
 ) -> None:
@@ -226,6 +227,7 @@ def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
     return window
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("lie", [{"channels": 2}, {"length_samples": 200_000}])
 def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
     qtbot: QtBot, song: MainWindow, tmp_path: Path, lie: dict[str, int]
@@ -245,6 +247,7 @@ def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
     assert song.rendering.dry.read(0, 44_100).any(), "the others are heard"
 
 
+@pytest.mark.engine
 def test_an_unknown_codec_is_said_replaced_and_kept(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     wait_rendered(qtbot, song)
     length = song.document.session.length

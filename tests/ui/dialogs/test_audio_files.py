@@ -70,6 +70,7 @@ def elsewhere(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> Iterator[MainWi
     assert window.close()
 
 
+@pytest.mark.engine
 def test_missing_files_are_found_in_a_folder_at_once(
     qtbot: QtBot, elsewhere: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_missing_files_are_found_in_a_folder_at_once(
     assert files.load(tmp_path / "song.lincae").media[0].path == str(tmp_path / "moved" / "deeper" / "renamed.wav")
 
 
+@pytest.mark.engine
 def test_a_search_that_finds_nothing_says_so(qtbot: QtBot, elsewhere: MainWindow, asked: Asked, tmp_path: Path) -> None:
     dialog = files_dialog(qtbot, elsewhere)
     (tmp_path / "empty").mkdir()
@@ -111,6 +113,7 @@ def test_a_search_that_finds_nothing_says_so(qtbot: QtBot, elsewhere: MainWindow
     assert not elsewhere.project_files.busy, "no folder was chosen"
 
 
+@pytest.mark.engine
 def test_one_file_is_located_and_another_one_only_on_request(
     qtbot: QtBot, elsewhere: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:
@@ -138,6 +141,7 @@ def test_one_file_is_located_and_another_one_only_on_request(
     assert clip.length == 2 * 44_100, "it ends with the shorter audio"
 
 
+@pytest.mark.engine
 def test_a_file_that_changes_is_noticed_and_used_on_request(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     wait_rendered(qtbot, song)
     old = song.document.session.media[0]
@@ -180,6 +184,7 @@ def test_a_window_that_is_used_again_looks_at_its_files(qtbot: QtBot, song: Main
     qtbot.waitUntil(lambda: song.project_files.state(song.document.session.media[1]) == "missing", timeout=LIMIT_MS)
 
 
+@pytest.mark.engine
 def test_collect_and_save(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> None:
     wait_rendered(qtbot, song)
     Path(song.document.session.media[2].path).unlink()
@@ -212,6 +217,7 @@ def test_a_session_without_clips_has_no_files(qtbot: QtBot, window: MainWindow) 
     wait_imported(qtbot, window)
 
 
+@pytest.mark.engine
 def test_a_search_leaves_changed_files_as_they_were_imported(
     qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
 from tests.ui.drive import engine_frozen, press
 from tests.ui.look import heatmap
 
+pytestmark = pytest.mark.engine
+
 LENGTH = 3 * 44_100
 LAG = 441
 GAIN = 0.5

@@ -306,6 +306,7 @@ def test_new_sessions_take_what_is_preferred(window: MainWindow) -> None:
     assert (window.rendering.update_plan().grid.frames, window.rendering.update_plan().grid.overlap) == (200, 4)
 
 
+@pytest.mark.engine
 def test_the_engine_is_started_anew_for_another_precision(
     qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -382,6 +383,7 @@ def test_the_cache_folder_holds_with_the_next_start(tmp_path: Path, monkeypatch:
     assert preferences.cache_dir() == tmp_path / "other"
 
 
+@pytest.mark.engine
 def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     before = song.rendering.update_plan().grid

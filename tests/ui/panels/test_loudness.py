@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
@@ -19,6 +20,7 @@ def shown(window: MainWindow) -> dict[str, str]:
     return {name: value.text() for name, value in window.loudness.values.items()}
 
 
+@pytest.mark.engine
 def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     press(song, *OPEN)
@@ -36,6 +38,7 @@ def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     assert song.loudness.said.text() == "The whole mix before the last edit."
 
 
+@pytest.mark.engine
 def test_what_is_not_rendered_is_said(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     with engine_frozen():

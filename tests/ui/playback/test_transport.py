@@ -36,6 +36,7 @@ def heard(window: MainWindow, count: int = 100_000) -> Array:
 # The monitor
 
 
+@pytest.mark.engine
 def test_the_monitor_chooses_what_is_heard(qtbot: QtBot, song: MainWindow) -> None:
     song.codecs.actions["mdct-4x"].trigger()
     wait_rendered(qtbot, song)
@@ -64,6 +65,7 @@ def test_the_dry_monitor_is_the_sum_of_the_files(song: MainWindow) -> None:
     np.testing.assert_allclose(heard(song), expected, atol=1e-6)
 
 
+@pytest.mark.engine
 def test_what_is_not_rendered_is_silent_where_latents_are_listened_to(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     with engine_frozen():
@@ -82,6 +84,7 @@ def test_what_is_not_rendered_is_silent_where_latents_are_listened_to(qtbot: QtB
     qtbot.waitUntil(lambda: heard(song).any(), timeout=LIMIT_MS)
 
 
+@pytest.mark.engine
 def test_exports_do_not_depend_on_the_monitor(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     before = song.rendering.reader().read(0, 50_000)

@@ -19,6 +19,8 @@ from lincae_studio.ui.rendering import residuals as residuals_module
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import engine_frozen, press
 
+pytestmark = pytest.mark.engine
+
 SHOW = (Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
 
 

@@ -247,6 +247,7 @@ def test_split_cuts_the_selected_clips_or_all_under_the_playhead(song: MainWindo
     assert "".join(clip.name for clip in clips(song)) == "abbc"
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("at", [12_345, SECOND, 88_064])
 def test_a_split_is_not_heard(qtbot: QtBot, song: MainWindow, at: int) -> None:
     length = song.document.session.length
@@ -260,6 +261,7 @@ def test_a_split_is_not_heard(qtbot: QtBot, song: MainWindow, at: int) -> None:
     assert np.abs(whole).max() > 0.1
 
 
+@pytest.mark.engine
 def test_a_nudge_is_one_chunk_and_encodes_nothing_again(qtbot: QtBot, song: MainWindow) -> None:
     for position in (1, 2):  # alone, so that a moved chunk equals the chunk it was
         QTest.mouseClick(

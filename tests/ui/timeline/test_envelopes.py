@@ -126,6 +126,7 @@ def test_envelopes_by_keys_alone(song: MainWindow) -> None:
     assert (track(song).gain_points, track(song).pan_points) == ((), ())
 
 
+@pytest.mark.engine
 def test_an_envelope_is_rendered(qtbot: QtBot, shown: MainWindow) -> None:
     for number in (1, 2):
         QTest.mouseClick(

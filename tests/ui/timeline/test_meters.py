@@ -91,6 +91,7 @@ def test_levels_are_those_of_the_tracks_and_of_the_mix(song: MainWindow) -> None
     assert song.rendering.track_peaks(0, 0) == {}
 
 
+@pytest.mark.engine
 def test_meters_move_while_it_plays_and_come_to_rest(qtbot: QtBot, song: MainWindow) -> None:
     headers = dict(song.timeline.headers.headers())
     ids = [track.id for track in song.document.session.tracks]

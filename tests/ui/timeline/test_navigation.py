@@ -31,6 +31,7 @@ def mixed(qtbot: QtBot, window: MainWindow, stems: list[Path]) -> MainWindow:
     return window
 
 
+@pytest.mark.engine
 def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainWindow) -> None:
     lanes, axis = mixed.timeline.lanes, mixed.timeline.axis
     clip = mixed.document.session.tracks[0].clips[0]
@@ -47,6 +48,7 @@ def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainW
     assert mixed.document.session.clip(clip.id).start == pytest.approx(expected, abs=2)
 
 
+@pytest.mark.engine
 def test_following_lets_the_user_look_elsewhere(qtbot: QtBot, mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     axis.zoom(0.25, 0)
@@ -60,6 +62,7 @@ def test_following_lets_the_user_look_elsewhere(qtbot: QtBot, mixed: MainWindow)
     mixed.actions_by_id["play"].trigger()
 
 
+@pytest.mark.engine
 def test_the_wheel_over_headers_scrolls_the_tracks(mixed: MainWindow) -> None:
     for _ in range(12):
         mixed.actions_by_id["add_track"].trigger()
@@ -67,6 +70,7 @@ def test_the_wheel_over_headers_scrolls_the_tracks(mixed: MainWindow) -> None:
     assert mixed.timeline.rows.offset_px > 0
 
 
+@pytest.mark.engine
 def test_a_sweep_of_the_wheel_or_of_a_key_is_one_step(qtbot: QtBot, mixed: MainWindow) -> None:
     before = mixed.document.session
     track = before.tracks[0]
@@ -89,6 +93,7 @@ def test_a_sweep_of_the_wheel_or_of_a_key_is_one_step(qtbot: QtBot, mixed: MainW
     assert mixed.document.session == before
 
 
+@pytest.mark.engine
 def test_a_double_click_beside_the_handle_is_one_step_to_the_default(mixed: MainWindow) -> None:
     track = mixed.document.session.tracks[0]
     fader = mixed.timeline.headers.header(track.id).gain
@@ -102,6 +107,7 @@ def test_a_double_click_beside_the_handle_is_one_step_to_the_default(mixed: Main
     assert mixed.document.session == lower
 
 
+@pytest.mark.engine
 def test_a_click_on_the_mix_or_on_the_heatmap_seeks(mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     QTest.mouseClick(mixed.timeline.master, Qt.MouseButton.LeftButton, pos=mixed.timeline.master.rect().center())
@@ -112,6 +118,7 @@ def test_a_click_on_the_mix_or_on_the_heatmap_seeks(mixed: MainWindow) -> None:
     assert mixed.player.position == axis.sample_at((plot.rect().topLeft() + plot.rect().center() / 2).x())
 
 
+@pytest.mark.engine
 def test_the_heatmap_takes_its_level_from_the_session_it_shows(qtbot: QtBot, mixed: MainWindow) -> None:
     assert mixed.views.get("heatmap") is not None
     loud = mixed.views.get("heatmap").plot.level
@@ -121,6 +128,7 @@ def test_the_heatmap_takes_its_level_from_the_session_it_shows(qtbot: QtBot, mix
     assert mixed.views.get("heatmap").plot.level == 1.0
 
 
+@pytest.mark.engine
 def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(
     qtbot: QtBot, window: MainWindow, tmp_path: Path
 ) -> None:

@@ -21,6 +21,8 @@ from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import click, engine_frozen, press
 from tests.ui.look import heatmap, pixels, rgb, two_chunks
 
+pytestmark = pytest.mark.engine
+
 
 def shown_colors(plot: HeatmapPlot, index: int) -> np.ndarray:
     """The colours of a chunk's image as pyqtgraph computed them, `(channels, columns, 3)`."""

@@ -20,6 +20,8 @@ from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import click, engine_frozen, press
 from tests.ui.look import pixels, rgb
 
+pytestmark = pytest.mark.engine
+
 ALT = Qt.KeyboardModifier.AltModifier
 
 

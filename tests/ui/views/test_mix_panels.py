@@ -88,6 +88,7 @@ def test_rows_are_the_loudest_of_their_frequencies() -> None:
             assert levels[row, column] == pytest.approx(10 * np.log10(loudest), abs=1e-2)
 
 
+@pytest.mark.engine
 def test_the_picture_is_the_spectrogram_of_what_was_decoded(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
     mix = song.rendering.heard("latent").read(0, song.rendering.update_plan().length + WINDOW)
@@ -101,6 +102,7 @@ def test_the_picture_is_the_spectrogram_of_what_was_decoded(qtbot: QtBot, song: 
         np.testing.assert_allclose(shown[:, : expected.shape[1]] + FLOOR_DB, expected, atol=0.3)
 
 
+@pytest.mark.engine
 def test_a_tone_lights_its_row_and_the_pointer_tells_it(qtbot: QtBot, song: MainWindow) -> None:
     for number in (0, 2):
         song.document.apply("Mute", lambda s, n=number: edits.set_track_mute(s, s.tracks[n].id, True))
@@ -126,6 +128,7 @@ def test_a_tone_lights_its_row_and_the_pointer_tells_it(qtbot: QtBot, song: Main
     qtbot.waitUntil(lambda: bool((np.abs(pixels(plot)[4, 100] - ground) < 12).all()), timeout=LIMIT_MS)
 
 
+@pytest.mark.engine
 def test_what_waits_is_faded_and_only_what_an_edit_reaches_is_done_again(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
     plot, last = panel.plot, len(song.rendering.update_plan().chunks) - 1
@@ -143,6 +146,7 @@ def test_what_waits_is_faded_and_only_what_an_edit_reaches_is_done_again(qtbot: 
     np.testing.assert_array_equal(plot.shown_values(last), before)
 
 
+@pytest.mark.engine
 def test_a_click_on_the_spectrogram_seeks(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
     click(panel.plot.viewport(), 100, 50)
@@ -215,6 +219,7 @@ def frames_of(window: MainWindow) -> np.ndarray:
     return np.concatenate(found, axis=1)
 
 
+@pytest.mark.engine
 def test_the_path_is_the_frames_on_their_principal_components(qtbot: QtBot, song: MainWindow) -> None:
     panel = trajectory_of(qtbot, song)
     frames = frames_of(song).astype(np.float64)
@@ -231,6 +236,7 @@ def test_the_path_is_the_frames_on_their_principal_components(qtbot: QtBot, song
     assert panel.point is None, "behind the end there is nothing"
 
 
+@pytest.mark.engine
 def test_the_path_follows_an_edit(qtbot: QtBot, song: MainWindow) -> None:
     panel = trajectory_of(qtbot, song)
     before, _ = panel.path()
@@ -252,6 +258,7 @@ def test_the_path_follows_an_edit(qtbot: QtBot, song: MainWindow) -> None:
 # Channel levels
 
 
+@pytest.mark.engine
 def test_meters_show_the_frame_under_the_playhead(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     press(song, Qt.Key.Key_5, ALT)

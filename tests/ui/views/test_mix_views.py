@@ -19,6 +19,8 @@ from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import engine_frozen
 from tests.ui.look import pixels, rgb
 
+pytestmark = pytest.mark.engine
+
 # The mix waveform
 
 

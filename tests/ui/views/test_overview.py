@@ -14,6 +14,8 @@ from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import engine_frozen
 from tests.ui.look import heatmap
 
+pytestmark = pytest.mark.engine
+
 
 def largest(values: np.ndarray) -> np.ndarray:
     """Along the last axis, by magnitude, with its sign; written another way than the code does."""

@@ -22,6 +22,8 @@ from tests.ui.conftest import set_zoom, wait_rendered
 from tests.ui.drive import press
 from tests.ui.look import heatmap, pixels
 
+pytestmark = pytest.mark.engine
+
 
 def pixels_of(image: QImage) -> np.ndarray:
     image = image.convertToFormat(QImage.Format.Format_RGB32)

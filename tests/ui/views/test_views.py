@@ -247,6 +247,7 @@ def bar_color(window: MainWindow, chunk: int) -> str:
     return " ".join(hits)
 
 
+@pytest.mark.engine
 def test_the_render_bar_shows_each_state(qtbot: QtBot, song: MainWindow, cache_dir: Path, tmp_path: Path) -> None:
     song.transport.seek(10 * 44_100)
     two_chunks(qtbot, song)
@@ -276,6 +277,7 @@ def test_the_render_bar_shows_each_state(qtbot: QtBot, song: MainWindow, cache_d
     qtbot.waitUntil(lambda: QToolTip.text() == "", timeout=LIMIT_MS)
 
 
+@pytest.mark.engine
 def test_silent_chunks_are_empty(qtbot: QtBot, song: MainWindow) -> None:
     move_first_clip(song, 20 * 44_100)
     song.timeline.axis.fit()
@@ -290,6 +292,7 @@ def test_silent_chunks_are_empty(qtbot: QtBot, song: MainWindow) -> None:
 # Sessions that change
 
 
+@pytest.mark.engine
 def test_views_survive_sessions_of_any_length(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     plot, master = heatmap(song), song.timeline.master
