@@ -264,7 +264,7 @@ def test_a_full_disk_leaves_nothing_behind(official: Path, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(library, "_copy", full)
+    monkeypatch.setattr(install, "_copy", full)
     with pytest.raises(CodecError, match="disk is full"):
         import_folder(official, "mine", scale_factor=1.0)
     assert library.installed() == ()
@@ -319,7 +319,7 @@ def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
     def stumble(_: Path) -> None:
         raise error
 
-    monkeypatch.setattr(registry, "open_folder", stumble)
+    monkeypatch.setattr(registry.lincae, "open_folder", stumble)
     found, errors = registry.info_and_errors()
     assert "mdct-1x" in [info.id for info in found]
     assert "cannot be read" in str(errors["one"])

@@ -48,8 +48,8 @@ class PanelCommands:
     def handlers(self) -> Handlers:
         return {
             "inspector": self.on_inspector,
-            "history": self._history.setVisible,
-            "loudness": self._loudness.setVisible,
+            "history": self.on_history,
+            "loudness": self.on_loudness,
             "clip_table": self.on_clip_table,
         }
 
@@ -71,6 +71,12 @@ class PanelCommands:
         """Select a clip and edit its properties."""
         self._selection.set_clips([clip_id])
         self._inspector.edit_first_field()
+
+    def on_history(self, on: bool) -> None:
+        self._history.setVisible(on)
+
+    def on_loudness(self, on: bool) -> None:
+        self._loudness.setVisible(on)
 
     def on_clip_table(self, on: bool) -> None:
         if on:
