@@ -169,7 +169,7 @@ def _session(media: Media, codec_id: str, tracks: int, minutes: float) -> Sessio
 
 @dataclass
 class _Window:
-    """What the window does with the engine, without a window: keeps what is rendered, wants what is missing."""
+    """What the window does with the engine, without a window: keeps what is rendered, requests what is missing."""
 
     client: engine.EngineClient = field(init=False)
     rendered: set[str] = field(default_factory=set)
@@ -188,10 +188,10 @@ class _Window:
                     self.failed.append(message)
             self.changed.notify_all()
 
-    def want(self, plan: Plan) -> None:
+    def request(self, plan: Plan) -> None:
         with self.changed:
             missing = [chunk for chunk in plan.audible if chunk.key not in self.rendered]
-        self.client.want(missing)
+        self.client.request(missing)
 
     def wait_for(self, keys: set[str]) -> None:
         with self.changed:
@@ -201,7 +201,7 @@ class _Window:
 
     def rest(self) -> None:
         """Want nothing more, and wait until nothing is being rendered."""
-        self.client.want(())
+        self.client.request(())
         with self.changed:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
@@ -223,14 +223,14 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
             window.wait_for({chunk.key} if slow else {chunk.key for chunk in plan.audible})
             window.rest()
 
-        window.want(plan)
+        window.request(plan)
         settle(plan)
         times = []
         for repeat in range(_REPEATS if slow else _MANY_REPEATS):
             started = time.perf_counter()
             session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.01 * repeat)
             plan = planner.plan(session, info)
-            window.want(plan)
+            window.request(plan)
             chunk = plan.chunks[here]
             assert chunk is not None
             window.wait_for({chunk.key})

@@ -144,11 +144,11 @@ class _Engine:
 
     def _read(self) -> None:
         try:
-            self._read_wishes()
+            self._read_messages()
         except BaseException as error:  # an engine that hears nothing is of no use
             self._window.die(error)
 
-    def _read_wishes(self) -> NoReturn:
+    def _read_messages(self) -> NoReturn:
         while True:
             try:
                 message = messages.decode_to_engine(self._connection.recv_bytes())
@@ -159,9 +159,9 @@ class _Engine:
                     # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
                     self._renderer.flush()
                     os._exit(0)
-                case messages.Want(lane=lane, chunks=chunks, drop=drop, seen=seen, alone=alone):
-                    self._queue.drop(drop, lane)
-                    self._queue.add(chunks, lane, seen, alone)
+                case messages.Request(priority=priority, chunks=chunks, drop=drop, seen=seen, alone=alone):
+                    self._queue.drop(drop, priority)
+                    self._queue.add(chunks, priority, seen, alone)
                 case messages.Attach(files=files):
                     self._renderer.cache.attach(_opened(files))
                 case messages.Limits(memory=memory, latents=latents, renders=renders):

@@ -139,7 +139,7 @@ class BundleController(QObject):
             try:
                 return write_bundle(session, codec, self._renders(owner, cancel), path, report, cancel)
             finally:
-                self._rendering.study(owner, ())
+                self._rendering.requests.analyse(owner, ())
 
         def cancelled() -> None:
             self._messages.info("Cancelled: no bundle was written")
@@ -182,7 +182,7 @@ class BundleController(QObject):
                     part = part_of(report, number, len(wanted))
                     decode_media(media, holder[media.digest], session.seed, render, self._store, part, cancel)
             finally:
-                self._rendering.study(owner, ())
+                self._rendering.requests.analyse(owner, ())
 
         def cancelled() -> None:
             self._messages.info("Cancelled: the mix is rendered from latents, but clips show no waveform")
@@ -191,4 +191,4 @@ class BundleController(QObject):
         self._jobs.run(work, "Decoding latents", lambda _: self.audio_found.emit(), cancelled)
 
     def _renders(self, owner: object, cancel: CancelToken) -> Callable[[Sequence[Chunk]], list[Rendered]]:
-        return lambda chunks: self._rendering.wait_for_probes(owner, chunks, cancel)
+        return lambda chunks: self._rendering.requests.wait_for_probes(owner, chunks, cancel)

@@ -88,10 +88,10 @@ class Exporter(QObject):
 
         def work(progress: ReportProgress, cancel: CancelToken) -> Exported:
             def provide(one: Plan) -> ProvideChunk:
-                return lambda chunk: self._rendering.provide(one, chunk, cancel)
+                return lambda chunk: self._rendering.requests.provide(one, chunk, cancel)
 
             def render(chunks: Sequence[Chunk]) -> list[Rendered]:
-                return self._rendering.wait_for_probes(owner, chunks, cancel)
+                return self._rendering.requests.wait_for_probes(owner, chunks, cancel)
 
             items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)
             written = latent_paths(settings, path)
@@ -138,8 +138,8 @@ class Exporter(QObject):
         """Be free before anyone hears of the outcome: they may start the next export at once."""
         if self._job is job:
             self._job = None
-            self._rendering.end_export()
-            self._rendering.study(owner, ())
+            self._rendering.requests.end_export()
+            self._rendering.requests.analyse(owner, ())
         tell()
 
 

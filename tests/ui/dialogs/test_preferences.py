@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths, preferences
+from lincae_studio.engine.process.messages import Limits
 from lincae_studio.paths import resource
 from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
 from lincae_studio.preferences import Preferences
@@ -333,8 +334,8 @@ def test_the_engine_is_started_anew_for_another_precision(
 
 def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow) -> None:
     window.preferences.set(latent_memory_mb=100, latent_cache_gb=2.5, render_cache_gb=7.0)
-    limits = window.rendering._client._limits
-    assert limits is not None
+    limits = window.rendering._client._settings[Limits]
+    assert isinstance(limits, Limits)
     assert (limits.memory, limits.latents, limits.renders) == (100_000_000, 2_500_000_000, 7_000_000_000)
 
 

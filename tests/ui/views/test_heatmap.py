@@ -250,7 +250,7 @@ def test_what_has_come_is_not_summed_again_when_another_view_wishes_for_more(qtb
     values(qtbot, song)
     for track in (1, 2):
         other = latents_only(part_chunk(song, track))
-        song.rendering.study(f"view {track}", [other])
+        song.rendering.requests.analyse(f"view {track}", [other])
         qtbot.waitUntil(lambda key=other.key: key in came, timeout=LIMIT_MS)
     wait_rendered(qtbot, song)
     assert len(came) == len(set(came))
