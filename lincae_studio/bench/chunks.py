@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, make_plan
 from lincae_studio.engine.rendering.cache import LatentCache
@@ -21,12 +23,12 @@ STEPS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _REPEATS = 5
 
 
-def measure_chunks(codec_id: str) -> list[dict[str, object]]:
+def measure_chunks(codec_id: str, computation: Computation = AUTO) -> list[dict[str, object]]:
     """For each length: the first render of the song, and after a gain change all chunks and the first one alone.
 
     Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
     """
-    info = registry.info(codec_id)
+    info = registry.info(codec_id, computation)
     session = edits.set_codec(files.load(resource("demo/paper_lanterns.lincae")), codec_id)
     louder = edits.set_track_gain(session, session.tracks[0].id, 0.5)
     with tempfile.TemporaryDirectory() as folder:
@@ -40,7 +42,7 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
             plan, edited = make_plan(session, info, grid), make_plan(louder, info, grid)
             cold, gain, first = [], [], []
             for _ in range(_REPEATS):
-                renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+                renderer = Renderer(partial(registry.load, computation=computation), StoreReader(store), LatentCache())
                 cold.append(_seconds_to_render(renderer, plan.audible))
                 gain.append(_seconds_to_render(renderer, edited.audible))
                 first.append(_seconds_to_render(renderer, edited.audible[:1]))

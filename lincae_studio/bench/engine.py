@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ import soundfile as sf
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
+from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
@@ -56,6 +58,8 @@ _LONGEST_MIN = 600
 #: Windows that are encoded or decoded at once by the plain script.
 _BATCH = 16
 
+_Load = Callable[[str], Codec]
+
 
 @dataclass(frozen=True)
 class EngineBench:
@@ -67,6 +71,7 @@ class EngineBench:
         minutes: length of that session.
         export_minutes: lengths of the exports; none chooses by the codec.
         clips: numbers of clips, on 64 tracks in one hour, for the time of a plan.
+        computation: how codecs compute; exports read the environment themselves.
 
     Raises:
         UsageError: when one of them makes no sense.
@@ -77,6 +82,7 @@ class EngineBench:
     minutes: float = 3.0
     export_minutes: Sequence[float] = ()
     clips: Sequence[int] = (125, 500, 2000)
+    computation: Computation = AUTO
 
     def __post_init__(self) -> None:
         for minutes in (self.minutes, *self.export_minutes):
@@ -99,10 +105,11 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = made_codec(bench.codec, folder)
-        info = registry.for_session(codec_id)
+        info = registry.for_session(codec_id, bench.computation)
+        load = partial(registry.load, computation=bench.computation)
         store = MediaStore(folder)
         media = _media(store, folder, bench.minutes * 60.0 + 1.0)
-        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store)
+        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store, load)
         slow = chunk_ms > _SLOW_S * 1e3
         result: dict[str, object] = {
             "codec": bench.codec,
@@ -112,22 +119,23 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         }
         sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
         result["edit_to_audio_ms"] = {
-            str(count): _edit_to_audio_ms(session, info, folder, slow) for count, session in sessions.items()
+            str(count): _edit_to_audio_ms(session, info, folder, slow, bench.computation)
+            for count, session in sessions.items()
         }
-        plain = {count: _plain_ms(session, info, store, slow) for count, session in sessions.items()}
+        plain = {count: _plain_ms(session, info, store, slow, load) for count, session in sessions.items()}
         result["plain_script_ms"] = {str(count): times[0] for count, times in plain.items()}
         result["every_track_ms"] = {str(count): times[1] for count, times in plain.items() if times[1] is not None}
         edited = _session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
-        result["edits"] = _count_edits(edited, info, store)
+        result["edits"] = _count_edits(edited, info, store, load)
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
     result["plan_ms"] = {str(count): _plan_ms(count, info) for count in bench.clips}
     return result
 
 
-def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore) -> float:
+def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore, load: _Load) -> float:
     """What a chunk takes when its latents are there."""
-    renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+    renderer = Renderer(load, StoreReader(store), LatentCache())
     chunk = make_plan(session, info).audible[0]
     renderer.render(chunk)
     started = time.perf_counter()
@@ -206,9 +214,10 @@ class _Window:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
-def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool) -> float:
+def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, computation: Computation) -> float:
     window = _Window()
     window.client = engine.EngineClient(folder, window.receive)
+    window.client.configure(computation)
     window.client.start()
     try:
         planner = Planner()
@@ -241,10 +250,12 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
         window.client.close()
 
 
-def _plain_ms(session: Session, info: CodecInfo, store: MediaStore, slow: bool) -> tuple[float, float | None]:
+def _plain_ms(
+    session: Session, info: CodecInfo, store: MediaStore, slow: bool, load: _Load
+) -> tuple[float, float | None]:
     """The same edit by summing whole latents and decoding all, and by decoding every track."""
     cache = LatentCache(memory_bytes=1 << 40)
-    renderer = Renderer(registry.load, StoreReader(store), cache)
+    renderer = Renderer(load, StoreReader(store), cache)
     plan = make_plan(session, info)
     codec = renderer.codec(plan.audible[0].codec)
     if slow:
@@ -288,7 +299,7 @@ def _decode_all(codec: Codec, latents: Array, plan: Plan) -> None:
         codec.decode(part, first_frames=[(start + row) * plan.grid.step for row in range(len(part))], seed=0)
 
 
-def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[str, dict[str, int]]:
+def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Load) -> dict[str, dict[str, int]]:
     """Encodes and decodes of standard edits, each made after the one before and then undone."""
     with tempfile.TemporaryDirectory() as folder:
         grid = make_plan(session, info).grid
@@ -306,7 +317,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[s
         }
         counts: dict[str, dict[str, int]] = {}
         rendered: set[str] = set()
-        renderer = _renderer_on(Path(folder), store)
+        renderer = _renderer_on(Path(folder), store, load)
 
         def render(name: str, session: Session) -> None:
             before = renderer.counters.encodes, renderer.counters.decodes
@@ -322,19 +333,20 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[s
         render("undo", session)
         renderer.close()
         rendered.clear()
-        renderer = _renderer_on(Path(folder), store)
+        renderer = _renderer_on(Path(folder), store, load)
         render("reopen", session)
         renderer.close()
         return counts
 
 
-def _renderer_on(folder: Path, store: MediaStore) -> Renderer:
+def _renderer_on(folder: Path, store: MediaStore, load: _Load) -> Renderer:
     """As in the engine process."""
-    return Renderer(registry.load, StoreReader(store), LatentCache(folder), RenderCache(folder))
+    return Renderer(load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 
 _EXPORT = """
 import json, re, resource, sys
+from functools import partial
 from pathlib import Path
 from lincae_studio.cli.mixing import render_project
 from lincae_studio.cli.options import request

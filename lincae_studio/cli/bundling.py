@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from lincae_studio.cli.headless import headless, used
 from lincae_studio.cli.progress import progress_bars
-from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.collect import collect
@@ -28,7 +27,7 @@ def bundle(project: Path, output: Path) -> dict[str, object]:
         raise UsageError(f"{output} is no name for a bundle", f"Let it end in {files.BUNDLE_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
-        codec = registry.for_session(session.codec)
+        codec = engine.info(session.codec)
         engine.prepare_bundle(session, codec, report)
         result = write_bundle(session, codec, engine.render, output, report("encoding"))
     return {

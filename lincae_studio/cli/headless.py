@@ -10,7 +10,7 @@ from pathlib import Path
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, windows_of
@@ -30,9 +30,15 @@ _MEMORY_BYTES = 128 * 1024 * 1024
 
 
 class Headless:
-    """A media store, a renderer and the bundles that were opened."""
+    """A media store, a renderer and the bundles that were opened.
+
+    Attributes:
+        computation: how codecs compute.
+    """
 
     def __init__(self) -> None:
+        """Raises `UsageError` when the environment names a precision that does not exist."""
+        self.computation = preferred_computation()
         folder = cache_dir()
         self.store = MediaStore(folder)
         self.reader = StoreReader(self.store)
@@ -41,7 +47,7 @@ class Headless:
         latent_bytes, render_bytes = cache_bytes()
         # Each chunk is rendered once: nothing is worth remembering but on disk.
         self.renderer = Renderer(
-            registry.load,
+            lambda codec: registry.load(codec, self.computation),
             self.reader,
             LatentCache(folder, memory_bytes=_MEMORY_BYTES, disk_bytes=latent_bytes),
             RenderCache(folder, disk_bytes=render_bytes),
@@ -90,7 +96,11 @@ class Headless:
         latents = self._holder(media.digest)
         if self.store.get(media.digest) is None and latents is not None:
             name = Path(media.original.path).name if media.original is not None else media.digest
-            decode_media(media, latents, seed, self.render, self.store, report(f"decoding {name}"))
+            decode_media(media, latents, seed, self.render, self.store, self.computation, report(f"decoding {name}"))
+
+    def info(self, codec: str) -> CodecInfo:
+        """The codec of a session. Raises `CodecError`."""
+        return registry.for_session(codec, self.computation)
 
     def close(self) -> None:
         """Write what is left, and close the caches."""
@@ -107,7 +117,7 @@ class Headless:
         if missing:
             raise ProjectError("a bundle does not hold the latents that the project needs", "Find its audio instead")
         for latents in self._latents.values():
-            problem = latents.problem()
+            problem = latents.problem(self.computation)
             if problem:
                 raise ProjectError(f"the latents of a bundle cannot be used: {problem}", "Find its audio instead")
         self.renderer.cache.attach(self._latents.values())
@@ -127,26 +137,17 @@ class Headless:
 
 @contextlib.contextmanager
 def headless() -> Iterator[Headless]:
-    """A `Headless` that is closed in the end; it computes where and in what is preferred, as the window does."""
-    with computing_as_preferred():
-        engine = Headless()
-        try:
-            yield engine
-        finally:
-            engine.close()
-
-
-@contextlib.contextmanager
-def computing_as_preferred() -> Iterator[None]:
-    """Codecs compute where and in what is preferred; what the environment says comes first."""
-    wanted = dict(zip((DEVICE_VARIABLE, PRECISION_VARIABLE), computing(), strict=True))
-    ours = {name: value for name, value in wanted.items() if name not in os.environ and value != "auto"}
-    os.environ.update(ours)
+    """A `Headless` that is closed in the end."""
+    engine = Headless()
     try:
-        yield
+        yield engine
     finally:
-        for name in ours:
-            os.environ.pop(name, None)
+        engine.close()
+
+
+def preferred_computation() -> Computation:
+    """How codecs compute: as preferred, as in the window, unless the environment overrides it. Raises `UsageError`."""
+    return Computation(*computing()).overridden(os.environ)
 
 
 def used(session: Session) -> list[Media]:

@@ -63,7 +63,7 @@ def _export(
     check_paths(paths_of(session, settings, output), protected)
     start, end = span_of(session, settings, request.selection)
     began = time.perf_counter()
-    plan = make_plan(session, registry.for_session(session.codec))
+    plan = make_plan(session, engine.info(session.codec))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
     title = request.title or output.stem
     items = items_of(

@@ -680,5 +680,4 @@ class MainWindow(QMainWindow):
         self.interchange_commands.close()
         self.codecs.close()
         self.rendering.close()
-        self.engine_settings.close()
         self.autosave.close()

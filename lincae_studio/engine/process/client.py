@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages, worker
 from lincae_studio.engine.process.queue import Loop, Priority
@@ -114,7 +115,7 @@ class EngineClient:
         self._changed = threading.Condition()
         self._requests = Requests()
         #: The last message of each kind about how to work; every new process receives them all.
-        self._settings: dict[type, messages.ToEngine] = {}
+        self._settings: dict[type, messages.ToEngine] = {messages.Configure: messages.Configure(Computation())}
         self._sent_settings: dict[type, messages.ToEngine] = {}
         #: The process is ended on purpose.
         self._restarting = False
@@ -159,9 +160,13 @@ class EngineClient:
         """Limit the sizes of the engine's caches."""
         self._set(limits)
 
-    def restart(self) -> None:
-        """Start another process, with the environment as it is now; requests stay."""
+    def configure(self, computation: Computation) -> None:
+        """Let codecs compute like this, in another process where one has started: it loads them again. Requests stay.
+
+        Chunks that were requested before have another identity than these codecs, and fail.
+        """
         with self._changed:
+            self._set(messages.Configure(computation))
             if self._process is not None:
                 self._restarting = True
                 self._process.kill()

@@ -9,15 +9,22 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process.queue import Loop, Priority
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 7
+PROTOCOL = 8
 
 
 #: How often the engine says that it is there, in seconds.
 ALIVE_EVERY_S = 2.0
+
+
+class Configure(Struct, frozen=True, tag=True):
+    """Load codecs that compute like this; comes before the first request."""
+
+    computation: Computation
 
 
 class Request(Struct, frozen=True, tag=True):
@@ -107,7 +114,7 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Request | Playhead | Attach | Limits | Quit
+ToEngine = Configure | Request | Playhead | Attach | Limits | Quit
 FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode

@@ -108,8 +108,9 @@ class BundleController(QObject):
 
         def done(result: tuple[list[BundledLatents], list[str]]) -> None:
             latents, problems = result
-            self._rendering.attach([one for one in latents if not one.problem()])
-            problems += [f"the latents cannot be used: {problem}" for one in latents if (problem := one.problem())]
+            found = {one: one.problem(self._rendering.computation) for one in latents}
+            self._rendering.attach([one for one, problem in found.items() if not problem])
+            problems += [f"the latents cannot be used: {problem}" for problem in found.values() if problem]
             held = {digest for one in latents for digest in one.media}
             lost = [media for media in session.media if media.original is not None and media.digest not in held]
             problems += [
@@ -164,7 +165,7 @@ class BundleController(QObject):
 
         holder = {digest: one for one in latents for digest in one.media}
         used = {clip.media for clip in session.clips()}
-        holder = {digest: one for digest, one in holder.items() if not one.problem()}
+        holder = {digest: one for digest, one in holder.items() if not one.problem(self._rendering.computation)}
         wanted = [
             media
             for media in session.media
@@ -173,14 +174,16 @@ class BundleController(QObject):
         if not wanted:
             self.audio_found.emit()
             return
-        owner = object()
+        owner, computation = object(), self._rendering.computation
 
         def work(report: ReportProgress, cancel: CancelToken) -> None:
             render = self._renders(owner, cancel)
             try:
                 for number, media in enumerate(wanted):
                     part = part_of(report, number, len(wanted))
-                    decode_media(media, holder[media.digest], session.seed, render, self._store, part, cancel)
+                    decode_media(
+                        media, holder[media.digest], session.seed, render, self._store, computation, part, cancel
+                    )
             finally:
                 self._rendering.requests.analyse(owner, ())
 

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.engine.planning.plan import Plan, Planner
 from lincae_studio.engine.planning.probes import is_probe
@@ -47,6 +48,7 @@ class Rendering(QObject):
         plan: what `plan_changed` last announced; states, renders and the reader are those of its chunks. While a fader
             is dragged the session may be ahead of it by a moment; `update_plan` never is behind.
         idle_gate: of what views compute in threads.
+        computation: how codecs compute; `set_computation` changes it.
         requests: asks the engine for chunks, in any thread.
 
     Signals:
@@ -76,6 +78,7 @@ class Rendering(QObject):
         #: Media whose latents the engine has.
         self._bundled: set[str] = set()
         self._reader = StoreReader(media, self._bundled)
+        self.computation = Computation()
         self.idle_gate = IdleGate()
         self.store = RenderStore()
         self.engine_text = "engine starting"
@@ -222,9 +225,12 @@ class Rendering(QObject):
         """How much the engine keeps, in bytes: latents in memory, latents and renders on disk."""
         self._client.set_limits(Limits(memory, latents, renders))
 
-    def restart_engine(self) -> None:
-        """Start the engine anew: codecs compute elsewhere, or in another precision."""
-        self._client.restart()
+    def set_computation(self, computation: Computation) -> None:
+        """Let codecs compute on another device, or in another precision: the engine restarts."""
+        if computation == self.computation:
+            return
+        self.computation = computation
+        self._client.configure(computation)
         self._client.forgive()
         self.store.forget_failures()
         self._failed_said.clear()
@@ -277,7 +283,7 @@ class Rendering(QObject):
         """The session's codec, or the default one, said once, when there is no such codec here."""
         codec = session.codec
         try:
-            found = registry.for_session(codec)
+            found = registry.for_session(codec, self.computation)
         except StudioError as error:
             fallback = registry.info(DEFAULT_CODEC)
             if codec not in self._failed_said:

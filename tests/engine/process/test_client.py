@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only
@@ -163,16 +164,16 @@ def test_limits_of_the_caches_reach_the_process_and_the_next_one(engine: Engine,
     assert disk_usage(latent_database(cache_dir)).array_bytes <= limit
 
 
-def test_an_engine_that_is_started_anew_on_purpose_is_no_failure(
+def test_a_restart_for_another_computation_is_no_failure(
     engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.client.start()
     engine.client.request(plan.audible)
     engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
     before = engine.pid
-    for _ in range(client_module._DEATHS_REPORTED + 1):
+    for number in range(client_module._DEATHS_REPORTED + 1):
         count = len(engine.of(EngineUp))
-        engine.client.restart()
+        engine.client.configure(Computation(precision="fp32" if number % 2 else "bf16"))
         engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
     engine.wait_for(plan.audible)
     assert engine.pid != before
