@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lincae_studio import malloc
-from lincae_studio.cli.headless import computing_as_preferred
+from lincae_studio.cli.headless import headless
 from tests.codecs.lincae.models import small_model
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="does nothing elsewhere")
@@ -54,6 +54,6 @@ def test_a_codec_leaves_the_process_as_it_is() -> None:
 
 def test_the_command_line_keeps_memory() -> None:
     usual = faults(LARGE)
-    with computing_as_preferred():
+    with headless():
         faults(LARGE)
         assert faults(LARGE) < usual / 5

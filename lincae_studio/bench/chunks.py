@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from lincae_studio import malloc
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, make_plan
 from lincae_studio.engine.rendering.cache import LatentCache
@@ -22,13 +24,13 @@ STEPS_S = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 _REPEATS = 5
 
 
-def measure_chunks(codec_id: str) -> list[dict[str, object]]:
-    """Per step: the first render of the song, and the render of all chunks and of one chunk after a gain change.
+def measure_chunks(codec_id: str, computation: Computation = AUTO) -> list[dict[str, object]]:
+    """For each length: the first render of the song, and after a gain change all chunks and the first one alone.
 
     Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
     """
     malloc.keep_freed()  # as the engine does
-    info = registry.info(codec_id)
+    info = registry.info(codec_id, computation)
     session = edits.set_codec(files.load(resource("demo/paper_lanterns.lincae")), codec_id)
     louder = edits.set_track_gain(session, session.tracks[0].id, 0.5)
     with tempfile.TemporaryDirectory() as folder:
@@ -42,7 +44,7 @@ def measure_chunks(codec_id: str) -> list[dict[str, object]]:
             plan, edited = make_plan(session, info, grid), make_plan(louder, info, grid)
             cold, gain, first = [], [], []
             for _ in range(_REPEATS):
-                renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+                renderer = Renderer(partial(registry.load, computation=computation), StoreReader(store), LatentCache())
                 cold.append(_seconds_to_render(renderer, plan.audible))
                 gain.append(_seconds_to_render(renderer, edited.audible))
                 first.append(_seconds_to_render(renderer, edited.audible[:1]))

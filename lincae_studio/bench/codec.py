@@ -22,10 +22,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from lincae_studio import malloc
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.device import default_device
-from lincae_studio.codecs.lincae.folder import Precision
 from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import CodecError, UsageError
+from lincae_studio.preferences import Precision
 
 #: Options of the public checkpoints that differ from the defaults.
 _FRONTEND = {"hop_size": 512, "n_fft_factor": 4, "alpha_rescale": 0.65, "beta_rescale": 0.34}

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ import soundfile as sf
 from lincae_studio import malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
+from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
@@ -57,6 +59,8 @@ _LONGEST_MIN = 600
 #: Batch size of the simple script, in windows.
 _BATCH = 16
 
+_Load = Callable[[str], Codec]
+
 
 @dataclass(frozen=True)
 class EngineBench:
@@ -78,6 +82,7 @@ class EngineBench:
     minutes: float = 3.0
     export_minutes: Sequence[float] = ()
     clips: Sequence[int] = (125, 500, 2000)
+    computation: Computation = AUTO
 
     def __post_init__(self) -> None:
         for minutes in (self.minutes, *self.export_minutes):
@@ -101,10 +106,11 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = made_codec(bench.codec, folder)
-        info = registry.for_session(codec_id)
+        info = registry.for_session(codec_id, bench.computation)
+        load = partial(registry.load, computation=bench.computation)
         store = MediaStore(folder)
         media = _media(store, folder, bench.minutes * 60.0 + 1.0)
-        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store)
+        chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store, load)
         slow = chunk_ms > _SLOW_S * 1e3
         result: dict[str, object] = {
             "codec": bench.codec,
@@ -114,22 +120,23 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         }
         sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
         result["edit_to_audio_ms"] = {
-            str(count): _edit_to_audio_ms(session, info, folder, slow) for count, session in sessions.items()
+            str(count): _edit_to_audio_ms(session, info, folder, slow, bench.computation)
+            for count, session in sessions.items()
         }
-        plain = {count: _plain_ms(session, info, store, slow) for count, session in sessions.items()}
+        plain = {count: _plain_ms(session, info, store, slow, load) for count, session in sessions.items()}
         result["plain_script_ms"] = {str(count): times[0] for count, times in plain.items()}
         result["every_track_ms"] = {str(count): times[1] for count, times in plain.items() if times[1] is not None}
         edited = _session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
-        result["edits"] = _count_edits(edited, info, store)
+        result["edits"] = _count_edits(edited, info, store, load)
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
     result["plan_ms"] = {str(count): _plan_ms(count, info) for count in bench.clips}
     return result
 
 
-def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore) -> float:
-    """Time to render a chunk whose latents are cached."""
-    renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore, load: _Load) -> float:
+    """What a chunk takes when its latents are there."""
+    renderer = Renderer(load, StoreReader(store), LatentCache())
     chunk = make_plan(session, info).audible[0]
     renderer.render(chunk)
     started = time.perf_counter()
@@ -190,10 +197,10 @@ class _Window:
                     self.failed.append(message)
             self.changed.notify_all()
 
-    def want(self, plan: Plan) -> None:
+    def request(self, plan: Plan) -> None:
         with self.changed:
             missing = [chunk for chunk in plan.audible if chunk.key not in self.rendered]
-        self.client.want(missing)
+        self.client.request(missing)
 
     def wait_for(self, keys: set[str]) -> None:
         with self.changed:
@@ -202,15 +209,16 @@ class _Window:
                 raise engine.failure(self.failed[0])
 
     def rest(self) -> None:
-        """Request nothing more, and wait until nothing is being rendered."""
-        self.client.want(())
+        """Want nothing more, and wait until nothing is being rendered."""
+        self.client.request(())
         with self.changed:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
-def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool) -> float:
+def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, computation: Computation) -> float:
     window = _Window()
     window.client = engine.EngineClient(folder, window.receive)
+    window.client.configure(computation)
     window.client.start()
     try:
         planner = Planner()
@@ -225,14 +233,14 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
             window.wait_for({chunk.key} if slow else {chunk.key for chunk in plan.audible})
             window.rest()
 
-        window.want(plan)
+        window.request(plan)
         settle(plan)
         times = []
         for repeat in range(_REPEATS if slow else _MANY_REPEATS):
             started = time.perf_counter()
             session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.01 * repeat)
             plan = planner.plan(session, info)
-            window.want(plan)
+            window.request(plan)
             chunk = plan.chunks[here]
             assert chunk is not None
             window.wait_for({chunk.key})
@@ -243,10 +251,12 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
         window.client.close()
 
 
-def _plain_ms(session: Session, info: CodecInfo, store: MediaStore, slow: bool) -> tuple[float, float | None]:
-    """The same edit by summing all latents and decoding the mix, and by decoding every track."""
+def _plain_ms(
+    session: Session, info: CodecInfo, store: MediaStore, slow: bool, load: _Load
+) -> tuple[float, float | None]:
+    """The same edit by summing whole latents and decoding all, and by decoding every track."""
     cache = LatentCache(memory_bytes=1 << 40)
-    renderer = Renderer(registry.load, StoreReader(store), cache)
+    renderer = Renderer(load, StoreReader(store), cache)
     plan = make_plan(session, info)
     codec = renderer.codec(plan.audible[0].codec)
     if slow:
@@ -290,8 +300,8 @@ def _decode_all(codec: Codec, latents: Array, plan: Plan) -> None:
         codec.decode(part, first_frames=[(start + row) * plan.grid.step for row in range(len(part))], seed=0)
 
 
-def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[str, dict[str, int]]:
-    """Numbers of encodes and decodes of standard edits, each applied to the original session."""
+def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Load) -> dict[str, dict[str, int]]:
+    """Encodes and decodes of standard edits, each made after the one before and then undone."""
     with tempfile.TemporaryDirectory() as folder:
         grid = make_plan(session, info).grid
         track, clip = session.tracks[0], session.tracks[0].clips[0]
@@ -308,7 +318,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[s
         }
         counts: dict[str, dict[str, int]] = {}
         rendered: set[str] = set()
-        renderer = _renderer_on(Path(folder), store)
+        renderer = _renderer_on(Path(folder), store, load)
 
         def render(name: str, session: Session) -> None:
             before = renderer.counters.encodes, renderer.counters.decodes
@@ -324,19 +334,20 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore) -> dict[s
         render("undo", session)
         renderer.close()
         rendered.clear()
-        renderer = _renderer_on(Path(folder), store)
+        renderer = _renderer_on(Path(folder), store, load)
         render("reopen", session)
         renderer.close()
         return counts
 
 
-def _renderer_on(folder: Path, store: MediaStore) -> Renderer:
-    """A renderer with caches as in the engine process."""
-    return Renderer(registry.load, StoreReader(store), LatentCache(folder), RenderCache(folder))
+def _renderer_on(folder: Path, store: MediaStore, load: _Load) -> Renderer:
+    """As in the engine process."""
+    return Renderer(load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 
 _EXPORT = """
 import json, re, resource, sys
+from functools import partial
 from pathlib import Path
 from lincae_studio.cli.mixing import render_project
 from lincae_studio.cli.options import request

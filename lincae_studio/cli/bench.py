@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 
@@ -51,7 +53,7 @@ def _chunks(
     """Render times of the demo song for several chunk lengths, the basis of a codec's default."""
     from lincae_studio.bench.chunks import measure_chunks
 
-    _print_rows(measure_chunks(codec), as_json)
+    _print_rows(measure_chunks(codec, Computation().overridden(os.environ)), as_json)
 
 
 @bench_app.command("codec")
@@ -102,7 +104,13 @@ def _engine(
     """Latency from an edit to the sound, compared with a simple script; encodes and decodes; exports; plans."""
     from lincae_studio.bench.engine import EngineBench, measure_engine
 
-    bench = EngineBench(codec, _counts("--tracks", tracks), minutes, _numbers("--export-minutes", export_minutes))
+    bench = EngineBench(
+        codec,
+        _counts("--tracks", tracks),
+        minutes,
+        _numbers("--export-minutes", export_minutes),
+        computation=Computation().overridden(os.environ),
+    )
     figures = measure_engine(bench)
     if as_json:
         print(json.dumps(figures, indent=2))

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from lincae_studio.cli.headless import headless, used
+from lincae_studio.cli.headless import headless
 from lincae_studio.cli.progress import progress_bars
-from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.collect import collect
@@ -28,7 +27,7 @@ def bundle(project: Path, output: Path) -> dict[str, object]:
         raise UsageError(f"{output} is not a name for a bundle", f"Use a name ending in {files.BUNDLE_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
-        codec = registry.for_session(session.codec)
+        codec = engine.info(session.codec)
         engine.prepare_bundle(session, codec, report)
         result = write_bundle(session, codec, engine.render, output, report("encoding"))
     return {
@@ -54,16 +53,16 @@ def unbundle(path: Path, folder: Path) -> dict[str, object]:
         raise ProjectError(f"{project} already exists", "Choose another folder")
     with progress_bars() as report, headless() as engine:
         session = engine.open(path, report)
-        for media in used(session):
+        for media in session.used_media():
             engine.decode(media, session.seed, report)
         # Listed as missing files, so that their audio, as heard, is written from the store.
-        missing = [replace(media, original=None, path=str(folder / name_of(media))) for media in used(session)]
+        missing = [replace(media, original=None, path=str(folder / name_of(media))) for media in session.used_media()]
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason, remedy = os_error_reason(error, folder / "file")
             raise ProjectError(f"cannot create the folder {folder}: {reason}", remedy) from error
         written = collect(engine.store, missing, folder / f"{path.stem} audio", report("writing audio"))
-        listed = replace(session, media=tuple(used(session)))
+        listed = replace(session, media=tuple(session.used_media()))
         files.save(relink(listed, written), project)
     return {"output": str(project), "codec": session.codec, "files": [media.path for media in written.values()]}

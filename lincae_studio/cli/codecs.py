@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import CodecError
@@ -66,8 +68,8 @@ def _show(
     codec: Annotated[str, typer.Argument(help="Codec id, or a model folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show the properties of a codec."""
-    info = registry.info(registry.by_path(codec))
+    """Show all that is known of a codec."""
+    info = registry.info(registry.by_path(codec), Computation().overridden(os.environ))
     row = _row(info)
     folder = registry.folder(info.id)
     row |= {

@@ -45,11 +45,12 @@ def write_demo(folder: Path | None) -> int:
     from lincae_studio.media.store import MediaStore
     from lincae_studio.ui.app import log_to_file, make_application
     from lincae_studio.ui.main_window import MainWindow
+    from lincae_studio.ui.model.preference_store import PreferenceStore
 
     log_to_file()
     app = make_application()
     cache_dir = preferred_cache_dir()
-    window = MainWindow(MediaStore(cache_dir), cache_dir)
+    window = MainWindow(MediaStore(cache_dir), cache_dir, PreferenceStore(None, environment=os.environ))
     audio, screenshot = folder / "paper_lanterns.wav", folder / "paper_lanterns.png"
     try:
         window.preferences.set(views=_VIEWS)

@@ -11,7 +11,7 @@ from lincae_studio import malloc
 from lincae_studio.cli.progress import Report
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, PRECISION_VARIABLE
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, windows_of
@@ -31,9 +31,15 @@ _MEMORY_BYTES = 128 * 1024 * 1024
 
 
 class Headless:
-    """A media store, a renderer and the bundles that were opened."""
+    """A media store, a renderer and the bundles that were opened.
+
+    Attributes:
+        computation: how codecs compute.
+    """
 
     def __init__(self) -> None:
+        """Raises `UsageError` when the environment names a precision that does not exist."""
+        self.computation = preferred_computation()
         folder = cache_dir()
         self.store = MediaStore(folder)
         self.reader = StoreReader(self.store)
@@ -42,7 +48,7 @@ class Headless:
         latent_bytes, render_bytes = cache_bytes()
         # Each chunk is rendered once: nothing is worth remembering but on disk.
         self.renderer = Renderer(
-            registry.load,
+            lambda codec: registry.load(codec, self.computation),
             self.reader,
             LatentCache(folder, memory_bytes=_MEMORY_BYTES, disk_bytes=latent_bytes),
             RenderCache(folder, disk_bytes=render_bytes),
@@ -60,7 +66,7 @@ class Headless:
             StudioError: for a project, bundle or media that cannot be used.
         """
         session = open_bundle(path, self.bundles) if files.is_bundle(path) else files.load(path)
-        for media in used(session):
+        for media in session.used_media():
             if media.original is None:
                 self.store.ensure(media, report(f"importing {Path(media.path).name}"))
         self._attach(session)
@@ -71,7 +77,7 @@ class Headless:
         grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
         terms = (term for chunk in windows_of(session, codec, grid) for term in chunk.terms)
         wanting = self._missing(terms)
-        for media in used(session):
+        for media in session.used_media():
             if media.digest in wanting:
                 self.decode(media, session.seed, report)
 
@@ -82,7 +88,7 @@ class Headless:
             StudioError: when that cannot be done.
         """
         wanting = self._missing(term for chunk in plan.audible for term in chunk.terms)
-        for media in used(session):
+        for media in session.used_media():
             if audio or media.digest in wanting:
                 self.decode(media, session.seed, report)
 
@@ -91,7 +97,11 @@ class Headless:
         latents = self._holder(media.digest)
         if self.store.get(media.digest) is None and latents is not None:
             name = Path(media.original.path).name if media.original is not None else media.digest
-            decode_media(media, latents, seed, self.render, self.store, report(f"decoding {name}"))
+            decode_media(media, latents, seed, self.render, self.store, self.computation, report(f"decoding {name}"))
+
+    def info(self, codec: str) -> CodecInfo:
+        """The codec of a session. Raises `CodecError`."""
+        return registry.for_session(codec, self.computation)
 
     def close(self) -> None:
         """Write what is left, and close the caches."""
@@ -108,7 +118,7 @@ class Headless:
         if missing:
             raise ProjectError("a bundle does not hold the latents that the project needs", "Find its audio instead")
         for latents in self._latents.values():
-            problem = latents.problem()
+            problem = latents.problem(self.computation)
             if problem:
                 raise ProjectError(f"the latents of a bundle cannot be used: {problem}", "Find its audio instead")
         self.renderer.cache.attach(self._latents.values())
@@ -128,33 +138,15 @@ class Headless:
 
 @contextlib.contextmanager
 def headless() -> Iterator[Headless]:
-    """A `Headless` that is closed in the end; it computes where and in what is preferred, as the window does."""
-    with computing_as_preferred():
-        engine = Headless()
-        try:
-            yield engine
-        finally:
-            engine.close()
-
-
-@contextlib.contextmanager
-def computing_as_preferred() -> Iterator[None]:
-    """Codecs compute where and in what is preferred; what the environment says comes first.
-
-    From then on the process keeps the memory that it frees.
-    """
+    """A `Headless` that is closed at the end. From then on the process keeps the memory that it frees."""
     malloc.keep_freed()
-    wanted = dict(zip((DEVICE_VARIABLE, PRECISION_VARIABLE), computing(), strict=True))
-    ours = {name: value for name, value in wanted.items() if name not in os.environ and value != "auto"}
-    os.environ.update(ours)
+    engine = Headless()
     try:
-        yield
+        yield engine
     finally:
-        for name in ours:
-            os.environ.pop(name, None)
+        engine.close()
 
 
-def used(session: Session) -> list[Media]:
-    """The media that clips use."""
-    digests = {clip.media for clip in session.clips()}
-    return [media for media in session.media if media.digest in digests]
+def preferred_computation() -> Computation:
+    """How codecs compute: as preferred, as in the window, unless the environment overrides it. Raises `UsageError`."""
+    return Computation(*computing()).overridden(os.environ)

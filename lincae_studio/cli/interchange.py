@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from lincae_studio.cli.headless import headless, used
+from lincae_studio.cli.headless import headless
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.dawproject.export import write_dawproject
@@ -26,14 +26,14 @@ def export_dawproject(project: Path, output: Path) -> dict[str, object]:
         raise UsageError(f"{output} is not a name for a DAWproject", f"Use a name ending in {files.DAWPROJECT_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
-        for media in used(session):
+        for media in session.used_media():
             engine.decode(media, session.seed, report)
         notes = write_dawproject(session, engine.store, output, project.stem, report("writing audio"))
     return {
         "output": str(output),
         "tracks": len(session.tracks),
         "clips": sum(1 for _ in session.clips()),
-        "files": len(used(session)),
+        "files": len(session.used_media()),
         "bytes": output.stat().st_size,
         "notes": notes,
     }

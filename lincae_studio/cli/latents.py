@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lincae_studio.cli.headless import computing_as_preferred, headless
+from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
@@ -26,7 +26,7 @@ def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
     codec = registry.by_path(codec)
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:
-        info = registry.for_session(codec)
+        info = engine.info(codec)
         media = engine.store.import_file(path, report(f"importing {path.name}"))
         session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
         plan = make_plan(session, info)
@@ -52,9 +52,9 @@ def decode(path: Path, output: Path, request: Request) -> dict[str, object]:
     refuse_overwriting([path], output)
     content = load_latents(path)
     header = content.header
-    with computing_as_preferred():
-        info = registry.for_session(header.codec)
-        stream = decoded(content, registry.load(header.codec))
+    computation = preferred_computation()
+    info = registry.for_session(header.codec, computation)
+    stream = decoded(content, registry.load(header.codec, computation))
     tags = Tags(request.title or output.stem, request.settings.artist, f"decoded from latents of {info.title}")
     settings = request.settings
     end = header.start + header.length

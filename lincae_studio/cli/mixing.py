@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lincae_studio.cli.headless import Headless, headless, used
+from lincae_studio.cli.headless import Headless, headless
 from lincae_studio.cli.inputs import MixInput
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import Report, progress_bars
@@ -52,7 +52,7 @@ def render_project(path: Path, output: Path, codec: str | None, request: Request
         if codec is not None:
             session = edits.set_codec(session, registry.by_path(codec))
         registry.for_session(session.codec)
-        protected = [path, *(Path(item.path) for item in used(session))]
+        protected = [path, *(Path(item.path) for item in session.used_media())]
         return _export(engine, session, output, request, protected, report)
 
 
@@ -63,7 +63,7 @@ def _export(
     check_paths(paths_of(session, settings, output), protected)
     start, end = span_of(session, settings, request.selection)
     started = time.perf_counter()
-    plan = make_plan(session, registry.for_session(session.codec))
+    plan = make_plan(session, engine.info(session.codec))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
     title = request.title or output.stem
     items = items_of(

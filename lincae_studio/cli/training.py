@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ from rich.table import Table
 from lincae_studio import malloc
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.errors import UsageError
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def evaluate(
     from lincae_studio.training import evaluation
 
     malloc.keep_freed()
-    loaded = registry.load(registry.by_path(codec))
+    loaded = registry.load(registry.by_path(codec), Computation().overridden(os.environ))
     if audio == ["synth"]:
         groups = evaluation.synth_groups(loaded.info, limit)
     else:

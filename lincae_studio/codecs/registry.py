@@ -1,6 +1,7 @@
 """The codecs that can be chosen: built in, installed, or a model's folder named by its path.
 
-Facts cost little and need no torch; a codec is loaded only where it runs.
+Infos cost little and need no torch; a codec is loaded only where it runs. How codecs compute is part of their identity:
+whoever plans or loads says how, while lists, names and geometry do not depend on it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from lincae_studio.codecs import library, mdct
 from lincae_studio.codecs.base import Codec, CodecInfo
+from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE
@@ -20,7 +22,7 @@ from lincae_studio.session.model import SESSION_RATE
 
 @dataclass(frozen=True)
 class Entry:
-    """A codec's facts, and how it is loaded."""
+    """A codec's info, and how it is loaded."""
 
     info: CodecInfo
     load: Callable[[], Codec]
@@ -40,12 +42,12 @@ def ids() -> tuple[str, ...]:
 
 
 def all_info() -> tuple[CodecInfo, ...]:
-    """Facts of every built-in or installed codec; one whose folder is broken is left out."""
+    """Infos of every built-in or installed codec; one whose folder is broken is left out."""
     return info_and_errors()[0]
 
 
 def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
-    """Facts of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
+    """Infos of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
     found = [entry.info for entry in _BUILT_IN]
     errors: dict[str, StudioError] = {}
     for codec_id in library.installed():
@@ -56,18 +58,18 @@ def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
     return tuple(found), errors
 
 
-def info(codec: str) -> CodecInfo:
-    """Facts of a codec by its id, or by the path of a model's folder.
+def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
+    """Info of a codec by its id, or by the path of a model's folder.
 
     Raises:
         CodecError: when there is none, listing the ids; when its folder is broken.
     """
-    return _find(codec).info
+    return _find(codec, computation).info
 
 
-def for_session(codec: str) -> CodecInfo:
-    """Facts of a codec that a session can be mixed with. Raises `CodecError` as `facts` does, or for another rate."""
-    found = info(codec)
+def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
+    """Info of a codec that a session can be mixed with. Raises `CodecError` as `info` does, or for another rate."""
+    found = info(codec, computation)
     if found.sample_rate != SESSION_RATE:
         raise CodecError(
             f"the codec {codec!r} is for audio of {found.sample_rate} Hz, the studio mixes at {SESSION_RATE} Hz",
@@ -76,9 +78,9 @@ def for_session(codec: str) -> CodecInfo:
     return found
 
 
-def load(codec: str) -> Codec:
-    """The codec itself. Raises `CodecError` as `facts` does, and when its weights are damaged."""
-    return _find(codec).load()
+def load(codec: str, computation: Computation = AUTO) -> Codec:
+    """The codec itself. Raises `CodecError` as `info` does, and when its weights are damaged."""
+    return _find(codec, computation).load()
 
 
 def folder(codec: str) -> lincae.ModelFolder | None:
@@ -102,7 +104,7 @@ def by_path(codec: str) -> str:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Whatever a stranger's folder makes its readers stumble over is an error of that folder."""
+    """Report any error while reading an untrusted folder as a `CodecError`."""
     try:
         yield
     except OSError as error:
@@ -113,14 +115,14 @@ def _reading(path: Path) -> Iterator[None]:
         raise CodecError(problem, "Export or download the model again") from error
 
 
-def _find(codec: str) -> Entry:
+def _find(codec: str, computation: Computation) -> Entry:
     for entry in _BUILT_IN:
         if entry.info.id == codec:
             return entry
     model = folder(codec)
     if model is not None:
         with _reading(model.path):
-            return Entry(model.info(codec), lambda: lincae.load(model, codec))
+            return Entry(model.info(codec, computation), lambda: lincae.load(model, codec, computation))
     if codec in lincae.PUBLIC_MODELS:
         remedy = f"Download it: Session > Codec, or lincae-studio codecs download {codec}"
         raise CodecError(f"the codec {codec!r} is not installed", remedy)

@@ -10,6 +10,7 @@ import numpy as np
 
 from lincae_studio import __version__, atomic
 from lincae_studio.codecs.base import Array, CodecInfo
+from lincae_studio.codecs.computation import AUTO
 from lincae_studio.codecs.lincae.codec import LinCaeCodec, load_codec
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
@@ -68,7 +69,7 @@ def _written(folder: Path, run: Run, module: LinCaeTraining, steps: int, scale_f
     description = f"Trained with the preset {run.preset}, {steps:,} of {run.recipe.steps:,} steps"
     linear = run.recipe.linearity == "implicit"
     save_own(module.autoencoder(scale_factor), path, title=title, linear=linear, description=description)
-    return load_codec(open_folder(path), str(path))
+    return load_codec(open_folder(path), str(path), AUTO)
 
 
 def _groups(source: Source, run: Run, info: CodecInfo) -> Array:

@@ -63,11 +63,17 @@ def make_application() -> QApplication:
 
 
 def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> int:
-    """Open the window and run until it is closed. Returns the exit code. `safe`: use the default preferences."""
+    """Open the window and run until it is closed. Returns the exit code.
+
+    `safe`: with the default preferences.
+
+    Raises:
+        UsageError: when the environment names a precision that does not exist.
+    """
     log_to_file()
     app = make_application()
     cache_dir = paths.cache_dir() if safe else preferences.cache_dir()
-    chosen = PreferenceStore(None if safe else paths.preferences_file())
+    chosen = PreferenceStore(None if safe else paths.preferences_file(), environment=os.environ)
     window = MainWindow(MediaStore(cache_dir), cache_dir, chosen)
     install_hooks(window.messages)
     window.document.replace(window.project_commands.new_session(), None)

@@ -15,13 +15,14 @@ import pytest
 
 from lincae_studio import paths, preferences
 from lincae_studio.cli import bundling, options
-from lincae_studio.cli.headless import computing_as_preferred, headless
+from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.mixing import render_project
 from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import install, pretrained, public
 from lincae_studio.engine.bundles.writer import write_bundle
-from lincae_studio.errors import Cancelled, CodecError, ProjectError
+from lincae_studio.errors import Cancelled, CodecError, ProjectError, UsageError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.store import MediaStore
 from tests.codecs.hub import LocalHub, etag, import_folder
@@ -357,20 +358,20 @@ def test_a_public_model_that_is_not_installed_says_how_to_get_it() -> None:
     assert "codecs download lin-cae" in caught.value.remedy
 
 
-def test_the_identity_follows_what_it_computes_in(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_identity_follows_the_precision(official: Path) -> None:
     import_folder(official, "mine", scale_factor=1.0)
     before = registry.info("mine").identity
-    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
-    assert registry.info("mine").identity != before
+    assert registry.info("mine", Computation(precision="fp32")).identity != before
+    assert registry.info("mine", Computation(device="cpu")).identity == before
 
 
-def test_latents_depend_on_what_the_encoder_computes_in_alone(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latents_depend_on_the_precision_of_the_encoder_alone(official: Path) -> None:
     """Left to itself the encoder computes in 32 bits: bundles and caches outlive a choice of the decoder's."""
     import_folder(official, "mine", scale_factor=1.0)
     found = {}
-    for precision in ("auto", "fp32", "bf16"):
-        monkeypatch.setenv("LINCAE_STUDIO_PRECISION", precision)
-        found[precision] = registry.info("mine")
+    precisions: tuple[preferences.Precision, ...] = ("auto", "fp32", "bf16")
+    for precision in precisions:
+        found[precision] = registry.info("mine", Computation(precision=precision))
     assert found["auto"].latent_identity == found["fp32"].latent_identity
     assert found["bf16"].latent_identity != found["fp32"].latent_identity
     assert len({info.identity for info in found.values()}) == 3
@@ -401,14 +402,16 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
 def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "mine", scale_factor=1.0)
     preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
-    plain = registry.info("mine").identity
-    with computing_as_preferred():
-        assert registry.info("mine").identity != plain
-        assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
-    assert "LINCAE_STUDIO_DEVICE" not in os.environ
+    with headless() as engine:
+        assert engine.info("mine").identity == registry.info("mine", Computation(precision="bf16")).identity
+        assert engine.computation == Computation("cpu", "bf16")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
-    with computing_as_preferred():
-        assert os.environ["LINCAE_STUDIO_PRECISION"] == "fp32", "what the environment says comes first"
+    assert preferred_computation() == Computation("cpu", "fp32"), "the environment overrides preferences"
+    monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "mps")
+    assert preferred_computation() == Computation("mps", "fp32")
+    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp8")
+    with pytest.raises(UsageError, match="'fp8'"):
+        preferred_computation()
 
 
 def test_a_codec_of_another_rate_cannot_mix_a_session(tmp_path: Path) -> None:

@@ -68,5 +68,5 @@ class BatchCodec(MdctCodec):
 def decodes_four_at_once_but_never_the_first(
     connection: Connection, cache_dir: str, shared: SharedHandle | None = None
 ) -> None:
-    registry.load = lambda _: BatchCodec(mdct.MDCT_2X, exact=112, lowest_gain=0.5)
+    registry.load = lambda *_: BatchCodec(mdct.MDCT_2X, exact=112, lowest_gain=0.5)
     worker.run(connection, cache_dir, shared)

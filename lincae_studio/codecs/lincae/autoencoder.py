@@ -7,10 +7,10 @@ from typing import Self
 
 import torch
 
-from lincae_studio.codecs.lincae.folder import Precision
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import load_pretrained
 from lincae_studio.codecs.lincae.public import LAST
+from lincae_studio.preferences import Precision
 
 
 class Autoencoder(ConsistencyAutoencoder):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import torch
 
 from lincae_studio.codecs.base import Array, CodecInfo
+from lincae_studio.codecs.computation import DEVICE_VARIABLE, Computation
 from lincae_studio.codecs.lincae.arguments import checked_device
 from lincae_studio.codecs.lincae.device import default_device
-from lincae_studio.codecs.lincae.folder import DEVICE_VARIABLE, ModelFolder, chosen_precision
+from lincae_studio.codecs.lincae.folder import ModelFolder
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import open_model
 from lincae_studio.errors import CodecError, UsageError
@@ -53,19 +53,19 @@ class LinCaeCodec:
         return self._silence[frames]
 
 
-def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
-    """Load a model for the studio, on the best device there is, or on the one the environment names.
+def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> LinCaeCodec:
+    """Load a model for the studio, on the device that is chosen, or the best one there is.
 
     Raises:
         CodecError: when weights are damaged or do not fit, or the device is not there.
-        UsageError: when the environment names a device or precision that does not exist.
+        UsageError: when the device has no valid name.
     """
-    precision = chosen_precision()
-    device = _device()
+    precision = computation.precision
+    device = _device(computation.device)
     if precision == "fp16" and device.type != "cuda":
         remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or where it is set"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    info = folder.info(codec_id)
+    info = folder.info(codec_id, computation)
     assert folder.scale_factor is not None  # or there were no facts
     batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
@@ -79,8 +79,7 @@ def load_codec(folder: ModelFolder, codec_id: str) -> LinCaeCodec:
     return LinCaeCodec(info, model.to(device))
 
 
-def _device() -> torch.device:
-    name = os.environ.get(DEVICE_VARIABLE, "auto")
+def _device(name: str) -> torch.device:
     if name == "auto":
         return default_device()
     try:

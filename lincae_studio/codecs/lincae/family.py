@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from lincae_studio.codecs.base import Codec
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.folder import ModelFolder, open_folder
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 
 __all__ = ["PUBLIC_MODELS", "ModelFolder", "load", "open_folder"]
 
 
-def load(folder: ModelFolder, codec_id: str) -> Codec:
+def load(folder: ModelFolder, codec_id: str, computation: Computation) -> Codec:
     """The codec of a model's folder. Raises `CodecError` when its weights are damaged."""
     from lincae_studio.codecs.lincae.codec import load_codec
 
-    return load_codec(folder, codec_id)
+    return load_codec(folder, codec_id, computation)

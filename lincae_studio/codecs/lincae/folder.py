@@ -13,7 +13,7 @@ import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import yaml
@@ -21,10 +21,11 @@ from msgspec import Struct
 
 from lincae_studio import atomic
 from lincae_studio.codecs.base import CodecInfo
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
 from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names
-from lincae_studio.errors import CodecError, UsageError
+from lincae_studio.errors import CodecError
 
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "lincae-studio-autoencoder"
@@ -32,12 +33,6 @@ FORMAT_VERSION = 1
 
 #: Part of every identity: raised when equal weights and equal input give another result (frontend, noise field).
 ARITHMETIC_VERSION = 1
-
-#: Overrides what a codec of the studio computes in, and where.
-PRECISION_VARIABLE = "LINCAE_STUDIO_PRECISION"
-DEVICE_VARIABLE = "LINCAE_STUDIO_DEVICE"
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-PRECISIONS: tuple[Precision, ...] = ("auto", "fp32", "bf16", "fp16")
 
 #: Steps from chunk to chunk, in seconds: see `bench chunks`.
 _STEP_S = 2.0
@@ -90,7 +85,7 @@ class ModelFolder:
         """In Hz; the public configurations that leave it out are at 44.1 kHz."""
         return self.config.frontend.sample_rate or DEFAULT_RATE
 
-    def info(self, codec_id: str) -> CodecInfo:
+    def info(self, codec_id: str, computation: Computation) -> CodecInfo:
         """What the studio must know of the model.
 
         Raises:
@@ -107,7 +102,7 @@ class ModelFolder:
         overlap = math.ceil((edge + _FADE_S * self.sample_rate) / hop)
         step = max(overlap, round(_STEP_S * self.sample_rate / hop))
         # What it computes in changes what it gives: one more reason for another identity.
-        precision = chosen_precision()
+        precision = computation.precision
         common = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor)
         # Left to itself, the encoder computes in 32 bits.
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
@@ -145,19 +140,6 @@ def checked_scale_factor(value: object) -> float:
     raise CodecError(
         f"the scale factor {value!r} is not a positive number", "Pass another; the public models have 15, 33 and 40"
     )
-
-
-def chosen_precision() -> Precision:
-    """What codecs of the studio compute in.
-
-    Raises:
-        UsageError: when the environment names something else.
-    """
-    name = os.environ.get(PRECISION_VARIABLE, "auto")
-    for precision in PRECISIONS:
-        if precision == name:
-            return precision
-    raise UsageError(f"{PRECISION_VARIABLE} is {name!r}", f"It must be one of {', '.join(PRECISIONS)}")
 
 
 def open_folder(folder: Path, ckpt_type: str = LAST) -> ModelFolder:

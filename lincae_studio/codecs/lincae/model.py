@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lincae_studio.codecs.computation import PRECISIONS
 from lincae_studio.codecs.lincae.arguments import checked_floats, checked_integer, checked_noise
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
 from lincae_studio.codecs.lincae.consistency import sample
@@ -21,8 +22,6 @@ from lincae_studio.codecs.lincae.device import empty_cache, is_out_of_memory, na
 from lincae_studio.codecs.lincae.folder import (
     ARITHMETIC_VERSION,
     DEFAULT_RATE,
-    PRECISIONS,
-    Precision,
     checked_scale_factor,
 )
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
@@ -30,6 +29,7 @@ from lincae_studio.codecs.lincae.lowered import Lowered
 from lincae_studio.codecs.lincae.noise import noise_field
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import CodecError
+from lincae_studio.preferences import Precision
 
 _log = logging.getLogger(__name__)
 

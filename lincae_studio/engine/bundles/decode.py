@@ -9,6 +9,7 @@ import numpy as np
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.bundles.writer import Render
 from lincae_studio.engine.planning.grid import Grid
@@ -33,6 +34,7 @@ def decode_media(
     seed: int,
     render: Render,
     store: MediaStore,
+    computation: Computation,
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> None:
@@ -44,10 +46,10 @@ def decode_media(
         Cancelled: when `cancel` was set; nothing stays behind.
     """
     cancel = cancel or CancelToken()
-    problem = latents.problem()
+    problem = latents.problem(computation)
     if problem:
         raise CodecError(f"the latents in {media.path} cannot be decoded: {problem}", "Find the audio instead")
-    blocks = _blocks(media, latents, seed, render, progress, cancel)
+    blocks = _blocks(media, latents, seed, render, computation, progress, cancel)
     store.put(media.digest, blocks, media.original.path if media.original is not None else media.path)
 
 
@@ -56,6 +58,7 @@ def _blocks(
     latents: BundledLatents,
     seed: int,
     render: Render,
+    computation: Computation,
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> Iterator[Array]:
@@ -67,7 +70,9 @@ def _blocks(
     for start in range(0, len(places), _BATCH):
         cancel.check()
         batch = places[start : start + _BATCH]
-        for (position, _), audio in zip(batch, _decoded(batch, start, latents, grid, seed, render), strict=True):
+        for (position, _), audio in zip(
+            batch, _decoded(batch, start, latents, grid, seed, render, computation), strict=True
+        ):
             begin = max(0, position + grid.edge)
             end = min(media.length, position + grid.frames * grid.hop)
             if end <= done or end <= begin:
@@ -110,10 +115,11 @@ def _decoded(
     grid: Grid,
     seed: int,
     render: Render,
+    computation: Computation,
 ) -> list[Array]:
     """The audio `(window, C)` of each place."""
     header = latents.header
-    codec = CodecRef(header.codec, registry.info(header.codec).identity)
+    codec = CodecRef(header.codec, registry.info(header.codec, computation).identity)
     chunks = []
     for number, (_, sources) in enumerate(places):
         for source in sources:

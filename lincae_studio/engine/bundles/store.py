@@ -26,6 +26,7 @@ from safetensors.numpy import save
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import PRECISIONS, Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fade, FadeRamp, Source, key_of
 from lincae_studio.errors import CodecError, ProjectError
@@ -127,10 +128,10 @@ class BundledLatents:
     def shape(self) -> tuple[int, int]:
         return self.header.dim, self.header.frames
 
-    def problem(self) -> str:
+    def problem(self, computation: Computation) -> str:
         """Why the latents cannot be used here: another codec, or none; empty when they can."""
         try:
-            info = registry.info(self.header.codec)
+            info = registry.info(self.header.codec, computation)
         except CodecError as error:
             return f"they are of the codec {self.header.codec}, which is not here: {error}"
         if info.latent_identity != self.header.identity:
@@ -174,14 +175,15 @@ class BundledLatents:
         """Where the codec is here, its windows are as the file says; no file chooses how much memory they take."""
         header = self.header
         try:
-            info = registry.info(header.codec)
+            # Any precision may be chosen later; geometry is the same in all.
+            infos = [registry.info(header.codec, Computation(precision=precision)) for precision in PRECISIONS]
         except CodecError:
             return  # nothing is decoded then
-        told = Grid(header.hop, header.edge, header.frames, header.overlap)
-        if info.latent_identity != header.identity:
+        if header.identity not in {info.latent_identity for info in infos}:
             return
+        info, grid = infos[0], Grid(header.hop, header.edge, header.frames, header.overlap)
         fits = (header.hop, header.edge, header.dim) == (info.hop, info.edge, info.dim)
-        if not fits or told.problem(info):
+        if not fits or grid.problem(info):
             raise ProjectError(f"the latents in {self.path} are not such as {header.codec} makes them", _RESTORE)
 
     def _source(self, name: str) -> Source | None:

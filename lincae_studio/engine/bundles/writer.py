@@ -89,8 +89,7 @@ def write_bundle(
         if item.original is not None and _same_file(Path(item.path), path):
             raise ProjectError(f"clips play latents from {path}", "Choose another name, and keep the bundle")
     grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
-    used = {clip.media for clip in session.clips()}
-    media = [item for item in session.media if item.digest in used]
+    media = session.used_media()
     number_of = {item.digest: number for number, item in enumerate(media)}
     windows = list(windows_of(session, codec, grid))
     latents: dict[tuple[int, Source], bundle_store.Half] = {}

@@ -1,19 +1,16 @@
-"""The window's side of the engine process: says what is wanted, delivers what comes back, restarts it when it dies.
+"""The window's side of the engine process: sends requests, delivers results, restarts the process when it dies.
 
-Two threads: one starts the process and reads from it, one sends the difference between what is wanted and what the
-process was told, so that a caller never waits for the pipe and quick edits coalesce. Imports no codec and no torch.
+Two threads: one starts the process and reads from it; one sends what has changed since the last message, so that a
+caller never waits for the pipe and quick edits coalesce. Imports no codec and no torch.
 """
 
 from __future__ import annotations
 
-import bisect
-import itertools
 import logging
 import math
 import multiprocessing
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -22,9 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages, worker
-from lincae_studio.engine.process.queue import LANES, Lane, Loop, urgency
+from lincae_studio.engine.process.queue import Loop, Priority
+from lincae_studio.engine.process.requests import DEATHS_ALLOWED, Requests
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedReader
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError
@@ -34,27 +33,14 @@ _log = logging.getLogger(__name__)
 #: Waits before a restart, by the number of deaths since the last finished chunk.
 _BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
 
-#: Chunks that the process is told of, in each lane, out of all that are wanted.
-_TOLD_AT_ONCE = 32
-
-#: Chunks in one message: between two of them other threads run.
-_TOLD_IN_ONE = 4
-
 #: How long a process may take to end by itself.
 _QUIT_S = 2.0
 
-#: A process that is silent for so long is stuck, and killed. (Starting, it loads torch before its first word.)
+#: A process that is silent for this long is stuck, and killed. (Starting, it loads torch before its first message.)
 _SILENT_S = 60.0
-
-#: A chunk during which the engine died this often is not tried again.
-_DEATHS_ALLOWED = 2
 
 #: An engine that died this often in a row, with no chunk finished or failed in between, is reported.
 _DEATHS_REPORTED = 3
-
-
-#: Chunks that are no longer wanted may stay in the list of those that were, up to so many.
-_GONE_ALLOWED = 32
 
 
 @dataclass(frozen=True)
@@ -81,7 +67,7 @@ class EngineUp:
 
 @dataclass(frozen=True)
 class EngineDown:
-    """The process died and is being restarted; what was wanted still is."""
+    """The process died and is being restarted; requests stay."""
 
     exit_code: int | None
 
@@ -109,8 +95,9 @@ Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown | Eng
 class EngineClient:
     """One engine process.
 
-    `on_event` is called in the reader thread. A finished chunk stops being wanted after it: whoever keeps renders there
-    is never asked for one twice. A failed chunk stops being wanted before it: a retry may be wished for at once.
+    `on_event` is called in the reader thread. The request for a finished chunk ends after the call: whoever keeps
+    renders in it never receives one twice. The request for a failed chunk ends before the call, so that it may be
+    requested again at once.
     """
 
     def __init__(
@@ -120,24 +107,16 @@ class EngineClient:
         run: Callable[[Connection, str, SharedHandle | None], None] = worker.run,
         silent_s: float = _SILENT_S,
     ) -> None:
-        """`run` is what the process does; it must be importable there. After `silent_s` without a word it is killed."""
+        """`run` is what the process does, and importable there. After `silent_s` without a message it is killed."""
         self._cache_dir = cache_dir
         self._on_event = on_event
         self._run = run
         self._silent_s = silent_s
         self._changed = threading.Condition()
-        self._wanted: dict[Lane, dict[str, Chunk]] = {lane: {} for lane in LANES}
-        self._told: dict[Lane, set[str]] = {lane: set() for lane in LANES}
-        #: Whether wishes have been changed since something was told, and the chunk that was told by itself then.
-        self._fresh = dict.fromkeys(LANES, True)
-        self._order: dict[Lane, list[Chunk] | None] = dict.fromkeys(LANES)
-        self._first = dict.fromkeys(LANES, "")
-        self._playhead = messages.Playhead(0)
-        self._told_playhead = self._playhead
-        self._attached = messages.Attach(())
-        self._told_attached = self._attached
-        self._limits: messages.Limits | None = None
-        self._told_limits: messages.Limits | None = None
+        self._requests = Requests()
+        #: The last message of each kind about how to work; every new process receives them all.
+        self._settings: dict[type, messages.ToEngine] = {messages.Configure: messages.Configure(Computation())}
+        self._sent_settings: dict[type, messages.ToEngine] = {}
         #: The process is ended on purpose.
         self._restarting = False
         self._connection: Connection | None = None
@@ -145,12 +124,9 @@ class EngineClient:
         self._closing = threading.Event()
         #: Being rendered: blamed when the process dies.
         self._current: set[str] = set()
-        #: Results that came from this process.
-        self._seen = 0
         self._shared: SharedReader | None = None
-        self._deaths: Counter[str] = Counter()
         self._deaths_in_a_row = 0
-        self._last_words = ""
+        self._reason = ""
         self._reader = threading.Thread(target=self._supervise, name="engine-client-reader", daemon=True)
         self._sender = threading.Thread(target=self._send_changes, name="engine-client-sender", daemon=True)
 
@@ -159,40 +135,38 @@ class EngineClient:
         self._reader.start()
         self._sender.start()
 
-    def want(self, chunks: Iterable[Chunk], lane: Lane = "live") -> None:
-        """Replace what is wanted in a lane. Chunks that were finished or failed leave by themselves."""
+    def request(self, chunks: Iterable[Chunk], priority: Priority = "live") -> None:
+        """Replace the requests of a priority. The requests for finished and failed chunks end by themselves."""
         with self._changed:
-            self._wanted[lane] = {chunk.key: chunk for chunk in chunks if self._deaths[chunk.key] < _DEATHS_ALLOWED}
-            self._fresh[lane] = True
-            self._order[lane] = None
+            self._requests.replace(chunks, priority)
             self._changed.notify_all()
 
     def forgive(self) -> None:
-        """Forget during which chunks the engine died, so that they may be tried again."""
+        """Forget which chunks the engine died of, so that they may be tried again."""
         with self._changed:
-            self._deaths.clear()
+            self._requests.deaths.clear()
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
-        """Tell where the sound is, and the loop it is in, in timeline samples."""
+        """Render what is heard next first: where the sound is, and the loop it is in, in timeline samples."""
         with self._changed:
-            self._playhead = messages.Playhead(sample, loop)
-            self._changed.notify_all()
+            self._requests.playhead = messages.Playhead(sample, loop)
+            self._set(self._requests.playhead)
 
     def attach(self, files: Iterable[Path]) -> None:
         """Let the engine use the latents in these files, in place of those that were attached before."""
-        with self._changed:
-            self._attached = messages.Attach(tuple(map(str, files)))
-            self._changed.notify_all()
+        self._set(messages.Attach(tuple(map(str, files))))
 
     def set_limits(self, limits: messages.Limits) -> None:
-        """How much the engine's caches keep."""
-        with self._changed:
-            self._limits = limits
-            self._changed.notify_all()
+        """Limit the sizes of the engine's caches."""
+        self._set(limits)
 
-    def restart(self) -> None:
-        """Start the process anew, with the environment as it is now; what is wanted still is."""
+    def configure(self, computation: Computation) -> None:
+        """Let codecs compute like this, in another process where one has started: it loads them again. Requests stay.
+
+        Chunks that were requested before have another identity than these codecs, and fail.
+        """
         with self._changed:
+            self._set(messages.Configure(computation))
             if self._process is not None:
                 self._restarting = True
                 self._process.kill()
@@ -211,17 +185,22 @@ class EngineClient:
         for thread in (self._reader, self._sender):
             thread.join()
 
+    def _set(self, message: messages.ToEngine) -> None:
+        with self._changed:
+            self._settings[type(message)] = message
+            self._changed.notify_all()
+
     # Reader thread
 
     def _supervise(self) -> None:
         while not self._closing.is_set():
-            self._last_words = ""
+            self._reason = ""
             exit_code = None
             try:
                 exit_code = self._run_process()
             except Exception as error:  # no memory, or too many processes or files: perhaps later
                 _log.warning("the engine process cannot be started", exc_info=True)
-                self._last_words = f"it cannot be started: {error}"
+                self._reason = f"it cannot be started: {error}"
             finally:
                 if self._shared is not None:
                     self._shared.close()
@@ -247,11 +226,8 @@ class EngineClient:
             self._read_until_closed(ours, process)
             with self._changed:
                 self._connection = self._process = None
-                self._told = {lane: set() for lane in LANES}
-                self._told_playhead = messages.Playhead(0)
-                self._told_attached = messages.Attach(())
-                self._told_limits = None
-                self._seen = 0
+                self._sent_settings = {}
+                self._requests.restart()
             process.join(_QUIT_S)
             process.kill()
             process.join()
@@ -263,13 +239,13 @@ class EngineClient:
         try:
             while connection.poll(self._silent_s):
                 self._receive(connection)
-            self._last_words = f"it has not been heard of for {self._silent_s:.0f} s"
+            self._reason = f"it has sent nothing for {self._silent_s:.0f} s"
             process.kill()
         except (EOFError, OSError):
             return
-        except Exception as error:  # what it says makes no sense: nothing it says later can be trusted
-            _log.warning("the engine is not understood", exc_info=True)
-            self._last_words = f"it is not understood: {error}"
+        except Exception as error:  # a message that makes no sense: later ones cannot be trusted
+            _log.warning("the engine sent an invalid message", exc_info=True)
+            self._reason = f"it sent an invalid message: {error}"
             process.kill()
 
     def _receive(self, connection: Connection) -> None:
@@ -281,24 +257,24 @@ class EngineClient:
                     raise EngineError("it belongs to another version of LinCAE Studio", "Restart LinCAE Studio")
                 with self._changed:
                     self._changed.notify_all()
-                self._tell(EngineUp(pid))
+                self._deliver(EngineUp(pid))
             case messages.Alive():
                 pass
             case messages.Started(key=key):
                 self._current.add(key)
-                self._tell(ChunkStarted(key))
+                self._deliver(ChunkStarted(key))
             case messages.Finished(key=key):
                 latents, audio = self._receive_arrays(connection, message)
                 self._deaths_in_a_row = 0
                 self._current.discard(key)
-                self._tell(ChunkFinished(Rendered(key, latents, audio), message.seconds))
-                self._forget(key, seen=True)
+                self._deliver(ChunkFinished(Rendered(key, latents, audio), message.seconds))
+                self._end_request(key, seen=True)
             case messages.Failed(key=key, message=text):
                 self._deaths_in_a_row = 0
                 self._current.discard(key)
                 self._fail(key, text, seen=True)
             case messages.Dying(reason=reason):
-                self._last_words = reason
+                self._reason = reason
             case messages.Log(level=level, text=text):
                 _log.log(level, "engine: %s", text)
 
@@ -310,45 +286,43 @@ class EngineClient:
             raise ValueError("there is no shared memory")
         return self._shared.read(message.slot, shapes)
 
-    def _tell(self, event: Event) -> None:
+    def _deliver(self, event: Event) -> None:
         try:
             self._on_event(event)
-        except Exception:  # a listener's mistake must not end the thread that keeps the engine going
-            _log.exception("nobody took %s", type(event).__name__)
+        except Exception:  # a listener's error must not end the thread that keeps the engine running
+            _log.exception("an error while %s was delivered", type(event).__name__)
 
     def _fail(self, key: str, message: str, seen: bool) -> None:
-        # In this order: a wish that comes while the failure is told is one to try again, and must not end with it.
-        self._forget(key, seen)
-        self._tell(ChunkFailed(key, message))
+        # In this order: a request made while the failure is delivered is a retry, and must not end with it.
+        self._end_request(key, seen)
+        self._deliver(ChunkFailed(key, message))
 
-    def _forget(self, key: str, seen: bool) -> None:
-        """A chunk is no longer wanted; with `seen` that is the result of this process."""
+    def _end_request(self, key: str, seen: bool) -> None:
         with self._changed:
-            self._seen += seen
-            for lane in LANES:
-                self._wanted[lane].pop(key, None)
-                self._told[lane].discard(key)
-            self._changed.notify_all()  # there is room to tell of another one
+            self._requests.remove(key, seen)
+            self._changed.notify_all()  # there is room to send another one
 
     def _after_death(self, exit_code: int | None) -> None:
-        """Blame the chunk that was being rendered, tell, and wait a little longer after each death in a row."""
+        """Blame the chunks that were being rendered, report, and wait longer after each death in a row."""
         with self._changed:
             on_purpose, self._restarting = self._restarting, False
         if on_purpose:
             self._current = set()
-            self._tell(EngineDown(exit_code))
+            self._deliver(EngineDown(exit_code))
             return
         self._deaths_in_a_row += 1
-        reason = self._last_words.rstrip(".") or f"exit code {exit_code}"
+        reason = self._reason.rstrip(".") or f"exit code {exit_code}"
         _log.warning("the engine ended unexpectedly and is restarted: %s", reason)
         blamed, self._current = sorted(self._current), set()
-        self._tell(EngineDown(exit_code))
+        self._deliver(EngineDown(exit_code))
         for key in blamed:
-            self._deaths[key] += 1
-            if self._deaths[key] >= _DEATHS_ALLOWED:
-                self._fail(key, f"the engine ended {_DEATHS_ALLOWED} times while rendering this chunk", seen=False)
+            with self._changed:
+                self._requests.deaths[key] += 1
+                failed = self._requests.deaths[key] >= DEATHS_ALLOWED
+            if failed:
+                self._fail(key, f"the engine ended {DEATHS_ALLOWED} times while rendering this chunk", seen=False)
         if self._deaths_in_a_row == _DEATHS_REPORTED:
-            self._tell(EngineUnusable(f"the engine ended {_DEATHS_REPORTED} times in a row: {reason}"))
+            self._deliver(EngineUnusable(f"the engine ended {_DEATHS_REPORTED} times in a row: {reason}"))
         self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S)) - 1])
 
     # Sender thread
@@ -356,87 +330,29 @@ class EngineClient:
     def _send_changes(self) -> None:
         while True:
             with self._changed:
-                news: list[messages.ToEngine] = []
-                while not news and not self._closing.is_set():
-                    news = self._take_news()
-                    if not news:
+                pending: list[messages.ToEngine] = []
+                while not pending and not self._closing.is_set():
+                    pending = self._take_pending()
+                    if not pending:
                         self._changed.wait()
                 connection, closing = self._connection, self._closing.is_set()
-                news = [messages.Quit()] if closing else news
+                pending = [messages.Quit()] if closing else pending
             try:
-                for message in news:
+                for message in pending:
                     if connection is not None:
                         connection.send_bytes(messages.encode(message))
             except (OSError, ValueError):
-                pass  # the process died or was closed: the reader thread starts anew, and all is told again
+                pass  # the process died or was closed: the reader thread starts another, and all is sent again
             if closing:
                 return
 
-    def _due(self, lane: Lane) -> tuple[list[Chunk], set[str]]:
-        """What is to be told: chunks that are newly wanted, and keys that no longer are.
-
-        Only the most urgent chunks are told of, enough to keep the process busy, so that no edit sends a whole session.
-        After an edit the first is told by itself, and the others once it has come back: the process has no message to
-        read while it renders what is heard next.
-        """
-        wanted, told = self._wanted[lane], self._told[lane]
-        if not wanted:
-            return [], told
-        kept = told & wanted.keys()
-        # The others wait for what is heard next, too.
-        before: tuple[Lane, ...] = ("live", lane)
-        if any(self._first[one] in self._told[one] & self._wanted[one].keys() for one in before):
-            return [], told - kept
-
-        if not kept and self._fresh[lane]:
-            return [next(self._in_order(lane))], told
-        nearest = {chunk.key: chunk for chunk in itertools.islice(self._in_order(lane), _TOLD_AT_ONCE)}
-        return [chunk for key, chunk in nearest.items() if key not in told][:_TOLD_IN_ONE], told - nearest.keys()
-
-    def _in_order(self, lane: Lane) -> Iterator[Chunk]:
-        """What is wanted, the most urgent first, as the queue orders it. (Sorted when wishes change only.)"""
-        wanted, ordered = self._wanted[lane], self._order[lane]
-        if lane == "study":
-            return iter(wanted.values())
-        if ordered is None or len(ordered) > 2 * len(wanted) + _GONE_ALLOWED:
-            ordered = self._order[lane] = sorted(wanted.values(), key=lambda chunk: chunk.index)
-        sample, loop = self._playhead.sample, self._playhead.loop
-        if lane == "export" or not ordered:
-            found: Iterable[Chunk] = ordered
-        elif loop is not None:
-            found = sorted(ordered, key=lambda chunk: urgency(chunk, sample, loop))
-        else:
-            here = bisect.bisect_left(ordered, ordered[0].grid.owner(sample), key=lambda chunk: chunk.index)
-            behind = (ordered[place] for place in range(here - 1, -1, -1))
-            found = itertools.chain(itertools.islice(ordered, here, None), behind)
-        return (chunk for chunk in found if chunk.key in wanted)
-
-    def _take_news(self) -> list[messages.ToEngine]:
-        """What the process is to be told now; it counts as told."""
-        news: list[messages.ToEngine] = []
+    def _take_pending(self) -> list[messages.ToEngine]:
+        """What is to be sent now; it counts as sent."""
         if self._connection is None:
-            return news
-        if self._limits is not None and self._limits != self._told_limits:
-            news.append(self._limits)
-            self._told_limits = self._limits
-        if self._attached != self._told_attached:
-            news.append(self._attached)
-            self._told_attached = self._attached
-        if self._playhead != self._told_playhead:
-            news.append(self._playhead)
-            self._told_playhead = self._playhead
-        for lane in LANES:
-            added, dropped = self._due(lane)
-            if not added and not dropped:
-                continue
-            kept = self._told[lane] - dropped
-            if added and not kept and self._fresh[lane]:
-                self._first[lane] = added[0].key
-            self._fresh[lane] = self._fresh[lane] and not added
-            alone = tuple(chunk.key for chunk in added if self._deaths[chunk.key])
-            news.append(messages.Want(lane, tuple(added), tuple(dropped), self._seen, alone))
-            self._told[lane] = kept.union(chunk.key for chunk in added)
-        return news
+            return []
+        changed = [message for kind, message in self._settings.items() if self._sent_settings.get(kind) != message]
+        self._sent_settings = dict(self._settings)
+        return [*changed, *self._requests.take_pending()]
 
 
 def _shared_memory(context: SpawnContext) -> SharedReader | None:

@@ -9,26 +9,33 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
-from lincae_studio.engine.process.queue import Lane, Loop
+from lincae_studio.engine.process.queue import Loop, Priority
 
 #: Raised with every incompatible change; a process of another version is refused.
-PROTOCOL = 7
+PROTOCOL = 8
 
 
 #: How often the engine says that it is there, in seconds.
 ALIVE_EVERY_S = 2.0
 
 
-class Want(Struct, frozen=True, tag=True):
-    """Render these chunks too, in a lane; forget those keys of it.
+class Configure(Struct, frozen=True, tag=True):
+    """Load codecs that compute like this; comes before the first request."""
+
+    computation: Computation
+
+
+class Request(Struct, frozen=True, tag=True):
+    """Render these chunks too, in a priority; forget those keys of it.
 
     Attributes:
         seen: results received when this was said.
         alone: keys of chunks during which an engine died; they are not rendered together with others.
     """
 
-    lane: Lane
+    priority: Priority
     chunks: tuple[Chunk, ...] = ()
     drop: tuple[str, ...] = ()
     seen: int = 0
@@ -107,7 +114,7 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Want | Playhead | Attach | Limits | Quit
+ToEngine = Configure | Request | Playhead | Attach | Limits | Quit
 FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode

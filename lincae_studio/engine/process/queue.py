@@ -9,9 +9,9 @@ from typing import Literal, get_args
 from lincae_studio.engine.planning.plan import Chunk
 
 #: What a chunk is wanted for: to be heard, for an export, or to be looked at (latents of a track, measurements).
-Lane = Literal["live", "export", "study"]
+Priority = Literal["live", "export", "analysis"]
 
-LANES: tuple[Lane, ...] = get_args(Lane)
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
 #: Live chunks, or batches of them, taken in a row while chunks of other lanes wait.
 _LIVE_FOR_EACH_OTHER = 4
@@ -46,16 +46,16 @@ class ChunkQueue:
     So that the others go on while live chunks keep coming, one take in five is theirs while any of them waits: export
     and study in turn.
 
-    A wish may cross with the result it is for: results are numbered, wishes say how many their sender had seen, and
+    A wish may cross with the result it is for: results are numbered, requests say how many their sender had seen, and
     a wish for what is under way is no second one.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[Lane, dict[str, Chunk]] = {lane: {} for lane in LANES}
+        self._waiting: dict[Priority, dict[str, Chunk]] = {priority: {} for priority in PRIORITIES}
         self._playhead = 0
         self._loop: Loop | None = None
         self._live_in_a_row = 0
-        self._last_other: Lane = "study"
+        self._last_other: Priority = "analysis"
         self._alone: set[str] = set()
         #: The chunks that are being rendered.
         self._taken: set[str] = set()
@@ -64,7 +64,7 @@ class ChunkQueue:
         self._count = 0
         self._changed = threading.Condition()
 
-    def add(self, chunks: Iterable[Chunk], lane: Lane, seen: int = 0, alone: Collection[str] = ()) -> None:
+    def add(self, chunks: Iterable[Chunk], priority: Priority, seen: int = 0, alone: Collection[str] = ()) -> None:
         """Want more chunks.
 
         Args:
@@ -74,15 +74,15 @@ class ChunkQueue:
         with self._changed:
             self._results = {key: number for key, number in self._results.items() if number > seen}
             under_way = self._taken | self._results.keys()
-            wishes = {chunk.key: chunk for chunk in chunks if chunk.key not in under_way}
-            self._waiting[lane].update(wishes)
+            requests = {chunk.key: chunk for chunk in chunks if chunk.key not in under_way}
+            self._waiting[priority].update(requests)
             self._alone.update(alone)
             self._changed.notify()
 
-    def drop(self, keys: Iterable[str], lane: Lane) -> None:
+    def drop(self, keys: Iterable[str], priority: Priority) -> None:
         with self._changed:
             for key in keys:
-                self._waiting[lane].pop(key, None)
+                self._waiting[priority].pop(key, None)
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         with self._changed:
@@ -97,7 +97,7 @@ class ChunkQueue:
         with self._changed:
             if not self._changed.wait_for(lambda: any(self._waiting.values()), timeout_s):
                 return ()
-            order = self._in_order(self._next_lane())
+            order = self._in_order(self._next_priority())
             first = order[0]
             taken = [first]
             if first.key not in self._alone:
@@ -110,21 +110,21 @@ class ChunkQueue:
                 self._taken.add(chunk.key)
             return tuple(taken)
 
-    def _next_lane(self) -> Lane:
+    def _next_priority(self) -> Priority:
         """Whose turn it is; something waits."""
-        others: list[Lane] = [lane for lane in ("export", "study") if self._waiting[lane]]
+        others: list[Priority] = [priority for priority in ("export", "analysis") if self._waiting[priority]]
         if self._waiting["live"] and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
             self._live_in_a_row = self._live_in_a_row + 1 if others else 0
             return "live"
         self._live_in_a_row = 0
-        self._last_other = next((lane for lane in others if lane != self._last_other), others[0])
+        self._last_other = next((priority for priority in others if priority != self._last_other), others[0])
         return self._last_other
 
-    def _in_order(self, lane: Lane) -> list[Chunk]:
-        waiting = list(self._waiting[lane].values())
-        if lane == "live":
+    def _in_order(self, priority: Priority) -> list[Chunk]:
+        waiting = list(self._waiting[priority].values())
+        if priority == "live":
             waiting.sort(key=lambda chunk: urgency(chunk, self._playhead, self._loop))
-        elif lane == "export":
+        elif priority == "export":
             waiting.sort(key=lambda chunk: chunk.index)
         return waiting
 

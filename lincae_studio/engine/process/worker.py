@@ -22,6 +22,8 @@ import numpy as np
 
 from lincae_studio import malloc
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Codec
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages
@@ -87,8 +89,9 @@ class _Engine:
         logging.getLogger().addHandler(_ForwardingHandler(window))
         self._queue = ChunkQueue()
         self._shared = SharedWriter(shared) if shared is not None else None
+        self._computation = Computation()
         self._renderer = Renderer(
-            registry.load, StoreReader(MediaStore(cache_dir)), LatentCache(cache_dir), RenderCache(cache_dir)
+            self._load, StoreReader(MediaStore(cache_dir)), LatentCache(cache_dir), RenderCache(cache_dir)
         )
 
     def run(self) -> None:
@@ -97,6 +100,9 @@ class _Engine:
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
             self._render(self._take(_IDLE_S) or self._rest())
+
+    def _load(self, codec: str) -> Codec:
+        return registry.load(codec, self._computation)
 
     def _take(self, timeout_s: float | None) -> tuple[Chunk, ...]:
         return self._queue.take(timeout_s, lambda chunk: self._renderer.batch(chunk.codec))
@@ -145,11 +151,11 @@ class _Engine:
 
     def _read(self) -> None:
         try:
-            self._read_wishes()
+            self._read_messages()
         except BaseException as error:  # an engine that hears nothing is of no use
             self._window.die(error)
 
-    def _read_wishes(self) -> NoReturn:
+    def _read_messages(self) -> NoReturn:
         while True:
             try:
                 message = messages.decode_to_engine(self._connection.recv_bytes())
@@ -160,9 +166,11 @@ class _Engine:
                     # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
                     self._renderer.flush()
                     os._exit(0)
-                case messages.Want(lane=lane, chunks=chunks, drop=drop, seen=seen, alone=alone):
-                    self._queue.drop(drop, lane)
-                    self._queue.add(chunks, lane, seen, alone)
+                case messages.Configure(computation=computation):
+                    self._computation = computation
+                case messages.Request(priority=priority, chunks=chunks, drop=drop, seen=seen, alone=alone):
+                    self._queue.drop(drop, priority)
+                    self._queue.add(chunks, priority, seen, alone)
                 case messages.Attach(files=files):
                     self._renderer.cache.attach(_opened(files))
                 case messages.Limits(memory=memory, latents=latents, renders=renders):

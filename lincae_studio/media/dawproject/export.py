@@ -67,8 +67,7 @@ def write_dawproject(
         Cancelled: when `cancel` was set. After any of these an existing file is unchanged.
     """
     cancel = cancel or CancelToken()
-    used = {clip.media for clip in session.clips()}
-    wanted = [media for media in session.media if media.digest in used]
+    wanted = session.used_media()
     notes = list(_notes(session))
     audio: dict[str, Element] = {}
     try:

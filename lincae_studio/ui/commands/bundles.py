@@ -108,8 +108,9 @@ class BundleController(QObject):
 
         def done(result: tuple[list[BundledLatents], list[str]]) -> None:
             latents, problems = result
-            self._rendering.attach([one for one in latents if not one.problem()])
-            problems += [f"the latents cannot be used: {problem}" for one in latents if (problem := one.problem())]
+            found = {one: one.problem(self._rendering.computation) for one in latents}
+            self._rendering.attach([one for one, problem in found.items() if not problem])
+            problems += [f"the latents cannot be used: {problem}" for problem in found.values() if problem]
             held = {digest for one in latents for digest in one.media}
             lost = [media for media in session.media if media.original is not None and media.digest not in held]
             problems += [
@@ -139,7 +140,7 @@ class BundleController(QObject):
             try:
                 return write_bundle(session, codec, self._renders(owner, cancel), path, report, cancel)
             finally:
-                self._rendering.study(owner, ())
+                self._rendering.requests.analyse(owner, ())
 
         def cancelled() -> None:
             self._messages.info("Saving cancelled: no bundle was written")
@@ -154,23 +155,25 @@ class BundleController(QObject):
         from lincae_studio.engine.bundles.decode import decode_media
 
         holder = {digest: one for one in latents for digest in one.media}
-        holder = {digest: one for digest, one in holder.items() if not one.problem()}
+        holder = {digest: one for digest, one in holder.items() if not one.problem(self._rendering.computation)}
         wanted = [
             media for media in session.used_media() if media.digest in holder and self._store.get(media.digest) is None
         ]
         if not wanted:
             self.audio_found.emit()
             return
-        owner = object()
+        owner, computation = object(), self._rendering.computation
 
         def work(report: ReportProgress, cancel: CancelToken) -> None:
             render = self._renders(owner, cancel)
             try:
                 for number, media in enumerate(wanted):
                     part = part_of(report, number, len(wanted))
-                    decode_media(media, holder[media.digest], session.seed, render, self._store, part, cancel)
+                    decode_media(
+                        media, holder[media.digest], session.seed, render, self._store, computation, part, cancel
+                    )
             finally:
-                self._rendering.study(owner, ())
+                self._rendering.requests.analyse(owner, ())
 
         def cancelled() -> None:
             self._messages.info("Decoding cancelled: the mix is rendered from latents, but clips show no waveform")
@@ -179,4 +182,4 @@ class BundleController(QObject):
         self._jobs.run(work, "Decoding latents", lambda _: self.audio_found.emit(), cancelled)
 
     def _renders(self, owner: object, cancel: CancelToken) -> Callable[[Sequence[Chunk]], list[Rendered]]:
-        return lambda chunks: self._rendering.wait_for_probes(owner, chunks, cancel)
+        return lambda chunks: self._rendering.requests.wait_for_probes(owner, chunks, cancel)

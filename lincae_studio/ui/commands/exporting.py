@@ -158,10 +158,10 @@ class Exporter(QObject):
 
         def work(progress: ReportProgress, cancel: CancelToken) -> Exported:
             def provide(one: Plan) -> ProvideChunk:
-                return lambda chunk: self._rendering.provide(one, chunk, cancel)
+                return lambda chunk: self._rendering.requests.provide(one, chunk, cancel)
 
             def render(chunks: Sequence[Chunk]) -> list[Rendered]:
-                return self._rendering.wait_for_probes(owner, chunks, cancel)
+                return self._rendering.requests.wait_for_probes(owner, chunks, cancel)
 
             items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)
             written = latent_paths(settings, path)
@@ -208,8 +208,8 @@ class Exporter(QObject):
         """Release the job before reporting the outcome, since a listener may immediately start another export."""
         if self._job is job:
             self._job = None
-            self._rendering.end_export()
-            self._rendering.study(owner, ())
+            self._rendering.requests.end_export()
+            self._rendering.requests.analyse(owner, ())
         report()
 
 

@@ -94,13 +94,13 @@ class MinusOneDialog(QDialog):
                     track_id,
                     plan,
                     rendering.audio,
-                    lambda chunks: rendering.wait_for_probes(self, chunks, cancel),
+                    lambda chunks: rendering.requests.wait_for_probes(self, chunks, cancel),
                     most,
                     report,
                     cancel,
                 )
             finally:
-                rendering.study(self, ())
+                rendering.requests.analyse(self, ())
 
         self.match = None
         job = self._job = BackgroundJob(work, self._document)  # it may outlive the dialog briefly

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio import preferences
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.errors import PreferencesError
 from lincae_studio.preferences import Preferences
 
@@ -24,11 +26,23 @@ class PreferenceStore(QObject):
     changed = Signal()
     problem = Signal(object)
 
-    def __init__(self, path: Path | None, parent: QObject | None = None) -> None:
-        """`path`: the file; None starts with the defaults and saves nothing (safe mode)."""
+    def __init__(
+        self, path: Path | None, parent: QObject | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Read the preferences.
+
+        Args:
+            path: of the file; None starts with the defaults and keeps nothing (safe mode).
+            environment: what overrides preferences.
+
+        Raises:
+            UsageError: when the environment makes no sense.
+        """
         super().__init__(parent)
         self._path = path
         self._value = Preferences()
+        self._environment = dict(environment or {})
+        Computation().overridden(self._environment)
         self._refusal: PreferencesError | None = None
         if path is not None:
             try:
@@ -39,6 +53,11 @@ class PreferenceStore(QObject):
     @property
     def value(self) -> Preferences:
         return self._value
+
+    @property
+    def computation(self) -> Computation:
+        """How codecs compute: as preferred, unless the environment says otherwise."""
+        return Computation(self._value.device, self._value.precision).overridden(self._environment)
 
     @property
     def refusal(self) -> PreferencesError | None:

@@ -70,7 +70,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         with self._changed:
             return len(self._wanted) + (self._current is not None)
 
-    def want(self, tasks: Iterable[tuple[Hashable, _Task]]) -> None:
+    def request(self, tasks: Iterable[tuple[Hashable, _Task]]) -> None:
         """Replace what is wanted, the most urgent first; what is known already is not worked out again."""
         with self._changed:
             failed = {key for key, until in self._failed.items() if time.monotonic() < until}

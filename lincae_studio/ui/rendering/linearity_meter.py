@@ -88,12 +88,12 @@ class LinearityMeter(QObject):
             tracks = track_parts(session, plan, rendering.audio) if todo else []
             try:
                 for number, chunk in enumerate(todo):
-                    renders = rendering.wait_for_probes(self, needed(plan, chunk), cancel)
+                    renders = rendering.requests.wait_for_probes(self, needed(plan, chunk), cancel)
                     figures = measure(plan, dry, tracks, chunk, {rendered.key: rendered for rendered in renders})
                     self._measured.emit(chunk, figures)
                     report(Progress(number + 1, len(todo), "chunks"))
             finally:
-                rendering.study(self, ())
+                rendering.requests.analyse(self, ())
 
         return work
 

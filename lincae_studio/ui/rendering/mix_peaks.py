@@ -151,7 +151,7 @@ class DryPeaks(QObject):
         start, end = self._looked_at
         seen = range(plan.grid.owner(start), min(plan.grid.owner(end) + 1, len(plan.chunks)))
         chunks = (chunk for index in seen if (chunk := plan.chunks[index]) is not None)
-        self._work.want((chunk.key, (plan, dry, chunk.index)) for chunk in chunks)
+        self._work.request((chunk.key, (plan, dry, chunk.index)) for chunk in chunks)
 
     def _on_found(self, key: str) -> None:
         for index in self._rendering.indices(key):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,9 +14,10 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.defaults import DEFAULT_CODEC
-from lincae_studio.engine.planning.plan import Chunk, Plan, Planner
+from lincae_studio.engine.planning.plan import Plan, Planner
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.process.messages import Limits
@@ -26,11 +26,12 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
-from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import Session
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 if TYPE_CHECKING:
@@ -41,9 +42,6 @@ _log = logging.getLogger(__name__)
 #: While edits keep coming, as from a fader, a plan is made so often.
 _GATHER_S = 0.05
 
-#: Chunks asked for ahead of the one an export waits for.
-_EXPORT_AHEAD = 8
-
 
 class Rendering(QObject):
     """Keeps the engine busy with what the session needs.
@@ -52,6 +50,8 @@ class Rendering(QObject):
         plan: what `plan_changed` last announced; states, renders and the reader are those of its chunks. While a fader
             is dragged the session may be ahead of it by a moment; `update_plan` never is behind.
         idle_gate: of what views compute in threads.
+        computation: how codecs compute; `set_computation` changes it.
+        requests: asks the engine for chunks, in any thread.
 
     Signals:
         plan_changed: `plan` is another one.
@@ -59,7 +59,7 @@ class Rendering(QObject):
         engine_changed: `engine_text` is another.
         problem: a `StudioError` to show.
         session_replaced: what follows belongs to another document.
-        probe_rendered: a `Rendered` that was asked for by `study`.
+        probe_rendered: a `Rendered` that a view or job requested beside the mix.
     """
 
     plan_changed = Signal()
@@ -80,10 +80,12 @@ class Rendering(QObject):
         #: Media whose latents the engine has.
         self._bundled: set[str] = set()
         self._reader = StoreReader(media, self._bundled)
+        self.computation = Computation()
         self.idle_gate = IdleGate()
         self.store = RenderStore()
         self.engine_text = "engine starting"
         self._client = engine.EngineClient(cache_dir, self._receive)
+        self.requests = ChunkRequests(self._client, self.store)
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)
         self._index_of: dict[str, list[int]] = {}
@@ -92,11 +94,8 @@ class Rendering(QObject):
         #: The chunk that the playhead is in, and the loop that plays.
         self._here: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
-        #: What each view or measurement waits for, by key.
-        self._studied: dict[object, dict[str, Chunk]] = {}
         self._pending = False
         self._planned_at = 0.0
-        self._studying = threading.Lock()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self.update_plan)
@@ -112,7 +111,7 @@ class Rendering(QObject):
     def start(self) -> None:
         """Start the engine process."""
         self._client.start()
-        self._client.want(self.store.missing(self.plan))
+        self.requests.render_mix(self.plan)
 
     def close(self) -> None:
         """End the engine process."""
@@ -141,7 +140,7 @@ class Rendering(QObject):
         self._make_plan()
         self.store.set_current(self.plan)
         self._look()
-        self._client.want(self.store.missing(self.plan))
+        self.requests.render_mix(self.plan)
         self.plan_changed.emit()
         self._planned_at = time.monotonic()
         return self.plan
@@ -161,13 +160,15 @@ class Rendering(QObject):
         undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else set()
         count = sum(clip.media in undecoded for clip in session.clips())
         if count:
-            warnings.append(f"The audio of {count} clip(s) is not decoded from latents yet: the dry mix lacks them.")
+            warnings.append(
+                f"The audio of {count_of(count, 'clip')} is not decoded from latents yet, and is missing from the dry mix."
+            )
         if self._offline:
             count = sum(clip.media in self._offline for clip in session.clips())
-            warnings.append(f"The audio of {count} clip(s) is missing: they will be silent.")
+            warnings.append(f"The audio of {count_of(count, 'clip')} is missing and will be silent.")
         codec = self.update_plan().codec
         if codec.id != session.codec:
-            warnings.append(f"The codec {session.codec} is not here: {codec.title} will be used.")
+            warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")
         return warnings
 
     def reader(self) -> MixReader:
@@ -217,15 +218,15 @@ class Rendering(QObject):
         if here != self._here:  # while playing this is called for every frame that is drawn
             self._here = here
             self._client.set_playhead(sample, loop)
-            if not self._has_room:  # else the whole session is wanted already
-                self._client.want(self.store.missing(self.plan))
+            if not self._has_room:  # else the whole session is requested already
+                self.requests.render_mix(self.plan)
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
         self.store.forget_failures()
         self._failed_said.clear()
         self._client.forgive()
-        self._client.want(self.store.missing(self.plan))
+        self.requests.render_mix(self.plan)
         self._look()
         self.plan_changed.emit()
 
@@ -233,9 +234,12 @@ class Rendering(QObject):
         """How much the engine keeps, in bytes: latents in memory, latents and renders on disk."""
         self._client.set_limits(Limits(memory, latents, renders))
 
-    def restart_engine(self) -> None:
-        """Start the engine anew: codecs compute elsewhere, or in another precision."""
-        self._client.restart()
+    def set_computation(self, computation: Computation) -> None:
+        """Let codecs compute on another device, or in another precision: the engine restarts."""
+        if computation == self.computation:
+            return
+        self.computation = computation
+        self._client.configure(computation)
         self._client.forgive()
         self.store.forget_failures()
         self._failed_said.clear()
@@ -258,44 +262,10 @@ class Rendering(QObject):
         self._pending = True
         self.update_plan()
 
-    def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
-        """For export, in its thread: wait for a chunk, asking for it and the next ones where they are missing."""
-
-        def ask() -> None:
-            ahead = [other for other in self.store.absent(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
-            self._client.want(ahead, "export")
-
-        return self.store.wait_for(chunk, cancel, ask)
-
-    def end_export(self) -> None:
-        """What an export still waited for is no longer wanted."""
-        self._client.want((), "export")
-
-    def study(self, owner: object, chunks: Sequence[Chunk]) -> None:
-        """Replace what a view or a measurement wants beside the mix, the most urgent first; `part_rendered` tells.
-
-        Any thread. The mix comes first; latents alone cost no decode.
-        """
-        with self._studying:
-            self._studied.pop(owner, None)
-            if chunks:
-                self._studied[owner] = {chunk.key: chunk for chunk in chunks}
-            wanted = itertools.chain.from_iterable(waiting.values() for waiting in self._studied.values())
-            self._client.want(wanted, "study")
-
     @property
     def audio(self) -> StoreReader:
         """Where sources find their audio; any thread."""
         return self._reader
-
-    def wait_for_probes(self, owner: object, chunks: Sequence[Chunk], cancel: CancelToken) -> list[Rendered]:
-        """For jobs, in their threads: wait for chunks of any kind, asking for those that are missing.
-
-        Raises:
-            EngineError: when one of them cannot be rendered.
-            Cancelled: when `cancel` was set.
-        """
-        return self.store.wait_for_all(chunks, cancel, lambda missing: self.study(owner, missing))
 
     def playable(self, session: Session) -> Session:
         """The session with the clips silent whose audio is missing; length and channels stay."""
@@ -322,7 +292,7 @@ class Rendering(QObject):
         """The session's codec, or the default one, said once, when there is no such codec here."""
         codec = session.codec
         try:
-            found = registry.for_session(codec)
+            found = registry.for_session(codec, self.computation)
         except StudioError as error:
             fallback = registry.info(DEFAULT_CODEC)
             if codec not in self._failed_said:
@@ -357,22 +327,16 @@ class Rendering(QObject):
             case engine.ChunkStarted(key=key):
                 self.store.set_rendering(key)
             case engine.ChunkFinished(rendered=rendered):
-                self._end_study(rendered.key)
+                self.requests.settle(rendered.key)
                 gone = self.store.put(rendered)
                 if gone:
                     self._evicted.emit(gone)
             case engine.ChunkFailed(key=key, message=message):
-                self._end_study(key)
+                self.requests.settle(key)
                 self.store.set_failed(key, message)
             case engine.EngineDown():
                 self.store.set_rendering(None)
         self._event.emit(event)
-
-    def _end_study(self, key: str) -> None:
-        """Nobody waits for a chunk any more: the next wish of another view must not bring it again."""
-        with self._studying:
-            for waiting in self._studied.values():
-                waiting.pop(key, None)
 
     def _on_event(self, event: engine.Event) -> None:
         match event:

@@ -53,7 +53,7 @@ class Residuals(QObject):
             for chunk in shown.audible
             if not self._work.knows(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
         )
-        self._work.want(tasks if self._observers else ())
+        self._work.request(tasks if self._observers else ())
 
     def _follow_soon(self) -> None:
         if self._observers and not self._gathering.isActive():

@@ -137,7 +137,7 @@ class PartSource(ChunkSource):
         for chunk in self._plan.audible if self._plan is not None else ():
             self._index_of.setdefault(chunk.key, []).append(chunk.index)
         self._arrived &= self._index_of.keys()
-        self._want()
+        self._request()
         self.changed.emit()
 
     def key(self, index: int) -> str | None:
@@ -155,7 +155,7 @@ class PartSource(ChunkSource):
         if found is None:
             if chunk.key in self._arrived:  # evicted from the cache, and visible again
                 self._arrived.discard(chunk.key)
-                self._want()
+                self._request()
             return None
         self._kept.move_to_end(chunk.key)
         return partial(np.asarray, found)
@@ -163,27 +163,27 @@ class PartSource(ChunkSource):
     def look_at(self, first: int, last: int) -> None:
         if (first, last) != self._seen:
             self._seen = first, last
-            self._want()
+            self._request()
 
     def close(self) -> None:
-        self._rendering.study(self, ())
+        self._rendering.requests.analyse(self, ())
         super().close()
 
     def _chunk(self, index: int) -> Chunk | None:
         chunks = self._plan.chunks if self._plan is not None else ()
         return chunks[index] if index < len(chunks) else None
 
-    def _want(self) -> None:
+    def _request(self) -> None:
         first, last = self._seen
-        wanted = []
+        requested = []
         for index in range(first, last + 1):
             chunk = self._chunk(index)
             if chunk is None or chunk.key in self._arrived or self._rendering.store.get(chunk.key) is not None:
                 continue
             part = latents_only(chunk)
             if self._rendering.store.failure(part.key) is None:
-                wanted.append(part)
-        self._rendering.study(self, wanted)
+                requested.append(part)
+        self._rendering.requests.analyse(self, requested)
 
     def _on_part_rendered(self, rendered: Rendered) -> None:
         key = rendered.key.partition(" ")[2]

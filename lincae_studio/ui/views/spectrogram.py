@@ -184,7 +184,7 @@ class SpectrogramSource(ChunkSource):
             self._index_of[key] = index
             if key not in self._came and waits.isdisjoint((index - 1, index, index + 1)):
                 tasks[key] = _Task(reader, index * step, (index + 1) * step)
-        self._work.want(tasks.items())
+        self._work.request(tasks.items())
 
     def _on_found(self, key: str) -> None:
         self._came.add(key)

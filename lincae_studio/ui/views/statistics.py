@@ -128,7 +128,7 @@ class Statistics(QObject):
         if self._work.knows(self._asked):
             self._on_found(self._asked)
         else:
-            self._work.want([(self._asked, list(known.values()))])
+            self._work.request([(self._asked, list(known.values()))])
 
     def _on_found(self, key: object) -> None:
         found = self._work.of(key)

@@ -174,7 +174,7 @@ class TrajectoryPanel(QWidget):
             for index in dict.fromkeys([*near, *indices])
             if (values := self._source.deferred(index)) is not None
         }
-        self._work.want(tasks.items())
+        self._work.request(tasks.items())
         known = [found for index in indices if (found := self.places(index)) is not None]
         points = np.concatenate(known) if known else np.zeros((0, 2), np.float32)
         points = points[:: max(1, -(-len(points) // _POINTS))]

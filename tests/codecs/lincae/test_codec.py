@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, CodecInfo
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.codecs.lincae.codec import LinCaeCodec
 from lincae_studio.codecs.lincae.config import FrontendConfig
@@ -153,27 +154,22 @@ def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "error", "words"),
+    ("computation", "error", "words"),
     [
-        ("LINCAE_STUDIO_DEVICE", "gpu", UsageError, "“gpu”"),
-        ("LINCAE_STUDIO_PRECISION", "fp8", UsageError, "'fp8'"),
-        ("LINCAE_STUDIO_PRECISION", "fp16", CodecError, "NVIDIA GPU"),
+        (Computation("gpu"), UsageError, "'gpu'"),
+        (Computation("cpu", "fp16"), CodecError, "NVIDIA GPU"),
     ],
 )
-def test_a_device_or_precision_that_is_not_there_is_said(
-    folder: str, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, error: type[Exception], words: str
+def test_a_device_or_precision_that_is_not_there_is_reported(
+    folder: str, computation: Computation, error: type[Exception], words: str
 ) -> None:
-    monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
-    monkeypatch.setenv(variable, value)
     with pytest.raises(error, match=words):
-        registry.load(folder)
+        registry.load(folder, computation)
 
 
-def test_bf16_is_close_to_fp32(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "bf16")
-    lowered = registry.load(folder)
-    monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")  # auto may be either, by machine
-    full = registry.load(folder)
+def test_bf16_is_close_to_fp32(folder: str) -> None:
+    lowered = registry.load(folder, Computation(precision="bf16"))
+    full = registry.load(folder, Computation(precision="fp32"))  # auto may be either, by machine
     latents = full.encode(noise(3, full.info.window_samples(6)).T)
     exact = full.decode(latents, first_frames=[0], seed=0)
     close = lowered.decode(latents, first_frames=[0], seed=0)
@@ -186,7 +182,7 @@ def test_the_identity_follows_the_arithmetic_of_the_program(folder: str, monkeyp
     before, weights = registry.info(folder).identity, small_model().identity
     for module in ("folder", "model"):
         monkeypatch.setattr(f"lincae_studio.codecs.lincae.{module}.ARITHMETIC_VERSION", 2)
-    assert open_folder(Path(folder)).info("small").identity != before
+    assert open_folder(Path(folder)).info("small", Computation()).identity != before
     assert small_model().identity != weights
 
 

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles import store as bundle_store
 from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
@@ -84,7 +85,7 @@ class Elsewhere:
         [file] = files_below(bundles_dir(self.root))
         latents = BundledLatents(file)
         for media in session.media:
-            decode_media(media, latents, session.seed, self.renderer.render_many, self.store)
+            decode_media(media, latents, session.seed, self.renderer.render_many, self.store, Computation())
 
     def mix(self, session: Session) -> Array:
         return render_plan(make_plan(session, FACTS), self.renderer)

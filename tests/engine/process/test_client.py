@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only
@@ -37,6 +38,7 @@ from lincae_studio.engine.process.client import (
     Event,
 )
 from lincae_studio.engine.process.queue import urgency
+from lincae_studio.engine.process.requests import Requests
 from lincae_studio.engine.rendering.cache import LatentCache, latent_database
 from lincae_studio.engine.rendering.disk import disk_usage
 from lincae_studio.engine.rendering.renderer import StoreReader
@@ -124,16 +126,16 @@ def test_an_engine_that_hangs_is_replaced(cache_dir: Path, plan: Plan, caplog: p
         engine.wait(lambda: engine.of(EngineUp))
         stuck = engine.pid
         os.kill(stuck, signal.SIGSTOP)
-        engine.client.want(plan.audible)
+        engine.client.request(plan.audible)
         engine.wait_for(plan.audible)
         assert len(engine.of(EngineDown)) == 1
         assert engine.pid != stuck
         assert not alive(stuck)
-    assert "has not been heard of for 6 s" in caplog.text
+    assert "has sent nothing for 6 s" in caplog.text
 
 
 def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, store: MediaStore) -> None:
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
     assert engine.pid != os.getpid()
@@ -152,26 +154,26 @@ def test_limits_of_the_caches_reach_the_process_and_the_next_one(engine: Engine,
     limit = 300_000
     engine.client.set_limits(messages.Limits(1_000_000, limit, limit))
     engine.client.start()
-    engine.client.want(plan.audible[:25])
+    engine.client.request(plan.audible[:25])
     engine.wait_for(plan.audible[:25])
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait(lambda: engine.of(EngineDown))
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.wait_for(plan.audible)
     engine.client.close()
     assert disk_usage(latent_database(cache_dir)).array_bytes <= limit
 
 
-def test_an_engine_that_is_started_anew_on_purpose_is_no_failure(
+def test_a_restart_for_another_computation_is_no_failure(
     engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.client.start()
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
     before = engine.pid
-    for _ in range(client_module._DEATHS_REPORTED + 1):
+    for number in range(client_module._DEATHS_REPORTED + 1):
         count = len(engine.of(EngineUp))
-        engine.client.restart()
+        engine.client.configure(Computation(precision="fp32" if number % 2 else "bf16"))
         engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
     engine.wait_for(plan.audible)
     assert engine.pid != before
@@ -184,7 +186,7 @@ def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(ca
     first, *rest = plan.audible
     with closing(Engine(cache_dir, fakes.decodes_four_at_once_but_never_the_first)) as engine:
         engine.client.set_playhead(5 * plan.grid.step_samples)  # so that it comes last, with others
-        engine.client.want(plan.audible)
+        engine.client.request(plan.audible)
         engine.client.start()
         engine.wait_for(rest)
         engine.wait(lambda: engine.of(ChunkFailed))
@@ -202,7 +204,7 @@ def test_without_shared_memory_renders_take_the_pipe(
     engine: Engine, plan: Plan, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
-    engine.client.want(plan.audible[:5])
+    engine.client.request(plan.audible[:5])
     engine.client.start()
     engine.wait_for(plan.audible[:5])
     chunk = plan.audible[4]
@@ -214,7 +216,7 @@ def test_without_shared_memory_renders_take_the_pipe(
 def test_what_the_loop_comes_back_to_comes_before_what_lies_behind_it(engine: Engine, plan: Plan) -> None:
     step = plan.grid.step_samples
     engine.client.set_playhead(6 * step, loop=(4 * step, 8 * step))
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible[:12])
     by_key = {chunk.key: chunk.index for chunk in plan.audible}
@@ -224,7 +226,7 @@ def test_what_the_loop_comes_back_to_comes_before_what_lies_behind_it(engine: En
 def test_chunks_come_from_the_playhead_on(engine: Engine, plan: Plan) -> None:
     middle = len(plan.chunks) // 2
     engine.client.set_playhead(middle * plan.grid.step_samples)
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
     by_key = {chunk.key: chunk.index for chunk in plan.audible}
@@ -238,7 +240,7 @@ def test_a_killed_engine_is_restarted_and_all_is_rendered(engine: Engine, plan: 
             os.kill(engine.pid, signal.SIGKILL)
 
     engine.on_event = kill
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
     assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL]
@@ -254,37 +256,37 @@ def test_a_chunk_that_ends_the_engine_twice_is_given_up_and_the_rest_rendered(en
             os.kill(engine.pid, signal.SIGKILL)
 
     engine.on_event = kill
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(rest)
     assert [event.key for event in engine.of(ChunkFailed)] == [culprit.key]
     assert "ended 2 times" in engine.of(ChunkFailed)[0].message
-    engine.client.want([culprit, rest[0]])
+    engine.client.request([culprit, rest[0]])
     engine.wait(lambda: len([e for e in engine.of(ChunkFinished) if e.rendered.key == rest[0].key]) == 2)
     assert len(engine.of(EngineDown)) == 2
 
 
-def test_dropped_wishes_are_not_rendered(engine: Engine, plan: Plan, tmp_path: Path, store: MediaStore) -> None:
+def test_withdrawn_requests_are_not_rendered(engine: Engine, plan: Plan, tmp_path: Path, store: MediaStore) -> None:
     long = import_audio(store, tmp_path / "long.wav", noise(3, 60 * 44_100))
     many = plan_of(session_of(long), "mdct-1x", Grid(256, 256, 32, 2)).audible
 
     def change_of_mind(event: Event) -> None:
         if isinstance(event, ChunkFinished) and not engine.of(ChunkFinished):
-            engine.client.want([many[-1]])
+            engine.client.request([many[-1]])
 
     engine.on_event = change_of_mind
-    engine.client.want(many)
+    engine.client.request(many)
     engine.client.start()
     engine.wait_for([many[-1]])
-    engine.client.want(plan.audible[:1])
+    engine.client.request(plan.audible[:1])
     engine.wait_for(plan.audible[:1])
     assert len(engine.of(ChunkFinished)) < len(many) // 2
 
 
 def test_export_comes_after_what_is_heard(engine: Engine, plan: Plan) -> None:
     live = plan.audible[-3:]
-    engine.client.want(plan.audible[:-3], lane="export")
-    engine.client.want(live)
+    engine.client.request(plan.audible[:-3], priority="export")
+    engine.client.request(live)
     engine.client.start()
     engine.wait_for(plan.audible)
     assert {event.key for event in engine.of(ChunkStarted)[:3]} == {chunk.key for chunk in live}
@@ -292,7 +294,7 @@ def test_export_comes_after_what_is_heard(engine: Engine, plan: Plan) -> None:
 
 def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Plan) -> None:
     missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible
-    engine.client.want([*missing, *plan.audible[:3]])
+    engine.client.request([*missing, *plan.audible[:3]])
     engine.client.start()
     engine.wait_for(plan.audible[:3])
     engine.wait(lambda: len(engine.of(ChunkFailed)) == len(missing))
@@ -303,7 +305,7 @@ def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Pl
 
 def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
     good = plan.audible[0]
-    engine.client.want([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.parts)])
+    engine.client.request([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.parts)])
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkFailed))
     assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
@@ -311,7 +313,7 @@ def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, pl
 
 
 def test_latents_are_left_for_the_next_engine(engine: Engine, plan: Plan, cache_dir: Path) -> None:
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
     cache = LatentCache(cache_dir)
@@ -322,7 +324,7 @@ def test_latents_are_left_for_the_next_engine(engine: Engine, plan: Plan, cache_
 
 
 def test_closing_in_the_middle_of_work_leaves_no_process(engine: Engine, plan: Plan) -> None:
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkStarted))
     pid = engine.pid
@@ -366,7 +368,7 @@ def test_an_engine_that_cannot_be_started_is_reported_once(cache_dir: Path) -> N
 def test_an_engine_that_works_at_last_is_used_and_reported_when_it_fails_again(plan: Plan, cache_dir: Path) -> None:
     go = cache_dir / "go"
     with closing(Engine(cache_dir, fakes.ends_at_once_until_a_file_is_there)) as engine:
-        engine.client.want(plan.audible[:3])
+        engine.client.request(plan.audible[:3])
         engine.client.start()
         engine.wait(lambda: engine.of(EngineUnusable))
         go.touch()
@@ -386,10 +388,10 @@ def test_an_engine_that_fails_its_chunks_is_of_use(engine: Engine, plan: Plan) -
     def kill_and_retry(event: Event) -> None:
         if isinstance(event, ChunkFailed) and len(engine.of(ChunkFailed)) < 3:
             os.kill(engine.pid, signal.SIGKILL)
-            engine.client.want(missing)
+            engine.client.request(missing)
 
     engine.on_event = kill_and_retry
-    engine.client.want(missing)
+    engine.client.request(missing)
     engine.client.start()
     engine.wait(lambda: len(engine.of(ChunkFailed)) == 4)
     assert len(engine.of(EngineDown)) == 3
@@ -406,7 +408,7 @@ def test_an_engine_of_another_version_is_ended_and_reported(cache_dir: Path) -> 
 
 def test_an_engine_that_talks_nonsense_is_replaced(cache_dir: Path, plan: Plan) -> None:
     with closing(Engine(cache_dir, fakes.talks_nonsense_at_first)) as engine:
-        engine.client.want(plan.audible[:3])
+        engine.client.request(plan.audible[:3])
         engine.client.start()
         engine.wait_for(plan.audible[:3])
     assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL] * 2
@@ -421,14 +423,14 @@ def test_a_listener_that_fails_does_not_stop_the_engine(
             raise RuntimeError("the window has a bug")
 
     engine.on_event = fail
-    engine.client.want(plan.audible[:3])
+    engine.client.request(plan.audible[:3])
     engine.client.start()
     engine.wait(lambda: len(engine.of(ChunkFinished)) == 3)
     assert "the window has a bug" in caplog.text
     assert not engine.of(EngineDown)
 
 
-def test_an_engine_that_cannot_read_its_wishes_says_so_and_ends(
+def test_an_engine_that_cannot_read_its_messages_says_so_and_ends(
     cache_dir: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     ours, theirs = Pipe()
@@ -474,30 +476,30 @@ def test_what_is_less_than_a_warning_stays_in_the_engine() -> None:
         ours.recv_bytes()
 
 
-def test_a_retry_wished_for_while_the_failure_is_told_is_not_lost(engine: Engine) -> None:
+def test_a_retry_requested_while_the_failure_is_delivered_is_not_lost(engine: Engine) -> None:
     missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible[:1]
 
     def retry(event: Event) -> None:
         if isinstance(event, ChunkFailed) and not engine.of(ChunkFailed):
             engine.client.forgive()
-            engine.client.want(missing)
+            engine.client.request(missing)
 
     engine.on_event = retry
-    engine.client.want(missing)
+    engine.client.request(missing)
     engine.client.start()
     engine.wait(lambda: len(engine.of(ChunkFailed)) == 2)
 
 
-def test_a_chunk_that_is_wished_for_until_it_is_kept_is_rendered_once(engine: Engine, plan: Plan) -> None:
-    """Plans come all the time while a fader moves: a wish may be older than the render that is being kept."""
+def test_a_chunk_that_is_requested_until_it_is_kept_is_rendered_once(engine: Engine, plan: Plan) -> None:
+    """Plans come all the time while a fader moves: a request may be older than the render that is being kept."""
 
-    def wish_again(event: Event) -> None:
+    def request_again(event: Event) -> None:
         if isinstance(event, ChunkFinished):
             kept = engine.finished().keys()  # this one is not among them yet
-            engine.client.want(c for c in plan.audible if c.key not in kept)
+            engine.client.request(c for c in plan.audible if c.key not in kept)
 
-    engine.on_event = wish_again
-    engine.client.want(plan.audible)
+    engine.on_event = request_again
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
     assert len(engine.of(ChunkStarted)) == len(plan.audible)
@@ -537,7 +539,7 @@ def test_an_engine_whose_window_was_killed_ends_by_itself(tmp_path: Path) -> Non
 
 
 def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan) -> None:
-    """More is wanted than is told at once, so that a jump takes wishes back and tells them again."""
+    """More is requested than is sent at once, so that a jump drops requests and sends them again."""
     far = plan.length - 1
 
     def jump(event: Event) -> None:
@@ -545,7 +547,7 @@ def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan
             engine.client.set_playhead(far if len(engine.of(ChunkStarted)) % 2 else 0)
 
     engine.on_event = jump
-    engine.client.want(plan.audible)
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for(plan.audible)
     assert len(plan.audible) > 40
@@ -562,19 +564,19 @@ def chunk_at(index: int) -> Chunk:
     playhead=st.integers(0, 40_000_000),
     loop=st.sampled_from([None, (0, 3_000_000), (2_000_000, 9_000_000)]),
 )
-def test_wishes_are_told_in_the_order_of_their_urgency(
+def test_requests_are_sent_in_the_order_of_their_urgency(
     indices: set[int], gone: set[int], playhead: int, loop: tuple[int, int] | None
 ) -> None:
-    client = EngineClient(Path("nowhere"), lambda _: None)
+    requests = Requests()
     chunks = [chunk_at(index) for index in sorted(indices)]
-    client.want(chunks)
-    list(client._in_order("live"))
-    client.set_playhead(playhead, loop)
+    requests.replace(chunks, "live")
+    list(requests.in_order("live"))
+    requests.playhead = messages.Playhead(playhead, loop)
     for index in gone & indices:
-        client._wanted["live"].pop(chunk_at(index).key, None)
+        requests.remove(chunk_at(index).key, seen=True)
     left = [chunk for chunk in chunks if chunk.index not in gone]
     expected = sorted(left, key=lambda chunk: urgency(chunk, playhead, loop))
-    assert [chunk.index for chunk in client._in_order("live")] == [chunk.index for chunk in expected]
+    assert [chunk.index for chunk in requests.in_order("live")] == [chunk.index for chunk in expected]
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -584,8 +586,8 @@ def test_latents_alone_cross_between_the_processes(
     if not shared:
         monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
     chunks = [latents_only(chunk) for chunk in plan.audible]
-    engine.client.want(chunks, "study")
-    engine.client.want(plan.audible)
+    engine.client.request(chunks, "analysis")
+    engine.client.request(plan.audible)
     engine.client.start()
     engine.wait_for([*chunks, *plan.audible])
     finished = engine.finished()

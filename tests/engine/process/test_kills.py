@@ -52,7 +52,7 @@ class Killed:
         """As the window does after each edit."""
         self.plan = self._planner.plan(session, registry.info("mdct-2x"), GRID)
         self.store.set_current(self.plan)
-        self.client.want(self.store.missing(self.plan))
+        self.client.request(self.store.missing(self.plan))
 
     def _receive(self, event: engine.Event) -> None:
         match event:
@@ -64,7 +64,7 @@ class Killed:
                 # The same chunk was being rendered at two kills, which is as if it had caused them. A user may retry.
                 assert "ended 2 times" in message
                 self.client.forgive()
-                self.client.want(self.store.missing(self.plan))
+                self.client.request(self.store.missing(self.plan))
         self._events_left -= 1
         if self._events_left == 0 and self.kills < KILLS:
             self._events_left = self._rng.randint(1, 12)
@@ -141,7 +141,9 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
         path = tmp_path / "mix.wav"
 
         def provide(chunk: object) -> object:
-            return killed.store.wait_for(chunk, CancelToken(), lambda: killed.client.want([chunk], lane="export"))
+            return killed.store.wait_for(
+                chunk, CancelToken(), lambda: killed.client.request([chunk], priority="export")
+            )
 
         export = threading.Thread(target=mixdown, args=(exported, provide, path))
         export.start()

@@ -41,7 +41,7 @@ def waiting() -> list[Chunk]:
 def test_live_chunks_come_by_distance_ahead_of_the_playhead_then_those_behind() -> None:
     queue = ChunkQueue()
     queue.set_playhead(4 * GRID.step_samples)
-    queue.add(chunks(8), lane="live")
+    queue.add(chunks(8), priority="live")
     assert taken(queue) == [4, 5, 6, 7, 3, 2, 1, 0]
 
 
@@ -49,47 +49,47 @@ def test_in_a_loop_its_start_follows_its_end() -> None:
     queue = ChunkQueue()
     step = GRID.step_samples
     queue.set_playhead(4 * step, loop=(2 * step, 6 * step))
-    queue.add(chunks(8), lane="live")
+    queue.add(chunks(8), priority="live")
     assert taken(queue) == [4, 5, 2, 3, 6, 7, 1, 0]
     queue.set_playhead(7 * step, loop=(2 * step, 6 * step))  # it will never be reached
-    queue.add(chunks(8), lane="live", seen=SEEN)
+    queue.add(chunks(8), priority="live", seen=SEEN)
     assert taken(queue) == [7, 6, 5, 4, 3, 2, 1, 0]
 
 
 def test_an_export_goes_on_while_live_chunks_keep_coming(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add(waiting[:6], lane="live")
-    queue.add(waiting[6:], lane="export")
+    queue.add(waiting[:6], priority="live")
+    queue.add(waiting[6:], priority="export")
     assert taken(queue) == [0, 1, 2, 3, 6, 4, 5, 7, 8]
-    queue.add(waiting[6:], lane="export", seen=SEEN)
+    queue.add(waiting[6:], priority="export", seen=SEEN)
     order = []
     for _ in range(15):  # as when a fader is moved again and again
-        queue.add(waiting[:6], lane="live", seen=SEEN)
+        queue.add(waiting[:6], priority="live", seen=SEEN)
         for chunk in queue.take():
             order.append(chunk.index)
             queue.done(chunk.key)
     assert order == [0, 0, 0, 0, 6, 0, 0, 0, 0, 7, 0, 0, 0, 0, 8]
 
 
-def test_a_wish_for_what_is_being_rendered_is_not_a_second_one() -> None:
+def test_a_request_for_what_is_being_rendered_is_not_a_second_one() -> None:
     queue = ChunkQueue()
     first, second = chunks(2)
-    queue.add([first, second], lane="live")
+    queue.add([first, second], priority="live")
     assert queue.take() == (first,)
-    queue.add([first], lane="export")
-    queue.add([first], lane="live")
+    queue.add([first], priority="export")
+    queue.add([first], priority="live")
     queue.done(first.key)
-    queue.add([first], lane="live")  # its sender has not seen the result yet
+    queue.add([first], priority="live")  # its sender has not seen the result yet
     assert taken(queue) == [1]
-    queue.add([first], lane="live", seen=1)
-    assert taken(queue) == [0]  # now it has, and wants it again: it went for want of room
+    queue.add([first], priority="live", seen=1)
+    assert taken(queue) == [0]  # now it has, and requests it again: there was no room to keep it
 
 
 def test_a_batch_is_of_the_most_urgent_chunks_that_are_alike() -> None:
     queue = ChunkQueue()
     several = chunks(8)
     other = replace(several[3], key="other seed", seed=7)
-    queue.add([*several[:3], other, *several[4:]], lane="live")
+    queue.add([*several[:3], other, *several[4:]], priority="live")
     assert [chunk.index for chunk in queue.take(batch=lambda _: 4)] == [0, 1, 2, 4]
     assert queue.take(batch=lambda _: 4) == (other,)
     assert [chunk.index for chunk in queue.take(batch=lambda _: 4)] == [5, 6, 7]
@@ -99,7 +99,7 @@ def test_a_batch_is_of_the_most_urgent_chunks_that_are_alike() -> None:
 def test_a_suspect_is_taken_alone() -> None:
     queue = ChunkQueue()
     several = chunks(5)
-    queue.add(several, lane="live", alone=[several[1].key])
+    queue.add(several, priority="live", alone=[several[1].key])
     assert [chunk.index for chunk in queue.take(batch=lambda _: 3)] == [0, 2, 3]
     assert [chunk.index for chunk in queue.take(batch=lambda _: 3)] == [1]
     assert [chunk.index for chunk in queue.take(batch=lambda _: 3)] == [4]
@@ -107,7 +107,7 @@ def test_a_suspect_is_taken_alone() -> None:
 
 def test_the_newest_playhead_decides_at_every_take(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add(waiting, lane="live")
+    queue.add(waiting, priority="live")
     assert [chunk.index for chunk in queue.take()] == [0]
     queue.set_playhead(7 * GRID.step_samples)
     assert taken(queue) == [7, 8, 6, 5, 4, 3, 2, 1]
@@ -115,47 +115,47 @@ def test_the_newest_playhead_decides_at_every_take(waiting: list[Chunk]) -> None
 
 def test_live_chunks_come_before_those_for_export(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add(reversed(waiting), lane="export")
-    queue.add(waiting[6:7], lane="live")
+    queue.add(reversed(waiting), priority="export")
+    queue.add(waiting[6:7], priority="live")
     assert taken(queue) == [6, 0, 1, 2, 3, 4, 5, 7, 8]
 
 
 def test_only_live_chunks_taken_while_exports_wait_count(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add(waiting[:6], lane="live")
+    queue.add(waiting[:6], priority="live")
     for _ in range(4):
         queue.take()
-    queue.add(waiting[6:], lane="export")
+    queue.add(waiting[6:], priority="export")
     assert taken(queue) == [4, 5, 6, 7, 8]
 
 
-def test_dropped_wishes_are_forgotten(waiting: list[Chunk]) -> None:
+def test_dropped_requests_are_forgotten(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add(waiting[:4], lane="live")
-    queue.add(waiting[3:6], lane="export")
-    queue.drop([waiting[0].key, waiting[3].key, "unknown"], lane="live")
+    queue.add(waiting[:4], priority="live")
+    queue.add(waiting[3:6], priority="export")
+    queue.drop([waiting[0].key, waiting[3].key, "unknown"], priority="live")
     assert taken(queue) == [1, 2, 3, 4, 5]
-    queue.add(waiting[:2], lane="live", seen=SEEN)
-    queue.drop([chunk.key for chunk in waiting], lane="export")
+    queue.add(waiting[:2], priority="live", seen=SEEN)
+    queue.drop([chunk.key for chunk in waiting], priority="export")
     assert taken(queue) == [0, 1]
 
 
-def test_taking_waits_for_a_wish(waiting: list[Chunk]) -> None:
+def test_taking_waits_for_a_request(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
     threading.Timer(0.02, queue.add, (waiting[:1], "live")).start()
     assert queue.take(timeout_s=10.0) == (waiting[0],)
 
 
-def test_what_is_studied_comes_as_it_was_wished_for_and_takes_turns_with_exports(waiting: list[Chunk]) -> None:
+def test_analyses_come_in_the_order_of_their_requests_and_take_turns_with_exports(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add([waiting[8], waiting[2]], lane="study")
-    queue.add(waiting[4:6], lane="export")
-    queue.add([waiting[0], waiting[1], waiting[3], waiting[6], waiting[7]], lane="live")
+    queue.add([waiting[8], waiting[2]], priority="analysis")
+    queue.add(waiting[4:6], priority="export")
+    queue.add([waiting[0], waiting[1], waiting[3], waiting[6], waiting[7]], priority="live")
     assert taken(queue) == [0, 1, 3, 6, 4, 7, 8, 5, 2]
 
 
-def test_a_wish_in_two_lanes_is_one_chunk(waiting: list[Chunk]) -> None:
+def test_a_chunk_of_two_priorities_is_rendered_once(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
-    queue.add(waiting[:2], lane="study")
-    queue.add(waiting[:1], lane="live")
+    queue.add(waiting[:2], priority="analysis")
+    queue.add(waiting[:1], priority="live")
     assert taken(queue) == [0, 1]

@@ -132,8 +132,8 @@ def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
 
     qtbot.waitUntil(went_back, timeout=LIMIT_MS)
     assert all(50 * PX <= at <= 80 * PX for at in seen)
-    assert song.rendering._client._playhead.loop == (50 * PX, 80 * PX), "the engine knows the loop"
+    assert song.rendering._client._requests.playhead.loop == (50 * PX, 80 * PX), "the engine knows what is heard next"
     press(song, Qt.Key.Key_L)
     qtbot.waitUntil(lambda: song.player.position > 80 * PX, timeout=LIMIT_MS)
-    assert song.rendering._client._playhead.loop is None
+    assert song.rendering._client._requests.playhead.loop is None
     press(song, Qt.Key.Key_Space)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +23,9 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths, preferences
+from lincae_studio.codecs.computation import Computation
+from lincae_studio.engine.process.messages import Configure, Limits
+from lincae_studio.errors import UsageError
 from lincae_studio.paths import resource
 from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
 from lincae_studio.preferences import Preferences
@@ -317,8 +319,8 @@ def test_the_engine_is_started_anew_for_another_precision(
     first = process.pid
     with qtbot.waitSignal(song.rendering.engine_changed, timeout=LIMIT_MS):
         song.preferences.set(precision="fp32", device="cpu")
-    assert os.environ["LINCAE_STUDIO_PRECISION"] == "fp32"
-    assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
+    assert song.rendering.computation == Computation("cpu", "fp32")
+    assert song.rendering._client._settings[Configure] == Configure(Computation("cpu", "fp32"))
 
     def another() -> bool:
         now = song.rendering._client._process
@@ -334,8 +336,8 @@ def test_the_engine_is_started_anew_for_another_precision(
 
 def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow) -> None:
     window.preferences.set(latent_memory_mb=100, latent_cache_gb=2.5, render_cache_gb=7.0)
-    limits = window.rendering._client._limits
-    assert limits is not None
+    limits = window.rendering._client._settings[Limits]
+    assert isinstance(limits, Limits)
     assert (limits.memory, limits.latents, limits.renders) == (100_000_000, 2_500_000_000, 7_000_000_000)
 
 
@@ -367,11 +369,13 @@ def test_a_cache_folder_that_makes_no_sense_ends_nothing(monkeypatch: pytest.Mon
         assert preferences.cache_dir().is_absolute()
 
 
-def test_the_environment_comes_before_preferences(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    window.engine_settings._ours.remove("LINCAE_STUDIO_DEVICE")
-    monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
-    window.preferences.set(device="cuda")
-    assert os.environ["LINCAE_STUDIO_DEVICE"] == "cpu"
+def test_the_environment_overrides_preferences(qapp: QApplication) -> None:
+    store = PreferenceStore(None, environment={"LINCAE_STUDIO_DEVICE": "cpu"})
+    store.set(device="cuda", precision="fp32")
+    assert store.computation == Computation("cpu", "fp32")
+    assert store.value.device == "cuda", "it is kept for a start without the environment"
+    with pytest.raises(UsageError, match="'fp8'"):
+        PreferenceStore(None, environment={"LINCAE_STUDIO_PRECISION": "fp8"})
 
 
 def test_the_cache_folder_holds_with_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,18 +252,18 @@ def test_what_has_come_is_not_summed_again_when_another_view_wishes_for_more(qtb
     values(qtbot, song)
     for track in (1, 2):
         other = latents_only(part_chunk(song, track))
-        song.rendering.study(f"view {track}", [other])
+        song.rendering.requests.analyse(f"view {track}", [other])
         qtbot.waitUntil(lambda key=other.key: key in came, timeout=LIMIT_MS)
     wait_rendered(qtbot, song)
     assert len(came) == len(set(came))
 
 
-def test_a_closed_heatmap_wants_nothing_more(qtbot: QtBot, song: MainWindow) -> None:
+def test_a_closed_heatmap_requests_nothing_more(qtbot: QtBot, song: MainWindow) -> None:
     with engine_frozen():
         panel(song).show_latents(("track", song.document.session.tracks[0].id))
-        assert song.rendering._studied
+        assert song.rendering.requests._analysed
         press(song, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
-        assert not song.rendering._studied
+        assert not song.rendering.requests._analysed
 
 
 def test_latents_that_failed_come_when_they_are_tried_again(qtbot: QtBot, song: MainWindow) -> None:

@@ -1,0 +1,47 @@
+"""Where neural codecs compute, and in what precision: a value that is passed to whoever plans with a codec or loads it.
+
+Only the command line and the start of the window look at the environment, which overrides the preferences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import get_args
+
+from msgspec import Struct
+
+from lincae_studio.errors import UsageError
+from lincae_studio.preferences import Precision
+
+DEVICE_VARIABLE = "LINCAE_STUDIO_DEVICE"
+PRECISION_VARIABLE = "LINCAE_STUDIO_PRECISION"
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+class Computation(Struct, frozen=True):
+    """Where and how codecs compute.
+
+    Attributes:
+        device: auto, cpu, cuda or mps, or another name that torch knows.
+        precision: part of a codec's identity, as it changes what the codec gives.
+    """
+
+    device: str = "auto"
+    precision: Precision = "auto"
+
+    def overridden(self, environment: Mapping[str, str]) -> Computation:
+        """With what the environment names instead.
+
+        Raises:
+            UsageError: when it names a precision that does not exist.
+        """
+        name = environment.get(PRECISION_VARIABLE, self.precision)
+        for precision in PRECISIONS:
+            if precision == name:
+                return Computation(environment.get(DEVICE_VARIABLE, self.device), precision)
+        raise UsageError(f"{PRECISION_VARIABLE} is {name!r}", f"It must be one of {', '.join(PRECISIONS)}")
+
+
+#: As codecs choose by themselves.
+AUTO = Computation()
