@@ -165,7 +165,8 @@ class Rendering(QObject):
             )
         if self._offline:
             count = sum(clip.media in self._offline for clip in session.clips())
-            warnings.append(f"The audio of {count_of(count, 'clip')} is missing and will be silent.")
+            clips = count_of(count, "clip")
+            warnings.append(f"The audio of {clips} is not decoded from latents yet, and is missing from the dry mix.")
         codec = self.update_plan().codec
         if codec.id != session.codec:
             warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")

@@ -233,5 +233,5 @@ def test_a_dry_mix_that_is_not_decoded_yet_is_doubted(
     assert other.rendering.export_warnings(dry=True) == []
     shutil.rmtree(tmp_path / "cache 2" / "media-v1")
     other.timeline.lanes._media._open.clear()
-    assert "3 clip(s) is not decoded" in other.rendering.export_warnings(dry=True)[0]
+    assert "3 clips is not decoded" in other.rendering.export_warnings(dry=True)[0]
     assert other.rendering.export_warnings() == []
