@@ -116,7 +116,7 @@ def test_an_unknown_codec_is_said_once_and_asked_about_on_export(
     mixed.actions_by_id["mute_track"].trigger()
     assert len(problems) == 1
     assert "MDCT 2x" in str(problems[0])
-    assert mixed.rendering.export_warnings() == ["The codec from-the-future is not here: MDCT 2x will be used."]
+    assert mixed.rendering.export_warnings() == ["Codec from-the-future is not installed; MDCT 2x is used instead."]
     monkeypatch.setattr(QMessageBox, "question", lambda *_, **__: QMessageBox.StandardButton.No)
     mixed.actions_by_id["export_mix"].trigger()
     from lincae_studio.ui.dialogs.export import ExportDialog

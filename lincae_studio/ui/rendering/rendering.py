@@ -160,13 +160,11 @@ class Rendering(QObject):
         undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else set()
         count = sum(clip.media in undecoded for clip in session.clips())
         if count:
-            warnings.append(
-                f"The audio of {count_of(count, 'clip')} is not decoded from latents yet, and is missing from the dry mix."
-            )
-        if self._offline:
-            count = sum(clip.media in self._offline for clip in session.clips())
             clips = count_of(count, "clip")
             warnings.append(f"The audio of {clips} is not decoded from latents yet, and is missing from the dry mix.")
+        if self._offline:
+            count = sum(clip.media in self._offline for clip in session.clips())
+            warnings.append(f"The audio of {count_of(count, 'clip')} is missing and will be silent.")
         codec = self.update_plan().codec
         if codec.id != session.codec:
             warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")
