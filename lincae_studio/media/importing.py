@@ -77,9 +77,9 @@ def import_all(
         try:
             info = probe(path, wide=True)
             if info.channels <= 2:
-                media[path] = (store.import_file(path, report, cancel),)
+                media[path] = (store.import_file(path, report, cancel, info=info),)
             elif selections and path in selections:
-                media[path] = tuple(store.import_file(path, report, cancel, one) for one in selections[path])
+                media[path] = tuple(store.import_file(path, report, cancel, one, info) for one in selections[path])
             else:
                 wide.append(info)
         except MediaError as error:

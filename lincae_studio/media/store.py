@@ -115,11 +115,13 @@ class MediaStore:
         progress: ReportProgress = no_progress,
         cancel: CancelToken | None = None,
         channel_selection: str = "",
+        info: FileInfo | None = None,
     ) -> Media:
         """Conform a file, unless a file with the same content was conformed before.
 
         Args:
             channel_selection: which channels, as in `Media`; required for files with more than two.
+            info: the result of `probe`, if the caller has it.
 
         Raises:
             MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
@@ -128,7 +130,7 @@ class MediaStore:
         """
         cancel = cancel or CancelToken()
         path = path.absolute()
-        info = probe(path, wide=bool(channel_selection))
+        info = info or probe(path, wide=bool(channel_selection))
         changed_ns = path.stat().st_mtime_ns if path.exists() else 0
         channels = _channels_of(channel_selection, info)
         digest, size = digest_of(path, cancel)
