@@ -29,7 +29,8 @@ def test_edits_cost_as_few_encodes_and_decodes_as_they_can(figures: dict[str, ob
     assert edits["trim"]["encodes"] <= 2
     assert edits["split"]["encodes"] <= 4
     assert edits["undo"] == {"encodes": 0, "decodes": 0}
-    assert edits["reopen"] == {"encodes": 0, "decodes": chunks}
+    assert edits["reopen"]["encodes"] == 0
+    assert edits["reopen"]["decodes"] <= chunks  # fewer on a busy machine: what takes long is kept on disk
 
 
 def test_every_figure_is_there_and_was_measured(figures: dict[str, object]) -> None:
