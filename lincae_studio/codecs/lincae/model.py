@@ -19,11 +19,7 @@ from lincae_studio.codecs.lincae.arguments import checked_floats, checked_intege
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
 from lincae_studio.codecs.lincae.consistency import sample
 from lincae_studio.codecs.lincae.device import empty_cache, is_out_of_memory, native_bf16
-from lincae_studio.codecs.lincae.folder import (
-    ARITHMETIC_VERSION,
-    DEFAULT_RATE,
-    checked_scale_factor,
-)
+from lincae_studio.codecs.lincae.folder import ARITHMETIC_VERSION, DEFAULT_RATE, checked_scale_factor
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
 from lincae_studio.codecs.lincae.lowered import Lowered
 from lincae_studio.codecs.lincae.noise import noise_field

@@ -1,1 +1,1 @@
-"""What latents tell: linearity, residuals, a stem in a mix."""
+"""Analyses of latents: linearity, residuals, a stem in a mix."""

@@ -227,8 +227,8 @@ def decoded(content: Latents, codec: Codec) -> Stream:
             f"the latents are of another {header.codec} than the one that is here", "Install the codec that made them"
         )
     facts = codec.info
-    told = (header.hop, header.edge, header.dim, header.sample_rate_hz)
-    if told != (facts.hop, facts.edge, facts.dim, facts.sample_rate) or header.grid.problem(facts):
+    geometry = (header.hop, header.edge, header.dim, header.sample_rate_hz)
+    if geometry != (facts.hop, facts.edge, facts.dim, facts.sample_rate) or header.grid.problem(facts):
         raise MediaError(f"the latents are not such as {header.codec} makes them", "Encode the audio again")
     plan = _plan_of(content, facts)
 
@@ -269,6 +269,6 @@ def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
             raise ValueError("it is compressed, or too large")
         arrays = {}
         for name in (_HEADER, "latents", "audible"):
-            # Not numpy.load of the file: it would unpickle what it is not told to refuse.
+            # Not numpy.load of the file: it would unpickle what it is not asked to refuse.
             arrays[name] = np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
     return arrays.pop(_HEADER).tobytes(), arrays

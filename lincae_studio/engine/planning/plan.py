@@ -5,7 +5,7 @@ a frame (gains, pan, mute, solo) is a coefficient here and never part of a sourc
 
 A `Planner` remembers the last plan: the cost of the next one is that of the tracks that changed. A chunk's key is made
 of the sum of its terms' digests (Bellare and Micciancio 1997), which a changed term corrects without looking at the
-others, and its list of terms is put together when somebody asks for it.
+others, and its terms are listed only when asked for.
 """
 
 from __future__ import annotations

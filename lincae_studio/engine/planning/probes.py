@@ -1,4 +1,4 @@
-"""Chunks that are no part of a mix but tell of one: a term by itself, and a chunk with other noise. Any thread."""
+"""Chunks that help to analyse a mix: a term by itself, and a chunk with other noise. Any thread."""
 
 from __future__ import annotations
 

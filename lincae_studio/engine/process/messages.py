@@ -1,4 +1,4 @@
-"""What the window and the engine process say to each other: typed, versioned, msgpack; nothing is unpickled.
+"""The messages between the window and the engine process: typed, versioned, msgpack; nothing is unpickled.
 
 Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
 two raw frames on the same pipe.
@@ -13,11 +13,11 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process.queue import Loop, Priority
 
-#: Raised with every incompatible change; a process of another version is refused.
+#: Increased with every incompatible change; a process of another version is refused.
 PROTOCOL = 8
 
 
-#: How often the engine says that it is there, in seconds.
+#: How often the engine sends `Alive`, in seconds.
 ALIVE_EVERY_S = 2.0
 
 
@@ -28,10 +28,11 @@ class Configure(Struct, frozen=True, tag=True):
 
 
 class Request(Struct, frozen=True, tag=True):
-    """Render these chunks too, in a priority; forget those keys of it.
+    """Render these chunks too, with this priority; drop others of it.
 
     Attributes:
-        seen: results received when this was said.
+        drop: keys of chunks that are no longer requested.
+        seen: results received when this was sent.
         alone: keys of chunks during which an engine died; they are not rendered together with others.
     """
 

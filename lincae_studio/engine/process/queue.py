@@ -1,4 +1,4 @@
-"""The queue of wanted chunks: what is heard next comes first. Thread-safe; used inside the engine process."""
+"""The queue of requested chunks: what is heard next comes first. Thread-safe; used inside the engine process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from lincae_studio.engine.planning.plan import Chunk
 
-#: What a chunk is wanted for: to be heard, for an export, or to be looked at (latents of a track, measurements).
+#: What a chunk is requested for: playback, an export, or analysis (latents of a track, measurements).
 Priority = Literal["live", "export", "analysis"]
 
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
@@ -41,13 +41,13 @@ def _one_at_a_time(_chunk: Chunk) -> int:
 
 
 class ChunkQueue:
-    """Live chunks by distance ahead of the playhead, then those behind it; for export by place; for study as they came.
+    """Live chunks by distance ahead of the playhead, then those behind it; export by place; analysis as requested.
 
-    So that the others go on while live chunks keep coming, one take in five is theirs while any of them waits: export
-    and study in turn.
+    One take in five is for export and analysis, in turn, while any of them waits: they go on while live chunks keep
+    coming.
 
-    A wish may cross with the result it is for: results are numbered, requests say how many their sender had seen, and
-    a wish for what is under way is no second one.
+    A request may cross with the result it is for. Results are numbered, requests say how many their sender had seen,
+    and a request for a chunk that is under way is ignored.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class ChunkQueue:
         self._changed = threading.Condition()
 
     def add(self, chunks: Iterable[Chunk], priority: Priority, seen: int = 0, alone: Collection[str] = ()) -> None:
-        """Want more chunks.
+        """Request more chunks.
 
         Args:
             seen: results that the sender had received.
@@ -129,7 +129,7 @@ class ChunkQueue:
         return waiting
 
     def done(self, key: str) -> None:
-        """A chunk that was taken is rendered, or failed; to be said before its result is sent, in the same order."""
+        """A chunk that was taken is rendered, or failed. Call it before its result is sent, in the same order."""
         with self._changed:
             self._taken.discard(key)
             self._count += 1

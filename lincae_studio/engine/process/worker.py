@@ -1,8 +1,8 @@
-"""The engine process: renders wanted chunks and sends them back, until its pipe closes.
+"""The engine process: renders requested chunks and sends them back, until its pipe closes.
 
-The main thread renders; a reader thread keeps the queue up to date, so that the newest wish wins at the next chunk.
-When the pipe closes, the window is gone, by whatever end: the process leaves at once. It never writes to the console:
-an error that it cannot go on after is told through the pipe.
+The main thread renders; a reader thread keeps the queue up to date, so that the next chunk follows the newest request.
+When the pipe closes, the window is gone, for whatever reason, and the process exits at once. It never writes to the
+console: it reports a fatal error through the pipe.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 #: Where processor cores are few, drawing and playing come before rendering (POSIX only).
 _NICENESS = 10
 
-#: With nothing to do for so long, freed memory is given back.
+#: After this long with nothing to do, freed memory is returned to the system.
 _IDLE_S = 10.0
 
 
@@ -74,7 +74,7 @@ class _Window:
             os._exit(0)
 
     def die(self, error: BaseException) -> NoReturn:
-        """Tell why the process cannot go on, if that can still be told, and end it."""
+        """Report why the process cannot go on, if the pipe still works, and exit."""
         try:
             self.send(messages.Log(logging.ERROR, "".join(traceback.format_exception(error))))
             self.send(messages.Dying(_reason(error)))
@@ -108,7 +108,7 @@ class _Engine:
         return self._queue.take(timeout_s, lambda chunk: self._renderer.batch(chunk.codec))
 
     def _rest(self) -> tuple[Chunk, ...]:
-        """Nothing is wanted for a while: others may have the memory."""
+        """Nothing was requested for a while: return memory to the system."""
         malloc.give_back()
         return self._take(None)
 
@@ -152,7 +152,7 @@ class _Engine:
     def _read(self) -> None:
         try:
             self._read_messages()
-        except BaseException as error:  # an engine that hears nothing is of no use
+        except BaseException as error:  # an engine that receives nothing is useless
             self._window.die(error)
 
     def _read_messages(self) -> NoReturn:
@@ -180,7 +180,7 @@ class _Engine:
 
 
 def _opened(files: Sequence[str]) -> list[BundledLatents]:
-    """Files of latents; one that cannot be read is logged, and what it holds is missing."""
+    """Files of latents; one that cannot be read is logged, and its latents are missing."""
     found = []
     for name in files:
         try:

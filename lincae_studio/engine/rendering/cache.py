@@ -34,7 +34,7 @@ class LatentSource(Protocol):
 
 
 class _OnDisk:
-    """What both caches have in common: arrays on disk, or none where that is not wanted or not possible."""
+    """What both caches have in common: arrays on disk, or none where it is disabled or impossible."""
 
     def __init__(self, disk: DiskArrays | None) -> None:
         self._disk = disk

@@ -108,7 +108,7 @@ class RenderStore:
             self._failures.clear()
 
     def set_current(self, plan: Plan) -> None:
-        """Tell which chunks must stay."""
+        """Set the plan whose renders stay."""
         with self._changed:
             self._current = {}
             for chunk in plan.audible:
@@ -118,7 +118,7 @@ class RenderStore:
             self._evict()
 
     def set_playhead(self, sample: int) -> None:
-        """Tell where the sound is, in timeline samples: what is near it is `missing`, and goes last."""
+        """Set the playhead, in timeline samples: chunks near it are rendered first and evicted last."""
         with self._changed:
             self._playhead = sample
 
@@ -166,7 +166,7 @@ class RenderStore:
 
         Args:
             ask: asks the engine for the chunk. It is called at once if the chunk is not here, and again now and then:
-                a wish may cross with an earlier render that went for want of room. Asking twice must be harmless.
+                a request may cross with an earlier render that was evicted. Asking twice must be harmless.
 
         Raises:
             EngineError: when it fails.

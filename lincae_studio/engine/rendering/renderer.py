@@ -34,7 +34,7 @@ class Rendered:
     Attributes:
         key: of the chunk it belongs to.
         latents: `(buses, D, T)`, the sums that were decoded.
-        audio: `(buses, window_samples)`, edges included; `(buses, 0)` where only latents were wanted.
+        audio: `(buses, window_samples)`, edges included; `(buses, 0)` where only latents were requested.
     """
 
     key: str

@@ -1,4 +1,4 @@
-"""What views need of each chunk and takes a while: worked out in a thread, remembered by key, the newest wish first."""
+"""Slow computations of views for each chunk: in a thread, results kept by key, the newest request first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 _log = logging.getLogger(__name__)
 
-#: What failed is not tried again for so long.
+#: How long a failed task is not tried again.
 _FAILED_S = 5.0
 
 _Task = TypeVar("_Task")
@@ -45,7 +45,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         """Start the thread.
 
         Args:
-            pace: tells when to wait: drawing comes first.
+            idle_gate: says how long to wait, as drawing comes first.
             remembered: results that are kept; the oldest go first.
             share: of the time, that is spent working while there is work: drawing comes before it.
         """
@@ -55,7 +55,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         self._remembered = remembered
         self._rest = 1.0 / share - 1.0
         self._known: OrderedDict[Hashable, _Result] = OrderedDict()
-        self._wanted: dict[Hashable, _Task] = {}
+        self._requested: dict[Hashable, _Task] = {}
         self._current: Hashable = None
         self._failed: dict[Hashable, float] = {}
         self._changed = threading.Condition()
@@ -66,15 +66,15 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
 
     @property
     def waiting(self) -> int:
-        """How much is wanted and not known yet."""
+        """How many results are requested and not known yet."""
         with self._changed:
-            return len(self._wanted) + (self._current is not None)
+            return len(self._requested) + (self._current is not None)
 
     def request(self, tasks: Iterable[tuple[Hashable, _Task]]) -> None:
-        """Replace what is wanted, the most urgent first; what is known already is not worked out again."""
+        """Replace the requests, the most urgent first; what is known already is not computed again."""
         with self._changed:
             failed = {key for key, until in self._failed.items() if time.monotonic() < until}
-            self._wanted = {
+            self._requested = {
                 key: task
                 for key, task in tasks
                 if key not in self._known and key != self._current and key not in failed
@@ -112,14 +112,14 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._wanted or self._closing)
+                self._changed.wait_for(lambda: self._requested or self._closing)
                 self._wait_for_quiet()
                 if self._closing:
                     return
-                if not self._wanted:
+                if not self._requested:
                     continue
-                key = next(iter(self._wanted))
-                self._current, task = key, self._wanted.pop(key)
+                key = next(iter(self._requested))
+                self._current, task = key, self._requested.pop(key)
             started = time.monotonic()
             try:
                 result = self._compute(task)

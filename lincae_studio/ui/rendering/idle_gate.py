@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 
-#: After the last movement, so long nothing begins.
+#: How long nothing begins after the last movement.
 _QUIET_S = 0.15
 
-#: But a piece of work that has waited so long does.
+#: How long a task waits at most.
 _LONGEST_S = 1.0
 
 
 class IdleGate:
-    """The main thread says that something moves, working threads ask how long to wait."""
+    """The main thread notes interactions; worker threads ask how long to wait."""
 
     def __init__(self) -> None:
         self._moved_at = 0.0
@@ -22,6 +22,6 @@ class IdleGate:
         self._moved_at = time.monotonic()
 
     def delay(self, since: float) -> float:
-        """Seconds that a piece of work which has waited since then (`time.monotonic`) is still to wait; 0 for none."""
+        """Seconds that a task which has waited since then (`time.monotonic`) must still wait; 0 for none."""
         now = time.monotonic()
         return max(0.0, min(self._moved_at + _QUIET_S, since + _LONGEST_S) - now)

@@ -16,9 +16,9 @@ _Known = tuple[str, frozenset[tuple[int, bytes]]]
 
 
 class LinearityMeter(QObject):
-    """Figures for as long as the window is open: an undo away they hold again.
+    """Figures for as long as the window is open, so that they are valid again after an undo.
 
-    They go by chunk key and by which track gives what, for they are told track by track.
+    They go by chunk key and by which track gives what, as they are shown track by track.
 
     Signals:
         found: the figures of this chunk key are known.
@@ -70,7 +70,7 @@ class LinearityMeter(QObject):
         self.state_changed.emit()
 
     def stop(self) -> None:
-        """Give measuring up; what is known stays."""
+        """Cancel measuring; what is known stays."""
         if self._job is not None:
             self._job.cancel()
 

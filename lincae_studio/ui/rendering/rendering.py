@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: While edits keep coming, as from a fader, a plan is made so often.
+#: How often a plan is made while edits keep coming, as from a fader.
 _GATHER_S = 0.05
 
 
@@ -214,7 +214,7 @@ class Rendering(QObject):
         """Render what is heard next first; a long session is rendered only around here. `loop`: the one that plays."""
         self.store.set_playhead(sample)
         here = self.plan.grid.owner(sample), loop
-        if here != self._here:  # while playing this is called for every frame that is drawn
+        if here != self._here:  # during playback this is called for every frame drawn
             self._here = here
             self._client.set_playhead(sample, loop)
             if not self._has_room:  # else the whole session is requested already
@@ -230,7 +230,7 @@ class Rendering(QObject):
         self.plan_changed.emit()
 
     def set_cache_limits(self, memory: int, latents: int, renders: int) -> None:
-        """How much the engine keeps, in bytes: latents in memory, latents and renders on disk."""
+        """Limit what the engine keeps, in bytes: latents in memory, latents and renders on disk."""
         self._client.set_limits(Limits(memory, latents, renders))
 
     def set_computation(self, computation: Computation) -> None:
@@ -283,7 +283,7 @@ class Rendering(QObject):
         self._index_of = {}
 
     def _look(self) -> None:
-        """Take down the state of every chunk."""
+        """Update the state of every chunk."""
         self._has_room = self.store.has_room(self.plan)
         self._states = [self.store.state(chunk) for chunk in self.plan.chunks]
 
@@ -321,7 +321,7 @@ class Rendering(QObject):
             self._gathering.start(max(1, round(wait * 1e3)))
 
     def _receive(self, event: engine.Event) -> None:
-        """Reader thread: results are kept at once, the views hear of them in the main thread."""
+        """Reader thread: results are kept at once, the views are notified in the main thread."""
         match event:
             case engine.ChunkStarted(key=key):
                 self.store.set_rendering(key)

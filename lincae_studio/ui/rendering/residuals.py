@@ -16,7 +16,7 @@ _GATHER_MS = 30
 
 
 class Residuals(QObject):
-    """Residuals of the rendered chunks, worked out one after the other while somebody looks.
+    """Residuals of the rendered chunks, computed one after the other while there are observers.
 
     A chunk's key stands for its dry mix as well: the same terms, the same sum.
 
@@ -41,12 +41,12 @@ class Residuals(QObject):
         rendering.chunk_changed.connect(self._follow_soon)
 
     def set_active(self, observer: object, active: bool) -> None:
-        """Somebody looks, or does no more; while nobody does, nothing is worked out."""
+        """Add or remove an observer; without any, nothing is computed."""
         (self._observers.add if active else self._observers.discard)(observer)
         self.follow()
 
     def follow(self) -> None:
-        """Want what is rendered and not known yet."""
+        """Request the residuals of what is rendered and not known yet."""
         shown, dry = self._rendering.plan, self._rendering.dry
         tasks = (
             (chunk.key, (shown, dry, rendered, chunk.index))
