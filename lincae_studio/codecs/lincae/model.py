@@ -377,7 +377,7 @@ class ConsistencyAutoencoder(nn.Module):
         return torch.bfloat16 if part == "decoder" and native_bf16(self.device) else torch.float32
 
     def _network(self, part: Literal["encoder", "decoder"]) -> UNet:
-        """The generator in a part's arithmetic: itself, or a copy of fewer bits, made anew when weights have changed.
+        """The generator in a part's arithmetic: itself, or a copy of fewer bits, rebuilt when weights have changed.
 
         A copy, not autocast: that casts all weights in every call, and runs norms in float32, which waits for memory.
         """

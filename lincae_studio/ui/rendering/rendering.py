@@ -151,7 +151,7 @@ class Rendering(QObject):
         return self._offline
 
     def readable(self, digest: str) -> bool:
-        """Whether the audio or latents of a media can be read, so that its clips are heard."""
+        """Whether the audio or latents of a media file can be read, so that its clips are heard."""
         return digest not in self._offline
 
     def export_warnings(self, dry: bool = False) -> list[str]:
