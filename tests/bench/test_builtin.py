@@ -11,6 +11,8 @@ import pytest
 from lincae_studio.bench import builtin
 from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
 
+pytestmark = pytest.mark.slow  # the table is measured
+
 RATE = 44_100
 
 

@@ -46,6 +46,7 @@ def test_every_figure_is_there_and_was_measured(figures: dict[str, object]) -> N
     assert list(figures["plan_ms"]) == ["64"]  # type: ignore[call-overload]
 
 
+@pytest.mark.slow
 def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--tracks", "1", "--minutes", "0.1", "--export-minutes", "0.1", "--codec", "mdct-1x"]
     assert run(["bench", "engine", "--json", *options]) == 0

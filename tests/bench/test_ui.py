@@ -15,6 +15,7 @@ SMALL = ["--tracks", "3", "--clips", "7", "--minutes", "0.5", "--frames", "6", "
 
 
 @pytest.mark.parametrize("all_views", [False, True])
+@pytest.mark.slow
 def test_the_command_prints_every_figure(capsys: pytest.CaptureFixture[str], all_views: bool) -> None:
     assert run(["bench", "ui", "--json", *SMALL, *(["--all-views"] if all_views else [])]) == 0
     figures = json.loads(capsys.readouterr().out)
@@ -35,6 +36,7 @@ def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) 
     assert "fewer clips than tracks" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_playing_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     """In a process of its own: there is one application in each."""
     options = ["bench", "playback", "--json", "--seconds", "1", "--tracks", "2", "--codec", "mdct-2x"]

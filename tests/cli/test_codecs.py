@@ -188,6 +188,7 @@ def test_the_bench_compares_with_the_reference(capsys: pytest.CaptureFixture[str
     assert [row["batch"] for row in figures["batches"]] == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_bench_runs_alone_and_refuses_other_packages(capsys: pytest.CaptureFixture[str]) -> None:
     options = ("--seconds", 0.5, "--repeats", 1, "--base-channels", 8, "--device", "cpu")
     text = good(capsys, "bench", "codec", *options)

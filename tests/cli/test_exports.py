@@ -231,6 +231,7 @@ def test_audio_to_latents_and_back(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no file of latents" in refused(capsys, "decode", tmp_path / "b.npz", "-o", back)
 
 
+@pytest.mark.slow
 def test_folders_of_audio_and_latents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     latents, audio = tmp_path / "latents", tmp_path / "audio"
     rows = printed(capsys, "encode", DEMO, "-o", latents)

@@ -19,6 +19,7 @@ from tests.helpers import DEMO, noise, read_audio, write_audio
 from tests.training.recipes import TINY
 
 
+@pytest.mark.slow
 def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

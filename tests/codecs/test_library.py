@@ -378,6 +378,7 @@ def test_latents_depend_on_the_precision_of_the_encoder_alone(official: Path) ->
     assert registry.info("mdct-2x").latent_identity == registry.info("mdct-2x").identity
 
 
+@pytest.mark.slow
 def test_a_bundle_of_a_neural_codec_outlives_another_precision(
     official: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore, tmp_path: Path
 ) -> None:

@@ -291,6 +291,7 @@ while True:
 KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "12"))
 
 
+@pytest.mark.slow
 def test_a_killed_program_costs_less_than_a_second(root: Path) -> None:
     rng = random.Random(1)
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}

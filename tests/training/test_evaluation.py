@@ -142,6 +142,7 @@ def test_audio_that_cannot_be_measured_is_said(tmp_path: Path) -> None:
         read_groups([tmp_path / "nowhere.wav"], FACTS, stems=False, limit=10)
 
 
+@pytest.mark.slow
 def test_the_built_in_codec_on_the_demo_song() -> None:
     codec = registry.load("mdct-4x")
     groups = read_groups([DEMO / "bass.ogg", DEMO / "drums.ogg"], codec.info, stems=True, limit=2)

@@ -40,6 +40,7 @@ def state(module: LinCaeTraining) -> dict[str, torch.Tensor]:
     return module.state_dict()
 
 
+@pytest.mark.slow
 def test_the_loss_falls_when_two_windows_are_learnt_by_heart() -> None:
     """The same step again and again: same windows, gains and noise."""
     recipe = tiny_recipe(batch=2, lr=3e-3)
@@ -57,6 +58,7 @@ def test_the_loss_falls_when_two_windows_are_learnt_by_heart() -> None:
 
 
 @pytest.mark.parametrize("linearity", ["implicit", "augmentation"])
+@pytest.mark.slow
 def test_a_run_that_is_resumed_equals_one_that_was_not_bit_for_bit(tmp_path: Path, linearity: str) -> None:
     folder, run = begun(tmp_path / "whole", linearity=linearity)
     whole, _ = train(folder, run)
@@ -74,6 +76,7 @@ def test_a_run_that_is_resumed_equals_one_that_was_not_bit_for_bit(tmp_path: Pat
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.slow
 def test_the_export_is_the_average_and_has_a_card(tmp_path: Path) -> None:
     folder, run = begun(tmp_path / "run")
     module, evaluation = train(folder, run)
@@ -99,6 +102,7 @@ def test_the_export_is_the_average_and_has_a_card(tmp_path: Path) -> None:
     assert {"original/0", "decoded/3"} <= set(curves.Tags()["audio"])
 
 
+@pytest.mark.slow
 def test_a_budget_stops_a_run_that_can_go_on(tmp_path: Path) -> None:
     folder, run = begun(tmp_path / "run")
     train(folder, run, max_time_s=1e-3)

@@ -95,6 +95,7 @@ def test_without_a_display_there_is_one_line_and_code_2() -> None:
     assert "mix" in run.stderr
 
 
+@pytest.mark.slow
 def test_the_demo_writes_its_mix_and_a_picture(tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
     run = studio("demo", "--headless", "--out", str(out))

@@ -24,6 +24,7 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).detach().norm() / expected.detach().norm())
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_audio_whatever_the_batch_size() -> None:
     model = small_model(max_chunk_size=30_000)
     latents = model.encode(audio(90_000, 2))

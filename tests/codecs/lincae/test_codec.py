@@ -79,6 +79,7 @@ def test_place_and_seed_choose_the_noise(codec: LinCaeCodec) -> None:
     assert not np.allclose(same[0], codec.decode(latents, first_frames=[3, 3], seed=1)[0])
 
 
+@pytest.mark.slow
 def test_a_session_renders_and_its_buses_agree_on_mono(folder: str) -> None:
     media = made_up_media(1, 60_000), made_up_media(2, 50_000)
     session = session_of(*media, codec=folder)

@@ -51,6 +51,7 @@ def test_encoding_and_decoding_audio() -> None:
     assert not z.requires_grad
 
 
+@pytest.mark.slow
 def test_long_files_and_batches() -> None:
     model = Autoencoder.from_pretrained("lin-cae", max_chunk_size=44100 * 10, overlap_percentage=0.25, max_batch_size=8)
     device = torch.device("cpu")

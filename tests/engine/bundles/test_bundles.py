@@ -206,6 +206,7 @@ def test_a_project_saved_from_a_bundle_refers_to_it(
 
 @settings(max_examples=25)
 @given(sessions(max_tracks=3, max_clips=2))
+@pytest.mark.slow
 def test_every_session_can_be_bundled(tmp_path_factory: pytest.TempPathFactory, session: Session) -> None:
     folder = tmp_path_factory.mktemp("bundle")
     session = replace(session, chunk_frames=0, overlap_frames=0)

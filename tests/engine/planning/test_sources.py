@@ -75,6 +75,7 @@ def test_the_sides_of_a_split_are_declicked_only_once_they_part() -> None:
 
 
 @given(st.lists(st.integers(1, 19_999), min_size=1, max_size=4), st.integers(0, 3000))
+@pytest.mark.slow
 def test_a_split_is_inaudible(cuts: list[int], start: int) -> None:
     whole = session_of(MEDIA, start=start)
     parts = whole

@@ -116,6 +116,7 @@ def random_edit(session: Session, rng: random.Random) -> Session:
     ],
     ids=["fresh", "caches of before", "cut caches", "garbage", "full disk"],
 )
+@pytest.mark.slow
 def test_the_mix_and_the_export_are_complete_after_ten_kills(
     number: int, damage: Callable[[Path], None], run: Callable[..., None], tmp_path: Path, store: MediaStore,
     cache_dir: Path,

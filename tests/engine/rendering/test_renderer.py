@@ -40,6 +40,7 @@ def long_session() -> Session:
 
 @given(sessions(max_start=6_000), grids, codecs)
 @settings(max_examples=40)
+@pytest.mark.slow
 def test_the_engine_equals_the_reference(session: Session, grid: Grid, codec_id: str) -> None:
     expected = reference_render(session, READER.audio, codec_id, grid)
     assert np.abs(render_all(session, READER, codec_id, grid) - expected).max(initial=0.0) < 1e-5
@@ -99,6 +100,7 @@ def test_the_length_and_overlap_of_chunks_are_inaudible(codec_id: str) -> None:
 
 
 @given(sessions(), grids)
+@pytest.mark.slow
 def test_the_decoded_sum_is_the_sum_of_the_decoded_tracks(session: Session, grid: Grid) -> None:
     total = np.zeros((session.channels, session.length), np.float32)
     for track in session.tracks:

@@ -73,6 +73,7 @@ OUTSIDE = """<!DOCTYPE Project [<!ENTITY x SYSTEM "file:///etc/passwd">]><Projec
     ],
     ids=range(10),
 )
+@pytest.mark.slow
 def test_broken_and_malicious_documents(tmp_path: Path, refused: Any, text: str, reason: str) -> None:
     assert reason in refused(packed(tmp_path / "a.dawproject", text))
 
@@ -89,6 +90,7 @@ def test_a_document_that_is_too_large(tmp_path: Path, refused: Any) -> None:
     assert "larger than 64 MiB" in refused(packed(tmp_path / "a.dawproject", text))
 
 
+@pytest.mark.slow
 def test_circles_and_too_many_clips(tmp_path: Path, refused: Any) -> None:
     circle = '<Clip time="0" duration="1"><Clips id="x"><Clip time="0" duration="1" reference="x"/></Clips></Clip>'
     assert "refer to themselves" in refused(packed(tmp_path / "a.dawproject", project_of(lane_of(circle))))
@@ -336,9 +338,10 @@ def test_a_long_way_to_the_master_is_cut_short(read: Read) -> None:
     assert "channels routed through more than 64 others are cut short" in notes
 
 
+@pytest.mark.slow
 def test_content_that_is_repeated_without_end_is_refused(read: Read) -> None:
     with pytest.raises(ProjectError, match="repeat too much content"):
-        read(warped_and_looped(20_000, 400))
+        read(warped_and_looped(2_000, 2_000))
     session, _ = read(warped_and_looped(100, 3))
     assert len(list(session.clips())) == 3
 

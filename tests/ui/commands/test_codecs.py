@@ -501,6 +501,7 @@ def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: Ma
 
 
 @pytest.mark.engine
+@pytest.mark.slow
 def test_what_lin_cae_renders_arrives_in_the_window(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore
 ) -> None:
@@ -520,6 +521,7 @@ def test_what_lin_cae_renders_arrives_in_the_window(
 
 
 @pytest.mark.engine
+@pytest.mark.slow
 def test_weights_that_do_not_fit_are_said_once(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -322,6 +322,7 @@ def _number(name: str) -> int:
     return int(name.split()[1]) if name.startswith("edit") else 0
 
 
+@pytest.mark.slow
 def test_a_killed_window_costs_less_than_a_second(tmp_path: Path) -> None:
     rng = random.Random(4)
     length = 2 * 44_100

@@ -286,6 +286,7 @@ def test_selecting_a_clip_does_not_begin_the_selected_track_anew(qtbot: QtBot, s
     assert heatmap(song).shown_values(0) is not before
 
 
+@pytest.mark.slow
 def test_another_codec_under_ordered_channels_is_no_error(
     qtbot: QtBot, song: MainWindow, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -307,6 +308,7 @@ def test_another_codec_under_ordered_channels_is_no_error(
 # The order of channels
 
 
+@pytest.mark.slow
 def test_channels_are_ordered_by_variance_and_by_principal_component(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     shown, plot = panel(song), heatmap(song)

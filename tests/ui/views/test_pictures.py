@@ -69,6 +69,7 @@ def test_an_svg_has_text_as_text_and_looks_the_same(mixed: MainWindow, tmp_path:
     assert (np.abs(pixels_of(image) - shown).max(axis=2) <= 30).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_every_view_can_be_exported_from_the_menu(
     qtbot: QtBot, mixed: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
