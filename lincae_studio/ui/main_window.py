@@ -236,6 +236,7 @@ class MainWindow(QMainWindow):
         self.transport.moved.connect(self.timeline.set_playhead)
         self.transport.monitor_changed.connect(self.timeline.render_bar.set_monitor)
         self.rendering.plan_changed.connect(self.timeline.counting.follow)
+        self.project_commands.replaced.connect(self.timeline.axis.fit)
         self.project_commands.preferences_wanted.connect(self.application_commands.on_preferences)
         self.timeline.seek.connect(self.transport.seek)
         self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)

@@ -49,11 +49,13 @@ class ProjectCommands(QObject):
     """Opens, saves and recovers the document of a window.
 
     Signals:
+        replaced: the window shows another document.
         opened: a document was opened; its `Session`, whose audio must be found.
         preferences_wanted: the user asked to change the preferences.
         dawproject_chosen: the user chose a DAWproject to open; its `Path`.
     """
 
+    replaced = Signal()
     opened = Signal(object)
     dawproject_chosen = Signal(object)
     preferences_wanted = Signal()
@@ -325,6 +327,7 @@ class ProjectCommands(QObject):
 
     def _replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
         self._document.replace(session, path, name, modified)
+        self.replaced.emit()
 
     # Recent projects
 

@@ -120,8 +120,6 @@ class TimelinePanel(QWidget):
         self.rows = TrackRows(self)
         self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
-        #: Whether a newly opened document is still to be fitted to the view, once it is laid out.
-        self._replaced = False
         self._idle_gate = rendering.idle_gate
         self.snaps = SnapSettings(
             ticks=lambda: self.counting.ticks(self.axis.samples_per_px).lines,
@@ -258,7 +256,6 @@ class TimelinePanel(QWidget):
 
     def _connect(self) -> None:
         self._preferences.changed.connect(self._follow_preferences)
-        self._document.replaced.connect(self._on_document_replaced)
         self._document.changed.connect(self._follow_document)
         self.axis.changed.connect(self._follow_axis)
         self.axis.changed.connect(self._idle_gate.note_interaction)
@@ -279,15 +276,9 @@ class TimelinePanel(QWidget):
         self.empty_hint.demo_clicked.connect(self.demo_clicked)
         self.lanes.resized.connect(self._fit_to_size)
 
-    def _on_document_replaced(self) -> None:
-        self._replaced = True
-
     def _follow_document(self) -> None:
         session = self._document.session
         self.axis.set_length(session.length)
-        if self._replaced:
-            self._replaced = False
-            self.axis.fit()
         self.empty_hint.setVisible(not session.tracks)
         self._fit_to_size()
 

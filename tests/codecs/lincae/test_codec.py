@@ -157,7 +157,7 @@ def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
 @pytest.mark.parametrize(
     ("computation", "error", "words"),
     [
-        (Computation("gpu"), UsageError, "'gpu'"),
+        (Computation("gpu"), UsageError, "“gpu”"),
         (Computation("cpu", "fp16"), CodecError, "NVIDIA GPU"),
     ],
 )

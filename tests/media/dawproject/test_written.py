@@ -252,7 +252,7 @@ def test_there_and_back_without_a_window(media: list[Media], tmp_path: Path) -> 
     assert [clip.media for clip in back.clips()] == [clip.media for clip in session.clips()]
     with pytest.raises(ProjectError, match="exists"):
         import_dawproject(tmp_path / "out.dawproject", tmp_path / "new")
-    with pytest.raises(UsageError, match="no name"):
+    with pytest.raises(UsageError, match="not a name"):
         export_dawproject(project, tmp_path / "out.zip")
 
 
