@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import soundfile as sf
@@ -19,7 +20,9 @@ from tests.helpers import noise
 RATE = SESSION_RATE
 
 
+@cache
 def wav(seed: int, samples: int, channels: int = 1, rate: int = RATE) -> bytes:
+    """Noise as a WAV; made once, because libsndfile writes the time of day into the PEAK chunk of float files."""
     data = io.BytesIO()
     sf.write(data, noise(seed, samples, channels), rate, format="WAV", subtype="FLOAT")
     return data.getvalue()
