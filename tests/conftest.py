@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,10 +9,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lincae_studio.media.store import MediaStore
-
-# Networks here are so small that the threads of torch and numpy only wait for each other: twice the processor time, and
-# many times that where other programs run. Set before anything imports torch, and for the processes that tests start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Equal runs on every machine: a property that fails here fails for everyone. Random search belongs to a longer run.
 settings.register_profile(
