@@ -159,8 +159,10 @@ def parse(data: bytes, path: Path) -> Session:
 
 def _upgraded(manifest: Any) -> Any:
     """Convert a manifest of an earlier version to the current one; errors in it are left for validation."""
-    if not isinstance(manifest, dict) or "session_rate_hz" in manifest:
+    if not isinstance(manifest, dict):
         return manifest
+    if "session_rate_hz" in manifest:  # since then fields were only added, each with a default
+        return manifest | {"version": VERSION}
     session = manifest.get("session")
     if isinstance(session, dict):
         session = {name: _renamed(value, _OLD_NAMES.get(name, {})) for name, value in session.items()}
