@@ -20,9 +20,8 @@ def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
 
     def provide(chunk: Chunk) -> Rendered:
         if chunk.key not in ready:
-            renderer.codec(chunk.codec)  # loaded, it tells its batch
             following = (other for other in itertools.islice(plan.chunks, chunk.index, None) if other is not None)
-            batch = list(itertools.islice(following, renderer.batch(chunk.codec)))
+            batch = list(itertools.islice(following, renderer.codec(chunk.codec).batch))
             ready.update({rendered.key: rendered for rendered in renderer.render_many(batch)})
         return ready.pop(chunk.key)
 

@@ -1,7 +1,8 @@
-"""The window's side of the engine process: sends requests, delivers results, restarts the process when it dies.
+"""The window's side of the engine process: answers it with chunks, delivers results, restarts it when it dies.
 
-Two threads: one starts the process and reads from it; one sends what has changed since the last message, so that a
-caller never waits for the pipe and quick edits coalesce. Imports no codec and no torch.
+The process asks for the next chunks, and gets those that are most urgent at that moment, or later, when there are any.
+Two threads: one starts the process, reads from it and answers; one sends what was requested or set in between, so that
+no caller waits for the pipe and quick edits coalesce. Imports no codec and no torch.
 """
 
 from __future__ import annotations
@@ -22,8 +23,7 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages, worker
-from lincae_studio.engine.process.queue import Loop, Priority
-from lincae_studio.engine.process.requests import DEATHS_ALLOWED, Requests
+from lincae_studio.engine.process.requests import DEATHS_ALLOWED, Loop, Priority, Requests
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedReader
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError
@@ -112,11 +112,16 @@ class EngineClient:
         self._on_event = on_event
         self._run = run
         self._silent_s = silent_s
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
+        self._sending = threading.Lock()
+        #: Something may have to be sent.
+        self._wake = threading.Event()
         self._requests = Requests()
         #: The last message of each kind about how to work; every new process receives them all.
         self._settings: dict[type, messages.ToEngine] = {messages.Configure: messages.Configure(Computation())}
         self._sent_settings: dict[type, messages.ToEngine] = {}
+        #: The engine's question for chunks, until it is answered.
+        self._asked: messages.Next | None = None
         #: The process is ended on purpose.
         self._restarting = False
         self._connection: Connection | None = None
@@ -137,20 +142,19 @@ class EngineClient:
 
     def request(self, chunks: Iterable[Chunk], priority: Priority = "live") -> None:
         """Replace the requests of a priority. The requests for finished and failed chunks end by themselves."""
-        with self._changed:
+        with self._lock:
             self._requests.replace(chunks, priority)
-            self._changed.notify_all()
+            self._wake.set()
 
     def forgive(self) -> None:
         """Forget which chunks the engine died of, so that they may be tried again."""
-        with self._changed:
+        with self._lock:
             self._requests.deaths.clear()
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Render what is heard next first: where the sound is, and the loop it is in, in timeline samples."""
-        with self._changed:
-            self._requests.playhead = messages.Playhead(sample, loop)
-            self._set(self._requests.playhead)
+        with self._lock:
+            self._requests.playhead, self._requests.loop = sample, loop
 
     def attach(self, files: Iterable[Path]) -> None:
         """Let the engine use the latents in these files, in place of those that were attached before."""
@@ -165,7 +169,7 @@ class EngineClient:
 
         Chunks that were requested before have another identity than these codecs, and fail.
         """
-        with self._changed:
+        with self._lock:
             self._set(messages.Configure(computation))
             if self._process is not None:
                 self._restarting = True
@@ -174,21 +178,20 @@ class EngineClient:
     def close(self) -> None:
         """End the process and the threads; a process that does not end by itself is killed."""
         self._closing.set()
-        with self._changed:
-            self._changed.notify_all()
+        self._wake.set()
         if not self._reader.is_alive():
             return
         self._reader.join(_QUIT_S)
-        with self._changed:
+        with self._lock:
             if self._process is not None:
                 self._process.kill()
         for thread in (self._reader, self._sender):
             thread.join()
 
     def _set(self, message: messages.ToEngine) -> None:
-        with self._changed:
+        with self._lock:
             self._settings[type(message)] = message
-            self._changed.notify_all()
+            self._wake.set()
 
     # Reader thread
 
@@ -213,7 +216,7 @@ class EngineClient:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         with ours:
-            with theirs, self._changed:
+            with theirs, self._lock:
                 if self._closing.is_set():
                     return None
                 self._shared = _shared_memory(context)
@@ -224,9 +227,10 @@ class EngineClient:
                 process.start()
                 self._connection, self._process = ours, process
             self._read_until_closed(ours, process)
-            with self._changed:
+            with self._lock:
                 self._connection = self._process = None
                 self._sent_settings = {}
+                self._asked = None
                 self._requests.restart()
             process.join(_QUIT_S)
             process.kill()
@@ -255,9 +259,11 @@ class EngineClient:
             case messages.Ready(protocol=protocol, pid=pid):
                 if protocol != messages.PROTOCOL:
                     raise EngineError("it belongs to another version of LinCAE Studio", "Restart LinCAE Studio")
-                with self._changed:
-                    self._changed.notify_all()
                 self._deliver(EngineUp(pid))
+            case messages.Next():
+                with self._lock:
+                    self._asked = message
+                self._send_pending()
             case messages.Alive():
                 pass
             case messages.Started(key=key):
@@ -268,11 +274,11 @@ class EngineClient:
                 self._deaths_in_a_row = 0
                 self._current.discard(key)
                 self._deliver(ChunkFinished(Rendered(key, latents, audio), message.seconds))
-                self._end_request(key, seen=True)
+                self._end_request(key)
             case messages.Failed(key=key, message=text):
                 self._deaths_in_a_row = 0
                 self._current.discard(key)
-                self._fail(key, text, seen=True)
+                self._fail(key, text)
             case messages.Dying(reason=reason):
                 self._reason = reason
             case messages.Log(level=level, text=text):
@@ -292,19 +298,18 @@ class EngineClient:
         except Exception:  # a listener's error must not end the thread that keeps the engine running
             _log.exception("an error while %s was delivered", type(event).__name__)
 
-    def _fail(self, key: str, message: str, seen: bool) -> None:
+    def _fail(self, key: str, message: str) -> None:
         # In this order: a request made while the failure is delivered is a retry, and must not end with it.
-        self._end_request(key, seen)
+        self._end_request(key)
         self._deliver(ChunkFailed(key, message))
 
-    def _end_request(self, key: str, seen: bool) -> None:
-        with self._changed:
-            self._requests.remove(key, seen)
-            self._changed.notify_all()  # there is room to send another one
+    def _end_request(self, key: str) -> None:
+        with self._lock:
+            self._requests.remove(key)
 
     def _after_death(self, exit_code: int | None) -> None:
         """Blame the chunks that were being rendered, report, and wait longer after each death in a row."""
-        with self._changed:
+        with self._lock:
             on_purpose, self._restarting = self._restarting, False
         if on_purpose:
             self._current = set()
@@ -316,11 +321,11 @@ class EngineClient:
         blamed, self._current = sorted(self._current), set()
         self._deliver(EngineDown(exit_code))
         for key in blamed:
-            with self._changed:
+            with self._lock:
                 self._requests.deaths[key] += 1
                 failed = self._requests.deaths[key] >= DEATHS_ALLOWED
             if failed:
-                self._fail(key, f"the engine ended {DEATHS_ALLOWED} times while rendering this chunk", seen=False)
+                self._fail(key, f"the engine ended {DEATHS_ALLOWED} times while rendering this chunk")
         if self._deaths_in_a_row == _DEATHS_REPORTED:
             self._deliver(EngineUnusable(f"the engine ended {_DEATHS_REPORTED} times in a row: {reason}"))
         self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S)) - 1])
@@ -328,23 +333,29 @@ class EngineClient:
     # Sender thread
 
     def _send_changes(self) -> None:
-        while True:
-            with self._changed:
-                pending: list[messages.ToEngine] = []
-                while not pending and not self._closing.is_set():
-                    pending = self._take_pending()
-                    if not pending:
-                        self._changed.wait()
-                connection, closing = self._connection, self._closing.is_set()
-                pending = [messages.Quit()] if closing else pending
-            try:
-                for message in pending:
-                    if connection is not None:
-                        connection.send_bytes(messages.encode(message))
-            except (OSError, ValueError):
-                pass  # the process died or was closed: the reader thread starts another, and all is sent again
-            if closing:
-                return
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self._send_pending()
+        with self._lock:
+            connection = self._connection
+        if connection is not None:
+            self._send(connection, [messages.Quit()])
+
+    def _send_pending(self) -> None:
+        """Send what is to be sent now, in either thread."""
+        with self._sending:
+            with self._lock:
+                connection, pending = self._connection, self._take_pending()
+            if connection is not None:
+                self._send(connection, pending)
+
+    def _send(self, connection: Connection, pending: Iterable[messages.ToEngine]) -> None:
+        try:
+            for message in pending:
+                connection.send_bytes(messages.encode(message))
+        except (OSError, ValueError):
+            pass  # the process died or was closed: the reader thread starts another, and all is sent again
 
     def _take_pending(self) -> list[messages.ToEngine]:
         """What is to be sent now; it counts as sent."""
@@ -352,7 +363,11 @@ class EngineClient:
             return []
         changed = [message for kind, message in self._settings.items() if self._sent_settings.get(kind) != message]
         self._sent_settings = dict(self._settings)
-        return [*changed, *self._requests.take_pending()]
+        chunks = self._requests.take(self._asked.batches) if self._asked is not None else ()
+        if not chunks:
+            return changed
+        self._asked = None
+        return [*changed, messages.Render(chunks)]
 
 
 def _shared_memory(context: SpawnContext) -> SharedReader | None:

@@ -1,5 +1,7 @@
 """The messages between the window and the engine process: typed, versioned, msgpack; nothing is unpickled.
 
+The engine asks for work with `Next`, and the window answers with `Render`: what is most urgent when it is asked for.
+
 Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
 two raw frames on the same pipe.
 """
@@ -11,10 +13,9 @@ from msgspec import Struct
 
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
-from lincae_studio.engine.process.queue import Loop, Priority
 
 #: Increased with every incompatible change; a process of another version is refused.
-PROTOCOL = 8
+PROTOCOL = 9
 
 
 #: How often the engine sends `Alive`, in seconds.
@@ -27,27 +28,10 @@ class Configure(Struct, frozen=True, tag=True):
     computation: Computation
 
 
-class Request(Struct, frozen=True, tag=True):
-    """Render these chunks too, with this priority; drop others of it.
+class Render(Struct, frozen=True, tag=True):
+    """Render these chunks as one batch: the answer to `Next`."""
 
-    Attributes:
-        drop: keys of chunks that are no longer requested.
-        seen: results received when this was sent.
-        alone: keys of chunks during which an engine died; they are not rendered together with others.
-    """
-
-    priority: Priority
-    chunks: tuple[Chunk, ...] = ()
-    drop: tuple[str, ...] = ()
-    seen: int = 0
-    alone: tuple[str, ...] = ()
-
-
-class Playhead(Struct, frozen=True, tag=True):
-    """Where the sound is, and the loop it is in, in timeline samples: what is heard next is rendered first."""
-
-    sample: int
-    loop: Loop | None = None
+    chunks: tuple[Chunk, ...]
 
 
 class Attach(Struct, frozen=True, tag=True):
@@ -73,6 +57,16 @@ class Ready(Struct, frozen=True, tag=True):
 
     protocol: int
     pid: int
+
+
+class Next(Struct, frozen=True, tag=True):
+    """Send the next chunks, as soon as there are any.
+
+    Attributes:
+        batches: how many chunks are best rendered at once, by the id of each codec for which this is more than one.
+    """
+
+    batches: dict[str, int]
 
 
 class Alive(Struct, frozen=True, tag=True):
@@ -115,8 +109,8 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Configure | Request | Playhead | Attach | Limits | Quit
-FromEngine = Ready | Alive | Started | Finished | Failed | Dying | Log
+ToEngine = Configure | Render | Attach | Limits | Quit
+FromEngine = Ready | Next | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode

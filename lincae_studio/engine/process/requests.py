@@ -1,24 +1,25 @@
-"""What is requested of the engine process, what of it was sent, and what is sent next. The client's lock guards it.
-
-Only the most urgent chunks are sent, enough to keep the process busy, so that no edit sends a whole session.
-"""
+"""What is requested of the engine process, and what it renders next. The client's lock guards it."""
 
 from __future__ import annotations
 
 import bisect
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, get_args
 
 from lincae_studio.engine.planning.plan import Chunk
-from lincae_studio.engine.process import messages
-from lincae_studio.engine.process.queue import PRIORITIES, Priority, urgency
 
-#: Chunks of each priority that the process has, out of all that are requested.
-_SENT_AT_ONCE = 32
+#: What a chunk is requested for: playback, an export, or analysis (latents of a track, measurements).
+Priority = Literal["live", "export", "analysis"]
 
-#: Chunks in one message: between two of them other threads run.
-_SENT_IN_ONE = 4
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+
+#: Start and end of a loop, in timeline samples.
+Loop = tuple[int, int]
+
+#: Live chunks, or batches of them, taken in a row while chunks of other priorities wait.
+_LIVE_FOR_EACH_OTHER = 4
 
 #: Chunks that are no longer requested may stay in the sorted list, up to this many.
 _GONE_ALLOWED = 32
@@ -28,93 +29,110 @@ DEATHS_ALLOWED = 2
 
 
 class Requests:
-    """Chunks by priority.
+    """Live chunks by distance ahead of the playhead, then those behind it; export by place; analysis as requested.
+
+    One take in five is for export and analysis, in turn, while any of them waits: they go on while live chunks keep
+    coming.
 
     Attributes:
-        playhead: where the sound is; what is heard next is sent first.
+        playhead: where the sound is, in timeline samples.
+        loop: the loop that is played, or None.
         deaths: how often the engine died while it rendered a chunk, by key.
     """
 
     def __init__(self) -> None:
-        self.playhead = messages.Playhead(0)
+        self.playhead = 0
+        self.loop: Loop | None = None
         self.deaths: Counter[str] = Counter()
         self._requested: dict[Priority, dict[str, Chunk]] = {priority: {} for priority in PRIORITIES}
         self._ordered: dict[Priority, list[Chunk] | None] = dict.fromkeys(PRIORITIES)
-        #: Whether requests have changed since something was sent, and the key of the chunk that was sent alone then.
-        self._fresh = dict.fromkeys(PRIORITIES, True)
-        self._first = dict.fromkeys(PRIORITIES, "")
-        self._sent: dict[Priority, set[str]] = {}
-        #: Results that came from this process.
-        self._seen = 0
-        self.restart()
+        #: Keys of the chunks that the process has and whose results have not come back.
+        self._under_way: set[str] = set()
+        self._live_in_a_row = 0
+        self._last_other: Priority = "analysis"
 
     def replace(self, chunks: Iterable[Chunk], priority: Priority) -> None:
         """Request these chunks and no others of a priority, except those that the engine died of too often."""
         self._requested[priority] = {chunk.key: chunk for chunk in chunks if self.deaths[chunk.key] < DEATHS_ALLOWED}
-        self._fresh[priority] = True
         self._ordered[priority] = None
 
-    def remove(self, key: str, seen: bool) -> None:
-        """A chunk is no longer requested; with `seen`, because its result came from this process."""
-        self._seen += seen
-        for priority in PRIORITIES:
-            self._requested[priority].pop(key, None)
-            self._sent[priority].discard(key)
+    def remove(self, key: str) -> None:
+        """A chunk is rendered, or cannot be: it is no longer requested."""
+        self._under_way.discard(key)
+        for requested in self._requested.values():
+            requested.pop(key, None)
 
     def restart(self) -> None:
         """There is another process, which has received nothing."""
-        self._sent = {priority: set() for priority in PRIORITIES}
-        self._seen = 0
+        self._under_way.clear()
 
-    def take_pending(self) -> list[messages.ToEngine]:
-        """What is to be sent now; it counts as sent."""
-        pending: list[messages.ToEngine] = []
-        for priority in PRIORITIES:
-            added, dropped = self._due(priority)
-            if not added and not dropped:
-                continue
-            kept = self._sent[priority] - dropped
-            if added and not kept and self._fresh[priority]:
-                self._first[priority] = added[0].key
-            self._fresh[priority] = self._fresh[priority] and not added
-            alone = tuple(chunk.key for chunk in added if self.deaths[chunk.key])
-            pending.append(messages.Request(priority, tuple(added), tuple(dropped), self._seen, alone))
-            self._sent[priority] = kept.union(chunk.key for chunk in added)
-        return pending
+    def take(self, batches: Mapping[str, int]) -> tuple[Chunk, ...]:
+        """The chunks to render next, as one batch; they count as under way. Empty if nothing waits.
 
-    def _due(self, priority: Priority) -> tuple[list[Chunk], set[str]]:
-        """Chunks to send, and keys of sent ones to drop.
-
-        After an edit the first chunk is sent alone, and the others once its result is back: the process has no message
-        to read while it renders what is heard next.
+        Args:
+            batches: how many chunks of a codec may be rendered at once, by its id; 1 for others. A batch has codec,
+                grid and seed in common. A chunk during which the engine died is never part of a larger batch.
         """
-        requested, sent = self._requested[priority], self._sent[priority]
-        if not requested:
-            return [], sent
-        kept = sent & requested.keys()
-        # The other priorities wait for what is heard next, too.
-        before: tuple[Priority, ...] = ("live", priority)
-        if any(self._first[one] in self._sent[one] & self._requested[one].keys() for one in before):
-            return [], sent - kept
-        if not kept and self._fresh[priority]:
-            return [next(self.in_order(priority))], sent
-        nearest = {chunk.key: chunk for chunk in itertools.islice(self.in_order(priority), _SENT_AT_ONCE)}
-        return [chunk for key, chunk in nearest.items() if key not in sent][:_SENT_IN_ONE], sent - nearest.keys()
+        priority = self._next_priority()
+        if priority is None:
+            return ()
+        waiting = self.in_order(priority)
+        first = next(waiting)
+        limit = 1 if self.deaths[first.key] else batches.get(first.codec.id, 1)
+        alike = (chunk for chunk in waiting if _alike(chunk, first) and not self.deaths[chunk.key])
+        taken = (first, *itertools.islice(alike, limit - 1))
+        self._under_way.update(chunk.key for chunk in taken)
+        return taken
+
+    def _next_priority(self) -> Priority | None:
+        """Whose turn it is; None if nothing waits."""
+        others: list[Priority] = [priority for priority in ("export", "analysis") if self._waits(priority)]
+        if self._waits("live") and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
+            self._live_in_a_row = self._live_in_a_row + 1 if others else 0
+            return "live"
+        if not others:
+            return None
+        self._live_in_a_row = 0
+        self._last_other = next((priority for priority in others if priority != self._last_other), others[0])
+        return self._last_other
+
+    def _waits(self, priority: Priority) -> bool:
+        return any(key not in self._under_way for key in self._requested[priority])
 
     def in_order(self, priority: Priority) -> Iterator[Chunk]:
-        """What is requested, the most urgent first, as the queue orders it. It is sorted only when requests change."""
+        """What waits with a priority, the most urgent first. It is sorted only when requests change.
+
+        While the playhead is in the loop, its start follows its end; what is outside comes later.
+        """
         requested, ordered = self._requested[priority], self._ordered[priority]
         if priority == "analysis":
-            return iter(requested.values())
-        if ordered is None or len(ordered) > 2 * len(requested) + _GONE_ALLOWED:
-            ordered = self._ordered[priority] = sorted(requested.values(), key=lambda chunk: chunk.index)
-        sample, loop = self.playhead.sample, self.playhead.loop
-        if priority == "export" or not ordered:
-            found: Iterable[Chunk] = ordered
-        elif loop is not None:
-            found = sorted(ordered, key=lambda chunk: urgency(chunk, sample, loop))
+            found: Iterable[Chunk] = requested.values()
         else:
-            here = bisect.bisect_left(ordered, ordered[0].grid.owner(sample), key=lambda chunk: chunk.index)
-            behind = (ordered[place] for place in range(here - 1, -1, -1))
-            found = itertools.chain(itertools.islice(ordered, here, None), behind)
-        return (chunk for chunk in found if chunk.key in requested)
+            if ordered is None or len(ordered) > 2 * len(requested) + _GONE_ALLOWED:
+                ordered = self._ordered[priority] = sorted(requested.values(), key=_index)
+            found = self._from_playhead(ordered) if priority == "live" else ordered
+        return (chunk for chunk in found if chunk.key in requested and chunk.key not in self._under_way)
+
+    def _from_playhead(self, ordered: Sequence[Chunk]) -> Iterable[Chunk]:
+        """Chunks in their order on the timeline: from the playhead on, then backwards from it."""
+        if not ordered:
+            return ()
+        owner = ordered[0].grid.owner
+
+        def place(sample: int) -> int:
+            return bisect.bisect_left(ordered, owner(sample), key=_index)
+
+        here = first = place(self.playhead)
+        end = len(ordered)
+        if self.loop is not None and self.loop[0] <= self.playhead < self.loop[1]:
+            first, end = place(self.loop[0]), bisect.bisect_right(ordered, owner(self.loop[1] - 1), key=_index)
+        parts = (range(here, end), range(first, here), range(end, len(ordered)), range(first - 1, -1, -1))
+        return (ordered[index] for index in itertools.chain(*parts))
+
+
+def _index(chunk: Chunk) -> int:
+    return chunk.index
+
+
+def _alike(one: Chunk, other: Chunk) -> bool:
+    return (one.codec, one.grid, one.seed) == (other.codec, other.grid, other.seed)

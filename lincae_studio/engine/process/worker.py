@@ -1,14 +1,15 @@
 """The engine process: renders requested chunks and sends them back, until its pipe closes.
 
-The main thread renders; a reader thread keeps the queue up to date, so that the next chunk follows the newest request.
-When the pipe closes, the window is gone, for whatever reason, and the process exits at once. It never writes to the
-console: it reports a fatal error through the pipe.
+The main thread asks the window for chunks and renders them; a reader thread receives what the window sends. When the
+pipe closes, the window is gone, for whatever reason, and the process exits at once. It never writes to the console: it
+reports a fatal error through the pipe.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import threading
 import time
@@ -27,7 +28,6 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages
-from lincae_studio.engine.process.queue import ChunkQueue
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedWriter
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
@@ -38,6 +38,9 @@ _log = logging.getLogger(__name__)
 
 #: Where processor cores are few, drawing and playing come before rendering (POSIX only).
 _NICENESS = 10
+
+#: Rendering that takes less than this is shorter than asking for the next chunks and waiting for them.
+_ASK_AHEAD_S = 0.01
 
 #: After this long with nothing to do, freed memory is returned to the system.
 _IDLE_S = 10.0
@@ -87,7 +90,10 @@ class _Engine:
         self._window = window
         self._connection = connection
         logging.getLogger().addHandler(_ForwardingHandler(window))
-        self._queue = ChunkQueue()
+        self._received: queue.SimpleQueue[tuple[Chunk, ...]] = queue.SimpleQueue()
+        #: Whether `Next` is unanswered.
+        self._asked = False
+        self._fast = False
         self._shared = SharedWriter(shared) if shared is not None else None
         self._computation = Computation()
         self._renderer = Renderer(
@@ -99,18 +105,34 @@ class _Engine:
         threading.Thread(target=self._live, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
-            self._render(self._take(_IDLE_S) or self._rest())
+            chunks = self._take()
+            if self._fast:
+                self._ask()
+            self._render(chunks)
 
     def _load(self, codec: str) -> Codec:
         return registry.load(codec, self._computation)
 
-    def _take(self, timeout_s: float | None) -> tuple[Chunk, ...]:
-        return self._queue.take(timeout_s, lambda chunk: self._renderer.batch(chunk.codec))
+    def _ask(self) -> None:
+        """Ask for the next chunks, unless that was done already.
 
-    def _rest(self) -> tuple[Chunk, ...]:
-        """Nothing was requested for a while: return memory to the system."""
-        malloc.give_back()
-        return self._take(None)
+        Slow chunks are asked for one by one, so that the most urgent one of that moment comes next. Fast ones are asked
+        for ahead: one more is rendered while the question and its answer are under way.
+        """
+        if not self._asked:
+            self._asked = True
+            self._window.send(messages.Next(self._renderer.batches()))
+
+    def _take(self) -> tuple[Chunk, ...]:
+        """Wait for the next chunks; memory is returned to the system when none come for a while."""
+        self._ask()
+        try:
+            chunks = self._received.get(timeout=_IDLE_S)
+        except queue.Empty:
+            malloc.give_back()
+            chunks = self._received.get()
+        self._asked = False
+        return chunks
 
     def _render(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
@@ -126,11 +148,11 @@ class _Engine:
                 self._fail(chunks[0], error)
             return
         seconds = (time.perf_counter() - started) / len(chunks)
+        self._fast = seconds * len(chunks) < _ASK_AHEAD_S
         for rendered in renders:
             self._finish(rendered, seconds)
 
     def _fail(self, chunk: Chunk, error: Exception) -> None:
-        self._queue.done(chunk.key)
         if not isinstance(error, StudioError):
             _log.error("chunk %d failed", chunk.index, exc_info=error)
         self._window.send(messages.Failed(chunk.key, _reason(error)))
@@ -138,7 +160,6 @@ class _Engine:
     def _finish(self, rendered: Rendered, seconds: float) -> None:
         arrays = (rendered.latents, rendered.audio)
         slot = self._shared.write(arrays) if self._shared is not None else None
-        self._queue.done(rendered.key)
         buses, dim, frames = rendered.latents.shape
         shapes = ((buses, dim, frames), (buses, rendered.audio.shape[1]))
         message = messages.Finished(rendered.key, *shapes, seconds, slot)
@@ -168,15 +189,12 @@ class _Engine:
                     os._exit(0)
                 case messages.Configure(computation=computation):
                     self._computation = computation
-                case messages.Request(priority=priority, chunks=chunks, drop=drop, seen=seen, alone=alone):
-                    self._queue.drop(drop, priority)
-                    self._queue.add(chunks, priority, seen, alone)
+                case messages.Render(chunks=chunks):
+                    self._received.put(chunks)
                 case messages.Attach(files=files):
                     self._renderer.cache.attach(_opened(files))
                 case messages.Limits(memory=memory, latents=latents, renders=renders):
                     self._renderer.set_limits(memory, latents, renders)
-                case messages.Playhead(sample=sample, loop=loop):
-                    self._queue.set_playhead(sample, loop)
 
 
 def _opened(files: Sequence[str]) -> list[BundledLatents]:

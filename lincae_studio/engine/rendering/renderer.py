@@ -87,10 +87,9 @@ class Renderer:
     _codecs: dict[str, Codec] = field(default_factory=dict)
     _failures: dict[CodecRef, tuple[StudioError, float]] = field(default_factory=dict)
 
-    def batch(self, wanted: CodecRef) -> int:
-        """Chunks of a codec that are best rendered at once; 1 until it is loaded."""
-        codec = self._codecs.get(wanted.id)
-        return codec.batch if codec is not None else 1
+    def batches(self) -> dict[str, int]:
+        """Chunks that are best rendered at once, by codec id, for loaded codecs for which this is more than one."""
+        return {name: codec.batch for name, codec in self._codecs.items() if codec.batch > 1}
 
     def render(self, chunk: Chunk) -> Rendered:
         """Render one chunk, or read it from disk.

@@ -18,8 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.grid import Grid
@@ -37,8 +35,6 @@ from lincae_studio.engine.process.client import (
     EngineUp,
     Event,
 )
-from lincae_studio.engine.process.queue import urgency
-from lincae_studio.engine.process.requests import Requests
 from lincae_studio.engine.rendering.cache import LatentCache, latent_database
 from lincae_studio.engine.rendering.disk import disk_usage
 from lincae_studio.engine.rendering.renderer import StoreReader
@@ -539,7 +535,6 @@ def test_an_engine_whose_window_was_killed_ends_by_itself(tmp_path: Path) -> Non
 
 
 def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan) -> None:
-    """More is requested than is sent at once, so that a jump drops requests and sends them again."""
     far = plan.length - 1
 
     def jump(event: Event) -> None:
@@ -552,31 +547,6 @@ def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan
     engine.wait_for(plan.audible)
     assert len(plan.audible) > 40
     assert len(engine.of(ChunkFinished)) == len(plan.audible)
-
-
-def chunk_at(index: int) -> Chunk:
-    return Chunk(f"key {index}", index, CodecRef("mdct-2x", ""), Grid(256, 256, 360, 16), 0, 1, ())
-
-
-@given(
-    indices=st.sets(st.integers(0, 300), min_size=1),
-    gone=st.sets(st.integers(0, 300)),
-    playhead=st.integers(0, 40_000_000),
-    loop=st.sampled_from([None, (0, 3_000_000), (2_000_000, 9_000_000)]),
-)
-def test_requests_are_sent_in_the_order_of_their_urgency(
-    indices: set[int], gone: set[int], playhead: int, loop: tuple[int, int] | None
-) -> None:
-    requests = Requests()
-    chunks = [chunk_at(index) for index in sorted(indices)]
-    requests.replace(chunks, "live")
-    list(requests.in_order("live"))
-    requests.playhead = messages.Playhead(playhead, loop)
-    for index in gone & indices:
-        requests.remove(chunk_at(index).key, seen=True)
-    left = [chunk for chunk in chunks if chunk.index not in gone]
-    expected = sorted(left, key=lambda chunk: urgency(chunk, playhead, loop))
-    assert [chunk.index for chunk in requests.in_order("live")] == [chunk.index for chunk in expected]
 
 
 @pytest.mark.parametrize("shared", [True, False])
