@@ -1,7 +1,7 @@
 """The messages between the window and the engine process: typed, versioned, msgpack; nothing is unpickled.
 
-Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
-two raw frames on the same pipe.
+The latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, they follow the
+message as two raw frames on the same pipe.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process.queue import Loop, Priority
 
-#: Increased with every incompatible change; a process of another version is refused.
+#: Increased with every incompatible change; a process with another version is refused.
 PROTOCOL = 8
 
 
@@ -22,18 +22,18 @@ ALIVE_EVERY_S = 2.0
 
 
 class Configure(Struct, frozen=True, tag=True):
-    """Load codecs that compute like this; comes before the first request."""
+    """Set how codecs compute; sent before the first request."""
 
     computation: Computation
 
 
 class Request(Struct, frozen=True, tag=True):
-    """Render these chunks too, with this priority; drop others of it.
+    """Add requests with a priority, and drop others with the same priority.
 
     Attributes:
         drop: keys of chunks that are no longer requested.
-        seen: results received when this was sent.
-        alone: keys of chunks during which an engine died; they are not rendered together with others.
+        seen: number of results that the client had received when it sent this.
+        alone: keys of chunks during which an engine crashed; they are not batched with others.
     """
 
     priority: Priority
@@ -44,20 +44,20 @@ class Request(Struct, frozen=True, tag=True):
 
 
 class Playhead(Struct, frozen=True, tag=True):
-    """Where the sound is, and the loop it is in, in timeline samples: what is heard next is rendered first."""
+    """The playback position and the loop, in timeline samples: what is heard next is rendered first."""
 
     sample: int
     loop: Loop | None = None
 
 
 class Attach(Struct, frozen=True, tag=True):
-    """Use the latents in these files, too, in place of those that were attached before."""
+    """Also use the latents in these files, which replace those attached before."""
 
     files: tuple[str, ...]
 
 
 class Limits(Struct, frozen=True, tag=True):
-    """How much the caches keep, in bytes: latents in memory, latents and renders on disk."""
+    """Size limits of the caches, in bytes: latents in memory, latents and renders on disk."""
 
     memory: int
     latents: int
@@ -65,18 +65,18 @@ class Limits(Struct, frozen=True, tag=True):
 
 
 class Quit(Struct, frozen=True, tag=True):
-    """Write what is still to be written to the cache, and end."""
+    """Finish writing to the cache, and exit."""
 
 
 class Ready(Struct, frozen=True, tag=True):
-    """The engine process is up."""
+    """The engine process has started."""
 
     protocol: int
     pid: int
 
 
 class Alive(Struct, frozen=True, tag=True):
-    """The process runs; sent every `ALIVE_EVERY_S`, whatever it is doing."""
+    """The process is alive; sent every `ALIVE_EVERY_S` seconds, even while rendering."""
 
 
 class Started(Struct, frozen=True, tag=True):
@@ -86,7 +86,7 @@ class Started(Struct, frozen=True, tag=True):
 
 
 class Finished(Struct, frozen=True, tag=True):
-    """A chunk is rendered; shapes of its arrays, how long it took, and the slot of shared memory they are in."""
+    """A chunk is rendered: the shapes of its arrays, how long it took, and the slot of shared memory they are in."""
 
     key: str
     latents_shape: tuple[int, int, int]
@@ -103,13 +103,13 @@ class Failed(Struct, frozen=True, tag=True):
 
 
 class Dying(Struct, frozen=True, tag=True):
-    """The process cannot go on, and ends."""
+    """The process cannot continue, and exits."""
 
     reason: str
 
 
 class Log(Struct, frozen=True, tag=True):
-    """A line for the log of the window."""
+    """A message for the log of the window."""
 
     level: int
     text: str

@@ -13,17 +13,17 @@ Priority = Literal["live", "export", "analysis"]
 
 PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 
-#: Live chunks, or batches of them, taken in a row while chunks of other lanes wait.
-_LIVE_FOR_EACH_OTHER = 4
+#: Live chunks, or batches of them, taken in a row while chunks with other priorities wait.
+_LIVE_PER_OTHER = 4
 
 #: Start and end of a loop, in timeline samples.
 Loop = tuple[int, int]
 
 
 def urgency(chunk: Chunk, playhead: int, loop: Loop | None = None) -> tuple[int, int]:
-    """Sorts live chunks: by distance ahead of the playhead (in timeline samples), then those behind it.
+    """Sort key for live chunks: first those ahead of the playhead (timeline samples), nearest first, then those behind.
 
-    While the playhead is in a loop, its end is followed by its start; what is outside comes later.
+    While the playhead is in a loop, its end is followed by its start; chunks outside the loop come later.
     """
     owner = chunk.grid.owner
     here, index = owner(playhead), chunk.index
@@ -41,13 +41,13 @@ def _one_at_a_time(_chunk: Chunk) -> int:
 
 
 class ChunkQueue:
-    """Live chunks by distance ahead of the playhead, then those behind it; export by place; analysis as requested.
+    """Live chunks in order of `urgency`, export chunks in timeline order, analysis chunks in order of request.
 
-    One take in five is for export and analysis, in turn, while any of them waits: they go on while live chunks keep
-    coming.
+    While any wait, every fifth turn goes to export and analysis, alternately, so that they make progress while live
+    chunks keep coming.
 
-    A request may cross with the result it is for. Results are numbered, requests say how many their sender had seen,
-    and a request for a chunk that is under way is ignored.
+    A result may be on its way when its chunk is requested again. So results are numbered, requests carry the number of
+    results their sender had received, and requests for chunks that are being rendered or delivered are ignored.
     """
 
     def __init__(self) -> None:
@@ -57,24 +57,24 @@ class ChunkQueue:
         self._live_in_a_row = 0
         self._last_other: Priority = "analysis"
         self._alone: set[str] = set()
-        #: The chunks that are being rendered.
+        #: Keys of the chunks that are being rendered.
         self._taken: set[str] = set()
-        #: Numbers of the results that their receiver may not have seen.
+        #: Numbers of the results, by key, that the client may not have received yet.
         self._results: dict[str, int] = {}
         self._count = 0
         self._changed = threading.Condition()
 
     def add(self, chunks: Iterable[Chunk], priority: Priority, seen: int = 0, alone: Collection[str] = ()) -> None:
-        """Request more chunks.
+        """Add requests.
 
         Args:
-            seen: results that the sender had received.
-            alone: keys of chunks that are not to be part of a batch.
+            seen: number of results that the sender had received.
+            alone: keys of chunks that must not be batched with others.
         """
         with self._changed:
             self._results = {key: number for key, number in self._results.items() if number > seen}
-            under_way = self._taken | self._results.keys()
-            requests = {chunk.key: chunk for chunk in chunks if chunk.key not in under_way}
+            in_progress = self._taken | self._results.keys()
+            requests = {chunk.key: chunk for chunk in chunks if chunk.key not in in_progress}
             self._waiting[priority].update(requests)
             self._alone.update(alone)
             self._changed.notify()
@@ -89,10 +89,10 @@ class ChunkQueue:
             self._playhead, self._loop = sample, loop
 
     def take(self, timeout_s: float | None = None, batch: Callable[[Chunk], int] = _one_at_a_time) -> tuple[Chunk, ...]:
-        """The next chunks, waiting for one; none after the timeout.
+        """Wait for the next chunks and return them; none after the timeout.
 
         Args:
-            batch: how many chunks like one are best taken at once; they have codec, grid and seed in common.
+            batch: the best number of chunks to take at once with a given one; all have the same codec, grid and seed.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: any(self._waiting.values()), timeout_s):
@@ -102,8 +102,8 @@ class ChunkQueue:
             taken = [first]
             if first.key not in self._alone:
                 limit = batch(first)
-                alike = (chunk for chunk in order[1:] if _alike(chunk, first) and chunk.key not in self._alone)
-                taken += [chunk for _, chunk in zip(range(limit - 1), alike, strict=False)]
+                compatible = (chunk for chunk in order[1:] if _can_batch(chunk, first) and chunk.key not in self._alone)
+                taken += [chunk for _, chunk in zip(range(limit - 1), compatible, strict=False)]
             for chunk in taken:
                 for waiting in self._waiting.values():
                     waiting.pop(chunk.key, None)
@@ -111,9 +111,9 @@ class ChunkQueue:
             return tuple(taken)
 
     def _next_priority(self) -> Priority:
-        """Whose turn it is; something waits."""
+        """The priority whose turn it is; at least one chunk must be waiting."""
         others: list[Priority] = [priority for priority in ("export", "analysis") if self._waiting[priority]]
-        if self._waiting["live"] and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
+        if self._waiting["live"] and not (others and self._live_in_a_row >= _LIVE_PER_OTHER):
             self._live_in_a_row = self._live_in_a_row + 1 if others else 0
             return "live"
         self._live_in_a_row = 0
@@ -129,12 +129,12 @@ class ChunkQueue:
         return waiting
 
     def done(self, key: str) -> None:
-        """A chunk that was taken is rendered, or failed. Call it before its result is sent, in the same order."""
+        """Mark a taken chunk as rendered or failed. Must be called before its result is sent, in the same order."""
         with self._changed:
             self._taken.discard(key)
             self._count += 1
             self._results[key] = self._count
 
 
-def _alike(one: Chunk, other: Chunk) -> bool:
+def _can_batch(one: Chunk, other: Chunk) -> bool:
     return (one.codec, one.grid, one.seed) == (other.codec, other.grid, other.seed)

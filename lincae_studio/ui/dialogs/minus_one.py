@@ -192,10 +192,10 @@ class MinusOneDialog(QDialog):
         """The gain, negative if the polarity is inverted, and the pan, or None if the stem is not panned in the mix."""
         match = self.match
         assert match is not None, "only called after a match"
-        if len(match.sides) != 2 or min(match.sides) * max(match.sides) < 0.0:
+        if len(match.bus_gains) != 2 or min(match.bus_gains) * max(match.bus_gains) < 0.0:
             return match.gain, None
         sign = -1.0 if match.gain < 0.0 else 1.0
-        left, right = (max(sign * side, 1e-6) for side in match.sides)
+        left, right = (max(sign * side, 1e-6) for side in match.bus_gains)
         if max(left, right) / min(left, right) < 10.0 ** (_PANNED_DB / 20.0):
             return match.gain, None
         session = self._document.session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, needed, track_parts
+from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, needed, solo_mixes
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
@@ -85,7 +85,7 @@ class LinearityMeter(QObject):
         session = rendering.playable(self._document.session)
 
         def work(report: ReportProgress, cancel: CancelToken) -> None:
-            tracks = track_parts(session, plan, rendering.audio) if todo else []
+            tracks = solo_mixes(session, plan, rendering.audio) if todo else []
             try:
                 for number, chunk in enumerate(todo):
                     renders = rendering.requests.wait_for_probes(self, needed(plan, chunk), cancel)
@@ -111,4 +111,4 @@ class LinearityMeter(QObject):
 
 
 def _known(chunk: Chunk) -> _Known:
-    return chunk.key, chunk.contributions
+    return chunk.key, chunk.fingerprint

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from lincae_studio.engine.analysis.residual import own_samples
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
-from lincae_studio.engine.rendering.stitch import window_part
+from lincae_studio.engine.rendering.stitch import window_slice
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -84,7 +84,7 @@ class MixPeaks(ChunkPeaks):
             return
         pairs = None
         if rendered is not None:
-            pairs = block_peaks(window_part(plan, rendered.audio, index, *own_samples(plan, index)).T)
+            pairs = block_peaks(window_slice(plan, rendered.audio, index, *own_samples(plan, index)).T)
         self.put(plan, index, key, pairs)
 
 

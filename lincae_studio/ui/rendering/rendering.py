@@ -224,7 +224,7 @@ class Rendering(QObject):
         """Try failed chunks again."""
         self.store.forget_failures()
         self._failed_said.clear()
-        self._client.forgive()
+        self._client.forget_crashes()
         self.requests.render_mix(self.plan)
         self._look()
         self.plan_changed.emit()
@@ -239,7 +239,7 @@ class Rendering(QObject):
             return
         self.computation = computation
         self._client.configure(computation)
-        self._client.forgive()
+        self._client.forget_crashes()
         self.store.forget_failures()
         self._failed_said.clear()
         self.refresh()

@@ -11,7 +11,7 @@ import pytest
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.codecs.mdct import MdctCodec
-from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, median_db, needed, track_parts
+from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, median_db, needed, solo_mixes
 from lincae_studio.engine.analysis.residual import LEAST_DB, own_samples
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Plan, make_plan
@@ -59,7 +59,7 @@ def figures(session: Session, codec: Codec) -> tuple[Plan, list[ChunkFigures], R
     reader = MemoryAudio.of(*session.media)
     plan = make_plan(session, codec.info, GRID)
     renderer = Renderer(lambda _: codec, reader, LatentCache())
-    dry, parts = DryMix(session, reader), track_parts(session, plan, reader)
+    dry, parts = DryMix(session, reader), solo_mixes(session, plan, reader)
     found = []
     for chunk in plan.audible:
         renders = {wanted.key: renderer.render(wanted) for wanted in needed(plan, chunk)}

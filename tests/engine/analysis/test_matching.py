@@ -136,7 +136,7 @@ def test_the_sides_of_a_panned_stem_are_found() -> None:
     mix = rest + np.stack([0.8 * stem, 0.2 * stem], axis=1)
     session, reader = project(mix, stem)
     found = matched(session, reader)
-    np.testing.assert_allclose(found.sides, [0.8, 0.2], atol=0.06)
+    np.testing.assert_allclose(found.bus_gains, [0.8, 0.2], atol=0.06)
 
 
 def test_the_fader_and_the_polarity_of_the_stem_do_not_matter() -> None:
@@ -157,7 +157,7 @@ def test_silence_and_empty_tracks_are_refused() -> None:
             matched(session, reader)
     session, reader = project(stem, stem)
     empty = edits.remove_clips(session, [session.tracks[1].clips[0].id])
-    with pytest.raises(EditError, match="no clip"):
+    with pytest.raises(EditError, match="no audible clip"):
         matched(empty, reader)
 
 

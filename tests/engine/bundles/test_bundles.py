@@ -214,7 +214,7 @@ def test_every_session_can_be_bundled(tmp_path_factory: pytest.TempPathFactory, 
     renderer = new_renderer(audio)
     path = folder / "song.lincaez"
     if not any(session.clips()):
-        with pytest.raises(ProjectError, match="no latents"):
+        with pytest.raises(ProjectError, match="nothing to bundle"):
             write_bundle(session, FACTS, renderer.render_many, path)
         return
     write_bundle(session, FACTS, renderer.render_many, path)
@@ -251,7 +251,7 @@ def test_a_bundle_that_the_session_lies_in_is_not_replaced(
     bundle(session, store, path)
     opened = elsewhere.open(path)
     before = path.read_bytes()
-    with pytest.raises(ProjectError, match="clips play latents from"):
+    with pytest.raises(ProjectError, match="this session plays latents from"):
         write_bundle(opened, FACTS, elsewhere.renderer.render_many, path)
     assert path.read_bytes() == before
 
@@ -347,12 +347,12 @@ def test_latents_of_another_bundle_are_refused(
     bundle(edits.remove_tracks(session, [1]), store, tmp_path / "other.lincaez")
     with zipfile.ZipFile(tmp_path / "other.lincaez") as file:
         other = file.read("latents.safetensors")
-    assert "not those of its project" in refusal(archive(**whole | {"latents__safetensors": other}), tmp_path)
+    assert "do not belong to its project" in refusal(archive(**whole | {"latents__safetensors": other}), tmp_path)
 
 
 def test_audio_beside_latents_is_refused(whole: dict[str, bytes], session: Session, tmp_path: Path) -> None:
     manifest = files.encode(session, tmp_path)
-    assert "is no latents" in refusal(archive(**whole | {"project__json": manifest}), tmp_path)
+    assert "has no latents for" in refusal(archive(**whole | {"project__json": manifest}), tmp_path)
 
 
 @pytest.mark.parametrize(

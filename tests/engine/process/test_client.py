@@ -171,7 +171,7 @@ def test_a_restart_for_another_computation_is_no_failure(
     engine.client.request(plan.audible)
     engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
     before = engine.pid
-    for number in range(client_module._DEATHS_REPORTED + 1):
+    for number in range(client_module._CRASHES_REPORTED + 1):
         count = len(engine.of(EngineUp))
         engine.client.configure(Computation(precision="fp32" if number % 2 else "bf16"))
         engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
@@ -305,7 +305,7 @@ def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Pl
 
 def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
     good = plan.audible[0]
-    engine.client.request([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.parts)])
+    engine.client.request([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.contributions)])
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkFailed))
     assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
@@ -481,7 +481,7 @@ def test_a_retry_requested_while_the_failure_is_delivered_is_not_lost(engine: En
 
     def retry(event: Event) -> None:
         if isinstance(event, ChunkFailed) and not engine.of(ChunkFailed):
-            engine.client.forgive()
+            engine.client.forget_crashes()
             engine.client.request(missing)
 
     engine.on_event = retry

@@ -131,7 +131,7 @@ def test_a_file_that_is_no_database_is_made_anew(folder: Path, caplog: pytest.Lo
     path.write_bytes(b"this is not a database at all" * 1000)
     with caplog.at_level(logging.WARNING):
         cache = LatentCache(folder)
-    assert "damaged and made anew" in caplog.text
+    assert "damaged and will be recreated" in caplog.text
     cache.put_many({"a": latents(1)})
     cache.close()
     again = LatentCache(folder)
@@ -173,7 +173,7 @@ def test_damage_that_is_met_while_reading_is_gone_at_the_next_start(
     damaged = LatentCache(folder)
     assert "damaged" not in caplog.text
     assert found(damaged, *keys) == set()
-    assert "cannot be read and is off" in caplog.text
+    assert "cannot be read and is disabled" in caplog.text
     damaged.close()
     again = LatentCache(folder)
     again.put_many({"new": latents(1)})
@@ -220,7 +220,7 @@ def test_a_disk_that_fails_later_is_reported_once(folder: Path, caplog: pytest.L
         for _ in range(2):
             assert found(cache, "a", "b", "c") == {"a", "b"}
     assert caplog.text.count("cannot be written until the next start") == 1
-    assert caplog.text.count("cannot be read and is off") == 1
+    assert caplog.text.count("cannot be read and is disabled") == 1
     cache.close()
 
 
