@@ -31,17 +31,17 @@ class Computation(Struct, frozen=True):
     precision: Precision = "auto"
 
     def overridden(self, environment: Mapping[str, str]) -> Computation:
-        """With what the environment names instead.
+        """A copy with the device and precision that environment variables set instead, if any.
 
         Raises:
-            UsageError: when it names a precision that does not exist.
+            UsageError: when the precision does not exist.
         """
         name = environment.get(PRECISION_VARIABLE, self.precision)
         for precision in PRECISIONS:
             if precision == name:
                 return Computation(environment.get(DEVICE_VARIABLE, self.device), precision)
-        raise UsageError(f"{PRECISION_VARIABLE} is {name!r}", f"It must be one of {', '.join(PRECISIONS)}")
+        raise UsageError(f"{PRECISION_VARIABLE} is “{name}”", f"It must be one of {', '.join(PRECISIONS)}")
 
 
-#: As codecs choose by themselves.
+#: Lets codecs choose device and precision.
 AUTO = Computation()

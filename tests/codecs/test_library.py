@@ -411,7 +411,7 @@ def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypa
     monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "mps")
     assert preferred_computation() == Computation("mps", "fp32")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp8")
-    with pytest.raises(UsageError, match="'fp8'"):
+    with pytest.raises(UsageError, match="“fp8”"):
         preferred_computation()
 
 

@@ -138,7 +138,7 @@ def checked_scale_factor(value: object) -> float:
         if math.isfinite(number) and number > 0.0:
             return number
     raise CodecError(
-        f"the scale factor {value!r} is not a positive number", "Pass another; the public models have 15, 33 and 40"
+        f"the scale factor “{value}” is not a positive number", "Pass another; the public models have 15, 33 and 40"
     )
 
 

@@ -399,7 +399,7 @@ class ConsistencyAutoencoder(nn.Module):
     def _check_attributes(self) -> None:
         """Attributes may be set at any time, so they are checked where they are used."""
         if self.precision not in PRECISIONS:
-            raise CodecError(f"there is no precision {self.precision!r}", f"Choose one of {', '.join(PRECISIONS)}")
+            raise CodecError(f"there is no precision “{self.precision}”", f"Choose one of {', '.join(PRECISIONS)}")
         if not 0.0 <= self.overlap_percentage < 1.0:
             raise CodecError(f"overlap_percentage {self.overlap_percentage} is not in [0, 1)")
         if self.max_chunk_size is not None:

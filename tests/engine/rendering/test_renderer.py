@@ -145,7 +145,7 @@ def test_renders_have_the_shapes_they_promise() -> None:
 def test_an_unknown_codec_is_a_codec_error() -> None:
     chunk = plan_of(session_of(LONG), "mdct-2x").audible[0]
     renderer = new_renderer(LONG_READER)
-    with pytest.raises(CodecError, match="no codec 'nope'"):
+    with pytest.raises(CodecError, match="no codec “nope”"):
         renderer.render(Chunk(chunk.key, 0, CodecRef("nope", ""), chunk.grid, 0, 1, chunk.contributions))
 
 

@@ -479,7 +479,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
     assert window.save_to(project)
     window.actions_by_id["new"].trigger()
     window.open_project(project)
-    assert "'lin-cae' is not installed" in said(window)
+    assert "“lin-cae” is not installed" in said(window)
     assert said(window).endswith("Download it in Session > Codec.")
     assert window.rendering.plan.codec.id == "mdct-2x"
     assert checked(window) == ["lin-cae"]

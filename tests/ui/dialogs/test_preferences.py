@@ -374,7 +374,7 @@ def test_the_environment_overrides_preferences(qapp: QApplication) -> None:
     store.set(device="cuda", precision="fp32")
     assert store.computation == Computation("cpu", "fp32")
     assert store.value.device == "cuda", "it is kept for a start without the environment"
-    with pytest.raises(UsageError, match="'fp8'"):
+    with pytest.raises(UsageError, match="“fp8”"):
         PreferenceStore(None, environment={"LINCAE_STUDIO_PRECISION": "fp8"})
 
 
