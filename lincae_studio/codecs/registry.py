@@ -1,7 +1,7 @@
-"""The codecs that can be chosen: built in, installed, or a model's folder named by its path.
+"""The available codecs: built-in, installed, or a model folder given by its path.
 
-Infos cost little and need no torch; a codec is loaded only where it runs. How codecs compute is part of their identity:
-whoever plans or loads says how, while lists, names and geometry do not depend on it.
+Infos are cheap and need no torch; a codec is loaded only where it runs. Device and precision affect a codec's identity,
+so callers that plan or load pass them, while lists, names and geometry do not depend on them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from lincae_studio.session.model import SESSION_RATE
 
 @dataclass(frozen=True)
 class Entry:
-    """A codec's info, and how it is loaded."""
+    """A codec's info, and the function that loads it."""
 
     info: CodecInfo
     load: Callable[[], Codec]
 
 
-#: One line for each built-in codec, in the order they are listed to people.
+#: One line per built-in codec, in the order in which lists show them.
 _BUILT_IN = (
     Entry(mdct.MDCT_1X, mdct.load_mdct_1x),
     Entry(mdct.MDCT_2X, mdct.load_mdct_2x),
@@ -37,17 +37,17 @@ _BUILT_IN = (
 
 
 def ids() -> tuple[str, ...]:
-    """Of the built-in and the installed codecs."""
+    """Ids of the built-in and the installed codecs."""
     return (*(entry.info.id for entry in _BUILT_IN), *library.installed())
 
 
 def all_info() -> tuple[CodecInfo, ...]:
-    """Infos of every built-in or installed codec; one whose folder is broken is left out."""
+    """Infos of all built-in and installed codecs, except those whose folder is damaged."""
     return info_and_errors()[0]
 
 
 def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
-    """Infos of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
+    """Infos of all built-in and installed codecs, and the errors of damaged ones, by id."""
     found = [entry.info for entry in _BUILT_IN]
     errors: dict[str, StudioError] = {}
     for codec_id in library.installed():
@@ -68,7 +68,7 @@ def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
 
 
 def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
-    """Info of a codec that a session can be mixed with. Raises `CodecError` like `info`, or if the sample rate differs."""
+    """Info of a codec for mixing a session. Raises `CodecError` like `info`, or if its sample rate differs."""
     found = info(codec, computation)
     if found.sample_rate != SESSION_RATE:
         raise CodecError(
@@ -84,7 +84,7 @@ def load(codec: str, computation: Computation = AUTO) -> Codec:
 
 
 def folder(codec: str) -> lincae.ModelFolder | None:
-    """The folder of a codec, read except for its weights; None if it has none. Raises `CodecError` if it is damaged."""
+    """The folder of a codec, read except for its weights; None if it has none. Raises `CodecError` if damaged."""
     path = library.codec_folder(codec)
     # os.path.isdir, unlike Path.is_dir, returns False for names that no file can have.
     if path is None and os.sep in codec and os.path.isdir(codec):

@@ -135,7 +135,7 @@ def test_an_empty_file_is_fetched_and_one_of_unknown_size_refused(hub: LocalHub)
     with pytest.raises(CodecError, match=r"diffusion_kwargs_last\.yaml is not a table"):
         install.install_public("lin-cae", endpoint=hub.endpoint)
     hub.tells_sizes = False
-    with pytest.raises(CodecError, match="does not tell the size of autoencoder"):
+    with pytest.raises(CodecError, match="does not provide the size of autoencoder"):
         install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ()
 

@@ -393,7 +393,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
         found = model.decode(latents)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
     assert network.sizes == [5, 2, 2, 1]
-    assert [record.getMessage() for record in caplog.records] == ["out of memory: going on with batches of 2"]
+    assert [record.getMessage() for record in caplog.records] == ["out of memory: continuing with batches of 2"]
 
 
 @pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("no room"), RuntimeError("shapes differ")], ids=str)
