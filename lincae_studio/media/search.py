@@ -37,7 +37,7 @@ def search(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> dict[str, Match]:
-    """Search a folder and its subfolders for media. Returns the matches, by digest.
+    """Search a folder and its subfolders for media files. Returns the matches, by digest.
 
     A file is read in full only where its size, name and length allow it to be one of the media. Links to folders are
     not followed.

@@ -174,7 +174,7 @@ def _spool(
             file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
             done += block.shape[1]
             progress(Progress(done, end - start, item.path.name))
-    peak = max(peak, float(np.abs(converter.rest()).max(initial=0.0)))
+    peak = max(peak, float(np.abs(converter.remaining()).max(initial=0.0)))
     read = meter.read()
     return _Measured(peak, read.integrated, read.true_peak)
 

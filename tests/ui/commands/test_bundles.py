@@ -210,7 +210,7 @@ def test_a_bundle_that_was_replaced_is_noticed(
     asked.name, asked.yes = str(bundle), True
     other.actions_by_id["save_bundle"].trigger()
     qtbot.waitUntil(lambda: not other.bundles.busy, timeout=LIMIT_MS)
-    assert "lips play latents from" in other.messages.text.text()
+    assert "his session plays latents from" in other.messages.text.text()
     song.document.apply("Delete", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
     asked.name = str(bundle)
     song.actions_by_id["save_bundle"].trigger()

@@ -494,7 +494,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
 
 def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: MainWindow, official: Path) -> None:
     window.document.apply("Codec", lambda session: edits.set_codec(session, "from-a-friend"))
-    assert "Choose another, or import it, in Session > Codec" in said(window)
+    assert "Import it, or choose another, in Session > Codec" in said(window)
     import_folder(official, "from-a-friend", scale_factor=33.0)
     open_menu(window)
     assert window.rendering.plan.codec.id == "from-a-friend"

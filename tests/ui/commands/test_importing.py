@@ -60,7 +60,7 @@ def test_one_file(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
     assert [(clip.name, clip.start, clip.length) for clip in session.clips()] == [("track 10", 0, 2001)]
     assert session.media[0].path == str(tiny[0])
     assert window.document.undo_text == "Import File"
-    assert window.timeline.axis.shown == pytest.approx(2001 * 1.04), "the first import fills the window"
+    assert window.timeline.axis.visible_samples == pytest.approx(2001 * 1.04), "the first import fills the window"
 
 
 def test_files_come_in_natural_order_as_one_step(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
@@ -364,12 +364,12 @@ def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny:
     assert [ghost.name for ghost in drop.ghosts] == ["letter.txt", "track 1.wav", "Track 2.wav", "track 10.wav"]
     assert [ghost.problem for ghost in drop.ghosts] == [True, False, False, False]
     assert [ghost.length for ghost in drop.ghosts[1:]] == [2003, 2002, 2001]
-    places = drop.places(song.timeline.axis, song.timeline.rows, 3)
+    places = drop.rects(song.timeline.axis, song.timeline.rows, 3)
     assert [round(place.top()) for place in places] == [ROW_PX * row + 3 for row in (1, 2, 3, 4)]
     assert {place.left() for place in places} == {500.0}
     assert lanes.grab().toImage() != plain
     over(song, [*tiny, tmp_path / "letter.txt"], 500, ROW_PX + 20, CTRL)
-    places = drop.places(song.timeline.axis, song.timeline.rows, 3)
+    places = drop.rects(song.timeline.axis, song.timeline.rows, 3)
     assert {round(place.top()) for place in places} == {ROW_PX + 3}
     starts = [500 * PX + length for length in (0, 0, 2003, 2003 + 2002)]
     assert [place.left() for place in places] == pytest.approx([start / PX for start in starts]), "one after another"

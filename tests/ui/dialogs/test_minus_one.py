@@ -67,7 +67,7 @@ def test_the_stem_is_found_and_taken_out_in_one_step(
     assert (track.subtract, track.clips[0].start) == (True, LAG)
     assert track.gain == pytest.approx(GAIN, abs=0.01)
     wait_rendered(qtbot, pair)
-    heard = pair.rendering.heard("latent").read(0, LENGTH)[0]
+    heard = pair.rendering.monitor_reader("latent").read(0, LENGTH)[0]
     assert si_sdr_db(heard, rest) > 30.0, "heard"
     rendered, grid = pair.rendering.rendered(0), pair.rendering.update_plan().grid
     assert rendered is not None
@@ -95,7 +95,7 @@ def test_what_is_not_in_the_mix_is_said(qtbot: QtBot, pair: MainWindow, tmp_path
     wait_imported(qtbot, pair)
     pair.selection.set_track(pair.document.session.tracks[2].id)
     dialog = open_dialog(qtbot, pair)
-    assert "No certain match" in dialog.said.text()
+    assert "No certain match" in dialog.message.text()
     assert not dialog.align.isChecked()
     dialog.close()
 
@@ -107,11 +107,11 @@ def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair:
         assert not dialog.apply_button.isEnabled()
         QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
-    assert "Search cancelled" in dialog.said.text()
+    assert "Search cancelled" in dialog.message.text()
     dialog.reach.setValue(0.001)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
-    assert "further away" in dialog.said.text(), "44 samples are too few"
+    assert "further away" in dialog.message.text(), "44 samples are too few"
     dialog.reach.setValue(0.5)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
@@ -122,7 +122,7 @@ def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair:
 def test_an_edit_under_it_makes_it_look_again(qtbot: QtBot, pair: MainWindow) -> None:
     dialog = open_dialog(qtbot, pair)
     pair.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
-    assert "search again" in dialog.said.text()
+    assert "search again" in dialog.message.text()
     assert not dialog.apply_button.isEnabled()
     dialog.close()
 
@@ -130,7 +130,7 @@ def test_an_edit_under_it_makes_it_look_again(qtbot: QtBot, pair: MainWindow) ->
 def test_a_track_alone_has_no_mix_to_be_taken_out_of(qtbot: QtBot, pair: MainWindow) -> None:
     pair.document.apply("Remove", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
     dialog = open_dialog(qtbot, pair)
-    assert "the mix without it is silent" in dialog.said.text()
+    assert "the mix without it is silent" in dialog.message.text()
     assert not dialog.apply_button.isEnabled()
     dialog.close()
 
@@ -147,7 +147,7 @@ def test_a_panned_stem_gets_its_pan(qtbot: QtBot, window: MainWindow, tmp_path: 
     assert dialog.pan.isChecked()
     QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
     wait_rendered(qtbot, window)
-    left = window.rendering.heard("latent").read(0, LENGTH)
+    left = window.rendering.monitor_reader("latent").read(0, LENGTH)
     for side in (0, 1):
         assert si_sdr_db(left[side], 0.5 * noise(9, LENGTH, channels=2, level=0.1)[:, side]) > 25.0
 

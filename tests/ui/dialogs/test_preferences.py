@@ -119,7 +119,7 @@ def test_a_key_that_is_taken_is_said_and_then_moves(song: MainWindow, dialog: Pr
     page.select("join")
     page.key.setFocus()
     QTest.keyClick(page.key, Qt.Key.Key_S)
-    assert "Split at Playhead" in page.said.text()
+    assert "Split at Playhead" in page.message.text()
     QTest.mouseClick(page.assign, Qt.MouseButton.LeftButton)
     keys = shortcuts.keys_of(song.preferences.value.shortcuts)
     assert [shortcuts.portable(key) for key in keys["join"]] == ["S"]
@@ -206,8 +206,8 @@ def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: 
 def test_a_damaged_file_is_said_when_the_window_opens(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:
     path = tmp_path / "preferences.json"
     path.write_text("{")
-    assert "cannot be read" in str(PreferenceStore(path).refusal)
-    assert PreferenceStore(None).refusal is None
+    assert "cannot be read" in str(PreferenceStore(path).load_error)
+    assert PreferenceStore(None).load_error is None
 
 
 # The pages that are made of the table
@@ -397,11 +397,11 @@ def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -
     dialog.frames.setValue(3)
     dialog.overlap.setValue(2)
     assert not ok.isEnabled()
-    assert "cannot overlap" in dialog.said.text()
+    assert "cannot overlap" in dialog.message.text()
     dialog.frames.setValue(100)
     dialog.seed.setValue(5)
-    assert "A chunk starts every 0.57 s" in dialog.said.text()
-    assert "the seed has no effect" in dialog.said.text()
+    assert "A chunk starts every 0.57 s" in dialog.message.text()
+    assert "the seed has no effect" in dialog.message.text()
     ok.click()
     assert song.document.undo_text == "Render Settings"
     assert song.rendering.update_plan().grid.frames == 100

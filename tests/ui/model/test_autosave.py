@@ -227,7 +227,7 @@ def test_a_failed_save_keeps_the_lock_of_the_open_project(
         assert len(asked.questions) == 2, "it replaced the file on request, and has no lock of it"
         asked.yes = False
         window.document.replace(window.document.session, project)
-        assert window.autosave.take(project)
+        assert window.autosave.lock(project)
 
 
 def test_who_replaces_the_project_of_another_window_lets_go_of_its_own(
@@ -241,9 +241,9 @@ def test_who_replaces_the_project_of_another_window_lets_go_of_its_own(
         asked.yes = True
         assert other.save_to(first)
         third = ProjectLock(paths.data_dir() / "locks")
-        assert third.take(second), "nobody has it open any more"
-        assert not third.take(first), "the first window still has"
-        third.let_go()
+        assert third.acquire(second), "nobody has it open any more"
+        assert not third.acquire(first), "the first window still has"
+        third.release()
 
 
 def test_recent_projects_are_offered_and_gone_ones_forgotten(

@@ -40,7 +40,7 @@ def heard(window: MainWindow, count: int = 100_000) -> Array:
 def test_the_monitor_chooses_what_is_heard(qtbot: QtBot, song: MainWindow) -> None:
     song.codecs.actions["mdct-4x"].trigger()
     wait_rendered(qtbot, song)
-    dry, latent = song.rendering.heard("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
+    dry, latent = song.rendering.monitor_reader("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
     assert np.abs(dry - latent).max() > 1e-3, "the codec is heard"
     for key, name, expected in (
         (Qt.Key.Key_2, "latent only", latent),
@@ -173,8 +173,8 @@ def test_without_portaudio_the_page_says_so(page: AudioPage, monkeypatch: pytest
         raise AudioDeviceError("there is no sound: the PortAudio library is missing", "Install libportaudio2")
 
     monkeypatch.setattr(preferences_audio, "outputs", missing)
-    page.look(rescan=True)
-    assert "Install libportaudio2" in page.said.text()
+    page.list_devices(rescan=True)
+    assert "Install libportaudio2" in page.message.text()
     assert items(page.device) == ["Default device"]
 
 

@@ -340,7 +340,7 @@ def test_moving_by_whole_steps_says_that_latents_are_kept(song: MainWindow) -> N
     song.timeline.axis.zoom(step / 100 / PX, 0.0)
     assert song.timeline.axis.samples_per_px == step / 100
     drag(lanes, (20, row(0)), (120, row(0)), SHIFT, release=False)
-    assert "latents kept" in lanes._gesture.says
+    assert "latents kept" in lanes._gesture.hint
     release(lanes, 120, row(0), SHIFT)
     assert clips(song)[0].start == step
 

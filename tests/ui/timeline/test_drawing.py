@@ -59,7 +59,7 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
     axis, panel, document = window.timeline.axis, window.timeline, window.document
 
     def scroll() -> None:
-        axis.scroll_to(axis.start + rng.uniform(-0.4, 0.4) * axis.shown)
+        axis.scroll_to(axis.start + rng.uniform(-0.4, 0.4) * axis.visible_samples)
 
     def scroll_tracks() -> None:
         panel.rows.set_offset(max(0, panel.rows.offset_px + rng.randint(-60, 60)))

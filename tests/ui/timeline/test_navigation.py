@@ -154,7 +154,7 @@ def test_an_engine_that_never_starts_is_said_and_the_dry_mix_goes_on(
 ) -> None:
     window.rendering._on_event(EngineUnusable("the engine ended 3 times in a row: no memory"))
     assert "cannot be rendered: the engine ended 3 times in a row: no memory." in window.messages.text.text()
-    assert window.status.engine.text() == "engine unusable"
+    assert window.status.engine.text() == "engine not running"
 
 
 # Playing, pausing, playing again

@@ -172,8 +172,8 @@ def test_a_track_is_shown_as_it_goes_into_the_mix(qtbot: QtBot, song: MainWindow
     first = song.document.session.tracks[0].id
     song.document.apply("Gain", lambda s: edits.set_track_gain(s, first, 0.5))
     alone = mix_with_mutes(qtbot, song, 1, 2)
-    panel(song).what.setFocus()
-    panel(song).what.setCurrentText("a")
+    panel(song).shown_box.setFocus()
+    panel(song).shown_box.setCurrentText("a")
     np.testing.assert_allclose(values(qtbot, song), alone, atol=1e-5)
     song.document.apply("Mute", lambda s: edits.set_track_mute(s, first, True))
     np.testing.assert_allclose(values(qtbot, song), alone, atol=1e-5, err_msg="muted or not")
@@ -223,7 +223,7 @@ def test_a_track_that_is_removed_leaves_the_mix(qtbot: QtBot, song: MainWindow) 
     second = song.document.session.tracks[1].id
     panel(song).show_latents(("track", second))
     song.document.apply("Remove", lambda s: edits.remove_tracks(s, [second]))
-    assert panel(song).what.currentText() == "Mix"
+    assert panel(song).shown_box.currentText() == "Mix"
     wait_rendered(qtbot, song)
     np.testing.assert_array_equal(values(qtbot, song), mix_with_mutes(qtbot, song))
 

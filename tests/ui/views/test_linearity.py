@@ -92,7 +92,7 @@ def test_measured_figures_are_those_of_the_renders(qtbot: QtBot, song: MainWindo
 
 def test_shares_are_stacked_in_the_colours_of_the_tracks(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     measure(qtbot, song, panel)
-    panel.what.setCurrentIndex(1)
+    panel.shown_box.setCurrentIndex(1)
     figures = song.linearity_meter.of(0)
     assert figures is not None
     column = pixels(panel.plot)[:, 100]

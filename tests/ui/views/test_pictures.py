@@ -76,13 +76,13 @@ def test_every_view_can_be_exported_from_the_menu(
     mixed.preferences.set(views=tuple(view.id for view in VIEWS))
     press(mixed, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
     [dialog] = mixed.findChildren(PictureDialog)
-    titles = [dialog.what.itemText(number) for number in range(dialog.what.count())]
+    titles = [dialog.view_box.itemText(number) for number in range(dialog.view_box.count())]
     assert titles == ["Tracks and mix", "Mix", *(view.title for view in VIEWS), "Whole window"]
     dialog.close()
     for number, title in enumerate(titles):
         mixed.actions_by_id["export_picture"].trigger()
         dialog = mixed.findChildren(PictureDialog)[-1]
-        dialog.what.setCurrentIndex(number)
+        dialog.view_box.setCurrentIndex(number)
         dialog.scale.setValue(1)
         path = tmp_path / f"{number}.png"
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, p=path: (str(p), ""))
