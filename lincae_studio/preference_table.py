@@ -190,7 +190,7 @@ def manual_lines() -> list[str]:
         else:
             shown = texts.get(default, f"{default} {preference.unit}".strip()) or "empty"
         bounds = preference.bounds
-        span = f" {bounds[0]:g} to {bounds[1]:g}{f' {preference.unit}' if preference.unit else ''}." if bounds else ""
+        span = f" {bounds[0]:,.10g} to {bounds[1]:,.10g} {preference.unit}".rstrip() + "." if bounds else ""
         title = preference.title.replace("&", "")
         text = f"{preference.description}{span}"
         rows.append(f"| {preference.page}: {title} | {shown} | {preference.takes_effect} | {text} |")

@@ -46,7 +46,7 @@ LARGE = 20_000_000
 
 
 def test_a_codec_leaves_the_process_as_it_is() -> None:
-    malloc.restore_defaults()  # whatever other tests have done to this process
+    malloc.restore_defaults()  # in case other tests have changed this process
     usual = faults(LARGE)
     model = small_model()
     model.decode(model.encode(np.zeros((1, 20_000), np.float32)))

@@ -38,7 +38,7 @@ def test_names_that_no_file_can_have_are_unknown_codecs(codec: str) -> None:
 
 
 @pytest.mark.parametrize("codec_id", BUILT_IN)
-def test_facts_agree_with_the_codec(codec_id: str) -> None:
+def test_info_agrees_with_the_codec(codec_id: str) -> None:
     codec = registry.load(codec_id)
     info = registry.info(codec_id)
     assert codec.info == info

@@ -91,7 +91,7 @@ app.processEvents()
 """
 
 
-def test_edits_and_renders_come_out_where_and_when_they_are_made(tmp_path: Path) -> None:
+def test_edits_and_renders_are_played_where_and_when_they_are_made(tmp_path: Path) -> None:
     stem = noise(1, LENGTH, channels=2, level=0.1)
     write_audio(tmp_path / "stem.wav", stem)
     out = tmp_path / "heard.raw"

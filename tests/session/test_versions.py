@@ -72,7 +72,7 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_holds_between_programs_and_ends_with_them(tmp_path: Path) -> None:
+def test_a_lock_works_between_programs_and_ends_with_them(tmp_path: Path) -> None:
     project = tmp_path / "song.lincae"
     (tmp_path / "link.lincae").symlink_to(project)
     command = [sys.executable, "-c", HOLD, str(tmp_path / "locks"), str(project)]
@@ -90,11 +90,11 @@ def test_a_lock_holds_between_programs_and_ends_with_them(tmp_path: Path) -> Non
     assert lock.acquire(project), "it has it"
     second = ProjectLock(tmp_path / "locks")
     assert not second.acquire(project)
-    assert second.acquire(tmp_path / "other.lincae"), "it was let go for the next one"
+    assert second.acquire(tmp_path / "other.lincae"), "it was released for the next one"
     lock.release()
     assert second.acquire(project)
 
 
-def test_where_no_locks_can_be_made_everything_may_be_opened(tmp_path: Path) -> None:
+def test_without_lock_files_every_project_can_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert ProjectLock(tmp_path / "file").acquire(tmp_path / "song.lincae")

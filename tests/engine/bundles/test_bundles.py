@@ -1,4 +1,4 @@
-"""Bundles: what is written comes back, mixes and renders alike, goes on being edited, and does no harm."""
+"""Bundles: they are read back, mix and render alike, and can be edited; damaged ones do no harm."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_bundle_renders_as_the_project_but_for_float16(
     assert opened.tracks[0].clips[0].media != session.tracks[0].clips[0].media
     assert [m.original.digest for m in opened.media if m.original] == [m.digest for m in session.media]
     assert si_sdr_db(elsewhere.mix(opened), mix(session, store)) > 65.0
-    assert elsewhere.renderer.counters.encodes == 0, "all is there"
+    assert elsewhere.renderer.counters.encodes == 0, "everything is in the bundle"
     assert result.size == (tmp_path / "song.lincaez").stat().st_size
     used = [session.clip(clip).length for clip in (2, 4)]
     assert result.pcm_bytes == (150_000 * 2 + 170_000) * 3, "what two clips share counts once"
@@ -139,7 +139,7 @@ def test_mixing_needs_no_audio(
     assert elsewhere.renderer.counters.encodes == 0
 
 
-def test_what_needs_audio_takes_what_was_decoded(
+def test_edits_that_need_audio_use_the_decoded_audio(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bundle(session, store, tmp_path / "song.lincaez")
@@ -244,7 +244,7 @@ def test_nothing_is_written_when_it_is_cancelled_or_fails(
     assert path.read_bytes() == b"older"
 
 
-def test_a_bundle_that_the_session_lies_in_is_not_replaced(
+def test_a_bundle_in_use_by_the_session_is_not_replaced(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     path = tmp_path / "song.lincaez"
@@ -256,7 +256,7 @@ def test_a_bundle_that_the_session_lies_in_is_not_replaced(
     assert path.read_bytes() == before
 
 
-def test_a_damaged_copy_is_mended_by_opening_again(
+def test_a_damaged_copy_is_repaired_by_opening_the_bundle_again(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bundle(session, store, tmp_path / "song.lincaez")
@@ -302,7 +302,7 @@ def test_a_long_file_of_which_little_is_played_takes_little(
     assert peak < audio.stat().st_size / 3
 
 
-# What strangers send
+# Untrusted files
 
 
 def refusal(data: bytes, tmp_path: Path) -> str:
@@ -331,7 +331,7 @@ def whole(session: Session, store: MediaStore, tmp_path: Path) -> dict[str, byte
         return {name.replace(".", "__"): file.read(name) for name in file.namelist()}
 
 
-def test_what_is_no_bundle_is_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
     assert "not a bundle" in refusal(b"", tmp_path)
     assert "not a bundle" in refusal(b"RIFF" * 100, tmp_path)
     assert "not a LinCAE Studio bundle" in refusal(archive(a=b""), tmp_path)

@@ -1,4 +1,4 @@
-"""Latents as files: what is written comes back, decodes to the mix, and a damaged file is refused."""
+"""Files of latents: they are read back and decode to the mix; damaged ones are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plan(store: MediaStore, tmp_path: Path) -> Plan:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_latents_come_back_and_decode_to_the_mix(plan: Plan, store: MediaStore, tmp_path: Path, kind: str) -> None:
+def test_latents_are_read_back_and_decode_to_the_mix(plan: Plan, store: MediaStore, tmp_path: Path, kind: str) -> None:
     renderer = new_renderer(StoreReader(store))
     content = latents_of(plan, 0, plan.length, renderer.render_many)
     assert 0 < content.audible.sum() < len(content.audible)
@@ -65,7 +65,7 @@ def test_other_programs_read_them(plan: Plan, store: MediaStore, tmp_path: Path)
         assert b"mdct-2x" in arrays["header"].tobytes()
 
 
-def test_a_span_holds_its_chunks_only(plan: Plan, store: MediaStore) -> None:
+def test_a_span_contains_only_its_chunks(plan: Plan, store: MediaStore) -> None:
     renderer = new_renderer(StoreReader(store))
     content = latents_of(plan, 610_000, 650_000, renderer.render_many)
     assert len(content.audible) == len(plan.grid.heard(610_000, 650_000)) < len(plan.chunks)

@@ -56,7 +56,7 @@ def test_in_a_loop_its_start_follows_its_end() -> None:
     assert taken(queue) == [7, 6, 5, 4, 3, 2, 1, 0]
 
 
-def test_an_export_goes_on_while_live_chunks_keep_coming(waiting: list[Chunk]) -> None:
+def test_an_export_continues_while_live_chunks_keep_coming(waiting: list[Chunk]) -> None:
     queue = ChunkQueue()
     queue.add(waiting[:6], priority="live")
     queue.add(waiting[6:], priority="export")
@@ -96,7 +96,7 @@ def test_a_batch_is_of_the_most_urgent_chunks_that_are_alike() -> None:
     assert queue.take(timeout_s=0.0) == ()
 
 
-def test_a_suspect_is_taken_alone() -> None:
+def test_a_suspected_chunk_is_rendered_alone() -> None:
     queue = ChunkQueue()
     several = chunks(5)
     queue.add(several, priority="live", alone=[several[1].key])

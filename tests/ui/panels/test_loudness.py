@@ -39,7 +39,7 @@ def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
 
 
 @pytest.mark.engine
-def test_what_is_not_rendered_is_said(qtbot: QtBot, song: MainWindow) -> None:
+def test_chunks_not_rendered_yet_are_reported(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))

@@ -53,7 +53,7 @@ def axis_of(length: int, width: int = 1000) -> TimeAxis:
     return axis
 
 
-def test_zoom_keeps_what_is_under_the_anchor() -> None:
+def test_zooming_keeps_the_sample_under_the_anchor() -> None:
     axis = axis_of(44_100 * 600)
     axis.scroll_to(44_100 * 200)
     axis.zoom(0.1, 400)
@@ -102,7 +102,7 @@ def test_fit_and_reveal() -> None:
     assert empty.visible_samples == pytest.approx(30 * 44_100)
 
 
-def test_what_was_fitted_stays_fitted_when_the_lanes_get_another_width() -> None:
+def test_a_fitted_view_stays_fitted_when_the_width_changes() -> None:
     axis = axis_of(44_100 * 60)
     axis.fit()
     axis.set_width(500)
@@ -110,7 +110,7 @@ def test_what_was_fitted_stays_fitted_when_the_lanes_get_another_width() -> None
     axis.zoom(0.5, 0)
     zoom = axis.samples_per_px
     axis.set_width(900)
-    assert axis.samples_per_px == zoom, "somebody has zoomed since"
+    assert axis.samples_per_px == zoom, "the user has zoomed since"
 
 
 # Scrolling
@@ -198,7 +198,7 @@ def test_keys_move_the_playhead(song: MainWindow) -> None:
 # The playhead
 
 
-def test_the_playhead_is_at_one_place_in_all_views(qtbot: QtBot, song: MainWindow) -> None:
+def test_the_playhead_is_at_the_same_position_in_all_views(qtbot: QtBot, song: MainWindow) -> None:
     plot = heatmap(song)
     places = set()
     for x in (37, 311, 640):
