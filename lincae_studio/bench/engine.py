@@ -135,7 +135,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
 
 
 def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore, load: _Load) -> float:
-    """What a chunk takes when its latents are there."""
+    """Time to render a chunk whose latents are cached, in milliseconds."""
     renderer = Renderer(load, StoreReader(store), LatentCache())
     chunk = make_plan(session, info).audible[0]
     renderer.render(chunk)
@@ -209,7 +209,7 @@ class _Window:
                 raise engine.failure(self.failed[0])
 
     def wait_until_idle(self) -> None:
-        """Want nothing more, and wait until nothing is being rendered."""
+        """Withdraw all requests, and wait until nothing is being rendered."""
         self.client.request(())
         with self.changed:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
@@ -341,7 +341,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Lo
 
 
 def _renderer_on(folder: Path, store: MediaStore, load: _Load) -> Renderer:
-    """As in the engine process."""
+    """A renderer set up like that of the engine process."""
     return Renderer(load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 

@@ -199,8 +199,8 @@ def _compute(task: _Task) -> npt.NDArray[np.uint8]:
     count = (task.end - task.start) // HOP
     lead = (WINDOW - HOP) // 2  # a column is the transform centred on it
     begin = task.start - lead
-    wanted = (count - 1) * HOP + WINDOW
-    audio = task.reader.read(max(0, begin), wanted - max(0, -begin))
+    needed = (count - 1) * HOP + WINDOW
+    audio = task.reader.read(max(0, begin), needed - max(0, -begin))
     levels = spectrogram(np.pad(audio, ((0, 0), (max(0, -begin), 0))), count)
     return np.round((np.maximum(levels, FLOOR_DB) - FLOOR_DB) * _PER_DB).clip(0, 255).astype(np.uint8)
 
