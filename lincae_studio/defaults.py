@@ -1,4 +1,4 @@
-"""Values that several parts of the program must agree on. Nothing of ours is imported."""
+"""Values shared by several packages. Imports nothing of this one."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Progress:
 
 ReportProgress = Callable[[Progress], None]
 
-#: Units in which the combined progress of a job is counted, independent of the units of its parts.
+#: Units in which the combined progress of a job is counted, independent of the units of its subtasks.
 _UNITS = 100_000
 
 

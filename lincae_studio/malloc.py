@@ -1,6 +1,6 @@
 """Control of how glibc handles freed memory; with other C libraries these functions do nothing. Any thread.
 
-The activations of a network take tens of megabytes each, and are freed soon after they were allocated. By default glibc
+The activations of a network take tens of megabytes each, and are freed soon after they are allocated. By default glibc
 returns such blocks to the kernel immediately, and the kernel must clear the pages of the next block: a sixth of the
 time of a decode on a CPU (measured: 3.7 s against 3.1 s for 4 s of audio in bf16, 7.2 s against 6.1 s in fp32).
 
@@ -38,7 +38,7 @@ def give_back() -> None:
         library.malloc_trim(0)
 
 
-def as_usual() -> None:
+def restore_defaults() -> None:
     """Undo `keep_freed`."""
     library = _glibc()
     if library is not None:

@@ -28,7 +28,7 @@ def cache_dir() -> Path:
     try:
         return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
     except RuntimeError:
-        return _homeless() / "cache"
+        return _fallback_folder() / "cache"
 
 
 def codecs_dir() -> Path:
@@ -39,7 +39,7 @@ def codecs_dir() -> Path:
     try:
         return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "codecs"
     except RuntimeError:
-        return _homeless() / "codecs"
+        return _fallback_folder() / "codecs"
 
 
 def preferences_file() -> Path:
@@ -48,7 +48,7 @@ def preferences_file() -> Path:
     try:
         folder = Path(override or platformdirs.user_config_dir(APP_NAME, appauthor=False))
     except RuntimeError:
-        folder = _homeless()
+        folder = _fallback_folder()
     return folder / "preferences.json"
 
 
@@ -63,12 +63,12 @@ def data_dir() -> Path:
     try:
         return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
     except RuntimeError:
-        return _homeless() / "data"
+        return _fallback_folder() / "data"
 
 
 def recovery_dirs() -> tuple[Path, Path]:
     """The folder in which edits are recorded for recovery, and a fallback if it cannot be written."""
-    return data_dir() / "recovery", _homeless() / "recovery"
+    return data_dir() / "recovery", _fallback_folder() / "recovery"
 
 
 def versions_dir() -> Path:
@@ -81,7 +81,7 @@ def log_file() -> Path:
     try:
         return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False)) / "studio.log"
     except RuntimeError:
-        return _homeless() / "studio.log"
+        return _fallback_folder() / "studio.log"
 
 
 def home() -> Path:
@@ -89,10 +89,10 @@ def home() -> Path:
     try:
         return Path.home()
     except RuntimeError:
-        return _homeless()
+        return _fallback_folder()
 
 
-def _homeless() -> Path:
+def _fallback_folder() -> Path:
     """A folder for users without a home folder (a uid without an account in a container); it may not exist yet."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()) / f"{APP_NAME}-{user}"

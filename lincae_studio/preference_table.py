@@ -27,7 +27,7 @@ class Preference:
 
     Attributes:
         field: field of `Preferences`.
-        holds: when a change takes effect.
+        takes_effect: when a change takes effect.
         choices: values with their texts; for codecs the dialog finds them.
         unit: unit of a number.
         zero: the meaning of 0, where it has a special one.
@@ -37,7 +37,7 @@ class Preference:
     page: Page
     title: str
     description: str
-    holds: str = IMMEDIATELY
+    takes_effect: str = IMMEDIATELY
     choices: tuple[tuple[str, str], ...] = ()
     unit: str = ""
     zero: str = ""
@@ -190,8 +190,8 @@ def manual_lines() -> list[str]:
         else:
             shown = texts.get(default, f"{default} {preference.unit}".strip()) or "empty"
         bounds = preference.bounds
-        span = f" {bounds[0]:g} to {bounds[1]:g}{f' {preference.unit}' if preference.unit else ''}." if bounds else ""
+        span = f" {bounds[0]:,.10g} to {bounds[1]:,.10g} {preference.unit}".rstrip() + "." if bounds else ""
         title = preference.title.replace("&", "")
         text = f"{preference.description}{span}"
-        rows.append(f"| {preference.page}: {title} | {shown} | {preference.holds} | {text} |")
+        rows.append(f"| {preference.page}: {title} | {shown} | {preference.takes_effect} | {text} |")
     return rows

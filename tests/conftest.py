@@ -1,4 +1,4 @@
-"""What every test gets: its own home, cache and configuration, a media store in them, and the marker of its folder."""
+"""Fixtures of all tests: their own home, cache, configuration and media store; and markers by folder."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def import_audio(store: MediaStore, path: Path, audio: Array) -> Media:
 
 
 def made_up_media(number: int, length: int, channels: int = 1, folder: str = "/music") -> Media:
-    """A media value with no file behind it."""
+    """A `Media` without a file."""
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     path = f"{folder}/stem {number}.wav"
     return Media(digest=digest, path=path, sample_rate=SESSION_RATE, channels=channels, length=length)
@@ -160,7 +160,7 @@ def eventually(condition: Callable[[], object], timeout_s: float = 30.0) -> None
     deadline = time.monotonic() + timeout_s
     pause = threading.Event()
     while not condition():
-        assert time.monotonic() < deadline, "in vain"
+        assert time.monotonic() < deadline, "timed out"
         pause.wait(0.02)
 
 

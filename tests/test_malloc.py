@@ -18,9 +18,9 @@ pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="does 
 
 @pytest.fixture(autouse=True)
 def usual() -> Iterator[None]:
-    malloc.as_usual()
+    malloc.restore_defaults()
     yield
-    malloc.as_usual()
+    malloc.restore_defaults()
 
 
 def faults(values: int = 3_000_000) -> int:
@@ -37,7 +37,7 @@ def test_memory_that_is_kept_is_not_cleared_again() -> None:
     faults()
     assert faults() < usual / 5
     malloc.give_back()
-    malloc.as_usual()
+    malloc.restore_defaults()
     assert faults() > usual / 5, "more than when it is kept; how many pages it takes is the kernel's choice"
 
 
@@ -46,7 +46,7 @@ LARGE = 20_000_000
 
 
 def test_a_codec_leaves_the_process_as_it_is() -> None:
-    malloc.as_usual()  # whatever other tests have done to this process
+    malloc.restore_defaults()  # in case other tests have changed this process
     usual = faults(LARGE)
     model = small_model()
     model.decode(model.encode(np.zeros((1, 20_000), np.float32)))
@@ -54,7 +54,7 @@ def test_a_codec_leaves_the_process_as_it_is() -> None:
 
 
 def test_the_command_line_keeps_memory() -> None:
-    malloc.as_usual()
+    malloc.restore_defaults()
     usual = faults(LARGE)
     with headless():
         faults(LARGE)

@@ -1,7 +1,7 @@
-"""Files from strangers, damaged at random: manifests, journals, bundles, latents, audio. Only clear errors come of
-them, soon, and nothing is touched but where it should be.
+"""Randomly damaged files: manifests, journals, bundles, latents, audio. They cause only clear errors, quickly, and no
+other files are touched.
 
-A thousand here; `LINCAE_STUDIO_MUTATIONS` says how many, for a longer run.
+A thousand by default; `LINCAE_STUDIO_MUTATIONS` sets the number, for a longer run.
 """
 
 from __future__ import annotations

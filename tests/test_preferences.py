@@ -1,4 +1,4 @@
-"""The file of preferences: typed, mended field by field, never lost by an older or a damaged program."""
+"""The preferences file: typed, repaired field by field, never lost by an older program."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_what_another_version_wrote_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b'"text"', b"[" * 100_000, b" " * 2_000_000])
-def test_a_damaged_file_is_said_and_stays_until_something_is_saved(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_file_is_reported_and_kept_until_saving(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "preferences.json"
     path.write_bytes(content)
     with pytest.raises(PreferencesError, match=r"cannot be read.*The defaults are used"):
@@ -55,7 +55,7 @@ def test_a_damaged_file_is_said_and_stays_until_something_is_saved(tmp_path: Pat
     assert preferences.load(path) == LIGHT
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PreferencesError, match="cannot save the preferences"):
         preferences.save(LIGHT, tmp_path / "file" / "preferences.json")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lincae_studio import malloc
-from lincae_studio.bench.engine import made_codec
+from lincae_studio.bench.engine import resolve_codec
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundled_files, bundles_dir
@@ -47,7 +47,7 @@ def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = No
         for media in song.media:
             store.ensure(media)
         for codec in codecs:
-            session = edits.set_codec(_shortened(song, seconds), made_codec(codec, folder))
+            session = edits.set_codec(_shortened(song, seconds), resolve_codec(codec, folder))
             rows.append({"codec": codec} | _measure(session, store, folder / "elsewhere" / codec))
     return rows
 

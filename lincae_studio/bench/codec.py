@@ -88,7 +88,7 @@ def measure_codec(
             _time(times, f"encode_{precision}", lambda: ours.encode(audio))
             _time(times, f"decode_{precision}", lambda: ours.decode(latents))
         if reference is not None:
-            malloc.as_usual()  # a program of the reference package has the C library as it is
+            malloc.restore_defaults()  # a program of the reference package has the C library as it is
             _time(times, "encode_reference", lambda: reference.model.encode(audio))
             _time(times, "decode_reference", lambda: reference.model.decode(latents))
     median = {name: statistics.median(runs[1:]) for name, runs in times.items()}

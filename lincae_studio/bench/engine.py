@@ -105,7 +105,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     malloc.keep_freed()  # as the engine process and exports do
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        codec_id = made_codec(bench.codec, folder)
+        codec_id = resolve_codec(bench.codec, folder)
         info = registry.for_session(codec_id, bench.computation)
         load = partial(registry.load, computation=bench.computation)
         store = MediaStore(folder)
@@ -135,7 +135,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
 
 
 def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore, load: _Load) -> float:
-    """What a chunk takes when its latents are there."""
+    """Time to render a chunk whose latents are cached, in milliseconds."""
     renderer = Renderer(load, StoreReader(store), LatentCache())
     chunk = make_plan(session, info).audible[0]
     renderer.render(chunk)
@@ -144,7 +144,7 @@ def _chunk_ms(session: Session, info: CodecInfo, store: MediaStore, load: _Load)
     return (time.perf_counter() - started) * 1e3
 
 
-def made_codec(name: str, folder: Path) -> str:
+def resolve_codec(name: str, folder: Path) -> str:
     """The id of a codec; for `random-lin-cae` the folder of a model created here."""
     if name != RANDOM_LINCAE:
         return name
@@ -208,8 +208,8 @@ class _Window:
             if self.failed:
                 raise engine.failure(self.failed[0])
 
-    def rest(self) -> None:
-        """Want nothing more, and wait until nothing is being rendered."""
+    def wait_until_idle(self) -> None:
+        """Withdraw all requests, and wait until nothing is being rendered."""
         self.client.request(())
         with self.changed:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
@@ -231,7 +231,7 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
             chunk = plan.chunks[here]
             assert chunk is not None
             window.wait_for({chunk.key} if slow else {chunk.key for chunk in plan.audible})
-            window.rest()
+            window.wait_until_idle()
 
         window.request(plan)
         settle(plan)
@@ -341,7 +341,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Lo
 
 
 def _renderer_on(folder: Path, store: MediaStore, load: _Load) -> Renderer:
-    """As in the engine process."""
+    """A renderer set up like that of the engine process."""
     return Renderer(load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 

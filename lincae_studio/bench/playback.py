@@ -8,7 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from lincae_studio.bench.engine import made_codec
+from lincae_studio.bench.engine import resolve_codec
 from lincae_studio.bench.ui import UiBench, dense_session, open_window
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
@@ -41,7 +41,7 @@ def measure_playback(seconds: float, tracks: int, codec: str) -> dict[str, objec
         folder = Path(name)
         store = MediaStore(folder)
         session = dense_session(store, folder, UiBench(tracks, tracks * 4, max(1.0, seconds / 60.0 + 0.5)))
-        session = edits.set_codec(session, made_codec(codec, folder))
+        session = edits.set_codec(session, resolve_codec(codec, folder))
         window = open_window(app, store, folder, session)
         rendered: list[int] = []
         window.rendering.chunk_changed.connect(rendered.append)

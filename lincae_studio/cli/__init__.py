@@ -40,10 +40,10 @@ def run(arguments: list[str]) -> int:
 
         return run_command(arguments)
     except StudioError as error:
-        _say(f"error: {error}")
+        _print_error(f"error: {error}")
         return exit_codes.BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
-        _say("interrupted")
+        _print_error("interrupted")
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has closed it
@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
         return _report_bug(error)
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     """Print one line on standard error, escaping line breaks and undecodable bytes of file names."""
     print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), file=sys.stderr)
 
@@ -71,5 +71,5 @@ def _report_bug(error: Exception) -> int:
         hint = f"Details are in {where}"
     except (OSError, RuntimeError):
         hint = "The details could not be logged"
-    _say(f"internal error: {type(error).__name__}: {error}. {hint}.")
+    _print_error(f"internal error: {type(error).__name__}: {error}. {hint}.")
     return exit_codes.BUG

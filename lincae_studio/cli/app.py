@@ -146,11 +146,11 @@ def _bundle(
     """Write a project with the latents of its clips in place of audio (.lincaez); opening it needs its codec."""
     from lincae_studio.cli.bundling import bundle
 
-    def say(figures: dict[str, object]) -> str:
+    def summarize(figures: dict[str, object]) -> str:
         size, pcm = (f"{int(str(figures[name])) / 1e6:.1f} MB" for name in ("bytes", "pcm24_bytes"))
         return f"{figures['output']}: {size}, 1/{figures['ratio']:.1f} of {pcm} of 24-bit PCM, codec {figures['codec']}"
 
-    return run_all(project, output, (".lincae",), ".lincaez", bundle, say, as_json)
+    return run_all(project, output, (".lincae",), ".lincaez", bundle, summarize, as_json)
 
 
 @app.command("unbundle")
@@ -203,7 +203,7 @@ def _encode(
     """Encode audio files to latents, as safetensors or npz."""
     from lincae_studio.cli.latents import encode
 
-    def say(figures: dict[str, object]) -> str:
+    def summarize(figures: dict[str, object]) -> str:
         return f"{figures['output']}: {figures['shape']} (chunks, buses, dim, frames), codec {figures['codec']}"
 
     kinds = get_args(LatentFormat)
@@ -213,7 +213,7 @@ def _encode(
         raise UsageError(f"the name {output} does not match --latents {latents}", f"Use a name ending in .{latents}")
     ending = f".{latents or kinds[0]}"
     suffixes = [f".{ending}" for ending in EXTENSIONS]
-    return run_all(path, output, suffixes, ending, lambda one, place: encode(one, place, codec), say, as_json)
+    return run_all(path, output, suffixes, ending, lambda one, place: encode(one, place, codec), summarize, as_json)
 
 
 @app.command("decode")
@@ -231,11 +231,13 @@ def _decode(
 
     request = options.request(output, container=container, bits=bits, rate=rate)
 
-    def say(figures: dict[str, object]) -> str:
+    def summarize(figures: dict[str, object]) -> str:
         return f"{figures['output']}: {figures['duration_s']:.3f} s, codec {figures['codec']}"
 
     ending = FORMATS[request.settings.format.container].endings[0]
-    return run_all(path, output, LATENT_SUFFIXES, ending, lambda one, place: decode(one, place, request), say, as_json)
+    return run_all(
+        path, output, LATENT_SUFFIXES, ending, lambda one, place: decode(one, place, request), summarize, as_json
+    )
 
 
 @app.command("demo")

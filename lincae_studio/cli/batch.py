@@ -21,7 +21,7 @@ def run_all(
     suffixes: Collection[str],
     ending: str,
     make: Make,
-    say: Callable[[dict[str, object]], str],
+    summarize: Callable[[dict[str, object]], str],
     as_json: bool,
 ) -> int:
     """Convert `source` to `output`, or all files with these suffixes if it is a folder; print the results.
@@ -35,7 +35,7 @@ def run_all(
         if os.path.isdir(output):
             output = output / f"{source.stem}{ending}"
         figures = make(source, output)
-        print(json.dumps(figures, indent=2) if as_json else _shown(say(figures)))
+        print(json.dumps(figures, indent=2) if as_json else _shown(summarize(figures)))
         return 0
     inputs = inputs_in(source, suffixes)
     if os.path.exists(output) and not os.path.isdir(output):
@@ -51,7 +51,7 @@ def run_all(
         try:
             rows.append({"input": str(path)} | make(path, output / f"{path.stem}{ending}"))
             if not as_json:
-                print(_shown(say(rows[-1])))
+                print(_shown(summarize(rows[-1])))
         except StudioError as error:
             failed += 1
             rows.append({"input": str(path), "error": str(error)})

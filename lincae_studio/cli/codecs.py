@@ -41,11 +41,11 @@ def _list(as_json: AsJson = False) -> None:
     """List the codecs with their latent geometry, and the public ones that can be downloaded."""
     found, errors = registry.info_and_errors()
     rows = [_row(info) for info in found]
-    broken = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
+    damaged = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
     here = {info.id for info in found} | errors.keys()
     offered = [_offer(model_id, public) for model_id, public in PUBLIC_MODELS.items() if model_id not in here]
     if as_json:
-        print(json.dumps([*rows, *broken, *offered], indent=2))
+        print(json.dumps([*rows, *damaged, *offered], indent=2))
         return
     table = Table("id", "size", "hop", "dim", "ratio", "linear", "description", box=None, pad_edge=False)
     for row in rows + offered:
@@ -58,8 +58,8 @@ def _list(as_json: AsJson = False) -> None:
             _LINEARITY[str(row["linearity"])],
             escape(plain(str(row["description"]))),
         )
-    for row in broken:
-        table.add_row(str(row["id"]), *[""] * 5, escape(f"broken: {plain(str(row['error']))}"))
+    for row in damaged:
+        table.add_row(str(row["id"]), *[""] * 5, escape(f"damaged: {plain(str(row['error']))}"))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
@@ -68,7 +68,7 @@ def _show(
     codec: Annotated[str, typer.Argument(help="Codec id, or a model folder.")],
     as_json: AsJson = False,
 ) -> None:
-    """Show all that is known of a codec."""
+    """Show everything known about a codec."""
     info = registry.info(registry.by_path(codec), Computation().overridden(os.environ))
     row = _row(info)
     folder = registry.folder(info.id)

@@ -1,4 +1,4 @@
-"""The engine in this very process: opens projects and bundles, renders, and counts. One use each."""
+"""The engine in the calling process: opens projects and bundles, and renders. Each instance is used once."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from lincae_studio.preferences import cache_bytes, cache_dir, computing
 from lincae_studio.session import files
 from lincae_studio.session.model import Media, Session
 
-#: Latents kept in memory: those of a few chunks of a hundred tracks.
+#: Latents kept in memory: enough for a few chunks of a hundred tracks.
 _MEMORY_BYTES = 128 * 1024 * 1024
 
 
 class Headless:
-    """A media store, a renderer and the bundles that were opened.
+    """A media store, a renderer and the opened bundles.
 
     Attributes:
-        computation: how codecs compute.
+        computation: device and precision of codecs.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Headless:
         self.bundles = BundleStore(bundles_dir(folder))
         self._latents: dict[Path, BundledLatents] = {}
         latent_bytes, render_bytes = cache_bytes()
-        # Each chunk is rendered once: nothing is worth remembering but on disk.
+        # Each chunk is rendered once, so nothing needs to be cached except on disk.
         self.renderer = Renderer(
             lambda codec: registry.load(codec, self.computation),
             self.reader,
@@ -56,14 +56,14 @@ class Headless:
         )
 
     def render(self, chunks: Sequence[Chunk]) -> list[Rendered]:
-        """Chunks of any kind."""
+        """Render chunks of any kind."""
         return self.renderer.render_many(chunks)
 
     def open(self, path: Path, report: Report) -> Session:
-        """Read a project or a bundle; its media can be rendered then.
+        """Read a project or a bundle, and prepare its media files for rendering.
 
         Raises:
-            StudioError: for a project, bundle or media that cannot be used.
+            StudioError: for a project, bundle or media file that cannot be used.
         """
         session = open_bundle(path, self.bundles) if files.is_bundle(path) else files.load(path)
         for media in session.used_media():
@@ -73,38 +73,38 @@ class Headless:
         return session
 
     def prepare_bundle(self, session: Session, codec: CodecInfo, report: Report) -> None:
-        """Decode the media of which a bundle of a session needs more than their bundles hold. Raises `StudioError`."""
+        """Decode the media files whose bundles lack latents that a new bundle needs. Raises `StudioError`."""
         grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
         terms = (term for chunk in windows_of(session, codec, grid) for term in chunk.terms)
-        wanting = self._missing(terms)
+        incomplete = self._missing(terms)
         for media in session.used_media():
-            if media.digest in wanting:
+            if media.digest in incomplete:
                 self.decode(media, session.seed, report)
 
     def prepare(self, plan: Plan, session: Session, audio: bool, report: Report) -> None:
-        """Decode the media of which a plan needs more than the latents that are in their bundles; all for their audio.
+        """Decode the media files whose bundles lack latents that a plan needs; with `audio`, all that are from bundles.
 
         Raises:
-            StudioError: when that cannot be done.
+            StudioError: when one of them cannot be decoded.
         """
-        wanting = self._missing(term for chunk in plan.audible for term in chunk.terms)
+        incomplete = self._missing(term for chunk in plan.audible for term in chunk.terms)
         for media in session.used_media():
-            if audio or media.digest in wanting:
+            if audio or media.digest in incomplete:
                 self.decode(media, session.seed, report)
 
     def decode(self, media: Media, seed: int, report: Report) -> None:
-        """Decode the audio of a media that is there as latents, if it is not here yet. Raises `StudioError`."""
+        """Decode the audio of a media file known only as latents, unless it is stored already. Raises `StudioError`."""
         latents = self._holder(media.digest)
         if self.store.get(media.digest) is None and latents is not None:
             name = Path(media.original.path).name if media.original is not None else media.digest
             decode_media(media, latents, seed, self.render, self.store, self.computation, report(f"decoding {name}"))
 
     def info(self, codec: str) -> CodecInfo:
-        """The codec of a session. Raises `CodecError`."""
+        """The info of a session's codec. Raises `CodecError`."""
         return registry.for_session(codec, self.computation)
 
     def close(self) -> None:
-        """Write what is left, and close the caches."""
+        """Finish writing, and close the caches."""
         self.renderer.close()
 
     def _attach(self, session: Session) -> None:
@@ -116,7 +116,7 @@ class Headless:
         missing = {media.digest for media in session.media if media.original is not None}
         missing -= {digest for latents in self._latents.values() for digest in latents.media}
         if missing:
-            raise ProjectError("a bundle does not hold the latents that the project needs", "Find its audio instead")
+            raise ProjectError("a bundle does not contain the latents that the project needs", "Find its audio instead")
         for latents in self._latents.values():
             problem = latents.problem(self.computation)
             if problem:
@@ -127,7 +127,7 @@ class Headless:
         return next((one for one in self._latents.values() if digest in one.media), None)
 
     def _missing(self, terms: Iterable[Term]) -> set[str]:
-        """The media, of those that are there as latents, that a term needs other latents of."""
+        """Digests of the media files from bundles that lack the latents of a term."""
         bundled = {digest: one for one in self._latents.values() for digest in one.media}
         return {
             term.source.media
@@ -138,7 +138,7 @@ class Headless:
 
 @contextlib.contextmanager
 def headless() -> Iterator[Headless]:
-    """A `Headless` that is closed at the end. From then on the process keeps the memory that it frees."""
+    """A `Headless` that is closed at the end. The process keeps freed memory from now on."""
     malloc.keep_freed()
     engine = Headless()
     try:
@@ -148,5 +148,5 @@ def headless() -> Iterator[Headless]:
 
 
 def preferred_computation() -> Computation:
-    """How codecs compute: as preferred, as in the window, unless the environment overrides it. Raises `UsageError`."""
+    """Device and precision of codecs, from preferences and environment as in the window. Raises `UsageError`."""
     return Computation(*computing()).overridden(os.environ)

@@ -8,7 +8,7 @@ from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
-from lincae_studio.engine.bundles.latent_files import decoded, kind_of, latents_of, load_latents, save_latents
+from lincae_studio.engine.bundles.latent_files import decoded, format_of, latents_of, load_latents, save_latents
 from lincae_studio.engine.export.writer import ExportItem, export, refuse_overwriting
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.media.writer import Tags
@@ -22,7 +22,7 @@ def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
     Raises:
         StudioError: for a file, codec or output that cannot be used; an existing output is kept.
     """
-    kind_of(output)
+    format_of(output)
     codec = registry.by_path(codec)
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:

@@ -1,6 +1,6 @@
-"""Where neural codecs compute, and in what precision: a value that is passed to whoever plans with a codec or loads it.
+"""The device and precision of neural codecs: a value passed to all code that plans with a codec or loads one.
 
-Only the command line and the start of the window look at the environment, which overrides the preferences.
+Only the command line and the start of the window read the environment, which overrides the preferences.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class Computation(Struct, frozen=True):
-    """Where and how codecs compute.
+    """The device and precision that codecs compute with.
 
     Attributes:
         device: auto, cpu, cuda or mps, or another name that torch knows.
-        precision: part of a codec's identity, as it changes what the codec gives.
+        precision: part of a codec's identity, as it changes the codec's output.
     """
 
     device: str = "auto"
     precision: Precision = "auto"
 
     def overridden(self, environment: Mapping[str, str]) -> Computation:
-        """With what the environment names instead.
+        """A copy with the device and precision that environment variables set instead, if any.
 
         Raises:
-            UsageError: when it names a precision that does not exist.
+            UsageError: when the precision does not exist.
         """
         name = environment.get(PRECISION_VARIABLE, self.precision)
         for precision in PRECISIONS:
             if precision == name:
                 return Computation(environment.get(DEVICE_VARIABLE, self.device), precision)
-        raise UsageError(f"{PRECISION_VARIABLE} is {name!r}", f"It must be one of {', '.join(PRECISIONS)}")
+        raise UsageError(f"{PRECISION_VARIABLE} is “{name}”", f"It must be one of {', '.join(PRECISIONS)}")
 
 
-#: As codecs choose by themselves.
+#: Lets codecs choose device and precision.
 AUTO = Computation()

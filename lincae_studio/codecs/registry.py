@@ -1,7 +1,7 @@
-"""The codecs that can be chosen: built in, installed, or a model's folder named by its path.
+"""The available codecs: built-in, installed, or a model folder given by its path.
 
-Infos cost little and need no torch; a codec is loaded only where it runs. How codecs compute is part of their identity:
-whoever plans or loads says how, while lists, names and geometry do not depend on it.
+Infos are cheap and need no torch; a codec is loaded only where it runs. Device and precision affect a codec's identity,
+so callers that plan or load pass them, while lists, names and geometry do not depend on them.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from lincae_studio.session.model import SESSION_RATE
 
 @dataclass(frozen=True)
 class Entry:
-    """A codec's info, and how it is loaded."""
+    """A codec's info, and the function that loads it."""
 
     info: CodecInfo
     load: Callable[[], Codec]
 
 
-#: One line for each built-in codec, in the order they are listed to people.
+#: One line per built-in codec, in the order in which lists show them.
 _BUILT_IN = (
     Entry(mdct.MDCT_1X, mdct.load_mdct_1x),
     Entry(mdct.MDCT_2X, mdct.load_mdct_2x),
@@ -37,17 +37,17 @@ _BUILT_IN = (
 
 
 def ids() -> tuple[str, ...]:
-    """Of the built-in and the installed codecs."""
+    """Ids of the built-in and the installed codecs."""
     return (*(entry.info.id for entry in _BUILT_IN), *library.installed())
 
 
 def all_info() -> tuple[CodecInfo, ...]:
-    """Infos of every built-in or installed codec; one whose folder is broken is left out."""
+    """Infos of all built-in and installed codecs, except those whose folder is damaged."""
     return info_and_errors()[0]
 
 
 def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
-    """Infos of every built-in or installed codec, and what is wrong with the others that are installed, by id."""
+    """Infos of all built-in and installed codecs, and the errors of damaged ones, by id."""
     found = [entry.info for entry in _BUILT_IN]
     errors: dict[str, StudioError] = {}
     for codec_id in library.installed():
@@ -62,31 +62,31 @@ def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
     """Info of a codec by its id, or by the path of a model's folder.
 
     Raises:
-        CodecError: when there is none, listing the ids; when its folder is broken.
+        CodecError: when there is no such codec (the message lists the ids), or its folder is damaged.
     """
     return _find(codec, computation).info
 
 
 def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
-    """Info of a codec that a session can be mixed with. Raises `CodecError` as `info` does, or for another rate."""
+    """Info of a codec for mixing a session. Raises `CodecError` like `info`, or if its sample rate differs."""
     found = info(codec, computation)
     if found.sample_rate != SESSION_RATE:
         raise CodecError(
-            f"the codec {codec!r} is for audio of {found.sample_rate} Hz, the studio mixes at {SESSION_RATE} Hz",
+            f"the codec “{codec}” is for audio at {found.sample_rate} Hz, but the studio mixes at {SESSION_RATE} Hz",
             "Choose another codec; measure this one with lincae-studio evaluate",
         )
     return found
 
 
 def load(codec: str, computation: Computation = AUTO) -> Codec:
-    """The codec itself. Raises `CodecError` as `info` does, and when its weights are damaged."""
+    """The codec itself. Raises `CodecError` like `info`, and when its weights are damaged."""
     return _find(codec, computation).load()
 
 
 def folder(codec: str) -> lincae.ModelFolder | None:
-    """The folder of a codec that has one, read but for its weights. Raises `CodecError` when it is broken."""
+    """The folder of a codec, read except for its weights; None if it has none. Raises `CodecError` if damaged."""
     path = library.codec_folder(codec)
-    # os.path, other than Path, says no to names that no file can have.
+    # os.path.isdir, unlike Path.is_dir, returns False for names that no file can have.
     if path is None and os.sep in codec and os.path.isdir(codec):
         path = Path(codec)
     if path is None:
@@ -96,7 +96,7 @@ def folder(codec: str) -> lincae.ModelFolder | None:
 
 
 def by_path(codec: str) -> str:
-    """What a session is to keep for what somebody typed: an id as it is, a folder as an absolute path."""
+    """The codec name to store in a session: an id unchanged, or a folder as an absolute path."""
     if codec in ids() or codec in lincae.PUBLIC_MODELS:
         return codec
     return str(Path(codec).resolve()) if os.path.isdir(codec) else codec
@@ -125,7 +125,7 @@ def _find(codec: str, computation: Computation) -> Entry:
             return Entry(model.info(codec, computation), lambda: lincae.load(model, codec, computation))
     if codec in lincae.PUBLIC_MODELS:
         remedy = f"Download it: Session > Codec, or lincae-studio codecs download {codec}"
-        raise CodecError(f"the codec {codec!r} is not installed", remedy)
+        raise CodecError(f"the codec “{codec}” is not installed", remedy)
     if os.sep in codec:
         raise CodecError(f"there is no codec in {codec}", "Put the folder back, or choose another codec")
-    raise CodecError(f"there is no codec {codec!r}", f"Choose one of {', '.join(ids())}, or the path of a folder")
+    raise CodecError(f"there is no codec “{codec}”", f"Choose one of {', '.join(ids())}, or the path of a folder")

@@ -1,11 +1,11 @@
 """Loudness and true peak by ITU-R BS.1770-4, EBU R 128, Tech 3341 and Tech 3342, at the session rate. numpy only.
 
-The weighting filters are recursive, which numpy is not. But the output of a block, and the filters' state after it,
-are linear in the block's samples and the state before it: matrices made once filter all blocks at the same time, and
-loops carry only the state. Products are kept small: BLAS would share large ones among threads, which is slower
-where the engine computes, too.
+The weighting filters are recursive, which numpy does not support. But the output of a block, and the filters' state
+after it, are linear in the block's samples and the state before it: precomputed matrices filter all blocks at once, and
+loops only pass on the state. Matrix products are kept small, since BLAS would spread large ones over threads, which is
+slower while the engine is computing.
 
-Tenths of a second are what everything is counted in: the windows of 400 ms and of 3 s advance by them.
+All measurements advance in steps of a tenth of a second, including the windows of 400 ms and 3 s.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lincae_studio.session.model import SESSION_RATE
 Floats = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
 
-#: A tenth of a second, and the blocks that it is filtered in.
+#: Samples in a tenth of a second, and in the blocks in which it is filtered.
 _STEP = SESSION_RATE // 10
 _BLOCK = 63
 _BLOCKS = _STEP // _BLOCK
@@ -33,33 +33,33 @@ _MOMENTARY = 4
 _SHORT_TERM = 30
 _SECOND = 10
 
-#: Gates: LUFS, and LU below the mean of what passes the first gate.
+#: Gates: the absolute one in LUFS; the others in LU relative to the mean of what passes it.
 _ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
 _RANGE_GATE = -20.0
 
-#: True peak: points per sample, and samples that each is interpolated from.
+#: True peak: points per sample, and samples from which each is interpolated.
 _OVERSAMPLING = 4
 _TAPS = 24
 
-#: Samples between which points are interpolated by one row of a product, and rows of a product.
+#: Samples per row in which points are interpolated, and rows per matrix product.
 _PEAK_BLOCK = 21
 _PEAK_ROWS = 64
 
 
 class Meter:
-    """Measures the sound of some channels, all of weight 1, from samples that come one after the other."""
+    """Measures audio in consecutive blocks; all channels have weight 1."""
 
     def __init__(self, channels: int) -> None:
         self._state = np.zeros((channels, _STATES))
         self._pending = np.zeros((channels, 0), np.float32)
         self._before = np.zeros((channels, _TAPS - 1), np.float32)
         self._peak = 0.0
-        #: Mean square of each tenth of a second, all channels together.
+        #: Mean square of each tenth of a second, summed over channels.
         self._powers = array("d")
 
     def add(self, samples: Samples) -> None:
-        """Take `(channels, n)` samples."""
+        """Add `(channels, n)` samples."""
         self._pending = np.concatenate([self._pending, samples], axis=1)
         steps = self._pending.shape[1] // _STEP
         if steps:
@@ -71,19 +71,19 @@ class Meter:
             self._before = with_history[:, -(_TAPS - 1) :].copy()
 
     def momentary(self) -> float:
-        """Of the last 400 ms, in LUFS."""
+        """Loudness of the last 400 ms, in LUFS."""
         return self._last(_MOMENTARY)
 
     def short_term(self) -> float:
-        """Of the last 3 s, in LUFS."""
+        """Loudness of the last 3 s, in LUFS."""
         return self._last(_SHORT_TERM)
 
     def integrated(self) -> float:
-        """Gated loudness of everything, in LUFS (BS.1770-4, equations 4 to 7)."""
+        """Gated loudness of all samples, in LUFS (BS.1770-4, equations 4 to 7)."""
         return _lufs(_mean(_gated(_sums(np.frombuffer(self._powers), _MOMENTARY) / _MOMENTARY, _RELATIVE_GATE)))
 
     def range(self) -> float:
-        """Loudness range, in LU (Tech 3342): between the percentiles 10 and 95 of windows of 3 s, one a second."""
+        """Loudness range, in LU (Tech 3342): from the 10th to the 95th percentile of 3 s windows, one per second."""
         powers = np.frombuffer(self._powers)
         seconds = powers[: len(powers) // _SECOND * _SECOND].reshape(-1, _SECOND).sum(axis=1)
         windows = np.sort(_gated(_sums(seconds, _SHORT_TERM // _SECOND) / _SHORT_TERM, _RANGE_GATE))
@@ -93,7 +93,7 @@ class Meter:
         return _lufs(high) - _lufs(low)
 
     def true_peak(self) -> float:
-        """The highest magnitude between the samples, of all channels, linear (BS.1770-4, annex 2)."""
+        """The true peak of all channels, interpolated between samples, linear (BS.1770-4, annex 2)."""
         end = np.zeros((len(self._pending), _TAPS - 1), np.float32)
         return _highest(np.concatenate([self._before, self._pending, end], axis=1), self._peak)
 
@@ -105,7 +105,7 @@ class Meter:
         of_state = onwards[1]
         x = samples.astype(np.float64).reshape(len(samples), steps, _BLOCKS, _BLOCK)
         added = x @ blocks[_BLOCK:, :_BLOCK].T
-        # All steps at once as if each began in silence; then what the state before each adds.
+        # Filter all steps at once as if each began in silence, then add the effect of the state before each.
         states = np.zeros((len(samples), steps, _BLOCKS + 1, _STATES))
         for block in range(_BLOCKS):
             states[:, :, block + 1] = states[:, :, block] @ of_state.T + added[:, :, block]
@@ -118,11 +118,11 @@ class Meter:
 
 
 def weighted(x: Floats, state: Floats) -> tuple[Floats, Floats]:
-    """The two filters of the K-weighting, one sample after the other.
+    """Apply the two filters of the K-weighting, sample by sample.
 
     Args:
         x: `(n, columns)`, each column a signal.
-        state: `(4, columns)`, before.
+        state: `(4, columns)`, the state of the filters before.
 
     Returns:
         The filtered signals, and the state after them.
@@ -138,14 +138,14 @@ def weighted(x: Floats, state: Floats) -> tuple[Floats, Floats]:
     return y, state
 
 
-#: Two filters of second order.
+#: State variables: two second-order filters.
 _STATES = 4
 
 
 def _filters() -> list[tuple[tuple[float, float, float], tuple[float, float, float]]]:
     """Coefficients (b, a) at the session rate.
 
-    BS.1770 has them for 48 kHz only; these are the analogue filters behind its tables, by the bilinear transform.
+    BS.1770 gives them for 48 kHz only; these are from the analogue filters behind its tables, by bilinear transform.
     """
     k, q = math.tan(math.pi * 1681.974450955533 / SESSION_RATE), 0.7071752369554196
     high = 10.0 ** (3.999843853973347 / 20.0)
@@ -161,9 +161,9 @@ def _filters() -> list[tuple[tuple[float, float, float], tuple[float, float, flo
 
 @cache
 def _matrices() -> tuple[Floats, Floats]:
-    """What takes a block and the state before it to the filtered block and the state after it.
+    """The matrix from a block and the state before it to the filtered block and the state after it.
 
-    And the powers, from 0 to the number of blocks in a step, of what takes a state to that after a silent block.
+    Also the powers, from 0 to the number of blocks in a step, of the matrix from a state to that after a silent block.
     """
     x = np.eye(_BLOCK, _BLOCK + _STATES)
     state = np.eye(_STATES, _BLOCK + _STATES, _BLOCK)
@@ -176,9 +176,9 @@ def _matrices() -> tuple[Floats, Floats]:
 
 @cache
 def _interpolation() -> tuple[Samples, float]:
-    """A matrix from a block of samples and those before it to the points between them, and the most it amplifies by.
+    """A matrix from a block of samples and those before it to the points between them, and its largest amplification.
 
-    A sinc under a Kaiser window, `_TAPS` samples long.
+    The kernel is a sinc with a Kaiser window, `_TAPS` samples long.
     """
     times = np.arange(1, _OVERSAMPLING)[:, None] / _OVERSAMPLING + np.arange(-_TAPS // 2, _TAPS // 2)
     window = np.i0(6.0 * np.sqrt(np.clip(1.0 - (2.0 * times / _TAPS) ** 2, 0.0, None))) / np.i0(6.0)
@@ -191,14 +191,14 @@ def _interpolation() -> tuple[Samples, float]:
 
 
 def _highest(samples: Samples, peak: float) -> float:
-    """The highest of `peak` and the magnitudes of and between samples, of which the first have counted before."""
+    """The maximum of `peak` and the magnitudes at and between samples; the first `_TAPS - 1` samples are history."""
     matrix, most = _interpolation()
     peak = max(peak, float(np.abs(samples).max(initial=0.0)))
     blocks = -(-(samples.shape[1] - _TAPS + 1) // _PEAK_BLOCK)
     padded = np.zeros((len(samples), blocks * _PEAK_BLOCK + _TAPS - 1), np.float32)
     padded[:, : samples.shape[1]] = samples
     windows = np.lib.stride_tricks.sliding_window_view(padded, _PEAK_BLOCK + _TAPS - 1, axis=1)[:, ::_PEAK_BLOCK]
-    # Where samples are low, what lies between them cannot be the highest.
+    # Where samples are low, the points between them cannot exceed the peak.
     chosen = windows[np.abs(windows).max(axis=2) * most > peak]
     for first in range(0, len(chosen), _PEAK_ROWS):
         peak = max(peak, float(np.abs(chosen[first : first + _PEAK_ROWS] @ matrix).max()))
@@ -206,7 +206,7 @@ def _highest(samples: Samples, peak: float) -> float:
 
 
 def _sums(values: Floats, count: int) -> Floats:
-    """Of each `count` neighbours."""
+    """Sliding sums of `count` values."""
     if len(values) < count:
         return np.zeros(0)
     sums: Floats = np.lib.stride_tricks.sliding_window_view(values, count).sum(axis=1)
@@ -214,7 +214,7 @@ def _sums(values: Floats, count: int) -> Floats:
 
 
 def _gated(powers: Floats, relative: float) -> Floats:
-    """The powers above the absolute gate and above the one relative to the mean of those."""
+    """The powers above both the absolute gate and the relative gate."""
     loud = powers[powers > _power(_ABSOLUTE_GATE)]
     gated: Floats = loud[loud > _mean(loud) * 10.0 ** (relative / 10.0)]
     return gated

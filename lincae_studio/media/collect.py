@@ -24,7 +24,7 @@ _BLOCK_FRAMES = 1 << 16
 
 def collect(
     store: MediaStore,
-    wanted: Sequence[Media],
+    media_files: Sequence[Media],
     folder: Path,
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
@@ -46,8 +46,8 @@ def collect(
     copies: dict[str, Path] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number, media in enumerate(wanted):
-            progress(Progress(number, len(wanted), name_of(media)))
+        for number, media in enumerate(media_files):
+            progress(Progress(number, len(media_files), name_of(media)))
             cancel.check()
             source = Path(media.path)
             state = store.file_state(media, cancel)
@@ -61,7 +61,7 @@ def collect(
                 if media.path not in copies:  # several channels of one file, or several media of one bundle
                     copies[media.path] = _copied(source, folder, written, cancel)
                 collected[media.digest] = replace(media, path=str(copies[media.path]))
-        progress(Progress(len(wanted), max(1, len(wanted)), "collected"))
+        progress(Progress(len(media_files), max(1, len(media_files)), "collected"))
     except BaseException as error:
         for path in written:
             with contextlib.suppress(OSError):

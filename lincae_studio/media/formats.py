@@ -1,7 +1,7 @@
-"""The audio files that can be exported: one entry of `FORMATS` for each container. No state.
+"""Audio file formats for export: one entry of `FORMATS` per container. No state.
 
-`export_settings.Container` lists the ids, which preferences and the command line check; all else about a container is
-here.
+`export_settings.Container` lists the ids, against which preferences and the command line are checked; everything else
+about a container is here.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class FileFormat:
 
     Attributes:
         endings: file name extensions; the first one is suggested.
-        library_name: libsndfile's name of it; `large_name` where a file would be larger than `WAV_LIMIT_BYTES`.
-        sample_formats: those it supports, the default first; none for a lossy one.
-        rates: in Hz, where it does not support all.
+        library_name: its name in libsndfile; `large_name` is used for files larger than `WAV_LIMIT_BYTES`.
+        sample_formats: the supported ones, the default first; none for a lossy container.
+        rates: supported sample rates in Hz; empty for all.
         options: further arguments for `soundfile.SoundFile`.
     """
 
@@ -54,7 +54,7 @@ class FileFormat:
 
     @property
     def file_filter(self) -> str:
-        """For file dialogs."""
+        """The filter for file dialogs."""
         return f"{self.title} audio ({' '.join(f'*{ending}' for ending in self.endings)})"
 
 
@@ -73,18 +73,18 @@ FORMATS: dict[Container, FileFormat] = {
 
 
 def container_of(path: Path) -> Container | None:
-    """The container that a file's extension names."""
+    """The container for a file's extension, or None."""
     return next((name for name, one in FORMATS.items() if path.suffix.lower() in one.endings), None)
 
 
 def ending_problem(path: Path, container: Container) -> str:
-    """What is wrong with the extension of a file name for a container; empty when nothing is."""
+    """Why the extension of a file name does not fit a container; empty if it does."""
     endings = FORMATS[container].endings
     return "" if path.suffix.lower() in endings else f"the name must end in {endings[0]}"
 
 
 def is_lossy(audio_format: AudioFormat) -> bool:
-    """Whether less than the samples is kept."""
+    """Whether the format is lossy."""
     return FORMATS[audio_format.container].lossy
 
 
@@ -94,7 +94,7 @@ def is_limited(audio_format: AudioFormat) -> bool:
 
 
 def format_problem(audio_format: AudioFormat) -> str:
-    """Why a combination is not possible; empty when it is."""
+    """Why a combination of settings is not possible; empty if it is."""
     one = FORMATS[audio_format.container]
     if not one.lossy and audio_format.sample_format not in one.sample_formats:
         choices = " or ".join(one.sample_formats)

@@ -1,6 +1,6 @@
-"""Loudness by ITU-R BS.1770 and EBU R 128, of what plays or is exported. No Qt.
+"""Loudness by ITU-R BS.1770 and EBU R 128, for playback and exports. No Qt.
 
-A mono mix counts as it is heard: on both sides.
+A mono mix is measured as it is heard, on both channels.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SILENT = -math.inf
 
 @dataclass(frozen=True)
 class Loudness:
-    """Of what was measured so far.
+    """A loudness measurement.
 
     Attributes:
-        momentary, short_term: of the last 400 ms and 3 s, in LUFS.
-        integrated: of all, gated, in LUFS.
+        momentary, short_term: loudness of the last 400 ms and 3 s, in LUFS.
+        integrated: gated loudness since the start, in LUFS.
         range: loudness range, in LU.
-        true_peak: in dBTP, of both sides.
+        true_peak: true peak of both channels, in dBTP.
     """
 
     momentary: float = SILENT
@@ -42,17 +42,17 @@ class Loudness:
 
 
 class LoudnessMeter:
-    """Takes samples at the session rate, one after the other."""
+    """Measures consecutive blocks of samples at the session rate."""
 
     def __init__(self) -> None:
         self._meter = bs1770.Meter(_CHANNELS)
 
     def add(self, samples: Samples) -> None:
-        """Take `(1 or 2, n)` samples."""
+        """Add `(1 or 2, n)` samples."""
         self._meter.add(np.broadcast_to(samples, (_CHANNELS, samples.shape[1])))
 
     def read(self) -> Loudness:
-        """What was measured since the start."""
+        """The measurement since the start."""
         peak = self._meter.true_peak()
         return Loudness(
             momentary=self._meter.momentary(),
@@ -64,6 +64,6 @@ class LoudnessMeter:
 
 
 def blocks(length: int, size: int = SESSION_RATE) -> Iterator[tuple[int, int]]:
-    """(start, count) of the parts of so many samples."""
+    """(start, count) of consecutive blocks of `size` samples that make up `length`."""
     for start in range(0, length, size):
         yield start, min(size, length - start)

@@ -33,11 +33,11 @@ class Match:
 
 def search(
     folder: Path,
-    wanted: Sequence[Media],
+    targets: Sequence[Media],
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> dict[str, Match]:
-    """Search a folder and its subfolders for media. Returns the matches, by digest.
+    """Search a folder and its subfolders for media files. Returns the matches, by digest.
 
     A file is read in full only where its size, name and length allow it to be one of the media. Links to folders are
     not followed.
@@ -48,15 +48,15 @@ def search(
     cancel = cancel or CancelToken()
     found: dict[str, Match] = {}
     paths = []
-    for path in _audio_files(folder, wanted):
+    for path in _audio_files(folder, targets):
         cancel.check()
         paths.append(path)
     # Files with a matching name first, so that a large folder need not be read for a file that kept its name.
-    names = {name_of(media).casefold() for media in wanted}
+    names = {name_of(media).casefold() for media in targets}
     paths.sort(key=lambda path: path.name.casefold() not in names)
     for number, path in enumerate(paths):
         cancel.check()
-        missing = [media for media in wanted if media.digest not in found or not found[media.digest].exact]
+        missing = [media for media in targets if media.digest not in found or not found[media.digest].exact]
         if not missing:
             break
         progress(Progress(number, len(paths), path.name))
@@ -71,8 +71,8 @@ def name_of(media: Media) -> str:
     return PureWindowsPath(path).name if "\\" in path and "/" not in path else PurePosixPath(path).name
 
 
-def _audio_files(folder: Path, wanted: Sequence[Media]) -> Iterator[Path]:
-    names = {name_of(media).casefold() for media in wanted}
+def _audio_files(folder: Path, targets: Sequence[Media]) -> Iterator[Path]:
+    names = {name_of(media).casefold() for media in targets}
     for root, folders, files in os.walk(folder):
         folders.sort()
         for name in sorted(files):
@@ -80,17 +80,17 @@ def _audio_files(folder: Path, wanted: Sequence[Media]) -> Iterator[Path]:
                 yield Path(root, name)
 
 
-def _matches(path: Path, wanted: Sequence[Media], found: dict[str, Match], cancel: CancelToken) -> dict[str, Match]:
+def _matches(path: Path, targets: Sequence[Media], found: dict[str, Match], cancel: CancelToken) -> dict[str, Match]:
     """The media that a file matches."""
     try:
         size = path.stat().st_size
-        candidates = [media for media in wanted if _expected_size(media) in (0, size)]
-        named = [media for media in wanted if name_of(media).casefold() == path.name.casefold()]
+        candidates = [media for media in targets if _expected_size(media) in (0, size)]
+        named = [media for media in targets if name_of(media).casefold() == path.name.casefold()]
         if not candidates and not named:
             return {}
         info = probe(path, wide=True)
         length = round(info.length * SESSION_RATE / info.sample_rate)
-        fitting = {media.digest for media in wanted if abs(media.length - length) <= _ROUNDING}
+        fitting = {media.digest for media in targets if abs(media.length - length) <= _ROUNDING}
         matches = {}
         if any(media.digest in fitting for media in candidates):
             digest, _ = digest_of(path, cancel)

@@ -69,7 +69,7 @@ class Converter:
         """The output samples at the format's rate that this block, with the format's channels, completes."""
         return block if self._resampler is None else self._resampler.resample_chunk(np.ascontiguousarray(block))
 
-    def rest(self) -> Audio:
+    def remaining(self) -> Audio:
         """The remaining output samples of the rate conversion."""
         nothing = np.zeros((0, self.channels), np.float32)
         return nothing if self._resampler is None else self._resampler.resample_chunk(nothing, last=True)
@@ -97,7 +97,7 @@ class AudioWriter:
 
     def finish(self) -> None:
         """Append the remaining output of the rate conversion."""
-        self._put(self._converter.rest())
+        self._put(self._converter.remaining())
 
     def _put(self, block: Audio) -> None:
         if not len(block):

@@ -112,11 +112,11 @@ class Journal:
         self._abandoned: list[tuple[Path, filelock.BaseFileLock | None]] = []
         self._changed = threading.Condition()
         #: The current session, its title and file, and the last edit; None when the document is as saved.
-        self._wanted: tuple[Session, Info, str] | None = None
+        self._current: tuple[Session, Info, str] | None = None
         self._written: Session | None = None
         #: The title and the project file that were written with it.
         self._written_names = ("", "")
-        self._snapshot_wanted = False
+        self._snapshot_requested = False
         self._closing = False
         self._busy = False
         self._failed_at: float | None = None
@@ -130,19 +130,19 @@ class Journal:
         """Record the session after an edit; `text` describes the edit."""
         info = Info(title=title, project=str(project) if project is not None else "")
         with self._changed:
-            self._wanted = session, info, text
+            self._current = session, info, text
             self._changed.notify_all()
 
     def snapshot(self) -> None:
         """Write the whole session if there were edits since the last snapshot (autosave)."""
         with self._changed:
-            self._snapshot_wanted = True
+            self._snapshot_requested = True
             self._changed.notify_all()
 
     def clean(self) -> None:
         """Discard the recovery data: the document equals its project file."""
         with self._changed:
-            self._wanted = None
+            self._current = None
             self._changed.notify_all()
 
     def settle(self, limit_s: float = 10.0) -> bool:
@@ -154,7 +154,7 @@ class Journal:
         """End the thread. The recovery data is deleted unless `keep`: the user has saved or discarded the edits."""
         with self._changed:
             if not keep:
-                self._wanted = None
+                self._current = None
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
@@ -162,8 +162,8 @@ class Journal:
     # In the thread
 
     def _is_settled(self) -> bool:
-        wanted = self._wanted[0] if self._wanted is not None else None
-        return wanted is self._written and not self._snapshot_wanted
+        current = self._current[0] if self._current is not None else None
+        return current is self._written and not self._snapshot_requested
 
     def _run(self) -> None:
         while True:
@@ -172,17 +172,17 @@ class Journal:
                 self._changed.notify_all()
                 self._changed.wait_for(self._has_work, self._timeout())
                 closing = self._closing
-                wanted, snapshot = self._wanted, self._snapshot_wanted
-                self._snapshot_wanted = False
+                current, snapshot = self._current, self._snapshot_requested
+                self._snapshot_requested = False
                 self._busy = True
             try:
-                self._write(wanted, snapshot)
+                self._write(current, snapshot)
                 self._sync(now=closing)
                 self._failed_at = None
             except (OSError, StudioError) as error:
                 self._fail(error)
             if closing:
-                self._release(keep=wanted is not None)
+                self._release(keep=current is not None)
                 with self._changed:
                     self._busy = False
                     self._changed.notify_all()
@@ -201,12 +201,12 @@ class Journal:
             return max(0.0, self._unsynced_since + _SYNC_S - time.monotonic())
         return None
 
-    def _write(self, wanted: tuple[Session, Info, str] | None, snapshot: bool) -> None:
-        if wanted is None:
+    def _write(self, current: tuple[Session, Info, str] | None, snapshot: bool) -> None:
+        if current is None:
             if self.folder is not None:
                 self._release(keep=False)
             return
-        session, info, text = wanted
+        session, info, text = current
         if self._file is None or self._written is None or (info.title, info.project) != self._written_names:
             self._begin(session, info)
         elif session is not self._written:

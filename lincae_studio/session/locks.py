@@ -22,7 +22,7 @@ class ProjectLock:
         self._lock: filelock.BaseFileLock | None = None
         self._project: Path | None = None
 
-    def take(self, project: Path) -> bool:
+    def acquire(self, project: Path) -> bool:
         """Lock a project and release the previous one. False, and no change, when another window has it open.
 
         Where lock files cannot be created at all, every project may be opened.
@@ -38,11 +38,11 @@ class ProjectLock:
             return False
         except OSError:
             return True
-        self.let_go()
+        self.release()
         self._lock, self._project = lock, project
         return True
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """Release the lock: the project was closed."""
         if self._lock is not None:
             self._lock.release()

@@ -56,13 +56,13 @@ class Progress(Callback):
         self._sum: Tensor | float = 0.0
         self._steps = 0
         self._text = ""
-        self._looked_at = self._line_at = 0.0
+        self._checked_at = self._line_at = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
             self._bars.start()
             self._task = self._bars.add_task("training", total=self._recipe.steps, completed=trainer.global_step)
-        self._looked_at = self._line_at = time.monotonic()
+        self._checked_at = self._line_at = time.monotonic()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -71,29 +71,29 @@ class Progress(Callback):
             return
         self._sum = self._sum + outputs["loss"].detach()
         self._steps += 1
-        if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
-            self._look(trainer)
+        if time.monotonic() - self._checked_at >= _LOOK_EVERY_S:
+            self._check_loss(trainer)
             if time.monotonic() - self._line_at >= _LINE_EVERY_S:
                 self._line(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
             if self._steps:
-                self._look(trainer)
+                self._check_loss(trainer)
             self._line(trainer)
         self._bars.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._bars.stop()
 
-    def _look(self, trainer: Trainer) -> None:
+    def _check_loss(self, trainer: Trainer) -> None:
         recipe, step = self._recipe, trainer.global_step
         loss = float(self._sum) / self._steps
         if not math.isfinite(loss):
             raise StudioError(
                 f"the loss became NaN or infinite at step {step}", "Try a smaller --set lr, or --set precision=fp32"
             )
-        seconds = time.monotonic() - self._looked_at  # reading the loss waited for the device
+        seconds = time.monotonic() - self._checked_at  # reading the loss waited for the device
         speed = self._steps / seconds
         curves = {
             "loss": loss,
@@ -107,7 +107,7 @@ class Progress(Callback):
             writer.add_scalar(name, value, step)
         self._text = f"loss {loss:.4g}, SI-SDR {self._samples.si_sdr_db:.1f} dB, {speed:.3g} steps/s"
         self._bars.update(self._task, completed=step, description=self._text)
-        self._sum, self._steps, self._looked_at = 0.0, 0, time.monotonic()
+        self._sum, self._steps, self._checked_at = 0.0, 0, time.monotonic()
 
     def _line(self, trainer: Trainer) -> None:
         """For logs and pipes."""

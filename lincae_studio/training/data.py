@@ -169,10 +169,10 @@ class AudioFolder:
         import soundfile
         import soxr
 
-        wanted = math.ceil(samples * file.sample_rate / self._sample_rate)
-        start = int(rng.integers(0, max(file.length - wanted, 0) + 1))
-        audio, _ = soundfile.read(file.path, wanted, start, dtype="float32", always_2d=True)
-        if len(audio) < min(wanted, file.length):
+        needed = math.ceil(samples * file.sample_rate / self._sample_rate)
+        start = int(rng.integers(0, max(file.length - needed, 0) + 1))
+        audio, _ = soundfile.read(file.path, needed, start, dtype="float32", always_2d=True)
+        if len(audio) < min(needed, file.length):
             raise RuntimeError("it is shorter than its header says")
         if not np.isfinite(audio).all():
             raise RuntimeError("it contains NaN or infinite samples")

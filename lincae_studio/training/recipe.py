@@ -111,7 +111,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.gain_hold + self.gain_rest >= 1.0:
             raise ValueError("gain_hold and gain_rest must leave some steps between them")
         if not 0.0 <= self.level_min <= 1.0:
-            raise ValueError("level_min must lie in [0, 1]")
+            raise ValueError("level_min must be in [0, 1]")
         if self.frames % self.generator.time_factor:
             raise ValueError(f"frames must be a multiple of {self.generator.time_factor}, the STFT frames per latent")
 

@@ -2,7 +2,7 @@
 
 A song is a seed: tempo, key, chords, and for each stem a random instrument (plucked, bowed, blown, sung, electric;
 drum kits of sweeps, noise and metal), then its notes. Tones are read from two band-limited wavetables, a bright and a
-dark one, between which an envelope fades. Signals are `(N,)` float32 at the rate asked for.
+dark one, between which an envelope fades. Signals are `(N,)` float32 at the requested rate.
 """
 
 from __future__ import annotations

@@ -228,8 +228,8 @@ class MainWindow(QMainWindow):
         senders = (self.preferences, self.rendering, self.linearity_meter, self.autosave)
         for problem in (self.document.refused, *(sender.problem for sender in senders)):
             problem.connect(self.messages.error)
-        if self.preferences.refusal is not None:
-            self.messages.error(self.preferences.refusal)
+        if self.preferences.load_error is not None:
+            self.messages.error(self.preferences.load_error)
         self.preferences.changed.connect(self._follow_theme)
         self.document.changed.connect(self._show_title)
         self.document.state_changed.connect(self._show_title)
@@ -237,7 +237,7 @@ class MainWindow(QMainWindow):
         self.transport.monitor_changed.connect(self.timeline.render_bar.set_monitor)
         self.rendering.plan_changed.connect(self.timeline.counting.follow)
         self.project_commands.replaced.connect(self.timeline.axis.fit)
-        self.project_commands.preferences_wanted.connect(self.application_commands.on_preferences)
+        self.project_commands.preferences_requested.connect(self.application_commands.on_preferences)
         self.timeline.seek.connect(self.transport.seek)
         self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)
         self.timeline.lanes.clip_opened.connect(self.panel_commands.inspect)

@@ -1,4 +1,4 @@
-"""`bench ui`: every figure is there and was measured; how long frames take is not judged here."""
+"""`bench ui`: every figure is present and was measured; frame times are not judged here."""
 
 from __future__ import annotations
 

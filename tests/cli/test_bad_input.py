@@ -1,4 +1,4 @@
-"""Bad input on the command line: one line that says what is wrong, exit code 2, and the old output as it was."""
+"""Bad input on the command line: one line with the problem, exit code 2, and the old output unchanged."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ BAD: list[tuple[list[str], str]] = [
     (["render", "broken.lincae", *MIX], "not a LinCAE Studio project"),
     (["render", "empty.lincae", *MIX], "nothing to export"),
     (["render", "lost.lincae", *MIX], "no such file"),
-    (["render", "codec.lincae", *MIX], "no codec 'nope'"),
-    (["render", "empty.lincae", "--codec", "nope", *MIX], "no codec 'nope'"),
+    (["render", "codec.lincae", *MIX], "no codec “nope”"),
+    (["render", "empty.lincae", "--codec", "nope", *MIX], "no codec “nope”"),
     (["render", "folder.wav", *MIX], "nothing to do in folder.wav"),
     (["render", "pipe.wav", *MIX], "not a regular file"),
     (["render", "odd\udcff.lincae", *MIX], r"odd\udcff.lincae: there is no such file"),
@@ -137,7 +137,7 @@ def test_as_a_process_too(folder: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_an_output_whose_name_is_no_text_is_written_and_told(folder: Path) -> None:
+def test_an_output_whose_name_is_not_valid_unicode_is_written_and_reported(folder: Path) -> None:
     command = [sys.executable, "-m", "lincae_studio", "mix", "good.wav", "-o", "mix\udcff.wav"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
@@ -177,7 +177,7 @@ def test_a_full_disk_is_bad_input_too(
     assert (folder / "out.wav").read_bytes() == OLD
 
 
-def test_our_own_bugs_are_one_line_with_the_log_named(
+def test_bugs_are_one_line_that_names_the_log(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, isolated: Path
 ) -> None:
     def bug(*_arguments: object) -> None:
@@ -193,7 +193,7 @@ def test_our_own_bugs_are_one_line_with_the_log_named(
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no home"), PermissionError(13, "no")])
-def test_our_own_bugs_are_told_without_a_log_too(
+def test_bugs_are_reported_even_without_a_log(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def bug(*_arguments: object) -> None:
@@ -261,14 +261,14 @@ def test_an_interrupt_leaves_the_old_output(
         ("line\nbreak.wav:1", "line\nbreak.wav", 1.0, 0.0),
     ],
 )
-def test_the_little_language_of_inputs(text: str, file: str, gain_db: float, start_s: float) -> None:
+def test_the_syntax_of_inputs(text: str, file: str, gain_db: float, start_s: float) -> None:
     parsed = parse_input(text)
     assert parsed.path == Path(file)
     assert parsed.gain == pytest.approx(10 ** (gain_db / 20))
     assert parsed.start == round(start_s * 44_100)
 
 
-def test_a_file_that_exists_is_taken_by_its_whole_name(folder: Path) -> None:
+def test_an_existing_file_is_used_by_its_whole_name(folder: Path) -> None:
     write_audio(folder / "x.wav", noise(1, 10)).rename(folder / "x:3")
     assert parse_input("x:3") == MixInput(Path("x:3"), 1.0, 0)
     assert parse_input("x:3:-inf") == MixInput(Path("x:3"), 0.0, 0)

@@ -67,7 +67,7 @@ def test_renders_are_counted_and_cleared(capsys: pytest.CaptureFixture[str]) -> 
     renders.close()
 
 
-def test_a_damaged_cache_is_said_and_can_be_cleared(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_cache_is_reported_and_can_be_cleared(capsys: pytest.CaptureFixture[str]) -> None:
     LatentCache(cache_dir()).close()
     latent_database(cache_dir()).write_bytes(b"garbage" * 1000)
     assert run(["cache", "info"]) == 2

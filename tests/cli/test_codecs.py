@@ -105,7 +105,7 @@ def test_a_folder_with_damaged_weights_is_not_imported(
 
 
 @pytest.mark.parametrize("number", ["inf", "nan", "0", "-3"])
-def test_a_scale_factor_that_is_none_leaves_nothing_behind(
+def test_an_invalid_scale_factor_leaves_nothing_behind(
     number: str, official: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (("import", official), ("convert", official, tmp_path / "ours")):
@@ -132,7 +132,7 @@ def test_a_broken_codec_is_listed_with_what_is_wrong_and_can_be_removed(
     assert library.installed() == ()
 
 
-def test_words_from_strangers_do_not_command_the_terminal(official: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_untrusted_text_does_not_control_the_terminal(official: Path, capsys: pytest.CaptureFixture[str]) -> None:
     place = import_folder(official, "odd", scale_factor=1.0)
     config = json.loads((place / CONFIG_NAME).read_text())
     text = "[red]a[/] [/b] \x1b[2J\u202e\nb"
@@ -145,7 +145,7 @@ def test_words_from_strangers_do_not_command_the_terminal(official: Path, capsys
         assert "\\u202e" in out
 
 
-def test_labels_of_progress_bars_are_no_markup(
+def test_labels_of_progress_bars_are_not_markup(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -154,17 +154,17 @@ def test_labels_of_progress_bars_are_no_markup(
     assert "a [/b] file" in capsys.readouterr().err
 
 
-def test_the_current_folder_is_no_codec_without_a_name(
+def test_the_current_folder_is_not_a_codec_without_a_name(
     official: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(official)
     code, _, err = attempt(capsys, "codecs", "show", "")
     assert code == 2
-    assert "there is no codec ''" in err
+    assert "there is no codec “”" in err
 
 
 @pytest.mark.parametrize("arguments", [("show", "nothing"), ("download", "nothing"), ("remove", "nothing")])
-def test_unknown_ids_are_said(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_ids_are_reported(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = attempt(capsys, "codecs", *arguments)
     assert code != 0
     assert out == ""
@@ -212,7 +212,7 @@ def test_the_bench_runs_alone_and_refuses_other_packages(capsys: pytest.CaptureF
         ("start", "--runs", "0"),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_one_line(
+def test_invalid_benchmark_options_are_reported_in_one_line(
     options: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = attempt(capsys, "bench", *options)

@@ -226,9 +226,9 @@ def test_audio_to_latents_and_back(tmp_path: Path, capsys: pytest.CaptureFixture
     lincae(capsys, "decode", latents, "-o", back)
     assert si_sdr_db(read_audio(back), read_audio(path)) > 60.0
     assert "one of the inputs" in refused(capsys, "decode", latents, "-o", latents)
-    assert "no name for latents" in refused(capsys, "encode", path, "-o", tmp_path / "a.bin")
+    assert "cannot tell the format" in refused(capsys, "encode", path, "-o", tmp_path / "a.bin")
     write_audio(tmp_path / "b.wav", noise(1, 9)).rename(tmp_path / "b.npz")
-    assert "no file of latents" in refused(capsys, "decode", tmp_path / "b.npz", "-o", back)
+    assert "not a file of latents" in refused(capsys, "decode", tmp_path / "b.npz", "-o", back)
 
 
 @pytest.mark.slow
@@ -248,7 +248,7 @@ def test_folders_of_audio_and_latents(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_a_bundle_of_an_edited_bundle(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is not in the first one is decoded from it, where nothing else is known."""
+    """Latents missing from the first bundle are made from its decoded audio."""
     lincae(capsys, "bundle", project, "-o", tmp_path / "song.lincaez")
     shutil.rmtree(tmp_path / "user" / "cache")
     store = BundleStore(tmp_path / "bundles")
@@ -256,7 +256,7 @@ def test_a_bundle_of_an_edited_bundle(project: Path, tmp_path: Path, capsys: pyt
     files.save(edits.move_clips(opened, {2}, 777), tmp_path / "edited.lincae")
     lincae(capsys, "bundle", tmp_path / "edited.lincae", "-o", tmp_path / "second.lincaez")
     assert printed(capsys, "render", tmp_path / "second.lincaez", "-o", tmp_path / "mix.wav")["encodes"] == 0
-    assert "clips play latents from" in refused(
+    assert "this session plays latents from" in refused(
         capsys, "bundle", tmp_path / "edited.lincae", "-o", tmp_path / "song.lincaez"
     )
 
@@ -268,7 +268,7 @@ def test_nothing_that_is_heard_is_nothing_to_write(
     for track in session.tracks:
         session = edits.set_track_mute(session, track.id, True)
     files.save(session, project)
-    assert "no track is heard" in refused(capsys, "render", project, "-o", tmp_path / "x.wav", "--write", "tracks")
+    assert "no track can be heard" in refused(capsys, "render", project, "-o", tmp_path / "x.wav", "--write", "tracks")
     lincae(capsys, "render", project, "-o", tmp_path / "x.wav", "--write", "tracks", "--stems", "all")
     assert len(files_below(project.parent)) == 3
 
@@ -283,7 +283,7 @@ def test_latents_alone_have_the_name_that_was_given(
     assert "does not match --latents npz" in said
 
 
-def test_names_do_not_command_the_terminal(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_do_not_control_the_terminal(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     odd = project.with_name("so\x1b[2Jng.lincae")
     project.rename(odd)
     said = lincae(capsys, "bundle", odd, "-o", tmp_path / "so\x1b[2Jng.lincaez")

@@ -141,7 +141,7 @@ def test_bits_choose_the_sample_format(
     assert np.abs(read_audio(out)[0] - audio[:, 0]).max() < (2e-4 if bits == "16" else 1e-4)
 
 
-def test_clipping_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_clipping_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_audio(tmp_path / "a.wav", noise(1, 10_000))
     said = lincae(capsys, "mix", f"{path}:+20", "-o", tmp_path / "mix.wav", "--bits", "16")
     assert "samples were clipped" in said

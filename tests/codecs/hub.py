@@ -24,12 +24,12 @@ def etag(name: str, data: bytes) -> str:
 
 
 def import_folder(source: Path, codec_id: str, **options: Any) -> Path:
-    """Install a model's folder beside the codecs that are there."""
+    """Install a model folder next to the existing codecs."""
     return install.import_folder(source, codec_id, taken=registry.ids(), **options)
 
 
 class LocalHub:
-    """Serves files of one folder as a repository; can break off, lie about checksums, and knows what was asked for."""
+    """Serves files of one folder as a repository; can drop connections, give wrong checksums, and records requests."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

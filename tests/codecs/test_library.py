@@ -45,7 +45,7 @@ def hub(official: Path, tmp_path: Path) -> Iterator[LocalHub]:
 
 
 def hidden() -> list[str]:
-    """What is left over; empty lock files stay."""
+    """Files left over, without empty lock files."""
     names = [path.name for path in paths.codecs_dir().iterdir()]
     return [name for name in names if name.startswith(".") and not name.endswith(".lock")]
 
@@ -74,7 +74,7 @@ def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     assert len(hub.starts) == asked
 
 
-def test_a_cancelled_download_is_taken_up_again(hub: LocalHub) -> None:
+def test_a_cancelled_download_is_resumed(hub: LocalHub) -> None:
     cancel = CancelToken()
 
     def cancel_early(progress: Progress) -> None:
@@ -90,7 +90,7 @@ def test_a_cancelled_download_is_taken_up_again(hub: LocalHub) -> None:
     assert max(hub.starts) > 1_000_000  # not all over again
 
 
-def test_a_connection_that_breaks_off_is_taken_up_again(hub: LocalHub) -> None:
+def test_a_broken_connection_is_resumed(hub: LocalHub) -> None:
     hub.break_after = 400_000
     install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
@@ -135,7 +135,7 @@ def test_an_empty_file_is_fetched_and_one_of_unknown_size_refused(hub: LocalHub)
     with pytest.raises(CodecError, match=r"diffusion_kwargs_last\.yaml is not a table"):
         install.install_public("lin-cae", endpoint=hub.endpoint)
     hub.tells_sizes = False
-    with pytest.raises(CodecError, match="does not tell the size of autoencoder"):
+    with pytest.raises(CodecError, match="does not provide the size of autoencoder"):
         install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ()
 
@@ -196,7 +196,7 @@ def test_what_a_cancelled_download_left_can_be_removed() -> None:
 
 
 @pytest.mark.parametrize("command", ["install.install_public('lin-cae')", "public.download('lin-cae')"])
-def test_being_offline_by_choice_is_said_and_is_no_trouble_of_the_disk(command: str) -> None:
+def test_offline_mode_is_reported_and_not_as_a_disk_error(command: str) -> None:
     code = (
         "from lincae_studio.codecs.lincae import install, public\n"
         f"from lincae_studio.errors import CodecError\ntry:\n    {command}\n"
@@ -214,14 +214,14 @@ def test_being_offline_by_choice_is_said_and_is_no_trouble_of_the_disk(command: 
     assert ".." not in done.stdout
 
 
-def test_a_missing_file_on_the_hub_is_said(hub: LocalHub) -> None:
+def test_a_missing_file_on_the_hub_is_reported(hub: LocalHub) -> None:
     (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").unlink()
     with pytest.raises(CodecError, match="cannot be downloaded") as caught:
         install.install_public("lin-cae", endpoint=hub.endpoint)
     assert "import a folder" in caught.value.remedy
 
 
-def test_an_unreachable_hub_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_an_unreachable_hub_is_reported_with_a_remedy(tmp_path: Path) -> None:
     with LocalHub(tmp_path).running() as gone:
         pass
     with pytest.raises(CodecError, match="lin-cae cannot be downloaded") as caught:
@@ -279,7 +279,7 @@ def test_a_scale_factor_is_a_positive_number(official: Path, scale_factor: float
     assert not paths.codecs_dir().exists()
 
 
-def test_an_import_tells_how_far_it_is_and_can_be_cancelled(official: Path) -> None:
+def test_an_import_reports_progress_and_can_be_cancelled(official: Path) -> None:
     seen: list[Progress] = []
     cancel = CancelToken()
 
@@ -312,15 +312,15 @@ def test_a_broken_installed_codec_does_not_hide_the_others(official: Path) -> No
 @pytest.mark.parametrize(
     "error", [PermissionError(errno.EACCES, "no"), ValueError("odd"), RecursionError(), ZeroDivisionError()]
 )
-def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
+def test_any_error_while_reading_a_folder_is_reported_as_its_error(
     official: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     import_folder(official, "one", scale_factor=1.0)
 
-    def stumble(_: Path) -> None:
+    def fail(_: Path) -> None:
         raise error
 
-    monkeypatch.setattr(registry.lincae, "open_folder", stumble)
+    monkeypatch.setattr(registry.lincae, "open_folder", fail)
     found, errors = registry.info_and_errors()
     assert "mdct-1x" in [info.id for info in found]
     assert "cannot be read" in str(errors["one"])
@@ -328,7 +328,7 @@ def test_whatever_a_folder_makes_its_reader_stumble_over_is_its_own_error(
         registry.folder("one")
 
 
-def test_a_folder_that_cannot_be_looked_into_is_not_a_codec(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read_is_not_a_codec(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "one", scale_factor=1.0)
     import_folder(official, "two", scale_factor=1.0)
     locked, stat = str(paths.codecs_dir() / "one") + os.sep, os.stat
@@ -352,7 +352,7 @@ def test_a_folder_is_a_codec_by_its_path(tmp_path: Path) -> None:
         registry.info(info.id)
 
 
-def test_a_public_model_that_is_not_installed_says_how_to_get_it() -> None:
+def test_the_error_for_a_public_model_says_how_to_install_it() -> None:
     with pytest.raises(CodecError, match="not installed") as caught:
         registry.info("lin-cae")
     assert "codecs download lin-cae" in caught.value.remedy
@@ -400,7 +400,9 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
         render_project(tmp_path / "song.lincaez", tmp_path / "x.wav", None, request)
 
 
-def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_uses_the_preferred_device_and_precision(
+    official: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import_folder(official, "mine", scale_factor=1.0)
     preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
     with headless() as engine:
@@ -411,7 +413,7 @@ def test_the_command_line_computes_in_what_is_preferred(official: Path, monkeypa
     monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "mps")
     assert preferred_computation() == Computation("mps", "fp32")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp8")
-    with pytest.raises(UsageError, match="'fp8'"):
+    with pytest.raises(UsageError, match="“fp8”"):
         preferred_computation()
 
 

@@ -1,4 +1,4 @@
-"""What the engine must give, worked out a second time: float64, one chunk after the other, nothing shared or cached."""
+"""A reference implementation of the engine: float64, chunk by chunk, nothing shared or cached."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def clip_signal(session: Session, track: Track, clip: Clip, audio: Signal) -> Si
     media = next(item for item in session.media if item.digest == clip.media)
 
     def touches(this_end: Clip, next_start: Clip) -> bool:
-        """Two sides of one split that still lie side by side: the audio goes on from one to the other."""
+        """Two sides of one split that are still adjacent: the audio continues from one to the other."""
         return (
             this_end.media == next_start.media
             and this_end.start + this_end.length == next_start.start

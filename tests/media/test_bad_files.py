@@ -54,7 +54,7 @@ def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path, refused: 
 
 
 @pytest.mark.parametrize("name", ["a\udcff.wav", "\ud800.wav", "\udcfe/a.wav"])
-def test_a_name_that_is_no_text(tmp_path: Path, store: MediaStore, cache_dir: Path, name: str) -> None:
+def test_a_name_that_is_not_valid_unicode(tmp_path: Path, store: MediaStore, cache_dir: Path, name: str) -> None:
     with pytest.raises(MediaError, match="not valid Unicode") as caught:
         store.import_file(tmp_path / name)
     assert "Rename the file" in caught.value.remedy
@@ -87,7 +87,7 @@ def test_an_unreadable_file(tmp_path: Path, refused: Any, monkeypatch: pytest.Mo
         (b"FORM\0\0\0\0AIFF", "not a readable audio file"),
     ],
 )
-def test_what_is_no_audio(tmp_path: Path, refused: Any, data: bytes, reason: str) -> None:
+def test_files_that_are_not_audio(tmp_path: Path, refused: Any, data: bytes, reason: str) -> None:
     path = tmp_path / "odd.wav"
     path.write_bytes(data)
     assert reason in refused(path)
@@ -131,7 +131,7 @@ def test_more_than_two_channels(tmp_path: Path, refused: Any) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize(("at", "rate", "channel"), [(0, 44_100, 0), (110_250, 44_100, 1), (120_000, 48_000, 0)])
-def test_samples_that_are_no_numbers_are_named_with_their_time(
+def test_nan_samples_are_reported_with_their_time(
     tmp_path: Path, refused: Any, value: float, at: int, rate: int, channel: int
 ) -> None:
     audio = noise(1, 150_000, 2)

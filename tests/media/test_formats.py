@@ -193,7 +193,7 @@ def test_ensure_conforms_again_what_the_cache_has_lost(tmp_path: Path, store: Me
 
 @pytest.mark.parametrize("cached", [True, False])
 @pytest.mark.parametrize("changes", [{"length": 4999}, {"length": 5001}, {"channels": 2}])
-def test_ensure_refuses_a_session_that_says_something_else(
+def test_ensure_refuses_a_session_that_does_not_match_the_file(
     tmp_path: Path, store: MediaStore, cached: bool, changes: dict[str, int]
 ) -> None:
     media = store.import_file(write_audio(tmp_path / "a.wav", noise(1, 5000)))
@@ -396,9 +396,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, store: MediaStore,
     assert peak_bytes < 64e6
 
 
-def test_importing_again_makes_anew_what_was_deleted_under_an_open_media(
-    store: MediaStore, cache_dir: Path, tmp_path: Path
-) -> None:
+def test_importing_again_restores_files_deleted_while_open(store: MediaStore, cache_dir: Path, tmp_path: Path) -> None:
     path = write_audio(tmp_path / "a.wav", noise(1, 3000))
     media = store.import_file(path)
     shutil.rmtree(next(cache_dir.glob(f"media-*/*/{media.digest}")))
@@ -407,7 +405,7 @@ def test_importing_again_makes_anew_what_was_deleted_under_an_open_media(
 
 
 @pytest.mark.linux("looks into /proc")
-def test_what_was_read_does_not_fill_the_memory(tmp_path: Path, store: MediaStore) -> None:
+def test_reading_does_not_fill_the_memory(tmp_path: Path, store: MediaStore) -> None:
     """As an export reads a long session: window after window, here and there."""
     media = store.import_file(write_audio(tmp_path / "long.wav", noise(1, 4_000_000)))
     conformed = store.open(media.digest)

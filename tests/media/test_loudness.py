@@ -52,7 +52,7 @@ def test_the_range_is_that_between_two_levels(levels: tuple[float, ...], expecte
     assert measured(*(sine(level, 20.0) for level in levels)).read().range == pytest.approx(expected, abs=1.0)
 
 
-def test_the_range_does_not_count_what_is_very_quiet() -> None:
+def test_the_range_ignores_very_quiet_parts() -> None:
     """Tech 3342, case 4."""
     tones = [sine(level, 20.0) for level in (-50.0, -35.0, -20.0, -35.0, -50.0)]
     assert measured(*tones).read().range == pytest.approx(15.0, abs=1.0)

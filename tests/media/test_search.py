@@ -60,7 +60,7 @@ def test_projects_that_know_no_sizes_and_paths_of_other_systems(media: list[Medi
     assert search(tmp_path / "stems", [old])[old.digest].exact
 
 
-def test_what_cannot_be_read_is_passed_over(media: list[Media], tmp_path: Path) -> None:
+def test_unreadable_files_are_skipped(media: list[Media], tmp_path: Path) -> None:
     folder = tmp_path / "odd"
     folder.mkdir()
     (folder / "kick.wav").write_bytes(b"RIFF")
@@ -139,7 +139,7 @@ def test_a_lost_file_is_collected_from_the_cache(store: MediaStore, media: list[
     np.testing.assert_array_equal(store.open(moved.digest).samples, heard)
 
 
-def test_what_fails_leaves_nothing_behind(
+def test_a_failure_leaves_nothing_behind(
     store: MediaStore, media: list[Media], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "song audio"

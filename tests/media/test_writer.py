@@ -1,4 +1,4 @@
-"""Export: what is written is read back, and an older file is replaced only by a complete new one."""
+"""Writing audio: files are read back, and an older file is replaced only by a complete new one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(path: Path, audio: np.ndarray, sample_format: SampleFormat = "32f", bl
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize(("sample_format", "step"), [("16", 2**-15), ("24", 2**-23), ("32f", 0.0)])
-def test_what_is_written_is_read_back(tmp_path: Path, sample_format: SampleFormat, step: float, channels: int) -> None:
+def test_written_files_are_read_back(tmp_path: Path, sample_format: SampleFormat, step: float, channels: int) -> None:
     path = tmp_path / "out.wav"
     audio = noise(1, 12_345, channels)
     write(path, audio, sample_format)
@@ -57,7 +57,7 @@ def test_integer_formats_clip_and_count(tmp_path: Path, sample_format: SampleFor
     assert audio[1, 0] == 1.5
 
 
-def test_float_keeps_what_is_beyond_full_scale(tmp_path: Path) -> None:
+def test_float_keeps_samples_beyond_full_scale(tmp_path: Path) -> None:
     audio = np.array([[3.0], [-5.0]], np.float32)
     with writing(tmp_path / "out.wav", 1, 2) as out:
         out.write(audio)
@@ -137,7 +137,7 @@ def test_an_error_or_cancel_inside_the_block_passes_and_leaves_the_old_file(old:
 
 
 @pytest.mark.parametrize("name", ["out.mp3", "out", "out.wav.txt", ".wav", "mix v1.2"])
-def test_names_that_are_no_wav_are_refused(tmp_path: Path, name: str) -> None:
+def test_names_without_a_wav_extension_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ExportError, match=r"must end in \.wav") as caught, writing(tmp_path / name, 1, 1):
         pass
     assert caught.value.remedy == f"Try {name}.wav"
@@ -151,7 +151,7 @@ def test_other_spellings_of_wav_are_accepted(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(("place", "reason"), [("no/such/out.wav", "no such file"), ("folder.wav", "regular file")])
-def test_places_that_cannot_be_written(tmp_path: Path, place: str, reason: str) -> None:
+def test_unwritable_targets_are_refused(tmp_path: Path, place: str, reason: str) -> None:
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(ExportError, match=reason), writing(tmp_path / place, 1, 1):
         pytest.fail("the block must not run")
@@ -204,7 +204,7 @@ def test_a_disk_without_permissions_takes_exports_too(old: Path, monkeypatch: py
     assert sf.info(old).frames == 10
 
 
-def test_what_a_link_points_to_is_replaced_and_the_link_stays(tmp_path: Path, old: Path) -> None:
+def test_the_target_of_a_link_is_replaced_and_the_link_kept(tmp_path: Path, old: Path) -> None:
     link = tmp_path / "elsewhere" / "link.wav"
     link.parent.mkdir()
     link.symlink_to(old)

@@ -1,4 +1,4 @@
-"""What is trained here is read by `linear-cae` as its own, and trained by its formulas."""
+"""Models trained here can be loaded by `linear-cae`, and are trained by its formulas."""
 
 from __future__ import annotations
 

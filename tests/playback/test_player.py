@@ -1,4 +1,4 @@
-"""The transport: what is heard, sample by sample, through a sink that pulls when told to; and through real ones."""
+"""The player: its output sample by sample, through a sink driven by the test and through real ones."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Broken(Samples):
 
 
 class SteppedSink:
-    """A sink whose clock is the test: it pulls when told to, and keeps what it got."""
+    """A sink whose clock is the test: it pulls on request, and keeps the result."""
 
     def __init__(self, pull: Pull, rate: int = SESSION_RATE) -> None:
         self._pull = pull
@@ -75,7 +75,7 @@ class SteppedSink:
 
 
 class Stage:
-    """A player with a stepped sink, whether it said that it ended, and the sinks that it said it lost."""
+    """A player with a stepped sink, whether it reported its end, and the sinks it reported as lost."""
 
     def __init__(self) -> None:
         self.ended = threading.Event()
@@ -147,7 +147,7 @@ def test_stop_keeps_the_position_that_was_heard(stage: Stage) -> None:
     stage.take_all(3_333)
     stage.player.stop()
     assert not stage.player.playing
-    assert stage.player.position == 4_333, "not what was read ahead"
+    assert stage.player.position == 4_333, "not the position read ahead"
     assert stage.sink.closed
     assert stage.player.output_name is None
     stage.player.play()
@@ -229,7 +229,7 @@ def test_a_loop_beyond_the_end_plays_silence_there(stage: Stage) -> None:
     assert stage.player.playing
 
 
-def test_it_ends_with_the_mix_and_says_so(stage: Stage) -> None:
+def test_playback_ends_with_the_mix_and_reports_it(stage: Stage) -> None:
     stage.play(STEREO, 36_000)
     np.testing.assert_array_equal(stage.take_all(4_000), STEREO.samples[:, 36_000:].T)
     stage.sink.take(2 * BLOCK)
@@ -240,8 +240,8 @@ def test_it_ends_with_the_mix_and_says_so(stage: Stage) -> None:
     assert stage.player.dropped_frames == 0
 
 
-def test_when_the_end_is_said_it_is_over(stage: Stage) -> None:
-    """The window asks in the moment it is told: the feeder thread, which tells, is still alive then."""
+def test_playback_is_over_when_its_end_is_reported(stage: Stage) -> None:
+    """The window asks while the end is being reported, when the feeder thread is still alive."""
     seen: list[bool] = []
     player = Player(lambda: seen.append(player.playing), (SilentSink,))
     player.set_source(Samples(np.zeros((1, 0), np.float32)))
@@ -285,7 +285,7 @@ def test_dropouts_count_the_frames_that_were_missing(stage: Stage) -> None:
     assert stage.player.dropped_frames == 100
 
 
-def test_gaps_are_counted_by_how_often_they_come(stage: Stage) -> None:
+def test_dropouts_are_counted_once_each(stage: Stage) -> None:
     stage.play(STEREO, 0)
     stage.sink.take(BUFFER + 10)
     stage.wait_full()
@@ -329,7 +329,7 @@ def test_seeking_and_loops_at_another_rate(stage: Stage) -> None:
     eventually(lambda: 30_000 <= stage.player.position < 31_000 + BLOCK)
 
 
-def test_nothing_of_before_is_heard_after_a_seek_at_another_rate(stage: Stage) -> None:
+def test_no_old_audio_is_heard_after_a_seek_at_another_rate(stage: Stage) -> None:
     stage.rate = 48_000
     samples = np.zeros((2, 60_000), np.float32)
     samples[:, :30_000] = 0.5
@@ -340,7 +340,7 @@ def test_nothing_of_before_is_heard_after_a_seek_at_another_rate(stage: Stage) -
     assert not stage.take_all(2000).any(), "a converter keeps frames back: they belong to another place"
 
 
-def test_the_listener_sets_a_level_and_nothing_clicks(stage: Stage) -> None:
+def test_the_monitoring_level_changes_without_clicks(stage: Stage) -> None:
     stage.player.level = 0.25
     source = Samples(np.ones((2, 40_000), np.float32))
     stage.play(source, 0)
@@ -354,7 +354,7 @@ def test_the_listener_sets_a_level_and_nothing_clicks(stage: Stage) -> None:
     assert source.samples.max() == 1.0
 
 
-def test_scrubbing_plays_a_grain_of_each_place(stage: Stage) -> None:
+def test_scrubbing_plays_a_grain_at_each_position(stage: Stage) -> None:
     stage.player.set_source(STEREO)
     assert stage.player.play(5000, scrub=True) is None
     ring = stage.player._ring
@@ -376,7 +376,7 @@ def test_scrubbing_plays_a_grain_of_each_place(stage: Stage) -> None:
     stage.player.stop()
 
 
-def test_a_device_that_vanishes_is_replaced_and_playing_goes_on(stage: Stage) -> None:
+def test_a_lost_device_is_replaced_and_playback_continues(stage: Stage) -> None:
     stage.play(STEREO, 0)
     stage.take_all(3000)
     first = stage.sink
@@ -487,7 +487,7 @@ def test_without_any_device_it_plays_silently(tmp_path: Path) -> None:
     assert lines[2:] == ["True", "22050"]
 
 
-def test_the_device_sink_says_what_is_wrong_and_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_device_sink_reports_the_problem_and_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     import sounddevice
 
     def refuse(**_options: object) -> None:

@@ -92,18 +92,18 @@ def places(frames: Array, source: Array) -> np.ndarray:
 
 
 def jumps(sequence: np.ndarray) -> list[tuple[int, int]]:
-    """Where the sound goes on elsewhere: (last sample, next sample)."""
+    """Where playback jumps: (last sample, next sample)."""
     at = np.flatnonzero(np.diff(sequence) != 1)
     return [(int(sequence[place]), int(sequence[place + 1])) for place in at]
 
 
-def test_a_mix_comes_out_as_it_is(tmp_path: Path) -> None:
+def test_a_mix_is_played_unchanged(tmp_path: Path) -> None:
     heard = play(tmp_path, "player.play(1000)")
     np.testing.assert_array_equal(heard[: LENGTH - 1000], ONE[1000:])
     assert not heard[LENGTH - 1000 :].any()
 
 
-def test_a_loop_comes_out_without_a_gap(tmp_path: Path) -> None:
+def test_a_loop_is_played_without_a_gap(tmp_path: Path) -> None:
     heard = play(
         tmp_path,
         """
@@ -123,7 +123,7 @@ def test_a_loop_comes_out_without_a_gap(tmp_path: Path) -> None:
     assert not heard[last + 1 :].any()
 
 
-def test_seeks_come_out_where_they_lead(tmp_path: Path) -> None:
+def test_seeks_play_from_their_targets(tmp_path: Path) -> None:
     heard = play(
         tmp_path,
         """
@@ -142,7 +142,7 @@ def test_seeks_come_out_where_they_lead(tmp_path: Path) -> None:
     assert [to for _, to in jumps(sequence[: last + 1])] == [40_000, 10_000, 50_000]
 
 
-def test_an_edit_fades_in_and_goes_on_at_the_same_place(tmp_path: Path) -> None:
+def test_an_edit_fades_in_at_the_same_position(tmp_path: Path) -> None:
     heard = play(
         tmp_path,
         """
@@ -162,7 +162,7 @@ def test_an_edit_fades_in_and_goes_on_at_the_same_place(tmp_path: Path) -> None:
     np.testing.assert_allclose(heard[block], ONE[block] + (OTHER[block] - ONE[block]) * rise, atol=1e-7)
 
 
-def test_a_stream_that_is_aborted_is_noticed_and_playing_goes_on(tmp_path: Path) -> None:
+def test_an_aborted_stream_is_detected_and_playback_continues(tmp_path: Path) -> None:
     heard = play(
         tmp_path,
         """

@@ -38,7 +38,7 @@ def test_it_behaves_as_a_queue_of_bounded_length(operations: list[tuple[str, int
             assert had == len(expected)
             np.testing.assert_array_equal(out[:had, 0], expected)
             np.testing.assert_array_equal(out[:, 1], -out[:, 0])
-            assert not out[had:].any(), "what is missing is silence"
+            assert not out[had:].any(), "missing frames are silence"
             assert ring.consumed == ring.written - len(queue)
         assert ring.written == ever
 

@@ -82,7 +82,8 @@ os.kill(engine.pid, signal.SIGCONT)
 until(rendered)
 allowed = 100 * 44_100
 until(lambda: not player.playing)
-np.save(folder / "latent.npy", window.rendering.heard("latent").read(0, window.rendering.update_plan().length).T)
+latent = window.rendering.monitor_reader("latent")
+np.save(folder / "latent.npy", latent.read(0, window.rendering.update_plan().length).T)
 print("gaps", player.dropouts, "output", player.failure)
 window.document.save(folder / "saved.lincae")
 window.close()
@@ -90,7 +91,7 @@ app.processEvents()
 """
 
 
-def test_edits_and_renders_come_out_where_and_when_they_are_made(tmp_path: Path) -> None:
+def test_edits_and_renders_are_played_where_and_when_they_are_made(tmp_path: Path) -> None:
     stem = noise(1, LENGTH, channels=2, level=0.1)
     write_audio(tmp_path / "stem.wav", stem)
     out = tmp_path / "heard.raw"

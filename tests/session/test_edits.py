@@ -225,7 +225,7 @@ REFUSED: list[tuple[str, Edit]] = [
 
 
 @pytest.mark.parametrize(("message", "edit"), REFUSED)
-def test_an_edit_that_cannot_be_says_why_and_changes_nothing(message: str, edit: Edit) -> None:
+def test_an_invalid_edit_is_refused_with_a_reason_and_changes_nothing(message: str, edit: Edit) -> None:
     session = base()
     with pytest.raises(EditError, match=message):
         edit(session)
@@ -274,7 +274,7 @@ def test_removed_tracks_take_their_clips_but_not_the_media() -> None:
 
 
 @pytest.mark.parametrize(("position", "order"), [(0, [1, 2, 3]), (1, [2, 1, 3]), (2, [2, 3, 1])])
-def test_a_moved_track_becomes_the_number_asked_for(position: int, order: list[int]) -> None:
+def test_a_moved_track_gets_the_requested_position(position: int, order: list[int]) -> None:
     assert [track.id for track in edits.move_track(base(), 1, position).tracks] == order
 
 
@@ -285,7 +285,7 @@ def test_a_new_clip_is_the_whole_media_named_after_its_file() -> None:
     assert edits.add_clip(base(), 2, OTHER, 42, "take 2").clip(8).name == "take 2"
 
 
-def test_stems_fan_out_from_a_track_and_make_what_is_missing() -> None:
+def test_stems_fill_tracks_downwards_and_add_missing_ones() -> None:
     session = edits.add_stems(base(), [OTHER, MONO, STEREO], 10, first_track=1)
     assert [len(track.clips) for track in session.tracks] == [2, 2, 2, 1]
     assert session.tracks[3].name == "stem 2"

@@ -1,4 +1,4 @@
-"""Project files: what is saved comes back, and what is broken is refused by name."""
+"""Project files: they are read back, and invalid ones are refused with the reason."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def saved(folder: Path) -> Path:
     return path
 
 
-def test_what_is_saved_comes_back(folder: Path, saved: Path) -> None:
+def test_a_saved_session_is_read_back(folder: Path, saved: Path) -> None:
     assert files.load(saved) == full_session(folder)
     assert files_below(folder) == [saved]
 
 
 @given(sessions(max_start=MAX_LENGTH - 10_000))
-def test_every_session_comes_back_exactly(tmp_path: Path, session: Session) -> None:
+def test_every_session_is_read_back_exactly(tmp_path: Path, session: Session) -> None:
     path = tmp_path.resolve() / "song.lincae"
     files.save(session, path)
     loaded = files.load(path)
@@ -170,7 +170,7 @@ def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
-def test_what_is_wrong_in_an_older_version_is_named_too(folder: Path, version: int) -> None:
+def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> None:
     content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
     name = "length_samples" if version == 5 else "length"
     content["session"]["tracks"][0]["clips"][0][name] = 0
@@ -204,7 +204,7 @@ def manifest(saved: Path) -> Any:
     return json.loads(saved.read_text())
 
 
-def test_a_newer_version_says_so(saved: Path, folder: Path) -> None:
+def test_a_newer_version_is_reported(saved: Path, folder: Path) -> None:
     content = manifest(saved) | {"version": 6, "whatever": [1]}
     assert "newer version (format 6; this version reads up to 5)" in refusal(json.dumps(content).encode(), folder)
 
@@ -283,7 +283,7 @@ def test_a_broken_rule_or_field_is_named(
         b"\xff\xfe{}",
     ],
 )
-def test_what_is_no_project_is_refused(folder: Path, data: bytes) -> None:
+def test_a_file_that_is_not_a_project_is_refused(folder: Path, data: bytes) -> None:
     refusal(data, folder)
 
 
@@ -404,7 +404,7 @@ def test_a_file_size_limit_of_the_system_leaves_the_old_project(folder: Path, sa
 
 
 @pytest.mark.parametrize("name", ["drums \udcff", "\ud800"])
-def test_a_name_that_is_no_text_leaves_the_old_project(folder: Path, saved: Path, name: str) -> None:
+def test_a_name_that_is_not_valid_unicode_leaves_the_old_project(folder: Path, saved: Path, name: str) -> None:
     media = replace(made_up_media(1, 500), path=str(folder / f"{name}.wav"))
     for session in (edits.add_track(Session(), name), edits.add_stems(Session(), [media], 0)):
         with pytest.raises(ProjectError, match="not valid Unicode") as caught:
@@ -430,7 +430,7 @@ def test_a_write_protected_project_stays(folder: Path, saved: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["no/such/folder/x.lincae", ".", "x" * 300 + ".lincae"])
-def test_a_place_that_cannot_be_written_is_a_project_error(folder: Path, where: str) -> None:
+def test_an_unwritable_target_is_a_project_error(folder: Path, where: str) -> None:
     with pytest.raises(ProjectError, match="cannot save"):
         files.save(Session(), folder / where)
     assert files_below(folder) == []

@@ -1,4 +1,4 @@
-"""The journal: what was edited comes back, whatever ended the program and whatever became of its files."""
+"""The journal: edits are recovered, however the program ended and whatever happened to its files."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def history(count: int = 5) -> list[Session]:
     return found
 
 
-def test_what_was_edited_comes_back(root: Path) -> None:
+def test_edits_are_recovered(root: Path) -> None:
     kept = Kept(root)
     for session in history(10):
         kept.record(session)
@@ -129,7 +129,7 @@ def test_a_running_program_is_not_a_leftover_and_a_saved_document_leaves_nothing
     assert list(root.iterdir()) == []
 
 
-def test_a_snapshot_begins_a_new_journal_and_the_older_goes(root: Path) -> None:
+def test_a_snapshot_starts_a_new_journal_and_deletes_the_older_one(root: Path) -> None:
     kept = Kept(root)
     states = history(6)
     for session in states[:4]:
@@ -144,7 +144,7 @@ def test_a_snapshot_begins_a_new_journal_and_the_older_goes(root: Path) -> None:
     assert (found.session, found.edits) == (states[-1], 3)
 
 
-def test_without_news_a_snapshot_is_not_made(root: Path) -> None:
+def test_no_snapshot_is_written_without_changes(root: Path) -> None:
     kept = Kept(root)
     kept.record(song())
     kept.journal.snapshot()
@@ -178,7 +178,7 @@ def test_a_line_that_reads_well_but_is_another_one_ends_the_journal(root: Path) 
     assert (found.session, found.edits, found.damaged) == (states[1], 1, True)
 
 
-def test_a_damaged_snapshot_is_answered_by_the_one_before(root: Path) -> None:
+def test_a_damaged_snapshot_is_replaced_by_the_previous_one(root: Path) -> None:
     kept = Kept(root)
     kept.record(song())
     folder = kept.crash()
@@ -208,9 +208,7 @@ def test_an_edit_that_breaks_a_rule_ends_the_journal(root: Path) -> None:
     name=st.sampled_from(["1.journal", "1.lincae", "info.json"]),
     cuts=st.lists(st.tuples(st.floats(0.0, 1.0), st.integers(0, 5), st.binary(max_size=5)), min_size=1, max_size=4),
 )
-def test_whatever_becomes_of_a_journal_nothing_but_whole_edits_come_back(
-    name: str, cuts: list[tuple[float, int, bytes]]
-) -> None:
+def test_a_damaged_journal_only_ever_yields_whole_edits(name: str, cuts: list[tuple[float, int, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         kept = Kept(Path(temporary) / "recovery")
         states = history(4)
@@ -231,7 +229,7 @@ def test_whatever_becomes_of_a_journal_nothing_but_whole_edits_come_back(
             assert found.session in states
 
 
-def test_a_full_disk_is_said_and_the_next_attempt_goes_elsewhere(
+def test_a_full_disk_is_reported_and_the_next_attempt_uses_another_folder(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal, "_RETRY_S", 0.05)
@@ -253,12 +251,12 @@ def test_a_full_disk_is_said_and_the_next_attempt_goes_elsewhere(
     eventually(lambda: kept.journal.folder is not None and kept.journal.folder.parent == tmp_path / "other")
     kept.record(states[2])
     assert len(kept.problems) == 1
-    assert list(root.iterdir()) == [], "what was there is no longer needed"
+    assert list(root.iterdir()) == [], "the folder is no longer needed"
     found = recover(kept.crash())
     assert found.session == states[2]
 
 
-def test_no_folder_at_all_is_said_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_having_no_folder_is_reported_and_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_RETRY_S", 0.05)
     (tmp_path / "file").touch()
     kept = Kept(tmp_path / "file")

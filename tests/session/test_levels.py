@@ -82,7 +82,7 @@ def test_what_people_type_is_understood(text: str, gain: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "dB", "loud", "1e999", "nan", "--3", "3 4"])
-def test_what_is_no_level_is_a_value_error(text: str) -> None:
+def test_text_that_is_not_a_level_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"not a level|could not convert"):
         levels.parse_db(text)
 

@@ -69,7 +69,7 @@ def test_lookups_find_by_id() -> None:
     assert session.media_of(MONO.digest) is MONO
 
 
-def test_lookups_of_what_is_not_there_are_edit_errors() -> None:
+def test_lookups_of_unknown_ids_are_edit_errors() -> None:
     session = two_tracks()
     with pytest.raises(EditError, match="no track 2"):
         session.track(2)

@@ -1,4 +1,4 @@
-"""Random edits: whatever is done in whatever order, the document stays valid, can be saved, and can be undone."""
+"""Random edits in any order: the document stays valid, can be saved, and can be undone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ picks = st.integers(0, 1_000_000)
 
 
 class Editing(RuleBasedStateMachine):
-    """A person editing: each rule is one edit, on a track or clip picked among those that are there."""
+    """A user editing: each rule is one edit, on an existing track or clip."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -40,7 +40,7 @@ def test_other_audio_of_any_length_fits(session: Session, length: int) -> None:
 
 
 @given(sessions())
-def test_a_file_may_become_one_that_is_there_already(session: Session) -> None:
+def test_a_file_can_be_relinked_to_one_already_in_the_session(session: Session) -> None:
     relinked = validated(relink(session, {SHORT_MEDIA[0].digest: SHORT_MEDIA[1]}))
     assert [media.digest for media in relinked.media] == [SHORT_MEDIA[1].digest, SHORT_MEDIA[2].digest]
 
@@ -51,7 +51,7 @@ def test_an_unknown_media_is_refused() -> None:
 
 
 @given(sessions())
-def test_files_may_change_places(session: Session) -> None:
+def test_files_can_be_swapped(session: Session) -> None:
     """All is mapped at once: what has become another is not taken for it."""
     first, second, _ = SHORT_MEDIA
     long_first, long_second = (replace(media, length=20_000) for media in (first, second))

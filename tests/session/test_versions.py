@@ -67,12 +67,12 @@ import sys
 from pathlib import Path
 from lincae_studio.session.locks import ProjectLock
 lock = ProjectLock(Path(sys.argv[1]))
-print(lock.take(Path(sys.argv[2])), flush=True)
+print(lock.acquire(Path(sys.argv[2])), flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_lock_holds_between_programs_and_ends_with_them(tmp_path: Path) -> None:
+def test_a_lock_works_between_programs_and_ends_with_them(tmp_path: Path) -> None:
     project = tmp_path / "song.lincae"
     (tmp_path / "link.lincae").symlink_to(project)
     command = [sys.executable, "-c", HOLD, str(tmp_path / "locks"), str(project)]
@@ -81,20 +81,20 @@ def test_a_lock_holds_between_programs_and_ends_with_them(tmp_path: Path) -> Non
         assert other.stdout is not None
         assert other.stdout.readline() == "True\n"
         lock = ProjectLock(tmp_path / "locks")
-        assert not lock.take(project)
-        assert not lock.take(tmp_path / "link.lincae"), "the same file by another name"
-        assert lock.take(tmp_path / "other.lincae")
+        assert not lock.acquire(project)
+        assert not lock.acquire(tmp_path / "link.lincae"), "the same file by another name"
+        assert lock.acquire(tmp_path / "other.lincae")
         other.kill()
         other.wait()
-    assert lock.take(project)
-    assert lock.take(project), "it has it"
+    assert lock.acquire(project)
+    assert lock.acquire(project), "it has it"
     second = ProjectLock(tmp_path / "locks")
-    assert not second.take(project)
-    assert second.take(tmp_path / "other.lincae"), "it was let go for the next one"
-    lock.let_go()
-    assert second.take(project)
+    assert not second.acquire(project)
+    assert second.acquire(tmp_path / "other.lincae"), "it was released for the next one"
+    lock.release()
+    assert second.acquire(project)
 
 
-def test_where_no_locks_can_be_made_everything_may_be_opened(tmp_path: Path) -> None:
+def test_without_lock_files_every_project_can_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert ProjectLock(tmp_path / "file").take(tmp_path / "song.lincae")
+    assert ProjectLock(tmp_path / "file").acquire(tmp_path / "song.lincae")

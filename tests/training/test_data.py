@@ -1,4 +1,4 @@
-"""Windows for training: deterministic, never silent, from whatever files can be read."""
+"""Windows for training: deterministic, never silent, from all files that can be read."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_levels_are_drawn_and_silence_is_not(tmp_path: Path) -> None:
     assert 0.3 < np.abs(as_it_is).max() < 1.0
 
 
-def test_nothing_but_silence_is_an_error(tmp_path: Path) -> None:
+def test_silent_audio_is_an_error(tmp_path: Path) -> None:
     write_audio(tmp_path / "silence.wav", np.zeros(RATE, np.float32), RATE)
     with pytest.raises(MediaError, match="silent"):
         audible_window(AudioFolder(tmp_path, RATE), np.random.default_rng(0), 100, 0.1)
@@ -155,7 +155,7 @@ def test_sources_are_drawn_by_their_fractions(tmp_path: Path) -> None:
     assert np.mean(low) == pytest.approx(0.75, abs=0.06)
 
 
-def test_a_pool_is_made_once_and_holds_songs(tmp_path: Path) -> None:
+def test_a_pool_is_generated_once_and_contains_songs(tmp_path: Path) -> None:
     path = tmp_path / "run" / "songs.npy"
     pool = make_pool(path, 0.4, RATE, seed=5, processes=1)
     assert np.load(path, mmap_mode="r").shape == (2, 4, 20 * RATE)

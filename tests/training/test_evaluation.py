@@ -29,7 +29,7 @@ FACTS = replace(MDCT_1X, id="fake", sample_rate=8_000, hop=HOP, dim=HOP, edge=0,
 
 
 class Frames:
-    """Latents are the samples of a frame, through whatever curve a test wants; decoding is the plain inverse."""
+    """Latents are the samples of a frame, through a curve given by the test; decoding is the plain inverse."""
 
     def __init__(self, offset: float = 0.0, bend: float = 0.0) -> None:
         self._offset, self._bend = np.float32(offset), np.float32(bend)
@@ -76,7 +76,7 @@ def test_an_affine_codec_is_exact_about_its_origin_alone(groups: Array) -> None:
     assert figures["silence_norm"] > 0.5
 
 
-def test_a_bent_encoder_is_measured(groups: Array) -> None:
+def test_a_nonlinear_encoder_is_measured(groups: Array) -> None:
     straight, bent = (evaluate(Frames(bend=bend), groups).figures for bend in (0.1, 1.0))
     for name in ("encoder_homogeneity", "encoder_additivity"):
         assert 0.0 < straight[name] < bent[name]
@@ -132,7 +132,7 @@ def test_stems_stay_together(tmp_path: Path) -> None:
         read_groups(paths[:1], FACTS, stems=True, limit=10)
 
 
-def test_audio_that_cannot_be_measured_is_said(tmp_path: Path) -> None:
+def test_audio_that_cannot_be_measured_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="one window"):
         read_groups([write_audio(tmp_path / "a.wav", noise(1, 1_000), 8_000)], FACTS, stems=False, limit=10)
     silence = write_audio(tmp_path / "b.wav", np.zeros(9_000, np.float32), 8_000)

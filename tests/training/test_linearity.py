@@ -34,7 +34,7 @@ def test_latents_of_mixtures_are_replaced_by_the_combination_of_latents() -> Non
     assert replaced.shape == (8, 8, 6)
     w, g = combination.weights[2], combination.gains
     torch.testing.assert_close(replaced[6], g[6] * (w * latents[2] + (1 - w) * latents[1]))
-    # What is linear commutes with it: the property that training asks of encoder and decoder.
+    # Linear maps commute with it: the property that training enforces in encoder and decoder.
     encode = torch.randn(100, 10)
     torch.testing.assert_close(combination(audio @ encode), combination(audio) @ encode, rtol=1e-4, atol=1e-5)
 

@@ -56,7 +56,7 @@ def test_fields_are_set_by_yaml_values() -> None:
         (["batch={"], "YAML"),
     ],
 )
-def test_what_does_not_fit_is_said(settings: list[str], said: str) -> None:
+def test_invalid_values_are_reported(settings: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         preset("mini", settings)
 

@@ -1,4 +1,4 @@
-"""A run: it learns, stops, goes on bit for bit, and leaves a codec that loads."""
+"""A run: it learns, stops, resumes bit for bit, and exports a codec that loads."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_the_export_is_the_average_and_has_a_card(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_budget_stops_a_run_that_can_go_on(tmp_path: Path) -> None:
+def test_a_budget_stops_a_run_that_can_be_resumed(tmp_path: Path) -> None:
     folder, run = begun(tmp_path / "run")
     train(folder, run, max_time_s=1e-3)
     stopped = torch.load(folder / CHECKPOINT_NAME, weights_only=False)["global_step"]
@@ -120,13 +120,13 @@ def test_it_learns_from_folders_too(tmp_path: Path) -> None:
     assert not (folder / "songs.npy").exists()
 
 
-def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
+def test_a_nan_loss_ends_the_run(tmp_path: Path) -> None:
     folder, run = begun(tmp_path / "run", lr=1e30, steps=20)
     with pytest.raises(StudioError, match="NaN or infinite"):
         train(folder, run)
 
 
-def test_a_folder_holds_one_run(tmp_path: Path) -> None:
+def test_a_folder_contains_one_run(tmp_path: Path) -> None:
     folder, run = begun(tmp_path / "run")
     with pytest.raises(UsageError, match="--resume"):
         begin(folder, run)

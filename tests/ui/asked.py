@@ -13,7 +13,7 @@ _FILES = ("getSaveFileName", "getOpenFileName", "getOpenFileNames", "getExisting
 
 
 class Asked:
-    """What was asked, and how it is answered.
+    """The questions that were asked, and their answers.
 
     Attributes:
         name: the file that file dialogs give; "" is Cancel.

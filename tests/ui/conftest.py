@@ -45,7 +45,7 @@ def styled(qapp: QApplication) -> QApplication:
     """The application in the program's style."""
     apply_theme(qapp)
     gc.collect()
-    gc.freeze()  # what was imported until here need not be looked through after each test
+    gc.freeze()  # modules imported so far need not be scanned after each test
     return qapp
 
 
@@ -91,7 +91,7 @@ def stems(tmp_path: Path) -> list[Path]:
 
 
 def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
-    """Wait until imports have ended, every audible chunk of the current plan is rendered, and the views were told."""
+    """Wait until imports have ended, every audible chunk of the plan is rendered, and the views are up to date."""
 
     def done() -> bool:
         rendered, total = window.rendering.progress()

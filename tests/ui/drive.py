@@ -41,7 +41,7 @@ def drag(
     modifiers: Qt.KeyboardModifier = NONE,
     release: bool = True,
 ) -> None:
-    """Press, move in steps, and let go (or hold, to look at the middle of a gesture)."""
+    """Press, move in steps, and release (or hold, to check the state during a gesture)."""
     QTest.mousePress(widget, LEFT, modifiers, QPoint(round(start[0]), round(start[1])))
     for step in range(1, 6):
         x = start[0] + (end[0] - start[0]) * step / 5
@@ -76,8 +76,8 @@ def wheel(widget: QWidget, x: float, y: float, notches: float, modifiers: Qt.Key
 
 
 def press(window: QWidget, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:
-    """Type a key into whatever has the focus of a window, shortcuts included."""
-    window.activateWindow()  # a dialog may have had the focus; without a window manager nobody gives it back
+    """Send a key to the focused widget of a window, shortcuts included."""
+    window.activateWindow()  # a dialog may have had the focus; without a window manager it is not returned
     handle = window.windowHandle()
     assert handle is not None
     QTest.keyClick(handle, key, modifiers)
@@ -89,7 +89,7 @@ def release(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier 
 
 
 def click(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
-    """Press and let go without moving."""
+    """Press and release without moving."""
     QTest.mouseClick(widget, LEFT, modifiers, QPoint(round(x), round(y)))
 
 

@@ -1,4 +1,4 @@
-"""What goes wrong is said in the message bar, and can be tried again."""
+"""Errors are reported in the message bar, and actions can be retried."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_exception_after_the_window_is_gone_is_quiet(window: MainWindow) -> N
     hook(ValueError, ValueError("late"), None)
 
 
-def test_a_job_that_fails_says_so_and_ends(qtbot: QtBot, window: MainWindow) -> None:
+def test_a_failed_job_is_reported_and_ends(qtbot: QtBot, window: MainWindow) -> None:
     def bug(*_: object) -> None:
         raise KeyError("oops")
 
@@ -152,7 +152,7 @@ def test_a_failed_chunk_is_marked_heard_dry_and_rendered_on_retry(
     song.messages.hide()
     song.actions_by_id["retry"].trigger()
     qtbot.waitUntil(settled, timeout=LIMIT_MS)
-    qtbot.waitUntil(song.messages.isVisible, timeout=LIMIT_MS)  # said again, since it was tried again
+    qtbot.waitUntil(song.messages.isVisible, timeout=LIMIT_MS)  # reported again after the retry
     shutil.copytree(tmp_path / "backup", folder)
     song.actions_by_id["retry"].trigger()
     wait_rendered(qtbot, song)

@@ -31,7 +31,7 @@ def mixed(qtbot: QtBot, window: MainWindow, stems: list[Path]) -> MainWindow:
 
 
 @pytest.mark.parametrize("answer", [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No])
-def test_save_as_asks_before_it_replaces_what_the_suffix_leads_to(
+def test_save_as_asks_before_replacing_the_file_with_the_added_suffix(
     mixed: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: QMessageBox.StandardButton
 ) -> None:
     old = tmp_path / "song.lincae"
@@ -107,7 +107,7 @@ def test_after_a_track_is_removed_its_neighbour_is_selected(mixed: MainWindow) -
     assert mixed.selection.track == tracks[1]
 
 
-def test_an_unknown_codec_is_said_once_and_asked_about_on_export(
+def test_an_unknown_codec_is_reported_once_and_asked_about_on_export(
     qtbot: QtBot, mixed: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problems: list[object] = []
@@ -129,7 +129,7 @@ def test_an_unknown_codec_is_said_once_and_asked_about_on_export(
     assert not (tmp_path / "no.wav").exists()
 
 
-def test_file_names_are_not_taken_for_markup(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+def test_file_names_are_not_interpreted_as_markup(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     write_audio(tmp_path / "fine.wav", noise(1, 500))
     (tmp_path / "<b>bold.wav").write_text("not audio")
     drop_files(window.timeline.lanes, [tmp_path / "<b>bold.wav"], 300, 100)

@@ -72,7 +72,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_the_window_opens_without_torch_and_closes_without_a_word() -> None:
+def test_the_window_opens_without_torch_and_closes_without_output() -> None:
     run = subprocess.run(
         [sys.executable, "-c", SHOW_AND_CLOSE],
         env=environment(QT_QPA_PLATFORM="offscreen"),

@@ -23,7 +23,7 @@ def resampling(entry: int) -> tuple[int, int]:
     return FREQUENCY_ONLY if entry == 1 else FREQUENCY_AND_TIME
 
 
-#: Size of an image, in values, from which on launching more kernels costs less than copying it.
+#: From this number of values on, launching more kernels costs less than copying an image.
 _LARGE_IMAGE = 1 << 24
 
 
@@ -32,7 +32,7 @@ class GroupNorm(nn.GroupNorm):
 
     On the CPU torch adds up one long float32 sum: over ten seconds of audio it is wrong by 5e-5, where sums by blocks,
     joined in float64, are wrong by 5e-8. On CUDA torch copies the image to the other layout and back: large images
-    are 1.5 times as fast without that.
+    are 1.5 times faster without that.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -153,7 +153,7 @@ class Upsample(nn.Module):
         out = torch.empty(shape, dtype=phases.dtype, device=x.device, memory_format=torch.channels_last)
         for phase in range(over_bins * over_frames):
             a, b = divmod(phase, over_frames)
-            first_bin = a * 2 // over_bins  # phases of the second half look at the pixel and the next one
+            first_bin = a * 2 // over_bins  # phases of the second half use the pixel and the next one
             first_frame = b if by_time else 0
             part = phases[:, phase * out_channels : (phase + 1) * out_channels]
             out[:, :, a::over_bins, b::over_frames] = part[
@@ -237,7 +237,7 @@ class FrequencyAttention(nn.Module):
 
 
 class ResBlock(nn.Module):
-    """Norm, SiLU, convolution, noise level, norm, SiLU, convolution, plus the input; then attention where wanted."""
+    """Norm, SiLU, convolution, noise level, norm, SiLU, convolution, plus the input; then optional attention."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A Lin-CAE model as a codec of the studio: numpy at the boundary, noise by absolute frame. Engine process."""
+"""A Lin-CAE model as a codec of the studio: numpy at its interface, noise by absolute frame. Engine process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import open_model
 from lincae_studio.errors import CodecError, UsageError
 
-#: Windows per forward pass: a GPU is faster in batches, a CPU is not (measured), and one window is sooner heard.
+#: Windows per forward pass. A GPU is faster in batches; a CPU is not (measured), and a single window is heard sooner.
 _GPU_BATCH = 8
 
 
 class LinCaeCodec:
-    """`Codec` over an `ConsistencyAutoencoder`."""
+    """`Codec` implemented with a `ConsistencyAutoencoder`."""
 
     def __init__(self, info: CodecInfo, model: ConsistencyAutoencoder) -> None:
         self._info = info
@@ -54,19 +54,19 @@ class LinCaeCodec:
 
 
 def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> LinCaeCodec:
-    """Load a model for the studio, on the device that is chosen, or the best one there is.
+    """Load a model for the studio, on the chosen device or the best one available.
 
     Raises:
-        CodecError: when weights are damaged or do not fit, or the device is not there.
-        UsageError: when the device has no valid name.
+        CodecError: when the weights are damaged or do not fit, or the precision needs another device.
+        UsageError: when the device does not exist or is not available.
     """
     precision = computation.precision
     device = _device(computation.device)
     if precision == "fp16" and device.type != "cuda":
-        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or where it is set"
+        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
     info = folder.info(codec_id, computation)
-    assert folder.scale_factor is not None  # or there were no facts
+    assert folder.scale_factor is not None  # else `info` would have raised an error
     batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
         ConsistencyAutoencoder,
@@ -86,6 +86,6 @@ def _device(name: str) -> torch.device:
         return checked_device(name)
     except CodecError as error:
         remedy = (
-            f"Choose another device in Edit > Preferences > Rendering, or by {DEVICE_VARIABLE} (auto, cpu, cuda, mps)"
+            f"Choose another device in Edit > Preferences > Rendering, or with {DEVICE_VARIABLE} (auto, cpu, cuda, mps)"
         )
         raise UsageError(error.problem, remedy) from error

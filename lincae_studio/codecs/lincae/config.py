@@ -29,7 +29,7 @@ class FrontendConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         hop_size: samples from frame to frame.
-        n_fft_factor: window length in hops. Only with 4 does the representation's 2 * hop bins hold the spectrum.
+        n_fft_factor: window length in hops. Must be 4, so that the representation's 2 * hop bins cover the spectrum.
         alpha_rescale, beta_rescale: a bin X becomes `beta * |X|**alpha * exp(i*arg X)`.
         sample_rate: in Hz; the public files may leave it out.
     """
@@ -50,14 +50,14 @@ class GeneratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         layers_list, layers_list_encoder: residual blocks per level of the U-Net, and of encoder and pyramid.
         attention_list, attention_list_encoder: 1 where a level attends over frequency.
         freq_downsample_list: between levels: 1 divides frequency by 4, 0 divides frequency and time by 2.
-        bottleneck_base_channels, num_bottleneck_layers: of the 1-D part between pyramid and latents.
+        bottleneck_base_channels, num_bottleneck_layers: of the 1-D bottleneck between pyramid and latents.
         bottleneck_channels: latent channels D.
         bottleneck_layers: not supported, must be None.
         hop: of the frontend; the representation has 2 * hop bins.
         data_channels: of the representation, 2.
         cond_channels, use_fourier, fourier_scale: the noise level's embedding.
         heads: attention heads of the U-Net (encoder and pyramid have 4).
-        normalization, pre_normalize_downsampling_encoder, pre_normalize_2d_to_1d: where group norms stand.
+        normalization, pre_normalize_downsampling_encoder, pre_normalize_2d_to_1d: where group norms are applied.
         frequency_scaling: gains per frequency bin at input and output.
         dropout_rate, min_res_dropout: used in training only.
         sigma_min, sigma_max, sigma_data: of the preconditioning (Karras et al. 2022, table 1; Song et al. 2023).
@@ -196,7 +196,7 @@ def parse_config(
     config = ModelConfig(**parts)
     if config.generator.hop != config.frontend.hop_size:
         raise CodecError(
-            f"{source}: generator hop {config.generator.hop} is not the frontend's {config.frontend.hop_size}"
+            f"{source}: the generator's hop is {config.generator.hop}, but the frontend's is {config.frontend.hop_size}"
         )
     return config
 

@@ -24,8 +24,8 @@ def sample(
 
     Args:
         latents: `(B, D, T)`, without the scale factor.
-        noise: unit-variance noise `(B, 2, F, S)` for a step's number.
-        steps: evaluations of the model; after each but the last, noise of the next lower level is added.
+        noise: returns unit-variance noise `(B, 2, F, S)` for a step number.
+        steps: number of model evaluations; after each but the last, noise of the next lower level is added.
 
     Returns:
         The representation `(B, 2, F, S)`.

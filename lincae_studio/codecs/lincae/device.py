@@ -1,4 +1,4 @@
-"""What the devices that torch computes on can do."""
+"""Capabilities of the devices that torch computes on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA has an error class for it, MPS words only."""
+    """Whether an error means out of memory: CUDA has an error class for it, MPS only a message."""
     return isinstance(error, torch.OutOfMemoryError) or "out of memory" in str(error).lower()
 
 
@@ -18,7 +18,7 @@ def empty_cache(device: torch.device) -> None:
 
 
 def default_device() -> torch.device:
-    """CUDA where there is one, then Apple's GPU, then the CPU."""
+    """CUDA if available, else Apple's GPU, else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -33,6 +33,6 @@ def native_bf16(device: torch.device) -> bool:
     return False
 
 
-def _cpu_has(question: str) -> bool:
-    """What torch answers to one of its private questions; no, where it no longer knows it."""
-    return bool(getattr(torch.cpu, question, bool)())
+def _cpu_has(check: str) -> bool:
+    """The result of one of torch's private checks; False if torch no longer has it."""
+    return bool(getattr(torch.cpu, check, bool)())

@@ -1,4 +1,4 @@
-"""The family of Music2Latent-type models, as the registry of codecs knows it. No torch until one is loaded."""
+"""The interface of Music2Latent-type models to the codec registry. Loads torch only with a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PUBLIC_MODELS", "ModelFolder", "load", "open_folder"]
 
 
 def load(folder: ModelFolder, codec_id: str, computation: Computation) -> Codec:
-    """The codec of a model's folder. Raises `CodecError` when its weights are damaged."""
+    """Load the codec in a model folder. Raises `CodecError` when its weights are damaged."""
     from lincae_studio.codecs.lincae.codec import load_codec
 
     return load_codec(folder, codec_id, computation)

@@ -1,7 +1,7 @@
-"""A model's folder, as far as it can be known without torch: what it holds, its configuration, its studio facts.
+"""Model folders, as far as they can be read without torch: their files, configuration and codec info.
 
-Our own format is `config.json` and one file of weights (`model.safetensors`; a folder downloaded from the hub keeps its
-`.pth`). An official folder holds the four files of the public checkpoints. Files from strangers run no code.
+The studio's format is `config.json` and one file of weights (`model.safetensors`; a folder downloaded from the hub
+keeps its `.pth`). An official folder contains the four files of the public checkpoints. Untrusted files never run code.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ WEIGHTS_NAME = "model.safetensors"
 FORMAT = "lincae-studio-autoencoder"
 FORMAT_VERSION = 1
 
-#: Part of every identity: raised when equal weights and equal input give another result (frontend, noise field).
+#: Part of every identity: increased when equal weights and input give a different result (frontend, noise field).
 ARITHMETIC_VERSION = 1
 
-#: Steps from chunk to chunk, in seconds: see `bench chunks`.
+#: Step from one chunk to the next, in seconds: see `bench chunks`.
 _STEP_S = 2.0
-#: Least length of the crossfade between chunks. A chunk's last frames lack what follows, so it is not short.
+#: Minimum length of the crossfade between chunks, in seconds. Not short, as a chunk's last frames lack what follows.
 _FADE_S = 0.1
 
-#: A description or configuration is a few kilobytes; what is much longer is something else.
+#: Limit for descriptions and configurations, which take a few kilobytes.
 _MAX_BYTES = 1 << 20
 
-#: In Hz, of configurations that name none: the public ones.
+#: Sample rate of configurations that do not specify it, as the public ones, in Hz.
 DEFAULT_RATE = 44_100
 
 
@@ -62,13 +62,13 @@ class _SavedConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A folder that holds a model.
+    """A folder that contains a model.
 
     Attributes:
-        weights: the file; `.safetensors`, or a `.pth` state dict.
-        scale_factor: of the latents; None where an official folder does not tell.
-        weights_sha256: what the weights must be; None where nobody said.
-        linear: whether the model was trained to be linear; None where nobody said.
+        weights: the file of weights: `.safetensors`, or a `.pth` state dict.
+        scale_factor: of the latents; None if unspecified, as in official folders.
+        weights_sha256: expected checksum of the weights; None if unspecified.
+        linear: whether the model was trained to be linear; None if unspecified.
     """
 
     path: Path
@@ -82,18 +82,18 @@ class ModelFolder:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz; the public configurations that leave it out are at 44.1 kHz."""
+        """In Hz; 44.1 kHz for the public configurations, which do not specify it."""
         return self.config.frontend.sample_rate or DEFAULT_RATE
 
     def info(self, codec_id: str, computation: Computation) -> CodecInfo:
-        """What the studio must know of the model.
+        """The codec info of the model.
 
         Raises:
-            CodecError: when the folder does not tell its scale factor or its weights' checksum.
+            CodecError: when the folder does not specify its scale factor or the checksum of its weights.
         """
         if self.scale_factor is None or self.weights_sha256 is None:
             raise CodecError(
-                f"{self.path} is an official folder, which names no scale factor",
+                f"{self.path} is an official folder, which does not specify a scale factor",
                 "Import it: lincae-studio codecs import FOLDER --scale-factor NUMBER",
             )
         generator, frontend = self.config.generator, self.config.frontend
@@ -101,10 +101,10 @@ class ModelFolder:
         edge = frontend.hop_size * (frontend.n_fft_factor - 1)
         overlap = math.ceil((edge + _FADE_S * self.sample_rate) / hop)
         step = max(overlap, round(_STEP_S * self.sample_rate / hop))
-        # What it computes in changes what it gives: one more reason for another identity.
+        # The precision changes the output, so it is part of the identity.
         precision = computation.precision
         common = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor)
-        # Left to itself, the encoder computes in 32 bits.
+        # By default the encoder computes in 32 bits.
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
         parts = (*common, precision)
         return CodecInfo(
@@ -138,15 +138,15 @@ def checked_scale_factor(value: object) -> float:
         if math.isfinite(number) and number > 0.0:
             return number
     raise CodecError(
-        f"the scale factor {value!r} is not a positive number", "Pass another; the public models have 15, 33 and 40"
+        f"the scale factor “{value}” is not a positive number", "Pass another one; the public models have 15, 33 and 40"
     )
 
 
 def open_folder(folder: Path, ckpt_type: str = LAST) -> ModelFolder:
-    """Read all of a folder but its weights.
+    """Read a folder, except for its weights.
 
     Raises:
-        CodecError: naming what is missing or broken.
+        CodecError: naming what is missing or damaged.
     """
     if os.path.isfile(folder / CONFIG_NAME):
         return _open_own(folder)
@@ -155,7 +155,7 @@ def open_folder(folder: Path, ckpt_type: str = LAST) -> ModelFolder:
     if missing:
         raise CodecError(
             f"{folder} is not a model: {', '.join(missing)} missing",
-            f"It must hold {', '.join(names)}, or {CONFIG_NAME} and {WEIGHTS_NAME}",
+            f"It must contain {', '.join(names)}, or {CONFIG_NAME} and {WEIGHTS_NAME}",
         )
     frontend, generator, diffusion = (_read_yaml(folder / name) for name in names[1:])
     config = parse_config(frontend, generator, diffusion, str(folder))
@@ -173,7 +173,7 @@ def describe(
     description: str = "",
     linear: bool,
 ) -> None:
-    """Write `config.json` beside weights that are there.
+    """Write `config.json` next to existing weights.
 
     Raises:
         CodecError: when the scale factor is not a positive number.
@@ -194,7 +194,7 @@ def describe(
 
 
 def public_description(model_id: str) -> dict[str, Any]:
-    """What `describe` is told of a public model."""
+    """The arguments of `describe` for a public model."""
     public = PUBLIC_MODELS[model_id]
     return {
         "scale_factor": public.scale_factor,
@@ -238,7 +238,7 @@ def _open_own(folder: Path) -> ModelFolder:
 
 
 class _Head(Struct, frozen=True):
-    """What every version of `config.json` begins with."""
+    """The fields common to all versions of `config.json`."""
 
     format: str
     version: int
@@ -247,7 +247,7 @@ class _Head(Struct, frozen=True):
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         options = yaml.safe_load(_read_small(path).decode("utf-8"))
-    except Exception as error:  # besides its own, the parser raises what converting odd scalars raises, of any type
+    except Exception as error:  # besides its own errors, the parser raises any that converting odd scalars causes
         raise CodecError(f"{path} cannot be read: {' '.join(str(error).split())}", "Download it again") from error
     if not isinstance(options, dict):
         raise CodecError(f"{path} is not a table of options", "Download it again")
@@ -255,7 +255,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _read_small(path: Path) -> bytes:
-    """Raises `OSError`, or `ValueError` for a file that is too long to be a description."""
+    """The content of a file. Raises `OSError`, or `ValueError` if it is too long for a description."""
     with open(path, "rb") as file:
         data = file.read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
@@ -264,5 +264,5 @@ def _read_small(path: Path) -> bytes:
 
 
 def _one_line(text: str) -> str:
-    """The text with spaces for control characters, line breaks and halves of characters: it is shown in one line."""
+    """The text on one line, with spaces for control characters, line breaks and lone surrogates."""
     return "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)

@@ -24,7 +24,7 @@ class ScaledComplexStft(nn.Module):
         self.config = config
         self.hop = config.hop_size
         self.n_fft = config.hop_size * config.n_fft_factor
-        #: Bins kept: of n_fft / 2 + 1 the lowest 2 * hop.
+        #: Bins kept: the lowest 2 * hop of n_fft / 2 + 1.
         self.bins = 2 * config.hop_size
         window = torch.hann_window(self.n_fft)
         self.register_buffer("window", window)

@@ -47,13 +47,13 @@ def install_public(
         with library.alone(model_id):
             if _is_whole(place, cancel):  # installed by another process in the meantime
                 return place
-            replaced = library.codec_folder(model_id)  # a broken one
+            replaced = library.codec_folder(model_id)  # a damaged one
             if replaced is None:
                 library.check_free(place)
             staging = library.download_folder(model_id)
             staging.mkdir(exist_ok=True)
             public.fetch(model_id, staging, progress, cancel, endpoint)
-            (staging / CONFIG_NAME).unlink(missing_ok=True)  # of an attempt that ended after it was written
+            (staging / CONFIG_NAME).unlink(missing_ok=True)  # from an attempt that ended after writing it
             _describe(open_folder(staging), staging, public_description(model_id), cancel)
             if replaced is not None:
                 library.delete(replaced)
@@ -82,8 +82,8 @@ def import_folder(
         progress: called with the number of bytes.
 
     Raises:
-        CodecError: when the folder is no model, the scale factor is no positive number, the id is not allowed or taken,
-            or the disk is full.
+        CodecError: when the folder is not a model, the scale factor is not a positive number, the id is not allowed or
+            already taken, or the disk is full.
         Cancelled: after `cancel` was set.
     """
     if not library.CODEC_ID.fullmatch(codec_id):

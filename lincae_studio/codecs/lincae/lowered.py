@@ -1,4 +1,4 @@
-"""A network's copy in fewer bits, and whether it still has the weights that it was made from."""
+"""A reduced-precision copy of a network, which can tell whether its original weights have changed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from lincae_studio.codecs.lincae.unet import UNet
 
 
 class Lowered:
-    """The generator's copy in fewer bits, and what it was made from."""
+    """A copy of the generator in reduced precision, and the state of the weights it was made from."""
 
     def __init__(self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter]) -> None:
         self.network = network
-        self._weights = weights  # kept, so that no other tensor gets the identity of one of them
+        self._weights = weights  # kept alive, so that no other tensor gets the id of one of them
         self._made_from = self._state(dtype, weights)
 
     def is_of(self, dtype: torch.dtype, weights: list[nn.Parameter]) -> bool:
@@ -25,7 +25,7 @@ class Lowered:
 
 
 def _version(weight: nn.Parameter) -> object:
-    """Differs after every change in place. Where torch does not count them, no two calls agree: copies are remade."""
-    if weight.is_inference():  # has no version
+    """Changes with every in-place modification. Always differs if torch does not track them, so copies are remade."""
+    if weight.is_inference():  # these have no version
         return None
     return getattr(weight, "_version", object())

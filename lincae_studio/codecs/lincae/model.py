@@ -1,4 +1,4 @@
-"""The model: waveform to latents and back, chunked where asked, reproducible, on any device."""
+"""The model: waveform to latents and back, optionally in chunks, reproducible, on any device."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 class ConsistencyAutoencoder(nn.Module):
     """A Music2Latent-type consistency autoencoder.
 
-    Latents are multiplied by `scale_factor` after encoding and divided by it before decoding. Out of memory, batches
-    are halved, which is logged as a warning. On a CPU, decoding a lot is faster after `malloc.keep_freed()`.
+    Latents are multiplied by `scale_factor` after encoding and divided by it before decoding. When memory runs out,
+    batches are halved and a warning is logged. On a CPU, decoding a lot is faster after `malloc.keep_freed()`.
 
     Args:
         frontend_kwargs, generator_kwargs, diffusion_kwargs: options as in the public YAML files, see `config`.
         max_batch_size: windows per forward pass.
         scale_factor: of the latents.
-        max_chunk_size: samples; longer audio is encoded in overlapping chunks. None never chunks.
-        overlap_percentage: share of a chunk that overlaps the next, in [0, 1).
-        precision: of the arithmetic: `fp32`, `bf16`, `fp16` (CUDA only), or `auto`: encoder fp32, decoder bf16 where
+        max_chunk_size: in samples; longer audio is encoded in overlapping chunks. None never chunks.
+        overlap_percentage: fraction of a chunk that overlaps the next, in [0, 1).
+        precision: of the computation: `fp32`, `bf16`, `fp16` (CUDA only), or `auto`: encoder fp32, decoder bf16 where
             the device computes it natively, else fp32. On CUDA torch lets convolutions of `fp32` round their factors
             to TF32, 10 bits, unless `torch.backends.cudnn.allow_tf32` is False.
-        mixed_precision: as `linear-cae` has it: fp16 on CUDA, whatever `precision`; of no effect on other devices.
-        name: how errors call it.
+        mixed_precision: as in `linear-cae`: fp16 on CUDA, overriding `precision`; no effect on other devices.
+        name: name of the model in error messages.
 
-    The arguments but the first three, and `name`, are attributes that may be set later. Weights stay in float32.
+    All arguments except the first three and `name` are attributes that may be set later. Weights stay in float32.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ConsistencyAutoencoder(nn.Module):
         self.name = name
         self.frontend = ScaledComplexStft(self.config.frontend)
         self._check_attributes()
-        # Channels last is what the fast convolutions of every device want; the values are the same.
+        # Channels-last memory is the fastest for convolutions on every device; the values are the same.
         self.generator = UNet(self.config.generator)
         self.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._lowered: Lowered | None = None
@@ -116,10 +116,10 @@ class ConsistencyAutoencoder(nn.Module):
         return digest.hexdigest()
 
     def refresh(self) -> None:
-        """Forget the copy of the weights in fewer bits.
+        """Discard the reduced-precision copy of the weights.
 
-        Changed and replaced weights are noticed, and this need not be called; but torch does not tell of writes through
-        `weight.data`, nor of any to weights that were made in inference mode.
+        Changed and replaced weights are detected automatically, except for writes that torch does not track: those
+        through `weight.data`, and all to weights created in inference mode. Call this after them.
         """
         self._lowered = None
 
@@ -127,14 +127,14 @@ class ConsistencyAutoencoder(nn.Module):
         return {**self.__dict__, "_lowered": None}
 
     def get_latent_size(self, audio_length: int) -> int:
-        """Latent frames T of that many samples."""
+        """Number of latent frames T for `audio_length` samples."""
         frames = self.frontend.frames(audio_length)
         for _ in range(self.config.generator.freq_downsample_list.count(0)):
             frames = (frames - 1) // 2 + 1
         return frames
 
     def get_decoded_size(self, latent_length: int) -> int:
-        """Samples that decoding so many latent frames gives."""
+        """Number of samples decoded from `latent_length` latent frames."""
         return self.frontend.samples(latent_length * self.config.generator.time_factor)
 
     @torch.no_grad()
@@ -145,14 +145,15 @@ class ConsistencyAutoencoder(nn.Module):
 
         Args:
             x: `(B, N)` or `(N,)` samples.
-            extract_features: return what the bottleneck sees instead of latents.
-            max_batch_size: instead of the model's own.
+            extract_features: return the input of the bottleneck instead of latents.
+            max_batch_size: overrides the attribute.
 
         Returns:
             `(B, D, T)`; `(B, chunks, D, T)` for audio longer than `max_chunk_size`.
 
         Raises:
-            CodecError: for other ranks and types, no items, samples that are not finite, or less than one STFT window.
+            CodecError: for other ranks and types, an empty batch, samples that are not finite, or too few for one STFT
+                window.
         """
         self._check_attributes()
         audio = self._checked_audio(x)
@@ -175,7 +176,7 @@ class ConsistencyAutoencoder(nn.Module):
 
     @torch.no_grad()
     def extract_features(self, x: Tensor | npt.NDArray[Any]) -> Tensor:
-        """What the bottleneck sees: `(B, features, T)`."""
+        """The input of the bottleneck: `(B, features, T)`."""
         return self.encode(x, extract_features=True)
 
     @torch.no_grad()
@@ -192,14 +193,14 @@ class ConsistencyAutoencoder(nn.Module):
         """Decode latents; the argument is not changed.
 
         Args:
-            z: `(B, D, T)`, or `(B, chunks, D, T)` as `encode` gave it, decoded with the chunk size and overlap that
-                encoded it.
-            full_length: samples to return, at least 0; required for chunked latents. Latents cover
-                `get_decoded_size(T)` samples. Fewer are cut off at the end; where more are asked for, those that are
-                covered are returned, as `linear-cae` does: audio may end up to one hop of the STFT later.
-            diffusion_steps: evaluations of the model.
-            seed: chooses the noise field, in [0, 2**64). Equal seeds give equal audio whatever the batch size.
-            noise: unit-variance `(B*chunks, 2, 2*hop, frames)` instead of the field, the same at every step, or
+            z: `(B, D, T)`, or `(B, chunks, D, T)` as returned by `encode`, decoded with the chunk size and overlap
+                that it was encoded with.
+            full_length: number of samples to return, at least 0; required for chunked latents. Latents cover
+                `get_decoded_size(T)` samples, which are truncated to this length; as in `linear-cae`, no more are
+                returned if it is longer (audio may be up to one hop of the STFT longer than its latents cover).
+            diffusion_steps: number of model evaluations.
+            seed: selects the noise field, in [0, 2**64). Equal seeds give equal audio whatever the batch size.
+            noise: unit-variance noise instead of the field: `(B*chunks, 2, 2*hop, frames)`, used for every step, or
                 `(steps, B*chunks, 2, 2*hop, frames)`.
 
         Returns:
@@ -222,7 +223,7 @@ class ConsistencyAutoencoder(nn.Module):
             parts = self._decode_windows(latents, draw, steps, max_batch_size)
             return torch.cat([audio for _, audio in parts])[..., :full_length]
         if full_length is None:
-            raise CodecError("chunked latents need full_length", "Pass decode(z, full_length=samples of the audio)")
+            raise CodecError("chunked latents need full_length", "Pass decode(z, full_length=NUMBER_OF_SAMPLES)")
         length = self._checked_chunk_size(latents.shape[-1])
         first_frames = [chunk * self._chunk_step(length) // self.frontend.hop for chunk in range(chunks)] * batch
         draw = self._given_noise(given) if given is not None else self._field(latents, first_frames, seed)
@@ -230,10 +231,10 @@ class ConsistencyAutoencoder(nn.Module):
 
     @torch.no_grad()
     def decode_windows(self, z: Tensor | npt.NDArray[Any], first_frames: Sequence[int], seed: int = 0) -> Tensor:
-        """Decode `(B, D, T)` whose noise begins at absolute latent frames: what the studio's grid uses.
+        """Decode `(B, D, T)`, with the noise of absolute latent frames from `first_frames` on: for the studio's grid.
 
         Raises:
-            CodecError: for other shapes, latents that are not finite, or not one first frame for each item.
+            CodecError: for other shapes, latents that are not finite, or another number of first frames than items.
         """
         self._check_attributes()
         latents = self._checked_latents(z)
@@ -258,7 +259,7 @@ class ConsistencyAutoencoder(nn.Module):
         extract_features: bool = False,
         max_batch_size: int | None = None,
     ) -> Tensor:
-        """Encode `count` windows; `windows` gives those of a range of rows."""
+        """Encode `count` windows; `windows` returns those of a range of rows."""
         encoder = self._network("encoder").encoder
 
         def forward(rows: range) -> Tensor:
@@ -269,7 +270,7 @@ class ConsistencyAutoencoder(nn.Module):
         return torch.cat([out for _, out in self._batches(count, max_batch_size, forward)]) * self.scale_factor
 
     def _noise_shape(self, latents: Tensor) -> tuple[int, int, int]:
-        """Of one window's noise: channels, bins, STFT frames."""
+        """The shape of one window's noise: channels, bins, STFT frames."""
         generator = self.config.generator
         return generator.data_channels, 2 * self.frontend.hop, latents.shape[-1] * generator.time_factor
 
@@ -280,7 +281,7 @@ class ConsistencyAutoencoder(nn.Module):
         return draw
 
     def _field(self, latents: Tensor, first_frames: Sequence[int], seed: int) -> _Draw:
-        """The seeded noise field, of which each window sees its own STFT frames."""
+        """The seeded noise field, from which each window takes its own STFT frames."""
         channels, bins, frames = self._noise_shape(latents)
 
         def draw(rows: range, step: int) -> Tensor:
@@ -293,7 +294,7 @@ class ConsistencyAutoencoder(nn.Module):
     def _decode_windows(
         self, latents: Tensor, draw: _Draw, steps: int, max_batch_size: int | None = None
     ) -> Iterator[tuple[range, Tensor]]:
-        """Yield (batch rows, their audio)."""
+        """Yield (range of rows, their audio)."""
         network = self._network("decoder")
 
         def forward(rows: range) -> Tensor:
@@ -306,7 +307,7 @@ class ConsistencyAutoencoder(nn.Module):
     def _decode_chunks(
         self, latents: Tensor, length: int, draw: _Draw, steps: int, max_batch_size: int | None
     ) -> Tensor:
-        """Overlap-add with linear crossfades, batch by batch: memory holds the output and one batch."""
+        """Overlap-add with linear crossfades, batch by batch: only the output and one batch are in memory."""
         batch, chunks, *_ = latents.shape
         step = self._chunk_step(length)
         out_length = min(length, self.get_decoded_size(latents.shape[-1]))
@@ -329,7 +330,7 @@ class ConsistencyAutoencoder(nn.Module):
     def _batches(
         self, count: int, max_batch_size: int | None, forward: Callable[[range], Tensor]
     ) -> Iterator[tuple[range, Tensor]]:
-        """Run `forward` on ranges of rows; out of memory, the batch is halved, and a warning logged."""
+        """Run `forward` on ranges of rows; when memory runs out, the batch is halved and a warning logged."""
         size = checked_integer("max_batch_size", self.max_batch_size if max_batch_size is None else max_batch_size, 1)
         start = 0
         while start < count:
@@ -340,25 +341,25 @@ class ConsistencyAutoencoder(nn.Module):
             except RuntimeError as error:
                 if len(rows) == 1 or not is_out_of_memory(error):
                     raise
-            if out is None:  # only now has the error let go of what was computed so far
+            if out is None:  # outside the handler, where the error no longer references intermediate results
                 size = len(rows) // 2
-                _log.warning("out of memory: going on with batches of %d", size)
+                _log.warning("out of memory: continuing with batches of %d", size)
                 empty_cache(self.device)
                 continue
             yield rows, out
             start = rows.stop
 
     def _checked_chunk_size(self, latent_frames: int) -> int:
-        """The chunk size that chunked latents were made with, as far as their length tells."""
+        """The chunk size that chunked latents were made with, checked against their length."""
         length = self.max_chunk_size
         if length is None:
-            raise CodecError("chunked latents need max_chunk_size", "Set the one that encoded them")
+            raise CodecError("chunked latents need max_chunk_size", "Set the one that they were encoded with")
         expected = self.get_latent_size(length)
         if latent_frames != expected:
             raise CodecError(
                 f"chunks of {latent_frames} latent frames were not encoded with max_chunk_size {length}, "
                 f"which gives {expected}",
-                "Set the max_chunk_size and overlap_percentage that encoded them",
+                "Set the max_chunk_size and overlap_percentage that they were encoded with",
             )
         return length
 
@@ -366,7 +367,7 @@ class ConsistencyAutoencoder(nn.Module):
         return length - int(length * self.overlap_percentage)
 
     def arithmetic(self, part: Literal["encoder", "decoder"]) -> torch.dtype:
-        """What a part computes in on this device."""
+        """The dtype in which encoder or decoder compute on this device."""
         self._check_attributes()
         if self.mixed_precision and self.device.type == "cuda":
             return torch.float16
@@ -377,9 +378,9 @@ class ConsistencyAutoencoder(nn.Module):
         return torch.bfloat16 if part == "decoder" and native_bf16(self.device) else torch.float32
 
     def _network(self, part: Literal["encoder", "decoder"]) -> UNet:
-        """The generator in a part's arithmetic: itself, or a copy of fewer bits, rebuilt when weights have changed.
+        """The generator in the dtype of encoder or decoder: itself, or a converted copy, remade when weights change.
 
-        A copy, not autocast: that casts all weights in every call, and runs norms in float32, which waits for memory.
+        A copy, since autocast would convert all weights in every call and run norms in float32, limited by memory.
         """
         weights = list(self.generator.parameters())
         found = {weight.dtype for weight in weights} - {torch.float32}
@@ -397,9 +398,9 @@ class ConsistencyAutoencoder(nn.Module):
         return self._lowered.network
 
     def _check_attributes(self) -> None:
-        """Attributes may be set at any time, so they are checked where they are used."""
+        """Attributes may be set at any time, so they are checked when used."""
         if self.precision not in PRECISIONS:
-            raise CodecError(f"there is no precision {self.precision!r}", f"Choose one of {', '.join(PRECISIONS)}")
+            raise CodecError(f"there is no precision “{self.precision}”", f"Choose one of {', '.join(PRECISIONS)}")
         if not 0.0 <= self.overlap_percentage < 1.0:
             raise CodecError(f"overlap_percentage {self.overlap_percentage} is not in [0, 1)")
         if self.max_chunk_size is not None:
@@ -420,10 +421,10 @@ class ConsistencyAutoencoder(nn.Module):
     def _checked_latents(self, z: Tensor | npt.NDArray[Any]) -> Tensor:
         latents = checked_floats(z, "latents")
         if latents.ndim not in (3, 4) or latents.shape[-2] != self.dim or latents.numel() == 0:
-            shape = f"(batch, {self.dim}, frames) or (batch, chunks, {self.dim}, frames), none of them zero"
+            shape = f"(batch, {self.dim}, frames) or (batch, chunks, {self.dim}, frames), with no dimension of zero"
             raise CodecError(f"latents have shape {tuple(latents.shape)}", f"It must be {shape}")
         return latents.to(self.device)
 
 
-#: Unit-variance noise `(rows, 2, 2*hop, frames)` of a range of rows, at a step.
+#: Returns unit-variance noise `(rows, 2, 2*hop, frames)` for a range of rows and a step.
 _Draw = Callable[[range, int], Tensor]

@@ -1,10 +1,10 @@
 """The public checkpoints, and their download from the Hugging Face hub. No torch; any thread.
 
-Facts of the checkpoints: the model cards of `BernardoTorres/linear_consistency_autoencoders` and the package
+Data of the checkpoints: from the model cards of `BernardoTorres/linear_consistency_autoencoders` and the package
 `linear-cae` 0.1.4.
 
-`fetch` is not `huggingface_hub`'s own download: that (2.4.0) deletes a partial file when it is stopped, so the next
-attempt starts over; it can be stopped after each 10 MiB only; and it compares sizes but no checksums.
+`fetch` does not use `huggingface_hub`'s own download, which (in 2.4.0) deletes a partial file when stopped, so that the
+next attempt starts over; can be stopped only after each 10 MiB; and compares sizes but not checksums.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from lincae_studio.errors import CodecError
 
 HUB_REPOSITORY = "BernardoTorres/linear_consistency_autoencoders"
 
-#: The checkpoint type that is meant when none is named.
+#: The default checkpoint type.
 LAST = "last"
 
-#: Attempts in a row that bring nothing, until a download is given up.
+#: Attempts in a row without receiving data before a download fails.
 _TRIES = 4
 
-#: A server that says nothing for so long is not there; cancelling waits no longer either.
+#: Seconds without a response after which a server counts as unreachable; also the longest wait when cancelling.
 _TIMEOUT_S = 10.0
 
 _BLOCK_BYTES = 1 << 18
@@ -41,9 +41,9 @@ class PublicModel(Struct, frozen=True):
 
     Attributes:
         folder: its folder there.
-        scale_factor: gives its latents about unit variance.
+        scale_factor: scales its latents to about unit variance.
         linear: whether it was trained to be linear.
-        mebibytes: of its four files, about.
+        mebibytes: approximate size of its four files.
         hop: samples per latent frame.
         dim: channels of a latent frame.
     """
@@ -68,7 +68,7 @@ PUBLIC_MODELS = {
         "0a3afbec_weights",
         33.0,
         "Lin-CAE",
-        "Linear Consistency Autoencoder: gains and sums of latents are those of the sound",
+        "Linear Consistency Autoencoder: scaling and adding latents scales and adds the audio",
         linear=True,
     ),
     "lin-cae-2": PublicModel(
@@ -94,7 +94,7 @@ def official_names(ckpt_type: str = LAST) -> list[str]:
 
 
 def download(model_id: str, ckpt_type: str = LAST, revision: str | None = None) -> Path:
-    """The folder of a public model in the hub's own cache, downloaded where it is not there yet.
+    """The folder of a public model in the hub's own cache, downloaded if it is not there yet.
 
     Raises:
         CodecError: when the hub cannot be reached or does not have the files.
@@ -119,15 +119,15 @@ def fetch(
 ) -> None:
     """Download a public model's four files into a folder.
 
-    It can be cancelled, and resumes an earlier, broken or cancelled download, whose files it checks. One at a time for
-    a folder: see `library`.
+    It can be cancelled, and resumes an earlier failed or cancelled download, whose files it verifies. Only one download
+    per folder may run at a time: see `library`.
 
     Args:
-        progress: is told bytes.
-        endpoint: another server than the hub's.
+        progress: called with the number of bytes.
+        endpoint: URL of a server to use instead of the hub.
 
     Raises:
-        CodecError: when the hub cannot be reached, does not have the files, or a file is not what the hub says.
+        CodecError: when the hub cannot be reached, does not have the files, or a file is damaged.
         Cancelled: after `cancel` was set.
         OSError: when the folder cannot be written.
     """
@@ -143,19 +143,19 @@ def fetch(
             huggingface_hub.hf_hub_url(HUB_REPOSITORY, f"{public.folder}/{name}", endpoint=endpoint)
             for name in official_names()
         ]
-        facts = [huggingface_hub.get_hf_file_metadata(url, endpoint=endpoint) for url in urls]
-        total, before = sum(fact.size or 0 for fact in facts), 0
-        for name, url, fact in zip(official_names(), urls, facts, strict=True):
+        remote_files = [huggingface_hub.get_hf_file_metadata(url, endpoint=endpoint) for url in urls]
+        total, before = sum(remote.size or 0 for remote in remote_files), 0
+        for name, url, remote in zip(official_names(), urls, remote_files, strict=True):
 
             def report(done: int, before: int = before) -> None:
                 if cancel is not None:
                     cancel.check()
                 progress(jobs.Progress(before + done, total, f"downloading {public.title}"))
 
-            if fact.size is None:
-                raise _DamagedError(f"the hub does not tell the size of {name}")
-            _fetch_file(client, url, folder / name, fact.etag or "", fact.size, network_errors, report, cancel)
-            before += fact.size
+            if remote.size is None:
+                raise _DamagedError(f"the hub does not provide the size of {name}")
+            _fetch_file(client, url, folder / name, remote.etag or "", remote.size, network_errors, report, cancel)
+            before += remote.size
     except (*network_errors, huggingface_hub.errors.HfHubHTTPError, _DamagedError) as error:
         raise _not_downloaded(model_id, error) from error
 
@@ -172,7 +172,7 @@ def file_sha256(path: Path, cancel: jobs.CancelToken | None = None) -> str:
 
 
 class _DamagedError(Exception):
-    """A file is not what the hub says."""
+    """A file does not match the hub's size or checksum."""
 
 
 def _fetch_file(
@@ -185,17 +185,17 @@ def _fetch_file(
     report: Callable[[int], None],
     cancel: jobs.CancelToken | None,
 ) -> None:
-    """Download one file, going on where an earlier attempt ended."""
+    """Download one file, resuming an earlier attempt."""
     if path.is_file():
         if _is_whole(path, etag, size, cancel):
             return
         path.unlink()
     partial = path.with_name(f"{path.name}.{''.join(filter(str.isalnum, etag))[:64]}.part")
-    for other in path.parent.glob(f"{path.name}.*.part"):  # of a file that the hub has no more
+    for other in path.parent.glob(f"{path.name}.*.part"):  # of a file that the hub has replaced
         if other != partial:
             other.unlink()
     partial.touch()
-    fruitless = 0
+    failures_in_a_row = 0
     while (start := partial.stat().st_size) < size:
         report(start)
         failure: Exception = _DamagedError(f"{path.name} ends too early")
@@ -203,17 +203,17 @@ def _fetch_file(
             _append(client, url, partial, start, report)
         except network_errors as error:
             failure = error
-        fruitless = 0 if partial.stat().st_size > start else fruitless + 1
-        if fruitless == _TRIES:
+        failures_in_a_row = 0 if partial.stat().st_size > start else failures_in_a_row + 1
+        if failures_in_a_row == _TRIES:
             raise failure
     if not _is_whole(partial, etag, size, cancel):
         partial.unlink()
-        raise _DamagedError(f"{path.name} arrived damaged (its size or checksum is not the hub's)")
+        raise _DamagedError(f"{path.name} was damaged in transit (its size or checksum is wrong)")
     partial.replace(path)
 
 
 def _is_whole(path: Path, etag: str, size: int, cancel: jobs.CancelToken | None) -> bool:
-    """Whether a file is the hub's. The etag is the SHA-256 of a large file, and git's SHA-1 of a small one."""
+    """Whether a file is complete and intact. The etag is the SHA-256 of a large file, git's SHA-1 of a small one."""
     if path.stat().st_size != size:
         return False
     if len(etag) == 64:

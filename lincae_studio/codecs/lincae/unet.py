@@ -173,7 +173,7 @@ class UNet(nn.Module):
 
     @staticmethod
     def _path(config: GeneratorConfig, widths: list[int], down: bool) -> list[nn.Module]:
-        """Per level and block a 1x1 convolution of the pyramid's level, and the block; between levels, resampling."""
+        """Per level and block a 1x1 convolution of the pyramid's level, then the block; between levels, resampling."""
         layers: list[nn.Module] = []
         order = list(range(len(widths))) if down else list(range(len(widths)))[::-1]
         for level, following in pairwise([*order, None]):

@@ -1,1 +1,1 @@
-"""Analyses of latents: linearity, residuals, a stem in a mix."""
+"""Analysis of latents: linearity, residuals, and finding a stem in a mix."""

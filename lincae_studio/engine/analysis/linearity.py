@@ -1,16 +1,16 @@
-"""Figures of linearity, chunk by chunk: the decoded sum against the sum of decodes, its floor, and what tracks give.
+"""Linearity figures, chunk by chunk: the decoded sum against the sum of decodes, the noise floor, and track shares.
 
-All figures are of the samples, or frames, that a chunk owns (one step of the grid), all buses together. With `D` the
+All figures cover the samples, or frames, that a chunk owns (one step of the grid), on all buses together. With `D` the
 decoder, `z_i` a term's latents, `c_i` its coefficient, `z0` the latents of silence:
 
     sum       20 log10(|| D(z0 + sum c_i (z_i - z0)) - sum c_i D(z_i) || / || sum c_i D(z_i) ||)
-    floor     20 log10(|| D(z; seed) - D(z; seed + 1) || / || D(z; seed) ||), of decoders that start from noise
-    level     20 log10(|| d_t || / || d ||), with d_t the sum of c_i (z_i - z0) of a track, and d that of all
-    share     <d_t, d> / <d, d>, a number: the shares of all tracks add up to 1
-    loss      20 log10(|| sum c_i D(z_i) - dry || / || dry ||) of a track's own terms: what the codec loses of it
+    floor     20 log10(|| D(z; seed) - D(z; seed + 1) || / || D(z; seed) ||), for decoders that start from noise
+    level     20 log10(|| d_t || / || d ||), with d_t the sum of c_i (z_i - z0) of a track, d that of all
+    share     <d_t, d> / <d, d>, a ratio: the shares of all tracks add up to 1
+    loss      20 log10(|| sum c_i D(z_i) - dry || / || dry ||) over the terms of one track: its loss in the codec
 
-Where coefficients follow an envelope, those of samples lie on straight lines between those of frames: `sum` then holds
-what that differs by, too. A term is decoded by itself and at full level: after a fader's move none is decoded again.
+Where coefficients follow an envelope, they are interpolated linearly from frames to samples, and `sum` includes the
+error of that. Terms are decoded singly and at unity gain, so that moving a fader never decodes one again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lincae_studio.engine.planning.probes import silence_of, term_alone, with_se
 from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
-from lincae_studio.engine.rendering.stitch import window_part
+from lincae_studio.engine.rendering.stitch import window_slice
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import Session
 
@@ -36,8 +36,8 @@ _Audio = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TrackPart:
-    """What one track gives to a mix."""
+class SoloMix:
+    """The mix of one track alone."""
 
     id: int
     plan: Plan
@@ -46,7 +46,7 @@ class TrackPart:
 
 @dataclass(frozen=True)
 class TrackFigures:
-    """Of one track in one chunk; None where nothing can be said."""
+    """The figures of one track in one chunk; None where they are undefined."""
 
     level_db: float | None
     share: float | None
@@ -55,7 +55,7 @@ class TrackFigures:
 
 @dataclass(frozen=True)
 class ChunkFigures:
-    """Of one chunk. `floor_db` is None for a decoder that does not start from noise; `tracks` goes by track id."""
+    """The figures of one chunk, `tracks` by track id. `floor_db` is None for decoders that do not start from noise."""
 
     residual_db: float | None
     sum_db: float | None
@@ -63,19 +63,18 @@ class ChunkFigures:
     tracks: Mapping[int, TrackFigures]
 
 
-def track_parts(session: Session, plan: Plan, reader: AudioReader) -> list[TrackPart]:
-    """The parts of all tracks that are heard."""
-    parts = []
+def solo_mixes(session: Session, plan: Plan, reader: AudioReader) -> list[SoloMix]:
+    """The mixes of each audible track alone."""
+    mixes = []
     for track in session.tracks:
         if session.audible(track) and track.clips:
             alone = only_track(session, track.id)
-            part = make_plan(alone, plan.codec, plan.grid)
-            parts.append(TrackPart(track.id, part, DryMix(alone, reader)))
-    return parts
+            mixes.append(SoloMix(track.id, make_plan(alone, plan.codec, plan.grid), DryMix(alone, reader)))
+    return mixes
 
 
 def needed(plan: Plan, chunk: Chunk) -> list[Chunk]:
-    """What must be rendered for the figures of a chunk, itself included."""
+    """The chunks that must be rendered for the figures of a chunk, itself included."""
     terms = {term.key: term for term in chunk.terms}
     alone = [term_alone(term, chunk) for term in terms.values()]
     other = [with_seed(chunk, chunk.seed + 1)] if plan.codec.stochastic else []
@@ -83,15 +82,15 @@ def needed(plan: Plan, chunk: Chunk) -> list[Chunk]:
 
 
 def measure(
-    plan: Plan, dry: DryMix, tracks: Sequence[TrackPart], chunk: Chunk, renders: Mapping[str, Rendered]
+    plan: Plan, dry: DryMix, tracks: Sequence[SoloMix], chunk: Chunk, renders: Mapping[str, Rendered]
 ) -> ChunkFigures:
-    """The figures of a chunk; `renders`, by key, holds all that is `needed`."""
+    """The figures of a chunk; `renders` contains the renders of all `needed` chunks, by key."""
     start, end = own_samples(plan, chunk.index)
     rendered = renders[chunk.key]
 
     def own(audio: npt.NDArray[np.float32]) -> _Audio:
-        part = window_part(plan, audio, chunk.index, start, end).astype(np.float64)
-        return np.broadcast_to(part, (plan.channels, end - start))
+        owned = window_slice(plan, audio, chunk.index, start, end).astype(np.float64)
+        return np.broadcast_to(owned, (plan.channels, end - start))
 
     def sum_of_decodes(terms: Sequence[Term]) -> _Audio:
         total = np.zeros((plan.channels, end - start))
@@ -121,22 +120,22 @@ def measure(
     whole = deviation(chunk.terms)
     figures = {}
     for track in tracks:
-        part = track.plan.chunks[chunk.index] if chunk.index < len(track.plan.chunks) else None
-        if part is None:
+        alone = track.plan.chunks[chunk.index] if chunk.index < len(track.plan.chunks) else None
+        if alone is None:
             continue
-        mine = deviation(part.terms)
+        own_deviation = deviation(alone.terms)
         power = float((whole**2).sum())
-        share = float((mine * whole).sum()) / power if power else None
+        share = float((own_deviation * whole).sum()) / power if power else None
         reference = track.dry.read(start, end - start)
-        loss = ratio_db(sum_of_decodes(part.terms) - reference, reference)
-        figures[track.id] = TrackFigures(ratio_db(mine, whole), share, loss)
+        loss = ratio_db(sum_of_decodes(alone.terms) - reference, reference)
+        figures[track.id] = TrackFigures(ratio_db(own_deviation, whole), share, loss)
     return ChunkFigures(
         residual_db(plan, dry, rendered, chunk.index), ratio_db(own(rendered.audio) - decodes, decodes), floor, figures
     )
 
 
 def _at_samples(factor: float | Sequence[float], plan: Plan, index: int, start: int, end: int) -> float | _Audio:
-    """A coefficient for each sample: between the centres of frames, straight lines."""
+    """A coefficient for each sample, interpolated linearly between the centres of frames."""
     if isinstance(factor, float | int):
         return float(factor)
     return np.interp(np.arange(start, end), plan.grid.frame_centres(index), factor)

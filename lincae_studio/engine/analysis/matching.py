@@ -1,13 +1,13 @@
-"""Finding a stem in a mix: how late it is there, and how loud. For taking it out again by latent subtraction.
+"""Finding a stem in a mix: its lag and its gain there, so that latent subtraction can remove it.
 
-The lag is looked for in the audio: the mix is taken as the stem through a filter, plus what has nothing to do with it.
-The filter's response by least squares (Wiener's, over the loudest parts of the stem) is one peak at the lag.
+The lag is estimated from the audio: the mix is modelled as the filtered stem plus an unrelated signal, and the
+least-squares estimate of the impulse response (a Wiener filter, over the stem's loudest segments) peaks at the lag.
 
-The gain is looked for where it will be used, in the latents. With `m` and `s` the latents of mix and aligned stem less
-those of silence, `g = <m, s> / <s, s>` leaves the least energy in `m - g s`; but it takes for the stem whatever else in
-the mix resembles it. So least squares are weighted, each value by `1 / (r^2 + scale^2)` with `r` what the last solution
-left of it and `scale` the median of `|r|` where the stem is loud, until that no longer changes (iteratively reweighted,
-Cauchy's weights): values in which other instruments are loud hardly count.
+The gain is estimated where it will be used, in the latents. With `m` and `s` the latents of the mix and of the aligned
+stem, minus those of silence, `g = <m, s> / <s, s>` leaves the least energy in `m - g s`, but mistakes for the stem
+whatever else in the mix resembles it. Hence the fit is iteratively reweighted least squares with Cauchy weights: each
+value is weighted by `1 / (r^2 + scale^2)`, with `r` its residual in the previous iteration and `scale` the median of
+`|r|` where the stem is loud, until the gain converges. Values in which other instruments are loud hardly count.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from lincae_studio.session.excerpt import only_track, without_track
 from lincae_studio.session.minus_one import shift_track
 from lincae_studio.session.model import SESSION_RATE, Session
 
-#: The loudest parts of the stem are looked at: so many, of so many samples.
-_PARTS = 6
-_PART_SAMPLES = 1 << 18
+#: The number and length of the loudest segments of the stem, which are used to find the lag.
+_SEGMENTS = 6
+_SEGMENT_SAMPLES = 1 << 18
 
-#: Of the stem's mean power, what keeps frequencies that it hardly holds from counting.
-_REGULAR = 1e-3
+#: Regularization, relative to the stem's mean power: frequencies that it hardly contains do not count.
+_REGULARIZATION = 1e-3
 
-#: Other peaks count as others from this distance on.
+#: Peaks at least this far apart are separate.
 _PEAK_SAMPLES = 64
 
-#: Chunks in which the stem is so much quieter than where it is loudest say nothing of its gain's changes.
+#: Chunks in which the stem is more than this below its loudest chunk are ignored when the gain's spread is computed.
 _QUIET_DB = -30.0
 
-#: Chunks whose latents are compared, spread over the stem.
+#: The most chunks whose latents are compared, spread over the stem.
 _CHUNKS = 100
 
-#: Of the weighted least squares: most solutions, and the change that is none.
+#: Iterations of the weighted least squares at most, and the relative change below which they stop.
 _ITERATIONS = 60
-_SETTLED = 1e-7
+_TOLERANCE = 1e-7
 
-#: Values in which the stem has less than this share of its root mean square do not tell its gain.
-_TOLD = 0.3
+#: Values in which the stem is below this fraction of its root mean square are not used to estimate its gain.
+_LOUD = 0.3
 
 Provide = Callable[[Sequence[Chunk]], list[Rendered]]
 
@@ -62,11 +62,11 @@ _Vector = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Lag:
-    """How much later a stem is in a mix.
+    """The lag of a stem in a mix.
 
     Attributes:
-        samples: negative where it is earlier.
-        certainty: from 0, there are other places as good, to 1, there is no other.
+        samples: how much later the stem is in the mix; negative if it is earlier.
+        certainty: from 0 (other positions match equally well) to 1 (no other position matches).
     """
 
     samples: int
@@ -75,41 +75,46 @@ class Lag:
 
 @dataclass(frozen=True)
 class StemMatch:
-    """What was found of a stem in a mix.
+    """A stem that was found in a mix.
 
     Attributes:
-        gain: the stem's amplitude factor in the mix; negative where its polarity is inverted.
-        sides: its factors on each bus, where the mix has two.
+        gain: the stem's amplitude factor in the mix; negative if its polarity is inverted.
+        bus_gains: its factor on each bus, if the mix has two.
         spread_db: how much the gain changes from chunk to chunk (a weighted standard deviation).
-        before_db, after_db: level of the mix, and of what is left of it, in its latents, over the stem's length; in dB
-            to the stem as it is.
+        before_db, after_db: level of the mix, and of the mix minus the stem, measured on the latents over the length
+            of the stem, in dB relative to the unscaled stem.
     """
 
     lag: Lag
     gain: float
-    sides: tuple[float, ...]
+    bus_gains: tuple[float, ...]
     spread_db: float
     before_db: float
     after_db: float
 
 
-def find_lag(mix: Array, stem: Array, most: int) -> Lag:
-    """The lag of `stem` `(N,)` in `mix` `(N + 2 * most,)`, which begins `most` samples before it; at most `most`."""
-    size = min(_PART_SAMPLES, len(stem))
-    length = 1 << (size + 2 * most - 1).bit_length()
+def find_lag(mix: Array, stem: Array, max_lag: int) -> Lag:
+    """The lag of a stem in a mix, up to `max_lag` samples either way.
+
+    Args:
+        mix: `(N + 2 * max_lag,)`, starting `max_lag` samples before the stem.
+        stem: `(N,)`.
+    """
+    size = min(_SEGMENT_SAMPLES, len(stem))
+    length = 1 << (size + 2 * max_lag - 1).bit_length()
     cross, power = np.zeros(length // 2 + 1, np.complex128), np.zeros(length // 2 + 1)
     window = np.hanning(size)
     for start in _loudest(stem, size):
         source = np.fft.rfft(stem[start : start + size] * window, length)
-        heard = np.fft.rfft(mix[start : start + size + 2 * most].astype(np.float64), length)
+        heard = np.fft.rfft(mix[start : start + size + 2 * max_lag].astype(np.float64), length)
         cross += heard * source.conj()
         power += np.abs(source) ** 2
-    magnitudes = np.abs(np.fft.irfft(cross / (power + _REGULAR * power.mean()), length))
-    peak = int(magnitudes[: 2 * most + 1].argmax())
+    magnitudes = np.abs(np.fft.irfft(cross / (power + _REGULARIZATION * power.mean()), length))
+    peak = int(magnitudes[: 2 * max_lag + 1].argmax())
     best = float(magnitudes[peak])
-    # Beyond what may be chosen, too: a stem that lies farther away stands out there.
+    # Outside the allowed range, too: a stem that is farther away peaks there.
     magnitudes[np.arange(peak - _PEAK_SAMPLES, peak + _PEAK_SAMPLES + 1) % length] = 0.0
-    return Lag(peak - most, max(0.0, 1.0 - float(magnitudes.max()) / best) if best > 0.0 else 0.0)
+    return Lag(peak - max_lag, max(0.0, 1.0 - float(magnitudes.max()) / best) if best > 0.0 else 0.0)
 
 
 def match_stem(
@@ -118,20 +123,20 @@ def match_stem(
     plan: Plan,
     reader: AudioReader,
     provide: Provide,
-    most: int = SESSION_RATE,
+    max_lag: int = SESSION_RATE,
     report: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> StemMatch:
-    """Look for the audio of a track in the mix of all others that are heard.
+    """Find the audio of a track in the mix of all other audible tracks.
 
     Args:
-        plan: of the session; its codec and grid are used.
-        provide: renders chunks, or gives their latents.
-        most: largest lag that is looked for, in samples.
+        plan: the plan of the session, for its codec and grid.
+        provide: renders chunks, or returns their latents.
+        max_lag: the largest lag to search for, in samples.
 
     Raises:
         EditError: when the track or the mix without it is silent.
-        EngineError: when latents cannot be had.
+        EngineError: when a chunk cannot be rendered.
         Cancelled: when `cancel` was set.
     """
     cancel = cancel or CancelToken()
@@ -140,16 +145,16 @@ def match_stem(
     track = session.track(track_id)
     clips = [clip for clip in track.clips if not clip.mute]
     if not clips:
-        raise EditError(f"the track {track.name} has no clip that is heard", "Put the stem on it first")
+        raise EditError(f"the track “{track.name}” has no audible clip", "Put the stem on it first")
     start, end = min(clip.start for clip in clips), max(clip.end for clip in clips)
     report(Progress(0, 1, "Aligning"))
     stem = DryMix(stem_session, reader).read(start, end - start).mean(axis=0)
-    mix = _read(DryMix(mix_session, reader), start - most, end + most)
-    for audio, name in ((stem, f"the track {track.name}"), (mix, "the mix without it")):
+    mix = _read(DryMix(mix_session, reader), start - max_lag, end + max_lag)
+    for audio, name in ((stem, f"the track “{track.name}”"), (mix, "the mix without it")):
         if not np.abs(audio).max(initial=0.0) > 0.0:
-            raise EditError(f"{name} is silent", "A stem can be taken out of a mix that holds it, on another track")
+            raise EditError(f"{name} is silent", "To remove a stem, put the mix that contains it on another track")
     cancel.check()
-    lag = find_lag(mix, stem, most)
+    lag = find_lag(mix, stem, max_lag)
     cancel.check()
     aligned = make_plan(shift_track(stem_session, track_id, lag.samples), plan.codec, plan.grid)
     others = make_plan(mix_session, plan.codec, plan.grid)
@@ -169,9 +174,9 @@ def _gain(lag: Lag, stem: Plan, mix: Plan, provide: Provide, report: ReportProgr
             deviation = (latents.latents - origin.latents)[:, :, own]
             kept.append(np.broadcast_to(deviation, (stem.channels, *deviation.shape[1:])))
         report(Progress(number + 1, len(pairs), "Matching the gain"))
-    powers = np.array([np.square(part, dtype=np.float64).sum() for part in stems])
+    powers = np.array([np.square(chunk, dtype=np.float64).sum() for chunk in stems])
     if not powers.sum():
-        raise EditError("the stem and the mix have no part in common", "Move the stem to where it is in the mix")
+        raise EditError("the stem and the mix do not overlap", "Move the stem to its position in the mix")
     s, m = np.stack(stems), np.stack(mixes)
     gain = robust_gain(m, s)
     left = float(np.square(m - np.float32(gain) * s, dtype=np.float64).sum())
@@ -186,14 +191,14 @@ def _gain(lag: Lag, stem: Plan, mix: Plan, provide: Provide, report: ReportProgr
 
 
 def robust_gain(mix: Array, stem: Array) -> float:
-    """The gain of one array in another of the same shape, by weighted least squares; 0 for a silent stem."""
+    """The gain of `stem` in `mix`, of the same shape, by weighted least squares; 0 for a silent stem."""
     m, s = mix.ravel().astype(np.float64), stem.ravel().astype(np.float64)
     power = s * s
     if not power.sum():
         return 0.0
     gain = float((m * s).sum() / power.sum())
-    told = np.abs(s) > _TOLD * np.sqrt(power.mean())
-    m, s, power = m[told], s[told], power[told]
+    loud = np.abs(s) > _LOUD * np.sqrt(power.mean())
+    m, s, power = m[loud], s[loud], power[loud]
     for _ in range(_ITERATIONS):
         residual = m - gain * s
         scale = float(np.median(np.abs(residual)))
@@ -201,13 +206,13 @@ def robust_gain(mix: Array, stem: Array) -> float:
             break
         weights = 1.0 / (residual**2 + scale**2)
         last, gain = gain, float((weights * m * s).sum() / (weights * power).sum())
-        if abs(gain - last) <= _SETTLED * abs(gain):
+        if abs(gain - last) <= _TOLERANCE * abs(gain):
             break
     return gain
 
 
 def _spread_db(gains: Sequence[float], powers: _Vector, gain: float) -> float:
-    """Of the gains of chunks about that of all, those that hold more of the stem counting more."""
+    """The spread of the gains of chunks around the overall gain, weighted by the power of the stem."""
     loud = powers > powers.max() * 10.0 ** (_QUIET_DB / 10.0)
     if gain == 0.0:
         return 0.0
@@ -220,7 +225,7 @@ def _ratio_db(power: float, reference: float) -> float:
 
 
 def _plain(session: Session, track_id: int) -> Session:
-    """The track as it is on its clips: no fader, no pan, added; envelopes stay."""
+    """The session with a track's fader, pan and polarity reset; its envelopes are kept."""
     session = edits.set_track_pan(edits.set_track_gain(session, track_id, 1.0), track_id, 0.0)
     return edits.set_track_subtract(session, track_id, False)
 
@@ -232,20 +237,20 @@ def _read(dry: DryMix, start: int, end: int) -> Array:
 
 
 def _loudest(stem: Array, size: int) -> list[int]:
-    """Where the loudest parts of this size begin; they do not overlap."""
+    """The starts of the loudest segments of this size, which do not overlap."""
     starts = np.arange(0, len(stem) - size + 1, size)
     energies = [float(np.square(stem[start : start + size], dtype=np.float64).sum()) for start in starts]
-    order = np.argsort(energies)[::-1][:_PARTS]
+    order = np.argsort(energies)[::-1][:_SEGMENTS]
     return [int(starts[place]) for place in order if energies[place] > 0.0]
 
 
-def pan_of(sides: tuple[float, float], stereo: bool) -> tuple[float, float]:
-    """Fader and pan that give a stem these factors on the two buses, by the laws of `session.levels`.
+def pan_of(bus_gains: tuple[float, float], stereo: bool) -> tuple[float, float]:
+    """The fader gain and pan that give a stem these factors on the two buses, by the pan laws of `session.levels`.
 
     Args:
-        stereo: whether the stem has two channels of its own.
+        stereo: whether the stem itself is stereo.
     """
-    left, right = (max(0.0, side) for side in sides)
+    left, right = (max(0.0, gain) for gain in bus_gains)
     loudest = max(left, right)
     if loudest == 0.0:
         return 0.0, 0.0

@@ -1,7 +1,7 @@
-"""How far the latent mix is from the dry mix, chunk by chunk: the figure behind "can I trust this mix?".
+"""How far the latent mix is from the dry mix, chunk by chunk: the figure that tells how far to trust a mix.
 
 Defined for the samples that a chunk owns (one step of the grid): 20 log10(||latent - dry|| / ||dry||) in dB, over all
-channels together. It holds the codec's own loss as well as what its lack of linearity adds.
+channels together. It includes both the codec's own loss and the error due to its lack of linearity.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ import numpy.typing as npt
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
-from lincae_studio.engine.rendering.stitch import window_part
+from lincae_studio.engine.rendering.stitch import window_slice
 
-#: Of what is quieter than this (root mean square) nothing can be said.
+#: References quieter than this (root mean square) count as silent, and ratios to them are undefined.
 _SILENCE = 1e-6
 
-#: What is said of equal signals.
+#: The figure for equal signals.
 LEAST_DB = -200.0
 
 
 def own_samples(plan: Plan, index: int) -> tuple[int, int]:
-    """The samples `[start, end)` of the timeline that belong to a chunk where each belongs to one.
+    """The timeline samples `[start, end)` that a chunk owns; each sample is owned by exactly one chunk.
 
-    None do to the last one where the mix ends in the lead-in of its window.
+    The last chunk owns none if the mix ends in the lead-in of its window.
     """
     start = index * plan.grid.step_samples
     return start, max(start, min(start + plan.grid.step_samples, plan.length))
@@ -48,4 +48,4 @@ def residual_db(plan: Plan, dry: DryMix, rendered: Rendered, index: int) -> floa
     if end <= start:
         return None
     reference = dry.read(start, end - start)
-    return ratio_db(window_part(plan, rendered.audio, index, start, end) - reference.astype(np.float64), reference)
+    return ratio_db(window_slice(plan, rendered.audio, index, start, end) - reference.astype(np.float64), reference)

@@ -1,1 +1,1 @@
-"""Latents as files: bundles of sessions, and files of latents alone."""
+"""Latents in files: bundles of whole sessions, and files with latents only."""

@@ -1,4 +1,4 @@
-"""Audio of media that are there as latents only: decoded once, for drawing, the dry mix, and edits that need audio."""
+"""Audio for media files known only as latents: decoded once, for drawing, the dry mix, and edits that need audio."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lincae_studio.session.model import Media
 #: Windows decoded at a time.
 _BATCH = 16
 
-#: Samples of silence at a time: a media may be much longer than what is known of it.
+#: Samples of silence written at a time: a media file may be much longer than its latents.
 _SILENCE_BLOCK = 1 << 18
 
 
@@ -38,12 +38,12 @@ def decode_media(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> None:
-    """Decode the windows of a media, and keep the audio in the store. Where there is no window it is silent.
+    """Decode the windows of a media file, and keep the audio in the store. It is silent where there is no window.
 
     Raises:
         MediaError: when the store cannot be written.
-        CodecError: when the codec is not here, or is another one.
-        Cancelled: when `cancel` was set; nothing stays behind.
+        CodecError: when the codec is not installed, or has another identity.
+        Cancelled: when `cancel` was set; nothing is left behind.
     """
     cancel = cancel or CancelToken()
     problem = latents.problem(computation)
@@ -62,28 +62,28 @@ def _blocks(
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> Iterator[Array]:
-    """The audio `(n, C)` from the media's start to its end."""
+    """The audio `(n, channels)` of the media file, from start to end."""
     header = latents.header
     grid = Grid(header.hop, header.edge, header.frames, header.overlap)
-    places = _places(media, latents, grid)
+    windows = _windows(media, latents, grid)
     done, tail = 0, np.zeros((0, media.channels), np.float32)
-    for start in range(0, len(places), _BATCH):
+    for start in range(0, len(windows), _BATCH):
         cancel.check()
-        batch = places[start : start + _BATCH]
+        batch = windows[start : start + _BATCH]
         for (position, _), audio in zip(
-            batch, _decoded(batch, start, latents, grid, seed, render, computation), strict=True
+            batch, _decode(batch, start, latents, grid, seed, render, computation), strict=True
         ):
             begin = max(0, position + grid.edge)
             end = min(media.length, position + grid.frames * grid.hop)
             if end <= done or end <= begin:
                 continue
             begin = max(begin, done)
-            settled = tail[: begin - done]
-            yield settled
-            yield from _silence(begin - done - len(settled), media.channels, cancel)
-            fresh = audio[begin - position : end - position]
-            done, tail = begin, _crossfaded(tail[len(settled) :], fresh)
-        progress(Progress(min(start + _BATCH, len(places)), len(places), "decoding latents"))
+            final = tail[: begin - done]
+            yield final
+            yield from _silence(begin - done - len(final), media.channels, cancel)
+            new = audio[begin - position : end - position]
+            done, tail = begin, _crossfade(tail[len(final) :], new)
+        progress(Progress(min(start + _BATCH, len(windows)), len(windows), "decoding latents"))
     yield tail
     yield from _silence(media.length - done - len(tail), media.channels, cancel)
 
@@ -95,8 +95,8 @@ def _silence(count: int, channels: int, cancel: CancelToken) -> Iterator[Array]:
         count -= _SILENCE_BLOCK
 
 
-def _places(media: Media, latents: BundledLatents, grid: Grid) -> list[tuple[int, list[Source]]]:
-    """The windows without cuts and fades, by their position, with a source for each channel."""
+def _windows(media: Media, latents: BundledLatents, grid: Grid) -> list[tuple[int, list[Source]]]:
+    """The windows without trims and fades, sorted by position, with a source for each channel."""
     whole = []
     for source in latents.sources(media.digest):
         bounds = max(0, -source.position), min(grid.window_samples, media.length - source.position)
@@ -108,8 +108,8 @@ def _places(media: Media, latents: BundledLatents, grid: Grid) -> list[tuple[int
     return [(position, sources) for position, sources in found if len(sources) == media.channels]
 
 
-def _decoded(
-    places: Sequence[tuple[int, list[Source]]],
+def _decode(
+    windows: Sequence[tuple[int, list[Source]]],
     first: int,
     latents: BundledLatents,
     grid: Grid,
@@ -117,20 +117,20 @@ def _decoded(
     render: Render,
     computation: Computation,
 ) -> list[Array]:
-    """The audio `(window, C)` of each place."""
+    """The decoded audio `(window_samples, channels)` of each window."""
     header = latents.header
     codec = CodecRef(header.codec, registry.info(header.codec, computation).identity)
     chunks = []
-    for number, (_, sources) in enumerate(places):
+    for number, (_, sources) in enumerate(windows):
         for source in sources:
             term = Term(key_of(source, grid.window_samples, header.identity), source, (1.0,))
             chunks.append(term_alone(term, Chunk("", first + number, codec, grid, seed, 1, ())))
     audio = iter(rendered.audio[0] for rendered in render(chunks))
-    return [np.stack([next(audio) for _ in sources], axis=1) for _, sources in places]
+    return [np.stack([next(audio) for _ in sources], axis=1) for _, sources in windows]
 
 
-def _crossfaded(old: Array, new: Array) -> Array:
-    """Two estimates of the same audio that begin together, `(n, C)`; the longer one goes on alone."""
+def _crossfade(old: Array, new: Array) -> Array:
+    """Crossfade two estimates `(n, channels)` of audio from the same start on; the longer one continues alone."""
     both = min(len(old), len(new))
     if not both:
         return new if len(new) else old

@@ -1,9 +1,9 @@
-"""Latents as files, for work outside the studio: safetensors, or NumPy's npz. Any thread.
+"""Files of latents for use outside the studio: safetensors, or NumPy's npz. Any thread.
 
-`latents` is float32 `(chunks, buses, dim, frames)`, `audible` is uint8 `(chunks,)`: chunks that are digital silence are
-0 in it, and hold the codec's latents of silence. Chunk `i` is the grid's chunk `first_chunk + i`, and its window begins
+`latents` is float32 `(chunks, buses, dim, frames)`; `audible` is uint8 `(chunks,)`, with 0 for chunks of digital
+silence, which hold the codec's latents of silence. Chunk `i` is the grid's chunk `first_chunk + i`; its window starts
 at timeline sample `((first_chunk + i) * (frames - overlap) - lead_frames) * hop`; neighbours overlap. The header, JSON,
-is the metadata `header` of safetensors, and the array `header` of bytes of npz.
+is in the metadata `header` of safetensors, or in the byte array `header` of npz.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from lincae_studio.session.model import MAX_FRAMES, MAX_LENGTH
 FORMAT = "lincae-studio-chunks"
 VERSION = 1
 
-#: Chunks whose latents are asked for at once.
+#: Chunks whose latents are requested at once.
 _BATCH = 32
 
 #: Files larger than this are not read: an hour of stereo from the largest built-in codec takes about a tenth.
@@ -46,8 +46,8 @@ _MAX_BYTES = 16 * 2**30
 
 _HEADER = "header"
 
-#: What readers stumble over in a stranger's file.
-_DAMAGE = (
+#: Exceptions that damaged or untrusted files cause in their readers.
+_READ_ERRORS = (
     SafetensorError,
     msgspec.MsgspecError,
     zipfile.BadZipFile,
@@ -58,20 +58,20 @@ _DAMAGE = (
     TypeError,
     EOFError,
     RuntimeError,
-    AttributeError,  # of kinds of numbers that numpy does not have
+    AttributeError,  # for number types unknown to numpy
     MemoryError,
-    SyntaxError,  # of a header of npy
+    SyntaxError,  # for the header of an npy array
 )
 
 _Positive = Annotated[int, Meta(ge=1, le=2**20)]
 
 
 class LatentHeader(Struct, frozen=True, kw_only=True):
-    """What a file says of its latents.
+    """The description of the latents in a file.
 
     Attributes:
-        codec: id of the codec, and `identity`, that of its latents.
-        start, length: of the audio, in samples of the timeline.
+        codec: id of the codec; `identity` is the identity of its latents.
+        start, length: position and length of the audio, in timeline samples.
     """
 
     format: str = FORMAT
@@ -98,7 +98,7 @@ class LatentHeader(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Latents:
-    """The content of a file."""
+    """The content of a file: see the module."""
 
     header: LatentHeader
     latents: Array
@@ -113,7 +113,7 @@ def latents_of(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> Latents:
-    """The latents of the mix of a plan, of the chunks that are heard in samples `[start, end)`.
+    """The latents of the mix of a plan, for the chunks that are heard in samples `[start, end)`.
 
     Raises:
         ExportError: when nothing is heard there.
@@ -122,19 +122,19 @@ def latents_of(
     """
     cancel = cancel or CancelToken()
     heard = [index for index in plan.grid.heard(start, min(end, plan.length)) if index < len(plan.chunks)]
-    wanted = [chunk for index in heard if (chunk := plan.chunks[index]) is not None]
-    if not wanted:
-        raise ExportError("there are no latents to export", "Let at least one clip be heard")
+    chunks = [chunk for index in heard if (chunk := plan.chunks[index]) is not None]
+    if not chunks:
+        raise ExportError("there are no latents to export", "Make sure that at least one clip can be heard")
     latents = np.empty((len(heard), plan.channels, plan.codec.dim, plan.grid.frames), np.float32)
-    latents[:] = render([silence_of(wanted[0])])[0].latents
+    latents[:] = render([silence_of(chunks[0])])[0].latents
     audible = np.zeros(len(heard), np.uint8)
-    for at in range(0, len(wanted), _BATCH):
+    for at in range(0, len(chunks), _BATCH):
         cancel.check()
-        batch = wanted[at : at + _BATCH]
+        batch = chunks[at : at + _BATCH]
         for chunk, found in zip(batch, render([latents_only(chunk) for chunk in batch]), strict=True):
-            latents[chunk.index - heard[0]] = found.latents  # one bus is both
+            latents[chunk.index - heard[0]] = found.latents  # a single bus is copied to both
             audible[chunk.index - heard[0]] = 1
-        progress(Progress(at + len(batch), len(wanted), "latents"))
+        progress(Progress(at + len(batch), len(chunks), "latents"))
     header = LatentHeader(
         codec=plan.codec.id,
         identity=plan.codec.latent_identity,
@@ -149,26 +149,26 @@ def latents_of(
         first_chunk=heard[0],
         start=start,
         length=min(end, plan.length) - start,
-        seed=next((chunk.seed for chunk in wanted), 0),
+        seed=next((chunk.seed for chunk in chunks), 0),
     )
     return Latents(header, latents, audible)
 
 
-def kind_of(path: Path) -> LatentFormat:
-    """The format that a name asks for. Raises `ExportError` when it is none."""
+def format_of(path: Path) -> LatentFormat:
+    """The format chosen by a file name. Raises `ExportError` if its ending is unknown."""
     endings: dict[str, LatentFormat] = {".safetensors": "safetensors", ".npz": "npz"}
     found = endings.get(path.suffix.lower())
     if found is None:
-        raise ExportError(f"{path.name} is no name for latents", "Let it end in .safetensors or .npz")
+        raise ExportError(f"cannot tell the format of {path.name}", "Choose a name that ends in .safetensors or .npz")
     return found
 
 
 def save_latents(content: Latents, path: Path) -> None:
-    """Write a file, replacing an older one only when it is complete. Raises `ExportError`."""
+    """Write a file, which replaces an older one only when complete. Raises `ExportError`."""
     header = msgspec.json.encode(content.header)
     arrays: dict[str, Any] = {"latents": content.latents, "audible": content.audible}
     try:
-        if kind_of(path) == "safetensors":
+        if format_of(path) == "safetensors":
             atomic.write_bytes(path, save(arrays, {_HEADER: header.decode()}))
         else:
             arrays[_HEADER] = np.frombuffer(header, np.uint8)
@@ -182,12 +182,12 @@ def save_latents(content: Latents, path: Path) -> None:
 
 
 def load_latents(path: Path) -> Latents:
-    """Read a file and verify it; nothing in it is executed.
+    """Read and verify a file; nothing in it is executed.
 
     Raises:
-        MediaError: when it cannot be read, is no file of latents, or is damaged.
+        MediaError: when it cannot be read, does not contain latents, or is damaged.
     """
-    kind = kind_of(path)
+    kind = format_of(path)
     remedy = "Encode the audio again, or choose another file"
     try:
         if atomic.check_ordinary(path).st_size > _MAX_BYTES:
@@ -196,41 +196,42 @@ def load_latents(path: Path) -> Latents:
         header = msgspec.json.decode(header_bytes, type=LatentHeader)
         latents, audible = arrays["latents"], arrays["audible"]
     except OSError as error:
-        reason, way = os_error_reason(error, path)
-        raise MediaError(f"cannot read {path}: {reason}", way) from error
-    except _DAMAGE as error:
-        raise MediaError(f"{path} is no file of latents, or damaged ({error})", remedy) from error
+        reason, advice = os_error_reason(error, path)
+        raise MediaError(f"cannot read {path}: {reason}", advice) from error
+    except _READ_ERRORS as error:
+        raise MediaError(f"{path} is damaged or not a file of latents ({error})", remedy) from error
     if header.format != FORMAT or header.version > VERSION:
-        raise MediaError(f"{path} holds latents in a form that this version does not know", "Update LinCAE Studio")
+        raise MediaError(f"{path} holds latents in a format that this version does not know", "Update LinCAE Studio")
     shape = (len(audible), header.channels, header.dim, header.frames)
     if latents.dtype != np.float32 or audible.dtype != np.uint8 or latents.shape != shape or not len(audible):
-        raise MediaError(f"{path} is damaged: its arrays do not fit its header", remedy)
+        raise MediaError(f"{path} is damaged: its arrays do not match its header", remedy)
     if not np.isfinite(latents).all():
         raise MediaError(f"{path} is damaged: it holds NaN or infinite latents", remedy)
     grid = header.grid
     fits = grid.fade >= 0 and grid.step >= grid.overlap and header.lead_frames == grid.lead_frames
     heard = grid.heard(header.start, header.start + header.length) if fits else range(0)
     if not fits or (heard.start, len(heard)) != (header.first_chunk, len(audible)):
-        raise MediaError(f"{path} is damaged: its geometry is not that of its latents", remedy)
+        raise MediaError(f"{path} is damaged: its chunks do not match its header", remedy)
     return Latents(header, latents, audible)
 
 
 def decoded(content: Latents, codec: Codec) -> Stream:
-    """The audio of latents; the timeline of the stream is that of the latents.
+    """A stream that decodes latents, with the same timeline as these.
 
     Raises:
-        MediaError: when the codec is not the one that made them, or makes other ones.
+        MediaError: when they were made by another codec, or their geometry is not the codec's.
     """
     header = content.header
     if codec.info.latent_identity != header.identity:
         raise MediaError(
-            f"the latents are of another {header.codec} than the one that is here", "Install the codec that made them"
+            f"the latents were made by another version of {header.codec} than the one installed",
+            "Install the codec that made them",
         )
-    facts = codec.info
+    info = codec.info
     geometry = (header.hop, header.edge, header.dim, header.sample_rate_hz)
-    if geometry != (facts.hop, facts.edge, facts.dim, facts.sample_rate) or header.grid.problem(facts):
-        raise MediaError(f"the latents are not such as {header.codec} makes them", "Encode the audio again")
-    plan = _plan_of(content, facts)
+    if geometry != (info.hop, info.edge, info.dim, info.sample_rate) or header.grid.problem(info):
+        raise MediaError(f"the latents do not have the shape of those of {header.codec}", "Encode the audio again")
+    plan = _plan_of(content, info)
 
     def provide(chunk: Chunk) -> Rendered:
         latents = content.latents[chunk.index - header.first_chunk]
@@ -240,10 +241,10 @@ def decoded(content: Latents, codec: Codec) -> Stream:
     return rendered(plan, provide)
 
 
-def _plan_of(content: Latents, facts: CodecInfo) -> Plan:
-    """A plan whose chunks have no terms: their sums are known."""
+def _plan_of(content: Latents, info: CodecInfo) -> Plan:
+    """A plan whose chunks have no terms, as their sums are known."""
     header, grid = content.header, content.header.grid
-    codec = CodecRef(header.codec, facts.identity)
+    codec = CodecRef(header.codec, info.identity)
 
     def chunk(number: int) -> Chunk | None:
         place = number - header.first_chunk
@@ -252,7 +253,7 @@ def _plan_of(content: Latents, facts: CodecInfo) -> Plan:
         return Chunk(str(number), number, codec, grid, header.seed, header.channels, ())
 
     chunks = tuple(map(chunk, range(header.first_chunk + len(content.audible))))
-    return Plan(facts, grid, header.channels, header.start + header.length, chunks)
+    return Plan(info, grid, header.channels, header.start + header.length, chunks)
 
 
 def _read_safetensors(path: Path) -> tuple[bytes, dict[str, Any]]:
@@ -266,9 +267,9 @@ def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if sum(info.file_size for info in members) > _MAX_BYTES or any(info.compress_type for info in members):
-            raise ValueError("it is compressed, or too large")
+            raise ValueError("it is compressed or too large")
         arrays = {}
         for name in (_HEADER, "latents", "audible"):
-            # Not numpy.load of the file: it would unpickle what it is not asked to refuse.
+            # Not numpy.load on the file: it unpickles unless told not to.
             arrays[name] = np.lib.format.read_array(io.BytesIO(archive.read(f"{name}.npy")), allow_pickle=False)
     return arrays.pop(_HEADER).tobytes(), arrays

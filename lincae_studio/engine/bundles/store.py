@@ -1,9 +1,9 @@
-"""The file of latents in a bundle: float16 tensors in safetensors, named by the windows they are of. Any thread.
+"""The file of latents in a bundle: float16 tensors in safetensors, named after their windows. Any thread.
 
-A name is `media/channel/position/first/last/fade in/fade out`: the number of the media in the metadata, and what a
-`Source` says; a fade is `start:length:shape`, or `-`. The metadata names the codec and the geometry, so that a reader
-needs nothing else. A media that is there as latents only has a digest made of the file's: whoever changes a number in
-the file has other media.
+A name is `media/channel/position/first/last/fade in/fade out`: the number of the media file in the metadata, and the
+fields of a `Source`; a fade is `start:length:shape`, or `-`. The metadata names the codec and the geometry, so that a
+reader needs nothing else. The digest of a media file known only as latents is derived from the digest of this file:
+changing a number in the file makes it different media.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from lincae_studio.session.model import MAX_FRAMES, Digest, FadeShape
 FORMAT = "lincae-studio-latents"
 VERSION = 1
 
-Half = npt.NDArray[np.float16]
+Float16Array = npt.NDArray[np.float16]
 
-#: Largest finite float16: louder latents than this are none of a codec's.
+#: Largest finite float16: no codec has louder latents.
 _MAX_FLOAT16 = float(np.finfo(np.float16).max)
 
 _NUMBER = r"-?\d{1,12}"
 _FADE = rf"-|{_NUMBER}:\d{{1,12}}:(?:{'|'.join(get_args(FadeShape))})"
 _NAME = re.compile(rf"({_NUMBER})/([01])/({_NUMBER})/(\d{{1,12}})/(\d{{1,12}})/({_FADE})/({_FADE})")
 
-#: Copies of opened bundles that are kept.
+#: Copies of opened bundles are kept up to this size.
 _KEPT_BYTES = 8 * 1024**3
 
 _HEADER = "header"
 
 
 class Header(Struct, frozen=True, kw_only=True):
-    """What a file of latents says of itself.
+    """The metadata of a file of latents.
 
     Attributes:
-        codec: id of the codec that made it, and `identity`, that of its latents.
+        codec: id of the codec that made it; `identity` is the identity of its latents.
         hop, edge, frames, overlap, dim: geometry of a window: `frames * hop + edge` samples, latents `(dim, frames)`.
-        media: digests of the audio, in the order that names count in.
+        media: digests of the audio, in the order in which tensor names number it.
     """
 
     format: str = FORMAT
@@ -75,30 +75,30 @@ class Header(Struct, frozen=True, kw_only=True):
         return self.frames * self.hop + self.edge
 
 
-def halved(latents: Array) -> Half:
-    """Latents in 16 bits, limited to what these can hold."""
+def to_float16(latents: Array) -> Float16Array:
+    """Latents as float16, limited to its range."""
     return np.clip(latents, -_MAX_FLOAT16, _MAX_FLOAT16).astype(np.float16)
 
 
-def encode(header: Header, latents: Mapping[tuple[int, Source], Half]) -> bytes:
-    """The file: latents `(dim, frames)` by the number of a media and a source of it (whose media does not matter)."""
+def encode(header: Header, latents: Mapping[tuple[int, Source], Float16Array]) -> bytes:
+    """The file's bytes, from latents `(dim, frames)` by media number and source (whose own digest is ignored)."""
     tensors = {_name(number, source): values for (number, source), values in latents.items()}
     return save(tensors, {_HEADER: msgspec.json.encode(header).decode()})
 
 
 def media_digest(file_digest: str, number: int) -> str:
-    """The digest of a media of which only the latents are there, by that of their file."""
+    """The digest of a media file known only as latents, from the digest of the file of latents."""
     return hashlib.sha256(f"{file_digest}:{number}".encode()).hexdigest()
 
 
 class BundledLatents:
-    """A file of latents, opened; whatever is wrong with a tensor makes it absent."""
+    """An open file of latents; invalid tensors are treated as missing."""
 
     def __init__(self, path: Path) -> None:
-        """`path`: of a file named by its own digest.
+        """`path`: a file named after its own digest.
 
         Raises:
-            ProjectError: when it is not a file of latents.
+            ProjectError: when it is not a valid file of latents.
         """
         self.path = path
         self._lock = threading.Lock()
@@ -112,7 +112,7 @@ class BundledLatents:
             raise ProjectError(f"the latents in {path} cannot be read: {error}", _RESTORE) from error
         if self.header.format != FORMAT or self.header.version > VERSION:
             raise ProjectError(
-                f"the latents in {path} are of a form that this version does not know", "Update LinCAE Studio"
+                f"the latents in {path} have a format that this version does not know", "Update LinCAE Studio"
             )
         self._check_geometry()
         self.media = tuple(media_digest(path.stem, number) for number in range(len(self.header.media)))
@@ -129,28 +129,28 @@ class BundledLatents:
         return self.header.dim, self.header.frames
 
     def problem(self, computation: Computation) -> str:
-        """Why the latents cannot be used here: another codec, or none; empty when they can."""
+        """Why the latents cannot be used: the codec is missing or differs; empty when they can."""
         try:
             info = registry.info(self.header.codec, computation)
         except CodecError as error:
-            return f"they are of the codec {self.header.codec}, which is not here: {error}"
+            return f"they were made with the codec {self.header.codec}, which is not available: {error}"
         if info.latent_identity != self.header.identity:
             return (
-                f"they are of another {self.header.codec} than the one that is here: of other weights, or encoded in "
-                "another precision (Edit > Preferences > Rendering)"
+                f"they were made by another version of {self.header.codec} than the one installed: with other weights "
+                "or in another precision (Edit > Preferences > Rendering)"
             )
         return ""
 
     def sources(self, digest: str) -> Sequence[Source]:
-        """The windows that are here of a media."""
+        """The windows of a media file that this file contains."""
         return self._sources.get(digest, ())
 
     def holds(self, key: str) -> bool:
-        """Whether the latents of a key are here."""
+        """Whether the file contains the latents of a key."""
         return key in self._names
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
-        """The latents `(D, T)` that are here, by key."""
+        """The latents `(D, T)` that the file contains, by key."""
         found = {}
         for key in keys:
             name = self._names.get(key)
@@ -172,19 +172,19 @@ class BundledLatents:
         return latents if np.isfinite(latents).all() else None
 
     def _check_geometry(self) -> None:
-        """Where the codec is here, its windows are as the file says; no file chooses how much memory they take."""
+        """Check the geometry against the codec, if it is installed: no file may choose how much memory windows take."""
         header = self.header
         try:
-            # Any precision may be chosen later; geometry is the same in all.
+            # Any precision may be chosen later; the geometry is the same in all.
             infos = [registry.info(header.codec, Computation(precision=precision)) for precision in PRECISIONS]
         except CodecError:
-            return  # nothing is decoded then
+            return  # then nothing is decoded
         if header.identity not in {info.latent_identity for info in infos}:
             return
         info, grid = infos[0], Grid(header.hop, header.edge, header.frames, header.overlap)
         fits = (header.hop, header.edge, header.dim) == (info.hop, info.edge, info.dim)
         if not fits or grid.problem(info):
-            raise ProjectError(f"the latents in {self.path} are not such as {header.codec} makes them", _RESTORE)
+            raise ProjectError(f"the latents in {self.path} do not have the shape of those of {header.codec}", _RESTORE)
 
     def _source(self, name: str) -> Source | None:
         match = _NAME.fullmatch(name)
@@ -197,18 +197,18 @@ class BundledLatents:
 
 
 class BundleStore:
-    """Files of latents in a folder, opened at most once each."""
+    """The files of latents in a folder, each opened at most once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: dict[str, BundledLatents] = {}
 
     def path(self, file_digest: str) -> Path:
-        """Where the file of a digest lies, or will."""
+        """The path of the file with a digest, whether it exists or not."""
         return self.folder / f"{file_digest}.safetensors"
 
     def keep(self, temporary: Path, file_digest: str) -> BundledLatents:
-        """Take a file in, in place of an older copy, which may be damaged. Raises `ProjectError`, `OSError`."""
+        """Move a file into the store, replacing an older, perhaps damaged copy. Raises `ProjectError`, `OSError`."""
         self._open.pop(file_digest, None)
         temporary.replace(self.path(file_digest))
         latents = self.open(file_digest)
@@ -216,40 +216,40 @@ class BundleStore:
         return latents
 
     def _prune(self) -> None:
-        """Delete the files that were not opened for the longest time, but for those in use here."""
+        """Delete the bundles opened least recently above the size limit, except those in use here."""
         kept = {self.path(digest) for digest in self._open}
         found = sorted(self.folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime, reverse=True)
         total = 0
         for path in found:
             total += path.stat().st_size
             if total > _KEPT_BYTES and path not in kept:
-                with contextlib.suppress(OSError):  # another window has it, where open files stay
+                with contextlib.suppress(OSError):  # open in another window, where open files cannot be deleted
                     path.unlink()
 
     def open(self, file_digest: str) -> BundledLatents:
-        """Raises `ProjectError`."""
+        """Open the file with a digest. Raises `ProjectError`."""
         if file_digest not in self._open:
             self._open[file_digest] = BundledLatents(self.path(file_digest))
         return self._open[file_digest]
 
     def of_media(self, digest: str) -> BundledLatents | None:
-        """The file, of those that were opened, that holds a media."""
+        """The open file that contains the latents of a media file, if any."""
         return next((latents for latents in self._open.values() if digest in latents.media), None)
 
 
 def bundles_dir(cache_dir: Path) -> Path:
-    """Where the latents of opened bundles lie in a cache."""
+    """The folder of a cache for the latents of opened bundles."""
     return cache_dir / "bundles-v1"
 
 
 def bundled_files(cache_dir: Path) -> Iterator[Path]:
-    """The files of latents in a cache."""
+    """All files of latents in a cache."""
     folder = bundles_dir(cache_dir)
     if os.path.isdir(folder):
         yield from sorted(folder.glob("*.safetensors"))
 
 
-_RESTORE = "Copy the bundle again from where it came"
+_RESTORE = "Copy the bundle again from its original location"
 
 
 def _name(number: int, source: Source) -> str:

@@ -1,7 +1,7 @@
 """Latent bundles (`.lincaez`): a project with the latents of all its clips, and no audio.
 
-A zip of `project.json`, a manifest as of any project, and `latents.safetensors` (`engine.bundled`), which is not
-compressed again. Nothing is unpacked under a name that an archive chooses, and nothing in it is executed.
+A zip of `project.json`, a manifest like that of any project, and `latents.safetensors` (see `bundles.store`), stored
+uncompressed. Nothing is unpacked under a name chosen by the archive, and nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ from lincae_studio.session.relink import relink
 _MANIFEST = "project.json"
 _LATENTS = "latents.safetensors"
 
-#: Windows whose latents are asked for at once.
+#: Windows whose latents are requested at once.
 _BATCH = 64
 
 _COPY_BYTES = 1 << 20
 
-#: Bytes of a sample of 24-bit PCM, which a bundle is compared with.
+#: Bytes per sample of 24-bit PCM, with which bundles are compared.
 _PCM_BYTES = 3
 
-#: Renders chunks: in this process, or by waiting for the engine's.
+#: Renders chunks, in this process or by waiting for the engine process.
 Render = Callable[[Sequence[Chunk]], Sequence[Rendered]]
 
 
 @dataclass(frozen=True)
 class BundleResult:
-    """What was written; `pcm_bytes`: the size of the same audio as 24-bit PCM."""
+    """What was written; `pcm_bytes` is the size of the same audio as 24-bit PCM."""
 
     path: Path
     size: int
@@ -59,7 +59,7 @@ class BundleResult:
 
     @property
     def ratio(self) -> float:
-        """How many times smaller than PCM it is."""
+        """How many times smaller than PCM the bundle is."""
         return self.pcm_bytes / self.size
 
 
@@ -71,11 +71,11 @@ def write_bundle(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> BundleResult:
-    """Write the bundle of a session, replacing an older one only when it is complete.
+    """Write the bundle of a session, which replaces an older one only when complete.
 
-    It holds every window that a clip's render needs: as the session is, with nothing muted, and with each clip alone
-    (what touches or overlaps it decides on its fades); and each of these windows without cuts and fades, from which the
-    audio around the clips is made where edits need it.
+    It contains every window needed to render a clip: in the session as it is, with nothing muted, and with each clip
+    alone (as the clips it touches or overlaps determine its fades); and each of these windows without trims and fades,
+    from which the audio around the clips is decoded when edits need it.
 
     Raises:
         ProjectError: when the session has no clips, or the file cannot be written.
@@ -84,21 +84,21 @@ def write_bundle(
     """
     cancel = cancel or CancelToken()
     if not any(session.clips()):
-        raise ProjectError("there are no latents to bundle", "Add at least one clip")
+        raise ProjectError("there is nothing to bundle", "Add at least one clip")
     for item in session.media:
         if item.original is not None and _same_file(Path(item.path), path):
-            raise ProjectError(f"clips play latents from {path}", "Choose another name, and keep the bundle")
+            raise ProjectError(f"this session plays latents from {path}", "Save the bundle under another name")
     grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
     media = session.used_media()
     number_of = {item.digest: number for number, item in enumerate(media)}
     windows = list(windows_of(session, codec, grid))
-    latents: dict[tuple[int, Source], bundle_store.Half] = {}
+    latents: dict[tuple[int, Source], bundle_store.Float16Array] = {}
     for start in range(0, len(windows), _BATCH):
         cancel.check()
         batch = windows[start : start + _BATCH]
         for chunk, rendered in zip(batch, render(batch), strict=True):
             source = chunk.terms[0].source
-            latents[number_of[source.media], source] = bundle_store.halved(rendered.latents[0])
+            latents[number_of[source.media], source] = bundle_store.to_float16(rendered.latents[0])
         progress(Progress(start + len(batch), len(windows), "latents"))
     cancel.check()
     originals = tuple(_original(item, codec.id) for item in media)
@@ -131,25 +131,25 @@ def write_bundle(
 
 
 def pcm_bytes(session: Session) -> int:
-    """Size of the audio that clips play, as 24-bit PCM; what several clips of a file have in common counts once."""
+    """Size of the audio that clips play, as 24-bit PCM; audio shared by several clips counts once."""
     ranges: dict[str, list[tuple[int, int]]] = {}
     for clip in session.clips():
         ranges.setdefault(clip.media, []).append((clip.offset, clip.offset + clip.length))
     total = 0
-    for digest, parts in ranges.items():
+    for digest, played in ranges.items():
         end = 0
-        for first, last in sorted(parts):
+        for first, last in sorted(played):
             total += max(0, last - max(first, end)) * session.media_of(digest).channels
             end = max(end, last)
     return total * _PCM_BYTES
 
 
 def windows_of(session: Session, codec: CodecInfo, grid: Grid) -> Iterator[Chunk]:
-    """The windows of a bundle, each once, as chunks of one term that are not decoded."""
+    """The windows of a bundle, each once, as chunks with a single term that are not decoded."""
     lengths = {item.digest: item.length for item in session.media}
     seen: set[str] = set()
-    heard = _all_heard(session)
-    for version in (session, heard, _each_alone(heard)):
+    audible = _all_audible(session)
+    for version in (session, audible, _each_alone(audible)):
         for chunk in make_plan(version, codec, grid).audible:
             for term in chunk.terms:
                 whole = _whole(term, lengths[term.source.media], grid, codec.latent_identity)
@@ -160,10 +160,10 @@ def windows_of(session: Session, codec: CodecInfo, grid: Grid) -> Iterator[Chunk
 
 
 def open_bundle(path: Path, store: BundleStore) -> Session:
-    """Read a bundle: its latents go into the store, its session is returned, with media that are there as latents.
+    """Read a bundle: store its latents, and return its session, whose media files are available as latents.
 
     Raises:
-        ProjectError: when it cannot be read, is not a bundle, is newer than this program, or is damaged.
+        ProjectError: when it cannot be read, is not a bundle, is damaged, or was made by a newer version.
     """
     with _reading(path), zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
@@ -176,21 +176,21 @@ def open_bundle(path: Path, store: BundleStore) -> Session:
         if len(manifest) > files.MAX_BYTES:
             raise ProjectError(f"cannot open {path}: its manifest is too large", _RESTORE)
         session = files.parse(manifest, path)
-        latents = _take_latents(archive, members[_LATENTS], path, store)
+        latents = _extract_latents(archive, members[_LATENTS], path, store)
     known = set(latents.media)
     for media in session.media:
         if media.original is not None and media.digest not in known:
-            raise ProjectError(f"cannot open {path}: its latents are not those of its project", _RESTORE)
+            raise ProjectError(f"cannot open {path}: its latents do not belong to its project", _RESTORE)
         if media.original is None:
-            raise ProjectError(f"cannot open {path}: {Path(media.path).name} is no latents", _RESTORE)
+            raise ProjectError(f"cannot open {path}: it has no latents for {Path(media.path).name}", _RESTORE)
     return replace(session, media=tuple(replace(media, path=str(path.absolute())) for media in session.media))
 
 
-_RESTORE = "Copy the bundle again from where it came"
+_RESTORE = "Copy the bundle again from its original location"
 
 
-def _take_latents(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, store: BundleStore) -> BundledLatents:
-    """Bring the latents into the store, under their digest."""
+def _extract_latents(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, store: BundleStore) -> BundledLatents:
+    """Copy the latents into the store, under their digest."""
     if info.compress_type != zipfile.ZIP_STORED:
         raise ProjectError(f"cannot open {path}: its latents are compressed", _RESTORE)
     store.folder.mkdir(parents=True, exist_ok=True)
@@ -214,7 +214,7 @@ def _same_file(one: Path, other: Path) -> bool:
 
 @contextlib.contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Whatever a stranger's archive makes its readers stumble over is an error of that file."""
+    """Report any error while reading an untrusted archive as a `ProjectError`."""
     try:
         atomic.check_ordinary(path)
         yield
@@ -239,7 +239,7 @@ def _write(session: Session, latents: bytes, path: Path) -> None:
 
 
 def _original(media: Media, codec_id: str) -> Original:
-    """What the latents are made of; those that are from latents already stay what they were."""
+    """The audio that the latents are made from; for a media file known only as latents, its own original."""
     if media.original is not None:
         return replace(media.original, codec=codec_id)
     return Original(
@@ -247,8 +247,8 @@ def _original(media: Media, codec_id: str) -> Original:
     )
 
 
-def _all_heard(session: Session) -> Session:
-    """The session with nothing muted, turned down or subtracted: what faders may ask for later."""
+def _all_audible(session: Session) -> Session:
+    """The session with nothing muted, turned down or subtracted, since faders may be moved later."""
     tracks = []
     for track in session.tracks:
         clips = tuple(replace(clip, mute=False, gain=1.0) for clip in track.clips)
@@ -259,7 +259,7 @@ def _all_heard(session: Session) -> Session:
 
 
 def _each_alone(session: Session) -> Session:
-    """The session with every clip on a track of its own."""
+    """The session with every clip on its own track."""
     tracks = []
     for track in session.tracks:
         tracks += [replace(track, id=session.next_id + clip.id, clips=(clip,)) for clip in track.clips]
@@ -267,7 +267,7 @@ def _each_alone(session: Session) -> Session:
 
 
 def _whole(term: Term, length: int, grid: Grid, identity: str) -> Term:
-    """The same window of the same audio, without the cuts and fades of a clip."""
+    """The same window of the same audio, without the trims and fades of a clip."""
     source = term.source
     first, last = max(0, -source.position), min(grid.window_samples, length - source.position)
     whole = Source(source.media, source.channel, source.position, first, last)

@@ -1,1 +1,1 @@
-"""Mixes and stems to files."""
+"""Export of mixes and stems to files."""

@@ -1,4 +1,4 @@
-"""What an export consists of: the files, their names, what each holds and says of itself. Pure but for the streams."""
+"""The files of an export: their names, contents and tags. Pure functions, apart from the streams."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from lincae_studio.media.writer import Tags
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session, Track
 
-#: What no file system likes in a name.
-_UNFIT = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+#: Characters that some file systems do not allow in names.
+_INVALID = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 
-#: Longest part of a name that a track gives, in bytes.
+#: Maximum length of a track's name in a file name, in bytes.
 _NAME_BYTES = 100
 
-#: Makes what provides the chunks of a plan.
+#: Returns the provider of the chunks of a plan.
 Provide = Callable[[Plan], ProvideChunk]
 
 
 def span_of(session: Session, settings: ExportSettings, selection: tuple[int, int] | None = None) -> tuple[int, int]:
-    """The samples `[start, end)` that an export covers, its tail included. `selection`: of the timeline, in samples.
+    """The samples `[start, end)` that an export covers, including its tail. `selection`: a range of timeline samples.
 
     Raises:
-        ExportError: when there is no loop, or nothing is selected, that it is to cover.
+        ExportError: when the loop or the selection to export does not exist, or there is nothing to export.
     """
     start, end = 0, session.length
     if settings.span == "loop":
         if session.loop is None:
-            raise ExportError("there is no loop to export", "Drag over the ruler to make one, or export all")
+            raise ExportError("there is no loop to export", "Shift+drag on the ruler to set one, or export everything")
         start, end = session.loop.start, session.loop.end
     elif settings.span == "selection":
         if selection is None:
-            raise ExportError("nothing is selected", "Select clips, or export all")
+            raise ExportError("nothing is selected", "Select clips, or export everything")
         start, end = selection
     if end <= start:
         raise ExportError("there is nothing to export", "Add at least one clip")
@@ -49,19 +49,19 @@ def span_of(session: Session, settings: ExportSettings, selection: tuple[int, in
 
 
 def stems_of(session: Session, settings: ExportSettings) -> list[Track]:
-    """The tracks that are written, each to a file of its own."""
+    """The tracks that are written as stems, each to its own file."""
     if "tracks" not in settings.contents:
         return []
     return [track for track in session.tracks if track.clips and (settings.stems == "all" or session.audible(track))]
 
 
 def paths_of(session: Session, settings: ExportSettings, target: Path) -> list[Path]:
-    """The files that are written, latents last; the first content has the target's own name."""
-    return [path for _, path in _named(session, settings, target)] + latent_paths(settings, target)
+    """The paths of all files of an export, latents last; the mix, or a single file, has the target's name."""
+    return [path for _, path in _contents(session, settings, target)] + latent_paths(settings, target)
 
 
 def latent_paths(settings: ExportSettings, target: Path) -> list[Path]:
-    """The file of latents, where one is written."""
+    """The path of the file of latents, if the export includes one."""
     if "latents" not in settings.contents:
         return []
     if settings.contents == ("latents",) and target.suffix.lower() in (".safetensors", ".npz"):
@@ -81,54 +81,54 @@ def items_of(
     """The audio files of an export.
 
     Args:
-        plan: of the session.
-        target: the file of the first content; the others lie beside it.
-        title: of the session, for the tags.
-        reader: of the dry mix.
+        plan: the plan of the session.
+        target: the chosen file; if there are several, they are in its folder and their names derive from it.
+        title: title of the session, for the tags.
+        reader: reads the audio for the dry mix.
     """
     made = f"LinCAE Studio {__version__}"
     codec = f"{made}, codec {plan.codec.title} ({plan.codec.identity}), seed {session.seed}"
     items = []
-    for what, path in _named(session, settings, target):
-        if isinstance(what, Track):
-            alone = make_plan(only_track(session, what.id), plan.codec, plan.grid)
-            stream, name, comment = rendered(alone, provide(alone)), f"{title} - {what.name}", codec
-        elif what == "mix":
+    for content, path in _contents(session, settings, target):
+        if isinstance(content, Track):
+            alone = make_plan(only_track(session, content.id), plan.codec, plan.grid)
+            stream, name, comment = rendered(alone, provide(alone)), f"{title} - {content.name}", codec
+        elif content == "mix":
             stream, name, comment = rendered(plan, provide(plan)), title, codec
-        elif what == "dry":
+        elif content == "dry":
             stream, name, comment = dry(DryMix(session, reader)), f"{title} (dry)", f"{made}, dry mix without a codec"
         else:
             stream = difference(plan, provide(plan), DryMix(session, reader))
-            name, comment = f"{title} (difference)", f"{codec}, less the dry mix"
+            name, comment = f"{title} (difference)", f"{codec}, minus the dry mix"
         items.append(ExportItem(path, stream, Tags(name, settings.artist, comment)))
     return items
 
 
-def _named(session: Session, settings: ExportSettings, target: Path) -> list[tuple[str | Track, Path]]:
-    """What is written, and where; no two files have one name."""
-    wanted: list[tuple[str | Track, str]] = []
+def _contents(session: Session, settings: ExportSettings, target: Path) -> list[tuple[str | Track, Path]]:
+    """The contents and paths of the audio files; no two files have the same name."""
+    found: list[tuple[str | Track, str]] = []
     for content, suffix in (("mix", ""), ("dry", " (dry)"), ("difference", " (difference)")):
         if content in settings.contents:
-            wanted.append((content, suffix))
+            found.append((content, suffix))
     stems = stems_of(session, settings)
     digits = len(str(len(session.tracks)))
     positions = {track.id: number + 1 for number, track in enumerate(session.tracks)}
     for track in stems:
-        wanted.append((track, f" - {positions[track.id]:0{digits}d} {_fit(track.name)}".rstrip()))
-    if len(wanted) == 1:
-        return [(wanted[0][0], target)]
-    return [(what, target.with_name(f"{target.stem}{suffix}{target.suffix}")) for what, suffix in wanted]
+        found.append((track, f" - {positions[track.id]:0{digits}d} {_file_name(track.name)}".rstrip()))
+    if len(found) == 1:
+        return [(found[0][0], target)]
+    return [(content, target.with_name(f"{target.stem}{suffix}{target.suffix}")) for content, suffix in found]
 
 
-def _fit(name: str) -> str:
-    """A track's name as a part of a file's."""
-    clean = _UNFIT.sub("_", name).strip(" .")
+def _file_name(name: str) -> str:
+    """A track's name, made suitable for a file name."""
+    clean = _INVALID.sub("_", name).strip(" .")
     return clean.encode(errors="ignore")[:_NAME_BYTES].decode(errors="ignore")
 
 
 def check_paths(paths: Sequence[Path], protected: Sequence[Path]) -> None:
-    """Raises `ExportError` when there is no file to write, or one would replace a file that it is made of."""
+    """Raises `ExportError` when there is no file to write, or one would replace an input of the export."""
     if not paths:
-        raise ExportError("no track is heard: there are no stems to write", "Unmute a track, or write all stems")
+        raise ExportError("there are no stems to write: no track can be heard", "Unmute a track, or write all stems")
     for path in paths:
         refuse_overwriting(protected, path)

@@ -1,4 +1,4 @@
-"""The mixdown: a whole plan, block by block, to a file. Memory does not depend on the length. Any thread."""
+"""The mixdown: a whole plan written to a file, block by block. Memory does not depend on the length. Any thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lincae_studio.media.writer import Tags
 
 
 def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
-    """Provides the chunks of a plan, asked for in their order, rendered here in the batches that the codec likes."""
+    """Provides the chunks of a plan, requested in order, rendered here in batches of the best size for the codec."""
     ready: dict[str, Rendered] = {}
 
     def provide(chunk: Chunk) -> Rendered:
@@ -37,7 +37,7 @@ def mixdown(
     cancel: CancelToken | None = None,
     tags: Tags | None = None,
 ) -> ExportResult:
-    """Write the mix of a plan, as it is. Raises as `export` does."""
+    """Write the mix of a plan, at its own level. Raises like `export`."""
     item = ExportItem(path, rendered(plan, provide), tags or Tags())
     [result] = export([item], 0, plan.length, audio_format or AudioFormat(), Level(), progress, cancel)
     return result

@@ -1,6 +1,6 @@
-"""Exports: streams to files, each entirely or not at all, at a level that is measured first where one is asked for.
+"""Exports streams to files, each entirely or not at all, optionally normalized, which requires measuring first.
 
-Any thread. Memory does not depend on the length: what must be measured before it can be written waits in a file.
+Any thread. Memory does not depend on the length: audio to be measured first is kept in a temporary file.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 
-#: Samples that are read back at a time.
+#: Samples read back at a time.
 _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
 class ExportItem:
-    """One file: where, what, and what it says of itself."""
+    """One file to write: its path, audio and tags."""
 
     path: Path
     stream: Stream
@@ -41,10 +41,10 @@ class ExportResult:
     """What was written.
 
     Attributes:
-        length: in samples of the file.
-        peak: linear, of the samples before those beyond full scale are limited.
-        clipped_samples: not 0 only for formats that end at full scale.
-        gain_db: by which the level was changed.
+        length: in samples at the sample rate of the file.
+        peak: highest sample (linear) before clipping.
+        clipped_samples: always 0 for formats that can exceed full scale.
+        gain_db: the gain applied to normalize the level.
     """
 
     path: Path
@@ -58,7 +58,7 @@ class ExportResult:
 
 @dataclass(frozen=True)
 class _Measured:
-    """Of a stream: highest sample (linear), integrated loudness (LUFS), true peak (dBTP)."""
+    """Levels of a stream: highest sample (linear), integrated loudness (LUFS), true peak (dBTP)."""
 
     peak: float
     loudness: float
@@ -66,7 +66,7 @@ class _Measured:
 
 
 def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
-    """Make sure that an export does not replace a file it is made of, by whatever name or link.
+    """Make sure that an export does not overwrite one of its inputs, under whatever name or link.
 
     Raises:
         ExportError: when `output` is one of `inputs`.
@@ -75,7 +75,7 @@ def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
         try:
             same = os.path.samefile(path, output)
         except OSError:
-            continue  # one of them does not exist, or cannot: nothing would be lost
+            continue  # one of them does not exist: nothing would be lost
         if same:
             raise ExportError(f"{output} is one of the inputs", "Choose another name for the output")
 
@@ -92,35 +92,35 @@ def export(
     """Write samples `[start, end)` of the timeline of each item.
 
     Raises:
-        ExportError: when there is nothing to write or a file cannot be written; an older file stays. Files that are
-            complete by then stay, too.
+        ExportError: when there is nothing to write or a file cannot be written; an older file is kept, and so are
+            the files that are already complete.
         EngineError: when a chunk cannot be rendered.
-        Cancelled: when `cancel` was set; nothing half-written stays.
+        Cancelled: when `cancel` was set; no incomplete file is left behind.
     """
     cancel = cancel or CancelToken()
     if end <= start or not items:
         raise ExportError("there is nothing to export", "Add at least one clip")
     if level.normalize == "none":
         return [
-            _write(item, item.stream.blocks(start, end), end - start, 1.0, audio_format, part, cancel)
-            for item, part in zip(items, _parts(progress, items, 1), strict=True)
+            _write(item, item.stream.blocks(start, end), end - start, 1.0, audio_format, report, cancel)
+            for item, report in zip(items, _callbacks(progress, items, 1), strict=True)
         ]
-    parts = _parts(progress, items, 2)
+    reports = _callbacks(progress, items, 2)
     with contextlib.ExitStack() as stack:
         spools, measured = [], []
-        for item, part in zip(items, parts, strict=False):
+        for item, report in zip(items, reports, strict=False):
             spool = stack.enter_context(atomic.temporary(item.path.parent))
             try:
-                measured.append(_spool(item, start, end, spool, audio_format, part, cancel))
+                measured.append(_spool(item, start, end, spool, audio_format, report, cancel))
             except OSError as error:
                 reason, remedy = os_error_reason(error, item.path)
                 raise ExportError(f"cannot export to {item.path}: {reason}", remedy) from error
             spools.append(spool)
         results = []
         gains = _gains(measured, level)
-        for item, spool, gain, part in zip(items, spools, gains, parts[len(items) :], strict=True):
+        for item, spool, gain, report in zip(items, spools, gains, reports[len(items) :], strict=True):
             blocks = _spooled(spool, item.stream.channels)
-            results.append(_write(item, blocks, end - start, gain, audio_format, part, cancel))
+            results.append(_write(item, blocks, end - start, gain, audio_format, report, cancel))
         return results
 
 
@@ -140,7 +140,7 @@ def _write(
             writer.write(block.T if gain == 1.0 else block.T * np.float32(gain))
             done += block.shape[1]
             progress(Progress(done, length, item.path.name))
-        assert done == length, "a stream gives what it is asked for"
+        assert done == length, "the stream returned another number of samples than requested"
     return ExportResult(
         item.path,
         writer.written,
@@ -161,7 +161,7 @@ def _spool(
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> _Measured:
-    """Keep a stream in a file, and measure what the format makes of it."""
+    """Write a stream to a temporary file, and measure it as converted to the format."""
     meter = LoudnessMeter()
     converter = Converter(audio_format, item.stream.channels)
     peak, done = 0.0, 0
@@ -174,7 +174,7 @@ def _spool(
             file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
             done += block.shape[1]
             progress(Progress(done, end - start, item.path.name))
-    peak = max(peak, float(np.abs(converter.rest()).max(initial=0.0)))
+    peak = max(peak, float(np.abs(converter.remaining()).max(initial=0.0)))
     read = meter.read()
     return _Measured(peak, read.integrated, read.true_peak)
 
@@ -186,29 +186,29 @@ def _spooled(spool: Path, channels: int) -> Iterator[Array]:
 
 
 def _gains(measured: Sequence[_Measured], level: Level) -> list[float]:
-    """The factor for each file; silence stays as it is."""
+    """The gain factor of each file; silence is left as it is."""
     gains = [_gain(one, level) for one in measured]
     if not level.together:
         return [1.0 if gain is None else gain for gain in gains]
     if level.normalize == "loudness":
-        # That of the first, which is the mix where there is one, unless another file would be too loud then.
-        wanted = next((gain for gain in gains if gain is not None), 1.0)
+        # The gain of the first file, which is the mix if there is one, unless it makes another file too loud.
+        shared = next((gain for gain in gains if gain is not None), 1.0)
         limits = [_limit(one, level) for one in measured]
-        return [min([wanted, *limits])] * len(gains)
+        return [min([shared, *limits])] * len(gains)
     return [min((gain for gain in gains if gain is not None), default=1.0)] * len(gains)
 
 
 def _gain(measured: _Measured, level: Level) -> float | None:
     if level.normalize == "peak":
-        wanted = _factor(level.target_db) / measured.peak if measured.peak > 0.0 else math.inf
+        gain = _factor(level.target_db) / measured.peak if measured.peak > 0.0 else math.inf
     else:
-        wanted = _factor(level.target_db - measured.loudness) if math.isfinite(measured.loudness) else math.inf
-    gain = min(wanted, _limit(measured, level))
+        gain = _factor(level.target_db - measured.loudness) if math.isfinite(measured.loudness) else math.inf
+    gain = min(gain, _limit(measured, level))
     return gain if math.isfinite(gain) else None
 
 
 def _limit(measured: _Measured, level: Level) -> float:
-    """The largest factor that keeps the true peak."""
+    """The largest factor that keeps the true peak within its limit."""
     if not math.isfinite(measured.true_peak_db):
         return math.inf
     return _factor(level.true_peak_db - measured.true_peak_db)
@@ -218,7 +218,7 @@ def _factor(db: float) -> float:
     return float(10.0 ** (db / 20.0))
 
 
-def _parts(progress: ReportProgress, items: Sequence[ExportItem], passes: int) -> list[ReportProgress]:
-    """Reports of each file in each pass as parts of the whole."""
+def _callbacks(progress: ReportProgress, items: Sequence[ExportItem], passes: int) -> list[ReportProgress]:
+    """Progress callbacks for each file in each pass."""
     count = passes * len(items)
     return [part_of(progress, number, count, "Exporting") for number in range(count)]

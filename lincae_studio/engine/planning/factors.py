@@ -1,4 +1,4 @@
-"""Factors of the mix: what a clip's channel is multiplied with on each bus, constant or following envelopes.
+"""Mix factors: by what a clip's channel is multiplied on each bus, as constants or following envelopes.
 
 The plan evaluates them at the centres of latent frames, the dry mix at every sample.
 """
@@ -16,22 +16,22 @@ from lincae_studio.session.model import Clip, Point, Track
 #: One value for each position.
 Curve = npt.NDArray[np.float64]
 
-#: A factor that does not change, or one for each position.
+#: A constant factor, or one for each position.
 Factor = float | Curve
 
 #: Positions on the timeline, in samples.
 Positions = npt.NDArray[np.float64]
 
-#: Envelopes are straight lines in dB; a line to or from silence ends here, in dB.
+#: Envelopes are straight lines in dB; a line to or from silence ends at this level, in dB.
 _SILENCE_DB = -60.0
 
 
 def bus_factors(
     track: Track, clip: Clip, media_channels: int, buses: int, positions: Positions
 ) -> list[tuple[Factor, ...]]:
-    """For each channel of a clip's media, its factor on each bus: of clip, fader, envelopes, pan and polarity.
+    """The factor of each channel of a clip on each bus: clip gain, fader, envelopes, pan and polarity combined.
 
-    `positions` matter to tracks with envelopes only.
+    `positions` only matter for tracks with envelopes.
     """
     sign = -1.0 if track.subtract else 1.0
     gain: Factor = sign * clip.gain * track.gain
@@ -43,21 +43,21 @@ def bus_factors(
     right: Factor
     if track.pan_points:
         pans = np.clip(pan_envelope(track.pan_points, positions) + track.pan, -1.0, 1.0)
-        left, right = _laws(pans, media_channels)
+        left, right = _pan_laws(pans, media_channels)
     else:
         left, right = mono_pan(track.pan) if media_channels == 1 else stereo_balance(track.pan)
     return [(gain * left, gain * right)] if media_channels == 1 else [(gain * left, 0.0), (0.0, gain * right)]
 
 
 def automated(track: Track) -> bool:
-    """Whether the factors of a track depend on the position."""
+    """Whether the factors of a track depend on the position on the timeline."""
     return bool(track.gain_points or track.pan_points)
 
 
-def _laws(
+def _pan_laws(
     pans: npt.NDArray[np.float64], media_channels: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The laws of `levels`, for many positions at once."""
+    """The pan laws of `session.levels`, for many positions at once."""
     if media_channels == 2:
         return np.minimum(1.0, 1.0 - pans), np.minimum(1.0, 1.0 + pans)
     angle = (pans + 1.0) * np.pi / 4.0
@@ -73,10 +73,10 @@ def gain_envelope(points: Sequence[Point], positions: Positions) -> Curve:
     at = [point.at for point in points]
     values = np.array([point.value for point in points])
     levels = np.maximum(20.0 * np.log10(np.maximum(values, 1e-9)), _SILENCE_DB)
-    found = np.interp(positions, at, levels)
-    return np.where(found > _SILENCE_DB, 10.0 ** (found / 20.0), 0.0)
+    level = np.interp(positions, at, levels)
+    return np.where(level > _SILENCE_DB, 10.0 ** (level / 20.0), 0.0)
 
 
 def pan_envelope(points: Sequence[Point], positions: Positions) -> Curve:
-    """What is added to the pan knob: straight lines between points."""
+    """The offset added to the pan knob's value: straight lines between points."""
     return np.interp(positions, [point.at for point in points], [point.value for point in points])

@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from lincae_studio.codecs.base import Array, CodecInfo
 
-#: Of the chunks that a session may choose: from one to the next, and the longest, in seconds.
+#: Limits for a session's own chunk settings, in seconds: the shortest step from one chunk to the next, and the longest
+#: window.
 MIN_STEP_S = 0.1
 MAX_WINDOW_S = 60.0
 
@@ -33,10 +34,10 @@ class Grid(Struct, frozen=True):
 
     @classmethod
     def of(cls, info: CodecInfo, frames: int | None = None, overlap: int | None = None) -> Grid:
-        """The grid of a codec, with its own chunk length and overlap unless others are given (in frames).
+        """The grid of a codec, with its default chunk length and overlap unless others are given (in frames).
 
         Raises:
-            ValueError: when chunks would not overlap enough to leave no gap.
+            ValueError: when chunks would overlap too little to leave no gap, or by more than half.
         """
         grid = cls(info.hop, info.edge, frames or info.chunk_frames, overlap or info.overlap_frames)
         if grid.fade < 0 or grid.step < grid.overlap:
@@ -45,7 +46,7 @@ class Grid(Struct, frozen=True):
 
     @classmethod
     def chosen(cls, info: CodecInfo, frames: int, overlap: int) -> Grid:
-        """The grid of a codec with what a session chose, or the codec's own where that is 0 or cannot be."""
+        """The grid of a codec with a session's settings, or its default grid where these are 0 or not possible."""
         try:
             grid = cls.of(info, frames, overlap)
         except ValueError:
@@ -53,11 +54,11 @@ class Grid(Struct, frozen=True):
         return cls.of(info) if grid.problem(info) else grid
 
     def problem(self, info: CodecInfo) -> str:
-        """Why a session cannot have this grid: too many chunks, or too long ones; empty when it can."""
+        """Why a session cannot use this grid: its chunks would be too many or too long; empty when it can."""
         if self.fade < 0 or self.step < max(1, self.overlap):
             return f"chunks of {self.frames} frames cannot overlap by {self.overlap}"
         if self.step_samples < MIN_STEP_S * info.sample_rate:
-            return f"a chunk would begin every {1000 * self.step_samples / info.sample_rate:.0f} ms"
+            return f"a new chunk would start every {1000 * self.step_samples / info.sample_rate:.0f} ms"
         if self.window_samples > MAX_WINDOW_S * info.sample_rate:
             return f"a chunk would be {self.window_samples / info.sample_rate:.0f} s long"
         return ""
@@ -73,17 +74,17 @@ class Grid(Struct, frozen=True):
 
     @property
     def lead_frames(self) -> int:
-        """Frames before sample 0, so that it does not come from an edge."""
+        """Frames before sample 0, which keep it out of the first window's edge."""
         return -(-self.edge // self.hop)
 
     @property
     def window_samples(self) -> int:
-        """Samples a chunk is computed from, and that decoding it gives."""
+        """Samples that a chunk is computed from, and that decoding it returns."""
         return self.frames * self.hop + self.edge
 
     @property
     def fade(self) -> int:
-        """Samples of the crossfade between neighbours."""
+        """Length of the crossfade between neighbours, in samples."""
         return self.overlap * self.hop - self.edge
 
     def window_start(self, index: int) -> int:
@@ -91,7 +92,7 @@ class Grid(Struct, frozen=True):
         return (index * self.step - self.lead_frames) * self.hop
 
     def frame_centres(self, index: int) -> npt.NDArray[np.float64]:
-        """Timeline samples `(frames,)` at the middle of what each of a chunk's frames is computed from."""
+        """Timeline samples `(frames,)` at the centre of the samples that each of a chunk's frames is computed from."""
         first = self.window_start(index) + (self.hop + self.edge) / 2.0
         return first + np.arange(self.frames, dtype=np.float64) * self.hop
 
@@ -101,33 +102,33 @@ class Grid(Struct, frozen=True):
         return start, start + self.frames * self.hop - self.edge
 
     def count(self, length: int) -> int:
-        """Chunks needed for `length` samples from 0 on: so many that none of them is needed for its fade-out alone."""
+        """Chunks needed for `length` samples from 0 on; none of them is needed for its fade-out alone."""
         return -(-(length - self.valid(0)[0]) // self.step_samples) if length > 0 else 0
 
     def touching(self, start: int, end: int) -> range:
-        """Chunks whose window meets the samples `[start, end)`."""
+        """Chunks whose window overlaps the samples `[start, end)`."""
         first = -(-(start + 1 - self.window_samples - self.window_start(0)) // self.step_samples)
         last = (end - 1 - self.window_start(0)) // self.step_samples
         return range(max(0, first), last + 1) if end > start else range(0)
 
     def heard(self, start: int, end: int) -> range:
-        """Chunks whose valid part meets the samples `[start, end)`."""
+        """Chunks whose valid samples overlap `[start, end)`: those that are heard there."""
         valid_start, valid_end = self.valid(0)
         first = -(-(start + 1 - valid_end) // self.step_samples)
         last = (end - 1 - valid_start) // self.step_samples
         return range(max(0, first), last + 1) if end > start else range(0)
 
     def owner(self, sample: int) -> int:
-        """The chunk a sample belongs to when it must belong to one (views): each owns one step, from its start on."""
+        """The one chunk that owns a sample, for views and figures: each chunk owns one step, from its start on."""
         return max(0, sample) // self.step_samples
 
     def weights(self, index: int, start: int, end: int) -> Array:
-        """Stitching weights of a chunk for `[start, end)` within its valid part; those of neighbours sum to 1.
+        """Stitching weights of a chunk for `[start, end)` within its valid samples; those of neighbours sum to 1.
 
-        An equal-gain (linear) crossfade: overlaps are two estimates of the same signal, so amplitudes add.
+        An equal-gain (linear) crossfade: overlaps are two estimates of the same signal, so their amplitudes add.
         """
         valid_start, valid_end = self.valid(index)
-        # Whole numbers: float32 cannot count samples beyond six minutes.
+        # Integers: float32 cannot count samples beyond six minutes.
         position = np.arange(start, end)
         weights = np.ones(end - start)
         if self.fade:

@@ -1,4 +1,4 @@
-"""Chunks that help to analyse a mix: a term by itself, and a chunk with other noise. Any thread."""
+"""Chunks that help to analyse a mix: a single term, a chunk with other noise, latents alone. Any thread."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import hashlib
 
 import msgspec
 
-from lincae_studio.engine.planning.plan import Chunk, Part, Term
+from lincae_studio.engine.planning.plan import Chunk, Contribution, Term
 
-#: Keys of what is no part of a mix begin with a word of their own.
-_LATENTS, _TERM, _SEED = _WORDS = ("latents", "term", "seed")
+#: The keys of probes begin with one of these words; those of a mix never do.
+_LATENTS, _TERM, _SEED = _PREFIXES = ("latents", "term", "seed")
 
 
 def is_probe(key: str) -> bool:
-    """Whether a key is that of such a chunk, or of latents alone."""
-    return key.partition(" ")[0] in _WORDS
+    """Whether a key belongs to a probe and not to a chunk of a mix."""
+    return key.partition(" ")[0] in _PREFIXES
 
 
 def latents_only(chunk: Chunk) -> Chunk:
@@ -23,15 +23,15 @@ def latents_only(chunk: Chunk) -> Chunk:
 
 
 def term_alone(term: Term, chunk: Chunk) -> Chunk:
-    """A term of a chunk by itself, at full level on one bus: whatever its fader does, it is decoded once."""
+    """A term of a chunk by itself, at unity gain on one bus: moving its fader never decodes it again."""
     header = (term.key, chunk.codec.identity, chunk.grid, chunk.seed, chunk.index)
     key = hashlib.blake2b(msgspec.msgpack.encode(header), digest_size=20).hexdigest()
     alone = Term(term.key, term.source, (1.0,))
-    return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Part(0, (alone,)),))
+    return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Contribution(0, (alone,)),))
 
 
 def term_latents(term: Term, chunk: Chunk) -> Chunk:
-    """The latents of a term by itself; nothing is decoded."""
+    """The latents of a single term; nothing is decoded."""
     alone = term_alone(term, chunk)
     return msgspec.structs.replace(alone, key=f"{_LATENTS} {alone.key}", audio=False)
 
@@ -46,4 +46,4 @@ def silence_of(chunk: Chunk) -> Chunk:
     term = chunk.terms[0]
     none = Term(term.key, term.source, (0.0,))
     key = f"{_LATENTS} of silence {chunk.codec.identity} {chunk.grid.frames} {term.key}"
-    return Chunk(key, chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Part(0, (none,)),), audio=False)
+    return Chunk(key, chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Contribution(0, (none,)),), audio=False)

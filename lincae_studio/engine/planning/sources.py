@@ -1,8 +1,8 @@
 """A source: one channel of a clip within one window, described by content so that it can be cached and moved.
 
-The clip's audio is cut, faded and placed into the window, zeros elsewhere. Cuts and fades are exact to the sample since
-they happen before encoding, and they are part of a source only where they lie in its window: trimming a clip's end
-leaves the sources of its middle as they were.
+The clip's audio is trimmed, faded and placed into the window, with zeros elsewhere. Trims and fades are exact to the
+sample since they are applied before encoding, and a source includes only those within its window: trimming a clip's end
+does not change the sources of its middle.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from msgspec import Struct
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
 
-#: Fade at edges that cut into a media's audio, so that they do not click.
+#: Length of the fade where a clip's edge cuts into the audio of its file, so that it does not click.
 DECLICK_SAMPLES = SESSION_RATE * 5 // 1000
 
 
 class FadeRamp(Struct, frozen=True, array_like=True, gc=False):
-    """A fade of a clip: how long, and how it rises."""
+    """A fade of a clip: its length in samples, and its curve."""
 
     length: int
     shape: FadeShape = "linear"
 
 
-#: Fade in and fade out of a clip, where it has them.
+#: Fade-in and fade-out of a clip; None where it has none.
 Fades = tuple[FadeRamp | None, FadeRamp | None]
 
 
@@ -42,14 +42,14 @@ class Fade(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Source(Struct, frozen=True, array_like=True, gc=False):
-    """What a window holds of one channel of one clip.
+    """The content of a window from one channel of one clip.
 
     Attributes:
-        media: digest of the media.
+        media: digest of the media file.
         channel: 0 or 1.
-        position: sample of the media at the window's first sample; may be negative.
+        position: sample of the media file at the window's first sample; may be negative.
         first, last: the window positions `[first, last)` that the clip fills.
-        fade_in, fade_out: ramps that reach into the window, if any.
+        fade_in, fade_out: ramps that overlap the window, if any.
     """
 
     media: str
@@ -62,7 +62,7 @@ class Source(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Placement(Struct, frozen=True):
-    """All that sources depend on of a clip, but its fades: a window on a media, placed on the timeline."""
+    """What sources depend on, of a clip without its fades: a section of a media file, placed on the timeline."""
 
     media: str
     start: int
@@ -79,10 +79,10 @@ class Placement(Struct, frozen=True):
 
 
 class AudioReader(Protocol):
-    """Where sources find their audio; the media store's `read` by digest."""
+    """Reads the audio of sources: the media store's `read`, by digest."""
 
     def read(self, digest: str, channel: int, start: int, count: int) -> Array:
-        """`count` samples of one channel from `start` on, zeros outside the media."""
+        """`count` samples of one channel from `start` on, zeros outside the file."""
         ...
 
 
@@ -93,7 +93,7 @@ def key_of(source: Source, window_samples: int, codec_identity: str) -> str:
 
 
 def source_of(clip: Placement, channel: int, fades: Fades, window_start: int, window_samples: int) -> Source | None:
-    """What a window sees of a clip's channel, or None. `fades`: those of `effective_fades`."""
+    """The source of a clip's channel in a window, or None if they do not overlap. `fades`: see `effective_fades`."""
     first = max(0, clip.start - window_start)
     last = min(window_samples, clip.end - window_start)
     if last <= first:
@@ -111,7 +111,7 @@ def source_of(clip: Placement, channel: int, fades: Fades, window_start: int, wi
 
 
 def read_source(source: Source, window_samples: int, reader: AudioReader) -> Array:
-    """The window's samples `(window_samples,)`: cut and faded audio, zeros elsewhere."""
+    """The window's samples `(window_samples,)`: trimmed and faded audio, zeros elsewhere."""
     window = np.zeros(window_samples, np.float32)
     count = source.last - source.first
     audio = reader.read(source.media, source.channel, source.position + source.first, count)
@@ -125,11 +125,11 @@ def read_source(source: Source, window_samples: int, reader: AudioReader) -> Arr
 
 
 def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, Fades]:
-    """The fades of each clip of a track that is not muted, by clip id.
+    """The fades of the clips of a track that are not muted, by clip id.
 
-    A clip's own fade comes first. Where two clips overlap, the end of the one and the start of the other are
-    crossfaded. Where an edge cuts into a media there is a de-click; the natural start and end of a file need none (it
-    would take the attack of a drum at sample 0), nor do the two sides of a split whose parts still touch.
+    A clip's own fade takes precedence. Where two clips overlap, the end of the first and the start of the second are
+    crossfaded. An edge that cuts into the audio of a file gets a de-click fade; the natural start and end of a file
+    need none (a fade would soften the attack of a drum at sample 0), nor do the two sides of a split that still touch.
     """
     clips = [clip for clip in track.clips if not clip.mute]
     starts = {(clip.media, clip.start, clip.offset, clip.gain) for clip in clips if not clip.fade_in}
@@ -154,9 +154,9 @@ def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, Fades
 
 
 def _crossfades(clips: Sequence[Clip]) -> tuple[dict[int, FadeRamp], dict[int, FadeRamp]]:
-    """Fades in and out, by clip id, where one clip begins before another has ended and goes on longer.
+    """Fade-ins and fade-outs, by clip id, where a clip starts before another has ended, and ends after it.
 
-    Amplitudes add where both play the same audio in step; else powers do.
+    The fades are linear (amplitudes add) where both play the same audio in sync, else equal-power.
     """
     ins: dict[int, FadeRamp] = {}
     outs: dict[int, FadeRamp] = {}
@@ -165,16 +165,16 @@ def _crossfades(clips: Sequence[Clip]) -> tuple[dict[int, FadeRamp], dict[int, F
             if second.start >= first.end:
                 break  # clips are sorted by start
             if first.start < second.start and first.end < second.end:
-                in_step = (first.media, first.start - first.offset) == (second.media, second.start - second.offset)
-                ramp = FadeRamp(first.end - second.start, "linear" if in_step else "equal-power")
+                in_sync = (first.media, first.start - first.offset) == (second.media, second.start - second.offset)
+                ramp = FadeRamp(first.end - second.start, "linear" if in_sync else "equal-power")
                 outs[first.id] = max(outs.get(first.id, ramp), ramp, key=lambda ramp: ramp.length)
                 ins[second.id] = max(ins.get(second.id, ramp), ramp, key=lambda ramp: ramp.length)
     return ins, outs
 
 
 def _ramp(ramp: FadeRamp, offset: int, count: int) -> Array:
-    """`count` values of a rise, from its sample `offset` on; 0 before and 1 after it."""
-    position = np.arange(offset, offset + count)  # whole numbers: float32 cannot count samples beyond six minutes
+    """`count` values of a rising ramp, from its sample `offset` on; 0 before and 1 after it."""
+    position = np.arange(offset, offset + count)  # integers: float32 cannot count samples beyond six minutes
     rise = np.clip((position + 0.5) / ramp.length, 0.0, 1.0)
     if ramp.shape == "equal-power":
         rise = np.sin(rise * (np.pi / 2.0))

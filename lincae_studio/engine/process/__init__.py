@@ -1,1 +1,1 @@
-"""The engine as a process: client, worker, their messages and queue."""
+"""The engine process: client, worker, and the messages and queue between them."""

@@ -2,7 +2,7 @@
 
 The process asks for the next chunks, and gets those that are most urgent at that moment, or later, when there are any.
 Two threads: one starts the process, reads from it and answers; one sends what was requested or set in between, so that
-no caller waits for the pipe and quick edits coalesce. Imports no codec and no torch.
+callers never wait for the pipe and rapid edits coalesce. Imports no codec and no torch.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages, worker
-from lincae_studio.engine.process.requests import DEATHS_ALLOWED, Loop, Priority, Requests
+from lincae_studio.engine.process.requests import CRASHES_ALLOWED, Loop, Priority, Requests
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedReader
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError
 
 _log = logging.getLogger(__name__)
 
-#: Waits before a restart, by the number of deaths since the last finished chunk.
+#: Delays before a restart, by the number of crashes since the last finished chunk.
 _BACK_OFF_S = (0.0, 0.2, 1.0, 3.0, 10.0)
 
-#: How long a process may take to end by itself.
+#: How long a process may take to exit by itself.
 _QUIT_S = 2.0
 
-#: A process that is silent for this long is stuck, and killed. (Starting, it loads torch before its first message.)
+#: A process that sends nothing for this long is considered stuck and killed. (It loads torch before its first message.)
 _SILENT_S = 60.0
 
-#: An engine that died this often in a row, with no chunk finished or failed in between, is reported.
-_DEATHS_REPORTED = 3
+#: This many crashes in a row, with no chunk finished or failed in between, are reported.
+_CRASHES_REPORTED = 3
 
 
 @dataclass(frozen=True)
@@ -67,23 +67,23 @@ class EngineUp:
 
 @dataclass(frozen=True)
 class EngineDown:
-    """The process died and is being restarted; requests stay."""
+    """The process died and is being restarted; requests are kept."""
 
     exit_code: int | None
 
 
 @dataclass(frozen=True)
 class EngineUnusable:
-    """The engine cannot be started, or dies before it is of any use; `reason` has no final full stop.
+    """The engine cannot be started, or crashes before it renders anything; `reason` has no final full stop.
 
-    It is still tried again. Comes once, and again only after a chunk finished or failed in between.
+    Restarting continues. Sent once, and again only after a chunk finished or failed in between.
     """
 
     reason: str
 
 
 def failure(message: str) -> EngineError:
-    """The error to show for failed chunks."""
+    """The error to show when chunks failed."""
     return EngineError(
         f"some chunks cannot be rendered: {message.rstrip('.')}", "Use Session > Retry Failed Chunks to try again"
     )
@@ -95,9 +95,9 @@ Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown | Eng
 class EngineClient:
     """One engine process.
 
-    `on_event` is called in the reader thread. The request for a finished chunk ends after the call: whoever keeps
-    renders in it never receives one twice. The request for a failed chunk ends before the call, so that it may be
-    requested again at once.
+    `on_event` is called in the reader thread. The request for a finished chunk is removed after the call, so that a
+    listener that stores renders never receives one twice. The request for a failed chunk is removed before the call,
+    so that the listener can request it again.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class EngineClient:
         run: Callable[[Connection, str, SharedHandle | None], None] = worker.run,
         silent_s: float = _SILENT_S,
     ) -> None:
-        """`run` is what the process does, and importable there. After `silent_s` without a message it is killed."""
+        """`run` is the importable entry point of the process, which is killed after `silent_s` without a message."""
         self._cache_dir = cache_dir
         self._on_event = on_event
         self._run = run
@@ -117,20 +117,20 @@ class EngineClient:
         #: Something may have to be sent.
         self._wake = threading.Event()
         self._requests = Requests()
-        #: The last message of each kind about how to work; every new process receives them all.
+        #: The last message of each kind of setting; every new process receives them all.
         self._settings: dict[type, messages.ToEngine] = {messages.Configure: messages.Configure(Computation())}
         self._sent_settings: dict[type, messages.ToEngine] = {}
         #: The engine's question for chunks, until it is answered.
         self._asked: messages.Next | None = None
-        #: The process is ended on purpose.
+        #: Whether the process was killed on purpose.
         self._restarting = False
         self._connection: Connection | None = None
         self._process: SpawnProcess | None = None
         self._closing = threading.Event()
-        #: Being rendered: blamed when the process dies.
+        #: Chunks being rendered, which are blamed if the process dies.
         self._current: set[str] = set()
         self._shared: SharedReader | None = None
-        self._deaths_in_a_row = 0
+        self._crashes_in_a_row = 0
         self._reason = ""
         self._reader = threading.Thread(target=self._supervise, name="engine-client-reader", daemon=True)
         self._sender = threading.Thread(target=self._send_changes, name="engine-client-sender", daemon=True)
@@ -141,23 +141,23 @@ class EngineClient:
         self._sender.start()
 
     def request(self, chunks: Iterable[Chunk], priority: Priority = "live") -> None:
-        """Replace the requests of a priority. The requests for finished and failed chunks end by themselves."""
+        """Replace the requests of a priority. Requests for finished and failed chunks are removed automatically."""
         with self._lock:
             self._requests.replace(chunks, priority)
             self._wake.set()
 
-    def forgive(self) -> None:
-        """Forget which chunks the engine died of, so that they may be tried again."""
+    def forget_crashes(self) -> None:
+        """Forget during which chunks the engine crashed, so that they may be tried again."""
         with self._lock:
-            self._requests.deaths.clear()
+            self._requests.crashes.clear()
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
-        """Render what is heard next first: where the sound is, and the loop it is in, in timeline samples."""
+        """Set the playback position and the loop, in timeline samples: what is heard next is rendered first."""
         with self._lock:
             self._requests.playhead, self._requests.loop = sample, loop
 
     def attach(self, files: Iterable[Path]) -> None:
-        """Let the engine use the latents in these files, in place of those that were attached before."""
+        """Let the engine use the latents in these files, which replace those attached before."""
         self._set(messages.Attach(tuple(map(str, files))))
 
     def set_limits(self, limits: messages.Limits) -> None:
@@ -165,9 +165,9 @@ class EngineClient:
         self._set(limits)
 
     def configure(self, computation: Computation) -> None:
-        """Let codecs compute like this, in another process where one has started: it loads them again. Requests stay.
+        """Set how codecs compute. A running process is restarted and loads them again; requests are kept.
 
-        Chunks that were requested before have another identity than these codecs, and fail.
+        Chunks requested before fail, as the identity of their codec has changed.
         """
         with self._lock:
             self._set(messages.Configure(computation))
@@ -176,7 +176,7 @@ class EngineClient:
                 self._process.kill()
 
     def close(self) -> None:
-        """End the process and the threads; a process that does not end by itself is killed."""
+        """Stop the process and the threads; a process that does not exit by itself is killed."""
         self._closing.set()
         self._wake.set()
         if not self._reader.is_alive():
@@ -201,7 +201,7 @@ class EngineClient:
             exit_code = None
             try:
                 exit_code = self._run_process()
-            except Exception as error:  # no memory, or too many processes or files: perhaps later
+            except Exception as error:  # out of memory, processes or files: a later attempt may succeed
                 _log.warning("the engine process cannot be started", exc_info=True)
                 self._reason = f"it cannot be started: {error}"
             finally:
@@ -209,10 +209,10 @@ class EngineClient:
                     self._shared.close()
                     self._shared = None
             if not self._closing.is_set():
-                self._after_death(exit_code)
+                self._after_exit(exit_code)
 
     def _run_process(self) -> int | None:
-        """Start a process and read from it until it ends; its exit code, or None when closing came first."""
+        """Start a process and read from it until it ends. Returns its exit code, or None if the client is closing."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         with ours:
@@ -247,13 +247,13 @@ class EngineClient:
             process.kill()
         except (EOFError, OSError):
             return
-        except Exception as error:  # a message that makes no sense: later ones cannot be trusted
+        except Exception as error:  # an invalid message: later ones cannot be trusted
             _log.warning("the engine sent an invalid message", exc_info=True)
             self._reason = f"it sent an invalid message: {error}"
             process.kill()
 
     def _receive(self, connection: Connection) -> None:
-        """Receive a message and deal with it."""
+        """Receive and handle one message."""
         message = messages.decode_from_engine(connection.recv_bytes())
         match message:
             case messages.Ready(protocol=protocol, pid=pid):
@@ -271,12 +271,12 @@ class EngineClient:
                 self._deliver(ChunkStarted(key))
             case messages.Finished(key=key):
                 latents, audio = self._receive_arrays(connection, message)
-                self._deaths_in_a_row = 0
+                self._crashes_in_a_row = 0
                 self._current.discard(key)
                 self._deliver(ChunkFinished(Rendered(key, latents, audio), message.seconds))
                 self._end_request(key)
             case messages.Failed(key=key, message=text):
-                self._deaths_in_a_row = 0
+                self._crashes_in_a_row = 0
                 self._current.discard(key)
                 self._fail(key, text)
             case messages.Dying(reason=reason):
@@ -296,7 +296,7 @@ class EngineClient:
         try:
             self._on_event(event)
         except Exception:  # a listener's error must not end the thread that keeps the engine running
-            _log.exception("an error while %s was delivered", type(event).__name__)
+            _log.exception("error while delivering %s", type(event).__name__)
 
     def _fail(self, key: str, message: str) -> None:
         # In this order: a request made while the failure is delivered is a retry, and must not end with it.
@@ -307,7 +307,7 @@ class EngineClient:
         with self._lock:
             self._requests.remove(key)
 
-    def _after_death(self, exit_code: int | None) -> None:
+    def _after_exit(self, exit_code: int | None) -> None:
         """Blame the chunks that were being rendered, report, and wait longer after each death in a row."""
         with self._lock:
             on_purpose, self._restarting = self._restarting, False
@@ -315,20 +315,20 @@ class EngineClient:
             self._current = set()
             self._deliver(EngineDown(exit_code))
             return
-        self._deaths_in_a_row += 1
+        self._crashes_in_a_row += 1
         reason = self._reason.rstrip(".") or f"exit code {exit_code}"
-        _log.warning("the engine ended unexpectedly and is restarted: %s", reason)
+        _log.warning("the engine ended unexpectedly and will be restarted: %s", reason)
         blamed, self._current = sorted(self._current), set()
         self._deliver(EngineDown(exit_code))
         for key in blamed:
             with self._lock:
-                self._requests.deaths[key] += 1
-                failed = self._requests.deaths[key] >= DEATHS_ALLOWED
+                self._requests.crashes[key] += 1
+                failed = self._requests.crashes[key] >= CRASHES_ALLOWED
             if failed:
-                self._fail(key, f"the engine ended {DEATHS_ALLOWED} times while rendering this chunk")
-        if self._deaths_in_a_row == _DEATHS_REPORTED:
-            self._deliver(EngineUnusable(f"the engine ended {_DEATHS_REPORTED} times in a row: {reason}"))
-        self._closing.wait(_BACK_OFF_S[min(self._deaths_in_a_row, len(_BACK_OFF_S)) - 1])
+                self._fail(key, f"the engine ended {CRASHES_ALLOWED} times while rendering this chunk")
+        if self._crashes_in_a_row == _CRASHES_REPORTED:
+            self._deliver(EngineUnusable(f"the engine ended {_CRASHES_REPORTED} times in a row: {reason}"))
+        self._closing.wait(_BACK_OFF_S[min(self._crashes_in_a_row, len(_BACK_OFF_S)) - 1])
 
     # Sender thread
 
@@ -343,7 +343,7 @@ class EngineClient:
             self._send(connection, [messages.Quit()])
 
     def _send_pending(self) -> None:
-        """Send what is to be sent now, in either thread."""
+        """Send pending messages, in either thread."""
         with self._sending:
             with self._lock:
                 connection, pending = self._connection, self._take_pending()
@@ -355,10 +355,10 @@ class EngineClient:
             for message in pending:
                 connection.send_bytes(messages.encode(message))
         except (OSError, ValueError):
-            pass  # the process died or was closed: the reader thread starts another, and all is sent again
+            pass  # the process ended: the reader thread starts another one, and everything is sent again
 
     def _take_pending(self) -> list[messages.ToEngine]:
-        """What is to be sent now; it counts as sent."""
+        """The messages to send now; they are marked as sent."""
         if self._connection is None:
             return []
         changed = [message for kind, message in self._settings.items() if self._sent_settings.get(kind) != message]
@@ -374,12 +374,12 @@ def _shared_memory(context: SpawnContext) -> SharedReader | None:
     try:
         return SharedReader(context)
     except OSError as error:
-        _log.info("no shared memory, renders take the pipe: %s", error)
+        _log.info("no shared memory, renders are sent through the pipe: %s", error)
         return None
 
 
 def _receive_array(connection: Connection, shape: tuple[int, ...]) -> Array:
     received = np.frombuffer(connection.recv_bytes(), np.float32)
     if received.size != math.prod(shape):
-        raise ValueError(f"{received.nbytes} bytes came for an array of shape {shape}")
+        raise ValueError(f"received {received.nbytes} bytes for an array of shape {shape}")
     return received.reshape(shape)

@@ -23,7 +23,7 @@ ALIVE_EVERY_S = 2.0
 
 
 class Configure(Struct, frozen=True, tag=True):
-    """Load codecs that compute like this; comes before the first request."""
+    """Set how codecs compute; sent before the first request."""
 
     computation: Computation
 
@@ -35,13 +35,13 @@ class Render(Struct, frozen=True, tag=True):
 
 
 class Attach(Struct, frozen=True, tag=True):
-    """Use the latents in these files, too, in place of those that were attached before."""
+    """Also use the latents in these files, which replace those attached before."""
 
     files: tuple[str, ...]
 
 
 class Limits(Struct, frozen=True, tag=True):
-    """How much the caches keep, in bytes: latents in memory, latents and renders on disk."""
+    """Size limits of the caches, in bytes: latents in memory, latents and renders on disk."""
 
     memory: int
     latents: int
@@ -49,11 +49,11 @@ class Limits(Struct, frozen=True, tag=True):
 
 
 class Quit(Struct, frozen=True, tag=True):
-    """Write what is still to be written to the cache, and end."""
+    """Finish writing to the cache, and exit."""
 
 
 class Ready(Struct, frozen=True, tag=True):
-    """The engine process is up."""
+    """The engine process has started."""
 
     protocol: int
     pid: int
@@ -70,7 +70,7 @@ class Next(Struct, frozen=True, tag=True):
 
 
 class Alive(Struct, frozen=True, tag=True):
-    """The process runs; sent every `ALIVE_EVERY_S`, whatever it is doing."""
+    """The process is alive; sent every `ALIVE_EVERY_S` seconds, even while rendering."""
 
 
 class Started(Struct, frozen=True, tag=True):
@@ -80,7 +80,7 @@ class Started(Struct, frozen=True, tag=True):
 
 
 class Finished(Struct, frozen=True, tag=True):
-    """A chunk is rendered; shapes of its arrays, how long it took, and the slot of shared memory they are in."""
+    """A chunk is rendered: the shapes of its arrays, how long it took, and the slot of shared memory they are in."""
 
     key: str
     latents_shape: tuple[int, int, int]
@@ -97,13 +97,13 @@ class Failed(Struct, frozen=True, tag=True):
 
 
 class Dying(Struct, frozen=True, tag=True):
-    """The process cannot go on, and ends."""
+    """The process cannot continue, and exits."""
 
     reason: str
 
 
 class Log(Struct, frozen=True, tag=True):
-    """A line for the log of the window."""
+    """A message for the log of the window."""
 
     level: int
     text: str

@@ -1,4 +1,4 @@
-"""What is requested of the engine process, and what it renders next. The client's lock guards it."""
+"""The chunks requested from the engine process, and which it renders next. The client's lock guards it."""
 
 from __future__ import annotations
 
@@ -18,76 +18,76 @@ PRIORITIES: tuple[Priority, ...] = get_args(Priority)
 #: Start and end of a loop, in timeline samples.
 Loop = tuple[int, int]
 
-#: Live chunks, or batches of them, taken in a row while chunks of other priorities wait.
+#: Live chunks, or batches of them, taken in a row while requests of other priorities are pending.
 _LIVE_FOR_EACH_OTHER = 4
 
-#: Chunks that are no longer requested may stay in the sorted list, up to this many.
-_GONE_ALLOWED = 32
+#: Up to this many chunks that are no longer requested may stay in the sorted list.
+_REMOVED_ALLOWED = 32
 
-#: A chunk during which the engine died this often is not tried again.
-DEATHS_ALLOWED = 2
+#: A chunk during which the engine crashed this many times is not tried again.
+CRASHES_ALLOWED = 2
 
 
 class Requests:
     """Live chunks by distance ahead of the playhead, then those behind it; export by place; analysis as requested.
 
-    One take in five is for export and analysis, in turn, while any of them waits: they go on while live chunks keep
-    coming.
+    One take in five is for export and analysis, in turn, while any of them is pending: they proceed while live
+    chunks keep coming.
 
     Attributes:
-        playhead: where the sound is, in timeline samples.
+        playhead: the playback position, in timeline samples.
         loop: the loop that is played, or None.
-        deaths: how often the engine died while it rendered a chunk, by key.
+        crashes: how many times the engine crashed while rendering a chunk, by key.
     """
 
     def __init__(self) -> None:
         self.playhead = 0
         self.loop: Loop | None = None
-        self.deaths: Counter[str] = Counter()
+        self.crashes: Counter[str] = Counter()
         self._requested: dict[Priority, dict[str, Chunk]] = {priority: {} for priority in PRIORITIES}
         self._ordered: dict[Priority, list[Chunk] | None] = dict.fromkeys(PRIORITIES)
-        #: Keys of the chunks that the process has and whose results have not come back.
-        self._under_way: set[str] = set()
+        #: Keys of the chunks that were sent and whose results have not come back.
+        self._sent: set[str] = set()
         self._live_in_a_row = 0
         self._last_other: Priority = "analysis"
 
     def replace(self, chunks: Iterable[Chunk], priority: Priority) -> None:
-        """Request these chunks and no others of a priority, except those that the engine died of too often."""
-        self._requested[priority] = {chunk.key: chunk for chunk in chunks if self.deaths[chunk.key] < DEATHS_ALLOWED}
+        """Replace the requests of a priority, leaving out chunks during which the engine crashed too often."""
+        self._requested[priority] = {chunk.key: chunk for chunk in chunks if self.crashes[chunk.key] < CRASHES_ALLOWED}
         self._ordered[priority] = None
 
     def remove(self, key: str) -> None:
-        """A chunk is rendered, or cannot be: it is no longer requested."""
-        self._under_way.discard(key)
+        """Remove the requests for a chunk that is rendered, or failed."""
+        self._sent.discard(key)
         for requested in self._requested.values():
             requested.pop(key, None)
 
     def restart(self) -> None:
-        """There is another process, which has received nothing."""
-        self._under_way.clear()
+        """Start over with a new process, which has received nothing."""
+        self._sent.clear()
 
     def take(self, batches: Mapping[str, int]) -> tuple[Chunk, ...]:
-        """The chunks to render next, as one batch; they count as under way. Empty if nothing waits.
+        """The chunks to render next, as one batch; they are marked as sent. Empty if none are pending.
 
         Args:
             batches: how many chunks of a codec may be rendered at once, by its id; 1 for others. A batch has codec,
-                grid and seed in common. A chunk during which the engine died is never part of a larger batch.
+                grid and seed in common. A chunk during which the engine crashed is never part of a larger batch.
         """
         priority = self._next_priority()
         if priority is None:
             return ()
-        waiting = self.in_order(priority)
-        first = next(waiting)
-        limit = 1 if self.deaths[first.key] else batches.get(first.codec.id, 1)
-        alike = (chunk for chunk in waiting if _alike(chunk, first) and not self.deaths[chunk.key])
+        pending = self.in_order(priority)
+        first = next(pending)
+        limit = 1 if self.crashes[first.key] else batches.get(first.codec.id, 1)
+        alike = (chunk for chunk in pending if _alike(chunk, first) and not self.crashes[chunk.key])
         taken = (first, *itertools.islice(alike, limit - 1))
-        self._under_way.update(chunk.key for chunk in taken)
+        self._sent.update(chunk.key for chunk in taken)
         return taken
 
     def _next_priority(self) -> Priority | None:
-        """Whose turn it is; None if nothing waits."""
-        others: list[Priority] = [priority for priority in ("export", "analysis") if self._waits(priority)]
-        if self._waits("live") and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
+        """The priority whose turn it is; None if no request is pending."""
+        others: list[Priority] = [priority for priority in ("export", "analysis") if self._is_pending(priority)]
+        if self._is_pending("live") and not (others and self._live_in_a_row >= _LIVE_FOR_EACH_OTHER):
             self._live_in_a_row = self._live_in_a_row + 1 if others else 0
             return "live"
         if not others:
@@ -96,11 +96,11 @@ class Requests:
         self._last_other = next((priority for priority in others if priority != self._last_other), others[0])
         return self._last_other
 
-    def _waits(self, priority: Priority) -> bool:
-        return any(key not in self._under_way for key in self._requested[priority])
+    def _is_pending(self, priority: Priority) -> bool:
+        return any(key not in self._sent for key in self._requested[priority])
 
     def in_order(self, priority: Priority) -> Iterator[Chunk]:
-        """What waits with a priority, the most urgent first. It is sorted only when requests change.
+        """The pending requests of a priority, most urgent first. They are sorted only when requests change.
 
         While the playhead is in the loop, its start follows its end; what is outside comes later.
         """
@@ -108,10 +108,10 @@ class Requests:
         if priority == "analysis":
             found: Iterable[Chunk] = requested.values()
         else:
-            if ordered is None or len(ordered) > 2 * len(requested) + _GONE_ALLOWED:
+            if ordered is None or len(ordered) > 2 * len(requested) + _REMOVED_ALLOWED:
                 ordered = self._ordered[priority] = sorted(requested.values(), key=_index)
             found = self._from_playhead(ordered) if priority == "live" else ordered
-        return (chunk for chunk in found if chunk.key in requested and chunk.key not in self._under_way)
+        return (chunk for chunk in found if chunk.key in requested and chunk.key not in self._sent)
 
     def _from_playhead(self, ordered: Sequence[Chunk]) -> Iterable[Chunk]:
         """Chunks in their order on the timeline: from the playhead on, then backwards from it."""

@@ -1,7 +1,7 @@
-"""Shared memory through which renders come from the engine process: two slots, written and read by turns.
+"""Shared memory through which renders come from the engine process: two slots, written and read in turn.
 
-The window makes the block and deletes it. What does not fit into a slot, or a machine without room for the block, takes
-the pipe instead. A slot is copied when it is read: renders outlive the process that made them.
+The window creates the block and deletes it. Renders that do not fit into a slot go through the pipe, and so do all of
+them where there is no room for the block. A slot is copied when it is read: renders outlive the engine process.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ import numpy as np
 from lincae_studio.codecs.base import Array
 
 _SLOTS = 2
-#: A stereo chunk of 45 seconds.
+#: Enough for a stereo chunk of 45 seconds.
 _SLOT_BYTES = 16 << 20
 
-#: Where Linux keeps shared memory. Writing to it when it is full kills a process, so there must be plenty.
-_LINUX_PLACE = Path("/dev/shm")
+#: Where Linux keeps shared memory. A process that writes to it when it is full is killed, so there must be plenty.
+_LINUX_FOLDER = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
 class SharedHandle:
-    """What the other process needs to find the block. `free` counts the slots that may be written."""
+    """What the other process needs to open the block. `free` counts the slots that may be written."""
 
     name: str
     free: BoundedSemaphore
 
 
 class SharedReader:
-    """The window's side: owns the block. One process writes to it, one after the other; one thread reads."""
+    """The window's side, which owns the block. One process at a time writes to it; one thread reads."""
 
     def __init__(self, context: SpawnContext) -> None:
         """Raises `OSError` when there is no shared memory."""
-        if _LINUX_PLACE.is_dir() and shutil.disk_usage(_LINUX_PLACE).free < 2 * _SLOTS * _SLOT_BYTES:
-            raise OSError(f"{_LINUX_PLACE} is nearly full")
+        if _LINUX_FOLDER.is_dir() and shutil.disk_usage(_LINUX_FOLDER).free < 2 * _SLOTS * _SLOT_BYTES:
+            raise OSError(f"{_LINUX_FOLDER} is nearly full")
         self._memory = SharedMemory(create=True, size=_SLOTS * _SLOT_BYTES)
         self.handle = SharedHandle(self._memory.name, context.BoundedSemaphore(_SLOTS))
 
     def read(self, slot: int, shapes: Sequence[tuple[int, ...]]) -> list[Array]:
-        """Copy the arrays of a slot, and free it. Raises `ValueError` for what no slot can hold."""
+        """Copy the arrays of a slot, and free it. Raises `ValueError` if they do not fit into one."""
         if not 0 <= slot < _SLOTS or sum(map(_nbytes, shapes)) > _SLOT_BYTES:
-            raise ValueError(f"there are no arrays of shapes {shapes} in slot {slot}")
+            raise ValueError(f"slot {slot} cannot hold arrays of shapes {shapes}")
         arrays, offset = [], slot * _SLOT_BYTES
         for shape in shapes:
             arrays.append(np.ndarray(shape, np.float32, self._memory.buf, offset).copy())
@@ -71,7 +71,7 @@ class SharedWriter:
         self._next = 0
 
     def write(self, arrays: Sequence[Array]) -> int | None:
-        """Write arrays into a slot, when one is free, and return its number; None when they are too large."""
+        """Wait for a free slot, write arrays into it, and return its number; None if they are too large."""
         if sum(array.nbytes for array in arrays) > _SLOT_BYTES:
             return None
         self._free.acquire()

@@ -36,7 +36,7 @@ from lincae_studio.media.store import MediaStore
 
 _log = logging.getLogger(__name__)
 
-#: Where processor cores are few, drawing and playing come before rendering (POSIX only).
+#: With few processor cores, drawing and playback take precedence over rendering (POSIX only).
 _NICENESS = 10
 
 #: Rendering that takes less than this is shorter than asking for the next chunks and waiting for them.
@@ -47,7 +47,7 @@ _IDLE_S = 10.0
 
 
 def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
-    """Entry point of the spawned process; it does not return. Without `shared` memory, renders take the pipe."""
+    """Entry point of the spawned process; does not return. Without `shared`, renders are sent through the pipe."""
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     malloc.keep_freed()
@@ -60,7 +60,7 @@ def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = No
 
 
 class _Window:
-    """The sending side of the pipe to the window, for any thread."""
+    """The sending end of the pipe to the window, for any thread."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -77,7 +77,7 @@ class _Window:
             os._exit(0)
 
     def die(self, error: BaseException) -> NoReturn:
-        """Report why the process cannot go on, if the pipe still works, and exit."""
+        """Report why the process cannot continue, if the pipe still works, and exit."""
         try:
             self.send(messages.Log(logging.ERROR, "".join(traceback.format_exception(error))))
             self.send(messages.Dying(_reason(error)))
@@ -102,7 +102,7 @@ class _Engine:
 
     def run(self) -> None:
         threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
-        threading.Thread(target=self._live, name="engine-heartbeat", daemon=True).start()
+        threading.Thread(target=self._send_heartbeats, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
             chunks = self._take()
@@ -140,7 +140,7 @@ class _Engine:
         started = time.perf_counter()
         try:
             renders = self._renderer.render_many(chunks)
-        except Exception as error:  # the chunk fails, the engine goes on
+        except Exception as error:  # the chunk fails, the engine continues
             if len(chunks) > 1:  # one of them is to blame
                 for chunk in chunks:
                     self._render([chunk])
@@ -165,7 +165,7 @@ class _Engine:
         message = messages.Finished(rendered.key, *shapes, seconds, slot)
         self._window.send(message, *(arrays if slot is None else ()))
 
-    def _live(self) -> NoReturn:
+    def _send_heartbeats(self) -> NoReturn:
         while True:
             self._window.send(messages.Alive())
             time.sleep(messages.ALIVE_EVERY_S)
@@ -184,7 +184,7 @@ class _Engine:
                 message = messages.Quit()
             match message:
                 case messages.Quit():
-                    # At once, whatever the main thread is decoding: only what is encoded already is worth the wait.
+                    # At once, even while the main thread decodes: only latents already encoded are worth a wait.
                     self._renderer.flush()
                     os._exit(0)
                 case messages.Configure(computation=computation):
@@ -192,13 +192,13 @@ class _Engine:
                 case messages.Render(chunks=chunks):
                     self._received.put(chunks)
                 case messages.Attach(files=files):
-                    self._renderer.cache.attach(_opened(files))
+                    self._renderer.cache.attach(_open_bundles(files))
                 case messages.Limits(memory=memory, latents=latents, renders=renders):
                     self._renderer.set_limits(memory, latents, renders)
 
 
-def _opened(files: Sequence[str]) -> list[BundledLatents]:
-    """Files of latents; one that cannot be read is logged, and its latents are missing."""
+def _open_bundles(files: Sequence[str]) -> list[BundledLatents]:
+    """Open files of latents; one that cannot be read is logged and left out."""
     found = []
     for name in files:
         try:
@@ -209,7 +209,7 @@ def _opened(files: Sequence[str]) -> list[BundledLatents]:
 
 
 class _ForwardingHandler(logging.Handler):
-    """Sends log records, warnings and above, to the window, which has the log file."""
+    """Sends log records, warnings and above, to the window, which owns the log file."""
 
     def __init__(self, window: _Window) -> None:
         super().__init__(logging.WARNING)

@@ -2,8 +2,8 @@
 
     z[b] = z0 + sum_i c[i, b] * (z_i - z0)
 
-`z0` is the codec's latents of digital silence: 0 for a linear encoder; for an affine or almost linear one it keeps
-coefficients such as (1, -1) from drifting.
+`z0` is the codec's latents of digital silence: 0 for a linear encoder; for an affine or almost linear one, it keeps
+sums whose coefficients do not add up to 1, such as (1, -1), from drifting.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def combine(
 def weighted(
     latents: Sequence[Array], coefficients: Sequence[Sequence[float | Sequence[float]]], origin: Array
 ) -> Array:
-    """`combine` without the origin that it begins with: `sum_i c[i, b] * (z_i - origin)`, of at least one term."""
+    """`combine` without the added origin: `sum_i c[i, b] * (z_i - origin)`, of at least one term."""
     total = np.zeros((len(coefficients[0]), *origin.shape), np.float32)
     centred = bool(origin.any())
     for term, factors in zip(latents, coefficients, strict=True):

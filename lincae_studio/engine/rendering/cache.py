@@ -12,52 +12,52 @@ from lincae_studio.engine.rendering.disk import DiskArrays, database, open_disk
 
 MEMORY_BYTES = 512 * 1024 * 1024
 
-#: Of each of the two caches.
+#: Default limit of each of the two caches on disk.
 DISK_BYTES = 4 * 1024 * 1024 * 1024
 
 
 def latent_database(cache_dir: Path) -> Path:
-    """The file of the cached latents."""
+    """The database of cached latents."""
     return database(cache_dir / "latents", "latents")
 
 
 def render_database(cache_dir: Path) -> Path:
-    """The file of the cached renders."""
+    """The database of cached renders."""
     return database(cache_dir / "renders", "renders")
 
 
 class LatentSource(Protocol):
-    """Latents that are there already, such as those of a bundle."""
+    """Provides latents that exist already, such as those of a bundle."""
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
-        """The latents `(D, T)` that it has, by key."""
+        """The latents `(D, T)` that it has, by key; it leaves out the others."""
 
 
 class _OnDisk:
-    """What both caches have in common: arrays on disk, or none where it is disabled or impossible."""
+    """What both caches have in common: arrays on disk, or none if that is disabled or impossible."""
 
     def __init__(self, disk: DiskArrays | None) -> None:
         self._disk = disk
 
     def set_disk_limit(self, size: int) -> None:
-        """Keep up to so many bytes on disk. Any thread."""
+        """Keep up to `size` bytes on disk. Any thread."""
         if self._disk is not None:
             self._disk.set_cap(size)
 
     def flush(self) -> None:
-        """Wait until what was put is on disk."""
+        """Wait until everything that was put is on disk."""
         if self._disk is not None:
             self._disk.flush()
 
     def close(self) -> None:
-        """Write what is left and close the database."""
+        """Finish writing and close the database."""
         if self._disk is not None:
             self._disk.close()
             self._disk = None
 
 
 class LatentCache(_OnDisk):
-    """Least recently used latents stay, up to a number of bytes in memory and another on disk."""
+    """Latents by content key, with a size limit in memory and another on disk; the least recently used are evicted."""
 
     def __init__(
         self, cache_dir: Path | None = None, memory_bytes: int = MEMORY_BYTES, disk_bytes: int = DISK_BYTES
@@ -70,40 +70,40 @@ class LatentCache(_OnDisk):
         self._bundles: tuple[LatentSource, ...] = ()
 
     def attach(self, bundles: Iterable[LatentSource]) -> None:
-        """Have what these bundles hold, too, in place of those that were attached before. Any thread."""
+        """Also provide the latents of these bundles, which replace those attached before. Any thread."""
         self._bundles = tuple(bundles)
 
     def set_limits(self, memory_bytes: int, disk_bytes: int) -> None:
-        """Keep up to so many bytes; memory shrinks with what is remembered next. Any thread."""
+        """Set the size limits; memory shrinks when the next latents are stored. Any thread."""
         self._memory_bytes = memory_bytes
         self.set_disk_limit(disk_bytes)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Array]:
-        """The latents `(D, T)` that are here, by key; they must not be changed."""
-        wanted = list(dict.fromkeys(keys))
-        found = {key: self._memory[key] for key in wanted if key in self._memory}
+        """The cached latents `(D, T)`, by key; callers must not modify them."""
+        unique = list(dict.fromkeys(keys))
+        found = {key: self._memory[key] for key in unique if key in self._memory}
         for key in found:
             self._memory.move_to_end(key)
-        missing = [key for key in wanted if key not in found]
+        missing = [key for key in unique if key not in found]
         if missing and self._disk is not None:
             for key, latents in self._disk.get_many(missing).items():
                 found[key] = latents
-                self._remember(key, latents)
+                self._store_in_memory(key, latents)
         missing = [key for key in missing if key not in found]
         for bundle in self._bundles if missing else ():
             for key, latents in bundle.get_many(missing).items():
                 found[key] = latents
-                self._remember(key, latents)
+                self._store_in_memory(key, latents)
         return found
 
     def put_many(self, items: Mapping[str, Array]) -> None:
-        """Keep latents."""
+        """Store latents."""
         for key, latents in items.items():
-            self._remember(key, latents)
+            self._store_in_memory(key, latents)
         if self._disk is not None:
             self._disk.put_many(items)
 
-    def _remember(self, key: str, latents: Array) -> None:
+    def _store_in_memory(self, key: str, latents: Array) -> None:
         if key in self._memory:
             self._memory.move_to_end(key)
             return
@@ -115,13 +115,13 @@ class LatentCache(_OnDisk):
 
 
 class RenderCache(_OnDisk):
-    """Decoded chunks on disk, by chunk key; least recently used ones stay, up to a number of bytes."""
+    """Decoded chunks on disk by chunk key, with a size limit; the least recently used are evicted."""
 
     def __init__(self, cache_dir: Path, disk_bytes: int = DISK_BYTES) -> None:
         super().__init__(open_disk(render_database(cache_dir), disk_bytes))
 
     def get(self, key: str) -> tuple[Array, Array] | None:
-        """Latents `(buses, D, T)` and audio `(buses, N)` of a chunk, if both are here."""
+        """Latents `(buses, D, T)` and audio `(buses, N)` of a chunk, if both are cached."""
         if self._disk is None:
             return None
         names = _names(key)
@@ -129,7 +129,7 @@ class RenderCache(_OnDisk):
         return (found[names[0]], found[names[1]]) if len(found) == len(names) else None
 
     def put(self, key: str, latents: Array, audio: Array) -> None:
-        """Keep a chunk."""
+        """Store a chunk."""
         if self._disk is not None:
             self._disk.put_many(dict(zip(_names(key), (latents, audio), strict=True)))
 

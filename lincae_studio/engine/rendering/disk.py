@@ -1,7 +1,7 @@
-"""Arrays on disk by content key: what the caches of latents and of renders are made of.
+"""Arrays on disk by content key: the storage behind the caches of latents and of renders.
 
-One SQLite database in WAL mode, so that several engines may share it. It is a cache: whatever is wrong with it is
-reported once and costs speed, never a result. One thread uses an instance.
+One SQLite database in WAL mode, so that several engines may share it. As it is a cache, an error in it is reported once
+and costs speed, never a result. One thread uses an instance.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from lincae_studio.codecs.base import Array
 
 _log = logging.getLogger(__name__)
 
-#: Raised when the stored form changes.
+#: Increased when the storage format changes.
 _VERSION = 2
 
-#: Evicting goes down to this share of the cap, so that it does not happen at every write.
+#: Eviction frees space down to this fraction of the cap, so that it does not run at every write.
 _EVICT_TO = 0.9
 
-#: Transactions that may wait to be written.
+#: Transactions that may be queued for writing.
 _QUEUED_WRITES = 16
 
 _SELECT = "SELECT shape, crc, data FROM arrays WHERE key = ?"
 
-# An ordinary rowid table: WITHOUT ROWID would put the large blobs into the tree that lookups walk.
+# An ordinary rowid table: WITHOUT ROWID would put the large blobs into the B-tree that lookups traverse.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS arrays (
     key TEXT PRIMARY KEY, shape TEXT NOT NULL, crc INTEGER NOT NULL, used_at REAL NOT NULL, data BLOB NOT NULL
@@ -45,7 +45,7 @@ CREATE INDEX IF NOT EXISTS arrays_by_use ON arrays (used_at);
 
 
 class DiskArrays:
-    """Float32 arrays by key: read here, written in a thread of its own, so that rendering never waits for the disk."""
+    """Float32 arrays by key: read here, written in a separate thread, so that rendering rarely waits for the disk."""
 
     def __init__(self, path: Path, cap_bytes: int) -> None:
         """Raises `sqlite3.Error`; see `open_disk`."""
@@ -58,7 +58,7 @@ class DiskArrays:
             raise
 
     def get_many(self, keys: list[str]) -> dict[str, Array]:
-        """What is there and undamaged; using a row keeps it from being evicted."""
+        """The arrays that are stored and intact; reading a row counts as using it, which delays its eviction."""
         if self._reader is None:
             return {}
         found: dict[str, Array] = {}
@@ -74,7 +74,7 @@ class DiskArrays:
                 else:
                     damaged.append(key)
         except sqlite3.Error as error:
-            _log.warning("the cache %s cannot be read and is off until the next start: %s", self._path, error)
+            _log.warning("the cache %s cannot be read and is disabled until the next start: %s", self._path, error)
             self.close()
             _delete_damaged(self._path, error)
             return found
@@ -87,7 +87,7 @@ class DiskArrays:
             self._writer.submit(_Write(items=dict(items)))
 
     def set_cap(self, cap_bytes: int) -> None:
-        """Hold up to so many bytes from now on. Any thread."""
+        """Set the size limit. Any thread."""
         self._writer.set_cap(cap_bytes)
 
     def flush(self) -> None:
@@ -103,7 +103,7 @@ class DiskArrays:
 
 @dataclass(frozen=True)
 class _Write:
-    """One transaction: rows to keep, rows that were used, rows that are damaged."""
+    """One transaction: rows to insert, rows that were used, and damaged rows to delete."""
 
     items: dict[str, Array] = field(default_factory=dict)
     used: tuple[str, ...] = ()
@@ -111,9 +111,9 @@ class _Write:
 
 
 class _Writer:
-    """Writes in order, in its own thread; a full queue makes the renderer wait, so memory is bounded.
+    """Writes in order, in its own thread; when its queue is full, the renderer waits, which bounds memory.
 
-    After the first error it takes everything and writes nothing.
+    After the first error it discards everything.
     """
 
     def __init__(self, path: Path, cap_bytes: int) -> None:
@@ -134,15 +134,15 @@ class _Writer:
         self._queue.put(write)
 
     def set_cap(self, cap_bytes: int) -> None:
-        """Hold up to so many bytes; what is too much goes when something is written or used."""
+        """Set the size limit; it is enforced when something is next written or used."""
         self._cap_bytes = cap_bytes
 
     def flush(self) -> None:
-        """Wait until all that was submitted is written."""
+        """Wait until everything submitted is written."""
         self._queue.join()
 
     def close(self) -> None:
-        """Write what is left and end."""
+        """Write what is queued, and stop."""
         self._queue.put(None)
         self._thread.join()
         self._connection.close()
@@ -207,7 +207,7 @@ class _Writer:
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """What lies on disk. `file_bytes` is what the disk loses, free pages and journal included."""
+    """How much is stored. `file_bytes` is the space taken on disk, free pages and journal included."""
 
     rows: int
     array_bytes: int
@@ -215,7 +215,7 @@ class DiskUsage:
 
 
 def disk_usage(path: Path) -> DiskUsage:
-    """What a database holds. Raises `sqlite3.Error` when it is damaged, `OSError`."""
+    """The disk usage of a database. Raises `sqlite3.Error` when it is damaged, or `OSError`."""
     if not path.exists():
         return DiskUsage(0, 0, 0)
     with contextlib.closing(_connect(path)) as connection:
@@ -224,7 +224,7 @@ def disk_usage(path: Path) -> DiskUsage:
 
 
 def clear_disk(path: Path) -> None:
-    """Empty a database; engines that have it open go on. A damaged one is deleted.
+    """Empty a database; engines that have it open can continue to use it. A damaged one is deleted.
 
     Raises:
         sqlite3.OperationalError: when another program keeps it locked.
@@ -244,16 +244,16 @@ def clear_disk(path: Path) -> None:
 
 
 def database(folder: Path, name: str) -> Path:
-    """Where the arrays of a name are kept in a folder."""
+    """The path of the database with this name in a folder."""
     return folder / f"{name}-v{_VERSION}.sqlite"
 
 
 def _array(shape: str, crc: int, data: bytes) -> Array | None:
-    """A row's array; None where it is damaged."""
+    """A row's array; None if it is damaged."""
     try:
         sizes = tuple(int(size) for size in shape.split(","))
-        whole = zlib.crc32(data) == crc and len(data) == 4 * math.prod(sizes)
-        return np.frombuffer(data, np.float32).reshape(sizes) if whole else None
+        intact = zlib.crc32(data) == crc and len(data) == 4 * math.prod(sizes)
+        return np.frombuffer(data, np.float32).reshape(sizes) if intact else None
     except (ValueError, TypeError, AttributeError):
         return None
 
@@ -268,9 +268,9 @@ def _delete(path: Path) -> None:
 
 
 def _delete_damaged(path: Path, error: sqlite3.Error) -> None:
-    """Let the next start make a damaged file anew; whatever else went wrong may be over by then."""
+    """Delete a damaged file, so that the next start recreates it; any other error may be gone by then."""
     if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-        with contextlib.suppress(OSError):  # where open files cannot be deleted, opening it will find the damage
+        with contextlib.suppress(OSError):  # in use elsewhere: the damage is found when it is next opened
             _delete(path)
 
 
@@ -278,7 +278,7 @@ def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=OFF")  # after a power cut a lost or damaged row is a miss
+        connection.execute("PRAGMA synchronous=OFF")  # after a power cut, a lost or damaged row is a cache miss
         connection.executescript(_SCHEMA)
     except BaseException:
         connection.close()
@@ -287,7 +287,7 @@ def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
 
 
 def open_disk(path: Path, cap_bytes: int) -> DiskArrays | None:
-    """Open a database; a file that is not one is deleted, a folder that cannot be written means none."""
+    """Open a database, replacing a damaged one; None if there can be none there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -295,7 +295,7 @@ def open_disk(path: Path, cap_bytes: int) -> DiskArrays | None:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            _log.warning("the cache %s is damaged and made anew: %s", path, error)
+            _log.warning("the cache %s is damaged and will be recreated: %s", path, error)
             _delete(path)
             return DiskArrays(path, cap_bytes)
     except (OSError, sqlite3.Error) as error:

@@ -1,6 +1,6 @@
 """The dry mix: the same mix summed in the waveform domain, with no codec.
 
-It is the reference that renders are compared with, and what sounds until a chunk is rendered. Any thread.
+It is the reference that renders are compared with, and what is heard until a chunk is rendered. Any thread.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _NOWHERE = np.zeros(0)
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A clip that is heard: its factors on each bus for each of its channels, where they do not depend on time."""
+class _AudibleClip:
+    """A clip that is heard; `constant` has its factors by channel and bus, or is None where they follow envelopes."""
 
     track: Track
     clip: Clip
@@ -32,67 +32,67 @@ class _Part:
 
 
 class DryMix:
-    """The dry mix of one session; what does not depend on time is worked out once."""
+    """The dry mix of one session; everything that does not depend on time is computed once."""
 
     def __init__(self, session: Session, reader: AudioReader, before: DryMix | None = None) -> None:
-        """`before`: the mix of an earlier session; what it has worked out for tracks that are the same is kept."""
+        """`before`: the mix of an earlier session; what it computed for unchanged tracks is reused."""
         self.channels = session.channels
         self._reader = reader
         media = {item.digest: item for item in session.media}
         known = before._tracks if before is not None and before.channels == self.channels else {}
-        self._tracks: dict[int, tuple[Track, list[_Part]]] = {}
+        self._tracks: dict[int, tuple[Track, list[_AudibleClip]]] = {}
         for track in session.tracks:
             if session.audible(track):
                 kept = known.get(track.id)
                 same = kept is not None and kept[0] is track
-                self._tracks[track.id] = kept if kept is not None and same else (track, self._parts_of(track, media))
-        self._parts = [part for _, parts in self._tracks.values() for part in parts]
+                self._tracks[track.id] = kept if kept is not None and same else (track, self._clips_of(track, media))
+        self._clips = [clip for _, clips in self._tracks.values() for clip in clips]
 
-    def _parts_of(self, track: Track, media: Mapping[str, Media]) -> list[_Part]:
+    def _clips_of(self, track: Track, media: Mapping[str, Media]) -> list[_AudibleClip]:
         fades = effective_fades(track, media)
-        parts = []
+        clips = []
         for clip in track.clips:
             if clip.mute:
                 continue
             channels = media[clip.media].channels
             constant = None if automated(track) else tuple(bus_factors(track, clip, channels, self.channels, _NOWHERE))
-            parts.append(_Part(track, clip, channels, Placement.of(clip), fades[clip.id], constant))
-        return parts
+            clips.append(_AudibleClip(track, clip, channels, Placement.of(clip), fades[clip.id], constant))
+        return clips
 
     @property
     def tracks(self) -> int:
-        """How many tracks are heard."""
+        """The number of tracks that are heard."""
         return len(self._tracks)
 
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on."""
         mix = np.zeros((self.channels, count), np.float32)
-        for part in self._parts:
-            self._add(part, start, count, mix)
+        for clip in self._clips:
+            self._add(clip, start, count, mix)
         return mix
 
     def peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """The largest magnitude of each track's samples on each channel, after its fader, by track id."""
         found = {}
-        for track_id, (_, parts) in self._tracks.items():
+        for track_id, (_, clips) in self._tracks.items():
             alone = np.zeros((self.channels, count), np.float32)
-            heard = [self._add(part, start, count, alone) for part in parts]
+            heard = [self._add(clip, start, count, alone) for clip in clips]
             if any(heard):
                 found[track_id] = tuple(np.abs(alone).max(axis=1).tolist())
         return found
 
-    def _add(self, part: _Part, start: int, count: int, mix: Array) -> bool:
-        """Add what a clip gives to samples from `start` on; False when that is nothing."""
-        if not count or part.clip.end <= start or part.clip.start >= start + count:
+    def _add(self, clip: _AudibleClip, start: int, count: int, mix: Array) -> bool:
+        """Add a clip to samples from `start` on; False if it has none there."""
+        if not count or clip.placement.end <= start or clip.placement.start >= start + count:
             return False
-        factors = part.constant
+        factors = clip.constant
         if factors is None:
             positions = np.arange(start, start + count, dtype=np.float64)
-            factors = tuple(bus_factors(part.track, part.clip, part.channels, self.channels, positions))
+            factors = tuple(bus_factors(clip.track, clip.clip, clip.channels, self.channels, positions))
         for channel, coefficients in enumerate(factors):
             if not any(map(np.any, coefficients)):
                 continue
-            source = source_of(part.placement, channel, part.fades, start, count)
+            source = source_of(clip.placement, channel, clip.fades, start, count)
             assert source is not None, "the clip is heard here"
             audio = read_source(source, count, self._reader)
             for bus, factor in enumerate(coefficients):

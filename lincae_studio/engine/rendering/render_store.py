@@ -1,7 +1,8 @@
 """The render store: decoded chunks by key, and the state of each chunk of the current plan. Thread-safe.
 
-The engine's results come in here; playback, views and export read here. Renders of the current plan stay, up to a
-number of bytes: beyond it those farthest from the playhead go. Older ones (an undo away) stay as long as there is room.
+The engine's results are stored here; playback, views and export read them. Renders of the current plan are kept up to a
+size limit; above it, those farthest from the playhead are evicted. Older ones (an undo away) are kept while there is
+room.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
-from lincae_studio.engine.rendering.stitch import stitch, window_part
+from lincae_studio.engine.rendering.stitch import stitch, window_slice
 from lincae_studio.errors import EngineError
 from lincae_studio.jobs import CancelToken
 
@@ -30,12 +31,12 @@ _OLD_BYTES = 1024 * 1024 * 1024
 #: Room for all chunks: about two hours of stereo.
 _MAX_BYTES = 3 * 1024 * 1024 * 1024
 
-#: How often a wait looks whether it was cancelled.
+#: How often a wait checks whether it was cancelled.
 _POLL_S = 0.1
 
 
 class ChunkState(enum.Enum):
-    """What is known of a chunk's sound."""
+    """Whether a chunk's audio is available."""
 
     SILENT = "silent"
     STALE = "stale"
@@ -61,22 +62,22 @@ class RenderStore:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all renders that are here."""
+        """Size of all stored renders, in bytes."""
         with self._changed:
             return sum(rendered.nbytes for rendered in self._renders.values())
 
     def get(self, key: str) -> Rendered | None:
-        """The render of a chunk, if it is here. Does not wait for the lock: views call it while they draw."""
+        """The render of a chunk, if it is stored. Does not take the lock: views call it while they draw."""
         return self._renders.get(key)
 
     def put(self, rendered: Rendered) -> list[str]:
-        """Keep a render, and hand it to whoever waits for it even where there is no room for it.
+        """Store a render, and pass it to callers waiting for it, even if there is no room to keep it.
 
         Returns:
-            The keys of the renders of the current plan that had to go: their chunks are stale again.
+            The keys of the renders of the current plan that were evicted: their chunks are stale again.
         """
         with self._changed:
-            if is_probe(rendered.key):  # of use to those who wait for it only
+            if is_probe(rendered.key):  # of use only to callers waiting for it
                 if self._awaited[rendered.key]:
                     self._delivered[rendered.key] = rendered
                     self._changed.notify_all()
@@ -86,29 +87,29 @@ class RenderStore:
             self._rendering = None if self._rendering == rendered.key else self._rendering
             if self._awaited[rendered.key]:
                 self._delivered[rendered.key] = rendered
-            gone = self._evict()
+            evicted = self._evict()
             self._changed.notify_all()
-            return gone
+            return evicted
 
     def set_rendering(self, key: str | None) -> None:
-        """Note which chunk is being rendered."""
+        """Set the key of the chunk that is being rendered, if any."""
         with self._changed:
             self._rendering = key
 
     def set_failed(self, key: str, message: str) -> None:
-        """Note that a chunk cannot be rendered."""
+        """Mark a chunk as failed."""
         with self._changed:
             self._failures[key] = message
             self._rendering = None if self._rendering == key else self._rendering
             self._changed.notify_all()
 
     def forget_failures(self) -> None:
-        """Let failed chunks be tried again."""
+        """Allow failed chunks to be tried again."""
         with self._changed:
             self._failures.clear()
 
     def set_current(self, plan: Plan) -> None:
-        """Set the plan whose renders stay."""
+        """Set the plan whose renders are kept."""
         with self._changed:
             self._current = {}
             for chunk in plan.audible:
@@ -123,7 +124,7 @@ class RenderStore:
             self._playhead = sample
 
     def state(self, chunk: Chunk | None) -> ChunkState:
-        """The state of a chunk of a plan (None: a silent one)."""
+        """The state of a chunk of a plan (None for a silent one)."""
         if chunk is None:
             return ChunkState.SILENT
         if chunk.key in self._renders:
@@ -133,7 +134,7 @@ class RenderStore:
         return ChunkState.RENDERING if chunk.key == self._rendering else ChunkState.STALE
 
     def snapshot(self, plan: Plan) -> dict[str, Rendered]:
-        """The renders of a plan that are here now, by key; what arrives later is not in it."""
+        """The renders of a plan that are stored now, by key; those that arrive later are not included."""
         return {chunk.key: render for chunk in plan.audible if (render := self._renders.get(chunk.key)) is not None}
 
     def failure(self, key: str) -> str | None:
@@ -145,9 +146,9 @@ class RenderStore:
         return [chunk for chunk in plan.audible if chunk.key not in self._renders and chunk.key not in self._failures]
 
     def missing(self, plan: Plan) -> list[Chunk]:
-        """The absent chunks of a plan that would stay once rendered: those so near the playhead that there is room.
+        """The absent chunks of a plan that would be kept once rendered: those near enough to the playhead to have room.
 
-        With the playhead where it is, rendering them all leaves nothing missing.
+        As long as the playhead does not move, rendering them all leaves nothing missing.
         """
         absent = self.absent(plan)
         if self.has_room(plan):
@@ -156,28 +157,28 @@ class RenderStore:
         return [chunk for chunk in absent if chunk.key in near]
 
     def has_room(self, plan: Plan) -> bool:
-        """Whether all of a plan may stay once rendered, wherever the playhead is."""
+        """Whether the whole plan can be kept once rendered, wherever the playhead is."""
         audible = plan.audible
         stereo = sum(chunk.buses for chunk in audible)
         return not audible or stereo * _nbytes(audible[0], plan) // audible[0].buses <= self._max_bytes
 
-    def wait_for(self, chunk: Chunk, cancel: CancelToken, ask: Callable[[], object] = lambda: None) -> Rendered:
+    def wait_for(self, chunk: Chunk, cancel: CancelToken, request: Callable[[], object] = lambda: None) -> Rendered:
         """Wait until a chunk is rendered.
 
         Args:
-            ask: asks the engine for the chunk. It is called at once if the chunk is not here, and again now and then:
-                a request may cross with an earlier render that was evicted. Asking twice must be harmless.
+            request: requests the chunk from the engine. It is called at once if the chunk is not stored, and again at
+                intervals: an earlier render may arrive and be evicted meanwhile. Repeated calls must be harmless.
 
         Raises:
-            EngineError: when it fails.
+            EngineError: when the chunk cannot be rendered.
             Cancelled: when `cancel` was set.
         """
-        return self.wait_for_all([chunk], cancel, lambda _: ask())[0]
+        return self.wait_for_all([chunk], cancel, lambda _: request())[0]
 
     def wait_for_all(
-        self, chunks: Sequence[Chunk], cancel: CancelToken, ask: Callable[[Sequence[Chunk]], object]
+        self, chunks: Sequence[Chunk], cancel: CancelToken, request: Callable[[Sequence[Chunk]], object]
     ) -> list[Rendered]:
-        """As `wait_for`, for several chunks of any kind; `ask` is given those that are not here."""
+        """As `wait_for`, for several chunks of any kind; `request` is passed those that are not stored."""
         found: dict[str, Rendered] = {}
         keys = {chunk.key for chunk in chunks}
         with self._changed:
@@ -194,7 +195,7 @@ class RenderStore:
                 missing = [chunk for chunk in chunks if chunk.key not in found]
                 if not missing:
                     return [found[chunk.key] for chunk in chunks]
-                ask(missing)
+                request(missing)
                 with self._changed:
                     self._changed.wait_for(partial(self._any_settled, [chunk.key for chunk in missing]), _POLL_S)
         finally:
@@ -209,7 +210,7 @@ class RenderStore:
         return any(key in self._renders or key in self._delivered or key in self._failures for key in keys)
 
     def _near(self, plan: Plan) -> set[str]:
-        """Keys of the chunks, nearest first, that there is room for; failed ones take none."""
+        """Keys of the chunks nearest to the playhead that there is room for; failed ones take up none."""
         near: set[str] = set()
         room = self._max_bytes
         for chunk in sorted(plan.audible, key=self._distance):
@@ -222,15 +223,15 @@ class RenderStore:
         return near
 
     def _distance(self, chunk: Chunk) -> tuple[int, int]:
-        """Chunks from the playhead, double for those behind it: they are heard only after going back.
+        """Distance from the playhead in chunks, doubled behind it: those are heard only after seeking back.
 
-        The index settles ties, so that what is evicted and what is missing never differ.
+        The index breaks ties, so that `_evict` and `missing` always agree.
         """
         ahead = chunk.index - chunk.grid.owner(self._playhead)
         return (ahead if ahead >= 0 else -2 * ahead), chunk.index
 
     def _evict(self) -> list[str]:
-        """Make room: old renders go first, then the farthest of the current plan, whose keys are returned."""
+        """Make room: old renders first, then the farthest of the current plan. Returns the keys of the latter."""
         old = [key for key in self._renders if key not in self._current]
         old_bytes = sum(self._renders[key].nbytes for key in old)
         excess = sum(rendered.nbytes for rendered in self._renders.values()) - self._max_bytes
@@ -240,13 +241,13 @@ class RenderStore:
             size = self._renders.pop(key).nbytes
             old_bytes -= size
             excess -= size
-        gone: list[str] = []
+        evicted: list[str] = []
         if excess > 0:
             nearest_first = sorted(self._renders, key=lambda key: min(map(self._distance, self._current[key])))
             while excess > 0:
-                gone.append(nearest_first.pop())
-                excess -= self._renders.pop(gone[-1]).nbytes
-        return gone
+                evicted.append(nearest_first.pop())
+                excess -= self._renders.pop(evicted[-1]).nbytes
+        return evicted
 
 
 def _nbytes(chunk: Chunk, plan: Plan) -> int:
@@ -254,13 +255,13 @@ def _nbytes(chunk: Chunk, plan: Plan) -> int:
     return 4 * chunk.buses * (plan.codec.dim * plan.grid.frames + plan.grid.window_samples)
 
 
-#: What is listened to: "auto" the latent mix and, until a chunk is rendered, the dry mix; "latent" and "dry" one of
-#: them; "difference" the latent mix less the dry mix. What is not rendered is silent, but for "auto" and "dry".
+#: What is monitored: "auto", the latent mix, and the dry mix until a chunk is rendered; "latent" or "dry", one of them;
+#: "difference", the latent mix minus the dry mix. With "latent" and "difference", chunks not rendered yet are silent.
 Monitor = Literal["auto", "latent", "dry", "difference"]
 
 
 class MixReader:
-    """Reads the mix as it is heard: rendered chunks where there are any, else the dry mix; or as `monitor` says."""
+    """Reads the mix as it is heard, depending on `monitor`: by default rendered chunks, and the dry mix elsewhere."""
 
     def __init__(
         self, plan: Plan, dry: DryMix, get: Callable[[str], Rendered | None], monitor: Monitor = "auto"
@@ -272,7 +273,7 @@ class MixReader:
 
     @property
     def length(self) -> int:
-        """Samples of the mix."""
+        """Length of the mix, in samples."""
         return self.plan.length
 
     def read(self, start: int, count: int) -> Array:
@@ -285,5 +286,5 @@ class MixReader:
             if self._monitor in ("auto", "dry"):
                 return self._dry.read(start, end - start)
             return np.zeros((self.plan.channels, end - start), np.float32)
-        latent = window_part(self.plan, rendered.audio, chunk.index, start, end)
+        latent = window_slice(self.plan, rendered.audio, chunk.index, start, end)
         return latent - self._dry.read(start, end - start) if self._monitor == "difference" else latent

@@ -1,4 +1,4 @@
-"""The renderer: a chunk in, its latents and audio out. In any process; one thread uses an instance."""
+"""The renderer: takes a chunk, returns its latents and audio. In any process; one thread uses an instance."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import CodecError, StudioError
 from lincae_studio.media.store import MediaStore
 
-#: Windows encoded at once: bounds memory, large enough for efficient products.
+#: Windows encoded at once: few enough to bound memory, enough for efficient matrix products.
 _ENCODE_BATCH = 16
 
-#: Seconds from which on a chunk is worth keeping on disk: reading one takes some milliseconds, and a megabyte.
+#: Chunks that took at least this many seconds are worth keeping on disk: each takes up about a megabyte and some
+#: milliseconds to read.
 _KEEP_FROM_S = 0.05
 
-#: How long a codec that could not be loaded is not tried again, in seconds.
+#: Seconds before loading a codec is tried again after a failure.
 _FAILURE_S = 5.0
 
 
@@ -32,7 +33,7 @@ class Rendered:
     """A decoded chunk.
 
     Attributes:
-        key: of the chunk it belongs to.
+        key: key of the chunk.
         latents: `(buses, D, T)`, the sums that were decoded.
         audio: `(buses, window_samples)`, edges included; `(buses, 0)` where only latents were requested.
     """
@@ -48,7 +49,7 @@ class Rendered:
 
 @dataclass
 class Counters:
-    """How much work was done since the renderer was made."""
+    """Windows encoded and decoded since the renderer was created."""
 
     encodes: int = 0
     decodes: int = 0
@@ -58,7 +59,7 @@ class StoreReader:
     """Reads sources from the media store."""
 
     def __init__(self, store: MediaStore, silent: Container[str] = ()) -> None:
-        """`silent`: media that are silence where they are not there (yet), instead of an error."""
+        """`silent`: digests of media files that are read as silence, instead of raising an error, while missing."""
         self._store = store
         self._silent = silent
 
@@ -70,11 +71,12 @@ class StoreReader:
 
 @dataclass
 class Renderer:
-    """Encodes what the cache does not hold, sums, decodes.
+    """Encodes what is not cached, sums, and decodes.
 
     Attributes:
-        renders: where chunks that took at least `keep_from_s` to render are kept; None keeps none.
-        sums: partial sums of chunks, for edits of the same ones.
+        load_codec: loads a codec by id.
+        renders: where chunks that took at least `keep_from_s` seconds to render are stored; None keeps none.
+        sums: partial sums of chunks, reused when the same chunks are edited again.
     """
 
     load_codec: Callable[[str], Codec]
@@ -95,7 +97,7 @@ class Renderer:
         """Render one chunk, or read it from disk.
 
         Raises:
-            StudioError: when the codec is unknown or a media is missing.
+            StudioError: when the codec is unknown or a media file is missing.
         """
         return self.render_many([chunk])[0]
 
@@ -103,38 +105,38 @@ class Renderer:
         """Render chunks of one codec, grid and seed, decoded as one batch.
 
         Raises:
-            StudioError: when the codec is unknown or a media is missing; none of them is rendered then.
+            StudioError: when the codec is unknown or a media file is missing; then none of them is rendered.
         """
-        found = {chunk.key: self._kept(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
+        found = {chunk.key: self._stored(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
         missing = [chunk for chunk in chunks if found[chunk.key] is None]
         if missing:
             found.update(self._decode(missing))
         return [rendered for chunk in chunks if (rendered := found[chunk.key]) is not None]
 
     def set_limits(self, memory: int, latents: int, renders: int) -> None:
-        """How much the caches keep, in bytes: latents in memory, latents and renders on disk. Any thread."""
+        """Limit the caches, in bytes: latents in memory, latents and renders on disk. Any thread."""
         self.cache.set_limits(memory, latents)
         if self.renders is not None:
             self.renders.set_disk_limit(renders)
 
     def flush(self) -> None:
-        """Wait until what is to be kept is on disk."""
+        """Wait until everything to be stored is on disk."""
         self.cache.flush()
         if self.renders is not None:
             self.renders.flush()
 
     def close(self) -> None:
-        """Write what is left, and close the caches."""
+        """Finish writing, and close the caches."""
         self.cache.close()
         if self.renders is not None:
             self.renders.close()
 
-    def _kept(self, key: str) -> Rendered | None:
-        kept = self.renders.get(key) if self.renders is not None else None
-        return Rendered(key, *kept) if kept is not None else None
+    def _stored(self, key: str) -> Rendered | None:
+        stored = self.renders.get(key) if self.renders is not None else None
+        return Rendered(key, *stored) if stored is not None else None
 
     def _sum(self, chunk: Chunk) -> Rendered:
-        """The latents of a chunk, which soon are summed again: they are not kept."""
+        """The summed latents of a chunk; they are not stored, as summing them again is cheap."""
         origin = self.codec(chunk.codec).silence(chunk.grid.frames)
         mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin)
         return Rendered(chunk.key, mixed, np.zeros((len(mixed), 0), np.float32))
@@ -158,29 +160,29 @@ class Renderer:
                 self.renders.put(key, result.latents, result.audio)
         return rendered
 
-    def codec(self, wanted: CodecRef) -> Codec:
-        """A codec, loaded when it is first asked for, and again when it has become another one.
+    def codec(self, ref: CodecRef) -> Codec:
+        """A codec, loaded on first use, and again if its identity has changed.
 
-        A failure holds for a while: not every chunk is to read a broken file of hundreds of megabytes.
+        A failure is remembered for a while, so that not every chunk reads a damaged file of hundreds of megabytes.
 
         Raises:
-            StudioError: when it cannot be loaded, or is not the one that was planned with.
+            StudioError: when it cannot be loaded, or is not the one that the plan was made for.
         """
-        codec = self._codecs.get(wanted.id)
-        if codec is not None and codec.info.identity == wanted.identity:
+        codec = self._codecs.get(ref.id)
+        if codec is not None and codec.info.identity == ref.identity:
             return codec
-        error, until = self._failures.get(wanted, (None, 0.0))
+        error, until = self._failures.get(ref, (None, 0.0))
         if error is not None and time.monotonic() < until:
             raise error
-        self._codecs.pop(wanted.id, None)
+        self._codecs.pop(ref.id, None)
         try:
-            codec = self.load_codec(wanted.id)
-            if codec.info.identity != wanted.identity:
-                raise CodecError(f"the codec {wanted.id!r} has been replaced", "Choose it again in Session > Codec")
+            codec = self.load_codec(ref.id)
+            if codec.info.identity != ref.identity:
+                raise CodecError(f"the codec “{ref.id}” has been replaced", "Choose it again in Session > Codec")
         except StudioError as problem:
-            self._failures[wanted] = problem, time.monotonic() + _FAILURE_S
+            self._failures[ref] = problem, time.monotonic() + _FAILURE_S
             raise
-        self._codecs[wanted.id] = codec
+        self._codecs[ref.id] = codec
         return codec
 
     def latents(self, terms: Sequence[Term], chunk: Chunk) -> list[Array]:
@@ -193,7 +195,7 @@ class Renderer:
             windows = np.stack([read_source(term.source, window_samples, self.reader) for term in batch])
             encoded = codec.encode(windows)
             self.counters.encodes += len(batch)
-            fresh = {term.key: latents for term, latents in zip(batch, encoded, strict=True)}
-            self.cache.put_many(fresh)
-            found.update(fresh)
+            new = {term.key: latents for term, latents in zip(batch, encoded, strict=True)}
+            self.cache.put_many(new)
+            found.update(new)
         return [found[term.key] for term in terms]

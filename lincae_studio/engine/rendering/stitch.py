@@ -1,4 +1,4 @@
-"""Stitching: from decoded chunks to the samples of the mix, with equal-gain crossfades. Any thread."""
+"""Stitching: joins decoded chunks into the samples of the mix, with equal-gain crossfades. Any thread."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import Chunk, Plan
 
-#: The audio `(buses, end - start)` of a chunk for timeline samples `[start, end)` inside its valid part.
+#: The audio `(buses, end - start)` of a chunk for timeline samples `[start, end)`, all within its valid samples.
 ChunkAudio = Callable[[Chunk, int, int], Array]
 
 
 def stitch(plan: Plan, chunk_audio: ChunkAudio, start: int, count: int, until: int | None = None) -> Array:
-    """Samples `(channels, count)` of the mix from `start` on; before 0, after the end and in silent chunks zeros.
+    """Samples `(channels, count)` of the mix from `start` on; zeros before 0, after the end and in silent chunks.
 
     The end is `until`, or the end of the last clip.
     """
@@ -31,7 +31,7 @@ def stitch(plan: Plan, chunk_audio: ChunkAudio, start: int, count: int, until: i
     return out
 
 
-def window_part(plan: Plan, audio: Array, index: int, start: int, end: int) -> Array:
-    """The part `[start, end)` (timeline samples) of a decoded window `(buses, window_samples)`."""
+def window_slice(plan: Plan, audio: Array, index: int, start: int, end: int) -> Array:
+    """The timeline samples `[start, end)` of a decoded window `(buses, window_samples)`."""
     window_start = plan.grid.window_start(index)
     return audio[:, start - window_start : end - window_start]

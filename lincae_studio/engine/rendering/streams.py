@@ -1,4 +1,4 @@
-"""What can be exported, as blocks of samples one after the other: the rendered mix, the dry mix, their difference.
+"""Streams for export, as consecutive blocks of samples: the rendered mix, the dry mix, or their difference.
 
 Any thread; memory does not depend on the length.
 """
@@ -14,12 +14,12 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
-from lincae_studio.engine.rendering.stitch import stitch, window_part
+from lincae_studio.engine.rendering.stitch import stitch, window_slice
 
-#: Gives a chunk's render: renders it now (command line), or waits for the engine process (window).
+#: Returns the render of a chunk: renders it directly (command line), or waits for the engine process (window).
 ProvideChunk = Callable[[Chunk], Rendered]
 
-#: Samples of the dry mix that are read at a time.
+#: Samples of the dry mix read at a time.
 _DRY_BLOCK = 1 << 16
 
 
@@ -37,7 +37,7 @@ class Stream:
 
 
 def rendered(plan: Plan, provide: ProvideChunk) -> Stream:
-    """The mix of a plan, decoded; two chunks are held at a time, and only those that are heard are asked for."""
+    """The mix of a plan, decoded; requests only the chunks that are heard, and holds two at a time."""
 
     def blocks(start: int, end: int) -> Iterator[Array]:
         for _, block in mix_blocks(plan, provide, start, end):
@@ -47,7 +47,7 @@ def rendered(plan: Plan, provide: ProvideChunk) -> Stream:
 
 
 def dry(mix: DryMix) -> Stream:
-    """The mix with no codec."""
+    """The mix without a codec."""
 
     def blocks(start: int, end: int) -> Iterator[Array]:
         for at in range(start, end, _DRY_BLOCK):
@@ -57,7 +57,7 @@ def dry(mix: DryMix) -> Stream:
 
 
 def difference(plan: Plan, provide: ProvideChunk, mix: DryMix) -> Stream:
-    """The rendered mix less the dry one."""
+    """The rendered mix minus the dry mix."""
 
     def blocks(start: int, end: int) -> Iterator[Array]:
         at = start
@@ -71,9 +71,9 @@ def difference(plan: Plan, provide: ProvideChunk, mix: DryMix) -> Stream:
 def mix_blocks(
     plan: Plan, provide: ProvideChunk, begin: int = 0, finish: int | None = None
 ) -> Iterator[tuple[int, Array]]:
-    """Yield (chunk number, samples `(channels, n)`) that together are the mix from `begin` to `finish`, or its end.
+    """Yield (chunk index, samples `(channels, n)`), which make up the mix from `begin` to `finish`, or to its end.
 
-    What the last chunk's decoder rings out with comes after the end; then silence.
+    After the end of the plan, whatever the last chunk decodes to follows, then silence.
     """
     finish = plan.length if finish is None else finish
     held: dict[int, Rendered] = {}
@@ -81,11 +81,11 @@ def mix_blocks(
     def audio_of(chunk: Chunk, start: int, end: int) -> Array:
         if chunk.index not in held:
             held[chunk.index] = provide(chunk)
-        return window_part(plan, held[chunk.index].audio, chunk.index, start, end)
+        return window_slice(plan, held[chunk.index].audio, chunk.index, start, end)
 
     done = begin
     for index in range(len(plan.chunks)):
-        # Up to where the next chunk begins to be heard.
+        # Up to where the next chunk starts to be heard.
         end = min(plan.grid.valid(index + 1)[0], finish)
         if index + 1 == len(plan.chunks):
             end = min(plan.grid.valid(index)[1], finish)

@@ -1,7 +1,7 @@
-"""Sums of many tracks' latents, of which an edit changes few: partial sums are kept, and only those it touches remade.
+"""Sums the latents of many tracks: partial sums are cached, and an edit recomputes only those that it affects.
 
 The terms of a chunk fall into sixteen groups by the first digit of their keys. Each group is summed by itself, then the
-groups in order: a sum depends on nothing but its terms, so equal chunks are equal bits, whatever was edited before.
+groups in order: a sum depends on nothing but its terms, so equal chunks are equal bit for bit, whatever came before.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import Coefficient, Term
 from lincae_studio.engine.rendering.algebra import weighted
 
-#: Some five minutes of 64 stereo tracks of the built-in codec; of Lin-CAE, hours.
+#: About five minutes of 64 stereo tracks with a built-in codec; hours with Lin-CAE.
 _MEMORY_BYTES = 512 * 1024 * 1024
 
-#: A group, by what its sum depends on.
+#: Identifies a group by what its sum depends on.
 _Group = tuple[tuple[str, tuple[Coefficient, ...]], ...]
 
 
 class ChunkSums:
-    """Sums chunks of one origin. One thread uses an instance."""
+    """Sums chunks that have the same origin. One thread uses an instance."""
 
     def __init__(self, memory_bytes: int = _MEMORY_BYTES) -> None:
         self._memory_bytes = memory_bytes
@@ -35,7 +35,7 @@ class ChunkSums:
 
         Args:
             terms: sorted by key, at least one.
-            latents_of: gives the latents `(D, T)` of terms. It is asked once, and only for those that are needed.
+            latents_of: returns the latents `(D, T)` of terms. It is called at most once, with those that are needed.
             origin: `(D, T)`, the latents of silence.
         """
         groups: dict[str, list[Term]] = {}
@@ -51,7 +51,7 @@ class ChunkSums:
             if found is None:
                 coefficients = [term.coefficients for term in group]
                 found = weighted([latents[id(term)] for term in group], coefficients, origin)
-                if len(group) > 1:  # a single one is as soon multiplied
+                if len(group) > 1:  # for one term, multiplying again is just as fast
                     self._keep(names[digit], found)
             else:
                 self._kept.move_to_end(names[digit])

@@ -67,7 +67,7 @@ def write_dawproject(
         Cancelled: when `cancel` was set. After any of these an existing file is unchanged.
     """
     cancel = cancel or CancelToken()
-    wanted = session.used_media()
+    media_files = session.used_media()
     notes = list(_notes(session))
     audio: dict[str, Element] = {}
     try:
@@ -76,8 +76,8 @@ def write_dawproject(
             zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
         ):
             names: set[str] = set()
-            for number, media in enumerate(wanted):
-                progress(Progress(number, len(wanted), name_of(media)))
+            for number, media in enumerate(media_files):
+                progress(Progress(number, len(media_files), name_of(media)))
                 cancel.check()
                 audio[media.digest] = _embedded(archive, store, media, path.parent, names, notes, cancel)
             metadata = Element("MetaData")
@@ -86,7 +86,7 @@ def write_dawproject(
                 ElementTree.indent(root)
                 text = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
                 archive.writestr(zipfile.ZipInfo(name), text, zipfile.ZIP_DEFLATED)
-            progress(Progress(len(wanted), max(1, len(wanted)), "written"))
+            progress(Progress(len(media_files), max(1, len(media_files)), "written"))
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise ProjectError(f"cannot write {path}: {reason}", remedy) from error

@@ -20,11 +20,11 @@ def keys_of(chosen: Chosen) -> dict[str, list[QKeySequence]]:
     """The keys of every command, by id. Each key runs one command; the user's keys override defaults."""
     keys: dict[str, list[QKeySequence]] = {spec.id: [] for spec in ACTIONS}
     taken: set[str] = set()
-    own = [(spec.id, default_keys(spec)) for spec in ACTIONS if spec.id not in chosen]
-    wanted = [
+    defaults = [(spec.id, default_keys(spec)) for spec in ACTIONS if spec.id not in chosen]
+    own = [
         (spec.id, [QKeySequence.fromString(key) for key in chosen[spec.id]]) for spec in ACTIONS if spec.id in chosen
     ]
-    for name, sequences in wanted + own:
+    for name, sequences in own + defaults:
         for sequence in sequences:
             text = portable(sequence)
             if text and text not in taken:

@@ -156,10 +156,10 @@ class BundleController(QObject):
 
         holder = {digest: one for one in latents for digest in one.media}
         holder = {digest: one for digest, one in holder.items() if not one.problem(self._rendering.computation)}
-        wanted = [
+        undecoded = [
             media for media in session.used_media() if media.digest in holder and self._store.get(media.digest) is None
         ]
-        if not wanted:
+        if not undecoded:
             self.audio_found.emit()
             return
         owner, computation = object(), self._rendering.computation
@@ -167,10 +167,10 @@ class BundleController(QObject):
         def work(report: ReportProgress, cancel: CancelToken) -> None:
             render = self._renders(owner, cancel)
             try:
-                for number, media in enumerate(wanted):
-                    part = part_of(report, number, len(wanted))
+                for number, media in enumerate(undecoded):
+                    step = part_of(report, number, len(undecoded))
                     decode_media(
-                        media, holder[media.digest], session.seed, render, self._store, computation, part, cancel
+                        media, holder[media.digest], session.seed, render, self._store, computation, step, cancel
                     )
             finally:
                 self._rendering.requests.analyse(owner, ())

@@ -142,8 +142,7 @@ class CodecMenu(QObject):
             self._messages.error(error)
             return
         public = _public_of(folder)
-        wanted = public or id_for(folder.name)
-        codec_id, title = wanted, None
+        codec_id, title = public or id_for(folder.name), None
         while codec_id in self._taken():
             typed = self._ask_name(codec_id)
             if typed is None:
@@ -312,8 +311,8 @@ class CodecMenu(QObject):
 
     def _on_menu_about_to_show(self) -> None:
         self._update()
-        wanted = self._document.session.codec
-        if self._rendering.update_plan().codec.id != wanted and wanted in registry.ids():
+        codec = self._document.session.codec
+        if self._rendering.update_plan().codec.id != codec and codec in registry.ids():
             self._rendering.refresh()  # installed from the command line in the meantime
 
     def _on_document_changed(self) -> None:

@@ -51,14 +51,14 @@ class ProjectCommands(QObject):
     Signals:
         replaced: the window shows another document.
         opened: a document was opened; its `Session`, whose audio must be found.
-        preferences_wanted: the user asked to change the preferences.
+        preferences_requested: the user asked to change the preferences.
         dawproject_chosen: the user chose a DAWproject to open; its `Path`.
     """
 
     replaced = Signal()
     opened = Signal(object)
     dawproject_chosen = Signal(object)
-    preferences_wanted = Signal()
+    preferences_requested = Signal()
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class ProjectCommands(QObject):
                 self._messages.error(
                     f"{info.title} does not support the chunks set in the preferences ({frames} frames, "
                     f"overlap {overlap}): its default chunks are used instead",
-                    button=("Preferences…", self.preferences_wanted.emit),
+                    button=("Preferences…", self.preferences_requested.emit),
                 )
                 frames = overlap = 0
         except StudioError:
@@ -158,7 +158,7 @@ class ProjectCommands(QObject):
             if not os.path.exists(path):
                 self._forget_recent(path)
             return
-        if not untitled and not self._autosave.take(path):
+        if not untitled and not self._autosave.lock(path):
             if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy?"):
                 return
             self._replace(session, None, f"{path.stem} (copy)")
@@ -232,24 +232,24 @@ class ProjectCommands(QObject):
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False if it was not saved. Errors are shown as messages."""
-        safe = self._autosave
-        if safe.changed_on_disk(path) and not confirm(
+        autosave = self._autosave
+        if autosave.changed_on_disk(path) and not confirm(
             self._window, f"{path} has been changed by another program since it was opened.", "Replace it?"
         ):
             return False
-        taken = safe.take(path)
+        taken = autosave.lock(path)
         if not taken and not confirm(self._window, f"{path} is open in another window.", "Replace it?"):
             return False
         before = self._document.path
-        safe.keep_version(path)
+        autosave.keep_version(path)
         try:
             self._document.save(path)
         except StudioError as error:
             self._messages.error(error, button=("Save As…", self._save_elsewhere))
-            safe.take_back(before)
+            autosave.restore_lock(before)
             return False
         if not taken:
-            safe.take_back(None)  # another window holds the lock of this file
+            autosave.restore_lock(None)  # another window holds the lock of this file
         self._note_recent(path.absolute())
         self._messages.info(f"Saved {path}")
         return True
@@ -309,7 +309,7 @@ class ProjectCommands(QObject):
             self._messages.error(error)
             return
         self._replace(found.session, None, f"{leftover.info.title} (recovered)", modified=True)
-        self._autosave.replaces(leftover.folder)
+        self._autosave.set_recovered_from(leftover.folder)
         self.opened.emit(found.session)
         end = " The last edits could not be read." if found.damaged else ""
         self._messages.info(f"Recovered “{leftover.info.title}”.{end} Save the project to keep it")

@@ -119,7 +119,7 @@ class AudioFilesDialog(QDialog):
 
     def _follow_selection(self) -> None:
         chosen = self.chosen
-        self.search_button.setEnabled(bool(self._files.wanting))
+        self.search_button.setEnabled(bool(self._files.unresolved))
         self.locate_button.setEnabled(len(chosen) == 1)
         self.changed_button.setEnabled(any(self._files.state(media) == "changed" for media in chosen))
         self.collect_button.setEnabled(bool(self._rows))

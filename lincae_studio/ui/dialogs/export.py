@@ -324,10 +324,10 @@ class ExportDialog(QDialog):
         """Replace the extension of another format by that of the chosen one."""
         text = self.path_field.text()
         suffix = Path(text.strip()).suffix
-        wanted = FORMATS[self.container_box.currentData()].endings
+        endings = FORMATS[self.container_box.currentData()].endings
         known = [ending for one in FORMATS.values() for ending in one.endings]
-        if suffix.lower() in known and suffix.lower() not in wanted:
-            self.path_field.setText(text.strip()[: -len(suffix)] + wanted[0])
+        if suffix.lower() in known and suffix.lower() not in endings:
+            self.path_field.setText(text.strip()[: -len(suffix)] + endings[0])
 
     def _on_level_changed(self) -> None:
         if not self._filling:

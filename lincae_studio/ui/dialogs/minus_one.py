@@ -63,8 +63,8 @@ class MinusOneDialog(QDialog):
         self.again.setAutoDefault(False)
         self.bar = QProgressBar(self)
         self.found = {name: QLabel("…", self) for name, _ in _FOUND}
-        self.said = QLabel(self)
-        self.said.setWordWrap(True)
+        self.message = QLabel(self)
+        self.message.setWordWrap(True)
         self.align = QCheckBox(self)
         self.level = QCheckBox(self)
         self.pan = QCheckBox(self)
@@ -72,13 +72,13 @@ class MinusOneDialog(QDialog):
         self.apply_button = self.buttons.addButton("&Take Out", QDialogButtonBox.ButtonRole.AcceptRole)
         self.apply_button.setDefault(True)
         self._lay_out()
-        self.again.clicked.connect(self.look)
+        self.again.clicked.connect(self.search)
         self.buttons.accepted.connect(self._on_apply)
         self.buttons.rejected.connect(self.reject)
         document.changed.connect(self._on_document_changed)
-        self.look()
+        self.search()
 
-    def look(self) -> None:
+    def search(self) -> None:
         """Search for the stem, or stop a search in progress."""
         if self._job is not None:
             self._job.cancel()
@@ -137,7 +137,7 @@ class MinusOneDialog(QDialog):
         layout.addLayout(search)
         layout.addWidget(self.bar)
         layout.addLayout(form)
-        layout.addWidget(self.said)
+        layout.addWidget(self.message)
         for box in (self.align, self.level, self.pan):
             layout.addWidget(box)
         layout.addWidget(self.buttons)
@@ -149,7 +149,7 @@ class MinusOneDialog(QDialog):
         for box in (self.align, self.level, self.pan):
             box.setEnabled(match is not None)
         self.apply_button.setEnabled(match is not None)
-        self._say("")
+        self._show_message("")
         if match is None:
             for label in self.found.values():
                 label.setText("…")
@@ -169,9 +169,9 @@ class MinusOneDialog(QDialog):
         self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB relative to the mix".replace("-", "−"))
         certain = match.lag.certainty >= _CERTAIN
         if not certain:
-            self._say("No certain match: the track may not be in this mix, or is further away.")
+            self._show_message("No certain match: the track may not be in this mix, or is further away.")
         elif abs(match.gain) > MAX_GAIN:
-            self._say("The track is over 24 dB louder in the mix: raise its clip gain and search again.")
+            self._show_message("The track is over 24 dB louder in the mix: raise its clip gain and search again.")
         self.align.setText(f"Move the track by {samples:+d} {unit}".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
         self.align.setEnabled(samples != 0)
@@ -184,18 +184,18 @@ class MinusOneDialog(QDialog):
             self.pan.setText(f"Set the pan to {format_pan(pan)}")
             self.pan.setChecked(certain)
 
-    def _say(self, text: str) -> None:
-        self.said.setText(text)
-        self.said.setVisible(bool(text))
+    def _show_message(self, text: str) -> None:
+        self.message.setText(text)
+        self.message.setVisible(bool(text))
 
     def _strip(self) -> tuple[float, float | None]:
         """The gain, negative if the polarity is inverted, and the pan, or None if the stem is not panned in the mix."""
         match = self.match
         assert match is not None, "only called after a match"
-        if len(match.sides) != 2 or min(match.sides) * max(match.sides) < 0.0:
+        if len(match.bus_gains) != 2 or min(match.bus_gains) * max(match.bus_gains) < 0.0:
             return match.gain, None
         sign = -1.0 if match.gain < 0.0 else 1.0
-        left, right = (max(sign * side, 1e-6) for side in match.sides)
+        left, right = (max(sign * side, 1e-6) for side in match.bus_gains)
         if max(left, right) / min(left, right) < 10.0 ** (_PANNED_DB / 20.0):
             return match.gain, None
         session = self._document.session
@@ -211,23 +211,23 @@ class MinusOneDialog(QDialog):
         self.match = match
 
     def _on_failed(self, error: StudioError) -> None:
-        self._say(str(error))
+        self._show_message(str(error))
 
     def _on_ended(self) -> None:
         self._job = None
         self.again.setText("&Search Again")
         self.bar.hide()
-        said = self.said.text()
+        message = self.message.text()
         self._show()
         if self.match is None:
-            self._say(said or "Search cancelled.")
+            self._show_message(message or "Search cancelled.")
 
     def _on_document_changed(self) -> None:
         """Drop the match, which was found in an earlier state of the session."""
         if self.match is not None:
             self.match = None
             self._show()
-            self._say("The session has changed: search again.")
+            self._show_message("The session has changed: search again.")
 
     def _on_apply(self) -> None:
         if self.match is None:

@@ -40,8 +40,8 @@ class PictureDialog(QDialog):
         self._messages = messages
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Export Picture")
-        self.what = QComboBox(self)
-        self.what.addItems([view.title for view in views])
+        self.view_box = QComboBox(self)
+        self.view_box.addItems([view.title for view in views])
         self.scale = QSpinBox(self)
         self.scale.setRange(1, _LARGEST)
         self.scale.setValue(2)
@@ -49,7 +49,7 @@ class PictureDialog(QDialog):
         self.size_text = QLabel(self)
         theme.dim(self.size_text)
         form = QFormLayout()
-        form.addRow("&View", self.what)
+        form.addRow("&View", self.view_box)
         form.addRow("&Size (PNG)", self.scale)
         form.addRow("", self.size_text)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
@@ -61,13 +61,13 @@ class PictureDialog(QDialog):
         layout.addLayout(form)
         layout.addWidget(buttons)
         self.setMinimumWidth(420)
-        self.what.currentIndexChanged.connect(self._show_size)
+        self.view_box.currentIndexChanged.connect(self._show_size)
         self.scale.valueChanged.connect(self._show_size)
         self._show_size()
 
     @property
     def _chosen(self) -> PictureSource:
-        return self._views[self.what.currentIndex()]
+        return self._views[self.view_box.currentIndex()]
 
     def _show_size(self) -> None:
         size: QSize = self._chosen.widget.size() * self.scale.value()

@@ -80,7 +80,7 @@ class PreferencesDialog(QDialog):
         words = text.casefold().split()
         matches: dict[QWidget, bool] = {page: page.filter(words) > 0 for page in self.settings.values()}
         matches[self.audio] = all(word in AUDIO_WORDS for word in words)
-        matches[self.shortcuts] = self.shortcuts.look_for(text)
+        matches[self.shortcuts] = self.shortcuts.search_for(text)
         for widget, found in matches.items():
             self.pages.setTabVisible(self.pages.indexOf(widget), found)
         if not matches[self.pages.currentWidget()]:
@@ -118,9 +118,9 @@ class ShortcutsPage(QWidget):
         self.table.setColumnWidth(0, 360)
         self.table.setAccessibleName("Commands and their keys")
         self.key = KeyField(self)
-        self.said = QLabel(self)
-        self.said.setWordWrap(True)
-        theme.dim(self.said)
+        self.message = QLabel(self)
+        self.message.setWordWrap(True)
+        theme.dim(self.message)
         self.assign = QPushButton("&Assign", self)
         self.clear = QPushButton("&Clear", self)
         self.default = QPushButton("&Default", self)
@@ -132,7 +132,7 @@ class ShortcutsPage(QWidget):
         for button in (self.assign, self.clear, self.default):
             keys.addWidget(button)
         below = QHBoxLayout()
-        below.addWidget(self.said, 1)
+        below.addWidget(self.message, 1)
         below.addWidget(self.reset)
         layout = QVBoxLayout(self)
         layout.addWidget(self.search)
@@ -178,7 +178,7 @@ class ShortcutsPage(QWidget):
             item.setFont(1, font)
         self._follow()
 
-    def look_for(self, text: str) -> bool:
+    def search_for(self, text: str) -> bool:
         """Show the commands that contain all the words; False if there are none."""
         self.search.setText(text)
         return any(not item.isHidden() for item in self._items.values())
@@ -198,11 +198,11 @@ class ShortcutsPage(QWidget):
         for button in (self.clear, self.default):
             button.setEnabled(spec is not None)
         self.assign.setEnabled(spec is not None and key is not None)
-        self.said.setText("")
+        self.message.setText("")
         if spec is not None and key is not None:
             owner = shortcuts.owner_of(key, self._store.value.shortcuts)
             if owner is not None and owner.id != spec.id:
-                self.said.setText(f"{self.key.text()} is assigned to “{_name(owner)}”, which would lose it.")
+                self.message.setText(f"{self.key.text()} is assigned to “{_name(owner)}”, which would lose it.")
 
     def _on_assign(self) -> None:
         if self.key.value is not None:

@@ -42,9 +42,9 @@ class AudioPage(QWidget):
         self.rescan.setToolTip("Search for newly connected devices")
         self.tone = QPushButton("&Test Tone", self)
         self.tone.setToolTip("One second of 440 Hz at −20 dBFS on the left, then on the right")
-        self.said = QLabel(self)
-        self.said.setWordWrap(True)
-        theme.dim(self.said)
+        self.message = QLabel(self)
+        self.message.setWordWrap(True)
+        theme.dim(self.message)
         level = QHBoxLayout()
         level.addWidget(self.level, 1)
         level.addWidget(self.level_text)
@@ -60,27 +60,27 @@ class AudioPage(QWidget):
         layout.addRow("&Buffer", self.buffer)
         layout.addRow("Output level", level)
         layout.addRow("", buttons)
-        layout.addRow("", self.said)
+        layout.addRow("", self.message)
         self.host.activated.connect(self._on_host_chosen)
         self.device.activated.connect(lambda: store.set(audio_device=self.device.currentData()))
         self.buffer.activated.connect(lambda: store.set(audio_buffer=self.buffer.currentData()))
         self.level.valueChanged.connect(self._on_level)
-        self.rescan.clicked.connect(lambda: self.look(rescan=True))
+        self.rescan.clicked.connect(lambda: self.list_devices(rescan=True))
         self.tone.clicked.connect(self._on_tone)
-        transport.playing_changed.connect(self._say_state)
+        transport.playing_changed.connect(self._show_state)
         self._show()
-        self.look(rescan=False)
+        self.list_devices(rescan=False)
 
-    def look(self, rescan: bool) -> None:
+    def list_devices(self, rescan: bool) -> None:
         """List the devices; `rescan` stops playback, since PortAudio must be restarted to find new devices."""
         if rescan:
             self._transport.silence()
         try:
             self._found = outputs(rescan)
-            self._say_state()
+            self._show_state()
         except AudioDeviceError as error:
             self._found = {}
-            self.said.setText(str(error))
+            self.message.setText(str(error))
         self._list()
 
     def _show(self) -> None:
@@ -120,15 +120,15 @@ class AudioPage(QWidget):
     def _on_tone(self) -> None:
         problem = self._transport.play_test_tone()
         if problem is not None:
-            self.said.setText(str(problem))
+            self.message.setText(str(problem))
 
-    def _say_state(self) -> None:
+    def _show_state(self) -> None:
         player = self._transport.player
         if player.output_name is not None:
-            self.said.setText(f"Playing through {player.output_name}.")
+            self.message.setText(f"Playing through {player.output_name}.")
         elif not self._found:
-            self.said.setText("No audio device was found. The playhead moves without sound.")
+            self.message.setText("No audio device was found. The playhead moves without sound.")
         else:
             plural = "" if player.dropouts == 1 else "s"
             dropouts = f" {player.dropouts} dropout{plural} so far." if player.dropouts else ""
-            self.said.setText(f"Changes take effect when playback starts.{dropouts}")
+            self.message.setText(f"Changes take effect when playback starts.{dropouts}")

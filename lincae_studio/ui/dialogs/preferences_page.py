@@ -77,7 +77,8 @@ class SettingsPage(QWidget):
         widget.setAccessibleName(preference.title.replace("&", ""))
         self.fields[preference.field] = widget
         row = _with_browse(widget, self) if preference.field in _PATHS else widget
-        takes_effect = "" if preference.holds == Preference.holds else f" Takes effect {preference.holds}."
+        later = preference.takes_effect != Preference.takes_effect
+        takes_effect = f" Takes effect {preference.takes_effect}." if later else ""
         description = QLabel(f"{preference.description}{takes_effect}", self)
         description.setWordWrap(True)
         description.setContentsMargins(0, 0, 0, 8)

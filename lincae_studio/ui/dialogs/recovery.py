@@ -29,7 +29,7 @@ from lincae_studio.ui import theme
 @dataclass(frozen=True)
 class _Row:
     cells: tuple[str, ...]
-    what: object
+    item: object
 
 
 class _ListDialog(QDialog):
@@ -76,7 +76,7 @@ class _ListDialog(QDialog):
     def chosen(self) -> object | None:
         """The item of the selected row."""
         row = self.table.currentRow()
-        return self._rows[row].what if 0 <= row < len(self._rows) else None
+        return self._rows[row].item if 0 <= row < len(self._rows) else None
 
     def open_chosen(self) -> None:
         """Close the dialog and open the selected item."""

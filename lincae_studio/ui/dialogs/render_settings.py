@@ -28,9 +28,9 @@ class RenderSettingsDialog(QDialog):
         self.seed.setValue(session.seed)
         self.frames = self._count(session.chunk_frames, f"codec default ({codec.chunk_frames})")
         self.overlap = self._count(session.overlap_frames, f"codec default ({codec.overlap_frames})")
-        self.said = QLabel(self)
-        self.said.setWordWrap(True)
-        theme.dim(self.said)
+        self.message = QLabel(self)
+        self.message.setWordWrap(True)
+        theme.dim(self.message)
         self.buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self
         )
@@ -42,7 +42,7 @@ class RenderSettingsDialog(QDialog):
         form.addRow("&Overlap", self.overlap)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
-        layout.addWidget(self.said)
+        layout.addWidget(self.message)
         layout.addWidget(self.buttons)
         self.setMinimumWidth(440)
         self._follow()
@@ -68,10 +68,10 @@ class RenderSettingsDialog(QDialog):
                 if self._codec.stochastic
                 else f" {self._codec.title} decodes without noise, so the seed has no effect."
             )
-            self.said.setText(text + noise)
+            self.message.setText(text + noise)
             fits = True
         except ValueError as error:
-            self.said.setText(f"{str(error).capitalize()}.")
+            self.message.setText(f"{str(error).capitalize()}.")
             fits = False
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(fits)
 

@@ -82,7 +82,7 @@ class ProjectFiles(QObject):
         return self.session.used_media()
 
     @property
-    def wanting(self) -> list[Media]:
+    def unresolved(self) -> list[Media]:
         """The media to search files for: missing, changed, or opened from latents."""
         return [media for media in self.used if self.state(media) != "here" or media.original is not None]
 
@@ -129,16 +129,16 @@ class ProjectFiles(QObject):
 
     def search(self, folder: Path) -> None:
         """Search a folder for all missing and changed files."""
-        wanted = self.wanting
+        unresolved = self.unresolved
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], int, list[str]]:
-            matches = search(folder, wanted, report, cancel)
-            for media in wanted:
+            matches = search(folder, unresolved, report, cancel)
+            for media in unresolved:
                 match = matches.get(media.digest)
                 if match is not None and not match.exact and self.state(media) == "changed":
                     del matches[media.digest]  # the changed file itself, which `use_changed` handles
             found, problems = {}, []
-            for media in wanted:
+            for media in unresolved:
                 match = matches.get(media.digest)
                 if match is None:
                     continue
@@ -155,7 +155,7 @@ class ProjectFiles(QObject):
                 self._messages.error(f"None of the missing files was found in {folder}.", "\n".join(problems))
                 return
             self.relink(found)
-            text = f"Found {len(found)} of {len(wanted)} file{'' if len(wanted) == 1 else 's'}"
+            text = f"Found {len(found)} of {len(unresolved)} file{'' if len(unresolved) == 1 else 's'}"
             text += f", {guessed} of them by name and length only" if guessed else ""
             self._messages.info(text)
 

@@ -60,15 +60,15 @@ class Autosave(QObject):
         """Journals left behind by processes that crashed, newest first."""
         return journal.leftovers(*self._roots)
 
-    def take(self, project: Path) -> bool:
+    def lock(self, project: Path) -> bool:
         """Lock a project before opening or saving it; False if another window holds the lock."""
-        return self._lock.take(project)
+        return self._lock.acquire(project)
 
-    def take_back(self, project: Path | None) -> None:
+    def restore_lock(self, project: Path | None) -> None:
         """Release the lock taken last, as opening or saving failed, and lock the previous project again, if any."""
-        self._lock.let_go()
+        self._lock.release()
         if project is not None:
-            self._lock.take(project)
+            self._lock.acquire(project)
 
     def versions(self) -> list[versions.Version]:
         """Earlier versions of the open project."""
@@ -88,7 +88,7 @@ class Autosave(QObject):
             return False
         return files.fingerprint(project) not in (self._seen, None)
 
-    def replaces(self, folder: Path) -> None:
+    def set_recovered_from(self, folder: Path) -> None:
         """Record that the document was recovered from a folder, which is removed once the journal is written."""
         self._recovered = folder
         self._follow()
@@ -98,7 +98,7 @@ class Autosave(QObject):
     def close(self) -> None:
         """Close the journal and release the lock, once the user has decided whether to save."""
         self._journal.close()
-        self._lock.let_go()
+        self._lock.release()
 
     def _follow(self) -> None:
         document = self._document
@@ -124,7 +124,7 @@ class Autosave(QObject):
 
     def _on_replaced(self) -> None:
         if self._document.path is None:
-            self._lock.let_go()
+            self._lock.release()
         self._remember_fingerprint()
 
     def _remember_fingerprint(self) -> None:

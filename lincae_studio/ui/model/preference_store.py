@@ -32,23 +32,23 @@ class PreferenceStore(QObject):
         """Read the preferences.
 
         Args:
-            path: of the file; None starts with the defaults and keeps nothing (safe mode).
-            environment: what overrides preferences.
+            path: path of the file; None starts with the defaults and saves nothing (safe mode).
+            environment: environment variables, some of which override preferences.
 
         Raises:
-            UsageError: when the environment makes no sense.
+            UsageError: when a variable has an invalid value.
         """
         super().__init__(parent)
         self._path = path
         self._value = Preferences()
         self._environment = dict(environment or {})
         Computation().overridden(self._environment)
-        self._refusal: PreferencesError | None = None
+        self._load_error: PreferencesError | None = None
         if path is not None:
             try:
                 self._value = preferences.load(path)
             except PreferencesError as error:
-                self._refusal = error
+                self._load_error = error
 
     @property
     def value(self) -> Preferences:
@@ -56,16 +56,16 @@ class PreferenceStore(QObject):
 
     @property
     def computation(self) -> Computation:
-        """How codecs compute: as preferred, unless the environment says otherwise."""
+        """Device and precision of codecs: from the preferences, unless the environment overrides them."""
         return Computation(self._value.device, self._value.precision).overridden(self._environment)
 
     @property
-    def refusal(self) -> PreferencesError | None:
-        """Why the file could not be read, or None."""
-        return self._refusal
+    def load_error(self) -> PreferencesError | None:
+        """The error if the file could not be read, or None."""
+        return self._load_error
 
     def set(self, **fields: Any) -> None:
-        """Change some preferences; the window follows at once."""
+        """Change some preferences and save them; the window follows immediately."""
         value = msgspec.structs.replace(self._value, **fields)
         if value == self._value:
             return

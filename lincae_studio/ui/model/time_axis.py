@@ -42,19 +42,19 @@ class TimeAxis(QObject):
         self.ratio = 1.0
 
     @property
-    def shown(self) -> float:
+    def visible_samples(self) -> float:
         """Samples across the width."""
         return self.samples_per_px * self.width_px
 
     @property
-    def farthest(self) -> float:
+    def max_samples_per_px(self) -> float:
         """Upper limit of samples per pixel: twice the session across the width."""
         return max(_EMPTY_S * SESSION_RATE, 2.0 * self.length) / self.width_px
 
     @property
     def scroll_range(self) -> float:
         """Upper limit of `start`: the session's end can be scrolled to the middle."""
-        return max(0.0, self.length - self.shown / 2)
+        return max(0.0, self.length - self.visible_samples / 2)
 
     def x_of(self, sample: float) -> float:
         return (sample - self.start) / self.samples_per_px
@@ -89,7 +89,7 @@ class TimeAxis(QObject):
         """Show `factor` times as many samples, keeping the sample under `anchor_px` in place."""
         self._fitted = False
         anchor = self.start + anchor_px * self.samples_per_px
-        self.samples_per_px = min(max(self.samples_per_px * factor, _CLOSEST), self.farthest)
+        self.samples_per_px = min(max(self.samples_per_px * factor, _CLOSEST), self.max_samples_per_px)
         self.start = anchor - anchor_px * self.samples_per_px
         self._limit()
 
@@ -102,12 +102,12 @@ class TimeAxis(QObject):
 
     def shows(self, sample: float) -> bool:
         """Whether a sample is inside the view."""
-        return self.start <= sample < self.start + self.shown
+        return self.start <= sample < self.start + self.visible_samples
 
     def reveal(self, sample: float) -> None:
         """Scroll by a page, if needed, to make a sample visible."""
         if not self.shows(sample):
-            self.scroll_to(sample - 0.1 * self.shown)
+            self.scroll_to(sample - 0.1 * self.visible_samples)
 
     def fit(self) -> None:
         """Show the whole session."""
@@ -137,6 +137,6 @@ class TimeAxis(QObject):
         self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * SESSION_RATE) / self.width_px, _CLOSEST)
 
     def _limit(self) -> None:
-        self.samples_per_px = min(max(self.samples_per_px, _CLOSEST), self.farthest)
+        self.samples_per_px = min(max(self.samples_per_px, _CLOSEST), self.max_samples_per_px)
         self.start = min(max(self.start, 0.0), self.scroll_range)
         self.changed.emit()

@@ -46,9 +46,9 @@ class LoudnessPanel(QDockWidget):
             value.setAccessibleName(text)
             self.values[name] = value
             form.addRow(text, value)
-        self.said = QLabel(inside)
-        self.said.setWordWrap(True)
-        theme.dim(self.said)
+        self.message = QLabel(inside)
+        self.message.setWordWrap(True)
+        theme.dim(self.message)
         self.measure_button = QPushButton("&Measure the Mix", inside)
         self.measure_button.clicked.connect(self.measure)
         self.progress = QProgressBar(inside)
@@ -57,7 +57,7 @@ class LoudnessPanel(QDockWidget):
         layout.addLayout(form)
         layout.addWidget(self.measure_button)
         layout.addWidget(self.progress)
-        layout.addWidget(self.said)
+        layout.addWidget(self.message)
         layout.addStretch(1)
         self.setWidget(inside)
         metering.loudness_changed.connect(self._show_playing)
@@ -88,7 +88,7 @@ class LoudnessPanel(QDockWidget):
         self.progress.show()
         job.progressed.connect(lambda part: self.progress.setValue(round(100 * part.fraction)))
         job.succeeded.connect(self._on_measured)
-        job.failed.connect(lambda error: self.said.setText(str(error)))
+        job.failed.connect(lambda error: self.message.setText(str(error)))
         job.ended.connect(self._on_ended)
         job.start()
 
@@ -100,7 +100,7 @@ class LoudnessPanel(QDockWidget):
 
     def _on_measured(self, loudness: Loudness) -> None:
         self.show_loudness(loudness)
-        self.said.setText(f"The whole mix.{self._measured}")
+        self.message.setText(f"The whole mix.{self._measured}")
 
     def _on_ended(self) -> None:
         self._job = None
@@ -111,12 +111,12 @@ class LoudnessPanel(QDockWidget):
     def _show_playing(self, loudness: Loudness) -> None:
         if self._job is None:
             self.show_loudness(loudness)
-            self.said.setText("Since playback started.")
+            self.message.setText("Since playback started.")
 
     def _forget(self) -> None:
         """Mark the measurement as outdated after an edit."""
-        if self.said.text().startswith("The whole mix."):
-            self.said.setText("The whole mix before the last edit.")
+        if self.message.text().startswith("The whole mix."):
+            self.message.setText("The whole mix before the last edit.")
 
 
 def _measure(reader: MixReader, report: ReportProgress, cancel: CancelToken) -> Loudness:

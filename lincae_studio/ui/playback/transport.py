@@ -230,7 +230,7 @@ class Transport(QObject):
         return (loop.start, loop.end) if loop is not None and loop.on else None
 
     def _take_source(self) -> None:
-        self.player.set_source(self._rendering.heard(self.monitor))
+        self.player.set_source(self._rendering.monitor_reader(self.monitor))
 
     def _on_tick(self) -> None:
         position = self.player.position

@@ -1,1 +1,1 @@
-"""Between the document and the engine: what to render, what is rendered, and what views work out from it."""
+"""Between document and engine: what to render, what is rendered, and what views compute from it."""

@@ -1,4 +1,4 @@
-"""Asks the engine for chunks: those of the mix, of an export, and those that views and jobs analyse."""
+"""Requests chunks from the engine: for the mix, for an export, and for analysis by views and jobs."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.jobs import CancelToken
 
-#: Chunks requested ahead of the one an export waits for.
+#: Number of chunks requested ahead of the one that an export waits for.
 _EXPORT_AHEAD = 8
 
 
 class ChunkRequests:
-    """Requests of the engine's client for what the store lacks. Any thread.
+    """Requests what the render store does not have from the engine's client. Any thread.
 
-    The mix comes first; one take in five is for the other requests while any of them waits.
+    The mix comes first; every fifth turn goes to the other requests while any are waiting.
     """
 
     def __init__(self, client: EngineClient, store: RenderStore) -> None:
         self._client = client
         self._store = store
-        #: What each view or job analyses and has not received yet, by key.
+        #: The chunks that each view or job analyses and has not received yet, by key.
         self._analysed: dict[object, dict[str, Chunk]] = {}
         self._lock = threading.Lock()
 
     def render_mix(self, plan: Plan) -> None:
-        """Request what is missing of a plan, in place of the one before."""
+        """Request the missing chunks of a plan, replacing the requests for the previous one."""
         self._client.request(self._store.missing(plan))
 
     def provide(self, plan: Plan, chunk: Chunk, cancel: CancelToken) -> Rendered:
-        """For export, in its thread: wait for a chunk, requesting it and the next ones where they are missing."""
+        """For exports, in their thread: wait for a chunk, requesting it and the next ones if they are missing."""
 
-        def ask() -> None:
+        def request() -> None:
             ahead = [other for other in self._store.absent(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
             self._client.request(ahead, "export")
 
-        return self._store.wait_for(chunk, cancel, ask)
+        return self._store.wait_for(chunk, cancel, request)
 
     def end_export(self) -> None:
-        """Withdraw what an export still waited for."""
+        """Withdraw the requests of an export."""
         self._client.request((), "export")
 
     def analyse(self, owner: object, chunks: Sequence[Chunk]) -> None:
-        """Replace what a view or job requests beside the mix, the most urgent first; latents alone cost no decode."""
+        """Replace the analysis requests of a view or job, most urgent first."""
         with self._lock:
             self._analysed.pop(owner, None)
             if chunks:
@@ -56,7 +56,7 @@ class ChunkRequests:
             self._client.request(requested, "analysis")
 
     def wait_for_probes(self, owner: object, chunks: Sequence[Chunk], cancel: CancelToken) -> list[Rendered]:
-        """For jobs, in their threads: wait for chunks of any kind, requesting those that are missing.
+        """For jobs, in their threads: wait for chunks of any kind, requesting the missing ones.
 
         Raises:
             EngineError: when one of them cannot be rendered.
@@ -65,7 +65,7 @@ class ChunkRequests:
         return self._store.wait_for_all(chunks, cancel, lambda missing: self.analyse(owner, missing))
 
     def settle(self, key: str) -> None:
-        """A chunk is finished or failed: the next request of another view must not bring it again."""
+        """Forget a finished or failed chunk, so that the next request of another view does not repeat it."""
         with self._lock:
             for waiting in self._analysed.values():
                 waiting.pop(key, None)

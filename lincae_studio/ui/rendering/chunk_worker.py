@@ -1,4 +1,4 @@
-"""Slow computations of views for each chunk: in a thread, results kept by key, the newest request first."""
+"""Slow computations of views for each chunk: run in a thread, newest request first, with results cached by key."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 _log = logging.getLogger(__name__)
 
-#: How long a failed task is not tried again.
+#: Seconds before a failed task is tried again.
 _FAILED_S = 5.0
 
 _Task = TypeVar("_Task")
@@ -26,7 +26,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
     """Results by key; equal keys must mean equal results.
 
     Signals:
-        found: the result of this key is known.
+        found: the result of this key is available.
     """
 
     found = Signal(object)
@@ -39,22 +39,22 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         compute: Callable[[_Task], _Result],
         parent: QObject,
         idle_gate: IdleGate,
-        remembered: int = 20_000,
+        cached: int = 20_000,
         share: float = 1.0,
     ) -> None:
         """Start the thread.
 
         Args:
-            idle_gate: says how long to wait, as drawing comes first.
-            remembered: results that are kept; the oldest go first.
-            share: of the time, that is spent working while there is work: drawing comes before it.
+            idle_gate: tells how long to wait while the user interacts.
+            cached: maximum number of cached results; the oldest are dropped first.
+            share: largest share of the time spent computing, since drawing takes priority.
         """
         super().__init__(parent)
         self._compute = compute
         self._idle_gate = idle_gate
-        self._remembered = remembered
-        self._rest = 1.0 / share - 1.0
-        self._known: OrderedDict[Hashable, _Result] = OrderedDict()
+        self._max_cached = cached
+        self._pause_ratio = 1.0 / share - 1.0
+        self._results: OrderedDict[Hashable, _Result] = OrderedDict()
         self._requested: dict[Hashable, _Task] = {}
         self._current: Hashable = None
         self._failed: dict[Hashable, float] = {}
@@ -66,36 +66,36 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
 
     @property
     def waiting(self) -> int:
-        """How many results are requested and not known yet."""
+        """Number of requested results that are not available yet."""
         with self._changed:
             return len(self._requested) + (self._current is not None)
 
     def request(self, tasks: Iterable[tuple[Hashable, _Task]]) -> None:
-        """Replace the requests, the most urgent first; what is known already is not computed again."""
+        """Replace the requests, most urgent first; available results are not computed again."""
         with self._changed:
             failed = {key for key, until in self._failed.items() if time.monotonic() < until}
             self._requested = {
                 key: task
                 for key, task in tasks
-                if key not in self._known and key != self._current and key not in failed
+                if key not in self._results and key != self._current and key not in failed
             }
             self._changed.notify()
 
-    def knows(self, key: Hashable) -> bool:
-        """Whether the result of a key is known."""
-        return key in self._known
+    def has(self, key: Hashable) -> bool:
+        """Whether the result of a key is available."""
+        return key in self._results
 
     def of(self, key: Hashable) -> _Result | None:
-        """The result of a key, if it is known."""
-        return self._known.get(key)
+        """The result of a key, or None."""
+        return self._results.get(key)
 
     def forget(self) -> None:
-        """Equal keys mean something else from now on; what is being worked out counts as new."""
+        """Drop all results, as keys now mean something else; a computation in progress counts as new."""
         with self._changed:
-            self._known.clear()
+            self._results.clear()
 
     def close(self) -> None:
-        """End the thread, after what it is at."""
+        """End the thread after its current task."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -104,7 +104,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
     def _on_found(self, key: Any) -> None:
         self.found.emit(key)
 
-    def _wait_for_quiet(self) -> None:
+    def _wait_while_interacting(self) -> None:
         began = time.monotonic()
         while not self._closing and (delay := self._idle_gate.delay(began)):
             self._changed.wait(delay)
@@ -113,7 +113,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._requested or self._closing)
-                self._wait_for_quiet()
+                self._wait_while_interacting()
                 if self._closing:
                     return
                 if not self._requested:
@@ -123,21 +123,21 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
             started = time.monotonic()
             try:
                 result = self._compute(task)
-            except Exception:  # the boundary of the thread; what is shown stays as it was
+            except Exception:  # the boundary of the thread; the view keeps its last content
                 _log.exception("%s failed", self._thread.name)
                 with self._changed:
                     self._failed[key] = time.monotonic() + _FAILED_S
                     self._current = None
                 continue
             finally:
-                del task  # it may hold audio
+                del task  # it may contain audio
             with self._changed:
-                self._known[key] = result
+                self._results[key] = result
                 self._failed.pop(key, None)
                 self._current = None
-                while len(self._known) > self._remembered:
-                    self._known.popitem(last=False)
+                while len(self._results) > self._max_cached:
+                    self._results.popitem(last=False)
             self._from_thread.emit(key)
-            if self._rest:
+            if self._pause_ratio:
                 with self._changed:
-                    self._changed.wait_for(lambda: self._closing, (time.monotonic() - started) * self._rest)
+                    self._changed.wait_for(lambda: self._closing, (time.monotonic() - started) * self._pause_ratio)

@@ -1,4 +1,4 @@
-"""Preferences that the engine process follows: device and precision (it restarts), sizes of caches. Main thread."""
+"""Applies preferences to the engine process: device and precision (which restart it), cache sizes. Main thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _MB = 1_000_000
 
 
 class EngineSettings(QObject):
-    """Follows the preferences from the start on, before the engine is started.
+    """Follows the preferences, starting before the engine does.
 
     Signals:
-        restarted: the engine restarts, and codecs compute elsewhere or in another precision.
+        restarted: the engine restarts with another device or precision.
     """
 
     restarted = Signal()
@@ -28,7 +28,7 @@ class EngineSettings(QObject):
         self.follow()
 
     def follow(self) -> None:
-        """Apply the present preferences."""
+        """Apply the current preferences."""
         chosen = self._preferences.value
         self._rendering.set_cache_limits(
             int(chosen.latent_memory_mb * _MB), int(chosen.latent_cache_gb * _GB), int(chosen.render_cache_gb * _GB)

@@ -1,28 +1,28 @@
-"""Measuring linearity in the background: terms are decoded by themselves, chunk by chunk, and figures are kept."""
+"""Measures linearity in the background, chunk by chunk, decoding each term on its own; the figures are cached."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, needed, track_parts
+from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, needed, solo_mixes
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: What figures are known by.
-_Known = tuple[str, frozenset[tuple[int, bytes]]]
+#: Identifies figures.
+_FiguresKey = tuple[str, frozenset[tuple[int, bytes]]]
 
 
 class LinearityMeter(QObject):
-    """Figures for as long as the window is open, so that they are valid again after an undo.
+    """Caches figures while the window is open, so that they are available again after an undo.
 
-    They go by chunk key and by which track gives what, as they are shown track by track.
+    They are identified by chunk key and by the contribution of each track, since they are shown track by track.
 
     Signals:
-        found: the figures of this chunk key are known.
-        state_changed: measuring has begun, gone on (`progress`) or ended.
+        found: the figures for this chunk key are available.
+        state_changed: measuring has started, progressed (`progress`) or ended.
         problem: a `StudioError` to show.
     """
 
@@ -36,7 +36,7 @@ class LinearityMeter(QObject):
         super().__init__(document)
         self._document = document
         self._rendering = rendering
-        self._known: dict[_Known, ChunkFigures] = {}
+        self._known: dict[_FiguresKey, ChunkFigures] = {}
         self._job: BackgroundJob | None = None
         self.progress = Progress(0, 0)
         document.at_close(self.close)
@@ -47,19 +47,19 @@ class LinearityMeter(QObject):
         return self._job is not None
 
     def of(self, index: int) -> ChunkFigures | None:
-        """The figures of a chunk of the present plan, if they are known."""
+        """The figures of a chunk of the current plan, or None."""
         chunks = self._rendering.plan.chunks
         chunk = chunks[index] if index < len(chunks) else None
-        return self._known.get(_known(chunk)) if chunk is not None else None
+        return self._known.get(_key_of(chunk)) if chunk is not None else None
 
     def measure(self, start: int, end: int) -> None:
-        """Measure the chunks of samples `[start, end)` of the present mix that are not known yet."""
+        """Measure those chunks of the current mix in samples `[start, end)` that have no figures yet."""
         if self._job is not None:
             return
         plan = self._rendering.update_plan()
         first, last = plan.grid.owner(start), plan.grid.owner(max(start, end - 1))
         chunks = [chunk for chunk in plan.chunks[first : last + 1] if chunk is not None]
-        todo = [chunk for chunk in chunks if _known(chunk) not in self._known]
+        todo = [chunk for chunk in chunks if _key_of(chunk) not in self._known]
         self.progress = Progress(0, len(todo), "chunks")
         work = self._work(todo)
         job = self._job = BackgroundJob(work, self)
@@ -70,12 +70,12 @@ class LinearityMeter(QObject):
         self.state_changed.emit()
 
     def stop(self) -> None:
-        """Cancel measuring; what is known stays."""
+        """Cancel measuring; the figures so far are kept."""
         if self._job is not None:
             self._job.cancel()
 
     def close(self) -> None:
-        """The window closes."""
+        """Stop measuring: the window is closing."""
         if self._job is not None:
             self._job.cancel()
             self._job.wait()
@@ -85,7 +85,7 @@ class LinearityMeter(QObject):
         session = rendering.playable(self._document.session)
 
         def work(report: ReportProgress, cancel: CancelToken) -> None:
-            tracks = track_parts(session, plan, rendering.audio) if todo else []
+            tracks = solo_mixes(session, plan, rendering.audio) if todo else []
             try:
                 for number, chunk in enumerate(todo):
                     renders = rendering.requests.wait_for_probes(self, needed(plan, chunk), cancel)
@@ -98,7 +98,7 @@ class LinearityMeter(QObject):
         return work
 
     def _on_measured(self, chunk: Chunk, figures: ChunkFigures) -> None:
-        self._known[_known(chunk)] = figures
+        self._known[_key_of(chunk)] = figures
         self.found.emit(chunk.key)
 
     def _on_progress(self, progress: Progress) -> None:
@@ -110,5 +110,5 @@ class LinearityMeter(QObject):
         self.state_changed.emit()
 
 
-def _known(chunk: Chunk) -> _Known:
-    return chunk.key, chunk.contributions
+def _key_of(chunk: Chunk) -> _FiguresKey:
+    return chunk.key, chunk.fingerprint

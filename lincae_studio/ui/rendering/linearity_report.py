@@ -15,9 +15,9 @@ from lincae_studio.ui.rendering.rendering import Rendering
 
 
 def write_report(path: Path, session: Session, rendering: Rendering, linearity_meter: LinearityMeter) -> int:
-    """Write what is known of every chunk of the mix as CSV; returns how many chunks are rendered.
+    """Write the figures of every chunk of the mix as CSV. Returns the number of rendered chunks.
 
-    What was not measured is empty. Tracks are named by their numbers from 1 on, and by their names.
+    Figures that were not measured are left empty. Columns of tracks have their numbers, from 1, and names.
 
     Raises:
         ExportError: when the file cannot be written.

@@ -1,4 +1,4 @@
-"""Peaks of the mix for drawing it: of what is rendered, and of the dry mix. Main thread."""
+"""Peaks of the mix for drawing: of the rendered mix, and of the dry mix. Main thread."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from lincae_studio.engine.analysis.residual import own_samples
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
-from lincae_studio.engine.rendering.stitch import window_part
+from lincae_studio.engine.rendering.stitch import window_slice
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: The dry mix is looked at when edits have paused for so long.
+#: Peaks of the dry mix are computed once edits have paused for this long.
 _PAUSE_MS = 250
 
-#: Share of the time that goes into looking at the dry mix: playing and drawing come first.
+#: Share of the time spent on peaks of the dry mix: playback and drawing take priority.
 _SHARE = 0.15
 
 #: More samples than this, of all tracks together, are not read while drawing.
@@ -24,7 +24,7 @@ _READ_AT_ONCE = 1 << 18
 
 
 class ChunkPeaks:
-    """A pyramid of the length of a plan that chunks write into, each the blocks it owns."""
+    """A peak pyramid as long as a plan; each chunk fills the blocks that it owns."""
 
     def __init__(self, plan: Plan) -> None:
         self.pyramid = PeakPyramid(np.zeros((0, 2), np.float32))
@@ -32,7 +32,7 @@ class ChunkPeaks:
         self._shown: dict[int, str | None] = {}
 
     def fit(self, plan: Plan) -> None:
-        """Take the length of a plan; what is known of its chunks stays."""
+        """Adapt to the length of a plan, keeping the peaks of its chunks."""
         blocks = -(-plan.length // BLOCK)
         if blocks != self.pyramid.blocks or plan.grid != self._grid:
             pairs = np.zeros((blocks, 2), np.float32)
@@ -43,15 +43,15 @@ class ChunkPeaks:
             self._grid = plan.grid
 
     def shows(self, index: int, key: str | None) -> bool:
-        """Whether the peaks of a chunk are those of this key; None is that of silence."""
+        """Whether the peaks of a chunk are those of this key; None stands for silence."""
         return self._shown.get(index, "") == key
 
     def forget(self) -> None:
-        """What is shown stays until something new is put in its place."""
+        """Mark all peaks as outdated; they are shown until they are replaced."""
         self._shown.clear()
 
     def put(self, plan: Plan, index: int, key: str | None, pairs: Audio | None) -> None:
-        """Take the level-0 pairs `(blocks, 2)` of a chunk; None is silence."""
+        """Set the level-0 pairs `(blocks, 2)` of a chunk; None for silence."""
         start, end = own_samples(plan, index)
         if pairs is None:
             pairs = np.zeros((-(-(end - start) // BLOCK), 2), np.float32)
@@ -67,14 +67,14 @@ class MixPeaks(ChunkPeaks):
         self._rendering = rendering
 
     def follow_plan(self) -> None:
-        """The plan changed: fit the length, and take what is rendered already."""
+        """Follow a changed plan: adapt the length, and add the peaks of rendered chunks."""
         plan = self._rendering.plan
         self.fit(plan)
         for index in range(len(plan.chunks)):
             self.follow_chunk(index)
 
     def follow_chunk(self, index: int) -> None:
-        """Take a chunk's peaks, if there are new ones."""
+        """Update a chunk's peaks if it was rendered or became silent."""
         plan = self._rendering.plan
         if index >= len(plan.chunks):
             return
@@ -84,17 +84,17 @@ class MixPeaks(ChunkPeaks):
             return
         pairs = None
         if rendered is not None:
-            pairs = block_peaks(window_part(plan, rendered.audio, index, *own_samples(plan, index)).T)
+            pairs = block_peaks(window_slice(plan, rendered.audio, index, *own_samples(plan, index)).T)
         self.put(plan, index, key, pairs)
 
 
 class DryPeaks(QObject):
-    """Peaks of the dry mix, worked out in a thread for the chunks that are looked at.
+    """Peaks of the dry mix, computed in a thread for the visible chunks.
 
-    A chunk's key stands for its dry mix as well: the same terms, the same sum.
+    A chunk's key identifies its dry mix as well, since it has the same terms.
 
     Signals:
-        changed: the peaks of the chunk with this index are other ones.
+        changed: the peaks of the chunk with this index have changed.
     """
 
     changed = Signal(int)
@@ -103,62 +103,62 @@ class DryPeaks(QObject):
         super().__init__(rendering)
         self._rendering = rendering
         self.peaks = ChunkPeaks(rendering.plan)
-        self._looked_at = (0, 0)
+        self._visible = (0, 0)
         self._work = ChunkWorker[tuple[Plan, DryMix, int], Audio](
             "dry-peaks", _dry_peaks, self, rendering.idle_gate, share=_SHARE
         )
         self._work.found.connect(self._on_found)
-        self._pausing = QTimer(self)
-        self._pausing.setSingleShot(True)
-        self._pausing.timeout.connect(self._want)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.timeout.connect(self._request)
 
     def follow_plan(self) -> None:
-        """The plan changed: fit the length, and take what is known already."""
+        """Follow a changed plan: adapt the length, and add the peaks available already."""
         plan = self._rendering.plan
         self.peaks.fit(plan)
         for index in range(len(plan.chunks)):
-            self._take(index)
-        self._pausing.start(_PAUSE_MS)
+            self._update(index)
+        self._delay.start(_PAUSE_MS)
 
-    def look_at(self, start: int, end: int) -> None:
-        """Samples `[start, end)` are in view."""
-        if (start, end) != self._looked_at:
-            self._looked_at = start, end
-            self._pausing.start(_PAUSE_MS)
+    def set_visible(self, start: int, end: int) -> None:
+        """Set the visible samples `[start, end)`, whose peaks are computed."""
+        if (start, end) != self._visible:
+            self._visible = start, end
+            self._delay.start(_PAUSE_MS)
 
     def known(self, index: int) -> bool:
-        """Whether the peaks of a chunk are those of the present dry mix."""
+        """Whether the peaks of a chunk are those of the current dry mix."""
         chunk = self._rendering.plan.chunks[index]
         return self.peaks.shows(index, chunk.key if chunk else None)
 
     def audio(self, start: int, end: int) -> Audio | None:
-        """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to be read while drawing."""
+        """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to read while drawing."""
         dry = self._rendering.dry
         return dry.read(start, end - start) if (end - start) * dry.tracks <= _READ_AT_ONCE else None
 
     def forget(self) -> None:
-        """Media that were silent have audio now: look again."""
+        """Compute all peaks again, as media files that were silent now have audio."""
         self._work.forget()
         self.peaks.forget()
-        self._pausing.start(_PAUSE_MS)
+        self._delay.start(_PAUSE_MS)
 
     def close(self) -> None:
         """End the thread."""
         self._work.close()
 
-    def _want(self) -> None:
+    def _request(self) -> None:
         plan, dry = self._rendering.plan, self._rendering.dry
-        start, end = self._looked_at
+        start, end = self._visible
         seen = range(plan.grid.owner(start), min(plan.grid.owner(end) + 1, len(plan.chunks)))
         chunks = (chunk for index in seen if (chunk := plan.chunks[index]) is not None)
         self._work.request((chunk.key, (plan, dry, chunk.index)) for chunk in chunks)
 
     def _on_found(self, key: str) -> None:
         for index in self._rendering.indices(key):
-            if self._take(index):
+            if self._update(index):
                 self.changed.emit(index)
 
-    def _take(self, index: int) -> bool:
+    def _update(self, index: int) -> bool:
         plan = self._rendering.plan
         chunk = plan.chunks[index]
         key = chunk.key if chunk else None

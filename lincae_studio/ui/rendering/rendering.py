@@ -1,4 +1,4 @@
-"""From session to sound and views: the plan, the engine client, and the render store, as Qt signals. Main thread."""
+"""Connects the session to playback and views: plan, engine client and render store, as Qt signals. Main thread."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How often a plan is made while edits keep coming, as from a fader.
-_GATHER_S = 0.05
+#: Shortest interval between plans while edits keep coming, as from a fader.
+_PLAN_INTERVAL_S = 0.05
 
 
 class Rendering(QObject):
     """Keeps the engine busy with what the session needs.
 
     Attributes:
-        plan: what `plan_changed` last announced; states, renders and the reader are those of its chunks. While a fader
-            is dragged the session may be ahead of it by a moment; `update_plan` never is behind.
-        idle_gate: of what views compute in threads.
-        computation: how codecs compute; `set_computation` changes it.
-        requests: asks the engine for chunks, in any thread.
+        plan: the plan last announced by `plan_changed`; states, renders and readers refer to its chunks. While a fader
+            is dragged, the session may be slightly ahead of it; `update_plan` returns the plan of the current session.
+        idle_gate: delays what views compute in threads.
+        computation: device and precision of codecs, set by `set_computation`.
+        requests: requests chunks from the engine, in any thread.
 
     Signals:
-        plan_changed: `plan` is another one.
-        chunk_changed: the state of the chunk with this index changed.
-        engine_changed: `engine_text` is another.
+        plan_changed: `plan` has changed.
+        chunk_changed: the state of the chunk with this index has changed.
+        engine_changed: `engine_text` has changed.
         problem: a `StudioError` to show.
-        session_replaced: what follows belongs to another document.
-        probe_rendered: a `Rendered` that a view or job requested beside the mix.
+        session_replaced: another document was opened; later signals refer to it.
+        probe_rendered: a `Rendered` that a view or job requested for analysis.
     """
 
     plan_changed = Signal()
@@ -77,7 +77,7 @@ class Rendering(QObject):
         super().__init__(document)
         self._document = document
         self._media = media
-        #: Media whose latents the engine has.
+        #: Digests of media files whose latents the engine has.
         self._bundled: set[str] = set()
         self._reader = StoreReader(media, self._bundled)
         self.computation = Computation()
@@ -89,21 +89,21 @@ class Rendering(QObject):
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)
         self._index_of: dict[str, list[int]] = {}
-        self._failed_said: set[str] = set()
+        self._reported: set[str] = set()
         self._current_key: str | None = None
-        #: The chunk that the playhead is in, and the loop that plays.
-        self._here: tuple[int, Loop | None] = (0, None)
+        #: The chunk at the playhead, and the active loop.
+        self._render_position: tuple[int, Loop | None] = (0, None)
         self._planner = Planner()
         self._pending = False
         self._planned_at = 0.0
-        self._gathering = QTimer(self)
-        self._gathering.setSingleShot(True)
-        self._gathering.timeout.connect(self.update_plan)
+        self._plan_timer = QTimer(self)
+        self._plan_timer.setSingleShot(True)
+        self._plan_timer.timeout.connect(self.update_plan)
         self._states: list[ChunkState] = []
         self._dry: DryMix | None = None
         self._make_plan()
         self.store.set_current(self.plan)
-        self._look()
+        self._update_states()
         document.at_close(self.close)
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
@@ -119,27 +119,27 @@ class Rendering(QObject):
 
     @property
     def session(self) -> Session:
-        """The session as it is now, with the clips silent whose audio is missing: what `plan` is made of."""
+        """The current session, from which plans are made; clips whose audio is missing are silent."""
         return self.playable(self._document.session)
 
     @property
     def dry(self) -> DryMix:
         """The dry mix of `plan`."""
-        assert self._dry is not None, "it is made with every plan"
+        assert self._dry is not None, "a dry mix is made with every plan"
         return self._dry
 
     def update_plan(self) -> Plan:
-        """Plan what has changed since `plan` was made, if anything has, and return the plan of the session as it is.
+        """Update `plan` if the session has changed, and return it.
 
-        While edits keep coming this is done at intervals; whoever needs the plan of this very moment calls it.
+        Called at intervals while edits keep coming, and by code that needs the plan of the current session.
         """
         if not self._pending:
             return self.plan
         self._pending = False
-        self._gathering.stop()
+        self._plan_timer.stop()
         self._make_plan()
         self.store.set_current(self.plan)
-        self._look()
+        self._update_states()
         self.requests.render_mix(self.plan)
         self.plan_changed.emit()
         self._planned_at = time.monotonic()
@@ -147,21 +147,23 @@ class Rendering(QObject):
 
     @property
     def offline(self) -> frozenset[str]:
-        """Digests of media that cannot be read: their clips are silent."""
+        """Digests of media files that cannot be read, whose clips are silent."""
         return self._offline
 
     def readable(self, digest: str) -> bool:
-        """Whether the audio or latents of a media file can be read, so that its clips are heard."""
+        """Whether the audio or latents of a media file can be read."""
         return digest not in self._offline
 
     def export_warnings(self, dry: bool = False) -> list[str]:
-        """Why an export would not be what the session asks for, in words; none when it would. `dry`: of the dry mix."""
+        """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
         session, warnings = self._document.session, []
         undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else set()
         count = sum(clip.media in undecoded for clip in session.clips())
         if count:
             clips = count_of(count, "clip")
-            warnings.append(f"The audio of {clips} is not decoded from latents yet, and is missing from the dry mix.")
+            warnings.append(
+                f"The audio of {clips} is not decoded from latents yet, and will be missing from the dry mix."
+            )
         if self._offline:
             count = sum(clip.media in self._offline for clip in session.clips())
             warnings.append(f"The audio of {count_of(count, 'clip')} is missing and will be silent.")
@@ -171,28 +173,28 @@ class Rendering(QObject):
         return warnings
 
     def reader(self) -> MixReader:
-        """The mix: the current plan with what is rendered of it now.
+        """A reader of the mix: the current plan with its current renders.
 
-        A snapshot: when a render arrives the player gets another reader, and fades from this one to that.
+        It is a snapshot: when a render arrives, the player gets a new reader and crossfades to it.
         """
         return MixReader(self.plan, self.dry, self.store.snapshot(self.plan).get)
 
     def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
-        """Peaks of each track that sounds in `count` samples from `start` on, dry and after its fader, by its id."""
+        """Peaks of each audible track in `count` samples from `start` on, dry and post-fader, by track id."""
         return self.dry.peaks(start, count) if count else {}
 
-    def heard(self, monitor: Monitor) -> MixReader:
-        """What playback plays while somebody listens to the mix, to one side of it, or to their difference."""
+    def monitor_reader(self, monitor: Monitor) -> MixReader:
+        """A reader of what playback plays in this monitor mode."""
         return MixReader(self.plan, self.dry, self.store.snapshot(self.plan).get, monitor)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.plan.chunks[index])
 
-    def runs(self, start: int, end: int, joined: bool = True) -> Iterator[tuple[int, int, ChunkState]]:
-        """The chunks of the samples `[start, end)`, as (first, last, state): neighbours in one state `joined`."""
+    def runs(self, start: int, end: int, merged: bool = True) -> Iterator[tuple[int, int, ChunkState]]:
+        """The chunks in samples `[start, end)` as (first, last, state); neighbours in the same state are `merged`."""
         first, last = self.plan.grid.owner(start), self.plan.grid.owner(max(start, end - 1))
         states = self._states[first : last + 1]
-        if not joined:
+        if not merged:
             yield from ((first + place, first + place, state) for place, state in enumerate(states))
             return
         for state, run in itertools.groupby(states):
@@ -206,68 +208,68 @@ class Rendering(QObject):
         return self.store.get(chunk.key) if chunk else None
 
     def progress(self) -> tuple[int, int]:
-        """Rendered chunks and chunks to render."""
+        """The number of rendered chunks, and of all chunks to render."""
         silent = self._states.count(ChunkState.SILENT)
         return self._states.count(ChunkState.RENDERED), len(self._states) - silent
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
-        """Render what is heard next first; a long session is rendered only around here. `loop`: the one that plays."""
+        """Set the playhead and the active loop: what is heard next is rendered first, long sessions only around it."""
         self.store.set_playhead(sample)
         here = self.plan.grid.owner(sample), loop
-        if here != self._here:  # during playback this is called for every frame drawn
-            self._here = here
+        if here != self._render_position:  # called for every frame drawn during playback
+            self._render_position = here
             self._client.set_playhead(sample, loop)
-            if not self._has_room:  # else the whole session is requested already
+            if not self._has_room:  # otherwise the whole session is already requested
                 self.requests.render_mix(self.plan)
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
         self.store.forget_failures()
-        self._failed_said.clear()
-        self._client.forgive()
+        self._reported.clear()
+        self._client.forget_crashes()
         self.requests.render_mix(self.plan)
-        self._look()
+        self._update_states()
         self.plan_changed.emit()
 
     def set_cache_limits(self, memory: int, latents: int, renders: int) -> None:
-        """Limit what the engine keeps, in bytes: latents in memory, latents and renders on disk."""
+        """Limit the engine's caches, in bytes: latents in memory, latents and renders on disk."""
         self._client.set_limits(Limits(memory, latents, renders))
 
     def set_computation(self, computation: Computation) -> None:
-        """Let codecs compute on another device, or in another precision: the engine restarts."""
+        """Set the device and precision of codecs; the engine restarts."""
         if computation == self.computation:
             return
         self.computation = computation
         self._client.configure(computation)
-        self._client.forgive()
+        self._client.forget_crashes()
         self.store.forget_failures()
-        self._failed_said.clear()
+        self._reported.clear()
         self.refresh()
 
     @property
     def bundled(self) -> frozenset[str]:
-        """Digests of media whose latents the engine has, with no audio of theirs."""
+        """Digests of media files known only as latents, which the engine has."""
         return frozenset(self._bundled)
 
     def attach(self, latents: Sequence[BundledLatents]) -> None:
-        """Let the engine use these latents, in place of those that were attached before."""
+        """Let the engine use these latents, which replace those attached before."""
         self._bundled.clear()
         self._bundled.update(digest for one in latents for digest in one.media)
         self._client.attach(one.path for one in latents)
         self.refresh()
 
     def refresh(self) -> None:
-        """Plan again: media or codecs have come or gone."""
+        """Make a new plan after media files or codecs have appeared or disappeared."""
         self._pending = True
         self.update_plan()
 
     @property
     def audio(self) -> StoreReader:
-        """Where sources find their audio; any thread."""
+        """Reads the audio of sources; any thread."""
         return self._reader
 
     def playable(self, session: Session) -> Session:
-        """The session with the clips silent whose audio is missing; length and channels stay."""
+        """The session with the clips silenced whose audio is missing; its length and channels do not change."""
         if self._offline:
             for clip in [clip for clip in session.clips() if clip.media in self._offline]:
                 session = edits.set_clip_gain(session, clip.id, 0.0)
@@ -282,54 +284,54 @@ class Rendering(QObject):
         self._dry = DryMix(session, self._reader, self._dry)
         self._index_of = {}
 
-    def _look(self) -> None:
+    def _update_states(self) -> None:
         """Update the state of every chunk."""
         self._has_room = self.store.has_room(self.plan)
         self._states = [self.store.state(chunk) for chunk in self.plan.chunks]
 
     def _codec_of(self, session: Session) -> CodecInfo:
-        """The session's codec, or the default one, said once, when there is no such codec here."""
+        """The session's codec, or if it is not available the default one, which is reported once."""
         codec = session.codec
         try:
             found = registry.for_session(codec, self.computation)
         except StudioError as error:
             fallback = registry.info(DEFAULT_CODEC)
-            if codec not in self._failed_said:
-                self._failed_said.add(codec)
-                # The error's own remedies are those of the command line.
+            if codec not in self._reported:
+                self._reported.add(codec)
+                # The remedy in the error is for the command line.
                 missing = codec in PUBLIC_MODELS and codec not in registry.ids()
-                way = (
-                    "Download it in Session > Codec" if missing else "Choose another, or import it, in Session > Codec"
+                advice = (
+                    "Download it in Session > Codec" if missing else "Import it, or choose another, in Session > Codec"
                 )
-                remedy = f"You hear {fallback.title}; the project keeps its codec. {way}"
+                remedy = f"{fallback.title} is used for now; the project keeps its codec. {advice}"
                 self.problem.emit(CodecError(error.problem, remedy))
             return fallback
-        self._failed_said.discard(codec)
+        self._reported.discard(codec)
         return found
 
     def _on_document_replaced(self) -> None:
-        self._failed_said.clear()
+        self._reported.clear()
         self.session_replaced.emit()
 
     def _on_document_changed(self, continuous: bool) -> None:
         self.idle_gate.note_interaction()
         self._pending = True
-        wait = self._planned_at + _GATHER_S - time.monotonic()
+        wait = self._planned_at + _PLAN_INTERVAL_S - time.monotonic()
         if wait <= 0.0 or not continuous:
             self.update_plan()
-        elif not self._gathering.isActive():
-            self._gathering.start(max(1, round(wait * 1e3)))
+        elif not self._plan_timer.isActive():
+            self._plan_timer.start(max(1, round(wait * 1e3)))
 
     def _receive(self, event: engine.Event) -> None:
-        """Reader thread: results are kept at once, the views are notified in the main thread."""
+        """Reader thread: store results immediately; the main thread notifies the views."""
         match event:
             case engine.ChunkStarted(key=key):
                 self.store.set_rendering(key)
             case engine.ChunkFinished(rendered=rendered):
                 self.requests.settle(rendered.key)
-                gone = self.store.put(rendered)
-                if gone:
-                    self._evicted.emit(gone)
+                evicted = self.store.put(rendered)
+                if evicted:
+                    self._evicted.emit(evicted)
             case engine.ChunkFailed(key=key, message=message):
                 self.requests.settle(key)
                 self.store.set_failed(key, message)
@@ -348,23 +350,23 @@ class Rendering(QObject):
                 self._announce(key)
             case engine.ChunkFailed(key=key, message=message):
                 self._announce(key)
-                if message not in self._failed_said:
-                    self._failed_said.add(message)
+                if message not in self._reported:
+                    self._reported.add(message)
                     self.problem.emit(self._failure(message))
             case engine.EngineUp(pid=pid):
-                _log.info("engine process %d is up", pid)
-                self._say("engine ready")
+                _log.info("engine process %d has started", pid)
+                self._set_engine_text("engine ready")
             case engine.EngineDown():
                 if self._current_key is not None:
                     self._announce(self._current_key)  # no longer being rendered
-                self._say("engine restarting")
+                self._set_engine_text("engine restarting")
             case engine.EngineUnusable(reason=reason):
-                remedy = "You hear the dry mix; the engine is started again now and then. The log has the details"
+                remedy = "The dry mix is played instead; the engine will be restarted later. See the log for details"
                 self.problem.emit(EngineError(f"the mix cannot be rendered: {reason.rstrip('.')}", remedy))
-                self._say("engine unusable")
+                self._set_engine_text("engine not running")
 
     def _failure(self, message: str) -> EngineError:
-        """Of chunks; the cause may be a codec's weights, which nobody has looked at before the engine."""
+        """The error for failed chunks; the cause may be damaged weights, which only the engine reads."""
         error = engine.failure(message)
         codec = self.plan.codec.id
         if os.sep not in codec and codec not in library.installed():
@@ -376,7 +378,7 @@ class Rendering(QObject):
             self._announce(key)
 
     def indices(self, key: str) -> Sequence[int]:
-        """The chunks of `plan` with a key."""
+        """The indices of the chunks of `plan` with this key."""
         if not self._index_of:
             for chunk in self.plan.audible:
                 self._index_of.setdefault(chunk.key, []).append(chunk.index)
@@ -387,6 +389,6 @@ class Rendering(QObject):
             self._states[index] = self.state(index)
             self.chunk_changed.emit(index)
 
-    def _say(self, text: str) -> None:
+    def _set_engine_text(self, text: str) -> None:
         self.engine_text = text
         self.engine_changed.emit()

@@ -11,17 +11,17 @@ from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: Renders that come in a burst are looked at together.
+#: Renders in quick succession are processed together.
 _GATHER_MS = 30
 
 
 class Residuals(QObject):
-    """Residuals of the rendered chunks, computed one after the other while there are observers.
+    """Residuals of the rendered chunks, computed one by one while there are observers.
 
-    A chunk's key stands for its dry mix as well: the same terms, the same sum.
+    A chunk's key identifies its dry mix as well, since it has the same terms.
 
     Signals:
-        changed: the residual of the chunk with this index is known.
+        changed: the residual of the chunk with this index is available.
     """
 
     changed = Signal(int)
@@ -33,9 +33,9 @@ class Residuals(QObject):
             "residuals", lambda task: residual_db(*task), self, rendering.idle_gate
         )
         self._observers: set[object] = set()
-        self._gathering = QTimer(self)
-        self._gathering.setSingleShot(True)
-        self._gathering.timeout.connect(self.follow)
+        self._delay = QTimer(self)
+        self._delay.setSingleShot(True)
+        self._delay.timeout.connect(self.follow)
         self._work.found.connect(self._on_found)
         rendering.plan_changed.connect(self._follow_soon)
         rendering.chunk_changed.connect(self._follow_soon)
@@ -46,21 +46,21 @@ class Residuals(QObject):
         self.follow()
 
     def follow(self) -> None:
-        """Request the residuals of what is rendered and not known yet."""
-        shown, dry = self._rendering.plan, self._rendering.dry
+        """Request the residuals of rendered chunks that are not available yet."""
+        plan, dry = self._rendering.plan, self._rendering.dry
         tasks = (
-            (chunk.key, (shown, dry, rendered, chunk.index))
-            for chunk in shown.audible
-            if not self._work.knows(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
+            (chunk.key, (plan, dry, rendered, chunk.index))
+            for chunk in plan.audible
+            if not self._work.has(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
         )
         self._work.request(tasks if self._observers else ())
 
     def _follow_soon(self) -> None:
-        if self._observers and not self._gathering.isActive():
-            self._gathering.start(_GATHER_MS)
+        if self._observers and not self._delay.isActive():
+            self._delay.start(_GATHER_MS)
 
     def of(self, index: int) -> float | None:
-        """The residual of a chunk in dB; None while it is not known, or where nothing can be said."""
+        """The residual of a chunk in dB; None while it is not available, or if the dry mix is silent."""
         chunk = self._rendering.plan.chunks[index] if index < len(self._rendering.plan.chunks) else None
         return self._work.of(chunk.key) if chunk is not None else None
 

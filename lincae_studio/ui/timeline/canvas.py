@@ -99,7 +99,7 @@ class TimeCanvas(QWidget):
         if control != wheel_zooms and not shift and delta.y():
             axis.zoom(_ZOOM_STEP**-notches, event.position().x())
         elif shift or not delta.y():
-            axis.scroll_to(axis.start - notches * _SCROLL_SHARE * axis.shown)
+            axis.scroll_to(axis.start - notches * _SCROLL_SHARE * axis.visible_samples)
         else:
             return False
         return True

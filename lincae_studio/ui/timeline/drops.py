@@ -87,7 +87,7 @@ class DropPreview(QObject):
             return
         self._paths = paths
         self.ghosts = tuple(Ghost(path.name) for path in paths)
-        self._look(paths[:_LOOKED_AT])
+        self._probe(paths[:_LOOKED_AT])
 
     def move(self, target: DropTarget) -> None:
         """Set where the files would be dropped."""
@@ -115,7 +115,7 @@ class DropPreview(QObject):
         color = QColor(theme.colors().ghost)
         x = axis.pixel_of(self.target.start)
         painter.fillRect(QRectF(x, 0, 2, painter.viewport().height()), color)
-        for ghost, rect in zip(self.ghosts, self.places(axis, rows, tracks), strict=True):
+        for ghost, rect in zip(self.ghosts, self.rects(axis, rows, tracks), strict=True):
             shade = QColor(theme.colors().error if ghost.problem else color)
             painter.setPen(QPen(shade, 1, Qt.PenStyle.DashLine))
             shade.setAlpha(50)
@@ -123,10 +123,10 @@ class DropPreview(QObject):
             painter.drawRect(rect)
             painter.setPen(QColor(theme.colors().text))
             text = rect.adjusted(6, 0, -4, 0)
-            painter.drawText(text.intersected(QRectF(0, text.top(), axis.width_px, NAME_PX + 4)), _words(ghost))
+            painter.drawText(text.intersected(QRectF(0, text.top(), axis.width_px, NAME_PX + 4)), _label(ghost))
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
-    def places(self, axis: TimeAxis, rows: TrackRows, tracks: int) -> list[QRectF]:
+    def rects(self, axis: TimeAxis, rows: TrackRows, tracks: int) -> list[QRectF]:
         """The rectangle of each ghost; `tracks`: the number of tracks of the session."""
         assert self.target is not None
         first = self.target.track if self.target.track >= 0 else tracks
@@ -140,7 +140,7 @@ class DropPreview(QObject):
                 start += length
         return found
 
-    def _look(self, paths: Sequence[Path]) -> None:
+    def _probe(self, paths: Sequence[Path]) -> None:
         if self._job is not None:
             self._job.cancel()
 
@@ -174,7 +174,7 @@ def _ghost_of(path: Path) -> Ghost:
     return Ghost(path.name, max(1, round(info.length * SESSION_RATE / info.sample_rate)))
 
 
-def _words(ghost: Ghost) -> str:
+def _label(ghost: Ghost) -> str:
     if ghost.problem:
         return f"{ghost.name}: cannot be read"
     return ghost.name if ghost.length is None else f"{ghost.name}  {format_time(ghost.length / SESSION_RATE, 1)}"

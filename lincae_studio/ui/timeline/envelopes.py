@@ -163,7 +163,7 @@ class MovePoint:
         self._moved = self.point
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         value = self._moved.value
         text = format_db(value) if self.kind is Kind.GAIN else format_pan(value)
         return f"{text} at {format_time(self._moved.at / SESSION_RATE)}"

@@ -1,6 +1,6 @@
 """Mouse gestures on clips: each owns its temporary state, previews by returning a session, and makes one edit at most.
 
-A gesture has `move` (called with each mouse position), `says` (the text shown while dragging) and `finish` (the edit,
+A gesture has `move` (called with each mouse position), `hint` (the text shown while dragging) and `finish` (the edit,
 or None). It needs no `cancel`: the document is not touched until the edit is applied.
 """
 
@@ -42,7 +42,7 @@ class Gesture(Protocol):
         ...
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         """The text shown while dragging: what changes, and its value."""
         ...
 
@@ -69,7 +69,7 @@ class MoveClips:
         self._by = (0, 0)
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         start = min(clip.start for clip in self._clips) + self._by[0]
         text = f"{'copy' if self._copy else 'start'} {format_time(start / SESSION_RATE)}"
         whole = self._by[0] % self._step_samples == 0
@@ -108,7 +108,7 @@ class TrimClip:
         self._edges = (self._clip.start, self._clip.end)
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         start, end = self._edges
         edge = f"start {format_time(start / SESSION_RATE)}" if self._left else f"end {format_time(end / SESSION_RATE)}"
         return f"{edge}, length {format_time((end - start) / SESSION_RATE)}"
@@ -142,7 +142,7 @@ class SlipClip:
         self._by = 0
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         return f"slipped by {self._by / SESSION_RATE:+.3f} s"
 
     def move(self, drag: Drag) -> Session:
@@ -167,7 +167,7 @@ class FadeClip:
         self._fades = (self._clip.fade_in, self._clip.fade_out)
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         length = self._fades[0 if self._fade_in else 1] / SESSION_RATE
         return f"fade {'in' if self._fade_in else 'out'} {length:.3f} s"
 
@@ -196,7 +196,7 @@ class ClipGain:
         self._gain = self._clip.gain
 
     @property
-    def says(self) -> str:
+    def hint(self) -> str:
         return f"clip gain {format_db(self._gain)}"
 
     def move(self, drag: Drag) -> Session:

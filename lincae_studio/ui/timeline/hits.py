@@ -22,7 +22,7 @@ HANDLE_PX = 5
 _LINE_PX = 4
 
 
-class Part(enum.Enum):
+class ClipZone(enum.Enum):
     """The part of a clip that a press grabs."""
 
     BODY = "body"
@@ -33,25 +33,28 @@ class Part(enum.Enum):
     GAIN = "gain"
 
 
-def part_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: bool) -> Part:
-    """The part of a clip drawn in `rect` that is under a point. On narrow clips it is always the body.
+def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: bool) -> ClipZone:
+    """The zone of a clip drawn in `rect` that is under a point. On narrow clips it is always the body.
 
     Only selected clips have fade and gain handles: a first press must not change how a clip sounds.
     """
     if rect.width() < HANDLED_PX:
-        return Part.BODY
+        return ClipZone.BODY
     if selected:
-        handles = {Part.FADE_IN: fade_in_handle(clip, rect, axis), Part.FADE_OUT: fade_out_handle(clip, rect, axis)}
-        for part, place in handles.items():
+        handles = {
+            ClipZone.FADE_IN: fade_in_handle(clip, rect, axis),
+            ClipZone.FADE_OUT: fade_out_handle(clip, rect, axis),
+        }
+        for zone, place in handles.items():
             if abs(point.x() - place.x()) <= HANDLE_PX and abs(point.y() - place.y()) <= HANDLE_PX:
-                return part
+                return zone
     if point.x() - rect.left() <= _EDGE_PX:
-        return Part.START
+        return ClipZone.START
     if rect.right() - point.x() <= _EDGE_PX:
-        return Part.END
+        return ClipZone.END
     if selected and abs(point.y() - gain_y(clip.gain, rect)) <= _LINE_PX:
-        return Part.GAIN
-    return Part.BODY
+        return ClipZone.GAIN
+    return ClipZone.BODY
 
 
 def fade_in_handle(clip: Clip, rect: QRectF, axis: TimeAxis) -> QPointF:

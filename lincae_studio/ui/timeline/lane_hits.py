@@ -29,7 +29,7 @@ from lincae_studio.ui.timeline.gestures import (
     SlipClip,
     TrimClip,
 )
-from lincae_studio.ui.timeline.hits import Part, part_at
+from lincae_studio.ui.timeline.hits import ClipZone, zone_at
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5
@@ -77,11 +77,11 @@ class LaneHits:
         """The rectangle of a clip in the lane whose top is at `top`."""
         return clip_rect(clip, self._axis, top, self._rows.height_px)
 
-    def part_at(self, point: QPointF, clip: Clip) -> Part:
-        """The part of a clip under a point."""
+    def zone_at(self, point: QPointF, clip: Clip) -> ClipZone:
+        """The zone of a clip under a point."""
         top = self._rows.top(self._rows.position_at(point.y()))
         selected = clip.id in self._selection.clips
-        return part_at(clip, self.rect(clip, top), point, self._axis, selected)
+        return zone_at(clip, self.rect(clip, top), point, self._axis, selected)
 
     def envelope_at(self, place: QPointF) -> tuple[Track, Kind, int] | None:
         """The track at a position, its visible envelope, and its top."""
@@ -108,16 +108,16 @@ class LaneHits:
             return None
         return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
 
-    def clip_gesture(self, part: Part, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
-        """The gesture started by a press on a part of a clip, or None."""
+    def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
+        """The gesture started by a press on a zone of a clip, or None."""
         session, selected = self._document.session, self._selection.clips
         if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
             return lambda: SlipClip(session, clip.id)
-        if part in (Part.START, Part.END):
-            return lambda: TrimClip(session, clip.id, part is Part.START, self._snaps.snapping(session, {clip.id}))
-        if part in (Part.FADE_IN, Part.FADE_OUT):
-            return lambda: FadeClip(session, clip.id, part is Part.FADE_IN)
-        if part is Part.GAIN:
+        if zone in (ClipZone.START, ClipZone.END):
+            return lambda: TrimClip(session, clip.id, zone is ClipZone.START, self._snaps.snapping(session, {clip.id}))
+        if zone in (ClipZone.FADE_IN, ClipZone.FADE_OUT):
+            return lambda: FadeClip(session, clip.id, zone is ClipZone.FADE_IN)
+        if zone is ClipZone.GAIN:
             height = self.rect(clip, 0).height()
             return lambda: ClipGain(session, clip.id, height)
         if clip.id not in selected:

@@ -42,7 +42,7 @@ from lincae_studio.ui.timeline.gestures import (
     Drag,
     Gesture,
 )
-from lincae_studio.ui.timeline.hits import NAME_PX, Part
+from lincae_studio.ui.timeline.hits import NAME_PX, ClipZone
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
@@ -54,11 +54,11 @@ _SCROLL_SHARE = 0.02
 _SCROLL_MS = 30
 
 _CURSORS = {
-    Part.START: Qt.CursorShape.SizeHorCursor,
-    Part.END: Qt.CursorShape.SizeHorCursor,
-    Part.FADE_IN: Qt.CursorShape.PointingHandCursor,
-    Part.FADE_OUT: Qt.CursorShape.PointingHandCursor,
-    Part.GAIN: Qt.CursorShape.SizeVerCursor,
+    ClipZone.START: Qt.CursorShape.SizeHorCursor,
+    ClipZone.END: Qt.CursorShape.SizeHorCursor,
+    ClipZone.FADE_IN: Qt.CursorShape.PointingHandCursor,
+    ClipZone.FADE_OUT: Qt.CursorShape.PointingHandCursor,
+    ClipZone.GAIN: Qt.CursorShape.SizeVerCursor,
 }
 
 
@@ -184,7 +184,11 @@ class Lanes(TimeCanvas):
             ends = [self.axis.x_of(clip.end) for clip in track.clips if clip.start < latest and clip.end > begin]
             for clip in track.clips:
                 # A curve clipped at another position may cover different pixels.
-                if (clip.fade_in or clip.fade_out) and clip.start < begin + self.axis.shown and clip.end > begin:
+                if (
+                    (clip.fade_in or clip.fade_out)
+                    and clip.start < begin + self.axis.visible_samples
+                    and clip.end > begin
+                ):
                     faded = self._hits.rect(clip, top).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
@@ -237,9 +241,9 @@ class Lanes(TimeCanvas):
             painter.drawRect(self._marquee)
         self.drop.paint(painter, self.axis, self._rows, len(self._document.session.tracks))
         if self._gesture is not None and self._pointer is not None:
-            self._paint_says(painter, self._gesture.says, self._pointer[0])
+            self._paint_hint(painter, self._gesture.hint, self._pointer[0])
 
-    def _paint_says(self, painter: QPainter, text: str, at: QPointF) -> None:
+    def _paint_hint(self, painter: QPainter, text: str, at: QPointF) -> None:
         metrics = self.fontMetrics()
         box = QRectF(at.x() + 14, at.y() - 30, metrics.horizontalAdvance(text) + 14, metrics.height() + 6)
         box.moveLeft(min(max(box.left(), 2.0), self.width() - box.width() - 2))
@@ -271,14 +275,14 @@ class Lanes(TimeCanvas):
         toggles = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
         # A selected clip is deselected on release only, since the press may start a drag.
         self._click_deselects = bool(toggles) and clip.id in self._selection.clips
-        part = self._hits.part_at(event.position(), clip)  # before selecting: invisible handles cannot be grabbed
+        zone = self._hits.zone_at(event.position(), clip)  # before selecting: invisible handles cannot be grabbed
         session = self._document.session
         together = arrange.with_groups(session, {clip.id})
         if toggles and not self._click_deselects:
             self._selection.set_clips(self._selection.clips | together)
         elif clip.id not in self._selection.clips:
             self._selection.set_clips(together)
-        self._start_gesture = self._hits.clip_gesture(part, clip, event.modifiers())
+        self._start_gesture = self._hits.clip_gesture(zone, clip, event.modifiers())
 
     def _drag(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         assert self._press is not None
@@ -347,7 +351,7 @@ class Lanes(TimeCanvas):
         if self._pointer is None or not direction:
             self._scrolling.stop()
             return
-        self.axis.scroll_to(self.axis.start + direction * _SCROLL_SHARE * self.axis.shown)
+        self.axis.scroll_to(self.axis.start + direction * _SCROLL_SHARE * self.axis.visible_samples)
         self._drag(*self._pointer)
 
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:
@@ -375,8 +379,8 @@ class Lanes(TimeCanvas):
             self._drag(event.position(), event.modifiers())
             return
         clip = self._hits.clip_at(event.position())
-        part = self._hits.part_at(event.position(), clip) if clip is not None else Part.BODY
-        self.setCursor(_CURSORS.get(part, Qt.CursorShape.ArrowCursor))
+        zone = self._hits.zone_at(event.position(), clip) if clip is not None else ClipZone.BODY
+        self.setCursor(_CURSORS.get(zone, Qt.CursorShape.ArrowCursor))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self._press is not None:

@@ -43,8 +43,8 @@ class MasterLane(TimeCanvas):
         rendering.plan_changed.connect(self._on_plan_changed)
         rendering.chunk_changed.connect(self._on_chunk_changed)
         self.dry.changed.connect(self._invalidate_chunk)
-        axis.changed.connect(self._look)
-        self.resized.connect(self._look)
+        axis.changed.connect(self._request_dry_peaks)
+        self.resized.connect(self._request_dry_peaks)
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         plan = self._rendering.plan
@@ -105,7 +105,7 @@ class MasterLane(TimeCanvas):
         """Runs of chunks drawn alike, as (first, last, rendered, dry peaks known), so that each run is one image."""
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
         runs: list[tuple[int, int, bool, bool]] = []
-        for index, _, state in self._rendering.runs(begin, end, joined=False):
+        for index, _, state in self._rendering.runs(begin, end, merged=False):
             if state is ChunkState.SILENT:
                 continue
             look = state is ChunkState.RENDERED, self.dry.known(index)
@@ -138,8 +138,8 @@ class MasterLane(TimeCanvas):
                 return sample_columns(audio.T, start - begin, samples_per_column, count)
         return self.dry.peaks.pyramid.columns(start, samples_per_column, count)
 
-    def _look(self) -> None:
-        self.dry.look_at(*self.axis.start_and_end(0, self.width()))
+    def _request_dry_peaks(self) -> None:
+        self.dry.set_visible(*self.axis.start_and_end(0, self.width()))
 
     def _on_plan_changed(self) -> None:
         self.peaks.follow_plan()

@@ -285,7 +285,7 @@ class TimelinePanel(QWidget):
     def _follow_axis(self) -> None:
         self._horizontal.blockSignals(True)
         self._horizontal.setRange(0, round(self.axis.scroll_range / _SCROLL_UNIT))
-        self._horizontal.setPageStep(max(1, round(self.axis.shown / _SCROLL_UNIT)))
+        self._horizontal.setPageStep(max(1, round(self.axis.visible_samples / _SCROLL_UNIT)))
         self._horizontal.setSingleStep(max(1, self._horizontal.pageStep() // 20))
         self._horizontal.setValue(round(self.axis.start / _SCROLL_UNIT))
         self._horizontal.blockSignals(False)

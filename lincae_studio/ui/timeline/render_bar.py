@@ -62,7 +62,7 @@ class RenderBar(TimeCanvas):
         }
         gaps = self._rendering.plan.grid.step_samples / self.axis.samples_per_px >= _GAP_PX
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        for first, last, state in self._rendering.runs(begin, end, joined=not gaps):
+        for first, last, state in self._rendering.runs(begin, end, merged=not gaps):
             if state is ChunkState.SILENT:
                 continue
             cell = self._cell(first, last, gaps)

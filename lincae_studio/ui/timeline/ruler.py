@@ -86,7 +86,7 @@ class Ruler(TimeCanvas):
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         painter.fillRect(area, QColor(theme.colors().panel))
         ticks = self._counting.ticks(self.axis.samples_per_px)
-        last = math.ceil((self.axis.start + self.axis.shown - ticks.origin) / ticks.step)
+        last = math.ceil((self.axis.start + self.axis.visible_samples - ticks.origin) / ticks.step)
         font = painter.font()
         font.setPointSizeF(8.5)
         painter.setFont(font)

@@ -192,9 +192,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
 
     def _follow_axis(self) -> None:
         """Show the range of the axis, keeping images of the visible chunks only."""
-        self.getViewBox().setXRange(self._axis.start, self._axis.start + self._axis.shown, padding=0)
+        self.getViewBox().setXRange(self._axis.start, self._axis.start + self._axis.visible_samples, padding=0)
         first, last = self._in_view()
-        self._source.look_at(first, last)
+        self._source.set_visible_chunks(first, last)
         if self._narrow:
             for index in list(self._items):
                 self._remove(index)
@@ -203,7 +203,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._whole.hide()
         for index in set(self._items) - set(range(first, last + 1)):
             self._remove(index)
-        pooling = self._wanted_pooling()
+        pooling = self._pooling_factor()
         if pooling != self._pooling:
             self._pooling = pooling
             for index in self._items:
@@ -214,7 +214,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
     def _in_view(self) -> tuple[int, int]:
         plan = self._rendering.plan
         first = plan.grid.owner(int(self._axis.start))
-        return first, min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.shown)))
+        return first, min(len(plan.chunks) - 1, plan.grid.owner(int(self._axis.start + self._axis.visible_samples)))
 
     def _on_chunk_changed(self, index: int) -> None:
         if index >= len(self._rendering.plan.chunks):
@@ -225,7 +225,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if self._narrow:
             if not self._drawing.isActive():
                 self._drawing.start(_FRAME_MS)
-        elif start + step > self._axis.start and start < self._axis.start + self._axis.shown:
+        elif start + step > self._axis.start and start < self._axis.start + self._axis.visible_samples:
             self._follow_chunk(index)
 
     def _follow_chunk(self, index: int) -> None:
@@ -319,7 +319,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Samples of the timeline per column of values."""
         raise NotImplementedError
 
-    def _wanted_pooling(self) -> int:
+    def _pooling_factor(self) -> int:
         """Columns per image column: the largest power of two with at least one image column per pixel."""
         columns_per_px = self._axis.samples_per_px / self.samples_per_column / self.devicePixelRatioF()
         return 1 << max(0, int(np.log2(max(columns_per_px, 1.0))))

@@ -18,7 +18,7 @@ from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.context import ViewContext
-from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, MixSource, PartSource
+from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, ExcerptSource, MixSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
 
 #: Share of the values within the automatic colour range.
@@ -38,11 +38,11 @@ _ORDERS: tuple[tuple[Order, str], ...] = (
     ("component", "Principal component"),
 )
 
-#: What is shown or subtracted: a kind, and the id of a track if a specific one is meant.
-What = tuple[str, int]
+#: LatentChoice is shown or subtracted: a kind, and the id of a track if a specific one is meant.
+LatentChoice = tuple[str, int]
 
-_MIX: What = ("mix", 0)
-_NOTHING: What = ("nothing", 0)
+_MIX: LatentChoice = ("mix", 0)
+_NOTHING: LatentChoice = ("nothing", 0)
 
 
 class HeatmapPlot(ChunkPicture):
@@ -131,13 +131,13 @@ class HeatmapPanel(QWidget):
         super().__init__(parent)
         self._context = context
         self._rendering = context.rendering
-        self._shown: tuple[What, What] = (_MIX, _NOTHING)
+        self._shown: tuple[LatentChoice, LatentChoice] = (_MIX, _NOTHING)
         self._resolved: tuple[int | None, ...] = ()
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
-        self.what = self._choice("What the heatmap shows", "The latents to show")
-        self.less = self._choice("What is taken away from it", "The latents to subtract")
+        self.shown_box = self._choice("LatentChoice the heatmap shows", "The latents to show")
+        self.subtracted_box = self._choice("LatentChoice is taken away from it", "The latents to subtract")
         self.order = self._choice("Order of channels", "The order of the channels")
         for order, text in _ORDERS:
             self.order.addItem(text, order)
@@ -160,8 +160,8 @@ class HeatmapPanel(QWidget):
         self.plot.auto_level_changed.connect(self._show_range)
         self.plot.hovered.connect(self._hover.setText)
         self.plot.seek.connect(context.seek)
-        self.what.currentIndexChanged.connect(self._on_chosen)
-        self.less.currentIndexChanged.connect(self._on_chosen)
+        self.shown_box.currentIndexChanged.connect(self._on_chosen)
+        self.subtracted_box.currentIndexChanged.connect(self._on_chosen)
         self.order.currentIndexChanged.connect(self._on_order_changed)
         self.statistics.changed.connect(self._arrange)
         context.rendering.plan_changed.connect(self._show_facts)
@@ -179,9 +179,9 @@ class HeatmapPanel(QWidget):
         self.statistics.close()
         self.plot.source.close()
 
-    def show_latents(self, what: What, less: What = _NOTHING) -> None:
+    def show_latents(self, shown: LatentChoice, subtracted: LatentChoice = _NOTHING) -> None:
         """Show these latents: ("mix", 0), ("track", id, or 0 for the selected one) or ("clip", 0), minus others."""
-        for box, chosen in ((self.what, what), (self.less, less)):
+        for box, chosen in ((self.shown_box, shown), (self.subtracted_box, subtracted)):
             place = next(number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
             box.setCurrentIndex(place)
 
@@ -199,7 +199,9 @@ class HeatmapPanel(QWidget):
         inside = QGridLayout(column)
         inside.setContentsMargins(12, 6, 8, 6)
         inside.setVerticalSpacing(4)
-        for row, (text, box) in enumerate((("Latents", self.what), ("minus", self.less), ("order", self.order))):
+        for row, (text, box) in enumerate(
+            (("Latents", self.shown_box), ("minus", self.subtracted_box), ("order", self.order))
+        ):
             label = QLabel(text, column)
             if row:
                 theme.dim(label)
@@ -220,12 +222,12 @@ class HeatmapPanel(QWidget):
     def _follow_document(self) -> None:
         """Update the choices, keeping the current ones if they still exist."""
         tracks = [(track.id, track.name) for track in self._context.document.session.tracks]
-        if tracks == self._tracks and self.what.count():
+        if tracks == self._tracks and self.shown_box.count():
             return
         self._tracks = tracks
         choices = [("Mix", _MIX), ("Selected track", ("track", 0)), ("Selected clip", ("clip", 0))]
         choices += [(name, ("track", track_id)) for track_id, name in tracks]
-        for box, first in ((self.what, ()), (self.less, (("nothing", _NOTHING),))):
+        for box, first in ((self.shown_box, ()), (self.subtracted_box, (("nothing", _NOTHING),))):
             chosen = self._chosen(box)
             box.blockSignals(True)
             box.clear()
@@ -243,48 +245,48 @@ class HeatmapPanel(QWidget):
 
     def _selected(self) -> tuple[int | None, ...]:
         """The ids of the track and clip that are shown because they are selected."""
-        return tuple(self._id_of(what) for what in self._shown if what in (("track", 0), ("clip", 0)))
+        return tuple(self._id_of(choice) for choice in self._shown if choice in (("track", 0), ("clip", 0)))
 
-    def _id_of(self, what: What) -> int | None:
+    def _id_of(self, choice: LatentChoice) -> int | None:
         """The id of the track or clip that is meant, or None."""
-        kind, named = what
+        kind, named = choice
         if kind == "track":
             return named or self._context.selection.track
         clips = sorted(self._context.selection.clips)
         return clips[0] if len(clips) == 1 else None
 
-    def _chosen(self, box: QComboBox) -> What | None:
+    def _chosen(self, box: QComboBox) -> LatentChoice | None:
         data = box.currentData()
         return (data[0], data[1]) if data is not None else None
 
     def _on_chosen(self) -> None:
-        chosen = (self._chosen(self.what) or _MIX, self._chosen(self.less) or _NOTHING)
+        chosen = (self._chosen(self.shown_box) or _MIX, self._chosen(self.subtracted_box) or _NOTHING)
         if chosen != self._shown:
             self._shown = chosen
             self._show()
 
     def _show(self) -> None:
-        what, less = self._shown
+        shown, subtracted = self._shown
         self._resolved = self._selected()
-        one = self._source_of(what)
-        source = one if less == _NOTHING else DifferenceSource(one, self._source_of(less), self.plot)
+        one = self._source_of(shown)
+        source = one if subtracted == _NOTHING else DifferenceSource(one, self._source_of(subtracted), self.plot)
         self.plot.set_source(source)
         self.statistics.set_source(source)
         self._show_facts()
 
-    def _source_of(self, what: What) -> ChunkSource:
-        if what == _MIX:
+    def _source_of(self, choice: LatentChoice) -> ChunkSource:
+        if choice == _MIX:
             return MixSource(self._rendering, self.plot)
-        chosen = self._id_of(what)
+        chosen = self._id_of(choice)
 
-        def part_of(session: Session) -> Session | None:
+        def excerpt_of(session: Session) -> Session | None:
             if chosen is None:
                 return None
-            if what[0] == "clip":
+            if choice[0] == "clip":
                 return only_clip(session, chosen)
             return only_track(session, chosen) if any(chosen == track.id for track in session.tracks) else None
 
-        return PartSource(self._rendering, self._context.document, part_of, self.plot)
+        return ExcerptSource(self._rendering, self._context.document, excerpt_of, self.plot)
 
     def _show_facts(self) -> None:
         codec = self._rendering.plan.codec

@@ -134,7 +134,7 @@ class LevelsPanel(QWidget):
     def show_channel(self, channel: int | None) -> None:
         """Show the value of a channel, or for None a summary of the frame."""
         self._channel = channel
-        self._tell()
+        self._show_text()
 
     def _restart(self) -> None:
         self._level = 0.0
@@ -163,9 +163,9 @@ class LevelsPanel(QWidget):
             frame = grid.lead_frames + (self._playhead - index * grid.step_samples) // grid.hop
             values = np.asarray(rendered.latents[:, :, frame].mean(axis=0, dtype=np.float32))
         self.meters.show_values(values, self._level)
-        self._tell()
+        self._show_text()
 
-    def _tell(self) -> None:
+    def _show_text(self) -> None:
         values, frame = self.meters.values, self._playhead // self._rendering.plan.grid.hop
         if values is None:
             self._text.setText("Not rendered yet")

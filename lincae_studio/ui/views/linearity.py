@@ -77,7 +77,7 @@ class LinearityPlot(TimeCanvas):
         context.residuals.changed.connect(self._invalidate_chunk)
         context.linearity_meter.found.connect(self._on_found)
 
-    def show_what(self, shown: Shown) -> None:
+    def set_shown(self, shown: Shown) -> None:
         """Draw residuals or shares."""
         self.shown = shown
         self.invalidate()
@@ -204,10 +204,10 @@ class LinearityPanel(QWidget):
         super().__init__(parent)
         self._context = context
         self.plot = LinearityPlot(context, self)
-        self.what = QComboBox(self)
-        self.what.setAccessibleName("What the linearity view shows")
+        self.shown_box = QComboBox(self)
+        self.shown_box.setAccessibleName("What the linearity view shows")
         for shown, text in (("residuals", "Residuals"), ("shares", "Shares")):
-            self.what.addItem(text, shown)
+            self.shown_box.addItem(text, shown)
         self.medians = {name: QLabel(self) for name, _ in MEASURES}
         self.measure_button = QPushButton(self)
         self.measure_button.setToolTip(
@@ -219,7 +219,7 @@ class LinearityPanel(QWidget):
         self._scale = Scale((), self)
         self._lay_out()
         context.residuals.set_active(self, active=True)
-        self.what.currentIndexChanged.connect(self._on_what_changed)
+        self.shown_box.currentIndexChanged.connect(self._on_shown_changed)
         self.measure_button.clicked.connect(self._on_measure)
         self.report_button.clicked.connect(lambda: context.export_linearity())
         self.plot.hovered.connect(self._hover.setText)
@@ -232,7 +232,7 @@ class LinearityPanel(QWidget):
         for signal in (context.residuals.changed, context.linearity_meter.found, context.axis.changed):
             signal.connect(self._show_medians_soon)
         context.rendering.plan_changed.connect(self._show_medians_soon)
-        self._on_what_changed()
+        self._on_shown_changed()
         self._show_state()
 
     def set_playhead(self, sample: int) -> None:
@@ -255,7 +255,7 @@ class LinearityPanel(QWidget):
         inside.setContentsMargins(12, 6, 0, 6)
         inside.setVerticalSpacing(3)
         inside.addWidget(title, 0, 0)
-        inside.addWidget(self.what, 0, 1)
+        inside.addWidget(self.shown_box, 0, 1)
         for row, (name, _) in enumerate(reversed(MEASURES), 1):
             inside.addWidget(self.medians[name], row, 0, 1, 2)
         inside.addWidget(self.measure_button, 4, 0)
@@ -274,9 +274,9 @@ class LinearityPanel(QWidget):
         layout.addWidget(column)
         layout.addWidget(self.plot, 1)
 
-    def _on_what_changed(self) -> None:
-        shown: Shown = self.what.currentData()
-        self.plot.show_what(shown)
+    def _on_shown_changed(self) -> None:
+        shown: Shown = self.shown_box.currentData()
+        self.plot.set_shown(shown)
         grid, top, bottom = (
             (_GRID_DB, TOP_DB, BOTTOM_DB) if shown == "residuals" else (_GRID_SHARE, TOP_SHARE, BOTTOM_SHARE)
         )

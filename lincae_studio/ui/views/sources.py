@@ -54,7 +54,7 @@ class ChunkSource(QObject):
         """A function returning the values of the current key, or None while they are not available."""
         raise NotImplementedError
 
-    def look_at(self, first: int, last: int) -> None:
+    def set_visible_chunks(self, first: int, last: int) -> None:
         """Set the visible chunks, whose values take priority."""
 
     def close(self) -> None:
@@ -96,21 +96,21 @@ class MixSource(ChunkSource):
         return partial(own_frames, rendered.latents, self._rendering.plan.grid) if rendered is not None else None
 
 
-class PartSource(ChunkSource):
+class ExcerptSource(ChunkSource):
     """The latents of a track or clip as they go into the mix: summed by the engine, never decoded."""
 
     def __init__(
         self,
         rendering: Rendering,
         document: Document,
-        part_of: Callable[[Session], Session | None],
+        excerpt_of: Callable[[Session], Session | None],
         parent: QObject | None = None,
     ) -> None:
-        """`part_of`: reduces a session to what is shown, or None for nothing. Call `follow` when its result changes."""
+        """`excerpt_of`: reduces a session to what is shown; None for nothing. Call `follow` when its result changes."""
         super().__init__(parent)
         self._rendering = rendering
         self._document = document
-        self._part_of = part_of
+        self._excerpt_of = excerpt_of
         self._planner = Planner()
         self._plan: Plan | None = None
         self._index_of: dict[str, list[int]] = {}
@@ -120,8 +120,8 @@ class PartSource(ChunkSource):
         self._seen = (0, -1)
         rendering.session_replaced.connect(self.restarted)
         rendering.plan_changed.connect(self.follow)
-        rendering.probe_rendered.connect(self._on_part_rendered)
-        rendering.chunk_changed.connect(self.chunk_changed)  # for when the mix consists of this part only
+        rendering.probe_rendered.connect(self._on_excerpt_rendered)
+        rendering.chunk_changed.connect(self.chunk_changed)  # in case the mix consists of this excerpt only
         self.follow()
 
     @property
@@ -129,8 +129,8 @@ class PartSource(ChunkSource):
         return self._rendering.plan.codec.dim
 
     def follow(self) -> None:
-        """Follow a change of the session or of the part."""
-        part = self._part_of(self._rendering.playable(self._document.session))
+        """Follow a change of the session or of the excerpt."""
+        part = self._excerpt_of(self._rendering.playable(self._document.session))
         shown = self._rendering.plan
         self._plan = self._planner.plan(part, shown.codec, shown.grid) if part is not None else None
         self._index_of = {}
@@ -160,7 +160,7 @@ class PartSource(ChunkSource):
         self._kept.move_to_end(chunk.key)
         return partial(np.asarray, found)
 
-    def look_at(self, first: int, last: int) -> None:
+    def set_visible_chunks(self, first: int, last: int) -> None:
         if (first, last) != self._seen:
             self._seen = first, last
             self._request()
@@ -185,7 +185,7 @@ class PartSource(ChunkSource):
                 requested.append(part)
         self._rendering.requests.analyse(self, requested)
 
-    def _on_part_rendered(self, rendered: Rendered) -> None:
+    def _on_excerpt_rendered(self, rendered: Rendered) -> None:
         key = rendered.key.partition(" ")[2]
         indices = self._index_of.get(key, ())
         if not indices or self._plan is None or not rendered.key.startswith("latents "):
@@ -224,9 +224,9 @@ class DifferenceSource(ChunkSource):
             return None
         return lambda: np.subtract(one(), other(), dtype=np.float32)
 
-    def look_at(self, first: int, last: int) -> None:
-        self._one.look_at(first, last)
-        self._other.look_at(first, last)
+    def set_visible_chunks(self, first: int, last: int) -> None:
+        self._one.set_visible_chunks(first, last)
+        self._other.set_visible_chunks(first, last)
 
     def close(self) -> None:
         self._one.close()

@@ -105,16 +105,16 @@ class SpectrogramSource(ChunkSource):
         super().__init__(parent)
         self._rendering = rendering
         self._work = ChunkWorker[_Task, npt.NDArray[np.uint8]](
-            "spectrogram", _work_out, self, rendering.idle_gate, remembered=_REMEMBERED, share=_SHARE
+            "spectrogram", _compute, self, rendering.idle_gate, cached=_REMEMBERED, share=_SHARE
         )
         self._work.found.connect(self._on_found)
         self._index_of: dict[str, int] = {}
-        self._came: set[str] = set()
+        self._arrived: set[str] = set()
         self._seen = (0, -1)
         self._keys: list[str | None] = []
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
-        self._gathering.timeout.connect(self._want)
+        self._gathering.timeout.connect(self._request)
         self._list_keys()
         rendering.session_replaced.connect(self.restarted)
         rendering.plan_changed.connect(self._follow_plan)
@@ -131,16 +131,16 @@ class SpectrogramSource(ChunkSource):
         key = self.key(index)
         found = self._work.of(key) if key is not None else None
         if found is None:
-            if key in self._came:  # evicted from the cache, and visible again
-                self._came.discard(key)
-                self._want_soon()
+            if key in self._arrived:  # evicted from the cache, and visible again
+                self._arrived.discard(key)
+                self._request_soon()
             return None
         return partial(_levels_above_floor, found)
 
-    def look_at(self, first: int, last: int) -> None:
+    def set_visible_chunks(self, first: int, last: int) -> None:
         if (first, last) != self._seen:
             self._seen = first, last
-            self._want_soon()
+            self._request_soon()
 
     def close(self) -> None:
         self._work.close()
@@ -148,12 +148,12 @@ class SpectrogramSource(ChunkSource):
 
     def _follow_plan(self) -> None:
         self._list_keys()
-        self._want_soon()
+        self._request_soon()
         self.changed.emit()
 
     def _follow_chunk(self, index: int) -> None:
         if self._seen[0] - 1 <= index <= self._seen[1] + 1:
-            self._want_soon()
+            self._request_soon()
 
     def _list_keys(self) -> None:
         """Compute the keys of all chunks, which include those of their neighbours."""
@@ -164,15 +164,15 @@ class SpectrogramSource(ChunkSource):
             for index, chunk in enumerate(chunks)
         ]
 
-    def _want_soon(self) -> None:
+    def _request_soon(self) -> None:
         if not self._gathering.isActive():
             self._gathering.start(_GATHER_MS)
 
-    def _want(self) -> None:
+    def _request(self) -> None:
         plan = self._rendering.plan
         first, last = self._seen[0], min(self._seen[1], len(plan.chunks) - 1)
         step = plan.grid.step_samples
-        states = self._rendering.runs(max(0, first - 1) * step, (last + 2) * step, joined=False)
+        states = self._rendering.runs(max(0, first - 1) * step, (last + 2) * step, merged=False)
         waits = {index for index, _, state in states if state in (ChunkState.STALE, ChunkState.RENDERING)}
         tasks: dict[str, _Task] = {}
         self._index_of.clear()
@@ -182,25 +182,25 @@ class SpectrogramSource(ChunkSource):
             if key is None:
                 continue
             self._index_of[key] = index
-            if key not in self._came and waits.isdisjoint((index - 1, index, index + 1)):
+            if key not in self._arrived and waits.isdisjoint((index - 1, index, index + 1)):
                 tasks[key] = _Task(reader, index * step, (index + 1) * step)
         self._work.request(tasks.items())
 
     def _on_found(self, key: str) -> None:
-        self._came.add(key)
-        if len(self._came) > 4 * _REMEMBERED:
-            self._came &= self._index_of.keys()
+        self._arrived.add(key)
+        if len(self._arrived) > 4 * _REMEMBERED:
+            self._arrived &= self._index_of.keys()
         index = self._index_of.get(key)
         if index is not None:
             self.chunk_changed.emit(index)
 
 
-def _work_out(task: _Task) -> npt.NDArray[np.uint8]:
+def _compute(task: _Task) -> npt.NDArray[np.uint8]:
     count = (task.end - task.start) // HOP
     lead = (WINDOW - HOP) // 2  # a column is the transform centred on it
     begin = task.start - lead
-    wanted = (count - 1) * HOP + WINDOW
-    audio = task.reader.read(max(0, begin), wanted - max(0, -begin))
+    needed = (count - 1) * HOP + WINDOW
+    audio = task.reader.read(max(0, begin), needed - max(0, -begin))
     levels = spectrogram(np.pad(audio, ((0, 0), (max(0, -begin), 0))), count)
     return np.round((np.maximum(levels, FLOOR_DB) - FLOOR_DB) * _PER_DB).clip(0, 255).astype(np.uint8)
 

@@ -78,7 +78,7 @@ class Statistics(QObject):
         self.latest: LatentStatistics | None = None
         self._asked: object = None
         self._work = ChunkWorker[list[Deferred], LatentStatistics](
-            "statistics", _work_out, self, rendering.idle_gate, remembered=4
+            "statistics", _compute, self, rendering.idle_gate, cached=4
         )
         self._work.found.connect(self._on_found)
         self._pausing = QTimer(self)
@@ -125,7 +125,7 @@ class Statistics(QObject):
         if not known or not self._active:
             return
         self._asked = tuple(self._source.key(index) for index in known)
-        if self._work.knows(self._asked):
+        if self._work.has(self._asked):
             self._on_found(self._asked)
         else:
             self._work.request([(self._asked, list(known.values()))])
@@ -137,5 +137,5 @@ class Statistics(QObject):
             self.changed.emit()
 
 
-def _work_out(parts: list[Deferred]) -> LatentStatistics:
+def _compute(parts: list[Deferred]) -> LatentStatistics:
     return latent_statistics([part() for part in parts])

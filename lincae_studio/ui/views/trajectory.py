@@ -59,7 +59,7 @@ class TrajectoryPanel(QWidget):
         self._source = MixSource(context.rendering, self)
         self.statistics = Statistics(self._source, self._rendering, self)
         self._work = ChunkWorker[_Task, Places](
-            "trajectory", project, self, context.rendering.idle_gate, remembered=_REMEMBERED
+            "trajectory", project, self, context.rendering.idle_gate, cached=_REMEMBERED
         )
         self._playhead = 0
         #: Counts updates of the statistics, which invalidate cached points.
@@ -149,7 +149,7 @@ class TrajectoryPanel(QWidget):
         """The rendered chunks in view: all of them, or a selection spread evenly."""
         plan, axis = self._rendering.plan, self._context.axis
         first = plan.grid.owner(int(axis.start))
-        last = min(len(plan.chunks) - 1, plan.grid.owner(int(axis.start + axis.shown)))
+        last = min(len(plan.chunks) - 1, plan.grid.owner(int(axis.start + axis.visible_samples)))
         known = [index for index in range(first, last + 1) if self._rendering.rendered(index) is not None]
         return known[:: max(1, -(-len(known) // _CHUNKS))]
 

@@ -175,12 +175,12 @@ def test_audio_that_cannot_be_encoded_is_refused(x: torch.Tensor, words: str) ->
         ("audio.wav", "cannot be converted to a tensor"),
     ],
 )
-def test_what_is_no_audio_is_refused(x: Any, words: str) -> None:
+def test_arguments_that_are_not_audio_are_refused(x: Any, words: str) -> None:
     with pytest.raises(CodecError, match=words):
         small_model().encode(x)
 
 
-def test_numpy_arrays_are_taken_as_they_are() -> None:
+def test_numpy_arrays_are_accepted() -> None:
     model = small_model()
     x = audio(9000)
     reversed_, frozen = x.flip(-1).numpy()[:, ::-1], x.numpy().copy()
@@ -335,7 +335,7 @@ def _written_through_data(model: Autoencoder, state: dict[str, torch.Tensor]) ->
 
 
 @pytest.mark.parametrize("change", [_changed_in_place, _assigned, _replaced, _written_through_data])
-def test_other_weights_are_heard_at_once_in_fewer_bits(change: Any) -> None:
+def test_changed_weights_take_effect_immediately_in_reduced_precision(change: Any) -> None:
     model, other = small_model(precision="bf16"), small_model(seed=1, precision="bf16")
     latents = torch.ones(1, model.dim, 1)
     before = model.decode(latents)
@@ -344,13 +344,13 @@ def test_other_weights_are_heard_at_once_in_fewer_bits(change: Any) -> None:
     assert not torch.allclose(model.decode(latents), before)
 
 
-def test_weights_made_in_inference_mode_decode_in_fewer_bits() -> None:
+def test_weights_created_in_inference_mode_decode_in_reduced_precision() -> None:
     with torch.inference_mode():
         model = small_model(precision="bf16")
         assert torch.isfinite(model.decode(torch.ones(1, model.dim, 1))).all()
 
 
-def test_a_pickle_holds_no_copy_of_the_weights() -> None:
+def test_a_pickle_contains_no_copy_of_the_weights() -> None:
     model = small_model(precision="bf16")
     latents = torch.ones(1, model.dim, 1)
     size = len(pickle.dumps(model))
@@ -361,7 +361,7 @@ def test_a_pickle_holds_no_copy_of_the_weights() -> None:
 
 
 class _Starved:
-    """A network that has memory for so many windows at once."""
+    """A network that has memory for this number of windows at once."""
 
     def __init__(self, network: Any, windows: int, error: RuntimeError) -> None:
         self._network, self._windows, self._error = network, windows, error
@@ -381,7 +381,7 @@ class _Starved:
 @pytest.mark.parametrize(
     "error", [torch.cuda.OutOfMemoryError("no room"), RuntimeError("MPS backend out of memory (8 GB)")], ids=str
 )
-def test_out_of_memory_halves_the_batch_and_goes_on(
+def test_running_out_of_memory_halves_the_batch(
     error: RuntimeError, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = small_model(max_batch_size=8)
@@ -393,7 +393,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
         found = model.decode(latents)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
     assert network.sizes == [5, 2, 2, 1]
-    assert [record.getMessage() for record in caplog.records] == ["out of memory: going on with batches of 2"]
+    assert [record.getMessage() for record in caplog.records] == ["out of memory: continuing with batches of 2"]
 
 
 @pytest.mark.parametrize("error", [torch.cuda.OutOfMemoryError("no room"), RuntimeError("shapes differ")], ids=str)

@@ -43,7 +43,7 @@ def codec(folder: str) -> LinCaeCodec:
     return loaded
 
 
-def test_facts_agree_with_the_codec(folder: str, codec: LinCaeCodec) -> None:
+def test_info_agrees_with_the_codec(folder: str, codec: LinCaeCodec) -> None:
     info = registry.info(folder)
     assert codec.info == info
     assert info.stochastic
@@ -71,7 +71,7 @@ def test_a_window_decodes_equally_alone_and_in_a_batch(codec: LinCaeCodec) -> No
         assert np.abs(alone[0] - together[row]).max() < 1e-5 * np.abs(alone).max()
 
 
-def test_place_and_seed_choose_the_noise(codec: LinCaeCodec) -> None:
+def test_frame_and_seed_determine_the_noise(codec: LinCaeCodec) -> None:
     latents = np.repeat(noise(1, 64 * 4, level=1.0).reshape(1, 64, 4), 2, axis=0)
     same = codec.decode(latents, first_frames=[3, 3], seed=0)
     assert np.array_equal(same[0], same[1])
@@ -161,7 +161,7 @@ def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
         (Computation("cpu", "fp16"), CodecError, "NVIDIA GPU"),
     ],
 )
-def test_a_device_or_precision_that_is_not_there_is_reported(
+def test_an_unavailable_device_or_precision_is_reported(
     folder: str, computation: Computation, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=words):
@@ -210,7 +210,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 def test_memory_grows_by_audio_and_latents_only() -> None:
     def peaks(seconds: int) -> list[int]:
         command = [sys.executable, "-c", _MEMORY, str(seconds)]
-        # Large blocks are always given back at once: what is measured is what is held.
+        # Large blocks are returned immediately, so the measurement shows the memory in use.
         allocator = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
         environment = {**os.environ, "PYTHONPATH": os.getcwd(), **allocator}
         out = subprocess.run(command, capture_output=True, check=True, env=environment, text=True).stdout

@@ -1,4 +1,4 @@
-"""Options of models: what is out of its range is refused by name, what is within builds and runs."""
+"""Options of models: values out of range are refused by name, others build and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of torch about devices."""
+"""Capabilities of devices."""
 
 from __future__ import annotations
 

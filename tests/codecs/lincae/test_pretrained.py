@@ -178,14 +178,16 @@ def test_conversion_there_and_back_gives_the_same_model(model: Autoencoder, offi
 
 
 @pytest.mark.parametrize("options", [{"title": "Mine"}, {"linear": False}, {"scale_factor": 3.0}], ids=str)
-def test_what_the_official_format_cannot_keep_is_refused(own: Path, tmp_path: Path, options: dict[str, Any]) -> None:
+def test_options_that_the_official_format_cannot_store_are_refused(
+    own: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
     with pytest.raises(CodecError, match=next(iter(options)).replace("_", " ")):
         convert(own, tmp_path / "new", **options)
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("scale_factor", [0.0, -1.0, float("nan"), float("inf")])
-def test_scale_factors_that_are_none_are_refused_everywhere(
+def test_invalid_scale_factors_are_refused_everywhere(
     model: Autoencoder, official: Path, own: Path, tmp_path: Path, scale_factor: float
 ) -> None:
     for attempt in (
@@ -325,12 +327,12 @@ def test_titles_are_one_line(model: Autoencoder, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["foo", "cuda:99", "meta", "cpu:x"])
-def test_a_device_that_is_not_there_is_said(own: Path, device: str) -> None:
+def test_an_unavailable_device_is_reported(own: Path, device: str) -> None:
     with pytest.raises(CodecError, match="device"):
         Autoencoder.from_pretrained(own, device=device)
 
 
-def test_names_that_no_folder_can_have_are_said() -> None:
+def test_names_that_no_folder_can_have_are_reported() -> None:
     for name in ("x" * 5000, "a\0b"):
         with pytest.raises(CodecError, match="there is no model"):
             Autoencoder.from_pretrained(name)

@@ -11,7 +11,7 @@ import pytest
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.codecs.mdct import MdctCodec
-from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, median_db, needed, track_parts
+from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, median_db, needed, solo_mixes
 from lincae_studio.engine.analysis.residual import LEAST_DB, own_samples
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Plan, make_plan
@@ -59,7 +59,7 @@ def figures(session: Session, codec: Codec) -> tuple[Plan, list[ChunkFigures], R
     reader = MemoryAudio.of(*session.media)
     plan = make_plan(session, codec.info, GRID)
     renderer = Renderer(lambda _: codec, reader, LatentCache())
-    dry, parts = DryMix(session, reader), track_parts(session, plan, reader)
+    dry, parts = DryMix(session, reader), solo_mixes(session, plan, reader)
     found = []
     for chunk in plan.audible:
         renders = {wanted.key: renderer.render(wanted) for wanted in needed(plan, chunk)}
@@ -88,7 +88,7 @@ def test_a_linear_codec_decodes_the_sum_as_the_sum_of_decodes() -> None:
     assert {one.floor_db for one in found} == {None}, "it does not start from noise"
 
 
-def test_an_envelope_differs_by_what_lies_between_frames() -> None:
+def test_an_envelope_adds_only_the_interpolation_error() -> None:
     _, found, _ = figures(song(), mdct())
     worst = max(one.sum_db for one in found if one.sum_db is not None)
     assert -110.0 < worst < -40.0
@@ -146,7 +146,7 @@ def test_a_tracks_loss_is_that_of_the_track_alone() -> None:
         assert one.tracks[first.id].loss_db == pytest.approx(expected, abs=0.3), "overlaps are crossfaded in a mix"
 
 
-def test_a_bent_decoder_is_found_out_about_its_origin() -> None:
+def test_a_nonlinear_decoder_is_detected() -> None:
     """Against the definition, written out for one chunk: terms decoded by hand."""
     session = edits.clear_envelopes(song(), song().tracks[1].id)
     codec = bent()
@@ -203,6 +203,6 @@ def test_a_chunk_behind_the_end_owns_nothing() -> None:
     assert own_samples(plan, 5) == (5 * grid.step_samples, 5 * grid.step_samples)
 
 
-def test_medians_leave_out_what_is_not_known() -> None:
+def test_medians_ignore_missing_values() -> None:
     assert median_db([None, -10.0, -30.0, -20.0]) == -20.0
     assert median_db([None]) is None

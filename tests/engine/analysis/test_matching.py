@@ -64,7 +64,7 @@ def test_lag_and_gain_are_found_beside_other_music(lag: int, gain: float) -> Non
     assert found.after_db < found.before_db
 
 
-def test_what_is_left_is_the_rest() -> None:
+def test_subtracting_the_match_leaves_the_rest() -> None:
     stem, rest = music(1), music(2)
     mix = rest + 0.5 * np.roll(np.pad(stem, (8000, 8000)), 123)[8000:-8000]
     session, reader = project(mix, stem)
@@ -90,21 +90,21 @@ def test_with_nothing_else_in_the_mix_the_gain_is_exact_and_steady() -> None:
     assert found.before_db == pytest.approx(20 * np.log10(0.3), abs=0.01)
 
 
-def test_a_gain_that_changes_is_told() -> None:
+def test_a_varying_gain_is_reported() -> None:
     stem = noise(3, LENGTH)[:, 0]
     ramp = np.linspace(1.0, 0.5, LENGTH, dtype=np.float32)
     session, reader = project(ramp * stem, stem)
     assert 0.7 < matched(session, reader).spread_db < 3.0
 
 
-def test_what_is_not_in_the_mix_is_not_found_with_certainty() -> None:
+def test_a_stem_missing_from_the_mix_has_low_certainty() -> None:
     session, reader = project(music(2), noise(3, LENGTH)[:, 0])
     found = matched(session, reader)
     assert found.lag.certainty < 0.3
     assert abs(found.gain) < 0.1
 
 
-def test_a_lag_is_looked_for_at_most_so_far() -> None:
+def test_the_search_for_a_lag_is_limited() -> None:
     stem = noise(3, LENGTH)[:, 0]
     mix = np.roll(np.pad(stem, (8000, 8000)), 3000)[8000:-8000]
     padded = np.pad(mix, (2000, 2000))
@@ -131,12 +131,12 @@ def test_pan_is_found_by_the_laws_of_the_mixer(sides: tuple[float, float], stere
     np.testing.assert_allclose([gain * law for law in laws], sides, atol=1e-9)
 
 
-def test_the_sides_of_a_panned_stem_are_found() -> None:
+def test_the_bus_gains_of_a_panned_stem_are_found() -> None:
     stem, rest = music(1), np.stack([music(2), music(4)], axis=1)
     mix = rest + np.stack([0.8 * stem, 0.2 * stem], axis=1)
     session, reader = project(mix, stem)
     found = matched(session, reader)
-    np.testing.assert_allclose(found.sides, [0.8, 0.2], atol=0.06)
+    np.testing.assert_allclose(found.bus_gains, [0.8, 0.2], atol=0.06)
 
 
 def test_the_fader_and_the_polarity_of_the_stem_do_not_matter() -> None:
@@ -157,7 +157,7 @@ def test_silence_and_empty_tracks_are_refused() -> None:
             matched(session, reader)
     session, reader = project(stem, stem)
     empty = edits.remove_clips(session, [session.tracks[1].clips[0].id])
-    with pytest.raises(EditError, match="no clip"):
+    with pytest.raises(EditError, match="no audible clip"):
         matched(empty, reader)
 
 
@@ -177,7 +177,7 @@ def media() -> Media:
     return made_up_media(1, 1000)
 
 
-def test_a_shift_trims_what_would_begin_before_0() -> None:
+def test_a_shift_trims_clips_that_would_start_before_0() -> None:
     session = edits.add_stems(Session(), [media()], 0)
     track = session.tracks[0].id
     assert shift_track(session, track, 300).tracks[0].clips[0].start == 300

@@ -1,4 +1,4 @@
-"""Bundles: what is written comes back, mixes and renders alike, goes on being edited, and does no harm."""
+"""Bundles: they are read back, mix and render alike, and can be edited; damaged ones do no harm."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_a_bundle_renders_as_the_project_but_for_float16(
     assert opened.tracks[0].clips[0].media != session.tracks[0].clips[0].media
     assert [m.original.digest for m in opened.media if m.original] == [m.digest for m in session.media]
     assert si_sdr_db(elsewhere.mix(opened), mix(session, store)) > 65.0
-    assert elsewhere.renderer.counters.encodes == 0, "all is there"
+    assert elsewhere.renderer.counters.encodes == 0, "everything is in the bundle"
     assert result.size == (tmp_path / "song.lincaez").stat().st_size
     used = [session.clip(clip).length for clip in (2, 4)]
     assert result.pcm_bytes == (150_000 * 2 + 170_000) * 3, "what two clips share counts once"
@@ -139,7 +139,7 @@ def test_mixing_needs_no_audio(
     assert elsewhere.renderer.counters.encodes == 0
 
 
-def test_what_needs_audio_takes_what_was_decoded(
+def test_edits_that_need_audio_use_the_decoded_audio(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bundle(session, store, tmp_path / "song.lincaez")
@@ -214,7 +214,7 @@ def test_every_session_can_be_bundled(tmp_path_factory: pytest.TempPathFactory, 
     renderer = new_renderer(audio)
     path = folder / "song.lincaez"
     if not any(session.clips()):
-        with pytest.raises(ProjectError, match="no latents"):
+        with pytest.raises(ProjectError, match="nothing to bundle"):
             write_bundle(session, FACTS, renderer.render_many, path)
         return
     write_bundle(session, FACTS, renderer.render_many, path)
@@ -244,19 +244,19 @@ def test_nothing_is_written_when_it_is_cancelled_or_fails(
     assert path.read_bytes() == b"older"
 
 
-def test_a_bundle_that_the_session_lies_in_is_not_replaced(
+def test_a_bundle_in_use_by_the_session_is_not_replaced(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     path = tmp_path / "song.lincaez"
     bundle(session, store, path)
     opened = elsewhere.open(path)
     before = path.read_bytes()
-    with pytest.raises(ProjectError, match="clips play latents from"):
+    with pytest.raises(ProjectError, match="this session plays latents from"):
         write_bundle(opened, FACTS, elsewhere.renderer.render_many, path)
     assert path.read_bytes() == before
 
 
-def test_a_damaged_copy_is_mended_by_opening_again(
+def test_a_damaged_copy_is_repaired_by_opening_the_bundle_again(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
     bundle(session, store, tmp_path / "song.lincaez")
@@ -302,7 +302,7 @@ def test_a_long_file_of_which_little_is_played_takes_little(
     assert peak < audio.stat().st_size / 3
 
 
-# What strangers send
+# Untrusted files
 
 
 def refusal(data: bytes, tmp_path: Path) -> str:
@@ -331,7 +331,7 @@ def whole(session: Session, store: MediaStore, tmp_path: Path) -> dict[str, byte
         return {name.replace(".", "__"): file.read(name) for name in file.namelist()}
 
 
-def test_what_is_no_bundle_is_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_bundle_is_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
     assert "not a bundle" in refusal(b"", tmp_path)
     assert "not a bundle" in refusal(b"RIFF" * 100, tmp_path)
     assert "not a LinCAE Studio bundle" in refusal(archive(a=b""), tmp_path)
@@ -347,12 +347,12 @@ def test_latents_of_another_bundle_are_refused(
     bundle(edits.remove_tracks(session, [1]), store, tmp_path / "other.lincaez")
     with zipfile.ZipFile(tmp_path / "other.lincaez") as file:
         other = file.read("latents.safetensors")
-    assert "not those of its project" in refusal(archive(**whole | {"latents__safetensors": other}), tmp_path)
+    assert "do not belong to its project" in refusal(archive(**whole | {"latents__safetensors": other}), tmp_path)
 
 
 def test_audio_beside_latents_is_refused(whole: dict[str, bytes], session: Session, tmp_path: Path) -> None:
     manifest = files.encode(session, tmp_path)
-    assert "is no latents" in refusal(archive(**whole | {"project__json": manifest}), tmp_path)
+    assert "has no latents for" in refusal(archive(**whole | {"project__json": manifest}), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Latents as files: what is written comes back, decodes to the mix, and a damaged file is refused."""
+"""Files of latents: they are read back and decode to the mix; damaged ones are refused."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def plan(store: MediaStore, tmp_path: Path) -> Plan:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_latents_come_back_and_decode_to_the_mix(plan: Plan, store: MediaStore, tmp_path: Path, kind: str) -> None:
+def test_latents_are_read_back_and_decode_to_the_mix(plan: Plan, store: MediaStore, tmp_path: Path, kind: str) -> None:
     renderer = new_renderer(StoreReader(store))
     content = latents_of(plan, 0, plan.length, renderer.render_many)
     assert 0 < content.audible.sum() < len(content.audible)
@@ -65,7 +65,7 @@ def test_other_programs_read_them(plan: Plan, store: MediaStore, tmp_path: Path)
         assert b"mdct-2x" in arrays["header"].tobytes()
 
 
-def test_a_span_holds_its_chunks_only(plan: Plan, store: MediaStore) -> None:
+def test_a_span_contains_only_its_chunks(plan: Plan, store: MediaStore) -> None:
     renderer = new_renderer(StoreReader(store))
     content = latents_of(plan, 610_000, 650_000, renderer.render_many)
     assert len(content.audible) == len(plan.grid.heard(610_000, 650_000)) < len(plan.chunks)
@@ -79,16 +79,16 @@ def test_silence_has_no_latents(store: MediaStore) -> None:
         latents_of(plan_of(Session(), "mdct-2x"), 0, 100, new_renderer(StoreReader(store)).render_many)
 
 
-def test_names_and_places_that_cannot_be(plan: Plan, store: MediaStore, tmp_path: Path) -> None:
+def test_impossible_names_folders_and_codecs(plan: Plan, store: MediaStore, tmp_path: Path) -> None:
     content = latents_of(plan, 0, 50_000, new_renderer(StoreReader(store)).render_many)
-    with pytest.raises(ExportError, match="no name for latents"):
+    with pytest.raises(ExportError, match="cannot tell the format"):
         save_latents(content, tmp_path / "mix.wav")
     with pytest.raises(ExportError, match="no such file or folder"):
         save_latents(content, tmp_path / "missing" / "mix.npz")
     with pytest.raises(MediaError, match="no such file or folder"):
         load_latents(tmp_path / "mix.npz")
     other = Latents(replace(content.header, identity="another"), content.latents, content.audible)
-    with pytest.raises(MediaError, match="of another mdct-2x"):
+    with pytest.raises(MediaError, match="another version of mdct-2x"):
         decoded(other, registry.load("mdct-2x"))
 
 
@@ -127,7 +127,7 @@ def test_latents_that_are_not_the_codecs_are_not_decoded(plan: Plan, store: Medi
     other = Latents(replace(content.header, **change), content.latents, content.audible)
     if change == {"frames": 4096}:
         other = Latents(replace(content.header, frames=4096, overlap=4000), content.latents, content.audible)
-    with pytest.raises(MediaError, match="not such as mdct-2x makes them"):
+    with pytest.raises(MediaError, match="not have the shape of those of mdct-2x"):
         decoded(other, registry.load("mdct-2x"))
 
 
@@ -137,7 +137,7 @@ def test_what_would_run_code_is_refused(tmp_path: Path) -> None:
             return Path.touch, (tmp_path / "evil",)  # type: ignore[return-value]
 
     np.savez(tmp_path / "mix.npz", header=np.array([Evil()]), latents=np.zeros(1), audible=np.zeros(1))
-    with pytest.raises(MediaError, match="no file of latents"):
+    with pytest.raises(MediaError, match="not a file of latents"):
         load_latents(tmp_path / "mix.npz")
     assert not (tmp_path / "evil").exists()
     packed = io.BytesIO()

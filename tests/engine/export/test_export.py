@@ -1,4 +1,4 @@
-"""Exports: what comes out is what was asked for, read back by an independent reader (sox) where there is one."""
+"""Exports: files match the settings, read back by an independent reader (sox) where it is available."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ MUSIC = np.concatenate([tone(440.0, 100_000, level=0.4), tone(3000.0, 100_000, l
 
 @pytest.mark.parametrize("rate", [44_100, 48_000, 96_000, 16_000])
 @pytest.mark.parametrize("kind", ["wav 16", "wav 24", "wav 32f", "flac 16", "flac 24"])
-def test_lossless_files_are_what_sox_says_they_are(tmp_path: Path, kind: str, rate: int) -> None:
+def test_sox_reads_lossless_files_back(tmp_path: Path, kind: str, rate: int) -> None:
     container, bits = kind.split()
     path = tmp_path / f"out.{container}"
     audio_format = AudioFormat(container=container, sample_format=bits, sample_rate=rate)  # type: ignore[arg-type]
@@ -154,7 +154,7 @@ def test_channels(tmp_path: Path, channels: str, expected: int) -> None:
 
 
 def test_dither_makes_noise_of_errors_and_none_without(tmp_path: Path) -> None:
-    """A tone below one step is lost by rounding; with TPDF dither it is there, under noise of the known power."""
+    """A tone below one step is lost by rounding; with TPDF dither it survives, under noise of known power."""
     quiet = tone(1000.0, 200_000, level=0.4 / 32_768).T.copy()
     step = 1.0 / 32_768
     write(tmp_path / "plain.wav", quiet, AudioFormat(sample_format="16", dither=False))
@@ -167,7 +167,7 @@ def test_dither_makes_noise_of_errors_and_none_without(tmp_path: Path) -> None:
     assert np.abs(error).max() <= 1.5 * step
     first = (tmp_path / "dithered.wav").read_bytes()
     write(tmp_path / "dithered.wav", quiet, AudioFormat(sample_format="16"))
-    assert (tmp_path / "dithered.wav").read_bytes() == first, "what is exported twice is equal"
+    assert (tmp_path / "dithered.wav").read_bytes() == first, "two exports are equal"
     write(tmp_path / "deep.wav", quiet, AudioFormat(sample_format="24"))
     assert np.abs(sf.read(tmp_path / "deep.wav")[0] - quiet[0]).max() <= 0.5 / 2**23, "none at 24 bits"
 
@@ -185,7 +185,7 @@ def test_the_peak_is_normalised(tmp_path: Path) -> None:
     result = write(tmp_path / "out.wav", MUSIC, level=Level(normalize="peak", target_db=-3.0, true_peak_db=0.0))
     assert 20 * math.log10(np.abs(sf.read(tmp_path / "out.wav")[0]).max()) == pytest.approx(-3.0, abs=0.01)
     assert result.gain_db == pytest.approx(-3.0 - 20 * math.log10(0.4), abs=0.01)
-    assert files_below(tmp_path) == [tmp_path / "out.wav"], "what was kept to be measured is gone"
+    assert files_below(tmp_path) == [tmp_path / "out.wav"], "the temporary file for measuring is gone"
 
 
 @pytest.mark.parametrize("target", [-23.0, -16.0, -14.0])
@@ -289,7 +289,7 @@ def test_cancelled_while_it_is_measured_or_written(tmp_path: Path) -> None:
         assert old.read_bytes() == b"older"
 
 
-def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
+def test_progress_goes_from_zero_to_complete(tmp_path: Path) -> None:
     reports: list[Progress] = []
     items = [ExportItem(tmp_path / f"{n}.wav", stream_of(MUSIC)) for n in range(3)]
     export(items, 0, 100_000, AudioFormat(), Level(normalize="peak"), reports.append)
@@ -299,7 +299,7 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
     assert {report.label for report in reports} == {f"Exporting {n}.wav" for n in range(3)}
 
 
-def test_a_full_disk_while_measuring_is_said(tmp_path: Path) -> None:
+def test_a_full_disk_while_measuring_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="no such file or folder"):
         write(tmp_path / "missing" / "out.wav", MUSIC, level=Level(normalize="peak"))
 
@@ -349,7 +349,7 @@ def test_a_span_costs_only_its_chunks_and_is_cut_to_the_sample(
         assert len(renders.asked) < len(plan.audible)
 
 
-def test_a_tail_holds_what_rings_out(store: MediaStore, tmp_path: Path) -> None:
+def test_a_tail_contains_the_decay(store: MediaStore, tmp_path: Path) -> None:
     """A click at the very end is spread by the codec beyond it; then comes silence."""
     click = np.zeros((50_000, 1), np.float32)
     click[-1] = 0.9

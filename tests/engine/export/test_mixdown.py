@@ -59,7 +59,7 @@ def assert_old(target: Path) -> None:
 
 
 @pytest.mark.parametrize("grid", [GRID, None])
-def test_the_file_holds_the_whole_mix_to_the_sample(
+def test_the_file_contains_the_whole_mix_to_the_sample(
     target: Path, session: Session, store: MediaStore, grid: Grid | None
 ) -> None:
     reader = StoreReader(store)
@@ -152,7 +152,7 @@ def test_a_missing_media_leaves_the_old_file(target: Path, store: MediaStore) ->
     assert_old(target)
 
 
-def test_each_chunk_is_asked_for_once_and_in_order(target: Path, session: Session, store: MediaStore) -> None:
+def test_each_chunk_is_requested_once_and_in_order(target: Path, session: Session, store: MediaStore) -> None:
     renderer = new_renderer(StoreReader(store))
     asked: list[int] = []
 
@@ -165,7 +165,7 @@ def test_each_chunk_is_asked_for_once_and_in_order(target: Path, session: Sessio
     assert asked == [chunk.index for chunk in plan.audible]
 
 
-def test_an_export_over_one_of_its_files_is_refused_by_whatever_name(target: Path, tmp_path: Path) -> None:
+def test_exporting_over_an_input_is_refused_under_any_name(target: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.wav"
     other.write_bytes(OLD)
     (tmp_path / "symbolic.wav").symlink_to(target)
@@ -179,7 +179,7 @@ def test_an_export_over_one_of_its_files_is_refused_by_whatever_name(target: Pat
     refuse_overwriting([other], target)
 
 
-def test_names_that_are_no_files_overwrite_nothing(target: Path, tmp_path: Path) -> None:
+def test_names_that_are_not_files_overwrite_nothing(target: Path, tmp_path: Path) -> None:
     for name in ("none.wav", "x" * 300 + ".wav", "no/such/folder.wav"):
         refuse_overwriting([tmp_path / name], target)
         refuse_overwriting([tmp_path / name], tmp_path / name)

@@ -57,7 +57,7 @@ def test_weights_of_a_part_are_a_part_of_the_weights(grid: Grid) -> None:
 
 
 @given(grids(), lengths)
-def test_the_count_is_what_is_needed_and_no_more(grid: Grid, length: int) -> None:
+def test_the_count_is_the_minimum_needed(grid: Grid, length: int) -> None:
     count = grid.count(length)
     assert grid.valid(count - 1)[0] < length <= grid.valid(count - 1)[1]
     assert grid.valid(count)[0] >= length
@@ -65,7 +65,9 @@ def test_the_count_is_what_is_needed_and_no_more(grid: Grid, length: int) -> Non
 
 
 @given(grids(), st.integers(0, 5000), st.integers(0, 3000))
-def test_touching_and_heard_are_exactly_the_chunks_that_meet_the_samples(grid: Grid, start: int, length: int) -> None:
+def test_touching_and_heard_are_exactly_the_chunks_that_overlap_the_samples(
+    grid: Grid, start: int, length: int
+) -> None:
     end = start + length
     candidates = range(end // grid.step_samples + grid.window_samples // grid.step_samples + 3)
 
@@ -95,7 +97,7 @@ def test_geometry_agrees_with_itself(grid: Grid) -> None:
     assert end - grid.valid(3)[0] == grid.fade >= 0
 
 
-def test_a_codecs_grid_takes_its_own_numbers_unless_others_are_given() -> None:
+def test_a_grid_uses_the_codecs_defaults_unless_others_are_given() -> None:
     assert Grid.of(FACTS) == Grid(256, 256, FACTS.chunk_frames, FACTS.overlap_frames)
     assert Grid.of(FACTS, 50, 5) == Grid(256, 256, 50, 5)
     assert Grid.of(FACTS).window_samples == FACTS.window_samples(FACTS.chunk_frames)
@@ -117,8 +119,8 @@ def test_the_centre_of_a_frame_is_the_middle_of_the_samples_it_is_computed_from(
 
 
 @pytest.mark.parametrize(("frames", "overlap"), [(2, 1), (4, 1), (4096, 4000), (3, 2), (1, 0)])
-def test_a_session_cannot_choose_what_would_take_for_ever(frames: int, overlap: int) -> None:
-    """A project of a stranger may ask for a chunk every few samples: the codec's own grid is taken then."""
+def test_a_session_cannot_choose_chunks_that_would_take_forever(frames: int, overlap: int) -> None:
+    """An untrusted project may request a chunk every few samples: the codec's default grid is used instead."""
     info = registry.info("mdct-2x")
     assert Grid.chosen(info, frames, overlap) == Grid.of(info)
     assert Grid(info.hop, info.edge, frames, overlap).problem(info)

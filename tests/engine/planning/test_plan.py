@@ -53,7 +53,7 @@ def test_different_ways_to_one_session_give_equal_keys() -> None:
     assert any(keys(plan(one)))
 
 
-def test_undoing_an_edit_gives_the_keys_back() -> None:
+def test_undoing_an_edit_restores_the_keys() -> None:
     session = session_of(MONO, OTHER)
     there = edits.move_clips(session, {2}, 777)
     assert keys(plan(there)) != keys(plan(session))
@@ -143,7 +143,7 @@ def test_the_codec_the_grid_and_the_coefficients_are_part_of_the_key() -> None:
     assert len(seen) == 4
 
 
-def test_seed_and_place_are_part_of_the_key_only_for_codecs_that_decode_from_noise() -> None:
+def test_seed_and_index_are_part_of_the_key_only_for_codecs_that_decode_from_noise() -> None:
     exact = registry.info("mdct-2x")
     noisy = replace(exact, stochastic=True)
     session = session_of(MONO)
@@ -159,7 +159,7 @@ def sources_by_chunk(plan: Plan) -> list[dict[str, Source]]:
     return [{term.key: term.source for term in chunk.terms} if chunk else {} for chunk in plan.chunks]
 
 
-def test_an_edit_works_out_no_source_again_that_it_does_not_change() -> None:
+def test_an_edit_computes_only_the_sources_that_it_changes() -> None:
     session = session_of(MONO, STEREO)
     before = sources_by_chunk(plan(session))
     for changed in (

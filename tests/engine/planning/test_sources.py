@@ -151,13 +151,13 @@ def test_overlapping_clips_are_crossfaded() -> None:
     other = made_up_media(4, 10_000)
     session = edits.add_clip(session_of(MEDIA), 1, other, 15_000)
     assert ramps_of(session) == [(None, FadeRamp(5_000, "equal-power")), (FadeRamp(5_000, "equal-power"), None)]
-    assert fades_of(edits.set_clip_mute(session, {3}, True)) == [(0, 0)], "what is mute fades nothing"
+    assert fades_of(edits.set_clip_mute(session, {3}, True)) == [(0, 0)], "a muted clip causes no fades"
     assert fades_of(edits.set_clip_fades(session, 3, 100, 0)) == [(0, 5_000), (100, 0)], "its own fade comes first"
     assert fades_of(edits.move_clips(session, {3}, 5_000)) == [(0, 0), (0, 0)], "side by side"
     assert fades_of(edits.move_clips(session, {3}, -10_000)) == [(0, 0), (0, 0)], "one within the other"
 
 
-def test_the_same_audio_in_step_is_crossfaded_by_amplitude() -> None:
+def test_the_same_audio_in_sync_is_crossfaded_with_equal_gain() -> None:
     split = edits.split_clips(session_of(MEDIA), {2}, 9_000)
     overlapping = edits.trim_clip(split, 3, 8_000, 20_000)
     assert ramps_of(overlapping) == [(None, FadeRamp(1_000)), (FadeRamp(1_000), None)]

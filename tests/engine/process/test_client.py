@@ -64,7 +64,7 @@ class Engine:
 
     def wait(self, condition: Callable[[], object]) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, TIMEOUT_S), f"in vain; events: {self.events[-5:]}"
+            assert self._changed.wait_for(condition, TIMEOUT_S), f"timed out; events: {self.events[-5:]}"
 
     def of(self, kind: type) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -160,14 +160,14 @@ def test_limits_of_the_caches_reach_the_process_and_the_next_one(engine: Engine,
     assert disk_usage(latent_database(cache_dir)).array_bytes <= limit
 
 
-def test_a_restart_for_another_computation_is_no_failure(
+def test_a_restart_for_another_computation_is_not_a_crash(
     engine: Engine, plan: Plan, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine.client.start()
     engine.client.request(plan.audible)
     engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
     before = engine.pid
-    for number in range(client_module._DEATHS_REPORTED + 1):
+    for number in range(client_module._CRASHES_REPORTED + 1):
         count = len(engine.of(EngineUp))
         engine.client.configure(Computation(precision="fp32" if number % 2 else "bf16"))
         engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
@@ -196,7 +196,7 @@ def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(ca
             assert np.allclose(engine.finished()[chunk.key].rendered.audio, plain.render(chunk).audio, atol=1e-6)
 
 
-def test_without_shared_memory_renders_take_the_pipe(
+def test_without_shared_memory_renders_are_sent_through_the_pipe(
     engine: Engine, plan: Plan, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
@@ -209,7 +209,7 @@ def test_without_shared_memory_renders_take_the_pipe(
     )
 
 
-def test_what_the_loop_comes_back_to_comes_before_what_lies_behind_it(engine: Engine, plan: Plan) -> None:
+def test_the_start_of_a_loop_is_rendered_before_what_follows_the_loop(engine: Engine, plan: Plan) -> None:
     step = plan.grid.step_samples
     engine.client.set_playhead(6 * step, loop=(4 * step, 8 * step))
     engine.client.request(plan.audible)
@@ -219,7 +219,7 @@ def test_what_the_loop_comes_back_to_comes_before_what_lies_behind_it(engine: En
     assert [by_key[event.key] for event in engine.of(ChunkStarted)][:6] == [6, 7, 4, 5, 8, 9]
 
 
-def test_chunks_come_from_the_playhead_on(engine: Engine, plan: Plan) -> None:
+def test_chunks_are_rendered_from_the_playhead_on(engine: Engine, plan: Plan) -> None:
     middle = len(plan.chunks) // 2
     engine.client.set_playhead(middle * plan.grid.step_samples)
     engine.client.request(plan.audible)
@@ -279,7 +279,7 @@ def test_withdrawn_requests_are_not_rendered(engine: Engine, plan: Plan, tmp_pat
     assert len(engine.of(ChunkFinished)) < len(many) // 2
 
 
-def test_export_comes_after_what_is_heard(engine: Engine, plan: Plan) -> None:
+def test_exports_come_after_live_chunks(engine: Engine, plan: Plan) -> None:
     live = plan.audible[-3:]
     engine.client.request(plan.audible[:-3], priority="export")
     engine.client.request(live)
@@ -301,7 +301,7 @@ def test_a_missing_media_fails_its_chunks_and_no_others(engine: Engine, plan: Pl
 
 def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, plan: Plan) -> None:
     good = plan.audible[0]
-    engine.client.request([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.parts)])
+    engine.client.request([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.contributions)])
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkFailed))
     assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
@@ -361,7 +361,7 @@ def test_an_engine_that_cannot_be_started_is_reported_once(cache_dir: Path) -> N
     assert "lambda" in report.reason
 
 
-def test_an_engine_that_works_at_last_is_used_and_reported_when_it_fails_again(plan: Plan, cache_dir: Path) -> None:
+def test_an_engine_that_recovers_is_used_and_reported_if_it_fails_again(plan: Plan, cache_dir: Path) -> None:
     go = cache_dir / "go"
     with closing(Engine(cache_dir, fakes.ends_at_once_until_a_file_is_there)) as engine:
         engine.client.request(plan.audible[:3])
@@ -377,7 +377,7 @@ def test_an_engine_that_works_at_last_is_used_and_reported_when_it_fails_again(p
         engine.wait(lambda: len(engine.of(EngineUnusable)) == 2)
 
 
-def test_an_engine_that_fails_its_chunks_is_of_use(engine: Engine, plan: Plan) -> None:
+def test_an_engine_that_only_fails_chunks_is_not_reported_as_unusable(engine: Engine, plan: Plan) -> None:
     """It dies three times, but never three times in a row."""
     missing = plan_of(session_of(made_up_media(9, 5000)), "mdct-2x").audible[:1]
 
@@ -402,7 +402,7 @@ def test_an_engine_of_another_version_is_ended_and_reported(cache_dir: Path) -> 
     assert not engine.of(EngineUp)
 
 
-def test_an_engine_that_talks_nonsense_is_replaced(cache_dir: Path, plan: Plan) -> None:
+def test_an_engine_that_sends_invalid_messages_is_replaced(cache_dir: Path, plan: Plan) -> None:
     with closing(Engine(cache_dir, fakes.talks_nonsense_at_first)) as engine:
         engine.client.request(plan.audible[:3])
         engine.client.start()
@@ -458,7 +458,7 @@ def test_warnings_of_the_engine_reach_the_log_of_the_window(
     ]
 
 
-def test_what_is_less_than_a_warning_stays_in_the_engine() -> None:
+def test_messages_below_warning_level_stay_in_the_engine() -> None:
     ours, theirs = Pipe()
     logger = logging.Logger("engine", logging.DEBUG)
     logger.addHandler(worker._ForwardingHandler(worker._Window(theirs)))
@@ -477,7 +477,7 @@ def test_a_retry_requested_while_the_failure_is_delivered_is_not_lost(engine: En
 
     def retry(event: Event) -> None:
         if isinstance(event, ChunkFailed) and not engine.of(ChunkFailed):
-            engine.client.forgive()
+            engine.client.forget_crashes()
             engine.client.request(missing)
 
     engine.on_event = retry
@@ -550,7 +550,7 @@ def test_a_jump_of_the_playhead_renders_nothing_twice(engine: Engine, plan: Plan
 
 
 @pytest.mark.parametrize("shared", [True, False])
-def test_latents_alone_cross_between_the_processes(
+def test_latents_without_audio_are_sent_between_the_processes(
     engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch, shared: bool
 ) -> None:
     if not shared:

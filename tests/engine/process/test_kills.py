@@ -63,7 +63,7 @@ class Killed:
             case engine.ChunkFailed(message=message):
                 # The same chunk was being rendered at two kills, which is as if it had caused them. A user may retry.
                 assert "ended 2 times" in message
-                self.client.forgive()
+                self.client.forget_crashes()
                 self.client.request(self.store.missing(self.plan))
         self._events_left -= 1
         if self._events_left == 0 and self.kills < KILLS:

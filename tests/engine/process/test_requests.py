@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
-from lincae_studio.engine.process.requests import DEATHS_ALLOWED, Loop, Requests
+from lincae_studio.engine.process.requests import CRASHES_ALLOWED, Loop, Requests
 from tests.helpers import made_up_media, plan_of, session_of
 
 GRID = Grid(256, 256, 8, 2)
@@ -159,7 +159,7 @@ def test_a_chunk_of_two_priorities_is_rendered_once(requests: Requests, waiting:
     assert take_all(requests) == [0, 1]
 
 
-def test_what_is_under_way_is_not_taken_a_second_time(requests: Requests, waiting: list[Chunk]) -> None:
+def test_a_chunk_that_is_being_rendered_is_not_taken_again(requests: Requests, waiting: list[Chunk]) -> None:
     first, second = waiting[:2]
     requests.replace([first, second], "live")
     assert requests.take({}) == (first,)
@@ -173,7 +173,7 @@ def test_what_is_under_way_is_not_taken_a_second_time(requests: Requests, waitin
     assert requests.take({}) == (first,)
 
 
-def test_another_process_gets_what_the_one_before_had(requests: Requests, waiting: list[Chunk]) -> None:
+def test_a_new_process_gets_what_the_one_before_had(requests: Requests, waiting: list[Chunk]) -> None:
     requests.replace(waiting[:3], "live")
     assert take(requests, 2) == [0, 1]
     requests.restart()
@@ -194,13 +194,15 @@ def test_only_codecs_with_a_batch_get_more_than_one(requests: Requests, waiting:
     assert requests.take({"another": 4}) == (waiting[0],)
 
 
-def test_a_chunk_during_which_the_engine_died_is_taken_alone(requests: Requests, waiting: list[Chunk]) -> None:
-    requests.deaths[waiting[1].key] = DEATHS_ALLOWED - 1
+def test_a_chunk_during_which_the_engine_crashed_is_taken_alone(requests: Requests, waiting: list[Chunk]) -> None:
+    requests.crashes[waiting[1].key] = CRASHES_ALLOWED - 1
     requests.replace(waiting[:5], "live")
     assert [take(requests, 3), take(requests, 3), take(requests, 3)] == [[0, 2, 3], [1], [4]]
 
 
-def test_a_chunk_of_which_the_engine_died_too_often_is_not_requested(requests: Requests, waiting: list[Chunk]) -> None:
-    requests.deaths[waiting[0].key] = DEATHS_ALLOWED
+def test_a_chunk_during_which_the_engine_crashed_too_often_is_not_requested(
+    requests: Requests, waiting: list[Chunk]
+) -> None:
+    requests.crashes[waiting[0].key] = CRASHES_ALLOWED
     requests.replace(waiting[:2], "live")
     assert take_all(requests) == [1]

@@ -21,7 +21,7 @@ def reader() -> Iterator[SharedReader]:
     reader.close()
 
 
-def test_arrays_come_out_as_they_went_in_and_stay(reader: SharedReader) -> None:
+def test_arrays_are_read_unchanged_and_stay_valid(reader: SharedReader) -> None:
     writer = SharedWriter(reader.handle)
     kept = []
     for number in range(5):
@@ -42,13 +42,13 @@ def test_no_slot_is_written_before_it_was_read(reader: SharedReader) -> None:
     assert reader.handle.free.acquire(block=False)
 
 
-def test_what_is_too_large_takes_another_way(reader: SharedReader) -> None:
+def test_arrays_that_are_too_large_are_sent_another_way(reader: SharedReader) -> None:
     assert SharedWriter(reader.handle).write([np.zeros((2, 3_000_000), np.float32)]) is None
 
 
 @pytest.mark.parametrize(("slot", "shape"), [(2, (3,)), (-1, (3,)), (0, (2, 3_000_000))])
-def test_nonsense_is_refused(reader: SharedReader, slot: int, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="no arrays"):
+def test_invalid_slots_and_shapes_are_refused(reader: SharedReader, slot: int, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="cannot hold arrays"):
         reader.read(slot, [shape])
 
 

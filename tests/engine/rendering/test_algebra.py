@@ -56,7 +56,7 @@ def test_with_a_zero_origin_it_is_the_weighted_sum() -> None:
     assert np.allclose(sums[1], 0.5 * one - 2.0 * other, atol=1e-6)
 
 
-def test_nothing_is_silence() -> None:
+def test_an_empty_sum_is_silence() -> None:
     origin = latents(9)
     assert np.array_equal(combine([], [], origin), origin[None])
     assert np.array_equal(combine([latents(1)], [(0.0,)], origin), origin[None])
@@ -67,7 +67,7 @@ def test_a_single_term_at_gain_1_is_itself_whatever_the_origin() -> None:
     assert np.allclose(combine([one], [(1.0,)], latents(9))[0], one, atol=1e-6)
 
 
-def test_a_term_less_itself_is_silence_whatever_the_origin() -> None:
+def test_a_term_minus_itself_is_silence_whatever_the_origin() -> None:
     origin = latents(9)
     assert np.allclose(combine([latents(1), latents(1)], [(1.0,), (-1.0,)], origin)[0], origin, atol=1e-6)
 
@@ -78,7 +78,7 @@ def test_the_formula_about_an_origin() -> None:
     assert np.allclose(combine([one, other], [(0.3,), (-1.7,)], origin)[0], expected, atol=1e-6)
 
 
-def test_arguments_stay_as_they_are() -> None:
+def test_arguments_are_not_modified() -> None:
     one, origin = latents(1), latents(9)
     before = one.copy(), origin.copy()
     one.setflags(write=False)

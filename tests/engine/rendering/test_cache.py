@@ -1,4 +1,4 @@
-"""The latent cache: whatever is wrong with it costs speed, never a result."""
+"""The latent cache: errors in it cost speed, never a result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def found(cache: LatentCache, *keys: str) -> set[str]:
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
-def test_what_is_put_is_found(folder: Path, on_disk: bool) -> None:
+def test_stored_arrays_are_found(folder: Path, on_disk: bool) -> None:
     cache = LatentCache(folder if on_disk else None)
     cache.put_many({"a": latents(1), "b": latents(2, 5)})
     got = cache.get_many(["a", "b", "a", "c"])
@@ -53,7 +53,7 @@ def test_the_disk_remembers_what_the_memory_forgets(folder: Path) -> None:
     again.close()
 
 
-def test_memory_is_bounded_and_keeps_what_was_used_last() -> None:
+def test_memory_is_bounded_and_keeps_the_most_recently_used() -> None:
     size = latents(0).nbytes
     cache = LatentCache(memory_bytes=3 * size)
     for number in range(3):
@@ -125,13 +125,13 @@ def test_a_damaged_row_is_a_miss_and_is_replaced(folder: Path, damage: str) -> N
     third.close()
 
 
-def test_a_file_that_is_no_database_is_made_anew(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_file_that_is_not_a_database_is_recreated(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     LatentCache(folder).close()
     path = database(folder)
     path.write_bytes(b"this is not a database at all" * 1000)
     with caplog.at_level(logging.WARNING):
         cache = LatentCache(folder)
-    assert "damaged and made anew" in caplog.text
+    assert "damaged and will be recreated" in caplog.text
     cache.put_many({"a": latents(1)})
     cache.close()
     again = LatentCache(folder)
@@ -154,9 +154,7 @@ def test_a_database_that_was_cut_costs_no_result(folder: Path, share: float) -> 
     damaged.close()
 
 
-def test_damage_that_is_met_while_reading_is_gone_at_the_next_start(
-    folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_damage_found_while_reading_is_gone_at_the_next_start(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     """In the index of keys, at which opening does not look."""
     keys = [str(number) for number in range(200)]
     cache = LatentCache(folder)
@@ -173,7 +171,7 @@ def test_damage_that_is_met_while_reading_is_gone_at_the_next_start(
     damaged = LatentCache(folder)
     assert "damaged" not in caplog.text
     assert found(damaged, *keys) == set()
-    assert "cannot be read and is off" in caplog.text
+    assert "cannot be read and is disabled" in caplog.text
     damaged.close()
     again = LatentCache(folder)
     again.put_many({"new": latents(1)})
@@ -220,7 +218,7 @@ def test_a_disk_that_fails_later_is_reported_once(folder: Path, caplog: pytest.L
         for _ in range(2):
             assert found(cache, "a", "b", "c") == {"a", "b"}
     assert caplog.text.count("cannot be written until the next start") == 1
-    assert caplog.text.count("cannot be read and is off") == 1
+    assert caplog.text.count("cannot be read and is disabled") == 1
     cache.close()
 
 

@@ -1,4 +1,4 @@
-"""The render store, the reader of the mix as it is heard, and the queue of what is wanted."""
+"""The render store, and the reader of the mix as it is heard."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def long_plan() -> Plan:
 
 
 def small_store(plan: Plan, chunks: float) -> tuple[RenderStore, int]:
-    """A store with room for so many chunks of a plan, and its room in bytes."""
+    """A store with room for this number of chunks of a plan, and its size in bytes."""
     room = int(chunks * blank(plan.audible[0], plan).nbytes)
     store = RenderStore(max_bytes=room)
     store.set_current(plan)
@@ -122,12 +122,12 @@ def here(store: RenderStore, plan: Plan) -> list[int]:
 
 
 def fill(store: RenderStore, plan: Plan) -> None:
-    """Render what is missing, farthest first: the worst order."""
+    """Render the missing chunks, farthest first: the worst order."""
     for chunk in reversed(store.missing(plan)):
         store.put(blank(chunk, plan))
 
 
-def test_a_render_is_as_large_as_the_store_reckons(plan: Plan, renders: dict[str, Rendered]) -> None:
+def test_a_render_has_the_size_that_the_store_assumes(plan: Plan, renders: dict[str, Rendered]) -> None:
     assert {item.nbytes for item in renders.values()} == {blank(plan.audible[0], plan).nbytes}
     stereo = plan_of(edits.set_track_pan(session_of(MEDIA), 1, 0.5), "mdct-4x", GRID)
     chunk = stereo.audible[0]
@@ -150,7 +150,7 @@ def test_only_what_has_room_around_the_playhead_is_missing(long_plan: Plan) -> N
 
 
 @pytest.mark.parametrize("room_in_chunks", [1.0, 2.5, 5.0, 6.0, 7.9, 19.0])
-def test_what_is_near_the_playhead_is_rendered_once_and_stays(long_plan: Plan, room_in_chunks: float) -> None:
+def test_chunks_near_the_playhead_are_rendered_once_and_kept(long_plan: Plan, room_in_chunks: float) -> None:
     store, room = small_store(long_plan, room_in_chunks)
     for playhead in (0, 1, 2, 7, 3, 19, 0):
         store.set_playhead(playhead * GRID.step_samples)
@@ -164,7 +164,7 @@ def test_what_is_near_the_playhead_is_rendered_once_and_stays(long_plan: Plan, r
         assert playhead in here(store, long_plan)
 
 
-def test_what_goes_is_told_and_stale_again(long_plan: Plan) -> None:
+def test_evicted_chunks_are_reported_and_stale_again(long_plan: Plan) -> None:
     store, _ = small_store(long_plan, 3.0)
     fill(store, long_plan)
     store.set_playhead(5 * GRID.step_samples)
@@ -204,7 +204,7 @@ def test_equal_chunks_take_room_once_where_they_are_nearest() -> None:
     assert {14, 15} <= set(here(store, plan))
 
 
-def test_a_chunk_that_is_waited_for_comes_even_if_there_is_no_room(long_plan: Plan) -> None:
+def test_an_awaited_chunk_is_delivered_even_without_room(long_plan: Plan) -> None:
     store, room = small_store(long_plan, 3.0)
     fill(store, long_plan)
     asked = []
@@ -227,7 +227,7 @@ def test_a_chunk_that_is_waited_for_comes_even_if_there_is_no_room(long_plan: Pl
         store.wait_for(far, token)
 
 
-def test_a_wish_that_crossed_with_its_answer_is_made_again(long_plan: Plan) -> None:
+def test_a_request_that_crossed_with_its_result_is_repeated(long_plan: Plan) -> None:
     store, _ = small_store(long_plan, 3.0)
     fill(store, long_plan)
     far = long_plan.audible[15]
@@ -241,7 +241,7 @@ def test_a_wish_that_crossed_with_its_answer_is_made_again(long_plan: Plan) -> N
     assert store.wait_for(far, CancelToken(), ask).key == far.key
 
 
-def test_who_waits_for_what_is_here_asks_for_nothing(long_plan: Plan) -> None:
+def test_waiting_for_a_stored_chunk_requests_nothing(long_plan: Plan) -> None:
     store, _ = small_store(long_plan, 3.0)
     fill(store, long_plan)
     asked: list[int] = []
@@ -249,7 +249,7 @@ def test_who_waits_for_what_is_here_asks_for_nothing(long_plan: Plan) -> None:
     assert asked == []
 
 
-def test_waiting_returns_a_render_that_comes_later(plan: Plan, renders: dict[str, Rendered]) -> None:
+def test_waiting_returns_a_render_that_arrives_later(plan: Plan, renders: dict[str, Rendered]) -> None:
     store = RenderStore()
     chunk = plan.audible[0]
     later = threading.Thread(target=store.put, args=(renders[chunk.key],))

@@ -15,7 +15,7 @@ from lincae_studio.engine.planning.plan import Chunk, CodecRef, make_plan
 from lincae_studio.engine.planning.probes import latents_only
 from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.dry_mix import DryMix
-from lincae_studio.engine.rendering.stitch import stitch, window_part
+from lincae_studio.engine.rendering.stitch import stitch, window_slice
 from lincae_studio.errors import CodecError
 from lincae_studio.session import edits
 from lincae_studio.session.model import Point, Session
@@ -121,7 +121,7 @@ def test_any_part_of_the_mix_is_that_part_of_the_whole(start: int, count: int) -
     whole = np.pad(render_plan(plan, renderer), ((0, 0), (500, 4000)))
 
     def part_of(chunk: Chunk, lo: int, hi: int) -> Array:
-        return window_part(plan, renders[chunk.key].audio, chunk.index, lo, hi)
+        return window_slice(plan, renders[chunk.key].audio, chunk.index, lo, hi)
 
     part = stitch(plan, part_of, start, count)
     assert np.abs(part - whole[:, start + 500 : start + 500 + count]).max(initial=0.0) < 1e-7
@@ -145,8 +145,8 @@ def test_renders_have_the_shapes_they_promise() -> None:
 def test_an_unknown_codec_is_a_codec_error() -> None:
     chunk = plan_of(session_of(LONG), "mdct-2x").audible[0]
     renderer = new_renderer(LONG_READER)
-    with pytest.raises(CodecError, match="no codec 'nope'"):
-        renderer.render(Chunk(chunk.key, 0, CodecRef("nope", ""), chunk.grid, 0, 1, chunk.parts))
+    with pytest.raises(CodecError, match="no codec “nope”"):
+        renderer.render(Chunk(chunk.key, 0, CodecRef("nope", ""), chunk.grid, 0, 1, chunk.contributions))
 
 
 def test_a_codec_that_cannot_be_loaded_is_not_read_again_for_every_chunk() -> None:

@@ -1,4 +1,4 @@
-"""Partial sums: equal bits whatever came before, and only what changed is asked for."""
+"""Partial sums: equal bits whatever came before, and only what changed is requested."""
 
 from __future__ import annotations
 

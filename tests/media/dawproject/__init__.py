@@ -1,1 +1,1 @@
-"""DAWprojects: what is written, what others write, what is refused."""
+"""DAWprojects: written by us, written by others, and refused."""

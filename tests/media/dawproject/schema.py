@@ -73,7 +73,7 @@ NUMBERS = ("time", "duration", "playStart", "fadeInTime", "fadeOutTime", "min", 
 
 
 def check_schema(root: Element) -> None:
-    """The facts of Project.xsd that hold for what is written; ids are unique, references lead somewhere."""
+    """Check the rules of Project.xsd for written files; ids are unique, and references resolve."""
     ids = [element.attrib["id"] for element in root.iter() if "id" in element.attrib]
     assert len(set(ids)) == len(ids)
     assert all(re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII) for name in ids)

@@ -135,7 +135,7 @@ def test_gain_and_mute_of_clips(read: Read) -> None:
     assert (clip.mute, clip.name) == (True, "around")
 
 
-def test_channels_that_lead_in_a_circle(read: Read) -> None:
+def test_channels_routed_in_a_circle(read: Read) -> None:
     structure = f"""<Track contentType="audio" id="t1">{channel(1, attributes='destination="c2"', volume="0.5")}</Track>
       <Track contentType="audio" id="t2">{channel(2, attributes='destination="c1"', volume="0.1")}</Track>"""
     session, _ = read(project_of("", structure=structure))
@@ -167,7 +167,7 @@ def test_as_studio_one_writes(read: Read) -> None:
         assert word in said
 
 
-def test_what_is_no_audio_is_left_out_with_a_note_each(read: Read) -> None:
+def test_non_audio_content_is_left_out_with_notes(read: Read) -> None:
     devices = (
         "<Devices><ClapPlugin deviceName='x' deviceRole='audioFX'/></Devices><Sends><Send><Volume/></Send></Sends>"
     )

@@ -1,4 +1,4 @@
-"""What strangers write is read, or refused, soon."""
+"""Untrusted files are read, or refused, quickly."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_circles_and_too_many_clips(tmp_path: Path, refused: Any) -> None:
     assert "more than 100,000 clips" in refused(packed(tmp_path / "a.dawproject", project_of(lane_of(doubling))))
 
 
-def test_what_is_no_archive(tmp_path: Path, refused: Any) -> None:
+def test_files_that_are_not_archives(tmp_path: Path, refused: Any) -> None:
     path = tmp_path / "a.dawproject"
     assert "no such file" in refused(path)
     path.mkdir()
@@ -163,7 +163,7 @@ def test_a_disk_without_room(store: MediaStore, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "new").write_text("a file")
 
 
-def test_a_store_that_cannot_be_written_is_no_fault_of_the_file(
+def test_a_store_that_cannot_be_written_is_not_blamed_on_the_file(
     store: MediaStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = f'<Clip time="0" duration="1">{file_of()}</Clip>'
@@ -174,7 +174,7 @@ def test_a_store_that_cannot_be_written_is_no_fault_of_the_file(
     assert not (tmp_path / "new").exists()
 
 
-def test_a_folder_that_is_none(store: MediaStore, tmp_path: Path) -> None:
+def test_a_target_that_is_not_a_folder(store: MediaStore, tmp_path: Path) -> None:
     path = packed(
         tmp_path / "a.dawproject",
         project_of(lane_of(f'<Clip time="0" duration="1">{file_of()}</Clip>')),
@@ -302,7 +302,7 @@ def test_mutated_archives_are_read_or_refused(
 
 
 class Countdown(CancelToken):
-    """Is cancelled when it was asked so often."""
+    """Is cancelled after this number of checks."""
 
     def __init__(self, checks: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is written is what the schema asks for, and comes back; from the command line, too."""
+"""Written DAWprojects follow the schema and are read back, also from the command line."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ def close(found: list[tuple[int, float]], wanted: list[tuple[int, float]]) -> bo
 
 
 @given(data=st.data())
-def test_sessions_come_back(store: MediaStore, media: list[Media], tmp_path: Path, data: st.DataObject) -> None:
+def test_sessions_survive_a_round_trip(
+    store: MediaStore, media: list[Media], tmp_path: Path, data: st.DataObject
+) -> None:
     session = data.draw(sessions(media))
     path, folder = tmp_path / "song.dawproject", tmp_path / "song audio"
     shutil.rmtree(folder, ignore_errors=True)
@@ -99,7 +101,7 @@ def test_sessions_come_back(store: MediaStore, media: list[Media], tmp_path: Pat
     assert len(files_below(folder)) == len(found.media)
 
 
-def test_the_file_holds_the_very_files(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
+def test_the_archive_contains_the_original_files(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
     path = tmp_path / "song.dawproject"
     write_dawproject(session_of(*media), store, path, "Søng & <Dance>")
     with zipfile.ZipFile(path) as archive:
@@ -182,7 +184,7 @@ def test_values_are_in_the_units_of_the_format(store: MediaStore, media: list[Me
     assert expression.get("expression") == "gain"
 
 
-def test_what_is_lost_is_said(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
+def test_losses_are_reported(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
     path = tmp_path / "a.dawproject"
     plain = session_of(media[0])
     assert len(write_dawproject(plain, store, path, "")) == 1, "the codec, always"

@@ -81,7 +81,7 @@ def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> N
         assert bar.widgetForAction(window.actions_by_id[name]).accessibleName()
 
 
-def test_actions_are_enabled_as_they_are_needed(window: MainWindow) -> None:
+def test_actions_are_enabled_when_they_can_be_used(window: MainWindow) -> None:
     assert enabled(window) == needing("")
     press(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     assert enabled(window) == needing("", "track", "undo")
@@ -99,7 +99,7 @@ def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
 
 
 @pytest.mark.engine
-def test_every_codec_is_offered_and_choosing_one_renders_anew(qtbot: QtBot, song: MainWindow) -> None:
+def test_every_codec_is_listed_and_choosing_one_renders_again(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     assert list(song.codecs.actions) == [info.id for info in registry.all_info()]
     assert [name for name, action in song.codecs.actions.items() if action.isChecked()] == ["mdct-2x"]

@@ -159,7 +159,7 @@ def test_a_broken_bundle_leaves_the_open_document(qtbot: QtBot, song: MainWindow
     assert song.document.session is before
 
 
-def test_an_engine_that_dies_knows_the_latents_again(
+def test_a_restarted_engine_gets_the_latents_again(
     qtbot: QtBot, other: MainWindow, song: MainWindow, bundle: Path
 ) -> None:
     other.open_project(bundle)
@@ -176,7 +176,7 @@ def test_an_engine_that_dies_knows_the_latents_again(
     assert si_sdr_db(mix(other), mix(song)) > 60.0, "from the latents, not from the audio decoded from them"
 
 
-def test_a_new_document_lets_go_of_the_latents(qtbot: QtBot, other: MainWindow, bundle: Path) -> None:
+def test_a_new_document_releases_the_latents(qtbot: QtBot, other: MainWindow, bundle: Path) -> None:
     other.open_project(bundle)
     settle(qtbot, other)
     assert other.rendering.bundled
@@ -190,7 +190,7 @@ def test_names_of_projects() -> None:
     assert not is_project(Path("a.wav"))
 
 
-def test_what_is_edited_while_a_bundle_opens_is_asked_about(
+def test_edits_made_while_a_bundle_opens_are_asked_about(
     qtbot: QtBot, other: MainWindow, bundle: Path, asked: Asked
 ) -> None:
     other.open_project(bundle)
@@ -210,7 +210,7 @@ def test_a_bundle_that_was_replaced_is_noticed(
     asked.name, asked.yes = str(bundle), True
     other.actions_by_id["save_bundle"].trigger()
     qtbot.waitUntil(lambda: not other.bundles.busy, timeout=LIMIT_MS)
-    assert "lips play latents from" in other.messages.text.text()
+    assert "his session plays latents from" in other.messages.text.text()
     song.document.apply("Delete", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
     asked.name = str(bundle)
     song.actions_by_id["save_bundle"].trigger()
@@ -225,9 +225,7 @@ def test_a_bundle_that_was_replaced_is_noticed(
     assert set(states(files_dialog(qtbot, other)).values()) == {"latents missing"}
 
 
-def test_a_dry_mix_that_is_not_decoded_yet_is_doubted(
-    qtbot: QtBot, other: MainWindow, bundle: Path, tmp_path: Path
-) -> None:
+def test_exporting_an_undecoded_dry_mix_warns(qtbot: QtBot, other: MainWindow, bundle: Path, tmp_path: Path) -> None:
     other.open_project(bundle)
     settle(qtbot, other)
     assert other.rendering.export_warnings(dry=True) == []

@@ -182,11 +182,11 @@ def short_clip(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
         ("…", "codec"),
     ],
 )
-def test_a_name_gives_an_id(name: str, codec_id: str) -> None:
+def test_a_name_becomes_an_id(name: str, codec_id: str) -> None:
     assert id_for(name) == codec_id
 
 
-def test_the_menu_lists_what_there_is_and_what_could_be(window: MainWindow, official: Path) -> None:
+def test_the_menu_lists_installed_and_downloadable_codecs(window: MainWindow, official: Path) -> None:
     entries = open_menu(window)
     assert [entry.split(" (")[0] for entry in entries] == [
         "MDCT 1x",
@@ -286,7 +286,7 @@ def test_a_download_becomes_the_codec_and_can_be_undone(qtbot: QtBot, window: Ma
     assert window.document.session.codec == "lin-cae"
 
 
-def test_a_cancelled_download_is_kept_and_taken_up_again(qtbot: QtBot, window: MainWindow, hub: SlowHub) -> None:
+def test_a_cancelled_download_is_kept_and_resumed(qtbot: QtBot, window: MainWindow, hub: SlowHub) -> None:
     hub.hurry.clear()
     start_download(window)
     assert not window.codecs.downloads["lin-cae"].isEnabled()
@@ -314,7 +314,7 @@ def test_closing_the_window_ends_a_download(qtbot: QtBot, window: MainWindow, hu
     assert library.installed() == ()
 
 
-def test_a_network_that_says_nothing_does_not_keep_the_window_open(
+def test_a_silent_network_does_not_keep_the_window_open(
     qtbot: QtBot, window: MainWindow, hub: SlowHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.hurry.clear()
@@ -344,7 +344,7 @@ def test_another_document_keeps_its_codec(qtbot: QtBot, window: MainWindow, hub:
     assert window.document.session.codec == "lin-cae"
 
 
-def test_an_unreachable_hub_is_said_with_a_way_out(
+def test_an_unreachable_hub_is_reported_with_a_remedy(
     qtbot: QtBot, window: MainWindow, official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with LocalHub(tmp_path).running() as gone:
@@ -371,7 +371,7 @@ def test_an_unreachable_hub_is_said_with_a_way_out(
     assert not [item for item in window.messages.findChildren(QPushButton) if item.isVisible()]
 
 
-def test_a_damaged_download_is_said(qtbot: QtBot, window: MainWindow, hub: SlowHub) -> None:
+def test_a_damaged_download_is_reported(qtbot: QtBot, window: MainWindow, hub: SlowHub) -> None:
     hub.wrong_checksums = True
     start_download(window)
     wait_installed(qtbot, window)
@@ -414,7 +414,7 @@ def test_an_official_folder_needs_its_scale_factor(
     assert window.document.session is before
 
 
-def test_our_own_folder_asks_nothing_but_another_name(
+def test_importing_the_studios_format_asks_only_for_a_name(
     qtbot: QtBot, window: MainWindow, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     questions: list[str] = []
@@ -441,7 +441,7 @@ def test_our_own_folder_asks_nothing_but_another_name(
     assert library.installed() == ("take-two", "tiny---mine")
 
 
-def test_a_folder_that_is_no_model_is_said(
+def test_a_folder_without_a_model_is_reported(
     window: MainWindow, official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "holidays").mkdir()
@@ -460,7 +460,7 @@ def test_a_folder_that_is_no_model_is_said(
     assert not window.codecs.busy
 
 
-def test_a_place_that_cannot_be_written_is_said(
+def test_a_folder_that_cannot_be_written_is_reported(
     qtbot: QtBot, window: MainWindow, own: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths.codecs_dir().parent.mkdir(parents=True, exist_ok=True)
@@ -471,7 +471,7 @@ def test_a_place_that_cannot_be_written_is_said(
     assert window.document.undo_text is None
 
 
-def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
+def test_installing_the_codec_of_a_project_renders_it(
     qtbot: QtBot, window: MainWindow, hub: SlowHub, tmp_path: Path
 ) -> None:
     project = tmp_path / "song.lincae"
@@ -479,7 +479,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
     assert window.save_to(project)
     window.actions_by_id["new"].trigger()
     window.open_project(project)
-    assert "'lin-cae' is not installed" in said(window)
+    assert "“lin-cae” is not installed" in said(window)
     assert said(window).endswith("Download it in Session > Codec.")
     assert window.rendering.plan.codec.id == "mdct-2x"
     assert checked(window) == ["lin-cae"]
@@ -494,7 +494,7 @@ def test_a_project_whose_codec_is_missing_is_rendered_with_it_once_it_is_there(
 
 def test_a_codec_installed_elsewhere_is_found_when_the_menu_is_opened(window: MainWindow, official: Path) -> None:
     window.document.apply("Codec", lambda session: edits.set_codec(session, "from-a-friend"))
-    assert "Choose another, or import it, in Session > Codec" in said(window)
+    assert "Import it, or choose another, in Session > Codec" in said(window)
     import_folder(official, "from-a-friend", scale_factor=33.0)
     open_menu(window)
     assert window.rendering.plan.codec.id == "from-a-friend"
@@ -522,7 +522,7 @@ def test_what_lin_cae_renders_arrives_in_the_window(
 
 @pytest.mark.engine
 @pytest.mark.slow
-def test_weights_that_do_not_fit_are_said_once(
+def test_weights_that_do_not_fit_are_reported_once(
     qtbot: QtBot, window: MainWindow, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wrong = tmp_path / "wrong"

@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_the_old_file(
 
 
 @pytest.mark.engine
-def test_wrong_places_are_said(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+def test_invalid_targets_are_reported(qtbot: QtBot, song: MainWindow, out: Path) -> None:
     for name, reason in (
         (str(out / "missing" / "mix.wav"), "no such file or folder"),
         (str(out / "mix.aiff"), "must end in .wav"),
@@ -368,7 +368,7 @@ def test_levels_rates_and_lossy_formats(qtbot: QtBot, song: MainWindow, out: Pat
     assert sf.info(out / "small.mp3").format == "MP3"
 
 
-def test_what_cannot_be_is_said_before(song: MainWindow, out: Path) -> None:
+def test_impossible_settings_are_reported_in_the_dialog(song: MainWindow, out: Path) -> None:
     dialog = ask(song)
     dialog.contents["mix"].setChecked(False)
     assert "Choose what" in dialog.summary.text()

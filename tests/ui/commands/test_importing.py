@@ -60,10 +60,10 @@ def test_one_file(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
     assert [(clip.name, clip.start, clip.length) for clip in session.clips()] == [("track 10", 0, 2001)]
     assert session.media[0].path == str(tiny[0])
     assert window.document.undo_text == "Import File"
-    assert window.timeline.axis.shown == pytest.approx(2001 * 1.04), "the first import fills the window"
+    assert window.timeline.axis.visible_samples == pytest.approx(2001 * 1.04), "the first import fills the window"
 
 
-def test_files_come_in_natural_order_as_one_step(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+def test_files_are_imported_in_natural_order_as_one_step(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
     before = window.document.session
     drop(qtbot, window, tiny)
     assert names(window) == ["track 1", "Track 2", "track 10"]
@@ -154,14 +154,14 @@ def test_a_dropped_project_is_opened(qtbot: QtBot, song: MainWindow, tmp_path: P
     assert song.document.path == path
 
 
-def test_what_is_no_file_of_this_computer_is_said(window: MainWindow) -> None:
+def test_dropping_remote_files_is_reported(window: MainWindow) -> None:
     place = window.timeline.lanes.mapTo(window, QPoint(50, 50))
     assert drop_urls(window, [QUrl("https://example.org/loop.wav")], place.x(), place.y())
     assert "Only local files can be dropped here" in window.messages.text.text()
     assert names(window) == []
 
 
-def test_good_files_come_in_and_bad_ones_are_listed(
+def test_good_files_are_imported_and_bad_ones_listed(
     qtbot: QtBot, window: MainWindow, tiny: list[Path], tmp_path: Path
 ) -> None:
     (tmp_path / "empty.wav").write_bytes(b"")
@@ -208,7 +208,7 @@ def test_the_same_file_twice_is_one_media_on_two_tracks(qtbot: QtBot, window: Ma
     assert len(window.document.session.media) == 1
 
 
-def test_a_conversion_is_said(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+def test_a_conversion_is_reported(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     path = write_audio(tmp_path / "video.wav", tone(100.0, 4800, rate=48_000), rate=48_000)
     drop(qtbot, window, [path])
     assert "converted from 48 kHz to 44.1 kHz" in window.messages.text.text()
@@ -246,7 +246,7 @@ def test_a_cancelled_import_adds_nothing(
     qtbot.waitUntil(lambda: not window.findChildren(ProgressDialog), timeout=LIMIT_MS)
 
 
-def test_tracks_may_go_while_files_for_them_are_read(
+def test_tracks_can_be_removed_while_files_for_them_are_read(
     qtbot: QtBot, song: MainWindow, tiny: list[Path], disk: threading.Event
 ) -> None:
     assert drop_files(song.timeline.lanes, tiny[:1], 500, 2 * ROW_PX + 20)
@@ -296,7 +296,7 @@ def answer(monkeypatch: pytest.MonkeyPatch, choice: MultichannelChoice | None) -
         (MultichannelChoice.MIX, [[0.3]]),
     ],
 )
-def test_more_channels_ask_what_to_take(
+def test_multichannel_files_ask_which_channels_to_import(
     qtbot: QtBot,
     window: MainWindow,
     tiny: list[Path],
@@ -317,7 +317,7 @@ def test_more_channels_ask_what_to_take(
     assert names(window) == [], "all files are one undo step"
 
 
-def test_who_takes_nothing_of_them_gets_the_other_files(
+def test_skipping_multichannel_files_imports_the_others(
     qtbot: QtBot, window: MainWindow, tiny: list[Path], surround: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, None)
@@ -325,7 +325,7 @@ def test_who_takes_nothing_of_them_gets_the_other_files(
     assert names(window) == ["track 1", "Track 2", "track 10"]
 
 
-def test_what_was_taken_is_found_again(
+def test_selected_channels_are_found_again(
     qtbot: QtBot, window: MainWindow, surround: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answer(monkeypatch, MultichannelChoice.SPLIT)
@@ -354,7 +354,7 @@ def over(window: MainWindow, paths: list[Path], x: int, y: int, keys: Qt.Keyboar
         QApplication.sendEvent(window.timeline.lanes, kind(QPoint(x, y), copy, data, left, keys))
 
 
-def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny: list[Path], tmp_path: Path) -> None:
+def test_ghosts_show_where_files_would_go(qtbot: QtBot, song: MainWindow, tiny: list[Path], tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("Dear reader")
     lanes = song.timeline.lanes
     plain = lanes.grab().toImage()
@@ -364,12 +364,12 @@ def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny:
     assert [ghost.name for ghost in drop.ghosts] == ["letter.txt", "track 1.wav", "Track 2.wav", "track 10.wav"]
     assert [ghost.problem for ghost in drop.ghosts] == [True, False, False, False]
     assert [ghost.length for ghost in drop.ghosts[1:]] == [2003, 2002, 2001]
-    places = drop.places(song.timeline.axis, song.timeline.rows, 3)
+    places = drop.rects(song.timeline.axis, song.timeline.rows, 3)
     assert [round(place.top()) for place in places] == [ROW_PX * row + 3 for row in (1, 2, 3, 4)]
     assert {place.left() for place in places} == {500.0}
     assert lanes.grab().toImage() != plain
     over(song, [*tiny, tmp_path / "letter.txt"], 500, ROW_PX + 20, CTRL)
-    places = drop.places(song.timeline.axis, song.timeline.rows, 3)
+    places = drop.rects(song.timeline.axis, song.timeline.rows, 3)
     assert {round(place.top()) for place in places} == {ROW_PX + 3}
     starts = [500 * PX + length for length in (0, 0, 2003, 2003 + 2002)]
     assert [place.left() for place in places] == pytest.approx([start / PX for start in starts]), "one after another"
@@ -379,7 +379,7 @@ def test_ghosts_show_what_would_come_where(qtbot: QtBot, song: MainWindow, tiny:
     assert song.document.undo_text == "Import 3 Files", "nothing was dropped"
 
 
-def test_a_drag_that_leaves_and_comes_back_is_one(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
+def test_a_drag_that_leaves_and_returns_is_one_drag(qtbot: QtBot, song: MainWindow, tiny: list[Path]) -> None:
     over(song, tiny, 500, 20)
     drop = song.timeline.lanes.drop
     qtbot.waitUntil(lambda: all(ghost.length for ghost in drop.ghosts), timeout=LIMIT_MS)

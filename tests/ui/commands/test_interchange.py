@@ -42,7 +42,9 @@ def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Pat
 
 
 @pytest.mark.engine
-def test_a_session_comes_back_from_another_program(qtbot: QtBot, song: MainWindow, written: Path, asked: Asked) -> None:
+def test_a_session_survives_a_round_trip_through_another_program(
+    qtbot: QtBot, song: MainWindow, written: Path, asked: Asked
+) -> None:
     wait_rendered(qtbot, song)
     whole = song.rendering.reader().read(0, song.document.session.length)
     asked.name = str(written)
@@ -84,7 +86,7 @@ def test_unsaved_work_is_asked_about(qtbot: QtBot, song: MainWindow, written: Pa
 
 
 @pytest.mark.engine
-def test_a_broken_one_says_so(qtbot: QtBot, song: MainWindow, written: Path) -> None:
+def test_a_damaged_file_is_reported(qtbot: QtBot, song: MainWindow, written: Path) -> None:
     before = song.document.session
     written.write_bytes(written.read_bytes()[:3000])
     song.open_project(written)
@@ -94,7 +96,7 @@ def test_a_broken_one_says_so(qtbot: QtBot, song: MainWindow, written: Path) -> 
     assert not written.with_name("song audio").exists()
 
 
-def test_an_export_goes_on_when_another_document_comes(
+def test_an_export_continues_when_another_document_is_opened(
     qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:
     assert song.save_to(tmp_path / "song.lincae")
@@ -108,7 +110,7 @@ def test_an_export_goes_on_when_another_document_comes(
 
 
 @pytest.mark.engine
-def test_what_is_edited_while_it_is_read_is_asked_about(
+def test_edits_made_while_a_file_is_read_are_asked_about(
     qtbot: QtBot, song: MainWindow, written: Path, asked: Asked
 ) -> None:
     asked.name = str(written)
@@ -137,7 +139,7 @@ def test_where_audio_cannot_be_written_another_folder_is_offered(
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a.wav", "b.wav", "c.wav"]
 
 
-def test_a_name_that_is_too_long_is_said(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> None:
+def test_a_name_that_is_too_long_is_reported(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> None:
     asked.name = str(tmp_path / ("x" * 300))
     song.actions_by_id["export_dawproject"].trigger()
     settle(qtbot, song)

@@ -39,7 +39,7 @@ def test_a_drag_with_shift_on_the_ruler_sets_the_loop(song: MainWindow) -> None:
     assert song.document.session.loop == Loop(start=100 * PX, end=350 * PX), "only its end was dragged"
 
 
-def test_escape_gives_a_loop_or_a_marker_up(song: MainWindow) -> None:
+def test_escape_cancels_dragging_a_loop_or_a_marker(song: MainWindow) -> None:
     song.transport.seek(200 * PX)
     press(song, Qt.Key.Key_M)
     before = song.document.session
@@ -62,7 +62,7 @@ def test_the_loop_is_turned_on_and_off_by_key(song: MainWindow) -> None:
     assert song.document.session.loop == Loop(start=0, end=2 * SECOND)
 
 
-def test_a_loop_in_an_empty_session_says_why_not(window: MainWindow) -> None:
+def test_a_loop_in_an_empty_session_is_refused_with_a_reason(window: MainWindow) -> None:
     press(window, Qt.Key.Key_L)
     assert "nothing to loop" in window.messages.text.text()
     assert not window.actions_by_id["loop"].isChecked()
@@ -132,7 +132,7 @@ def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
 
     qtbot.waitUntil(went_back, timeout=LIMIT_MS)
     assert all(50 * PX <= at <= 80 * PX for at in seen)
-    assert song.rendering._client._requests.playhead.loop == (50 * PX, 80 * PX), "the engine knows what is heard next"
+    assert song.rendering._client._requests.playhead.loop == (50 * PX, 80 * PX), "the engine has the loop"
     press(song, Qt.Key.Key_L)
     qtbot.waitUntil(lambda: song.player.position > 80 * PX, timeout=LIMIT_MS)
     assert song.rendering._client._requests.playhead.loop is None

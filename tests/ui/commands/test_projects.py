@@ -169,7 +169,7 @@ def test_leaving_unsaved_changes_asks(
     assert other.read_bytes() == saved
 
 
-def test_closing_discards_when_told_so(window: MainWindow, asked: Asked) -> None:
+def test_closing_discards_changes_on_request(window: MainWindow, asked: Asked) -> None:
     change(window)
     asked.answer = Answer.Discard
     assert window.close()
@@ -229,7 +229,7 @@ def _another_window(qtbot: QtBot, cache: Path) -> MainWindow:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("lie", [{"channels": 2}, {"length_samples": 200_000}])
-def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
+def test_a_project_that_does_not_match_its_audio_is_silent_and_reported(
     qtbot: QtBot, song: MainWindow, tmp_path: Path, lie: dict[str, int]
 ) -> None:
     """The project claims more channels or samples than the audio, already in the cache, has."""
@@ -248,7 +248,7 @@ def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
 
 
 @pytest.mark.engine
-def test_an_unknown_codec_is_said_replaced_and_kept(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
+def test_an_unknown_codec_is_reported_and_kept_in_the_project(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     wait_rendered(qtbot, song)
     length = song.document.session.length
     whole = song.rendering.reader().read(0, length)

@@ -157,7 +157,7 @@ def test_a_file_that_changes_is_noticed_and_used_on_request(qtbot: QtBot, song: 
     song.messages.hide()
     song.project_files.check()
     settle(qtbot, song)
-    assert not song.messages.isVisible(), "it is said once"
+    assert not song.messages.isVisible(), "it is reported once"
     dialog = files_dialog(qtbot, song)
     assert states(dialog)["a.wav"] == "changed on disk"
     assert not dialog.changed_button.isEnabled()

@@ -51,7 +51,7 @@ def open_dialog(qtbot: QtBot, window: MainWindow, wait: bool = True) -> MinusOne
     return dialog
 
 
-def test_the_stem_is_found_and_taken_out_in_one_step(
+def test_a_stem_is_found_and_removed_in_one_step(
     qtbot: QtBot, pair: MainWindow, rest: np.ndarray, tmp_path: Path
 ) -> None:
     dialog = open_dialog(qtbot, pair)
@@ -67,7 +67,7 @@ def test_the_stem_is_found_and_taken_out_in_one_step(
     assert (track.subtract, track.clips[0].start) == (True, LAG)
     assert track.gain == pytest.approx(GAIN, abs=0.01)
     wait_rendered(qtbot, pair)
-    heard = pair.rendering.heard("latent").read(0, LENGTH)[0]
+    heard = pair.rendering.monitor_reader("latent").read(0, LENGTH)[0]
     assert si_sdr_db(heard, rest) > 30.0, "heard"
     rendered, grid = pair.rendering.rendered(0), pair.rendering.update_plan().grid
     assert rendered is not None
@@ -80,7 +80,7 @@ def test_the_stem_is_found_and_taken_out_in_one_step(
     assert pair.document.session == before, "one step"
 
 
-def test_what_is_not_ticked_is_not_done(qtbot: QtBot, pair: MainWindow) -> None:
+def test_unticked_changes_are_not_made(qtbot: QtBot, pair: MainWindow) -> None:
     dialog = open_dialog(qtbot, pair)
     dialog.align.click()
     dialog.level.click()
@@ -89,29 +89,29 @@ def test_what_is_not_ticked_is_not_done(qtbot: QtBot, pair: MainWindow) -> None:
     assert (track.subtract, track.clips[0].start, track.gain) == (True, 0, 1.0)
 
 
-def test_what_is_not_in_the_mix_is_said(qtbot: QtBot, pair: MainWindow, tmp_path: Path) -> None:
+def test_a_stem_missing_from_the_mix_is_reported(qtbot: QtBot, pair: MainWindow, tmp_path: Path) -> None:
     stranger = write_audio(tmp_path / "stranger.wav", noise(99, LENGTH))
     pair.open_paths([stranger])
     wait_imported(qtbot, pair)
     pair.selection.set_track(pair.document.session.tracks[2].id)
     dialog = open_dialog(qtbot, pair)
-    assert "No certain match" in dialog.said.text()
+    assert "No certain match" in dialog.message.text()
     assert not dialog.align.isChecked()
     dialog.close()
 
 
-def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair: MainWindow) -> None:
+def test_a_search_can_be_stopped_and_repeated_further_away(qtbot: QtBot, pair: MainWindow) -> None:
     with engine_frozen():
         dialog = open_dialog(qtbot, pair, wait=False)
         assert dialog.again.text() == "&Stop"
         assert not dialog.apply_button.isEnabled()
         QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
-    assert "Search cancelled" in dialog.said.text()
+    assert "Search cancelled" in dialog.message.text()
     dialog.reach.setValue(0.001)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
-    assert "further away" in dialog.said.text(), "44 samples are too few"
+    assert "further away" in dialog.message.text(), "44 samples are too few"
     dialog.reach.setValue(0.5)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
@@ -119,18 +119,18 @@ def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair:
     dialog.close()
 
 
-def test_an_edit_under_it_makes_it_look_again(qtbot: QtBot, pair: MainWindow) -> None:
+def test_an_edit_invalidates_the_match(qtbot: QtBot, pair: MainWindow) -> None:
     dialog = open_dialog(qtbot, pair)
     pair.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
-    assert "search again" in dialog.said.text()
+    assert "search again" in dialog.message.text()
     assert not dialog.apply_button.isEnabled()
     dialog.close()
 
 
-def test_a_track_alone_has_no_mix_to_be_taken_out_of(qtbot: QtBot, pair: MainWindow) -> None:
+def test_a_single_track_has_no_mix_to_remove_it_from(qtbot: QtBot, pair: MainWindow) -> None:
     pair.document.apply("Remove", lambda s: edits.remove_tracks(s, [s.tracks[0].id]))
     dialog = open_dialog(qtbot, pair)
-    assert "the mix without it is silent" in dialog.said.text()
+    assert "the mix without it is silent" in dialog.message.text()
     assert not dialog.apply_button.isEnabled()
     dialog.close()
 
@@ -147,12 +147,12 @@ def test_a_panned_stem_gets_its_pan(qtbot: QtBot, window: MainWindow, tmp_path: 
     assert dialog.pan.isChecked()
     QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
     wait_rendered(qtbot, window)
-    left = window.rendering.heard("latent").read(0, LENGTH)
+    left = window.rendering.monitor_reader("latent").read(0, LENGTH)
     for side in (0, 1):
         assert si_sdr_db(left[side], 0.5 * noise(9, LENGTH, channels=2, level=0.1)[:, side]) > 25.0
 
 
-def test_it_may_be_closed_while_it_looks(qtbot: QtBot, pair: MainWindow) -> None:
+def test_the_dialog_can_be_closed_during_a_search(qtbot: QtBot, pair: MainWindow) -> None:
     with engine_frozen():
         dialog = open_dialog(qtbot, pair, wait=False)
         assert dialog._job is not None

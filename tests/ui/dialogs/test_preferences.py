@@ -46,7 +46,7 @@ SHIFT = Qt.KeyboardModifier.ShiftModifier
 
 @pytest.fixture
 def kept(window: MainWindow, tmp_path: Path) -> Callable[[], Preferences]:
-    """Lets the window keep its preferences in a file, and reads what is kept."""
+    """Lets the window save its preferences to a file, and reads it."""
     path = tmp_path / "preferences.json"
     window.preferences._path = path
     return lambda: preferences.load(path)
@@ -70,7 +70,7 @@ def choose(page: PreferencesDialog, command: str, key: Qt.Key, modifiers: Qt.Key
     QTest.mouseClick(page.shortcuts.assign, Qt.MouseButton.LeftButton)
 
 
-def test_another_theme_holds_at_once_and_for_the_next_start(
+def test_a_theme_takes_effect_immediately_and_is_saved(
     window: MainWindow, dialog: PreferencesDialog, kept: Callable[[], Preferences], styled: QApplication
 ) -> None:
     try:
@@ -113,19 +113,19 @@ def test_a_command_is_given_another_key(
     assert "Ctrl+K" in song.actions_by_id["split"].toolTip()
 
 
-def test_a_key_that_is_taken_is_said_and_then_moves(song: MainWindow, dialog: PreferencesDialog) -> None:
+def test_a_key_in_use_is_reported_and_then_reassigned(song: MainWindow, dialog: PreferencesDialog) -> None:
     page = dialog.shortcuts
     dialog.pages.setCurrentWidget(page)
     page.select("join")
     page.key.setFocus()
     QTest.keyClick(page.key, Qt.Key.Key_S)
-    assert "Split at Playhead" in page.said.text()
+    assert "Split at Playhead" in page.message.text()
     QTest.mouseClick(page.assign, Qt.MouseButton.LeftButton)
     keys = shortcuts.keys_of(song.preferences.value.shortcuts)
     assert [shortcuts.portable(key) for key in keys["join"]] == ["S"]
     assert keys["split"] == []
     choose(dialog, "delete", Qt.Key.Key_S, NONE)
-    assert song.preferences.value.shortcuts["join"] == (), "what was chosen can be lost, too"
+    assert song.preferences.value.shortcuts["join"] == (), "a chosen key can be lost, too"
     assert [shortcuts.portable(key) for key in song.actions_by_id["delete"].shortcuts()] == ["S"]
 
 
@@ -167,7 +167,7 @@ def test_commands_are_found_by_name_and_by_key(window: MainWindow, dialog: Prefe
     assert page.command.id == "remove_track"
 
 
-def test_keys_pressed_in_the_field_run_nothing(song: MainWindow, dialog: PreferencesDialog) -> None:
+def test_keys_pressed_in_the_field_run_no_commands(song: MainWindow, dialog: PreferencesDialog) -> None:
     before = song.document.session
     dialog.pages.setCurrentWidget(dialog.shortcuts)
     dialog.shortcuts.key.setFocus()
@@ -195,7 +195,7 @@ def test_switches_of_the_view_menu_are_remembered(window: MainWindow, kept: Call
     assert not window.timeline.snaps.on
 
 
-def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: Path) -> None:
+def test_preferences_that_cannot_be_saved_are_reported(window: MainWindow, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     window.preferences._path = tmp_path / "file" / "preferences.json"
     press(window, Qt.Key.Key_N)
@@ -203,11 +203,11 @@ def test_preferences_that_cannot_be_kept_are_said(window: MainWindow, tmp_path: 
     assert not window.timeline.snaps.on, "they hold all the same"
 
 
-def test_a_damaged_file_is_said_when_the_window_opens(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported_when_the_window_opens(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:
     path = tmp_path / "preferences.json"
     path.write_text("{")
-    assert "cannot be read" in str(PreferenceStore(path).refusal)
-    assert PreferenceStore(None).refusal is None
+    assert "cannot be read" in str(PreferenceStore(path).load_error)
+    assert PreferenceStore(None).load_error is None
 
 
 # The pages that are made of the table
@@ -243,7 +243,7 @@ def test_every_preference_has_a_widget_that_sets_it_and_shows_it(
         assert shown == before, preference.field
 
 
-def test_the_table_says_what_the_fields_are() -> None:
+def test_the_table_matches_the_fields() -> None:
     fields = {field.name: field for field in msgspec.structs.fields(Preferences)}
     titles = [(preference.page, preference.title.replace("&", "")) for preference in PREFERENCES]
     assert len(set(titles)) == len(titles)
@@ -258,7 +258,7 @@ def test_the_table_says_what_the_fields_are() -> None:
     assert fields.keys() == {preference.field for preference in PREFERENCES} | elsewhere | audio
 
 
-def test_the_manual_holds_the_table() -> None:
+def test_the_manual_contains_the_table() -> None:
     manual = resource("manual/manual.md").read_text(encoding="utf-8")
     for line in manual_lines():
         assert line in manual, "copy the lines of preference_table.manual_lines() into the manual"
@@ -287,7 +287,7 @@ def test_preferences_are_found_by_words(dialog: PreferencesDialog) -> None:
     assert len(tabs()) == 6
 
 
-def test_defaults_of_a_page_come_back(window: MainWindow, dialog: PreferencesDialog) -> None:
+def test_the_defaults_of_a_page_are_restored(window: MainWindow, dialog: PreferencesDialog) -> None:
     window.preferences.set(autosave_minutes=9.0, seed=5, theme="light")
     dialog.pages.setCurrentWidget(dialog.settings["Projects"])
     QTest.mouseClick(dialog.defaults, Qt.MouseButton.LeftButton)
@@ -299,7 +299,7 @@ def test_defaults_of_a_page_come_back(window: MainWindow, dialog: PreferencesDia
     assert not dialog.defaults.isEnabled()
 
 
-def test_new_sessions_take_what_is_preferred(window: MainWindow) -> None:
+def test_new_sessions_use_the_preferences(window: MainWindow) -> None:
     window.preferences.set(codec="mdct-4x", seed=7, chunk_frames=200, overlap_frames=4)
     press(window, Qt.Key.Key_N, CTRL)
     session = window.document.session
@@ -309,9 +309,7 @@ def test_new_sessions_take_what_is_preferred(window: MainWindow) -> None:
 
 
 @pytest.mark.engine
-def test_the_engine_is_started_anew_for_another_precision(
-    qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_precision_restarts_the_engine(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     wait_rendered(qtbot, song)
     whole = song.rendering.reader().read(0, 44_100)
     process = song.rendering._client._process
@@ -341,7 +339,7 @@ def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow) -> None:
     assert (limits.memory, limits.latents, limits.renders) == (100_000_000, 2_500_000_000, 7_000_000_000)
 
 
-def test_chunks_that_a_codec_cannot_have_are_said_and_left_to_it(window: MainWindow) -> None:
+def test_unsupported_chunk_settings_are_reported_and_replaced_by_defaults(window: MainWindow) -> None:
     window.preferences.set(chunk_frames=1, overlap_frames=5)
     press(window, Qt.Key.Key_N, CTRL)
     assert "does not support the chunks set in the preferences" in window.messages.text.text()
@@ -362,7 +360,7 @@ def test_a_folder_is_kept_by_its_whole_path(window: MainWindow, dialog: Preferen
     assert window.preferences.value.cache_folder == ""
 
 
-def test_a_cache_folder_that_makes_no_sense_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_cache_folder_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LINCAE_STUDIO_CACHE")
     for folder in ("~nobody-of-that-name/x", "relative", "~"):
         PreferenceStore(paths.preferences_file()).set(cache_folder=folder)
@@ -374,11 +372,11 @@ def test_the_environment_overrides_preferences(qapp: QApplication) -> None:
     store.set(device="cuda", precision="fp32")
     assert store.computation == Computation("cpu", "fp32")
     assert store.value.device == "cuda", "it is kept for a start without the environment"
-    with pytest.raises(UsageError, match="'fp8'"):
+    with pytest.raises(UsageError, match="“fp8”"):
         PreferenceStore(None, environment={"LINCAE_STUDIO_PRECISION": "fp8"})
 
 
-def test_the_cache_folder_holds_with_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_folder_takes_effect_after_restarting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LINCAE_STUDIO_CACHE")
     assert preferences.cache_dir() == paths.cache_dir()
     PreferenceStore(paths.preferences_file()).set(cache_folder=str(tmp_path / "my cache"))
@@ -397,11 +395,11 @@ def test_render_settings_are_one_undoable_edit(qtbot: QtBot, song: MainWindow) -
     dialog.frames.setValue(3)
     dialog.overlap.setValue(2)
     assert not ok.isEnabled()
-    assert "cannot overlap" in dialog.said.text()
+    assert "cannot overlap" in dialog.message.text()
     dialog.frames.setValue(100)
     dialog.seed.setValue(5)
-    assert "A chunk starts every 0.57 s" in dialog.said.text()
-    assert "the seed has no effect" in dialog.said.text()
+    assert "A chunk starts every 0.57 s" in dialog.message.text()
+    assert "the seed has no effect" in dialog.message.text()
     ok.click()
     assert song.document.undo_text == "Render Settings"
     assert song.rendering.update_plan().grid.frames == 100

@@ -72,11 +72,13 @@ def test_every_edit_is_kept_until_it_is_saved(window: MainWindow, tmp_path: Path
     assert journal.recover(kept.folder).session == window.document.session, "undo is an edit, too"
     assert window.save_to(tmp_path / "song.lincae")
     assert kept.settle()
-    assert kept.folder is None, "what is saved needs no recovery"
+    assert kept.folder is None, "a saved document needs no recovery"
     assert leftovers() == []
 
 
-def test_what_was_left_is_recovered_as_a_copy(qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path) -> None:
+def test_a_leftover_session_is_recovered_as_a_copy(
+    qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path
+) -> None:
     project = tmp_path / "song.lincae"
     assert window.save_to(project)
     saved = project.read_bytes()
@@ -100,7 +102,7 @@ def test_what_was_left_is_recovered_as_a_copy(qtbot: QtBot, window: MainWindow, 
     assert asked.questions == ["Save Project"]
 
 
-def test_unsaved_work_comes_before_what_is_recovered(qtbot: QtBot, window: MainWindow, asked: Asked) -> None:
+def test_unsaved_work_is_asked_about_before_recovering(qtbot: QtBot, window: MainWindow, asked: Asked) -> None:
     leave_behind(window, "guitar")
     press(window, Qt.Key.Key_T, CTRL)
     window.actions_by_id["recover"].trigger()
@@ -110,7 +112,7 @@ def test_unsaved_work_comes_before_what_is_recovered(qtbot: QtBot, window: MainW
     assert len(leftovers()) == 1
 
 
-def test_what_cannot_be_recovered_says_so_and_is_discarded(qtbot: QtBot, window: MainWindow) -> None:
+def test_an_unrecoverable_session_is_reported_and_discarded(qtbot: QtBot, window: MainWindow) -> None:
     leave_behind(window, "guitar")
     [left] = leftovers()
     for path in left.folder.glob("*.lincae"):
@@ -129,7 +131,7 @@ def test_what_cannot_be_recovered_says_so_and_is_discarded(qtbot: QtBot, window:
     assert "nothing to recover" in window.messages.text.text()
 
 
-def test_later_keeps_it(qtbot: QtBot, window: MainWindow) -> None:
+def test_choosing_later_keeps_the_leftover(qtbot: QtBot, window: MainWindow) -> None:
     leave_behind(window, "guitar")
     assert window.project_commands.offer_recovery()
     qtbot.mouseClick(button(dialog_of(qtbot, window, RecoveryDialog), "Later"), Qt.MouseButton.LeftButton)
@@ -159,7 +161,7 @@ def test_a_project_without_versions_says_so(qtbot: QtBot, window: MainWindow) ->
     assert not button(dialog, "Open as Copy").isEnabled()
 
 
-def test_a_project_that_another_program_wrote_is_not_replaced_unasked(
+def test_saving_over_a_project_changed_by_another_program_asks_first(
     window: MainWindow, asked: Asked, tmp_path: Path
 ) -> None:
     project = tmp_path / "song.lincae"
@@ -189,7 +191,7 @@ def second_window(qtbot: QtBot, cache_dir: Path) -> Iterator[MainWindow]:
     window.deleteLater()
 
 
-def test_two_windows_do_not_write_one_project_unasked(
+def test_saving_a_project_open_in_another_window_asks_first(
     qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path, cache_dir: Path
 ) -> None:
     project = tmp_path / "song.lincae"
@@ -207,7 +209,7 @@ def test_two_windows_do_not_write_one_project_unasked(
         asked.yes = False
         assert not other.save_to(project)
         assert "open in another window" in asked.questions[-1]
-        assert window.save_to(project), "the first one goes on"
+        assert window.save_to(project), "the first window can still save"
         window.document.replace(window.document.session, None)
         assert other.save_to(project), "it is free"
 
@@ -227,10 +229,10 @@ def test_a_failed_save_keeps_the_lock_of_the_open_project(
         assert len(asked.questions) == 2, "it replaced the file on request, and has no lock of it"
         asked.yes = False
         window.document.replace(window.document.session, project)
-        assert window.autosave.take(project)
+        assert window.autosave.lock(project)
 
 
-def test_who_replaces_the_project_of_another_window_lets_go_of_its_own(
+def test_replacing_another_windows_project_releases_the_own_lock(
     qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path, cache_dir: Path
 ) -> None:
     first, second = tmp_path / "first.lincae", tmp_path / "second.lincae"
@@ -241,9 +243,9 @@ def test_who_replaces_the_project_of_another_window_lets_go_of_its_own(
         asked.yes = True
         assert other.save_to(first)
         third = ProjectLock(paths.data_dir() / "locks")
-        assert third.take(second), "nobody has it open any more"
-        assert not third.take(first), "the first window still has"
-        third.let_go()
+        assert third.acquire(second), "it is no longer open anywhere"
+        assert not third.acquire(first), "the first window still has"
+        third.release()
 
 
 def test_recent_projects_are_offered_and_gone_ones_forgotten(
@@ -294,7 +296,7 @@ def test_autosaving_writes_a_snapshot(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(snapshot_is_new, timeout=LIMIT_MS)
 
 
-def test_edits_that_cannot_be_kept_are_said(
+def test_edits_that_cannot_be_recorded_are_reported(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocked = tmp_path / "blocked"
@@ -302,10 +304,10 @@ def test_edits_that_cannot_be_kept_are_said(
     window.autosave.journal._roots[:] = [blocked / "a", blocked / "b"]
     press(window, Qt.Key.Key_T, CTRL)
     qtbot.waitUntil(lambda: "cannot be recorded for recovery" in window.messages.text.text(), timeout=LIMIT_MS)
-    assert len(names(window)) == 1, "and editing goes on"
+    assert len(names(window)) == 1, "and editing continues"
 
 
-def test_closing_with_answer_discard_leaves_nothing(window: MainWindow, asked: Asked) -> None:
+def test_discarding_on_close_leaves_no_recovery_data(window: MainWindow, asked: Asked) -> None:
     press(window, Qt.Key.Key_T, CTRL)
     assert window.autosave.journal.settle()
     asked.answer = Answer.Discard

@@ -33,19 +33,19 @@ def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     expected = meter.read()
     assert shown(song)["integrated"] == f"{expected.integrated:.1f} LUFS".replace("-", "−")
     assert shown(song)["true_peak"] == f"{expected.true_peak:.1f} dBTP".replace("-", "−")
-    assert song.loudness.said.text() == "The whole mix."
+    assert song.loudness.message.text() == "The whole mix."
     song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
-    assert song.loudness.said.text() == "The whole mix before the last edit."
+    assert song.loudness.message.text() == "The whole mix before the last edit."
 
 
 @pytest.mark.engine
-def test_what_is_not_rendered_is_said(qtbot: QtBot, song: MainWindow) -> None:
+def test_chunks_not_rendered_yet_are_reported(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
         song.loudness.measure()
         qtbot.waitUntil(lambda: song.loudness._job is None, timeout=LIMIT_MS)
-        assert "measured dry" in song.loudness.said.text()
+        assert "measured dry" in song.loudness.message.text()
 
 
 def test_measuring_can_be_stopped(qtbot: QtBot, song: MainWindow) -> None:
@@ -60,5 +60,5 @@ def test_it_follows_what_plays(qtbot: QtBot, song: MainWindow) -> None:
     press(song, *OPEN)
     press(song, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: shown(song)["momentary"] != "−∞ LUFS", timeout=LIMIT_MS)
-    assert song.loudness.said.text() == "Since playback started."
+    assert song.loudness.message.text() == "Since playback started."
     press(song, Qt.Key.Key_Space)

@@ -77,7 +77,9 @@ def test_a_number_is_typed(inspected: MainWindow, name: str, text: str, attribut
         ("Name", " ", "needs a name"),
     ],
 )
-def test_what_cannot_be_is_refused_and_shown_as_it_was(inspected: MainWindow, name: str, text: str, words: str) -> None:
+def test_invalid_values_are_refused_and_the_old_ones_shown(
+    inspected: MainWindow, name: str, text: str, words: str
+) -> None:
     before, shown = inspected.document.session, inspected.inspector.field(name).text()
     type_into(inspected, name, text)
     assert inspected.document.session is before
@@ -135,7 +137,7 @@ def test_the_history_lists_every_step_and_goes_to_any(song: MainWindow) -> None:
         panel.viewport(), Qt.MouseButton.LeftButton, pos=panel.visualItemRect(panel.item(len(imported) - 1)).center()
     )
     assert song.document.session is start
-    assert listed(song) == [*imported, "Add Marker", "Split"], "what was undone is still there"
+    assert listed(song) == [*imported, "Add Marker", "Split"], "the undone step is still listed"
     QTest.mouseClick(
         panel.viewport(), Qt.MouseButton.LeftButton, pos=panel.visualItemRect(panel.item(panel.count() - 1)).center()
     )
@@ -149,7 +151,7 @@ def palette(window: MainWindow) -> CommandPalette:
     return found
 
 
-def test_a_command_is_found_by_its_words_and_done(song: MainWindow) -> None:
+def test_a_command_is_found_by_its_words_and_run(song: MainWindow) -> None:
     song.transport.seek(SECOND)
     dialog = palette(song)
     assert dialog.list.count() > 30
@@ -163,7 +165,7 @@ def test_a_command_is_found_by_its_words_and_done(song: MainWindow) -> None:
     QTest.keyClick(dialog.field, Qt.Key.Key_Escape)
 
 
-def test_only_what_can_be_done_is_listed_and_escape_does_nothing(song: MainWindow) -> None:
+def test_only_enabled_commands_are_listed_and_escape_runs_none(song: MainWindow) -> None:
     dialog = palette(song)
     QTest.keyClicks(dialog.field, "duplicate")
     assert [dialog.list.item(row).text() for row in range(dialog.list.count())] == ["Track: Duplicate Track"]
@@ -213,7 +215,7 @@ def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> No
     assert not song.clip_table.isVisible()
 
 
-def test_clips_are_selected_by_keys_alone(song: MainWindow) -> None:
+def test_clips_can_be_selected_with_the_keyboard(song: MainWindow) -> None:
     def names() -> str:
         return "".join(clip.name for clip in clips(song) if clip.id in song.selection.clips)
 

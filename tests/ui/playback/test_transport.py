@@ -1,4 +1,4 @@
-"""What is listened to, and through what: the monitor switch, the audio page, scrubbing, devices that come and go."""
+"""Monitor modes, the audio page, scrubbing, and devices that appear and disappear."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def heard(window: MainWindow, count: int = 100_000) -> Array:
 
 
 @pytest.mark.engine
-def test_the_monitor_chooses_what_is_heard(qtbot: QtBot, song: MainWindow) -> None:
+def test_the_monitor_mode_selects_what_is_played(qtbot: QtBot, song: MainWindow) -> None:
     song.codecs.actions["mdct-4x"].trigger()
     wait_rendered(qtbot, song)
-    dry, latent = song.rendering.heard("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
+    dry, latent = song.rendering.monitor_reader("dry").read(0, 100_000), song.rendering.reader().read(0, 100_000)
     assert np.abs(dry - latent).max() > 1e-3, "the codec is heard"
     for key, name, expected in (
         (Qt.Key.Key_2, "latent only", latent),
@@ -66,7 +66,7 @@ def test_the_dry_monitor_is_the_sum_of_the_files(song: MainWindow) -> None:
 
 
 @pytest.mark.engine
-def test_what_is_not_rendered_is_silent_where_latents_are_listened_to(qtbot: QtBot, song: MainWindow) -> None:
+def test_unrendered_chunks_are_silent_when_monitoring_latents(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
@@ -99,7 +99,9 @@ def test_exports_do_not_depend_on_the_monitor(qtbot: QtBot, song: MainWindow) ->
 def devices(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
     """The devices that the page finds; the test may plug others in."""
     found = {"ALSA": ["Speakers", "USB DAC"], "JACK Audio Connection Kit": ["system"]}
-    monkeypatch.setattr(preferences_audio, "outputs", lambda anew: {host: list(names) for host, names in found.items()})
+    monkeypatch.setattr(
+        preferences_audio, "outputs", lambda rescan: {host: list(names) for host, names in found.items()}
+    )
     return found
 
 
@@ -136,9 +138,7 @@ def test_devices_are_chosen_by_name_and_kept(window: MainWindow, page: AudioPage
     assert (output.host, output.device, output.buffer) == ("ALSA", "USB DAC", 512)
 
 
-def test_a_device_that_is_not_there_stays_chosen(
-    window: MainWindow, page: AudioPage, devices: dict[str, list[str]]
-) -> None:
+def test_a_missing_device_stays_selected(window: MainWindow, page: AudioPage, devices: dict[str, list[str]]) -> None:
     choose(page.host, "ALSA")
     choose(page.device, "USB DAC")
     devices["ALSA"].remove("USB DAC")
@@ -169,12 +169,12 @@ def test_the_level_is_set_at_once(window: MainWindow, page: AudioPage) -> None:
 
 
 def test_without_portaudio_the_page_says_so(page: AudioPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(_anew: bool) -> dict[str, list[str]]:
+    def missing(_rescan: bool) -> dict[str, list[str]]:
         raise AudioDeviceError("there is no sound: the PortAudio library is missing", "Install libportaudio2")
 
     monkeypatch.setattr(preferences_audio, "outputs", missing)
-    page.look(rescan=True)
-    assert "Install libportaudio2" in page.said.text()
+    page.list_devices(rescan=True)
+    assert "Install libportaudio2" in page.message.text()
     assert items(page.device) == ["Default device"]
 
 
@@ -239,7 +239,7 @@ def test_without_a_device_scrubbing_moves_the_playhead(song: MainWindow) -> None
 # Devices that vanish
 
 
-def test_a_device_that_vanishes_is_said_and_the_playhead_goes_on(qtbot: QtBot, song: MainWindow) -> None:
+def test_a_lost_device_is_reported_and_the_playhead_continues(qtbot: QtBot, song: MainWindow) -> None:
     class Vanishing(SilentSink):
         name = "USB DAC"  # type: ignore[assignment]
 

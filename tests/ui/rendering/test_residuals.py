@@ -1,4 +1,4 @@
-"""The linearity strip and its report: figures equal an independent computation, and only what changed is worked out."""
+"""The linearity strip and its report: figures equal an independent computation, and only what changed is computed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHOW = (Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.
 def expected(window: MainWindow) -> list[float]:
     """From what the monitor plays, chunk by chunk."""
     plan = window.rendering.update_plan()
-    latent, dry = (window.rendering.heard(which).read(0, plan.length) for which in ("latent", "dry"))
+    latent, dry = (window.rendering.monitor_reader(which).read(0, plan.length) for which in ("latent", "dry"))
     step, found = plan.grid.step_samples, []
     for chunk in plan.audible:
         part = slice(chunk.index * step, min((chunk.index + 1) * step, plan.length))
@@ -37,7 +37,7 @@ def expected(window: MainWindow) -> list[float]:
 
 
 def known(qtbot: QtBot, window: MainWindow) -> list[float]:
-    """The strip's figures, once all are there."""
+    """The strip's figures, once all are available."""
     wait_rendered(qtbot, window)
     residuals, chunks = window.timeline.residuals, window.rendering.plan.audible
     qtbot.waitUntil(lambda: all(residuals.of(chunk.index) is not None for chunk in chunks), timeout=LIMIT_MS)
@@ -49,7 +49,7 @@ def test_figures_are_those_of_the_two_mixes(qtbot: QtBot, song: MainWindow) -> N
     assert not song.timeline.linearity.isVisible()
     press(song, *SHOW)
     assert song.timeline.linearity.isVisible()
-    # Overlaps are crossfaded in what is heard, and belong to one chunk here.
+    # Overlaps are crossfaded in playback, but belong to one chunk here.
     np.testing.assert_allclose(known(qtbot, song), expected(song), atol=0.5)
     assert song.preferences.value.linearity_strip
 
@@ -75,7 +75,7 @@ def test_the_bars_are_as_high_as_the_figures(qtbot: QtBot, song: MainWindow) -> 
         qtbot.waitUntil(lambda i=index, h=high: abs(height(i) - h) <= 1.0, timeout=LIMIT_MS)
 
 
-def test_an_edit_is_worked_out_only_where_it_changes(
+def test_an_edit_is_computed_only_where_it_changes_the_mix(
     qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     press(song, *SHOW)
@@ -98,10 +98,10 @@ def test_an_edit_is_worked_out_only_where_it_changes(
     assert [n for n, (one, other) in enumerate(zip(before, after, strict=True)) if one != other] == changed
     press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert known(qtbot, song) == before
-    assert len(worked) == len(changed), "what was known is remembered"
+    assert len(worked) == len(changed), "known results are cached"
 
 
-def test_nothing_is_worked_out_while_nobody_looks(qtbot: QtBot, song: MainWindow) -> None:
+def test_nothing_is_computed_without_observers(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     assert song.timeline.residuals.of(0) is None
     assert not song.timeline.residuals._work.waiting
@@ -112,7 +112,7 @@ def export(window: MainWindow, monkeypatch: pytest.MonkeyPatch, path: Path) -> N
     window.actions_by_id["export_linearity"].trigger()
 
 
-def test_the_report_holds_every_chunk(
+def test_the_report_lists_every_chunk(
     qtbot: QtBot, song: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_rendered(qtbot, song)
@@ -136,7 +136,7 @@ def test_chunks_that_wait_have_no_figure(
     assert {row["residual_db"] for row in rows} == {""}
 
 
-def test_a_report_that_cannot_be_written_is_said(
+def test_a_report_that_cannot_be_written_is_reported(
     song: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export(song, monkeypatch, tmp_path / "no folder" / "report.csv")

@@ -44,7 +44,7 @@ def selected(window: MainWindow) -> str:
 
 
 def undone_and_redone(window: MainWindow, before: Session) -> None:
-    """What was done is one step."""
+    """The last edit is one step."""
     after = window.document.session
     assert after != before
     press(window, Qt.Key.Key_Z, CTRL)
@@ -82,7 +82,7 @@ def test_copy_cut_and_paste_at_the_playhead(song: MainWindow) -> None:
     assert names(song) == "aabbc"
     pasted = [clip for clip in clips(song) if clip.start == 5 * SECOND]
     assert [song.document.session.track_of(clip.id).id for clip in pasted] == [t.id for t in before.tracks[1:]]
-    assert selected(song) == "ab", "what was pasted"
+    assert selected(song) == "ab", "the pasted clips"
     undone_and_redone(song, before)
     click(song.timeline.lanes, 100, row(0))
     click(song.timeline.lanes, 100, row(1), CTRL)
@@ -115,7 +115,7 @@ def test_clips_of_another_window_and_files_can_be_pasted(qtbot: QtBot, song: Mai
 
 
 @pytest.mark.parametrize("data", [b"{", b'{"rows":[],"media":[]}', b'{"rows":[[{"id":1}]],"media":[]}'])
-def test_what_others_put_on_the_clipboard_is_refused(song: MainWindow, data: bytes) -> None:
+def test_foreign_clipboard_content_is_refused(song: MainWindow, data: bytes) -> None:
     before = song.document.session
     nonsense = QMimeData()
     nonsense.setData(MIME, data)
@@ -125,7 +125,7 @@ def test_what_others_put_on_the_clipboard_is_refused(song: MainWindow, data: byt
     assert "damaged" in song.messages.text.text()
 
 
-def test_duplicate_puts_copies_behind(song: MainWindow) -> None:
+def test_duplicate_puts_copies_right_after_the_clips(song: MainWindow) -> None:
     before = song.document.session
     click(song.timeline.lanes, 100, row(1))
     press(song, Qt.Key.Key_D, CTRL)
@@ -340,7 +340,7 @@ def test_moving_by_whole_steps_says_that_latents_are_kept(song: MainWindow) -> N
     song.timeline.axis.zoom(step / 100 / PX, 0.0)
     assert song.timeline.axis.samples_per_px == step / 100
     drag(lanes, (20, row(0)), (120, row(0)), SHIFT, release=False)
-    assert "latents kept" in lanes._gesture.says
+    assert "latents kept" in lanes._gesture.hint
     release(lanes, 120, row(0), SHIFT)
     assert clips(song)[0].start == step
 
@@ -358,7 +358,7 @@ def test_zoom_to_the_selection_and_back(song: MainWindow) -> None:
     assert (axis.start, axis.samples_per_px) == before
 
 
-def test_tracks_are_made_taller_and_lower(song: MainWindow) -> None:
+def test_tracks_are_made_taller_and_shorter(song: MainWindow) -> None:
     lanes, rows = song.timeline.lanes, song.timeline.rows
     wheel(lanes, 100, 100, 2, ALT)
     taller = rows.height_px
@@ -386,7 +386,7 @@ def test_a_track_is_duplicated_with_its_clips(song: MainWindow) -> None:
 
 
 def test_a_closed_window_leaves_no_clips_on_the_clipboard(song: MainWindow) -> None:
-    """Qt asks for what is there when the program ends, and Python is gone by then."""
+    """Qt requests the clipboard's content when the program ends, when Python has already ended."""
     press(song, Qt.Key.Key_A, CTRL)
     press(song, Qt.Key.Key_C, CTRL)
     assert QApplication.clipboard().mimeData().hasFormat(MIME)

@@ -54,7 +54,7 @@ def test_clicks_select_and_toggle(song: MainWindow) -> None:
     assert song.selection.track == before.tracks[0].id
 
 
-def test_a_click_on_an_empty_place_deselects_and_seeks(song: MainWindow) -> None:
+def test_a_click_on_an_empty_area_deselects_and_seeks(song: MainWindow) -> None:
     click(song.timeline.lanes, 100, row(0))
     click(song.timeline.lanes, 350, row(1))
     assert selected(song) == ""
@@ -98,7 +98,7 @@ def test_delete_removes_the_selected_clips(song: MainWindow, key: Qt.Key) -> Non
 def test_a_drag_moves_by_exactly_its_pixels(song: MainWindow) -> None:
     lanes, before = song.timeline.lanes, song.document.session
     drag(lanes, (100, row(0)), (237, row(0) + 10), release=False)
-    assert song.document.session is before, "nothing happens before the mouse is let go"
+    assert song.document.session is before, "nothing happens before the mouse is released"
     release(lanes, 237, row(0) + 10)
     assert clips(song)[0].start == 137 * PX
     assert song.document.undo_text == "Move Clip"
@@ -205,7 +205,7 @@ def test_both_edges_trim_and_end_at_the_media(song: MainWindow) -> None:
     assert song.document.session == before
 
 
-def test_a_moved_clip_cannot_be_trimmed_to_before_its_media_and_never_to_nothing(song: MainWindow) -> None:
+def test_a_clip_cannot_be_trimmed_beyond_its_media_or_to_nothing(song: MainWindow) -> None:
     lanes = song.timeline.lanes
     drag(lanes, (100, row(2)), (600, row(2)))
     drag(lanes, (502, row(2)), (480, row(2)))
@@ -229,7 +229,7 @@ def test_narrow_clips_are_moved_not_trimmed(song: MainWindow) -> None:
 
 def test_split_cuts_the_selected_clips_or_all_under_the_playhead(song: MainWindow) -> None:
     before = song.document.session
-    click(song.timeline.lanes, 350, row(2))  # 3.5 s: only a is there
+    click(song.timeline.lanes, 350, row(2))  # 3.5 s: only a is under it
     press(song, Qt.Key.Key_S)
     assert [(clip.name, clip.start, clip.length) for clip in clips(song)][:2] == [
         ("a", 0, 350 * PX),
@@ -249,7 +249,7 @@ def test_split_cuts_the_selected_clips_or_all_under_the_playhead(song: MainWindo
 
 @pytest.mark.engine
 @pytest.mark.parametrize("at", [12_345, SECOND, 88_064])
-def test_a_split_is_not_heard(qtbot: QtBot, song: MainWindow, at: int) -> None:
+def test_a_split_is_inaudible(qtbot: QtBot, song: MainWindow, at: int) -> None:
     length = song.document.session.length
     wait_rendered(qtbot, song)
     whole = song.rendering.reader().read(0, length)
@@ -262,7 +262,7 @@ def test_a_split_is_not_heard(qtbot: QtBot, song: MainWindow, at: int) -> None:
 
 
 @pytest.mark.engine
-def test_a_nudge_is_one_chunk_and_encodes_nothing_again(qtbot: QtBot, song: MainWindow) -> None:
+def test_a_nudge_moves_by_one_chunk_and_encodes_nothing(qtbot: QtBot, song: MainWindow) -> None:
     for position in (1, 2):  # alone, so that a moved chunk equals the chunk it was
         QTest.mouseClick(
             song.timeline.headers.header(song.document.session.tracks[position].id).mute, Qt.MouseButton.LeftButton
@@ -305,7 +305,7 @@ def test_clips_move_between_tracks_by_keys(song: MainWindow) -> None:
     [((100, row(0)), (250, row(1))), ((398, row(0)), (300, row(0))), ((2, row(0)), (80, row(0)))],
     ids=["move", "trim end", "trim start"],
 )
-def test_escape_gives_a_drag_up_and_a_second_one_deselects(
+def test_escape_cancels_a_drag_and_a_second_one_deselects(
     song: MainWindow, start: tuple[int, int], end: tuple[int, int]
 ) -> None:
     lanes, before = song.timeline.lanes, song.document.session
@@ -324,7 +324,7 @@ def test_escape_gives_a_drag_up_and_a_second_one_deselects(
     assert lanes.grab().toImage() == still, "all looks as before"
 
 
-def test_escape_gives_a_rubber_band_up(song: MainWindow) -> None:
+def test_escape_cancels_a_rubber_band(song: MainWindow) -> None:
     click(song.timeline.lanes, 100, row(2))
     drag(song.timeline.lanes, (500, row(2)), (100, row(0)), release=False)
     press(song, Qt.Key.Key_Escape)
@@ -361,7 +361,7 @@ def test_shortcuts_do_nothing_between_press_and_drag(song: MainWindow) -> None:
     assert len(clips(song)) == 2
 
 
-def test_keys_work_again_after_a_drag_was_given_up(qtbot: QtBot, song: MainWindow) -> None:
+def test_keys_work_again_after_a_drag_was_cancelled(qtbot: QtBot, song: MainWindow) -> None:
     drag(song.timeline.lanes, (100, row(0)), (250, row(0)), release=False)
     press(song, Qt.Key.Key_Escape)
     release(song.timeline.lanes, 250, row(0))

@@ -57,7 +57,7 @@ def test_labels_have_room_and_lines_divide_them(song: MainWindow, samples_per_px
         assert len(set(texts)) == 8, "every label is another one"
 
 
-def test_labels_say_what_is_there(song: MainWindow) -> None:
+def test_labels_name_their_positions(song: MainWindow) -> None:
     hop = song.rendering.update_plan().grid.hop
     found = ticks(song, "samples", 100.0)
     assert (found.step, found.text(1)) == (10_000, "10\u2009000")
@@ -90,7 +90,7 @@ def test_the_display_counts_in_the_same_unit(song: MainWindow) -> None:
     assert checked == ["count_in_time"], "one is always chosen"
 
 
-def test_the_ruler_is_drawn_anew_in_another_unit(song: MainWindow) -> None:
+def test_the_ruler_is_redrawn_in_another_unit(song: MainWindow) -> None:
     ruler = song.timeline.ruler
     before = ruler.grab().toImage()
     song.actions_by_id["count_in_frames"].trigger()
@@ -172,7 +172,7 @@ def test_clips_move_by_whole_steps(song: MainWindow) -> None:
     lanes, x = song.timeline.lanes, start / PX + 10
     there = x + round(step / PX) + 4
     drag(lanes, (x, row(0)), (there, row(0)), release=False)
-    assert "latents kept" in lanes._gesture.says  # type: ignore[union-attr]
+    assert "latents kept" in lanes._gesture.hint  # type: ignore[union-attr]
     release(lanes, there, row(0))
     assert starts(song)[0] - start == step
 
@@ -189,7 +189,7 @@ def test_markers_and_the_loop_snap_too(song: MainWindow) -> None:
     assert (loop.start, loop.end) == (95 * PX, 3 * SECOND)
 
 
-def test_nothing_snaps_to_what_is_not_chosen(song: MainWindow) -> None:
+def test_nothing_snaps_to_targets_that_are_off(song: MainWindow) -> None:
     choose(song)
     drag(song.timeline.lanes, (100, row(2)), (100 + 298, row(2)))
     assert starts(song)[2] == 298 * PX

@@ -1,4 +1,4 @@
-"""What is drawn piece by piece is what drawing all of it would give; the theme's colours can be told apart."""
+"""Drawing in pieces equals drawing everything at once; the colours of the themes can be distinguished."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _pixels(image: QImage) -> np.ndarray:
 
 
 def assert_drawn_whole(window: MainWindow, what: str) -> None:
-    """Compare what is shown with what is painted anew."""
+    """Compare the shown content with a full repaint."""
     panel = window.timeline
     shown = look(window)
     for view in (panel.lanes, panel.ruler, panel.render_bar, panel.master):
@@ -59,7 +59,7 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
     axis, panel, document = window.timeline.axis, window.timeline, window.document
 
     def scroll() -> None:
-        axis.scroll_to(axis.start + rng.uniform(-0.4, 0.4) * axis.shown)
+        axis.scroll_to(axis.start + rng.uniform(-0.4, 0.4) * axis.visible_samples)
 
     def scroll_tracks() -> None:
         panel.rows.set_offset(max(0, panel.rows.offset_px + rng.randint(-60, 60)))
@@ -111,7 +111,7 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pictures_put_together_of_pieces_are_whole(song: MainWindow, seed: int) -> None:
+def test_drawing_in_pieces_equals_drawing_at_once(song: MainWindow, seed: int) -> None:
     for _ in range(12):
         press(song, Qt.Key.Key_T, CTRL)
     set_zoom(song, (37.0, 120.0, 500.0)[seed % 3])

@@ -104,7 +104,7 @@ def test_escape_leaves_no_trace(shown: MainWindow) -> None:
     assert shown.timeline.lanes.grab().toImage() == still
 
 
-def test_envelopes_by_keys_alone(song: MainWindow) -> None:
+def test_envelopes_can_be_edited_with_the_keyboard(song: MainWindow) -> None:
     first = track(song).id
     song.selection.set_track(first)
     press(song, Qt.Key.Key_A, SHIFT)

@@ -92,7 +92,7 @@ def test_levels_are_those_of_the_tracks_and_of_the_mix(song: MainWindow) -> None
 
 
 @pytest.mark.engine
-def test_meters_move_while_it_plays_and_come_to_rest(qtbot: QtBot, song: MainWindow) -> None:
+def test_meters_move_during_playback_and_then_rest(qtbot: QtBot, song: MainWindow) -> None:
     headers = dict(song.timeline.headers.headers())
     ids = [track.id for track in song.document.session.tracks]
     tone_db = 20 * np.log10(np.abs(tone(220.0, 1000, level=0.2)).max())

@@ -49,7 +49,7 @@ def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainW
 
 
 @pytest.mark.engine
-def test_following_lets_the_user_look_elsewhere(qtbot: QtBot, mixed: MainWindow) -> None:
+def test_following_stops_when_the_user_scrolls_away(qtbot: QtBot, mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     axis.zoom(0.25, 0)
     mixed.actions_by_id["play"].trigger()
@@ -149,18 +149,18 @@ def test_a_session_larger_than_its_room_is_rendered_around_the_playhead(
     assert store.nbytes <= 3_000_000
 
 
-def test_an_engine_that_never_starts_is_said_and_the_dry_mix_goes_on(
+def test_an_engine_that_never_starts_is_reported_and_the_dry_mix_plays(
     qtbot: QtBot, window: MainWindow, stems: list[Path]
 ) -> None:
     window.rendering._on_event(EngineUnusable("the engine ended 3 times in a row: no memory"))
     assert "cannot be rendered: the engine ended 3 times in a row: no memory." in window.messages.text.text()
-    assert window.status.engine.text() == "engine unusable"
+    assert window.status.engine.text() == "engine not running"
 
 
 # Playing, pausing, playing again
 
 
-def test_stopping_goes_back_and_pausing_stays(qtbot: QtBot, song: MainWindow) -> None:
+def test_stopping_returns_and_pausing_stays(qtbot: QtBot, song: MainWindow) -> None:
     song.transport.seek(22_050)
     press(song, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: song.player.position > 30_000, timeout=LIMIT_MS)
@@ -178,7 +178,7 @@ def test_stopping_goes_back_and_pausing_stays(qtbot: QtBot, song: MainWindow) ->
     assert song.player.playing
 
 
-def test_playing_again_begins_where_it_began(qtbot: QtBot, song: MainWindow) -> None:
+def test_play_again_starts_where_playback_last_started(qtbot: QtBot, song: MainWindow) -> None:
     song.transport.seek(22_050)
     press(song, Qt.Key.Key_Space, Qt.KeyboardModifier.ShiftModifier)
     assert song.player.playing

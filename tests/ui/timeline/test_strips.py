@@ -145,7 +145,7 @@ def test_a_level_can_be_typed(tracks: MainWindow) -> None:
         assert field.text() == "-6.0 dB"
 
 
-def test_leaving_the_field_keeps_what_was_typed_and_escape_does_not(tracks: MainWindow) -> None:
+def test_leaving_the_field_applies_the_text_and_escape_does_not(tracks: MainWindow) -> None:
     type_text(header(tracks).gain_text, "-6", Qt.Key.Key_Tab)
     assert header(tracks).gain_text.text() == "-6.0 dB"
     kept = tracks.document.session
@@ -215,7 +215,7 @@ def test_a_track_is_renamed_in_its_header(tracks: MainWindow) -> None:
     assert header(tracks).name.text() == "one"
 
 
-def test_f2_renames_the_selected_track_and_escape_gives_up(tracks: MainWindow) -> None:
+def test_f2_renames_the_selected_track_and_escape_cancels(tracks: MainWindow) -> None:
     tracks.selection.set_track(track(tracks, 1).id)
     press(tracks, Qt.Key.Key_F2)
     field = header(tracks, 1).name
@@ -239,7 +239,7 @@ def test_a_blank_name_is_refused_with_a_message(tracks: MainWindow) -> None:
     assert "needs a name" in tracks.messages.text.text()
 
 
-def test_a_track_may_go_while_its_name_is_typed(tracks: MainWindow) -> None:
+def test_a_track_can_be_removed_while_its_name_is_typed(tracks: MainWindow) -> None:
     press(tracks, Qt.Key.Key_T, CTRL)
     tracks.selection.set_track(track(tracks, 3).id)
     press(tracks, Qt.Key.Key_F2)
@@ -321,7 +321,7 @@ def test_every_control_is_named_after_its_track(tracks: MainWindow) -> None:
                 assert names(tracks)[position] in child.accessibleName()
 
 
-def test_tracks_come_go_and_move(tracks: MainWindow) -> None:
+def test_tracks_are_added_removed_and_moved(tracks: MainWindow) -> None:
     QTest.mouseClick(tracks.timeline.add_track_button, LEFT)
     assert names(tracks) == ["one", "two", "three", "Track 4"]
     press(tracks, Qt.Key.Key_T, CTRL)
@@ -380,7 +380,7 @@ def test_a_track_is_moved_by_dragging_its_header(tracks: MainWindow) -> None:
     assert tracks.document.session == before, "back to where it was"
 
 
-def test_escape_gives_the_drag_of_a_header_up(tracks: MainWindow) -> None:
+def test_escape_cancels_dragging_a_header(tracks: MainWindow) -> None:
     before = tracks.document.session
     drag(header(tracks, 0), (8, 40), (8, 40 + 2 * ROW_PX), release=False)
     press(tracks, Qt.Key.Key_Escape)
@@ -388,7 +388,7 @@ def test_escape_gives_the_drag_of_a_header_up(tracks: MainWindow) -> None:
     assert tracks.document.session is before
 
 
-def test_escape_gives_a_fader_back(song: MainWindow) -> None:
+def test_escape_restores_a_fader(song: MainWindow) -> None:
     strip = header(song)
     for slider in (strip.gain, strip.pan):
         before, undo = song.document.session, song.document.undo_text
@@ -405,7 +405,7 @@ def test_escape_gives_a_fader_back(song: MainWindow) -> None:
         assert (song.document.undo_text, song.document.redo_text) == (undo, None), "without a trace"
 
 
-def test_escape_keeps_what_the_wheel_has_done(song: MainWindow) -> None:
+def test_escape_keeps_changes_made_with_the_wheel(song: MainWindow) -> None:
     fader = header(song).gain
     wheel(fader, 5, 5, -1)
     turned = song.document.session

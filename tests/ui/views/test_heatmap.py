@@ -1,4 +1,4 @@
-"""The latent heatmap: its pixels are the latents through the colour map, of whatever it is told to show."""
+"""The latent heatmap: its pixels are the chosen latents through the colour map."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_edit_redraws_only_the_chunks_it_changes(qtbot: QtBot, song: MainWind
     first = song.document.session.tracks[0].clips[0]
     with engine_frozen():
         song.document.apply("Trim", lambda s: edits.trim_clip(s, first.id, 0, first.end - 1000))
-        assert plot.shown_values(1) is images[1], "the last picture stays until the new one is there"
+        assert plot.shown_values(1) is images[1], "the last picture is kept until the new one arrives"
         assert plot._items[1].opacity() < 1.0
         assert plot._items[0].opacity() == 1.0
     wait_rendered(qtbot, song)
@@ -101,7 +101,7 @@ def test_an_edit_redraws_only_the_chunks_it_changes(qtbot: QtBot, song: MainWind
     assert plot.shown_values(1) is not images[1]
 
 
-def test_hovering_tells_the_value(qtbot: QtBot, song: MainWindow) -> None:
+def test_hovering_shows_the_value(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     plot = heatmap(song)
     texts: list[str] = []
@@ -142,7 +142,7 @@ def panel(window: MainWindow) -> HeatmapPanel:
 
 
 def values(qtbot: QtBot, window: MainWindow, chunk: int = 0) -> np.ndarray:
-    """What is shown of a chunk, once it has come."""
+    """The values shown for a chunk, once they have arrived."""
     plot = heatmap(window)
 
     def here() -> bool:
@@ -172,8 +172,8 @@ def test_a_track_is_shown_as_it_goes_into_the_mix(qtbot: QtBot, song: MainWindow
     first = song.document.session.tracks[0].id
     song.document.apply("Gain", lambda s: edits.set_track_gain(s, first, 0.5))
     alone = mix_with_mutes(qtbot, song, 1, 2)
-    panel(song).what.setFocus()
-    panel(song).what.setCurrentText("a")
+    panel(song).shown_box.setFocus()
+    panel(song).shown_box.setCurrentText("a")
     np.testing.assert_allclose(values(qtbot, song), alone, atol=1e-5)
     song.document.apply("Mute", lambda s: edits.set_track_mute(s, first, True))
     np.testing.assert_allclose(values(qtbot, song), alone, atol=1e-5, err_msg="muted or not")
@@ -223,7 +223,7 @@ def test_a_track_that_is_removed_leaves_the_mix(qtbot: QtBot, song: MainWindow) 
     second = song.document.session.tracks[1].id
     panel(song).show_latents(("track", second))
     song.document.apply("Remove", lambda s: edits.remove_tracks(s, [second]))
-    assert panel(song).what.currentText() == "Mix"
+    assert panel(song).shown_box.currentText() == "Mix"
     wait_rendered(qtbot, song)
     np.testing.assert_array_equal(values(qtbot, song), mix_with_mutes(qtbot, song))
 
@@ -244,7 +244,7 @@ def part_chunk(window: MainWindow, track: int) -> Chunk:
     return chunk
 
 
-def test_what_has_come_is_not_summed_again_when_another_view_wishes_for_more(qtbot: QtBot, song: MainWindow) -> None:
+def test_arrived_sums_are_not_requested_again_by_another_view(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     came: list[str] = []
     song.rendering.probe_rendered.connect(lambda rendered: came.append(rendered.key))
@@ -266,7 +266,7 @@ def test_a_closed_heatmap_requests_nothing_more(qtbot: QtBot, song: MainWindow) 
         assert not song.rendering.requests._analysed
 
 
-def test_latents_that_failed_come_when_they_are_tried_again(qtbot: QtBot, song: MainWindow) -> None:
+def test_failed_latents_arrive_after_a_retry(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     song.rendering.store.set_failed(latents_only(part_chunk(song, 1)).key, "the engine ended")
     panel(song).show_latents(("track", song.document.session.tracks[1].id))
@@ -276,7 +276,7 @@ def test_latents_that_failed_come_when_they_are_tried_again(qtbot: QtBot, song: 
     assert values(qtbot, song).any()
 
 
-def test_selecting_a_clip_does_not_begin_the_selected_track_anew(qtbot: QtBot, song: MainWindow) -> None:
+def test_selecting_a_clip_does_not_reload_the_selected_track(qtbot: QtBot, song: MainWindow) -> None:
     song.selection.set_track(song.document.session.tracks[0].id)
     panel(song).show_latents(("track", 0))
     before = values(qtbot, song)
@@ -287,7 +287,7 @@ def test_selecting_a_clip_does_not_begin_the_selected_track_anew(qtbot: QtBot, s
 
 
 @pytest.mark.slow
-def test_another_codec_under_ordered_channels_is_no_error(
+def test_changing_the_codec_with_ordered_channels_is_no_error(
     qtbot: QtBot, song: MainWindow, caplog: pytest.LogCaptureFixture
 ) -> None:
     press(song, Qt.Key.Key_4, Qt.KeyboardModifier.AltModifier)

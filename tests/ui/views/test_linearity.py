@@ -92,7 +92,7 @@ def test_measured_figures_are_those_of_the_renders(qtbot: QtBot, song: MainWindo
 
 def test_shares_are_stacked_in_the_colours_of_the_tracks(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     measure(qtbot, song, panel)
-    panel.what.setCurrentIndex(1)
+    panel.shown_box.setCurrentIndex(1)
     figures = song.linearity_meter.of(0)
     assert figures is not None
     column = pixels(panel.plot)[:, 100]
@@ -107,9 +107,7 @@ def test_shares_are_stacked_in_the_colours_of_the_tracks(qtbot: QtBot, song: Mai
     assert said.splitlines()[1].startswith(f"{loudest.name} {share:.0f} %")
 
 
-def test_measuring_can_be_stopped_and_goes_on_where_it_was(
-    qtbot: QtBot, song: MainWindow, panel: LinearityPanel
-) -> None:
+def test_measuring_can_be_stopped_and_resumed(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     with engine_frozen():
         QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
         assert song.linearity_meter.busy
@@ -142,14 +140,14 @@ def test_an_edit_hides_figures_where_it_changes_and_undo_brings_them_back(
     assert all(song.linearity_meter.of(index) is not None for index in range(3))
 
 
-def test_figures_of_tracks_do_not_stay_behind_when_a_clip_goes_to_another_track(
+def test_figures_are_updated_when_a_clip_moves_to_another_track(
     qtbot: QtBot, song: MainWindow, panel: LinearityPanel
 ) -> None:
     measure(qtbot, song, panel)
     keys = [chunk.key for chunk in song.rendering.update_plan().audible]
     clip, home = song.document.session.tracks[0].clips[0].id, song.document.session.tracks[0].id
     song.document.apply("Move", lambda s: edits.move_clips(s, [clip], 0, 1))
-    assert [chunk.key for chunk in song.rendering.update_plan().audible] == keys, "it sounds the same"
+    assert [chunk.key for chunk in song.rendering.update_plan().audible] == keys, "the mix is the same"
     assert song.linearity_meter.of(0) is None
     measure(qtbot, song, panel)
     figures = song.linearity_meter.of(0)
@@ -162,7 +160,7 @@ def test_figures_of_tracks_do_not_stay_behind_when_a_clip_goes_to_another_track(
     assert home in figures.tracks
 
 
-def test_measuring_goes_on_when_the_view_is_closed(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
+def test_measuring_continues_when_the_view_is_closed(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     with engine_frozen():
         QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
         press(song, Qt.Key.Key_3, ALT)
@@ -171,7 +169,7 @@ def test_measuring_goes_on_when_the_view_is_closed(qtbot: QtBot, song: MainWindo
     assert song.linearity_meter.of(0) is not None
 
 
-def test_the_report_holds_what_was_measured(
+def test_the_report_contains_the_measured_figures(
     qtbot: QtBot, song: MainWindow, panel: LinearityPanel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure(qtbot, song, panel)

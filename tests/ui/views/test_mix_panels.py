@@ -89,9 +89,9 @@ def test_rows_are_the_loudest_of_their_frequencies() -> None:
 
 
 @pytest.mark.engine
-def test_the_picture_is_the_spectrogram_of_what_was_decoded(qtbot: QtBot, song: MainWindow) -> None:
+def test_the_picture_is_the_spectrogram_of_the_decoded_mix(qtbot: QtBot, song: MainWindow) -> None:
     panel = wait_spectrogram(qtbot, song)
-    mix = song.rendering.heard("latent").read(0, song.rendering.update_plan().length + WINDOW)
+    mix = song.rendering.monitor_reader("latent").read(0, song.rendering.update_plan().length + WINDOW)
     lead = (WINDOW - HOP) // 2
     whole = spectrogram(np.pad(mix, ((0, 0), (lead, 0))), song.rendering.update_plan().length // HOP - 1)
     columns = song.rendering.update_plan().grid.step_samples // HOP
@@ -103,7 +103,7 @@ def test_the_picture_is_the_spectrogram_of_what_was_decoded(qtbot: QtBot, song: 
 
 
 @pytest.mark.engine
-def test_a_tone_lights_its_row_and_the_pointer_tells_it(qtbot: QtBot, song: MainWindow) -> None:
+def test_a_tone_lights_its_row_and_hovering_shows_its_frequency(qtbot: QtBot, song: MainWindow) -> None:
     for number in (0, 2):
         song.document.apply("Mute", lambda s, n=number: edits.set_track_mute(s, s.tracks[n].id, True))
     set_zoom(song, PX)

@@ -102,12 +102,12 @@ def test_what_waits_shows_the_dry_mix_in_grey(qtbot: QtBot, song: MainWindow) ->
                 assert drawn[0] == pytest.approx(top, abs=1.1), (samples_per_px, x)
                 assert drawn[-1] == pytest.approx(bottom, abs=1.1), (samples_per_px, x)
             line = pixels(master)[-2, 5:100]
-            assert (line == rgb(theme.colors().state_stale)).all(), "its state is told at the bottom"
+            assert (line == rgb(theme.colors().state_stale)).all(), "its state is shown at the bottom"
     wait_rendered(qtbot, song)
     assert not (pixels(master)[-2] == rgb(theme.colors().state_stale)).all(axis=1).any()
 
 
-def test_the_dry_mix_looks_out_behind_the_rendered_one(qtbot: QtBot, song: MainWindow) -> None:
+def test_the_dry_mix_shows_behind_the_rendered_one(qtbot: QtBot, song: MainWindow) -> None:
     song.transport.seek(44_100 * 30)
     for codec, covers in (("mdct-1x", True), ("mdct-4x", False)):
         song.codecs.actions[codec].trigger()
@@ -121,7 +121,7 @@ def test_the_dry_mix_looks_out_behind_the_rendered_one(qtbot: QtBot, song: MainW
         assert (grey == 0) == covers, "noise, of which the 4x codec keeps a part only"
 
 
-def test_only_what_an_edit_changed_is_worked_out_and_drawn(qtbot: QtBot, song: MainWindow) -> None:
+def test_only_what_an_edit_changed_is_computed_and_drawn(qtbot: QtBot, song: MainWindow) -> None:
     song.transport.seek(44_100 * 30)
     wait_rendered(qtbot, song)
     wait_dry(qtbot, song)

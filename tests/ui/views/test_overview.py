@@ -1,4 +1,4 @@
-"""The latents of a long session in little: what it shows is what is there, largest first."""
+"""The overview of a long session: it shows the latents of largest magnitude."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def largest(values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("chunks", "columns"), [(3, 500), (3, 48), (3, 20), (40, 41), (40, 40), (40, 11), (40, 1)])
-def test_a_picture_has_the_columns_that_were_asked_for(chunks: int, columns: int) -> None:
+def test_a_picture_has_the_requested_columns(chunks: int, columns: int) -> None:
     step = 32
     latents = noise(5, 3 * chunks * step).reshape(3, chunks * step)
     overview = Overview(3, chunks)

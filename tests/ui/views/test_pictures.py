@@ -1,4 +1,4 @@
-"""Pictures of views as files: what is on the screen, sharp, in two formats; and what can go wrong."""
+"""Exporting views as pictures: they equal the screen, in two formats; and errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mixed(qtbot: QtBot, song: MainWindow) -> MainWindow:
     return song
 
 
-def test_a_png_at_the_size_of_the_screen_is_what_is_on_it(mixed: MainWindow, tmp_path: Path) -> None:
+def test_a_png_at_screen_size_equals_the_screen(mixed: MainWindow, tmp_path: Path) -> None:
     for widget in (mixed.timeline.master, mixed.timeline.lanes, heatmap(mixed)):
         save_picture(widget, tmp_path / "a.png", scale=1)
         shown, saved = pixels(widget), pixels_of(QImage(str(tmp_path / "a.png")))
@@ -47,7 +47,7 @@ def test_a_png_at_the_size_of_the_screen_is_what_is_on_it(mixed: MainWindow, tmp
         assert (np.abs(saved - shown).max(axis=2) <= 8).mean() > 0.999, widget
 
 
-def test_a_larger_png_is_drawn_anew_not_enlarged(mixed: MainWindow, tmp_path: Path) -> None:
+def test_a_larger_png_is_redrawn_not_enlarged(mixed: MainWindow, tmp_path: Path) -> None:
     master = mixed.timeline.master
     save_picture(master, tmp_path / "a.png", scale=2)
     saved = pixels_of(QImage(str(tmp_path / "a.png")))
@@ -76,13 +76,13 @@ def test_every_view_can_be_exported_from_the_menu(
     mixed.preferences.set(views=tuple(view.id for view in VIEWS))
     press(mixed, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
     [dialog] = mixed.findChildren(PictureDialog)
-    titles = [dialog.what.itemText(number) for number in range(dialog.what.count())]
+    titles = [dialog.view_box.itemText(number) for number in range(dialog.view_box.count())]
     assert titles == ["Tracks and mix", "Mix", *(view.title for view in VIEWS), "Whole window"]
     dialog.close()
     for number, title in enumerate(titles):
         mixed.actions_by_id["export_picture"].trigger()
         dialog = mixed.findChildren(PictureDialog)[-1]
-        dialog.what.setCurrentIndex(number)
+        dialog.view_box.setCurrentIndex(number)
         dialog.scale.setValue(1)
         path = tmp_path / f"{number}.png"
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, p=path: (str(p), ""))
@@ -105,7 +105,7 @@ def test_a_name_without_an_ending_gets_that_of_the_filter(
         assert (tmp_path / f"view{ending}").exists()
 
 
-def test_what_cannot_be_written_is_said_and_an_older_picture_stays(mixed: MainWindow, tmp_path: Path) -> None:
+def test_a_write_error_is_reported_and_keeps_the_older_picture(mixed: MainWindow, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"\.png or \.svg"):
         save_picture(mixed.timeline.master, tmp_path / "a.jpg")
     with pytest.raises(ExportError, match="cannot write"):

@@ -53,7 +53,7 @@ def axis_of(length: int, width: int = 1000) -> TimeAxis:
     return axis
 
 
-def test_zoom_keeps_what_is_under_the_anchor() -> None:
+def test_zooming_keeps_the_sample_under_the_anchor() -> None:
     axis = axis_of(44_100 * 600)
     axis.scroll_to(44_100 * 200)
     axis.zoom(0.1, 400)
@@ -69,7 +69,7 @@ def test_the_axis_has_limits() -> None:
     axis.zoom(1e-9, 500)
     assert axis.samples_per_px == 1 / 16
     axis.zoom(1e9, 500)
-    assert axis.shown == pytest.approx(2 * 44_100 * 60)
+    assert axis.visible_samples == pytest.approx(2 * 44_100 * 60)
     assert axis.start == 0
     axis.zoom(0.25, 0)
     axis.scroll_to(1e12)
@@ -91,18 +91,18 @@ def test_fit_and_reveal() -> None:
     assert axis.start == 0
     assert axis.x_of(axis.length) == pytest.approx(1000 / 1.04)
     axis.zoom(0.1, 0)
-    axis.reveal(axis.shown / 2)
+    axis.reveal(axis.visible_samples / 2)
     assert axis.start == 0, "already visible"
     axis.reveal(44_100 * 30)
     assert axis.x_of(44_100 * 30) == pytest.approx(100, abs=0.5)
-    axis.reveal(44_100 * 30 + axis.shown * 0.89)
+    axis.reveal(44_100 * 30 + axis.visible_samples * 0.89)
     assert axis.x_of(44_100 * 30) == pytest.approx(100, abs=0.5)
     empty = axis_of(0)
     empty.fit()
-    assert empty.shown == pytest.approx(30 * 44_100)
+    assert empty.visible_samples == pytest.approx(30 * 44_100)
 
 
-def test_what_was_fitted_stays_fitted_when_the_lanes_get_another_width() -> None:
+def test_a_fitted_view_stays_fitted_when_the_width_changes() -> None:
     axis = axis_of(44_100 * 60)
     axis.fit()
     axis.set_width(500)
@@ -110,7 +110,7 @@ def test_what_was_fitted_stays_fitted_when_the_lanes_get_another_width() -> None
     axis.zoom(0.5, 0)
     zoom = axis.samples_per_px
     axis.set_width(900)
-    assert axis.samples_per_px == zoom, "somebody has zoomed since"
+    assert axis.samples_per_px == zoom, "the user has zoomed since"
 
 
 # Scrolling
@@ -129,9 +129,9 @@ def test_the_wheel_zooms_scrolls_in_time_and_scrolls_tracks(song: MainWindow) ->
         assert axis.samples_per_px == pytest.approx(100.0)
         start = axis.start
         wheel(canvas, 250, 5, -1, SHIFT)
-        assert axis.start == pytest.approx(start + 0.1 * axis.shown, abs=axis.samples_per_px / 2)
+        assert axis.start == pytest.approx(start + 0.1 * axis.visible_samples, abs=axis.samples_per_px / 2)
         wheel(canvas, 250, 5, 2, SHIFT)
-        assert axis.start == pytest.approx(max(0.0, start - 0.1 * axis.shown), abs=axis.samples_per_px)
+        assert axis.start == pytest.approx(max(0.0, start - 0.1 * axis.visible_samples), abs=axis.samples_per_px)
     for _ in range(9):
         press(song, Qt.Key.Key_T, CTRL)
     start = axis.start
@@ -166,7 +166,7 @@ def test_zoom_keys_keep_the_playhead_in_place(song: MainWindow) -> None:
     press(song, Qt.Key.Key_Minus)
     assert axis.samples_per_px == pytest.approx(80.0)
     press(song, Qt.Key.Key_F, CTRL)
-    assert axis.shown == pytest.approx(4 * 44_100 * 1.04)
+    assert axis.visible_samples == pytest.approx(4 * 44_100 * 1.04)
 
 
 def test_the_ruler_seeks(song: MainWindow) -> None:
@@ -198,7 +198,7 @@ def test_keys_move_the_playhead(song: MainWindow) -> None:
 # The playhead
 
 
-def test_the_playhead_is_at_one_place_in_all_views(qtbot: QtBot, song: MainWindow) -> None:
+def test_the_playhead_is_at_the_same_position_in_all_views(qtbot: QtBot, song: MainWindow) -> None:
     plot = heatmap(song)
     places = set()
     for x in (37, 311, 640):
