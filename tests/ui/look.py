@@ -14,8 +14,9 @@ from tests.ui.conftest import wait_rendered
 
 
 def heatmap(window: MainWindow) -> HeatmapPlot:
-    assert isinstance(window.views.get("heatmap"), HeatmapPanel)
-    return window.views.get("heatmap").plot
+    panel = window.views.get("heatmap")
+    assert isinstance(panel, HeatmapPanel)
+    return panel.plot
 
 
 def picture(widget: QWidget) -> QImage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_a_bundle_is_mixed_and_edited_as_a_project(
     settle(qtbot, other)
     for window in (song, other):
         track = window.document.session.tracks[0].id
-        window.document.apply("Gain", lambda s, track=track: edits.set_track_gain(s, track, 0.25))
+        window.document.apply("Gain", partial(edits.set_track_gain, track_id=track, gain=0.25))
         wait_rendered(qtbot, window)
     assert si_sdr_db(mix(other), mix(song)) > 60.0
     set_zoom(other, 441)

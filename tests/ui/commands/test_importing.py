@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QInputDialog, QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.jobs import CancelToken
@@ -237,7 +237,8 @@ def test_a_cancelled_import_adds_nothing(
     dialog = window.findChild(ProgressDialog)
     assert dialog is not None
     qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
-    dialog.findChild(QDialogButtonBox).buttons()[0].click()
+    [cancel] = dialog.findChildren(QPushButton)
+    cancel.click()
     assert window.importer.busy
     disk.set()
     wait_imported(qtbot, window)

@@ -35,7 +35,7 @@ def pair(qtbot: QtBot, window: MainWindow, tmp_path: Path, rest: np.ndarray) -> 
     """A mix, and the stem that is 441 samples later and 6 dB quieter in it."""
     stem = noise(8, LENGTH, level=0.2)[:, 0]
     late = np.concatenate([np.zeros(LAG, np.float32), stem[:-LAG]])
-    audio = {"1 mix.wav": rest + GAIN * late, "2 stem.wav": stem}
+    audio: dict[str, np.ndarray] = {"1 mix.wav": rest + GAIN * late, "2 stem.wav": stem}
     window.open_paths([write_audio(tmp_path / "in" / name, samples[:, None]) for name, samples in audio.items()])
     wait_imported(qtbot, window)
     window.codecs.actions["mdct-1x"].trigger()

@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import soundfile as sf
-from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths
@@ -32,6 +33,8 @@ from tests.ui.conftest import LIMIT_MS, wait_imported
 from tests.ui.drive import press
 
 CTRL = Qt.KeyboardModifier.ControlModifier
+
+Dialog = TypeVar("Dialog", RecoveryDialog, VersionsDialog)
 
 
 def leftovers() -> list[journal.Leftover]:
@@ -51,13 +54,19 @@ def leave_behind(window: MainWindow, name: str, project: str = "") -> None:
     kept.close(keep=True)
 
 
-def button(dialog: QObject, text: str) -> QPushButton:
+def button(dialog: QDialog, text: str) -> QPushButton:
     return next(one for one in dialog.findChildren(QPushButton) if one.text().replace("&", "") == text)
 
 
-def dialog_of(qtbot: QtBot, window: MainWindow, kind: type[RecoveryDialog] | type[VersionsDialog]) -> QObject:
+def dialog_of(qtbot: QtBot, window: MainWindow, kind: type[Dialog]) -> Dialog:
     qtbot.waitUntil(lambda: any(one.isVisible() for one in window.findChildren(kind)), timeout=LIMIT_MS)
     return next(one for one in window.findChildren(kind) if one.isVisible())
+
+
+def cell(dialog: RecoveryDialog, row: int, column: int) -> str:
+    item = dialog.table.item(row, column)
+    assert item is not None
+    return item.text()
 
 
 def test_every_edit_is_kept_until_it_is_saved(window: MainWindow, tmp_path: Path) -> None:
@@ -65,11 +74,12 @@ def test_every_edit_is_kept_until_it_is_saved(window: MainWindow, tmp_path: Path
     press(window, Qt.Key.Key_T, CTRL)
     press(window, Qt.Key.Key_T, CTRL)
     assert kept.settle()
-    assert kept.folder is not None
-    assert journal.recover(kept.folder).session == window.document.session
+    folder = kept.folder
+    assert folder is not None
+    assert journal.recover(folder).session == window.document.session
     press(window, Qt.Key.Key_Z, CTRL)
     assert kept.settle()
-    assert journal.recover(kept.folder).session == window.document.session, "undo is an edit, too"
+    assert journal.recover(folder).session == window.document.session, "undo is an edit, too"
     assert window.save_to(tmp_path / "song.lincae")
     assert kept.settle()
     assert kept.folder is None, "what is saved needs no recovery"
@@ -83,8 +93,8 @@ def test_what_was_left_is_recovered_as_a_copy(qtbot: QtBot, window: MainWindow, 
     leave_behind(window, "guitar", str(project))
     window.actions_by_id["recover"].trigger()
     dialog = dialog_of(qtbot, window, RecoveryDialog)
-    assert dialog.table.item(0, 0).text() == "guitar"
-    assert dialog.table.item(0, 2).text() == str(project)
+    assert cell(dialog, 0, 0) == "guitar"
+    assert cell(dialog, 0, 2) == str(project)
     qtbot.mouseClick(button(dialog, "Recover"), Qt.MouseButton.LeftButton)
     assert names(window) == ["guitar"]
     assert window.document.modified
@@ -121,7 +131,7 @@ def test_what_cannot_be_recovered_says_so_and_is_discarded(qtbot: QtBot, window:
     assert names(window) == []
     window.actions_by_id["recover"].trigger()
     dialog = dialog_of(qtbot, window, RecoveryDialog)
-    assert "recovery was tried before" in dialog.table.item(0, 0).text()
+    assert "recovery was tried before" in cell(dialog, 0, 0)
     qtbot.mouseClick(button(dialog, "Discard"), Qt.MouseButton.LeftButton)
     assert not dialog.isVisible()
     assert leftovers() == []
@@ -263,10 +273,10 @@ def test_recent_projects_are_offered_and_gone_ones_forgotten(
     menu.aboutToShow.emit()
     menu.actions()[1].trigger()
     assert "no such file" in window.messages.text.text()
-    assert window.preferences.value.recent == (str(tmp_path / "first.lincae"),)
+    assert list(window.preferences.value.recent) == [str(tmp_path / "first.lincae")]
     menu.aboutToShow.emit()
     menu.actions()[-1].trigger()
-    assert window.preferences.value.recent == ()
+    assert list(window.preferences.value.recent) == []
 
 
 def test_recent_projects_outlive_the_program(qtbot: QtBot, styled: QApplication, tmp_path: Path) -> None:

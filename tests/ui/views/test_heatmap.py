@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -128,6 +130,7 @@ def test_the_range_slider_changes_the_colours(qtbot: QtBot, song: MainWindow) ->
     assert any(f"{shown.plot.level:.3g}" in label.text() for label in shown.findChildren(QLabel))
     after = shown_colors(shown.plot, 0)
     image = shown.plot.shown_image(0)
+    assert image is not None
     np.testing.assert_allclose(after, colors_of(image, 10 * level), atol=4)
     assert np.abs(after - before).max() > 100
 
@@ -158,7 +161,7 @@ def mix_with_mutes(qtbot: QtBot, window: MainWindow, *muted: int) -> np.ndarray:
     """The latents of the mix while these tracks are muted."""
     tracks = [window.document.session.tracks[number].id for number in muted]
     for track in tracks:
-        window.document.apply("Mute", lambda s, t=track: edits.set_track_mute(s, t, True))
+        window.document.apply("Mute", partial(edits.set_track_mute, track_id=track, mute=True))
     wait_rendered(qtbot, window)
     rendered, grid = window.rendering.rendered(0), window.rendering.update_plan().grid
     assert rendered is not None
@@ -253,7 +256,7 @@ def test_what_has_come_is_not_summed_again_when_another_view_wishes_for_more(qtb
     for track in (1, 2):
         other = latents_only(part_chunk(song, track))
         song.rendering.requests.analyse(f"view {track}", [other])
-        qtbot.waitUntil(lambda key=other.key: key in came, timeout=LIMIT_MS)
+        qtbot.waitUntil(partial(came.__contains__, other.key), timeout=LIMIT_MS)
     wait_rendered(qtbot, song)
     assert len(came) == len(set(came))
 
@@ -316,10 +319,15 @@ def test_channels_are_ordered_by_variance_and_by_principal_component(qtbot: QtBo
     frames = np.concatenate([chunk for chunk in chunks if chunk is not None], axis=1).astype(np.float64)
     left, _, _ = np.linalg.svd(frames - frames.mean(axis=1, keepdims=True), full_matrices=False)
     component = left[:, 0] * np.sign(left[np.abs(left[:, 0]).argmax(), 0])
+
+    def ordered_by(weights: np.ndarray) -> bool:
+        known = shown.statistics.latest is not None and plot._order is not None
+        return known and bool((np.diff(weights[plot._order]) >= -1e-9).all())
+
     for name, weights in (("variance", -frames.var(axis=1)), ("component", component)):
         shown.order.setCurrentIndex(shown.order.findData(name))
-        qtbot.waitUntil(lambda: shown.statistics.latest is not None and plot._order is not None, timeout=LIMIT_MS)
-        qtbot.waitUntil(lambda w=weights: bool((np.diff(w[plot._order]) >= -1e-9).all()), timeout=LIMIT_MS)
+        qtbot.waitUntil(partial(ordered_by, weights), timeout=LIMIT_MS)
+        assert plot._order is not None
         latents = plot.shown_values(0)
         assert latents is not None
         np.testing.assert_array_equal(plot.shown_image(0), latents[plot._order])

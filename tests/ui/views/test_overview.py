@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -63,9 +65,10 @@ def test_runs_of_any_length_keep_their_largest_values() -> None:
 def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWindow) -> None:
     plan = song.rendering.plan
     step = plan.grid.step_samples
-    first = song.document.session.tracks[0].clips[0]
+    track, media = song.document.session.tracks[0], song.document.session.media[0]
+    first = track.clips[0]
     for number in range(1, 30):
-        song.document.apply("Copy", lambda s, n=number: edits.add_clip(s, s.tracks[0].id, s.media[0], n * 2 * step))
+        song.document.apply("Copy", partial(edits.add_clip, track_id=track.id, media=media, start=number * 2 * step))
     axis, plot = song.timeline.axis, heatmap(song)
     axis.fit()
     axis.zoom(2.0, 0.0)
