@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+
+# Networks here are so small that the threads of torch and numpy only wait for each other: twice the processor time, and
+# many times that where other programs run. Set before anything imports numpy or torch, and for the processes that tests
+# start: with another number of threads the last bits differ.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from hypothesis import HealthCheck, settings
 
 from lincae_studio.media.store import MediaStore
-
-# Networks here are so small that the threads of torch and numpy only wait for each other: twice the processor time, and
-# many times that where other programs run. Set before anything imports torch, and for the processes that tests start.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Equal runs on every machine: a property that fails here fails for everyone. Random search belongs to a longer run.
 settings.register_profile(
