@@ -19,6 +19,7 @@ from lincae_studio.ui.dialogs import preferences_audio
 from lincae_studio.ui.dialogs.preferences import PreferencesDialog
 from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.main_window import MainWindow
+from tests.playback.test_player import SteppedSink
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import drag, engine_frozen, press, release
 
@@ -152,6 +153,7 @@ def test_a_device_that_is_not_there_stays_chosen(
 def test_opening_the_page_does_not_stop_the_sound(
     qtbot: QtBot, song: MainWindow, devices: dict[str, list[str]]
 ) -> None:
+    song.player.sinks = (SteppedSink,)  # takes nothing: the song does not end meanwhile
     press(song, Qt.Key.Key_Space)
     press(song, Qt.Key.Key_Comma, CTRL)
     dialog = song.findChild(PreferencesDialog)
