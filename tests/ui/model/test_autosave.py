@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -327,13 +327,8 @@ def test_closing_with_answer_discard_leaves_nothing(window: MainWindow, asked: A
 KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "5"))
 
 
-def _number(name: str) -> int:
-    """Of an edit, by the name that it gave."""
-    return int(name.split()[1]) if name.startswith("edit") else 0
-
-
 @pytest.mark.slow
-def test_a_killed_window_costs_less_than_a_second(tmp_path: Path) -> None:
+def test_a_killed_window_loses_nothing_that_was_written(tmp_path: Path) -> None:
     rng = random.Random(4)
     length = 2 * 44_100
     for seed in range(KILLS):
@@ -349,23 +344,20 @@ def test_a_killed_window_costs_less_than_a_second(tmp_path: Path) -> None:
                 env={**os.environ, "LINCAE_STUDIO_DATA": str(folder / "data")},
             )
         assert process.stdout is not None
-        first = process.stdout.readline()
-        assert first, (folder / "errors.txt").read_text()
-        time.sleep(rng.uniform(0.0, 1.5))
+        wanted = rng.randint(20, 200)
+        lines = list(itertools.islice(process.stdout, wanted))
         process.send_signal(signal.SIGKILL)
-        killed_at = time.time()
-        lines = [first, *process.stdout.read().splitlines()]
+        assert len(lines) == wanted, (folder / "errors.txt").read_text()
+        lines += process.stdout
         process.stdout.close()
         process.wait()
-        told = [(float(line.split(" ", 1)[0]), line.split(" ", 1)[1].strip()) for line in lines if line.count(" ")]
-        recent = {name for at, name in told if killed_at - at < 1.0} | {told[-1][1]}
+        said = [line.strip().split(" ", 1) for line in lines]
+        last = max(number for number, (what, _) in enumerate(said) if what == "written")
         left = journal.leftovers(folder / "data" / "recovery")
         project = folder / "song.lincae"
         assert left or project.exists(), "no journal: it was just saved"
         found = journal.recover(left[0].folder).session if left else files.load(project)
-        name = found.tracks[0].name if found.tracks else "nothing"
-        last = max(_number(name) for _, name in told)
-        assert name in recent or _number(name) == last + 1, "it was killed before it could tell"
+        assert found.tracks[0].name in {name for _, name in said[last:]}
         if project.exists():
             files.load(project)
         for export in folder.glob("*.wav"):
