@@ -147,7 +147,7 @@ def test_a_failed_chunk_is_marked_heard_dry_and_rendered_on_retry(
     assert np.abs(dry).max() > 0.1
     np.testing.assert_allclose(song.rendering.reader().read(0, length), dry, atol=1e-4)
     failed = next(i for i, c in enumerate(song.rendering.plan.chunks) if song.rendering.state(i) is ChunkState.FAILED)
-    assert "is not in the cache" in song.timeline.render_bar._describe(
+    assert "is not in the cache" in song.timeline.render_bar.describe(
         song.timeline.axis.x_of(failed * song.rendering.plan.grid.step_samples) + 3
     )
 

@@ -241,7 +241,7 @@ def test_a_project_that_lies_about_its_audio_is_silent_there_and_said(
     project.write_text(json.dumps(content))
     open_project(qtbot, song, project)
     assert "1 of 3 audio files" in song.messages.text.text()
-    assert "does not fit the project" in song.messages._details
+    assert "does not fit the project" in song.messages.details
     assert song.rendering.offline == {song.document.session.media[0].digest}
     wait_rendered(qtbot, song)
     assert song.rendering.dry.read(0, 44_100).any(), "the others are heard"

@@ -43,11 +43,16 @@ def pair(qtbot: QtBot, window: MainWindow, tmp_path: Path, rest: np.ndarray) -> 
     return window
 
 
+def wait_found(qtbot: QtBot, dialog: MinusOneDialog) -> None:
+    """Wait until the search has ended."""
+    qtbot.waitUntil(lambda: dialog.again.text() == "&Search Again", timeout=LIMIT_MS)
+
+
 def open_dialog(qtbot: QtBot, window: MainWindow, wait: bool = True) -> MinusOneDialog:
     press(window, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
     [dialog] = [one for one in window.findChildren(MinusOneDialog) if one.isVisible()]
     if wait:
-        qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+        wait_found(qtbot, dialog)
     return dialog
 
 
@@ -106,15 +111,15 @@ def test_it_can_be_stopped_and_looked_for_again_farther_away(qtbot: QtBot, pair:
         assert dialog.again.text() == "&Stop"
         assert not dialog.apply_button.isEnabled()
         QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+        wait_found(qtbot, dialog)
     assert "Search cancelled" in dialog.said.text()
     dialog.reach.setValue(0.001)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    wait_found(qtbot, dialog)
     assert "further away" in dialog.said.text(), "44 samples are too few"
     dialog.reach.setValue(0.5)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    wait_found(qtbot, dialog)
     assert dialog.found["lag"].text().startswith("441 samples")
     dialog.close()
 

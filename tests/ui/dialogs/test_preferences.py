@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths, preferences
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.engine.process.messages import Configure, Limits
+from lincae_studio.engine.process.client import EngineClient
+from lincae_studio.engine.process.messages import Limits
 from lincae_studio.errors import UsageError
 from lincae_studio.paths import resource
 from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
@@ -317,17 +319,26 @@ def test_the_engine_is_started_anew_for_another_precision(
 ) -> None:
     wait_rendered(qtbot, song)
     whole = song.rendering.reader().read(0, 44_100)
-    process = song.rendering._client._process
-    assert process is not None
-    first = process.pid
+    [first] = [process.pid for process in multiprocessing.active_children()]
+    told: list[Computation] = []
+    configure = EngineClient.configure
+
+    def tell(client: EngineClient, computation: Computation) -> None:
+        told.append(computation)
+        configure(client, computation)
+
+    monkeypatch.setattr(EngineClient, "configure", tell)
     with qtbot.waitSignal(song.rendering.engine_changed, timeout=LIMIT_MS):
         song.preferences.set(precision="fp32", device="cpu")
     assert song.rendering.computation == Computation("cpu", "fp32")
-    assert song.rendering._client._settings[Configure] == Configure(Computation("cpu", "fp32"))
+    assert told == [Computation("cpu", "fp32")]
 
     def another() -> bool:
-        now = song.rendering._client._process
-        return now is not None and now.pid != first and song.rendering.engine_text == "engine ready"
+        try:
+            now = [process.pid for process in multiprocessing.active_children()]
+        except ValueError:  # the client closed one meanwhile
+            return False
+        return len(now) == 1 and now != [first] and song.rendering.engine_text == "engine ready"
 
     qtbot.waitUntil(another, timeout=LIMIT_MS)
     assert not song.messages.isVisible(), "it is no failure"
@@ -337,11 +348,11 @@ def test_the_engine_is_started_anew_for_another_precision(
     assert np.abs(song.rendering.reader().read(0, 44_100) - whole).max() > 0.01
 
 
-def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow) -> None:
+def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Limits] = []
+    monkeypatch.setattr(EngineClient, "set_limits", lambda _client, limits: told.append(limits))
     window.preferences.set(latent_memory_mb=100, latent_cache_gb=2.5, render_cache_gb=7.0)
-    limits = window.rendering._client._settings[Limits]
-    assert isinstance(limits, Limits)
-    assert (limits.memory, limits.latents, limits.renders) == (100_000_000, 2_500_000_000, 7_000_000_000)
+    assert told[-1] == Limits(100_000_000, 2_500_000_000, 7_000_000_000)
 
 
 def test_chunks_that_a_codec_cannot_have_are_said_and_left_to_it(window: MainWindow) -> None:

@@ -57,7 +57,7 @@ def test_the_monitor_chooses_what_is_heard(qtbot: QtBot, song: MainWindow) -> No
 
 def test_the_dry_monitor_is_the_sum_of_the_files(song: MainWindow) -> None:
     song.actions_by_id["monitor_dry"].trigger()
-    read = song.rendering._reader
+    read = song.rendering.audio
     expected = np.zeros((2, 100_000), np.float32)
     for clip in song.document.session.clips():
         media = song.document.session.media_of(clip.media)
@@ -76,9 +76,9 @@ def test_what_is_not_rendered_is_silent_where_latents_are_listened_to(qtbot: QtB
         for monitor in ("latent", "difference"):
             song.actions_by_id[f"monitor_{monitor}"].trigger()
             assert not heard(song).any(), monitor
-            assert "nothing is heard" in bar._describe(20)
+            assert "nothing is heard" in bar.describe(20)
         song.actions_by_id["monitor_auto"].trigger()
-        assert "the dry mix is heard" in bar._describe(20)
+        assert "the dry mix is heard" in bar.describe(20)
         assert heard(song).any()
     song.actions_by_id["monitor_latent"].trigger()
     wait_rendered(qtbot, song)

@@ -14,7 +14,7 @@ from lincae_studio.ui.views.overview import COLUMNS, Overview, pooled
 from tests.helpers import noise
 from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import engine_frozen
-from tests.ui.look import heatmap
+from tests.ui.look import drawn, heatmap
 
 pytestmark = pytest.mark.engine
 
@@ -76,7 +76,7 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     wait_rendered(qtbot, song)
     qtbot.waitUntil(lambda: not plot._drawing.isActive(), timeout=LIMIT_MS)
     assert plot._whole.isVisible()
-    assert not plot._items
+    assert not drawn(plot)
     image = np.asarray(plot._whole.image)
     rect = plot._whole.mapRectToView(plot._whole.boundingRect())
     plan = song.rendering.plan
@@ -98,4 +98,4 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     wait_rendered(qtbot, song)
     axis.zoom(0.02, 0.0)
     assert not plot._whole.isVisible()
-    assert plot._items
+    assert drawn(plot)
