@@ -11,6 +11,7 @@ from lincae_studio.session.model import (
     MAX_GAIN,
     TRACK_COLORS,
     Clip,
+    FadeShape,
     Loop,
     Marker,
     Media,
@@ -28,7 +29,7 @@ SHORT_MEDIA = (made_up_media(1, 9_000), made_up_media(2, 6_500, 2), made_up_medi
 gains = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0.0, 2.0, width=32))
 pans = st.one_of(st.just(0.0), st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0, width=32))
 names = st.text(max_size=12)
-shapes = st.sampled_from(["linear", "equal-power", "s-curve"])
+shapes: st.SearchStrategy[FadeShape] = st.sampled_from(["linear", "equal-power", "s-curve"])
 
 
 @st.composite

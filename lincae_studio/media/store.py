@@ -268,6 +268,8 @@ class MediaStore:
 
     def clear(self) -> None:
         """Delete all entries; sessions conform their files again when they are opened. Raises `OSError`."""
+        with self._lock:
+            self._open.clear()
         for folder in (self._root, self._seen):
             if folder.exists():
                 shutil.rmtree(folder)

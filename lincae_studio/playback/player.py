@@ -113,6 +113,11 @@ class Player:
             return sample + round(max(0, consumed - counter) / self._ratio)
 
     @property
+    def ready(self) -> int:
+        """Frames that the sink can be given now."""
+        return self._ring.ready
+
+    @property
     def output_name(self) -> str | None:
         """The name of the audio output, during playback."""
         return self._sink.name if self._sink is not None else None

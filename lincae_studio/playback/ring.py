@@ -24,9 +24,14 @@ class RingBuffer:
         self.consumed = 0
 
     @property
+    def ready(self) -> int:
+        """Frames that can be read now."""
+        return self.written - max(self.consumed, self._discard_before)
+
+    @property
     def free(self) -> int:
         """Frames that can be written now."""
-        return self._capacity - (self.written - max(self.consumed, self._discard_before))
+        return self._capacity - self.ready
 
     def write(self, block: Array) -> None:
         """Feeder: append `(n, 2)` frames; the caller must make sure that `n <= free`."""

@@ -46,7 +46,7 @@ class MessageBar(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._details = ""
+        self.details = ""
         self._offered: Callable[[], None] | None = None
         self.text = QLabel(self)
         self.text.setWordWrap(True)
@@ -54,8 +54,8 @@ class MessageBar(QFrame):
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more = QPushButton("Details…", self)
         self._more.clicked.connect(self.show_details)
-        self._offer = QPushButton(self)
-        self._offer.clicked.connect(self._on_offer_clicked)
+        self.offer = QPushButton(self)
+        self.offer.clicked.connect(self._on_offer_clicked)
         close = QToolButton(self)
         close.setText("✕")
         close.setToolTip("Dismiss")
@@ -64,7 +64,7 @@ class MessageBar(QFrame):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 6, 8, 6)
         layout.addWidget(self.text, 1)
-        layout.addWidget(self._offer)
+        layout.addWidget(self.offer)
         layout.addWidget(self._more)
         layout.addWidget(close)
         self._timer = QTimer(self)
@@ -96,7 +96,7 @@ class MessageBar(QFrame):
         dialog = QDialog(self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.setWindowTitle("Details")
-        text = QPlainTextEdit(f"{self.text.text()}\n\n{self._details}", dialog)
+        text = QPlainTextEdit(f"{self.text.text()}\n\n{self.details}", dialog)
         text.setReadOnly(True)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, dialog)
         buttons.rejected.connect(dialog.close)
@@ -113,11 +113,11 @@ class MessageBar(QFrame):
 
     def _show(self, text: str, details: str, kind: str, button: tuple[str, Callable[[], None]] | None = None) -> None:
         self.text.setText(text[:1].upper() + text[1:])
-        self._details = details
+        self.details = details
         self._more.setVisible(bool(details))
         offer, self._offered = button or ("", None)
-        self._offer.setText(offer)
-        self._offer.setVisible(bool(offer))
+        self.offer.setText(offer)
+        self.offer.setVisible(bool(offer))
         self.setProperty("kind", kind)
         self.style().polish(self)
         self.show()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,10 @@ class LocalHub:
             self._server.server_close()
             thread.join()
 
+    def send(self, file: io.BufferedIOBase, body: bytes) -> None:
+        """Send the body of a response."""
+        file.write(body)
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         hub = self
 
@@ -98,7 +103,7 @@ class LocalHub:
                     self.close_connection = True
                 hub.starts.append(start)
                 try:
-                    self.wfile.write(body)
+                    hub.send(self.wfile, body)
                 except ConnectionError:  # the other side has heard enough
                     self.close_connection = True
 

@@ -20,6 +20,7 @@ from lincae_studio.cli.mixing import render_project
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
+from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.codecs.lincae import install, pretrained, public
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import Cancelled, CodecError, ProjectError, UsageError
@@ -320,7 +321,7 @@ def test_any_error_while_reading_a_folder_is_reported_as_its_error(
     def fail(_: Path) -> None:
         raise error
 
-    monkeypatch.setattr(registry.lincae, "open_folder", fail)
+    monkeypatch.setattr(lincae, "open_folder", fail)
     found, errors = registry.info_and_errors()
     assert "mdct-1x" in [info.id for info in found]
     assert "cannot be read" in str(errors["one"])

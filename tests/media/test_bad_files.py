@@ -108,7 +108,7 @@ def test_a_header_without_audio(tmp_path: Path, refused: Any) -> None:
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "aiff"])
 def test_audio_of_no_length(tmp_path: Path, refused: Any, suffix: str) -> None:
-    path = write_audio(tmp_path / f"none.{suffix}", np.zeros((0, 1)), subtype="PCM_16")
+    path = write_audio(tmp_path / f"none.{suffix}", np.zeros((0, 1), np.float32), subtype="PCM_16")
     refused(path)
 
 

@@ -133,7 +133,8 @@ def test_equal_content_is_conformed_once(tmp_path: Path, store: MediaStore, cach
     assert reports
     before = {path: path.stat().st_mtime_ns for path in files_below(cache_dir / "media-v1")}
     reports.clear()
-    second = MediaStore(cache_dir).import_file(write_audio(tmp_path / "b.wav", audio), reports.append)
+    shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")  # the time is in the header: written anew it might differ
+    second = MediaStore(cache_dir).import_file(tmp_path / "b.wav", reports.append)
     assert second.digest == first.digest
     assert second.path == str(tmp_path / "b.wav")
     assert not reports

@@ -10,7 +10,8 @@ import torch
 import yaml
 
 from lincae_studio.codecs.lincae.config import DiffusionConfig
-from lincae_studio.codecs.lincae.pretrained import official_names, save_official
+from lincae_studio.codecs.lincae.pretrained import save_official
+from lincae_studio.codecs.lincae.public import official_names
 from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.objective import loss_weight, sigma_at, step_size
 from lincae_studio.training.recipe import Recipe

@@ -22,6 +22,7 @@ def test_it_behaves_as_a_queue_of_bounded_length(operations: list[tuple[str, int
     ever = 0
     for operation, count in operations:
         assert ring.free == CAPACITY - len(queue)
+        assert ring.ready == len(queue)
         if operation == "write":
             count = min(count, ring.free)
             block = np.arange(ever + 1, ever + count + 1, dtype=np.float32)

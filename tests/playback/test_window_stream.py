@@ -19,15 +19,15 @@ pytestmark = needs_alsa
 LENGTH = 8 * 44_100
 
 PROGRAM = """
-import multiprocessing, os, signal, sys, time
+import multiprocessing, os, signal, sys
 from pathlib import Path
 import numpy as np
 from lincae_studio.media.store import MediaStore
-from lincae_studio.playback.sinks import DeviceSink
 from lincae_studio.session import edits
 from lincae_studio.ui.app import make_application
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import eventually
+from tests.playback.paced import Pace
 
 folder = Path(sys.argv[1])
 app = make_application()
@@ -41,23 +41,9 @@ def until(condition):
         return condition()
     eventually(look)
 
-allowed = 0
-
-class Paced(DeviceSink):
-    '''The device takes as many frames as the test has allowed, and never more than there are.'''
-    def __init__(self, pull):
-        def wait_and_pull(out):
-            ring = player._ring
-            def early():
-                short = ring._capacity - ring.free < len(out) and (player._primed or not ring.written)
-                return short or ring.consumed + len(out) > allowed
-            while early():
-                time.sleep(0.0005)
-            pull(out)
-        super().__init__(wait_and_pull)
-
-player = window.player
-player.sinks = (Paced,)
+pace = Pace()
+player = pace.player = window.player
+player.sinks = (pace.open_sink,)
 window.open_paths([folder / "stem.wav"])
 until(lambda: not window.importer.busy and window.document.session.length)
 window.codecs.actions["mdct-4x"].trigger()
@@ -73,14 +59,14 @@ gain = lambda value: window.document.apply("Gain", lambda s: edits.set_track_gai
 gain(0.5)
 until(lambda: window.rendering.progress()[0] == 0)
 window.actions_by_id["play"].trigger()
-allowed = 2 * 44_100
-until(lambda: player._ring.consumed > allowed - 4096)
+pace.allow(2 * 44_100)
+until(lambda: pace.holding)
 gain(0.25)
-allowed = 4 * 44_100
-until(lambda: player._ring.consumed > allowed - 4096)
+pace.allow(4 * 44_100)
+until(lambda: pace.holding)
 os.kill(engine.pid, signal.SIGCONT)
 until(rendered)
-allowed = 100 * 44_100
+pace.allow()
 until(lambda: not player.playing)
 latent = window.rendering.monitor_reader("latent")
 np.save(folder / "latent.npy", latent.read(0, window.rendering.update_plan().length).T)

@@ -105,16 +105,17 @@ def test_a_sweep_after_undo_does_not_merge_into_the_past() -> None:
 
 def test_modified_tells_whether_the_document_differs_from_the_saved_one() -> None:
     history = History(EMPTY)
-    assert not history.modified
+    found = [history.modified]
     history.push("Add one", ONE)
-    assert history.modified
+    found.append(history.modified)
     history.undo()
-    assert not history.modified
+    found.append(history.modified)
     history.redo()
     history.mark_saved()
-    assert not history.modified
+    found.append(history.modified)
     history.undo()
-    assert history.modified
+    found.append(history.modified)
+    assert found == [False, True, False, False, True]
 
 
 def test_saving_ends_a_sweep() -> None:

@@ -99,8 +99,8 @@ def test_the_centre_leaves_every_source_as_it_is() -> None:
 
 
 def test_hard_sides_silence_the_other_exactly() -> None:
-    assert levels.mono_pan(-1.0) == (pytest.approx(math.sqrt(2.0)), 0.0)
-    assert levels.mono_pan(1.0) == (0.0, pytest.approx(math.sqrt(2.0)))
+    assert levels.mono_pan(-1.0) == pytest.approx((math.sqrt(2.0), 0.0), abs=0.0)
+    assert levels.mono_pan(1.0) == pytest.approx((0.0, math.sqrt(2.0)), abs=0.0)
     assert levels.stereo_balance(-1.0) == (1.0, 0.0)
     assert levels.stereo_balance(1.0) == (0.0, 1.0)
 

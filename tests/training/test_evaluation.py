@@ -31,6 +31,8 @@ FACTS = replace(MDCT_1X, id="fake", sample_rate=8_000, hop=HOP, dim=HOP, edge=0,
 class Frames:
     """Latents are the samples of a frame, through a curve given by the test; decoding is the plain inverse."""
 
+    batch = 1
+
     def __init__(self, offset: float = 0.0, bend: float = 0.0) -> None:
         self._offset, self._bend = np.float32(offset), np.float32(bend)
 
@@ -86,7 +88,7 @@ def test_a_nonlinear_encoder_is_measured(groups: Array) -> None:
 
 
 def test_decoding_twice_uses_the_same_noise(groups: Array) -> None:
-    seen = set()
+    seen: set[tuple[int, int]] = set()
 
     class Watched(Frames):
         def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:

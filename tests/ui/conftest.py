@@ -50,9 +50,11 @@ def styled(qapp: QApplication) -> QApplication:
 
 
 @pytest.fixture
-def window(request: pytest.FixtureRequest, qtbot: QtBot, styled: QApplication, cache_dir: Path) -> Iterator[MainWindow]:
+def window(
+    request: pytest.FixtureRequest, qtbot: QtBot, styled: QApplication, store: MediaStore, cache_dir: Path
+) -> Iterator[MainWindow]:
     """The main window as the program opens it, empty; for tests marked `engine` with its engine started."""
-    window = MainWindow(MediaStore(cache_dir), cache_dir)
+    window = MainWindow(store, cache_dir)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
     if request.node.get_closest_marker("engine"):

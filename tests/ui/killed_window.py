@@ -1,13 +1,14 @@
-"""Run as a program by `test_safekeeping`: a window that is edited, saved and exported until it is killed.
+"""Run as a program by `test_autosave`: a window that is edited, saved and exported until it is killed.
 
-It prints the time and the name of the first track after every change; every edit gives it another name.
+It prints "next" and the name of the first track before every change, and "written" and the name when the journal has
+everything; every edit gives another name.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -29,30 +30,41 @@ def main(folder: Path, seed: int) -> None:
     rng = random.Random(seed)
     window.open_paths([folder / "tone.wav"])
     project = folder / "song.lincae"
+    names: list[str] = []
     number = 0
+
+    def say(what: str) -> None:
+        print(what, names[-1], flush=True)
+
+    def say_written() -> None:
+        assert window.autosave.journal.settle(60.0)
+        say("written")
 
     def act() -> None:
         nonlocal number
         if window.importer.busy:
             return
+        track = window.document.session.tracks[0]
+        if not names:
+            names.append(track.name)
+            say_written()
         choice = rng.random()
         if choice < 0.06:
             window.save_to(project)
         elif choice < 0.10 and not window.exporter.busy:
             window.exporter.export(folder / f"mix {number}.wav")
-        elif choice < 0.2:
+        elif choice < 0.2 and len(names) > 1:
+            names.pop()
+            say("next")
             window.document.undo()
-        elif window.document.session.tracks:
+        elif choice < 0.3:
+            say_written()
+        else:
             number += 1
-            track = window.document.session.tracks[0].id
-            name = f"edit {number} of {seed}"
-            window.document.apply("Rename Track", lambda s: edits.rename_track(s, track, name))
+            names.append(f"edit {number} of {seed}")
+            say("next")
+            window.document.apply("Rename Track", partial(edits.rename_track, track_id=track.id, name=names[-1]))
 
-    def tell() -> None:
-        tracks = window.document.session.tracks
-        print(time.time(), tracks[0].name if tracks else "nothing", flush=True)
-
-    window.document.changed.connect(tell)
     timer = QTimer()
     timer.timeout.connect(act)
     timer.start(4)

@@ -9,13 +9,20 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.chunk_picture import ChunkPicture
 from lincae_studio.ui.views.heatmap import HeatmapPanel, HeatmapPlot
 from tests.ui.conftest import wait_rendered
 
 
 def heatmap(window: MainWindow) -> HeatmapPlot:
-    assert isinstance(window.views.get("heatmap"), HeatmapPanel)
-    return window.views.get("heatmap").plot
+    panel = window.views.get("heatmap")
+    assert isinstance(panel, HeatmapPanel)
+    return panel.plot
+
+
+def drawn(plot: ChunkPicture) -> set[int]:
+    """The chunks that have an image of their own."""
+    return {index for index in range(1000) if plot.shown_image(index) is not None}
 
 
 def picture(widget: QWidget) -> QImage:

@@ -14,11 +14,13 @@ from PySide6.QtWidgets import QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs import registry
+from lincae_studio.session import edits
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import read_audio
 from tests.ui.conftest import LIMIT_MS, in_stereo, wait_rendered
 from tests.ui.drive import drag, drop_files, press
+from tests.ui.look import heatmap
 
 pytestmark = pytest.mark.engine
 
@@ -30,8 +32,8 @@ def export(qtbot: QtBot, window: MainWindow, path: Path) -> np.ndarray:
     assert dialog is not None
     dialog.path_field.setText(str(path))
     with qtbot.waitSignal(window.exporter.finished, timeout=LIMIT_MS):
-        accept = [b for b in dialog.buttons.buttons() if dialog.buttons.buttonRole(b) == QDialogButtonBox.AcceptRole]
-        accept[0].click()
+        accept = QDialogButtonBox.ButtonRole.AcceptRole
+        next(b for b in dialog.buttons.buttons() if dialog.buttons.buttonRole(b) == accept).click()
     return read_audio(path)
 
 
@@ -92,7 +94,7 @@ def test_from_dropped_stems_to_an_exported_mix(
 def test_the_heatmap_shows_the_latents_of_the_mix(qtbot: QtBot, window: MainWindow, stems: list[Path]) -> None:
     drop_files(window.timeline.lanes, stems, 300, 100)
     wait_rendered(qtbot, window)
-    window.document.apply("mute", lambda s: _muted(s, 1))
+    window.document.apply("mute", lambda s: edits.set_track_mute(s, s.tracks[1].id, True))
     wait_rendered(qtbot, window)
     codec = registry.load("mdct-2x")
     mono = expected_mix(stems, {"drums 1.wav": 0.0}).mean(axis=0)
@@ -101,10 +103,10 @@ def test_the_heatmap_shows_the_latents_of_the_mix(qtbot: QtBot, window: MainWind
     padded = np.zeros((len(plan.chunks) * plan.grid.step + 3) * hop)
     padded[hop : hop + len(mono)] = mono
     latents = codec.encode(padded[None].astype(np.float32))[0]
-    assert window.views.get("heatmap") is not None
+    plot = heatmap(window)
     for index in range(len(plan.chunks)):
         first = plan.grid.lead_frames + index * plan.grid.step
-        shown = window.views.get("heatmap").plot.shown_values(index)
+        shown = plot.shown_values(index)
         assert shown is not None
         np.testing.assert_allclose(shown, latents[:, first : first + plan.grid.step], atol=1e-4)
 
@@ -150,7 +152,7 @@ def test_a_saved_project_opens_equal_and_sounds_equal(
 ) -> None:
     drop_files(window.timeline.lanes, stems, 300, 100)
     wait_rendered(qtbot, window)
-    window.document.apply("pan", lambda s: _panned(s, 0))
+    window.document.apply("pan", lambda s: edits.set_track_pan(s, s.tracks[0].id, -0.5))
     wait_rendered(qtbot, window)
     first = export(qtbot, window, tmp_path / "first.wav")
     path = tmp_path / "song.lincae"
@@ -167,15 +169,3 @@ def test_a_saved_project_opens_equal_and_sounds_equal(
     assert window.windowTitle().startswith("song")
     second = export(qtbot, window, tmp_path / "second.wav")
     np.testing.assert_array_equal(first, second)
-
-
-def _muted(session, position):  # type: ignore[no-untyped-def]
-    from lincae_studio.session import edits
-
-    return edits.set_track_mute(session, session.tracks[position].id, True)
-
-
-def _panned(session, position):  # type: ignore[no-untyped-def]
-    from lincae_studio.session import edits
-
-    return edits.set_track_pan(session, session.tracks[position].id, -0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
@@ -53,17 +53,20 @@ def test_an_export_over_a_stem_is_refused(mixed: MainWindow, stems: list[Path]) 
 
 
 def test_an_export_without_all_its_audio_asks_and_keeps_the_length(
-    qtbot: QtBot, mixed: MainWindow, stems: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache_dir: Path
+    qtbot: QtBot,
+    mixed: MainWindow,
+    stems: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: MediaStore,
 ) -> None:
     project = tmp_path / "song.lincae"
     assert mixed.save_to(project)
     length = mixed.document.session.length
     longest = next(path for path in stems if path.name == "drums 1.wav")
-    digest = next(item.digest for item in mixed.document.session.media if item.path == str(longest))
     longest.unlink()
     mixed.actions_by_id["new"].trigger()
-    mixed.rendering._media._open.pop(digest)  # as if the cache had been cleared between two starts
-    shutil.rmtree(next(cache_dir.glob(f"media-*/*/{digest}")))
+    store.clear()  # as between two starts
     mixed.open_paths([project])
     qtbot.waitUntil(lambda: not mixed.importer.busy, timeout=LIMIT_MS)
     asked: list[str] = []

@@ -45,9 +45,9 @@ class AudioFilesDialog(QDialog):
         self._rows: list[_Row] = []
         #: The description of each row's state.
         self._states: list[tuple[str, bool]] = []
-        self._text = QLabel(self)
-        self._text.setWordWrap(True)
-        theme.dim(self._text)
+        self.summary = QLabel(self)
+        self.summary.setWordWrap(True)
+        theme.dim(self.summary)
         self.table = QTableWidget(0, 4, self)
         self.table.setHorizontalHeaderLabels(["File", "State", "Clips", "Folder"])
         self.table.setAccessibleName("Audio files of the project")
@@ -71,7 +71,7 @@ class AudioFilesDialog(QDialog):
         self.buttons.rejected.connect(self.close)
         self.table.itemSelectionChanged.connect(self._follow_selection)
         layout = QVBoxLayout(self)
-        layout.addWidget(self._text)
+        layout.addWidget(self.summary)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.buttons)
         self.resize(860, 420)
@@ -108,7 +108,7 @@ class AudioFilesDialog(QDialog):
                 self.table.setItem(number, column, item)
             if row.media.digest in selected:
                 self.table.selectRow(number)
-        self._text.setText(self._files.summary())
+        self.summary.setText(self._files.summary())
         self._follow_selection()
 
     def _add(self, text: str, tip: str) -> QPushButton:

@@ -79,7 +79,8 @@ class RenderBar(TimeCanvas):
     def _on_chunk_changed(self, index: int) -> None:
         self.invalidate(self._cell(index, index, gap=False).toAlignedRect().adjusted(-1, -1, 1, 1))
 
-    def _describe(self, x_px: float) -> str:
+    def describe(self, x_px: float) -> str:
+        """What the tooltip says of the chunk at a place; "" behind the last one."""
         plan = self._rendering.plan
         index = plan.grid.owner(self.axis.sample_at(x_px))
         if index >= len(plan.chunks):
@@ -99,6 +100,6 @@ class RenderBar(TimeCanvas):
 
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self._describe(event.pos().x()), self)
+            QToolTip.showText(event.globalPos(), self.describe(event.pos().x()), self)
             return True
         return super().event(event)

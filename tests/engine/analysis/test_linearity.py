@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Array, Codec
+from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.codecs.mdct import MdctCodec
 from lincae_studio.engine.analysis.linearity import ChunkFigures, measure, median_db, needed, solo_mixes
 from lincae_studio.engine.analysis.residual import LEAST_DB, own_samples
@@ -32,7 +32,7 @@ class BentCodec(MdctCodec):
     bend = 0.3
 
     @property
-    def info(self) -> registry.CodecInfo:
+    def info(self) -> CodecInfo:
         return msgspec.structs.replace(super().info, id="bent", identity="bent/1", stochastic=True)
 
     def encode(self, audio: Array) -> Array:
@@ -162,6 +162,7 @@ def test_a_nonlinear_decoder_is_detected() -> None:
     rendered = renderer.render(chunk).audio.astype(np.float64)
     expected = np.linalg.norm(rendered[:, own] - total[:, own]) / np.linalg.norm(total[:, own])
     assert found[1].sum_db == pytest.approx(20 * np.log10(expected), abs=0.01)
+    assert found[1].sum_db is not None
     assert -60.0 < found[1].sum_db < -5.0
     assert sum(track.share or 0.0 for track in found[1].tracks.values()) == pytest.approx(1.0)
 

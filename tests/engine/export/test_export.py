@@ -211,7 +211,7 @@ def test_no_file_is_louder_than_the_true_peak(tmp_path: Path) -> None:
 
 def test_silence_stays_silence(tmp_path: Path) -> None:
     for normalize in ("peak", "loudness"):
-        result = write(tmp_path / "out.wav", np.zeros((2, 50_000), np.float32), level=Level(normalize=normalize))  # type: ignore[arg-type]
+        result = write(tmp_path / "out.wav", np.zeros((2, 50_000), np.float32), level=Level(normalize=normalize))
         assert result.gain_db == 0.0
         assert not sf.read(tmp_path / "out.wav")[0].any()
 

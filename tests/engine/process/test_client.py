@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
@@ -167,10 +168,14 @@ def test_a_restart_for_another_computation_is_not_a_crash(
     engine.client.request(plan.audible)
     engine.wait(lambda: len(engine.of(ChunkFinished)) > 3)
     before = engine.pid
+
+    def came_up_again(count: int) -> bool:
+        return len(engine.of(EngineUp)) > count
+
     for number in range(client_module._CRASHES_REPORTED + 1):
         count = len(engine.of(EngineUp))
         engine.client.configure(Computation(precision="fp32" if number % 2 else "bf16"))
-        engine.wait(lambda count=count: len(engine.of(EngineUp)) > count)
+        engine.wait(partial(came_up_again, count))
     engine.wait_for(plan.audible)
     assert engine.pid != before
     assert not engine.of(EngineUnusable)

@@ -8,6 +8,7 @@ import random
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,12 @@ import pytest
 from lincae_studio.codecs import registry
 from lincae_studio.engine.export.mixdown import mixdown
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Planner
+from lincae_studio.engine.planning.plan import Chunk, Planner
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.process import worker
 from lincae_studio.engine.rendering.cache import latent_database, render_database
 from lincae_studio.engine.rendering.render_store import RenderStore
-from lincae_studio.engine.rendering.renderer import StoreReader
+from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
@@ -141,10 +142,13 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
         exported = plan_of(session, "mdct-2x", GRID)
         path = tmp_path / "mix.wav"
 
-        def provide(chunk: object) -> object:
+        def provide(chunk: Chunk) -> Rendered:
             return killed.store.wait_for(
                 chunk, CancelToken(), lambda: killed.client.request([chunk], priority="export")
             )
+
+        def moved_on(done: int) -> bool:
+            return killed.kills > done or not killed.store.missing(killed.plan)
 
         export = threading.Thread(target=mixdown, args=(exported, provide, path))
         export.start()
@@ -153,7 +157,7 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
             done = killed.kills
             history.append(random_edit(history[-1], rng))
             killed.show(history[-1])
-            eventually(lambda done=done: killed.kills > done or not killed.store.missing(killed.plan))
+            eventually(partial(moved_on, done))
         killed.show(history[0])  # undone, all of it
         killed.show(history[-1])  # and redone
         eventually(lambda: not killed.store.missing(killed.plan), timeout_s=60.0)

@@ -23,6 +23,8 @@ DIM, FRAMES = 4, 6
 class AffineCodec:
     """The lossless codec with a constant added to its latents: encoder and decoder are affine, not linear."""
 
+    batch = 1
+
     def __init__(self) -> None:
         self._inner = registry.load("mdct-1x")
         self._info = replace(self._inner.info, id="affine", identity="affine/1", linearity="trained")

@@ -207,7 +207,7 @@ def test_equal_chunks_take_room_once_where_they_are_nearest() -> None:
 def test_an_awaited_chunk_is_delivered_even_without_room(long_plan: Plan) -> None:
     store, room = small_store(long_plan, 3.0)
     fill(store, long_plan)
-    asked = []
+    asked: list[int] = []
 
     def ask() -> None:
         assert len(asked) < 5, "the answer was not delivered"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from lincae_studio.ui.actions.handlers import HandlerTable
@@ -22,9 +24,10 @@ def test_a_handler_is_registered_once_and_only_for_an_action() -> None:
 
 
 def test_what_registered_last_is_closed_first() -> None:
-    document, closed = Document(), []
+    document = Document()
+    closed: list[str] = []
     for name in ("engine", "player", "dialog"):
-        document.at_close(lambda name=name: closed.append(name))
+        document.at_close(partial(closed.append, name))
     document.close()
     document.close()
     assert closed == ["dialog", "player", "engine"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +55,15 @@ def bundle(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Path
 
 
 @pytest.fixture
-def other(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> Iterator[MainWindow]:
+def other_store(tmp_path: Path) -> MediaStore:
+    """The media store of another machine."""
+    return MediaStore(tmp_path / "cache 2")
+
+
+@pytest.fixture
+def other(qtbot: QtBot, song: MainWindow, other_store: MediaStore, tmp_path: Path) -> Iterator[MainWindow]:
     """A window on another machine."""
-    cache = tmp_path / "cache 2"
-    window = MainWindow(MediaStore(cache), cache)
+    window = MainWindow(other_store, tmp_path / "cache 2")
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.first_painted, timeout=LIMIT_MS):
         window.show()
@@ -67,7 +74,7 @@ def other(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> Iterator[MainWindow
 
 
 def test_a_bundle_opens_and_sounds_without_audio(
-    qtbot: QtBot, song: MainWindow, other: MainWindow, bundle: Path, asked: Asked
+    qtbot: QtBot, song: MainWindow, other: MainWindow, other_store: MediaStore, bundle: Path, asked: Asked
 ) -> None:
     asked.name = str(bundle)
     press(other, Qt.Key.Key_O, CTRL)
@@ -80,10 +87,10 @@ def test_a_bundle_opens_and_sounds_without_audio(
     assert other.rendering.offline == frozenset()
     dialog = files_dialog(qtbot, other)
     assert states(dialog) == dict.fromkeys(["a.wav", "b.wav", "c.wav"], "from latents")
-    assert "3 from latents" in dialog._text.text()
+    assert "3 from latents" in dialog.summary.text()
     digest = other.document.session.media[0].digest
     assert other.rendering.dry.read(0, 44_100).any(), "its audio was decoded, for the dry mix and the waveforms"
-    assert other.timeline.lanes._media.get(digest) is not None
+    assert other_store.get(digest) is not None
 
 
 def test_a_bundle_is_mixed_and_edited_as_a_project(
@@ -93,7 +100,7 @@ def test_a_bundle_is_mixed_and_edited_as_a_project(
     settle(qtbot, other)
     for window in (song, other):
         track = window.document.session.tracks[0].id
-        window.document.apply("Gain", lambda s, track=track: edits.set_track_gain(s, track, 0.25))
+        window.document.apply("Gain", partial(edits.set_track_gain, track_id=track, gain=0.25))
         wait_rendered(qtbot, window)
     assert si_sdr_db(mix(other), mix(song)) > 60.0
     set_zoom(other, 441)
@@ -164,8 +171,8 @@ def test_a_restarted_engine_gets_the_latents_again(
 ) -> None:
     other.open_project(bundle)
     settle(qtbot, other)
-    assert other.rendering._client._process is not None
-    other.rendering._client._process.kill()
+    for engine in multiprocessing.active_children():  # of both windows
+        engine.kill()
     qtbot.waitUntil(lambda: other.rendering.engine_text == "engine restarting", timeout=LIMIT_MS)
     track = other.document.session.tracks[1].id
     other.document.apply("Gain", lambda s: edits.set_track_gain(s, track, 0.25))
@@ -202,7 +209,13 @@ def test_edits_made_while_a_bundle_opens_are_asked_about(
 
 
 def test_a_bundle_that_was_replaced_is_noticed(
-    qtbot: QtBot, song: MainWindow, other: MainWindow, bundle: Path, tmp_path: Path, asked: Asked
+    qtbot: QtBot,
+    song: MainWindow,
+    other: MainWindow,
+    other_store: MediaStore,
+    bundle: Path,
+    tmp_path: Path,
+    asked: Asked,
 ) -> None:
     other.open_project(bundle)
     settle(qtbot, other)
@@ -215,21 +228,21 @@ def test_a_bundle_that_was_replaced_is_noticed(
     asked.name = str(bundle)
     song.actions_by_id["save_bundle"].trigger()
     qtbot.waitUntil(lambda: not song.bundles.busy, timeout=LIMIT_MS)
-    shutil.rmtree(tmp_path / "cache 2" / "media-v1")
     press(other, Qt.Key.Key_N, CTRL)
-    other.timeline.lanes._media._open.clear()
+    other_store.clear()
     other.open_project(tmp_path / "kept.lincae")
     settle(qtbot, other)
     assert "Latents that the project needs could not be read" in other.messages.text.text()
-    assert "it is a different bundle" in other.messages._details
+    assert "it is a different bundle" in other.messages.details
     assert set(states(files_dialog(qtbot, other)).values()) == {"latents missing"}
 
 
-def test_exporting_an_undecoded_dry_mix_warns(qtbot: QtBot, other: MainWindow, bundle: Path, tmp_path: Path) -> None:
+def test_exporting_an_undecoded_dry_mix_warns(
+    qtbot: QtBot, other: MainWindow, other_store: MediaStore, bundle: Path
+) -> None:
     other.open_project(bundle)
     settle(qtbot, other)
     assert other.rendering.export_warnings(dry=True) == []
-    shutil.rmtree(tmp_path / "cache 2" / "media-v1")
-    other.timeline.lanes._media._open.clear()
+    other_store.clear()
     assert "3 clips is not decoded" in other.rendering.export_warnings(dry=True)[0]
     assert other.rendering.export_warnings() == []

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import shutil
-import socketserver
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFileDialog, QInputDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths
@@ -42,11 +40,15 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 #: The engine loads torch before its first chunk.
 ENGINE_LIMIT_MS = 120_000
 
+#: What `SlowHub` sends between two pauses.
+PIECE_BYTES = 1 << 14
+
 BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
 
 
 class SlowHub(LocalHub):
-    """Sends large responses in small pieces with pauses until `hurry` is set, so that downloads can be observed.
+    """Sends large responses in small pieces with pauses, and the last piece only once `hurry` is set: a download can be
+    observed however slow the machine is.
 
     With `awake` cleared it stops sending, but keeps the connection open.
     """
@@ -57,36 +59,13 @@ class SlowHub(LocalHub):
         self.awake = threading.Event()
         self.awake.set()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        hub, usual = self, super()._handler()
-
-        class Handler(usual):  # type: ignore[misc, valid-type]
-            def setup(self) -> None:
-                super().setup()
-                self.wfile = _InPieces(self.wfile, hub)
-
-        return Handler
-
-
-class _InPieces:
-    """A writable socket that pauses after each piece."""
-
-    _PIECE_BYTES = 1 << 14
-
-    def __init__(self, file: socketserver._SocketWriter, hub: SlowHub) -> None:
-        self._file = file
-        self._hub = hub
-
-    def write(self, data: bytes) -> int:
-        for start in range(0, len(data), self._PIECE_BYTES):
-            self._file.write(data[start : start + self._PIECE_BYTES])
+    def send(self, file: io.BufferedIOBase, body: bytes) -> None:
+        for start in range(0, len(body), PIECE_BYTES):
             if start:
-                self._hub.hurry.wait(0.02)
-                self._hub.awake.wait(LIMIT_MS / 1000)
-        return len(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+                last = start + PIECE_BYTES >= len(body)
+                self.hurry.wait(LIMIT_MS / 1000 if last else 0.02)
+                self.awake.wait(LIMIT_MS / 1000)
+            file.write(body[start : start + PIECE_BYTES])
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +117,7 @@ def wait_installed(qtbot: QtBot, window: MainWindow) -> None:
 
 
 def button(dialog: QDialog, text: str) -> QPushButton:
-    box = dialog.findChild(QDialogButtonBox)
-    [found] = [item for item in box.buttons() if item.text().replace("&", "") == text]
+    [found] = [item for item in dialog.findChildren(QPushButton) if item.text().replace("&", "") == text]
     return found
 
 
@@ -151,12 +129,14 @@ def start_download(window: MainWindow, model_id: str = "lin-cae") -> None:
     button(dialog, "Download").click()
 
 
-def cancel_running(qtbot: QtBot, window: MainWindow) -> None:
+def cancel_running(qtbot: QtBot, window: MainWindow, hub: SlowHub) -> None:
     """Wait until the progress dialog shows bytes, and press Cancel."""
     dialog = window.findChild(ProgressDialog)
+    assert dialog is not None
     qtbot.waitUntil(lambda: dialog.isVisible() and "MiB" in dialog.label.text(), timeout=LIMIT_MS)
     button(dialog, "Cancel").click()
     assert dialog.label.text() == "Cancelling…"
+    hub.hurry.set()  # what arrives now is not taken
     wait_installed(qtbot, window)
 
 
@@ -256,6 +236,7 @@ def test_a_download_becomes_the_codec_and_can_be_undone(qtbot: QtBot, window: Ma
     open_menu(window)
     window.codecs.downloads["lin-cae"].trigger()
     dialog = window.findChild(DownloadDialog)
+    assert dialog is not None
     assert dialog.isVisible()
     text = "\n".join(label.text() for label in dialog.findChildren(QLabel))
     for part in (
@@ -293,12 +274,11 @@ def test_a_cancelled_download_is_kept_and_resumed(qtbot: QtBot, window: MainWind
     assert "Installing Lin-CAE…" in open_menu(window)
     window.codecs.download("lin-cae")
     assert "already" in said(window)
-    cancel_running(qtbot, window)
+    cancel_running(qtbot, window, hub)
     assert "kept" in said(window)
     assert library.installed() == ()
     assert window.document.session.codec == "mdct-2x"
     assert len(hub.starts) == 1, "the second download never started"
-    hub.hurry.set()
     start_download(window)
     wait_installed(qtbot, window)
     assert window.document.session.codec == "lin-cae"
@@ -309,6 +289,7 @@ def test_closing_the_window_ends_a_download(qtbot: QtBot, window: MainWindow, hu
     hub.hurry.clear()
     start_download(window)
     dialog = window.findChild(ProgressDialog)
+    assert dialog is not None
     qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
     assert window.close()
     assert library.installed() == ()
@@ -320,6 +301,7 @@ def test_a_silent_network_does_not_keep_the_window_open(
     hub.hurry.clear()
     start_download(window)
     dialog = window.findChild(ProgressDialog)
+    assert dialog is not None
     qtbot.waitUntil(lambda: "MiB" in dialog.label.text(), timeout=LIMIT_MS)
     hub.awake.clear()
     with monkeypatch.context() as patch:
@@ -385,6 +367,7 @@ def test_an_official_folder_needs_its_scale_factor(
 ) -> None:
     import_by_menu(window, official, monkeypatch)
     dialog = window.findChild(ScaleFactorDialog)
+    assert dialog is not None
     assert dialog.isVisible()
     text = "\n".join(label.text() for label in dialog.findChildren(QLabel))
     for part in ("lin-cae: 33", "lin-cae-2: 40", "m2l: 15"):

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QDialogButtonBox, QFileDialog, QInputDialog, QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media import store as media_store
 from lincae_studio.media.importing import MultichannelChoice
+from lincae_studio.media.store import MediaStore
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
@@ -237,7 +238,8 @@ def test_a_cancelled_import_adds_nothing(
     dialog = window.findChild(ProgressDialog)
     assert dialog is not None
     qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
-    dialog.findChild(QDialogButtonBox).buttons()[0].click()
+    [cancel] = dialog.findChildren(QPushButton)
+    cancel.click()
     assert window.importer.busy
     disk.set()
     wait_imported(qtbot, window)
@@ -304,12 +306,13 @@ def test_multichannel_files_ask_which_channels_to_import(
     monkeypatch: pytest.MonkeyPatch,
     choice: MultichannelChoice,
     levels: list[list[float]],
+    store: MediaStore,
 ) -> None:
     asked = answer(monkeypatch, choice)
     drop(qtbot, window, [*tiny[:1], surround])
     assert asked == ["surround.wav has 3 channels. Clips must be mono or stereo.\nImport:"]
     media = [item for item in window.document.session.media if item.channel_selection]
-    assert [window.importer._store.open(item.digest).samples[1500].tolist() for item in media] == [
+    assert [store.open(item.digest).samples[1500].tolist() for item in media] == [
         pytest.approx(level, abs=1e-4) for level in levels
     ]
     assert len(names(window)) == 1 + len(levels)
@@ -326,15 +329,19 @@ def test_skipping_multichannel_files_imports_the_others(
 
 
 def test_selected_channels_are_found_again(
-    qtbot: QtBot, window: MainWindow, surround: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot,
+    window: MainWindow,
+    surround: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    store: MediaStore,
 ) -> None:
     answer(monkeypatch, MultichannelChoice.SPLIT)
     drop(qtbot, window, [surround])
     assert names(window) == ["surround 1", "surround 2", "surround 3"]
     assert window.save_to(tmp_path / "song.lincae")
     session = window.document.session
-    window.importer._store.clear()
-    window.importer._store._open.clear()
+    store.clear()
     window.actions_by_id["new"].trigger()
     window.open_project(tmp_path / "song.lincae")
     wait_imported(qtbot, window)

@@ -37,7 +37,7 @@ def written(qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path) -> Pat
     settle(qtbot, song)
     assert "Exported" in song.messages.text.text()
     assert "Some things were changed or left out" in song.messages.text.text()
-    assert "loop" in song.messages._details
+    assert "loop" in song.messages.details
     return tmp_path / "out" / "song.dawproject"
 
 
@@ -133,7 +133,7 @@ def test_where_audio_cannot_be_written_another_folder_is_offered(
     assert "song audio" in song.messages.text.text()
     (tmp_path / "elsewhere").mkdir()
     asked.name = str(tmp_path / "elsewhere")
-    qtbot.mouseClick(song.messages._offer, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(song.messages.offer, Qt.MouseButton.LeftButton)
     settle(qtbot, song)
     assert len(song.document.session.tracks) == 3
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a.wav", "b.wav", "c.wav"]

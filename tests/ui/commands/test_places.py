@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.session.model import Loop
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.conftest import LIMIT_MS, PX
@@ -113,6 +114,7 @@ def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
     ruler, at = song.timeline.ruler, QPoint(103, 5)
     QApplication.sendEvent(ruler, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, ruler.mapToGlobal(at)))
     menu = ruler.findChild(QMenu)
+    assert menu is not None
     next(action for action in menu.actions() if action.text().startswith("Delete")).trigger()
     menu.close()
     assert markers(song) == []
@@ -120,7 +122,9 @@ def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
     assert markers(song) == [("Marker 1", 100 * PX)]
 
 
-def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
+def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int] | None] = []
+    monkeypatch.setattr(EngineClient, "set_playhead", lambda _client, _sample, loop: told.append(loop))
     drag(song.timeline.ruler, (50, 30), (80, 30), SHIFT)  # 300 ms
     song.transport.seek(60 * PX)
     press(song, Qt.Key.Key_Space)
@@ -132,8 +136,8 @@ def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow) -> None:
 
     qtbot.waitUntil(went_back, timeout=LIMIT_MS)
     assert all(50 * PX <= at <= 80 * PX for at in seen)
-    assert song.rendering._client._requests.playhead.loop == (50 * PX, 80 * PX), "the engine has the loop"
+    assert told.pop() == (50 * PX, 80 * PX), "the engine knows what is heard next"
     press(song, Qt.Key.Key_L)
     qtbot.waitUntil(lambda: song.player.position > 80 * PX, timeout=LIMIT_MS)
-    assert song.rendering._client._requests.playhead.loop is None
+    assert told.pop() is None
     press(song, Qt.Key.Key_Space)

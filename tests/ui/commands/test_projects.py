@@ -57,11 +57,11 @@ def test_save_asks_for_a_name_once_and_adds_the_ending(window: MainWindow, asked
     change(window)
     press(window, Qt.Key.Key_S, CTRL)
     assert asked.questions == ["Save Project"]
-    assert window.document.modified, "cancelled"
+    assert window.isWindowModified(), "cancelled"
     asked.name = str(tmp_path / "ballad")
     press(window, Qt.Key.Key_S, CTRL)
     assert (tmp_path / "ballad.lincae").is_file()
-    assert not window.document.modified
+    assert not window.isWindowModified()
     asked.questions.clear()
     change(window)
     press(window, Qt.Key.Key_S, CTRL)
@@ -141,7 +141,7 @@ def test_leaving_unsaved_changes_asks(
     leave(window, other)
     assert "“ballad” has unsaved changes" in asked.questions[0]
     assert window.document.session is before
-    assert window.document.modified
+    assert window.isWindowModified()
     assert window.isVisible()
 
     path_of_folder = tmp_path / "ballad.lincae"
@@ -165,7 +165,7 @@ def test_leaving_unsaved_changes_asks(
     asked.answer = Answer.Discard
     saved = other.read_bytes()
     leave(window, other)
-    assert not window.document.modified
+    assert not window.isWindowModified()
     assert other.read_bytes() == saved
 
 
@@ -241,7 +241,7 @@ def test_a_project_that_does_not_match_its_audio_is_silent_and_reported(
     project.write_text(json.dumps(content))
     open_project(qtbot, song, project)
     assert "1 of 3 audio files" in song.messages.text.text()
-    assert "does not fit the project" in song.messages._details
+    assert "does not fit the project" in song.messages.details
     assert song.rendering.offline == {song.document.session.media[0].digest}
     wait_rendered(qtbot, song)
     assert song.rendering.dry.read(0, 44_100).any(), "the others are heard"

@@ -76,11 +76,11 @@ def test_missing_files_are_found_in_a_folder_at_once(
 ) -> None:
     window = elsewhere
     assert "3 of 3 audio files" in window.messages.text.text()
-    qtbot.mouseClick(window.messages._offer, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.messages.offer, Qt.MouseButton.LeftButton)
     settle(qtbot, window)
     dialog = next(one for one in window.findChildren(AudioFilesDialog) if one.isVisible())
     assert set(states(dialog).values()) == {"missing"}
-    assert "3 missing" in dialog._text.text()
+    assert "3 missing" in dialog.summary.text()
     before = window.document.session
     asked.name = str(tmp_path / "moved")
     qtbot.mouseClick(dialog.search_button, Qt.MouseButton.LeftButton)
@@ -210,7 +210,7 @@ def test_collecting_needs_a_name(song: MainWindow, asked: Asked) -> None:
 
 def test_a_session_without_clips_has_no_files(qtbot: QtBot, window: MainWindow) -> None:
     dialog = files_dialog(qtbot, window)
-    assert dialog._text.text() == "No audio files."
+    assert dialog.summary.text() == "No audio files."
     assert not dialog.search_button.isEnabled()
     action: QAction = window.actions_by_id["collect"]
     assert not action.isEnabled()

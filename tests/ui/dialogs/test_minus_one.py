@@ -35,7 +35,7 @@ def pair(qtbot: QtBot, window: MainWindow, tmp_path: Path, rest: np.ndarray) -> 
     """A mix, and the stem that is 441 samples later and 6 dB quieter in it."""
     stem = noise(8, LENGTH, level=0.2)[:, 0]
     late = np.concatenate([np.zeros(LAG, np.float32), stem[:-LAG]])
-    audio = {"1 mix.wav": rest + GAIN * late, "2 stem.wav": stem}
+    audio: dict[str, np.ndarray] = {"1 mix.wav": rest + GAIN * late, "2 stem.wav": stem}
     window.open_paths([write_audio(tmp_path / "in" / name, samples[:, None]) for name, samples in audio.items()])
     wait_imported(qtbot, window)
     window.codecs.actions["mdct-1x"].trigger()
@@ -43,11 +43,16 @@ def pair(qtbot: QtBot, window: MainWindow, tmp_path: Path, rest: np.ndarray) -> 
     return window
 
 
+def wait_found(qtbot: QtBot, dialog: MinusOneDialog) -> None:
+    """Wait until the search has ended."""
+    qtbot.waitUntil(lambda: dialog.again.text() == "&Search Again", timeout=LIMIT_MS)
+
+
 def open_dialog(qtbot: QtBot, window: MainWindow, wait: bool = True) -> MinusOneDialog:
     press(window, Qt.Key.Key_I, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
     [dialog] = [one for one in window.findChildren(MinusOneDialog) if one.isVisible()]
     if wait:
-        qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+        wait_found(qtbot, dialog)
     return dialog
 
 
@@ -106,15 +111,15 @@ def test_a_search_can_be_stopped_and_repeated_further_away(qtbot: QtBot, pair: M
         assert dialog.again.text() == "&Stop"
         assert not dialog.apply_button.isEnabled()
         QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+        wait_found(qtbot, dialog)
     assert "Search cancelled" in dialog.message.text()
     dialog.reach.setValue(0.001)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    wait_found(qtbot, dialog)
     assert "further away" in dialog.message.text(), "44 samples are too few"
     dialog.reach.setValue(0.5)
     QTest.mouseClick(dialog.again, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: dialog._job is None, timeout=LIMIT_MS)
+    wait_found(qtbot, dialog)
     assert dialog.found["lag"].text().startswith("441 samples")
     dialog.close()
 

@@ -20,6 +20,12 @@ def shown(window: MainWindow) -> dict[str, str]:
     return {name: value.text() for name, value in window.loudness.values.items()}
 
 
+def wait_measured(qtbot: QtBot, window: MainWindow) -> None:
+    button = window.loudness.measure_button
+    assert button.text() == "Stop &Measuring"
+    qtbot.waitUntil(lambda: button.text() == "&Measure the Mix", timeout=LIMIT_MS)
+
+
 @pytest.mark.engine
 def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
@@ -27,7 +33,7 @@ def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     assert song.loudness.isVisible()
     assert shown(song)["integrated"] == "−∞ LUFS"
     QTest.mouseClick(song.loudness.measure_button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: song.loudness._job is None, timeout=LIMIT_MS)
+    wait_measured(qtbot, song)
     meter = LoudnessMeter()
     meter.add(song.rendering.reader().read(0, song.document.session.length))
     expected = meter.read()
@@ -44,7 +50,7 @@ def test_chunks_not_rendered_yet_are_reported(qtbot: QtBot, song: MainWindow) ->
     with engine_frozen():
         song.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[0].id, 0.5))
         song.loudness.measure()
-        qtbot.waitUntil(lambda: song.loudness._job is None, timeout=LIMIT_MS)
+        wait_measured(qtbot, song)
         assert "measured dry" in song.loudness.message.text()
 
 
@@ -52,8 +58,8 @@ def test_measuring_can_be_stopped(qtbot: QtBot, song: MainWindow) -> None:
     press(song, *OPEN)
     song.loudness.measure()
     song.loudness.measure()
-    qtbot.waitUntil(lambda: song.loudness._job is None, timeout=LIMIT_MS)
-    assert song.loudness.measure_button.text() == "&Measure the Mix"
+    wait_measured(qtbot, song)
+    assert song.loudness.progress.isHidden()
 
 
 def test_it_follows_what_plays(qtbot: QtBot, song: MainWindow) -> None:

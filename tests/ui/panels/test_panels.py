@@ -186,7 +186,8 @@ def test_the_keys_up_and_down_choose(song: MainWindow) -> None:
 
 def table(window: MainWindow) -> list[list[str]]:
     found = window.clip_table.table
-    return [[found.item(r, c).text() for c in range(found.columnCount())] for r in range(found.rowCount())]
+    rows = [[found.item(r, c) for c in range(found.columnCount())] for r in range(found.rowCount())]
+    return [[item.text() for item in row if item is not None] for row in rows]
 
 
 def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.analysis.residual import residual_db
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
@@ -70,9 +72,12 @@ def test_the_bars_are_as_high_as_the_figures(qtbot: QtBot, song: MainWindow) -> 
         image, x = strip.grab().toImage(), round((index + 0.3) * step / PX)
         return sum(image.pixelColor(x, y) != ground for y in range(image.height() - 1))
 
+    def is_high(index: int, px: float) -> bool:
+        return abs(height(index) - px) <= 1.0
+
     for index, value in enumerate(values[:2]):  # the third chunk is a pixel wide
         high = 20 * min(max(1 + value / 80, 0.05), 1.0)
-        qtbot.waitUntil(lambda i=index, h=high: abs(height(i) - h) <= 1.0, timeout=LIMIT_MS)
+        qtbot.waitUntil(partial(is_high, index, high), timeout=LIMIT_MS)
 
 
 def test_an_edit_is_computed_only_where_it_changes_the_mix(
@@ -81,7 +86,7 @@ def test_an_edit_is_computed_only_where_it_changes_the_mix(
     press(song, *SHOW)
     before = known(qtbot, song)
     worked: list[int] = []
-    real = residuals_module.residual_db
+    real = residual_db
 
     def count(plan: object, dry: object, rendered: object, index: int) -> float | None:
         worked.append(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QUrl
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -53,7 +53,7 @@ def undone_and_redone(window: MainWindow, before: Session) -> None:
     assert window.document.session == after
 
 
-def place(window: MainWindow, clip: Clip, position: int) -> object:
+def place(window: MainWindow, clip: Clip, position: int) -> QRectF:
     return clip_rect(clip, window.timeline.axis, position * ROW_PX)
 
 
@@ -340,6 +340,7 @@ def test_moving_by_whole_steps_says_that_latents_are_kept(song: MainWindow) -> N
     song.timeline.axis.zoom(step / 100 / PX, 0.0)
     assert song.timeline.axis.samples_per_px == step / 100
     drag(lanes, (20, row(0)), (120, row(0)), SHIFT, release=False)
+    assert lanes._gesture is not None
     assert "latents kept" in lanes._gesture.hint
     release(lanes, 120, row(0), SHIFT)
     assert clips(song)[0].start == step

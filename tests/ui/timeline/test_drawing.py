@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom
 from tests.ui.drive import drag, press, release
-from tests.ui.look import rgb
+from tests.ui.look import heatmap, rgb
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -215,14 +216,15 @@ def test_every_colour_is_a_colour() -> None:
 
 def test_another_theme_is_shown_at_once(qtbot: QtBot, song: MainWindow, styled: QApplication) -> None:
     lanes = song.timeline.lanes
+
+    def shown(color: QColor) -> bool:
+        return lanes.grab().toImage().pixelColor(lanes.width() - 3, lanes.height() - 3) == color
+
     try:
         for c, choice in ((theme.LIGHT, "light"), (theme.DARK, "dark")):
             theme.apply_theme(styled, choice)  # type: ignore[arg-type]
-            qtbot.waitUntil(
-                lambda c=c: lanes.grab().toImage().pixelColor(lanes.width() - 3, lanes.height() - 3) == QColor(c.lane),
-                timeout=LIMIT_MS,
-            )
-            heat = song.views.get("heatmap").plot.viewport()  # type: ignore[union-attr]
+            qtbot.waitUntil(partial(shown, QColor(c.lane)), timeout=LIMIT_MS)
+            heat = heatmap(song).viewport()
             corner = heat.grab().toImage().pixelColor(heat.width() - 2, 2)
             assert corner == QColor(c.lane)
     finally:

@@ -43,12 +43,13 @@ def test_a_peak_is_held_and_then_falls() -> None:
 def test_a_clip_is_kept_until_it_is_reset() -> None:
     channel = Ballistics()
     channel.update(0.9999, 0.0)
-    assert not channel.clipped
+    found = [channel.clipped]
     channel.update(1.0, 0.1)
     channel.update(0.0, 9.0)
-    assert channel.clipped
+    found.append(channel.clipped)
     channel.reset()
-    assert not channel.clipped
+    found.append(channel.clipped)
+    assert found == [False, True, False]
 
 
 def test_the_scale_is_that_of_the_norm() -> None:

@@ -17,6 +17,7 @@ from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_imported, wait_rendered
 from tests.ui.drive import drag, drop_files, move, press, wheel
+from tests.ui.look import heatmap
 from tests.ui.test_end_to_end import export
 
 ALT_SHIFT = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
@@ -112,20 +113,18 @@ def test_a_click_on_the_mix_or_on_the_heatmap_seeks(mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     QTest.mouseClick(mixed.timeline.master, Qt.MouseButton.LeftButton, pos=mixed.timeline.master.rect().center())
     assert mixed.player.position == axis.sample_at(mixed.timeline.master.rect().center().x())
-    assert mixed.views.get("heatmap") is not None
-    plot = mixed.views.get("heatmap").plot.viewport()
+    plot = heatmap(mixed).viewport()
     QTest.mouseClick(plot, Qt.MouseButton.LeftButton, pos=plot.rect().topLeft() + plot.rect().center() / 2)
     assert mixed.player.position == axis.sample_at((plot.rect().topLeft() + plot.rect().center() / 2).x())
 
 
 @pytest.mark.engine
 def test_the_heatmap_takes_its_level_from_the_session_it_shows(qtbot: QtBot, mixed: MainWindow) -> None:
-    assert mixed.views.get("heatmap") is not None
-    loud = mixed.views.get("heatmap").plot.level
-    assert loud > 0
+    plot = heatmap(mixed)
+    assert plot.level > 0
     mixed.document.replace(type(mixed.document.session)(), None)
-    assert mixed.views.get("heatmap").plot.shown_values(0) is None
-    assert mixed.views.get("heatmap").plot.level == 1.0
+    assert plot.shown_values(0) is None
+    assert plot.level == 1.0
 
 
 @pytest.mark.engine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -27,7 +29,7 @@ ALT = Qt.KeyboardModifier.AltModifier
 def tracks(window: MainWindow) -> MainWindow:
     """The window with three empty tracks."""
     for name in ("one", "two", "three"):
-        window.document.apply("Add Track", lambda s, name=name: edits.add_track(s, name))
+        window.document.apply("Add Track", partial(edits.add_track, name=name))
     return window
 
 
@@ -424,7 +426,7 @@ def test_a_sweep_is_planned_now_and_then_and_in_the_end(qtbot: QtBot, song: Main
     rendering.plan_changed.connect(lambda: plans.append(1))
     track = document.session.tracks[0].id
     for step in range(40):
-        document.apply("Gain", lambda s, n=step: edits.set_track_gain(s, track, 0.5 + 0.01 * n), f"gain {track}")
+        document.apply("Gain", partial(edits.set_track_gain, track_id=track, gain=0.5 + 0.01 * step), f"gain {track}")
     assert len(plans) < 40
     expected = [chunk.key for chunk in make_plan(document.session, rendering.plan.codec).audible]
     qtbot.waitUntil(lambda: [chunk.key for chunk in rendering.plan.audible] == expected, timeout=LIMIT_MS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_measured_figures_are_those_of_the_renders(qtbot: QtBot, song: MainWindo
     whole = song.rendering.rendered(0)
     assert whole is not None
     for other in song.document.session.tracks[1:]:
-        song.document.apply("Mute", lambda s, o=other: edits.set_track_mute(s, o.id, True))
+        song.document.apply("Mute", partial(edits.set_track_mute, track_id=other.id, mute=True))
     wait_rendered(qtbot, song)
     alone = song.rendering.rendered(0)
     assert alone is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -104,8 +106,8 @@ def test_the_picture_is_the_spectrogram_of_the_decoded_mix(qtbot: QtBot, song: M
 
 @pytest.mark.engine
 def test_a_tone_lights_its_row_and_hovering_shows_its_frequency(qtbot: QtBot, song: MainWindow) -> None:
-    for number in (0, 2):
-        song.document.apply("Mute", lambda s, n=number: edits.set_track_mute(s, s.tracks[n].id, True))
+    for track in song.document.session.tracks[::2]:
+        song.document.apply("Mute", partial(edits.set_track_mute, track_id=track.id, mute=True))
     set_zoom(song, PX)
     panel = wait_spectrogram(qtbot, song)  # 220 Hz at 0.2 are left
     song.transport.seek(44_100 * 30)
@@ -159,11 +161,12 @@ def test_views_over_time_keep_their_order_below_the_mix(qtbot: QtBot, song: Main
     press(song, Qt.Key.Key_1, ALT)
     heatmap, spectral = song.views.get("heatmap"), song.views.get("spectrogram")
     splitter = song.timeline.splitter
+    assert heatmap is not None
+    assert spectral is not None
     assert splitter.indexOf(heatmap) == 2
     assert splitter.indexOf(spectral) == 3
     assert min(splitter.sizes()) > 60
     for view in (heatmap, spectral):
-        assert view is not None
         plot = view.plot  # type: ignore[attr-defined]
         left = plot.mapTo(song, QPoint(0, 0)).x()
         assert left == song.timeline.lanes.mapTo(song, QPoint(0, 0)).x(), "on the axis of the lanes"

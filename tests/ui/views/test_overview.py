@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
@@ -12,7 +14,7 @@ from lincae_studio.ui.views.overview import COLUMNS, Overview, pooled
 from tests.helpers import noise
 from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import engine_frozen
-from tests.ui.look import heatmap
+from tests.ui.look import drawn, heatmap
 
 pytestmark = pytest.mark.engine
 
@@ -63,9 +65,10 @@ def test_runs_of_any_length_keep_their_largest_values() -> None:
 def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWindow) -> None:
     plan = song.rendering.plan
     step = plan.grid.step_samples
-    first = song.document.session.tracks[0].clips[0]
+    track, media = song.document.session.tracks[0], song.document.session.media[0]
+    first = track.clips[0]
     for number in range(1, 30):
-        song.document.apply("Copy", lambda s, n=number: edits.add_clip(s, s.tracks[0].id, s.media[0], n * 2 * step))
+        song.document.apply("Copy", partial(edits.add_clip, track_id=track.id, media=media, start=number * 2 * step))
     axis, plot = song.timeline.axis, heatmap(song)
     axis.fit()
     axis.zoom(2.0, 0.0)
@@ -73,7 +76,7 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     wait_rendered(qtbot, song)
     qtbot.waitUntil(lambda: not plot._drawing.isActive(), timeout=LIMIT_MS)
     assert plot._whole.isVisible()
-    assert not plot._items
+    assert not drawn(plot)
     image = np.asarray(plot._whole.image)
     rect = plot._whole.mapRectToView(plot._whole.boundingRect())
     plan = song.rendering.plan
@@ -95,4 +98,4 @@ def test_a_long_session_is_one_picture_of_its_latents(qtbot: QtBot, song: MainWi
     wait_rendered(qtbot, song)
     axis.zoom(0.02, 0.0)
     assert not plot._whole.isVisible()
-    assert plot._items
+    assert drawn(plot)
