@@ -78,10 +78,10 @@ def collect(
 def _copied(source: Path, folder: Path, written: list[Path], cancel: CancelToken) -> Path:
     if source.parent.resolve() == folder.resolve():
         return source
-    digest, _ = digest_of(source, cancel)
+    digest = digest_of(source, cancel)
     for target in _names(folder, source.name, digest):
         if target.exists():
-            if digest_of(target, cancel)[0] == digest:
+            if digest_of(target, cancel) == digest:
                 return target
             continue
         with atomic.replacing(target) as temporary, open(source, "rb") as reading, open(temporary, "wb") as writing:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
-from lincae_studio.media.probe import FileInfo, probe
+from lincae_studio.media.probe import probe
+from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
 
@@ -77,9 +78,9 @@ def import_all(
         try:
             info = probe(path, wide=True)
             if info.channels <= 2:
-                media[path] = (store.import_file(path, report, cancel, info=info),)
+                media[path] = (store.import_file(path, report, cancel),)
             elif selections and path in selections:
-                media[path] = tuple(store.import_file(path, report, cancel, one, info) for one in selections[path])
+                media[path] = tuple(store.import_file(path, report, cancel, one) for one in selections[path])
             else:
                 wide.append(info)
         except MediaError as error:

@@ -93,7 +93,7 @@ def _matches(path: Path, targets: Sequence[Media], found: dict[str, Match], canc
         fitting = {media.digest for media in targets if abs(media.length - length) <= _ROUNDING}
         matches = {}
         if any(media.digest in fitting for media in candidates):
-            digest, _ = digest_of(path, cancel)
+            digest = digest_of(path, cancel)
             matches = {
                 media.digest: Match(path, exact=True)
                 for media in candidates

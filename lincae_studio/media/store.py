@@ -21,24 +21,19 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import soundfile as sf
 import soxr
 
 from lincae_studio.atomic import check_ordinary, write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
-from lincae_studio.media.probe import FileInfo, probe, truncated
+from lincae_studio.media.probe import check_width
+from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, FileInfo, hash_of
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
 from lincae_studio.session.times import count_of
 
 #: Increase when the stored format changes: older folders are then ignored.
 _STORE_VERSION = 1
-
-#: Frames read at a time: about 1.5 s, a multiple of the peaks block.
-_BLOCK_FRAMES = BLOCK * 256
-
-_HASH_BYTES = 1 << 20
 
 #: Reading a page maps its neighbours too: Linux rounds to 64 KiB; this is a multiple of that.
 _MAPPED_BYTES = 1 << 18
@@ -51,10 +46,6 @@ _MARKS_KEPT = 15
 
 #: State of a media file: unchanged, with other content, or missing (or unreadable).
 FileState = Literal["here", "changed", "missing"]
-
-#: MP3 headers are estimates: a file with up to this share less audio than announced is still complete.
-_MP3_TOLERANCE = 0.05
-
 
 #: The channels of a file to keep, counted from 0; None for the mean of all.
 Channels = list[int] | None
@@ -115,13 +106,11 @@ class MediaStore:
         progress: ReportProgress = no_progress,
         cancel: CancelToken | None = None,
         channel_selection: str = "",
-        info: FileInfo | None = None,
     ) -> Media:
         """Conform a file, unless a file with the same content was conformed before.
 
         Args:
             channel_selection: which channels, as in `Media`; required for files with more than two.
-            info: the result of `probe`, if the caller has it.
 
         Raises:
             MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
@@ -130,20 +119,23 @@ class MediaStore:
         """
         cancel = cancel or CancelToken()
         path = path.absolute()
-        info = info or probe(path, wide=bool(channel_selection))
-        changed_ns = path.stat().st_mtime_ns if path.exists() else 0
-        channels = _channels_of(channel_selection, info)
-        digest, size = digest_of(path, cancel)
-        digest = of_selection(digest, channel_selection)
-        self._forget_if_gone(digest)
-        for _ in range(_ATTEMPTS):
-            if self.get(digest) is not None:
-                break
-            try:
-                self._conform(info, channels, digest, progress, cancel)
-            except OSError as error:
-                reason, remedy = os_error_reason(error, self._root)
-                raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
+        with AudioFile(path) as file:
+            info = file.info
+            if not channel_selection:
+                check_width(info)
+            channels = _channels_of(channel_selection, info)
+            digest = of_selection(file.digest(cancel), channel_selection)
+            self._forget_if_gone(digest)
+            for _ in range(_ATTEMPTS):
+                if self.get(digest) is not None:
+                    break
+                try:
+                    self._keep(digest, _resampled(file, channels, progress, cancel), path.name)
+                except OSError as error:
+                    reason, remedy = os_error_reason(error, self._root)
+                    raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
+            file.check_unchanged()
+            size, changed_ns = file.status.st_size, file.status.st_mtime_ns
         conformed = self.open(digest)
         mark: list[object] = [str(path), size, changed_ns]
         if mark not in self._marks(digest):
@@ -239,7 +231,7 @@ class MediaStore:
             mark = [media.path, status.st_size, status.st_mtime_ns]
             if mark in self._marks(media.digest):
                 return "here"
-            digest, _ = digest_of(Path(media.path), cancel or CancelToken())
+            digest = digest_of(Path(media.path), cancel or CancelToken())
         except (OSError, ValueError, MediaError):
             return "missing"
         if of_selection(digest, media.channel_selection) != media.digest:
@@ -276,11 +268,6 @@ class MediaStore:
 
     def _folder(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
-
-    def _conform(
-        self, info: FileInfo, channels: Channels, digest: str, progress: ReportProgress, cancel: CancelToken
-    ) -> None:
-        self._keep(digest, _resampled(info, channels, progress, cancel), info.path.name)
 
     def _keep(self, digest: str, audio: Iterator[Audio], name: str) -> None:
         folder = self._folder(digest)
@@ -358,46 +345,14 @@ def of_selection(digest: str, selection: str) -> str:
     return hashlib.sha256(f"{digest}:{selection}".encode()).hexdigest() if selection else digest
 
 
-def digest_of(path: Path, cancel: CancelToken) -> tuple[str, int]:
-    """SHA-256 of a file's bytes, in hexadecimal, and its size. Raises `MediaError`, `Cancelled`."""
-    digest, size = hashlib.sha256(), 0
+def digest_of(path: Path, cancel: CancelToken) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal. Raises `MediaError`, `Cancelled`."""
     try:
-        with open(path, "rb") as file:
-            while data := file.read(_HASH_BYTES):
-                cancel.check()
-                digest.update(data)
-                size += len(data)
+        with open(path, "rb", buffering=0) as file:
+            return hash_of(file, path, cancel)
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
-    return digest.hexdigest(), size
-
-
-def _file_blocks(info: FileInfo, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """A file's samples `(n, C)` at its own rate; refuses files that end early or contain NaN or infinity."""
-    done = 0
-    try:
-        with sf.SoundFile(str(info.path)) as file:
-            while True:
-                cancel.check()
-                block = file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)
-                if not len(block):
-                    break
-                if not np.isfinite(block).all():
-                    at = done + int(np.argmin(np.isfinite(block).all(axis=1)))
-                    raise MediaError(
-                        f"cannot import {info.path.name}: it contains NaN or infinite samples "
-                        f"(first at {at / info.sample_rate:.3f} s)",
-                        "Export it again from its source",
-                    )
-                done += len(block)
-                progress(Progress(min(done, info.length), info.length, info.path.name))
-                yield block
-    except (sf.LibsndfileError, RuntimeError) as error:
-        raise truncated(info.path.name, done / info.length) from error
-    tolerated = _MP3_TOLERANCE if info.format_name == "MPEG" else 0.0
-    if done < info.length * (1.0 - tolerated):
-        raise truncated(info.path.name, done / info.length)
 
 
 def _channels_of(selection: str, info: FileInfo) -> Channels:
@@ -416,20 +371,20 @@ def _channels_of(selection: str, info: FileInfo) -> Channels:
     return channels
 
 
-def _selected(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+def _selected(file: AudioFile, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
     """The selected channels, `(n, 1 or 2)`, at the file's own rate."""
-    for block in _file_blocks(info, progress, cancel):
+    for block in file.blocks(progress, cancel):
         yield block.mean(axis=1, keepdims=True) if channels is None else np.ascontiguousarray(block[:, channels])
 
 
-def _resampled(info: FileInfo, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
+def _resampled(file: AudioFile, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
     """The samples at the session rate, streamed through soxr at very high quality if the rates differ."""
-    if info.sample_rate == SESSION_RATE:
-        yield from _selected(info, channels, progress, cancel)
+    if file.info.sample_rate == SESSION_RATE:
+        yield from _selected(file, channels, progress, cancel)
         return
     count = 1 if channels is None else len(channels)
-    stream = soxr.ResampleStream(info.sample_rate, SESSION_RATE, count, dtype="float32", quality="VHQ")
-    for block in _selected(info, channels, progress, cancel):
+    stream = soxr.ResampleStream(file.info.sample_rate, SESSION_RATE, count, dtype="float32", quality="VHQ")
+    for block in _selected(file, channels, progress, cancel):
         yield stream.resample_chunk(block)
     yield stream.resample_chunk(np.zeros((0, count), np.float32), last=True)
 
@@ -441,7 +396,7 @@ def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:
     for part in parts:
         rest.append(part)
         waiting += len(part)
-        if waiting >= _BLOCK_FRAMES:
+        if waiting >= BLOCK_FRAMES:
             joined = np.concatenate(rest)
             whole = len(joined) // BLOCK * BLOCK
             yield joined[:whole]

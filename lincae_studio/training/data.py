@@ -27,7 +27,7 @@ from lincae_studio.errors import MediaError, UsageError
 from lincae_studio.training.synth import make_song
 
 if TYPE_CHECKING:
-    from lincae_studio.media.probe import FileInfo
+    from lincae_studio.media.reading.reader import FileInfo
 
 Array = npt.NDArray[np.float32]
 

@@ -229,17 +229,15 @@ def _windows(signals: Array, samples: int) -> Array:
 
 
 def _read(path: Path, sample_rate: int) -> Array:
-    import soundfile
     import soxr
 
-    from lincae_studio.media.probe import probe
+    from lincae_studio.media.probe import check_width
+    from lincae_studio.media.reading.reader import AudioFile
 
-    probe(path)
-    try:
-        audio, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (RuntimeError, OSError) as error:
-        raise MediaError(f"{path} cannot be read: {error}", "Check the file") from error
-    return np.asarray(soxr.resample(audio.mean(axis=1), rate, sample_rate), np.float32)
+    with AudioFile(path) as file:
+        check_width(file.info)
+        audio = np.concatenate([block.mean(axis=1) for block in file.blocks()])
+        return np.asarray(soxr.resample(audio, file.info.sample_rate, sample_rate), np.float32)
 
 
 def _decode(codec: Codec, latents: Array) -> Array:

@@ -154,7 +154,7 @@ class AudioFiles:
                 temporary.rename(target)
                 self._written.append(target)
                 return target
-            if target.is_file() and digest_of(target, self._cancel)[0] == digest:
+            if target.is_file() and digest_of(target, self._cancel) == digest:
                 return target
         raise ProjectError(f"cannot write {name} to {self._folder}: all names are taken", "Choose another folder")
 

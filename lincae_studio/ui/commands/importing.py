@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.importing import Imported, MultichannelChoice, import_all, natural_order
-from lincae_studio.media.probe import AUDIO_FILTER, FileInfo
+from lincae_studio.media.probe import AUDIO_FILTER
+from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QInputDialog, QPlainTex
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.jobs import CancelToken
-from lincae_studio.media import store as media_store
 from lincae_studio.media.importing import MultichannelChoice
+from lincae_studio.media.reading.reader import AudioFile
 from lincae_studio.media.store import MediaStore
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
@@ -220,13 +220,13 @@ def test_a_conversion_is_reported(qtbot: QtBot, window: MainWindow, tmp_path: Pa
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """A disk that returns nothing until the event is set."""
-    disk, digest = threading.Event(), media_store.digest_of
+    disk, digest = threading.Event(), AudioFile.digest
 
-    def slow_digest(path: Path, cancel: CancelToken) -> tuple[str, int]:
+    def slow_digest(file: AudioFile, cancel: CancelToken) -> str:
         disk.wait(LIMIT_MS / 1000)
-        return digest(path, cancel)
+        return digest(file, cancel)
 
-    monkeypatch.setattr(media_store, "digest_of", slow_digest)
+    monkeypatch.setattr(AudioFile, "digest", slow_digest)
     return disk
 
 

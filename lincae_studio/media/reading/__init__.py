@@ -1,0 +1,1 @@
+"""Reading audio files as they are, not as their headers say."""

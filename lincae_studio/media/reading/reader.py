@@ -1,0 +1,246 @@
+"""An open audio file: what it is, its digest, and its samples, all read through one handle. Any thread.
+
+What is hashed is what is decoded: a file that is replaced meanwhile stays as it was behind the handle, and one that is
+written to meanwhile is refused. Decoders read forwards only, since libsndfile seeks in MP3 files lose the bits that a
+frame borrows from earlier ones. How much audio there is is counted where headers only estimate it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+import soundfile as sf
+
+from lincae_studio.atomic import check_ordinary
+from lincae_studio.errors import MediaError, os_error_reason
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.peaks import BLOCK, Audio
+from lincae_studio.media.reading import mp3, ogg, riff
+from lincae_studio.media.reading.problems import UnreadableError, truncated_at
+from lincae_studio.media.reading.sizes import check_sizes
+from lincae_studio.media.reading.view import FileView, Piece
+
+FORMATS_HINT = "Use WAV, AIFF, FLAC, OGG, Opus or MP3"
+
+#: Frames read at a time: about 1.5 s, a multiple of the peaks block.
+BLOCK_FRAMES = BLOCK * 256
+
+_HASH_BYTES = 1 << 20
+
+#: The rates of audio, in Hz: from the slowest that speech is recorded with to twice the highest of converters.
+_RATES = range(1000, 1_536_001)
+
+#: What no recording reaches (180 dB over full scale), and sums and filters can still take.
+_LARGEST_SAMPLE = 1e9
+
+#: libsndfile's length of a stream that does not say how long it is.
+_UNKNOWN = 1 << 62
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """Properties of an audio file: length in samples at its own rate, rate in Hz."""
+
+    path: Path
+    sample_rate: int
+    channels: int
+    length: int
+    format_name: str
+
+
+class _Forwards(sf.SoundFile):  # type: ignore[misc]
+    """The library seeks after each read in a file that can be seeked, to where it is."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+class AudioFile:
+    """An open file with its `info`. A context manager."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its headers.
+
+        Raises:
+            MediaError: when it is missing, not a regular file, unreadable, not audio, empty or truncated, when its
+                header contradicts itself, or when its path is not valid Unicode.
+        """
+        self.path = path
+        try:
+            str(path).encode()  # it must be possible to write the path to a project file, which is UTF-8
+        except UnicodeEncodeError as error:
+            name = path.name.encode(errors="backslashreplace").decode()
+            raise MediaError(
+                f"cannot import {name}: its path is not valid Unicode", "Rename the file or its folder, and try again"
+            ) from error
+        try:
+            check_ordinary(path)
+            self._file: BinaryIO = open(path, "rb", buffering=0)  # noqa: SIM115
+        except OSError as error:
+            raise self._failed(error) from error
+        try:
+            #: The file when it was opened: size, time of the last change, and which file it is.
+            self.status = os.fstat(self._file.fileno())
+            self._parts, self.info = self._read_headers()
+        except UnreadableError as error:
+            self._file.close()
+            raise self._error(error) from error
+        except OSError as error:
+            self._file.close()
+            raise self._failed(error) from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> AudioFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def digest(self, cancel: CancelToken) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal. Raises `MediaError`, `Cancelled`."""
+        return hash_of(self._file, self.path, cancel)
+
+    def blocks(self, progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> Iterator[Audio]:
+        """The samples `(n, C)` at the file's own rate, all of them.
+
+        Raises:
+            MediaError: when audio is missing, a sample is not finite or far out of range, or the file was changed since
+                it was opened.
+            Cancelled: when `cancel` was set.
+        """
+        cancel = cancel or CancelToken()
+        done = 0
+        try:
+            for pieces in self._parts:
+                for block in self._blocks_of(pieces):
+                    cancel.check()
+                    self._check(block, done)
+                    done += len(block)
+                    progress(Progress(min(done, self.info.length), self.info.length, self.path.name))
+                    yield block
+        except UnreadableError as error:
+            self.check_unchanged()
+            raise self._error(error) from error
+        except (sf.LibsndfileError, RuntimeError) as error:
+            self.check_unchanged()
+            raise self._error(truncated_at(done / self.info.length)) from error
+        self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Raise `MediaError` if the file was written to, or replaced by another, since it was opened."""
+        now = os.fstat(self._file.fileno())
+        try:
+            there: os.stat_result | None = os.stat(self.path)
+        except OSError:
+            there = None
+        same = there is not None and os.path.samestat(there, self.status)
+        if not same or any(
+            getattr(now, field) != getattr(self.status, field) for field in ("st_size", "st_mtime_ns", "st_ctime_ns")
+        ):
+            problem = f"cannot import {self.path.name}: it was changed by another program while it was being read"
+            raise MediaError(problem, "Import it again when it is complete")
+
+    def _blocks_of(self, pieces: list[Piece]) -> Iterator[Audio]:
+        with _open(FileView(self._file, pieces)) as file:
+            promised, done = file.frames, 0
+            while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+                done += len(block)
+                yield block
+        if done < promised < _UNKNOWN:
+            raise truncated_at(done / promised)
+
+    def _check(self, block: Audio, at: int) -> None:
+        fine = np.abs(block) <= _LARGEST_SAMPLE  # false for NaN, too
+        if not fine.all():
+            frame, channel = divmod(int(np.argmin(fine)), block.shape[1])
+            value = block[frame, channel]
+            what = "samples over +180 dBFS" if np.isfinite(value) else "NaN or infinite samples"
+            raise UnreadableError(f"it contains {what} (first at {(at + frame) / self.info.sample_rate:.3f} s)")
+
+    def _read_headers(self) -> tuple[list[list[Piece]], FileInfo]:
+        if self.status.st_size == 0:
+            raise UnreadableError("the file is empty")
+        whole: list[Piece] = [range(self.status.st_size)]
+        if mp3.begins(self._file):
+            parts = mp3.streams(self._file)
+        elif ogg.begins(self._file):
+            parts = ogg.links(self._file)
+        elif riff.begins(self._file):
+            parts = [riff.repaired(self._file)]
+        else:
+            parts = [whole]
+        rate = channels = length = 0
+        kind = ""
+        for number, pieces in enumerate(parts):
+            with self._opened(pieces) as file:
+                if number and (file.samplerate, file.channels) != (rate, channels):
+                    raise UnreadableError(
+                        f"its parts differ: {rate} Hz with {channels} channels, then {file.samplerate} Hz with "
+                        f"{file.channels}",
+                        "Split it, and import the parts",
+                    )
+                check_sizes(file.extra_info)
+                rate, channels, kind = file.samplerate, file.channels, file.format
+                length += file.frames if file.frames < _UNKNOWN else _count(file)
+        if rate not in _RATES:
+            raise UnreadableError(
+                f"its sample rate is {rate:,} Hz", "Correct the rate in its header, or export it again"
+            )
+        if length == 0:
+            raise UnreadableError("it contains no audio")
+        return parts, FileInfo(self.path, rate, channels, length, kind)
+
+    def _opened(self, pieces: list[Piece]) -> sf.SoundFile:
+        try:
+            return _open(FileView(self._file, pieces))
+        except (sf.LibsndfileError, RuntimeError, TypeError) as error:
+            reason = str(getattr(error, "error_string", error)).strip(" .") or "unknown format"
+            if "SF_INFO struct incomplete" in reason:
+                reason = "the sample rate, channel count or length in its header is not valid"
+            elif "internal error" in reason:
+                reason = "it is damaged"
+            raise UnreadableError(f"it is not a readable audio file ({reason})", FORMATS_HINT) from error
+
+    def _error(self, error: UnreadableError) -> MediaError:
+        return MediaError(f"cannot import {self.path.name}: {error.problem}", error.remedy)
+
+    def _failed(self, error: OSError) -> MediaError:
+        reason, remedy = os_error_reason(error, self.path)
+        return MediaError(f"cannot import {self.path.name}: {reason}", remedy)
+
+
+def hash_of(file: BinaryIO, path: Path, cancel: CancelToken) -> str:
+    """SHA-256 of an open file, in hexadecimal; `path` for errors. Raises `MediaError`, `Cancelled`."""
+    digest = hashlib.sha256()
+    try:
+        file.seek(0)
+        while data := file.read(_HASH_BYTES):
+            cancel.check()
+            digest.update(data)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
+    return digest.hexdigest()
+
+
+def _open(view: FileView) -> sf.SoundFile:
+    return _Forwards(view)
+
+
+def _count(file: sf.SoundFile) -> int:
+    """Samples of a stream that does not say how many there are."""
+    count = 0
+    while read := len(file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        count += read
+    return count

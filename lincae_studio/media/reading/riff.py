@@ -1,0 +1,93 @@
+"""The headers of WAV and RF64 files that recorders never finished, or that libsndfile misreads.
+
+Source: Multimedia Programming Interface and Data Specifications 1.0 (IBM and Microsoft, 1991); EBU Tech 3306 (RF64).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import BinaryIO
+
+from lincae_studio.media.reading.problems import UnreadableError, truncated_at
+from lincae_studio.media.reading.view import Piece, patched
+
+#: Chunks before the audio are small; a file with more of them is not worth the time.
+_MOST_CHUNKS = 1000
+
+_PCM, _EXTENSIBLE = 0x0001, 0xFFFE
+
+_LARGEST = 0xFFFF_FFFF
+
+_MAGIC = (b"RIFF", b"RF64", b"BW64")
+
+
+def begins(file: BinaryIO) -> bool:
+    """Whether a file is a WAV or RF64 file."""
+    file.seek(0)
+    return file.read(4) in _MAGIC
+
+
+def repaired(file: BinaryIO) -> list[Piece]:
+    """The file with a header that says what it holds.
+
+    Sizes that were never filled in count to the end of the file. Samples of fewer bits than their bytes hold are read
+    as samples of all these bits, since they fill the upper ones.
+
+    Raises:
+        UnreadableError: when audio is missing, or is in a form that would be misread.
+    """
+    size = os.fstat(file.fileno()).st_size
+    whole = range(size)
+    file.seek(0)
+    magic, riff_size, _ = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+    patches: dict[int, bytes] = {}
+    at, long_size, long_at = 12, None, None
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        header = file.read(8)
+        if len(header) < 8:
+            break
+        name, promised = struct.unpack("<4sI", header)
+        body = at + 8
+        if name == b"ds64":
+            long_size, long_at = struct.unpack("<Q", file.read(16).ljust(16, b"\0")[8:])[0], body
+        elif name == b"fmt ":
+            patches |= _container_bits(file.read(16), body)
+        elif name == b"data":
+            there = size - body
+            if magic != b"RIFF" and long_size is not None and promised == _LARGEST:
+                promised = long_size
+            closed = magic != b"RIFF" or riff_size + 8 in (size, size - size % 2, body + promised)
+            if _never_filled_in(promised, closed, there):
+                patches[at + 4] = struct.pack("<I", min(there, _LARGEST))
+                if long_at is not None:
+                    patches[long_at] = struct.pack("<QQ", size - 8, there)
+                    patches[at + 4] = struct.pack("<I", _LARGEST)
+                patches[4] = struct.pack("<I", _LARGEST if long_at is not None else min(size - 8, _LARGEST))
+            elif promised > there:
+                raise truncated_at(there / promised)
+            break
+        at = body + promised + promised % 2
+    return patched(whole, patches)
+
+
+def _never_filled_in(promised: int, closed: bool, there: int) -> bool:
+    """Whether a size is what programs write before they know it: nothing, or as much as the field or an int holds."""
+    if promised == 0:
+        return there > 0 and not closed
+    return promised > there and (promised >= 0xFFFF_F000 or 0x7FFF_0000 <= promised <= 0x8000_1000)
+
+
+def _container_bits(fields: bytes, at: int) -> dict[int, bytes]:
+    if len(fields) < 16:
+        return {}
+    tag, channels, _, _, block, bits = struct.unpack("<HHIIHH", fields)
+    if tag not in (_PCM, _EXTENSIBLE) or not channels or not bits or block == channels * -(-bits // 8):
+        return {}
+    size = block // channels
+    if block % channels or not -(-bits // 8) <= size <= 4:
+        raise UnreadableError(
+            f"its header says {bits} bits a sample in blocks of {block} bytes for {channels} channels"
+        )
+    return {at + 14: struct.pack("<H", 8 * size)}

@@ -1,0 +1,70 @@
+"""A file as a decoder should see it: pieces of it, with some bytes replaced. Any thread, one at a time."""
+
+from __future__ import annotations
+
+import bisect
+import io
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO
+
+#: A part of the file, or bytes in place of one.
+Piece = range | bytes
+
+
+class FileView(io.RawIOBase):
+    """Pieces of an open file, one after the other; closing it leaves the file open."""
+
+    def __init__(self, file: BinaryIO, pieces: Sequence[Piece]) -> None:
+        self._file = file
+        self._pieces = [piece for piece in pieces if len(piece)]
+        self._starts = list(itertools.accumulate(map(len, self._pieces), initial=0))
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        wanted = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(wanted) and self._at < self._starts[-1]:
+            number = bisect.bisect_right(self._starts, self._at) - 1
+            piece, offset = self._pieces[number], self._at - self._starts[number]
+            count = min(len(wanted) - done, len(piece) - offset)
+            if isinstance(piece, bytes):
+                data = piece[offset : offset + count]
+            else:
+                self._file.seek(piece.start + offset)
+                data = self._file.read(count)
+                if not data:
+                    break
+            wanted[done : done + len(data)] = data
+            done += len(data)
+            self._at += len(data)
+        return done
+
+
+def patched(whole: range, patches: Mapping[int, bytes]) -> list[Piece]:
+    """A part of a file with some bytes replaced.
+
+    Args:
+        whole: the part, as positions in the file.
+        patches: other bytes by their positions in the file, all of them in the part, without overlaps.
+    """
+    pieces: list[Piece] = []
+    at = whole.start
+    for position in sorted(patches):
+        pieces += [range(at, position), patches[position]]
+        at = position + len(patches[position])
+    return [*pieces, range(at, whole.stop)]
