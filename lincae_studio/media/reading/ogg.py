@@ -35,7 +35,7 @@ def links(file: BinaryIO) -> list[list[Piece]]:
         file.seek(at)
         header = file.read(_HEADER)
         if len(header) < _HEADER or header[:5] != _CAPTURE:
-            at = _next_page(file, at)
+            at = _next_page(file, at + 1)
             if at < 0:
                 break
             continue
@@ -60,11 +60,11 @@ def links(file: BinaryIO) -> list[list[Piece]]:
 
 
 def _next_page(file: BinaryIO, at: int) -> int:
-    """Where the next page begins; -1 if none does."""
+    """Where the next page from a place on begins; -1 if none does."""
     while True:
         file.seek(at)
         data = file.read(_SEARCH_BYTES)
-        found = data.find(_CAPTURE, 1 if at else 0)
+        found = data.find(_CAPTURE)
         if found >= 0:
             return at + found
         if len(data) < _SEARCH_BYTES:

@@ -8,6 +8,7 @@ frame borrows from earlier ones. How much audio there is is counted where header
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ FORMATS_HINT = "Use WAV, AIFF, FLAC, OGG, Opus or MP3"
 BLOCK_FRAMES = BLOCK * 256
 
 _HASH_BYTES = 1 << 20
+
+#: Decoders that look for the next frame read byte by byte.
+_BUFFER_BYTES = 1 << 16
 
 #: The rates of audio, in Hz: from the slowest that speech is recorded with to twice the highest of converters.
 _RATES = range(1000, 1_536_001)
@@ -235,12 +239,15 @@ def hash_of(file: BinaryIO, path: Path, cancel: CancelToken) -> str:
 
 
 def _open(view: FileView) -> sf.SoundFile:
-    return _Forwards(view)
+    return _Forwards(io.BufferedReader(view, _BUFFER_BYTES))
 
 
 def _count(file: sf.SoundFile) -> int:
     """Samples of a stream that does not say how many there are."""
     count = 0
-    while read := len(file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        count += read
+    try:
+        while read := len(file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            count += read
+    except (sf.LibsndfileError, RuntimeError) as error:
+        raise truncated_at() from error
     return count

@@ -65,6 +65,8 @@ def repaired(file: BinaryIO) -> list[Piece]:
                     patches[long_at] = struct.pack("<QQ", size - 8, there)
                     patches[at + 4] = struct.pack("<I", _LARGEST)
                 patches[4] = struct.pack("<I", _LARGEST if long_at is not None else min(size - 8, _LARGEST))
+            elif there == 0:
+                raise UnreadableError("it contains no audio")
             elif promised > there:
                 raise truncated_at(there / promised)
             break
