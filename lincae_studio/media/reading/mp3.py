@@ -128,7 +128,7 @@ def _walk(file: BinaryIO) -> list[_Stream]:
         buffered.seek(at)
         head = buffered.read(4)
         if head[:3] == b"ID3":
-            at = _behind_tag(buffered, at)
+            at = max(at + 1, _behind_tag(buffered, at))
             continue
         frame = frame_of(head)
         last = found[-1] if found else None

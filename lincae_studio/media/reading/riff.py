@@ -10,6 +10,7 @@ import struct
 from typing import BinaryIO
 
 from lincae_studio.media.reading.problems import UnreadableError, truncated_at
+from lincae_studio.media.reading.sizes import PLACEHOLDERS
 from lincae_studio.media.reading.view import Piece, patched
 
 #: Chunks before the audio are small; a file with more of them is not worth the time.
@@ -51,14 +52,15 @@ def repaired(file: BinaryIO) -> list[Piece]:
         name, promised = struct.unpack("<4sI", header)
         body = at + 8
         if name == b"ds64":
-            long_size, long_at = struct.unpack("<Q", file.read(16).ljust(16, b"\0")[8:])[0], body
+            riff_size, long_size = struct.unpack("<QQ", file.read(16).ljust(16, b"\0"))
+            long_at = body
         elif name == b"fmt ":
             patches |= _container_bits(file.read(16), body)
         elif name == b"data":
             there = size - body
             if magic != b"RIFF" and long_size is not None and promised == _LARGEST:
                 promised = long_size
-            closed = magic != b"RIFF" or riff_size + 8 in (size, size - size % 2, body + promised)
+            closed = riff_size + 8 >= size - 1  # some leave the padding byte out
             if _never_filled_in(promised, closed, there):
                 patches[at + 4] = struct.pack("<I", min(there, _LARGEST))
                 if long_at is not None:
@@ -75,10 +77,10 @@ def repaired(file: BinaryIO) -> list[Piece]:
 
 
 def _never_filled_in(promised: int, closed: bool, there: int) -> bool:
-    """Whether a size is what programs write before they know it: nothing, or as much as the field or an int holds."""
+    """Whether a size is what programs write before they know it."""
     if promised == 0:
         return there > 0 and not closed
-    return promised > there and (promised >= 0xFFFF_F000 or 0x7FFF_0000 <= promised <= 0x8000_1000)
+    return promised > there and any(promised in sizes for sizes in PLACEHOLDERS)
 
 
 def _container_bits(fields: bytes, at: int) -> dict[int, bytes]:
