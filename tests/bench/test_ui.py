@@ -14,12 +14,11 @@ from lincae_studio.cli import run
 SMALL = ["--tracks", "3", "--clips", "7", "--minutes", "0.5", "--frames", "6", "--starts", "1"]
 
 
-@pytest.mark.parametrize("all_views", [False, True])
 @pytest.mark.slow
-def test_the_command_prints_every_figure(capsys: pytest.CaptureFixture[str], all_views: bool) -> None:
-    assert run(["bench", "ui", "--json", *SMALL, *(["--all-views"] if all_views else [])]) == 0
+def test_the_command_prints_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "ui", "--json", *SMALL, "--all-views"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert figures["all_views"] == all_views
+    assert figures["all_views"]
     for movement in ("scroll", "scroll_tracks", "zoom", "playhead", "fader", "clip", "mix", "heatmap"):
         assert 0.0 < figures[f"{movement}_ms"] <= figures[f"{movement}_p95_ms"], movement
     assert 0.0 <= figures["over_budget"] <= 1.0
