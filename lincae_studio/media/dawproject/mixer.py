@@ -1,12 +1,11 @@
 """Tracks and channels of a DAWproject as strips, and its automation as envelopes. Pure functions.
 
-Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks.
+Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks. A channel that names
+no destination goes to the bus of its folder, or of the next folder around that has one, and else to the master.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lincae_studio.jobs import CancelToken
@@ -30,6 +29,7 @@ class Strip:
         pan: from -1 (left) to 1 (right).
         volume, pan_parameter: elements that automation refers to.
         audio: the track is for audio only.
+        bus: the bus of a folder, or the master; audio on it does not make it a group here.
     """
 
     id: str
@@ -43,33 +43,29 @@ class Strip:
     volume: Node | None
     pan_parameter: Node | None
     audio: bool
+    bus: bool
 
 
 def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
-    """All tracks except the master, in document order; adds to `notes`. Raises `Cancelled`."""
+    """All tracks in document order, also the buses of folders and the master; adds to `notes`. Raises `Cancelled`."""
     structure = project.child("Structure")
     if structure is None:
         return []
-    channels = {node.get("id") or "": node for node in structure.below() if node.tag == "Channel"}
+    routes = _Routes(structure)
     found = []
-    for track, parent in _tracks(structure):
+    for track in routes.tracks:
         cancel.check()
         channel = track.child("Channel") or Node("Channel", {})
         _note_channel(channel, notes)
-        if channel.get("role") == "master":
-            continue
+        bus = channel.get("role") == "master"
         nested = track.child("Track") is not None
-        chain = list(itertools.islice(_chain(channel, parent, channels), MAX_CHAIN + 1))
+        chain = routes.chain(track, channel)
         if len(chain) > MAX_CHAIN:
             notes[f"channels routed through more than {MAX_CHAIN} others are cut short"] = None
             chain.pop()
-        groups = [other for other in chain if other.get("role") != "master"]
-        if nested or groups:
-            notes["groups and submixes are flattened: their faders and mutes are applied to the tracks"] = None
-        if any(_gain(other) != 1.0 for other in chain if other.get("role") == "master"):
-            notes["the master fader is applied to the tracks"] = None
-        if any(_pan(other) != 0.0 for other in chain):
-            notes["the pans of groups and of the master are left out"] = None
+        groups = [other for other in chain if other is not routes.master]
+        if not bus:
+            _note_chain(groups, chain[len(groups) :], notes)
         through = 1.0
         for other in chain:
             through = min(through * _gain(other), MOST)
@@ -87,31 +83,80 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
                 volume=channel.child("Volume"),
                 pan_parameter=channel.child("Pan"),
                 audio="audio" in content and "notes" not in content and not nested and _regular(channel),
+                bus=bus,
             )
         )
     return found
 
 
-def _tracks(structure: Node) -> Iterator[tuple[Node, Node | None]]:
-    """Each track with its parent track, if any."""
-    waiting: list[tuple[Node, Node | None]] = [(node, None) for node in reversed(structure.children)]
-    while waiting:
-        node, parent = waiting.pop()
-        if node.tag == "Track":
-            yield node, parent
-            waiting += [(child, node) for child in reversed(node.children)]
+class _Routes:
+    """The tracks of a structure in document order, and which channels each is routed through."""
+
+    def __init__(self, structure: Node) -> None:
+        self.tracks = [node for node in structure.below() if node.tag == "Track"]
+        channels = (node for node in structure.below() if node.tag == "Channel")
+        self._channels = {name: node for node in channels if (name := node.get("id"))}
+        #: Folders by the tracks in them, and tracks by their channels; by identity, because ids may be missing.
+        self._folders = {id(child): track for track in self.tracks for child in track.children}
+        self._owners = {id(channel): track for track in self.tracks if (channel := track.child("Channel"))}
+        self._buses = {id(track): bus for track in self.tracks if (bus := _bus_in(track)) is not None}
+        ends = [structure, *(track for track in structure.children if _leaf(track))]
+        masters = [channel for end in ends for channel in end.children if _master(channel)]
+        self.master = next((one for one in masters if self._named(one) is None), masters[0] if masters else None)
+
+    def chain(self, track: Node, channel: Node) -> list[Node]:
+        """The channels that a channel is routed through, up to the master; at most one more than `MAX_CHAIN`."""
+        seen = {id(channel)}
+        found: list[Node] = []
+        here = self._next(track, channel)
+        while here is not None and id(here) not in seen and len(found) <= MAX_CHAIN:
+            seen.add(id(here))
+            found.append(here)
+            here = self._next(self._owners.get(id(here)), here)
+        return found
+
+    def _named(self, channel: Node) -> Node | None:
+        return self._channels.get(channel.get("destination") or "")
+
+    def _next(self, track: Node | None, channel: Node) -> Node | None:
+        """The named destination, else the bus of the nearest folder around that has one, else the master."""
+        named = self._named(channel)
+        if named is not None or channel is self.master:
+            return named
+        folder = self._folders.get(id(track))
+        while folder is not None:
+            for bus in (self._buses.get(id(folder)), folder.child("Channel")):
+                if bus is not None and bus is not channel:
+                    return bus
+            folder = self._folders.get(id(folder))
+        return self.master
 
 
-def _chain(channel: Node, parent: Node | None, channels: dict[str, Node]) -> Iterator[Node]:
-    """The channels that a channel is routed through, up to the master; by default through that of the parent track."""
-    seen = {id(channel)}
-    here = channels.get(channel.get("destination") or "")
-    if here is None and parent is not None:
-        here = parent.child("Channel")
-    while here is not None and id(here) not in seen:
-        seen.add(id(here))
-        yield here
-        here = channels.get(here.get("destination") or "")
+def _bus_in(folder: Node) -> Node | None:
+    """The channel of the first child track of role master, in which REAPER's converter writes a folder's fader."""
+    children = (child for child in folder.children if _leaf(child))
+    return next((part for child in children for part in child.children if _master(part)), None)
+
+
+def _leaf(node: Node) -> bool:
+    """Whether this is a track that is no folder."""
+    content = (node.get("contentType") or "").split()
+    return node.tag == "Track" and node.child("Track") is None and "tracks" not in content
+
+
+def _master(node: Node) -> bool:
+    return node.tag == "Channel" and node.get("role") == "master"
+
+
+def _note_chain(groups: list[Node], master: list[Node], notes: dict[str, None]) -> None:
+    if groups:
+        notes["groups and submixes are flattened: their faders and mutes are applied to the tracks"] = None
+    if any(_gain(other) != 1.0 for other in master):
+        notes["the master fader is applied to the tracks"] = None
+    if any(_muted(other) for other in master):
+        notes["the master is muted, and so are all tracks"] = None
+    if any(_pan(other) != 0.0 for other in (*groups, *master)):
+        notes["the pans of groups and of the master are left out"] = None
 
 
 def _regular(channel: Node) -> bool:

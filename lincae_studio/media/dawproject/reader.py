@@ -156,8 +156,8 @@ class _Builder:
             by_track.setdefault(piece.track, []).append(piece)
         heard = {piece.track for piece in self.pieces}
         taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
-        if len(taken) < len(self.strips):
-            count = len(self.strips) - len(taken)
+        count = sum(not strip.bus for strip in self.strips) - sum(not strip.bus for strip in taken)
+        if count:
             self.notes[f"{count_of(count, 'track')} without audio left out"] = None
         tracks = tuple(
             self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
