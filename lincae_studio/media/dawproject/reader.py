@@ -102,6 +102,9 @@ def read_dawproject(
                 session = validated(builder.session(tempo))
             except EditError as error:
                 raise ProjectError(f"cannot open {path}: {error.problem}", RESTORE) from error
+            if project.unread:
+                count, first = len(project.unread), next(iter(project.unread.values()))
+                notes[f"{count_of(count, 'number')} not readable and left out, such as “{first[:20]}”"] = None
     return session, list(flat.notes | notes | audio.notes)
 
 
