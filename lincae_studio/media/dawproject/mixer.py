@@ -6,6 +6,7 @@ no destination goes to the bus of its folder, or of the next folder around that 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lincae_studio.jobs import CancelToken
@@ -30,6 +31,7 @@ class Strip:
         volume, pan_parameter: elements that automation refers to.
         audio: the track is for audio only.
         bus: the bus of a folder, or the master; audio on it does not make it a group here.
+        notes: what was done to the track; true only if it is used.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Strip:
     pan_parameter: Node | None
     audio: bool
     bus: bool
+    notes: tuple[str, ...]
 
 
 def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
@@ -64,8 +67,7 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
             notes[f"channels routed through more than {MAX_CHAIN} others are cut short"] = None
             chain.pop()
         groups = [other for other in chain if other is not routes.master]
-        if not bus:
-            _note_chain(groups, chain[len(groups) :], notes)
+        off = routes.off(track, chain)
         through = 1.0
         for other in chain:
             through = min(through * _gain(other), MOST)
@@ -78,12 +80,13 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
                 gain=_gain(channel),
                 through=through,
                 pan=_pan(channel),
-                mute=any(_muted(other) for other in (channel, *chain)),
+                mute=off or any(_muted(other) for other in (channel, *chain)),
                 solo=any(other.flag("solo", False) for other in (channel, *groups)),
                 volume=channel.child("Volume"),
                 pan_parameter=channel.child("Pan"),
                 audio="audio" in content and "notes" not in content and not nested and _regular(channel),
                 bus=bus,
+                notes=(*_applied(groups, chain[len(groups) :]), *(["deactivated tracks are muted"] if off else [])),
             )
         )
     return found
@@ -115,6 +118,17 @@ class _Routes:
             here = self._next(self._owners.get(id(here)), here)
         return found
 
+    def off(self, track: Node, chain: list[Node]) -> bool:
+        """Whether a track, a folder around it, or a track that it is routed through is deactivated."""
+        heard_through = [track, *(owner for channel in chain if (owner := self._owners.get(id(channel))))]
+        return any(not here.flag("loaded", True) for start in heard_through for here in self._up(start))
+
+    def _up(self, track: Node) -> Iterator[Node]:
+        here: Node | None = track
+        while here is not None:
+            yield here
+            here = self._folders.get(id(here))
+
     def _named(self, channel: Node) -> Node | None:
         return self._channels.get(channel.get("destination") or "")
 
@@ -123,12 +137,11 @@ class _Routes:
         named = self._named(channel)
         if named is not None or channel is self.master:
             return named
-        folder = self._folders.get(id(track))
-        while folder is not None:
-            for bus in (self._buses.get(id(folder)), folder.child("Channel")):
+        folder = None if track is None else self._folders.get(id(track))
+        for around in () if folder is None else self._up(folder):
+            for bus in (self._buses.get(id(around)), around.child("Channel")):
                 if bus is not None and bus is not channel:
                     return bus
-            folder = self._folders.get(id(folder))
         return self.master
 
 
@@ -148,15 +161,15 @@ def _master(node: Node) -> bool:
     return node.tag == "Channel" and node.get("role") == "master"
 
 
-def _note_chain(groups: list[Node], master: list[Node], notes: dict[str, None]) -> None:
+def _applied(groups: list[Node], master: list[Node]) -> Iterator[str]:
     if groups:
-        notes["groups and submixes are flattened: their faders and mutes are applied to the tracks"] = None
+        yield "groups and submixes are flattened: their faders and mutes are applied to the tracks"
     if any(_gain(other) != 1.0 for other in master):
-        notes["the master fader is applied to the tracks"] = None
+        yield "the master fader is applied to the tracks"
     if any(_muted(other) for other in master):
-        notes["the master is muted, and so are all tracks"] = None
+        yield "the master is muted, and so are all tracks"
     if any(_pan(other) != 0.0 for other in (*groups, *master)):
-        notes["the pans of groups and of the master are left out"] = None
+        yield "the pans of groups and of the master are left out"
 
 
 def _regular(channel: Node) -> bool:

@@ -180,6 +180,7 @@ class _Builder:
 
     def _track(self, strip: Strip, number: int, ids: Iterator[int], pieces: list[Piece]) -> Track:
         track_id = next(ids)
+        self.notes.update(dict.fromkeys(strip.notes))
         gain, pan = strip.gain, strip.pan
         gain_points: tuple[Point, ...] = ()
         pan_points: tuple[Point, ...] = ()

@@ -70,3 +70,16 @@ def test_audio_on_the_bus_of_a_folder_is_heard_through_it(read: Read) -> None:
 def test_notes_say_only_what_was_done(read: Read) -> None:
     _, notes = read(project_of("", structure=folder(track(1))))
     assert not any("flattened" in note for note in notes)
+
+
+def test_deactivated_tracks_are_muted(read: Read) -> None:
+    off = 'loaded="false"'
+    session, notes = read(project_of("", structure=track(1) + track(2, more=off) + track(3, more='loaded="true"')))
+    assert [one.mute for one in session.tracks] == [False, True, False]
+    assert "deactivated tracks are muted" in notes
+    session, _ = read(project_of("", structure=folder(folder(track(1)), more=off) + track(2)))
+    assert [one.mute for one in session.tracks] == [True, False], "a folder takes all in it along"
+    bus = MASTER.format(fader(1.0)).replace("master", "submix").replace('id="m"', off)
+    session, notes = read(project_of("", structure=track(1, 'destination="mc"') + track(2) + bus))
+    assert [one.mute for one in session.tracks] == [True, False, True][: len(session.tracks)], "or a bus"
+    assert not any("deactivated" in note for note in read(project_of("", structure=track(1)))[1])
