@@ -14,6 +14,7 @@ from lincae_studio.media.dawproject import mixer
 from lincae_studio.media.dawproject.audio import AudioFiles
 from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
 from lincae_studio.media.dawproject.mixer import Strip
+from lincae_studio.media.dawproject.tempo import TempoMap, tempo_map
 from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, flatten
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.edits import sorted_clips
@@ -33,11 +34,8 @@ from lincae_studio.session.model import (
 )
 from lincae_studio.session.times import count_of
 
-#: Tempo assumed for projects without one.
-_TEMPO_BPM = 120.0
-
-#: Range of tempos accepted for converting beats; the range of a session's tempo is smaller.
-_SLOWEST_BPM, _FASTEST_BPM = 1.0, 10_000.0
+#: The tempo of projects without one.
+_ASSUMED = TempoMap([(0.0, 120.0, False)])
 
 _NAME_LENGTH = 400
 
@@ -72,12 +70,15 @@ def read_dawproject(
         project = read_project(archive, path)
         cancel.check()
         notes: dict[str, None] = {}
-        tempo, bpm = _tempo(project, notes)
+        beats = tempo_map(project, notes)
+        tempo = None if beats is None else _grid(project, beats.bpm, notes)
         ids = {name: node for node in project.below() if (name := node.get("id"))}
-        flat = flatten(project.child("Arrangement") or Node("Arrangement", {}), ids, bpm, str(path), cancel)
+        flat = flatten(
+            project.child("Arrangement") or Node("Arrangement", {}), ids, beats or _ASSUMED, str(path), cancel
+        )
         strips = mixer.strips_of(project, notes, cancel)
         if tempo is None and flat.beats:
-            notes[f"the project has no tempo; {_TEMPO_BPM:g} BPM is assumed"] = None
+            notes[f"the project has no tempo; {_ASSUMED.bpm:g} BPM is assumed"] = None
         scenes = project.child("Scenes")
         if scenes is not None and scenes.filled:
             notes["clip launcher scenes are left out"] = None
@@ -108,24 +109,10 @@ def read_dawproject(
     return session, list(flat.notes | notes | audio.notes)
 
 
-def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
-    """The grid of bars and beats, and the tempo in quarter notes per minute for converting beats."""
+def _grid(project: Node, bpm: float, notes: dict[str, None]) -> Tempo:
+    """The grid of bars and beats, for a tempo in quarter notes per minute."""
     transport = project.child("Transport") or Node("Transport", {})
     arrangement = project.child("Arrangement") or Node("Arrangement", {})
-    fixed, automation = transport.child("Tempo"), arrangement.child("TempoAutomation")
-    values = [] if fixed is None else [fixed.number("value")]
-    if automation is not None:
-        points = sorted(
-            (point for point in automation.children if point.tag == "RealPoint"),
-            key=lambda point: point.number("time") or 0.0,
-        )
-        changes = [value for point in points if (value := point.number("value")) is not None]
-        if any(value != changes[0] for value in changes):
-            notes[f"tempo changes are left out; {changes[0]:g} BPM is used throughout"] = None
-        values = [*changes[:1], *values]
-    bpm = next((value for value in values if value is not None and _SLOWEST_BPM <= value <= _FASTEST_BPM), None)
-    if bpm is None:
-        return None, _TEMPO_BPM
     signature = transport.child("TimeSignature")
     numbers = (signature.number("numerator"), signature.number("denominator")) if signature is not None else (4.0, 4.0)
     numerator, denominator = (value if value is not None and 1.0 <= value <= 64.0 else 4.0 for value in numbers)
@@ -139,7 +126,7 @@ def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
     limited = Tempo(bpm=min(max(speed, 20.0), 400.0), beats=min(max(round(beats), 1), 32))
     if (limited.bpm, limited.beats) != (speed, beats):
         notes["the tempo or the beats per bar are limited to what the ruler can show"] = None
-    return limited, bpm
+    return limited
 
 
 @dataclass

@@ -162,7 +162,7 @@ def test_as_studio_one_writes(read: Read) -> None:
     assert [(marker.at, marker.name) for marker in session.markers] == [(RATE, "Marker 1"), (2 * RATE, "Chorus")]
     assert session.tempo == Tempo(bpm=60.0)
     said = "\n".join(notes)
-    words = ("left out; 60 BPM", "flattened", "pans of groups", "the master fader", "2 tracks without audio")
+    words = ("shows 60 BPM", "flattened", "pans of groups", "the master fader", "2 tracks without audio")
     for word in words:
         assert word in said
 

@@ -81,5 +81,5 @@ def test_deactivated_tracks_are_muted(read: Read) -> None:
     assert [one.mute for one in session.tracks] == [True, False], "a folder takes all in it along"
     bus = MASTER.format(fader(1.0)).replace("master", "submix").replace('id="m"', off)
     session, notes = read(project_of("", structure=track(1, 'destination="mc"') + track(2) + bus))
-    assert [one.mute for one in session.tracks] == [True, False, True][: len(session.tracks)], "or a bus"
+    assert [one.mute for one in session.tracks] == [True, False], "or a bus"
     assert not any("deactivated" in note for note in read(project_of("", structure=track(1)))[1])
