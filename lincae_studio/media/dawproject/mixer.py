@@ -1,4 +1,4 @@
-"""Tracks and channels of a DAWproject as strips, and its automation as envelopes. Pure functions.
+"""Tracks and channels of a DAWproject as strips. Pure functions.
 
 Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks. A channel that names
 no destination goes to the bus of its folder, or of the next folder around that has one, and else to the master.
@@ -6,19 +6,16 @@ no destination goes to the bus of its folder, or of the next folder around that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import Node
-from lincae_studio.media.dawproject.timeline import MOST, Corner, amplitude
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
+from lincae_studio.media.dawproject.timeline import MOST, amplitude
 
 #: Longest chain of channels that a track is routed through.
 MAX_CHAIN = 64
-
-#: Tolerance, so that a rounded quotient is not taken for a value out of range.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,8 @@ class Strip:
     Attributes:
         gain: fader, as an amplitude factor; `through`: product of the faders that it is routed through.
         pan: from -1 (left) to 1 (right).
-        volume, pan_parameter: elements that automation refers to.
+        mute: its own mute; `silent`: muted otherwise, by what it is routed through or because it is deactivated.
+        volume, pan_parameter, mute_parameter: elements that automation refers to.
         audio: the track is for audio only.
         bus: the bus of a folder, or the master; audio on it does not make it a group here.
         notes: what was done to the track; true only if it is used.
@@ -41,9 +39,11 @@ class Strip:
     through: float
     pan: float
     mute: bool
+    silent: bool
     solo: bool
     volume: Node | None
     pan_parameter: Node | None
+    mute_parameter: Node | None
     audio: bool
     bus: bool
     notes: tuple[str, ...]
@@ -80,10 +80,12 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
                 gain=_gain(channel),
                 through=through,
                 pan=_pan(channel),
-                mute=off or any(_muted(other) for other in (channel, *chain)),
+                mute=_muted(channel),
+                silent=off or any(_muted(other) for other in chain),
                 solo=any(other.flag("solo", False) for other in (channel, *groups)),
                 volume=channel.child("Volume"),
                 pan_parameter=channel.child("Pan"),
+                mute_parameter=channel.child("Mute"),
                 audio="audio" in content and "notes" not in content and not nested and _regular(channel),
                 bus=bus,
                 notes=(*_applied(groups, chain[len(groups) :]), *(["deactivated tracks are muted"] if off else [])),
@@ -202,11 +204,21 @@ def _muted(channel: Node) -> bool:
 
 def gain_of(value: float, unit: str | None, parameter: Node) -> float:
     """A volume as an amplitude factor; a normalised one is scaled from the parameter's `min` to its `max`."""
-    if unit == "normalized":
+    if unit == "normalized" and parameter.get("unit") in ("linear", "decibel"):
         least, most = parameter.number("min"), parameter.number("max")
-        if least is not None and most is not None and parameter.get("unit") == "linear":
-            value = least + value * (most - least)
+        if least is not None and most is not None and least > -math.inf:
+            value, unit = least + value * (most - least), parameter.get("unit")
     return amplitude(value, unit)
+
+
+def in_decibels(unit: str | None, parameter: Node) -> bool:
+    """Whether lines of a volume's automation are straight in dB."""
+    return "decibel" in (unit, parameter.get("unit") if unit == "normalized" else None)
+
+
+def mute_of(value: float, _unit: str | None, _parameter: Node) -> float:
+    """A mute as 1, or 0 for what is heard."""
+    return 1.0 if value >= 0.5 else 0.0
 
 
 def pan_of(value: float, unit: str | None, parameter: Node) -> float:
@@ -215,44 +227,3 @@ def pan_of(value: float, unit: str | None, parameter: Node) -> float:
         value /= 100.0
     from_zero = unit in (None, "normalized") or (parameter.number("min") == 0.0)
     return min(max(2.0 * value - 1.0 if from_zero else value, -1.0), 1.0)
-
-
-def gain_envelope(gain: float, levels: list[Corner], notes: dict[str, None]) -> tuple[float, tuple[Point, ...]]:
-    """The fader, and the envelope that is multiplied by it, for automation that replaces the fader.
-
-    The fader keeps its value if the envelope can be expressed with it, else it is set to 1.
-    """
-    top = MAX_GAIN * (1.0 + _ROUNDING)
-    if not (0.0 < gain <= MAX_GAIN) or any(corner.value > top * gain for corner in levels):
-        gain = 1.0
-    if any(corner.value > top for corner in levels if gain == 1.0):
-        notes["levels above +24 dB are limited"] = None
-    return gain, corners([Corner(one.at, min(one.value / gain, MAX_GAIN), one.line) for one in levels])
-
-
-def pan_envelope(pan: float, places: list[Corner]) -> tuple[float, tuple[Point, ...]]:
-    """The pan, and the envelope that is added to it, for automation that replaces the pan; like `gain_envelope`."""
-    if any(abs(corner.value - pan) > 1.0 + _ROUNDING for corner in places):
-        pan = 0.0
-    return pan, corners([Corner(one.at, min(max(one.value - pan, -1.0), 1.0), one.line) for one in places])
-
-
-def corners(found: list[Corner]) -> tuple[Point, ...]:
-    """Points of a piecewise linear envelope, at most one per sample; steps use two neighbouring samples."""
-    places = sorted(
-        ((min(max(round(corner.at * SESSION_RATE), 0), MAX_LENGTH), corner) for corner in found), key=lambda one: one[0]
-    )
-    points: list[Point] = []
-    for number, (at, corner) in enumerate(places):
-        value, before = corner.value, places[number - 1][1] if number else None
-        held = before is not None and not before.line
-        jump = before is not None and places[number - 1][0] == at
-        if before is not None and (held or jump) and before.value != value:
-            if jump:
-                points.pop()
-            if not points or points[-1].at < at - 1:
-                points += [Point(at - 1, before.value)] if at else []
-        elif jump:
-            points.pop()
-        points.append(Point(at, value))
-    return tuple(points)

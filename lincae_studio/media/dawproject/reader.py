@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from lincae_studio.errors import EditError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
-from lincae_studio.media.dawproject import mixer
+from lincae_studio.media.dawproject import envelopes, mixer
 from lincae_studio.media.dawproject.audio import AudioFiles
 from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
 from lincae_studio.media.dawproject.mixer import Strip
@@ -152,9 +152,10 @@ class _Builder:
         tracks = tuple(
             self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
         )
-        parameters = {node.get("id") for strip in taken for node in (strip.volume, strip.pan_parameter) if node}
+        nodes = [node for one in taken for node in (one.volume, one.pan_parameter, one.mute_parameter)]
+        parameters = {node.get("id") for node in nodes if node is not None}
         if self.flat.automation.keys() - parameters:
-            self.notes["automation other than volume and pan of audio tracks is left out"] = None
+            self.notes["automation other than volume, pan and mute of audio tracks is left out"] = None
         markers = []
         for number, (at, name) in enumerate(sorted(self.flat.markers, key=lambda marker: marker[0])):
             text = f"Marker {number + 1}" if name is None else self._short(name)
@@ -171,14 +172,20 @@ class _Builder:
         gain, pan = strip.gain, strip.pan
         gain_points: tuple[Point, ...] = ()
         pan_points: tuple[Point, ...] = ()
-        levels = self._automation(strip.volume, mixer.gain_of)
-        if levels:
-            gain, gain_points = mixer.gain_envelope(gain, levels, self.notes)
-            if len(levels) > 1:
-                self.notes["volume envelopes are linear in dB here"] = None
-        places = self._automation(strip.pan_parameter, mixer.pan_of)
+        mute = strip.mute
+        unit, levels = self._automation(strip.volume, mixer.gain_of)
+        if strip.volume is not None and levels:
+            straight = mixer.in_decibels(unit, strip.volume)
+            gain, gain_points = envelopes.gain_envelope(gain, levels, straight, self.notes)
+        _, places = self._automation(strip.pan_parameter, mixer.pan_of)
         if places:
-            pan, pan_points = mixer.pan_envelope(pan, places)
+            pan, pan_points = envelopes.pan_envelope(pan, places)
+        _, mutes = self._automation(strip.mute_parameter, mixer.mute_of)
+        if mutes:
+            mute = all(corner.value for corner in mutes)
+            if not mute and any(corner.value for corner in mutes):
+                gain_points = envelopes.muted(gain_points, mutes)
+                self.notes["automated mutes are silence in volume envelopes"] = None
         clips = [self._clip(piece, ids) for piece in pieces]
         return Track(
             id=track_id,
@@ -186,20 +193,22 @@ class _Builder:
             color=_color(strip.color) or TRACK_COLORS[number % len(TRACK_COLORS)],
             gain=self._gain(gain * strip.through),
             pan=pan,
-            mute=strip.mute,
+            mute=mute or strip.silent,
             solo=strip.solo,
             gain_points=gain_points,
             pan_points=pan_points,
             clips=sorted_clips(tuple(clip for clip in clips if clip is not None)),
         )
 
-    def _automation(self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]) -> list[Corner]:
-        """The automation points of a parameter, in the session's unit."""
+    def _automation(
+        self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]
+    ) -> tuple[str | None, list[Corner]]:
+        """The unit of a parameter's automation, and its points in the session's unit."""
         if parameter is None or not parameter.get("id"):
-            return []
+            return None, []
         unit, found = self.flat.automation.get(parameter.get("id") or "", (None, []))
         unit = unit or parameter.get("unit")
-        return [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
+        return unit, [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
 
     def _clip(self, piece: Piece, ids: Iterator[int]) -> Clip | None:
         """The part of a piece for which its file has audio; None when there is none, or no file."""

@@ -349,7 +349,7 @@ class _Walk:
         corners = [
             Corner(point.number("time") or 0.0, value, point.get("interpolation") == "linear")
             for point in node.children
-            if point.tag == "RealPoint" and (value := point.number("value")) is not None
+            if (value := _value(point)) is not None
         ]
         corners = self._on_timeline(sorted(corners, key=lambda corner: corner.at), place)
         self.flat.automation.setdefault(parameter, (node.get("unit"), []))[1].extend(corners)
@@ -391,6 +391,13 @@ def amplitude(value: float, unit: str | None) -> float:
     elif unit == "percent":
         value /= 100.0
     return min(max(0.0, value), MOST)
+
+
+def _value(point: Node) -> float | None:
+    """The value of an automation point; that of a switch is 1 or 0."""
+    if point.tag == "BoolPoint":
+        return float(point.flag("value", False))
+    return point.number("value") if point.tag.endswith("Point") else None
 
 
 def _warp(node: Node) -> tuple[float, float]:
