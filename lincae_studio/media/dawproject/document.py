@@ -17,7 +17,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from lincae_studio import atomic
 from lincae_studio.errors import ProjectError, os_error_reason
-from lincae_studio.media.dawproject.names import PROJECT, member_name
+from lincae_studio.media.dawproject.names import PROJECT, as_utf8, member_name
 
 #: Largest `project.xml`, in bytes.
 MAX_XML_BYTES = 64 * 1024 * 1024
@@ -35,6 +35,9 @@ _PARSED_BYTES = 1 << 16
 
 #: A number with a decimal comma, as programs write it in some countries.
 _COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+
+#: The flag of a member whose name is UTF-8.
+_UTF8_FLAG = 0x800
 
 RESTORE = "Export it again from the program that wrote it"
 
@@ -193,8 +196,14 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The files of an archive by normalised name; of two with the same name, the last."""
-    return {member_name(info.filename): info for info in archive.infolist() if not info.is_dir()}
+    """The files of an archive by normalised name; of two with the same name, the last.
+
+    A name that is not declared as UTF-8 is listed as read, and as UTF-8 if it is that.
+    """
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    undeclared = (info for info in files if not info.flag_bits & _UTF8_FLAG)
+    guessed = {member_name(as_utf8(info.filename)): info for info in undeclared}
+    return guessed | {member_name(info.filename): info for info in files}
 
 
 def read_project(archive: zipfile.ZipFile, path: Path) -> Node:

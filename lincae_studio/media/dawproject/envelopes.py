@@ -19,8 +19,8 @@ from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Poin
 #: Tolerance, so that a rounded quotient is not taken for a value out of range.
 _ROUNDING = 1e-9
 
-#: Within this ratio, 4 dB, lines of amplitude and lines in dB differ by less than 0.25 dB, (ln ratio)^2 / 8 neper.
-_RATIO = 10.0 ** (4.0 / 20.0)
+#: Within this ratio, 3 dB, lines of amplitude and lines in dB differ by less than 0.15 dB, (ln ratio)^2 / 8 neper.
+_RATIO = 10.0 ** (3.0 / 20.0)
 
 #: Ways shorter than this, in samples, are so short that rounding a place matters.
 _SHORT = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from lincae_studio.errors import EditError, ProjectError
@@ -15,7 +15,7 @@ from lincae_studio.media.dawproject.audio import AudioFiles
 from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
 from lincae_studio.media.dawproject.mixer import Strip
 from lincae_studio.media.dawproject.tempo import TempoMap, tempo_map
-from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, flatten
+from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, Stated, flatten
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.edits import sorted_clips
 from lincae_studio.session.model import (
@@ -90,10 +90,11 @@ def read_dawproject(
         with AudioFiles(archive, path, folder, store, cancel) as audio:
             audio.check_room(used)
             media: dict[FileRef, Media] = {}
+            stated = _stated(flat)
             for number, file in enumerate(used):
                 cancel.check()
                 progress(Progress(number, len(used), file.path))
-                found = audio.media_of(file, no_progress)
+                found = audio.media_of(file, stated[file], no_progress)
                 if found is not None:
                     media[file] = found
             cancel.check()
@@ -107,6 +108,18 @@ def read_dawproject(
                 count, first = len(project.unread), next(iter(project.unread.values()))
                 notes[f"{count_of(count, 'number')} not readable and left out, such as “{first[:20]}”"] = None
     return session, list(flat.notes | notes | audio.notes)
+
+
+def _stated(flat: Flat) -> dict[FileRef, Stated]:
+    """What the project says about its files; of a file without a length, that which its clips use."""
+    used: dict[FileRef, float] = {}
+    for piece in flat.pieces:
+        used[piece.file] = max(used.get(piece.file, 0.0), piece.position + piece.end - piece.start)
+    return {
+        file: stated if stated.seconds > 0.0 else replace(stated, seconds=used[file])
+        for file, stated in flat.files.items()
+        if file in used
+    }
 
 
 def _grid(project: Node, bpm: float, notes: dict[str, None]) -> Tempo:

@@ -49,6 +49,15 @@ class FileRef:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What a project says about an audio file; 0 or less where it does not say, or nothing usable."""
+
+    seconds: float
+    sample_rate: float
+    channels: float
+
+
+@dataclass(frozen=True)
 class Piece:
     """A section of an audio file on the timeline; all times in seconds.
 
@@ -85,6 +94,7 @@ class Flat:
     """The flattened arrangement: pieces, markers (seconds, name), automation by parameter with its unit, and notes."""
 
     pieces: list[Piece] = field(default_factory=list)
+    files: dict[FileRef, Stated] = field(default_factory=dict)
     markers: list[tuple[float, str | None]] = field(default_factory=list)
     automation: dict[str, tuple[str | None, list[Corner]]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
@@ -311,9 +321,13 @@ class _Walk:
         if place.track is None:
             self.note("audio that is not on a track is left out")
             return
+        # A file URL is outside the archive, whatever else is said.
+        file_ref = FileRef(path, file.flag("external", False) or path[:5].lower() == "file:")
+        stated = Stated(*(node.number(name) or 0.0 for name in ("duration", "sampleRate", "channels")))
+        self.flat.files.setdefault(file_ref, stated)
         first, last = max(place.first, place.origin), place.last
         if not math.isfinite(last):
-            last = place.origin + min(max(node.number("duration") or 0.0, 0.0), _MAX_S)
+            last = place.origin + min(max(stated.seconds, 0.0), _MAX_S)
         if last - first <= _NOTHING_S:
             return
         if place.stretched:
@@ -321,7 +335,7 @@ class _Walk:
         self.flat.pieces.append(
             Piece(
                 track=place.track,
-                file=FileRef(path, file.flag("external", False)),
+                file=file_ref,
                 start=first,
                 end=last,
                 position=first - place.origin,

@@ -299,8 +299,10 @@ def test_audio_beside_the_project_is_used_where_it_lies(read: Read, tmp_path: Pa
         for n, name in enumerate(names)
     )
     session, notes = read(project_of(lane_of(clips), unit="seconds"))
-    assert [clip.start for clip in session.clips()] == [0, RATE, 2 * RATE]
-    assert [media.path for media in session.media] == [str(near)]
+    assert [clip.start for clip in session.clips()] == [number * RATE for number in range(6)]
+    assert len({clip.media for clip in session.clips()}) == 4, "the first three are the same file"
+    lost = [str(tmp_path / name) for name in ("loops/none.wav", "x.wav", "x.wav")]
+    assert [media.path for media in session.media] == [str(near), *lost]
     assert sum("is missing" in note for note in notes) == 3
     assert not (tmp_path / "in audio").exists()
 

@@ -184,7 +184,7 @@ def test_values_are_in_the_units_of_the_format(store: MediaStore, media: list[Me
     assert target is not None
     assert target.get("parameter") == attributes("Volume")["id"]
     values = [float(point.attrib["value"]) for point in volume.iter("RealPoint")]
-    assert values == pytest.approx([0.5, 0.5 * 0.25**0.25, 0.25, 0.5 * 0.25**0.75, 0.125], rel=1e-4)
+    assert values == pytest.approx([0.5 * 0.25 ** (part / 5) for part in range(6)], rel=1e-4)
     assert [float(point.attrib["value"]) for point in pan.iter("RealPoint")] == [0.0], "limited to the left end"
     expression = root.find(".//Clip/Lanes/Points/Target")
     assert expression is not None
@@ -215,7 +215,7 @@ def test_losses_are_reported(store: MediaStore, media: list[Media], tmp_path: Pa
     assert "groups" in said(with_clip(group=3))
     assert "+6 dB" in said(with_track(gain=2.1))
     assert "+6 dB" in said(with_track(gain=1.5, gain_points=(Point(0, 1.5),)))
-    assert "envelopes" not in said(with_track(gain_points=(Point(0, 1.0), Point(9, 0.7))))
+    assert "envelopes" not in said(with_track(gain_points=(Point(0, 1.0), Point(9, 0.75))))
     assert "points are added to volume envelopes" in said(with_track(gain_points=(Point(0, 1.0), Point(9, 0.5))))
     second = replace(clip, id=plain.next_id, start=10)
     both = replace(plain, tracks=(replace(track, clips=(clip, second)),), next_id=plain.next_id + 1)
