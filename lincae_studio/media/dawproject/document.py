@@ -29,7 +29,7 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 500_000
 
 #: Elements whose content is skipped.
-_CLOSED = frozenset({"Notes", "Devices", "Sends", "Scenes", "Video", "TimeSignatureAutomation"})
+_CLOSED = frozenset({"Notes", "Devices", "Sends", "Scenes", "Video"})
 
 _PARSED_BYTES = 1 << 16
 

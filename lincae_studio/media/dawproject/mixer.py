@@ -28,7 +28,7 @@ class Strip:
         mute: its own mute; `silent`: muted otherwise, by what it is routed through or because it is deactivated.
         volume, pan_parameter, mute_parameter: elements that automation refers to.
         audio: the track is for audio only.
-        bus: the bus of a folder, or the master; audio on it does not make it a group here.
+        group: a folder, or what others are routed through; a track here only if there is audio on it.
         notes: what was done to the track; true only if it is used.
     """
 
@@ -45,24 +45,27 @@ class Strip:
     pan_parameter: Node | None
     mute_parameter: Node | None
     audio: bool
-    bus: bool
+    group: bool
     notes: tuple[str, ...]
 
 
 def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
-    """All tracks in document order, also the buses of folders and the master; adds to `notes`. Raises `Cancelled`."""
+    """All tracks in document order, also groups and the master; adds to `notes`. Raises `Cancelled`."""
     structure = project.child("Structure")
     if structure is None:
         return []
     routes = _Routes(structure)
     found = []
+    routed: list[tuple[Node, Node, list[Node]]] = []
     for track in routes.tracks:
         cancel.check()
         channel = track.child("Channel") or Node("Channel", {})
+        routed.append((track, channel, routes.chain(track, channel)))
+    flattened = {id(other) for _, _, chain in routed for other in chain}
+    for track, channel, chain in routed:
+        cancel.check()
         _note_channel(channel, notes)
-        bus = channel.get("role") == "master"
         nested = track.child("Track") is not None
-        chain = routes.chain(track, channel)
         if len(chain) > MAX_CHAIN:
             notes[f"channels routed through more than {MAX_CHAIN} others are cut short"] = None
             chain.pop()
@@ -87,7 +90,7 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
                 pan_parameter=channel.child("Pan"),
                 mute_parameter=channel.child("Mute"),
                 audio="audio" in content and "notes" not in content and not nested and _regular(channel),
-                bus=bus,
+                group=nested or channel.get("role") == "master" or id(channel) in flattened,
                 notes=(*_applied(groups, chain[len(groups) :]), *(["deactivated tracks are muted"] if off else [])),
             )
         )

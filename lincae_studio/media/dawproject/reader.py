@@ -129,8 +129,9 @@ def _grid(project: Node, bpm: float, notes: dict[str, None]) -> Tempo:
     signature = transport.child("TimeSignature")
     numbers = (signature.number("numerator"), signature.number("denominator")) if signature is not None else (4.0, 4.0)
     numerator, denominator = (value if value is not None and 1.0 <= value <= 64.0 else 4.0 for value in numbers)
-    changes_signature = arrangement.child("TimeSignatureAutomation")
-    if changes_signature is not None and changes_signature.filled:
+    changes = arrangement.child("TimeSignatureAutomation") or Node("TimeSignatureAutomation", {})
+    points = [point for point in changes.children if point.get("numerator")]
+    if any((point.number("numerator"), point.number("denominator")) != numbers for point in points):
         notes["time signature changes are left out"] = None
     # Count quarter notes if a bar has a whole number of them, else the note value of the time signature.
     beats, speed = numerator * 4.0 / denominator, bpm
@@ -159,7 +160,7 @@ class _Builder:
             by_track.setdefault(piece.track, []).append(piece)
         heard = {piece.track for piece in self.pieces}
         taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
-        count = sum(not strip.bus for strip in self.strips) - sum(not strip.bus for strip in taken)
+        count = sum(not (strip.audio or strip.group or strip.id in heard) for strip in self.strips)
         if count:
             self.notes[f"{count_of(count, 'track')} without audio left out"] = None
         tracks = tuple(

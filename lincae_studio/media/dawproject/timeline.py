@@ -181,7 +181,7 @@ class _Walk:
         elif node.tag in ("Markers", "markers") and not place.in_clip:
             found = [child for child in node.children if child.tag == "Marker"]
             self.flat.markers += [(self._time(marker, "time", place), marker.get("name")) for marker in found]
-        elif node.tag == "Notes":
+        elif node.tag == "Notes" and node.filled:
             self.note("MIDI notes are left out: only audio is imported")
         elif node.tag == "Video":
             self.note("video is left out")
@@ -366,6 +366,8 @@ class _Walk:
             if (value := _value(point)) is not None
         ]
         corners = self._on_timeline(sorted(corners, key=lambda corner: corner.at), place)
+        if not corners:
+            return
         self.flat.automation.setdefault(parameter, (node.get("unit"), []))[1].extend(corners)
 
     def _on_timeline(self, found: list[Corner], place: _Place) -> list[Corner]:

@@ -68,8 +68,16 @@ def test_audio_on_the_bus_of_a_folder_is_heard_through_it(read: Read) -> None:
 
 
 def test_notes_say_only_what_was_done(read: Read) -> None:
-    _, notes = read(project_of("", structure=folder(track(1))))
-    assert not any("flattened" in note for note in notes)
+    """Nothing was flattened, muted, or left out of these."""
+    assert read(project_of("", structure=folder(track(1))))[1] == []
+    idle = track(2, more='loaded="false"').replace("audio", "notes", 1)
+    assert read(project_of("", structure=track(1) + idle))[1] == ["1 track without audio left out"]
+    empty = '<Clip time="0" duration="4"><Notes/></Clip>'
+    empty = lane_of(empty) + '<Points><Target parameter="x"/></Points>'
+    same = '<TimeSignaturePoint time="0" numerator="4" denominator="4"/>'
+    same = f'<TimeSignatureAutomation><Target parameter="x"/>{same}</TimeSignatureAutomation>'
+    assert read(project_of(empty, more=same))[1] == []
+    assert read(project_of("", more=same.replace('"4"', '"3"', 1)))[1] == ["time signature changes are left out"]
 
 
 def test_deactivated_tracks_are_muted(read: Read) -> None:
