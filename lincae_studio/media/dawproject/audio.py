@@ -16,11 +16,11 @@ from lincae_studio import atomic
 from lincae_studio.errors import MediaError, ProjectError, os_error_reason
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.dawproject.document import members_of, reading
-from lincae_studio.media.dawproject.names import file_name, member_name, names_to_try
-from lincae_studio.media.dawproject.timeline import FileRef
+from lincae_studio.media.dawproject.names import file_name, member_name, names_to_try, plain, spellings
+from lincae_studio.media.dawproject.timeline import FileRef, Stated
 from lincae_studio.media.probe import probe
-from lincae_studio.media.store import MediaStore, digest_of
-from lincae_studio.session.model import Media
+from lincae_studio.media.store import MediaStore, digest_of, of_selection
+from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
 
 _COPY_BYTES = 1 << 20
 
@@ -36,6 +36,7 @@ class AudioFiles:
         """`path`: path of the archive, for errors and for files relative to it."""
         self._archive = archive
         self._members = members_of(archive)
+        self._folded = {name.casefold(): info for name, info in self._members.items()}
         self._path = path
         self._folder = folder
         self._store = store
@@ -63,8 +64,8 @@ class AudioFiles:
 
     def check_room(self, files: list[FileRef]) -> None:
         """Raise `ProjectError` when the disk has not enough space for the audio files of the archive."""
-        found = {member_name(file.path) for file in files if not file.external} & self._members.keys()
-        size = sum(self._members[name].file_size for name in found)
+        found = [self._member(file.path) for file in files if not file.external]
+        size = sum({info.filename: info.file_size for info in found if info is not None}.values())
         parent = next(place for place in (self._folder, *self._folder.absolute().parents) if os.path.exists(place))
         with self._writing():
             room = shutil.disk_usage(parent).free
@@ -72,8 +73,10 @@ class AudioFiles:
             problem = f"its audio needs {size / 1e9:.1f} GB, but the disk of {parent} has {room / 1e9:.1f} GB free"
             raise ProjectError(f"cannot open {self._path}: {problem}", "Free some space, or choose another folder")
 
-    def media_of(self, file: FileRef, progress: ReportProgress) -> Media | None:
-        """Import a file; None, with a note, when it is missing or is not readable audio.
+    def media_of(self, file: FileRef, stated: Stated, progress: ReportProgress) -> Media | None:
+        """Import a file; None, with a note, when the archive lacks it or it is not readable audio.
+
+        A file outside the archive that is missing is listed as the project states it, so that it can be located.
 
         Raises:
             ProjectError: when the archive is damaged or the folder cannot be written.
@@ -82,6 +85,9 @@ class AudioFiles:
         """
         name = f"“{file.path}”"
         place = self._outside(file.path) if file.external else self._extracted(file.path)
+        if place is None and file.external:
+            self.notes[f"the audio file {name} is missing; its clips are silent until it is located"] = None
+            return self._missing(file.path, stated)
         if place is None:
             self.notes[f"the audio file {name} is missing; its clips are left out"] = None
             return None
@@ -90,15 +96,30 @@ class AudioFiles:
         except MediaError as error:
             self._leave_out(name, place, error)
             return None
-        if wide:
-            self.notes[f"{name} has more than 2 channels; it is mixed to mono"] = None
         try:
-            return self._store.import_file(place, progress, self._cancel, "mix" if wide else "")
+            found = self._store.import_file(place, progress, self._cancel, "mix" if wide else "")
         except MediaError as error:
             if isinstance(error.__cause__, OSError):  # a problem of the store's disk, not of the file
                 raise
             self._leave_out(name, place, error)
             return None
+        if wide:
+            self.notes[f"{name} has more than 2 channels; it is mixed to mono"] = None
+        return found
+
+    def _missing(self, text: str, stated: Stated) -> Media:
+        """A file that is not there, with a digest that no file has."""
+        selection = "mix" if stated.channels > 2 else ""
+        here = spellings(text)[0]
+        path = file_name(here) if _elsewhere(here) else here
+        return Media(
+            digest=of_selection(hashlib.sha256(f"missing {text}".encode()).hexdigest(), selection),
+            path=os.path.normpath(self._path.absolute().parent / path),
+            sample_rate=int(min(max(stated.sample_rate, 1), 1e8)) if stated.sample_rate > 0 else SESSION_RATE,
+            channels=2 if stated.channels == 2 else 1,
+            length=min(max(round(min(stated.seconds, 1e6) * SESSION_RATE), 1), MAX_LENGTH),
+            channel_selection=selection,
+        )
 
     def _leave_out(self, name: str, place: Path, error: MediaError) -> None:
         self.notes[f"the audio file {name} cannot be used and its clips are left out: {error.problem}"] = None
@@ -108,18 +129,23 @@ class AudioFiles:
 
     def _outside(self, text: str) -> Path | None:
         """A file relative to the project or at an absolute path; None when it is missing or on another computer."""
-        slashed = text.replace("\\", "/")
-        if slashed.startswith("//") or "\0" in slashed or (_DRIVE.match(slashed) and os.name != "nt"):
-            return None
-        place = Path(os.path.normpath(self._path.absolute().parent / slashed))
-        try:
-            return place if os.path.exists(place) else None
-        except OSError:  # a name that is too long
-            return None
+        for spelling in spellings(text):
+            place = Path(os.path.normpath(self._path.absolute().parent / spelling))
+            found = None if _elsewhere(spelling) else _existing(place)
+            if found is not None:
+                return found
+        return None
+
+    def _member(self, path: str) -> zipfile.ZipInfo | None:
+        """The file of the archive at a path, which may be escaped, or differ in case."""
+        names = [member_name(spelling) for spelling in spellings(path)]
+        return next((self._members[name] for name in names if name in self._members), None) or next(
+            (self._folded[name.casefold()] for name in names if name.casefold() in self._folded), None
+        )
 
     def _extracted(self, path: str) -> Path | None:
         """Extract a file of the archive to the folder; None when the archive does not contain it."""
-        info = self._members.get(member_name(path))
+        info = self._member(path)
         if info is None:
             return None
         with self._writing():
@@ -172,3 +198,24 @@ class AudioFiles:
         except OSError as error:
             reason, remedy = os_error_reason(error, self._folder / "file")
             raise ProjectError(f"cannot write audio to {self._folder}: {reason}", remedy) from error
+
+
+def _elsewhere(path: str) -> bool:
+    """Whether a path is on a server, on a drive where there are none, or none at all."""
+    return path.startswith("//") or "\0" in path or (_DRIVE.match(path) is not None and os.name != "nt")
+
+
+def _existing(path: Path) -> Path | None:
+    """The path as it is on the disk, where letters may differ in case and in how accents are written."""
+    here = Path(path.anchor)
+    try:
+        if os.path.exists(path):
+            return path
+        for part in path.parts[1:]:
+            if not os.path.exists(here / part):
+                wanted = plain(part).casefold()
+                part = min(name for name in os.listdir(here) if plain(name).casefold() == wanted)
+            here /= part
+    except (OSError, ValueError):  # not there, not a folder, not readable, a name that is too long
+        return None
+    return here

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import lzma
 import math
+import re
 import struct
 import zipfile
 import zlib
@@ -16,7 +17,7 @@ from defusedxml.ElementTree import DefusedXMLParser
 
 from lincae_studio import atomic
 from lincae_studio.errors import ProjectError, os_error_reason
-from lincae_studio.media.dawproject.names import PROJECT, member_name
+from lincae_studio.media.dawproject.names import PROJECT, as_utf8, member_name
 
 #: Largest `project.xml`, in bytes.
 MAX_XML_BYTES = 64 * 1024 * 1024
@@ -28,23 +29,35 @@ MAX_DEPTH = 64
 MAX_ELEMENTS = 500_000
 
 #: Elements whose content is skipped.
-_CLOSED = frozenset({"Notes", "Devices", "Sends", "Scenes", "Video", "TimeSignatureAutomation"})
+_CLOSED = frozenset({"Notes", "Devices", "Sends", "Scenes", "Video"})
 
 _PARSED_BYTES = 1 << 16
+
+#: A number with a decimal comma, as programs write it in some countries.
+_COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+
+#: The flag of a member whose name is UTF-8.
+_UTF8_FLAG = 0x800
 
 RESTORE = "Export it again from the program that wrote it"
 
 
 class Node:
-    """An element: its name, attributes and children. `filled`: it had children, even if they were skipped."""
+    """An element: its name, attributes and children.
 
-    __slots__ = ("attributes", "children", "filled", "tag")
+    Attributes:
+        filled: it had children, even if they were skipped.
+        unread: what was asked of it as a number and is none, by node and attribute; shared by a document's nodes.
+    """
 
-    def __init__(self, tag: str, attributes: dict[str, str]) -> None:
+    __slots__ = ("attributes", "children", "filled", "tag", "unread")
+
+    def __init__(self, tag: str, attributes: dict[str, str], unread: dict[tuple[int, str], str] | None = None) -> None:
         self.tag = tag
         self.attributes = attributes
         self.children: list[Node] = []
         self.filled = False
+        self.unread = {} if unread is None else unread
 
     def get(self, name: str) -> str | None:
         """The text of an attribute."""
@@ -55,12 +68,18 @@ class Node:
         return next((child for child in self.children if child.tag == tag), None)
 
     def number(self, name: str) -> float | None:
-        """An attribute as a finite number, or minus infinity (for decibels); None when it is not a number."""
-        try:
-            value = float(self.attributes[name])
-        except (KeyError, ValueError):
+        """An attribute as a finite number, or minus infinity (for decibels); None, and recorded, if it is none."""
+        text = self.attributes.get(name)
+        if text is None:
             return None
-        return value if math.isfinite(value) or value == -math.inf else None
+        try:
+            value = float(text.replace(",", ".") if _COMMA.fullmatch(text) else text)
+        except ValueError:
+            value = math.nan
+        if math.isfinite(value) or value == -math.inf:
+            return value
+        self.unread[id(self), name] = text
+        return None
 
     def flag(self, name: str, default: bool) -> bool:
         """An attribute as an XML boolean."""
@@ -81,6 +100,7 @@ class _Builder:
 
     def __init__(self) -> None:
         self.root: Node | None = None
+        self._unread: dict[tuple[int, str], str] = {}
         self._open: list[Node] = []
         self._skipped = 0
         self._count = 0
@@ -95,7 +115,7 @@ class _Builder:
             raise _Unreadable(f"it has more than {MAX_ELEMENTS:,} elements")
         if len(self._open) >= MAX_DEPTH:
             raise _Unreadable(f"its elements are nested more than {MAX_DEPTH} levels deep")
-        node = Node(tag, attributes)
+        node = Node(tag, attributes, self._unread)
         if self._open:
             self._open[-1].children.append(node)
             self._open[-1].filled = True
@@ -176,8 +196,14 @@ def opened(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The files of an archive by normalised name; of two with the same name, the last."""
-    return {member_name(info.filename): info for info in archive.infolist() if not info.is_dir()}
+    """The files of an archive by normalised name; of two with the same name, the last.
+
+    A name that is not declared as UTF-8 is listed as read, and as UTF-8 if it is that.
+    """
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    undeclared = (info for info in files if not info.flag_bits & _UTF8_FLAG)
+    guessed = {member_name(as_utf8(info.filename)): info for info in undeclared}
+    return guessed | {member_name(info.filename): info for info in files}
 
 
 def read_project(archive: zipfile.ZipFile, path: Path) -> Node:

@@ -16,6 +16,7 @@ import soundfile as sf
 from lincae_studio import __version__, atomic
 from lincae_studio.errors import MediaError, ProjectError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+from lincae_studio.media.dawproject.envelopes import amplitude_lines
 from lincae_studio.media.dawproject.names import (
     AUDIO_FOLDER,
     METADATA,
@@ -28,7 +29,7 @@ from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Point, Session, Track
+from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Session, Track
 
 _COPY_BYTES = 1 << 20
 _BLOCK_FRAMES = 1 << 16
@@ -235,8 +236,8 @@ def _lane(track: Track, audio: dict[str, Element]) -> Element:
     for clip in track.clips:
         clips.append(_clip(clip, copy.deepcopy(audio[clip.media])))
     if track.gain_points:
-        levels = [Point(point.at, track.gain * point.value) for point in track.gain_points]
-        lane.append(_points(f"{name}-volume", "linear", [(point.at, _number(point.value)) for point in levels]))
+        levels = [(point.at, _number(track.gain * point.value)) for point in amplitude_lines(track.gain_points)]
+        lane.append(_points(f"{name}-volume", "linear", levels))
     if track.pan_points:
         places = [(point.at, _pan(min(max(track.pan + point.value, -1.0), 1.0))) for point in track.pan_points]
         lane.append(_points(f"{name}-pan", "normalized", places))
@@ -318,8 +319,8 @@ def _notes(session: Session) -> Iterator[str]:
         yield "fade shapes cannot be written, only fade lengths"
     if any(_overlapping(track) for track in session.tracks):
         yield "overlapping clips on a track are mixed here; other programs may cut one of them"
-    if any(len(track.gain_points) > 1 for track in session.tracks):
-        yield "volume envelopes are linear in dB here, but linear in amplitude in other programs"
+    if any(len(amplitude_lines(track.gain_points)) > len(track.gain_points) for track in session.tracks):
+        yield "points are added to volume envelopes, whose lines are straight in amplitude in other programs"
     if any(_top(track, least=0.0) > _COMMON_TOP for track in session.tracks):
         yield "levels above +6 dB may be limited by other programs"
     if session.loop is not None:

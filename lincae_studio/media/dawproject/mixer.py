@@ -1,24 +1,21 @@
-"""Tracks and channels of a DAWproject as strips, and its automation as envelopes. Pure functions.
+"""Tracks and channels of a DAWproject as strips. Pure functions.
 
-Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks.
+Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks. A channel that names
+no destination goes to the bus of its folder, or of the next folder around that has one, and else to the master.
 """
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import Node
-from lincae_studio.media.dawproject.timeline import MOST, Corner, amplitude
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
+from lincae_studio.media.dawproject.timeline import MOST, amplitude
 
 #: Longest chain of channels that a track is routed through.
 MAX_CHAIN = 64
-
-#: Tolerance, so that a rounded quotient is not taken for a value out of range.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -28,8 +25,11 @@ class Strip:
     Attributes:
         gain: fader, as an amplitude factor; `through`: product of the faders that it is routed through.
         pan: from -1 (left) to 1 (right).
-        volume, pan_parameter: elements that automation refers to.
+        mute: its own mute; `silent`: muted otherwise, by what it is routed through or because it is deactivated.
+        volume, pan_parameter, mute_parameter: elements that automation refers to.
         audio: the track is for audio only.
+        group: a folder, or what others are routed through; a track here only if there is audio on it.
+        notes: what was done to the track; true only if it is used.
     """
 
     id: str
@@ -39,37 +39,38 @@ class Strip:
     through: float
     pan: float
     mute: bool
+    silent: bool
     solo: bool
     volume: Node | None
     pan_parameter: Node | None
+    mute_parameter: Node | None
     audio: bool
+    group: bool
+    notes: tuple[str, ...]
 
 
 def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
-    """All tracks except the master, in document order; adds to `notes`. Raises `Cancelled`."""
+    """All tracks in document order, also groups and the master; adds to `notes`. Raises `Cancelled`."""
     structure = project.child("Structure")
     if structure is None:
         return []
-    channels = {node.get("id") or "": node for node in structure.below() if node.tag == "Channel"}
+    routes = _Routes(structure)
     found = []
-    for track, parent in _tracks(structure):
+    routed: list[tuple[Node, Node, list[Node]]] = []
+    for track in routes.tracks:
         cancel.check()
         channel = track.child("Channel") or Node("Channel", {})
+        routed.append((track, channel, routes.chain(track, channel)))
+    flattened = {id(other) for _, _, chain in routed for other in chain}
+    for track, channel, chain in routed:
+        cancel.check()
         _note_channel(channel, notes)
-        if channel.get("role") == "master":
-            continue
         nested = track.child("Track") is not None
-        chain = list(itertools.islice(_chain(channel, parent, channels), MAX_CHAIN + 1))
         if len(chain) > MAX_CHAIN:
             notes[f"channels routed through more than {MAX_CHAIN} others are cut short"] = None
             chain.pop()
-        groups = [other for other in chain if other.get("role") != "master"]
-        if nested or groups:
-            notes["groups and submixes are flattened: their faders and mutes are applied to the tracks"] = None
-        if any(_gain(other) != 1.0 for other in chain if other.get("role") == "master"):
-            notes["the master fader is applied to the tracks"] = None
-        if any(_pan(other) != 0.0 for other in chain):
-            notes["the pans of groups and of the master are left out"] = None
+        groups = [other for other in chain if other is not routes.master]
+        off = routes.off(track, chain)
         through = 1.0
         for other in chain:
             through = min(through * _gain(other), MOST)
@@ -82,36 +83,98 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
                 gain=_gain(channel),
                 through=through,
                 pan=_pan(channel),
-                mute=any(_muted(other) for other in (channel, *chain)),
+                mute=_muted(channel),
+                silent=off or any(_muted(other) for other in chain),
                 solo=any(other.flag("solo", False) for other in (channel, *groups)),
                 volume=channel.child("Volume"),
                 pan_parameter=channel.child("Pan"),
+                mute_parameter=channel.child("Mute"),
                 audio="audio" in content and "notes" not in content and not nested and _regular(channel),
+                group=nested or channel.get("role") == "master" or id(channel) in flattened,
+                notes=(*_applied(groups, chain[len(groups) :]), *(["deactivated tracks are muted"] if off else [])),
             )
         )
     return found
 
 
-def _tracks(structure: Node) -> Iterator[tuple[Node, Node | None]]:
-    """Each track with its parent track, if any."""
-    waiting: list[tuple[Node, Node | None]] = [(node, None) for node in reversed(structure.children)]
-    while waiting:
-        node, parent = waiting.pop()
-        if node.tag == "Track":
-            yield node, parent
-            waiting += [(child, node) for child in reversed(node.children)]
+class _Routes:
+    """The tracks of a structure in document order, and which channels each is routed through."""
+
+    def __init__(self, structure: Node) -> None:
+        self.tracks = [node for node in structure.below() if node.tag == "Track"]
+        channels = (node for node in structure.below() if node.tag == "Channel")
+        self._channels = {name: node for node in channels if (name := node.get("id"))}
+        #: Folders by the tracks in them, and tracks by their channels; by identity, because ids may be missing.
+        self._folders = {id(child): track for track in self.tracks for child in track.children}
+        self._owners = {id(channel): track for track in self.tracks if (channel := track.child("Channel"))}
+        self._buses = {id(track): bus for track in self.tracks if (bus := _bus_in(track)) is not None}
+        ends = [structure, *(track for track in structure.children if _leaf(track))]
+        masters = [channel for end in ends for channel in end.children if _master(channel)]
+        self.master = next((one for one in masters if self._named(one) is None), masters[0] if masters else None)
+
+    def chain(self, track: Node, channel: Node) -> list[Node]:
+        """The channels that a channel is routed through, up to the master; at most one more than `MAX_CHAIN`."""
+        seen = {id(channel)}
+        found: list[Node] = []
+        here = self._next(track, channel)
+        while here is not None and id(here) not in seen and len(found) <= MAX_CHAIN:
+            seen.add(id(here))
+            found.append(here)
+            here = self._next(self._owners.get(id(here)), here)
+        return found
+
+    def off(self, track: Node, chain: list[Node]) -> bool:
+        """Whether a track, a folder around it, or a track that it is routed through is deactivated."""
+        heard_through = [track, *(owner for channel in chain if (owner := self._owners.get(id(channel))))]
+        return any(not here.flag("loaded", True) for start in heard_through for here in self._up(start))
+
+    def _up(self, track: Node) -> Iterator[Node]:
+        here: Node | None = track
+        while here is not None:
+            yield here
+            here = self._folders.get(id(here))
+
+    def _named(self, channel: Node) -> Node | None:
+        return self._channels.get(channel.get("destination") or "")
+
+    def _next(self, track: Node | None, channel: Node) -> Node | None:
+        """The named destination, else the bus of the nearest folder around that has one, else the master."""
+        named = self._named(channel)
+        if named is not None or channel is self.master:
+            return named
+        folder = None if track is None else self._folders.get(id(track))
+        for around in () if folder is None else self._up(folder):
+            for bus in (self._buses.get(id(around)), around.child("Channel")):
+                if bus is not None and bus is not channel:
+                    return bus
+        return self.master
 
 
-def _chain(channel: Node, parent: Node | None, channels: dict[str, Node]) -> Iterator[Node]:
-    """The channels that a channel is routed through, up to the master; by default through that of the parent track."""
-    seen = {id(channel)}
-    here = channels.get(channel.get("destination") or "")
-    if here is None and parent is not None:
-        here = parent.child("Channel")
-    while here is not None and id(here) not in seen:
-        seen.add(id(here))
-        yield here
-        here = channels.get(here.get("destination") or "")
+def _bus_in(folder: Node) -> Node | None:
+    """The channel of the first child track of role master, in which REAPER's converter writes a folder's fader."""
+    children = (child for child in folder.children if _leaf(child))
+    return next((part for child in children for part in child.children if _master(part)), None)
+
+
+def _leaf(node: Node) -> bool:
+    """Whether this is a track that is no folder."""
+    content = (node.get("contentType") or "").split()
+    return node.tag == "Track" and node.child("Track") is None and "tracks" not in content
+
+
+def _master(node: Node) -> bool:
+    return node.tag == "Channel" and node.get("role") == "master"
+
+
+def _applied(groups: list[Node], master: list[Node]) -> Iterator[str]:
+    if groups:
+        yield "groups and submixes are flattened: their faders and mutes are applied to the tracks"
+    if any(_gain(other) != 1.0 for other in master):
+        yield "the master fader is applied to the tracks"
+    if any(_muted(other) for other in master):
+        yield "the master is muted, and so are all tracks"
+    if any(_pan(other) != 0.0 for other in (*groups, *master)):
+        yield "the pans of groups and of the master are left out"
 
 
 def _regular(channel: Node) -> bool:
@@ -144,11 +207,21 @@ def _muted(channel: Node) -> bool:
 
 def gain_of(value: float, unit: str | None, parameter: Node) -> float:
     """A volume as an amplitude factor; a normalised one is scaled from the parameter's `min` to its `max`."""
-    if unit == "normalized":
+    if unit == "normalized" and parameter.get("unit") in ("linear", "decibel"):
         least, most = parameter.number("min"), parameter.number("max")
-        if least is not None and most is not None and parameter.get("unit") == "linear":
-            value = least + value * (most - least)
+        if least is not None and most is not None and least > -math.inf:
+            value, unit = least + value * (most - least), parameter.get("unit")
     return amplitude(value, unit)
+
+
+def in_decibels(unit: str | None, parameter: Node) -> bool:
+    """Whether lines of a volume's automation are straight in dB."""
+    return "decibel" in (unit, parameter.get("unit") if unit == "normalized" else None)
+
+
+def mute_of(value: float, _unit: str | None, _parameter: Node) -> float:
+    """A mute as 1, or 0 for what is heard."""
+    return 1.0 if value >= 0.5 else 0.0
 
 
 def pan_of(value: float, unit: str | None, parameter: Node) -> float:
@@ -157,44 +230,3 @@ def pan_of(value: float, unit: str | None, parameter: Node) -> float:
         value /= 100.0
     from_zero = unit in (None, "normalized") or (parameter.number("min") == 0.0)
     return min(max(2.0 * value - 1.0 if from_zero else value, -1.0), 1.0)
-
-
-def gain_envelope(gain: float, levels: list[Corner], notes: dict[str, None]) -> tuple[float, tuple[Point, ...]]:
-    """The fader, and the envelope that is multiplied by it, for automation that replaces the fader.
-
-    The fader keeps its value if the envelope can be expressed with it, else it is set to 1.
-    """
-    top = MAX_GAIN * (1.0 + _ROUNDING)
-    if not (0.0 < gain <= MAX_GAIN) or any(corner.value > top * gain for corner in levels):
-        gain = 1.0
-    if any(corner.value > top for corner in levels if gain == 1.0):
-        notes["levels above +24 dB are limited"] = None
-    return gain, corners([Corner(one.at, min(one.value / gain, MAX_GAIN), one.line) for one in levels])
-
-
-def pan_envelope(pan: float, places: list[Corner]) -> tuple[float, tuple[Point, ...]]:
-    """The pan, and the envelope that is added to it, for automation that replaces the pan; like `gain_envelope`."""
-    if any(abs(corner.value - pan) > 1.0 + _ROUNDING for corner in places):
-        pan = 0.0
-    return pan, corners([Corner(one.at, min(max(one.value - pan, -1.0), 1.0), one.line) for one in places])
-
-
-def corners(found: list[Corner]) -> tuple[Point, ...]:
-    """Points of a piecewise linear envelope, at most one per sample; steps use two neighbouring samples."""
-    places = sorted(
-        ((min(max(round(corner.at * SESSION_RATE), 0), MAX_LENGTH), corner) for corner in found), key=lambda one: one[0]
-    )
-    points: list[Point] = []
-    for number, (at, corner) in enumerate(places):
-        value, before = corner.value, places[number - 1][1] if number else None
-        held = before is not None and not before.line
-        jump = before is not None and places[number - 1][0] == at
-        if before is not None and (held or jump) and before.value != value:
-            if jump:
-                points.pop()
-            if not points or points[-1].at < at - 1:
-                points += [Point(at - 1, before.value)] if at else []
-        elif jump:
-            points.pop()
-        points.append(Point(at, value))
-    return tuple(points)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from lincae_studio.media.probe import EXTENSIONS
 
@@ -20,6 +21,10 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _NOT_IN_FILES = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
+#: A drive of Windows, and as it begins the path of a URL.
+_DRIVE = re.compile(r"[A-Za-z][:|]")
+_LOCAL_DRIVE = re.compile(r"^/*([A-Za-z])[:|](?=/)")
+
 #: Names that Windows reserves for devices, with any suffix.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)", re.IGNORECASE)
 
@@ -29,10 +34,38 @@ def xml_text(text: str) -> str:
     return _NOT_XML.sub("", text)
 
 
+def plain(name: str) -> str:
+    """A name for comparing: letters with their accents composed, as macOS does not write them."""
+    return unicodedata.normalize("NFC", name)
+
+
 def member_name(path: str) -> str:
-    """A path within an archive, normalised for lookup: forward slashes, no empty or `.` parts."""
+    """A path within an archive, normalised for lookup: composed, forward slashes, no empty or `.` parts."""
     parts = [part for part in path.replace("\\", "/").split("/") if part not in ("", ".")]
-    return "/".join(parts)
+    return plain("/".join(parts))
+
+
+def as_utf8(name: str) -> str:
+    """A name that was read as code page 437 as UTF-8, which many programs write without saying so, if it is that."""
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        return name
+
+
+def spellings(path: str) -> list[str]:
+    """What a path may stand for, best first: it may be a file URL, or be escaped like one."""
+    slashed = path.replace("\\", "/")
+    if slashed[:5].lower() != "file:":
+        return list(dict.fromkeys([slashed, unquote(slashed)]))
+    host, slash, rest = slashed[5:].removeprefix("//").partition("/") if slashed[5:7] == "//" else ("", "", slashed[5:])
+    if _DRIVE.fullmatch(host):
+        rest = f"{host}/{rest}"
+    elif host.lower() in ("", "localhost"):
+        rest = slash + rest
+    else:
+        rest = f"//{host}/{rest}"
+    return list(dict.fromkeys(_LOCAL_DRIVE.sub(r"\1:", way) for way in (unquote(rest), rest)))
 
 
 def file_name(path: str) -> str:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from lincae_studio.errors import EditError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
-from lincae_studio.media.dawproject import mixer
+from lincae_studio.media.dawproject import envelopes, mixer
 from lincae_studio.media.dawproject.audio import AudioFiles
 from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
 from lincae_studio.media.dawproject.mixer import Strip
-from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, flatten
+from lincae_studio.media.dawproject.tempo import TempoMap, tempo_map
+from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, Stated, flatten
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.edits import sorted_clips
 from lincae_studio.session.model import (
@@ -33,11 +34,8 @@ from lincae_studio.session.model import (
 )
 from lincae_studio.session.times import count_of
 
-#: Tempo assumed for projects without one.
-_TEMPO_BPM = 120.0
-
-#: Range of tempos accepted for converting beats; the range of a session's tempo is smaller.
-_SLOWEST_BPM, _FASTEST_BPM = 1.0, 10_000.0
+#: The tempo of projects without one.
+_ASSUMED = TempoMap([(0.0, 120.0, False)])
 
 _NAME_LENGTH = 400
 
@@ -72,12 +70,15 @@ def read_dawproject(
         project = read_project(archive, path)
         cancel.check()
         notes: dict[str, None] = {}
-        tempo, bpm = _tempo(project, notes)
+        beats = tempo_map(project, notes)
+        tempo = None if beats is None else _grid(project, beats.bpm, notes)
         ids = {name: node for node in project.below() if (name := node.get("id"))}
-        flat = flatten(project.child("Arrangement") or Node("Arrangement", {}), ids, bpm, str(path), cancel)
+        flat = flatten(
+            project.child("Arrangement") or Node("Arrangement", {}), ids, beats or _ASSUMED, str(path), cancel
+        )
         strips = mixer.strips_of(project, notes, cancel)
         if tempo is None and flat.beats:
-            notes[f"the project has no tempo; {_TEMPO_BPM:g} BPM is assumed"] = None
+            notes[f"the project has no tempo; {_ASSUMED.bpm:g} BPM is assumed"] = None
         scenes = project.child("Scenes")
         if scenes is not None and scenes.filled:
             notes["clip launcher scenes are left out"] = None
@@ -89,10 +90,11 @@ def read_dawproject(
         with AudioFiles(archive, path, folder, store, cancel) as audio:
             audio.check_room(used)
             media: dict[FileRef, Media] = {}
+            stated = _stated(flat)
             for number, file in enumerate(used):
                 cancel.check()
                 progress(Progress(number, len(used), file.path))
-                found = audio.media_of(file, no_progress)
+                found = audio.media_of(file, stated[file], no_progress)
                 if found is not None:
                     media[file] = found
             cancel.check()
@@ -102,32 +104,34 @@ def read_dawproject(
                 session = validated(builder.session(tempo))
             except EditError as error:
                 raise ProjectError(f"cannot open {path}: {error.problem}", RESTORE) from error
+            if project.unread:
+                count, first = len(project.unread), next(iter(project.unread.values()))
+                notes[f"{count_of(count, 'number')} not readable and left out, such as “{first[:20]}”"] = None
     return session, list(flat.notes | notes | audio.notes)
 
 
-def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
-    """The grid of bars and beats, and the tempo in quarter notes per minute for converting beats."""
+def _stated(flat: Flat) -> dict[FileRef, Stated]:
+    """What the project says about its files; of a file without a length, that which its clips use."""
+    used: dict[FileRef, float] = {}
+    for piece in flat.pieces:
+        used[piece.file] = max(used.get(piece.file, 0.0), piece.position + piece.end - piece.start)
+    return {
+        file: stated if stated.seconds > 0.0 else replace(stated, seconds=used[file])
+        for file, stated in flat.files.items()
+        if file in used
+    }
+
+
+def _grid(project: Node, bpm: float, notes: dict[str, None]) -> Tempo:
+    """The grid of bars and beats, for a tempo in quarter notes per minute."""
     transport = project.child("Transport") or Node("Transport", {})
     arrangement = project.child("Arrangement") or Node("Arrangement", {})
-    fixed, automation = transport.child("Tempo"), arrangement.child("TempoAutomation")
-    values = [] if fixed is None else [fixed.number("value")]
-    if automation is not None:
-        points = sorted(
-            (point for point in automation.children if point.tag == "RealPoint"),
-            key=lambda point: point.number("time") or 0.0,
-        )
-        changes = [value for point in points if (value := point.number("value")) is not None]
-        if any(value != changes[0] for value in changes):
-            notes[f"tempo changes are left out; {changes[0]:g} BPM is used throughout"] = None
-        values = [*changes[:1], *values]
-    bpm = next((value for value in values if value is not None and _SLOWEST_BPM <= value <= _FASTEST_BPM), None)
-    if bpm is None:
-        return None, _TEMPO_BPM
     signature = transport.child("TimeSignature")
     numbers = (signature.number("numerator"), signature.number("denominator")) if signature is not None else (4.0, 4.0)
     numerator, denominator = (value if value is not None and 1.0 <= value <= 64.0 else 4.0 for value in numbers)
-    changes_signature = arrangement.child("TimeSignatureAutomation")
-    if changes_signature is not None and changes_signature.filled:
+    changes = arrangement.child("TimeSignatureAutomation") or Node("TimeSignatureAutomation", {})
+    points = [point for point in changes.children if point.get("numerator")]
+    if any((point.number("numerator"), point.number("denominator")) != numbers for point in points):
         notes["time signature changes are left out"] = None
     # Count quarter notes if a bar has a whole number of them, else the note value of the time signature.
     beats, speed = numerator * 4.0 / denominator, bpm
@@ -136,7 +140,7 @@ def _tempo(project: Node, notes: dict[str, None]) -> tuple[Tempo | None, float]:
     limited = Tempo(bpm=min(max(speed, 20.0), 400.0), beats=min(max(round(beats), 1), 32))
     if (limited.bpm, limited.beats) != (speed, beats):
         notes["the tempo or the beats per bar are limited to what the ruler can show"] = None
-    return limited, bpm
+    return limited
 
 
 @dataclass
@@ -156,15 +160,16 @@ class _Builder:
             by_track.setdefault(piece.track, []).append(piece)
         heard = {piece.track for piece in self.pieces}
         taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
-        if len(taken) < len(self.strips):
-            count = len(self.strips) - len(taken)
+        count = sum(not (strip.audio or strip.group or strip.id in heard) for strip in self.strips)
+        if count:
             self.notes[f"{count_of(count, 'track')} without audio left out"] = None
         tracks = tuple(
             self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
         )
-        parameters = {node.get("id") for strip in taken for node in (strip.volume, strip.pan_parameter) if node}
+        nodes = [node for one in taken for node in (one.volume, one.pan_parameter, one.mute_parameter)]
+        parameters = {node.get("id") for node in nodes if node is not None}
         if self.flat.automation.keys() - parameters:
-            self.notes["automation other than volume and pan of audio tracks is left out"] = None
+            self.notes["automation other than volume, pan and mute of audio tracks is left out"] = None
         markers = []
         for number, (at, name) in enumerate(sorted(self.flat.markers, key=lambda marker: marker[0])):
             text = f"Marker {number + 1}" if name is None else self._short(name)
@@ -177,17 +182,24 @@ class _Builder:
 
     def _track(self, strip: Strip, number: int, ids: Iterator[int], pieces: list[Piece]) -> Track:
         track_id = next(ids)
+        self.notes.update(dict.fromkeys(strip.notes))
         gain, pan = strip.gain, strip.pan
         gain_points: tuple[Point, ...] = ()
         pan_points: tuple[Point, ...] = ()
-        levels = self._automation(strip.volume, mixer.gain_of)
-        if levels:
-            gain, gain_points = mixer.gain_envelope(gain, levels, self.notes)
-            if len(levels) > 1:
-                self.notes["volume envelopes are linear in dB here"] = None
-        places = self._automation(strip.pan_parameter, mixer.pan_of)
+        mute = strip.mute
+        unit, levels = self._automation(strip.volume, mixer.gain_of)
+        if strip.volume is not None and levels:
+            straight = mixer.in_decibels(unit, strip.volume)
+            gain, gain_points = envelopes.gain_envelope(gain, levels, straight, self.notes)
+        _, places = self._automation(strip.pan_parameter, mixer.pan_of)
         if places:
-            pan, pan_points = mixer.pan_envelope(pan, places)
+            pan, pan_points = envelopes.pan_envelope(pan, places)
+        _, mutes = self._automation(strip.mute_parameter, mixer.mute_of)
+        if mutes:
+            mute = all(corner.value for corner in mutes)
+            if not mute and any(corner.value for corner in mutes):
+                gain_points = envelopes.muted(gain_points, mutes)
+                self.notes["automated mutes are silence in volume envelopes"] = None
         clips = [self._clip(piece, ids) for piece in pieces]
         return Track(
             id=track_id,
@@ -195,20 +207,22 @@ class _Builder:
             color=_color(strip.color) or TRACK_COLORS[number % len(TRACK_COLORS)],
             gain=self._gain(gain * strip.through),
             pan=pan,
-            mute=strip.mute,
+            mute=mute or strip.silent,
             solo=strip.solo,
             gain_points=gain_points,
             pan_points=pan_points,
             clips=sorted_clips(tuple(clip for clip in clips if clip is not None)),
         )
 
-    def _automation(self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]) -> list[Corner]:
-        """The automation points of a parameter, in the session's unit."""
+    def _automation(
+        self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]
+    ) -> tuple[str | None, list[Corner]]:
+        """The unit of a parameter's automation, and its points in the session's unit."""
         if parameter is None or not parameter.get("id"):
-            return []
+            return None, []
         unit, found = self.flat.automation.get(parameter.get("id") or "", (None, []))
         unit = unit or parameter.get("unit")
-        return [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
+        return unit, [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
 
     def _clip(self, piece: Piece, ids: Iterator[int]) -> Clip | None:
         """The part of a piece for which its file has audio; None when there is none, or no file."""

@@ -1,8 +1,8 @@
 """The nested timelines of an arrangement as a flat list of pieces of audio. Pure functions.
 
-Every timeline has its own time unit, or that of its parent, or beats (schema reference, Timeline). Beats are converted
-to seconds at one tempo. A clip is a window on its content, which may be more clips, warps, lanes, a loop, or the
-content of another clip (`reference`).
+Every timeline has its own time unit, or that of its parent, or beats (schema reference, Timeline). Beats are those of
+the arrangement wherever they are counted from, so they follow its tempo inside clips, too. A clip is a window on its
+content, which may be more clips, warps, lanes, a loop, or the content of another clip (`reference`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from itertools import pairwise
 from lincae_studio.errors import ProjectError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import MAX_DEPTH, RESTORE, Node
+from lincae_studio.media.dawproject.tempo import TempoMap
 from lincae_studio.session.model import SESSION_RATE
 
 #: Most clips and timelines visited, including the repetitions of loops.
@@ -22,8 +23,8 @@ MAX_STEPS = 100_000
 #: Most elements visited while the content of clips is repeated: a few seconds of work.
 MAX_WORK = 3_000_000
 
-#: Times beyond this, about 11 days, are limited.
-_MAX_S = 1e6
+#: Times beyond this, about 11 days, and more beats than this, are limited.
+_MAX_S, _MOST_BEATS = 1e6, 1e9
 
 #: Warps closer to the original speed than this, relative to their length or in seconds, are rounding errors.
 _WARP_SHARE, _WARP_S = 1e-5, 1e-3
@@ -45,6 +46,15 @@ class FileRef:
 
     path: str
     external: bool
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a project says about an audio file; 0 or less where it does not say, or nothing usable."""
+
+    seconds: float
+    sample_rate: float
+    channels: float
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,7 @@ class Flat:
     """The flattened arrangement: pieces, markers (seconds, name), automation by parameter with its unit, and notes."""
 
     pieces: list[Piece] = field(default_factory=list)
+    files: dict[FileRef, Stated] = field(default_factory=dict)
     markers: list[tuple[float, str | None]] = field(default_factory=list)
     automation: dict[str, tuple[str | None, list[Corner]]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
@@ -113,19 +124,19 @@ class _Place:
     depth: int = 0
 
 
-def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str, cancel: CancelToken) -> Flat:
+def flatten(arrangement: Node, ids: dict[str, Node], tempo: TempoMap, path: str, cancel: CancelToken) -> Flat:
     """Flatten the audio, markers and automation of an arrangement.
 
     Args:
         ids: elements by their ids, for clips that refer to another's content.
-        bpm: quarter notes per minute.
+        tempo: where quarter notes are, in seconds.
         path: path of the project, for errors.
 
     Raises:
         ProjectError: when clips are nested too deep (or in a cycle), or there are too many.
         Cancelled: when `cancel` was set.
     """
-    walk = _Walk(ids, bpm, path, cancel)
+    walk = _Walk(ids, tempo, path, cancel)
     place = _Place(unit=arrangement.get("timeUnit") or "beats")
     for child in arrangement.children:
         walk.timeline(child, place)
@@ -133,9 +144,9 @@ def flatten(arrangement: Node, ids: dict[str, Node], bpm: float, path: str, canc
 
 
 class _Walk:
-    def __init__(self, ids: dict[str, Node], bpm: float, path: str, cancel: CancelToken) -> None:
+    def __init__(self, ids: dict[str, Node], tempo: TempoMap, path: str, cancel: CancelToken) -> None:
         self._ids = ids
-        self._beat = 60.0 / bpm
+        self._tempo = tempo
         self._path = path
         self._cancel = cancel
         self._steps = self._work = 0
@@ -169,15 +180,18 @@ class _Walk:
             self._points(node, place)
         elif node.tag in ("Markers", "markers") and not place.in_clip:
             found = [child for child in node.children if child.tag == "Marker"]
-            self.flat.markers += [(self._time(marker, "time", place.unit), marker.get("name")) for marker in found]
-        elif node.tag == "Notes":
+            self.flat.markers += [(self._time(marker, "time", place), marker.get("name")) for marker in found]
+        elif node.tag == "Notes" and node.filled:
             self.note("MIDI notes are left out: only audio is imported")
         elif node.tag == "Video":
             self.note("video is left out")
 
     def _count_children(self, node: Node) -> None:
         """Count the work of visiting the children of a node."""
-        self._work += len(node.children)
+        self._work_on(len(node.children))
+
+    def _work_on(self, count: int) -> None:
+        self._work += count
         if self._work > MAX_WORK:
             raise ProjectError(f"cannot open {self._path}: its clips repeat too much content", RESTORE)
 
@@ -191,19 +205,19 @@ class _Walk:
             problem = f"its clips are nested more than {MAX_DEPTH} levels deep, or refer to themselves"
             raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
 
-    def _seconds(self, value: float, unit: str) -> float:
+    def _after(self, second: float, value: float, unit: str) -> float:
+        """The second that is a number of beats, or of seconds, after another; before it, if negative."""
         self.flat.beats = self.flat.beats or (unit == "beats" and value != 0.0)
-        seconds = value * self._beat if unit == "beats" else value
-        if abs(seconds) > _MAX_S:
+        limited = min(max(value, -_MOST_BEATS), _MOST_BEATS)
+        found = self._tempo.seconds(self._tempo.beat(second) + limited) if unit == "beats" else second + value
+        if abs(found) > _MAX_S:
             self.note("times beyond the timeline are limited")
-        return min(max(seconds, -_MAX_S), _MAX_S)
+        return min(max(found, -_MAX_S), _MAX_S)
 
-    def _time(self, node: Node, name: str, unit: str) -> float:
-        return self._seconds(node.number(name) or 0.0, unit)
-
-    def _optional(self, node: Node, name: str, unit: str) -> float | None:
+    def _time(self, node: Node, name: str, place: _Place) -> float:
+        """The second of an attribute, in a timeline."""
         value = node.number(name)
-        return None if value is None else self._seconds(value, unit)
+        return place.origin if not value else self._after(place.origin, value, place.unit)
 
     def _clip(self, node: Node, place: _Place) -> None:
         """A window on the content of a clip, once or in a loop."""
@@ -216,14 +230,15 @@ class _Walk:
                 self.note("clips that refer to content which is not in the file are left out")
             return
         inner = node.get("contentTimeUnit") or place.unit
-        start = place.origin + self._time(node, "time", place.unit)
-        play_start = self._time(node, "playStart", inner)
-        play_stop = self._optional(node, "playStop", inner)
-        duration = self._optional(node, "duration", place.unit)
-        end = math.inf if duration is None else start + duration
+        start = self._time(node, "time", place)
+        play_start, play_stop = node.number("playStart") or 0.0, node.number("playStop")
+        duration = node.number("duration")
+        end = math.inf if duration is None else self._after(start, duration, place.unit)
         fade_unit = node.get("fadeTimeUnit") or place.unit
-        fade_in, fade_out = self._time(node, "fadeInTime", fade_unit), self._time(node, "fadeOutTime", fade_unit)
-        first = start + min(0.0, fade_in)  # negative: starts that much earlier, for a crossfade (reference, Clip)
+        fade_in, fade_out = node.number("fadeInTime") or 0.0, node.number("fadeOutTime") or 0.0
+        # Negative: starts that much earlier, for a crossfade (reference, Clip).
+        first, faded = sorted((start, self._after(start, fade_in, fade_unit)))
+        fade_out = end - self._after(end, -abs(fade_out), fade_unit) if fade_out and end < math.inf else 0.0
         place = replace(
             place,
             unit=inner,
@@ -231,19 +246,24 @@ class _Walk:
             mute=place.mute or not node.flag("enable", True),
             name=place.name if node.get("name") is None else node.get("name"),
             color=node.get("color") or place.color,
-            fades_in=(*place.fades_in, (first, abs(fade_in))),
-            fades_out=(*place.fades_out, (end, abs(fade_out))),
+            fades_in=(*place.fades_in, (first, faded - first)),
+            fades_out=(*place.fades_out, (end, fade_out)),
         )
         bounds = max(first, place.first), min(end, place.last)
-        loop_start, loop_end = self._optional(node, "loopStart", inner), self._optional(node, "loopEnd", inner)
-        if loop_start is not None and loop_end is not None and loop_end > max(play_start, loop_start + _NOTHING_S):
+        loop = node.number("loopStart"), node.number("loopEnd")
+        if (
+            loop[0] is not None
+            and loop[1] is not None
+            and loop[1] > play_start
+            and self._after(start, loop[1] - loop[0], inner) > start + _NOTHING_S
+        ):
             if math.isfinite(bounds[1]):
-                self._loop(content, place, start, play_start, (loop_start, loop_end), bounds)
+                self._loop(content, place, start, play_start, (loop[0], loop[1]), bounds)
                 return
-            play_stop = loop_end  # an endless loop is played once
+            play_stop = loop[1]  # an endless loop is played once
         if play_stop is not None and play_stop > play_start:
-            bounds = bounds[0], min(bounds[1], start + play_stop - play_start)
-        self._visible(content, replace(place, origin=start - play_start), *bounds)
+            bounds = bounds[0], min(bounds[1], self._after(start, play_stop - play_start, inner))
+        self._visible(content, replace(place, origin=self._after(start, -play_start, inner)), *bounds)
 
     def _loop(
         self,
@@ -254,14 +274,15 @@ class _Walk:
         loop: tuple[float, float],
         bounds: tuple[float, float],
     ) -> None:
-        """From the start position of the clip to the end of its loop, then the loop repeatedly."""
+        """From the clip's start position to the end of its loop, then the loop repeatedly; in the unit of `place`."""
         at, position = start, play_start
         first = bounds[0]  # before `start` for a crossfade
         while bounds[1] - at > _NOTHING_S:
             self._step(place)
-            after = at + loop[1] - position
+            after = self._after(at, loop[1] - position, place.unit)
             if after > first:
-                self._visible(content, replace(place, origin=at - position), first, min(after, bounds[1]))
+                origin = self._after(at, -position, place.unit)
+                self._visible(content, replace(place, origin=origin), first, min(after, bounds[1]))
                 first = after
             at, position = after, loop[0]
 
@@ -273,12 +294,16 @@ class _Walk:
         """Time-stretched content: used from the start of the window, at its original speed."""
         self._count_children(node)
         inner = node.get("contentTimeUnit") or place.unit
-        found = (child for child in node.children if child.tag == "Warp")
-        warps = sorted((self._time(warp, "time", place.unit), self._time(warp, "contentTime", inner)) for warp in found)
+        found = [
+            Corner(at, value, True) for at, value in sorted(_warp(one) for one in node.children if one.tag == "Warp")
+        ]
         content = next((child for child in node.children if child.tag in _TIMELINES), None)
         if content is None:
             return
-        warps = warps or [(0.0, 0.0)]
+        warps = [
+            (one.at - place.origin, self._after(place.origin, one.value, inner) - place.origin)
+            for one in self._on_timeline(found or [Corner(0.0, 0.0, True)], place)
+        ]
         first = place.first if math.isfinite(place.first) else place.origin + warps[0][0]
         last = place.last if math.isfinite(place.last) or len(warps) < 2 else place.origin + warps[-1][0]
         steps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(warps)]
@@ -296,9 +321,13 @@ class _Walk:
         if place.track is None:
             self.note("audio that is not on a track is left out")
             return
+        # A file URL is outside the archive, whatever else is said.
+        file_ref = FileRef(path, file.flag("external", False) or path[:5].lower() == "file:")
+        stated = Stated(*(node.number(name) or 0.0 for name in ("duration", "sampleRate", "channels")))
+        self.flat.files.setdefault(file_ref, stated)
         first, last = max(place.first, place.origin), place.last
         if not math.isfinite(last):
-            last = place.origin + min(max(node.number("duration") or 0.0, 0.0), _MAX_S)
+            last = place.origin + min(max(stated.seconds, 0.0), _MAX_S)
         if last - first <= _NOTHING_S:
             return
         if place.stretched:
@@ -306,7 +335,7 @@ class _Walk:
         self.flat.pieces.append(
             Piece(
                 track=place.track,
-                file=FileRef(path, file.flag("external", False)),
+                file=file_ref,
                 start=first,
                 end=last,
                 position=first - place.origin,
@@ -332,11 +361,28 @@ class _Walk:
             self.note("automation of expressions is left out")
             return
         corners = [
-            Corner(self._time(point, "time", place.unit), value, point.get("interpolation") == "linear")
+            Corner(point.number("time") or 0.0, value, point.get("interpolation") == "linear")
             for point in node.children
-            if point.tag == "RealPoint" and (value := point.number("value")) is not None
+            if (value := _value(point)) is not None
         ]
+        corners = self._on_timeline(sorted(corners, key=lambda corner: corner.at), place)
+        if not corners:
+            return
         self.flat.automation.setdefault(parameter, (node.get("unit"), []))[1].extend(corners)
+
+    def _on_timeline(self, found: list[Corner], place: _Place) -> list[Corner]:
+        """Corners of a timeline, sorted, at their seconds; lines over beats get corners where the tempo changes."""
+        start = self._tempo.beat(place.origin)
+        cut: list[Corner] = []
+        for number, one in enumerate(found):
+            cut.append(one)
+            if one.line and place.unit == "beats" and number + 1 < len(found):
+                after = found[number + 1]
+                for beat in self._tempo.between(start + one.at, start + after.at):
+                    self._work_on(1)
+                    share = (beat - start - one.at) / (after.at - one.at)
+                    cut.append(replace(one, at=beat - start, value=one.value + share * (after.value - one.value)))
+        return [replace(one, at=self._after(place.origin, one.at, place.unit)) for one in cut]
 
     def _expression(self, lanes: Node) -> float:
         """The gain of a clip, which is an expression beside its content; the first of several points is used."""
@@ -361,6 +407,17 @@ def amplitude(value: float, unit: str | None) -> float:
     elif unit == "percent":
         value /= 100.0
     return min(max(0.0, value), MOST)
+
+
+def _value(point: Node) -> float | None:
+    """The value of an automation point; that of a switch is 1 or 0."""
+    if point.tag == "BoolPoint":
+        return float(point.flag("value", False))
+    return point.number("value") if point.tag.endswith("Point") else None
+
+
+def _warp(node: Node) -> tuple[float, float]:
+    return node.number("time") or 0.0, node.number("contentTime") or 0.0
 
 
 def _warped(warps: list[tuple[float, float]], at: float) -> float:

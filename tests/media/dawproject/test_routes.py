@@ -1,0 +1,93 @@
+"""Channels are heard through those they are routed through, named or not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.media.dawproject.texts import Read, channel, file_of, lane_of, project_of
+
+MASTER = '<Track contentType="audio" id="m" name="Master"><Channel role="master" id="mc">{}</Channel></Track>'
+
+
+def track(number: int, attributes: str = "", volume: str = "1.0", more: str = "") -> str:
+    return f'<Track contentType="audio" id="t{number}" {more}>{channel(number, "", attributes, volume)}</Track>'
+
+
+def folder(content: str, bus: str = "", own: str = "", more: str = "") -> str:
+    """A folder with its fader in its first track, as REAPER's converter writes it, or with a channel of its own."""
+    first = f'<Track contentType="notes audio"><Channel role="master">{bus}</Channel></Track>' if bus else ""
+    return f'<Track contentType="tracks" {more}>{own}{first}{content}</Track>'
+
+
+def fader(gain: float, mute: str = "false") -> str:
+    return f'<Mute value="{mute}"/><Volume value="{gain}" unit="linear"/>'
+
+
+def gains(read: Read, structure: str) -> list[float]:
+    return [one.gain for one in read(project_of("", structure=structure))[0].tracks]
+
+
+@pytest.mark.parametrize(
+    ("structure", "expected"),
+    [
+        (folder(track(1), fader(0.5)), [0.5]),
+        (folder(folder(track(1)), fader(0.5)) + track(2), [0.5, 1.0]),
+        (folder(folder(track(1), fader(0.5)) + track(2), fader(0.1)) + MASTER.format(fader(0.5)), [0.025, 0.05]),
+        (folder(track(1) + MASTER.format(fader(0.5)) + MASTER.format(fader(0.1))), [0.5]),
+        (folder(track(1), own=f"<Channel>{fader(0.5)}</Channel>") + MASTER.format(fader(0.5)), [0.25]),
+        (folder(folder("", own=f'<Channel role="master">{fader(0.1)}</Channel>') + track(1)), [1.0]),
+        (MASTER.format(fader(0.5)) + track(1) + track(2, volume="0.5"), [0.5, 0.25]),
+        (MASTER.format(fader(0.5)) + track(1, 'destination="nothing"'), [0.5]),
+        (f'<Channel role="master">{fader(0.5)}</Channel>' + folder(track(1), "<Solo/>"), [0.5]),
+        (folder(track(1, 'destination="mc"'), fader(0.1)) + MASTER.format(fader(0.5)), [0.5]),
+    ],
+    ids=range(10),
+)
+def test_channels_without_a_destination(read: Read, structure: str, expected: list[float]) -> None:
+    assert gains(read, structure) == pytest.approx(expected)
+
+
+def test_mute_and_solo_of_a_folder_are_those_of_its_tracks(read: Read) -> None:
+    structure = folder(track(1), fader(1.0, "true")) + track(2)
+    session, _ = read(project_of("", structure=structure))
+    assert [one.mute for one in session.tracks] == [True, False]
+    soloed = structure.replace('role="master"', 'role="master" solo="true"')
+    assert [one.solo for one in read(project_of("", structure=soloed))[0].tracks] == [True, False]
+    session, notes = read(project_of("", structure=track(1) + MASTER.format(fader(1.0, "true"))))
+    assert session.tracks[0].mute
+    assert any("master is muted" in note for note in notes)
+
+
+def test_audio_on_the_bus_of_a_folder_is_heard_through_it(read: Read) -> None:
+    bus = f'<Track id="bus" contentType="notes audio"><Channel role="master">{fader(0.5)}</Channel></Track>'
+    structure = f'<Track contentType="tracks">{bus}{track(1, volume="0.5")}</Track>' + MASTER.format(fader(0.5))
+    clip = f'<Clip time="0" duration="1">{file_of()}</Clip>'
+    session, notes = read(project_of(lane_of(clip, "bus"), structure=structure))
+    assert [(len(one.clips), one.gain) for one in session.tracks] == [(1, 0.25), (0, 0.125)]
+    assert not any("not in the file" in note for note in notes)
+
+
+def test_notes_say_only_what_was_done(read: Read) -> None:
+    """Nothing was flattened, muted, or left out of these."""
+    assert read(project_of("", structure=folder(track(1))))[1] == []
+    idle = track(2, more='loaded="false"').replace("audio", "notes", 1)
+    assert read(project_of("", structure=track(1) + idle))[1] == ["1 track without audio left out"]
+    empty = '<Clip time="0" duration="4"><Notes/></Clip>'
+    empty = lane_of(empty) + '<Points><Target parameter="x"/></Points>'
+    same = '<TimeSignaturePoint time="0" numerator="4" denominator="4"/>'
+    same = f'<TimeSignatureAutomation><Target parameter="x"/>{same}</TimeSignatureAutomation>'
+    assert read(project_of(empty, more=same))[1] == []
+    assert read(project_of("", more=same.replace('"4"', '"3"', 1)))[1] == ["time signature changes are left out"]
+
+
+def test_deactivated_tracks_are_muted(read: Read) -> None:
+    off = 'loaded="false"'
+    session, notes = read(project_of("", structure=track(1) + track(2, more=off) + track(3, more='loaded="true"')))
+    assert [one.mute for one in session.tracks] == [False, True, False]
+    assert "deactivated tracks are muted" in notes
+    session, _ = read(project_of("", structure=folder(folder(track(1)), more=off) + track(2)))
+    assert [one.mute for one in session.tracks] == [True, False], "a folder takes all in it along"
+    bus = MASTER.format(fader(1.0)).replace("master", "submix").replace('id="m"', off)
+    session, notes = read(project_of("", structure=track(1, 'destination="mc"') + track(2) + bus))
+    assert [one.mute for one in session.tracks] == [True, False], "or a bus"
+    assert not any("deactivated" in note for note in read(project_of("", structure=track(1)))[1])
