@@ -11,6 +11,7 @@ from lincae_studio.cli.headless import Headless, headless
 from lincae_studio.cli.inputs import MixInput
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import Report, progress_bars
+from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
@@ -33,7 +34,7 @@ def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, request: Req
     session = edits.set_codec(Session(), codec)
     with progress_bars() as report, headless() as engine:
         for item in inputs:
-            media = engine.store.import_file(item.path, report(f"importing {item.path.name}"))
+            media = engine.store.import_file(item.path, report(f"importing {item.path.name}"), warn=warn)
             session = edits.add_track(session, item.path.stem)
             track = session.tracks[-1]
             session = edits.set_track_gain(session, track.id, item.gain)

@@ -27,11 +27,13 @@ class Imported:
         media: imported media by file, in the order given.
         problems: one message for each file that could not be imported.
         wide: files with more than two channels, for which the user must choose.
+        warnings: one message for each imported file that may be incomplete.
     """
 
     media: dict[Path, tuple[Media, ...]]
     problems: tuple[str, ...]
     wide: tuple[FileInfo, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class MultichannelChoice(enum.Enum):
@@ -73,16 +75,19 @@ def import_all(
     media: dict[Path, tuple[Media, ...]] = {}
     problems: list[str] = []
     wide: list[FileInfo] = []
+    warnings: list[str] = []
     for number, path in enumerate(paths):
         report = part_of(progress, number, len(paths), "Importing")
         try:
             info = probe(path, wide=True)
             if info.channels <= 2:
-                media[path] = (store.import_file(path, report, cancel),)
+                media[path] = (store.import_file(path, report, cancel, warn=warnings.append),)
             elif selections and path in selections:
-                media[path] = tuple(store.import_file(path, report, cancel, one) for one in selections[path])
+                media[path] = tuple(
+                    store.import_file(path, report, cancel, one, warnings.append) for one in selections[path]
+                )
             else:
                 wide.append(info)
         except MediaError as error:
             problems.append(str(error))
-    return Imported(media, tuple(problems), tuple(wide))
+    return Imported(media, tuple(problems), tuple(wide), tuple(dict.fromkeys(warnings)))

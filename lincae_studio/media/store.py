@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import mmap
 import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,8 @@ from lincae_studio.media.probe import check_width
 from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, FileInfo, hash_of
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
 from lincae_studio.session.times import count_of
+
+_log = logging.getLogger(__name__)
 
 #: Increase when the stored format changes: older folders are then ignored.
 _STORE_VERSION = 1
@@ -106,11 +109,13 @@ class MediaStore:
         progress: ReportProgress = no_progress,
         cancel: CancelToken | None = None,
         channel_selection: str = "",
+        warn: Callable[[str], None] = _log.info,
     ) -> Media:
         """Conform a file, unless a file with the same content was conformed before.
 
         Args:
             channel_selection: which channels, as in `Media`; required for files with more than two.
+            warn: receives a sentence about a file that may be less than it should be.
 
         Raises:
             MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
@@ -121,6 +126,8 @@ class MediaStore:
         path = path.absolute()
         with AudioFile(path) as file:
             info = file.info
+            if info.warning:
+                warn(f"{path.name}: {info.warning}")
             if not channel_selection:
                 check_width(info)
             channels = _channels_of(channel_selection, info)

@@ -23,14 +23,16 @@ def begins(file: BinaryIO) -> bool:
     return file.read(len(_CAPTURE)) == _CAPTURE
 
 
-def links(file: BinaryIO) -> list[list[Piece]]:
-    """The parts of the file that hold one stream each, or several at the same time.
+def links(file: BinaryIO) -> tuple[list[list[Piece]], bool]:
+    """The parts of the file that hold one stream each, or several at the same time, and whether each of them is ended.
+
+    A stream that is not ended may have been cut at a page, or recorded by a program that never ends streams.
 
     Raises:
-        UnreadableError: when a page or the end of a stream is missing.
+        UnreadableError: when a part of a page is missing.
     """
     size = os.fstat(file.fileno()).st_size
-    starts, end, at, open_streams, was_first = [0], 0, 0, set[int](), True
+    starts, end, at, open_streams, was_first, ended = [0], 0, 0, set[int](), True, True
     while True:
         file.seek(at)
         header = file.read(_HEADER)
@@ -46,17 +48,16 @@ def links(file: BinaryIO) -> list[list[Piece]]:
             raise truncated_at()
         first = bool(flags & _FIRST)
         if first and not was_first:
-            if open_streams:
-                raise truncated_at()
+            ended = ended and not open_streams
+            open_streams.clear()
             starts.append(at)
         if first:
             open_streams.add(serial)
         if flags & _LAST:
             open_streams.discard(serial)
         was_first, at, end = first, stop, stop
-    if open_streams:
-        raise truncated_at()
-    return [[range(start, stop)] for start, stop in zip(starts, [*starts[1:], end], strict=True)]
+    parts: list[list[Piece]] = [[range(start, stop)] for start, stop in zip(starts, [*starts[1:], end], strict=True)]
+    return parts, ended and not open_streams
 
 
 def _next_page(file: BinaryIO, at: int) -> int:

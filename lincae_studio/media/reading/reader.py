@@ -50,13 +50,17 @@ _UNKNOWN = 1 << 62
 
 @dataclass(frozen=True)
 class FileInfo:
-    """Properties of an audio file: length in samples at its own rate, rate in Hz."""
+    """Properties of an audio file: length in samples at its own rate, rate in Hz.
+
+    `warning` says why the file may be less than it should be; empty if nothing suggests it.
+    """
 
     path: Path
     sample_rate: int
     channels: int
     length: int
     format_name: str
+    warning: str = ""
 
 
 class _Forwards(sf.SoundFile):  # type: ignore[misc]
@@ -175,17 +179,19 @@ class AudioFile:
     def _read_headers(self) -> tuple[list[list[Piece]], FileInfo]:
         if self.status.st_size == 0:
             raise UnreadableError("the file is empty")
+        ended = True
         whole: list[Piece] = [range(self.status.st_size)]
         if mp3.begins(self._file):
             parts = mp3.streams(self._file)
         elif ogg.begins(self._file):
-            parts = ogg.links(self._file)
+            parts, ended = ogg.links(self._file)
         elif riff.begins(self._file):
             parts = [riff.repaired(self._file)]
         else:
             parts = [whole]
         rate = channels = length = 0
         kind = ""
+        warning = "" if ended else "its Ogg stream has no end; it may have been cut, and was imported up to there"
         for number, pieces in enumerate(parts):
             with self._opened(pieces) as file:
                 if number and (file.samplerate, file.channels) != (rate, channels):
@@ -203,7 +209,7 @@ class AudioFile:
             )
         if length == 0:
             raise UnreadableError("it contains no audio")
-        return parts, FileInfo(self.path, rate, channels, length, kind)
+        return parts, FileInfo(self.path, rate, channels, length, kind, warning)
 
     def _opened(self, pieces: list[Piece]) -> sf.SoundFile:
         try:

@@ -115,7 +115,8 @@ class Importer(QObject):
             selections = {info.path: choice.selections(info.channels) for info in imported.wide}
 
             def read_wide(more: Imported) -> None:
-                place(Imported(imported.media | more.media, imported.problems + more.problems))
+                problems, warnings = imported.problems + more.problems, imported.warnings + more.warnings
+                place(Imported(imported.media | more.media, problems, warnings=warnings))
 
             self._jobs.run(
                 lambda report, cancel: import_all(self._store, list(selections), report, cancel, selections),
@@ -133,7 +134,7 @@ class Importer(QObject):
                     return edits.add_stems(session, media, start, first_track, in_sequence)
 
                 self._document.apply(text, edit)
-                self._report_converted(media)
+                self._report_converted(media, imported.warnings)
             self._report_problems(imported.problems, len(ordered))
             if was_empty:
                 self._axis.fit()
@@ -192,11 +193,18 @@ class Importer(QObject):
 
         self._jobs.run(work, "Opening audio", done, cancelled)
 
-    def _report_converted(self, media: Sequence[Media]) -> None:
+    def _report_converted(self, media: Sequence[Media], warnings: Sequence[str]) -> None:
         converted = [item for item in media if item.sample_rate != SESSION_RATE]
+        texts = []
         if converted:
             rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
-            self._messages.info(f"{count_of(len(converted), 'file')} converted from {rates} to 44.1 kHz")
+            texts.append(f"{count_of(len(converted), 'file')} converted from {rates} to 44.1 kHz")
+        if len(warnings) == 1:
+            texts.append(warnings[0])
+        elif warnings:
+            texts.append(f"{count_of(len(warnings), 'file')} may be incomplete")
+        if texts:
+            self._messages.info("; ".join(texts), "\n".join(warnings))
 
     def _report_problems(self, problems: Sequence[str], total: int) -> None:
         if len(problems) == 1 and total == 1:

@@ -156,6 +156,36 @@ def test_chained_ogg_streams_are_read_to_the_end(tmp_path: Path, subtype: str) -
     np.testing.assert_array_equal(audio, np.concatenate([decoded(one), decoded(two)]))
 
 
+def test_padding_behind_an_ogg_stream_is_skipped(tmp_path: Path) -> None:
+    data = encoded(bursts(1.0), "OGG")
+    np.testing.assert_array_equal(read(put(tmp_path / "a.ogg", data + bytes(5000))), decoded(data))
+    assert probe(tmp_path / "a.ogg").warning == ""
+
+
+def without_end(data: bytes) -> bytes:
+    """An Ogg stream whose last page does not say so; its checksum is right."""
+    last = data.rindex(b"OggS\0")
+    page = bytearray(data[last:])
+    page[5] &= ~4
+    page[22:26] = bytes(4)
+    crc = 0
+    for byte in page:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    page[22:26] = struct.pack("<I", crc)
+    return data[:last] + bytes(page)
+
+
+def test_an_ogg_stream_without_an_end_is_imported_with_a_word(tmp_path: Path, store: MediaStore) -> None:
+    data = encoded(bursts(1.0), "OGG")
+    warnings: list[str] = []
+    media = store.import_file(put(tmp_path / "radio.ogg", without_end(data)), warn=warnings.append)
+    np.testing.assert_array_equal(store.open(media.digest).samples, decoded(data))
+    assert len(warnings) == 1
+    assert warnings[0].startswith("radio.ogg: its Ogg stream has no end")
+
+
 def test_chained_ogg_streams_of_different_rates_are_refused(tmp_path: Path) -> None:
     one, two = encoded(bursts(1.0), "OGG"), encoded(bursts(1.0), "OGG", rate=48_000)
     with pytest.raises(MediaError, match="its parts differ: 44100 Hz with 1 channels, then 48000 Hz"):

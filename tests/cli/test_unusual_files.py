@@ -1,0 +1,61 @@
+"""Files as recorders, streams and other programs leave them, mixed on the command line: whole, or refused in a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lincae_studio.cli import run
+from lincae_studio.session.model import SESSION_RATE
+from tests.helpers import noise
+from tests.media.reading.test_reading import PLAIN, N, bursts, encoded, riff, wav_of, without_end, without_xing
+
+WHOLE: dict[str, tuple[Callable[[], bytes], int]] = {
+    "never_closed.wav": (lambda: riff(PLAIN, riff_size=0, data_size=0), N),
+    "piped.wav": (lambda: riff(PLAIN, riff_size=0xFFFF_FFFF, data_size=0xFFFF_FFFF), N),
+    "packed.wav": (lambda: wav_of(24, 4, np.arange(N, dtype="<i4").tobytes()), N),
+    "stream.mp3": (lambda: without_xing(encoded(bursts(2.0), "MP3")), 2 * SESSION_RATE),
+    "joined.mp3": (lambda: 2 * encoded(bursts(1.0), "MP3"), 2 * SESSION_RATE),
+    "chained.ogg": (lambda: 2 * encoded(bursts(1.0), "OGG"), 2 * SESSION_RATE),
+}
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "cut.wav": (lambda: riff(PLAIN, riff_size=3_000_000_036, data_size=3_000_000_000), "truncated or damaged"),
+    "odd.wav": (lambda: wav_of(24, 8, bytes(8000)), "24 bits a sample in blocks of 8 bytes"),
+    "logger.wav": (lambda: encoded(noise(1, 100), "WAV", "PCM_16", 1), "its sample rate is 1 Hz"),
+    "huge.wav": (lambda: encoded(noise(1, N) * 1e38, "WAV", "FLOAT"), "over +180 dBFS (first at"),
+    "cut.mp3": (lambda: encoded(bursts(2.0), "MP3")[:-5000], "truncated or damaged"),
+}
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_all_of_its_audio_is_mixed(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
+    make, samples = WHOLE[name]
+    (tmp_path / name).write_bytes(make())
+    assert run(["mix", str(tmp_path / name), "-o", str(tmp_path / "mix.wav"), "--json"]) == 0
+    out, err = capfd.readouterr()
+    assert 0 <= json.loads(out)["duration_s"] * SESSION_RATE - samples < 2 * 1152 + 1
+    assert err == ""
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_one_line_says_what_is_wrong(tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
+    make, reason = REFUSED[name]
+    (tmp_path / name).write_bytes(make())
+    assert run(["mix", str(tmp_path / name), "-o", str(tmp_path / "mix.wav")]) == 2
+    out, err = capfd.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"error: cannot import {name}: ")
+    assert reason in err
+    assert not (tmp_path / "mix.wav").exists()
+
+
+def test_a_stream_without_an_end_is_mixed_with_a_warning(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "radio.ogg").write_bytes(without_end(encoded(bursts(1.0), "OGG")))
+    assert run(["mix", str(tmp_path / "radio.ogg"), "-o", str(tmp_path / "mix.wav")]) == 0
+    err = capfd.readouterr().err
+    assert err.startswith("warning: radio.ogg: its Ogg stream has no end")
+    assert err.count("\n") == 1
