@@ -6,14 +6,15 @@ Any thread; no Qt.
 from __future__ import annotations
 
 import enum
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
-from lincae_studio.media.probe import probe
+from lincae_studio.media.probe import EXTENSIONS, probe
 from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
@@ -58,6 +59,20 @@ def natural_order(paths: Sequence[Path]) -> list[Path]:
         return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
 
     return sorted(paths, key=key)
+
+
+def with_folders(paths: Iterable[Path]) -> list[Path]:
+    """The files, with audio files in place of folders: those in a folder and below, by their extension."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        for root, folders, names in os.walk(path):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            audio = (name for name in names if Path(name).suffix.lower()[1:] in EXTENSIONS and name[0] != ".")
+            found += [Path(root, name) for name in audio]
+    return found
 
 
 def import_all(

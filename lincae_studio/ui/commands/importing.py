@@ -82,7 +82,9 @@ class Importer(QObject):
     def drop(self, paths: Sequence[Path], target: DropTarget | None) -> None:
         """Open a dropped project, or import dropped audio; `target`: the place on the lanes, None beside them."""
         if not paths:
-            self._messages.error("Only local files can be dropped here. Use File > Import Audio instead.")
+            self._messages.error(
+                "No local audio files were dropped. Drop files or folders from this computer, or use File > Import Audio."
+            )
         elif len(paths) == 1 and is_project(paths[0]):
             if self._projects.may_leave():
                 self._projects.open_project(paths[0])

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress
-from lincae_studio.media.importing import natural_order
+from lincae_studio.media.importing import natural_order, with_folders
 from lincae_studio.media.probe import probe
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
@@ -162,8 +162,8 @@ class DropPreview(QObject):
 
 
 def local_paths(data: QMimeData) -> list[Path]:
-    """The local files in a drag."""
-    return [Path(url.toLocalFile()) for url in data.urls() if QUrl.isLocalFile(url)]
+    """The local files in a drag, with the audio files in a folder in place of it."""
+    return with_folders(Path(url.toLocalFile()) for url in data.urls() if QUrl.isLocalFile(url))
 
 
 def _ghost_of(path: Path) -> Ghost:

@@ -145,6 +145,22 @@ def test_a_drop_anywhere_on_the_window_is_taken(qtbot: QtBot, window: MainWindow
     assert [clip.start for clip in window.document.session.clips()] == [0, 700, 700]
 
 
+def test_a_dropped_folder_is_its_audio_files(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
+    folder = tiny[0].parent / "song"
+    for number, path in enumerate(tiny):
+        place = folder / ("stems" if number else "") / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    (folder / "notes.txt").write_text("mix it louder")
+    (folder / ".hidden.wav").write_bytes(tiny[0].read_bytes())
+    drop(qtbot, window, [folder])
+    assert names(window) == ["track 1", "Track 2", "track 10"]
+    (folder / "empty").mkdir()
+    place = window.timeline.lanes.mapTo(window, QPoint(50, 50))
+    assert drop_urls(window, [QUrl.fromLocalFile(str(folder / "empty"))], place.x(), place.y())
+    assert "No local audio files were dropped" in window.messages.text.text()
+
+
 def test_a_dropped_project_is_opened(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     path = tmp_path / "song.lincae"
     assert song.save_to(path)
@@ -158,7 +174,7 @@ def test_a_dropped_project_is_opened(qtbot: QtBot, song: MainWindow, tmp_path: P
 def test_dropping_remote_files_is_reported(window: MainWindow) -> None:
     place = window.timeline.lanes.mapTo(window, QPoint(50, 50))
     assert drop_urls(window, [QUrl("https://example.org/loop.wav")], place.x(), place.y())
-    assert "Only local files can be dropped here" in window.messages.text.text()
+    assert "No local audio files were dropped" in window.messages.text.text()
     assert names(window) == []
 
 
