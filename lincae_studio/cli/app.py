@@ -280,6 +280,9 @@ def _exported(figures: dict[str, object]) -> str:
         lines.append(f"{count} files, {how}")
     else:
         lines[0] = f"{lines[0]}, {how}"
+    for row in rows:
+        if row["not_normalized"]:
+            lines.append(f"{row['output']} was not normalised: {row['not_normalized']}")
     if clipped:
         verb = "was" if clipped == 1 else "were"
         clipping = f"{count_of(clipped, 'sample')} {verb} clipped"
