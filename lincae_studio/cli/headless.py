@@ -97,11 +97,12 @@ class Headless:
         latents = self._holder(media.digest)
         if self.store.get(media.digest) is None and latents is not None:
             name = Path(media.original.path).name if media.original is not None else media.digest
-            decode_media(media, latents, seed, self.render, self.store, self.computation, report(f"decoding {name}"))
+            computation = registry.resolved(latents.header.codec, self.computation)
+            decode_media(media, latents, seed, self.render, self.store, computation, report(f"decoding {name}"))
 
     def info(self, codec: str) -> CodecInfo:
-        """The info of a session's codec. Raises `CodecError`."""
-        return registry.for_session(codec, self.computation)
+        """The info of a session's codec, for planning. Raises `CodecError`, or `UsageError` for the device."""
+        return registry.for_session(codec, registry.resolved(codec, self.computation))
 
     def close(self) -> None:
         """Finish writing, and close the caches."""

@@ -162,7 +162,8 @@ class Renderer:
             _check_finite(heard, chunk, 1)
             rendered[chunk.key] = Rendered(chunk.key, mixed, heard)
             row += len(mixed)
-        if self.renders is not None and time.perf_counter() - started >= self.keep_from_s * len(chunks):
+        lasting = first.codec.identity == codec.info.identity
+        if self.renders is not None and lasting and time.perf_counter() - started >= self.keep_from_s * len(chunks):
             for key, result in rendered.items():
                 self.renders.put(key, result.latents, result.audio)
         return rendered
@@ -182,7 +183,7 @@ class Renderer:
             StudioError: when it cannot be loaded, or is not the one that the plan was made for.
         """
         codec = self._codecs.get(ref.id)
-        if codec is not None and codec.info.identity == ref.identity:
+        if codec is not None and codec.info.matches(ref.identity):
             return codec
         error, until = self._failures.get(ref, (None, 0.0))
         if error is not None and time.monotonic() < until:
@@ -190,7 +191,7 @@ class Renderer:
         self._codecs.pop(ref.id, None)
         try:
             codec = self.load_codec(ref.id)
-            if codec.info.identity != ref.identity:
+            if not codec.info.matches(ref.identity):
                 raise CodecError(f"the codec “{ref.id}” has been replaced", "Choose it again in Session > Codec")
         except StudioError as problem:
             self._failures[ref] = problem, time.monotonic() + _FAILURE_S

@@ -309,7 +309,7 @@ def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, pl
     engine.client.request([Chunk("key", 0, CodecRef("nope", ""), good.grid, 0, 1, good.contributions)])
     engine.client.start()
     engine.wait(lambda: engine.of(ChunkFailed))
-    assert "no codec 'nope'" in engine.of(ChunkFailed)[0].message
+    assert "no codec “nope”" in engine.of(ChunkFailed)[0].message
     assert "mdct-2x" in engine.of(ChunkFailed)[0].message
 
 
