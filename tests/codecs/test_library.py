@@ -13,7 +13,6 @@ from functools import partialmethod
 from pathlib import Path
 
 import pytest
-import torch
 
 from lincae_studio import paths, preferences
 from lincae_studio.cli import bundling, options
@@ -25,7 +24,6 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.codecs.lincae import install, pretrained, public
-from lincae_studio.codecs.lincae.device import decoder_arithmetic
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.errors import Cancelled, CodecError, ProjectError, UsageError
@@ -367,8 +365,8 @@ def test_the_error_for_a_public_model_says_how_to_install_it() -> None:
 
 def processor(monkeypatch: pytest.MonkeyPatch, bf16: bool) -> None:
     """Let torch report a processor with or without bfloat16; it computes it in either case."""
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: bf16, raising=False)
+    for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(f"torch.cpu.{check}", lambda: bf16, raising=False)
 
 
 def test_the_identity_holds_what_the_precision_comes_to(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,21 +396,6 @@ def test_the_identity_is_provisional_until_the_precision_is_known(official: Path
     assert not registry.info("mine", Computation(precision="bf16")).provisional
     assert not registry.info("mdct-2x").provisional
     assert registry.resolved("mdct-2x", Computation("cuda")) == Computation("cuda"), "it computes alike everywhere"
-
-
-@pytest.mark.parametrize(
-    ("capability", "allowed", "expected"), [((8, 0), True, "tf32"), ((8, 0), False, "fp32"), ((7, 5), True, "fp32")]
-)
-def test_tf32_is_a_precision_of_its_own(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], allowed: bool, expected: str
-) -> None:
-    gpu = torch.device("cuda")
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
-    assert decoder_arithmetic(gpu, "fp32") == decoder_arithmetic(gpu, "auto") == expected
-    assert decoder_arithmetic(gpu, "fp16") == "fp16"
-    assert decoder_arithmetic(torch.device("cpu"), "fp32") == "fp32"
 
 
 def test_renders_of_different_precisions_are_not_mixed_up(

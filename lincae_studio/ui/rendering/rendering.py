@@ -51,7 +51,7 @@ class Rendering(QObject):
             is dragged, the session may be slightly ahead of it; `update_plan` returns the plan of the current session.
         idle_gate: delays what views compute in threads.
         computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
-            has found out. Until then a plan for a neural codec has a provisional identity, and its mix is not requested.
+            has found out. Until then plans for a neural codec have a provisional identity, and no mix is requested.
         requests: requests chunks from the engine, in any thread.
 
     Signals:

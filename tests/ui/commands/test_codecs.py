@@ -503,13 +503,17 @@ def test_what_lin_cae_renders_arrives_in_the_window(
     np.testing.assert_allclose(heard[:1], expected[:1], atol=1e-4 * np.abs(expected).max())
     loaded = registry.load(session.codec, window.rendering.computation.requested)
     assert window.rendering.plan.codec == loaded.info, "the engine has told what the precision comes to"
-    assert not loaded.info.provisional
+
+    def provisional() -> bool:
+        return window.rendering.plan.codec.provisional
+
+    assert not provisional()
     window.preferences.set(device="mps", precision="auto")
-    assert window.rendering.plan.codec.provisional
+    assert provisional()
     qtbot.waitUntil(lambda: window.rendering.state(0) is ChunkState.FAILED, timeout=ENGINE_LIMIT_MS)
     qtbot.waitUntil(lambda: "“mps” is not available" in said(window), timeout=LIMIT_MS)
     window.preferences.set(device="cpu", precision="fp32")
-    assert not window.rendering.plan.codec.provisional, "known without asking"
+    assert not provisional(), "known without asking"
     qtbot.waitUntil(lambda: window.rendering.progress() == (1, 1), timeout=ENGINE_LIMIT_MS)
 
 
