@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidge
 
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.errors import StudioError
-from lincae_studio.paths import home, resource
+from lincae_studio.errors import ProjectError, StudioError
+from lincae_studio.paths import home, in_resources, resource
 from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
 from lincae_studio.session.model import Session
@@ -143,8 +143,12 @@ class ProjectCommands(QObject):
         self.open_project(resource(DEMO_PROJECT), untitled=True)
 
     def open_project(self, path: Path, untitled: bool = False) -> None:
-        """Replace the document with a project; `untitled` opens it as a copy without a file name."""
+        """Replace the document with a project; `untitled` opens it as a copy without a file name.
+
+        So are the program's own projects, which must not be saved over.
+        """
         path = path.absolute()
+        untitled = untitled or in_resources(path)
         if files.is_dawproject(path):
             self.dawproject_chosen.emit(path)
             return
@@ -204,7 +208,9 @@ class ProjectCommands(QObject):
             if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
                 return
         warnings = self._rendering.export_warnings()
-        if warnings and not confirm(self._window, " ".join(warnings), "Save the bundle anyway?"):
+        if self._is_refused(path) or (
+            warnings and not confirm(self._window, " ".join(warnings), "Save the bundle anyway?")
+        ):
             return
         self._bundles.save(path, self._on_bundle_saved)
 
@@ -233,6 +239,8 @@ class ProjectCommands(QObject):
     def save_to(self, path: Path) -> bool:
         """Save the project; False if it was not saved. Errors are shown as messages."""
         autosave = self._autosave
+        if self._is_refused(path):
+            return False
         if autosave.changed_on_disk(path) and not confirm(
             self._window, f"{path} has been changed by another program since it was opened.", "Replace it?"
         ):
@@ -253,6 +261,14 @@ class ProjectCommands(QObject):
         self._note_recent(path.absolute())
         self._messages.info(f"Saved {path}")
         return True
+
+    def _is_refused(self, path: Path) -> bool:
+        """Whether a file is among the program's own, where nothing is saved; says so."""
+        refused = in_resources(path)
+        if refused:
+            problem = f"cannot save {path}: the folder belongs to LinCAE Studio, and updates replace it"
+            self._messages.error(ProjectError(problem, "Choose another folder"), button=("Save As…", self._save_elsewhere))
+        return refused
 
     def _save_elsewhere(self) -> None:
         self.on_save_as()
