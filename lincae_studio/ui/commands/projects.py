@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
 from lincae_studio.codecs import registry
+from lincae_studio.descriptors import Reserve
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import ProjectError, StudioError
 from lincae_studio.paths import home, in_resources, resource
@@ -78,6 +79,8 @@ class ProjectCommands(QObject):
         self._preferences = preferences
         self._rendering = rendering
         self._window = window
+        self._reserve = Reserve()
+        document.at_close(self._reserve.close)
         self.recent_menu = QMenu("Open &Recent", window)
         self.recent_menu.aboutToShow.connect(self._list_recent)
         self._list_recent()
@@ -238,9 +241,13 @@ class ProjectCommands(QObject):
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False if it was not saved. Errors are shown as messages."""
-        autosave = self._autosave
         if self._is_refused(path):
             return False
+        with self._reserve.lent():
+            return self._save_to(path)
+
+    def _save_to(self, path: Path) -> bool:
+        autosave = self._autosave
         if autosave.changed_on_disk(path) and not confirm(
             self._window, f"{path} has been changed by another program since it was opened.", "Replace it?"
         ):
@@ -267,7 +274,8 @@ class ProjectCommands(QObject):
         refused = in_resources(path)
         if refused:
             problem = f"cannot save {path}: the folder belongs to LinCAE Studio, and updates replace it"
-            self._messages.error(ProjectError(problem, "Choose another folder"), button=("Save As…", self._save_elsewhere))
+            error = ProjectError(problem, "Choose another folder")
+            self._messages.error(error, button=("Save As…", self._save_elsewhere))
         return refused
 
     def _save_elsewhere(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -269,6 +271,32 @@ def test_an_unknown_codec_is_reported_and_kept_in_the_project(qtbot: QtBot, song
     assert json.loads(project.read_text())["session"]["codec"] == "codec-of-tomorrow"
     song.codecs.actions["mdct-1x"].trigger()
     assert song.document.session.codec == "mdct-1x"
+
+
+@pytest.mark.linux("sets its limit of open files")
+def test_a_project_can_be_saved_when_no_more_files_can_be_opened(
+    window: MainWindow, asked: Asked, tmp_path: Path
+) -> None:
+    asked.name = str(tmp_path / "song.lincae")
+    change(window)
+    press(window, Qt.Key.Key_S, CTRL)
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, before[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(2):
+            change(window)
+            press(window, Qt.Key.Key_S, CTRL)
+            assert not window.document.modified
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len(json.loads((tmp_path / "song.lincae").read_text())["session"]["tracks"]) == 3
 
 
 @pytest.fixture
