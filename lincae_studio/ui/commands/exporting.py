@@ -226,7 +226,7 @@ def _outcome(exported: Exported) -> tuple[str, int]:
     if first.gain_db:
         details += f", level changed by {first.gain_db:+.1f} dB"
     count = len(results) + len(exported.latents)
-    what = str(first.path) if count == 1 else f"{count} files to {first.path.parent}"
+    what = str(first.path) if count == 1 else f"{count_of(count, 'file')} to {first.path.parent}"
     text = f"Exported {what} ({details})"
     kept = [result for result in results if result.not_normalized]
     if kept:

@@ -151,7 +151,7 @@ class Importer(QObject):
         if len(wide) == 1:
             text = f"{wide[0].path.name} has {wide[0].channels} channels. Clips must be mono or stereo."
         else:
-            text = f"{len(wide)} files have more than two channels. Clips must be mono or stereo."
+            text = f"{count_of(len(wide), 'file')} have more than two channels. Clips must be mono or stereo."
         options = [choice.value for choice in MultichannelChoice]
         answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
         return MultichannelChoice(answer) if given else None
@@ -201,7 +201,8 @@ class Importer(QObject):
         if len(problems) == 1 and total == 1:
             self._messages.error(problems[0])
         elif problems:
-            text = f"{len(problems)} of {total} files could not be imported; the others were imported."
+            text = f"{len(problems):,} of {count_of(total, 'file')} could not be imported; the others were imported."
             self._messages.error(
-                text if len(problems) < total else f"None of the {total} files could be imported.", "\n".join(problems)
+                text if len(problems) < total else f"None of the {count_of(total, 'file')} could be imported.",
+                "\n".join(problems),
             )
