@@ -73,6 +73,8 @@ def os_error_reason(error: OSError, path: Path | str) -> tuple[str, str]:
         return "the disk is full", f"Free some space on the disk of {Path(path).parent}, or choose another folder"
     if error.errno in (errno.EACCES, errno.EPERM):
         return "permission denied", "Choose a folder you can write to, or change the permissions"
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open", "Raise the system's limit of open files (ulimit -n), or close other programs"
     if error.errno == errno.EROFS:
         return "the disk is read-only", "Choose a folder on another disk"
     if error.errno == errno.ENOENT:

@@ -20,6 +20,15 @@ def resource(relative: str) -> Path:
     raise FileNotFoundError(f"the resource {relative} is missing from the installation")
 
 
+def in_resources(path: Path) -> bool:
+    """Whether a path is among the shipped resources, which belong to the program and are replaced by updates."""
+    try:
+        root = resource("demo").parent
+    except FileNotFoundError:
+        return False
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
 def cache_dir() -> Path:
     """The cache: conformed audio, peaks, latents. `LINCAE_STUDIO_CACHE` overrides the platform's default folder."""
     override = os.environ.get("LINCAE_STUDIO_CACHE")

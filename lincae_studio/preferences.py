@@ -151,6 +151,18 @@ def cache_dir() -> Path:
     return Path(expanded) if os.path.isabs(expanded) else paths.cache_dir()
 
 
+def make_cache_dir(folder: Path) -> None:
+    """Create the cache folder. Raises `PreferencesError`, which says where to choose another."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason, _ = os_error_reason(error, folder)
+        remedy = "Choose another one in Edit > Preferences > Cache, or in the environment variable LINCAE_STUDIO_CACHE"
+        if "LINCAE_STUDIO_CACHE" in os.environ:
+            remedy = "Set the environment variable LINCAE_STUDIO_CACHE, which names it, to another one"
+        raise PreferencesError(f"the cache folder {folder} cannot be created: {reason}", remedy) from error
+
+
 def computing() -> tuple[Device, Precision]:
     """The preferred device and precision of neural codecs."""
     try:

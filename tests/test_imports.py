@@ -23,6 +23,7 @@ BASE = {
     "export_settings",
     "preference_table",
     "malloc",
+    "descriptors",
     "preferences",
     "errors",
     "atomic",

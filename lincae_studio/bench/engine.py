@@ -106,7 +106,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = resolve_codec(bench.codec, folder)
-        info = registry.for_session(codec_id, bench.computation)
+        info = registry.for_session(codec_id, registry.resolved(codec_id, bench.computation))
         load = partial(registry.load, computation=bench.computation)
         store = MediaStore(folder)
         media = _media(store, folder, bench.minutes * 60.0 + 1.0)

@@ -9,6 +9,7 @@ import io
 import sys
 from collections.abc import Sequence
 
+from lincae_studio import descriptors
 from lincae_studio.cli import exit_codes
 
 #: Subcommands. Any other first argument is a file to open in the window.
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not valid text
+    descriptors.raise_limit()
     arguments = list(sys.argv[1:] if argv is None else argv)
     sys.exit(run(arguments))
 

@@ -277,9 +277,12 @@ def _exported(figures: dict[str, object]) -> str:
     clipped = sum(row["clipped_samples"] for row in rows)
     how = f"{figures['duration_s']:.3f} s, codec {figures['codec']}, rendered at {figures['x_realtime']:.0f}x realtime"
     if count > 1:
-        lines.append(f"{count} files, {how}")
+        lines.append(f"{count_of(count, 'file')}, {how}")
     else:
         lines[0] = f"{lines[0]}, {how}"
+    for row in rows:
+        if row["not_normalized"]:
+            lines.append(f"{row['output']} was not normalised: {row['not_normalized']}")
     if clipped:
         verb = "was" if clipped == 1 else "were"
         clipping = f"{count_of(clipped, 'sample')} {verb} clipped"

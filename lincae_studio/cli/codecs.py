@@ -69,7 +69,8 @@ def _show(
     as_json: AsJson = False,
 ) -> None:
     """Show everything known about a codec."""
-    info = registry.info(registry.by_path(codec), Computation().overridden(os.environ))
+    codec = registry.by_path(codec)
+    info = registry.info(codec, registry.resolved(codec, Computation().overridden(os.environ)))
     row = _row(info)
     folder = registry.folder(info.id)
     row |= {

@@ -22,7 +22,7 @@ from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreRea
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import ProjectError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import cache_bytes, cache_dir, computing
+from lincae_studio.preferences import cache_bytes, cache_dir, computing, make_cache_dir
 from lincae_studio.session import files
 from lincae_studio.session.model import Media, Session
 
@@ -38,9 +38,10 @@ class Headless:
     """
 
     def __init__(self) -> None:
-        """Raises `UsageError` when the environment names a precision that does not exist."""
+        """Raises `UsageError` for a precision that does not exist, `PreferencesError` for an unusable cache folder."""
         self.computation = preferred_computation()
         folder = cache_dir()
+        make_cache_dir(folder)
         self.store = MediaStore(folder)
         self.reader = StoreReader(self.store)
         self.bundles = BundleStore(bundles_dir(folder))
@@ -97,11 +98,12 @@ class Headless:
         latents = self._holder(media.digest)
         if self.store.get(media.digest) is None and latents is not None:
             name = Path(media.original.path).name if media.original is not None else media.digest
-            decode_media(media, latents, seed, self.render, self.store, self.computation, report(f"decoding {name}"))
+            computation = registry.resolved(latents.header.codec, self.computation)
+            decode_media(media, latents, seed, self.render, self.store, computation, report(f"decoding {name}"))
 
     def info(self, codec: str) -> CodecInfo:
-        """The info of a session's codec. Raises `CodecError`."""
-        return registry.for_session(codec, self.computation)
+        """The info of a session's codec, for planning. Raises `CodecError`, or `UsageError` for the device."""
+        return registry.for_session(codec, registry.resolved(codec, self.computation))
 
     def close(self) -> None:
         """Finish writing, and close the caches."""

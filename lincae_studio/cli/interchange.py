@@ -12,7 +12,7 @@ from lincae_studio.errors import ProjectError, UsageError, os_error_reason
 from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
-from lincae_studio.preferences import cache_dir
+from lincae_studio.preferences import cache_dir, make_cache_dir
 from lincae_studio.session import files
 
 
@@ -50,6 +50,7 @@ def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
         raise ProjectError(f"{project} already exists", "Choose another folder")
     audio = folder / f"{path.stem} audio"
     fresh = not os.path.exists(audio)
+    make_cache_dir(cache_dir())
     with progress_bars() as report:
         session, notes = read_dawproject(path, audio, MediaStore(cache_dir()), report("importing audio"))
     try:

@@ -100,4 +100,5 @@ def _row(result: ExportResult) -> dict[str, object]:
         "peak_dbfs": 20.0 * math.log10(max(result.peak, 1e-10)),
         "clipped_samples": result.clipped_samples,
         "gain_db": result.gain_db,
+        "not_normalized": result.not_normalized,
     }

@@ -25,7 +25,10 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         id: id used by sessions and the command line.
         title: name for the user.
         description: one sentence for lists and tooltips.
-        identity: changes whenever the same input would give different output; part of the key of every render.
+        identity: changes whenever the same input would give different output; part of the key of every render. It holds
+            the precision that the decoder computes in on the device, unless `provisional`.
+        requested: stands for the identity in plans while that precision is not known, as only a process with torch can
+            find it out. It holds the device and precision asked for. Empty if there is nothing to find out.
         latents: changes whenever the same audio would give different latents, and is part of their keys; the precision
             of the decoder does not affect it. Empty if it equals `identity`.
         sample_rate: sample rate of its audio, in Hz.
@@ -52,6 +55,16 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     linearity: Linearity
     stochastic: bool
     latents: str = ""
+    requested: str = ""
+
+    @property
+    def provisional(self) -> bool:
+        """Whether `identity` lacks the precision: then nothing may be kept on disk under keys made with it."""
+        return self.identity == self.requested
+
+    def matches(self, identity: str) -> bool:
+        """Whether a plan with this identity was made for this codec, with what was known then."""
+        return identity == self.identity or (bool(identity) and identity == self.requested)
 
     @property
     def latent_identity(self) -> str:

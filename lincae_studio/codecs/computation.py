@@ -6,7 +6,7 @@ Only the command line and the start of the window read the environment, which ov
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import get_args
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -18,17 +18,37 @@ PRECISION_VARIABLE = "LINCAE_STUDIO_PRECISION"
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+#: What the precision of a decoder comes to on a device. `tf32`: 32-bit, but convolutions round factors to 10 bits.
+Arithmetic = Literal["fp32", "tf32", "bf16", "fp16"]
+
 
 class Computation(Struct, frozen=True):
     """The device and precision that codecs compute with.
 
     Attributes:
         device: auto, cpu, cuda or mps, or another name that torch knows.
-        precision: part of a codec's identity, as it changes the codec's output.
+        precision: what was asked for.
+        resolved: the arithmetic that this comes to; None until a process with torch has found out, in
+            `registry.resolved`.
     """
 
     device: str = "auto"
     precision: Precision = "auto"
+    resolved: Arithmetic | None = None
+
+    @property
+    def arithmetic(self) -> Arithmetic | None:
+        """The arithmetic of decoders, part of their codecs' identities; None if it is not known yet."""
+        if self.precision in ("bf16", "fp16"):
+            return self.precision
+        if (self.device, self.precision) == ("cpu", "fp32"):
+            return "fp32"
+        return self.resolved
+
+    @property
+    def requested(self) -> Computation:
+        """The device and precision asked for, without what they come to."""
+        return Computation(self.device, self.precision)
 
     def overridden(self, environment: Mapping[str, str]) -> Computation:
         """A copy with the device and precision that environment variables set instead, if any.

@@ -1,7 +1,8 @@
 """The available codecs: built-in, installed, or a model folder given by its path.
 
 Infos are cheap and need no torch; a codec is loaded only where it runs. Device and precision affect a codec's identity,
-so callers that plan or load pass them, while lists, names and geometry do not depend on them.
+so callers that plan or load pass them, while lists, names and geometry do not depend on them. Callers that plan pass
+the result of `resolved`; the window asks the engine process for it.
 """
 
 from __future__ import annotations
@@ -76,6 +77,19 @@ def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
             "Choose another codec; measure this one with lincae-studio evaluate",
         )
     return found
+
+
+def resolved(codec: str, computation: Computation) -> Computation:
+    """What a device and precision come to, if a codec depends on it; this loads torch, so not in the window process.
+
+    Raises:
+        CodecError: when the codec's folder is damaged, or the precision needs another device.
+        UsageError: when the device does not exist or is not available.
+    """
+    built_in = any(entry.info.id == codec for entry in _BUILT_IN)
+    if computation.arithmetic is not None or built_in or folder(codec) is None:
+        return computation
+    return lincae.resolved(computation)
 
 
 def load(codec: str, computation: Computation = AUTO) -> Codec:

@@ -29,12 +29,12 @@ _BLOCKS = _STEP // _BLOCK
 assert _BLOCKS * _BLOCK == _STEP
 
 #: Windows, in tenths of a second.
-_MOMENTARY = 4
+MOMENTARY = 4
 _SHORT_TERM = 30
 _SECOND = 10
 
 #: Gates: the absolute one in LUFS; the others in LU relative to the mean of what passes it.
-_ABSOLUTE_GATE = -70.0
+ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
 _RANGE_GATE = -20.0
 
@@ -72,7 +72,7 @@ class Meter:
 
     def momentary(self) -> float:
         """Loudness of the last 400 ms, in LUFS."""
-        return self._last(_MOMENTARY)
+        return self._last(MOMENTARY)
 
     def short_term(self) -> float:
         """Loudness of the last 3 s, in LUFS."""
@@ -80,7 +80,7 @@ class Meter:
 
     def integrated(self) -> float:
         """Gated loudness of all samples, in LUFS (BS.1770-4, equations 4 to 7)."""
-        return _lufs(_mean(_gated(_sums(np.frombuffer(self._powers), _MOMENTARY) / _MOMENTARY, _RELATIVE_GATE)))
+        return _lufs(_mean(_gated(_sums(np.frombuffer(self._powers), MOMENTARY) / MOMENTARY, _RELATIVE_GATE)))
 
     def range(self) -> float:
         """Loudness range, in LU (Tech 3342): from the 10th to the 95th percentile of 3 s windows, one per second."""
@@ -215,7 +215,7 @@ def _sums(values: Floats, count: int) -> Floats:
 
 def _gated(powers: Floats, relative: float) -> Floats:
     """The powers above both the absolute gate and the relative gate."""
-    loud = powers[powers > _power(_ABSOLUTE_GATE)]
+    loud = powers[powers > _power(ABSOLUTE_GATE)]
     gated: Floats = loud[loud > _mean(loud) * 10.0 ** (relative / 10.0)]
     return gated
 

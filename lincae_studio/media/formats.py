@@ -38,6 +38,7 @@ class FileFormat:
         sample_formats: the supported ones, the default first; none for a lossy container.
         rates: supported sample rates in Hz; empty for all.
         options: further arguments for `soundfile.SoundFile`.
+        most_compression: the largest compression level that libsndfile accepts, for quality 0.
     """
 
     title: str
@@ -47,6 +48,7 @@ class FileFormat:
     large_name: str = ""
     rates: tuple[int, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    most_compression: float = 1.0
 
     @property
     def lossy(self) -> bool:
@@ -68,6 +70,8 @@ FORMATS: dict[Container, FileFormat] = {
         "MP3",
         rates=(44_100, 48_000, 32_000, 22_050, 16_000),
         options={"subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE"},
+        # LAME's quality scale of variable bit rates is 0 to 9.999: libsndfile refuses 10, which is a level of 1.
+        most_compression=0.999,
     ),
 }
 

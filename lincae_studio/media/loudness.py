@@ -22,6 +22,10 @@ _CHANNELS = 2
 #: The loudness of silence; shown as "-inf".
 SILENT = -math.inf
 
+#: The integrated loudness of audio that is shorter than this, or never louder than the gate, is that of silence.
+SHORTEST_S = bs1770.MOMENTARY / 10
+GATE_LUFS = bs1770.ABSOLUTE_GATE
+
 
 @dataclass(frozen=True)
 class Loudness:

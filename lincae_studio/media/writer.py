@@ -20,6 +20,7 @@ import soxr
 from lincae_studio import atomic
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat
+from lincae_studio.media.finite import check_finite
 from lincae_studio.media.formats import (
     BYTES_PER_SAMPLE,
     FORMATS,
@@ -36,6 +37,9 @@ from lincae_studio.session.model import SESSION_RATE
 #: Dither noise is always the same, so that exporting twice gives equal files.
 _DITHER_SEED = 1
 
+#: Larger samples are clipped. Up to half a step of 16 bits beyond full scale is a codec's rounding, and inaudible.
+_CLIPPED_ABOVE = 1.0 + 2.0**-16
+
 
 @dataclass(frozen=True)
 class Tags:
@@ -47,15 +51,17 @@ class Tags:
 
 
 class Converter:
-    """Converts blocks to the channels and the rate of a format."""
+    """Converts blocks to the channels and the rate of a format, and refuses output that is NaN or infinite."""
 
     def __init__(self, audio_format: AudioFormat, channels: int) -> None:
         """`channels`: channels of the input blocks, 1 or 2."""
         self.channels = channels_of(audio_format, channels)
-        rate = audio_format.sample_rate
+        self._rate = audio_format.sample_rate
+        #: Output samples so far.
+        self._done = 0
         self._resampler = (
-            soxr.ResampleStream(SESSION_RATE, rate, self.channels, dtype="float32", quality="VHQ")
-            if rate != SESSION_RATE
+            soxr.ResampleStream(SESSION_RATE, self._rate, self.channels, dtype="float32", quality="VHQ")
+            if self._rate != SESSION_RATE
             else None
         )
 
@@ -66,13 +72,24 @@ class Converter:
         return np.repeat(block, 2, axis=1) if self.channels == 2 else block.mean(axis=1, keepdims=True)
 
     def resampled(self, block: Audio) -> Audio:
-        """The output samples at the format's rate that this block, with the format's channels, completes."""
-        return block if self._resampler is None else self._resampler.resample_chunk(np.ascontiguousarray(block))
+        """The output samples at the format's rate that this block, with the format's channels, completes.
+
+        Raises:
+            ExportError: when one of them is NaN or infinite, with its time.
+        """
+        if self._resampler is None:
+            return self._checked(block)
+        return self._checked(self._resampler.resample_chunk(np.ascontiguousarray(block)))
 
     def remaining(self) -> Audio:
-        """The remaining output samples of the rate conversion."""
+        """The remaining output samples of the rate conversion. Raises like `resampled`."""
         nothing = np.zeros((0, self.channels), np.float32)
-        return nothing if self._resampler is None else self._resampler.resample_chunk(nothing, last=True)
+        return nothing if self._resampler is None else self._checked(self._resampler.resample_chunk(nothing, last=True))
+
+    def _checked(self, block: Audio) -> Audio:
+        check_finite(block.T, self._done, "the audio to write", self._rate)
+        self._done += len(block)
+        return block
 
 
 class AudioWriter:
@@ -91,7 +108,11 @@ class AudioWriter:
     def write(self, block: Audio) -> None:
         """Append `(n, 1 or 2)` samples at the session rate.
 
-        All formats except float are clipped to full scale, and clipped samples are counted.
+        All formats except float are clipped to full scale, and clipped samples are counted. A sample at full scale is
+        not clipped.
+
+        Raises:
+            ExportError: when a sample is NaN or infinite.
         """
         self._put(self._converter.resampled(self._converter.mixed(block)))
 
@@ -105,7 +126,7 @@ class AudioWriter:
         magnitude = np.abs(block)
         self.peak = max(self.peak, float(magnitude.max()))
         if is_limited(self._format):
-            self.clipped_samples += int(np.count_nonzero(magnitude > 1.0))
+            self.clipped_samples += int(np.count_nonzero(magnitude > _CLIPPED_ABOVE))
         if is_lossy(self._format):
             block = np.clip(block, -1.0, 1.0)
         elif self._format.sample_format == "16":
@@ -141,7 +162,8 @@ def writing(
     """Open `path` to write about `length` samples at the session rate; on an error or cancel it stays as it was.
 
     Raises:
-        ExportError: when the file cannot be written, with the reason (full disk, permissions, wrong extension).
+        ExportError: when the file cannot be written, with the reason (full disk, permissions, wrong extension), or a
+            sample is NaN or infinite.
     """
     audio_format = audio_format or AudioFormat()
     problem = ending_problem(path, audio_format.container)
@@ -177,7 +199,8 @@ def _options(audio_format: AudioFormat, channels: int, length: int) -> dict[str,
     one = FORMATS[audio_format.container]
     options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels, **one.options}
     if one.lossy:
-        return options | {"format": one.library_name, "compression_level": 1.0 - audio_format.quality}
+        compression = min(1.0 - audio_format.quality, one.most_compression)
+        return options | {"format": one.library_name, "compression_level": compression}
     frames = length * audio_format.sample_rate / SESSION_RATE
     large = frames * channels * BYTES_PER_SAMPLE[audio_format.sample_format] > WAV_LIMIT_BYTES
     name = one.large_name if large and one.large_name else one.library_name

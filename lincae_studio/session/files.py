@@ -6,6 +6,7 @@ whole. Nothing in the file is executed, and no other file is touched.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -132,6 +133,7 @@ def parse(data: bytes, path: Path) -> Session:
         ProjectError: as `load`.
     """
     restore = "If it was damaged, restore it from a backup"
+    data = data.removeprefix(codecs.BOM_UTF8)  # some text editors write a byte order mark
     try:
         envelope = msgspec.json.decode(data, type=_Envelope)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

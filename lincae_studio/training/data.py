@@ -24,6 +24,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from lincae_studio import atomic
 from lincae_studio.errors import MediaError, UsageError
+from lincae_studio.session.times import count_of
 from lincae_studio.training.synth import make_song
 
 if TYPE_CHECKING:
@@ -195,7 +196,8 @@ def _readable(folder: Path) -> list[FileInfo]:
         except MediaError as error:
             log.warning("%s is skipped: %s", path, error.problem)
     if not files:
-        found = f"none of its {len(paths)} audio files can be read" if paths else "it contains no audio files"
+        count = count_of(len(paths), "audio file")
+        found = f"it contains {count}, but none can be read" if paths else "it contains no audio files"
         raise MediaError(f"{folder} cannot be used: {found}", f"Supported files are {', '.join(EXTENSIONS)}")
     return files
 

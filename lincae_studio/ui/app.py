@@ -26,6 +26,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
 from lincae_studio import paths, preferences
+from lincae_studio.errors import PreferencesError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.ui.actions import menus
 from lincae_studio.ui.main_window import MainWindow
@@ -77,6 +78,10 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
     window = MainWindow(MediaStore(cache_dir), cache_dir, chosen)
     install_hooks(window.messages)
     window.document.replace(window.project_commands.new_session(), None)
+    try:
+        preferences.make_cache_dir(cache_dir)
+    except PreferencesError as error:  # the window opens, so that another folder can be chosen
+        window.messages.error(error)
 
     def after_first_paint() -> None:
         window.start_engine_and_views()

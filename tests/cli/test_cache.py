@@ -75,3 +75,17 @@ def test_a_damaged_cache_is_reported_and_can_be_cleared(capsys: pytest.CaptureFi
     assert run(["cache", "clear"]) == 0
     capsys.readouterr()
     assert info(capsys)["latents"] == 0
+
+
+@pytest.mark.parametrize("command", ["mix", "encode", "bundle"])
+def test_a_cache_folder_that_cannot_be_created_names_the_variable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    stem = write_audio(tmp_path / "stem.wav", noise(1, 1000))
+    monkeypatch.setenv("LINCAE_STUDIO_CACHE", str(stem / "cache"))
+    output = {"mix": "out.wav", "encode": "out.npz", "bundle": "out.lincaez"}[command]
+    assert run([command, str(stem), "-o", str(tmp_path / output)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"the cache folder {stem / 'cache'} cannot be created" in said
+    assert "LINCAE_STUDIO_CACHE" in said

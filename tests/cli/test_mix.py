@@ -34,6 +34,7 @@ KEYS = {
     "render_s",
     "x_realtime",
     "gain_db",
+    "not_normalized",
     "files",
     "latents",
 }

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,20 @@ from lincae_studio.cli import bundling, options
 from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.mixing import render_project
 from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.codecs.lincae import install, pretrained, public
 from lincae_studio.engine.bundles.writer import write_bundle
+from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.errors import Cancelled, CodecError, ProjectError, UsageError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.store import MediaStore
+from lincae_studio.session import files
 from tests.codecs.hub import LocalHub, etag, import_folder
 from tests.codecs.lincae.models import small_model
-from tests.helpers import import_audio, noise, session_of
+from tests.helpers import import_audio, noise, read_audio, session_of
 
 
 @pytest.fixture(scope="module")
@@ -359,11 +363,64 @@ def test_the_error_for_a_public_model_says_how_to_install_it() -> None:
     assert "codecs download lin-cae" in caught.value.remedy
 
 
-def test_the_identity_follows_the_precision(official: Path) -> None:
+def processor(monkeypatch: pytest.MonkeyPatch, bf16: bool) -> None:
+    """Let torch report a processor with or without bfloat16; it computes it in either case."""
+    for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(f"torch.cpu.{check}", lambda: bf16, raising=False)
+
+
+def test_the_identity_holds_what_the_precision_comes_to(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "mine", scale_factor=1.0)
-    before = registry.info("mine").identity
-    assert registry.info("mine", Computation(precision="fp32")).identity != before
-    assert registry.info("mine", Computation(device="cpu")).identity == before
+
+    def info(precision: preferences.Precision, bf16: bool) -> CodecInfo:
+        processor(monkeypatch, bf16)
+        asked = Computation("cpu", precision)
+        loaded = registry.load("mine", asked).info
+        assert loaded == registry.info("mine", registry.resolved("mine", asked))
+        assert not loaded.provisional
+        return loaded
+
+    old, new = info("auto", False), info("auto", True)
+    assert old.identity != new.identity
+    assert old.latent_identity == new.latent_identity, "the encoder computes in 32 bits on both"
+    assert old.identity == info("fp32", True).identity == info("fp32", False).identity
+    assert info("bf16", True).identity not in (old.identity, new.identity), "its encoder has 16 bits too"
+
+
+def test_the_identity_is_provisional_until_the_precision_is_known(official: Path) -> None:
+    import_folder(official, "mine", scale_factor=1.0)
+    infos = [registry.info("mine", Computation(device)) for device in ("auto", "cpu", "cuda")]
+    assert all(info.provisional for info in infos)
+    assert len({info.identity for info in infos}) == 3, "devices may differ"
+    assert len({info.latent_identity for info in infos}) == 1
+    assert not registry.info("mine", Computation(precision="bf16")).provisional
+    assert not registry.info("mdct-2x").provisional
+    assert registry.resolved("mdct-2x", Computation("cuda")) == Computation("cuda"), "it computes alike everywhere"
+
+
+def test_renders_of_different_precisions_are_not_mixed_up(
+    official: Path, monkeypatch: pytest.MonkeyPatch, store: MediaStore, tmp_path: Path
+) -> None:
+    """A home folder used by two computers: one with bfloat16, one without. Each finds its own renders on disk."""
+    import_folder(official, "mine", scale_factor=1.0)
+    monkeypatch.setenv("LINCAE_STUDIO_DEVICE", "cpu")
+    monkeypatch.setattr(Renderer, "__init__", partialmethod(Renderer.__init__, keep_from_s=0.0))
+    media = import_audio(store, tmp_path / "a.wav", noise(1, 60_000))
+    files.save(session_of(media, codec="mine"), tmp_path / "song.lincae")
+
+    def render(bf16: bool, name: str) -> tuple[object, object, bytes]:
+        processor(monkeypatch, bf16)
+        out = tmp_path / name
+        figures = render_project(tmp_path / "song.lincae", out, None, options.request(out, title="song"))
+        return figures["encodes"], figures["decodes"], read_audio(out).tobytes()
+
+    encodes, decodes, exact = render(False, "1.wav")
+    assert (encodes, decodes) == (1, 1)
+    encodes, decodes, rounded = render(True, "2.wav")
+    assert (encodes, decodes) == (0, 1), "latents are shared, renders are not"
+    assert rounded != exact
+    assert render(False, "3.wav") == (0, 0, exact)
+    assert render(True, "4.wav") == (0, 0, rounded)
 
 
 def test_latents_depend_on_the_precision_of_the_encoder_alone(official: Path) -> None:
@@ -372,7 +429,7 @@ def test_latents_depend_on_the_precision_of_the_encoder_alone(official: Path) ->
     found = {}
     precisions: tuple[preferences.Precision, ...] = ("auto", "fp32", "bf16")
     for precision in precisions:
-        found[precision] = registry.info("mine", Computation(precision=precision))
+        found[precision] = registry.info("mine", Computation("cuda", precision))
     assert found["auto"].latent_identity == found["fp32"].latent_identity
     assert found["bf16"].latent_identity != found["fp32"].latent_identity
     assert len({info.identity for info in found.values()}) == 3
@@ -388,7 +445,7 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
     media = import_audio(store, tmp_path / "a.wav", noise(1, 120_000))
     session = session_of(media, codec="mine")
     with headless() as engine:
-        write_bundle(session, registry.info("mine"), engine.render, tmp_path / "song.lincaez")
+        write_bundle(session, engine.info("mine"), engine.render, tmp_path / "song.lincaez")
     request = options.request(tmp_path / "x.wav")
     shutil.rmtree(tmp_path / "user" / "cache")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")

@@ -120,6 +120,15 @@ def test_a_project_saved_through_a_link_keeps_the_link(saved: Path, tmp_path: Pa
     assert [track.name for track in files.load(saved).tracks][-1] == "new"
 
 
+def test_a_byte_order_mark_does_not_matter(saved: Path) -> None:
+    """Notepad writes one."""
+    session = files.load(saved)
+    saved.write_bytes(b"\xef\xbb\xbf" + saved.read_bytes())
+    assert files.load(saved) == session
+    files.save(session, saved)
+    assert saved.read_bytes().startswith(b"{")
+
+
 def test_version_1_still_loads() -> None:
     session = files.load(FIXTURES / "v1.lincae")
     assert session == first_session(FIXTURES.resolve())

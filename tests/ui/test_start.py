@@ -85,6 +85,21 @@ def test_the_window_opens_without_torch_and_closes_without_output() -> None:
     assert run.stderr == ""
 
 
+def test_an_unusable_cache_folder_is_reported_in_the_window(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    script = SHOW_AND_CLOSE.replace("    self.grab()", "    print(self.messages.text.text())", 1)
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment(QT_QPA_PLATFORM="offscreen", LINCAE_STUDIO_CACHE=str(tmp_path / "file" / "cache")),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr
+    assert f"The cache folder {tmp_path / 'file' / 'cache'} cannot be created" in run.stdout
+    assert "LINCAE_STUDIO_CACHE" in run.stdout
+
+
 @pytest.mark.linux("elsewhere there is always a display")
 def test_without_a_display_there_is_one_line_and_code_2() -> None:
     run = studio()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.computation import DEVICE_VARIABLE, Computation
 from lincae_studio.codecs.lincae.arguments import checked_device
-from lincae_studio.codecs.lincae.device import default_device
+from lincae_studio.codecs.lincae.device import decoder_arithmetic, default_device
 from lincae_studio.codecs.lincae.folder import ModelFolder
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import open_model
@@ -60,12 +61,8 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
         CodecError: when the weights are damaged or do not fit, or the precision needs another device.
         UsageError: when the device does not exist or is not available.
     """
-    precision = computation.precision
     device = _device(computation.device)
-    if precision == "fp16" and device.type != "cuda":
-        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
-        raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    info = folder.info(codec_id, computation)
+    info = folder.info(codec_id, resolve(computation))
     assert folder.scale_factor is not None  # else `info` would have raised an error
     batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
@@ -73,10 +70,24 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
         folder,
         scale_factor=folder.scale_factor,
         max_batch_size=batch,
-        precision=precision,
+        precision=computation.precision,
         name=codec_id,
     )
     return LinCaeCodec(info, model.to(device))
+
+
+def resolve(computation: Computation) -> Computation:
+    """The device and precision with the arithmetic that they come to.
+
+    Raises:
+        CodecError: when the precision needs another device.
+        UsageError: when the device does not exist or is not available.
+    """
+    device = _device(computation.device)
+    if computation.precision == "fp16" and device.type != "cuda":
+        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
+        raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
+    return replace(computation, resolved=decoder_arithmetic(device, computation.precision))
 
 
 def _device(name: str) -> torch.device:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from lincae_studio.codecs.computation import Arithmetic
+from lincae_studio.preferences import Precision
+
+#: The first CUDA GPUs with TF32: compute capability 8.0.
+_TF32_SINCE = (8, 0)
+
 
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether an error means out of memory: CUDA has an error class for it, MPS only a message."""
@@ -31,6 +37,20 @@ def native_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
     return False
+
+
+def decoder_arithmetic(device: torch.device, precision: Precision) -> Arithmetic:
+    """The arithmetic that a precision means for decoders on a device."""
+    if precision == "auto":
+        precision = "bf16" if native_bf16(device) else "fp32"
+    return "tf32" if precision == "fp32" and _rounds_to_tf32(device) else precision
+
+
+def _rounds_to_tf32(device: torch.device) -> bool:
+    """Whether convolutions in 32 bits round their factors to TF32."""
+    if device.type != "cuda" or not torch.backends.cudnn.allow_tf32:
+        return False
+    return torch.cuda.get_device_capability(device) >= _TF32_SINCE
 
 
 def _cpu_has(check: str) -> bool:

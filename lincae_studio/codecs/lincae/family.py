@@ -7,7 +7,14 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.folder import ModelFolder, open_folder
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 
-__all__ = ["PUBLIC_MODELS", "ModelFolder", "load", "open_folder"]
+__all__ = ["PUBLIC_MODELS", "ModelFolder", "load", "open_folder", "resolved"]
+
+
+def resolved(computation: Computation) -> Computation:
+    """With the arithmetic that the device and precision come to. Raises like `load`."""
+    from lincae_studio.codecs.lincae.codec import resolve
+
+    return resolve(computation)
 
 
 def load(folder: ModelFolder, codec_id: str, computation: Computation) -> Codec:

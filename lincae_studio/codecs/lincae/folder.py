@@ -101,18 +101,20 @@ class ModelFolder:
         edge = frontend.hop_size * (frontend.n_fft_factor - 1)
         overlap = math.ceil((edge + _FADE_S * self.sample_rate) / hop)
         step = max(overlap, round(_STEP_S * self.sample_rate / hop))
-        # The precision changes the output, so it is part of the identity.
-        precision = computation.precision
+        precision, arithmetic = computation.precision, computation.arithmetic
         common = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor)
-        # By default the encoder computes in 32 bits.
+        # By default the encoder computes in 32 bits. TF32 counts as such, so that bundles of a GPU fit everywhere: it
+        # rounds less than the float16 of a bundle does.
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
-        parts = (*common, precision)
+        requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(
             id=codec_id,
             title=self.title,
             description=self.description or f"Autoencoder in {self.path.name}",
-            identity=hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest(),
-            latents=hashlib.sha256(msgspec.msgpack.encode((*common, encoder))).hexdigest(),
+            # What the precision comes to changes the output, so it is part of the identity.
+            identity=requested if arithmetic is None else _digest(*common, encoder, ("decoder", arithmetic)),
+            requested=requested,
+            latents=_digest(*common, encoder),
             sample_rate=self.sample_rate,
             hop=hop,
             dim=generator.bottleneck_channels,
@@ -122,6 +124,10 @@ class ModelFolder:
             linearity="trained" if self.linear else "none",
             stochastic=True,
         )
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(msgspec.msgpack.encode(parts)).hexdigest()
 
 
 def checked_scale_factor(value: object) -> float:

@@ -33,7 +33,9 @@ from lincae_studio.engine.rendering.streams import Stream, rendered
 from lincae_studio.errors import ExportError, MediaError, os_error_reason
 from lincae_studio.export_settings import LatentFormat
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
-from lincae_studio.session.model import MAX_FRAMES, MAX_LENGTH
+from lincae_studio.media.finite import REMEDY, first_not_finite
+from lincae_studio.session.model import MAX_FRAMES, MAX_LENGTH, SESSION_RATE
+from lincae_studio.session.times import format_time
 
 FORMAT = "lincae-studio-chunks"
 VERSION = 1
@@ -116,7 +118,7 @@ def latents_of(
     """The latents of the mix of a plan, for the chunks that are heard in samples `[start, end)`.
 
     Raises:
-        ExportError: when nothing is heard there.
+        ExportError: when nothing is heard there, or latents are NaN or infinite.
         StudioError: when a chunk cannot be encoded.
         Cancelled: when `cancel` was set.
     """
@@ -132,6 +134,10 @@ def latents_of(
         cancel.check()
         batch = chunks[at : at + _BATCH]
         for chunk, found in zip(batch, render([latents_only(chunk) for chunk in batch]), strict=True):
+            place = first_not_finite(found.latents)
+            if place is not None:
+                seconds = max(0, plan.grid.window_start(chunk.index) + place * plan.grid.hop) / SESSION_RATE
+                raise ExportError(f"the latents are NaN or infinite at {format_time(seconds)}", REMEDY)
             latents[chunk.index - heard[0]] = found.latents  # a single bus is copied to both
             audible[chunk.index - heard[0]] = 1
         progress(Progress(at + len(batch), len(chunks), "latents"))

@@ -66,6 +66,13 @@ class EngineUp:
 
 
 @dataclass(frozen=True)
+class PrecisionResolved:
+    """What the device and precision of codecs come to, or cannot be known if they are not possible; see `resolve`."""
+
+    computation: Computation
+
+
+@dataclass(frozen=True)
 class EngineDown:
     """The process died and is being restarted; requests are kept."""
 
@@ -89,7 +96,7 @@ def failure(message: str) -> EngineError:
     )
 
 
-Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | EngineDown | EngineUnusable
+Event = ChunkStarted | ChunkFinished | ChunkFailed | EngineUp | PrecisionResolved | EngineDown | EngineUnusable
 
 
 class EngineClient:
@@ -174,6 +181,10 @@ class EngineClient:
             if self._process is not None:
                 self._restarting = True
                 self._process.kill()
+
+    def resolve(self) -> None:
+        """Ask what the device and precision come to, which only the process can find out: see `PrecisionResolved`."""
+        self._set(messages.Resolve())
 
     def close(self) -> None:
         """Stop the process and the threads; a process that does not exit by itself is killed."""
@@ -264,6 +275,8 @@ class EngineClient:
                 with self._lock:
                     self._asked = message
                 self._send_pending()
+            case messages.Resolved(computation=computation):
+                self._deliver(PrecisionResolved(computation))
             case messages.Alive():
                 pass
             case messages.Started(key=key):

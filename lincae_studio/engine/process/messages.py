@@ -15,7 +15,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 
 #: Increased with every incompatible change; a process of another version is refused.
-PROTOCOL = 9
+PROTOCOL = 10
 
 
 #: How often the engine sends `Alive`, in seconds.
@@ -26,6 +26,10 @@ class Configure(Struct, frozen=True, tag=True):
     """Set how codecs compute; sent before the first request."""
 
     computation: Computation
+
+
+class Resolve(Struct, frozen=True, tag=True):
+    """Find out what device and precision come to for neural codecs: answered by `Resolved`."""
 
 
 class Render(Struct, frozen=True, tag=True):
@@ -57,6 +61,12 @@ class Ready(Struct, frozen=True, tag=True):
 
     protocol: int
     pid: int
+
+
+class Resolved(Struct, frozen=True, tag=True):
+    """What device and precision come to; unknown if they are not possible, which rendering a chunk reports."""
+
+    computation: Computation
 
 
 class Next(Struct, frozen=True, tag=True):
@@ -109,8 +119,8 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Configure | Render | Attach | Limits | Quit
-FromEngine = Ready | Next | Alive | Started | Finished | Failed | Dying | Log
+ToEngine = Configure | Resolve | Render | Attach | Limits | Quit
+FromEngine = Ready | Resolved | Next | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode

@@ -21,10 +21,11 @@ from typing import NoReturn
 
 import numpy as np
 
-from lincae_studio import malloc
+from lincae_studio import descriptors, malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Codec
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages
@@ -51,6 +52,7 @@ def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = No
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     malloc.keep_freed()
+    descriptors.raise_limit()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
     window = _Window(connection)
     try:
@@ -112,6 +114,14 @@ class _Engine:
 
     def _load(self, codec: str) -> Codec:
         return registry.load(codec, self._computation)
+
+    def _resolve(self) -> None:
+        computation = self._computation
+        try:
+            computation = lincae.resolved(computation)
+        except StudioError as error:
+            _log.info("device and precision are not possible: %s", error)
+        self._window.send(messages.Resolved(computation))
 
     def _ask(self) -> None:
         """Ask for the next chunks, unless that was done already.
@@ -189,6 +199,9 @@ class _Engine:
                     os._exit(0)
                 case messages.Configure(computation=computation):
                     self._computation = computation
+                case messages.Resolve():
+                    # In a thread of its own: loading torch takes seconds, in which other messages arrive.
+                    threading.Thread(target=self._resolve, name="engine-resolver", daemon=True).start()
                 case messages.Render(chunks=chunks):
                     self._received.put(chunks)
                 case messages.Attach(files=files):

@@ -14,8 +14,11 @@ from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.planning.sources import AudioReader, read_source
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.sums import ChunkSums
-from lincae_studio.errors import CodecError, StudioError
+from lincae_studio.errors import CodecError, EngineError, StudioError
+from lincae_studio.media.finite import REMEDY, first_not_finite
 from lincae_studio.media.store import MediaStore
+from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.times import format_time
 
 #: Windows encoded at once: few enough to bound memory, enough for efficient matrix products.
 _ENCODE_BATCH = 16
@@ -105,12 +108,14 @@ class Renderer:
         """Render chunks of one codec, grid and seed, decoded as one batch.
 
         Raises:
-            StudioError: when the codec is unknown or a media file is missing; then none of them is rendered.
+            StudioError: when the codec is unknown, a media file is missing, or latents or audio are NaN or infinite;
+                then none of them is rendered.
         """
-        found = {chunk.key: self._stored(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
-        missing = [chunk for chunk in chunks if found[chunk.key] is None]
-        if missing:
-            found.update(self._decode(missing))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+            found = {chunk.key: self._stored(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
+            missing = [chunk for chunk in chunks if found[chunk.key] is None]
+            if missing:
+                found.update(self._decode(missing))
         return [rendered for chunk in chunks if (rendered := found[chunk.key]) is not None]
 
     def set_limits(self, memory: int, latents: int, renders: int) -> None:
@@ -133,12 +138,12 @@ class Renderer:
 
     def _stored(self, key: str) -> Rendered | None:
         stored = self.renders.get(key) if self.renders is not None else None
-        return Rendered(key, *stored) if stored is not None else None
+        return Rendered(key, *stored) if stored is not None and np.isfinite(stored[1]).all() else None
 
     def _sum(self, chunk: Chunk) -> Rendered:
         """The summed latents of a chunk; they are not stored, as summing them again is cheap."""
         origin = self.codec(chunk.codec).silence(chunk.grid.frames)
-        mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin)
+        mixed = self._total(chunk, origin)
         return Rendered(chunk.key, mixed, np.zeros((len(mixed), 0), np.float32))
 
     def _decode(self, chunks: Sequence[Chunk]) -> dict[str, Rendered]:
@@ -146,19 +151,28 @@ class Renderer:
         codec = self.codec(first.codec)
         started = time.perf_counter()
         origin = codec.silence(first.grid.frames)
-        sums = [self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin) for chunk in chunks]
+        sums = [self._total(chunk, origin) for chunk in chunks]
         frames = [chunk.first_frame for chunk, buses in zip(chunks, sums, strict=True) for _ in buses]
         audio = codec.decode(np.concatenate(sums), first_frames=frames, seed=first.seed)
         self.counters.decodes += len(audio)
         rendered = {}
         row = 0
         for chunk, mixed in zip(chunks, sums, strict=True):
-            rendered[chunk.key] = Rendered(chunk.key, mixed, audio[row : row + len(mixed)])
+            heard = audio[row : row + len(mixed)]
+            _check_finite(heard, chunk, 1)
+            rendered[chunk.key] = Rendered(chunk.key, mixed, heard)
             row += len(mixed)
-        if self.renders is not None and time.perf_counter() - started >= self.keep_from_s * len(chunks):
+        lasting = first.codec.identity == codec.info.identity
+        if self.renders is not None and lasting and time.perf_counter() - started >= self.keep_from_s * len(chunks):
             for key, result in rendered.items():
                 self.renders.put(key, result.latents, result.audio)
         return rendered
+
+    def _total(self, chunk: Chunk, origin: Array) -> Array:
+        """The summed latents of a chunk. Raises `EngineError` if they are not finite."""
+        mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin)
+        _check_finite(mixed, chunk, chunk.grid.hop)
+        return mixed
 
     def codec(self, ref: CodecRef) -> Codec:
         """A codec, loaded on first use, and again if its identity has changed.
@@ -169,7 +183,7 @@ class Renderer:
             StudioError: when it cannot be loaded, or is not the one that the plan was made for.
         """
         codec = self._codecs.get(ref.id)
-        if codec is not None and codec.info.identity == ref.identity:
+        if codec is not None and codec.info.matches(ref.identity):
             return codec
         error, until = self._failures.get(ref, (None, 0.0))
         if error is not None and time.monotonic() < until:
@@ -177,7 +191,7 @@ class Renderer:
         self._codecs.pop(ref.id, None)
         try:
             codec = self.load_codec(ref.id)
-            if codec.info.identity != ref.identity:
+            if not codec.info.matches(ref.identity):
                 raise CodecError(f"the codec “{ref.id}” has been replaced", "Choose it again in Session > Codec")
         except StudioError as problem:
             self._failures[ref] = problem, time.monotonic() + _FAILURE_S
@@ -194,8 +208,21 @@ class Renderer:
             batch = missing[start : start + _ENCODE_BATCH]
             windows = np.stack([read_source(term.source, window_samples, self.reader) for term in batch])
             encoded = codec.encode(windows)
+            _check_finite(encoded, chunk, chunk.grid.hop)
             self.counters.encodes += len(batch)
             new = {term.key: latents for term, latents in zip(batch, encoded, strict=True)}
             self.cache.put_many(new)
             found.update(new)
         return [found[term.key] for term in terms]
+
+
+def _check_finite(values: Array, chunk: Chunk, hop: int) -> None:
+    """Refuse latents or audio of a chunk that are NaN or infinite. `hop`: samples per place on the last axis.
+
+    Raises:
+        EngineError: with the time on the timeline.
+    """
+    place = first_not_finite(values)
+    if place is not None:
+        seconds = max(0, chunk.grid.window_start(chunk.index) + place * hop) / SESSION_RATE
+        raise EngineError(f"the mix is NaN or infinite at {format_time(seconds)}", REMEDY)

@@ -226,5 +226,10 @@ def _outcome(exported: Exported) -> tuple[str, int]:
     if first.gain_db:
         details += f", level changed by {first.gain_db:+.1f} dB"
     count = len(results) + len(exported.latents)
-    what = str(first.path) if count == 1 else f"{count} files to {first.path.parent}"
-    return f"Exported {what} ({details})", clipped
+    what = str(first.path) if count == 1 else f"{count_of(count, 'file')} to {first.path.parent}"
+    text = f"Exported {what} ({details})"
+    kept = [result for result in results if result.not_normalized]
+    if kept:
+        text += f". {kept[0].path.name} was not normalised: {kept[0].not_normalized}"
+        text += f"; nor {'was' if len(kept) == 2 else 'were'} {count_of(len(kept) - 1, 'other file')}" * (len(kept) > 1)
+    return text, clipped

@@ -82,9 +82,8 @@ class Importer(QObject):
     def drop(self, paths: Sequence[Path], target: DropTarget | None) -> None:
         """Open a dropped project, or import dropped audio; `target`: the place on the lanes, None beside them."""
         if not paths:
-            self._messages.error(
-                "No local audio files were dropped. Drop files or folders from this computer, or use File > Import Audio."
-            )
+            remedy = "Drop files or folders from this computer, or use File > Import Audio"
+            self._messages.error(f"No local audio files were dropped. {remedy}.")
         elif len(paths) == 1 and is_project(paths[0]):
             if self._projects.may_leave():
                 self._projects.open_project(paths[0])
@@ -155,7 +154,7 @@ class Importer(QObject):
         if len(wide) == 1:
             text = f"{wide[0].path.name} has {wide[0].channels} channels. Clips must be mono or stereo."
         else:
-            text = f"{len(wide)} files have more than two channels. Clips must be mono or stereo."
+            text = f"{count_of(len(wide), 'file')} have more than two channels. Clips must be mono or stereo."
         options = [choice.value for choice in MultichannelChoice]
         answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
         return MultichannelChoice(answer) if given else None
@@ -212,7 +211,8 @@ class Importer(QObject):
         if len(problems) == 1 and total == 1:
             self._messages.error(problems[0])
         elif problems:
-            text = f"{len(problems)} of {total} files could not be imported; the others were imported."
+            text = f"{len(problems):,} of {count_of(total, 'file')} could not be imported; the others were imported."
             self._messages.error(
-                text if len(problems) < total else f"None of the {total} files could be imported.", "\n".join(problems)
+                text if len(problems) < total else f"None of the {count_of(total, 'file')} could be imported.",
+                "\n".join(problems),
             )

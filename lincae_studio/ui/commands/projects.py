@@ -10,9 +10,10 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
 from lincae_studio.codecs import registry
+from lincae_studio.descriptors import Reserve
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.errors import StudioError
-from lincae_studio.paths import home, resource
+from lincae_studio.errors import ProjectError, StudioError
+from lincae_studio.paths import home, in_resources, resource
 from lincae_studio.session import files, journal, versions
 from lincae_studio.session.journal import Leftover
 from lincae_studio.session.model import Session
@@ -78,6 +79,8 @@ class ProjectCommands(QObject):
         self._preferences = preferences
         self._rendering = rendering
         self._window = window
+        self._reserve = Reserve()
+        document.at_close(self._reserve.close)
         self.recent_menu = QMenu("Open &Recent", window)
         self.recent_menu.aboutToShow.connect(self._list_recent)
         self._list_recent()
@@ -143,8 +146,12 @@ class ProjectCommands(QObject):
         self.open_project(resource(DEMO_PROJECT), untitled=True)
 
     def open_project(self, path: Path, untitled: bool = False) -> None:
-        """Replace the document with a project; `untitled` opens it as a copy without a file name."""
+        """Replace the document with a project; `untitled` opens it as a copy without a file name.
+
+        So are the program's own projects, which must not be saved over.
+        """
         path = path.absolute()
+        untitled = untitled or in_resources(path)
         if files.is_dawproject(path):
             self.dawproject_chosen.emit(path)
             return
@@ -204,7 +211,9 @@ class ProjectCommands(QObject):
             if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
                 return
         warnings = self._rendering.export_warnings()
-        if warnings and not confirm(self._window, " ".join(warnings), "Save the bundle anyway?"):
+        if self._is_refused(path) or (
+            warnings and not confirm(self._window, " ".join(warnings), "Save the bundle anyway?")
+        ):
             return
         self._bundles.save(path, self._on_bundle_saved)
 
@@ -232,6 +241,12 @@ class ProjectCommands(QObject):
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False if it was not saved. Errors are shown as messages."""
+        if self._is_refused(path):
+            return False
+        with self._reserve.lent():
+            return self._save_to(path)
+
+    def _save_to(self, path: Path) -> bool:
         autosave = self._autosave
         if autosave.changed_on_disk(path) and not confirm(
             self._window, f"{path} has been changed by another program since it was opened.", "Replace it?"
@@ -253,6 +268,15 @@ class ProjectCommands(QObject):
         self._note_recent(path.absolute())
         self._messages.info(f"Saved {path}")
         return True
+
+    def _is_refused(self, path: Path) -> bool:
+        """Whether a file is among the program's own, where nothing is saved; says so."""
+        refused = in_resources(path)
+        if refused:
+            problem = f"cannot save {path}: the folder belongs to LinCAE Studio, and updates replace it"
+            error = ProjectError(problem, "Choose another folder")
+            self._messages.error(error, button=("Save As…", self._save_elsewhere))
+        return refused
 
     def _save_elsewhere(self) -> None:
         self.on_save_as()

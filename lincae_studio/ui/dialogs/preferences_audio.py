@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPush
 
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.sinks import outputs
+from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.playback.transport import Transport
@@ -129,6 +130,5 @@ class AudioPage(QWidget):
         elif not self._found:
             self.message.setText("No audio device was found. The playhead moves without sound.")
         else:
-            plural = "" if player.dropouts == 1 else "s"
-            dropouts = f" {player.dropouts} dropout{plural} so far." if player.dropouts else ""
+            dropouts = f" {count_of(player.dropouts, 'dropout')} so far." if player.dropouts else ""
             self.message.setText(f"Changes take effect when playback starts.{dropouts}")

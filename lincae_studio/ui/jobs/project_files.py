@@ -15,6 +15,7 @@ from lincae_studio.media.store import FileState, MediaStore
 from lincae_studio.paths import home
 from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink as relink_media
+from lincae_studio.session.times import count_of
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar, confirm
@@ -112,7 +113,7 @@ class ProjectFiles(QObject):
         parts += [f"{latents} from latents"] if latents else []
         if not self.used:
             return "No audio files."
-        total = f"{len(self.used)} audio file{'' if len(self.used) == 1 else 's'}"
+        total = count_of(len(self.used), "audio file")
         return f"{total}: {', '.join(parts)}." if parts else f"{total}, all present."
 
     def check(self) -> None:
@@ -155,7 +156,7 @@ class ProjectFiles(QObject):
                 self._messages.error(f"None of the missing files was found in {folder}.", "\n".join(problems))
                 return
             self.relink(found)
-            text = f"Found {len(found)} of {len(unresolved)} file{'' if len(unresolved) == 1 else 's'}"
+            text = f"Found {len(found)} of {count_of(len(unresolved), 'file')}"
             text += f", {guessed} of them by name and length only" if guessed else ""
             self._messages.info(text)
 

@@ -22,7 +22,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import edits
 from lincae_studio.session.levels import format_db, parse_db
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, FadeShape, Session
-from lincae_studio.session.times import format_time, parse_time
+from lincae_studio.session.times import count_of, format_time, parse_time
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 
@@ -117,7 +117,9 @@ class Inspector(QDockWidget):
             return
         clips = self._clips()
         texts = {0: "Select a clip to see its properties.", 1: ""}
-        self.summary.setText(texts.get(len(clips), f"{len(clips)} clips; the times shown are those of the first."))
+        self.summary.setText(
+            texts.get(len(clips), f"{count_of(len(clips), 'clip')}; the times shown are those of the first.")
+        )
         for widget in self.widget().findChildren(QWidget):
             if widget is not self.summary and not isinstance(widget, QLabel):
                 widget.setEnabled(bool(clips) and (len(clips) == 1 or widget not in self._single))

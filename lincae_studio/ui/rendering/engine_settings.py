@@ -34,6 +34,6 @@ class EngineSettings(QObject):
             int(chosen.latent_memory_mb * _MB), int(chosen.latent_cache_gb * _GB), int(chosen.render_cache_gb * _GB)
         )
         computation = self._preferences.computation
-        if computation != self._rendering.computation:
+        if computation != self._rendering.computation.requested:
             self._rendering.set_computation(computation)
             self.restarted.emit()

@@ -50,7 +50,8 @@ class Rendering(QObject):
         plan: the plan last announced by `plan_changed`; states, renders and readers refer to its chunks. While a fader
             is dragged, the session may be slightly ahead of it; `update_plan` returns the plan of the current session.
         idle_gate: delays what views compute in threads.
-        computation: device and precision of codecs, set by `set_computation`.
+        computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
+            has found out. Until then plans for a neural codec have a provisional identity, and no mix is requested.
         requests: requests chunks from the engine, in any thread.
 
     Signals:
@@ -81,6 +82,8 @@ class Rendering(QObject):
         self._bundled: set[str] = set()
         self._reader = StoreReader(media, self._bundled)
         self.computation = Computation()
+        #: Whether the engine could not find out what they come to; requested chunks then fail with the reason.
+        self._not_possible = False
         self.idle_gate = IdleGate()
         self.store = RenderStore()
         self.engine_text = "engine starting"
@@ -111,7 +114,7 @@ class Rendering(QObject):
     def start(self) -> None:
         """Start the engine process."""
         self._client.start()
-        self.requests.render_mix(self.plan)
+        self._request_mix()
 
     def close(self) -> None:
         """End the engine process."""
@@ -140,7 +143,7 @@ class Rendering(QObject):
         self._make_plan()
         self.store.set_current(self.plan)
         self._update_states()
-        self.requests.render_mix(self.plan)
+        self._request_mix()
         self.plan_changed.emit()
         self._planned_at = time.monotonic()
         return self.plan
@@ -220,14 +223,14 @@ class Rendering(QObject):
             self._render_position = here
             self._client.set_playhead(sample, loop)
             if not self._has_room:  # otherwise the whole session is already requested
-                self.requests.render_mix(self.plan)
+                self._request_mix()
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
         self.store.forget_failures()
         self._reported.clear()
         self._client.forget_crashes()
-        self.requests.render_mix(self.plan)
+        self._request_mix()
         self._update_states()
         self.plan_changed.emit()
 
@@ -237,9 +240,9 @@ class Rendering(QObject):
 
     def set_computation(self, computation: Computation) -> None:
         """Set the device and precision of codecs; the engine restarts."""
-        if computation == self.computation:
+        if computation == self.computation.requested:
             return
-        self.computation = computation
+        self.computation, self._not_possible = computation, False
         self._client.configure(computation)
         self._client.forget_crashes()
         self.store.forget_failures()
@@ -274,6 +277,14 @@ class Rendering(QObject):
             for clip in [clip for clip in session.clips() if clip.media in self._offline]:
                 session = edits.set_clip_gain(session, clip.id, 0.0)
         return session
+
+    def _request_mix(self) -> None:
+        """Request the missing chunks of the plan, or first what its identity lacks: it replaces the plan."""
+        if self.plan.codec.provisional and not self._not_possible:
+            self._client.request(())
+            self._client.resolve()
+        else:
+            self.requests.render_mix(self.plan)
 
     def _make_plan(self) -> None:
         session = self._document.session
@@ -356,6 +367,10 @@ class Rendering(QObject):
             case engine.EngineUp(pid=pid):
                 _log.info("engine process %d has started", pid)
                 self._set_engine_text("engine ready")
+            case engine.PrecisionResolved(computation=computation):
+                if computation.requested == self.computation:
+                    self.computation, self._not_possible = computation, computation.arithmetic is None
+                    self.refresh()
             case engine.EngineDown():
                 if self._current_key is not None:
                     self._announce(self._current_key)  # no longer being rendered

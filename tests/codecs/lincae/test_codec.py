@@ -44,7 +44,7 @@ def codec(folder: str) -> LinCaeCodec:
 
 
 def test_info_agrees_with_the_codec(folder: str, codec: LinCaeCodec) -> None:
-    info = registry.info(folder)
+    info = registry.info(folder, registry.resolved(folder, Computation()))
     assert codec.info == info
     assert info.stochastic
     for frames in (1, 3):

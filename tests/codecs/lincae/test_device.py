@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lincae_studio.codecs.lincae.device import native_bf16
+from lincae_studio.codecs.lincae.device import decoder_arithmetic, native_bf16
 
 
 @pytest.mark.parametrize(("bf16", "amx", "native"), [(True, False, True), (False, True, True), (False, False, False)])
@@ -21,3 +21,18 @@ def test_without_torchs_private_functions_a_processor_has_no_bf16(monkeypatch: p
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert not native_bf16(torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("capability", "allowed", "expected"), [((8, 0), True, "tf32"), ((8, 0), False, "fp32"), ((7, 5), True, "fp32")]
+)
+def test_tf32_is_a_precision_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], allowed: bool, expected: str
+) -> None:
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_options: False)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", allowed)
+    assert decoder_arithmetic(gpu, "fp32") == decoder_arithmetic(gpu, "auto") == expected
+    assert decoder_arithmetic(gpu, "fp16") == "fp16"
+    assert decoder_arithmetic(torch.device("cpu"), "fp32") == "fp32"

@@ -501,6 +501,20 @@ def test_what_lin_cae_renders_arrives_in_the_window(
     assert np.abs(heard).max() > 1e-3
     expected = render_all(session, StoreReader(store), session.codec)
     np.testing.assert_allclose(heard[:1], expected[:1], atol=1e-4 * np.abs(expected).max())
+    loaded = registry.load(session.codec, window.rendering.computation.requested)
+    assert window.rendering.plan.codec == loaded.info, "the engine has told what the precision comes to"
+
+    def provisional() -> bool:
+        return window.rendering.plan.codec.provisional
+
+    assert not provisional()
+    window.preferences.set(device="mps", precision="auto")
+    assert provisional()
+    qtbot.waitUntil(lambda: window.rendering.state(0) is ChunkState.FAILED, timeout=ENGINE_LIMIT_MS)
+    qtbot.waitUntil(lambda: "“mps” is not available" in said(window), timeout=LIMIT_MS)
+    window.preferences.set(device="cpu", precision="fp32")
+    assert not provisional(), "known without asking"
+    qtbot.waitUntil(lambda: window.rendering.progress() == (1, 1), timeout=ENGINE_LIMIT_MS)
 
 
 @pytest.mark.engine

@@ -369,6 +369,22 @@ def test_levels_rates_and_lossy_formats(qtbot: QtBot, song: MainWindow, out: Pat
     assert sf.info(out / "small.mp3").format == "MP3"
 
 
+@pytest.mark.engine
+def test_a_loudness_that_cannot_be_measured_is_reported(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    wait_rendered(qtbot, song)
+    song.place_commands.set_loop(0, 10_000)
+    dialog = ask(song)
+    choose(dialog.span_box, "loop")
+    choose(dialog.level_box, "loudness")
+    dialog.contents["dry"].setChecked(True)
+    dialog.path_field.setText(str(out / "hit.wav"))
+    text = accept(qtbot, song, dialog)
+    assert "hit.wav was not normalised: it is shorter than 0.4 s" in text
+    assert "nor was 1 other file" in text
+    assert "level changed" not in text
+    np.testing.assert_array_equal(read_audio(out / "hit.wav"), heard(song)[:, :10_000])
+
+
 def test_impossible_settings_are_reported_in_the_dialog(song: MainWindow, out: Path) -> None:
     dialog = ask(song)
     dialog.contents["mix"].setChecked(False)

@@ -148,9 +148,9 @@ def test_a_drop_anywhere_on_the_window_is_taken(qtbot: QtBot, window: MainWindow
 def test_a_dropped_folder_is_its_audio_files(qtbot: QtBot, window: MainWindow, tiny: list[Path]) -> None:
     folder = tiny[0].parent / "song"
     for number, path in enumerate(tiny):
-        place = folder / ("stems" if number else "") / path.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(path.read_bytes())
+        copy = folder / ("stems" if number else "") / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
     (folder / "notes.txt").write_text("mix it louder")
     (folder / ".hidden.wav").write_bytes(tiny[0].read_bytes())
     drop(qtbot, window, [folder])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,15 +15,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
+from lincae_studio import paths
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
+from lincae_studio.ui.commands.projects import DEMO_PROJECT
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.drops import DropTarget
-from tests.helpers import si_sdr_db
+from tests.helpers import DEMO, files_below, si_sdr_db
 from tests.ui.asked import Answer, Asked
-from tests.ui.conftest import set_zoom, wait_imported, wait_rendered
+from tests.ui.conftest import LIMIT_MS, set_zoom, wait_imported, wait_rendered
 from tests.ui.drive import drag, press
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -266,6 +271,74 @@ def test_an_unknown_codec_is_reported_and_kept_in_the_project(qtbot: QtBot, song
     assert json.loads(project.read_text())["session"]["codec"] == "codec-of-tomorrow"
     song.codecs.actions["mdct-1x"].trigger()
     assert song.document.session.codec == "mdct-1x"
+
+
+@pytest.mark.linux("sets its limit of open files")
+def test_a_project_can_be_saved_when_no_more_files_can_be_opened(
+    window: MainWindow, asked: Asked, tmp_path: Path
+) -> None:
+    asked.name = str(tmp_path / "song.lincae")
+    change(window)
+    press(window, Qt.Key.Key_S, CTRL)
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 20, before[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(2):
+            change(window)
+            press(window, Qt.Key.Key_S, CTRL)
+            assert not window.document.modified
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert len(json.loads((tmp_path / "song.lincae").read_text())["session"]["tracks"]) == 3
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the program's resources that takes the place of the real ones; its demo project."""
+    shutil.copytree(DEMO.parent, tmp_path / "program" / "resources")
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "program" / "paths.py"))
+    return tmp_path / "program" / "resources" / "demo" / DEMO_PROJECT.rpartition("/")[2]
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in files_below(folder)}
+
+
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_the_programs_own_project_is_never_saved_over(
+    qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path, shipped: Path, through_a_link: bool
+) -> None:
+    before = contents(shipped.parent)
+    chosen = shipped
+    if through_a_link:
+        (tmp_path / "link").symlink_to(shipped.parent, target_is_directory=True)
+        chosen = tmp_path / "link" / shipped.name
+    asked.name = str(chosen)
+    press(window, Qt.Key.Key_O, CTRL)
+    wait_imported(qtbot, window)
+    assert len(window.document.session.tracks) == 6
+    change(window)
+    press(window, Qt.Key.Key_S, CTRL)
+    assert asked.questions == ["Open Project", "Save Project"], "it asks for a name, and must not take this one"
+    assert "belongs to LinCAE Studio" in window.messages.text.text()
+    assert window.document.modified
+    window.actions_by_id["collect"].trigger()
+    asked.name = str(chosen.with_suffix(".lincaez"))
+    window.actions_by_id["save_bundle"].trigger()
+    assert contents(shipped.parent) == before
+    asked.name = str(tmp_path / "mine" / "song.lincae")
+    (tmp_path / "mine").mkdir()
+    window.actions_by_id["collect"].trigger()
+    qtbot.waitUntil(lambda: "Collected 6 audio files" in window.messages.text.text(), timeout=LIMIT_MS)
+    assert len(files_below(tmp_path / "mine")) == 7
+    assert contents(shipped.parent) == before
 
 
 def test_the_demo_opens_as_a_copy_without_a_name(qtbot: QtBot, window: MainWindow, asked: Asked) -> None:
