@@ -34,7 +34,7 @@ from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
-from lincae_studio.errors import UsageError
+from lincae_studio.errors import StudioError, UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Media, Session
@@ -72,6 +72,7 @@ class EngineBench:
         minutes: length of the edited session.
         export_minutes: lengths of the exports; empty for a default that depends on the codec.
         clips: numbers of clips, on 64 tracks in one hour, for the planning time.
+        edits: how many times each edit on a long timeline is measured.
 
     Raises:
         UsageError: when a value is not valid.
@@ -83,6 +84,7 @@ class EngineBench:
     export_minutes: Sequence[float] = ()
     clips: Sequence[int] = (125, 500, 2000)
     computation: Computation = AUTO
+    edits: int = _REPEATS
 
     def __post_init__(self) -> None:
         for minutes in (self.minutes, *self.export_minutes):
@@ -100,7 +102,9 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     Returns:
         `edit_to_audio_ms` (tracks to ms): from a gain change to the new chunk at the playhead, through the engine
         process; `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
-        decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms).
+        decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms);
+        `long_timeline_ratio`: how much longer the window is busy with an edit on a timeline of 24 hours than on one of
+        four minutes, and `long_timeline`, the times of these edits.
     """
     malloc.keep_freed()  # as the engine process and exports do
     with tempfile.TemporaryDirectory() as name:
@@ -131,6 +135,8 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
     result["plan_ms"] = {str(count): _plan_ms(count, info) for count in bench.clips}
+    result["long_timeline"] = times = _long_timeline(bench.edits)
+    result["long_timeline_ratio"] = times.pop("ratio")
     return result
 
 
@@ -378,6 +384,21 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     output.unlink()
     figures: dict[str, float] = json.loads(done.stdout)
     return {"minutes": minutes, **figures}
+
+
+def _long_timeline(repeats: int) -> dict[str, float]:
+    """Edits on a long and on a short timeline, in a window of a separate process, which this one has no Qt for."""
+    environment = {**os.environ}
+    if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
+        environment["QT_QPA_PLATFORM"] = "offscreen"
+    command = [sys.executable, "-m", "lincae_studio.bench.long_timeline", str(repeats)]
+    with tempfile.TemporaryDirectory() as folder:
+        environment["LINCAE_STUDIO_CACHE"] = folder
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise StudioError(f"the window could not be measured: {''.join(done.stderr.strip().splitlines()[-1:])}")
+    times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return times
 
 
 def _plan_ms(clips: int, info: CodecInfo) -> float:

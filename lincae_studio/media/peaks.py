@@ -6,17 +6,25 @@ pair per `FACTOR` pairs of the level below. numpy only; any thread may read.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 #: Tolerance of positions, so that rounding does not decide which column a sample belongs to.
 _NOISE = 1e-6
 
+#: Levels of a page of a sparse pyramid above level 0; the highest has one pair.
+_PAGE_LEVELS = 6
+
 Audio = npt.NDArray[np.float32]
 
 #: Samples per pair at level 0, and pairs of one level per pair of the next.
 BLOCK = 256
 FACTOR = 4
+
+#: Level-0 pairs of a page of a sparse pyramid: 24 s.
+_PAGE = FACTOR**_PAGE_LEVELS
 
 #: Smaller levels are not worth keeping.
 _SMALLEST_LEVEL = 64
@@ -40,10 +48,10 @@ def block_peaks(audio: Audio) -> Audio:
 class PeakPyramid:
     """Levels above an array of level-0 pairs, which can be updated in place."""
 
-    def __init__(self, level_0: Audio) -> None:
-        """`level_0`: pairs `(blocks, 2)`; kept, not copied."""
+    def __init__(self, level_0: Audio, until: int = _SMALLEST_LEVEL * FACTOR) -> None:
+        """`level_0`: pairs `(blocks, 2)`; kept, not copied. `until`: there is no level above one with so few pairs."""
         self._levels = [level_0]
-        while len(self._levels[-1]) > _SMALLEST_LEVEL * FACTOR:
+        while len(self._levels[-1]) > until:
             self._levels.append(_coarser(self._levels[-1]))
 
     @property
@@ -55,6 +63,10 @@ class PeakPyramid:
     def level_0(self) -> Audio:
         """The pairs `(blocks, 2)` of the finest level."""
         return self._levels[0]
+
+    def level(self, number: int) -> Audio:
+        """The pairs of a level."""
+        return self._levels[number]
 
     def update(self, first_block: int, pairs: Audio) -> None:
         """Replace level-0 pairs from `first_block` on, and update the levels above."""
@@ -82,6 +94,70 @@ class PeakPyramid:
         first = np.floor(starts / size + _NOISE).astype(np.int64)
         last = np.maximum(np.ceil((starts + samples_per_column) / size - _NOISE).astype(np.int64), first + 1)
         return reduce_runs(self._levels[level_index], first, last)
+
+
+class SparsePyramid:
+    """A peak pyramid without an end, in pages. Where nothing was set it is silent, which costs no room and no time."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, PeakPyramid] = {}
+
+    @property
+    def pages(self) -> int:
+        """The number of pages that are not silent."""
+        return len(self._pages)
+
+    def update(self, first_block: int, pairs: Audio) -> None:
+        """Replace level-0 pairs from `first_block` on."""
+        for page, place, part in self._parts(first_block, first_block + len(pairs)):
+            if page not in self._pages:
+                self._pages[page] = PeakPyramid(np.zeros((_PAGE, 2), np.float32), until=1)
+            self._pages[page].update(place, pairs[part])
+
+    def clear(self, first_block: int, last_block: int) -> None:
+        """Make level-0 pairs `[first_block, last_block)` silent."""
+        for page, place, part in self._parts(first_block, last_block):
+            found = self._pages.get(page)
+            if found is not None:
+                found.update(place, np.zeros((part.stop - part.start, 2), np.float32))
+                if not found.level(_PAGE_LEVELS).any():
+                    del self._pages[page]
+
+    def level_0(self, first_block: int, last_block: int) -> Audio:
+        """The level-0 pairs `[first_block, last_block)`."""
+        return self._cells(0, first_block, last_block)
+
+    def columns(self, start: float, samples_per_column: float, count: int) -> Audio:
+        """As `PeakPyramid.columns`."""
+        level, size = 0, float(BLOCK)
+        while level < _PAGE_LEVELS and size * FACTOR <= samples_per_column:
+            level, size = level + 1, size * FACTOR
+        starts = start + samples_per_column * np.arange(count)
+        first = np.floor(starts / size + _NOISE).astype(np.int64)
+        last = np.maximum(np.ceil((starts + samples_per_column) / size - _NOISE).astype(np.int64), first + 1)
+        if not count:
+            return np.zeros((0, 2), np.float32)
+        base, end = max(0, int(first[0])), max(0, int(last[-1]))
+        return reduce_runs(self._cells(level, base, end), first - base, last - base)
+
+    def _cells(self, level: int, first: int, last: int) -> Audio:
+        """Pairs `[first, last)` of a level."""
+        cells = np.zeros((max(0, last - first), 2), np.float32)
+        size = _PAGE // FACTOR**level
+        wanted = range(first // size, -(-last // size))
+        for page in wanted if len(wanted) < len(self._pages) else [page for page in self._pages if page in wanted]:
+            if page in self._pages:
+                begin, end = max(first, page * size), min(last, (page + 1) * size)
+                part = self._pages[page].level(level)[begin - page * size : end - page * size]
+                cells[begin - first : end - first] = part
+        return cells
+
+    @staticmethod
+    def _parts(first: int, last: int) -> Iterator[tuple[int, int, slice]]:
+        """What blocks `[first, last)` are on each page: the page, the place on it, and the part of the blocks."""
+        for page in range(first // _PAGE, -(-last // _PAGE)):
+            begin, end = max(first, page * _PAGE), min(last, (page + 1) * _PAGE)
+            yield page, begin - page * _PAGE, slice(begin - first, end - first)
 
 
 def reduce_runs(pairs: Audio, first: npt.NDArray[np.int64], last: npt.NDArray[np.int64]) -> Audio:

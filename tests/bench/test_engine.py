@@ -13,7 +13,7 @@ from lincae_studio.cli import run
 def figures() -> dict[str, object]:
     from lincae_studio.bench.engine import EngineBench, measure_engine
 
-    return measure_engine(EngineBench("mdct-2x", (1, 3), 0.2, (0.1,), (64,)))
+    return measure_engine(EngineBench("mdct-2x", (1, 3), 0.2, (0.1,), (64,), edits=1))
 
 
 def test_edits_cost_as_few_encodes_and_decodes_as_they_can(figures: dict[str, object]) -> None:
@@ -46,6 +46,11 @@ def test_every_figure_is_there_and_was_measured(figures: dict[str, object]) -> N
     assert export["peak_mib"] > 10.0
     assert isinstance(figures["plan_ms"], dict)
     assert list(figures["plan_ms"]) == ["64"]
+    times, ratio = figures["long_timeline"], figures["long_timeline_ratio"]
+    assert isinstance(times, dict)
+    assert isinstance(ratio, float)
+    assert ratio == max(times[f"long_{edit}_ms"] / times[f"short_{edit}_ms"] for edit in ("move", "fader"))
+    assert ratio < 20.0, "silence costs time again: it was some 400 then"
 
 
 @pytest.mark.slow

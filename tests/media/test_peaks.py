@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lincae_studio.media.peaks import BLOCK, FACTOR, PeakPyramid, block_peaks, sample_columns
+from lincae_studio.media.peaks import BLOCK, FACTOR, PeakPyramid, SparsePyramid, block_peaks, sample_columns
 from tests.helpers import noise
 
 AUDIO = noise(5, 400_123)[:, 0]
@@ -102,3 +102,29 @@ def test_an_update_beyond_the_end_is_cut() -> None:
     pyramid = PeakPyramid(block_peaks(AUDIO))
     pyramid.update(pyramid.blocks - 1, np.full((5, 2), 0.5, np.float32))
     assert pyramid.columns((pyramid.blocks - 1) * BLOCK, BLOCK, 1).tolist() == [[0.5, 0.5]]
+
+
+def test_a_sparse_pyramid_is_like_a_whole_one() -> None:
+    """Where something was set, at every zoom and across the borders of pages; silence has no pages."""
+    whole = PeakPyramid(np.zeros((20_000, 2), np.float32))
+    sparse = SparsePyramid()
+    pairs = np.sort(noise(4, 10_000).reshape(-1, 2), axis=1)
+    for first, count in ((10, 300), (4_000, 5_000), (17_000, 1_000)):
+        for pyramid in (whole, sparse):
+            pyramid.update(first, pairs[:count])
+    np.testing.assert_array_equal(sparse.level_0(0, 20_000), whole.level_0)
+    for samples_per_column in (BLOCK, 300.0, 3_000.0, 40_000.0):
+        for start in (-5_000.0, 0.0, 3_950.0 * BLOCK):
+            columns = sparse.columns(start, samples_per_column, 100)
+            np.testing.assert_array_equal(columns, whole.columns(start, samples_per_column, 100))
+    assert sparse.pages == 4
+    sparse.clear(0, 16_000)
+    assert sparse.pages == 1
+    np.testing.assert_array_equal(sparse.level_0(17_000, 18_000), pairs[:1_000])
+    far = 24 * 3600 * 44_100 // BLOCK
+    sparse.update(far, pairs[:10])
+    assert sparse.pages == 2
+    assert not sparse.columns(1e8, 1e7, 300).any()
+    assert sparse.columns(far * BLOCK, 1e7, 1).any()
+    sparse.clear(0, 2 * far)
+    assert sparse.pages == 0

@@ -98,7 +98,7 @@ def wait_rendered(qtbot: QtBot, window: MainWindow) -> None:
     def done() -> bool:
         rendered, total = window.rendering.progress()
         shown = window.timeline.master.peaks._shown
-        told = all(shown.get(chunk.index) == chunk.key for chunk in window.rendering.update_plan().audible)
+        told = all(shown.get(chunk.index, ("",))[0] == chunk.key for chunk in window.rendering.update_plan().audible)
         return not window.importer.busy and rendered == total and told
 
     running = any(thread.name.startswith("engine-client") for thread in threading.enumerate())

@@ -26,7 +26,7 @@ from lincae_studio import atomic
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.engine.bundles.writer import Render
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
+from lincae_studio.engine.planning.plan import Chunk, Chunks, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only, silence_of
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.streams import Stream, rendered
@@ -252,13 +252,11 @@ def _plan_of(content: Latents, info: CodecInfo) -> Plan:
     header, grid = content.header, content.header.grid
     codec = CodecRef(header.codec, info.identity)
 
-    def chunk(number: int) -> Chunk | None:
-        place = number - header.first_chunk
-        if place < 0 or not content.audible[place]:
-            return None
-        return Chunk(str(number), number, codec, grid, header.seed, header.channels, ())
-
-    chunks = tuple(map(chunk, range(header.first_chunk + len(content.audible))))
+    first, end = header.first_chunk, header.first_chunk + len(content.audible)
+    numbers = (number for number in range(first, end) if content.audible[number - first])
+    chunks = Chunks(
+        (Chunk(str(number), number, codec, grid, header.seed, header.channels, ()) for number in numbers), end
+    )
     return Plan(info, grid, header.channels, header.start + header.length, chunks)
 
 

@@ -20,7 +20,7 @@ def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
 
     def provide(chunk: Chunk) -> Rendered:
         if chunk.key not in ready:
-            following = (other for other in itertools.islice(plan.chunks, chunk.index, None) if other is not None)
+            following = plan.chunks.between(chunk.index, len(plan.chunks))
             batch = list(itertools.islice(following, renderer.codec(chunk.codec).batch))
             ready.update({rendered.key: rendered for rendered in renderer.render_many(batch)})
         return ready.pop(chunk.key)

@@ -10,10 +10,12 @@ visiting the others; its terms are listed only on demand.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from typing import overload
 
 import msgspec
 from msgspec import Struct
@@ -140,6 +142,51 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
         return tuple(sorted(found, key=lambda term: (term.key, repr(term.coefficients))))
 
 
+class Chunks(Sequence[Chunk | None]):
+    """The chunks of a plan by index, None where nothing is audible. Silence is not stored, however long it is.
+
+    What runs for every edit visits `audible` or `between`: iterating over the sequence itself visits the silence too.
+    """
+
+    def __init__(self, audible: Iterable[Chunk], count: int) -> None:
+        """`audible`: in any order; those from index `count` on are left out."""
+        self._count = count
+        kept = sorted((chunk for chunk in audible if chunk.index < count), key=_index)
+        self._by_index = {chunk.index: chunk for chunk in kept}
+        self._indices = list(self._by_index)
+        self.audible = tuple(kept)
+
+    def between(self, first: int, last: int) -> Sequence[Chunk]:
+        """The audible chunks from `first` to `last`, both included."""
+        return self.audible[bisect.bisect_left(self._indices, first) : bisect.bisect_right(self._indices, last)]
+
+    def get(self, index: int) -> Chunk | None:
+        """A chunk, or None where nothing is audible, also behind the end."""
+        return self._by_index.get(index)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Chunk | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Chunk | None, ...]: ...
+    def __getitem__(self, index: int | slice) -> Chunk | tuple[Chunk | None, ...] | None:
+        if isinstance(index, slice):
+            return tuple(map(self._by_index.get, range(self._count)[index]))
+        return self._by_index.get(range(self._count)[index])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Chunks) and (self._count, self._by_index) == (other._count, other._by_index)
+
+    def __hash__(self) -> int:
+        return hash((self._count, self.audible))
+
+
+def _index(chunk: Chunk) -> int:
+    return chunk.index
+
+
 class Plan(Struct, frozen=True):
     """The mix of a session. `chunks[k]` is None where nothing is audible: that is digital silence, never decoded."""
 
@@ -147,12 +194,12 @@ class Plan(Struct, frozen=True):
     grid: Grid
     channels: int
     length: int
-    chunks: tuple[Chunk | None, ...]
+    chunks: Chunks
 
     @property
     def audible(self) -> list[Chunk]:
-        """The chunks that must be decoded."""
-        return [chunk for chunk in self.chunks if chunk is not None]
+        """The chunks that must be decoded, in their order on the timeline."""
+        return list(self.chunks.audible)
 
 
 def make_plan(session: Session, codec: CodecInfo, grid: Grid | None = None) -> Plan:
@@ -208,8 +255,7 @@ class Planner:
         changed = self._correct_sums(before)
         self._rebuild(changed, context)
         count = context.grid.count(session.length)
-        chunks = tuple(map(self._chunks.get, range(count)))
-        return Plan(codec, context.grid, context.channels, session.length, chunks)
+        return Plan(codec, context.grid, context.channels, session.length, Chunks(self._chunks.values(), count))
 
     def _contributions_of_tracks(self, session: Session, context: _Context) -> dict[int, tuple[Track, _Contributions]]:
         media = {item.digest: item for item in session.media}

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFormLayout,
     QLabel,
     QVBoxLayout,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from lincae_studio import paths
 from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.number_field import NumberField
 
 _SCALE_FACTORS = (0.01, 1000.0)
 
@@ -58,11 +58,8 @@ class ScaleFactorDialog(QDialog):
             f"Ask the author of the model for it. Public models: {known}.",
             self,
         )
-        self.scale_factor = QDoubleSpinBox(self)
-        self.scale_factor.setRange(*_SCALE_FACTORS)
-        self.scale_factor.setDecimals(2)
+        self.scale_factor = NumberField(*_SCALE_FACTORS, self, decimals=2, name="Scale factor")
         self.scale_factor.setValue(scale_factor)
-        self.scale_factor.setAccessibleName("Scale factor")
         self.linear = QCheckBox("&Trained to be linear", self)
         self.linear.setChecked(linear)
         self.linear.setToolTip("Scaling and adding its latents scales and adds the audio")

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
@@ -44,6 +43,7 @@ from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.export_presets import PresetRow
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -116,7 +116,7 @@ class ExportDialog(QDialog):
         if selection is not None:
             spans["selection"] = "Selected clips"
         self.span_box = self._combo("Span", spans)
-        self.tail = self._spin("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
+        self.tail = self._number("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
         self.container_box = self._combo("File format", {name: one.title for name, one in FORMATS.items()})
         self.format_box = self._combo("Sample format", SAMPLE_FORMAT_TITLES)
         self.quality = QSlider(Qt.Orientation.Horizontal, self)
@@ -133,8 +133,8 @@ class ExportDialog(QDialog):
         )
         self.dither.toggled.connect(self._on_changed)
         self.level_box = self._combo("Level", _LEVEL_TITLES)
-        self.target = self._spin("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
-        self.true_peak = self._spin("True peak", -70.0, 0.0, " dBTP", "Peak ceiling: no file is made louder than this")
+        self.target = self._number("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
+        self.true_peak = self._number("True peak", -70.0, 0.0, " dBTP", "Peak limit: no file is made louder than this")
         self.together = QCheckBox("same &gain for all files", self)
         self.together.setToolTip("Apply the same gain to all files, so that the stems still add up to the mix")
         self.together.toggled.connect(self._on_changed)
@@ -270,12 +270,8 @@ class ExportDialog(QDialog):
         box.currentIndexChanged.connect(self._on_changed)
         return box
 
-    def _spin(self, name: str, least: float, most: float, suffix: str, tip: str) -> QDoubleSpinBox:
-        box = QDoubleSpinBox(self)
-        box.setRange(least, most)
-        box.setDecimals(1)
-        box.setSuffix(suffix)
-        box.setAccessibleName(name)
+    def _number(self, name: str, least: float, most: float, suffix: str, tip: str) -> NumberField:
+        box = NumberField(least, most, self, decimals=1, suffix=suffix, name=name)
         box.setToolTip(tip)
         box.valueChanged.connect(self._on_changed)
         return box

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFormLayout,
     QHBoxLayout,
     QLabel,
@@ -24,6 +23,7 @@ from lincae_studio.session.levels import format_db
 from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -53,12 +53,10 @@ class MinusOneDialog(QDialog):
         self.match: StemMatch | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"Take “{self._name}” out of the mix")
-        self.reach = QDoubleSpinBox(self)
-        self.reach.setRange(0.0, _FARTHEST_S)
+        name = "How far the stem is looked for"
+        self.reach = NumberField(0.0, _FARTHEST_S, self, decimals=2, suffix=" s", name=name)
         self.reach.setSingleStep(0.5)
         self.reach.setValue(1.0)
-        self.reach.setSuffix(" s")
-        self.reach.setAccessibleName("How far the stem is looked for")
         self.again = QPushButton("&Search Again", self)
         self.again.setAutoDefault(False)
         self.bar = QProgressBar(self)

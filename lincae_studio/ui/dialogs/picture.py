@@ -13,13 +13,13 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QLabel,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from lincae_studio.errors import StudioError
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, PictureSource, save_picture
 
@@ -42,8 +42,7 @@ class PictureDialog(QDialog):
         self.setWindowTitle("Export Picture")
         self.view_box = QComboBox(self)
         self.view_box.addItems([view.title for view in views])
-        self.scale = QSpinBox(self)
-        self.scale.setRange(1, _LARGEST)
+        self.scale = NumberField(1, _LARGEST, self)
         self.scale.setValue(2)
         self.scale.setPrefix("× ")
         self.size_text = QLabel(self)
@@ -70,7 +69,7 @@ class PictureDialog(QDialog):
         return self._views[self.view_box.currentIndex()]
 
     def _show_size(self) -> None:
-        size: QSize = self._chosen.widget.size() * self.scale.value()
+        size: QSize = self._chosen.widget.size() * self.scale.whole
         self.size_text.setText(f"{size.width()} × {size.height()} pixels; SVG keeps text and lines scalable")
 
     def _on_accepted(self) -> None:
@@ -82,7 +81,7 @@ class PictureDialog(QDialog):
         if path.suffix.lower() not in SUFFIXES:
             path = path.with_name(path.name + (".svg" if "svg" in chosen_filter else ".png"))
         try:
-            save_picture(self._chosen.widget, path, self.scale.value())
+            save_picture(self._chosen.widget, path, self.scale.whole)
         except StudioError as error:
             self._messages.error(error)
             return

@@ -9,20 +9,19 @@ from typing import Any
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QWidget,
 )
 
 from lincae_studio.paths import home
 from lincae_studio.preference_table import PREFERENCES, Page, Preference
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.preference_store import PreferenceStore
 
 #: Choices determined when the dialog opens, by field: values with their texts.
@@ -71,7 +70,7 @@ class SettingsPage(QWidget):
         elif isinstance(default, bool):
             widget = self._check(preference)
         elif isinstance(default, int | float):
-            widget = self._spin(preference)
+            widget = self._number(preference)
         else:
             widget = self._text(preference)
         widget.setAccessibleName(preference.title.replace("&", ""))
@@ -113,22 +112,16 @@ class SettingsPage(QWidget):
         self._shows.append(lambda: box.setChecked(self._value(preference)))
         return box
 
-    def _spin(self, preference: Preference) -> QSpinBox | QDoubleSpinBox:
+    def _number(self, preference: Preference) -> NumberField:
         whole = isinstance(preference.default, int)
-        box: QSpinBox | QDoubleSpinBox = QSpinBox(self) if whole else QDoubleSpinBox(self)
         bounds = preference.bounds
         assert bounds is not None, "numeric preferences have bounds"
-        if isinstance(box, QSpinBox):
-            box.setRange(int(bounds[0]), int(bounds[1]))
-        else:
-            box.setRange(*bounds)
-            box.setDecimals(1)
-        if preference.unit:
-            box.setSuffix(f" {preference.unit}")
+        suffix = f" {preference.unit}" if preference.unit else ""
+        box = NumberField(*bounds, self, decimals=0 if whole else 1, suffix=suffix)
         if preference.zero:
             box.setSpecialValueText(preference.zero)
         box.setKeyboardTracking(False)
-        box.valueChanged.connect(lambda value: self._set(preference, value))
+        box.valueChanged.connect(lambda: self._set(preference, box.whole if whole else box.value()))
         self._shows.append(lambda: box.setValue(self._value(preference)))
         return box
 

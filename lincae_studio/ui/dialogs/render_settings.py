@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.session import edits
 from lincae_studio.session.model import MAX_FRAMES, MAX_SEED
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.document import Document
 
 
@@ -23,8 +24,7 @@ class RenderSettingsDialog(QDialog):
         self._codec = codec
         session = document.session
         self.setWindowTitle("Render Settings")
-        self.seed = QSpinBox(self)
-        self.seed.setRange(0, MAX_SEED)
+        self.seed = NumberField(0, MAX_SEED, self)
         self.seed.setValue(session.seed)
         self.frames = self._count(session.chunk_frames, f"codec default ({codec.chunk_frames})")
         self.overlap = self._count(session.overlap_frames, f"codec default ({codec.overlap_frames})")
@@ -47,18 +47,16 @@ class RenderSettingsDialog(QDialog):
         self.setMinimumWidth(440)
         self._follow()
 
-    def _count(self, value: int, zero: str) -> QSpinBox:
-        box = QSpinBox(self)
-        box.setRange(0, MAX_FRAMES)
+    def _count(self, value: int, zero: str) -> NumberField:
+        box = NumberField(0, MAX_FRAMES, self, suffix=" frames")
         box.setSpecialValueText(zero)
-        box.setSuffix(" frames")
         box.setValue(value)
         box.valueChanged.connect(self._follow)
         return box
 
     def _follow(self) -> None:
         try:
-            grid = Grid.of(self._codec, self.frames.value(), self.overlap.value())
+            grid = Grid.of(self._codec, self.frames.whole, self.overlap.whole)
             if problem := grid.problem(self._codec):
                 raise ValueError(problem)
             step_s, fade_s = (samples / self._codec.sample_rate for samples in (grid.step_samples, grid.fade))
@@ -76,6 +74,6 @@ class RenderSettingsDialog(QDialog):
         self.buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(fits)
 
     def _on_accepted(self) -> None:
-        seed, frames, overlap = self.seed.value(), self.frames.value(), self.overlap.value()
+        seed, frames, overlap = self.seed.whole, self.frames.whole, self.overlap.whole
         self._document.apply("Render Settings", lambda s: edits.set_rendering(s, seed, frames, overlap))
         self.accept()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QFormLayout,
     QLabel,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -17,6 +15,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.session import places
 from lincae_studio.session.model import SESSION_RATE, Tempo
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.document import Document
 
 _DEFAULT = Tempo(bpm=120.0)
@@ -30,17 +29,11 @@ class TempoDialog(QDialog):
         self._document = document
         tempo = document.session.tempo or _DEFAULT
         self.setWindowTitle("Tempo")
-        self.bpm = QDoubleSpinBox(self)
-        self.bpm.setRange(20.0, 400.0)
-        self.bpm.setDecimals(3)
+        self.bpm = NumberField(20.0, 400.0, self, decimals=3)
         self.bpm.setValue(tempo.bpm)
-        self.beats = QSpinBox(self)
-        self.beats.setRange(1, 32)
+        self.beats = NumberField(1, 32, self)
         self.beats.setValue(tempo.beats)
-        self.start = QDoubleSpinBox(self)
-        self.start.setRange(0.0, 24 * 3600.0)
-        self.start.setDecimals(6)
-        self.start.setSuffix(" s")
+        self.start = NumberField(0.0, 24 * 3600.0, self, decimals=6, suffix=" s")
         self.start.setValue(tempo.start / SESSION_RATE)
         here = QPushButton("At &Playhead", self)
         here.clicked.connect(lambda: self.start.setValue(playhead / SESSION_RATE))
@@ -65,7 +58,7 @@ class TempoDialog(QDialog):
 
     def _on_accepted(self) -> None:
         start = round(self.start.value() * SESSION_RATE)
-        self._set(Tempo(bpm=self.bpm.value(), beats=self.beats.value(), start=start))
+        self._set(Tempo(bpm=self.bpm.value(), beats=self.beats.whole, start=start))
 
     def _set(self, tempo: Tempo | None) -> None:
         text = "Set Tempo" if tempo is not None else "Remove Tempo"

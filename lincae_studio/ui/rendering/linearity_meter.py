@@ -48,8 +48,7 @@ class LinearityMeter(QObject):
 
     def of(self, index: int) -> ChunkFigures | None:
         """The figures of a chunk of the current plan, or None."""
-        chunks = self._rendering.plan.chunks
-        chunk = chunks[index] if index < len(chunks) else None
+        chunk = self._rendering.plan.chunks.get(index)
         return self._known.get(_key_of(chunk)) if chunk is not None else None
 
     def measure(self, start: int, end: int) -> None:
@@ -58,8 +57,7 @@ class LinearityMeter(QObject):
             return
         plan = self._rendering.update_plan()
         first, last = plan.grid.owner(start), plan.grid.owner(max(start, end - 1))
-        chunks = [chunk for chunk in plan.chunks[first : last + 1] if chunk is not None]
-        todo = [chunk for chunk in chunks if _key_of(chunk) not in self._known]
+        todo = [chunk for chunk in plan.chunks.between(first, last) if _key_of(chunk) not in self._known]
         self.progress = Progress(0, len(todo), "chunks")
         work = self._work(todo)
         job = self._job = BackgroundJob(work, self)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.engine.analysis.residual import own_samples
-from lincae_studio.engine.planning.plan import Plan
+from lincae_studio.engine.planning.plan import Chunk, Plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.stitch import window_slice
-from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
+from lincae_studio.media.peaks import BLOCK, Audio, SparsePyramid, block_peaks
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -24,39 +23,63 @@ _READ_AT_ONCE = 1 << 18
 
 
 class ChunkPeaks:
-    """A peak pyramid as long as a plan; each chunk fills the blocks that it owns."""
+    """A peak pyramid of a plan; each audible chunk fills the blocks that it owns. Silence is not visited."""
 
     def __init__(self, plan: Plan) -> None:
-        self.pyramid = PeakPyramid(np.zeros((0, 2), np.float32))
-        self._grid = plan.grid
-        self._shown: dict[int, str | None] = {}
+        self.pyramid = SparsePyramid()
+        self._grid, self._length = plan.grid, plan.length
+        #: The key of the peaks that are shown of each chunk, "" for outdated ones, and their blocks `[first, last)`.
+        self._shown: dict[int, tuple[str, int, int]] = {}
+        #: Number of chunks whose peaks were set or cleared so far.
+        self.updates = 0
 
     def fit(self, plan: Plan) -> None:
-        """Adapt to the length of a plan, keeping the peaks of its chunks."""
-        blocks = -(-plan.length // BLOCK)
-        if blocks != self.pyramid.blocks or plan.grid != self._grid:
-            pairs = np.zeros((blocks, 2), np.float32)
-            kept = self.pyramid.level_0[:blocks]
-            pairs[: len(kept)] = kept
-            self.pyramid = PeakPyramid(pairs)
-            self._shown.clear()
-            self._grid = plan.grid
+        """Adapt to a plan, keeping the last peaks of its audible chunks, and clearing those of the others."""
+        if plan.grid != self._grid:
+            self._change_grid(plan)
+        for index in [index for index in self._shown if plan.chunks.get(index) is None]:
+            self._clear(index)
+        if plan.length != self._length:
+            # What a chunk owns ends where the mix ends.
+            last = plan.grid.owner(min(plan.length, self._length))
+            for index in (last - 1, last):
+                if index in self._shown:
+                    self._shown[index] = ("", *self._shown[index][1:])
+            self._length = plan.length
 
-    def shows(self, index: int, key: str | None) -> bool:
-        """Whether the peaks of a chunk are those of this key; None stands for silence."""
-        return self._shown.get(index, "") == key
+    def shows(self, chunk: Chunk) -> bool:
+        """Whether the peaks of a chunk are current."""
+        shown = self._shown.get(chunk.index)
+        return shown is not None and shown[0] == chunk.key
 
     def forget(self) -> None:
         """Mark all peaks as outdated; they are shown until they are replaced."""
-        self._shown.clear()
+        self._shown = {index: ("", first, last) for index, (_, first, last) in self._shown.items()}
 
-    def put(self, plan: Plan, index: int, key: str | None, pairs: Audio | None) -> None:
-        """Set the level-0 pairs `(blocks, 2)` of a chunk; None for silence."""
-        start, end = own_samples(plan, index)
-        if pairs is None:
-            pairs = np.zeros((-(-(end - start) // BLOCK), 2), np.float32)
-        self.pyramid.update(start // BLOCK, pairs)
-        self._shown[index] = key
+    def put(self, plan: Plan, chunk: Chunk, pairs: Audio) -> None:
+        """Set the level-0 pairs `(blocks, 2)` of a chunk."""
+        first = own_samples(plan, chunk.index)[0] // BLOCK
+        last = first + len(pairs)
+        before = self._shown.get(chunk.index)
+        if before is not None and before[2] > last:
+            self.pyramid.clear(last, before[2])
+        self.pyramid.update(first, pairs)
+        self._shown[chunk.index] = chunk.key, first, last
+        self.updates += 1
+
+    def _clear(self, index: int) -> None:
+        _, first, last = self._shown.pop(index)
+        self.pyramid.clear(first, last)
+        self.updates += 1
+
+    def _change_grid(self, plan: Plan) -> None:
+        """Give the peaks to the chunks of another grid, for which they are outdated."""
+        before, self.pyramid, self._shown, self._grid = self.pyramid, SparsePyramid(), {}, plan.grid
+        for chunk in plan.audible:
+            start, end = own_samples(plan, chunk.index)
+            first, last = start // BLOCK, -(-end // BLOCK)
+            self.pyramid.update(first, before.level_0(first, last))
+            self._shown[chunk.index] = "", first, last
 
 
 class MixPeaks(ChunkPeaks):
@@ -70,22 +93,21 @@ class MixPeaks(ChunkPeaks):
         """Follow a changed plan: adapt the length, and add the peaks of rendered chunks."""
         plan = self._rendering.plan
         self.fit(plan)
-        for index in range(len(plan.chunks)):
-            self.follow_chunk(index)
+        for chunk in plan.audible:
+            self._follow(chunk)
 
     def follow_chunk(self, index: int) -> None:
-        """Update a chunk's peaks if it was rendered or became silent."""
+        """Update a chunk's peaks if it was rendered."""
+        chunk = self._rendering.plan.chunks.get(index)
+        if chunk is not None:
+            self._follow(chunk)
+
+    def _follow(self, chunk: Chunk) -> None:
+        if self.shows(chunk) or (rendered := self._rendering.store.get(chunk.key)) is None:
+            return
         plan = self._rendering.plan
-        if index >= len(plan.chunks):
-            return
-        chunk, rendered = plan.chunks[index], self._rendering.rendered(index)
-        key = chunk.key if chunk else None
-        if self.shows(index, key) or (chunk is not None and rendered is None):
-            return
-        pairs = None
-        if rendered is not None:
-            pairs = block_peaks(window_slice(plan, rendered.audio, index, *own_samples(plan, index)).T)
-        self.put(plan, index, key, pairs)
+        own = window_slice(plan, rendered.audio, chunk.index, *own_samples(plan, chunk.index))
+        self.put(plan, chunk, block_peaks(own.T))
 
 
 class DryPeaks(QObject):
@@ -116,8 +138,8 @@ class DryPeaks(QObject):
         """Follow a changed plan: adapt the length, and add the peaks available already."""
         plan = self._rendering.plan
         self.peaks.fit(plan)
-        for index in range(len(plan.chunks)):
-            self._update(index)
+        for chunk in plan.audible:
+            self._update(chunk)
         self._delay.start(_PAUSE_MS)
 
     def set_visible(self, start: int, end: int) -> None:
@@ -127,9 +149,9 @@ class DryPeaks(QObject):
             self._delay.start(_PAUSE_MS)
 
     def known(self, index: int) -> bool:
-        """Whether the peaks of a chunk are those of the current dry mix."""
-        chunk = self._rendering.plan.chunks[index]
-        return self.peaks.shows(index, chunk.key if chunk else None)
+        """Whether the peaks of an audible chunk are those of the current dry mix."""
+        chunk = self._rendering.plan.chunks.get(index)
+        return chunk is not None and self.peaks.shows(chunk)
 
     def audio(self, start: int, end: int) -> Audio | None:
         """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to read while drawing."""
@@ -149,23 +171,19 @@ class DryPeaks(QObject):
     def _request(self) -> None:
         plan, dry = self._rendering.plan, self._rendering.dry
         start, end = self._visible
-        seen = range(plan.grid.owner(start), min(plan.grid.owner(end) + 1, len(plan.chunks)))
-        chunks = (chunk for index in seen if (chunk := plan.chunks[index]) is not None)
+        chunks = plan.chunks.between(plan.grid.owner(start), plan.grid.owner(end))
         self._work.request((chunk.key, (plan, dry, chunk.index)) for chunk in chunks)
 
     def _on_found(self, key: str) -> None:
         for index in self._rendering.indices(key):
-            if self._update(index):
+            chunk = self._rendering.plan.chunks.get(index)
+            if chunk is not None and self._update(chunk):
                 self.changed.emit(index)
 
-    def _update(self, index: int) -> bool:
-        plan = self._rendering.plan
-        chunk = plan.chunks[index]
-        key = chunk.key if chunk else None
-        pairs = self._work.of(key) if key is not None else None
-        if self.peaks.shows(index, key) or (key is not None and pairs is None):
+    def _update(self, chunk: Chunk) -> bool:
+        if self.peaks.shows(chunk) or (pairs := self._work.of(chunk.key)) is None:
             return False
-        self.peaks.put(plan, index, key, pairs)
+        self.peaks.put(self._rendering.plan, chunk, pairs)
         return True
 
 

@@ -102,7 +102,8 @@ class Rendering(QObject):
         self._plan_timer = QTimer(self)
         self._plan_timer.setSingleShot(True)
         self._plan_timer.timeout.connect(self.update_plan)
-        self._states: list[ChunkState] = []
+        #: The states of the audible chunks, by index.
+        self._states: dict[int, ChunkState] = {}
         self._dry: DryMix | None = None
         self._make_plan()
         self.store.set_current(self.plan)
@@ -194,16 +195,22 @@ class Rendering(QObject):
         return self.store.state(self.plan.chunks[index])
 
     def runs(self, start: int, end: int, merged: bool = True) -> Iterator[tuple[int, int, ChunkState]]:
-        """The chunks in samples `[start, end)` as (first, last, state); neighbours in the same state are `merged`."""
-        first, last = self.plan.grid.owner(start), self.plan.grid.owner(max(start, end - 1))
-        states = self._states[first : last + 1]
+        """The audible chunks in samples `[start, end)` as (first, last, state).
+
+        With `merged`, neighbours in the same state are one.
+        """
+        grid, states = self.plan.grid, self._states
+        indices = [
+            chunk.index for chunk in self.plan.chunks.between(grid.owner(start), grid.owner(max(start, end - 1)))
+        ]
         if not merged:
-            yield from ((first + place, first + place, state) for place, state in enumerate(states))
+            yield from ((index, index, states[index]) for index in indices)
             return
-        for state, run in itertools.groupby(states):
-            count = sum(1 for _ in run)
-            yield first, first + count - 1, state
-            first += count
+        # In a run of neighbours, index and place in the list differ by the same number.
+        runs = itertools.groupby(enumerate(indices), lambda item: (item[1] - item[0], states[item[1]]))
+        for (_, state), run in runs:
+            members = [index for _, index in run]
+            yield members[0], members[-1], state
 
     def rendered(self, index: int) -> Rendered | None:
         """The render of a chunk, or None."""
@@ -212,8 +219,7 @@ class Rendering(QObject):
 
     def progress(self) -> tuple[int, int]:
         """The number of rendered chunks, and of all chunks to render."""
-        silent = self._states.count(ChunkState.SILENT)
-        return self._states.count(ChunkState.RENDERED), len(self._states) - silent
+        return sum(state is ChunkState.RENDERED for state in self._states.values()), len(self._states)
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Set the playhead and the active loop: what is heard next is rendered first, long sessions only around it."""
@@ -296,9 +302,9 @@ class Rendering(QObject):
         self._index_of = {}
 
     def _update_states(self) -> None:
-        """Update the state of every chunk."""
+        """Update the state of every audible chunk."""
         self._has_room = self.store.has_room(self.plan)
-        self._states = [self.store.state(chunk) for chunk in self.plan.chunks]
+        self._states = {chunk.index: self.store.state(chunk) for chunk in self.plan.audible}
 
     def _codec_of(self, session: Session) -> CodecInfo:
         """The session's codec, or if it is not available the default one, which is reported once."""

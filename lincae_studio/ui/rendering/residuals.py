@@ -51,7 +51,7 @@ class Residuals(QObject):
         tasks = (
             (chunk.key, (plan, dry, rendered, chunk.index))
             for chunk in plan.audible
-            if not self._work.has(chunk.key) and (rendered := self._rendering.rendered(chunk.index)) is not None
+            if not self._work.has(chunk.key) and (rendered := self._rendering.store.get(chunk.key)) is not None
         )
         self._work.request(tasks if self._observers else ())
 
@@ -61,7 +61,7 @@ class Residuals(QObject):
 
     def of(self, index: int) -> float | None:
         """The residual of a chunk in dB; None while it is not available, or if the dry mix is silent."""
-        chunk = self._rendering.plan.chunks[index] if index < len(self._rendering.plan.chunks) else None
+        chunk = self._rendering.plan.chunks.get(index)
         return self._work.of(chunk.key) if chunk is not None else None
 
     def close(self) -> None:

@@ -39,8 +39,8 @@ class LinearityStrip(TimeCanvas):
         painter.fillRect(area, QColor(colors.window))
         grid = self._rendering.plan.grid
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        last = min(grid.owner(end), len(self._rendering.plan.chunks) - 1)
-        for index in range(grid.owner(begin), last + 1):
+        for chunk in self._rendering.plan.chunks.between(grid.owner(begin), grid.owner(end)):
+            index = chunk.index
             value = self._residuals.of(index)
             if value is None:
                 continue

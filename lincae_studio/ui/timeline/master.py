@@ -106,8 +106,6 @@ class MasterLane(TimeCanvas):
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
         runs: list[tuple[int, int, bool, bool]] = []
         for index, _, state in self._rendering.runs(begin, end, merged=False):
-            if state is ChunkState.SILENT:
-                continue
             look = state is ChunkState.RENDERED, self.dry.known(index)
             if runs and runs[-1][1] == index - 1 and runs[-1][2:] == look:
                 runs[-1] = (runs[-1][0], index, *look)

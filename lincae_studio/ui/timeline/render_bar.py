@@ -63,8 +63,6 @@ class RenderBar(TimeCanvas):
         gaps = self._rendering.plan.grid.step_samples / self.axis.samples_per_px >= _GAP_PX
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
         for first, last, state in self._rendering.runs(begin, end, merged=not gaps):
-            if state is ChunkState.SILENT:
-                continue
             cell = self._cell(first, last, gaps)
             color = QColor(shown[state])
             painter.fillRect(cell, QColor(colors.window) if color.lightness() < 128 else color.darker(260))

@@ -68,7 +68,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         box.border = None
         self.setFrameShape(self.Shape.NoFrame)
         self.setAccessibleName(name)
-        self._overview = Overview(source.rows, 0)
+        self._overview = Overview(source.rows)
         self._whole = pg.ImageItem(axisOrder="row-major")
         self._whole.hide()
         self.addItem(self._whole, ignoreBounds=True)
@@ -175,7 +175,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Drop all images, for another session, codec or source."""
         for index in list(self._items):
             self._remove(index)
-        self._overview = Overview(self._source.rows, len(self._rendering.plan.chunks))
+        self._overview = Overview(self._source.rows)
         self._known.clear()
         self._whole.hide()
 
@@ -184,9 +184,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if self._geometry != (plan.grid, self._source.rows):
             self._geometry = (plan.grid, self._source.rows)
             self._restart()
-        if self._overview.chunks != len(plan.chunks):
-            self._overview.resize(len(plan.chunks))
-            self._known = {index: key for index, key in self._known.items() if index < len(plan.chunks)}
+        for index in [index for index in self._known if index >= len(plan.chunks)]:
+            self._overview.clear(index)
+            del self._known[index]
         self.getViewBox().setYRange(0, self._source.rows, padding=0)
         self._follow_axis()
 
@@ -288,7 +288,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             return
         width = max(1, round(count * plan.grid.step_samples / self._axis.samples_per_px))
         waits = np.ones(count, np.float32)
-        for index in range(first, last + 1):
+        audible = self._source.audible(first, last)
+        silent = [index for index in self._known.keys() - set(audible) if first <= index <= last]
+        for index in (*audible, *silent):
             if self._source.key(index) != self._known.get(index) and not self._survey(index):
                 waits[index - first] = _STALE_OPACITY
         image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))

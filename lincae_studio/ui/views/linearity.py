@@ -7,6 +7,7 @@ they require decoding every clip on its own.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from PySide6.QtCore import QRect, QRectF, Qt, QTimer, Signal
@@ -97,8 +98,8 @@ class LinearityPlot(TimeCanvas):
         tracks = self._document.session.tracks
         return [(track, figures.tracks[track.id]) for track in tracks if figures and track.id in figures.tracks]
 
-    def in_view(self) -> range:
-        """The chunks in view."""
+    def in_view(self) -> list[int]:
+        """The audible chunks in view."""
         return self._chunks(*self.axis.start_and_end(0, self.width()))
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
@@ -108,19 +109,21 @@ class LinearityPlot(TimeCanvas):
         for value in grid:
             y = round(self._y(value, top, bottom))
             painter.fillRect(QRect(area.left(), y, area.width(), 1), QColor(theme.colors().grid))
-        chunks = self._chunks(*self.axis.start_and_end(area.left(), area.right() + 1))
-        # One chunk per pixel is enough if they are narrower; which ones must not depend on the area.
-        every = max(1, math.ceil(self.axis.samples_per_px / self._rendering.plan.grid.step_samples))
-        drawn = range(chunks.start // every * every, chunks.stop, every)
+        step = self._rendering.plan.grid.step_samples
+        # One chunk per pixel is enough if they are narrower: the first audible one, which must not depend on the area.
+        every = max(1, math.ceil(self.axis.samples_per_px / step))
+        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
+        chunks = self._chunks(begin // (every * step) * every * step, end)
+        drawn = list({index // every: index for index in reversed(chunks)}.values())
         if self.shown == "residuals":
-            self._draw_residuals(painter, drawn)
+            self._draw_residuals(painter, drawn, every)
         else:
             for index in drawn:
                 self._draw_shares(painter, index, every)
 
-    def _draw_residuals(self, painter: QPainter, chunks: range) -> None:
+    def _draw_residuals(self, painter: QPainter, chunks: Sequence[int], count: int) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
-        sides = {index: self._sides(index, chunks.step) for index in chunks}
+        sides = {index: self._sides(index, count) for index in chunks}
         for name, _ in MEASURES:
             lines = []
             for index, (left, right) in sides.items():
@@ -143,9 +146,12 @@ class LinearityPlot(TimeCanvas):
             y = sorted(self._y(value, TOP_SHARE, BOTTOM_SHARE) for value in (begin, begin + share))
             painter.fillRect(QRectF(left, y[0], max(1.0, right - left - 1.0), y[1] - y[0]), QColor(track.color))
 
-    def _chunks(self, start: int, end: int) -> range:
+    def _chunks(self, start: int, end: int) -> list[int]:
+        """The audible chunks in samples `[start, end)`."""
         plan = self._rendering.plan
-        return range(plan.grid.owner(start), min(plan.grid.owner(max(start, end - 1)) + 1, len(plan.chunks)))
+        return [
+            chunk.index for chunk in plan.chunks.between(plan.grid.owner(start), plan.grid.owner(max(start, end - 1)))
+        ]
 
     def _sides(self, index: int, count: int = 1) -> tuple[float, float]:
         """The left and right border of `count` chunks."""

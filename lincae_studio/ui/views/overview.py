@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from lincae_studio.codecs.base import Array
@@ -10,6 +12,9 @@ from lincae_studio.codecs.base import Array
 COLUMNS = 16
 
 _LEVELS = (16, 8, 4, 2, 1)
+
+#: Chunks that are stored together.
+_PAGE = 64
 
 
 def pooled(latents: Array, frames: int) -> Array:
@@ -23,34 +28,32 @@ def pooled(latents: Array, frames: int) -> Array:
 
 
 class Overview:
-    """Stores `COLUMNS` columns per chunk, half as many, and so on down to one. Chunks can be replaced one by one."""
+    """Stores `COLUMNS` columns per chunk, half as many, and so on down to one. Chunks can be replaced one by one.
 
-    def __init__(self, dim: int, chunks: int) -> None:
-        #: Arrays `(D, chunks * columns)` by number of columns per chunk.
-        self._levels = {columns: np.zeros((dim, chunks * columns), np.float32) for columns in _LEVELS}
+    Stored in pages of `_PAGE` chunks; where no chunk was put it is silent, and there are no pages.
+    """
 
-    @property
-    def chunks(self) -> int:
-        return self._levels[1].shape[1]
-
-    def resize(self, chunks: int) -> None:
-        """Follow the length of the session, keeping known values."""
-        kept = min(chunks, self.chunks)
-        for columns, level in self._levels.items():
-            self._levels[columns] = np.pad(level[:, : kept * columns], ((0, 0), (0, (chunks - kept) * columns)))
+    def __init__(self, dim: int) -> None:
+        self._dim = dim
+        #: Arrays `(D, _PAGE * columns)` by number of columns per chunk, by page.
+        self._pages: dict[int, dict[int, Array]] = {}
 
     def put(self, index: int, latents: Array) -> None:
         """Store a chunk's latents `(D, step)`."""
+        page, place = divmod(index, _PAGE)
+        if page not in self._pages:
+            self._pages[page] = {each: np.zeros((self._dim, _PAGE * each), np.float32) for each in _LEVELS}
         part = _largest(latents, np.arange(COLUMNS) * latents.shape[1] // COLUMNS)
         for columns in _LEVELS:
             if columns < COLUMNS:
                 part = pooled(part, 2)
-            self._levels[columns][:, index * columns : (index + 1) * columns] = part
+            self._pages[page][columns][:, place * columns : (place + 1) * columns] = part
 
     def clear(self, index: int) -> None:
         """Clear a silent chunk."""
-        for columns, level in self._levels.items():
-            level[:, index * columns : (index + 1) * columns] = 0.0
+        page, place = divmod(index, _PAGE)
+        for columns, level in self._pages.get(page, {}).items():
+            level[:, place * columns : (place + 1) * columns] = 0.0
 
     def picture(self, first: int, last: int, columns: int) -> tuple[Array, float]:
         """Chunks `[first, last)` as an image `(D, W)` with one to two times `columns` columns, if available.
@@ -61,9 +64,26 @@ class Overview:
         chunks = last - first
         if chunks >= columns:
             together = 1 << int(np.log2(chunks / columns))
-            return pooled(self._levels[1][:, first:last], together), float(together)
+            image = np.zeros((self._dim, -(-chunks // together)), np.float32)
+            for start, part in self._parts(1, first, last):
+                column = (start - first + np.arange(part.shape[1])) // together
+                begins = np.flatnonzero(np.diff(column, prepend=-1))
+                # A column may have chunks on several pages.
+                both = np.stack([image[:, column[begins]], _largest(part, begins)], axis=2)
+                image[:, column[begins]] = _largest(both.reshape(self._dim, -1), 2 * np.arange(len(begins)))
+            return image, float(together)
         each = next((each for each in reversed(_LEVELS) if chunks * each >= columns), COLUMNS)
-        return self._levels[each][:, first * each : last * each], 1.0 / each
+        image = np.zeros((self._dim, chunks * each), np.float32)
+        for start, part in self._parts(each, first, last):
+            image[:, (start - first) * each :][:, : part.shape[1]] = part
+        return image, 1.0 / each
+
+    def _parts(self, each: int, first: int, last: int) -> Iterator[tuple[int, Array]]:
+        """What is stored of chunks `[first, last)`, page by page: the first chunk, and `each` columns per chunk."""
+        for page, levels in self._pages.items():
+            begin, end = max(first, page * _PAGE), min(last, (page + 1) * _PAGE)
+            if begin < end:
+                yield begin, levels[each][:, (begin - page * _PAGE) * each : (end - page * _PAGE) * each]
 
 
 def _largest(latents: Array, starts: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Array:

@@ -50,6 +50,10 @@ class ChunkSource(QObject):
         """Identifies the current values of a chunk; None if it is silent."""
         raise NotImplementedError
 
+    def audible(self, first: int, last: int) -> list[int]:
+        """The chunks from `first` to `last` that are not silent. Silence costs nothing."""
+        raise NotImplementedError
+
     def deferred(self, index: int) -> Deferred | None:
         """A function returning the values of the current key, or None while they are not available."""
         raise NotImplementedError
@@ -90,6 +94,9 @@ class MixSource(ChunkSource):
     def key(self, index: int) -> str | None:
         chunk = self._rendering.plan.chunks[index]
         return chunk.key if chunk is not None else None
+
+    def audible(self, first: int, last: int) -> list[int]:
+        return [chunk.index for chunk in self._rendering.plan.chunks.between(first, last)]
 
     def deferred(self, index: int) -> Deferred | None:
         rendered = self._rendering.rendered(index)
@@ -144,6 +151,9 @@ class ExcerptSource(ChunkSource):
         chunk = self._chunk(index)
         return chunk.key if chunk is not None else None
 
+    def audible(self, first: int, last: int) -> list[int]:
+        return [chunk.index for chunk in self._plan.chunks.between(first, last)] if self._plan is not None else []
+
     def deferred(self, index: int) -> Deferred | None:
         chunk = self._chunk(index)
         if chunk is None:
@@ -170,15 +180,13 @@ class ExcerptSource(ChunkSource):
         super().close()
 
     def _chunk(self, index: int) -> Chunk | None:
-        chunks = self._plan.chunks if self._plan is not None else ()
-        return chunks[index] if index < len(chunks) else None
+        return self._plan.chunks.get(index) if self._plan is not None else None
 
     def _request(self) -> None:
         first, last = self._seen
         requested = []
-        for index in range(first, last + 1):
-            chunk = self._chunk(index)
-            if chunk is None or chunk.key in self._arrived or self._rendering.store.get(chunk.key) is not None:
+        for chunk in self._plan.chunks.between(first, last) if self._plan is not None else ():
+            if chunk.key in self._arrived or self._rendering.store.get(chunk.key) is not None:
                 continue
             part = latents_only(chunk)
             if self._rendering.store.failure(part.key) is None:
@@ -217,6 +225,9 @@ class DifferenceSource(ChunkSource):
     def key(self, index: int) -> str | None:
         keys = self._one.key(index), self._other.key(index)
         return None if keys == (None, None) else f"{keys[0]} minus {keys[1]}"
+
+    def audible(self, first: int, last: int) -> list[int]:
+        return sorted({*self._one.audible(first, last), *self._other.audible(first, last)})
 
     def deferred(self, index: int) -> Deferred | None:
         one, other = (self._part(source, index) for source in (self._one, self._other))

@@ -111,7 +111,8 @@ class SpectrogramSource(ChunkSource):
         self._index_of: dict[str, int] = {}
         self._arrived: set[str] = set()
         self._seen = (0, -1)
-        self._keys: list[str | None] = []
+        #: The keys of the audible chunks.
+        self._keys: dict[int, str] = {}
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self._request)
@@ -125,7 +126,10 @@ class SpectrogramSource(ChunkSource):
         return ROWS
 
     def key(self, index: int) -> str | None:
-        return self._keys[index]
+        return self._keys.get(index)
+
+    def audible(self, first: int, last: int) -> list[int]:
+        return [chunk.index for chunk in self._rendering.plan.chunks.between(first, last)]
 
     def deferred(self, index: int) -> Deferred | None:
         key = self.key(index)
@@ -156,13 +160,18 @@ class SpectrogramSource(ChunkSource):
             self._request_soon()
 
     def _list_keys(self) -> None:
-        """Compute the keys of all chunks, which include those of their neighbours."""
-        chunks = self._rendering.plan.chunks
-        names = ["", *(chunk.key if chunk is not None else "silence" for chunk in chunks), ""]
-        self._keys = [
-            None if chunk is None else f"{names[index]} {names[index + 1]} {names[index + 2]}"
-            for index, chunk in enumerate(chunks)
-        ]
+        """Compute the keys of all audible chunks, which include those of their neighbours."""
+        plan = self._rendering.plan
+        names = {chunk.index: chunk.key for chunk in plan.audible}
+        for end in (-1, len(plan.chunks)):
+            names[end] = ""
+
+        def name(index: int) -> str:
+            return names.get(index, "silence")
+
+        self._keys = {
+            chunk.index: f"{name(chunk.index - 1)} {chunk.key} {name(chunk.index + 1)}" for chunk in plan.audible
+        }
 
     def _request_soon(self) -> None:
         if not self._gathering.isActive():
@@ -170,17 +179,15 @@ class SpectrogramSource(ChunkSource):
 
     def _request(self) -> None:
         plan = self._rendering.plan
-        first, last = self._seen[0], min(self._seen[1], len(plan.chunks) - 1)
+        first, last = self._seen
         step = plan.grid.step_samples
         states = self._rendering.runs(max(0, first - 1) * step, (last + 2) * step, merged=False)
         waits = {index for index, _, state in states if state in (ChunkState.STALE, ChunkState.RENDERING)}
         tasks: dict[str, _Task] = {}
         self._index_of.clear()
         reader = self._rendering.reader()
-        for index in range(first, last + 1):
+        for index in self.audible(first, last):
             key = self._keys[index]
-            if key is None:
-                continue
             self._index_of[key] = index
             if key not in self._arrived and waits.isdisjoint((index - 1, index, index + 1)):
                 tasks[key] = _Task(reader, index * step, (index + 1) * step)

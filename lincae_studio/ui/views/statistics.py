@@ -119,7 +119,7 @@ class Statistics(QObject):
             self._pausing.start(_PAUSE_MS)
 
     def _ask(self) -> None:
-        indices = [index for index in range(len(self._rendering.plan.chunks)) if self._source.key(index) is not None]
+        indices = self._source.audible(0, len(self._rendering.plan.chunks))
         sampled = indices[:: max(1, -(-len(indices) // _SAMPLED))]
         known = {index: found for index in sampled if (found := self._source.deferred(index)) is not None}
         if not known or not self._active:

@@ -149,8 +149,9 @@ class TrajectoryPanel(QWidget):
         """The rendered chunks in view: all of them, or a selection spread evenly."""
         plan, axis = self._rendering.plan, self._context.axis
         first = plan.grid.owner(int(axis.start))
-        last = min(len(plan.chunks) - 1, plan.grid.owner(int(axis.start + axis.visible_samples)))
-        known = [index for index in range(first, last + 1) if self._rendering.rendered(index) is not None]
+        last = plan.grid.owner(int(axis.start + axis.visible_samples))
+        seen = [chunk.index for chunk in plan.chunks.between(first, last)]
+        known = [index for index in seen if self._rendering.rendered(index) is not None]
         return known[:: max(1, -(-len(known) // _CHUNKS))]
 
     def _near_playhead(self) -> list[int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,3 +84,45 @@ def test_the_same_clip_twice_is_not_the_same_as_once() -> None:
         assert b is not None
         assert a.key != b.key
         assert len(b.terms) == 2
+
+
+def test_chunks_are_a_sequence_that_skips_silence() -> None:
+    session = edits.move_clips(session_of(made_up_media(1, 20_000), made_up_media(2, 9_000)), {4}, 90_000)
+    plan = make_plan(session, FACTS, GRID)
+    listed = list(plan.chunks)
+    audible = [chunk for chunk in listed if chunk is not None]
+    assert len(listed) == len(plan.chunks) > len(audible) > 2
+    assert [plan.chunks[index] for index in range(len(listed))] == listed
+    assert plan.chunks[-1] is listed[-1]
+    assert plan.chunks[2:9] == tuple(listed[2:9])
+    assert plan.audible == audible
+    for first, last in ((0, 3), (2, len(listed) + 5), (7, 6)):
+        assert list(plan.chunks.between(first, last)) == [c for c in listed[first : last + 1] if c is not None]
+    assert plan.chunks.get(len(listed)) is None
+    with pytest.raises(IndexError):
+        plan.chunks[len(listed)]
+    assert plan == make_plan(session, FACTS, GRID)
+    assert plan.chunks != make_plan(edits.set_track_gain(session, 1, 0.5), FACTS, GRID).chunks
+
+
+def test_silence_costs_no_work() -> None:
+    """Counted in calls, not seconds: a plan of 24 hours with two clips is as much work as one of two seconds."""
+    session = session_of(made_up_media(1, 20_000), made_up_media(2, 9_000))
+
+    def calls(start: int) -> int:
+        planner, found = Planner(), 0
+        planner.plan(session, FACTS, GRID)
+        moved = edits.move_clips(session, {4}, start)
+
+        def count(*_: object) -> None:
+            nonlocal found
+            found += 1
+
+        sys.setprofile(count)
+        planner.plan(moved, FACTS, GRID)
+        sys.setprofile(None)
+        return found
+
+    step = GRID.step_samples * 64  # so that both are in one run of the cache of sources
+    calls(step)
+    assert calls(24 * 3600 * 44_100 // step * step - 2 * step) < 1.2 * calls(2 * step)

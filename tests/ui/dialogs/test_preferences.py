@@ -13,14 +13,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
-    QAbstractSpinBox,
     QApplication,
     QCheckBox,
     QComboBox,
     QDialogButtonBox,
-    QDoubleSpinBox,
     QLineEdit,
-    QSpinBox,
 )
 from pytestqt.qtbot import QtBot
 
@@ -36,6 +33,7 @@ from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.actions import shortcuts
 from lincae_studio.ui.actions.table import ACTIONS
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.dialogs.preferences import PreferencesDialog
 from lincae_studio.ui.dialogs.render_settings import RenderSettingsDialog
 from lincae_studio.ui.main_window import MainWindow
@@ -229,7 +227,7 @@ def test_every_preference_has_a_widget_that_sets_it_and_shows_it(
             widget.activated.emit(widget.currentIndex())
         elif isinstance(widget, QCheckBox):
             widget.click()
-        elif isinstance(widget, QAbstractSpinBox):
+        elif isinstance(widget, NumberField):
             widget.stepBy(3)
         elif isinstance(widget, QLineEdit):
             widget.setText("/somewhere")
@@ -241,8 +239,7 @@ def test_every_preference_has_a_widget_that_sets_it_and_shows_it(
         shown = {
             QComboBox: lambda w: w.currentData(),
             QCheckBox: lambda w: w.isChecked(),
-            QSpinBox: lambda w: w.value(),
-            QDoubleSpinBox: lambda w: w.value(),
+            NumberField: lambda w: w.value(),
             QLineEdit: lambda w: w.text(),
         }[type(widget)](widget)
         assert shown == before, preference.field

@@ -25,11 +25,14 @@ def largest(values: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, order[..., -1:], axis=-1)[..., 0]
 
 
-@pytest.mark.parametrize(("chunks", "columns"), [(3, 500), (3, 48), (3, 20), (40, 41), (40, 40), (40, 11), (40, 1)])
+@pytest.mark.parametrize(
+    ("chunks", "columns"),
+    [(3, 500), (3, 48), (3, 20), (40, 41), (40, 40), (40, 11), (40, 1), (200, 3), (200, 90), (200, 300)],
+)
 def test_a_picture_has_the_requested_columns(chunks: int, columns: int) -> None:
     step = 32
     latents = noise(5, 3 * chunks * step).reshape(3, chunks * step)
-    overview = Overview(3, chunks)
+    overview = Overview(3)
     for index in range(chunks):
         overview.put(index, latents[:, index * step : (index + 1) * step])
     image, per_column = overview.picture(0, chunks, columns)
@@ -42,17 +45,15 @@ def test_a_picture_has_the_requested_columns(chunks: int, columns: int) -> None:
 
 
 def test_chunks_are_replaced_cleared_and_kept() -> None:
-    overview = Overview(2, 3)
+    overview = Overview(2)
     one, other = noise(1, 2 * 40).reshape(2, 40), noise(2, 2 * 40).reshape(2, 40)
     overview.put(1, one)
-    overview.resize(5)
     overview.put(4, other)
     image, _ = overview.picture(0, 5, 5)
     np.testing.assert_array_equal(image[:, 1], largest(one))
     np.testing.assert_array_equal(image[:, 4], largest(other))
     assert not image[:, [0, 2, 3]].any()
     overview.clear(1)
-    overview.resize(2)
     assert not overview.picture(0, 2, 2)[0].any()
 
 
