@@ -8,18 +8,20 @@ share one store and a crash leaves no incomplete entry. Any thread.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
 import mmap
 import os
 import shutil
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soxr
@@ -40,6 +42,9 @@ _STORE_VERSION = 1
 
 #: Reading a page maps its neighbours too: Linux rounds to 64 KiB; this is a multiple of that.
 _MAPPED_BYTES = 1 << 18
+
+#: Arguments with which a mapping keeps no descriptor of its file.
+_NO_DESCRIPTOR: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
 
 #: Processes that repair the same damaged folder at the same time may remove each other's; then it is tried again.
 _ATTEMPTS = 5
@@ -330,17 +335,26 @@ class MediaStore:
 
 
 def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
-    """Map a stored entry; None when it is absent, incomplete or inconsistent."""
+    """Map a stored entry; None when it is absent, incomplete or inconsistent.
+
+    Raises:
+        MediaError: when too many files are open. Before Python 3.13, each mapping keeps a descriptor of its file.
+    """
     try:
         info = json.loads((folder / "info.json").read_text())
         length, channels = int(info["length"]), int(info["channels"])
         if (folder / "audio.f32").stat().st_size != length * channels * 4:
             return None
         with open(folder / "audio.f32", "rb") as file:
-            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ, **_NO_DESCRIPTOR)
         samples = np.frombuffer(mapping, np.float32).reshape(length, channels)
         peaks = np.load(folder / "peaks.npy", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError):
+    except OSError as error:
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            reason, remedy = os_error_reason(error, folder)
+            raise MediaError(f"cannot open {folder}: {reason}", remedy) from error
+        return None
+    except (ValueError, KeyError, TypeError):
         return None
     if peaks.shape != (-(-length // BLOCK), 2):
         return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import mmap
 import os
 import shutil
 import struct
@@ -175,6 +177,22 @@ def test_a_damaged_store_is_rebuilt(tmp_path: Path, store: MediaStore, cache_dir
         again.open(media.digest)
     assert again.import_file(path) == media
     assert np.array_equal(again.open(media.digest).samples, audio)
+
+
+def test_too_many_open_files_are_not_taken_for_missing_audio(
+    tmp_path: Path, store: MediaStore, cache_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = store.import_file(write_audio(tmp_path / "a.wav", noise(1, 1000)))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    another = MediaStore(cache_dir)
+    with monkeypatch.context() as patch:
+        patch.setattr(mmap, "mmap", refuse)
+        with pytest.raises(MediaError, match="too many files are open"):
+            another.get(media.digest)
+    assert another.get(media.digest) is not None, "nothing was removed"
 
 
 def test_ensure_conforms_again_what_the_cache_has_lost(tmp_path: Path, store: MediaStore) -> None:
