@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: The remedy for files in formats or encodings that are not supported.
+CONVERT = "Convert it to WAV with PCM samples, or to FLAC"
+
 
 class UnreadableError(Exception):
     """A file whose audio cannot be read in full. The message has no file name; `remedy` is a full sentence."""

@@ -24,11 +24,9 @@ from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.peaks import BLOCK, Audio
 from lincae_studio.media.reading import mp3, ogg, riff
-from lincae_studio.media.reading.problems import UnreadableError, truncated_at
+from lincae_studio.media.reading.problems import CONVERT, UnreadableError, truncated_at
 from lincae_studio.media.reading.sizes import check_sizes
 from lincae_studio.media.reading.view import FileView, Piece
-
-FORMATS_HINT = "Use WAV, AIFF, FLAC, OGG, Opus or MP3"
 
 #: Frames read at a time: about 1.5 s, a multiple of the peaks block.
 BLOCK_FRAMES = BLOCK * 256
@@ -220,7 +218,7 @@ class AudioFile:
                 reason = "the sample rate, channel count or length in its header is not valid"
             elif "internal error" in reason:
                 reason = "it is damaged"
-            raise UnreadableError(f"it is not a readable audio file ({reason})", FORMATS_HINT) from error
+            raise UnreadableError(f"it is not a readable audio file ({reason})", CONVERT) from error
 
     def _error(self, error: UnreadableError) -> MediaError:
         return MediaError(f"cannot import {self.path.name}: {error.problem}", error.remedy)

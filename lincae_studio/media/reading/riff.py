@@ -9,7 +9,7 @@ import os
 import struct
 from typing import BinaryIO
 
-from lincae_studio.media.reading.problems import UnreadableError, truncated_at
+from lincae_studio.media.reading.problems import CONVERT, UnreadableError, truncated_at
 from lincae_studio.media.reading.sizes import PLACEHOLDERS
 from lincae_studio.media.reading.view import Piece, patched
 
@@ -19,6 +19,25 @@ _MOST_CHUNKS = 1000
 _PCM, _EXTENSIBLE = 0x0001, 0xFFFE
 
 _LARGEST = 0xFFFF_FFFF
+
+#: Encodings in WAV files that libsndfile does not read, and reports as malformed.
+_OTHER_ENCODINGS = {
+    0x0050: "MPEG layer I or II",
+    0x0055: "MP3",
+    0x0092: "AC-3",
+    0x00FF: "AAC",
+    0x0160: "WMA",
+    0x0161: "WMA",
+    0x0162: "WMA",
+    0x0163: "WMA lossless",
+    0x0270: "ATRAC3",
+    0x1600: "AAC",
+    0x1610: "AAC",
+    0x2000: "AC-3",
+    0x2001: "DTS",
+    0x674F: "Ogg Vorbis",
+    0xF1AC: "FLAC",
+}
 
 _MAGIC = (b"RIFF", b"RF64", b"BW64")
 
@@ -87,6 +106,9 @@ def _container_bits(fields: bytes, at: int) -> dict[int, bytes]:
     if len(fields) < 16:
         return {}
     tag, channels, _, _, block, bits = struct.unpack("<HHIIHH", fields)
+    if tag in _OTHER_ENCODINGS:
+        problem = f"it is a WAV file with {_OTHER_ENCODINGS[tag]} inside, which is not supported"
+        raise UnreadableError(problem, CONVERT)
     if tag not in (_PCM, _EXTENSIBLE) or not channels or not bits or block == channels * -(-bits // 8):
         return {}
     size = block // channels
