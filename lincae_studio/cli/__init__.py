@@ -5,9 +5,11 @@ Only this module is imported before the window opens; commands are imported when
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lincae_studio import descriptors
 from lincae_studio.cli import exit_codes
@@ -40,7 +42,8 @@ def run(arguments: list[str]) -> int:
             return open_window(arguments)
         from lincae_studio.cli.app import run_command
 
-        return run_command(arguments)
+        with _decoders_are_quiet():
+            return run_command(arguments)
     except StudioError as error:
         _print_error(f"error: {error}")
         return exit_codes.BAD_INPUT
@@ -52,6 +55,27 @@ def run(arguments: list[str]) -> int:
         return exit_codes.BUG
     except Exception as error:
         return _report_bug(error)
+
+
+@contextlib.contextmanager
+def _decoders_are_quiet() -> Iterator[None]:
+    """Discard what C libraries print on standard error, such as mpg123 about damaged frames; Python still prints."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is no standard error
+        yield
+        return
+    stderr = sys.stderr
+    with open(kept, "w", errors="backslashreplace", buffering=1) as ours:
+        if stderr is sys.__stderr__:
+            sys.stderr = ours
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            sys.stderr = stderr
 
 
 def _print_error(text: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,3 +61,18 @@ def test_a_stream_without_an_end_is_mixed_with_a_warning(tmp_path: Path, capfd: 
     err = capfd.readouterr().err
     assert err.startswith("warning: radio.ogg: its Ogg stream has no end")
     assert err.count("\n") == 1
+
+
+def test_decoders_print_nothing(tmp_path: Path) -> None:
+    """Damaged frames, about which the MP3 decoder prints lines of its own on the standard error of the process."""
+    data = bytearray(encoded(bursts(2.0), "MP3"))
+    for place in range(2000, len(data), 97):
+        if data[place] != 0xFF and data[place - 1] != 0xFF:
+            data[place] ^= 0x55
+    (tmp_path / "scratched.mp3").write_bytes(data)
+    command = [sys.executable, "-m", "lincae_studio", "mix", str(tmp_path / "scratched.mp3"), "-o"]
+    done = subprocess.run([*command, str(tmp_path / "mix.wav"), "--json"], capture_output=True, text=True, check=False)
+    lines = done.stderr.splitlines()
+    assert done.returncode in (0, 2)
+    assert all(line.startswith("error: cannot import scratched.mp3") for line in lines)
+    assert len(lines) == (done.returncode == 2)

@@ -23,7 +23,6 @@ _LARGEST = 0xFFFF_FFFF
 #: Encodings in WAV files that libsndfile does not read, and reports as malformed.
 _OTHER_ENCODINGS = {
     0x0050: "MPEG layer I or II",
-    0x0055: "MP3",
     0x0092: "AC-3",
     0x00FF: "AAC",
     0x0160: "WMA",

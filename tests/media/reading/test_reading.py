@@ -277,7 +277,7 @@ def test_blocks_that_fit_no_sample_are_refused(tmp_path: Path, bits: int, block:
         probe(put(tmp_path / "a.wav", wav_of(bits, block, bytes(8000), tag)))
 
 
-@pytest.mark.parametrize(("tag", "name"), [(0x55, "MP3"), (0x161, "WMA"), (0x2000, "AC-3")])
+@pytest.mark.parametrize(("tag", "name"), [(0xFF, "AAC"), (0x161, "WMA"), (0x2000, "AC-3")])
 def test_an_encoding_that_is_not_supported_is_named(tmp_path: Path, tag: int, name: str) -> None:
     with pytest.raises(MediaError, match=f"a WAV file with {name} inside") as caught:
         probe(put(tmp_path / "a.wav", wav_of(16, 2, bytes(8000), tag)))
