@@ -7,7 +7,6 @@ extension of it as players read them.
 from __future__ import annotations
 
 import io
-import os
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -93,13 +92,13 @@ def begins(file: BinaryIO) -> bool:
     return second is not None and _alike(first, second)
 
 
-def streams(file: BinaryIO) -> list[list[Piece]]:
-    """The parts of the file that were encoded by themselves, each with a header that says how many frames it has.
+def streams(file: BinaryIO, whole: range) -> list[list[Piece]]:
+    """The parts of a file, or of a part of it, that were encoded by themselves, each with a header that says how many frames it has.
 
     Raises:
         UnreadableError: when frames are missing.
     """
-    found = _walk(file)
+    found = _walk(file, whole)
     if not found:
         raise UnreadableError("no two MPEG frames follow each other in it")
     parts: list[list[Piece]] = []
@@ -118,11 +117,11 @@ def streams(file: BinaryIO) -> list[list[Piece]]:
     return parts
 
 
-def _walk(file: BinaryIO) -> list[_Stream]:
-    size = os.fstat(file.fileno()).st_size
+def _walk(file: BinaryIO, whole: range) -> list[_Stream]:
+    size = whole.stop
     buffered = io.BufferedReader(_Borrowed(file), _READ_BYTES)
     found: list[_Stream] = []
-    at = _behind_tag(buffered, 0)
+    at = _behind_tag(buffered, whole.start)
     synced = False
     while at + 4 <= size:
         buffered.seek(at)

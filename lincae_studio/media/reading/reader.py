@@ -178,15 +178,16 @@ class AudioFile:
         if self.status.st_size == 0:
             raise UnreadableError("the file is empty")
         ended = True
-        whole: list[Piece] = [range(self.status.st_size)]
+        whole = range(self.status.st_size)
         if mp3.begins(self._file):
-            parts = mp3.streams(self._file)
+            parts = mp3.streams(self._file, whole)
         elif ogg.begins(self._file):
             parts, ended = ogg.links(self._file)
         elif riff.begins(self._file):
-            parts = [riff.repaired(self._file)]
+            inside = riff.mp3_inside(self._file)
+            parts = [riff.repaired(self._file)] if inside is None else mp3.streams(self._file, inside)
         else:
-            parts = [whole]
+            parts = [[whole]]
         rate = channels = length = 0
         kind = ""
         warning = "" if ended else "its Ogg stream has no end; it may have been cut, and was imported up to there"

@@ -16,7 +16,7 @@ from lincae_studio.media.reading.view import Piece, patched
 #: Chunks before the audio are small; a file with more of them is not worth the time.
 _MOST_CHUNKS = 1000
 
-_PCM, _EXTENSIBLE = 0x0001, 0xFFFE
+_PCM, _MP3, _EXTENSIBLE = 0x0001, 0x0055, 0xFFFE
 
 _LARGEST = 0xFFFF_FFFF
 
@@ -45,6 +45,20 @@ def begins(file: BinaryIO) -> bool:
     """Whether a file is a WAV or RF64 file."""
     file.seek(0)
     return file.read(4) in _MAGIC
+
+
+def mp3_inside(file: BinaryIO) -> range | None:
+    """Where a WAV file has its MP3 frames; None if it has none."""
+    size, at, tag = os.fstat(file.fileno()).st_size, 12, 0
+    for _ in range(_MOST_CHUNKS):
+        file.seek(at)
+        name, length = struct.unpack("<4sI", file.read(8).ljust(8, b"\0"))
+        if name == b"fmt ":
+            tag = int.from_bytes(file.read(2), "little")
+        if name == b"data" or not length:
+            return range(at + 8, min(size, at + 8 + length)) if tag == _MP3 and length else None
+        at += 8 + length + length % 2
+    return None
 
 
 def repaired(file: BinaryIO) -> list[Piece]:

@@ -284,6 +284,14 @@ def test_an_encoding_that_is_not_supported_is_named(tmp_path: Path, tag: int, na
     assert "PCM" in caught.value.remedy
 
 
+def test_mp3_in_a_wav_is_read_to_the_end(tmp_path: Path) -> None:
+    data = encoded(bursts(2.0), "MP3")
+    wav = wav_of(0, 1, data, tag=0x55)
+    np.testing.assert_array_equal(read(put(tmp_path / "a.wav", wav)), decoded(data))
+    with pytest.raises(MediaError, match="truncated or damaged"):
+        probe(put(tmp_path / "cut.wav", wav[:-8000]))
+
+
 @pytest.mark.parametrize("rate", [1, 68, 999, 2_000_000])
 def test_rates_that_no_recording_has(tmp_path: Path, rate: int) -> None:
     data = bytearray(PLAIN)
