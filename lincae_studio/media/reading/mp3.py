@@ -93,7 +93,9 @@ def begins(file: BinaryIO) -> bool:
 
 
 def streams(file: BinaryIO, whole: range) -> list[list[Piece]]:
-    """The parts of a file, or of a part of it, that were encoded by themselves, each with a header that says how many frames it has.
+    """The parts of a file, or of a part of it, that were encoded by themselves.
+
+    Each gets a header that says how many frames it has.
 
     Raises:
         UnreadableError: when frames are missing.
