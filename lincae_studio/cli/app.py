@@ -86,12 +86,14 @@ def _mix(
     output: options.Output,
     request: options.Request,
     codec: options.Codec = DEFAULT_CODEC,
+    from_channels: options.FromChannels = "",
     as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
     from lincae_studio.cli.mixing import mix_files
 
-    figures = mix_files([parse_input(text) for text in inputs], output, codec, request)
+    channels = options.check_from_channels(from_channels)
+    figures = mix_files([parse_input(text) for text in inputs], output, codec, request, channels)
     print(json.dumps(figures, indent=2) if as_json else _exported(figures))
 
 
@@ -198,6 +200,7 @@ def _encode(
     output: options.Output,
     codec: options.Codec = DEFAULT_CODEC,
     latents: options.LatentsAs = None,
+    from_channels: options.FromChannels = "",
     as_json: options.AsJson = False,
 ) -> int:
     """Encode audio files to latents, as safetensors or npz."""
@@ -206,6 +209,7 @@ def _encode(
     def summarize(figures: dict[str, object]) -> str:
         return f"{figures['output']}: {figures['shape']} (chunks, buses, dim, frames), codec {figures['codec']}"
 
+    channels = options.check_from_channels(from_channels)
     kinds = get_args(LatentFormat)
     if latents is not None and latents not in kinds:
         raise UsageError(f"--latents {latents} is not a valid choice", f"Choose one of {', '.join(kinds)}")
@@ -213,7 +217,9 @@ def _encode(
         raise UsageError(f"the name {output} does not match --latents {latents}", f"Use a name ending in .{latents}")
     ending = f".{latents or kinds[0]}"
     suffixes = [f".{ending}" for ending in EXTENSIONS]
-    return run_all(path, output, suffixes, ending, lambda one, place: encode(one, place, codec), summarize, as_json)
+    return run_all(
+        path, output, suffixes, ending, lambda one, place: encode(one, place, codec, channels), summarize, as_json
+    )
 
 
 @app.command("decode")

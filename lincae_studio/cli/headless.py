@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lincae_studio import malloc
 from lincae_studio.cli.progress import Report
+from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
@@ -21,6 +22,7 @@ from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import ProjectError
+from lincae_studio.media.probe import probe
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir, computing, make_cache_dir
 from lincae_studio.session import files
@@ -59,6 +61,16 @@ class Headless:
     def render(self, chunks: Sequence[Chunk]) -> list[Rendered]:
         """Render chunks of any kind."""
         return self.renderer.render_many(chunks)
+
+    def import_file(self, path: Path, report: Report, from_channels: str) -> Media:
+        """Import a file, or these channels of it if it has more than two. Warnings are printed.
+
+        Raises:
+            StudioError: for a file that cannot be used, or channels that it does not have.
+        """
+        wide = bool(from_channels) and probe(path, wide=True).channels > 2
+        progress = report(f"importing {path.name}")
+        return self.store.import_file(path, progress, None, from_channels if wide else "", warn)
 
     def open(self, path: Path, report: Report) -> Session:
         """Read a project or a bundle, and prepare its media files for rendering.

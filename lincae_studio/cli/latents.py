@@ -7,7 +7,6 @@ from pathlib import Path
 from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
-from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import decoded, format_of, latents_of, load_latents, save_latents
 from lincae_studio.engine.export.writer import ExportItem, export, refuse_overwriting
@@ -17,8 +16,11 @@ from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Session
 
 
-def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
+def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dict[str, object]:
     """Encode an audio file to a latents file. Returns its figures.
+
+    Args:
+        from_channels: which channels of a file with more than two, as in `Media.channel_selection`.
 
     Raises:
         StudioError: for a file, codec or output that cannot be used; an existing output is kept.
@@ -28,7 +30,7 @@ def encode(path: Path, output: Path, codec: str) -> dict[str, object]:
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:
         info = engine.info(codec)
-        media = engine.store.import_file(path, report(f"importing {path.name}"), warn=warn)
+        media = engine.import_file(path, report, from_channels)
         session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
         plan = make_plan(session, info)
         content = latents_of(plan, 0, session.length, engine.render, report("encoding"))

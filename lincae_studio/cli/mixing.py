@@ -11,7 +11,6 @@ from lincae_studio.cli.headless import Headless, headless
 from lincae_studio.cli.inputs import MixInput
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import Report, progress_bars
-from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
@@ -22,8 +21,13 @@ from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Session
 
 
-def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, request: Request) -> dict[str, object]:
+def mix_files(
+    inputs: Sequence[MixInput], output: Path, codec: str, request: Request, from_channels: str = ""
+) -> dict[str, object]:
     """Mix files, each on its own track. Returns the figures of the export.
+
+    Args:
+        from_channels: which channels of files with more than two, as in `Media.channel_selection`.
 
     Raises:
         StudioError: for a file, codec or output that cannot be used; an existing output is kept.
@@ -34,7 +38,7 @@ def mix_files(inputs: Sequence[MixInput], output: Path, codec: str, request: Req
     session = edits.set_codec(Session(), codec)
     with progress_bars() as report, headless() as engine:
         for item in inputs:
-            media = engine.store.import_file(item.path, report(f"importing {item.path.name}"), warn=warn)
+            media = engine.import_file(item.path, report, from_channels)
             session = edits.add_track(session, item.path.stem)
             track = session.tracks[-1]
             session = edits.set_track_gain(session, track.id, item.gain)

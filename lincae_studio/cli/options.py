@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,13 @@ Format = Annotated[
 ]
 SampleRate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; default: 44100.")]
 ChannelCount = Annotated[str | None, typer.Option("--channels", help="mix, mono or stereo.")]
+FromChannels = Annotated[
+    str,
+    typer.Option(
+        "--from-channels",
+        help="Channels to use of files with more than two: one or two numbers, such as 1,2, or mix for their mean.",
+    ),
+]
 Dither = Annotated[bool | None, typer.Option("--dither/--no-dither", help="TPDF dither for 16 bits; default: on.")]
 Quality = Annotated[float | None, typer.Option("--quality", help="Quality of OGG and MP3, from 0 to 1.")]
 Normalize = Annotated[str | None, typer.Option("--normalize", help="Normalise to: none, peak or loudness.")]
@@ -53,6 +61,14 @@ Preset = Annotated[
     str | None,
     typer.Option("--preset", help=f"Export preset, which other options override: {'; '.join(PRESETS)}."),
 ]
+
+
+def check_from_channels(text: str) -> str:
+    """The value of `--from-channels`. Raises `UsageError` if it is none."""
+    if text and not re.fullmatch(r"mix|[1-9]\d{0,3}(,[1-9]\d{0,3})?", text):
+        raise UsageError(f"--from-channels {text} is not a valid choice", "Use 1, 1,2, or mix, for example")
+    return text
+
 
 _Struct = TypeVar("_Struct", AudioFormat, Level, ExportSettings)
 

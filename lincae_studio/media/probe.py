@@ -47,5 +47,5 @@ def check_width(info: FileInfo) -> None:
     if info.channels > 2:
         raise MediaError(
             f"cannot import {info.path.name}: it has {info.channels} channels",
-            "Import it in the window, where you can choose channels, or split it into mono or stereo files first",
+            "Choose channels: in the window when importing it, on the command line with --from-channels",
         )

@@ -13,7 +13,7 @@ import pytest
 
 from lincae_studio.cli import run
 from lincae_studio.session.model import SESSION_RATE
-from tests.helpers import noise
+from tests.helpers import noise, read_audio, write_audio
 from tests.media.reading.test_reading import PLAIN, N, bursts, encoded, riff, wav_of, without_end, without_xing
 
 WHOLE: dict[str, tuple[Callable[[], bytes], int]] = {
@@ -76,3 +76,31 @@ def test_decoders_print_nothing(tmp_path: Path) -> None:
     assert done.returncode in (0, 2)
     assert all(line.startswith("error: cannot import scratched.mp3") for line in lines)
     assert len(lines) == (done.returncode == 2)
+
+
+@pytest.mark.parametrize(("choice", "left", "right"), [("2", 1, 1), ("3,1", 2, 0), ("mix", None, None)])
+def test_channels_of_a_file_with_more_than_two(
+    tmp_path: Path, choice: str, left: int | None, right: int | None
+) -> None:
+    audio = noise(4, N, 4)
+    write_audio(tmp_path / "surround.wav", audio)
+    command = ["mix", str(tmp_path / "surround.wav"), "-o", str(tmp_path / "mix.wav"), "--from-channels", choice]
+    assert run([*command, "--write", "dry", "--channels", "stereo"]) == 0
+    mixed = read_audio(tmp_path / "mix.wav")
+    mean = audio.mean(axis=1)
+    np.testing.assert_allclose(mixed[0], mean if left is None else audio[:, left], atol=1e-6)
+    np.testing.assert_allclose(mixed[1], mean if right is None else audio[:, right], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("choice", "problem"), [("0", "not a valid choice"), ("1,2,3", "not a valid"), ("9", "has 4 ch")]
+)
+def test_channels_that_cannot_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], choice: str, problem: str
+) -> None:
+    write_audio(tmp_path / "surround.wav", noise(4, N, 4))
+    command = ["mix", str(tmp_path / "surround.wav"), "-o", str(tmp_path / "mix.wav")]
+    assert run([*command, "--from-channels", choice]) == 2
+    assert problem in capsys.readouterr().err
+    assert run(command) == 2
+    assert "--from-channels" in capsys.readouterr().err
