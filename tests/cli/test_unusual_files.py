@@ -79,9 +79,7 @@ def test_decoders_print_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("choice", "left", "right"), [("2", 1, 1), ("3,1", 2, 0), ("mix", None, None)])
-def test_channels_of_a_file_with_more_than_two(
-    tmp_path: Path, choice: str, left: int | None, right: int | None
-) -> None:
+def test_channels_of_a_wide_file(tmp_path: Path, choice: str, left: int | None, right: int | None) -> None:
     audio = noise(4, N, 4)
     write_audio(tmp_path / "surround.wav", audio)
     command = ["mix", str(tmp_path / "surround.wav"), "-o", str(tmp_path / "mix.wav"), "--from-channels", choice]
@@ -92,9 +90,7 @@ def test_channels_of_a_file_with_more_than_two(
     np.testing.assert_allclose(mixed[1], mean if right is None else audio[:, right], atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("choice", "problem"), [("0", "not a valid choice"), ("1,2,3", "not a valid"), ("9", "has 4 ch")]
-)
+@pytest.mark.parametrize(("choice", "problem"), [("0", "not a valid"), ("1,2,3", "not a valid"), ("9", "has 4 ch")])
 def test_channels_that_cannot_be_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], choice: str, problem: str
 ) -> None:

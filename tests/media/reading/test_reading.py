@@ -292,6 +292,13 @@ def test_mp3_in_a_wav_is_read_to_the_end(tmp_path: Path) -> None:
         probe(put(tmp_path / "cut.wav", wav[:-8000]))
 
 
+@pytest.mark.linux("its paths may have 4,095 characters")
+def test_a_path_of_over_1024_characters(tmp_path: Path) -> None:
+    folder = tmp_path.joinpath(*8 * ["a" * 200])
+    folder.mkdir(parents=True)
+    np.testing.assert_array_equal(read(put(folder / "a.wav", PLAIN)), decoded(PLAIN))
+
+
 @pytest.mark.parametrize("rate", [1, 68, 999, 2_000_000])
 def test_rates_that_no_recording_has(tmp_path: Path, rate: int) -> None:
     data = bytearray(PLAIN)
