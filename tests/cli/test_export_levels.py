@@ -19,11 +19,18 @@ QUIET_DB = -80.0
 
 
 @pytest.fixture
-def too_loud(tmp_path: Path) -> Path:
-    """Two seconds of noise; from 1.5 s on, finite samples that no sum of two can hold."""
-    audio = noise(1, 2 * SESSION_RATE, 2)
+def too_loud(tmp_path: Path, store: MediaStore, cache_dir: Path) -> Path:
+    """Two seconds of noise, whose copy in the cache is damaged: from 1.5 s on, no sum of two samples can be held.
+
+    An audio file with such samples is not imported.
+    """
+    path = write_audio(tmp_path / "in" / "loud.wav", noise(1, 2 * SESSION_RATE, 2))
+    media = store.import_file(path)
+    (conformed,) = cache_dir.rglob(f"{media.digest}/audio.f32")
+    audio = np.memmap(conformed, np.float32, "r+", shape=(media.length, 2))
     audio[3 * SESSION_RATE // 2 :] = 3.3e38
-    return write_audio(tmp_path / "in" / "loud.wav", audio)
+    audio.flush()
+    return path
 
 
 @pytest.mark.parametrize(
@@ -61,7 +68,7 @@ def test_latents_that_are_not_finite_are_not_written(
 
 
 def test_loud_but_finite_audio_is_written_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    audio = noise(1, 30_000) * np.float32(1e30)
+    audio = noise(1, 30_000) * np.float32(1e29)
     path = write_audio(tmp_path / "loud.wav", audio)
     lincae(capsys, "mix", path, "-o", tmp_path / "out.wav", "--write", "dry")
     assert np.array_equal(read_audio(tmp_path / "out.wav")[0], audio[:, 0])

@@ -28,7 +28,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut.wav": (lambda: riff(PLAIN, riff_size=3_000_000_036, data_size=3_000_000_000), "truncated or damaged"),
     "odd.wav": (lambda: wav_of(24, 8, bytes(8000)), "24 bits a sample in blocks of 8 bytes"),
     "logger.wav": (lambda: encoded(noise(1, 100), "WAV", "PCM_16", 1), "its sample rate is 1 Hz"),
-    "huge.wav": (lambda: encoded(noise(1, N) * 1e38, "WAV", "FLOAT"), "over +180 dBFS (first at"),
+    "huge.wav": (lambda: encoded(noise(1, N) * 1e38, "WAV", "FLOAT"), "over +600 dBFS (first at"),
     "cut.mp3": (lambda: encoded(bursts(2.0), "MP3")[:-5000], "truncated or damaged"),
 }
 

@@ -39,8 +39,8 @@ _BUFFER_BYTES = 1 << 16
 #: The rates of audio, in Hz: from the slowest that speech is recorded with to twice the highest of converters.
 _RATES = range(1000, 1_536_001)
 
-#: What no recording reaches (180 dB over full scale), and sums and filters can still take.
-_LARGEST_SAMPLE = 1e9
+#: 600 dB over full scale: means of channels, filters and sums of many tracks are still finite.
+_LARGEST_SAMPLE = 1e30
 
 #: libsndfile's length of a stream that does not say how long it is.
 _UNKNOWN = 1 << 62
@@ -171,7 +171,7 @@ class AudioFile:
         if not fine.all():
             frame, channel = divmod(int(np.argmin(fine)), block.shape[1])
             value = block[frame, channel]
-            what = "samples over +180 dBFS" if np.isfinite(value) else "NaN or infinite samples"
+            what = "samples over +600 dBFS" if np.isfinite(value) else "NaN or infinite samples"
             raise UnreadableError(f"it contains {what} (first at {(at + frame) / self.info.sample_rate:.3f} s)")
 
     def _read_headers(self) -> tuple[list[list[Piece]], FileInfo]:
