@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from lincae_studio.media.reading.problems import UnreadableError, truncated_at
+from lincae_studio.media.reading.problems import CONVERT, UnreadableError, truncated_at
 from lincae_studio.media.reading.view import Piece, patched
 
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -41,6 +41,9 @@ class Frame:
     mono: bool
     size: int
     samples: int
+
+    def __str__(self) -> str:
+        return f"{self.rate} Hz {'mono' if self.mono else 'stereo'}"
 
     @property
     def side_bytes(self) -> int:
@@ -110,6 +113,8 @@ def streams(file: BinaryIO, whole: range) -> list[list[Piece]]:
         if stream.count == 0:
             continue
         part = range(stream.start, stream.end)
+        if stream.first.layer != 1:
+            raise UnreadableError("it is MPEG audio of layer I or II, which is not supported", CONVERT)
         if stream.header is None:
             parts.append([_header_for(file, stream), part])
         elif stream.count == stream.promised:
@@ -147,9 +152,7 @@ def _walk(file: BinaryIO, whole: range) -> list[_Stream]:
         promised = _promised(buffered.read(_HEAD_BYTES), frame)
         if last is not None and not _alike(frame, last.first):
             raise UnreadableError(
-                f"its sample rate or number of channels changes in the middle, from {last.first.rate} to "
-                f"{frame.rate} Hz",
-                "Split it, and import the parts",
+                f"its format changes in the middle, from {last.first} to {frame}", "Split it, and import the parts"
             )
         if last is None or promised is not None:
             found.append(_Stream(at, frame, None if promised is None else at, promised or 0))

@@ -8,7 +8,6 @@ frame borrows from earlier ones. How much audio there is is counted where header
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from lincae_studio.media.peaks import BLOCK, Audio
 from lincae_studio.media.reading import mp3, ogg, riff
 from lincae_studio.media.reading.problems import CONVERT, UnreadableError, truncated_at
 from lincae_studio.media.reading.sizes import check_sizes
-from lincae_studio.media.reading.view import FileView, Piece
+from lincae_studio.media.reading.view import BufferedView, FileView, Piece
 
 #: Frames read at a time: about 1.5 s, a multiple of the peaks block.
 BLOCK_FRAMES = BLOCK * 256
@@ -244,7 +243,7 @@ def hash_of(file: BinaryIO, path: Path, cancel: CancelToken) -> str:
 
 
 def _open(view: FileView) -> sf.SoundFile:
-    return _Forwards(io.BufferedReader(view, _BUFFER_BYTES))
+    return _Forwards(BufferedView(view, _BUFFER_BYTES))
 
 
 def _count(file: sf.SoundFile) -> int:

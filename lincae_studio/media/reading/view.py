@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
+_FARTHEST = 1 << 62
+
 #: A part of the file, or bytes in place of one.
 Piece = range | bytes
 
@@ -29,7 +31,7 @@ class FileView(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
-        self._at = max(0, base + offset)
+        self._at = min(max(0, base + offset), self._starts[-1])
         return self._at
 
     def tell(self) -> int:
@@ -53,6 +55,16 @@ class FileView(io.RawIOBase):
             done += len(data)
             self._at += len(data)
         return done
+
+
+class BufferedView(io.BufferedReader):
+    """A view that is read in larger steps than a decoder asks for, which may be bytes.
+
+    Headers that lie make decoders seek to places that no file has: they get to the end instead.
+    """
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return super().seek(max(-_FARTHEST, min(offset, _FARTHEST)), whence)
 
 
 def patched(whole: range, patches: Mapping[int, bytes]) -> list[Piece]:

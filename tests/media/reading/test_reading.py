@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -142,9 +143,15 @@ def test_an_mp3_with_more_frames_than_its_header_says_is_read_to_the_end(tmp_pat
     assert abs(len(audio) - len(decoded(one)) - len(decoded(two))) < 2 * FRAME
 
 
+def test_mpeg_audio_of_another_layer_is_named(tmp_path: Path) -> None:
+    frame = bytes.fromhex("fffd8004") + bytes(413)  # layer II, 128 kb/s, 44.1 kHz
+    with pytest.raises(MediaError, match="layer I or II"):
+        probe(put(tmp_path / "a.mp2", 20 * frame))
+
+
 def test_an_mp3_whose_rate_changes_is_refused(tmp_path: Path) -> None:
     data = encoded(bursts(1.0), "MP3") + encoded(bursts(1.0), "MP3", rate=48_000)
-    with pytest.raises(MediaError, match="changes in the middle, from 44100 to 48000 Hz"):
+    with pytest.raises(MediaError, match="changes in the middle, from 44100 Hz mono to 48000 Hz mono"):
         probe(put(tmp_path / "joined.mp3", data))
 
 
@@ -254,6 +261,18 @@ def test_sizes_of_an_rf64(tmp_path: Path, data_size: int, long_size: int, whole:
     else:
         with pytest.raises(MediaError, match="truncated or damaged"):
             probe(path)
+
+
+@pytest.mark.parametrize("size", [(1 << 63) - 8, (1 << 64) - 8])
+def test_sizes_that_no_file_has(tmp_path: Path, capfd: pytest.CaptureFixture[str], size: int) -> None:
+    """The decoder seeks there: all of it or a refusal, and nothing is printed."""
+    data = bytearray(encoded(noise(5, N), "W64", "PCM_16"))
+    place = data.index(b"data") + 16
+    data[place : place + 8] = struct.pack("<Q", size)
+    path = put(tmp_path / "a.w64", bytes(data))
+    with contextlib.suppress(MediaError):
+        assert len(read(path)) == N
+    assert capfd.readouterr().err == ""
 
 
 def wav_of(bits: int, block: int, samples: bytes, tag: int = 1) -> bytes:
