@@ -85,7 +85,7 @@ class _Stream:
 
 def begins(file: BinaryIO) -> bool:
     """Whether a file begins with two MPEG audio frames, behind ID3v2 tags."""
-    at = _behind_tag(file, 0)
+    at = behind_tag(file, 0)
     file.seek(at)
     first = frame_of(file.read(4))
     if first is None:
@@ -128,13 +128,13 @@ def _walk(file: BinaryIO, whole: range) -> list[_Stream]:
     size = whole.stop
     buffered = io.BufferedReader(_Borrowed(file), _READ_BYTES)
     found: list[_Stream] = []
-    at = _behind_tag(buffered, whole.start)
+    at = behind_tag(buffered, whole.start)
     synced = False
     while at + 4 <= size:
         buffered.seek(at)
         head = buffered.read(4)
         if head[:3] == b"ID3":
-            at = max(at + 1, _behind_tag(buffered, at))
+            at = max(at + 1, behind_tag(buffered, at))
             continue
         frame = frame_of(head)
         last = found[-1] if found else None
@@ -191,7 +191,7 @@ def _alike(one: Frame, other: Frame) -> bool:
     return (one.version, one.layer, one.rate, one.mono) == (other.version, other.layer, other.rate, other.mono)
 
 
-def _behind_tag(file: BinaryIO, at: int) -> int:
+def behind_tag(file: BinaryIO, at: int) -> int:
     """The end of the ID3v2 tags that begin at a place."""
     while True:
         file.seek(at)

@@ -22,7 +22,7 @@ from lincae_studio.atomic import check_ordinary
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.peaks import BLOCK, Audio
-from lincae_studio.media.reading import mp3, ogg, riff
+from lincae_studio.media.reading import flac, mp3, ogg, riff
 from lincae_studio.media.reading.problems import CONVERT, UnreadableError, truncated_at
 from lincae_studio.media.reading.sizes import check_sizes
 from lincae_studio.media.reading.view import BufferedView, FileView, Piece
@@ -159,7 +159,11 @@ class AudioFile:
     def _blocks_of(self, pieces: list[Piece]) -> Iterator[Audio]:
         with _open(FileView(self._file, pieces)) as file:
             promised, done = file.frames, 0
-            while len(block := file.read(BLOCK_FRAMES, dtype="float32", always_2d=True)):
+            # No more than is promised: what lies behind may be tags, about which decoders complain.
+            while count := min(BLOCK_FRAMES, promised - done):
+                block = file.read(count, dtype="float32", always_2d=True)
+                if not len(block):
+                    break
                 done += len(block)
                 yield block
         if done < promised < _UNKNOWN:
@@ -186,7 +190,7 @@ class AudioFile:
             inside = riff.mp3_inside(self._file)
             parts = [riff.repaired(self._file)] if inside is None else mp3.streams(self._file, inside)
         else:
-            parts = [[whole]]
+            parts = [flac.whole(self._file) if flac.begins(self._file) else [whole]]
         rate = channels = length = 0
         kind = ""
         warning = "" if ended else "its Ogg stream has no end; it may have been cut, and was imported up to there"

@@ -211,6 +211,24 @@ def test_a_flac_of_unknown_length_is_read_to_the_end(tmp_path: Path) -> None:
         read(put(tmp_path / "cut.flac", bytes(data[: len(data) // 2])))
 
 
+@pytest.mark.parametrize("samples", [1000, 180_000, 500_000])
+def test_a_flac_with_more_samples_than_its_header_says_is_read_to_the_end(tmp_path: Path, samples: int) -> None:
+    data = bytearray(encoded(noise(9, samples, 2), "FLAC", "PCM_16"))
+    expected = decoded(bytes(data))
+    for promised in (1, samples // 2, samples - 1):
+        data[22:26] = promised.to_bytes(4, "big")
+        np.testing.assert_array_equal(read(put(tmp_path / "a.flac", bytes(data))), expected)
+    data[22:26] = (samples + 1).to_bytes(4, "big")
+    with pytest.raises(MediaError, match="truncated or damaged"):
+        read(put(tmp_path / "b.flac", bytes(data)))
+
+
+@pytest.mark.parametrize("behind", [b"TAG" + bytes(125), b"\xff\xf8" + bytes(range(200))])
+def test_tags_behind_a_flac_are_skipped(tmp_path: Path, behind: bytes) -> None:
+    data = encoded(bursts(1.0), "FLAC", "PCM_16")
+    np.testing.assert_array_equal(read(put(tmp_path / "a.flac", data + behind)), decoded(data))
+
+
 N = 20_000
 PLAIN = encoded(noise(5, N, 2), "WAV", "PCM_16")
 PROMISES = {
