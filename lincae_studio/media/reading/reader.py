@@ -180,20 +180,25 @@ class AudioFile:
     def _read_headers(self) -> tuple[list[list[Piece]], FileInfo]:
         if self.status.st_size == 0:
             raise UnreadableError("the file is empty")
-        ended = True
+        warning = ""
         whole = range(self.status.st_size)
         if mp3.begins(self._file):
             parts = mp3.streams(self._file, whole)
         elif ogg.begins(self._file):
             parts, ended = ogg.links(self._file)
+            if not ended:
+                warning = "its Ogg stream has no end; it may have been cut, and was imported up to there"
         elif riff.begins(self._file):
             inside = riff.mp3_inside(self._file)
-            parts = [riff.repaired(self._file)] if inside is None else mp3.streams(self._file, inside)
+            if inside is not None:
+                parts = mp3.streams(self._file, inside)
+            else:
+                pieces, warning = riff.repaired(self._file)
+                parts = [pieces]
         else:
             parts = [flac.whole(self._file) if flac.begins(self._file) else [whole]]
         rate = channels = length = 0
         kind = ""
-        warning = "" if ended else "its Ogg stream has no end; it may have been cut, and was imported up to there"
         for number, pieces in enumerate(parts):
             with self._opened(pieces) as file:
                 if number and (file.samplerate, file.channels) != (rate, channels):

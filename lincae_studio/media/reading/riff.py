@@ -20,6 +20,9 @@ _PCM, _MP3, _EXTENSIBLE = 0x0001, 0x0055, 0xFFFE
 
 _LARGEST = 0xFFFF_FFFF
 
+#: Fewer bytes behind the audio than these are padding or tags of other formats.
+_MUCH = 1 << 16
+
 #: Encodings in WAV files that libsndfile does not read, and reports as malformed.
 _OTHER_ENCODINGS = {
     0x0050: "MPEG layer I or II",
@@ -61,8 +64,8 @@ def mp3_inside(file: BinaryIO) -> range | None:
     return None
 
 
-def repaired(file: BinaryIO) -> list[Piece]:
-    """The file with a header that says what it holds.
+def repaired(file: BinaryIO) -> tuple[list[Piece], str]:
+    """The file with a header that says what it holds, and a warning if more may be in it.
 
     Sizes that were never filled in count to the end of the file. Samples of fewer bits than their bytes hold are read
     as samples of all these bits, since they fill the upper ones.
@@ -75,6 +78,7 @@ def repaired(file: BinaryIO) -> list[Piece]:
     file.seek(0)
     magic, riff_size, _ = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
     patches: dict[int, bytes] = {}
+    warning = ""
     at, long_size, long_at = 12, None, None
     for _ in range(_MOST_CHUNKS):
         file.seek(at)
@@ -101,11 +105,26 @@ def repaired(file: BinaryIO) -> list[Piece]:
                 patches[4] = struct.pack("<I", _LARGEST if long_at is not None else min(size - 8, _LARGEST))
             elif there == 0:
                 raise UnreadableError("it contains no audio")
+            elif _unknown_bytes(file, body + promised, size) > _MUCH:
+                share = f"{100 * promised / there:.0f} % of the file"
+                warning = f"its header says that its audio ends after {share}; what follows was not imported"
             elif promised > there:
                 raise truncated_at(there / promised)
             break
         at = body + promised + promised % 2
-    return patched(whole, patches)
+    return patched(whole, patches), warning
+
+
+def _unknown_bytes(file: BinaryIO, at: int, size: int) -> int:
+    """Bytes behind the audio that are in no chunk, as where a recorder did not bring the header up to date."""
+    at += at % 2
+    while at + 8 <= size:
+        file.seek(at)
+        name, length = struct.unpack("<4sI", file.read(8))
+        if not all(32 <= byte < 127 for byte in name) or at + 8 + length > size:
+            break
+        at += 8 + length + length % 2
+    return size - at
 
 
 def _never_filled_in(promised: int, closed: bool, there: int) -> bool:

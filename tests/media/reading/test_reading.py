@@ -255,6 +255,14 @@ def test_sizes_of_a_wav_that_are_wrong(tmp_path: Path, name: str) -> None:
         np.testing.assert_array_equal(read(path), decoded(PLAIN))
 
 
+def test_audio_behind_what_the_header_says_is_reported(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.wav", riff(PLAIN, riff_size=2036, data_size=2000))
+    assert len(read(path)) == 500
+    assert "audio ends after 2 % of the file" in probe(path).warning
+    tagged = riff(PLAIN, riff_size=len(PLAIN) + 100_000) + b"id3 " + struct.pack("<I", 100_000) + bytes(100_000)
+    assert probe(put(tmp_path / "b.wav", tagged)).warning == ""
+
+
 def rf64(data_size: int, long_size: int, samples: bytes) -> bytes:
     ds64 = struct.pack("<4sIQQQI", b"ds64", 28, min(long_size + 72, (1 << 64) - 1) if long_size else 0, long_size, 0, 0)
     fmt = PLAIN[12:36]
