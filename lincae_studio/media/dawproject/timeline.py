@@ -321,7 +321,7 @@ class _Walk:
         if place.track is None:
             self.note("audio that is not on a track is left out")
             return
-        # A file URL is outside the archive, whatever else is said.
+        # A file URL is outside the archive, whatever other attributes say.
         file_ref = FileRef(path, file.flag("external", False) or path[:5].lower() == "file:")
         stated = Stated(*(node.number(name) or 0.0 for name in ("duration", "sampleRate", "channels")))
         self.flat.files.setdefault(file_ref, stated)

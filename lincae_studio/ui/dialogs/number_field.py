@@ -54,7 +54,7 @@ class NumberField(QDoubleSpinBox):
     # Qt overrides
 
     def setSuffix(self, suffix: str) -> None:
-        # Qt writes the text anew even if the suffix is the same, and with it what is being typed.
+        # Qt rewrites the text even if the suffix is the same, which replaces what is being typed.
         if suffix != self.suffix():
             super().setSuffix(suffix)
 
