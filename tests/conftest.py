@@ -60,5 +60,5 @@ def cache_dir(isolated: Path) -> Path:
 
 @pytest.fixture
 def store(cache_dir: Path) -> MediaStore:
-    """A media store in this test's cache."""
+    """The media store in this test's cache."""
     return MediaStore(cache_dir)

@@ -22,7 +22,7 @@ from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import ProjectError
-from lincae_studio.media.probe import probe
+from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir, computing, make_cache_dir
 from lincae_studio.session import files
@@ -33,7 +33,7 @@ _MEMORY_BYTES = 128 * 1024 * 1024
 
 
 class Headless:
-    """A media store, a renderer and the opened bundles.
+    """The media store, a renderer and the opened bundles.
 
     Attributes:
         computation: device and precision of codecs.
@@ -68,9 +68,13 @@ class Headless:
         Raises:
             StudioError: for a file that cannot be used, or channels that it does not have.
         """
-        wide = bool(from_channels) and probe(path, wide=True).channels > 2
         progress = report(f"importing {path.name}")
-        return self.store.import_file(path, progress, None, from_channels if wide else "", warn)
+        try:
+            return self.store.import_file(path, progress, warn=warn)
+        except WideFileError:
+            if not from_channels:
+                raise
+            return self.store.import_file(path, progress, None, from_channels, warn)
 
     def open(self, path: Path, report: Report) -> Session:
         """Read a project or a bundle, and prepare its media files for rendering.
@@ -106,7 +110,7 @@ class Headless:
                 self.decode(media, session.seed, report)
 
     def decode(self, media: Media, seed: int, report: Report) -> None:
-        """Decode the audio of a media file known only as latents, unless it is stored already. Raises `StudioError`."""
+        """Decode audio known only as latents, unless it is stored already. Raises `StudioError`."""
         latents = self._holder(media.digest)
         if self.store.get(media.digest) is None and latents is not None:
             name = Path(media.original.path).name if media.original is not None else media.digest

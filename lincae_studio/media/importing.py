@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
-from lincae_studio.media.probe import EXTENSIONS, probe
+from lincae_studio.media.probe import EXTENSIONS, WideFileError
 from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
@@ -94,15 +94,10 @@ def import_all(
     for number, path in enumerate(paths):
         report = part_of(progress, number, len(paths), "Importing")
         try:
-            info = probe(path, wide=True)
-            if info.channels <= 2:
-                media[path] = (store.import_file(path, report, cancel, warn=warnings.append),)
-            elif selections and path in selections:
-                media[path] = tuple(
-                    store.import_file(path, report, cancel, one, warnings.append) for one in selections[path]
-                )
-            else:
-                wide.append(info)
+            chosen = (selections or {}).get(path, ("",))
+            media[path] = tuple(store.import_file(path, report, cancel, one, warnings.append) for one in chosen)
+        except WideFileError as error:
+            wide.append(error.info)
         except MediaError as error:
             problems.append(str(error))
     return Imported(media, tuple(problems), tuple(wide), tuple(dict.fromkeys(warnings)))

@@ -42,10 +42,18 @@ def probe(path: Path, wide: bool = False) -> FileInfo:
         return file.info
 
 
-def check_width(info: FileInfo) -> None:
-    """Raise `MediaError` for a file with more than two channels."""
-    if info.channels > 2:
-        raise MediaError(
+class WideFileError(MediaError):
+    """A file with more than two channels, of which none were selected; `info` describes it."""
+
+    def __init__(self, info: FileInfo) -> None:
+        super().__init__(
             f"cannot import {info.path.name}: it has {info.channels} channels",
             "Choose channels: in the window when importing it, on the command line with --from-channels",
         )
+        self.info = info
+
+
+def check_width(info: FileInfo) -> None:
+    """Raise `WideFileError` for a file with more than two channels."""
+    if info.channels > 2:
+        raise WideFileError(info)

@@ -21,7 +21,7 @@ _ROUNDING = 2
 
 @dataclass(frozen=True)
 class Match:
-    """A file that matches a media file of the project.
+    """A file that matches an audio file of the project.
 
     Attributes:
         exact: the content is the same; otherwise only the name and the length.
@@ -66,7 +66,7 @@ def search(
 
 
 def name_of(media: Media) -> str:
-    """The file name of a media file, from a path of any operating system."""
+    """The file name of an audio file, from a path of any operating system."""
     path = media.original.path if media.original is not None else media.path
     return PureWindowsPath(path).name if "\\" in path and "/" not in path else PurePosixPath(path).name
 

@@ -49,10 +49,10 @@ _NO_DESCRIPTOR: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 1
 #: Processes that repair the same damaged folder at the same time may remove each other's; then it is tried again.
 _ATTEMPTS = 5
 
-#: How many verified files of a media entry are remembered besides the last one.
+#: How many verified files of an entry are remembered besides the last one.
 _MARKS_KEPT = 15
 
-#: State of a media file: unchanged, with other content, or missing (or unreadable).
+#: State of an audio file: unchanged, with other content, or missing (or unreadable).
 FileState = Literal["here", "changed", "missing"]
 
 #: The channels of a file to keep, counted from 0; None for the mean of all.
@@ -103,7 +103,7 @@ class MediaStore:
 
     def __init__(self, root: Path) -> None:
         self._root = root / f"media-v{_STORE_VERSION}"
-        #: Records of the files that were verified to have the content of a media entry.
+        #: Records of the files that were verified to have the content of an entry.
         self._seen = root / "media-files-v1"
         self._open: dict[str, ConformedMedia] = {}
         self._lock = threading.Lock()
@@ -120,7 +120,7 @@ class MediaStore:
 
         Args:
             channel_selection: which channels, as in `Media`; required for files with more than two.
-            warn: receives a sentence about a file that may be less than it should be.
+            warn: receives a message about a file that may be incomplete.
 
         Raises:
             MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
@@ -131,10 +131,10 @@ class MediaStore:
         path = path.absolute()
         with AudioFile(path) as file:
             info = file.info
-            if info.warning:
-                warn(f"{path.name}: {info.warning}")
             if not channel_selection:
                 check_width(info)
+            if info.warning:
+                warn(f"{path.name}: {info.warning}")
             channels = _channels_of(channel_selection, info)
             digest = of_selection(file.digest(cancel), channel_selection)
             self._forget_if_gone(digest)
@@ -227,7 +227,7 @@ class MediaStore:
         return self.open(digest)
 
     def file_state(self, media: Media, cancel: CancelToken | None = None) -> FileState:
-        """Whether the file of a media entry still exists, unchanged; for a bundle, whether it exists.
+        """Whether the file of an entry still exists, unchanged; for a bundle, whether it exists.
 
         A file is read in full only where its size is right and its modification time was not recorded before.
 
@@ -252,7 +252,7 @@ class MediaStore:
         return "here"
 
     def _marks(self, digest: str) -> list[list[object]]:
-        """The verified files of a media entry: paths with their sizes and modification times."""
+        """The verified files of an entry: paths with their sizes and modification times."""
         try:
             marks = json.loads((self._seen / f"{digest}.json").read_bytes())
         except (OSError, ValueError):

@@ -33,7 +33,7 @@ Edit = Callable[[Session], Session]
 
 
 def add_media(session: Session, media: Media) -> Session:
-    """Add a media file to the session; adding the same content again only updates its path."""
+    """Add an audio file to the session; adding the same content again only updates its path."""
     others = tuple(item for item in session.media if item.digest != media.digest)
     if len(others) == len(session.media):
         return replace(session, media=(*session.media, media))

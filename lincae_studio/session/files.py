@@ -156,7 +156,7 @@ def parse(data: bytes, path: Path) -> Session:
     try:
         return _with_paths(session, lambda media: os.path.realpath(path.parent / media))
     except ValueError as error:  # a NUL character
-        raise ProjectError(f"cannot open {path}: a media path is not valid ({error})", restore) from error
+        raise ProjectError(f"cannot open {path}: the path of an audio file is not valid ({error})", restore) from error
 
 
 def _upgraded(manifest: Any) -> Any:

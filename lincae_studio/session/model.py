@@ -111,7 +111,7 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
 
 class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A window `[offset, offset + length)` of the audio of a media file, heard from `start` on the timeline.
+    """A window `[offset, offset + length)` of an audio file, heard from `start` on the timeline.
 
     Attributes:
         fade_in, fade_out: lengths of the fades; 0 for automatic crossfades and declicking (see `engine.planning`).

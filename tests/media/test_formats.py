@@ -135,7 +135,9 @@ def test_equal_content_is_conformed_once(tmp_path: Path, store: MediaStore, cach
     assert reports
     before = {path: path.stat().st_mtime_ns for path in files_below(cache_dir / "media-v1")}
     reports.clear()
-    shutil.copy(tmp_path / "a.wav", tmp_path / "b.wav")  # the time is in the header: written anew it might differ
+    shutil.copy(
+        tmp_path / "a.wav", tmp_path / "b.wav"
+    )  # its header contains the time, so writing it again might differ
     second = MediaStore(cache_dir).import_file(tmp_path / "b.wav", reports.append)
     assert second.digest == first.digest
     assert second.path == str(tmp_path / "b.wav")

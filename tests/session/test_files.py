@@ -260,7 +260,7 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     ("sample_rate", lambda s: s["media"][0].update(sample_rate_hz=0)),
     ("length", lambda s: s["media"][0].update(length_samples=0)),
     ("path", lambda s: s["media"][0].pop("path")),
-    ("media path is not valid", lambda s: s["media"][0].update(path="a\0b.wav")),
+    ("path of an audio file is not valid", lambda s: s["media"][0].update(path="a\0b.wav")),
 ]
 
 

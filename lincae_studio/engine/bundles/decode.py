@@ -24,7 +24,7 @@ from lincae_studio.session.model import Media
 #: Windows decoded at a time.
 _BATCH = 16
 
-#: Samples of silence written at a time: a media file may be much longer than its latents.
+#: Samples of silence written at a time: an audio file may be much longer than its latents.
 _SILENCE_BLOCK = 1 << 18
 
 
@@ -38,7 +38,7 @@ def decode_media(
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> None:
-    """Decode the windows of a media file, and keep the audio in the store. It is silent where there is no window.
+    """Decode the windows of an audio file, and keep the audio in the store. It is silent where there is no window.
 
     Raises:
         MediaError: when the store cannot be written.

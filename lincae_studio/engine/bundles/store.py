@@ -2,7 +2,7 @@
 
 A name is `media/channel/position/first/last/fade in/fade out`: the number of the media file in the metadata, and the
 fields of a `Source`; a fade is `start:length:shape`, or `-`. The metadata names the codec and the geometry, so that a
-reader needs nothing else. The digest of a media file known only as latents is derived from the digest of this file:
+reader needs nothing else. The digest of audio known only as latents is derived from the digest of this file:
 changing a number in the file makes it different media.
 """
 
@@ -87,7 +87,7 @@ def encode(header: Header, latents: Mapping[tuple[int, Source], Float16Array]) -
 
 
 def media_digest(file_digest: str, number: int) -> str:
-    """The digest of a media file known only as latents, from the digest of the file of latents."""
+    """The digest of audio known only as latents, from the digest of the file of latents."""
     return hashlib.sha256(f"{file_digest}:{number}".encode()).hexdigest()
 
 
@@ -142,7 +142,7 @@ class BundledLatents:
         return ""
 
     def sources(self, digest: str) -> Sequence[Source]:
-        """The windows of a media file that this file contains."""
+        """The windows of an audio file that this file contains."""
         return self._sources.get(digest, ())
 
     def holds(self, key: str) -> bool:
@@ -233,7 +233,7 @@ class BundleStore:
         return self._open[file_digest]
 
     def of_media(self, digest: str) -> BundledLatents | None:
-        """The open file that contains the latents of a media file, if any."""
+        """The open file that contains the latents of an audio file, if any."""
         return next((latents for latents in self._open.values() if digest in latents.media), None)
 
 

@@ -239,7 +239,7 @@ def _write(session: Session, latents: bytes, path: Path) -> None:
 
 
 def _original(media: Media, codec_id: str) -> Original:
-    """The audio that the latents are made from; for a media file known only as latents, its own original."""
+    """The audio that the latents are made from; for audio known only as latents, its own original."""
     if media.original is not None:
         return replace(media.original, codec=codec_id)
     return Original(

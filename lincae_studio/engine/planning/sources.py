@@ -62,7 +62,7 @@ class Source(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Placement(Struct, frozen=True):
-    """What sources depend on, of a clip without its fades: a section of a media file, placed on the timeline."""
+    """What sources depend on, of a clip without its fades: a section of an audio file, placed on the timeline."""
 
     media: str
     start: int

@@ -1,6 +1,6 @@
 """The messages between the window and the engine process: typed, versioned, msgpack; nothing is unpickled.
 
-The engine asks for work with `Next`, and the window answers with `Render`: what is most urgent when it is asked for.
+The engine asks for work with `Next`, and the window answers with `Render`: the most urgent chunks at that moment.
 
 Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
 two raw frames on the same pipe.

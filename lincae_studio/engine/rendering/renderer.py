@@ -100,7 +100,7 @@ class Renderer:
         """Render one chunk, or read it from disk.
 
         Raises:
-            StudioError: when the codec is unknown or a media file is missing.
+            StudioError: when the codec is unknown or an audio file is missing.
         """
         return self.render_many([chunk])[0]
 
@@ -108,10 +108,10 @@ class Renderer:
         """Render chunks of one codec, grid and seed, decoded as one batch.
 
         Raises:
-            StudioError: when the codec is unknown, a media file is missing, or latents or audio are NaN or infinite;
+            StudioError: when the codec is unknown, an audio file is missing, or latents or audio are NaN or infinite;
                 then none of them is rendered.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused below
             found = {chunk.key: self._stored(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
             missing = [chunk for chunk in chunks if found[chunk.key] is None]
             if missing:

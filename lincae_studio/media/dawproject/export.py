@@ -53,7 +53,7 @@ def write_dawproject(
 ) -> list[str]:
     """Write a session and its audio as a DAWproject, replacing an existing file only once the new one is complete.
 
-    A media file that is unchanged and used with all its channels is copied as it is; otherwise the audio is written
+    An audio file that is unchanged and used with all its channels is copied as it is; otherwise the audio is written
     from the store as 32-bit float WAV at the session rate. Times are written in seconds, faders as amplitude factors,
     pans from 0 to 1. In the format automation replaces the fader, so volume envelopes are multiplied by the fader, and
     pan envelopes are added to the pan and limited to its range. Clip gain is written as a gain expression beside the
@@ -103,7 +103,7 @@ def _embedded(
     notes: list[str],
     cancel: CancelToken,
 ) -> Element:
-    """Add the audio of a media file to the archive. Returns the element to put into clips."""
+    """Add an audio file to the archive. Returns the element to put into clips."""
     as_file = media.original is None and not media.channel_selection and store.file_state(media, cancel) == "here"
     name = file_name(name_of(media))
     if not as_file:

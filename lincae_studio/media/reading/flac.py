@@ -14,7 +14,7 @@ _COUNT_AT = 4 + 4 + 13
 #: The last frame begins in these bytes at the end.
 _TAIL_BYTES = 1 << 18
 
-#: A header has at most so many bytes: 4, a number of 7, a block size and a rate of 2 each, and its checksum.
+#: The longest frame header: 4 bytes, a number of 7, a block size and a rate of 2 each, and the checksum.
 _HEADER_BYTES = 16
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a file; the reader adds its name."""
+"""Errors in audio files; the reader adds the file name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """An open audio file: what it is, its digest, and its samples, all read through one handle. Any thread.
 
-What is hashed is what is decoded: a file that is replaced meanwhile stays as it was behind the handle, and one that is
-written to meanwhile is refused. Decoders read forwards only, since libsndfile seeks in MP3 files lose the bits that a
-frame borrows from earlier ones. How much audio there is is counted where headers only estimate it.
+The digest is that of the decoded bytes: a file that is replaced during the import stays the same behind the handle, and
+a file that is modified is refused. Decoders read forwards only, since a seek in an MP3 loses the bits that a frame
+borrows from earlier ones. Where headers only estimate the length, frames are counted.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _UNKNOWN = 1 << 62
 class FileInfo:
     """Properties of an audio file: length in samples at its own rate, rate in Hz.
 
-    `warning` says why the file may be less than it should be; empty if nothing suggests it.
+    `warning` says why the file may be incomplete; empty if it seems complete.
     """
 
     path: Path

@@ -65,9 +65,9 @@ def mp3_inside(file: BinaryIO) -> range | None:
 
 
 def repaired(file: BinaryIO) -> tuple[list[Piece], str]:
-    """The file with a header that says what it holds, and a warning if more may be in it.
+    """The file with a corrected header, and a warning if it may contain more audio.
 
-    Sizes that were never filled in count to the end of the file. Samples of fewer bits than their bytes hold are read
+    Sizes that were never filled in extend to the end of the file. Samples of fewer bits than their bytes hold are read
     as samples of all these bits, since they fill the upper ones.
 
     Raises:
@@ -128,7 +128,7 @@ def _unknown_bytes(file: BinaryIO, at: int, size: int) -> int:
 
 
 def _never_filled_in(promised: int, closed: bool, there: int) -> bool:
-    """Whether a size is what programs write before they know it."""
+    """Whether a size is a placeholder that programs write before they know the size."""
     if promised == 0:
         return there > 0 and not closed
     return promised > there and any(promised in sizes for sizes in PLACEHOLDERS)

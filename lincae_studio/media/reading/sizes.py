@@ -6,7 +6,7 @@ import re
 
 from lincae_studio.media.reading.problems import truncated_at
 
-#: What programs that write to a pipe put in place of a size: as much as the field, or an int, holds, or nearly so.
+#: Placeholders for sizes in files written to a pipe: the largest value of the field or of an int, or nearly that.
 PLACEHOLDERS = (range(0x7FFF_0000, 0x8000_1000), range(0xFFFF_F000, 1 << 32), range((1 << 63) - 1, 1 << 64))
 
 #: Audio chunks whose size is reported as wrong: CAF `data`, AIFF `SSND`, AU `Data Size`, W64 `riff`.

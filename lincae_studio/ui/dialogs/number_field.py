@@ -15,8 +15,8 @@ _NUMBER = re.compile(r"[+-]?\d*\.?\d*")
 class NumberField(QDoubleSpinBox):
     """Takes both a point and a comma as the decimal separator, in every locale, and shows a point.
 
-    What is typed is never cut to what fits, which would turn 2.5 into 25 and 120 into 12: a number with too many
-    decimals is rounded, also to a whole one, and a number out of range becomes the nearest that is allowed.
+    Typed digits are never dropped, which would turn 2.5 into 25 and 120 into 12: a number with too many decimals is
+    rounded, and a number out of range becomes the nearest one allowed.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class NumberField(QDoubleSpinBox):
         return bare.replace(",", ".").replace("−", "-")
 
     def _show_value(self) -> None:
-        """Show the number that was taken, where it is not what was typed."""
+        """Show the accepted number if it differs from the typed one."""
         special = self.specialValueText() if self.value() == self.minimum() else ""
         text = special or f"{self.prefix()}{self.textFromValue(self.value())}{self.suffix()}"
         if text != self.text():
@@ -54,7 +54,7 @@ class NumberField(QDoubleSpinBox):
     # Qt overrides
 
     def setSuffix(self, suffix: str) -> None:
-        # Qt rewrites the text even if the suffix is the same, which replaces what is being typed.
+        # Qt rewrites the text even if the suffix is the same, and so overwrites typing in progress.
         if suffix != self.suffix():
             super().setSuffix(suffix)
 

@@ -88,11 +88,11 @@ class ProjectFiles(QObject):
         return [media for media in self.used if self.state(media) != "here" or media.original is not None]
 
     def state(self, media: Media) -> FileState:
-        """State of a media file at the last check; an unchecked one counts as present."""
+        """State of an audio file at the last check; an unchecked one counts as present."""
         return self._states.get(media.digest, "here")
 
     def describe(self, media: Media) -> tuple[str, bool]:
-        """The state of a media file in words, and whether it is in order."""
+        """The state of an audio file in words, and whether it is in order."""
         state = self.state(media)
         if media.original is not None:
             if state != "here":
@@ -163,7 +163,7 @@ class ProjectFiles(QObject):
         self._jobs.run(work, "Searching", done)
 
     def locate(self, media: Media, path: Path) -> None:
-        """Relink a media file to a file that the user has chosen."""
+        """Relink an audio file to a file that the user has chosen."""
 
         def work(report: ReportProgress, cancel: CancelToken) -> Media:
             return self._import(media, path, report, cancel)

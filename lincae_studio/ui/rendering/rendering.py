@@ -155,7 +155,7 @@ class Rendering(QObject):
         return self._offline
 
     def readable(self, digest: str) -> bool:
-        """Whether the audio or latents of a media file can be read."""
+        """Whether the audio or latents of an audio file can be read."""
         return digest not in self._offline
 
     def export_warnings(self, dry: bool = False) -> list[str]:

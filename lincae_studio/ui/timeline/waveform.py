@@ -20,7 +20,7 @@ Pixels = npt.NDArray[np.uint32]
 
 @dataclass(frozen=True)
 class Piece:
-    """Columns `[first, last)` of a row image, showing a media file from its sample `start`."""
+    """Columns `[first, last)` of a row image, showing an audio file from its sample `start`."""
 
     media: ConformedMedia
     first: int
@@ -31,7 +31,7 @@ class Piece:
 
 
 def media_columns(media: ConformedMedia, start: float, samples_per_column: float, count: int) -> Audio:
-    """Peaks `(count, 2)` of a media file from its sample `start`: from the pyramid, or from samples when zoomed in."""
+    """Peaks `(count, 2)` of an audio file from its sample `start`: from the pyramid, or from samples when zoomed in."""
     if samples_per_column >= BLOCK:
         return media.peaks.columns(start, samples_per_column, count)
     first = max(0, int(start))

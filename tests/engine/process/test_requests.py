@@ -1,4 +1,4 @@
-"""What the engine renders next: what is heard next comes first, and nothing is rendered twice."""
+"""The order in which the engine renders: chunks nearest to playback first, and no chunk twice."""
 
 from __future__ import annotations
 
