@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         linux = item.get_closest_marker("linux")
         if linux is not None and sys.platform != "linux":
             item.add_marker(pytest.mark.skip(reason=f"needs Linux: {linux.args[0]}"))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and tests themselves: a scan of them takes longer than most tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -44,8 +44,6 @@ def asked(monkeypatch: pytest.MonkeyPatch, _no_surprises: None) -> Asked:
 def styled(qapp: QApplication) -> QApplication:
     """The application in the program's style."""
     apply_theme(qapp)
-    gc.collect()
-    gc.freeze()  # modules imported so far need not be scanned after each test
     return qapp
 
 
@@ -71,6 +69,7 @@ def window(
     QApplication.clipboard().clear()  # what a test put there itself
     styled.processEvents()
     gc.collect()
+    gc.freeze()  # modules and what else is alive need not be scanned again
     assert not multiprocessing.active_children(), "the engine process outlived its window"
     ours = ("engine-client", "audio-feeder", "silent-sink", "job")
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith(ours)]
