@@ -42,9 +42,8 @@ from lincae_studio.session.model import SESSION_RATE, Media, Session
 #: Stands for a full-size Lin-CAE with random weights, created for the run.
 RANDOM_LINCAE = "random-lin-cae"
 
-_REPEATS = 5
-#: For measurements that take milliseconds.
-_MANY_REPEATS = 25
+#: Edits of a session with a fast codec are measured this many times as often: they take milliseconds.
+_OFTEN = 5
 
 #: A codec is slow if a chunk takes longer than this, in seconds; whole sessions are then not encoded or rendered.
 _SLOW_S = 0.1
@@ -72,7 +71,7 @@ class EngineBench:
         minutes: length of the edited session.
         export_minutes: lengths of the exports; empty for a default that depends on the codec.
         clips: numbers of clips, on 64 tracks in one hour, for the planning time.
-        edits: how many times each edit on a long timeline is measured.
+        repeats: how many times each edit is measured.
 
     Raises:
         UsageError: when a value is not valid.
@@ -84,7 +83,7 @@ class EngineBench:
     export_minutes: Sequence[float] = ()
     clips: Sequence[int] = (125, 500, 2000)
     computation: Computation = AUTO
-    edits: int = _REPEATS
+    repeats: int = 5
 
     def __post_init__(self) -> None:
         for minutes in (self.minutes, *self.export_minutes):
@@ -94,10 +93,12 @@ class EngineBench:
                 )
         if min((*self.tracks, *self.clips), default=1) < 1:
             raise UsageError("a session without tracks or clips cannot be measured", "Choose 1 or more")
+        if self.repeats < 1:
+            raise UsageError(f"{self.repeats} repeats measure nothing", "Choose 1 or more")
 
 
 def measure_engine(bench: EngineBench) -> dict[str, object]:
-    """Run all measurements, in temporary folders. Times are medians of five or more runs, in milliseconds.
+    """Run all measurements, in temporary folders. Times are medians of `bench.repeats` runs or more, in milliseconds.
 
     Returns:
         `edit_to_audio_ms` (tracks to ms): from a gain change to the new chunk at the playhead, through the engine
@@ -124,18 +125,19 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         }
         sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
         result["edit_to_audio_ms"] = {
-            str(count): _edit_to_audio_ms(session, info, folder, slow, bench.computation)
-            for count, session in sessions.items()
+            str(count): _edit_to_audio_ms(session, info, folder, slow, bench) for count, session in sessions.items()
         }
-        plain = {count: _plain_ms(session, info, store, slow, load) for count, session in sessions.items()}
+        plain = {
+            count: _plain_ms(session, info, store, slow, load, bench.repeats) for count, session in sessions.items()
+        }
         result["plain_script_ms"] = {str(count): times[0] for count, times in plain.items()}
         result["every_track_ms"] = {str(count): times[1] for count, times in plain.items() if times[1] is not None}
         edited = _session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
         result["edits"] = _count_edits(edited, info, store, load)
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
-    result["plan_ms"] = {str(count): _plan_ms(count, info) for count in bench.clips}
-    result["long_timeline"] = times = _long_timeline(bench.edits)
+    result["plan_ms"] = {str(count): _plan_ms(count, info, bench.repeats) for count in bench.clips}
+    result["long_timeline"] = times = _long_timeline(bench.repeats)
     result["long_timeline_ratio"] = times.pop("ratio")
     return result
 
@@ -221,10 +223,10 @@ class _Window:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
-def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, computation: Computation) -> float:
+def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, bench: EngineBench) -> float:
     window = _Window()
     window.client = engine.EngineClient(folder, window.receive)
-    window.client.configure(computation)
+    window.client.configure(bench.computation)
     window.client.start()
     try:
         planner = Planner()
@@ -242,7 +244,7 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
         window.request(plan)
         settle(plan)
         times = []
-        for repeat in range(_REPEATS if slow else _MANY_REPEATS):
+        for repeat in range(bench.repeats if slow else _OFTEN * bench.repeats):
             started = time.perf_counter()
             session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.01 * repeat)
             plan = planner.plan(session, info)
@@ -258,7 +260,7 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
 
 
 def _plain_ms(
-    session: Session, info: CodecInfo, store: MediaStore, slow: bool, load: _Load
+    session: Session, info: CodecInfo, store: MediaStore, slow: bool, load: _Load, repeats: int
 ) -> tuple[float, float | None]:
     """The same edit by summing whole latents and decoding all, and by decoding every track."""
     cache = LatentCache(memory_bytes=1 << 40)
@@ -274,7 +276,7 @@ def _plain_ms(
         tracks = [_whole_latents(renderer, part, info) for part in alone]
     origin = codec.silence(plan.grid.frames)
     plain = []
-    for _ in range(1 if slow else _REPEATS):
+    for _ in range(1 if slow else repeats):
         started = time.perf_counter()
         total = sum(0.5 * (latents - origin) for latents in tracks) + origin
         _decode_all(codec, np.asarray(total, np.float32), plan)
@@ -401,7 +403,7 @@ def _long_timeline(repeats: int) -> dict[str, float]:
     return times
 
 
-def _plan_ms(clips: int, info: CodecInfo) -> float:
+def _plan_ms(clips: int, info: CodecInfo, repeats: int) -> float:
     """Planning time of a gain edit in an hour with 64 tracks; all chunks of the track are affected."""
     hour = 3600 * SESSION_RATE
     media = Media(digest="0" * 64, path="/noise.wav", sample_rate=SESSION_RATE, channels=1, length=2 * hour)
@@ -425,7 +427,7 @@ def _plan_ms(clips: int, info: CodecInfo) -> float:
     planner = Planner()
     planner.plan(session, info)
     times = []
-    for repeat in range(_REPEATS):
+    for repeat in range(repeats):
         session = edits.set_track_gain(session, session.tracks[0].id, 0.5 + 0.05 * repeat)
         started = time.perf_counter()
         planner.plan(session, info)

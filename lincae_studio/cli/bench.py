@@ -99,6 +99,8 @@ def _engine(
     export_minutes: Annotated[
         str, typer.Option("--export-minutes", help="Lengths of the exports; the default depends on the codec.")
     ] = "",
+    clips: Annotated[str, typer.Option("--clips", help="Numbers of clips to plan.")] = "125,500,2000",
+    repeats: Annotated[int, typer.Option("--repeats", help="How many times each edit is measured.")] = 5,
     as_json: AsJson = False,
 ) -> None:
     """Latency from an edit to the sound, compared with a simple script; encodes and decodes; exports; plans."""
@@ -109,6 +111,8 @@ def _engine(
         _counts("--tracks", tracks),
         minutes,
         _numbers("--export-minutes", export_minutes),
+        _counts("--clips", clips),
+        repeats=repeats,
         computation=Computation().overridden(os.environ),
     )
     figures = measure_engine(bench)
