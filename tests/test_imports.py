@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,8 @@ def part_of(path: Path) -> str:
     return relative.parts[0] if len(relative.parts) > 1 else relative.stem
 
 
-def imports_of(path: Path) -> set[str]:
+@functools.cache
+def imports_of(path: Path) -> frozenset[str]:
     """Full names of everything a file imports, at whatever depth; `from a import b` counts as `a.b`."""
     found: set[str] = set()
     package = ["lincae_studio", *path.relative_to(PACKAGE).parts[:-1]]
@@ -73,7 +75,7 @@ def imports_of(path: Path) -> set[str]:
             parents = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*parents, *([node.module] if node.module else [])])
             found |= {f"{module}.{alias.name}" for alias in node.names}
-    return found
+    return frozenset(found)
 
 
 #: The rooms of `ui`, from the bottom up; each may import those before it, and itself.

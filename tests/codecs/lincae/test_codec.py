@@ -218,7 +218,7 @@ def test_memory_grows_by_audio_and_latents_only() -> None:
         out = subprocess.run(command, capture_output=True, check=True, env=environment, text=True).stdout
         return [int(line) for line in out.split()]
 
-    short, long = 2, 10
+    short, long = 1, 5
     # Audio, what it is decoded to or padded for its chunks, and their latents: float32.
     per_second = 2 * 4 * (44_100 * (1 + 1) + 44_100 / 64 * 4 / 3)
     for before, after in zip(peaks(short), peaks(long), strict=True):
