@@ -290,7 +290,7 @@ while True:
 AT_ONCE = 5
 
 #: How often the program is killed here; a longer run kills it more often.
-KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "12"))
+KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "6"))
 
 
 @pytest.mark.slow

@@ -326,7 +326,7 @@ def test_discarding_on_close_leaves_no_recovery_data(window: MainWindow, asked: 
 
 
 #: How often the program is killed here; a longer run kills it more often.
-KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "5"))
+KILLS = int(os.environ.get("LINCAE_STUDIO_KILLS", "3"))
 
 
 @pytest.mark.slow
