@@ -17,7 +17,7 @@ from lincae_studio.errors import MediaError, ProjectError, os_error_reason
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.dawproject.document import members_of, reading
 from lincae_studio.media.dawproject.names import file_name, member_name, names_to_try, plain, spellings
-from lincae_studio.media.dawproject.timeline import FileRef, Stated
+from lincae_studio.media.dawproject.pieces import FileRef, Stated
 from lincae_studio.media.probe import probe
 from lincae_studio.media.store import MediaStore, digest_of, of_selection
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from lincae_studio.media.dawproject.timeline import Corner
+from lincae_studio.media.dawproject.pieces import Corner
 from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
 
 #: Tolerance, so that a rounded quotient is not taken for a value out of range.

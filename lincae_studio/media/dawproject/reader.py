@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from lincae_studio.errors import EditError, ProjectError
@@ -14,8 +14,9 @@ from lincae_studio.media.dawproject import envelopes, mixer
 from lincae_studio.media.dawproject.audio import AudioFiles
 from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
 from lincae_studio.media.dawproject.mixer import Strip
+from lincae_studio.media.dawproject.pieces import Corner, FileRef, Flat, Piece, Stated
 from lincae_studio.media.dawproject.tempo import TempoMap, tempo_map
-from lincae_studio.media.dawproject.timeline import Corner, FileRef, Flat, Piece, Stated, flatten
+from lincae_studio.media.dawproject.timeline import flatten
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.edits import sorted_clips
 from lincae_studio.session.model import (
@@ -116,7 +117,7 @@ def _stated(flat: Flat) -> dict[FileRef, Stated]:
     for piece in flat.pieces:
         used[piece.file] = max(used.get(piece.file, 0.0), piece.position + piece.end - piece.start)
     return {
-        file: stated if stated.seconds > 0.0 else replace(stated, seconds=used[file])
+        file: stated if stated.seconds > 0.0 else stated._replace(seconds=used[file])
         for file, stated in flat.files.items()
         if file in used
     }

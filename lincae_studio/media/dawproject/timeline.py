@@ -8,20 +8,23 @@ content, which may be more clips, warps, lanes, a loop, or the content of anothe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
 from itertools import pairwise
+from typing import Any, NamedTuple, TypeVar
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import MAX_DEPTH, RESTORE, Node
+from lincae_studio.media.dawproject.pieces import Corner, FileRef, Flat, Piece, Stated
 from lincae_studio.media.dawproject.tempo import TempoMap
 from lincae_studio.session.model import SESSION_RATE
 
 #: Most clips and timelines visited, including the repetitions of loops.
 MAX_STEPS = 100_000
 
-#: Most elements visited while the content of clips is repeated: a few seconds of work.
-MAX_WORK = 3_000_000
+#: Most warps and tempo changes that are converted, including the repetitions of loops: about a second of work.
+MAX_WORK = 1_000_000
 
 #: Times beyond this, about 11 days, and more beats than this, are limited.
 _MAX_S, _MOST_BEATS = 1e6, 1e9
@@ -40,69 +43,10 @@ _TIMELINES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class FileRef:
-    """A file in the archive, or (`external`) outside it."""
-
-    path: str
-    external: bool
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Stated:
-    """What a project says about an audio file; 0 or less where it does not say, or nothing usable."""
-
-    seconds: float
-    sample_rate: float
-    channels: float
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A section of an audio file on the timeline; all times in seconds.
-
-    Attributes:
-        track: id of the track that the piece belongs to.
-        position: position in the audio file that is heard at `start`.
-        name, color: None where they are not specified.
-    """
-
-    track: str
-    file: FileRef
-    start: float
-    end: float
-    position: float
-    gain: float
-    fade_in: float
-    fade_out: float
-    mute: bool
-    name: str | None
-    color: str | None
-
-
-@dataclass(frozen=True)
-class Corner:
-    """An automation point, in its own unit; `line`: linear to the next point, otherwise the value is held."""
-
-    at: float
-    value: float
-    line: bool
-
-
-@dataclass
-class Flat:
-    """The flattened arrangement: pieces, markers (seconds, name), automation by parameter with its unit, and notes."""
-
-    pieces: list[Piece] = field(default_factory=list)
-    files: dict[FileRef, Stated] = field(default_factory=dict)
-    markers: list[tuple[float, str | None]] = field(default_factory=list)
-    automation: dict[str, tuple[str | None, list[Corner]]] = field(default_factory=dict)
-    notes: dict[str, None] = field(default_factory=dict)
-    beats: bool = False
-
-
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """The position of a timeline: its time 0, and the window in which it is heard, in seconds of the arrangement.
 
     `fades_in`, `fades_out`: edges of the enclosing clips with the lengths of their fades.
@@ -144,12 +88,15 @@ def flatten(arrangement: Node, ids: dict[str, Node], tempo: TempoMap, path: str,
 
 
 class _Walk:
+    """Visits timelines, as often as clips repeat them; what does not depend on the place is read once per element."""
+
     def __init__(self, ids: dict[str, Node], tempo: TempoMap, path: str, cancel: CancelToken) -> None:
         self._ids = ids
         self._tempo = tempo
         self._path = path
         self._cancel = cancel
         self._steps = self._work = 0
+        self._read: dict[tuple[int, Callable[[Node], Any]], Any] = {}
         self.flat = Flat()
 
     def note(self, text: str) -> None:
@@ -158,20 +105,22 @@ class _Walk:
     def timeline(self, node: Node, place: _Place) -> None:
         """Read a timeline of any kind and its content; other elements are ignored."""
         self._step(place)
-        place = replace(
-            place,
+        place = place._replace(
             unit=node.get("timeUnit") or place.unit,
             track=node.get("track") or place.track,
             depth=place.depth + 1,
         )
         if node.tag == "Lanes":
-            place = replace(place, gain=place.gain * self._expression(node)) if place.in_clip else place
+            if place.in_clip:
+                gain, changes = self._once(node, _expression)
+                if changes:
+                    self.note("gain changes inside clips are left out; the first value is used")
+                place = place._replace(gain=place.gain * gain)
             for child in node.children:
                 self.timeline(child, place)
         elif node.tag in ("Clips", "ClipSlot"):
-            for child in node.children:
-                if child.tag == "Clip":
-                    self._clip(child, place)
+            for clip in self._once(node, _clips):
+                self._clip(clip, place)
         elif node.tag == "Warps":
             self._warps(node, place)
         elif node.tag == "Audio":
@@ -186,9 +135,13 @@ class _Walk:
         elif node.tag == "Video":
             self.note("video is left out")
 
-    def _count_children(self, node: Node) -> None:
-        """Count the work of visiting the children of a node."""
-        self._work_on(len(node.children))
+    def _once(self, node: Node, read: Callable[[Node], _T]) -> _T:
+        """What a function reads from an element, which is read at the first visit."""
+        key = id(node), read
+        if key not in self._read:
+            self._read[key] = read(node)
+        found: _T = self._read[key]
+        return found
 
     def _work_on(self, count: int) -> None:
         self._work += count
@@ -198,11 +151,14 @@ class _Walk:
     def _step(self, place: _Place) -> None:
         self._cancel.check()
         self._steps += 1
-        if self._steps > MAX_STEPS:
-            problem = f"it has more than {MAX_STEPS:,} clips, including loop repetitions"
-            raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
+        self._check_steps(self._steps)
         if place.depth > MAX_DEPTH:
             problem = f"its clips are nested more than {MAX_DEPTH} levels deep, or refer to themselves"
+            raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
+
+    def _check_steps(self, count: float) -> None:
+        if count > MAX_STEPS:
+            problem = f"it has more than {MAX_STEPS:,} clips, including loop repetitions"
             raise ProjectError(f"cannot open {self._path}: {problem}", RESTORE)
 
     def _after(self, second: float, value: float, unit: str) -> float:
@@ -222,7 +178,7 @@ class _Walk:
     def _clip(self, node: Node, place: _Place) -> None:
         """A window on the content of a clip, once or in a loop."""
         self._step(place)
-        content = next((child for child in node.children if child.tag in _TIMELINES), None)
+        content = self._once(node, _content)
         if content is None:
             content = self._ids.get(node.get("reference") or "")
         if content is None or content.tag not in _TIMELINES:
@@ -239,8 +195,7 @@ class _Walk:
         # Negative: starts that much earlier, for a crossfade (reference, Clip).
         first, faded = sorted((start, self._after(start, fade_in, fade_unit)))
         fade_out = end - self._after(end, -abs(fade_out), fade_unit) if fade_out and end < math.inf else 0.0
-        place = replace(
-            place,
+        place = place._replace(
             unit=inner,
             in_clip=True,
             mute=place.mute or not node.flag("enable", True),
@@ -263,7 +218,7 @@ class _Walk:
             play_stop = loop[1]  # an endless loop is played once
         if play_stop is not None and play_stop > play_start:
             bounds = bounds[0], min(bounds[1], self._after(start, play_stop - play_start, inner))
-        self._visible(content, replace(place, origin=self._after(start, -play_start, inner)), *bounds)
+        self._visible(content, place._replace(origin=self._after(start, -play_start, inner)), *bounds)
 
     def _loop(
         self,
@@ -277,65 +232,73 @@ class _Walk:
         """From the clip's start position to the end of its loop, then the loop repeatedly; in the unit of `place`."""
         at, position = start, play_start
         first = bounds[0]  # before `start` for a crossfade
+        # At least that many: those before the loop are longer.
+        once = loop[1] - loop[0]
+        self._check_steps(
+            self._steps + (self._position(bounds[1], place._replace(origin=start)) - (loop[1] - play_start)) / once
+        )
         while bounds[1] - at > _NOTHING_S:
             self._step(place)
             after = self._after(at, loop[1] - position, place.unit)
             if after > first:
                 origin = self._after(at, -position, place.unit)
-                self._visible(content, replace(place, origin=origin), first, min(after, bounds[1]))
+                self._visible(content, place._replace(origin=origin), first, min(after, bounds[1]))
                 first = after
             at, position = after, loop[0]
 
     def _visible(self, content: Node, place: _Place, first: float, last: float) -> None:
         if last - first > _NOTHING_S:
-            self.timeline(content, replace(place, first=first, last=last))
+            self.timeline(content, place._replace(first=first, last=last))
 
     def _warps(self, node: Node, place: _Place) -> None:
         """Time-stretched content: used from the start of the window, at its original speed."""
-        self._count_children(node)
-        inner = node.get("contentTimeUnit") or place.unit
-        found = [
-            Corner(at, value, True) for at, value in sorted(_warp(one) for one in node.children if one.tag == "Warp")
-        ]
-        content = next((child for child in node.children if child.tag in _TIMELINES), None)
+        content, corners, times = self._once(node, _warps)
         if content is None:
             return
+        inner = node.get("contentTimeUnit") or place.unit
+        # Only what is visible is converted: a loop may repeat a part of a long recording.
+        from_, to = (self._position(second, place) for second in (place.first, place.last))
+        heard = corners[_around(times, times[0] if math.isinf(from_) else from_, times[-1] if math.isinf(to) else to)]
         warps = [
             (one.at - place.origin, self._after(place.origin, one.value, inner) - place.origin)
-            for one in self._on_timeline(found or [Corner(0.0, 0.0, True)], place)
+            for one in self._on_timeline(heard, place)
         ]
+        self._work_on(len(heard))
         first = place.first if math.isfinite(place.first) else place.origin + warps[0][0]
         last = place.last if math.isfinite(place.last) or len(warps) < 2 else place.origin + warps[-1][0]
         steps = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(warps)]
         stretched = any(abs(wide - long) > max(_WARP_S, _WARP_SHARE * abs(long)) for wide, long in steps)
         position = _warped(warps, first - place.origin)
-        warped = replace(place, unit=inner, origin=first - position, stretched=place.stretched or stretched)
+        warped = place._replace(unit=inner, origin=first - position, stretched=place.stretched or stretched)
         self._visible(content, warped, first, last)
 
+    def _position(self, second: float, place: _Place) -> float:
+        """The position of a second in a timeline, in its unit."""
+        if math.isinf(second) or place.unit != "beats":
+            return second - place.origin
+        return self._tempo.beat(second) - self._tempo.beat(place.origin)
+
     def _audio(self, node: Node, place: _Place) -> None:
-        file = node.child("File")
-        path = file.get("path") if file is not None else None
-        if file is None or not path:
+        found = self._once(node, _file)
+        if found is None:
             self.note("audio without a file is left out")
             return
         if place.track is None:
             self.note("audio that is not on a track is left out")
             return
-        # A file URL is outside the archive, whatever other attributes say.
-        file_ref = FileRef(path, file.flag("external", False) or path[:5].lower() == "file:")
-        stated = Stated(*(node.number(name) or 0.0 for name in ("duration", "sampleRate", "channels")))
-        self.flat.files.setdefault(file_ref, stated)
+        file, stated = found
+        self.flat.files.setdefault(file, stated)
         first, last = max(place.first, place.origin), place.last
         if not math.isfinite(last):
             last = place.origin + min(max(stated.seconds, 0.0), _MAX_S)
         if last - first <= _NOTHING_S:
             return
         if place.stretched:
-            self.note(f"“{path}” is not time-stretched; it plays at its original speed")
+            self.note(f"“{file.path}” is not time-stretched; it plays at its original speed")
         self.flat.pieces.append(
             Piece(
                 track=place.track,
-                file=file_ref,
+                file=file,
                 start=first,
                 end=last,
                 position=first - place.origin,
@@ -350,8 +313,7 @@ class _Walk:
 
     def _points(self, node: Node, place: _Place) -> None:
         """Automation of a parameter."""
-        self._count_children(node)
-        target = node.child("Target")
+        target = self._once(node, _target)
         parameter = target.get("parameter") if target is not None else None
         if place.in_clip:
             if target is None or target.get("expression") != "gain":
@@ -381,23 +343,8 @@ class _Walk:
                 for beat in self._tempo.between(start + one.at, start + after.at):
                     self._work_on(1)
                     share = (beat - start - one.at) / (after.at - one.at)
-                    cut.append(replace(one, at=beat - start, value=one.value + share * (after.value - one.value)))
-        return [replace(one, at=self._after(place.origin, one.at, place.unit)) for one in cut]
-
-    def _expression(self, lanes: Node) -> float:
-        """The gain of a clip, which is an expression beside its content; the first of several points is used."""
-        gain = 1.0
-        self._count_children(lanes)
-        for points in lanes.children:
-            self._count_children(points)
-            target = points.child("Target")
-            if points.tag != "Points" or target is None or target.get("expression") != "gain":
-                continue
-            values = [value for point in points.children if (value := point.number("value")) is not None]
-            if any(value != values[0] for value in values):
-                self.note("gain changes inside clips are left out; the first value is used")
-            gain *= amplitude(values[0], points.get("unit")) if values else 1.0
-        return gain
+                    cut.append(Corner(beat - start, one.value + share * (after.value - one.value), one.line))
+        return [Corner(self._after(place.origin, one.at, place.unit), one.value, one.line) for one in cut]
 
 
 def amplitude(value: float, unit: str | None) -> float:
@@ -416,8 +363,62 @@ def _value(point: Node) -> float | None:
     return point.number("value") if point.tag.endswith("Point") else None
 
 
+def _content(node: Node) -> Node | None:
+    """The first timeline in a clip or in warps."""
+    return next((child for child in node.children if child.tag in _TIMELINES), None)
+
+
+def _clips(node: Node) -> list[Node]:
+    return [child for child in node.children if child.tag == "Clip"]
+
+
+def _target(node: Node) -> Node | None:
+    return node.child("Target")
+
+
+def _file(node: Node) -> tuple[FileRef, Stated] | None:
+    """The file of audio, and what the project says about it."""
+    file = node.child("File")
+    path = file.get("path") if file is not None else None
+    if file is None or not path:
+        return None
+    # A file URL is outside the archive, whatever other attributes say.
+    external = file.flag("external", False) or path[:5].lower() == "file:"
+    return FileRef(path, external), Stated(
+        *(node.number(name) or 0.0 for name in ("duration", "sampleRate", "channels"))
+    )
+
+
+def _expression(lanes: Node) -> tuple[float, bool]:
+    """The gain of a clip, an expression beside its content, and whether it changes: the first value is used."""
+    gain, changes = 1.0, False
+    for points in lanes.children:
+        target = points.child("Target")
+        if points.tag != "Points" or target is None or target.get("expression") != "gain":
+            continue
+        values = [value for point in points.children if (value := point.number("value")) is not None]
+        changes = changes or any(value != values[0] for value in values)
+        gain *= amplitude(values[0], points.get("unit")) if values else 1.0
+    return gain, changes
+
+
+def _warps(node: Node) -> tuple[Node | None, list[Corner], list[float]]:
+    """The content of warps; their corners, content time over time, at least one, sorted; and the times of these."""
+    pairs = sorted(_warp(child) for child in node.children if child.tag == "Warp") or [(0.0, 0.0)]
+    return _content(node), [Corner(at, value, True) for at, value in pairs], [at for at, _ in pairs]
+
+
 def _warp(node: Node) -> tuple[float, float]:
-    return node.number("time") or 0.0, node.number("contentTime") or 0.0
+    time, content_time = (node.number(name) or 0.0 for name in ("time", "contentTime"))
+    return max(time, -_MOST_BEATS), max(content_time, -_MOST_BEATS)
+
+
+def _around(times: list[float], first: float, last: float) -> slice:
+    """The sorted times between two others, with one of each neighbour, and with two that differ if there are any."""
+    begin = max(0, bisect_right(times, first) - 1)
+    if times[begin] == times[-1]:
+        begin = max(0, bisect_left(times, times[-1]) - 1)
+    return slice(begin, max(bisect_left(times, last), bisect_right(times, times[begin])) + 1)
 
 
 def _warped(warps: list[tuple[float, float]], at: float) -> float:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from lincae_studio.errors import Cancelled, MediaError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.dawproject import audio as audio_module
+from lincae_studio.media.dawproject import timeline
 from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
@@ -31,7 +32,7 @@ from lincae_studio.session.model import (
 )
 from tests.helpers import FullDisk, files_below, noise, session_of, write_audio
 from tests.media.dawproject.schema import SCHEMA
-from tests.media.dawproject.texts import RATE, Read, channel, file_of, lane_of, packed, project_of, wav
+from tests.media.dawproject.texts import RATE, Read, channel, file_of, lane_of, packed, placed, project_of, wav
 
 
 @pytest.fixture
@@ -90,17 +91,17 @@ def test_a_document_that_is_too_large(tmp_path: Path, refused: Any) -> None:
     assert "larger than 64 MiB" in refused(packed(tmp_path / "a.dawproject", text))
 
 
-@pytest.mark.slow
-def test_circles_and_too_many_clips(tmp_path: Path, refused: Any) -> None:
+def test_circles_and_too_many_clips(tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     circle = '<Clip time="0" duration="1"><Clips id="x"><Clip time="0" duration="1" reference="x"/></Clips></Clip>'
     assert "refer to themselves" in refused(packed(tmp_path / "a.dawproject", project_of(lane_of(circle))))
     loop = f'<Clip time="0" duration="9000" loopStart="0" loopEnd="0.001">{file_of()}</Clip>'
     assert "more than 100,000 clips" in refused(packed(tmp_path / "a.dawproject", project_of(lane_of(loop))))
+    monkeypatch.setattr(timeline, "MAX_STEPS", 2_000)
     doubling = '<Clip time="0" duration="1"><Clips id="x0"/></Clip>'
     for number in range(1, 30):
         twice = f'<Clip time="0" duration="1" reference="x{number - 1}"/>' * 2
         doubling += f'<Clip time="0" duration="1"><Clips id="x{number}">{twice}</Clips></Clip>'
-    assert "more than 100,000 clips" in refused(packed(tmp_path / "a.dawproject", project_of(lane_of(doubling))))
+    assert "more than 2,000 clips" in refused(packed(tmp_path / "a.dawproject", project_of(lane_of(doubling))))
 
 
 def test_files_that_are_not_archives(tmp_path: Path, refused: Any) -> None:
@@ -325,8 +326,8 @@ def chained(count: int) -> str:
     )
 
 
-def warped_and_looped(warps: int, loops: int) -> str:
-    points = "".join(f'<Warp time="{n}" contentTime="{n}"/>' for n in range(warps))
+def warped_and_looped(warps: int, loops: int, every_s: float = 1.0) -> str:
+    points = "".join(f'<Warp time="{n * every_s}" contentTime="{n * every_s}"/>' for n in range(warps))
     clip = f'''<Clip time="0" duration="{loops}" loopStart="0" loopEnd="1" playStart="0">
       <Warps contentTimeUnit="seconds" timeUnit="seconds">{points}{file_of()}</Warps></Clip>'''
     return project_of(lane_of(clip), unit="seconds")
@@ -338,12 +339,19 @@ def test_a_long_way_to_the_master_is_cut_short(read: Read) -> None:
     assert "channels routed through more than 64 others are cut short" in notes
 
 
-@pytest.mark.slow
-def test_content_that_is_repeated_without_end_is_refused(read: Read) -> None:
+def test_content_that_is_repeated_without_end_is_refused(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "MAX_WORK", 10_000)
     with pytest.raises(ProjectError, match="repeat too much content"):
-        read(warped_and_looped(2_000, 2_000))
+        read(warped_and_looped(200, 60, every_s=0.005))
     session, _ = read(warped_and_looped(100, 3))
     assert len(list(session.clips())) == 3
+
+
+def test_a_loop_reads_only_what_is_heard_of_a_long_recording(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timeline, "MAX_WORK", 10_000)
+    session, notes = read(warped_and_looped(2_000, 400))
+    assert placed(session)[::399] == [(0, 0, RATE), (399 * RATE, 0, RATE)]
+    assert not any("stretched" in note for note in notes)
 
 
 @pytest.mark.parametrize("text", [project_of("", structure=chained(500)), warped_and_looped(50, 500)])
