@@ -28,6 +28,7 @@ BASE = {
     "preferences",
     "errors",
     "atomic",
+    "bounded",
     "jobs",
     "paths",
     "__init__",

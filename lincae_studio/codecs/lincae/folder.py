@@ -11,6 +11,7 @@ import math
 import numbers
 import os
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from lincae_studio import atomic
+from lincae_studio import atomic, bounded
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
@@ -39,8 +40,11 @@ _STEP_S = 2.0
 #: Minimum length of the crossfade between chunks, in seconds. Not short, as a chunk's last frames lack what follows.
 _FADE_S = 0.1
 
-#: Limit for descriptions and configurations, which take a few kilobytes.
-_MAX_BYTES = 1 << 20
+#: Limits for `config.json`, and for YAML, which take a few kilobytes; YAML is slow to read where libyaml is missing.
+_MAX_BYTES, _MAX_YAML_BYTES = 1 << 20, 1 << 14
+
+#: Deepest nesting of YAML: a table of options, some of which are lists.
+_MAX_DEPTH = 2
 
 #: Sample rate of configurations that do not specify it, as the public ones, in Hz.
 DEFAULT_RATE = 44_100
@@ -213,7 +217,7 @@ def public_description(model_id: str) -> dict[str, Any]:
 def _open_own(folder: Path) -> ModelFolder:
     path = folder / CONFIG_NAME
     try:
-        data = _read_small(path)
+        data = bounded.read(path, _MAX_BYTES)
         head = msgspec.json.decode(data, type=_Head)
         if head.format != FORMAT or head.version != FORMAT_VERSION:
             raise CodecError(f"{path} has another format or version", "Update LinCAE Studio")
@@ -251,8 +255,12 @@ class _Head(Struct, frozen=True):
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
+    # Parsed by libyaml if PyYAML was built with it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        options = yaml.safe_load(_read_small(path).decode("utf-8"))
+        text = bounded.read(path, _MAX_YAML_BYTES).decode("utf-8")
+        _check_events(yaml.parse(text, Loader=loader))
+        options = yaml.load(text, Loader=loader)
     except Exception as error:  # besides its own errors, the parser raises any that converting odd scalars causes
         raise CodecError(f"{path} cannot be read: {' '.join(str(error).split())}", "Download it again") from error
     if not isinstance(options, dict):
@@ -260,13 +268,15 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return options
 
 
-def _read_small(path: Path) -> bytes:
-    """The content of a file. Raises `OSError`, or `ValueError` if it is too long for a description."""
-    with open(path, "rb") as file:
-        data = file.read(_MAX_BYTES + 1)
-    if len(data) > _MAX_BYTES:
-        raise ValueError(f"it has more than {_MAX_BYTES} bytes")
-    return data
+def _check_events(events: Iterable[yaml.Event]) -> None:
+    """Refuse what options do not need and what a few bytes can make huge. Raises `ValueError`."""
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("it contains aliases")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import uuid
-import warnings
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -17,9 +16,10 @@ import torch
 import yaml
 from torch import Tensor
 
-from lincae_studio import atomic
+from lincae_studio import atomic, bounded
 from lincae_studio.codecs import library
 from lincae_studio.codecs.library import CONFIG_NAME
+from lincae_studio.codecs.lincae import checkpoint
 from lincae_studio.codecs.lincae.arguments import checked_device, is_finite
 from lincae_studio.codecs.lincae.device import default_device
 from lincae_studio.codecs.lincae.folder import (
@@ -34,6 +34,9 @@ from lincae_studio.codecs.lincae.public import LAST, PARTS, PUBLIC_MODELS, downl
 from lincae_studio.errors import CodecError, os_error_reason
 
 FORMATS = ("safetensors", "official")
+
+#: Largest number of bytes that a weight takes in any of the types, and what names and layout take in all.
+_MAX_WEIGHT_BYTES, _MAX_LAYOUT_BYTES = 8, 16 << 20
 
 #: Data types allowed for weights.
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -85,9 +88,9 @@ def open_model(kind: type[AnyAutoencoder], folder: ModelFolder, **options: Any) 
         CodecError: when the weights are damaged or do not fit, or an option is out of range.
     """
     parts = (folder.config.frontend, folder.config.generator, folder.config.diffusion)
-    state = read_weights(folder)
     with torch.device("meta"):
         expected = kind(*parts, **options).state_dict()
+    state = read_weights(folder, sum(value.numel() for value in expected.values()))
     check_weights(state, expected, str(folder.path))
     model = kind(*parts, **options)
     model.load_state_dict(state)
@@ -249,20 +252,30 @@ def _misfit(key: str, value: Tensor, expected: Tensor) -> str | None:
     return None
 
 
-def read_weights(folder: ModelFolder) -> dict[str, Tensor]:
-    """The state dict of a folder.
+def read_weights(folder: ModelFolder, count: int) -> dict[str, Tensor]:
+    """The state dict of a folder, whose configuration has `count` weights: memory is taken for as many at most.
 
     Raises:
         CodecError: when the file is damaged, contains more than weights, or does not match its description.
     """
+    limit = count * _MAX_WEIGHT_BYTES + _MAX_LAYOUT_BYTES
     try:
+        size = atomic.check_ordinary(folder.weights).st_size
+        if size > limit:
+            raise CodecError(
+                f"the weights in {folder.weights} do not fit its configuration: the file has {size:,} bytes, but "
+                f"{count:,} weights take {limit:,} at most",
+                "Check that weights and configuration belong together",
+            )
         if folder.weights_sha256 is not None and file_sha256(folder.weights) != folder.weights_sha256:
             raise CodecError(
                 f"{folder.weights} is damaged: its checksum is not the one in {CONFIG_NAME}",
                 "Download or export it again",
             )
         return (
-            _read_safetensors(folder.weights) if folder.weights.suffix == ".safetensors" else _unpickle(folder.weights)
+            _read_safetensors(folder.weights)
+            if folder.weights.suffix == ".safetensors"
+            else _read_checkpoint(folder.weights, limit)
         )
     except OSError as error:
         reason, remedy = os_error_reason(error, folder.weights)
@@ -278,24 +291,22 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    remedy = "Download or export it again"
+    with bounded.open_regular(path) as file:
+        header_bytes = int.from_bytes(file.read(8), "little")
+    if header_bytes > _MAX_LAYOUT_BYTES:
+        raise CodecError(f"{path} is damaged: its header is too large", remedy)
     try:
         return load_file(path)
     except (SafetensorError, ValueError) as error:
-        raise CodecError(f"{path} is damaged: {error}", "Download or export it again") from error
+        raise CodecError(f"{path} is damaged: {error}", remedy) from error
 
 
-def _unpickle(path: Path) -> dict[str, Tensor]:
-    """A state dict, read by torch's restricted unpickler: tensors only, nothing is executed."""
+def _read_checkpoint(path: Path, limit_bytes: int) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings(action="ignore"):  # about pickles it refuses anyway
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # an untrusted file can make the unpickler raise anything
+        return checkpoint.read_state(path, limit_bytes)
+    except checkpoint.RefusedError as error:
         raise CodecError(
-            f"{path} is damaged, or contains more than weights and is refused ({type(error).__name__})",
+            f"{path} is damaged, or contains more than weights and is refused: {error}",
             "Download it again from its source",
         ) from error
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
-        raise CodecError(f"{path} is not a state dict", "Download it again from its source")
-    return dict(state)

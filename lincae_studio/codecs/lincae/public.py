@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from lincae_studio import jobs
+from lincae_studio import bounded, jobs
 from lincae_studio.errors import CodecError
 
 HUB_REPOSITORY = "BernardoTorres/linear_consistency_autoencoders"
@@ -163,11 +163,10 @@ def fetch(
 def file_sha256(path: Path, cancel: jobs.CancelToken | None = None) -> str:
     """The SHA-256 of a file, in hexadecimal digits. Raises `OSError`, or `Cancelled`."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            if cancel is not None:
-                cancel.check()
-            digest.update(block)
+    for block in bounded.blocks(path):
+        if cancel is not None:
+            cancel.check()
+        digest.update(block)
     return digest.hexdigest()
 
 

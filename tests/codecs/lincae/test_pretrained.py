@@ -287,13 +287,22 @@ def test_any_damage_to_a_pickle_is_refused_and_is_no_internal_error(official: Pa
             damaged[place] = rng.integers(256)
         path.write_bytes(damaged)
         with contextlib.suppress(CodecError):
-            pretrained.read_weights(folder)
+            pretrained.read_weights(folder, 2)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["hop: " + "9" * 5000, "[" * 20_000, "hop: !!int ''", "hop: !!timestamp x", "hop: 2020-99-99", "#" * (2 << 20)],
-    ids=["long-integer", "deep", "empty-integer", "timestamp", "date", "long-file"],
+    [
+        "hop: " + "9" * 5000,
+        "[" * 10_000,
+        "hop: !!int ''",
+        "hop: !!timestamp x",
+        "hop: 2020-99-99",
+        "#" * (2 << 14),
+        "a: &a {k: 1}\n" + "".join(f"{n}: &{n} {{<<: [*a, *a]}}\n" for n in range(3)),
+        "hop: [[[1]]]",
+    ],
+    ids=["long-integer", "deep", "empty-integer", "timestamp", "date", "long-file", "aliases", "nested"],
 )
 def test_odd_yaml_is_refused(official: Path, text: str) -> None:
     (official / "generator_kwargs_last.yaml").write_text(text)

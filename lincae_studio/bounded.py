@@ -1,0 +1,66 @@
+"""Reading files that others wrote: regular files only, opened without blocking, up to a size. Any process and thread.
+
+A named pipe would block whoever opens it, a device may never end, and files of the kernel (`/proc`) can be far longer
+than they say.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_BLOCK_BYTES = 1 << 22
+
+#: Without waiting for the other end of a pipe, or for a terminal; on Windows as bytes.
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file for reading.
+
+    Raises:
+        OSError: when it is missing, cannot be opened, or is not a regular file.
+    """
+    descriptor = os.open(path, _FLAGS | getattr(os, "O_CLOEXEC", 0))
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read(path: Path, limit_bytes: int) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: as `open_regular`, and when it has more than `limit_bytes`.
+    """
+    with open_regular(path) as file:
+        data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {limit_bytes:,} bytes", str(path))
+    return data
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """The content of a file in blocks of up to 4 MiB.
+
+    Raises:
+        OSError: as `open_regular`, and when it is longer than it was when it was opened.
+    """
+    with open_regular(path) as file:
+        left = os.fstat(file.fileno()).st_size
+        while block := file.read(_BLOCK_BYTES):
+            left -= len(block)
+            if left < 0:
+                raise OSError(errno.EFBIG, "it is longer than its size says", str(path))
+            yield block
