@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import threading
@@ -108,6 +109,7 @@ class BundledLatents:
             metadata: dict[str, str] = self._file.metadata() or {}
             self.header = msgspec.json.decode(metadata.get(_HEADER, ""), type=Header)
             names = list(self._file.keys())
+            size = os.path.getsize(path)
         except (OSError, SafetensorError, msgspec.MsgspecError, ValueError, AttributeError, MemoryError) as error:
             raise ProjectError(f"the latents in {path} cannot be read: {error}", _RESTORE) from error
         if self.header.format != FORMAT or self.header.version > VERSION:
@@ -115,6 +117,8 @@ class BundledLatents:
                 f"the latents in {path} have a format that this version does not know", "Update LinCAE Studio"
             )
         self._check_geometry()
+        if len(names) * math.prod(self.shape) * np.dtype(np.float16).itemsize > size:
+            raise ProjectError(f"the latents in {path} are damaged: it names more windows than it contains", _RESTORE)
         self.media = tuple(media_digest(path.stem, number) for number in range(len(self.header.media)))
         self._names: dict[str, str] = {}
         self._sources: dict[str, list[Source]] = {digest: [] for digest in self.media}

@@ -371,6 +371,15 @@ def test_a_header_that_is_not_the_codecs_is_refused(
     assert "latents" in refusal(archive(**whole | {"latents__safetensors": data}), tmp_path)
 
 
+def test_more_windows_than_the_file_can_contain_are_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
+    latents = safetensors.numpy.load(whole["latents__safetensors"])
+    size = int.from_bytes(whole["latents__safetensors"][:8], "little")
+    header = json.loads(whole["latents__safetensors"][8 : 8 + size])["__metadata__"]
+    empty = {f"0/0/{number}/0/1/-/-": np.zeros(0, np.float16) for number in range(1000)}
+    data = safetensors.numpy.save(latents | empty, header)
+    assert "names more windows than it contains" in refusal(archive(**whole | {"latents__safetensors": data}), tmp_path)
+
+
 def test_an_archive_chooses_no_names_and_no_sizes(whole: dict[str, bytes], tmp_path: Path) -> None:
     evil = archive(**whole | {"__/__/evil": b"x", "/etc/evil": b"x"})
     path = tmp_path / "strange.lincaez"

@@ -148,6 +148,32 @@ def test_what_would_run_code_is_refused(tmp_path: Path) -> None:
         load_latents(tmp_path / "mix.npz")
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (" + "9" * 40 + ",), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (0, -1), }",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': ",
+        "(" * 9000,
+        "if 1:\n  x\n y",
+        "\0",
+        "1 if",
+    ],
+    ids=range(10),
+)
+def test_headers_of_arrays_that_are_not_valid_are_refused(tmp_path: Path, header: str) -> None:
+    text = header.encode() + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(4)
+    with zipfile.ZipFile(tmp_path / "mix.npz", "w") as archive:
+        for name in ("header", "latents", "audible"):
+            archive.writestr(f"{name}.npy", array)
+    with pytest.raises(MediaError, match="not a file of latents"):
+        load_latents(tmp_path / "mix.npz")
+
+
 _GOOD: dict[str, bytes] = {}
 
 
