@@ -44,6 +44,12 @@ _OLD_NAMES = {
 #: A larger manifest is refused: 2,000 clips take about 0.5 MB.
 MAX_BYTES = 64 * 1024 * 1024
 
+#: Longest path on any system, in characters: that of Windows.
+MAX_PATH = 32_767
+
+#: Symbolic links are resolved in paths of up to this many parts; each part costs a look at the disk.
+_MAX_PARTS = 256
+
 
 class _Envelope(Struct, frozen=True):
     """The fields common to all versions; the rest is read once the version is known."""
@@ -154,7 +160,7 @@ def parse(data: bytes, path: Path) -> Session:
     except EditError as error:
         raise ProjectError(f"cannot open {path}: {error.problem}", restore) from error
     try:
-        return _with_paths(session, lambda media: os.path.realpath(path.parent / media))
+        return _with_paths(session, lambda media: _absolute(path.parent, media))
     except ValueError as error:  # a NUL character
         raise ProjectError(f"cannot open {path}: the path of an audio file is not valid ({error})", restore) from error
 
@@ -193,9 +199,20 @@ def _with_paths(session: Session, change: Callable[[str], str]) -> Session:
     return replace(session, media=tuple(map(moved, session.media)))
 
 
+def _absolute(folder: Path, media: str) -> str:
+    """The path of an audio file. Raises `ValueError` if no file can have it."""
+    if len(media) > MAX_PATH:
+        raise ValueError(f"it has {len(media):,} characters")
+    return _resolved(folder / media)
+
+
+def _resolved(path: str | Path) -> str:
+    return (os.path.realpath if str(path).count(os.sep) <= _MAX_PARTS else os.path.normpath)(path)
+
+
 def _relative(media: str, folder: Path) -> str:
     """The path from the project's folder, with forward slashes; absolute if on another drive."""
     try:
-        return Path(os.path.relpath(os.path.realpath(media), os.path.realpath(folder))).as_posix()
+        return Path(os.path.relpath(_resolved(media), os.path.realpath(folder))).as_posix()
     except ValueError:
         return Path(media).as_posix()

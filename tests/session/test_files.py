@@ -111,6 +111,25 @@ def test_media_paths_are_relative_so_that_a_folder_can_be_moved(folder: Path, sa
     assert files.load(moved / "song.lincae").media[0].path == str(moved / "stems" / "drüm s.wav")
 
 
+def test_paths_of_many_parts_cost_few_looks_at_the_disk(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    monkeypatch.setattr(os, "lstat", lambda path, look=os.lstat: looks.append(path) or look(path))
+    text = saved.read_text()
+    for part in ("a/", "/tmp/../"):
+        saved.write_text(text.replace("stems/drüm s.wav", part * 4_000 + "x.wav"))
+        session = files.load(saved)
+        assert Path(session.media[0].path).name == "x.wav"
+        files.save(session, saved)
+    assert len(looks) < 1000
+
+
+def test_a_path_that_no_file_can_have_is_refused(saved: Path) -> None:
+    saved.write_text(saved.read_text().replace("stems/drüm s.wav", "a/" * 200_000))
+    with pytest.raises(ProjectError, match="it has 400,000 characters") as caught:
+        files.load(saved)
+    assert len(str(caught.value)) < 1000
+
+
 def test_a_project_saved_through_a_link_keeps_the_link(saved: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.lincae"
     link.symlink_to(saved)

@@ -20,6 +20,7 @@ from lincae_studio.media.dawproject.names import file_name, member_name, names_t
 from lincae_studio.media.dawproject.pieces import FileRef, Stated
 from lincae_studio.media.probe import probe
 from lincae_studio.media.store import MediaStore, digest_of, of_selection
+from lincae_studio.session.files import MAX_PATH
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
 
 _COPY_BYTES = 1 << 20
@@ -111,7 +112,7 @@ class AudioFiles:
         """A file that is not there, with a digest that no file has."""
         selection = "mix" if stated.channels > 2 else ""
         here = spellings(text)[0]
-        path = file_name(here) if _elsewhere(here) else here
+        path = file_name(here) if _elsewhere(here) or len(here) > MAX_PATH else here
         return Media(
             digest=of_selection(hashlib.sha256(f"missing {text}".encode()).hexdigest(), selection),
             path=os.path.normpath(self._path.absolute().parent / path),
@@ -129,7 +130,7 @@ class AudioFiles:
 
     def _outside(self, text: str) -> Path | None:
         """A file relative to the project or at an absolute path; None when it is missing or on another computer."""
-        for spelling in spellings(text):
+        for spelling in spellings(text) if len(text) <= MAX_PATH else ():
             place = Path(os.path.normpath(self._path.absolute().parent / spelling))
             found = None if _elsewhere(spelling) else _existing(place)
             if found is not None:

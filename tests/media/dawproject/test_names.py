@@ -109,6 +109,11 @@ def missing(read: Read, name: str, facts: str, duration: str = "1") -> tuple[Ses
     return session, media, notes
 
 
+def test_a_path_that_no_file_can_have_is_cut_to_its_name(read: Read, tmp_path: Path) -> None:
+    _, media, _ = missing(read, "a/" * 200_000 + "riff.wav", "")
+    assert media.path == str(tmp_path / "riff.wav")
+
+
 def test_clips_of_missing_files_are_kept(read: Read, store: MediaStore, tmp_path: Path) -> None:
     facts = 'channels="2" duration="2.0" sampleRate="48000"'
     session, media, notes = missing(read, "file:///nowhere/my%20riff.wav", facts)
