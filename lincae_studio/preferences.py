@@ -52,6 +52,9 @@ OutputLevel = Annotated[float, Meta(ge=-60.0, le=0.0)]
 
 DeviceName = Annotated[str, Meta(max_length=400)]
 
+#: A path; no system allows NUL in one.
+PathText = Annotated[str, Meta(max_length=4096, pattern=r"^[^\0]*$")]
+
 Keys = Annotated[tuple[Annotated[str, Meta(max_length=60)], ...], Meta(max_length=4)]
 
 
@@ -91,8 +94,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
     latent_cache_gb: Gigabytes = 4.0
     render_cache_gb: Gigabytes = 4.0
     latent_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 512
-    cache_folder: Annotated[str, Meta(max_length=4096)] = ""
-    recent: Annotated[tuple[Annotated[str, Meta(max_length=4096)], ...], Meta(max_length=20)] = ()
+    cache_folder: PathText = ""
+    recent: Annotated[tuple[PathText, ...], Meta(max_length=20)] = ()
     audio_host: DeviceName = ""
     audio_device: DeviceName = ""
     audio_buffer: Annotated[int, Meta(ge=0, le=65_536)] = 0
@@ -155,8 +158,8 @@ def make_cache_dir(folder: Path) -> None:
     """Create the cache folder. Raises `PreferencesError`, which says where to choose another."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason, _ = os_error_reason(error, folder)
+    except (OSError, ValueError) as error:
+        reason = os_error_reason(error, folder)[0] if isinstance(error, OSError) else "it is not a valid path"
         remedy = "Choose another one in Edit > Preferences > Cache, or in the environment variable LINCAE_STUDIO_CACHE"
         if "LINCAE_STUDIO_CACHE" in os.environ:
             remedy = "Set the environment variable LINCAE_STUDIO_CACHE, which names it, to another one"

@@ -36,6 +36,14 @@ def test_a_field_that_makes_no_sense_has_its_default(tmp_path: Path) -> None:
     assert preferences.load(path) == Preferences(wheel="zoom")
 
 
+def test_paths_that_no_file_can_have_are_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "preferences.json"
+    path.write_text(json.dumps({"cache_folder": f"{tmp_path}/a\0b", "recent": ["a\0b"], "wheel": "zoom"}))
+    assert preferences.load(path) == Preferences(wheel="zoom")
+    with pytest.raises(PreferencesError, match="it is not a valid path"):
+        preferences.make_cache_dir(tmp_path / "a\0b")
+
+
 def test_what_another_version_wrote_stays(tmp_path: Path) -> None:
     path = tmp_path / "preferences.json"
     path.write_text(json.dumps({"of tomorrow": [1], "theme": "dark"}))

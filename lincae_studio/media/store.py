@@ -255,7 +255,7 @@ class MediaStore:
         """The verified files of an entry: paths with their sizes and modification times."""
         try:
             marks = json.loads((self._seen / f"{digest}.json").read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return []
         return marks if isinstance(marks, list) else []
 
@@ -354,7 +354,7 @@ def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
             reason, remedy = os_error_reason(error, folder)
             raise MediaError(f"cannot open {folder}: {reason}", remedy) from error
         return None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if peaks.shape != (-(-length // BLOCK), 2):
         return None

@@ -89,3 +89,13 @@ def test_a_cache_folder_that_cannot_be_created_names_the_variable(
     assert said.count("\n") == 1
     assert f"the cache folder {stem / 'cache'} cannot be created" in said
     assert "LINCAE_STUDIO_CACHE" in said
+
+
+def test_records_that_are_nested_deeply_are_made_again(tmp_path: Path) -> None:
+    stem = write_audio(tmp_path / "stem.wav", noise(1, 5_000))
+    assert run(["mix", str(stem), "-o", str(tmp_path / "one.wav")]) == 0
+    [record], [entry] = cache_dir().glob("media-files-v1/*.json"), cache_dir().glob("media-v1/*/*/info.json")
+    for file in (record, entry):
+        file.write_text("[" * 100_000)
+    assert run(["mix", str(stem), "-o", str(tmp_path / "two.wav")]) == 0
+    assert all(json.loads(file.read_text()) for file in (record, entry))

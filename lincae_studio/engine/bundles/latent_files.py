@@ -266,7 +266,7 @@ def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read_npy(data: bytes) -> Any:
-    """An array as numpy stores it. Not by `numpy.load`, which unpickles and takes the memory that the shape asks for."""
+    """An array as numpy stores it. `numpy.load` would unpickle, and take the memory that the shape asks for."""
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("its arrays have another version of the npy format")

@@ -298,6 +298,6 @@ def open_disk(path: Path, cap_bytes: int) -> DiskArrays | None:
             _log.warning("the cache %s is damaged and will be recreated: %s", path, error)
             _delete(path)
             return DiskArrays(path, cap_bytes)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:  # ValueError: a path with NUL
         _log.warning("no cache on disk at %s: %s", path, error)
         return None

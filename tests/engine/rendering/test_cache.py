@@ -195,10 +195,13 @@ def test_two_caches_share_one_folder(folder: Path) -> None:
     other.close()
 
 
-def test_a_folder_that_cannot_be_made_leaves_the_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("name", ["file/cache", "a\0b"])
+def test_a_folder_that_cannot_be_made_leaves_the_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
     (tmp_path / "file").write_text("")
     with caplog.at_level(logging.WARNING):
-        cache = LatentCache(tmp_path / "file" / "cache")
+        cache = LatentCache(tmp_path / name)
     assert caplog.text.count("no cache on disk") == 1
     cache.put_many({"a": latents(1)})
     assert found(cache, "a") == {"a"}
