@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from lincae_studio import descriptors
 from lincae_studio.cli import exit_codes
+from lincae_studio.cli.text import show_error
 
 #: Subcommands. Any other first argument is a file to open in the window.
 COMMANDS = (
@@ -45,10 +46,10 @@ def run(arguments: list[str]) -> int:
         with _decoders_are_quiet():
             return run_command(arguments)
     except StudioError as error:
-        _print_error(f"error: {error}")
+        show_error(f"error: {error}")
         return exit_codes.BAD_INPUT
     except (KeyboardInterrupt, Cancelled):
-        _print_error("interrupted")
+        show_error("interrupted")
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe has closed it
@@ -78,11 +79,6 @@ def _decoders_are_quiet() -> Iterator[None]:
             sys.stderr = stderr
 
 
-def _print_error(text: str) -> None:
-    """Print one line on standard error, escaping line breaks and undecodable bytes of file names."""
-    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text), file=sys.stderr)
-
-
 def _report_bug(error: Exception) -> int:
     import traceback
 
@@ -97,5 +93,5 @@ def _report_bug(error: Exception) -> int:
         hint = f"Details are in {where}"
     except (OSError, RuntimeError):
         hint = "The details could not be logged"
-    _print_error(f"internal error: {type(error).__name__}: {error}. {hint}.")
+    show_error(f"internal error: {type(error).__name__}: {error}. {hint}.")
     return exit_codes.BUG

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -16,7 +17,7 @@ from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.inputs import parse_input
-from lincae_studio.cli.text import plain
+from lincae_studio.cli.text import LogFormatter, show
 from lincae_studio.cli.training import evaluate, train
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
@@ -45,6 +46,8 @@ app.command("evaluate")(evaluate)
 
 def run_command(arguments: list[str]) -> int:
     """Run a subcommand; usage errors are reported in one line."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(LogFormatter())
     try:
         result = app(arguments, prog_name="lincae-studio", standalone_mode=False)
     except typer.Exit as stop:
@@ -94,7 +97,7 @@ def _mix(
 
     channels = options.check_from_channels(from_channels)
     figures = mix_files([parse_input(text) for text in inputs], output, codec, request, channels)
-    print(json.dumps(figures, indent=2) if as_json else _exported(figures))
+    _print(figures, _exported(figures), as_json)
 
 
 @app.command("render")
@@ -136,7 +139,7 @@ def _info(
     if path is None:
         raise UsageError("no file was given", "Give a project, a bundle, a latents file or an audio file")
     figures = describe(path)
-    print(json.dumps(figures, indent=2) if as_json else "\n".join(plain(line) for line in lines(figures)))
+    _print(figures, lines(figures), as_json)
 
 
 @app.command("bundle")
@@ -148,9 +151,10 @@ def _bundle(
     """Write a project with the latents of its clips in place of audio (.lincaez); opening it needs its codec."""
     from lincae_studio.cli.bundling import bundle
 
-    def summarize(figures: dict[str, object]) -> str:
+    def summarize(figures: dict[str, object]) -> list[str]:
         size, pcm = (f"{int(str(figures[name])) / 1e6:.1f} MB" for name in ("bytes", "pcm24_bytes"))
-        return f"{figures['output']}: {size}, 1/{figures['ratio']:.1f} of {pcm} of 24-bit PCM, codec {figures['codec']}"
+        smaller = f"1/{figures['ratio']:.1f} of {pcm} of 24-bit PCM"
+        return [f"{figures['output']}: {size}, {smaller}, codec {figures['codec']}"]
 
     return run_all(project, output, (".lincae",), ".lincaez", bundle, summarize, as_json)
 
@@ -167,7 +171,7 @@ def _unbundle(
     figures = unbundle(bundle, output)
     count = len(figures["files"]) if isinstance(figures["files"], list) else 0
     text = f"{figures['output']}: {count_of(count, 'audio file')}, decoded from latents of {figures['codec']}"
-    print(json.dumps(figures, indent=2) if as_json else plain(text))
+    _print(figures, [text], as_json)
 
 
 @app.command("export-dawproject")
@@ -206,8 +210,8 @@ def _encode(
     """Encode audio files to latents, as safetensors or npz."""
     from lincae_studio.cli.latents import encode
 
-    def summarize(figures: dict[str, object]) -> str:
-        return f"{figures['output']}: {figures['shape']} (chunks, buses, dim, frames), codec {figures['codec']}"
+    def summarize(figures: dict[str, object]) -> list[str]:
+        return [f"{figures['output']}: {figures['shape']} (chunks, buses, dim, frames), codec {figures['codec']}"]
 
     channels = options.check_from_channels(from_channels)
     kinds = get_args(LatentFormat)
@@ -237,8 +241,8 @@ def _decode(
 
     request = options.request(output, container=container, bits=bits, rate=rate)
 
-    def summarize(figures: dict[str, object]) -> str:
-        return f"{figures['output']}: {figures['duration_s']:.3f} s, codec {figures['codec']}"
+    def summarize(figures: dict[str, object]) -> list[str]:
+        return [f"{figures['output']}: {figures['duration_s']:.3f} s, codec {figures['codec']}"]
 
     ending = FORMATS[request.settings.format.container].endings[0]
     return run_all(
@@ -269,11 +273,18 @@ def _print_interchange(figures: dict[str, object], as_json: bool) -> None:
     tracks, clips = (count_of(int(str(figures[name])), name.removesuffix("s")) for name in ("tracks", "clips"))
     lines = [f"{figures['output']}: {tracks}, {clips}"]
     lines += [f"note: {note}" for note in notes]
-    print(json.dumps(figures, indent=2) if as_json else "\n".join(plain(line) for line in lines))
+    _print(figures, lines, as_json)
 
 
-def _exported(figures: dict[str, object]) -> str:
-    """The result of an export as text."""
+def _print(figures: dict[str, object], lines: list[str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        show(*lines)
+
+
+def _exported(figures: dict[str, object]) -> list[str]:
+    """The result of an export as lines of text."""
     rows = figures["files"]
     assert isinstance(rows, list)
     latents = figures["latents"]
@@ -293,7 +304,7 @@ def _exported(figures: dict[str, object]) -> str:
         verb = "was" if clipped == 1 else "were"
         clipping = f"{count_of(clipped, 'sample')} {verb} clipped"
         lines.append(f"{clipping}: lower the gains, use --normalize peak, or --bits 32f")
-    return "\n".join(plain(line) for line in lines)
+    return lines
 
 
 def _measured(row: dict[str, Any]) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from lincae_studio.cli.text import plain
+from lincae_studio.cli.text import show, show_error
 from lincae_studio.errors import StudioError, UsageError, os_error_reason
 
 #: Converts an input file to an output file; returns figures.
@@ -21,10 +20,12 @@ def run_all(
     suffixes: Collection[str],
     ending: str,
     make: Make,
-    summarize: Callable[[dict[str, object]], str],
+    summarize: Callable[[dict[str, object]], Sequence[str]],
     as_json: bool,
 ) -> int:
     """Convert `source` to `output`, or all files with these suffixes if it is a folder; print the results.
+
+    `summarize` gives the lines to print for a file, from its figures.
 
     Returns the exit code: 2 when a file of a folder failed. Each error is reported on standard error.
 
@@ -35,7 +36,10 @@ def run_all(
         if os.path.isdir(output):
             output = output / f"{source.stem}{ending}"
         figures = make(source, output)
-        print(json.dumps(figures, indent=2) if as_json else _shown(summarize(figures)))
+        if as_json:
+            print(json.dumps(figures, indent=2))
+        else:
+            show(*summarize(figures))
         return 0
     inputs = inputs_in(source, suffixes)
     if os.path.exists(output) and not os.path.isdir(output):
@@ -51,19 +55,14 @@ def run_all(
         try:
             rows.append({"input": str(path)} | make(path, output / f"{path.stem}{ending}"))
             if not as_json:
-                print(_shown(summarize(rows[-1])))
+                show(*summarize(rows[-1]))
         except StudioError as error:
             failed += 1
             rows.append({"input": str(path), "error": str(error)})
-            print(plain(f"error: {path}: {error}"), file=sys.stderr)
+            show_error(f"error: {path}: {error}")
     if as_json:
         print(json.dumps(rows, indent=2))
     return 2 if failed else 0
-
-
-def _shown(text: str) -> str:
-    """Lines of text made safe for a terminal."""
-    return "\n".join(plain(line) for line in text.split("\n"))
 
 
 def inputs_in(folder: Path, suffixes: Collection[str]) -> Sequence[Path]:

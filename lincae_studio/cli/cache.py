@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lincae_studio.cli.text import show
 from lincae_studio.engine.bundles.store import bundled_files
 from lincae_studio.engine.rendering.cache import latent_database, render_database
 from lincae_studio.engine.rendering.disk import clear_disk, disk_usage
@@ -47,7 +48,10 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
     bundles = [path.stat().st_size for path in bundled_files(folder)]
     figures |= {"bundles": len(bundles), "bundles_bytes": sum(bundles)}
     lines.append(f"latents of opened bundles: {count_of(len(bundles), 'file')}, {_mebibytes(sum(bundles))}")
-    print(json.dumps(figures, indent=2) if as_json else "\n".join([str(folder), *lines]))
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        show(str(folder), *lines)
 
 
 @cache_app.command("clear")
@@ -71,7 +75,7 @@ def _clear(
         reason, remedy = os_error_reason(error, folder)
         raise StudioError(f"the cache {folder} cannot be cleared: {reason}", remedy) from error
     cleared = "latents, renders and conformed audio" if media else "latents and renders"
-    print(f"cleared {cleared} in {folder}")
+    show(f"cleared {cleared} in {folder}")
 
 
 def _mebibytes(size: int) -> str:

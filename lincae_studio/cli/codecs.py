@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lincae_studio.cli.progress import progress_bars
-from lincae_studio.cli.text import plain
+from lincae_studio.cli.text import plain, show
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
@@ -86,7 +86,7 @@ def _show(
         return
     for name, value in row.items():
         if value is not None:
-            print(f"{name.replace('_', ' ')}: {plain(str(value))}")
+            show(f"{name.replace('_', ' ')}: {value}")
 
 
 @codecs_app.command("download")
@@ -96,7 +96,7 @@ def _download(
     """Download a public model from the Hugging Face Hub and install it. An interrupted download is resumed."""
     with progress_bars() as report:
         place = install.install_public(model_id, report(f"downloading {model_id}"))
-    print(f"{model_id} is installed in {place}")
+    show(f"{model_id} is installed in {place}")
 
 
 @codecs_app.command("import")
@@ -126,7 +126,7 @@ def _import(
             title=title,
             progress=report(f"importing {chosen}"),
         )
-    print(f"{chosen} is installed in {place}")
+    show(f"{chosen} is installed in {place}")
 
 
 @codecs_app.command("convert")
@@ -144,14 +144,14 @@ def _convert(
     from lincae_studio.codecs.lincae.pretrained import convert
 
     written = convert(source, target, to, scale_factor=scale_factor, linear=linear, title=title)
-    print(f"wrote the model in {written} format to {target}")
+    show(f"wrote the model in {written} format to {target}")
 
 
 @codecs_app.command("remove")
 def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An installed codec.")]) -> None:
     """Delete an installed codec, and the remains of an unfinished download of it."""
     library.remove(codec_id)
-    print(f"removed {codec_id}")
+    show(f"removed {codec_id}")
 
 
 def _row(info: CodecInfo) -> dict[str, object]:

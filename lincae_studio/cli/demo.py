@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lincae_studio.cli.text import show
 from lincae_studio.errors import ExportError, StudioError, os_error_reason
 from lincae_studio.preferences import ViewName
 from lincae_studio.preferences import cache_dir as preferred_cache_dir
@@ -74,8 +75,7 @@ def write_demo(folder: Path | None) -> int:
             raise problems[0]
     finally:
         window.shut_down()
-    print(f"mixdown:    {audio}")
-    print(f"screenshot: {screenshot}")
+    show(f"mixdown:    {audio}", f"screenshot: {screenshot}")
     return 0
 
 

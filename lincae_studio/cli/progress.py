@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from lincae_studio import jobs
+from lincae_studio.cli.text import plain
 
 Report = Callable[[str], jobs.ReportProgress]
 
@@ -22,7 +23,7 @@ def progress_bars() -> Iterator[Report]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
         def report(label: str) -> jobs.ReportProgress:
-            task = bars.add_task(label, total=None)
+            task = bars.add_task(plain(label), total=None)
             return lambda progress: bars.update(task, completed=progress.done, total=progress.total)
 
         yield report

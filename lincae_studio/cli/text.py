@@ -1,15 +1,37 @@
-"""Text that is safe to print to a terminal."""
+"""Text that is safe to print to a terminal. All that a command prints goes through here, except for JSON.
+
+Names of files, tracks and codecs come from others. Control characters in them (C0, C1, line breaks) could move the
+cursor, answer for the user or hide text; marks that change the writing direction could make one name look like another.
+"""
 
 from __future__ import annotations
 
+import logging
 import sys
 
 
 def plain(text: str) -> str:
-    """Untrusted text with line breaks and escape sequences escaped, which could otherwise control the terminal."""
+    """Untrusted text on one line, with everything escaped that does not print as itself."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def show(*lines: str) -> None:
+    """Print lines on standard output."""
+    print("\n".join(map(plain, lines)))
+
+
+def show_error(line: str) -> None:
+    """Print one line on standard error."""
+    print(plain(line), file=sys.stderr)
 
 
 def warn(text: str) -> None:
     """Print a warning of one line on standard error."""
-    print(plain(f"warning: {text}"), file=sys.stderr)
+    show_error(f"warning: {text}")
+
+
+class LogFormatter(logging.Formatter):
+    """Formats log records of a command, which has no log file, for standard error."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(plain, super().format(record).split("\n")))

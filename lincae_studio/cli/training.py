@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lincae_studio import malloc
 from lincae_studio.cli.progress import progress_bars
+from lincae_studio.cli.text import plain, show, show_error
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.errors import UsageError
@@ -77,7 +79,7 @@ def train(
     )
     if evaluation is not None:
         ratio, additivity = (evaluation.figures.get(name, math.nan) for name in ("si_sdr_db", "encoder_additivity"))
-        print(f"{folder / 'codec'}: SI-SDR {ratio:.1f} dB, encoder additivity error {additivity:.2f}")
+        show(f"{folder / 'codec'}: SI-SDR {ratio:.1f} dB, encoder additivity error {additivity:.2f}")
 
 
 def evaluate(
@@ -114,7 +116,7 @@ def evaluate(
         from lincae_studio.training.plots import draw_latents
 
         for path in draw_latents(result, plots):
-            print(path, file=sys.stderr)
+            show_error(str(path))
 
 
 def _print(result: Evaluation, as_json: bool, as_csv: bool) -> None:
@@ -127,12 +129,12 @@ def _print(result: Evaluation, as_json: bool, as_csv: bool) -> None:
     if as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(["codec", "windows", *figures])
-        writer.writerow([result.codec, result.windows, *("" if v is None else v for v in figures.values())])
+        writer.writerow([plain(result.codec), result.windows, *("" if v is None else v for v in figures.values())])
         return
     table = Table("figure", "value", "better", "meaning", box=None, pad_edge=False)
     for name, value in figures.items():
         about = FIGURES[name]
         table.add_row(about.title, "exact" if value is None else f"{value:.4g}", about.better, about.meaning)
     console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(f"{result.codec}, {result.windows} windows", highlight=False)
+    console.print(escape(plain(f"{result.codec}, {result.windows} windows")), highlight=False)
     console.print(table)
