@@ -29,7 +29,7 @@ def comes_from_another_version(connection: Connection, cache_dir: str, shared: S
 
 
 def talks_nonsense_at_first(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
-    """Speaks no msgpack, then sends an array that is too short; the third time it is the real engine."""
+    """Speaks no msgpack, sends an array that is too short, then bytes that are no message; then it is the real one."""
     starts = Path(cache_dir) / "starts"
     with starts.open("a") as file:
         file.write("x")
@@ -39,9 +39,22 @@ def talks_nonsense_at_first(connection: Connection, cache_dir: str, shared: Shar
         case 2:
             connection.send_bytes(messages.encode(messages.Finished("key", (1, 2, 3), (1, 4), 0.0)))
             connection.send_bytes(b"1234")
+        case 3:
+            os.write(connection.fileno(), b"libfoo: warning: this was meant for another file\n")
         case _:
             worker.run(connection, cache_dir, shared)
     connection.poll(None)  # stays until it is killed, or the window goes
+
+
+def never_ends_a_message(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
+    os.write(connection.fileno(), (1000).to_bytes(4, "big") + b"abc")
+    while True:
+        connection.recv_bytes()
+
+
+def fails_at_every_start(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
+    vars(worker)["MediaStore"] = None
+    worker.run(connection, cache_dir, shared)
 
 
 def on_a_full_disk(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:

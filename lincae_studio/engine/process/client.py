@@ -11,6 +11,7 @@ import logging
 import math
 import multiprocessing
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -38,6 +39,12 @@ _QUIT_S = 2.0
 
 #: A process that sends nothing for this long is considered stuck and killed. (It loads torch before its first message.)
 _SILENT_S = 60.0
+
+#: How often it is checked, in that time, whether a message that has begun also ends.
+_CHECKS = 4
+
+#: Largest message, and largest array that follows one, in bytes; a larger one is garbage.
+_MAX_MESSAGE_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 32
 
 #: This many crashes in a row, with no chunk finished or failed in between, are reported.
 _CRASHES_REPORTED = 3
@@ -139,6 +146,8 @@ class EngineClient:
         self._shared: SharedReader | None = None
         self._crashes_in_a_row = 0
         self._reason = ""
+        #: Since when the reader waits for the rest of a message.
+        self._reading_since: float | None = None
         self._reader = threading.Thread(target=self._supervise, name="engine-client-reader", daemon=True)
         self._sender = threading.Thread(target=self._send_changes, name="engine-client-sender", daemon=True)
 
@@ -265,7 +274,7 @@ class EngineClient:
 
     def _receive(self, connection: Connection) -> None:
         """Receive and handle one message."""
-        message = messages.decode_from_engine(connection.recv_bytes())
+        message = messages.decode_from_engine(self._receive_bytes(connection, _MAX_MESSAGE_BYTES))
         match message:
             case messages.Ready(protocol=protocol, pid=pid):
                 if protocol != messages.PROTOCOL:
@@ -297,13 +306,34 @@ class EngineClient:
             case messages.Log(level=level, text=text):
                 _log.log(level, "engine: %s", text)
 
+    def _receive_bytes(self, connection: Connection, limit: int) -> bytes:
+        """One frame. Raises `ValueError` if it begins with a length over the limit, as whatever is no frame does."""
+        self._reading_since = time.monotonic()
+        try:
+            return connection.recv_bytes(limit)
+        except OSError:
+            if not connection.readable:  # how it says so
+                raise ValueError("its length is not possible") from None
+            raise
+        finally:
+            self._reading_since = None
+
     def _receive_arrays(self, connection: Connection, message: messages.Finished) -> list[Array]:
         shapes = (message.latents_shape, message.audio_shape)
         if message.slot is None:
-            return [_receive_array(connection, shape) for shape in shapes]
+            return [self._receive_array(connection, shape) for shape in shapes]
         if self._shared is None:
             raise ValueError("there is no shared memory")
         return self._shared.read(message.slot, shapes)
+
+    def _receive_array(self, connection: Connection, shape: tuple[int, ...]) -> Array:
+        size = np.dtype(np.float32).itemsize * math.prod(shape)
+        if min(shape) < 0 or size > _MAX_ARRAY_BYTES:
+            raise ValueError(f"no array has the shape {shape}")
+        data = self._receive_bytes(connection, size)
+        if len(data) != size:
+            raise ValueError(f"received {len(data)} bytes for an array of shape {shape}")
+        return np.frombuffer(data, np.float32).reshape(shape)
 
     def _deliver(self, event: Event) -> None:
         try:
@@ -347,13 +377,22 @@ class EngineClient:
 
     def _send_changes(self) -> None:
         while not self._closing.is_set():
-            self._wake.wait()
+            self._wake.wait(self._silent_s / _CHECKS)
             self._wake.clear()
+            self._kill_if_stuck()
             self._send_pending()
         with self._lock:
             connection = self._connection
         if connection is not None:
             self._send(connection, [messages.Quit()])
+
+    def _kill_if_stuck(self) -> None:
+        """Kill a process that began a message, or what looks like one, and does not end it."""
+        since = self._reading_since
+        with self._lock:
+            if since is not None and self._process is not None and time.monotonic() - since > self._silent_s:
+                self._reason = f"it has not finished a message for {self._silent_s:.0f} s"
+                self._process.kill()
 
     def _send_pending(self) -> None:
         """Send pending messages, in either thread."""
@@ -389,10 +428,3 @@ def _shared_memory(context: SpawnContext) -> SharedReader | None:
     except OSError as error:
         _log.info("no shared memory, renders are sent through the pipe: %s", error)
         return None
-
-
-def _receive_array(connection: Connection, shape: tuple[int, ...]) -> Array:
-    received = np.frombuffer(connection.recv_bytes(), np.float32)
-    if received.size != math.prod(shape):
-        raise ValueError(f"received {received.nbytes} bytes for an array of shape {shape}")
-    return received.reshape(shape)

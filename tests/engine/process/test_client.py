@@ -344,14 +344,14 @@ def test_closing_at_once_or_without_a_start_is_harmless(cache_dir: Path) -> None
 
 
 def test_an_engine_that_dies_at_every_start_is_reported_once(
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+    cache_dir: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with closing(Engine(Path("no folder has a \0 in its name"))) as engine:
+    with closing(Engine(cache_dir, fakes.fails_at_every_start)) as engine:
         engine.client.start()
         engine.wait(lambda: len(engine.of(EngineDown)) == 4)  # it is still tried
     assert [event.exit_code for event in engine.of(EngineDown)] == [1] * 4
     (report,) = engine.of(EngineUnusable)
-    assert report.reason == "the engine ended 3 times in a row: ValueError: embedded null byte"
+    assert report.reason == "the engine ended 3 times in a row: TypeError: 'NoneType' object is not callable"
     assert engine.events.index(report) == 3
     assert "in __init__" in caplog.text  # where in the engine it happened
     assert capfd.readouterr() == ("", "")
@@ -407,12 +407,24 @@ def test_an_engine_of_another_version_is_ended_and_reported(cache_dir: Path) -> 
     assert not engine.of(EngineUp)
 
 
-def test_an_engine_that_sends_invalid_messages_is_replaced(cache_dir: Path, plan: Plan) -> None:
+def test_an_engine_that_does_not_end_a_message_is_replaced(cache_dir: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with closing(Engine(cache_dir, fakes.never_ends_a_message, silent_s=1.5)) as engine:
+        engine.client.start()
+        engine.wait(lambda: "it has not finished a message for 2 s" in caplog.text)
+    assert not engine.of(EngineUp)
+
+
+def test_an_engine_that_sends_invalid_messages_is_replaced(
+    cache_dir: Path, plan: Plan, caplog: pytest.LogCaptureFixture
+) -> None:
     with closing(Engine(cache_dir, fakes.talks_nonsense_at_first)) as engine:
         engine.client.request(plan.audible[:3])
         engine.client.start()
         engine.wait_for(plan.audible[:3])
-    assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL] * 2
+    assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL] * 3
+    (report,) = engine.of(EngineUnusable)
+    assert report.reason.endswith("it sent an invalid message: its length is not possible")
+    assert caplog.text.count("it sent an invalid message") == 3
     assert {event.rendered.key for event in engine.of(ChunkFinished)} == {chunk.key for chunk in plan.audible[:3]}
 
 
