@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from lincae_studio import descriptors
+from lincae_studio.cli import run
+from lincae_studio.codecs.lincae.pretrained import save_own
+from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.paths import cache_dir, codecs_dir
+from tests.codecs.lincae.models import small_model
 from tests.helpers import noise, read_audio, write_audio
 
 resource = pytest.importorskip("resource", reason="Windows has no such limit")
@@ -59,3 +67,35 @@ def test_a_system_that_refuses_the_first_limit_is_asked_for_less(monkeypatch: py
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: (256, resource.RLIM_INFINITY))
     descriptors.raise_limit()
     assert asked == [65_536, 10_240]
+
+
+@pytest.fixture
+def none_left() -> Iterator[Callable[[], None]]:
+    """A function that takes all descriptors that the system allows this process."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+
+    def take() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 1, before[1]))
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+
+    yield take
+    for descriptor in taken:
+        os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("command", [["cache", "info"], ["cache", "clear"], ["codecs", "show", "mine"]])
+def test_the_lack_of_descriptors_is_the_reason_that_is_given(
+    none_left: Callable[[], None], capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    LatentCache(cache_dir()).close()
+    RenderCache(cache_dir()).close()
+    save_own(small_model(), codecs_dir() / "mine", title="Mine", linear=True)
+    assert run(command) == 0, "and all modules are loaded"
+    capsys.readouterr()
+    none_left()
+    assert run(command) == 2
+    assert "too many files are open. Raise the system's limit" in capsys.readouterr().err

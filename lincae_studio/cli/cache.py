@@ -34,7 +34,10 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
     for name, database in _DATABASES.items():
         try:
             usage = disk_usage(database(folder))
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
+            reason, remedy = os_error_reason(error, folder)
+            raise StudioError(f"the cache of {name} cannot be read: {reason}", remedy) from error
+        except sqlite3.Error as error:
             remedy = "Run lincae-studio cache clear to recreate it"
             raise StudioError(f"the cache of {name} cannot be read: {error}", remedy) from error
         figures |= {

@@ -28,12 +28,16 @@ def installed() -> tuple[str, ...]:
         names = sorted(os.listdir(paths.codecs_dir()))
     except OSError:
         return ()
-    return tuple(name for name in names if CODEC_ID.fullmatch(name) and os.path.isfile(place_of(name) / CONFIG_NAME))
+    return tuple(filter(_is_installed, names))
 
 
 def codec_folder(codec_id: str) -> Path | None:
     """The folder of an installed codec, or None."""
-    return place_of(codec_id) if codec_id in installed() else None
+    return place_of(codec_id) if _is_installed(codec_id) else None
+
+
+def _is_installed(name: str) -> bool:
+    return CODEC_ID.fullmatch(name) is not None and os.path.isfile(place_of(name) / CONFIG_NAME)
 
 
 def remove(codec_id: str) -> None:

@@ -26,7 +26,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
 from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names
-from lincae_studio.errors import CodecError
+from lincae_studio.errors import CodecError, os_error_reason
 
 WEIGHTS_NAME = "model.safetensors"
 FORMAT = "lincae-studio-autoencoder"
@@ -158,6 +158,14 @@ def open_folder(folder: Path, ckpt_type: str = LAST) -> ModelFolder:
     Raises:
         CodecError: naming what is missing or damaged.
     """
+    try:
+        return _open(folder, ckpt_type)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, folder)
+        raise CodecError(f"{error.filename or folder} cannot be read: {reason}", remedy) from error
+
+
+def _open(folder: Path, ckpt_type: str) -> ModelFolder:
     if os.path.isfile(folder / CONFIG_NAME):
         return _open_own(folder)
     names = official_names(ckpt_type)
@@ -222,7 +230,7 @@ def _open_own(folder: Path) -> ModelFolder:
         if head.format != FORMAT or head.version != FORMAT_VERSION:
             raise CodecError(f"{path} has another format or version", "Update LinCAE Studio")
         saved = msgspec.json.decode(data, type=_SavedConfig)
-    except (msgspec.DecodeError, OSError, ValueError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise CodecError(f"{path} cannot be read: {error}", "Export or download the model again") from error
     name = saved.weights
     if name != Path(name).name or Path(name).suffix not in (".safetensors", ".pth") or not name.isprintable():
@@ -261,6 +269,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = bounded.read(path, _MAX_YAML_BYTES).decode("utf-8")
         _check_events(yaml.parse(text, Loader=loader))
         options = yaml.load(text, Loader=loader)
+    except OSError:
+        raise
     except Exception as error:  # besides its own errors, the parser raises any that converting odd scalars causes
         raise CodecError(f"{path} cannot be read: {' '.join(str(error).split())}", "Download it again") from error
     if not isinstance(options, dict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import queue
 import sqlite3
 import threading
@@ -215,7 +216,7 @@ class DiskUsage:
 
 
 def disk_usage(path: Path) -> DiskUsage:
-    """The disk usage of a database. Raises `sqlite3.Error` when it is damaged, or `OSError`."""
+    """The disk usage of a database. Raises `sqlite3.Error` when it is damaged or locked, or `OSError`."""
     if not path.exists():
         return DiskUsage(0, 0, 0)
     with contextlib.closing(_connect(path)) as connection:
@@ -275,15 +276,29 @@ def _delete_damaged(path: Path, error: sqlite3.Error) -> None:
 
 
 def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
+    """Open a database. Raises `sqlite3.Error`, or `OSError` where the system does not let SQLite open the file."""
+    try:
+        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
+    except sqlite3.OperationalError:
+        _check_openable(path)
+        raise
     try:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")  # after a power cut, a lost or damaged row is a cache miss
         connection.executescript(_SCHEMA)
-    except BaseException:
-        connection.close()
+    except BaseException as error:
+        try:
+            if isinstance(error, sqlite3.OperationalError):
+                _check_openable(path)
+        finally:
+            connection.close()
         raise
     return connection
+
+
+def _check_openable(path: Path) -> None:
+    """Open the file as SQLite does, which does not say why it cannot. Raises `OSError`."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o600))
 
 
 def open_disk(path: Path, cap_bytes: int) -> DiskArrays | None:
