@@ -7,6 +7,7 @@ the program wrote are kept in the file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 from collections.abc import Collection
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from lincae_studio import atomic, paths
+from lincae_studio import atomic, bounded, paths
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import PreferencesError, os_error_reason
 from lincae_studio.export_settings import ExportSettings
@@ -186,12 +187,14 @@ def cache_bytes() -> tuple[int, int]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if atomic.check_ordinary(path).st_size > _MAX_BYTES:
-            raise PreferencesError(f"the preferences in {path} cannot be read: the file is too large", _remedy(path))
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        return msgspec.json.decode(bounded.read(path, _MAX_BYTES), type=dict[str, Any])
     except FileNotFoundError:
         return {}
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise PreferencesError(
+                f"the preferences in {path} cannot be read: {error.strerror}", _remedy(path)
+            ) from error
         reason, remedy = os_error_reason(error, path)
         raise PreferencesError(f"the preferences in {path} cannot be read: {reason}", remedy) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -133,7 +133,7 @@ def test_no_part_imports_what_it_may_not(path: Path) -> None:
 def test_the_document_needs_nothing_but_errors_and_atomic_writes() -> None:
     for path in (PACKAGE / "session").glob("*.py"):
         ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("lincae_studio.")}
-        assert ours <= {"session", "defaults", "errors", "atomic"}, path
+        assert ours <= {"session", "defaults", "errors", "atomic", "bounded"}, path
 
 
 def test_the_window_reaches_the_engine_only_by_its_client_and_values() -> None:

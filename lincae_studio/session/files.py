@@ -7,6 +7,7 @@ whole. Nothing in the file is executed, and no other file is touched.
 from __future__ import annotations
 
 import codecs
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from lincae_studio import atomic
+from lincae_studio import atomic, bounded
 from lincae_studio.errors import EditError, ProjectError, os_error_reason
 from lincae_studio.session.model import SESSION_RATE, Media, Session, check
 
@@ -78,12 +79,11 @@ def is_dawproject(path: Path) -> bool:
 
 
 def fingerprint(path: Path) -> str | None:
-    """The SHA-256 of a file's content, in hexadecimal; None when there is no readable file."""
+    """The SHA-256 of a project's content, in hexadecimal; None when there is no readable file."""
     try:
-        atomic.check_ordinary(path)
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+        return hashlib.sha256(bounded.read(path, MAX_BYTES)).hexdigest()
+    except OSError as error:
+        return "too large for a project" if error.errno == errno.EFBIG else None
 
 
 def save(session: Session, path: Path) -> None:
@@ -123,10 +123,11 @@ def load(path: Path) -> Session:
         ProjectError: when it cannot be read, is not a project, was saved by a newer version, or is not valid.
     """
     try:
-        if atomic.check_ordinary(path).st_size > MAX_BYTES:
-            raise ProjectError(f"cannot open {path}: it is too large for a project file", "Choose a .lincae file")
-        data = path.read_bytes()
+        data = bounded.read(path, MAX_BYTES)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            problem = f"cannot open {path}: it is too large for a project file"
+            raise ProjectError(problem, "Choose a .lincae file") from error
         reason, remedy = os_error_reason(error, path)
         raise ProjectError(f"cannot open {path}: {reason}", remedy) from error
     return parse(data, path)

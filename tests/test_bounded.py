@@ -1,0 +1,53 @@
+"""Files of others are regular, open without waiting, and end."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lincae_studio import bounded, preferences
+from lincae_studio.codecs.lincae.folder import open_folder
+from lincae_studio.codecs.lincae.public import file_sha256, official_names
+from lincae_studio.errors import CodecError, PreferencesError, ProjectError
+from lincae_studio.session import files
+
+#: A regular file of the kernel that is longer than its size says, as long as anyone reads.
+ENDLESS = Path("/proc/self/pagemap")
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert bounded.read(path, 5) == b"12345"
+    with pytest.raises(OSError, match="more than 4 bytes"):
+        bounded.read(path, 4)
+    assert b"".join(bounded.blocks(path)) == b"12345"
+
+
+@pytest.mark.linux("files of the kernel")
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, reason in (
+        (tmp_path / "pipe", "not a regular"),
+        (Path("/dev/zero"), "not a regular"),
+        (tmp_path, "director"),
+    ):
+        with pytest.raises(OSError, match=reason):
+            bounded.open_regular(path)
+
+
+@pytest.mark.linux("files of the kernel")
+def test_files_without_an_end_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="longer than its size says"):
+        file_sha256(ENDLESS)
+    for name in ("a.lincae", "preferences.json", *official_names()):
+        (tmp_path / name).symlink_to(ENDLESS)
+    with pytest.raises(ProjectError, match="too large"):
+        files.load(tmp_path / "a.lincae")
+    assert files.fingerprint(tmp_path / "a.lincae") == "too large for a project"
+    with pytest.raises(PreferencesError, match="more than 1,000,000 bytes"):
+        preferences.load(tmp_path / "preferences.json")
+    with pytest.raises(CodecError, match="more than 16,384 bytes"):
+        open_folder(tmp_path)
