@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,12 @@ import pytest
 from lincae_studio import bounded, preferences
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.public import file_sha256, official_names
-from lincae_studio.errors import CodecError, PreferencesError, ProjectError
+from lincae_studio.engine.bundles.latent_files import load_latents
+from lincae_studio.engine.bundles.store import BundleStore
+from lincae_studio.engine.bundles.writer import open_bundle
+from lincae_studio.errors import CodecError, PreferencesError, ProjectError, StudioError
+from lincae_studio.media.dawproject.reader import read_dawproject
+from lincae_studio.media.store import MediaStore
 from lincae_studio.session import files
 
 #: A regular file of the kernel that is longer than its size says, as long as anyone reads.
@@ -24,6 +31,27 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="more than 4 bytes"):
         bounded.read(path, 4)
     assert b"".join(bounded.blocks(path)) == b"12345"
+
+
+def test_archives_with_large_directories_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", b"1" * 10_000_000)
+    with bounded.open_regular(path) as file, bounded.open_archive(file) as archive:
+        assert archive.read("a") == b"1" * 10_000_000
+    data = path.read_bytes()
+    entry, end = data.index(b"PK\x01\x02"), data.index(b"PK\x05\x06")
+    directory = data[entry:end] * 100_000
+    for ending in ("lincaez", "dawproject", "npz"):
+        place = path.with_suffix(f".{ending}")
+        place.write_bytes(directory + data[end : end + 12] + struct.pack("<LLH", len(directory), 0, 0))
+    for read in (
+        lambda: open_bundle(path.with_suffix(".lincaez"), BundleStore(tmp_path / "bundles")),
+        lambda: read_dawproject(path.with_suffix(".dawproject"), tmp_path / "audio", MediaStore(tmp_path / "cache")),
+        lambda: load_latents(path.with_suffix(".npz")),
+    ):
+        with pytest.raises(StudioError, match="its directory is too large"):
+            read()
 
 
 @pytest.mark.linux("files of the kernel")

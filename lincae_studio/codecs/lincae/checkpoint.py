@@ -116,7 +116,7 @@ def read_state(path: Path, limit_bytes: int) -> dict[str, Tensor]:
 
 
 def _read_archive(file: BinaryIO, size: int) -> dict[str, Tensor]:
-    with zipfile.ZipFile(file) as archive:
+    with bounded.open_archive(file) as archive:
         listed = archive.infolist()
         if any(info.compress_type != zipfile.ZIP_STORED for info in listed):
             raise RefusedError("it is compressed")

@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from lincae_studio import atomic
+from lincae_studio import atomic, bounded
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.engine.bundles.writer import Render
 from lincae_studio.engine.planning.grid import Grid
@@ -255,7 +255,7 @@ def _read_safetensors(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
-    with zipfile.ZipFile(path) as archive:
+    with bounded.open_regular(path) as file, bounded.open_archive(file) as archive:
         members = archive.infolist()
         if sum(info.file_size for info in members) > _MAX_BYTES or any(info.compress_type for info in members):
             raise ValueError("it is compressed or too large")

@@ -30,7 +30,7 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import PRECISIONS, Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fade, FadeRamp, Source, key_of
-from lincae_studio.errors import CodecError, ProjectError
+from lincae_studio.errors import CodecError, ProjectError, os_error_reason
 from lincae_studio.session.model import MAX_FRAMES, Digest, FadeShape
 
 FORMAT = "lincae-studio-latents"
@@ -110,7 +110,17 @@ class BundledLatents:
             self.header = msgspec.json.decode(metadata.get(_HEADER, ""), type=Header)
             names = list(self._file.keys())
             size = os.path.getsize(path)
-        except (OSError, SafetensorError, msgspec.MsgspecError, ValueError, AttributeError, MemoryError) as error:
+        except OSError as error:
+            reason, remedy = os_error_reason(error, path)
+            raise ProjectError(f"the latents in {path} cannot be read: {reason}", remedy) from error
+        except (
+            SafetensorError,
+            msgspec.MsgspecError,
+            ValueError,
+            AttributeError,
+            MemoryError,
+            RecursionError,
+        ) as error:
             raise ProjectError(f"the latents in {path} cannot be read: {error}", _RESTORE) from error
         if self.header.format != FORMAT or self.header.version > VERSION:
             raise ProjectError(

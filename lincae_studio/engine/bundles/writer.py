@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from lincae_studio import atomic
+from lincae_studio import atomic, bounded
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.bundles import store as bundle_store
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, Header
@@ -165,14 +165,14 @@ def open_bundle(path: Path, store: BundleStore) -> Session:
     Raises:
         ProjectError: when it cannot be read, is not a bundle, is damaged, or was made by a newer version.
     """
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with _reading(path), bounded.open_regular(path) as file, bounded.open_archive(file) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if not {_MANIFEST, _LATENTS} <= members.keys():
             raise ProjectError(f"cannot open {path}: it is not a LinCAE Studio bundle", "Choose a .lincaez file")
         if members[_MANIFEST].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ProjectError(f"cannot open {path}: its manifest is compressed in an unknown way", _RESTORE)
-        with archive.open(members[_MANIFEST]) as file:
-            manifest = file.read(files.MAX_BYTES + 1)
+        with archive.open(members[_MANIFEST]) as member:
+            manifest = member.read(files.MAX_BYTES + 1)
         if len(manifest) > files.MAX_BYTES:
             raise ProjectError(f"cannot open {path}: its manifest is too large", _RESTORE)
         session = files.parse(manifest, path)
@@ -216,7 +216,6 @@ def _same_file(one: Path, other: Path) -> bool:
 def _reading(path: Path) -> Iterator[None]:
     """Report any error while reading an untrusted archive as a `ProjectError`."""
     try:
-        atomic.check_ordinary(path)
         yield
     except OSError as error:
         reason, remedy = os_error_reason(error, path)

@@ -15,7 +15,7 @@ from xml.etree.ElementTree import ParseError
 
 from defusedxml.ElementTree import DefusedXMLParser
 
-from lincae_studio import atomic
+from lincae_studio import bounded
 from lincae_studio.errors import ProjectError, os_error_reason
 from lincae_studio.media.dawproject.names import PROJECT, as_utf8, member_name
 
@@ -188,10 +188,10 @@ def reading(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open the archive at a path. Raises `ProjectError` when it cannot be opened."""
-    with reading(path):
-        atomic.check_ordinary(path)
-        archive = zipfile.ZipFile(path)
-    with archive:
+    with contextlib.ExitStack() as stack:
+        with reading(path):
+            file = stack.enter_context(bounded.open_regular(path))
+            archive = stack.enter_context(bounded.open_archive(file))
         yield archive
 
 

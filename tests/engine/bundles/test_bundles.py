@@ -371,6 +371,12 @@ def test_a_header_that_is_not_the_codecs_is_refused(
     assert "latents" in refusal(archive(**whole | {"latents__safetensors": data}), tmp_path)
 
 
+def test_a_header_that_is_nested_deeply_is_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
+    latents = safetensors.numpy.load(whole["latents__safetensors"])
+    data = safetensors.numpy.save(latents, {"header": '{"x": ' + "[" * 100_000})
+    assert "cannot be read" in refusal(archive(**whole | {"latents__safetensors": data}), tmp_path)
+
+
 def test_more_windows_than_the_file_can_contain_are_refused(whole: dict[str, bytes], tmp_path: Path) -> None:
     latents = safetensors.numpy.load(whole["latents__safetensors"])
     size = int.from_bytes(whole["latents__safetensors"][:8], "little")
