@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path
 
-from lincae_studio import jobs
+from lincae_studio import bounded, jobs
 from lincae_studio.codecs import library
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import public
@@ -19,8 +19,6 @@ from lincae_studio.codecs.lincae.folder import (
     public_description,
 )
 from lincae_studio.errors import CodecError
-
-_BLOCK_BYTES = 1 << 22
 
 
 def install_public(
@@ -139,9 +137,9 @@ def _is_whole(place: Path, cancel: jobs.CancelToken | None) -> bool:
 def _copy(
     source: Path, target: Path, label: str, progress: jobs.ReportProgress, cancel: jobs.CancelToken | None
 ) -> None:
-    with open(source, "rb") as reading, open(target, "wb") as writing:
-        total, done = os.fstat(reading.fileno()).st_size, 0
-        while block := reading.read(_BLOCK_BYTES):
+    total, done = os.path.getsize(source), 0
+    with open(target, "wb") as writing:
+        for block in bounded.blocks(source):
             if cancel is not None:
                 cancel.check()
             writing.write(block)
