@@ -40,6 +40,9 @@ _ASSUMED = TempoMap([(0.0, 120.0, False)])
 
 _NAME_LENGTH = 400
 
+#: Limits of the notes for the user: their number, and the characters of each.
+_MAX_NOTES, _NOTE_LENGTH = 500, 1000
+
 _COLOR = re.compile("(#[0-9a-fA-F]{6})([0-9a-fA-F]{2})?")
 
 
@@ -108,7 +111,13 @@ def read_dawproject(
             if project.unread:
                 count, first = len(project.unread), next(iter(project.unread.values()))
                 notes[f"{count_of(count, 'number')} not readable and left out, such as “{first[:20]}”"] = None
-    return session, list(flat.notes | notes | audio.notes)
+    return session, _limited(list(flat.notes | notes | audio.notes))
+
+
+def _limited(notes: list[str]) -> list[str]:
+    """Notes that a person can read and a dialog can show: not too many, none too long."""
+    shown = [f"{note[:_NOTE_LENGTH]}…" if len(note) > _NOTE_LENGTH else note for note in notes[:_MAX_NOTES]]
+    return [*shown, f"and {count_of(len(notes) - _MAX_NOTES, 'more note')}"] if len(notes) > _MAX_NOTES else shown
 
 
 def _stated(flat: Flat) -> dict[FileRef, Stated]:

@@ -110,8 +110,16 @@ def missing(read: Read, name: str, facts: str, duration: str = "1") -> tuple[Ses
 
 
 def test_a_path_that_no_file_can_have_is_cut_to_its_name(read: Read, tmp_path: Path) -> None:
-    _, media, _ = missing(read, "a/" * 200_000 + "riff.wav", "")
+    _, media, notes = missing(read, "a/" * 200_000 + "riff.wav", "")
     assert media.path == str(tmp_path / "riff.wav")
+    assert max(map(len, notes)) == 1001
+
+
+def test_notes_on_many_files_are_cut_short(read: Read) -> None:
+    _, notes = read(clips_of(*(f"{number}.wav" for number in range(600))))
+    assert len(notes) == 501
+    assert notes[-1].startswith("and 1")
+    assert notes[-1].endswith(" more notes")
 
 
 def test_clips_of_missing_files_are_kept(read: Read, store: MediaStore, tmp_path: Path) -> None:
