@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile as sf
 
-from lincae_studio.atomic import check_ordinary
+from lincae_studio.atomic import open_ordinary
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.peaks import BLOCK, Audio
@@ -86,8 +86,7 @@ class AudioFile:
                 f"cannot import {name}: its path is not valid Unicode", "Rename the file or its folder, and try again"
             ) from error
         try:
-            check_ordinary(path)
-            self._file: BinaryIO = open(path, "rb", buffering=0)  # noqa: SIM115
+            self._file = open_ordinary(path)
         except OSError as error:
             raise self._failed(error) from error
         try:
@@ -238,13 +237,18 @@ class AudioFile:
 
 
 def hash_of(file: BinaryIO, path: Path, cancel: CancelToken) -> str:
-    """SHA-256 of an open file, in hexadecimal; `path` for errors. Raises `MediaError`, `Cancelled`."""
+    """SHA-256 of an open file, in hexadecimal; `path` for errors. Raises `MediaError`, `Cancelled`.
+
+    Reads no more than the file's size when it begins: some files of the system have no end.
+    """
     digest = hashlib.sha256()
     try:
         file.seek(0)
-        while data := file.read(_HASH_BYTES):
+        left = os.fstat(file.fileno()).st_size
+        while data := file.read(min(_HASH_BYTES, left)):
             cancel.check()
             digest.update(data)
+            left -= len(data)
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
