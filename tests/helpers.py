@@ -62,6 +62,15 @@ def import_audio(store: MediaStore, path: Path, audio: Array) -> Media:
     return store.import_file(write_audio(path, audio))
 
 
+def damage(path: Path, at: int, count: int = 4) -> None:
+    """Overwrite bytes of a file, as a disk does; its size stays."""
+    with open(path, "r+b") as file:
+        file.seek(at)
+        before = file.read(count)
+        file.seek(at)
+        file.write(bytes(byte ^ 0x7F for byte in before))
+
+
 def made_up_media(number: int, length: int, channels: int = 1, folder: str = "/music") -> Media:
     """A `Media` without a file."""
     digest = hashlib.sha256(str(number).encode()).hexdigest()

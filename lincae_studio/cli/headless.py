@@ -21,7 +21,8 @@ from lincae_studio.engine.planning.plan import Chunk, Plan, Term
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.sums import ChunkSums
-from lincae_studio.errors import ProjectError
+from lincae_studio.errors import MediaError, ProjectError
+from lincae_studio.jobs import CancelToken
 from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir, computing, make_cache_dir
@@ -45,7 +46,9 @@ class Headless:
         folder = cache_dir()
         make_cache_dir(folder)
         self.store = MediaStore(folder)
-        self.reader = StoreReader(self.store)
+        self.reader = StoreReader(self.store, repair=self._repair)
+        #: The audio files of the opened projects, by digest.
+        self._media: dict[str, Media] = {}
         self.bundles = BundleStore(bundles_dir(folder))
         self._latents: dict[Path, BundledLatents] = {}
         latent_bytes, render_bytes = cache_bytes()
@@ -86,6 +89,7 @@ class Headless:
         for media in session.used_media():
             if media.original is None:
                 self.store.ensure(media, report(f"importing {Path(media.path).name}"))
+                self._media[media.digest] = media
         self._attach(session)
         return session
 
@@ -112,7 +116,7 @@ class Headless:
     def decode(self, media: Media, seed: int, report: Report) -> None:
         """Decode audio known only as latents, unless it is stored already. Raises `StudioError`."""
         latents = self._holder(media.digest)
-        if self.store.get(media.digest) is None and latents is not None:
+        if latents is not None and not self.store.is_whole(media.digest, CancelToken()):
             name = Path(media.original.path).name if media.original is not None else media.digest
             computation = registry.resolved(latents.header.codec, self.computation)
             decode_media(media, latents, seed, self.render, self.store, computation, report(f"decoding {name}"))
@@ -124,6 +128,14 @@ class Headless:
     def close(self) -> None:
         """Finish writing, and close the caches."""
         self.renderer.close()
+
+    def _repair(self, digest: str) -> None:
+        """Conform an audio file again whose cached audio is damaged. Raises `MediaError`."""
+        media = self._media.get(digest)
+        if media is None:
+            raise MediaError(f"the cached audio {digest[:12]} was damaged on the disk", "Run the command again")
+        self.store.ensure(media)
+        warn(f"the cached audio of {Path(media.path).name} was damaged, and was made again from {media.path}")
 
     def _attach(self, session: Session) -> None:
         for path in sorted({media.path for media in session.media if media.original is not None}):

@@ -2,34 +2,40 @@
 
 Conforming streams through the file: an hour-long file takes no more memory than a second. Entries are addressed by the
 SHA-256 of the file's bytes, written to a temporary folder and renamed when complete, so that several processes can
-share one store and a crash leaves no incomplete entry. Any thread.
+share one store and a crash leaves no incomplete entry. An entry that turns out to be damaged is discarded by whichever
+process notices; it is made again from its file. Any thread.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import logging
-import mmap
 import os
 import shutil
-import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import soxr
 
-from lincae_studio.atomic import check_ordinary, write_bytes
+from lincae_studio.atomic import check_ordinary, open_ordinary, write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
-from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
+from lincae_studio.media.conformed import (
+    AUDIO,
+    INFO,
+    ConformedMedia,
+    DamagedMediaError,
+    FolderWriter,
+    open_folder,
+    read_small,
+)
+from lincae_studio.media.peaks import BLOCK, Audio
 from lincae_studio.media.probe import check_width
 from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, FileInfo, hash_of
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
@@ -40,62 +46,22 @@ _log = logging.getLogger(__name__)
 #: Increase when the stored format changes: older folders are then ignored.
 _STORE_VERSION = 1
 
-#: Reading a page maps its neighbours too: Linux rounds to 64 KiB; this is a multiple of that.
-_MAPPED_BYTES = 1 << 18
-
-#: Arguments with which a mapping keeps no descriptor of its file.
-_NO_DESCRIPTOR: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) and os.name != "nt" else {}
-
 #: Processes that repair the same damaged folder at the same time may remove each other's; then it is tried again.
 _ATTEMPTS = 5
 
 #: How many verified files of an entry are remembered besides the last one.
 _MARKS_KEPT = 15
 
+#: Some more than the longest paths take.
+_MARKS_BYTES = 1 << 20
+
+_CHANGED = "Restore the file, or import the new one"
+
 #: State of an audio file: unchanged, with other content, or missing (or unreadable).
 FileState = Literal["here", "changed", "missing"]
 
 #: The channels of a file to keep, counted from 0; None for the mean of all.
 Channels = list[int] | None
-
-
-@dataclass(frozen=True)
-class ConformedMedia:
-    """Audio at the session rate: `samples` is a read-only memory map `(N, C)` of float32."""
-
-    digest: str
-    samples: Audio
-    peaks: PeakPyramid
-    mapping: mmap.mmap
-
-    @property
-    def length(self) -> int:
-        return len(self.samples)
-
-    @property
-    def channels(self) -> int:
-        return int(self.samples.shape[1])
-
-    def read(self, channel: int, start: int, count: int) -> Audio:
-        """A copy of `count` samples of one channel; samples outside the media are 0."""
-        out = np.zeros(count, np.float32)
-        lo, hi = max(0, start), min(self.length, start + count)
-        if hi > lo:
-            out[lo - start : hi - start] = self.samples[lo:hi, channel]
-            self._unmap(lo, hi)
-        return out
-
-    def _unmap(self, lo: int, hi: int) -> None:
-        """Unmap the pages that were read, so that a long session does not gradually fill this process's memory.
-
-        The operating system keeps them in its file cache, from where reading them again is just as fast.
-        """
-        if not hasattr(self.mapping, "madvise"):  # Windows
-            return
-        frame_bytes = 4 * self.channels
-        first = lo * frame_bytes // _MAPPED_BYTES * _MAPPED_BYTES
-        end = min(-(-hi * frame_bytes // _MAPPED_BYTES) * _MAPPED_BYTES, len(self.mapping))
-        self.mapping.madvise(mmap.MADV_DONTNEED, first, end - first)
 
 
 class MediaStore:
@@ -106,7 +72,11 @@ class MediaStore:
         #: Records of the files that were verified to have the content of an entry.
         self._seen = root / "media-files-v1"
         self._open: dict[str, ConformedMedia] = {}
-        self._lock = threading.Lock()
+        #: Which files of conformed audio were found to be damaged, and the digests of their entries.
+        self._damaged: dict[tuple[int, ...], str] = {}
+        self._lock = threading.RLock()
+        #: Called in any thread, with the digest of an entry that is damaged and was discarded.
+        self.on_damage: Callable[[str], None] = lambda _: None
 
     def import_file(
         self,
@@ -115,16 +85,18 @@ class MediaStore:
         cancel: CancelToken | None = None,
         channel_selection: str = "",
         warn: Callable[[str], None] = _log.info,
+        expected: str = "",
     ) -> Media:
-        """Conform a file, unless a file with the same content was conformed before.
+        """Conform a file, unless a file with the same content was conformed before and is undamaged.
 
         Args:
             channel_selection: which channels, as in `Media`; required for files with more than two.
             warn: receives a message about a file that may be incomplete.
+            expected: the digest that the media must have, if any; otherwise nothing is stored.
 
         Raises:
             MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
-                ones), or the store cannot be written.
+                ones), its digest is not the expected one, or the store cannot be written.
             Cancelled: when `cancel` was set; nothing is left behind.
         """
         cancel = cancel or CancelToken()
@@ -137,15 +109,19 @@ class MediaStore:
                 warn(f"{path.name}: {info.warning}")
             channels = _channels_of(channel_selection, info)
             digest = of_selection(file.digest(cancel), channel_selection)
+            if expected and digest != expected:
+                raise MediaError(f"{path} has changed since the project was saved", _CHANGED)
             self._forget_if_gone(digest)
+            stored = self.is_whole(digest, cancel)
             for _ in range(_ATTEMPTS):
-                if self.get(digest) is not None:
+                if stored:
                     break
                 try:
                     self._keep(digest, _resampled(file, channels, progress, cancel), path.name)
                 except OSError as error:
                     reason, remedy = os_error_reason(error, self._root)
                     raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
+                stored = self.get(digest) is not None
             file.check_unchanged()
             size, changed_ns = file.status.st_size, file.status.st_mtime_ns
         conformed = self.open(digest)
@@ -165,14 +141,58 @@ class MediaStore:
     def _forget_if_gone(self, digest: str) -> None:
         """Close an entry whose files were deleted: its map outlives them, but the engine process needs the files."""
         with self._lock:
-            if _open_folder(digest, self._folder(digest)) is None:
+            if self._open_folder(digest) is None:
                 self._open.pop(digest, None)
+
+    def is_whole(self, digest: str, cancel: CancelToken) -> bool:
+        """Whether an entry is in the store, and all of it is undamaged. Raises `Cancelled`."""
+        conformed = self.get(digest)
+        if conformed is None:
+            return False
+        try:
+            conformed.verify(cancel)
+        except DamagedMediaError:
+            return False
+        return True
+
+    def _open_folder(self, digest: str) -> ConformedMedia | None:
+        found = open_folder(digest, self._folder(digest), self._discard)
+        return None if found is None or found.file in self._damaged else found
+
+    def _discard(self, conformed: ConformedMedia) -> None:
+        """Remove a damaged entry from the store, unless another process has replaced it already."""
+        digest = conformed.digest
+        _log.info("the cached audio %s is damaged", digest)
+        with self._lock:
+            self._damaged[conformed.file] = digest
+            if self._open.get(digest) is conformed:
+                del self._open[digest]
+            found = self._open_folder(digest)
+            if found is None:
+                # Its other files may be mapped, and are removed when the entry is made again.
+                with contextlib.suppress(OSError):
+                    (self._folder(digest) / INFO).unlink()
+        if found is None:
+            self.on_damage(digest)
+
+    def close_discarded(self) -> None:
+        """Close entries that another process has found to be damaged; `on_damage` is called for each.
+
+        Entries that were deleted as a whole stay open: what is mapped can still be read.
+        """
+        with self._lock:
+            folders = [self._folder(digest) for digest in self._open]
+            gone = [one.name for one in folders if os.path.exists(one / AUDIO) and not os.path.exists(one / INFO)]
+            for digest in gone:
+                self._damaged[self._open.pop(digest).file] = digest
+        for digest in gone:
+            self.on_damage(digest)
 
     def get(self, digest: str) -> ConformedMedia | None:
         """The media entry if it is in the store and undamaged, else None."""
         with self._lock:
             if digest not in self._open:
-                conformed = _open_folder(digest, self._folder(digest))
+                conformed = self._open_folder(digest)
                 if conformed is None:
                     return None
                 self._open[digest] = conformed
@@ -186,6 +206,8 @@ class MediaStore:
     def open(self, digest: str) -> ConformedMedia:
         """Like `get`, but raises `MediaError` when there is no such entry."""
         conformed = self.get(digest)
+        if conformed is None and digest in self._damaged.values():
+            raise DamagedMediaError(f"the cached audio {digest[:12]} was damaged on the disk", "Import the file again")
         if conformed is None:
             raise MediaError(f"media file {digest[:12]} is not in the cache", "Import the file again")
         return conformed
@@ -198,11 +220,13 @@ class MediaStore:
                 or number of channels.
         """
         if self.get(media.digest) is None:
-            found = self.import_file(Path(media.path), progress, cancel, media.channel_selection)
-            if found.digest != media.digest:
-                raise MediaError(
-                    f"{media.path} has changed since the project was saved", "Restore the file, or import the new one"
-                )
+            try:
+                self.import_file(Path(media.path), progress, cancel, media.channel_selection, expected=media.digest)
+            except MediaError as error:
+                if media.digest not in self._damaged.values():
+                    raise
+                problem = f"the cached audio of {Path(media.path).name} is damaged, and was not made again"
+                raise MediaError(f"{problem}: {error.problem}", error.remedy) from error
         conformed = self.open(media.digest)
         if (conformed.channels, conformed.length) != (media.channels, media.length):
             raise MediaError(
@@ -234,33 +258,39 @@ class MediaStore:
         Raises:
             Cancelled: when `cancel` was set.
         """
+        path = Path(media.path)
         try:
-            status = check_ordinary(Path(media.path))
+            status = check_ordinary(path)
             if media.original is not None:
                 return "here"
             if media.size and status.st_size != media.size:
                 return "changed"
-            mark = [media.path, status.st_size, status.st_mtime_ns]
-            if mark in self._marks(media.digest):
+            if [media.path, status.st_size, status.st_mtime_ns] in self._marks(media.digest):
                 return "here"
-            digest = digest_of(Path(media.path), cancel or CancelToken())
+            with open_ordinary(path) as file:
+                status = os.fstat(file.fileno())
+                digest = hash_of(file, path, cancel or CancelToken())
         except (OSError, ValueError, MediaError):
             return "missing"
         if of_selection(digest, media.channel_selection) != media.digest:
             return "changed"
-        self._add_mark(media.digest, mark)
+        self._add_mark(media.digest, [media.path, status.st_size, status.st_mtime_ns])
         return "here"
+
+    def has_verified(self, media: Media) -> bool:
+        """Whether the file of an entry was ever found to have its content on this computer."""
+        return any(mark[:1] == [media.path] for mark in self._marks(media.digest))
 
     def _marks(self, digest: str) -> list[list[object]]:
         """The verified files of an entry: paths with their sizes and modification times."""
         try:
-            marks = json.loads((self._seen / f"{digest}.json").read_bytes())
+            marks = json.loads(read_small(self._seen / f"{digest}.json", _MARKS_BYTES))
         except (OSError, ValueError, RecursionError):
             return []
-        return marks if isinstance(marks, list) else []
+        return [mark for mark in marks if isinstance(mark, list)] if isinstance(marks, list) else []
 
     def _add_mark(self, digest: str, mark: list[object]) -> None:
-        marks = [other for other in self._marks(digest) if isinstance(other, list) and other[:1] != mark[:1]]
+        marks = [other for other in self._marks(digest) if other[:1] != mark[:1]]
         with contextlib.suppress(OSError):  # without a record the file is read again the next time
             self._seen.mkdir(parents=True, exist_ok=True)
             write_bytes(self._seen / f"{digest}.json", json.dumps([*marks[-_MARKS_KEPT:], mark]).encode())
@@ -287,28 +317,17 @@ class MediaStore:
         temporary = folder.with_name(f".{digest[:16]}.{uuid.uuid4().hex[:8]}.part")
         temporary.mkdir()
         try:
-            peaks = []
-            length, count = 0, 1
-            with open(temporary / "audio.f32", "wb") as file:
+            with FolderWriter(temporary) as writer:
                 for block in _whole_blocks(audio):
-                    if block.any():
-                        file.write(block.tobytes())
-                    else:
-                        file.seek(block.nbytes, os.SEEK_CUR)  # a hole, which takes no space on most file systems
-                    peaks.append(block_peaks(block))
-                    length, count = length + len(block), block.shape[1]
-                    if length > MAX_LENGTH:
+                    writer.write(block)
+                    if writer.length > MAX_LENGTH:
                         hours = MAX_LENGTH // SESSION_RATE // 3600
                         problem = f"cannot import {name}: it is longer than {hours} hours"
                         raise MediaError(problem, "Split it into shorter files")
-                file.truncate()
-                file.flush()
-                os.fsync(file.fileno())
-            if length == 0:
-                problem = f"it is shorter than one sample at {SESSION_RATE / 1000:g} kHz"
-                raise MediaError(f"cannot import {name}: {problem}", "Choose a longer file")
-            np.save(temporary / "peaks.npy", np.concatenate(peaks))
-            (temporary / "info.json").write_text(json.dumps({"length": length, "channels": count}))
+                if writer.length == 0:
+                    problem = f"it is shorter than one sample at {SESSION_RATE / 1000:g} kHz"
+                    raise MediaError(f"cannot import {name}: {problem}", "Choose a longer file")
+                writer.finish()
             self._publish(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -321,7 +340,7 @@ class MediaStore:
         try:
             os.rename(temporary, folder)
         except OSError:
-            if _open_folder(folder.name, folder) is not None:
+            if self._open_folder(folder.name) is not None:
                 return
             if not attempts:
                 raise
@@ -334,33 +353,6 @@ class MediaStore:
                 shutil.rmtree(bad, ignore_errors=True)
 
 
-def _open_folder(digest: str, folder: Path) -> ConformedMedia | None:
-    """Map a stored entry; None when it is absent, incomplete or inconsistent.
-
-    Raises:
-        MediaError: when too many files are open. Before Python 3.13, each mapping keeps a descriptor of its file.
-    """
-    try:
-        info = json.loads((folder / "info.json").read_text())
-        length, channels = int(info["length"]), int(info["channels"])
-        if (folder / "audio.f32").stat().st_size != length * channels * 4:
-            return None
-        with open(folder / "audio.f32", "rb") as file:
-            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ, **_NO_DESCRIPTOR)
-        samples = np.frombuffer(mapping, np.float32).reshape(length, channels)
-        peaks = np.load(folder / "peaks.npy", allow_pickle=False)
-    except OSError as error:
-        if error.errno in (errno.EMFILE, errno.ENFILE):
-            reason, remedy = os_error_reason(error, folder)
-            raise MediaError(f"cannot open {folder}: {reason}", remedy) from error
-        return None
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    if peaks.shape != (-(-length // BLOCK), 2):
-        return None
-    return ConformedMedia(digest, samples, PeakPyramid(peaks.astype(np.float32, copy=False)), mapping)
-
-
 def of_selection(digest: str, selection: str) -> str:
     """The digest of media that use a selection of a file's channels; the file's own digest without a selection."""
     return hashlib.sha256(f"{digest}:{selection}".encode()).hexdigest() if selection else digest
@@ -369,7 +361,7 @@ def of_selection(digest: str, selection: str) -> str:
 def digest_of(path: Path, cancel: CancelToken) -> str:
     """SHA-256 of a file's bytes, in hexadecimal. Raises `MediaError`, `Cancelled`."""
     try:
-        with open(path, "rb", buffering=0) as file:
+        with open_ordinary(path) as file:
             return hash_of(file, path, cancel)
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
@@ -388,7 +380,7 @@ def _channels_of(selection: str, info: FileInfo) -> Channels:
     if max(channels) >= info.channels:
         count = count_of(info.channels, "channel")
         problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: the file has {count}"
-        raise MediaError(problem, "Restore the file, or import the new one")
+        raise MediaError(problem, _CHANGED)
     return channels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 
 def format_time(seconds: float, decimals: int = 3) -> str:
@@ -18,6 +19,12 @@ def format_time(seconds: float, decimals: int = 3) -> str:
 def count_of(number: int, noun: str) -> str:
     """A number with its noun: `1 clip`, `2 clips`, `1,000 clips`. For nouns whose plural adds an s."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names of a list: `a`, `a, b`, `a, b, c and 4 others`."""
+    others = len(names) - most
+    return ", ".join(names[:most]) + (f" and {count_of(others, 'other')}" if others > 0 else "")
 
 
 def parse_time(text: str) -> float:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from lincae_studio.media.store import MediaStore
+from lincae_studio.jobs import CancelToken
+from lincae_studio.media.store import MediaStore, digest_of
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Session
 from tests.cli.test_exports import printed, refused
@@ -19,17 +20,15 @@ QUIET_DB = -80.0
 
 
 @pytest.fixture
-def too_loud(tmp_path: Path, store: MediaStore, cache_dir: Path) -> Path:
-    """Two seconds of noise, whose copy in the cache is damaged: from 1.5 s on, no sum of two samples can be held.
+def too_loud(tmp_path: Path, store: MediaStore) -> Path:
+    """Two seconds of noise, with other audio in the cache: from 1.5 s on, no sum of two samples can be held.
 
     An audio file with such samples is not imported.
     """
     path = write_audio(tmp_path / "in" / "loud.wav", noise(1, 2 * SESSION_RATE, 2))
-    media = store.import_file(path)
-    (conformed,) = cache_dir.rglob(f"{media.digest}/audio.f32")
-    audio = np.memmap(conformed, np.float32, "r+", shape=(media.length, 2))
+    audio = noise(1, 2 * SESSION_RATE, 2)
     audio[3 * SESSION_RATE // 2 :] = 3.3e38
-    audio.flush()
+    store.put(digest_of(path, CancelToken()), iter([audio]), path.name)
     return path
 
 

@@ -14,12 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
+from msgspec.structs import replace
 
+from lincae_studio import atomic
 from lincae_studio.errors import MediaError
-from lincae_studio.media import store as store_module
-from lincae_studio.media.store import MediaStore
+from lincae_studio.jobs import CancelToken, no_progress
+from lincae_studio.media import conformed as conformed_module
+from lincae_studio.media.importing import import_all, natural_order, with_folders
+from lincae_studio.media.search import search
+from lincae_studio.media.store import MediaStore, digest_of
 from lincae_studio.session.model import SESSION_RATE
-from tests.helpers import FullDisk, files_below, noise, tone, write_audio
+from tests.helpers import FullDisk, files_below, made_up_media, noise, tone, write_audio
 
 
 @pytest.fixture
@@ -51,6 +56,49 @@ def test_a_named_pipe_is_refused_instead_of_waited_for(tmp_path: Path, refused: 
     assert "not a regular file" in refused(tmp_path / "pipe.wav")
     (tmp_path / "link.wav").symlink_to("/dev/zero")
     assert "not a regular file" in refused(tmp_path / "link.wav")
+
+
+@pytest.mark.linux("opens a pipe that nobody writes to")
+def test_a_pipe_put_in_place_of_a_file_at_the_last_moment_is_refused(
+    tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_audio(tmp_path / "kick.wav", noise(1, 100))
+    real = atomic.check_ordinary
+
+    def check(file: Path | int) -> os.stat_result:
+        status = real(file)
+        if file == path:
+            path.unlink()
+            os.mkfifo(path)
+        return status
+
+    monkeypatch.setattr(atomic, "check_ordinary", check)
+    assert "not a regular file" in refused(path)
+
+
+@pytest.mark.linux("reads a file of the system that has no end")
+def test_files_without_an_end_are_not_read_to_it(tmp_path: Path, store: MediaStore, refused: Any) -> None:
+    """They are regular files with a size of 0; projects of older versions know no sizes to compare it with."""
+    endless = tmp_path / "pagemap.wav"
+    endless.symlink_to("/proc/self/pagemap")
+    assert "empty" in refused(endless)
+    media = replace(made_up_media(1, 1000), path=str(endless))
+    assert store.file_state(media) == "changed"
+    assert search(tmp_path, [replace(media, path="/music/pagemap.wav")]) == {}
+    assert len(digest_of(endless, CancelToken())) == 64
+
+
+@pytest.mark.linux("makes named pipes")
+def test_folders_of_pipes_and_devices_are_dropped_without_waiting(tmp_path: Path, store: MediaStore) -> None:
+    folder = tmp_path / "dropped"
+    write_audio(folder / "kick.wav", noise(1, 1000))
+    os.mkfifo(folder / "pipe.wav")
+    for name in ("zero", "random"):
+        (folder / f"{name}.wav").symlink_to(f"/dev/{name}")
+    (folder / "pagemap.wav").symlink_to("/proc/self/pagemap")
+    imported = import_all(store, natural_order(with_folders([folder])), no_progress, CancelToken())
+    assert [path.name for path in imported.media] == ["kick.wav"]
+    assert len(imported.problems) == 4
 
 
 @pytest.mark.parametrize("name", ["a\udcff.wav", "\ud800.wav", "\udcfe/a.wav"])
@@ -181,7 +229,7 @@ def test_a_disk_that_fills_up_while_conforming(
     path = write_audio(tmp_path / "a.wav", noise(1, 200_000))
     disk = FullDisk(room)
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "open", disk, raising=False)
+        patch.setattr(conformed_module, "open", disk, raising=False)
         with pytest.raises(MediaError, match=r"cannot import a\.wav .* the disk is full") as caught:
             store.import_file(path)
     assert disk.refused

@@ -143,7 +143,7 @@ def test_equal_content_is_conformed_once(tmp_path: Path, store: MediaStore, cach
     assert second.path == str(tmp_path / "b.wav")
     assert not reports
     assert {path: path.stat().st_mtime_ns for path in files_below(cache_dir / "media-v1")} == before
-    assert sorted(stored_files(cache_dir)) == ["audio.f32", "info.json", "peaks.npy"]
+    assert sorted(stored_files(cache_dir)) == ["audio.f32", "checksums.crc32", "info.json", "peaks.npy"]
 
 
 def test_reading_outside_the_media_gives_zeros(tmp_path: Path, store: MediaStore) -> None:
@@ -232,8 +232,8 @@ def damage_store(cache_dir: Path) -> None:
 
 
 def assert_one_media(cache_dir: Path) -> None:
-    """Three good files, and neither temporary nor damaged folders beside them."""
-    assert sorted(stored_files(cache_dir)) == ["audio.f32", "info.json", "peaks.npy"]
+    """Four good files, and neither temporary nor damaged folders beside them."""
+    assert sorted(stored_files(cache_dir)) == ["audio.f32", "checksums.crc32", "info.json", "peaks.npy"]
     (folder,) = {path.parent for path in files_below(cache_dir / "media-v1")}
     assert list(folder.parent.iterdir()) == [folder]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +14,8 @@ from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.planning.sources import AudioReader, read_source
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.sums import ChunkSums
-from lincae_studio.errors import CodecError, EngineError, StudioError
+from lincae_studio.errors import CodecError, EngineError, MediaError, StudioError
+from lincae_studio.media.conformed import DamagedMediaError
 from lincae_studio.media.finite import REMEDY, first_not_finite
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import SESSION_RATE
@@ -26,6 +27,9 @@ _ENCODE_BATCH = 16
 #: Chunks that took at least this many seconds are worth keeping on disk: each takes up about a megabyte and some
 #: milliseconds to read.
 _KEEP_FROM_S = 0.05
+
+#: Audio that is damaged is read again if this or another process has repaired it.
+_READ_ATTEMPTS = 3
 
 #: Seconds before loading a codec is tried again after a failure.
 _FAILURE_S = 5.0
@@ -61,15 +65,35 @@ class Counters:
 class StoreReader:
     """Reads sources from the media store."""
 
-    def __init__(self, store: MediaStore, silent: Container[str] = ()) -> None:
-        """`silent`: digests of media files that are read as silence, instead of raising an error, while missing."""
+    def __init__(
+        self,
+        store: MediaStore,
+        silent: Callable[[str], bool] = lambda _: False,
+        repair: Callable[[str], None] | None = None,
+    ) -> None:
+        """Read from a store.
+
+        Args:
+            silent: whether the media with this digest are read as silence, instead of raising an error, while missing.
+            repair: stores the media with this digest once more after they were found to be damaged, or raises a
+                `MediaError`.
+        """
         self._store = store
         self._silent = silent
+        self._repair = repair
 
     def read(self, digest: str, channel: int, start: int, count: int) -> Array:
-        if digest in self._silent and self._store.get(digest) is None:
-            return np.zeros(count, np.float32)
-        return self._store.open(digest).read(channel, start, count)
+        for attempt in range(_READ_ATTEMPTS):
+            try:
+                return self._store.open(digest).read(channel, start, count)
+            except MediaError as error:
+                if self._silent(digest):
+                    return np.zeros(count, np.float32)
+                if not isinstance(error, DamagedMediaError) or attempt == _READ_ATTEMPTS - 1:
+                    raise
+                if self._repair is not None and self._store.get(digest) is None:
+                    self._repair(digest)
+        raise AssertionError("the last attempt returns or raises")
 
 
 @dataclass

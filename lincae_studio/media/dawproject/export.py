@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -134,15 +135,17 @@ def _embedded(
 def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelToken, expected: str = "") -> None:
     digest, info = hashlib.sha256(), zipfile.ZipInfo(member)
     with _reading(source):
-        info.file_size = source.stat().st_size  # decides whether ZIP64 is needed, which not every program can read
-        reading = open(source, "rb")  # noqa: SIM115  (errors of reading and of writing concern different files)
+        reading = atomic.open_ordinary(source)  # not `with`: errors of reading and of writing concern different files
+        # Decides whether ZIP64 is needed, which not every program can read.
+        info.file_size = left = os.fstat(reading.fileno()).st_size
     with reading, archive.open(info, "w") as writing:
         while True:
             cancel.check()
             with _reading(source):
-                data = reading.read(_COPY_BYTES)
+                data = reading.read(min(_COPY_BYTES, left))
             if not data:
                 break
+            left -= len(data)
             digest.update(data)
             writing.write(data)
     if expected and digest.hexdigest() != expected:
@@ -161,15 +164,16 @@ def _reading(source: Path) -> Iterator[None]:
 def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToken) -> None:
     """Write audio from the store as 32-bit float at the session rate."""
     conformed = store.get(media.digest)
-    if conformed is None:
+    if conformed is None or not store.is_whole(media.digest, cancel):
+        problem = "is missing" if conformed is None else "is missing, and its audio in the cache is damaged"
         remedy = "Decode its latents first" if media.original is not None else "Locate it, or delete its clips"
-        raise MediaError(f"{name_of(media)} is missing", remedy)
+        raise MediaError(f"{name_of(media)} {problem}", remedy)
     kind = "RF64" if conformed.samples.nbytes > WAV_LIMIT_BYTES else "WAV"
     try:
         with sf.SoundFile(target, "w", SESSION_RATE, conformed.channels, subtype="FLOAT", format=kind) as file:
             for start in range(0, conformed.length, _BLOCK_FRAMES):
                 cancel.check()
-                file.write(conformed.samples[start : start + _BLOCK_FRAMES])
+                file.write(conformed.frames(start, start + _BLOCK_FRAMES))
     except sf.LibsndfileError as error:
         raise OSError(f"the audio of {name_of(media)} cannot be written ({error.error_string})") from error
 

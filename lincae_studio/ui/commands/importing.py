@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -13,10 +13,11 @@ from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.importing import Imported, MultichannelChoice, import_all, natural_order
 from lincae_studio.media.probe import AUDIO_FILTER
 from lincae_studio.media.reading.reader import FileInfo
+from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import SESSION_RATE, Media, Session
-from lincae_studio.session.times import count_of
+from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
@@ -33,11 +34,13 @@ class Importer(QObject):
     Signals:
         finished: an import has ended; all files that could be read are in the session.
         media_found: media of an opened project that were missing from the store have been read, where possible.
+        media_repaired: the same, after cached audio was found to be damaged.
         find_files: the user asked to find missing files.
     """
 
     finished = Signal()
     media_found = Signal()
+    media_repaired = Signal()
     find_files = Signal()
 
     def __init__(
@@ -159,18 +162,40 @@ class Importer(QObject):
         answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
         return MultichannelChoice(answer) if given else None
 
-    def find_media(self, session: Session) -> None:
-        """Conform media of an opened project that are missing from the cache."""
-        used = session.used_media()
-        missing = [item for item in used if item.original is None and not self._store.fits(item)]
-        if not missing:
-            return  # the plan made on opening is already right
+    def find_media(self, session: Session) -> bool:
+        """Conform media of an opened project that are missing from the cache; False if there are none."""
+        missing = bool(self._missing(session))
+        if missing:  # otherwise the plan made on opening is already right
+            self._conform(session, "Opening audio", self.media_found.emit)
+        return missing
+
+    def repair_media(self, session: Session) -> None:
+        """Conform media again whose audio in the cache is damaged, and report it."""
+
+        def repaired() -> None:
+            names = [name_of(item) for item in damaged if self._store.fits(item)]
+            if names:
+                self._messages.info(f"The cached audio of {listed(names)} was damaged on the disk; it was made again")
+            self.media_repaired.emit()
+
+        damaged = self._missing(session)
+        if damaged:
+            self._conform(session, "Repairing audio", repaired)
+        else:
+            self.media_repaired.emit()
+
+    def _missing(self, session: Session) -> list[Media]:
+        return [item for item in session.used_media() if item.original is None and not self._store.fits(item)]
+
+    def _conform(self, session: Session, title: str, ended: Callable[[], None]) -> None:
+        """Conform what is missing from the cache, report what cannot be, and call `ended`."""
+        used, missing = session.used_media(), self._missing(session)
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:
             problems = []
             for number, item in enumerate(missing):
                 try:
-                    self._store.ensure(item, part_of(report, number, len(missing), "Opening"), cancel)
+                    self._store.ensure(item, part_of(report, number, len(missing), title.partition(" ")[0]), cancel)
                 except MediaError as error:
                     problems.append(str(error))
             return tuple(problems)
@@ -179,7 +204,7 @@ class Importer(QObject):
             self._messages.info(
                 "Cancelled: clips whose audio has not been read stay silent until the project is reopened"
             )
-            self.media_found.emit()
+            ended()
 
         def done(problems: tuple[str, ...]) -> None:
             if problems:
@@ -190,9 +215,9 @@ class Importer(QObject):
                     "\n".join(problems),
                     button=("Find Files…", self.find_files.emit),
                 )
-            self.media_found.emit()
+            ended()
 
-        self._jobs.run(work, "Opening audio", done, cancelled)
+        self._jobs.run(work, title, done, cancelled)
 
     def _report_converted(self, media: Sequence[Media], warnings: Sequence[str]) -> None:
         converted = [item for item in media if item.sample_rate != SESSION_RATE]

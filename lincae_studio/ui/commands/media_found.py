@@ -38,6 +38,8 @@ class MediaFound(QObject):
         self._importer = importer
         self._bundles = bundles
         self._project_files = project_files
+        rendering.media_damaged.connect(self._on_media_damaged)
+        importer.media_repaired.connect(self._on_media_repaired)
         projects.opened.connect(self._on_session_opened)
         clip_commands.media_pasted.connect(self._on_media_pasted)
         clip_commands.files_pasted.connect(importer.import_at_playhead)
@@ -52,6 +54,15 @@ class MediaFound(QObject):
         self._importer.find_media(session)
         self._bundles.attach(session)
         self._project_files.check()
+
+    def _on_media_damaged(self) -> None:
+        self._timeline.lanes.invalidate()
+        self._importer.repair_media(self._document.session)
+        self._bundles.attach(self._document.session)
+
+    def _on_media_repaired(self) -> None:
+        self._rendering.retry_failed()
+        self._on_files_relinked()
 
     def _on_media_pasted(self) -> None:
         self._on_session_opened(self._document.session)

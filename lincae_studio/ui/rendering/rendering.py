@@ -61,6 +61,7 @@ class Rendering(QObject):
         problem: a `StudioError` to show.
         session_replaced: another document was opened; later signals refer to it.
         probe_rendered: a `Rendered` that a view or job requested for analysis.
+        media_damaged: cached audio of the session was found to be damaged; its clips are silent until it is made again.
     """
 
     plan_changed = Signal()
@@ -69,10 +70,13 @@ class Rendering(QObject):
     problem = Signal(object)
     session_replaced = Signal()
     probe_rendered = Signal(object)
+    media_damaged = Signal()
 
     #: From the client's reader thread to the main thread.
     _event = Signal(object)
     _evicted = Signal(list)
+    #: From any thread that reads audio.
+    _damage_noted = Signal()
 
     def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
         super().__init__(document)
@@ -80,7 +84,11 @@ class Rendering(QObject):
         self._media = media
         #: Digests of media files whose latents the engine has.
         self._bundled: set[str] = set()
-        self._reader = StoreReader(media, self._bundled)
+        #: Digests of media files whose cached audio is damaged and has not been made again yet; any thread.
+        self._damaged: set[str] = set()
+        self._repairing = False
+        self._reader = StoreReader(media, lambda digest: digest in self._bundled or digest in self._damaged)
+        media.on_damage = self._note_damage
         self.computation = Computation()
         #: Whether the engine could not find out what they come to; requested chunks then fail with the reason.
         self._not_possible = False
@@ -91,6 +99,7 @@ class Rendering(QObject):
         self.requests = ChunkRequests(self._client, self.store)
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)
+        self._damage_noted.connect(self._on_damage_noted, Qt.ConnectionType.QueuedConnection)
         self._index_of: dict[str, list[int]] = {}
         self._reported: set[str] = set()
         self._current_key: str | None = None
@@ -119,6 +128,7 @@ class Rendering(QObject):
 
     def close(self) -> None:
         """End the engine process."""
+        self._media.on_damage = lambda _: None
         self._client.close()
 
     @property
@@ -233,6 +243,8 @@ class Rendering(QObject):
 
     def retry_failed(self) -> None:
         """Try failed chunks again."""
+        self._damaged.difference_update([digest for digest in self._damaged.copy() if self._media.get(digest)])
+        self._repairing = False
         self.store.forget_failures()
         self._reported.clear()
         self._client.forget_crashes()
@@ -367,7 +379,10 @@ class Rendering(QObject):
                 self._announce(key)
             case engine.ChunkFailed(key=key, message=message):
                 self._announce(key)
-                if message not in self._reported:
+                self._media.close_discarded()
+                if self._repairing:  # the reason; the chunk is requested again afterwards
+                    _log.warning("%s", message)
+                elif message not in self._reported:
                     self._reported.add(message)
                     self.problem.emit(self._failure(message))
             case engine.EngineUp(pid=pid):
@@ -385,6 +400,17 @@ class Rendering(QObject):
                 remedy = "The dry mix is played instead; the engine will be restarted later. See the log for details"
                 self.problem.emit(EngineError(f"the mix cannot be rendered: {reason.rstrip('.')}", remedy))
                 self._set_engine_text("engine not running")
+
+    def _note_damage(self, digest: str) -> None:
+        """Any thread: read the audio as silence from now on, and let the main thread deal with it."""
+        if digest not in self._damaged:
+            self._damaged.add(digest)
+            self._repairing = True
+            self._damage_noted.emit()
+
+    def _on_damage_noted(self) -> None:
+        self.refresh()
+        self.media_damaged.emit()
 
     def _failure(self, message: str) -> EngineError:
         """The error for failed chunks; the cause may be damaged weights, which only the engine reads."""

@@ -10,7 +10,8 @@ from functools import lru_cache
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF, QStaticText
 
-from lincae_studio.media.store import ConformedMedia, MediaStore
+from lincae_studio.media.conformed import ConformedMedia
+from lincae_studio.media.store import MediaStore
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
 from lincae_studio.ui import theme

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PySide6.QtGui import QColor, QImage
 
+from lincae_studio.media.conformed import ConformedMedia, DamagedMediaError
 from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
-from lincae_studio.media.store import ConformedMedia
 
 #: Tolerance in samples for columns of adjacent pieces to count as contiguous.
 _SAME = 1e-3
@@ -38,7 +38,11 @@ def media_columns(media: ConformedMedia, start: float, samples_per_column: float
     last = min(media.length, int(start + samples_per_column * count) + 2)
     if last <= first:
         return np.zeros((count, 2), np.float32)
-    return sample_columns(np.asarray(media.samples[first:last]), start - first, samples_per_column, count)
+    try:
+        samples = media.frames(first, last)
+    except DamagedMediaError:  # reported by the store; drawn when it was made again
+        return np.zeros((count, 2), np.float32)
+    return sample_columns(np.asarray(samples), start - first, samples_per_column, count)
 
 
 def row_image(pieces: Sequence[Piece], samples_per_column: float, left: int, right: int, height: int) -> QImage:

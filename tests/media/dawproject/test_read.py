@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -306,6 +307,21 @@ def test_audio_beside_the_project_is_used_where_it_lies(read: Read, tmp_path: Pa
     assert [media.path for media in session.media] == [str(near), *lost]
     assert sum("is missing" in note for note in notes) == 3
     assert not (tmp_path / "in audio").exists()
+
+
+@pytest.mark.linux("makes named pipes")
+def test_audio_beside_the_project_may_be_anything(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "loops").mkdir()
+    os.mkfifo(tmp_path / "loops" / "pipe.wav")
+    names = ("loops/pipe.wav", "/dev/zero", "/proc/self/pagemap")
+    clips = "".join(
+        f'<Clip time="{n}" duration="1">{file_of(name, "external=" + chr(34) + "true" + chr(34))}</Clip>'
+        for n, name in enumerate(names)
+    )
+    session, notes = read(project_of(lane_of(clips), unit="seconds"))
+    assert not session.media
+    for name in names:
+        assert any(name in note and "cannot be used" in note for note in notes)
 
 
 def test_no_file_is_replaced(read: Read, tmp_path: Path) -> None:

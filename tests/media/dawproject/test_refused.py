@@ -169,7 +169,7 @@ def test_a_store_that_cannot_be_written_is_not_blamed_on_the_file(
 ) -> None:
     clip = f'<Clip time="0" duration="1">{file_of()}</Clip>'
     path = packed(tmp_path / "a.dawproject", project_of(lane_of(clip)), {"audio/one.wav": wav(1, RATE)})
-    monkeypatch.setattr("lincae_studio.media.store.open", FullDisk(1000), raising=False)
+    monkeypatch.setattr("lincae_studio.media.conformed.open", FullDisk(1000), raising=False)
     with pytest.raises(MediaError, match="disk is full"):
         read_dawproject(path, tmp_path / "new" / "audio", store)
     assert not (tmp_path / "new").exists()

@@ -372,7 +372,12 @@ def removed(path: Path, other: bytes) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("change", [written_in_place, renamed_over, removed])
+def linked(path: Path, other: bytes) -> None:
+    path.unlink()
+    path.symlink_to(put(path.with_suffix(".other"), other))
+
+
+@pytest.mark.parametrize("change", [written_in_place, renamed_over, removed, linked])
 @pytest.mark.parametrize("after_hash", [True, False])
 def test_a_file_that_changes_while_it_is_imported(
     tmp_path: Path,

@@ -17,7 +17,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.ui.commands.projects import is_project
 from lincae_studio.ui.main_window import MainWindow
-from tests.helpers import si_sdr_db
+from tests.helpers import damage, si_sdr_db
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered
 from tests.ui.dialogs.test_audio_files import files_dialog, states
@@ -91,6 +91,21 @@ def test_a_bundle_opens_and_sounds_without_audio(
     digest = other.document.session.media[0].digest
     assert other.rendering.dry.read(0, 44_100).any(), "its audio was decoded, for the dry mix and the waveforms"
     assert other_store.get(digest) is not None
+
+
+def test_damaged_audio_is_decoded_again(
+    qtbot: QtBot, other: MainWindow, other_store: MediaStore, bundle: Path, tmp_path: Path
+) -> None:
+    other.open_project(bundle)
+    settle(qtbot, other)
+    before = other.rendering.dry.read(0, 44_100)
+    digest = other.document.session.media[0].digest
+    (conformed,) = (tmp_path / "cache 2").rglob(f"{digest}/audio.f32")
+    damage(conformed, 1000)
+    other_store._open.clear()  # as after a restart, when nothing has been verified yet
+    assert not np.array_equal(other.rendering.dry.read(0, 44_100), before)
+    qtbot.waitUntil(lambda: other_store.get(digest) is not None and not other.bundles.busy, timeout=LIMIT_MS)
+    np.testing.assert_allclose(other.rendering.dry.read(0, 44_100), before, atol=1e-4)
 
 
 def test_a_bundle_is_mixed_and_edited_as_a_project(
