@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+import io
+import os
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import soundfile as sf
 from msgspec.structs import replace
 
 from lincae_studio import atomic
-from lincae_studio.errors import MediaError, os_error_reason
+from lincae_studio.errors import MediaError, StudioError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.formats import WAV_LIMIT_BYTES
+from lincae_studio.media.reading.reader import hash_of
 from lincae_studio.media.search import name_of
-from lincae_studio.media.store import MediaStore, digest_of
+from lincae_studio.media.store import FileState, MediaStore, digest_of, of_selection
 from lincae_studio.session.model import SESSION_RATE, Media
+from lincae_studio.session.times import listed
 
 _COPY_BYTES = 1 << 20
 _BLOCK_FRAMES = 1 << 16
+
+
+class NotCollectableError(MediaError):
+    """Media whose files are missing or contain something else, and that are not in the store either.
+
+    Attributes:
+        media: the media, with what is wrong with their files.
+    """
+
+    def __init__(self, media: Sequence[tuple[Media, FileState]]) -> None:
+        texts = {"missing": "is missing", "changed": "is not the audio that the project expects"}
+        problems = dict.fromkeys(f"{item.path} {texts[state]}" for item, state in media)
+        super().__init__(
+            listed(list(problems), 5), "Locate the files in File > Audio Files, or delete the clips that use them"
+        )
+        self.media = tuple(item for item, _ in media)
 
 
 def collect(
@@ -28,42 +48,49 @@ def collect(
     folder: Path,
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
+    bundled: Callable[[Path], Collection[str]] = lambda _: (),
 ) -> dict[str, Media]:
     """Copy the files of media to a folder. Returns the new media, by the digests of the old ones.
 
-    Files that are already in the folder are not copied again, and none is replaced: where two files have the same name,
-    part of its digest is added to the name of the second. A file that is missing or has changed is written from the
-    store as 32-bit float WAV, which is the audio that the session plays; its media gets a new digest.
+    Only a file with the content that the project expects is copied: a project made by somebody else may name any file
+    of this computer. Files that are already in the folder are not copied again, and none is replaced: where two files
+    have the same name, part of its digest is added to the name of the second. A file that is missing or has changed is
+    written from the store as 32-bit float WAV, which is the audio that the session plays; its media gets a new digest.
+
+    Args:
+        bundled: the digests of the media in the bundle at a path; raises `StudioError` when it is none.
 
     Raises:
-        MediaError: when a file is neither on the disk nor in the store, or the folder cannot be written. Files copied
-            so far are deleted.
+        NotCollectableError: when a file is neither on the disk, as the project expects it, nor in the store.
+        MediaError: when the folder cannot be written. After any error, files copied so far are deleted.
         Cancelled: when `cancel` was set; copied files are deleted too.
     """
     cancel = cancel or CancelToken()
-    written: list[Path] = []
+    states = {media.digest: _state(store, media, bundled, cancel) for media in media_files}
+    lost = [(media, states[media.digest]) for media in media_files if states[media.digest] != "here"]
+    lost = [(media, state) for media, state in lost if not _stored(store, media, cancel)]
+    if lost:
+        raise NotCollectableError(lost)
+    copying = _Copying(folder, cancel, bundled)
     collected: dict[str, Media] = {}
-    copies: dict[str, Path] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for number, media in enumerate(media_files):
             progress(Progress(number, len(media_files), name_of(media)))
             cancel.check()
-            source = Path(media.path)
-            state = store.file_state(media, cancel)
-            if state != "here" and media.original is None:
-                collected[media.digest] = _from_store(store, media, folder, written, cancel)
-            elif state != "here":
-                raise MediaError(
-                    f"the bundle {media.path} is missing", "Restore it, or locate the audio it was made from"
-                )
+            try:
+                copy = copying.copy(media) if states[media.digest] == "here" else None
+            except _ChangedError as error:
+                if not _stored(store, media, cancel):
+                    raise NotCollectableError([(media, "changed")]) from error
+                copy = None
+            if copy is not None:
+                collected[media.digest] = replace(media, path=str(copy))
             else:
-                if media.path not in copies:  # several channels of one file, or several media of one bundle
-                    copies[media.path] = _copied(source, folder, written, cancel)
-                collected[media.digest] = replace(media, path=str(copies[media.path]))
+                collected[media.digest] = _from_store(store, media, folder, copying.written, cancel)
         progress(Progress(len(media_files), max(1, len(media_files)), "collected"))
     except BaseException as error:
-        for path in written:
+        for path in copying.written:
             with contextlib.suppress(OSError):
                 path.unlink()
         with contextlib.suppress(OSError):
@@ -75,45 +102,117 @@ def collect(
     return collected
 
 
-def _copied(source: Path, folder: Path, written: list[Path], cancel: CancelToken) -> Path:
-    if source.parent.resolve() == folder.resolve():
-        return source
-    digest = digest_of(source, cancel)
-    for target in _names(folder, source.name, digest):
-        if target.exists():
-            if digest_of(target, cancel) == digest:
-                return target
-            continue
-        with atomic.replacing(target) as temporary, open(source, "rb") as reading, open(temporary, "wb") as writing:
-            copied = hashlib.sha256()
-            while data := reading.read(_COPY_BYTES):
-                cancel.check()
+def _state(
+    store: MediaStore, media: Media, bundled: Callable[[Path], Collection[str]], cancel: CancelToken
+) -> FileState:
+    state = store.file_state(media, cancel)
+    if media.original is not None and state == "here":
+        try:
+            return "here" if media.digest in bundled(Path(media.path)) else "changed"
+        except StudioError:
+            return "changed"
+    return state
+
+
+class _ChangedError(Exception):
+    """A file is not what it was when its state was determined."""
+
+
+class _Copying:
+    """Copies each file once, verifying it while it is copied."""
+
+    def __init__(self, folder: Path, cancel: CancelToken, bundled: Callable[[Path], Collection[str]]) -> None:
+        self.written: list[Path] = []
+        self._folder = folder
+        self._cancel = cancel
+        self._bundled = bundled
+        #: The copies by the paths of the files: several media may be channels of one file, or in one bundle.
+        self._copies: dict[str, Path] = {}
+        #: The digests of the copied files.
+        self._digests: dict[str, str] = {}
+
+    def copy(self, media: Media) -> Path:
+        """The copy of the file. Raises `_ChangedError`, `MediaError`, `OSError`, `Cancelled`."""
+        path = media.path
+        source = Path(path)
+        if path not in self._copies:
+            with atomic.open_ordinary(source) as file:
+                self._digests[path] = hash_of(file, source, self._cancel)
+                if media.original is None:
+                    self._check(media)
+                self._copies[path] = self._copied(file, source, media)
+        if media.original is None:
+            self._check(media)
+        elif media.digest not in self._bundled(self._copies[path]):
+            raise _ChangedError
+        return self._copies[path]
+
+    def _check(self, media: Media) -> None:
+        if of_selection(self._digests[media.path], media.channel_selection) != media.digest:
+            raise _ChangedError
+
+    def _copied(self, file: io.FileIO, source: Path, media: Media) -> Path:
+        if source.parent.resolve() == self._folder.resolve():
+            return source
+        digest = self._digests[media.path]
+        for target in _names(self._folder, source.name, digest):
+            if os.path.lexists(target):  # a link that leads nowhere would be written through
+                if _has_digest(target, digest, self._cancel):
+                    return target
+                continue
+            with atomic.replacing(target) as temporary:
+                self._write(file, temporary, digest, source)
+                if media.original is not None and media.digest not in self._bundled(temporary):
+                    raise _ChangedError
+            self.written.append(target)
+            return target
+        raise _taken(self._folder, source.name)
+
+    def _write(self, file: io.FileIO, target: Path, digest: str, source: Path) -> None:
+        file.seek(0)
+        left = os.fstat(file.fileno()).st_size
+        copied = hashlib.sha256()
+        with open(target, "wb") as writing:
+            while data := file.read(min(_COPY_BYTES, left)):
+                self._cancel.check()
                 copied.update(data)
                 writing.write(data)
-            if copied.hexdigest() != digest:
-                raise MediaError(f"{source} was changed while it was being copied", "Try again")
-        written.append(target)
-        return target
-    raise AssertionError("a name is always left")
+                left -= len(data)
+        if copied.hexdigest() != digest:
+            raise _ChangedError
+
+
+def _stored(store: MediaStore, media: Media, cancel: CancelToken) -> bool:
+    """Whether the audio can be written from the store; audio decoded from latents is not what the bundle contains."""
+    return media.original is None and store.is_whole(media.digest, cancel)
+
+
+def _has_digest(path: Path, digest: str, cancel: CancelToken) -> bool:
+    try:
+        return digest_of(path, cancel) == digest
+    except MediaError:  # not a file, or not readable
+        return False
 
 
 def _from_store(store: MediaStore, media: Media, folder: Path, written: list[Path], cancel: CancelToken) -> Media:
-    conformed = store.get(media.digest)
-    if conformed is None:
-        raise MediaError(f"{media.path} is missing", "Locate it with Search Folder, or delete its clips")
+    conformed = store.open(media.digest)
     name = f"{Path(name_of(media)).stem}.wav"
     for target in _names(folder, name, media.digest):
-        if target.exists():
+        if os.path.lexists(target):
             continue
         with atomic.replacing(target) as temporary:
             kind = "RF64" if conformed.samples.nbytes > WAV_LIMIT_BYTES else "WAV"
             with sf.SoundFile(temporary, "w", SESSION_RATE, conformed.channels, subtype="FLOAT", format=kind) as file:
                 for start in range(0, conformed.length, _BLOCK_FRAMES):
                     cancel.check()
-                    file.write(conformed.samples[start : start + _BLOCK_FRAMES])
+                    file.write(conformed.frames(start, start + _BLOCK_FRAMES))
         written.append(target)
         return store.import_file(target, cancel=cancel)
-    raise AssertionError("a name is always left")
+    raise _taken(folder, name)
+
+
+def _taken(folder: Path, name: str) -> MediaError:
+    return MediaError(f"cannot collect {name} in {folder}: all names are taken", "Move the files in that folder away")
 
 
 def _names(folder: Path, name: str, digest: str) -> list[Path]:

@@ -151,7 +151,7 @@ class MainWindow(QMainWindow):
         self.importer = Importer(document, media, projects, transport, self.timeline, messages, self)
         self.exporter = Exporter(document, selection, rendering, projects, self.preferences, messages, self)
         self.codecs = CodecMenu(document, rendering, messages, self)
-        self.media_commands = MediaCommands(document, media, self.project_files, messages, projects, self)
+        self.media_commands = MediaCommands(document, media, self.project_files, messages, projects, self.bundles, self)
         self.interchange_commands = InterchangeCommands(document, media, messages, projects, self)
         self.clip_commands = ClipCommands(document, selection, transport, rendering)
         self.track_commands = TrackCommands(document, selection, self.timeline, transport, self)

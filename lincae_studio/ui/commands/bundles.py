@@ -128,6 +128,12 @@ class BundleController(QObject):
 
         self._jobs.run(work, "Opening latents", done)
 
+    def media_in(self, path: Path) -> frozenset[str]:
+        """The digests of the media in a bundle; any thread. Raises `StudioError` when it is none."""
+        from lincae_studio.engine.bundles.writer import open_bundle
+
+        return frozenset(media.digest for media in open_bundle(path, self._bundles).media)
+
     def save(self, path: Path, done: Callable[[BundleResult], None]) -> None:
         """Write the current state of the document as a bundle; later edits do not affect it."""
         from lincae_studio.engine.bundles.writer import write_bundle
