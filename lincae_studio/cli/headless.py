@@ -23,11 +23,13 @@ from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreRea
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import MediaError, ProjectError
 from lincae_studio.jobs import CancelToken
+from lincae_studio.media.outside import new_outside
 from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir, computing, make_cache_dir
 from lincae_studio.session import files
 from lincae_studio.session.model import Media, Session
+from lincae_studio.session.times import count_of, listed
 
 #: Latents kept in memory: enough for a few chunks of a hundred tracks.
 _MEMORY_BYTES = 128 * 1024 * 1024
@@ -86,10 +88,14 @@ class Headless:
             StudioError: for a project, bundle or media file that cannot be used.
         """
         session = open_bundle(path, self.bundles) if files.is_bundle(path) else files.load(path)
+        outside = [media.path for media in new_outside(self.store, session, path.absolute().parent)]
         for media in session.used_media():
             if media.original is None:
                 self.store.ensure(media, report(f"importing {Path(media.path).name}"))
                 self._media[media.digest] = media
+        if outside:
+            count = count_of(len(outside), "file")
+            warn(f"the project uses {count} outside its folder, new to this computer: {listed(outside, 10)}")
         self._attach(session)
         return session
 

@@ -173,6 +173,7 @@ class MainWindow(QMainWindow):
             self.bundles,
             self.project_files,
             self.clip_commands,
+            messages,
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
         self.application_commands = ApplicationCommands(self.preferences, transport, self.actions_by_id, self)

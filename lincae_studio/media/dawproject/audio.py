@@ -18,6 +18,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.dawproject.document import members_of, reading
 from lincae_studio.media.dawproject.names import file_name, member_name, names_to_try, plain, spellings
 from lincae_studio.media.dawproject.pieces import FileRef, Stated
+from lincae_studio.media.outside import is_outside
 from lincae_studio.media.probe import probe
 from lincae_studio.media.store import MediaStore, digest_of, of_selection
 from lincae_studio.session.files import MAX_PATH
@@ -92,6 +93,8 @@ class AudioFiles:
         if place is None:
             self.notes[f"the audio file {name} is missing; its clips are left out"] = None
             return None
+        if file.external and is_outside(place, self._path.absolute().parent):
+            self.notes[f"the audio file {name} is outside the folder of the project: {place}"] = None
         try:
             wide = probe(place, wide=True).channels > 2
         except MediaError as error:

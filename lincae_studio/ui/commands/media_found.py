@@ -5,12 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 
 from lincae_studio.session.model import Session
+from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.importing import Importer
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering.engine_settings import EngineSettings
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.panel import TimelinePanel
@@ -30,6 +32,7 @@ class MediaFound(QObject):
         bundles: BundleController,
         project_files: ProjectFiles,
         clip_commands: ClipCommands,
+        messages: MessageBar,
     ) -> None:
         super().__init__(document)
         self._document = document
@@ -38,6 +41,11 @@ class MediaFound(QObject):
         self._importer = importer
         self._bundles = bundles
         self._project_files = project_files
+        self._messages = messages
+        #: Files outside the folder of the opened project that were not reported yet.
+        self._outside: list[str] = []
+        self._finding = False
+        project_files.outside_found.connect(self._on_outside_found)
         rendering.media_damaged.connect(self._on_media_damaged)
         importer.media_repaired.connect(self._on_media_repaired)
         projects.opened.connect(self._on_session_opened)
@@ -51,9 +59,10 @@ class MediaFound(QObject):
         project_files.media_found.connect(self._on_files_relinked)
 
     def _on_session_opened(self, session: Session) -> None:
-        self._importer.find_media(session)
+        self._outside = []
+        self._project_files.check_opened()
+        self._finding = self._importer.find_media(session)
         self._bundles.attach(session)
-        self._project_files.check()
 
     def _on_media_damaged(self) -> None:
         self._timeline.lanes.invalidate()
@@ -71,8 +80,26 @@ class MediaFound(QObject):
         self._bundles.attach(self._document.session)
 
     def _on_media_read(self) -> None:
+        self._finding = False
         self._on_files_relinked()
         self._timeline.axis.fit()
+        self._report_outside()
+
+    def _on_outside_found(self, paths: list[str]) -> None:
+        self._outside = paths
+        self._report_outside()
+
+    def _report_outside(self) -> None:
+        """Show which files a project uses outside its folder, once its audio was looked for and that was reported."""
+        if self._finding or not self._outside:
+            return
+        paths, self._outside = self._outside, []
+        self._messages.error(
+            f"This project uses {count_of(len(paths), 'file')} outside its folder, new to this computer: "
+            f"{listed(paths)}. Check them before you share anything made from it. {self._project_files.summary()}",
+            "\n".join(paths) if len(paths) > 3 else "",
+            button=("Audio Files…", self._project_files.show_requested.emit),
+        )
 
     def _on_latents_decoded(self) -> None:
         self._timeline.master.dry.forget()

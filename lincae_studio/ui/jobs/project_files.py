@@ -10,12 +10,13 @@ from PySide6.QtWidgets import QWidget
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.outside import new_outside
 from lincae_studio.media.search import name_of, search
 from lincae_studio.media.store import FileState, MediaStore
 from lincae_studio.paths import home
 from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink as relink_media
-from lincae_studio.session.times import count_of
+from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar, confirm
@@ -29,12 +30,15 @@ class ProjectFiles(QObject):
         media_found: audio files that were missing may be readable now.
         show_requested: the user wants to see the list of files.
         collect_requested: the user wants to collect the files.
+        outside_found: the opened project uses existing files outside its folder that are new to this computer; their
+            paths.
     """
 
     states_changed = Signal()
     media_found = Signal()
     show_requested = Signal()
     collect_requested = Signal()
+    outside_found = Signal(list)
 
     def __init__(
         self,
@@ -59,6 +63,8 @@ class ProjectFiles(QObject):
         self._states: dict[str, FileState] = {}
         #: Digests of changed files that were already reported.
         self._reported: set[str] = set()
+        #: Files outside the folder of the project that were not on this computer before it was opened.
+        self._outside: list[Media] = []
         self._checking = False
         document.changed.connect(self.states_changed)
         document.replaced.connect(self._on_replaced)
@@ -116,6 +122,12 @@ class ProjectFiles(QObject):
         total = count_of(len(self.used), "audio file")
         return f"{total}: {', '.join(parts)}." if parts else f"{total}, all present."
 
+    def check_opened(self) -> None:
+        """Like `check`, after a project was opened and before any of its files are read."""
+        path = self._document.path
+        self._outside = new_outside(self._store, self.session, path.parent) if path is not None else []
+        self.check()
+
     def check(self) -> None:
         """Check all files in the background and report those that have changed."""
         used = self.used
@@ -132,7 +144,7 @@ class ProjectFiles(QObject):
         """Search a folder for all missing and changed files."""
         unresolved = self.unresolved
 
-        def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], int, list[str]]:
+        def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], list[str]]:
             matches = search(folder, unresolved, report, cancel)
             for media in unresolved:
                 match = matches.get(media.digest)
@@ -147,17 +159,22 @@ class ProjectFiles(QObject):
                     found[media.digest] = self._import(media, match.path, report, cancel)
                 except MediaError as error:
                     problems.append(str(error))
-            guessed = sum(not match.exact for match in matches.values())
-            return found, guessed, problems
+            return found, problems
 
-        def done(result: tuple[dict[str, Media], int, list[str]]) -> None:
-            found, guessed, problems = result
+        def done(result: tuple[dict[str, Media], list[str]]) -> None:
+            found, problems = result
+            others = [media for media in unresolved if media.digest in found and not _same(media, found[media.digest])]
+            if others and not self._may_use(others, found):
+                found = {digest: media for digest, media in found.items() if digest not in {o.digest for o in others}}
+                others = []
+                if not found:
+                    return
             if not found:
                 self._messages.error(f"None of the missing files was found in {folder}.", "\n".join(problems))
                 return
             self.relink(found)
             text = f"Found {len(found)} of {count_of(len(unresolved), 'file')}"
-            text += f", {guessed} of them by name and length only" if guessed else ""
+            text += f", {len(others)} of them by name and length only" if others else ""
             self._messages.info(text)
 
         self._jobs.run(work, "Searching", done)
@@ -169,14 +186,22 @@ class ProjectFiles(QObject):
             return self._import(media, path, report, cancel)
 
         def done(found: Media) -> None:
-            digest = media.original.digest if media.original is not None else media.digest
-            if found.digest != digest and not confirm(
+            if not _same(media, found) and not confirm(
                 self._window, f"{path.name} is not the same audio as {name_of(media)}.", "Use it anyway?"
             ):
                 return
             self.relink({media.digest: found})
 
         self._jobs.run(work, f"Reading {path.name}", done)
+
+    def _may_use(self, others: Sequence[Media], found: dict[str, Media]) -> bool:
+        """Ask whether files are used that have only the names and lengths of those that the project expects."""
+        paths = listed([found[media.digest].path for media in others], 5)
+        return confirm(
+            self._window,
+            f"The name and length match, but the audio is not what the project expects: {paths}.",
+            "Use these files anyway?",
+        )
 
     def use_changed(self, changed: Sequence[Media]) -> None:
         """Make clips play the current content of their files."""
@@ -210,15 +235,24 @@ class ProjectFiles(QObject):
         new = [media for media in changed if media.digest not in self._reported]
         self._reported = {media.digest for media in changed}
         if new:
-            names = ", ".join(name_of(media) for media in new[:3]) + (" and others" if len(new) > 3 else "")
+            names = listed([name_of(media) for media in new])
             self._messages.error(
                 f"Changed on disk: {names}. Clips still play the audio that was imported.",
                 button=("Audio Files…", self.show_requested.emit),
             )
         self.states_changed.emit()
+        outside = [media.path for media in self._outside if states.get(media.digest, "missing") != "missing"]
+        self._outside = [media for media in self._outside if media.digest not in states]
+        if outside:
+            self.outside_found.emit(outside)
 
     def _on_check_ended(self) -> None:
         self._checking = False
 
     def _on_replaced(self) -> None:
         self._states, self._reported, self._checking = {}, set(), False
+
+
+def _same(media: Media, found: Media) -> bool:
+    """Whether a file has the content that the project expects."""
+    return found.digest == (media.original.digest if media.original is not None else media.digest)

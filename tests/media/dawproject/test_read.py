@@ -324,6 +324,18 @@ def test_audio_beside_the_project_may_be_anything(read: Read, tmp_path: Path) ->
         assert any(name in note and "cannot be used" in note for note in notes)
 
 
+def test_audio_outside_the_folder_of_the_project_is_named(read: Read, tmp_path: Path) -> None:
+    outside = write_audio(tmp_path.parent / f"{tmp_path.name} private" / "memo.wav", noise(5, RATE))
+    (tmp_path / "loops").mkdir()
+    (tmp_path / "loops" / "near.wav").symlink_to(outside)
+    inside = write_audio(tmp_path / "loops" / "far.wav", noise(6, RATE))
+    for name, named in ((str(outside), True), ("loops/near.wav", True), (str(inside), False)):
+        external = file_of(name, "external=" + chr(34) + "true" + chr(34))
+        session, notes = read(project_of(lane_of(f'<Clip time="0" duration="1">{external}</Clip>')))
+        assert len(session.media) == 1
+        assert any("outside the folder of the project" in note and name in note for note in notes) == named
+
+
 def test_no_file_is_replaced(read: Read, tmp_path: Path) -> None:
     mine = write_audio(tmp_path / "in audio" / "one.wav", noise(9, 100))
     before = mine.read_bytes()
