@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import os
 import shutil
 import stat
@@ -74,28 +73,6 @@ def check_ordinary(path: Path | int) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return status
-
-
-def open_ordinary(path: Path) -> io.FileIO:
-    """Open a regular file for reading, without a buffer.
-
-    The open file itself is checked, so that replacing it by a pipe or device at that moment does not make this block.
-
-    Raises:
-        OSError: as `check_ordinary`, or when it cannot be opened.
-    """
-    check_ordinary(path)  # opening some devices has an effect
-    file = open(path, "rb", buffering=0, opener=_without_blocking)  # noqa: SIM115
-    try:
-        check_ordinary(file.fileno())
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def _without_blocking(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _check_replaceable(target: Path) -> bool:

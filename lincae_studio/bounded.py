@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from lincae_studio.atomic import check_ordinary
 
 _BLOCK_BYTES = 1 << 22
 
@@ -23,20 +24,19 @@ _MAX_DIRECTORY_BYTES = 1 << 22
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path, buffered: bool = True) -> BinaryIO:
     """Open a file for reading.
+
+    The open file itself is checked as well, so that a pipe which takes its place at that moment is noticed.
 
     Raises:
         OSError: when it is missing, cannot be opened, or is not a regular file.
     """
+    check_ordinary(path)  # opening some devices has an effect
     descriptor = os.open(path, _FLAGS | getattr(os, "O_CLOEXEC", 0))
     try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        return os.fdopen(descriptor, "rb")
+        check_ordinary(descriptor)
+        return os.fdopen(descriptor, "rb", -1 if buffered else 0)
     except BaseException:
         os.close(descriptor)
         raise

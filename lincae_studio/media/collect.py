@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile as sf
 from msgspec.structs import replace
 
-from lincae_studio import atomic
+from lincae_studio import atomic, bounded
 from lincae_studio.errors import MediaError, StudioError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.formats import WAV_LIMIT_BYTES
@@ -136,7 +136,7 @@ class _Copying:
         path = media.path
         source = Path(path)
         if path not in self._copies:
-            with atomic.open_ordinary(source) as file:
+            with bounded.open_regular(source) as file:
                 self._digests[path] = hash_of(file, source, self._cancel)
                 if media.original is None:
                     self._check(media)
@@ -151,7 +151,7 @@ class _Copying:
         if of_selection(self._digests[media.path], media.channel_selection) != media.digest:
             raise _ChangedError
 
-    def _copied(self, file: io.FileIO, source: Path, media: Media) -> Path:
+    def _copied(self, file: BinaryIO, source: Path, media: Media) -> Path:
         if source.parent.resolve() == self._folder.resolve():
             return source
         digest = self._digests[media.path]
@@ -168,7 +168,7 @@ class _Copying:
             return target
         raise _taken(self._folder, source.name)
 
-    def _write(self, file: io.FileIO, target: Path, digest: str, source: Path) -> None:
+    def _write(self, file: BinaryIO, target: Path, digest: str, source: Path) -> None:
         file.seek(0)
         left = os.fstat(file.fileno()).st_size
         copied = hashlib.sha256()

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lincae_studio.atomic import open_ordinary
+from lincae_studio import bounded
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
@@ -139,7 +139,7 @@ def open_folder(digest: str, folder: Path, on_damage: Callable[[ConformedMedia],
         MediaError: when too many files are open. Before Python 3.13, each mapping keeps a descriptor of its file.
     """
     try:
-        info = json.loads(read_small(folder / INFO, _INFO_BYTES))
+        info = json.loads(bounded.read(folder / INFO, _INFO_BYTES))
         length, channels = info["length"], info["channels"]
         if type(length) is not int or type(channels) is not int:
             return None
@@ -154,7 +154,7 @@ def open_folder(digest: str, folder: Path, on_damage: Callable[[ConformedMedia],
             fine = zlib.crc32(peaks) == int(checksums[0])
         if not fine:
             return None
-        with open_ordinary(folder / AUDIO) as file:
+        with bounded.open_regular(folder / AUDIO) as file:
             status = os.fstat(file.fileno())
             if status.st_size != size:
                 return None
@@ -236,17 +236,9 @@ def _parts(data: memoryview, first: int) -> Iterator[memoryview]:
         yield data[start : start + CHECKED_BYTES]
 
 
-def read_small(path: Path, limit: int) -> bytes:
-    """The content of a regular file. Raises `OSError`, or `ValueError` when it has more than `limit` bytes."""
-    with open_ordinary(path) as file:
-        if os.fstat(file.fileno()).st_size > limit:
-            raise ValueError(path)
-        return file.readall()
-
-
 def _peaks(path: Path, pairs: int) -> tuple[bytes, Audio]:
     """The peaks file, and its pairs `(pairs, 2)`. Raises `OSError`, or `ValueError` when it is damaged."""
-    data = read_small(path, 8 * pairs + _INFO_BYTES)
+    data = bounded.read(path, 8 * pairs + _INFO_BYTES)
     if not data.startswith(b"\x93NUMPY") or len(data) < 8 * pairs:
         raise ValueError(path)
     return data, np.frombuffer(data, np.float32, offset=len(data) - 8 * pairs).reshape(pairs, 2)
@@ -259,7 +251,7 @@ def _checksums(path: Path, blocks: int) -> Checksums | None:
         ValueError: when there are more or fewer.
     """
     try:
-        data = read_small(path, 4 + 4 * blocks)
+        data = bounded.read(path, 4 + 4 * blocks)
     except FileNotFoundError:
         return None
     if len(data) != 4 + 4 * blocks:

@@ -23,7 +23,8 @@ from typing import Literal
 import numpy as np
 import soxr
 
-from lincae_studio.atomic import check_ordinary, open_ordinary, write_bytes
+from lincae_studio import bounded
+from lincae_studio.atomic import check_ordinary, write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
 from lincae_studio.media.conformed import (
@@ -33,7 +34,6 @@ from lincae_studio.media.conformed import (
     DamagedMediaError,
     FolderWriter,
     open_folder,
-    read_small,
 )
 from lincae_studio.media.peaks import BLOCK, Audio
 from lincae_studio.media.probe import check_width
@@ -267,7 +267,7 @@ class MediaStore:
                 return "changed"
             if [media.path, status.st_size, status.st_mtime_ns] in self._marks(media.digest):
                 return "here"
-            with open_ordinary(path) as file:
+            with bounded.open_regular(path) as file:
                 status = os.fstat(file.fileno())
                 digest = hash_of(file, path, cancel or CancelToken())
         except (OSError, ValueError, MediaError):
@@ -284,7 +284,7 @@ class MediaStore:
     def _marks(self, digest: str) -> list[list[object]]:
         """The verified files of an entry: paths with their sizes and modification times."""
         try:
-            marks = json.loads(read_small(self._seen / f"{digest}.json", _MARKS_BYTES))
+            marks = json.loads(bounded.read(self._seen / f"{digest}.json", _MARKS_BYTES))
         except (OSError, ValueError, RecursionError):
             return []
         return [mark for mark in marks if isinstance(mark, list)] if isinstance(marks, list) else []
@@ -361,7 +361,7 @@ def of_selection(digest: str, selection: str) -> str:
 def digest_of(path: Path, cancel: CancelToken) -> str:
     """SHA-256 of a file's bytes, in hexadecimal. Raises `MediaError`, `Cancelled`."""
     try:
-        with open_ordinary(path) as file:
+        with bounded.open_regular(path) as file:
             return hash_of(file, path, cancel)
     except OSError as error:
         reason, remedy = os_error_reason(error, path)

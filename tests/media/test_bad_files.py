@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import errno
 import io
 import os
@@ -16,7 +15,7 @@ import pytest
 import soundfile as sf
 from msgspec.structs import replace
 
-from lincae_studio import atomic
+from lincae_studio import bounded
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, no_progress
 from lincae_studio.media import conformed as conformed_module
@@ -63,7 +62,7 @@ def test_a_pipe_put_in_place_of_a_file_at_the_last_moment_is_refused(
     tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_audio(tmp_path / "kick.wav", noise(1, 100))
-    real = atomic.check_ordinary
+    real = bounded.check_ordinary
 
     def check(file: Path | int) -> os.stat_result:
         status = real(file)
@@ -72,7 +71,7 @@ def test_a_pipe_put_in_place_of_a_file_at_the_last_moment_is_refused(
             os.mkfifo(path)
         return status
 
-    monkeypatch.setattr(atomic, "check_ordinary", check)
+    monkeypatch.setattr(bounded, "check_ordinary", check)
     assert "not a regular file" in refused(path)
 
 
@@ -118,8 +117,8 @@ def test_an_unreadable_file(tmp_path: Path, refused: Any, monkeypatch: pytest.Mo
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
         return real(file, *arguments, **options)
 
-    real = builtins.open
-    monkeypatch.setattr(builtins, "open", denied)  # root may read everything: mode bits would prove nothing
+    real = os.open
+    monkeypatch.setattr(os, "open", denied)  # root may read everything: mode bits would prove nothing
     assert "permission denied" in refused(path)
 
 

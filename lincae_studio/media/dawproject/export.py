@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 import soundfile as sf
 
-from lincae_studio import __version__, atomic
+from lincae_studio import __version__, atomic, bounded
 from lincae_studio.errors import MediaError, ProjectError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.dawproject.envelopes import amplitude_lines
@@ -135,7 +135,7 @@ def _embedded(
 def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelToken, expected: str = "") -> None:
     digest, info = hashlib.sha256(), zipfile.ZipInfo(member)
     with _reading(source):
-        reading = atomic.open_ordinary(source)  # not `with`: errors of reading and of writing concern different files
+        reading = bounded.open_regular(source)  # not `with`: errors of reading and of writing concern different files
         # Decides whether ZIP64 is needed, which not every program can read.
         info.file_size = left = os.fstat(reading.fileno()).st_size
     with reading, archive.open(info, "w") as writing:

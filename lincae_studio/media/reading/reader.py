@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile as sf
 
-from lincae_studio.atomic import open_ordinary
+from lincae_studio import bounded
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.peaks import BLOCK, Audio
@@ -86,7 +86,7 @@ class AudioFile:
                 f"cannot import {name}: its path is not valid Unicode", "Rename the file or its folder, and try again"
             ) from error
         try:
-            self._file = open_ordinary(path)
+            self._file = bounded.open_regular(path, buffered=False)
         except OSError as error:
             raise self._failed(error) from error
         try:
