@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lincae_studio.cli import run
@@ -12,7 +13,7 @@ from lincae_studio.session import edits, files
 from lincae_studio.session.model import Session
 from tests.cli.test_exports import refused
 from tests.cli.test_mix import lincae
-from tests.helpers import damage, noise, write_audio
+from tests.helpers import damage, noise, read_audio, write_audio
 
 
 @pytest.fixture
@@ -36,9 +37,12 @@ def test_damaged_audio_is_made_again(
     if command != "export-dawproject":  # which copies the file itself
         drums = song.with_name("drums.wav")
         assert f"the cached audio of drums.wav was damaged, and was made again from {drums}" in warned
-    before = target.read_bytes()
+    first = target.rename(target.with_name(f"first{target.suffix}"))
     lincae(capsys, command, song, "-o", target)
-    assert target.read_bytes() == before
+    if command == "render":  # the header of a WAV has the time
+        assert np.array_equal(read_audio(target), read_audio(first))
+    else:
+        assert target.read_bytes() == first.read_bytes()
 
 
 @pytest.mark.parametrize("command", ["render", "bundle", "export-dawproject"])
