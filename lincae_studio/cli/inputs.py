@@ -12,7 +12,7 @@ from lincae_studio.session.levels import db_to_gain, gain_to_db
 from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
-_INPUT = re.compile(rf"^(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P<start>{_NUMBER})s?)?$", re.DOTALL)
+_INPUT = re.compile(rf"(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P<start>{_NUMBER})s?)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def parse_input(text: str) -> MixInput:
     Raises:
         UsageError: when the gain or the start is out of range.
     """
-    match = _INPUT.match(text)
+    match = _INPUT.fullmatch(text)
     if match is None or os.path.exists(text):  # Path.exists raises for names that are too long
         return MixInput(Path(text), 1.0, 0)
     gain_text, start_text = match["gain"] or "0", match["start"] or "0"

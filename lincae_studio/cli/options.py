@@ -65,7 +65,7 @@ Preset = Annotated[
 
 def check_from_channels(text: str) -> str:
     """The value of `--from-channels`. Raises `UsageError` if it is none."""
-    if text and not re.fullmatch(r"mix|[1-9]\d{0,3}(,[1-9]\d{0,3})?", text):
+    if text and not re.fullmatch(r"mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?", text):
         raise UsageError(f"--from-channels {text} is not a valid choice", "Use 1, 1,2, or mix, for example")
     return text
 

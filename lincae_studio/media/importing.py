@@ -56,7 +56,7 @@ def natural_order(paths: Sequence[Path]) -> list[Path]:
 
     def key(path: Path) -> list[tuple[int, int, str]]:
         parts = re.split(r"(\d+)", path.name.casefold())
-        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts]
+        return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts]
 
     return sorted(paths, key=key)
 

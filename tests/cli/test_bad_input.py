@@ -259,6 +259,7 @@ def test_an_interrupt_leaves_the_old_output(
         ("a:1:2", "a:1", 2.0, 0.0),
         ("a@1@2", "a@1", 0.0, 2.0),
         ("line\nbreak.wav:1", "line\nbreak.wav", 1.0, 0.0),
+        ("line.wav:1\n", "line.wav:1\n", 0.0, 0.0),
     ],
 )
 def test_the_syntax_of_inputs(text: str, file: str, gain_db: float, start_s: float) -> None:

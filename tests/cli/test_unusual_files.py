@@ -90,7 +90,16 @@ def test_channels_of_a_wide_file(tmp_path: Path, choice: str, left: int | None, 
     np.testing.assert_allclose(mixed[1], mean if right is None else audio[:, right], atol=1e-6)
 
 
-@pytest.mark.parametrize(("choice", "problem"), [("0", "not a valid"), ("1,2,3", "not a valid"), ("9", "has 4 ch")])
+@pytest.mark.parametrize(
+    ("choice", "problem"),
+    [
+        ("0", "not a valid"),
+        ("1,2,3", "not a valid"),
+        ("mix\n", "not a valid"),
+        ("1٣", "not a valid"),
+        ("9", "has 4 ch"),
+    ],
+)
 def test_channels_that_cannot_be_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], choice: str, problem: str
 ) -> None:
