@@ -1,26 +1,49 @@
 """Replacing files atomically, so that no reader sees an incomplete file: temporary file, fsync, replace.
 
-The temporary file is in the folder of the target (a rename across disks is not atomic). Devices and named pipes are
-refused: replacing would destroy them, and reading them might never end.
+The temporary file is in the folder of the target (a rename across disks is not atomic), and locked while it is written:
+those of programs that were killed can be told from others, and are deleted. Devices and named pipes are refused:
+replacing would destroy them, and reading them might never end.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
+import re
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+#: Windows has no such locks, and needs none: it does not delete files that are open.
+_HAS_LOCKS = os.name != "nt"
+
+if _HAS_LOCKS:
+    import fcntl
+
+#: Names of temporary files and folders.
+_TEMPORARY = re.compile(r"\.([0-9a-f]{32}|[0-9a-f]{16}\.[0-9a-f]{8})\.part")
+
+#: A temporary file is left alone for this time after it was last written, as programs of older versions lock nothing.
+_ABANDONED_S = 3600.0
+
+#: At most this number of files of a folder are looked at.
+_MOST_ENTRIES = 10_000
+
 
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, private: bool = False, sweeping: bool = True) -> Iterator[Path]:
     """Yield a temporary path; when the block ends without an error, its file replaces `target`, else it is deleted.
 
-    The new file has the permissions of the one it replaces.
+    The new file has the permissions of the one it replaces; until it is complete, only the user may read it then.
+
+    Args:
+        private: only the user may read the new file.
+        sweeping: delete the temporary files of programs that were killed, in the same folder.
 
     Raises:
         OSError: from the block, or when the folder or an existing target cannot be written. `target` is then unchanged.
@@ -29,14 +52,17 @@ def replacing(target: Path) -> Iterator[Path]:
     exists = _check_replaceable(target)
     # Without the target's name, which may already have the maximum length.
     temporary = target.with_name(f".{uuid.uuid4().hex}.part")
+    if sweeping:
+        sweep(target.parent)
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        if exists:
-            with contextlib.suppress(OSError):  # some file systems have no permissions
-                shutil.copymode(target, temporary)
-        os.replace(temporary, target)
+        with _new_file(temporary, 0o600 if private or exists else 0o666):
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            if exists and not private:
+                with contextlib.suppress(OSError):  # some file systems have no permissions
+                    shutil.copymode(target, temporary)
+            os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -48,17 +74,89 @@ def replacing(target: Path) -> Iterator[Path]:
 def temporary(folder: Path) -> Iterator[Path]:
     """Yield a path in a folder for a temporary file, which is deleted when the block ends, if it still exists."""
     path = folder / f".{uuid.uuid4().hex}.part"
+    sweep(folder)
     try:
-        yield path
+        with _new_file(path, 0o666):
+            yield path
     finally:
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def write_bytes(target: Path, data: bytes) -> None:
+def write_bytes(target: Path, data: bytes, private: bool = False) -> None:
     """Write `data` to `target`, completely or not at all."""
-    with replacing(target) as temporary:
+    with replacing(target, private, sweeping=False) as temporary:
         temporary.write_bytes(data)
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Lock a temporary file or folder during the block, so that `sweep` leaves it alone. Raises `OSError`."""
+    if not _HAS_LOCKS:
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def sweep(folder: Path) -> None:
+    """Delete the temporary files and folders that programs of this user left behind when they were killed."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in itertools.islice(entries, _MOST_ENTRIES):
+            if _TEMPORARY.fullmatch(entry.name):
+                with contextlib.suppress(OSError):
+                    _delete_abandoned(Path(entry.path))
+
+
+def _delete_abandoned(path: Path) -> None:
+    status = os.lstat(path)
+    # A time in the future is as old as any: the clock was wrong.
+    if abs(time.time() - status.st_mtime) < _ABANDONED_S or (hasattr(os, "geteuid") and status.st_uid != os.geteuid()):
+        return
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return
+    descriptor = None
+    try:
+        if _HAS_LOCKS:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            if not _lock(descriptor):
+                return
+        if stat.S_ISDIR(status.st_mode):
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _new_file(path: Path, mode: int) -> Iterator[None]:
+    """Create an empty file, and lock it during the block."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), mode)
+    try:
+        if not _HAS_LOCKS:
+            os.close(descriptor)  # Windows does not rename open files
+            descriptor = -1
+        else:
+            _lock(descriptor)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file or folder until it is closed; False when it is locked, or there are no locks on this disk."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def check_ordinary(path: Path | int) -> os.stat_result:

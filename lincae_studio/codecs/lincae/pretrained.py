@@ -171,16 +171,18 @@ def _scale_factor(folder: ModelFolder, *chosen: float | None) -> float:
 def _new_folder(target: Path) -> Iterator[Path]:
     """A folder to write into, whose files are in `target` afterwards; after an error `target` is as before."""
     made = not os.path.lexists(target)
+    atomic.sweep(target)  # of an attempt that was killed
     if not made and (not os.path.isdir(target) or os.listdir(target)):
         raise CodecError(f"{target} exists and is not an empty folder", "Choose a new folder")
     # Inside the target, which may be the only writable folder, or on another disk.
     staging = target / f".{uuid.uuid4().hex}.part"
     try:
         staging.mkdir(parents=True)
-        yield staging
-        for name in os.listdir(staging):
-            os.replace(staging / name, target / name)
-        staging.rmdir()
+        with atomic.held(staging):
+            yield staging
+            for name in os.listdir(staging):
+                os.replace(staging / name, target / name)
+            staging.rmdir()
     except BaseException:
         shutil.rmtree(target if made else staging, ignore_errors=True)
         raise

@@ -135,8 +135,8 @@ def _export(
     with contextlib.ExitStack() as stack:
         spools, measured = [], []
         for item, report in zip(items, reports, strict=False):
-            spool = stack.enter_context(atomic.temporary(item.path.parent))
             try:
+                spool = stack.enter_context(atomic.temporary(item.path.parent))
                 measured.append(_spool(item, start, end, spool, audio_format, report, cancel))
             except OSError as error:
                 reason, remedy = os_error_reason(error, item.path)
