@@ -24,8 +24,8 @@ _MAX_DIRECTORY_BYTES = 1 << 22
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
-def open_regular(path: Path, buffered: bool = True) -> BinaryIO:
-    """Open a file for reading.
+def open_regular(path: Path, buffered: bool = True, follow: bool = True) -> BinaryIO:
+    """Open a file for reading; with `follow` off, no link to one.
 
     The open file itself is checked as well, so that a pipe which takes its place at that moment is noticed.
 
@@ -33,7 +33,7 @@ def open_regular(path: Path, buffered: bool = True) -> BinaryIO:
         OSError: when it is missing, cannot be opened, or is not a regular file.
     """
     check_ordinary(path)  # opening some devices has an effect
-    descriptor = os.open(path, _FLAGS | getattr(os, "O_CLOEXEC", 0))
+    descriptor = os.open(path, _FLAGS | getattr(os, "O_CLOEXEC", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0)))
     try:
         check_ordinary(descriptor)
         return os.fdopen(descriptor, "rb", -1 if buffered else 0)
@@ -42,13 +42,13 @@ def open_regular(path: Path, buffered: bool = True) -> BinaryIO:
         raise
 
 
-def read(path: Path, limit_bytes: int) -> bytes:
-    """The content of a file.
+def read(path: Path, limit_bytes: int, follow: bool = True) -> bytes:
+    """The content of a file; with `follow` off, of no link to one.
 
     Raises:
         OSError: as `open_regular`, and when it has more than `limit_bytes`.
     """
-    with open_regular(path) as file:
+    with open_regular(path, follow) as file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
         raise OSError(errno.EFBIG, f"it has more than {limit_bytes:,} bytes", str(path))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import platformdirs
 
+from lincae_studio import private
+
 APP_NAME = "lincae-studio"
 
 
@@ -102,6 +104,16 @@ def home() -> Path:
 
 
 def _fallback_folder() -> Path:
-    """A folder for users without a home folder (a uid without an account in a container); it may not exist yet."""
+    """A folder for users without a home folder (a uid without an account in a container); it may not exist yet.
+
+    In a place where everybody may write, it is never one that another user has made.
+    """
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()) / f"{APP_NAME}-{user}"
+    first = Path(tempfile.gettempdir()) / f"{APP_NAME}-{user}"
+    for folder in (first, *(first.with_name(f"{first.name}-{number}") for number in range(2, 10))):
+        try:
+            private.check(folder)
+            return folder
+        except OSError:  # another user has taken the name
+            continue
+    return first

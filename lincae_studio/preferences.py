@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from lincae_studio import atomic, bounded, paths
+from lincae_studio import atomic, bounded, paths, private
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import PreferencesError, os_error_reason
 from lincae_studio.export_settings import ExportSettings
@@ -135,7 +135,7 @@ def save(preferences: Preferences, path: Path, only: Collection[str] | None = No
         chosen = {name: value for name, value in chosen.items() if name in only}
     content = others | chosen
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make(path.parent, tighten=False, checked=False)
         atomic.write_bytes(path, msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
@@ -158,7 +158,7 @@ def cache_dir() -> Path:
 def make_cache_dir(folder: Path) -> None:
     """Create the cache folder. Raises `PreferencesError`, which says where to choose another."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make(folder, tighten=False, checked=False)
     except (OSError, ValueError) as error:
         reason = os_error_reason(error, folder)[0] if isinstance(error, OSError) else "it is not a valid path"
         remedy = "Choose another one in Edit > Preferences > Cache, or in the environment variable LINCAE_STUDIO_CACHE"

@@ -29,6 +29,7 @@ BASE = {
     "errors",
     "atomic",
     "bounded",
+    "private",
     "jobs",
     "paths",
     "__init__",
@@ -130,10 +131,10 @@ def test_no_part_imports_what_it_may_not(path: Path) -> None:
         assert part == "training" or lincae or path == PACKAGE / "bench" / "codec.py"
 
 
-def test_the_document_needs_nothing_but_errors_and_atomic_writes() -> None:
+def test_the_document_needs_nothing_but_errors_and_safe_files() -> None:
     for path in (PACKAGE / "session").glob("*.py"):
         ours = {name.split(".")[1] for name in imports_of(path) if name.startswith("lincae_studio.")}
-        assert ours <= {"session", "defaults", "errors", "atomic", "bounded"}, path
+        assert ours <= {"session", "defaults", "errors", "atomic", "bounded", "private"}, path
 
 
 def test_the_window_reaches_the_engine_only_by_its_client_and_values() -> None:

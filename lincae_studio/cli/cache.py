@@ -19,6 +19,8 @@ from lincae_studio.session.times import count_of
 
 cache_app = typer.Typer(help="Show or clear the cache: conformed audio, latents, renders.", no_args_is_help=True)
 
+_READ_ONLY = "Change its permissions, or choose a cache folder that you can write to"
+
 #: The databases of the cache, with their paths in the cache folder.
 _DATABASES = {"latents": latent_database, "renders": render_database}
 
@@ -38,7 +40,7 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
             reason, remedy = os_error_reason(error, folder)
             raise StudioError(f"the cache of {name} cannot be read: {reason}", remedy) from error
         except sqlite3.Error as error:
-            remedy = "Run lincae-studio cache clear to recreate it"
+            remedy = "Run lincae-studio cache clear to recreate it" if not _is_read_only(error) else _READ_ONLY
             raise StudioError(f"the cache of {name} cannot be read: {error}", remedy) from error
         figures |= {
             name: usage.rows,
@@ -73,12 +75,17 @@ def _clear(
         if media:
             MediaStore(folder).clear()
     except sqlite3.OperationalError as error:
-        raise StudioError(f"the cache cannot be cleared: {error}", "Close all windows and try again") from error
+        remedy = "Close all windows and try again" if not _is_read_only(error) else _READ_ONLY
+        raise StudioError(f"the cache cannot be cleared: {error}", remedy) from error
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise StudioError(f"the cache {folder} cannot be cleared: {reason}", remedy) from error
     cleared = "latents, renders and conformed audio" if media else "latents and renders"
     show(f"cleared {cleared} in {folder}")
+
+
+def _is_read_only(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
 
 
 def _mebibytes(size: int) -> str:

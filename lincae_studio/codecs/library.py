@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from lincae_studio import paths
+from lincae_studio import paths, private
 from lincae_studio.errors import CodecError, os_error_reason
 
 #: The file in which every family describes a codec; folders without it are ignored.
@@ -78,8 +78,8 @@ def alone(codec_id: str) -> Iterator[None]:
     """
     import filelock
 
-    paths.codecs_dir().mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(paths.codecs_dir() / f".{codec_id}.lock")
+    private.make(paths.codecs_dir(), tighten=False, checked=False)
+    lock = filelock.FileLock(paths.codecs_dir() / f".{codec_id}.lock", mode=0o600)
     try:
         lock.acquire(blocking=False)
     except filelock.Timeout:

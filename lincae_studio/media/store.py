@@ -23,8 +23,8 @@ from typing import Literal
 import numpy as np
 import soxr
 
-from lincae_studio import bounded
-from lincae_studio.atomic import check_ordinary, write_bytes
+from lincae_studio import bounded, private
+from lincae_studio.atomic import check_ordinary, held, sweep, write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
 from lincae_studio.media.conformed import (
@@ -292,8 +292,8 @@ class MediaStore:
     def _add_mark(self, digest: str, mark: list[object]) -> None:
         marks = [other for other in self._marks(digest) if other[:1] != mark[:1]]
         with contextlib.suppress(OSError):  # without a record the file is read again the next time
-            self._seen.mkdir(parents=True, exist_ok=True)
-            write_bytes(self._seen / f"{digest}.json", json.dumps([*marks[-_MARKS_KEPT:], mark]).encode())
+            private.make(self._seen, checked=False)
+            write_bytes(self._seen / f"{digest}.json", json.dumps([*marks[-_MARKS_KEPT:], mark]).encode(), private=True)
 
     def usage(self) -> tuple[int, int]:
         """The number of stored media, and their size in bytes."""
@@ -313,11 +313,14 @@ class MediaStore:
 
     def _keep(self, digest: str, audio: Iterator[Audio], name: str) -> None:
         folder = self._folder(digest)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        private.make(self._root, checked=False)
+        private.make(folder.parent, checked=False)
+        for place in self._root.iterdir():  # imports that were killed
+            sweep(place)
         temporary = folder.with_name(f".{digest[:16]}.{uuid.uuid4().hex[:8]}.part")
-        temporary.mkdir()
+        temporary.mkdir(0o700)
         try:
-            with FolderWriter(temporary) as writer:
+            with held(temporary), FolderWriter(temporary) as writer:
                 for block in _whole_blocks(audio):
                     writer.write(block)
                     if writer.length > MAX_LENGTH:
@@ -344,7 +347,7 @@ class MediaStore:
                 return
             if not attempts:
                 raise
-            bad = folder.with_name(f".bad-{uuid.uuid4().hex}")
+            bad = folder.with_name(f".{uuid.uuid4().hex}.part")
             try:
                 with contextlib.suppress(FileNotFoundError):  # another process removed it
                     os.rename(folder, bad)

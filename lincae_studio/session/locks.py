@@ -12,6 +12,8 @@ from pathlib import Path
 
 import filelock
 
+from lincae_studio import private
+
 
 class ProjectLock:
     """The lock on the open project file; one at a time."""
@@ -30,9 +32,11 @@ class ProjectLock:
         project = Path(os.path.realpath(project))
         if project == self._project:
             return True
-        lock = filelock.FileLock(self._root / f"{hashlib.sha256(os.fsencode(project)).hexdigest()[:32]}.lock")
+        lock = filelock.FileLock(
+            self._root / f"{hashlib.sha256(os.fsencode(project)).hexdigest()[:32]}.lock", mode=0o600
+        )
         try:
-            self._root.mkdir(parents=True, exist_ok=True)
+            private.make(self._root)
             lock.acquire(timeout=0)
         except filelock.Timeout:
             return False

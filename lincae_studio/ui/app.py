@@ -25,7 +25,7 @@ from PySide6.QtCore import QMessageLogContext, Qt, QTimer, QtMsgType, qInstallMe
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication
 
-from lincae_studio import paths, preferences
+from lincae_studio import paths, preferences, private
 from lincae_studio.errors import PreferencesError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.ui.actions import menus
@@ -41,6 +41,9 @@ _SWITCH_S = 0.001
 
 #: Reference cycles are rare here and a session has many objects: collecting at Python's default rate costs frames.
 _GC = (50_000, 20, 20)
+
+#: Longer entries of the log are cut, in characters.
+_MAX_ENTRY = 20_000
 
 #: How often Python checks for Ctrl+C while Qt's event loop runs.
 _SIGNAL_POLL_MS = 200
@@ -112,15 +115,23 @@ def _log_qt(kind: QtMsgType, _context: QMessageLogContext, text: str) -> None:
         os._exit(2)
 
 
+class _ShortFormatter(logging.Formatter):
+    """Cuts long entries: one that quotes a damaged file must not fill the log, which rotates only between entries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if len(text) <= _MAX_ENTRY else f"{text[:_MAX_ENTRY]} … ({len(text):,} characters)"
+
+
 def log_to_file() -> None:
     """Send the log to a file that rotates at 1 MB, since a desktop program has no console."""
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     file = paths.log_file()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        private.make(file.parent)
         handler: logging.Handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2, encoding="utf-8")
     except OSError:
         handler = logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(_ShortFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root.addHandler(handler)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from lincae_studio import atomic, bounded
+from lincae_studio import atomic, bounded, private
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.bundles import store as bundle_store
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, Header
@@ -193,7 +193,7 @@ def _extract_latents(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path
     """Copy the latents into the store, under their digest."""
     if info.compress_type != zipfile.ZIP_STORED:
         raise ProjectError(f"cannot open {path}: its latents are compressed", _RESTORE)
-    store.folder.mkdir(parents=True, exist_ok=True)
+    private.make(store.folder, checked=False)
     digest = hashlib.sha256()
     with atomic.temporary(store.folder) as temporary:
         with archive.open(info) as source, open(temporary, "wb") as target:

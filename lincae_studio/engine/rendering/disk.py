@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lincae_studio import private
 from lincae_studio.codecs.base import Array
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,12 @@ _EVICT_TO = 0.9
 
 #: Transactions that may be queued for writing.
 _QUEUED_WRITES = 16
+
+#: How long nothing is written after another program has kept the database locked.
+_PAUSE_S = 60.0
+
+#: Rows that were used later than this from now were used while the clock was wrong.
+_AHEAD_S = 24 * 3600.0
 
 _SELECT = "SELECT shape, crc, data FROM arrays WHERE key = ?"
 
@@ -114,7 +121,7 @@ class _Write:
 class _Writer:
     """Writes in order, in its own thread; when its queue is full, the renderer waits, which bounds memory.
 
-    After the first error it discards everything.
+    After the first error it discards everything; after a lock that another program keeps, for a minute.
     """
 
     def __init__(self, path: Path, cap_bytes: int) -> None:
@@ -127,6 +134,7 @@ class _Writer:
             self._connection.close()
             raise
         self._broken = False
+        self._paused_until = 0.0
         self._queue: queue.Queue[_Write | None] = queue.Queue(_QUEUED_WRITES)
         self._thread = threading.Thread(target=self._run, name="cache-writer", daemon=True)
         self._thread.start()
@@ -154,9 +162,13 @@ class _Writer:
             try:
                 if write is None:
                     return
-                if not self._broken:
+                if not self._broken and time.monotonic() >= self._paused_until:
                     self._write(write)
             except sqlite3.Error as error:
+                if _is_locked(error):
+                    self._paused_until = time.monotonic() + _PAUSE_S
+                    _log.warning("the cache %s is locked by another program; writing pauses", self._path)
+                    continue
                 self._broken = True
                 _log.warning("the cache %s cannot be written until the next start: %s", self._path, error)
                 _delete_damaged(self._path, error)
@@ -188,12 +200,18 @@ class _Writer:
             raise
         self._connection.execute("COMMIT")
 
+    def _forget_future(self) -> None:
+        """Let rows that were used in the future go first: they would stay until then, and new ones would not."""
+        limit = time.time() + _AHEAD_S
+        self._connection.execute("UPDATE arrays SET used_at = 0 WHERE used_at > ?", (limit,))
+
     def _measure(self) -> int:
         row = self._connection.execute("SELECT COALESCE(SUM(LENGTH(data)), 0) FROM arrays").fetchone()
         return int(row[0])
 
     def _evict(self) -> None:
         """Delete the least recently used rows until the size is well below the cap."""
+        self._forget_future()
         excess = self._measure() - int(self._cap_bytes * _EVICT_TO)
         oldest = []
         for key, size in self._connection.execute("SELECT key, LENGTH(data) FROM arrays ORDER BY used_at"):
@@ -275,8 +293,14 @@ def _delete_damaged(path: Path, error: sqlite3.Error) -> None:
             _delete(path)
 
 
+def _is_locked(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
     """Open a database. Raises `sqlite3.Error`, or `OSError` where the system does not let SQLite open the file."""
+    with contextlib.suppress(OSError):  # SQLite says what is wrong, and gives its other files the same permissions
+        private.keep_from_others(path)
     try:
         connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
     except sqlite3.OperationalError:
@@ -304,7 +328,7 @@ def _check_openable(path: Path) -> None:
 def open_disk(path: Path, cap_bytes: int) -> DiskArrays | None:
     """Open a database, replacing a damaged one; None if there can be none there."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.make(path.parent, tighten=False, checked=False)
         try:
             return DiskArrays(path, cap_bytes)
         except sqlite3.OperationalError:
