@@ -24,9 +24,10 @@ from lincae_studio.engine.bundles.store import BundledLatents, BundleStore
 from lincae_studio.engine.bundles.writer import open_bundle, write_bundle
 from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files, journal
+from lincae_studio.session import edits, files
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Session, check
+from lincae_studio.session.recovery import recover
 from tests.helpers import MemoryAudio, new_renderer, noise, plan_of, write_audio
 from tests.strategies import SHORT_MEDIA
 
@@ -89,7 +90,7 @@ def open_manifest(path: Path, _work: Path) -> None:
 
 
 def open_recovery(path: Path, _work: Path) -> None:
-    check(journal.recover(path.parent).session)
+    check(recover(path.parent).session)
 
 
 def open_damaged_bundle(path: Path, work: Path) -> None:

@@ -45,9 +45,6 @@ _OLD_NAMES = {
 #: A larger manifest is refused: 2,000 clips take about 0.5 MB.
 MAX_BYTES = 64 * 1024 * 1024
 
-#: Longest path on any system, in characters: that of Windows.
-MAX_PATH = 32_767
-
 #: Symbolic links are resolved in paths of up to this many parts; each part costs a look at the disk.
 _MAX_PARTS = 256
 
@@ -86,14 +83,20 @@ def fingerprint(path: Path) -> str | None:
         return "too large for a project" if error.errno == errno.EFBIG else None
 
 
-def save(session: Session, path: Path) -> None:
+def save(session: Session, path: Path, private: bool = False) -> None:
     """Write a project file, replacing an existing one only once the new one is complete.
 
+    Args:
+        private: only the user may read a new file.
+
     Raises:
-        ProjectError: when the file cannot be written or a name in it is not valid Unicode; an existing file is kept.
+        ProjectError: when the file cannot be written, a name in it is not valid Unicode, or the file could not be
+            opened again; an existing file is kept.
     """
     try:
-        atomic.write_bytes(path, encode(session, path.parent))
+        data = encode(session, path.parent)
+        atomic.sweep(path.parent)
+        atomic.write_bytes(path, data, private)
     except UnicodeEncodeError as error:
         name = str(error.object).encode(errors="backslashreplace").decode()
         problem = f"cannot save {path}: the name {name} is not valid Unicode"
@@ -104,10 +107,33 @@ def save(session: Session, path: Path) -> None:
 
 
 def encode(session: Session, folder: Path) -> bytes:
-    """The manifest of a session, for a file in `folder`. Raises `UnicodeEncodeError` for names not valid in Unicode."""
+    """The manifest of a session, for a file in `folder`. It is read again: what is written can be opened.
+
+    Raises:
+        ProjectError: when the session breaks a rule, or is too large.
+        UnicodeEncodeError: for names that are not valid Unicode.
+    """
     session = _with_paths(session, lambda media: _relative(media, folder))
     manifest = Manifest(session=session)
-    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    data = msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+    problem = _problem_of(data)
+    if problem:
+        remedy = "Undo the last edits and save again; a file on the disk has not been changed"
+        raise ProjectError(f"the session cannot be saved, as it could not be opened again: {problem}", remedy)
+    return data
+
+
+def _problem_of(data: bytes) -> str:
+    """Why a manifest could not be opened; empty when it can be."""
+    if len(data) > MAX_BYTES:
+        return f"it is larger than {MAX_BYTES // 2**20} MiB"
+    try:
+        check(msgspec.json.decode(data, type=Manifest).session)
+    except msgspec.DecodeError as error:
+        return str(error)
+    except EditError as error:
+        return error.problem
+    return ""
 
 
 def schema() -> dict[str, Any]:
@@ -160,10 +186,7 @@ def parse(data: bytes, path: Path) -> Session:
         raise ProjectError(f"cannot open {path}: {error}", restore) from error
     except EditError as error:
         raise ProjectError(f"cannot open {path}: {error.problem}", restore) from error
-    try:
-        return _with_paths(session, lambda media: _absolute(path.parent, media))
-    except ValueError as error:  # a NUL character
-        raise ProjectError(f"cannot open {path}: the path of an audio file is not valid ({error})", restore) from error
+    return _with_paths(session, lambda media: _resolved(path.parent / media))
 
 
 def _upgraded(manifest: Any) -> Any:
@@ -198,13 +221,6 @@ def _with_paths(session: Session, change: Callable[[str], str]) -> Session:
         return replace(media, path=change(media.path), original=original)
 
     return replace(session, media=tuple(map(moved, session.media)))
-
-
-def _absolute(folder: Path, media: str) -> str:
-    """The path of an audio file. Raises `ValueError` if no file can have it."""
-    if len(media) > MAX_PATH:
-        raise ValueError(f"it has {len(media):,} characters")
-    return _resolved(folder / media)
 
 
 def _resolved(path: str | Path) -> str:

@@ -5,7 +5,8 @@ edits since, one line with a checksum for each edit. A new snapshot (autosave) s
 deleted once the new one is complete. A thread does the writing: edits that come faster than the disk can take them
 become one line. The running program locks the folder; an unlocked folder was left behind and can be recovered.
 
-The snapshot is a project file. Nothing in the folder is executed.
+The snapshot is a project file. Whatever is written is read first as recovery would read it. Nothing in the folder is
+executed. Only the user may read it (`private`), and recovery follows no links.
 """
 
 from __future__ import annotations
@@ -13,33 +14,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import threading
 import time
 import uuid
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import filelock
 import msgspec
-from msgspec import Struct
 
-from lincae_studio import atomic
-from lincae_studio.errors import EditError, ProjectError, StudioError, os_error_reason
+from lincae_studio import atomic, private
+from lincae_studio.errors import ProjectError, StudioError, os_error_reason
 from lincae_studio.session import files
-from lincae_studio.session.delta import Delta, apply, delta
-from lincae_studio.session.model import Session, check
+from lincae_studio.session.delta import delta
+from lincae_studio.session.model import Session, check_change
+from lincae_studio.session.recovery import INFO, LOCK, LONG_BYTES, MAX_LINE_BYTES, Info, Line, applied, remove
 
 _log = logging.getLogger(__name__)
-
-_FORMAT = "lincae-studio-journal"
-#: Version 2 uses the field names of project files of version 5.
-_VERSION = 2
-
-_INFO, _LOCK, _TRIED = "info.json", "lock", "tried"
 
 #: Each line is handed to the operating system immediately, and synced to the disk (against power cuts) after this time.
 _SYNC_S = 0.5
@@ -47,52 +40,8 @@ _SYNC_S = 0.5
 #: How long to wait after a failure before trying again.
 _RETRY_S = 5.0
 
-#: A journal of this size is replaced by a snapshot.
-_LONG_BYTES = 8 * 1024 * 1024
-
-#: Longer lines are refused.
-_MAX_LINE_BYTES = files.MAX_BYTES
-
-
-class Info(Struct, frozen=True, kw_only=True):
-    """The document that a recovery folder belongs to.
-
-    Attributes:
-        title: the title of the document.
-        project: its project file, or "" when it was never saved.
-        changed: when the folder was last written, in seconds since 1970.
-    """
-
-    format: str = _FORMAT
-    version: int = _VERSION
-    title: str = "Untitled"
-    project: str = ""
-    changed: float = 0.0
-
-
-class _Line(Struct, frozen=True):
-    """One edit, as recorded in the journal."""
-
-    text: str
-    change: Delta
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """What was recovered: the session, the number of edits since its snapshot, and whether the journal is damaged."""
-
-    session: Session
-    edits: int
-    damaged: bool
-
-
-@dataclass(frozen=True)
-class Leftover:
-    """A folder left by a crash; `tried`: its recovery was attempted before, and the program crashed again."""
-
-    folder: Path
-    info: Info
-    tried: bool
+#: How long to wait for the lock of a new folder: another window may be looking whether it is in use.
+_LOCK_S = 2.0
 
 
 class Journal:
@@ -121,7 +70,7 @@ class Journal:
         self._busy = False
         self._failed_at: float | None = None
         self._generation = 0
-        self._file: IO[bytes] | None = None
+        self._file: BinaryIO | None = None
         self._unsynced_since: float | None = None
         self._thread = threading.Thread(target=self._run, name="job-journal", daemon=True)
         self._thread.start()
@@ -179,7 +128,7 @@ class Journal:
                 self._write(current, snapshot)
                 self._sync(now=closing)
                 self._failed_at = None
-            except (OSError, StudioError) as error:
+            except Exception as error:  # at the end of the thread: without it, nothing would be recorded any more
                 self._fail(error)
             if closing:
                 self._release(keep=current is not None)
@@ -210,12 +159,15 @@ class Journal:
         if self._file is None or self._written is None or (info.title, info.project) != self._written_names:
             self._begin(session, info)
         elif session is not self._written:
-            data = msgspec.json.encode(_Line(text, delta(self._written, session)))
-            self._file.write(b"%08x " % zlib.crc32(data) + data + b"\n")
+            line = _line(text, self._written, session)
+            if line is None:
+                self._begin(session, info)  # which says what is wrong
+                return
+            self._file.write(line)
             self._file.flush()
             self._unsynced_since = self._unsynced_since or time.monotonic()
             self._written = session
-            if snapshot or self._file.tell() > _LONG_BYTES:
+            if snapshot or self._file.tell() > LONG_BYTES:
                 self._begin(session, info)
         elif snapshot and self._file.tell():
             self._begin(session, info)
@@ -225,10 +177,11 @@ class Journal:
         if self.folder is None:
             self.folder = self._make_folder()
         generation = self._generation + 1
-        files.save(session, self.folder / f"{generation}{files.SUFFIX}")
-        file = open(self.folder / f"{generation}.journal", "wb")  # noqa: SIM115  (it stays open)
+        private.check(self.folder)
+        files.save(session, self.folder / f"{generation}{files.SUFFIX}", private=True)
+        file = private.open_to_write(self.folder / f"{generation}.journal")
         stamped = msgspec.structs.replace(info, changed=time.time())
-        atomic.write_bytes(self.folder / _INFO, msgspec.json.encode(stamped))
+        atomic.write_bytes(self.folder / INFO, msgspec.json.encode(stamped), private=True)
         if self._file is not None:
             self._file.close()
         self._file, self._generation, self._written = file, generation, session
@@ -245,9 +198,10 @@ class Journal:
         for root in self._roots:
             folder = root / uuid.uuid4().hex
             try:
-                folder.mkdir(parents=True)
-                self._lock = filelock.FileLock(folder / _LOCK)
-                self._lock.acquire(timeout=0)
+                private.make(root)
+                private.make(folder)
+                self._lock = filelock.FileLock(folder / LOCK, mode=0o600)
+                self._lock.acquire(timeout=_LOCK_S)
                 return folder
             except (OSError, filelock.Timeout) as problem:
                 error = problem if isinstance(problem, OSError) else error
@@ -259,7 +213,7 @@ class Journal:
             os.fsync(self._file.fileno())
             self._unsynced_since = None
 
-    def _fail(self, error: OSError | StudioError) -> None:
+    def _fail(self, error: Exception) -> None:
         first = self._failed_at is None
         self._failed_at = time.monotonic()
         self._unsynced_since = None
@@ -268,7 +222,8 @@ class Journal:
                 self._file.close()
         self._file = None  # nothing after a half-written line could be read
         folder = self.folder or self._roots[0]
-        if len(self._roots) > 1:  # the next attempt is made elsewhere
+        of_disk = isinstance(error, OSError) or isinstance(error.__cause__, OSError)
+        if len(self._roots) > 1 and of_disk:  # the next attempt is made elsewhere
             if self.folder is not None:
                 self._abandoned.append((self.folder, self._lock))
                 self.folder = self._lock = None
@@ -277,8 +232,10 @@ class Journal:
         if first:
             if isinstance(error, OSError):
                 reason, remedy = os_error_reason(error, folder)
-            else:
+            elif isinstance(error, StudioError):
                 reason, remedy = error.problem, error.remedy
+            else:
+                reason, remedy = f"internal error: {error}", "Report this with the log file"
             problem = f"edits cannot be recorded for recovery in {folder}: {reason}"
             self._on_problem(ProjectError(problem, f"{remedy}; save often until this is fixed"))
 
@@ -300,7 +257,7 @@ def _unlock(folder: Path, lock: filelock.BaseFileLock | None, keep: bool) -> Non
     """Unlock a folder, and delete it unless `keep`. No other program can see it unlocked with data in it."""
     if not keep:
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name != _LOCK:
+            if path.name != LOCK:
                 with contextlib.suppress(OSError):
                     path.unlink()
     if lock is not None:
@@ -309,105 +266,14 @@ def _unlock(folder: Path, lock: filelock.BaseFileLock | None, keep: bool) -> Non
         remove(folder)
 
 
-def leftovers(*roots: Path) -> list[Leftover]:
-    """The folders left by crashed programs, newest first; those of running programs are not included."""
-    found = []
-    for root in roots:
-        for folder in root.glob("*") if root.is_dir() else ():
-            if not folder.is_dir() or _in_use(folder):
-                continue
-            try:
-                info = msgspec.json.decode((folder / _INFO).read_bytes(), type=Info)
-            except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-                if _is_empty(folder):
-                    remove(folder)  # the program ended before anything was written
-                    continue
-                info = Info(changed=folder.stat().st_mtime)
-            found.append(Leftover(folder, info, (folder / _TRIED).exists()))
-    return sorted(found, key=lambda leftover: -leftover.info.changed)
-
-
-def recover(folder: Path) -> Recovered:
-    """Read the newest intact snapshot of a folder, and the edits since up to the first damaged line.
-
-    Raises:
-        ProjectError: when there is no intact snapshot.
-    """
-    with contextlib.suppress(OSError):
-        (folder / _TRIED).touch()
-    snapshots = [path.stem for path in folder.glob(f"*{files.SUFFIX}") if path.stem.isdigit()]
-    problem = ProjectError(f"nothing can be recovered from {folder}", "Discard it")
-    for generation in sorted(map(int, snapshots), reverse=True):
-        try:
-            session = files.load(folder / f"{generation}{files.SUFFIX}")
-        except ProjectError as error:
-            problem = error
-            continue
-        if _info(folder).version > _VERSION:
-            raise ProjectError(f"{folder} was left by a newer version", "Update LinCAE Studio, or discard it")
-        if _info(folder).version < _VERSION:  # its lines use other field names
-            lines = folder / f"{generation}.journal"
-            return Recovered(session, 0, damaged=os.path.exists(lines) and os.path.getsize(lines) > 0)
-        return _replay(session, folder / f"{generation}.journal")
-    raise problem
-
-
-def _info(folder: Path) -> Info:
-    """The information in a folder; the defaults where it is missing or damaged."""
+def _line(text: str, before: Session, after: Session) -> bytes | None:
+    """The line of an edit; None when reading it again would not lead from one session to the other."""
     try:
-        return msgspec.json.decode((folder / _INFO).read_bytes(), type=Info)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return Info()
-
-
-def remove(folder: Path) -> None:
-    """Delete a recovery folder, ignoring errors."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def _replay(session: Session, path: Path) -> Recovered:
-    """Apply the edits of a journal to a session, up to the first one that is damaged or not valid."""
-    reached, count, damaged = _read(session, path, validate=False)
-    try:
-        check(reached)
-    except EditError:  # one of them breaks a rule
-        reached, count, damaged = _read(session, path, validate=True)
-    return Recovered(reached, count, damaged)
-
-
-def _read(session: Session, path: Path, validate: bool) -> tuple[Session, int, bool]:
-    count = 0
-    try:
-        with open(path, "rb") as file:
-            while line := file.readline(_MAX_LINE_BYTES):
-                changed = _applied(session, line)
-                if validate:
-                    check(changed)
-                session, count = changed, count + 1
-    except FileNotFoundError:
-        return session, 0, False
-    except (OSError, StudioError, msgspec.MsgspecError, ValueError, RecursionError) as error:
-        _log.warning("the journal %s ends after %d edits: %s", path, count, error)
-        return session, count, True
-    return session, count, False
-
-
-def _applied(session: Session, line: bytes) -> Session:
-    checksum, _, data = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or int(checksum, 16) != zlib.crc32(data):
-        raise ValueError("a line is incomplete or damaged")
-    return apply(session, msgspec.json.decode(data, type=_Line).change)
-
-
-def _in_use(folder: Path) -> bool:
-    lock = filelock.FileLock(folder / _LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except (filelock.Timeout, OSError):
-        return True
-    lock.release()
-    return False
-
-
-def _is_empty(folder: Path) -> bool:
-    return not any(path.suffix == files.SUFFIX for path in folder.iterdir())
+        data = msgspec.json.encode(Line(text, delta(before, after)))
+        line = b"%08x " % zlib.crc32(data) + data + b"\n"
+        if len(line) <= MAX_LINE_BYTES and applied(before, line) == after:
+            check_change(before, after)
+            return line
+    except (StudioError, msgspec.MsgspecError, ValueError) as error:
+        _log.warning("an edit cannot be recorded: %s", error)
+    return None

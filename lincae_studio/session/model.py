@@ -2,15 +2,15 @@
 
 All times are in samples at the session rate, all gains are linear amplitude factors (1.0 is 0 dB, 0.0 is silence).
 Ids are small integers, unique within a session and never reused. `check` states every invariant; `edits` keeps them,
-`files` verifies them on loading.
+`files` verifies them on loading and before saving, `check_change` after each edit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -32,6 +32,12 @@ MIN_LOOP = SESSION_RATE // 100
 
 MAX_SEED = 2**31 - 1
 
+#: Longest path of an audio file, in characters: no system has longer ones than Windows.
+MAX_PATH = 32_767
+
+#: Largest sample rate that the header of an audio file can state, in Hz.
+MAX_FILE_RATE = 2**32 - 1
+
 #: Longest chunk, in latent frames.
 MAX_FRAMES = 4096
 
@@ -42,12 +48,13 @@ Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH, description="samples at the s
 Length = Annotated[int, Meta(ge=1, le=MAX_LENGTH, description="samples at the session rate")]
 Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor: 1 is 0 dB, 0 is silence")]
 Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 if unknown")]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", description="SHA-256 in hexadecimal")]
+# (?!\n)$ is the end of the text; $ alone would let a line break follow, and \Z is not known to JSON Schema.
+Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256 in hexadecimal")]
 Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
-ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?$")]
-Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$")]
+ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?(?!\n)$")]
+Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}(?!\n)$")]
 Name = Annotated[str, Meta(max_length=400)]
-Id = Annotated[int, Meta(ge=1)]
+Id = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 
 #: How a fade rises from 0 to 1: a straight line; sin(x * pi/2), which keeps the power of a crossfade between unlike
 #: sounds; (1 - cos(x * pi)) / 2, which keeps the sum of a crossfade, as the line does.
@@ -102,7 +109,7 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
     digest: Digest
     path: str
-    sample_rate: Annotated[int, Meta(ge=1, le=100_000_000, description="of the file, in Hz")]
+    sample_rate: Annotated[int, Meta(ge=1, le=MAX_FILE_RATE, description="of the file, in Hz")]
     channels: Annotated[int, Meta(ge=1, le=2)]
     length: Length
     channel_selection: ChannelSelection = ""
@@ -302,32 +309,108 @@ def check(session: Session) -> None:
     digests = [media.digest for media in session.media]
     if len(set(digests)) != len(digests):
         raise EditError("two media files have the same digest", "List each file only once")
+    for media in session.media:
+        for path in (media.path, media.original.path if media.original is not None else ""):
+            if "\0" in path:
+                raise EditError("the path of an audio file is not valid: it has a NUL character")
+            if len(path) > MAX_PATH:
+                raise EditError(f"the path of an audio file is not valid: it has {len(path):,} characters")
+    _check_ids(session)
+    _check_places(session)
+    for track in session.tracks:
+        _check_envelopes(track)
     by_digest = {media.digest: media for media in session.media}
+    for clip in session.clips():
+        _check_clip(clip, by_digest)
+
+
+def check_change(before: Session, after: Session) -> None:
+    """Check the field types and rules of everything that differs from a session that is valid.
+
+    Objects that are the same in both are not checked again, so this costs little after an edit, which keeps most.
+
+    Raises:
+        EditError: naming the field or rule that is violated.
+    """
+    if after is before:
+        return
+    for name, kind in _FIELDS.items():
+        if getattr(after, name) is not getattr(before, name):
+            _check_types(getattr(after, name), kind, f"the session’s {name}")
+    known = {id(media) for media in before.media}
+    for media in after.media:
+        if id(media) not in known:
+            _check_types(media, Media, f"the audio file {media.path}")
+    kept = {id(track) for track in before.tracks} & {id(track) for track in after.tracks}
+    replaced = [track for track in before.tracks if id(track) not in kept]
+    changed = [track for track in after.tracks if id(track) not in kept]
+    clips = {id(clip) for track in replaced for clip in track.clips}
+    by_digest = {media.digest: media for media in after.media} if changed else {}
+    for track in changed:
+        _check_types(msgspec.structs.replace(track, clips=()), Track, f"track {track.id} ({track.name})")
+        _check_envelopes(track)
+        for clip in track.clips:
+            if id(clip) not in clips:
+                _check_types(clip, Clip, f"clip {clip.id} ({clip.name})")
+                _check_clip(clip, by_digest)
+    if after.media is not before.media:
+        check(after)
+        return
+    _check_places(after)
+    strips_only = [(track.id, id(track.clips)) for track in changed] == [(old.id, id(old.clips)) for old in replaced]
+    if not strips_only or after.markers is not before.markers or after.next_id < before.next_id:
+        _check_ids(after)
+
+
+def _check_types(value: object, kind: Any, name: str) -> None:
+    """Check a value by writing and reading it as a project file does."""
+    try:
+        msgspec.json.decode(msgspec.json.encode(value), type=kind)
+    except UnicodeEncodeError as error:
+        text = str(error.object).encode(errors="backslashreplace").decode()
+        remedy = "Rename the audio file on the disk, or the track or clip in the session"
+        raise EditError(f"the name {text} is not valid Unicode", remedy) from error
+    except msgspec.ValidationError as error:
+        raise EditError(f"{name} is not valid: {error}") from error
+
+
+def _check_ids(session: Session) -> None:
     ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
     ids += [marker.id for marker in session.markers]
     if len(set(ids)) != len(ids):
         raise EditError("two tracks, clips or markers have the same id")
     if ids and max(ids) >= session.next_id:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
+
+
+def _check_places(session: Session) -> None:
     if any(later.at < earlier.at for earlier, later in pairwise(session.markers)):
         raise EditError("markers are not in order")
     if session.loop is not None and session.loop.end - session.loop.start < MIN_LOOP:
         raise EditError(f"the loop ends at {session.loop.end}, less than {MIN_LOOP} samples after its start")
-    for track in session.tracks:
-        for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):
-            problem = envelope_problem(points, least, most)
-            if problem:
-                raise EditError(f"an envelope of track {track.id} ({track.name}) is not valid: {problem}")
-    for clip in session.clips():
-        media = by_digest.get(clip.media)
-        if media is None:
-            raise EditError(f"clip {clip.id} ({clip.name}) refers to media file {clip.media[:12]}, which is not listed")
-        if clip.offset + clip.length > media.length:
-            raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its media file")
-        if clip.end > MAX_LENGTH:
-            raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
-        if max(clip.fade_in, clip.fade_out) > clip.length:
-            raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than the clip")
+
+
+def _check_envelopes(track: Track) -> None:
+    for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):
+        problem = envelope_problem(points, least, most)
+        if problem:
+            raise EditError(f"an envelope of track {track.id} ({track.name}) is not valid: {problem}")
+
+
+def _check_clip(clip: Clip, by_digest: Mapping[str, Media]) -> None:
+    media = by_digest.get(clip.media)
+    if media is None:
+        raise EditError(f"clip {clip.id} ({clip.name}) refers to media file {clip.media[:12]}, which is not listed")
+    if clip.offset + clip.length > media.length:
+        raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its media file")
+    if clip.end > MAX_LENGTH:
+        raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
+    if max(clip.fade_in, clip.fade_out) > clip.length:
+        raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than the clip")
+
+
+#: Fields of a session that change as a whole, with their types.
+_FIELDS = {field.name: field.type for field in msgspec.structs.fields(Session) if field.name not in ("media", "tracks")}
 
 
 def envelope_problem(points: Sequence[Point], least: float, most: float) -> str:

@@ -9,13 +9,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lincae_studio import atomic
+from lincae_studio import atomic, private
 from lincae_studio.errors import ProjectError, os_error_reason
 from lincae_studio.session import files
 from lincae_studio.session.model import Session
 
 #: How many versions of a project are kept.
 KEPT = 10
+
+#: A version that was saved later than this from now was saved while the clock was wrong.
+_AHEAD_S = 24 * 3600.0
+
+#: The last moment of the year 9999, in seconds since 1970.
+_LAST_TIME = 253_402_300_799.0
 
 
 @dataclass(frozen=True)
@@ -33,28 +39,35 @@ def keep(root: Path, project: Path) -> None:
         OSError: when it cannot be copied.
     """
     try:
-        saved = atomic.check_ordinary(project).st_mtime
+        saved = min(max(0.0, atomic.check_ordinary(project).st_mtime), _LAST_TIME)
         content = project.read_bytes()
     except FileNotFoundError:
         return
     folder = _folder(root, project)
-    folder.mkdir(parents=True, exist_ok=True)
+    private.make(root)
+    private.make(folder)
+    atomic.sweep(folder)
     known = versions(root, project)
-    if known and known[0].path.read_bytes() == content:
+    if known and _read(known[0]) == content:
         return
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(saved))}-{time.time_ns() % 10**9:09d}{files.SUFFIX}"
-    atomic.write_bytes(folder / name, content)
+    atomic.write_bytes(folder / name, content, private=True)
     os.utime(folder / name, (saved, saved))
-    for old in versions(root, project)[KEPT:]:
+    others = [version for version in versions(root, project) if version.path.name != name]
+    for old in others[KEPT - 1 :]:  # this one stays, whatever its time
         with contextlib.suppress(OSError):
             old.path.unlink()
 
 
 def versions(root: Path, project: Path) -> list[Version]:
-    """The kept versions of a project, newest first."""
+    """The kept versions of a project, newest first; those with a time in the future last, as their clock was wrong."""
     folder = _folder(root, project)
-    paths = folder.glob(f"*{files.SUFFIX}") if folder.is_dir() else ()
-    return sorted((Version(path, path.stat().st_mtime) for path in paths), key=lambda one: (-one.saved, one.path.name))
+    found = []
+    for path in folder.glob(f"*{files.SUFFIX}") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):  # a link that leads nowhere, or just deleted by another window
+            found.append(Version(path, path.stat().st_mtime))
+    limit = time.time() + _AHEAD_S
+    return sorted(found, key=lambda one: (one.saved > limit, -one.saved, one.path.name))
 
 
 def load(version: Version, project: Path) -> Session:
@@ -64,10 +77,14 @@ def load(version: Version, project: Path) -> Session:
         ProjectError: as `files.load`.
     """
     try:
-        return files.parse(version.path.read_bytes(), project)
+        return files.parse(_read(version), project)
     except OSError as error:
         reason, remedy = os_error_reason(error, version.path)
         raise ProjectError(f"cannot open {version.path}: {reason}", remedy) from error
+
+
+def _read(version: Version) -> bytes:
+    return private.read(version.path, files.MAX_BYTES)
 
 
 def _folder(root: Path, project: Path) -> Path:

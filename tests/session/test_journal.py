@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +20,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lincae_studio.errors import ProjectError, StudioError
-from lincae_studio.session import edits, journal
+from lincae_studio.session import edits, journal, recovery
 from lincae_studio.session.delta import apply, delta
-from lincae_studio.session.journal import Journal, leftovers, recover
+from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Point, Session
+from lincae_studio.session.recovery import leftovers, recover
 from tests.helpers import REPOSITORY, FullDisk, eventually, made_up_media
 from tests.strategies import sessions
 
@@ -199,9 +201,17 @@ def test_an_edit_that_breaks_a_rule_ends_the_journal(root: Path) -> None:
     clip = msgspec.structs.replace(track.clips[0], length=10**9)
     changed = msgspec.structs.replace(track, clips=(clip,))
     bad = msgspec.structs.replace(bad, tracks=(changed, *bad.tracks[1:]))
-    kept.record(bad)
-    found = recover(kept.crash())
+    folder = kept.crash()
+    with open(folder / "1.journal", "ab") as file:
+        file.write(line_of(states[-1], bad))
+    found = recover(folder)
     assert (found.session, found.edits, found.damaged) == (states[-1], 2, True)
+
+
+def line_of(before: Session, after: Session) -> bytes:
+    """The line of an edit, which is not checked."""
+    data = msgspec.json.encode({"text": "Edit", "change": delta(before, after)})
+    return b"%08x " % zlib.crc32(data) + data + b"\n"
 
 
 @given(
@@ -311,7 +321,7 @@ def test_a_killed_program_loses_nothing_that_was_written(root: Path) -> None:
         [left] = leftovers(root)
         found = recover(left.folder)
         assert written <= int(found.session.tracks[0].name) <= written + AT_ONCE
-        journal.remove(left.folder)
+        recovery.remove(left.folder)
 
 
 def test_an_edit_is_written_without_waiting_for_the_clock(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

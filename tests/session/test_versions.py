@@ -98,3 +98,52 @@ def test_a_lock_works_between_programs_and_ends_with_them(tmp_path: Path) -> Non
 def test_without_lock_files_every_project_can_be_opened(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert ProjectLock(tmp_path / "file").acquire(tmp_path / "song.lincae")
+
+
+@pytest.mark.parametrize("ahead", [2.0**33, -(2.0**30)])
+def test_a_clock_that_was_wrong_does_not_cost_newer_versions(tmp_path: Path, ahead: float) -> None:
+    project = tmp_path / "song.lincae"
+    for number in range(2 * versions.KEPT):
+        save(project, number)
+        time_s = 1_700_000_000 + number + (ahead if number < versions.KEPT else 0)
+        os.utime(project, (time_s, time_s))
+        versions.keep(tmp_path / "versions", project)
+    found = versions.versions(tmp_path / "versions", project)
+    assert len(found) == versions.KEPT
+    kept = {versions.load(version, project).tracks[0].name for version in found}
+    assert kept == {f"take {number}" for number in range(versions.KEPT, 2 * versions.KEPT)}
+
+
+@pytest.mark.parametrize("time_s", [-5, 0, 2**34 - 1])
+def test_a_project_with_any_time_can_be_kept(tmp_path: Path, time_s: int) -> None:
+    project = tmp_path / "song.lincae"
+    save(project, 1)
+    os.utime(project, (time_s, time_s))
+    versions.keep(tmp_path / "versions", project)
+    [version] = versions.versions(tmp_path / "versions", project)
+    assert versions.load(version, project).tracks[0].name == "take 1"
+
+
+@pytest.mark.linux("permissions, links and named pipes")
+def test_versions_and_locks_are_private_and_no_link_is_followed(tmp_path: Path) -> None:
+    project = tmp_path / "song.lincae"
+    save(project, 1)
+    for name in ("versions", "locks"):
+        (tmp_path / name).mkdir(mode=0o755)
+    versions.keep(tmp_path / "versions", project)
+    lock = ProjectLock(tmp_path / "locks")
+    assert lock.acquire(project)
+    for name in ("versions", "locks"):
+        for path in (tmp_path / name, *(tmp_path / name).rglob("*")):
+            assert os.stat(path).st_mode & 0o077 == 0, path
+    lock.release()
+    [version] = versions.versions(tmp_path / "versions", project)
+    version.path.unlink()
+    version.path.symlink_to("/dev/zero")
+    (version.path.parent / "nowhere.lincae").symlink_to(tmp_path / "nothing")
+    os.mkfifo(version.path.parent / "pipe.lincae")
+    found = versions.versions(tmp_path / "versions", project)
+    assert len(found) == 2
+    for version in found:
+        with pytest.raises(ProjectError, match="cannot open"):
+            versions.load(version, project)

@@ -21,8 +21,7 @@ from lincae_studio.media.dawproject.pieces import FileRef, Stated
 from lincae_studio.media.outside import is_outside
 from lincae_studio.media.probe import probe
 from lincae_studio.media.store import MediaStore, digest_of, of_selection
-from lincae_studio.session.files import MAX_PATH
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
+from lincae_studio.session.model import MAX_LENGTH, MAX_PATH, SESSION_RATE, Media
 
 _COPY_BYTES = 1 << 20
 

@@ -14,9 +14,9 @@ from lincae_studio.descriptors import Reserve
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import ProjectError, StudioError
 from lincae_studio.paths import home, in_resources, resource
-from lincae_studio.session import files, journal, versions
-from lincae_studio.session.journal import Leftover
+from lincae_studio.session import files, recovery, versions
 from lincae_studio.session.model import Session
+from lincae_studio.session.recovery import Leftover
 from lincae_studio.session.versions import Version
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.bundles import BundleController
@@ -328,7 +328,7 @@ class ProjectCommands(QObject):
         if not self.may_leave():
             return
         try:
-            found = journal.recover(leftover.folder)
+            found = recovery.recover(leftover.folder)
         except StudioError as error:
             self._messages.error(error)
             return

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.session import journal
-from lincae_studio.session.journal import Leftover
+from lincae_studio.session import recovery
+from lincae_studio.session.recovery import Leftover
 from lincae_studio.session.versions import Version
 from lincae_studio.ui import theme
 
@@ -111,7 +111,7 @@ class RecoveryDialog(_ListDialog):
     def _on_discard(self) -> None:
         row, chosen = self.table.currentRow(), self.chosen
         if isinstance(chosen, Leftover):
-            journal.remove(chosen.folder)
+            recovery.remove(chosen.folder)
             del self._rows[row]
             self.table.removeRow(row)
         if not self._rows:
@@ -141,4 +141,7 @@ def _cells(leftover: Leftover) -> tuple[str, ...]:
 
 
 def _when(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):  # a disk can give any time to a file
+        return "unknown"

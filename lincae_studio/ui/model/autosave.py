@@ -11,9 +11,10 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from lincae_studio import paths
-from lincae_studio.session import files, journal, versions
-from lincae_studio.session.journal import Journal, Leftover
+from lincae_studio.session import files, recovery, versions
+from lincae_studio.session.journal import Journal
 from lincae_studio.session.locks import ProjectLock
+from lincae_studio.session.recovery import Leftover
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 
@@ -58,7 +59,7 @@ class Autosave(QObject):
 
     def leftovers(self) -> list[Leftover]:
         """Journals left behind by processes that crashed, newest first."""
-        return journal.leftovers(*self._roots)
+        return recovery.leftovers(*self._roots)
 
     def lock(self, project: Path) -> bool:
         """Lock a project before opening or saving it; False if another window holds the lock."""
@@ -110,7 +111,7 @@ class Autosave(QObject):
     def _drop_recovered(self) -> None:
         """Remove the recovered folder once its content is in this journal or in a project file."""
         if self._recovered is not None and (self._journal.settle(0.0) or not self._document.modified):
-            journal.remove(self._recovered)
+            recovery.remove(self._recovered)
             self._recovered = None
 
     def _on_autosave(self) -> None:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from lincae_studio.errors import EditError
 from lincae_studio.session import files
 from lincae_studio.session.history import History
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Session, check_change
 
 #: Wheel notches and key presses this close together are one step in the history.
 _MERGE_MS = 500
@@ -79,6 +79,7 @@ class Document(QObject):
         self._merging.stop()
         try:
             after = edit(self.session)
+            check_change(self.session, after)
         except EditError as error:
             self.refused.emit(error)
             return False

@@ -280,7 +280,7 @@ def test_an_import_that_cannot_be_saved_leaves_no_audio(
     assert files_below(tmp_path / "new") == []
 
 
-def _full(_path: Path, _data: bytes) -> None:
+def _full(_path: Path, _data: bytes, _private: bool) -> None:
     import errno
 
     raise OSError(errno.ENOSPC, "No space left on device")

@@ -21,7 +21,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files, journal
+from lincae_studio.session import edits, files, recovery
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.locks import ProjectLock
 from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
@@ -37,8 +37,8 @@ CTRL = Qt.KeyboardModifier.ControlModifier
 Dialog = TypeVar("Dialog", RecoveryDialog, VersionsDialog)
 
 
-def leftovers() -> list[journal.Leftover]:
-    return journal.leftovers(*paths.recovery_dirs())
+def leftovers() -> list[recovery.Leftover]:
+    return recovery.leftovers(*paths.recovery_dirs())
 
 
 def names(window: MainWindow) -> list[str]:
@@ -76,10 +76,10 @@ def test_every_edit_is_kept_until_it_is_saved(window: MainWindow, tmp_path: Path
     assert kept.settle()
     folder = kept.folder
     assert folder is not None
-    assert journal.recover(folder).session == window.document.session
+    assert recovery.recover(folder).session == window.document.session
     press(window, Qt.Key.Key_Z, CTRL)
     assert kept.settle()
-    assert journal.recover(folder).session == window.document.session, "undo is an edit, too"
+    assert recovery.recover(folder).session == window.document.session, "undo is an edit, too"
     assert window.save_to(tmp_path / "song.lincae")
     assert kept.settle()
     assert kept.folder is None, "a saved document needs no recovery"
@@ -107,7 +107,7 @@ def test_a_leftover_session_is_recovered_as_a_copy(
     assert leftovers() == [], "the journal of this window holds it now"
     folder = window.autosave.journal.folder
     assert folder is not None
-    assert journal.recover(folder).session == window.document.session
+    assert recovery.recover(folder).session == window.document.session
     press(window, Qt.Key.Key_S, CTRL)
     assert asked.questions == ["Save Project"]
 
@@ -355,10 +355,10 @@ def test_a_killed_window_loses_nothing_that_was_written(tmp_path: Path) -> None:
         process.wait()
         said = [line.strip().split(" ", 1) for line in lines]
         last = max(number for number, (what, _) in enumerate(said) if what == "written")
-        left = journal.leftovers(folder / "data" / "recovery")
+        left = recovery.leftovers(folder / "data" / "recovery")
         project = folder / "song.lincae"
         assert left or project.exists(), "no journal: it was just saved"
-        found = journal.recover(left[0].folder).session if left else files.load(project)
+        found = recovery.recover(left[0].folder).session if left else files.load(project)
         assert found.tracks[0].name in {name for _, name in said[last:]}
         if project.exists():
             files.load(project)
