@@ -37,7 +37,7 @@ class Transport(QObject):
         monitor_changed: another `Monitor` was chosen.
     """
 
-    moved = Signal(int)
+    moved = Signal(object)
     playing_changed = Signal()
     monitor_changed = Signal(str)
 

@@ -72,7 +72,7 @@ class Lanes(TimeCanvas):
     """
 
     files_dropped = Signal(list, object)
-    seek = Signal(int)
+    seek = Signal(object)
     clip_opened = Signal(int)
 
     def __init__(

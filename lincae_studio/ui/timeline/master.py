@@ -31,7 +31,7 @@ class MasterLane(TimeCanvas):
         seek: the sample that was clicked.
     """
 
-    seek = Signal(int)
+    seek = Signal(object)
 
     def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
         super().__init__(axis, parent)

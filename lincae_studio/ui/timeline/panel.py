@@ -99,7 +99,7 @@ class TimelinePanel(QWidget):
         import_clicked, demo_clicked: same as in `EmptyHint`.
     """
 
-    seek = Signal(int)
+    seek = Signal(object)
     files_dropped = Signal(list, object)
     import_clicked = Signal()
     demo_clicked = Signal()

@@ -38,13 +38,15 @@ class Ruler(TimeCanvas):
         loop_dragged: start and end of a new loop, in samples.
         marker_dragged: a marker's id and its new sample.
         marker_renamed, marker_removed: a marker's id.
+
+    Samples are passed as objects, here and elsewhere: after 13.5 hours they exceed what `Signal(int)` can pass.
     """
 
-    seek = Signal(int)
-    scrub_began = Signal(int)
-    scrub_ended = Signal(int)
-    loop_dragged = Signal(int, int)
-    marker_dragged = Signal(int, int)
+    seek = Signal(object)
+    scrub_began = Signal(object)
+    scrub_ended = Signal(object)
+    loop_dragged = Signal(object, object)
+    marker_dragged = Signal(int, object)
     marker_renamed = Signal(int)
     marker_removed = Signal(int)
 

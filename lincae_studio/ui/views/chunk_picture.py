@@ -39,7 +39,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
     """
 
     hovered = Signal(str)
-    seek = Signal(int)
+    seek = Signal(object)
 
     def __init__(
         self, axis: TimeAxis, rendering: Rendering, source: ChunkSource, name: str, parent: QWidget | None = None

@@ -62,7 +62,7 @@ class LinearityPlot(TimeCanvas):
     """
 
     hovered = Signal(str)
-    seek = Signal(int)
+    seek = Signal(object)
 
     def __init__(self, context: ViewContext, parent: QWidget) -> None:
         super().__init__(context.axis, parent)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -16,7 +17,9 @@ from lincae_studio.session import edits
 from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.views.registry import VIEWS
+from tests.helpers import made_up_media
 from tests.ui.conftest import wait_rendered
+from tests.ui.drive import click, drag
 
 MINUTES_4 = 240 * SESSION_RATE
 
@@ -97,3 +100,21 @@ def test_the_waveform_of_the_mix_follows_a_clip_there_and_back(qtbot: QtBot, son
     document.undo()
     agree()
     assert peaks.pyramid.pages == 1
+
+
+def test_the_playhead_and_the_loop_can_be_anywhere_on_the_longest_timeline(window: MainWindow) -> None:
+    media = made_up_media(1, SESSION_RATE)
+    session = edits.add_clip(edits.add_track(Session()), 1, media, MAX_LENGTH - media.length)
+    window.document.replace(session, None)
+    timeline = window.timeline
+    timeline.axis.fit()
+    for part in (timeline.ruler, timeline.lanes, timeline.master):
+        window.transport.seek(0)
+        x = round(0.9 * part.width())
+        click(part, x, part.height() - 3)
+        assert window.transport.position == timeline.axis.sample_at(x) > 2**31
+    ruler = timeline.ruler
+    y, left, right = ruler.height() - 3, 0.7 * ruler.width(), 0.9 * ruler.width()
+    drag(ruler, (left, y), (right, y), Qt.KeyboardModifier.ShiftModifier)
+    assert window.document.session.loop is not None
+    assert window.document.session.loop.start > 2**31
