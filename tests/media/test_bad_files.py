@@ -15,7 +15,7 @@ import pytest
 import soundfile as sf
 from msgspec.structs import replace
 
-from lincae_studio import bounded
+from lincae_studio import atomic, bounded
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, no_progress
 from lincae_studio.media import conformed as conformed_module
@@ -62,7 +62,7 @@ def test_a_pipe_put_in_place_of_a_file_at_the_last_moment_is_refused(
     tmp_path: Path, refused: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_audio(tmp_path / "kick.wav", noise(1, 100))
-    real = bounded.check_ordinary
+    real = atomic.check_ordinary
 
     def check(file: Path | int) -> os.stat_result:
         status = real(file)
