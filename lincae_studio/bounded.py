@@ -24,7 +24,7 @@ _MAX_DIRECTORY_BYTES = 1 << 22
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
 
 
-def open_regular(path: Path, buffered: bool = True, follow: bool = True) -> BinaryIO:
+def open_regular(path: Path, *, buffered: bool = True, follow: bool = True) -> BinaryIO:
     """Open a file for reading; with `follow` off, no link to one.
 
     The open file itself is checked as well, so that a pipe which takes its place at that moment is noticed.
@@ -42,13 +42,13 @@ def open_regular(path: Path, buffered: bool = True, follow: bool = True) -> Bina
         raise
 
 
-def read(path: Path, limit_bytes: int, follow: bool = True) -> bytes:
+def read(path: Path, limit_bytes: int, *, follow: bool = True) -> bytes:
     """The content of a file; with `follow` off, of no link to one.
 
     Raises:
         OSError: as `open_regular`, and when it has more than `limit_bytes`.
     """
-    with open_regular(path, follow) as file:
+    with open_regular(path, follow=follow) as file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
         raise OSError(errno.EFBIG, f"it has more than {limit_bytes:,} bytes", str(path))
