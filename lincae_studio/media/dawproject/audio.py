@@ -25,6 +25,9 @@ from lincae_studio.session.model import MAX_LENGTH, MAX_PATH, SESSION_RATE, Medi
 
 _COPY_BYTES = 1 << 20
 
+#: Audio that takes more than this is refused if it is compressed to less than a hundredth: no music is.
+_SWELLING_BYTES, _SWELLING = 1 << 30, 100
+
 _DRIVE = re.compile(r"[A-Za-z]:/")
 
 
@@ -64,9 +67,16 @@ class AudioFiles:
                     folder.rmdir()
 
     def check_room(self, files: list[FileRef]) -> None:
-        """Raise `ProjectError` when the disk has not enough space for the audio files of the archive."""
-        found = [self._member(file.path) for file in files if not file.external]
-        size = sum({info.filename: info.file_size for info in found if info is not None}.values())
+        """Raise `ProjectError` when the disk has not enough space for the audio files of the archive.
+
+        The same for an archive of a few kilobytes that only fills the disk.
+        """
+        members = [self._member(file.path) for file in files if not file.external]
+        found = {info.filename: info for info in members if info is not None}.values()
+        size = sum(info.file_size for info in found)
+        if size > max(_SWELLING_BYTES, _SWELLING * sum(info.compress_size for info in found)):
+            problem = f"its audio is compressed to a fraction of its {size / 1e9:.1f} GB, as no music can be"
+            raise ProjectError(f"cannot open {self._path}: {problem}", "Export it again from the program that wrote it")
         parent = next(place for place in (self._folder, *self._folder.absolute().parents) if os.path.exists(place))
         with self._writing():
             room = shutil.disk_usage(parent).free

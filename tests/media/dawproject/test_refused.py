@@ -146,6 +146,17 @@ def test_damaged_and_encrypted_members(tmp_path: Path, refused: Any) -> None:
     assert "encrypted" in refused(path)
 
 
+def test_audio_that_only_fills_the_disk(store: MediaStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = project_of(lane_of(f'<Clip time="0" duration="1">{file_of()}</Clip>'))
+    path = packed(tmp_path / "a.dawproject", project, {"audio/one.wav": bytes(5_000_000)})
+    monkeypatch.setattr(audio_module, "_SWELLING_BYTES", 4_000_000)
+    with pytest.raises(ProjectError, match="compressed to a fraction"):
+        read_dawproject(path, tmp_path / "audio", store)
+    assert not (tmp_path / "audio").exists()
+    packed(path, project, {"audio/one.wav": wav(1, 1_100_000)})
+    assert len(list(read_dawproject(path, tmp_path / "audio", store)[0].clips())) == 1, "noise is as long as it is"
+
+
 def test_a_disk_without_room(store: MediaStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = packed(
         tmp_path / "a.dawproject",
