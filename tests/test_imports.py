@@ -82,6 +82,7 @@ def imports_of(path: Path) -> frozenset[str]:
 
 #: The rooms of `ui`, from the bottom up; each may import those before it, and itself.
 UI_ORDER = (
+    {"plain_text"},
     {"theme", "notify"},
     {"model"},
     {"jobs"},

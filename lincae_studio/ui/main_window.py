@@ -41,6 +41,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.plain_text import in_title
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.engine_settings import EngineSettings
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
@@ -248,7 +249,7 @@ class MainWindow(QMainWindow):
     # Title and theme
 
     def _show_title(self) -> None:
-        self.setWindowTitle(f"{self.document.title}[*] — LinCAE Studio")
+        self.setWindowTitle(f"{in_title(self.document.title)}[*] — LinCAE Studio")
         self.setWindowModified(self.document.modified)
 
     def _follow_theme(self) -> None:

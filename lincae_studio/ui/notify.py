@@ -29,6 +29,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from lincae_studio.ui.plain_text import in_menu, shown
+
 _log = logging.getLogger(__name__)
 
 #: Messages that are not errors disappear after this time.
@@ -50,7 +52,6 @@ class MessageBar(QFrame):
         self._offered: Callable[[], None] | None = None
         self.text = QLabel(self)
         self.text.setWordWrap(True)
-        self.text.setTextFormat(Qt.TextFormat.PlainText)  # file names are not markup
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more = QPushButton("Details…", self)
         self._more.clicked.connect(self.show_details)
@@ -112,11 +113,11 @@ class MessageBar(QFrame):
             self._offered()
 
     def _show(self, text: str, details: str, kind: str, button: tuple[str, Callable[[], None]] | None = None) -> None:
-        self.text.setText(text[:1].upper() + text[1:])
+        self.text.setText(shown(text[:1].upper() + text[1:]))
         self.details = details
         self._more.setVisible(bool(details))
         offer, self._offered = button or ("", None)
-        self.offer.setText(offer)
+        self.offer.setText(in_menu(offer))
         self.offer.setVisible(bool(offer))
         self.setProperty("kind", kind)
         self.style().polish(self)
@@ -125,7 +126,7 @@ class MessageBar(QFrame):
 
 def confirm(parent: QWidget, problem: str, question: str) -> bool:
     """Ask a yes-or-no question."""
-    answer = QMessageBox.question(parent, "LinCAE Studio", f"{problem} {question}")
+    answer = QMessageBox.question(parent, "LinCAE Studio", shown(f"{problem} {question}"))
     return answer == QMessageBox.StandardButton.Yes
 
 

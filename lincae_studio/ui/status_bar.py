@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QLabel, QStatusBar
 
 from lincae_studio.engine.rendering.render_store import Monitor
 from lincae_studio.session.times import count_of
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -36,7 +37,7 @@ class StatusLabels(QObject):
         self._show_output()
 
     def _show_plan(self) -> None:
-        self.codec.setText(f"codec {self._rendering.plan.codec.title}")
+        self.codec.setText(shown(f"codec {self._rendering.plan.codec.title}"))
         self._show_progress()
 
     def _show_progress(self) -> None:
@@ -44,10 +45,10 @@ class StatusLabels(QObject):
         self.render.setText(f"{done}/{total} chunks rendered" if total else "nothing to render")
 
     def _show_engine(self) -> None:
-        self.engine.setText(self._rendering.engine_text)
+        self.engine.setText(shown(self._rendering.engine_text))
 
     def _show_output(self) -> None:
         player = self._transport.player
         dropouts = count_of(player.dropouts, "dropout") if player.dropouts else ""
         parts = (_MONITORS[self._transport.monitor], player.output_name or "", dropouts)
-        self.output.setText(" · ".join(part for part in parts if part))
+        self.output.setText(shown(" · ".join(part for part in parts if part)))

@@ -13,6 +13,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
+from lincae_studio.ui.plain_text import STYLE
+
 #: The themes to choose from; "system" follows the desktop.
 ThemeChoice = Literal["dark", "light", "system"]
 
@@ -234,6 +236,11 @@ def dim(label: QWidget) -> None:
     label.setProperty("dim", True)
 
 
+def heading(label: QWidget) -> None:
+    """Show a label's text as a heading."""
+    label.setProperty("heading", True)
+
+
 def _mixed(color: QColor, other: QColor, share: float) -> QColor:
     parts = ((color.red(), other.red()), (color.green(), other.green()), (color.blue(), other.blue()))
     return QColor(*(round(one + (two - one) * share) for one, two in parts))
@@ -241,6 +248,7 @@ def _mixed(color: QColor, other: QColor, share: float) -> QColor:
 
 def _style(c: Colors) -> str:
     return f"""
+{STYLE}
 QToolTip {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line}; padding: 3px; }}
 QToolBar {{ background: {c.panel}; border: 0; border-bottom: 1px solid {c.line}; spacing: 3px; padding: 4px 8px; }}
 QToolButton {{ padding: 4px 6px; border: 1px solid transparent; border-radius: 4px; color: {c.text}; }}
@@ -263,6 +271,7 @@ QSplitter::handle {{ background: {c.line}; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
 QLabel[dim="true"] {{ color: {c.text_dim}; }}
+QLabel[heading="true"] {{ font-weight: 600; }}
 QLabel#position {{ font-size: 18px; font-family: monospace; padding-right: 6px; }}
 QLabel#hint_title {{ font-size: 22px; font-weight: 600; border: 0; }}
 QLabel#hint_text {{ color: {c.text_dim}; border: 0; }}

@@ -14,6 +14,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.actions.handlers import Handler
 from lincae_studio.ui.actions.shortcuts import apply_keys
 from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
+from lincae_studio.ui.plain_text import from_menu
 
 #: The line colour in the icon files, and the sizes to draw, up to twice the size on the toolbar.
 _DRAWN = "#e6e9ee"
@@ -89,5 +90,5 @@ def make_toolbar(window: QMainWindow, actions: dict[str, QAction]) -> QToolBar:
             bar.addAction(actions[name])
             button = bar.widgetForAction(actions[name])
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-            button.setAccessibleName(actions[name].text().replace("&", "").rstrip("…"))
+            button.setAccessibleName(from_menu(actions[name].text()).rstrip("…"))
     return bar

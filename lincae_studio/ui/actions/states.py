@@ -14,6 +14,7 @@ from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.plain_text import in_menu
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.views.registry import VIEWS, view_action
 
@@ -65,8 +66,8 @@ class ActionStates(QObject):
         for spec in ACTIONS:
             self._actions[spec.id].setEnabled(met[spec.needs])
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
-        self._actions["undo"].setText(f"&Undo {document.undo_text or ''}".rstrip())
-        self._actions["redo"].setText(f"&Redo {document.redo_text or ''}".rstrip())
+        self._actions["undo"].setText(f"&Undo {in_menu(document.undo_text or '')}".rstrip())
+        self._actions["redo"].setText(f"&Redo {in_menu(document.redo_text or '')}".rstrip())
 
     def _follow_preferences(self) -> None:
         chosen = self._preferences.value

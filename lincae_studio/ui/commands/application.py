@@ -54,8 +54,8 @@ class ApplicationCommands:
 
     def on_about(self) -> None:
         text = (
-            f"<b>LinCAE Studio {__version__}</b><p>A multitrack editor whose mixer works in the latent space of a "
-            "Linear Consistency Autoencoder.</p><p>Licence: Apache 2.0</p>"
+            f"LinCAE Studio {__version__}\n\nA multitrack editor whose mixer works in the latent space of a "
+            "Linear Consistency Autoencoder.\n\nLicence: Apache 2.0"
         )
         QMessageBox.about(self._window, "About LinCAE Studio", text)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -35,12 +34,10 @@ from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.plain_text import in_menu, in_tip, shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _MIB = 1 << 20
-
-#: Tooltips are wrapped at this width, since Qt does not wrap plain text in them.
-_TIP_COLUMNS = 80
 
 _ID_LENGTH = 64
 
@@ -238,7 +235,7 @@ class CodecMenu(QObject):
     def _ask_name(self, taken: str) -> str | None:
         others = self._taken() | PUBLIC_MODELS.keys()
         number = next(number for number in range(2, 10_000) if f"{taken}-{number}" not in others)
-        question = f"A codec named “{taken}” already exists. Name of the new codec:"
+        question = f"A codec named “{in_menu(taken)}” already exists. Name of the new codec:"
         typed, accepted = QInputDialog.getText(self._window, "Import Codec Folder", question, text=f"{taken}-{number}")
         return typed if accepted and typed.strip() else None
 
@@ -284,12 +281,12 @@ class CodecMenu(QObject):
             text, tip, usable = _title(info), info.description, True
         except StudioError as error:
             text, tip, usable = _title(info) if info else _title_of_missing(codec), str(error), False
-        action = QAction(text.replace("&", "&&"), self._group)
+        action = QAction(in_menu(text), self._group)
         action.setCheckable(True)
         # The session's own codec stays enabled even if it cannot be used.
         action.setEnabled(usable or codec == self._document.session.codec)
-        action.setToolTip(textwrap.fill(tip[:1].upper() + tip[1:], _TIP_COLUMNS))
-        action.setStatusTip(tip)
+        action.setToolTip(in_tip(tip[:1].upper() + tip[1:]))
+        action.setStatusTip(shown(tip))
         action.triggered.connect(lambda _on=False: self.choose(codec))
         return action
 
@@ -299,7 +296,7 @@ class CodecMenu(QObject):
             f"Installing {model.title}…" if running else f"Download {model.title} (about {model.mebibytes} MiB)…", self
         )
         action.setEnabled(not running)
-        action.setToolTip(textwrap.fill(model.description, _TIP_COLUMNS))
+        action.setToolTip(in_tip(model.description))
         action.setStatusTip(model.description)
         action.triggered.connect(lambda _on=False: self._on_download_triggered(model_id))
         return action

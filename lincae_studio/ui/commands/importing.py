@@ -23,6 +23,7 @@ from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.plain_text import in_menu
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.panel import TimelinePanel
@@ -155,7 +156,7 @@ class Importer(QObject):
     def _ask(self, wide: Sequence[FileInfo]) -> MultichannelChoice | None:
         """Ask which channels to import from files with more than two; None skips the files."""
         if len(wide) == 1:
-            text = f"{wide[0].path.name} has {wide[0].channels} channels. Clips must be mono or stereo."
+            text = f"{in_menu(wide[0].path.name)} has {wide[0].channels} channels. Clips must be mono or stereo."
         else:
             text = f"{count_of(len(wide), 'file')} have more than two channels. Clips must be mono or stereo."
         options = [choice.value for choice in MultichannelChoice]

@@ -25,6 +25,7 @@ from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.notify import MessageBar, confirm
+from lincae_studio.ui.plain_text import in_menu, shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -310,7 +311,7 @@ class ProjectCommands(QObject):
         answer = QMessageBox.warning(
             self._window,
             "LinCAE Studio",
-            f"“{self._document.title}” has unsaved changes. Save them?",
+            f"“{shown(self._document.title)}” has unsaved changes. Save them?",
             buttons.Save | buttons.Discard | buttons.Cancel,
             buttons.Save,
         )
@@ -358,9 +359,9 @@ class ProjectCommands(QObject):
     def _list_recent(self) -> None:
         self.recent_menu.clear()
         for name in self._preferences.value.recent:
-            action = self.recent_menu.addAction(Path(name).stem)
-            action.setToolTip(name)
-            action.setStatusTip(name)
+            action = self.recent_menu.addAction(in_menu(Path(name).stem))
+            action.setToolTip(shown(name))
+            action.setStatusTip(shown(name))
             action.triggered.connect(lambda _=False, path=Path(name): self._open_recent(path))
         if self.recent_menu.isEmpty():
             self.recent_menu.addAction("No recent projects").setEnabled(False)

@@ -26,6 +26,7 @@ from lincae_studio.media.search import name_of
 from lincae_studio.session.model import Media
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.project_files import ProjectFiles
+from lincae_studio.ui.plain_text import in_title, shown
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,13 @@ class AudioFilesDialog(QDialog):
             state, good = states[number]
             for column, cell in enumerate((name_of(row.media), state, str(row.clips), _folder(row.media))):
                 item = QTableWidgetItem(cell)
-                item.setToolTip(row.media.path)
+                item.setToolTip(shown(row.media.path))
                 if column == 1 and not good:
                     item.setForeground(QColor(theme.colors().error))
                 self.table.setItem(number, column, item)
             if row.media.digest in selected:
                 self.table.selectRow(number)
-        self.summary.setText(self._files.summary())
+        self.summary.setText(shown(self._files.summary()))
         self._follow_selection()
 
     def _add(self, text: str, tip: str) -> QPushButton:
@@ -131,7 +132,8 @@ class AudioFilesDialog(QDialog):
 
     def _on_locate(self) -> None:
         [media] = self.chosen
-        name, _ = QFileDialog.getOpenFileName(self, f"Locate {name_of(media)}", str(self._files.folder), AUDIO_FILTER)
+        title = f"Locate {in_title(name_of(media))}"
+        name, _ = QFileDialog.getOpenFileName(self, title, str(self._files.folder), AUDIO_FILTER)
         if name:
             self._files.locate(media, Path(name))
 

@@ -19,6 +19,7 @@ from lincae_studio import paths
 from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
+from lincae_studio.ui.plain_text import in_title, shown
 
 _SCALE_FACTORS = (0.01, 1000.0)
 
@@ -30,7 +31,7 @@ class DownloadDialog(QDialog):
         super().__init__(parent)
         model = PUBLIC_MODELS[model_id]
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Download {model.title}")
+        self.setWindowTitle(f"Download {in_title(model.title)}")
         form = QFormLayout()
         form.setHorizontalSpacing(16)
         for name, text in (
@@ -96,9 +97,8 @@ def _dim(text: str, parent: QWidget) -> QLabel:
 
 
 def _wrapped(text: str, parent: QWidget) -> QLabel:
-    """A word-wrapped label; plain text, since folder names are not markup."""
-    label = QLabel(text, parent)
-    label.setTextFormat(Qt.TextFormat.PlainText)
+    """A word-wrapped label."""
+    label = QLabel(shown(text), parent)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

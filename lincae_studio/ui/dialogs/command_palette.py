@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from lincae_studio.ui.actions.table import ACTIONS
+from lincae_studio.ui.plain_text import from_menu
 
 _MOVES = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
@@ -41,7 +42,7 @@ class CommandPalette(QDialog):
         self.list.clear()
         for spec in ACTIONS:
             action = self._actions[spec.id]
-            name = action.text().replace("&", "").rstrip("…")
+            name = from_menu(action.text()).rstrip("…")
             # By the fixed text: a search for "marker" should not find "Undo Add Marker".
             searched = f"{spec.menu} {spec.text.replace('&', '')} {spec.tip}".casefold()
             if action.isEnabled() and spec.id != "palette" and all(word in searched for word in words):

@@ -45,6 +45,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.export_presets import PresetRow
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
@@ -144,7 +145,6 @@ class ExportDialog(QDialog):
         self.artist_field.setAccessibleName("Artist")
         self.summary = QLabel(self)
         self.summary.setWordWrap(True)
-        self.summary.setTextFormat(Qt.TextFormat.PlainText)
         theme.dim(self.summary)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         self._export = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
@@ -343,7 +343,7 @@ class ExportDialog(QDialog):
         self.dither.setEnabled(not is_lossy(settings.format) and settings.format.sample_format == "16")
         named = bool(Path(self.path_field.text().strip()).name)
         problem = self._problem(settings)
-        self.summary.setText(problem or (self._described(settings) if named else ""))
+        self.summary.setText(shown(problem) or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)
         self.presets.show_settings(settings)
 
@@ -373,7 +373,7 @@ class ExportDialog(QDialog):
         names = [path.name for path in self.paths]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
         files = f"{len(names)} files: {', '.join(names[:_NAMED])}{more}" if len(names) > 1 else names[0]
-        return f"{files}\n{', '.join(parts)}"
+        return f"{shown(files)}\n{shown(', '.join(parts))}"
 
     def _on_browse(self) -> None:
         # The user is asked once, on export, whether to replace files.

@@ -26,6 +26,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.plain_text import in_title, shown
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.strip import format_pan
 
@@ -52,7 +53,7 @@ class MinusOneDialog(QDialog):
         self._job: BackgroundJob | None = None
         self.match: StemMatch | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Take “{self._name}” out of the mix")
+        self.setWindowTitle(f"Take “{in_title(self._name)}” out of the mix")
         name = "How far the stem is looked for"
         self.reach = NumberField(0.0, _FARTHEST_S, self, decimals=2, suffix=" s", name=name)
         self.reach.setSingleStep(0.5)
@@ -183,7 +184,7 @@ class MinusOneDialog(QDialog):
             self.pan.setChecked(certain)
 
     def _show_message(self, text: str) -> None:
-        self.message.setText(text)
+        self.message.setText(shown(text))
         self.message.setVisible(bool(text))
 
     def _strip(self) -> tuple[float, float | None]:

@@ -28,6 +28,7 @@ from lincae_studio.ui.actions.table import ACTIONS, ActionSpec
 from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.dialogs.preferences_page import SettingsPage
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.plain_text import from_menu
 from lincae_studio.ui.playback.transport import Transport
 
 #: Search words that find the audio page.
@@ -256,4 +257,4 @@ class KeyField(QLineEdit):
 
 
 def _name(spec: ActionSpec) -> str:
-    return spec.text.replace("&", "").rstrip("…")
+    return from_menu(spec.text).rstrip("…")

@@ -10,6 +10,7 @@ from lincae_studio.playback.sinks import outputs
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.playback.transport import Transport
 
 _BUFFERS = (0, 128, 256, 512, 1024, 2048, 4096)
@@ -81,7 +82,7 @@ class AudioPage(QWidget):
             self._show_state()
         except AudioDeviceError as error:
             self._found = {}
-            self.message.setText(str(error))
+            self.message.setText(shown(str(error)))
         self._list()
 
     def _show(self) -> None:
@@ -121,12 +122,12 @@ class AudioPage(QWidget):
     def _on_tone(self) -> None:
         problem = self._transport.play_test_tone()
         if problem is not None:
-            self.message.setText(str(problem))
+            self.message.setText(shown(str(problem)))
 
     def _show_state(self) -> None:
         player = self._transport.player
         if player.output_name is not None:
-            self.message.setText(f"Playing through {player.output_name}.")
+            self.message.setText(shown(f"Playing through {player.output_name}."))
         elif not self._found:
             self.message.setText("No audio device was found. The playhead moves without sound.")
         else:

@@ -23,6 +23,7 @@ from lincae_studio.preference_table import PREFERENCES, Page, Preference
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.plain_text import from_menu
 
 #: Choices determined when the dialog opens, by field: values with their texts.
 Found = Mapping[str, Sequence[tuple[str, str]]]
@@ -73,7 +74,7 @@ class SettingsPage(QWidget):
             widget = self._number(preference)
         else:
             widget = self._text(preference)
-        widget.setAccessibleName(preference.title.replace("&", ""))
+        widget.setAccessibleName(from_menu(preference.title))
         self.fields[preference.field] = widget
         row = _with_browse(widget, self) if preference.field in _PATHS else widget
         later = preference.takes_effect != Preference.takes_effect

@@ -24,6 +24,7 @@ from lincae_studio.session import recovery
 from lincae_studio.session.recovery import Leftover
 from lincae_studio.session.versions import Version
 from lincae_studio.ui import theme
+from lincae_studio.ui.plain_text import shown
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class _ListDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
         self._rows = list(rows)
-        label = QLabel(text, self)
+        label = QLabel(shown(text), self)
         label.setWordWrap(True)
         theme.dim(label)
         self.table = QTableWidget(len(rows), len(columns), self)

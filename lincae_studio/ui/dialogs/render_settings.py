@@ -12,6 +12,7 @@ from lincae_studio.session.model import MAX_FRAMES, MAX_SEED
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.plain_text import shown
 
 
 class RenderSettingsDialog(QDialog):
@@ -64,7 +65,7 @@ class RenderSettingsDialog(QDialog):
             noise = (
                 ""
                 if self._codec.stochastic
-                else f" {self._codec.title} decodes without noise, so the seed has no effect."
+                else f" {shown(self._codec.title)} decodes without noise, so the seed has no effect."
             )
             self.message.setText(text + noise)
             fits = True

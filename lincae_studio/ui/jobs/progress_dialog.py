@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QProgressBar, Q
 
 from lincae_studio.jobs import Progress
 from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.plain_text import in_title, shown
 
 _STEPS = 1000
 
@@ -32,8 +33,8 @@ class ProgressDialog(QDialog):
         #: Time and fraction of the first report: a resumed download may start half done.
         self._first: tuple[float, float] | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(title)
-        self.label = QLabel(beginning, self)
+        self.setWindowTitle(in_title(title))
+        self.label = QLabel(shown(beginning), self)
         self.bar = QProgressBar(self)
         self.bar.setRange(0, 0)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
@@ -56,7 +57,7 @@ class ProgressDialog(QDialog):
         self.bar.setValue(round(progress.fraction * _STEPS))
         if not self._cancelled:
             left = self._left(progress.fraction)
-            self.label.setText(f"{progress.label}: {100.0 * progress.fraction:.0f} %{left}")
+            self.label.setText(f"{shown(progress.label)}: {100.0 * progress.fraction:.0f} %{left}")
 
     def _left(self, fraction: float) -> str:
         now = time.monotonic()

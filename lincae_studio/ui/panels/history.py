@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDockWidget, QListWidget, QListWidgetItem, QWidget
 
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.plain_text import shown
 
 
 class HistoryPanel(QDockWidget):
@@ -31,7 +32,7 @@ class HistoryPanel(QDockWidget):
         done, undone = self._document.steps
         self.list.clear()
         for row, text in enumerate(("As opened", *done, *undone)):
-            item = QListWidgetItem(text)
+            item = QListWidgetItem(shown(text))
             if row > len(done):
                 item.setForeground(QColor(theme.colors().text_dim))
                 item.setToolTip("Undone")

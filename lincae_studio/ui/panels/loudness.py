@@ -11,6 +11,7 @@ from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.metering import Metering
 
@@ -88,7 +89,7 @@ class LoudnessPanel(QDockWidget):
         self.progress.show()
         job.progressed.connect(lambda part: self.progress.setValue(round(100 * part.fraction)))
         job.succeeded.connect(self._on_measured)
-        job.failed.connect(lambda error: self.message.setText(str(error)))
+        job.failed.connect(lambda error: self.message.setText(shown(str(error))))
         job.ended.connect(self._on_ended)
         job.start()
 

@@ -17,6 +17,7 @@ from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Tr
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.hits import HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
 from lincae_studio.ui.timeline.waveform import Piece, row_image
 
@@ -252,7 +253,7 @@ def _paint_name(painter: QPainter, left: float, right: float, top: float, name: 
 def _laid_out(name: str, room: int, description: str) -> QStaticText:
     font = QFont()
     font.fromString(description)
-    text = QStaticText(QFontMetricsF(font).elidedText(name, Qt.TextElideMode.ElideRight, room))
+    text = QStaticText(QFontMetricsF(font).elidedText(shown(name), Qt.TextElideMode.ElideRight, room))
     text.setTextFormat(Qt.TextFormat.PlainText)
     text.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
     text.prepare(font=font)

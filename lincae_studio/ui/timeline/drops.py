@@ -22,6 +22,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
 from lincae_studio.ui.timeline.hits import NAME_PX
 
@@ -176,5 +177,6 @@ def _ghost_of(path: Path) -> Ghost:
 
 def _label(ghost: Ghost) -> str:
     if ghost.problem:
-        return f"{ghost.name}: cannot be read"
-    return ghost.name if ghost.length is None else f"{ghost.name}  {format_time(ghost.length / SESSION_RATE, 1)}"
+        return shown(f"{ghost.name}: cannot be read")
+    name = shown(ghost.name)
+    return name if ghost.length is None else f"{name}  {format_time(ghost.length / SESSION_RATE, 1)}"

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from lincae_studio.engine.rendering.render_store import ChunkState, Monitor
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.plain_text import in_tip
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 
@@ -88,7 +89,7 @@ class RenderBar(TimeCanvas):
         heard = _HEARD[self._monitor][0 if state is ChunkState.RENDERED else 1]
         words = _TEXT[state] if state is ChunkState.SILENT else f"{_TEXT[state]}: {heard}"
         reason = self._rendering.store.failure(chunk.key) if chunk else None
-        return f"Chunk {index}: {words}" + (f"\n{reason}" if reason else "")
+        return f"Chunk {index}: {words}" + (f"\n{in_tip(reason)}" if reason else "")
 
     def set_monitor(self, monitor: Monitor) -> None:
         """Set the monitor mode, which the tooltips mention."""

@@ -13,6 +13,7 @@ from lincae_studio.session.model import Marker
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.gestures import DRAG_PX
@@ -143,11 +144,11 @@ class Ruler(TimeCanvas):
         flag = self._flag(marker).translated(x - self.axis.x_of(marker.at), 0)
         painter.fillRect(flag, QColor(theme.colors().marker))
         painter.setPen(QColor(theme.colors().clip_text))
-        text = self.fontMetrics().elidedText(marker.name, Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
+        text = self.fontMetrics().elidedText(shown(marker.name), Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
         painter.drawText(flag.adjusted(4, 0, -2, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
     def _flag(self, marker: Marker) -> QRectF:
-        width = min(self.fontMetrics().horizontalAdvance(marker.name) + 9, _FLAG_PX)
+        width = min(self.fontMetrics().horizontalAdvance(shown(marker.name)) + 9, _FLAG_PX)
         return QRectF(self.axis.x_of(marker.at), 0, width, _PLACES_PX - 4)
 
     def _snapped(self, sample: int, modifiers: Qt.KeyboardModifier, moving: int | None = None) -> int:

@@ -14,6 +14,7 @@ from lincae_studio.session.levels import (
     gain_to_fader,
     stepped_gain,
 )
+from lincae_studio.ui.plain_text import shown
 
 _STEPS = 1000
 _PAN_STEPS = 100
@@ -52,7 +53,7 @@ class _Control(QSlider):
         self.blockSignals(True)
         self.setValue(self._position(value))
         self.blockSignals(False)
-        self.setToolTip(f"{self.accessibleName()}: {self._text(value)} (double-click to reset)")
+        self.setToolTip(shown(f"{self.accessibleName()}: {self._text(value)} (double-click to reset)"))
 
     def step_by(self, notches: float) -> None:
         """Change by wheel notches."""

@@ -15,6 +15,7 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import HEADER_PX
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.context import ViewContext
@@ -206,7 +207,7 @@ class HeatmapPanel(QWidget):
             if row:
                 theme.dim(label)
             else:
-                label.setStyleSheet("font-weight: 600;")
+                theme.heading(label)
             inside.addWidget(label, row, 0)
             inside.addWidget(box, row, 1)
         for row, widget in enumerate((self._range, self.range_slider, self._hover, self._info), 3):
@@ -296,7 +297,7 @@ class HeatmapPanel(QWidget):
             text = "No track is selected"
         if ("clip", 0) in self._shown and len(selection.clips) != 1:
             text = "Select one clip to see its latents"
-        self._info.setText(text)
+        self._info.setText(shown(text))
 
     def _show_range(self) -> None:
         self._range.setText(f"Colours: −{self.plot.level:.3g} to +{self.plot.level:.3g}")

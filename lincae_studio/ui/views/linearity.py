@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPush
 from lincae_studio.engine.analysis.linearity import TrackFigures, median_db
 from lincae_studio.session.model import SESSION_RATE, Track
 from lincae_studio.session.times import format_time
-from lincae_studio.ui import theme
+from lincae_studio.ui import plain_text, theme
 from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.residuals import Residuals
@@ -187,7 +187,7 @@ class LinearityPlot(TimeCanvas):
         else:
             tracks = sorted(self.shares(index), key=lambda item: -abs(item[1].share or 0.0))
             for track, figures in tracks[:3]:
-                name = track.name if len(track.name) <= _NAME else f"{track.name[: _NAME - 1]}…"
+                name = plain_text.shown(track.name if len(track.name) <= _NAME else f"{track.name[: _NAME - 1]}…")
                 level = "" if figures.level_db is None else f", {figures.level_db:.1f}"
                 loss = "" if figures.loss_db is None else f", loss {figures.loss_db:.0f}"
                 lines.append(f"{name} {100.0 * (figures.share or 0.0):.0f} %{level}{loss} dB")
@@ -212,9 +212,10 @@ class LinearityPanel(QWidget):
         self.plot = LinearityPlot(context, self)
         self.shown_box = QComboBox(self)
         self.shown_box.setAccessibleName("What the linearity view shows")
-        for shown, text in (("residuals", "Residuals"), ("shares", "Shares")):
-            self.shown_box.addItem(text, shown)
+        for key, text in (("residuals", "Residuals"), ("shares", "Shares")):
+            self.shown_box.addItem(text, key)
         self.medians = {name: QLabel(self) for name, _ in MEASURES}
+        self._keys = {name: QLabel("■", self) for name, _ in MEASURES}
         self.measure_button = QPushButton(self)
         self.measure_button.setToolTip(
             "Decode every clip on its own and compare, in the loop if it is on, else everywhere"
@@ -238,6 +239,7 @@ class LinearityPanel(QWidget):
         for signal in (context.residuals.changed, context.linearity_meter.found, context.axis.changed):
             signal.connect(self._show_medians_soon)
         context.rendering.plan_changed.connect(self._show_medians_soon)
+        self._show_colors()
         self._on_shown_changed()
         self._show_state()
 
@@ -246,7 +248,7 @@ class LinearityPanel(QWidget):
 
     def follow_theme(self) -> None:
         self.plot.invalidate()
-        self._show_medians()
+        self._show_colors()
 
     def shutdown(self) -> None:
         """Stop using the residuals; measuring continues."""
@@ -254,7 +256,7 @@ class LinearityPanel(QWidget):
 
     def _lay_out(self) -> None:
         title = QLabel("Linearity", self)
-        title.setStyleSheet("font-weight: 600;")
+        theme.heading(title)
         column = QWidget(self)
         column.setFixedWidth(HEADER_PX)
         inside = QGridLayout()
@@ -263,7 +265,10 @@ class LinearityPanel(QWidget):
         inside.addWidget(title, 0, 0)
         inside.addWidget(self.shown_box, 0, 1)
         for row, (name, _) in enumerate(reversed(MEASURES), 1):
-            inside.addWidget(self.medians[name], row, 0, 1, 2)
+            legend = QHBoxLayout()
+            legend.addWidget(self._keys[name])
+            legend.addWidget(self.medians[name], 1)
+            inside.addLayout(legend, row, 0, 1, 2)
         inside.addWidget(self.measure_button, 4, 0)
         inside.addWidget(self.report_button, 4, 1)
         inside.addWidget(self._hover, 5, 0, 1, 2)
@@ -292,6 +297,10 @@ class LinearityPanel(QWidget):
         )
         self._show_medians()
 
+    def _show_colors(self) -> None:
+        for name, key in self._keys.items():
+            key.setStyleSheet(f"color: {measure_color(name).name()};")
+
     def _show_medians_soon(self) -> None:
         if not self._gathering.isActive():
             self._gathering.start(_GATHER_MS)
@@ -309,7 +318,7 @@ class LinearityPanel(QWidget):
             else:
                 value_text = "…" if name == "residual" else "not measured"
             label = self.medians[name]
-            label.setText(f'<span style="color:{measure_color(name).name()}">■</span> {text}: {value_text}')
+            label.setText(f"{text}: {value_text}")
             label.setToolTip("Median of the chunks in view")
 
     def _show_state(self) -> None:

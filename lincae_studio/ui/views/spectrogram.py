@@ -284,7 +284,7 @@ class SpectrogramPanel(QWidget):
 
     def _lay_out(self) -> None:
         title = QLabel("Spectrogram of the mix", self)
-        title.setStyleSheet("font-weight: 600;")
+        theme.heading(title)
         info = QLabel(f"Hann window of {WINDOW} samples; 0 dB is a full-scale sine", self)
         info.setWordWrap(True)
         theme.dim(info)
