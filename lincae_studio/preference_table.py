@@ -162,6 +162,14 @@ PREFERENCES: tuple[Preference, ...] = (
         "latent_memory_mb", "Cache", "Latents in &memory", "Size limit of the latents kept in memory.", unit="MB"
     ),
     Preference(
+        "render_memory_mb",
+        "Cache",
+        "R&enders in memory",
+        "Size limit of the renders kept in memory: some 1.5 GB for an hour of stereo. Above it, those farthest from "
+        "the playhead are dropped, and rendered again when they are needed.",
+        unit="MB",
+    ),
+    Preference(
         "cache_folder",
         "Cache",
         "&Folder",

@@ -69,7 +69,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
             written to the journal in any case.
         codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
         device, precision: for neural codecs.
-        latent_cache_gb, render_cache_gb, latent_memory_mb: upper limits; `cache_folder`: "" for the system default.
+        latent_cache_gb, render_cache_gb, latent_memory_mb, render_memory_mb: upper limits; `cache_folder`: "" for the
+            system default.
         recent: recent project files, newest first.
         audio_host, audio_device: names from PortAudio; "" for the system default.
         audio_buffer: buffer size in frames; 0 for the device's default.
@@ -95,6 +96,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     latent_cache_gb: Gigabytes = 4.0
     render_cache_gb: Gigabytes = 4.0
     latent_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 512
+    render_memory_mb: Annotated[int, Meta(ge=64, le=65_536)] = 3200
     cache_folder: PathText = ""
     recent: Annotated[tuple[PathText, ...], Meta(max_length=20)] = ()
     audio_host: DeviceName = ""

@@ -6,26 +6,47 @@ Plain Python rather than `QUndoStack`: the states are values, so there is nothin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Session, Track
+
+#: Room for what the steps add to memory, in bytes: some 100,000 edits of single clips.
+_MAX_BYTES = 256 * 1024 * 1024
+
+#: Roughly what a value takes, in bytes: a session or track without its lists, a clip with its numbers, a point of an
+#: envelope, an entry of a list.
+_VALUE_BYTES, _CLIP_BYTES, _POINT_BYTES, _ENTRY_BYTES = 400, 400, 120, 8
 
 
 @dataclass(frozen=True)
 class Step:
-    """One entry: what the menu shows, and the document before and after it."""
+    """One entry: what the menu shows, and the document before and after it.
+
+    `nbytes`: what `after` takes in memory besides what it shares with `before`, roughly.
+    """
 
     text: str
     before: Session
     after: Session
     merge_key: str | None = None
+    nbytes: int = 0
 
 
 class History:
-    """The undo and redo stacks of the document. They are unlimited: states share whatever has not changed."""
+    """The undo and redo stacks of the document.
 
-    def __init__(self, session: Session, saved: bool = True) -> None:
+    States share whatever has not changed, so that there is room for far more steps than anybody undoes. Still, there is
+    a limit: beyond it the oldest steps are forgotten.
+
+    Attributes:
+        forgotten: the number of steps that were forgotten.
+    """
+
+    def __init__(self, session: Session, saved: bool = True, max_bytes: int = _MAX_BYTES) -> None:
         """`saved`: the session is on disk as it is."""
+        self.forgotten = 0
+        self._max_bytes = max_bytes
+        self._nbytes = 0
         self._session = session
         self._done: list[Step] = []
         self._undone: list[Step] = []
@@ -79,26 +100,29 @@ class History:
             return False
         last = self._done[-1] if self._done else None
         if merge_key is not None and last is not None and last.merge_key == merge_key and not self._undone:
-            self._done.pop()
+            self._nbytes -= self._done.pop().nbytes
             if after != last.before:  # a fader moved back to where it was leaves nothing to undo
-                self._done.append(Step(text, last.before, after, merge_key))
+                self._add(text, last.before, after, merge_key)
         else:
-            self._done.append(Step(text, self._session, after, merge_key))
+            self._add(text, self._session, after, merge_key)
+        self._nbytes -= sum(step.nbytes for step in self._undone)
         self._undone.clear()
         self._session = after
+        self._forget()
         return True
 
     def end_merge(self) -> None:
         """End merging: the next step is a separate entry, even with the same key."""
         if self._done and self._done[-1].merge_key is not None:
-            last = self._done[-1]
-            self._done[-1] = Step(last.text, last.before, last.after)
+            self._done[-1] = replace(self._done[-1], merge_key=None)
 
     def cancel_merge(self) -> bool:
         """Discard the step that is still being merged, without a redo entry; False when there is none."""
         if not self._done or self._done[-1].merge_key is None:
             return False
-        self._session = self._done.pop().before
+        step = self._done.pop()
+        self._nbytes -= step.nbytes
+        self._session = step.before
         return True
 
     def undo(self) -> str | None:
@@ -115,7 +139,7 @@ class History:
         if not self._undone:
             return None
         step = self._undone.pop()
-        self._done.append(Step(step.text, step.before, step.after))  # later steps must not merge into it
+        self._done.append(replace(step, merge_key=None))  # later steps must not merge into it
         self._session = step.after
         return step.text
 
@@ -123,3 +147,42 @@ class History:
         """Record that the current document is the one on disk."""
         self._saved = self._session
         self.end_merge()
+
+    def _add(self, text: str, before: Session, after: Session, merge_key: str | None) -> None:
+        step = Step(text, before, after, merge_key, _added(before, after))
+        self._done.append(step)
+        self._nbytes += step.nbytes
+
+    def _forget(self) -> None:
+        """Forget the oldest steps that there is no room for, but never the last one."""
+        count = 0
+        while self._nbytes > self._max_bytes and count < len(self._done) - 1:
+            self._nbytes -= self._done[count].nbytes
+            count += 1
+        del self._done[:count]
+        self.forgotten += count
+
+
+def _added(before: Session, after: Session) -> int:
+    """What a session takes in memory besides what it shares with another one, in bytes, roughly."""
+    size = _VALUE_BYTES
+    for old, new in ((before.tracks, after.tracks), (before.media, after.media), (before.markers, after.markers)):
+        if old is not new:
+            size += _ENTRY_BYTES * len(new)
+    known = {id(track): track for track in before.tracks}
+    by_id = {track.id: track for track in before.tracks}
+    return size + sum(_added_track(by_id.get(track.id), track) for track in after.tracks if id(track) not in known)
+
+
+def _added_track(before: Track | None, after: Track) -> int:
+    size = _VALUE_BYTES
+    if before is None or before.clips is not after.clips:
+        known = {id(clip) for clip in before.clips} if before is not None else set()
+        size += sum(_ENTRY_BYTES if id(clip) in known else _CLIP_BYTES for clip in after.clips)
+    for points, old in (
+        (after.gain_points, before.gain_points if before is not None else ()),
+        (after.pan_points, before.pan_points if before is not None else ()),
+    ):
+        if points is not old:
+            size += _POINT_BYTES * len(points)
+    return size

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from lincae_studio.session import edits
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Session
+from tests.helpers import made_up_media
 
 EMPTY = Session()
 ONE = edits.add_track(EMPTY, "one")
@@ -126,3 +129,51 @@ def test_saving_ends_a_sweep() -> None:
     assert history.modified
     history.undo()
     assert not history.modified
+
+
+def test_steps_take_no_more_memory_than_there_is_room_for() -> None:
+    """Moving every clip of a session leaves a copy of it with each step."""
+    room, session = 1_000_000, EMPTY
+    for _ in range(5):
+        session = edits.add_stems(session, [made_up_media(number, 44_100) for number in range(20)], 0)
+    clips = {clip.id for clip in session.clips()}
+    history = History(session, max_bytes=room)
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            session = edits.move_clips(session, clips, 1000)
+            session = edits.set_clip_gain(session, min(clips), number / 200)
+            history.push(str(number), session)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert room / 4 < taken < 1.5 * room, "the estimate is roughly right"
+    assert history.forgotten > 0
+    assert len(history.done_texts) == 200 - history.forgotten
+    assert history.undo_text == "199"
+
+
+def test_forgetting_leaves_what_remains_intact() -> None:
+    history = History(EMPTY, max_bytes=20_000)
+    states = [EMPTY]
+    for number in range(100):
+        states.append(edits.add_track(states[-1], str(number)))
+        history.push(str(number), states[-1])
+    kept = len(history.done_texts)
+    assert 0 < kept < 100
+    history.go_to(0)
+    assert history.session is states[history.forgotten]
+    history.go_to(kept)
+    assert history.session is states[-1]
+    history.go_to(1)
+    history.push("other", EMPTY)
+    assert history.done_texts == [str(history.forgotten), "other"]
+    assert history.undone_texts == []
+
+
+def test_one_step_can_always_be_undone() -> None:
+    history = History(EMPTY, max_bytes=0)
+    history.push("Add one", ONE)
+    history.push("Add two", TWO)
+    assert history.undo() == "Add two"
+    assert history.undo() is None

@@ -1,8 +1,8 @@
 """The render store: decoded chunks by key, and the state of each chunk of the current plan. Thread-safe.
 
 The engine's results are stored here; playback, views and export read them. Renders of the current plan are kept up to a
-size limit; above it, those farthest from the playhead are evicted. Older ones (an undo away) are kept while there is
-room.
+size limit; above it, those farthest from the playhead are evicted. Older ones (an undo away) are kept within a limit of
+their own: every edit leaves some behind, so that it is always reached in a long session.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from lincae_studio.engine.rendering.stitch import stitch, window_slice
 from lincae_studio.errors import EngineError
 from lincae_studio.jobs import CancelToken
 
-#: Room for chunks that the current plan does not need.
-_OLD_BYTES = 1024 * 1024 * 1024
+#: Room for chunks that the current plan does not need: about ten minutes of stereo.
+_OLD_BYTES = 256 * 1024 * 1024
 
-#: Room for all chunks: about two hours of stereo.
+#: Room for all chunks unless another limit is set: about two hours of stereo.
 _MAX_BYTES = 3 * 1024 * 1024 * 1024
 
 #: How often a wait checks whether it was cancelled.
@@ -91,6 +91,12 @@ class RenderStore:
             self._changed.notify_all()
             return evicted
 
+    def set_limit(self, max_bytes: int) -> list[str]:
+        """Limit the size of all renders together. Returns the evicted keys of the current plan, as `put` does."""
+        with self._changed:
+            self._max_bytes = max_bytes
+            return self._evict()
+
     def set_rendering(self, key: str | None) -> None:
         """Set the key of the chunk that is being rendered, if any."""
         with self._changed:
@@ -116,6 +122,10 @@ class RenderStore:
                 self._current.setdefault(chunk.key, []).append(chunk)
             for key in self._current.keys() & self._renders.keys():
                 self._renders.move_to_end(key)
+            # Those of older plans are tried again if they come back.
+            self._failures = {
+                key: reason for key, reason in self._failures.items() if key in self._current or self._awaited[key]
+            }
             self._evict()
 
     def set_playhead(self, sample: int) -> None:

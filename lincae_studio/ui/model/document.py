@@ -114,6 +114,11 @@ class Document(QObject):
         """Names of the steps done, and of the undone steps that can be redone, in order."""
         return self._history.done_texts, self._history.undone_texts
 
+    @property
+    def forgotten(self) -> int:
+        """The number of the oldest steps that the history has no room for: they can no longer be undone."""
+        return self._history.forgotten
+
     def go_to(self, count: int) -> None:
         """Undo or redo until `count` steps are done."""
         if self._history.go_to(count):

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDockWidget, QListWidget, QListWidgetItem, QWidget
 
+from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.plain_text import shown
@@ -30,8 +31,10 @@ class HistoryPanel(QDockWidget):
         if self.isHidden():
             return
         done, undone = self._document.steps
+        forgotten = self._document.forgotten
+        beginning = f"After {count_of(forgotten, 'earlier step')} no longer kept" if forgotten else "As opened"
         self.list.clear()
-        for row, text in enumerate(("As opened", *done, *undone)):
+        for row, text in enumerate((beginning, *done, *undone)):
             item = QListWidgetItem(shown(text))
             if row > len(done):
                 item.setForeground(QColor(theme.colors().text_dim))

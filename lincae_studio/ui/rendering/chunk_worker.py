@@ -15,6 +15,12 @@ from lincae_studio.ui.rendering.idle_gate import IdleGate
 
 _log = logging.getLogger(__name__)
 
+#: Default size limit of a worker's results, in bytes.
+_CACHED_BYTES = 64 * 1024 * 1024
+
+#: What a result takes besides its arrays: its key and its place in the cache.
+_ENTRY_BYTES = 300
+
 #: Seconds before a failed task is tried again.
 _FAILED_S = 5.0
 
@@ -39,20 +45,21 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         compute: Callable[[_Task], _Result],
         parent: QObject,
         idle_gate: IdleGate,
-        cached: int = 20_000,
+        cached_bytes: int = _CACHED_BYTES,
         share: float = 1.0,
     ) -> None:
         """Start the thread.
 
         Args:
             idle_gate: tells how long to wait while the user interacts.
-            cached: maximum number of cached results; the oldest are dropped first.
+            cached_bytes: size limit of the cached results; the oldest are dropped first, but never the last one.
             share: largest share of the time spent computing, since drawing takes priority.
         """
         super().__init__(parent)
         self._compute = compute
         self._idle_gate = idle_gate
-        self._max_cached = cached
+        self._max_bytes = cached_bytes
+        self._bytes = 0
         self._pause_ratio = 1.0 / share - 1.0
         self._results: OrderedDict[Hashable, _Result] = OrderedDict()
         self._requested: dict[Hashable, _Task] = {}
@@ -93,6 +100,7 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
         """Drop all results, as keys now mean something else; a computation in progress counts as new."""
         with self._changed:
             self._results.clear()
+            self._bytes = 0
 
     def close(self) -> None:
         """End the thread after its current task."""
@@ -100,6 +108,18 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
             self._closing = True
             self._changed.notify()
         self._thread.join()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the cached results, in bytes."""
+        return self._bytes
+
+    def _keep(self, key: Hashable, result: _Result) -> None:
+        """Cache a result, and make room for it."""
+        self._results[key] = result
+        self._bytes += _nbytes(result)
+        while self._bytes > self._max_bytes and len(self._results) > 1:
+            self._bytes -= _nbytes(self._results.popitem(last=False)[1])
 
     def _on_found(self, key: Any) -> None:
         self.found.emit(key)
@@ -132,12 +152,16 @@ class ChunkWorker(QObject, Generic[_Task, _Result]):
             finally:
                 del task  # it may contain audio
             with self._changed:
-                self._results[key] = result
+                self._keep(key, result)
                 self._failed.pop(key, None)
                 self._current = None
-                while len(self._results) > self._max_cached:
-                    self._results.popitem(last=False)
             self._from_thread.emit(key)
             if self._pause_ratio:
                 with self._changed:
                     self._changed.wait_for(lambda: self._closing, (time.monotonic() - started) * self._pause_ratio)
+
+
+def _nbytes(result: object) -> int:
+    """Size of a result: an array, a number, or an object with arrays."""
+    parts = (result, *getattr(result, "__dict__", {}).values())
+    return _ENTRY_BYTES + sum(getattr(part, "nbytes", 0) for part in parts)

@@ -1,4 +1,7 @@
-"""Applies preferences to the engine process: device and precision (which restart it), cache sizes. Main thread."""
+"""Applies preferences to the engine process: device and precision (which restart it), cache sizes. Main thread.
+
+The limit of the renders in the window's own memory is applied here, too.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ class EngineSettings(QObject):
         super().__init__(rendering)
         self._preferences = preferences
         self._rendering = rendering
+        self._render_memory_mb = 0
         preferences.changed.connect(self.follow)
         self.follow()
 
@@ -33,6 +37,10 @@ class EngineSettings(QObject):
         self._rendering.set_cache_limits(
             int(chosen.latent_memory_mb * _MB), int(chosen.latent_cache_gb * _GB), int(chosen.render_cache_gb * _GB)
         )
+        if chosen.render_memory_mb != self._render_memory_mb:
+            self._render_memory_mb = chosen.render_memory_mb
+            self._rendering.store.set_limit(chosen.render_memory_mb * _MB)
+            self._rendering.refresh()  # other chunks may have room now
         computation = self._preferences.computation
         if computation != self._rendering.computation.requested:
             self._rendering.set_computation(computation)

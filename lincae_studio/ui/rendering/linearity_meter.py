@@ -11,6 +11,9 @@ from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.rendering import Rendering
 
+#: Most chunks whose figures are cached; the oldest are dropped first.
+_MOST_KNOWN = 20_000
+
 #: Identifies figures.
 _FiguresKey = tuple[str, frozenset[tuple[int, bytes]]]
 
@@ -97,6 +100,8 @@ class LinearityMeter(QObject):
 
     def _on_measured(self, chunk: Chunk, figures: ChunkFigures) -> None:
         self._known[_key_of(chunk)] = figures
+        if len(self._known) > _MOST_KNOWN:
+            del self._known[next(iter(self._known))]
         self.found.emit(chunk.key)
 
     def _on_progress(self, progress: Progress) -> None:

@@ -41,8 +41,11 @@ _PER_DB = 2.0
 _DARKEST_DB = -90
 _DARKEST_MOST_DB = -30
 
-#: Number of cached chunks (33 kB each for two seconds).
-_REMEMBERED = 3000
+#: Size limit of the cached levels, in bytes: enough for two hours (17 kB per second).
+_CACHED_BYTES = 128 * 1024 * 1024
+
+#: Most keys that are remembered as computed before those of other chunks than the visible ones are forgotten.
+_MOST_KEYS = 12_000
 
 #: Share of the time spent on transforms: playback and drawing take priority.
 _SHARE = 0.5
@@ -105,7 +108,7 @@ class SpectrogramSource(ChunkSource):
         super().__init__(parent)
         self._rendering = rendering
         self._work = ChunkWorker[_Task, npt.NDArray[np.uint8]](
-            "spectrogram", _compute, self, rendering.idle_gate, cached=_REMEMBERED, share=_SHARE
+            "spectrogram", _compute, self, rendering.idle_gate, cached_bytes=_CACHED_BYTES, share=_SHARE
         )
         self._work.found.connect(self._on_found)
         self._index_of: dict[str, int] = {}
@@ -195,7 +198,7 @@ class SpectrogramSource(ChunkSource):
 
     def _on_found(self, key: str) -> None:
         self._arrived.add(key)
-        if len(self._arrived) > 4 * _REMEMBERED:
+        if len(self._arrived) > _MOST_KEYS:
             self._arrived &= self._index_of.keys()
         index = self._index_of.get(key)
         if index is not None:

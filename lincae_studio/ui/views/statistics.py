@@ -17,6 +17,9 @@ from lincae_studio.ui.views.sources import ChunkSource, Deferred
 #: Number of chunks, spread over the session, that represent all.
 _SAMPLED = 256
 
+#: Size limit of the cached statistics, in bytes: of the mix and of a few excerpts.
+_CACHED_BYTES = 100_000
+
 #: Statistics are updated once no values have arrived for this time.
 _PAUSE_MS = 300
 
@@ -78,7 +81,7 @@ class Statistics(QObject):
         self.latest: LatentStatistics | None = None
         self._asked: object = None
         self._work = ChunkWorker[list[Deferred], LatentStatistics](
-            "statistics", _compute, self, rendering.idle_gate, cached=4
+            "statistics", _compute, self, rendering.idle_gate, cached_bytes=_CACHED_BYTES
         )
         self._work.found.connect(self._on_found)
         self._pausing = QTimer(self)

@@ -24,8 +24,8 @@ TRAIL = 48
 _POINTS = 6000
 _CHUNKS = 300
 
-#: Number of chunks whose points are cached.
-_REMEMBERED = 4000
+#: Size limit of the cached points, in bytes.
+_CACHED_BYTES = 16 * 1024 * 1024
 
 #: Translucent, so that the density of overlapping lines is visible.
 _PATH_ALPHA = 90
@@ -59,7 +59,7 @@ class TrajectoryPanel(QWidget):
         self._source = MixSource(context.rendering, self)
         self.statistics = Statistics(self._source, self._rendering, self)
         self._work = ChunkWorker[_Task, Places](
-            "trajectory", project, self, context.rendering.idle_gate, cached=_REMEMBERED
+            "trajectory", project, self, context.rendering.idle_gate, cached_bytes=_CACHED_BYTES
         )
         self._playhead = 0
         #: Counts updates of the statistics, which invalidate cached points.

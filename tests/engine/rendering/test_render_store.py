@@ -88,6 +88,37 @@ def test_old_renders_go_first_and_current_ones_never(plan: Plan) -> None:
     assert sum(store.get(key) is not None for key in keys) <= 3
 
 
+def test_what_edits_leave_behind_stays_small_however_many_there_are(plan: Plan) -> None:
+    store = RenderStore()
+    store.set_current(plan)
+    for number in range(400):
+        store.put(tiny(f"old {number}", 500_000))  # 800 MB, of which no page is touched
+    assert store.nbytes <= 256 * 2**20
+    assert store.get("old 399") is not None
+
+
+def test_a_lower_limit_applies_at_once_and_names_what_is_stale_again(plan: Plan, renders: dict[str, Rendered]) -> None:
+    store = RenderStore()
+    store.set_current(plan)
+    for key, rendered in renders.items():
+        store.put(rendered)
+        store.put(tiny(f"old {key}"))
+    evicted = store.set_limit(max(rendered.nbytes for rendered in renders.values()))
+    assert evicted
+    assert set(evicted) < renders.keys()
+    assert {key for key in renders if store.get(key) is None} == set(evicted)
+    assert not any(store.get(f"old {key}") for key in renders)
+
+
+def test_failures_of_older_plans_are_forgotten(plan: Plan) -> None:
+    store = RenderStore()
+    now = plan.audible[0].key
+    store.set_failed("of an older plan", "why")
+    store.set_failed(now, "why")
+    store.set_current(plan)
+    assert (store.failure("of an older plan"), store.failure(now)) == (None, "why")
+
+
 # A session larger than the store
 
 

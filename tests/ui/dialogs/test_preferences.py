@@ -25,6 +25,7 @@ from lincae_studio import paths, preferences
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.engine.process.messages import Limits
+from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import UsageError
 from lincae_studio.paths import resource
 from lincae_studio.preference_table import PREFERENCES, choices_of, manual_lines
@@ -348,6 +349,15 @@ def test_sizes_of_caches_reach_the_engine_in_bytes(window: MainWindow, monkeypat
     monkeypatch.setattr(EngineClient, "set_limits", lambda _client, limits: told.append(limits))
     window.preferences.set(latent_memory_mb=100, latent_cache_gb=2.5, render_cache_gb=7.0)
     assert told[-1] == Limits(100_000_000, 2_500_000_000, 7_000_000_000)
+
+
+def test_the_limit_of_renders_in_memory_applies_at_once(window: MainWindow) -> None:
+    store, latents = window.rendering.store, np.zeros((1, 1, 0), np.float32)
+    for number in range(40):
+        store.put(Rendered(f"old {number}", latents, np.zeros((1, 500_000), np.float32)))
+    assert store.nbytes == 80_000_000
+    window.preferences.set(render_memory_mb=64)
+    assert store.nbytes == 64_000_000
 
 
 def test_unsupported_chunk_settings_are_reported_and_replaced_by_defaults(window: MainWindow) -> None:

@@ -7,6 +7,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
+from lincae_studio.session.history import History
+from lincae_studio.session.model import Session
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.drive import click, press
@@ -120,6 +122,19 @@ def test_the_inspector_follows_and_closes(inspected: MainWindow) -> None:
 def listed(window: MainWindow) -> list[str]:
     panel = window.history.list
     return [panel.item(row).text() for row in range(panel.count())]
+
+
+def test_the_history_says_that_its_oldest_steps_are_forgotten(window: MainWindow) -> None:
+    window.document._history = History(Session(), max_bytes=5_000)
+    press(window, Qt.Key.Key_H, CTRL)
+    for _ in range(20):
+        press(window, Qt.Key.Key_T, CTRL)
+    panel, forgotten = window.history.list, window.document.forgotten
+    assert forgotten > 0
+    assert panel.item(0).text() == f"After {forgotten} earlier steps no longer kept"
+    assert panel.count() == 21 - forgotten
+    window.document.go_to(0)
+    assert len(window.document.session.tracks) == forgotten
 
 
 def test_the_history_lists_every_step_and_goes_to_any(song: MainWindow) -> None:
