@@ -135,7 +135,9 @@ class Statistics(QObject):
 
     def _on_found(self, key: object) -> None:
         found = self._work.of(key)
-        if key == self._asked and found is not None and found is not self.latest:
+        if found is None or len(found.mean) != self._source.rows:
+            return  # of the codec before
+        if key == self._asked and found is not self.latest:
             self.latest = found
             self.changed.emit()
 
