@@ -122,10 +122,9 @@ class RenderStore:
                 self._current.setdefault(chunk.key, []).append(chunk)
             for key in self._current.keys() & self._renders.keys():
                 self._renders.move_to_end(key)
-            # Those of older plans are tried again if they come back.
-            self._failures = {
-                key: reason for key, reason in self._failures.items() if key in self._current or self._awaited[key]
-            }
+            if self._failures:  # those of older plans are forgotten: they are tried again if they come back
+                keys = {chunk.key for chunk in plan.chunks.audible} | self._awaited.keys()
+                self._failures = {key: reason for key, reason in self._failures.items() if key in keys}
             self._evict()
 
     def set_playhead(self, sample: int) -> None:
