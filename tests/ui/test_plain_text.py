@@ -52,6 +52,7 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.notify import confirm
 from tests.helpers import made_up_media
 from tests.ui.asked import Asked
+from tests.ui.conftest import LIMIT_MS
 
 #: A name that everything interprets, if it can; and the same in a sentence.
 NAME = 'Zqx<b>&B<img src="x.png">[*]\ta\nb\x07\u202eend'
@@ -73,7 +74,7 @@ def named_session() -> Session:
 
 
 @pytest.fixture
-def named(window: MainWindow, tmp_path: Path) -> MainWindow:
+def named(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> MainWindow:
     """The window with that session, in a project of that name; also in the recent projects and the presets."""
     project = tmp_path / f"{NAME}.lincae"
     files.save(named_session(), project)
@@ -81,6 +82,7 @@ def named(window: MainWindow, tmp_path: Path) -> MainWindow:
         recent=(str(project),), export_presets={NAME: ExportSettings()}, codec=NAME, audio_host=NAME, audio_device=NAME
     )
     window.open_project(project)
+    qtbot.waitUntil(lambda: window.document.path == project, timeout=LIMIT_MS)
     window.selection.set_track(window.document.session.tracks[0].id)
     for name in ("inspector", "history", "loudness", "clip_table", "view_linearity", "view_trajectory"):
         action = window.actions_by_id[name]
@@ -158,7 +160,8 @@ def within(widget: QWidget) -> Iterator[str]:
     yield widget.statusTip()
     if widget.isWindow():
         handle = widget.windowHandle()
-        yield handle.title() if handle is not None else widget.windowTitle()
+        # A window that was never shown has no title yet.
+        yield handle.title() if handle is not None else widget.windowTitle().replace("[*][*]", "[*]")
     if isinstance(widget, QLabel):
         yield widget.text() if widget.buddy() is None else without_mnemonic(widget.text())
     if isinstance(widget, QAbstractButton):
