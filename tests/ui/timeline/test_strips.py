@@ -16,7 +16,7 @@ from lincae_studio.session.levels import FADER_TOP_DB
 from lincae_studio.session.model import MAX_GAIN, Track
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
-from lincae_studio.ui.timeline.header_column import TrackHeader
+from lincae_studio.ui.timeline.track_header import TrackHeader
 from tests.ui.conftest import LIMIT_MS
 from tests.ui.drive import LEFT, NONE, drag, move, press, release, wheel
 
