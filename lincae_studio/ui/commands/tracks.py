@@ -78,6 +78,7 @@ class TrackCommands(QObject):
 
     def on_rename_track(self) -> None:
         if self._selection.track is not None:
+            self._headers.reveal(self._selection.track)
             self._headers.header(self._selection.track).rename()
 
     def on_color_track(self) -> None:

@@ -1,20 +1,29 @@
-"""The column of track headers. One widget per track, kept as long as the track exists."""
+"""The column of track headers. Main thread.
+
+Only the tracks in view have a header, and one more above and below, so that Tab finds its way on; headers that scroll
+out of view show other tracks. A header in use stays with its track, so that typing and dragging are not disturbed.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QWheelEvent
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import edits
+from lincae_studio.session.model import Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.track_rows import HEADER_PX, TrackRows
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.track_header import TrackHeader
+from lincae_studio.ui.timeline.track_levels import TrackLevels
+
+#: Headers above and below those in view.
+_MARGIN = 1
 
 
 class HeaderColumn(QWidget):
@@ -42,7 +51,12 @@ class HeaderColumn(QWidget):
         self._rows = rows
         self._document = document
         self._selection = selection
+        #: Headers by the id of the track that they show, and hidden ones that show none.
         self._headers: dict[int, TrackHeader] = {}
+        self._spare: list[TrackHeader] = []
+        #: The ids of the tracks with a header, in the order in which Tab reaches them.
+        self._order: list[int] = []
+        self.levels = TrackLevels()
         #: Marks where a dragged track would go.
         self._gap = QWidget(self)
         self._gap.setObjectName("gap")
@@ -51,15 +65,27 @@ class HeaderColumn(QWidget):
         document.replaced.connect(self._forget)
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
-        rows.changed.connect(self._place)
+        rows.changed.connect(self._follow)
 
     def headers(self) -> list[tuple[int, TrackHeader]]:
-        """The header of every track, by track id."""
+        """The headers in view, by track id."""
         return list(self._headers.items())
 
     def header(self, track_id: int) -> TrackHeader:
-        """The header of a track."""
+        """The header of a track in view."""
         return self._headers[track_id]
+
+    def reveal(self, track_id: int) -> None:
+        """Scroll a track into view."""
+        top = self._rows.top(self._position(track_id))
+        bottom = top + self._rows.height_px
+        if top < 0 or self.height() <= self._rows.height_px:
+            self._rows.set_offset(self._rows.offset_px + top)
+        elif bottom > self.height():
+            self._rows.set_offset(self._rows.offset_px + bottom - self.height())
+
+    def _position(self, track_id: int) -> int:
+        return [track.id for track in self._document.session.tracks].index(track_id)
 
     def _gap_at(self, y: float) -> int:
         """The index of the gap between tracks nearest to y."""
@@ -73,40 +99,72 @@ class HeaderColumn(QWidget):
 
     def _on_dropped(self, track_id: int, y: float) -> None:
         gap = self._gap_at(y)
-        before = [track.id for track in self._document.session.tracks].index(track_id)
+        before = self._position(track_id)
         position = gap - 1 if gap > before else gap
         self._document.apply("Move Track", lambda session: edits.move_track(session, track_id, position))
 
     def _forget(self) -> None:
-        """Discard all headers when another document is opened, along with any half-typed names."""
-        for header in self._headers.values():
-            header.hide()
-            header.deleteLater()
-        self._headers.clear()
+        """Another document is opened: discard headers in use, along with any half-typed names."""
+        for track_id in list(self._headers):
+            self._release(track_id, gone=True)
+        self.levels.clear()
 
     def _follow(self) -> None:
+        """Give each track in view a header."""
         tracks = self._document.session.tracks
-        for track_id in set(self._headers) - {track.id for track in tracks}:
-            gone = self._headers.pop(track_id)
-            gone.leave()
-            gone.hide()
-            gone.deleteLater()
-        for track in tracks:
-            if track.id not in self._headers:
-                self._headers[track.id] = TrackHeader(track, self._document, self._selection, self._envelopes, self)
-                self._headers[track.id].show()
-                self._headers[track.id].dragged.connect(self._on_dragged)
-                self._headers[track.id].dropped.connect(partial(self._on_dropped, track.id))
-                self._headers[track.id].drag_ended.connect(self._gap.hide)
-            self._headers[track.id].show_track(track, selected=track.id == self._selection.track)
-        self._place()
+        first = max(0, self._rows.position_at(0) - _MARGIN)
+        last = min(len(tracks) - 1, self._rows.position_at(self.height() - 1) + _MARGIN)
+        shown = {tracks[position].id: position for position in range(first, last + 1)}
+        for track_id in [track_id for track_id in self._headers if track_id not in shown]:
+            if not self._headers[track_id].in_use:
+                self._release(track_id)
+            elif (position := next((n for n, track in enumerate(tracks) if track.id == track_id), None)) is not None:
+                shown[track_id] = position
+            else:
+                self._release(track_id, gone=True)
+        for track_id, position in shown.items():
+            header = self._headers.get(track_id) or self._take(tracks[position])
+            header.show_track(tracks[position], selected=track_id == self._selection.track)
+            header.setGeometry(0, self._rows.top(position), HEADER_PX, self._rows.height_px)
+            header.show()
+        order = sorted(shown, key=shown.__getitem__)
+        if order != self._order:
+            self._order = order
+            chain = [widget for track_id in order for widget in self._headers[track_id].focus_chain]
+            for before, after in pairwise(chain):
+                QWidget.setTabOrder(before, after)
 
-    def _place(self) -> None:
-        for position, track in enumerate(self._document.session.tracks):
-            if track.id in self._headers:
-                self._headers[track.id].setGeometry(0, self._rows.top(position), HEADER_PX, self._rows.height_px)
+    def _take(self, track: Track) -> TrackHeader:
+        """A header for a track that has none."""
+        if self._spare:
+            header = self._spare.pop()
+        else:
+            header = TrackHeader(track, self._document, self._selection, self._envelopes, self)
+            header.dragged.connect(self._on_dragged)
+            header.dropped.connect(self._on_dropped)
+            header.drag_ended.connect(self._gap.hide)
+            header.reached.connect(self.reveal)
+        header.meter.show_channels(self.levels.of(track.id))
+        self._headers[track.id] = header
+        return header
+
+    def _release(self, track_id: int, gone: bool = False) -> None:
+        """Take a track's header; one in use, whose track is gone, is discarded with what is being typed."""
+        header = self._headers.pop(track_id)
+        self._order = []
+        if gone and header.in_use:
+            header.leave()
+            header.hide()
+            header.deleteLater()
+        else:
+            header.hide()
+            self._spare.append(header)
 
     # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._follow()
+        super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -84,6 +84,16 @@ class Ballistics:
         self.clipped = False
 
 
+#: Left and right.
+Channels = tuple[Ballistics, Ballistics]
+
+
+def update(channels: Channels, peaks: Sequence[float], now: float) -> None:
+    """Update with the peaks of left and right; a single mono peak counts for both."""
+    for channel, peak in zip(channels, (peaks[0], peaks[-1]), strict=True):
+        channel.update(peak, now)
+
+
 class Meter(QWidget):
     """Vertical bars, one per channel, with the held peak as a line and a clip indicator on top.
 
@@ -95,16 +105,24 @@ class Meter(QWidget):
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.channels = (Ballistics(), Ballistics())
+        self.channels: Channels = (Ballistics(), Ballistics())
         self.setFixedWidth(2 * _BAR_PX + 3 * _GAP_PX)
         self.setAccessibleName(name)
         self._shown: tuple[object, ...] = ()
 
+    def show_channels(self, channels: Channels) -> None:
+        """Show the levels of another track from now on."""
+        if channels is not self.channels:
+            self.channels = channels
+            self.show_levels()
+
     def update_levels(self, peaks: Sequence[float], now: float | None = None) -> None:
         """Update with the peaks of left and right; a single mono peak counts for both."""
-        now = time.monotonic() if now is None else now
-        for channel, peak in zip(self.channels, (peaks[0], peaks[-1]), strict=True):
-            channel.update(peak, now)
+        update(self.channels, peaks, time.monotonic() if now is None else now)
+        self.show_levels()
+
+    def show_levels(self) -> None:
+        """Repaint if a level has changed."""
         shown = tuple(
             (self._y(channel.level_db), self._y(channel.held_db), channel.clipped) for channel in self.channels
         )

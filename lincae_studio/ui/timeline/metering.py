@@ -75,8 +75,9 @@ class Metering(QObject):
         tracks = self._rendering.track_peaks(start, count)
         if count:
             self._measure_loudness(mix)
-        meters = {track_id: header.meter for track_id, header in self._headers.headers()}
-        for track_id, meter in meters.items():
-            meter.update_levels(tracks.get(track_id, (0.0,)), now)
-        if not self._transport.playing and self._mix.resting and all(meter.resting for meter in meters.values()):
+        levels = self._headers.levels
+        levels.update(tracks, now)
+        for _, header in self._headers.headers():
+            header.meter.show_levels()
+        if not self._transport.playing and self._mix.resting and levels.resting:
             self._clock.stop()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from lincae_studio.session import edits
 from lincae_studio.session.levels import format_db, parse_db
-from lincae_studio.session.model import MAX_GAIN, Track
+from lincae_studio.session.model import MAX_GAIN, Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
@@ -17,19 +19,23 @@ from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
 
+_BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
 
 class TrackHeader(QWidget):
-    """The header of one track. It shows the document and makes edits; it stores no values of its own.
+    """The header of one track at a time. It shows the document and makes edits; it stores no values of its own.
 
     Signals:
         dragged: the header is being dragged by its background; the pointer's y in the column.
-        dropped: the header was dropped at this y; `drag_ended` follows.
+        dropped: the header was dropped: the track's id, and the y; `drag_ended` follows.
         drag_ended: the drag has ended or was cancelled.
+        reached: the keyboard focus has moved here by Tab; the track's id.
     """
 
     dragged = Signal(float)
-    dropped = Signal(float)
+    dropped = Signal(int, float)
     drag_ended = Signal()
+    reached = Signal(int)
 
     def __init__(
         self, track: Track, document: Document, selection: Selection, envelopes: ShownEnvelopes, parent: QWidget
@@ -62,7 +68,8 @@ class TrackHeader(QWidget):
         self.envelope = self._toggle("envelope", "∿", "Show the volume envelope, the pan envelope, or none (A)")
         self.mute = self._toggle("mute", "M", "Mute")
         self.solo = self._toggle("solo", "S", "Solo")
-        self.meter = Meter(f"{track.name}, level", self)
+        self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
+        self.meter = Meter("level", self)
         self.meter.setToolTip("Peak of the dry track after its fader; click to reset the clip indicator")
         self._lay_out()
         self._connect()
@@ -70,8 +77,21 @@ class TrackHeader(QWidget):
             child.installEventFilter(self)
         self.show_track(track, selected=False)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether the header has the keyboard focus or is held by the mouse, and so must stay with its track."""
+        focus = self.window().focusWidget()
+        held = self.gain.isSliderDown() or self.pan.isSliderDown() or any(button.isDown() for button in self._buttons)
+        return held or self._press_y is not None or (focus is not None and (focus is self or self.isAncestorOf(focus)))
+
+    @property
+    def focus_chain(self) -> tuple[QWidget, ...]:
+        """The controls in the order in which Tab reaches them."""
+        return (self.gain, self.pan, *self._buttons)
+
     def show_track(self, track: Track, selected: bool) -> None:
-        """Show a track's values."""
+        """Show a track's values; it may be another track than before unless the header is in use."""
+        self.track_id = track.id
         envelope = self._envelopes.of(track.id)
         if (track, selected, envelope) == self._shown:
             return
@@ -148,7 +168,7 @@ class TrackHeader(QWidget):
             layout.addWidget(value, row, 2)
 
     def _connect(self) -> None:
-        track_id, document = self.track_id, self._document
+        document = self._document
         self.name.editingFinished.connect(self._on_name_edited)
         self.gain_text.editingFinished.connect(self._on_gain_typed)
         for field in (self.name, self.gain_text):
@@ -161,26 +181,27 @@ class TrackHeader(QWidget):
         self.pan.edit_ended.connect(document.end_merge)
         self.pan.edit_paused.connect(document.end_merge_soon)
         self.pan.edit_cancelled.connect(document.cancel_merge)
-        self.envelope.clicked.connect(lambda: self._envelopes.show_next(track_id))
+        self.envelope.clicked.connect(lambda: self._envelopes.show_next(self.track_id))
         self.subtract.clicked.connect(
-            lambda on: document.apply(
-                "Subtract" if on else "Add to Mix", lambda s: edits.set_track_subtract(s, track_id, on)
-            )
+            lambda on: self._apply("Subtract" if on else "Add to Mix", lambda s, t: edits.set_track_subtract(s, t, on))
         )
         self.mute.clicked.connect(
-            lambda on: document.apply("Mute" if on else "Unmute", lambda s: edits.set_track_mute(s, track_id, on))
+            lambda on: self._apply("Mute" if on else "Unmute", lambda s, t: edits.set_track_mute(s, t, on))
         )
         self.solo.clicked.connect(
-            lambda on: document.apply("Solo" if on else "Unsolo", lambda s: edits.set_track_solo(s, track_id, on))
+            lambda on: self._apply("Solo" if on else "Unsolo", lambda s, t: edits.set_track_solo(s, t, on))
         )
 
-    def _on_gain_edited(self, gain: float) -> None:
+    def _apply(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
+        """Edit the track; repeated edits with the same `sweep` are merged into one undo step."""
         track_id = self.track_id
-        self._document.apply("Gain", lambda s: edits.set_track_gain(s, track_id, gain), f"gain {track_id}")
+        self._document.apply(text, lambda s: edit(s, track_id), f"{sweep} {track_id}" if sweep else None)
+
+    def _on_gain_edited(self, gain: float) -> None:
+        self._apply("Gain", lambda s, track: edits.set_track_gain(s, track, gain), sweep="gain")
 
     def _on_pan_edited(self, pan: float) -> None:
-        track_id = self.track_id
-        self._document.apply("Pan", lambda s: edits.set_track_pan(s, track_id, pan), f"pan {track_id}")
+        self._apply("Pan", lambda s, track: edits.set_track_pan(s, track, pan), sweep="pan")
 
     def _on_gain_typed(self) -> None:
         track = self._document.session.track(self.track_id)
@@ -190,14 +211,14 @@ class TrackHeader(QWidget):
                 gain = min(parse_db(text), MAX_GAIN)
             except ValueError:
                 gain = track.gain
-            self._document.apply("Gain", lambda s: edits.set_track_gain(s, track.id, gain))
+            self._apply("Gain", lambda s, track: edits.set_track_gain(s, track, gain))
         self.gain_text.setText(format_db(self._document.session.track(self.track_id).gain))
 
     def _on_name_edited(self) -> None:
         track = self._document.session.track(self.track_id)
         name = self.name.text()
         if name != track.name:
-            self._document.apply("Rename Track", lambda s: edits.rename_track(s, track.id, name))
+            self._apply("Rename Track", lambda s, track: edits.rename_track(s, track, name))
         self.name.setText(self._document.session.track(self.track_id).name)
 
     # Qt overrides
@@ -205,6 +226,8 @@ class TrackHeader(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn):
             self._selection.set_track(self.track_id)
+        if isinstance(event, QFocusEvent) and event.gotFocus() and event.reason() in _BY_TAB:
+            self.reached.emit(self.track_id)
         if isinstance(watched, QLineEdit) and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
             track = self._document.session.track(self.track_id)
             self.name.setText(track.name)
@@ -230,7 +253,7 @@ class TrackHeader(QWidget):
         dragging, y = self._dragging, self.y() + event.position().y()
         self._end_drag()
         if dragging:
-            self.dropped.emit(y)
+            self.dropped.emit(self.track_id, y)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and self._dragging:

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
 from lincae_studio.session.levels import FADER_TOP_DB
-from lincae_studio.session.model import MAX_GAIN, Track
+from lincae_studio.session.model import MAX_GAIN, Session, Track
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
@@ -348,23 +348,117 @@ def test_headers_stay_beside_their_lanes(qtbot: QtBot, tracks: MainWindow) -> No
     lanes, timeline = tracks.timeline.lanes, tracks.timeline
     qtbot.waitUntil(lambda: timeline.lanes.height() < 15 * ROW_PX, timeout=LIMIT_MS)
 
-    def tops() -> list[int]:
+    def check() -> None:
+        """Every lane in view has its track's header beside it."""
         column = lanes.mapToGlobal(QPoint(0, 0)).y()
-        count = len(tracks.document.session.tracks)
-        return [header(tracks, i).mapToGlobal(QPoint(0, 0)).y() - column for i in range(count)]
+        for position, shown in enumerate(tracks.document.session.tracks):
+            top = timeline.rows.top(position)
+            if -ROW_PX < top < lanes.height():
+                beside = header(tracks, position)
+                assert beside.isVisible()
+                assert beside.mapToGlobal(QPoint(0, 0)).y() - column == top
+                assert beside.name.text() == shown.name
+                assert beside.solo.accessibleName() == f"{shown.name}, solo"
 
-    assert tops() == [i * ROW_PX for i in range(15)]
+    check()
     wheel(lanes, 300, 100, -3)
     assert timeline.rows.offset_px == 120
-    assert tops() == [i * ROW_PX - 120 for i in range(15)]
-    assert timeline.rows.top(4) == tops()[4]
+    check()
     wheel(lanes, 300, 100, 50)
-    assert tops()[0] == 0
+    assert timeline.rows.top(0) == 0
+    check()
     wheel(lanes, 300, 100, -100)
-    assert tops()[14] + ROW_PX == lanes.height(), "scrolled to the last track"
+    assert timeline.rows.top(14) + ROW_PX == lanes.height(), "scrolled to the last track"
+    check()
     for _ in range(12):
         press(tracks, Qt.Key.Key_Z, CTRL)
-    assert tops()[:1] == [0], "fewer tracks scroll back into sight"
+    assert timeline.rows.top(0) == 0, "fewer tracks scroll back into sight"
+    check()
+
+
+@pytest.fixture
+def many(window: MainWindow) -> MainWindow:
+    """The window with 300 empty tracks, of which it shows a few."""
+    tracks = tuple(Track(id=number, name=f"track {number}", color="#4fb3bf") for number in range(1, 301))
+    window.document.replace(Session(tracks=tracks, next_id=301), None)
+    return window
+
+
+def test_only_tracks_in_view_have_headers(many: MainWindow) -> None:
+    timeline = many.timeline
+    some = timeline.lanes.height() // ROW_PX + 4
+    for _ in range(40):
+        wheel(timeline.lanes, 300, 100, -7)
+    assert len(timeline.headers.findChildren(TrackHeader)) <= some, "headers out of view show other tracks"
+    first = timeline.rows.position_at(0)
+    assert first > 100
+    QTest.mouseClick(header(many, first + 1).mute, LEFT)
+    assert [t.name for t in many.document.session.tracks if t.mute] == [f"track {first + 2}"]
+    type_text(header(many, first + 2).name, "violins")
+    assert track(many, first + 2).name == "violins"
+
+
+def test_tab_goes_on_to_tracks_out_of_view_and_back(many: MainWindow) -> None:
+    timeline = many.timeline
+    header(many).gain.setFocus(Qt.FocusReason.TabFocusReason)
+    visited = []
+    for _ in range(20 * len(header(many).focus_chain)):
+        focus = many.focusWidget()
+        assert focus is not None
+        visited.append(focus.accessibleName())
+        assert 0 <= focus.mapTo(timeline.headers, QPoint(0, 0)).y() < timeline.headers.height()
+        QTest.keyClick(focus, Qt.Key.Key_Tab)
+    roles = [name.removeprefix("track 1, ") for name in visited[:6]]
+    assert roles == ["gain", "pan", "subtract from the mix", "envelopes", "mute", "solo"]
+    assert visited == [f"track {number}, {role}" for number in range(1, 21) for role in roles]
+    for expected in reversed(visited):
+        focus = many.focusWidget()
+        assert focus is not None
+        QTest.keyClick(focus, Qt.Key.Key_Backtab)
+        focus = many.focusWidget()
+        assert focus is not None
+        assert focus.accessibleName() == expected
+    assert timeline.rows.offset_px == 0
+
+
+def test_what_is_being_typed_stays_with_its_track_when_that_scrolls_out_of_view(many: MainWindow) -> None:
+    timeline = many.timeline
+    name = header(many, 2).name
+    QTest.mouseClick(name, LEFT)
+    name.selectAll()
+    QTest.keyClicks(name, "half")
+    timeline.rows.set_offset(100 * ROW_PX)
+    QTest.keyClicks(name, " typed")
+    assert {item.name.text() for _, item in timeline.headers.headers()} >= {"half typed", "track 101"}
+    QTest.keyClick(name, Qt.Key.Key_Return)
+    assert names(many)[1:4] == ["track 2", "half typed", "track 4"]
+    timeline.rows.set_offset(0)
+    assert header(many, 2).name.text() == "half typed"
+
+
+def test_renaming_scrolls_to_the_track(many: MainWindow) -> None:
+    many.selection.set_track(track(many, 200).id)
+    press(many, Qt.Key.Key_F2)
+    field = many.focusWidget()
+    assert field is header(many, 200).name
+    QTest.keyClicks(field, "harp")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert names(many)[199:202] == ["track 200", "harp", "track 202"]
+    top = many.timeline.rows.top(200)
+    assert 0 <= top <= many.timeline.headers.height() - ROW_PX
+
+
+def test_a_clip_indicator_survives_scrolling_out_of_view(many: MainWindow) -> None:
+    headers, rows = many.timeline.headers, many.timeline.rows
+    headers.levels.update({track(many, 1).id: (1.0,), track(many, 142).id: (1.0,)}, 0.0)
+    rows.set_offset(140 * ROW_PX)
+    assert [channel.clipped for channel in header(many, 142).meter.channels] == [True, True]
+    assert not any(channel.clipped for channel in header(many, 141).meter.channels)
+    QTest.mouseClick(header(many, 142).meter, LEFT)
+    rows.set_offset(0)
+    assert header(many, 1).meter.channels[0].clipped
+    rows.set_offset(140 * ROW_PX)
+    assert not header(many, 142).meter.channels[0].clipped, "reset by the click"
 
 
 def test_a_track_is_moved_by_dragging_its_header(tracks: MainWindow) -> None:
