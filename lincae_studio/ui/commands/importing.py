@@ -35,12 +35,14 @@ class Importer(QObject):
     Signals:
         finished: an import has ended; all files that could be read are in the session.
         media_found: media of an opened project that were missing from the store have been read, where possible.
+        media_searched: the media of an opened project were looked for; follows `media_found`.
         media_repaired: the same, after cached audio was found to be damaged.
         find_files: the user asked to find missing files.
     """
 
     finished = Signal()
     media_found = Signal()
+    media_searched = Signal()
     media_repaired = Signal()
     find_files = Signal()
 
@@ -163,36 +165,37 @@ class Importer(QObject):
         answer, given = QInputDialog.getItem(self._window, "Import", f"{text}\nImport:", options, 0, editable=False)
         return MultichannelChoice(answer) if given else None
 
-    def find_media(self, session: Session) -> bool:
-        """Conform media of an opened project that are missing from the cache; False if there are none."""
-        missing = bool(self._missing(session))
-        if missing:  # otherwise the plan made on opening is already right
-            self._conform(session, "Opening audio", self.media_found.emit)
-        return missing
+    def find_media(self, session: Session) -> None:
+        """Conform media of an opened project that are missing from the cache."""
+
+        def ended(missing: Sequence[Media]) -> None:
+            if missing:  # otherwise the plan made on opening is already right
+                self.media_found.emit()
+            self.media_searched.emit()
+
+        self._conform(session, "Opening audio", ended)
 
     def repair_media(self, session: Session) -> None:
         """Conform media again whose audio in the cache is damaged, and report it."""
 
-        def repaired() -> None:
+        def repaired(damaged: Sequence[Media]) -> None:
             names = [name_of(item) for item in damaged if self._store.fits(item)]
             if names:
                 self._messages.info(f"The cached audio of {listed(names)} was damaged on the disk; it was made again")
             self.media_repaired.emit()
 
-        damaged = self._missing(session)
-        if damaged:
-            self._conform(session, "Repairing audio", repaired)
-        else:
-            self.media_repaired.emit()
+        self._conform(session, "Repairing audio", repaired)
 
-    def _missing(self, session: Session) -> list[Media]:
-        return [item for item in session.used_media() if item.original is None and not self._store.fits(item)]
-
-    def _conform(self, session: Session, title: str, ended: Callable[[], None]) -> None:
-        """Conform what is missing from the cache, report what cannot be, and call `ended`."""
-        used, missing = session.used_media(), self._missing(session)
+    def _conform(self, session: Session, title: str, ended: Callable[[Sequence[Media]], None]) -> None:
+        """Conform what is missing from the cache, report what cannot be, and call `ended` with what was missing."""
+        used = session.used_media()
+        missing: list[Media] = []
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:
+            for item in used:
+                cancel.check()
+                if item.original is None and not self._store.fits(item):
+                    missing.append(item)
             problems = []
             for number, item in enumerate(missing):
                 try:
@@ -205,7 +208,7 @@ class Importer(QObject):
             self._messages.info(
                 "Cancelled: clips whose audio has not been read stay silent until the project is reopened"
             )
-            ended()
+            ended(missing)
 
         def done(problems: tuple[str, ...]) -> None:
             if problems:
@@ -216,9 +219,12 @@ class Importer(QObject):
                     "\n".join(problems),
                     button=("Find Files…", self.find_files.emit),
                 )
-            ended()
+            ended(missing)
 
-        self._jobs.run(work, title, done, cancelled)
+        if used:
+            self._jobs.run(work, title, done, cancelled)
+        else:
+            ended(missing)
 
     def _report_converted(self, media: Sequence[Media], warnings: Sequence[str]) -> None:
         converted = [item for item in media if item.sample_rate != SESSION_RATE]

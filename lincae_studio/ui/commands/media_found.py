@@ -55,13 +55,15 @@ class MediaFound(QObject):
         importer.find_files.connect(project_files.show_requested)
         bundles.find_files.connect(project_files.show_requested)
         importer.media_found.connect(self._on_media_read)
+        importer.media_searched.connect(self._on_media_searched)
         bundles.audio_found.connect(self._on_latents_decoded)
         project_files.media_found.connect(self._on_files_relinked)
 
     def _on_session_opened(self, session: Session) -> None:
         self._outside = []
         self._project_files.check_opened()
-        self._finding = self._importer.find_media(session)
+        self._finding = True
+        self._importer.find_media(session)
         self._bundles.attach(session)
 
     def _on_media_damaged(self) -> None:
@@ -80,9 +82,11 @@ class MediaFound(QObject):
         self._bundles.attach(self._document.session)
 
     def _on_media_read(self) -> None:
-        self._finding = False
         self._on_files_relinked()
         self._timeline.axis.fit()
+
+    def _on_media_searched(self) -> None:
+        self._finding = False
         self._report_outside()
 
     def _on_outside_found(self, paths: list[str]) -> None:

@@ -13,6 +13,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.descriptors import Reserve
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import ProjectError, StudioError
+from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.paths import home, in_resources, resource
 from lincae_studio.session import files, recovery, versions
 from lincae_studio.session.model import Session
@@ -21,6 +22,7 @@ from lincae_studio.session.versions import Version
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -37,6 +39,9 @@ BUNDLE_FILTER = f"Latent bundle (*{files.BUNDLE_SUFFIX})"
 _OPEN_FILTER = f"Projects and bundles (*{files.SUFFIX} *{files.BUNDLE_SUFFIX} *{files.DAWPROJECT_SUFFIX})"
 
 DEMO_PROJECT = "demo/paper_lanterns.lincae"
+
+#: A project that is read within this time opens at once, without a dialog.
+PATIENCE_S = 0.05
 
 #: Number of recent projects in the menu.
 _RECENT = 10
@@ -81,6 +86,7 @@ class ProjectCommands(QObject):
         self._rendering = rendering
         self._window = window
         self._reserve = Reserve()
+        self._reading = DocumentJobs(document, window, messages.error)
         document.at_close(self._reserve.close)
         self.recent_menu = QMenu("Open &Recent", window)
         self.recent_menu.aboutToShow.connect(self._list_recent)
@@ -98,6 +104,11 @@ class ProjectCommands(QObject):
             "recover": self.on_recover,
             "versions": self.on_versions,
         }
+
+    @property
+    def busy(self) -> bool:
+        """Whether a project is being read."""
+        return self._reading.busy
 
     @property
     def folder(self) -> Path:
@@ -159,13 +170,26 @@ class ProjectCommands(QObject):
         if files.is_bundle(path):
             self._open_bundle(path)
             return
-        try:
+        before = self._document.session
+        self._reading.abandon()
+
+        def work(_report: ReportProgress, cancel: CancelToken) -> Session:
             session = files.load(path)
-        except StudioError as error:
-            self._messages.error(error)
+            cancel.check()
+            return session
+
+        def done(session: Session) -> None:
+            # The document may have been edited while the project was read.
+            if self._document.session is before or self.may_leave():
+                self._show_project(session, path, untitled)
+
+        def ended() -> None:
             if not os.path.exists(path):
                 self._forget_recent(path)
-            return
+
+        self._reading.run(work, f"Opening {path.name}", done, ended=ended, patience_s=PATIENCE_S)
+
+    def _show_project(self, session: Session, path: Path, untitled: bool) -> None:
         if not untitled and not self._autosave.lock(path):
             if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy?"):
                 return

@@ -48,9 +48,21 @@ class BackgroundJob(QObject):
         self._token = CancelToken()
         self._last_report = 0.0
         self._thread = threading.Thread(target=self._run, name="job", daemon=True)
+        #: The signal to end with and its arguments, once known; whether `start` waits for it, to send it by itself.
+        self._outcome: tuple[Any, tuple[object, ...]] | None = None
+        self._awaited = False
+        self._changed = threading.Condition()
 
-    def start(self) -> None:
+    def start(self, patience_s: float = 0.0) -> None:
+        """Start the thread. A function that returns within `patience_s` has sent its signals when this returns."""
+        self._awaited = patience_s > 0.0
         self._thread.start()
+        if patience_s:
+            with self._changed:
+                in_time = self._changed.wait_for(lambda: self._outcome is not None, patience_s)
+                self._awaited = False
+            if in_time:
+                self._end()
 
     def cancel(self) -> None:
         self._token.cancel()
@@ -61,17 +73,28 @@ class BackgroundJob(QObject):
             self._thread.join(limit_s)
 
     def _run(self) -> None:
+        outcome: tuple[Any, tuple[object, ...]]
         try:
-            result = self._work(self._report, self._token)
+            outcome = self.succeeded, (self._work(self._report, self._token),)
         except Cancelled:
-            self._emit(self.cancelled)
+            outcome = self.cancelled, ()
         except StudioError as error:
-            self._emit(self.failed, error)
+            outcome = self.failed, (error,)
         except Exception as error:  # the boundary of the thread
             _log.exception("a background job failed")
-            self._emit(self.failed, StudioError(f"internal error: {type(error).__name__}: {error}", "See the log"))
-        else:
-            self._emit(self.succeeded, result)
+            problem = StudioError(f"internal error: {type(error).__name__}: {error}", "See the log")
+            outcome = self.failed, (problem,)
+        with self._changed:
+            self._outcome = outcome
+            self._changed.notify()
+            if self._awaited:
+                return
+        self._end()
+
+    def _end(self) -> None:
+        assert self._outcome is not None
+        signal, arguments = self._outcome
+        self._emit(signal, *arguments)
         self._emit(self.ended)
 
     def _report(self, progress: Progress) -> None:

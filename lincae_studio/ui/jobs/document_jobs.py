@@ -46,8 +46,12 @@ class DocumentJobs:
         done: Callable[[Any], None],
         cancelled: Callable[[], None] = lambda: None,
         ended: Callable[[], None] = lambda: None,
+        patience_s: float = 0.0,
     ) -> None:
-        """Start a job; with a `title` it has a progress dialog with Cancel. `ended` is called in any case."""
+        """Start a job; with a `title` it has a progress dialog with Cancel. `ended` is called in any case.
+
+        If it ends within `patience_s`, this returns after all that.
+        """
         generation = self._generation
 
         def if_current(call: Callable[..., None]) -> Callable[..., None]:
@@ -61,7 +65,7 @@ class DocumentJobs:
         job.failed.connect(if_current(self._failed))
         job.cancelled.connect(if_current(cancelled))
         job.ended.connect(lambda: self._end(job, ended))
-        job.start()
+        job.start(patience_s)
 
     def _end(self, job: BackgroundJob, ended: Callable[[], None]) -> None:
         self._jobs.remove(job)
