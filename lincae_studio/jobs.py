@@ -6,8 +6,9 @@ For any thread; independent of Qt.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lincae_studio.errors import Cancelled
 
@@ -69,6 +70,22 @@ class CancelToken:
         """Raise `Cancelled` if `cancel` was called."""
         if self._event.is_set():
             raise Cancelled
+
+
+_Result = TypeVar("_Result")
+
+#: Work in steps of a few milliseconds, for a thread that has other things to do between them. Its result is returned.
+Steps = Generator[None, None, _Result]
+
+
+def finished(steps: Steps[_Result]) -> _Result:
+    """Do all steps at once, and return the result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: _Result = end.value
+            return result
 
 
 def no_progress(_progress: Progress) -> None:

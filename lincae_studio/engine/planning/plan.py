@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import bisect
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import overload
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.factors import Factor, automated, bus_factors
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fades, Placement, Source, effective_fades, key_of, source_of
+from lincae_studio.jobs import Steps, finished
 from lincae_studio.session.model import Clip, Media, Session, Track
 
 #: Sources are cached in runs of this many chunks, so that each cache entry has a bounded size.
@@ -31,6 +33,9 @@ _RUN = 64
 
 #: Runs in the cache: some four hours of eight stereo tracks in chunks of two seconds, 100 MB when full.
 _RUNS = 4096
+
+#: For factors that do not depend on the position.
+_NOWHERE = np.zeros(0)
 
 #: The factor of a source on a bus: one number, or one for each latent frame.
 Coefficient = float | tuple[float, ...]
@@ -155,10 +160,39 @@ class Chunks(Sequence[Chunk | None]):
         self._by_index = {chunk.index: chunk for chunk in kept}
         self._indices = list(self._by_index)
         self.audible = tuple(kept)
+        self._by_key: dict[str, Chunk] = {}
+        #: The chunks of keys that occur more than once.
+        self._repeated: dict[str, list[Chunk]] = {}
 
     def between(self, first: int, last: int) -> Sequence[Chunk]:
         """The audible chunks from `first` to `last`, both included."""
         return self.audible[bisect.bisect_left(self._indices, first) : bisect.bisect_right(self._indices, last)]
+
+    def spans(self, first: int, last: int, together: int) -> Iterator[tuple[int, int]]:
+        """The audible chunks from `first` to `last`, where one stands for `together` neighbours on the grid.
+
+        Yields the index of the first audible one, and the last index that it stands for.
+        """
+        place = bisect.bisect_left(self._indices, first // together * together)
+        while place < len(self._indices) and self._indices[place] <= last:
+            index = self._indices[place]
+            end = (index // together + 1) * together
+            yield index, end - 1
+            place = place + 1 if together == 1 else bisect.bisect_left(self._indices, end, place)
+
+    @property
+    def keys(self) -> KeysView[str]:
+        """The keys of the audible chunks."""
+        if len(self._by_key) < len(self.audible) and not self._repeated:
+            self._by_key = {chunk.key: chunk for chunk in self.audible}
+            for chunk in self.audible if len(self._by_key) < len(self.audible) else ():
+                if self._by_key[chunk.key] is not chunk:
+                    self._repeated.setdefault(chunk.key, [self._by_key[chunk.key]]).append(chunk)
+        return self._by_key.keys()
+
+    def with_key(self, key: str) -> Sequence[Chunk]:
+        """The audible chunks with a key."""
+        return self._repeated.get(key) or (self._by_key[key],) if key in self.keys else ()
 
     def get(self, index: int) -> Chunk | None:
         """A chunk, or None where nothing is audible, also behind the end."""
@@ -241,78 +275,85 @@ class Planner:
 
     def __init__(self) -> None:
         self._context: _Context | None = None
+        #: The tracks whose contributions are in the sums.
         self._tracks: dict[int, tuple[Track, _Contributions]] = {}
         self._sums: dict[int, _ChunkSum] = {}
         self._chunks: dict[int, Chunk] = {}
+        #: Indices of the chunks that have not followed their sums yet.
+        self._changed: set[int] = set()
 
     def plan(self, session: Session, codec: CodecInfo, grid: Grid | None = None) -> Plan:
         """The plan of a session for a codec, on the session's grid unless another one is given."""
+        return finished(self.steps(session, codec, grid))
+
+    def steps(self, session: Session, codec: CodecInfo, grid: Grid | None = None) -> Steps[Plan]:
+        """Make a plan in steps of a few milliseconds at most, for a thread that has other things to do between them.
+
+        Another plan may be begun before this one is finished: it takes over what is done.
+        """
         context = _Context(codec, grid or _grid(session, codec), session.channels, session.seed)
         if context != self._context:
-            self._context, self._tracks, self._sums, self._chunks = context, {}, {}, {}
-        before = self._tracks
-        self._tracks = self._contributions_of_tracks(session, context)
-        changed = self._correct_sums(before)
-        self._rebuild(changed, context)
+            self._context, self._tracks, self._sums, self._chunks, self._changed = context, {}, {}, {}, set()
+        media = {item.digest: item for item in session.media}
+        solo = any(track.solo for track in session.tracks)
+        heard = {
+            track.id: track
+            for track in session.tracks
+            if not (track.mute or (solo and not track.solo) or track.gain == 0.0)
+        }
+        for track_id in self._tracks.keys() - heard.keys():
+            self._correct_sums(track_id, {})
+            del self._tracks[track_id]
+            yield
+        for track in heard.values():
+            known = self._tracks.get(track.id)
+            if known is None or (known[0] is not track and known[0] != track):
+                contributions = yield from _contributions_of(track, media, context)
+                self._correct_sums(track.id, contributions)
+                self._tracks[track.id] = track, contributions
+        yield from self._rebuild(context)
         count = context.grid.count(session.length)
         return Plan(codec, context.grid, context.channels, session.length, Chunks(self._chunks.values(), count))
 
-    def _contributions_of_tracks(self, session: Session, context: _Context) -> dict[int, tuple[Track, _Contributions]]:
-        media = {item.digest: item for item in session.media}
-        solo = any(track.solo for track in session.tracks)
-        found: dict[int, tuple[Track, _Contributions]] = {}
-        for track in session.tracks:
-            if track.mute or (solo and not track.solo) or track.gain == 0.0:
+    def _correct_sums(self, track_id: int, new: _Contributions) -> None:
+        """Subtract the contributions of a track that are gone, and add the new ones."""
+        old = self._tracks[track_id][1] if track_id in self._tracks else {}
+        for index in old.keys() | new.keys():
+            removed, added = old.get(index), new.get(index)
+            if removed is not None and added is not None and removed.digest == added.digest:
                 continue
-            known = self._tracks.get(track.id)
-            if known is not None and (known[0] is track or known[0] == track):
-                found[track.id] = known
-            else:
-                found[track.id] = track, _contributions_of(track, media, context)
-        return found
+            if index not in self._sums:
+                self._sums[index] = _ChunkSum()
+            self._sums[index].replace(track_id, added)
+            self._changed.add(index)
 
-    def _correct_sums(self, before: Mapping[int, tuple[Track, _Contributions]]) -> set[int]:
-        """Subtract the contributions that are gone and add the new ones. Returns the chunks that changed."""
-        changed: set[int] = set()
-        for track_id in before.keys() | self._tracks.keys():
-            old = before[track_id][1] if track_id in before else {}
-            new = self._tracks[track_id][1] if track_id in self._tracks else {}
-            if old is new:
-                continue
-            for index in old.keys() | new.keys():
-                removed, added = old.get(index), new.get(index)
-                if removed is not None and added is not None and removed.digest == added.digest:
-                    continue
-                if index not in self._sums:
-                    self._sums[index] = _ChunkSum()
-                self._sums[index].replace(track_id, added)
-                changed.add(index)
-        return changed
-
-    def _rebuild(self, changed: set[int], context: _Context) -> None:
+    def _rebuild(self, context: _Context) -> Steps[None]:
+        """Make the chunks whose sums have changed."""
         stochastic = context.codec.stochastic
         header = msgspec.msgpack.encode((context.codec.identity, context.grid, context.seed if stochastic else None))
         common = hashlib.blake2b(header, digest_size=20)
         codec = CodecRef(context.codec.id, context.codec.identity)
-        for index in changed:
-            total = self._sums[index]
-            if not total.contributions:
-                del self._sums[index]
-                self._chunks.pop(index, None)
-                continue
-            buses = 2 if context.channels == 2 and total.unequal else 1
-            digest = common.copy()
-            digest.update(b"%d %d %d" % (total.digest, buses, index if stochastic else 0))
-            # Only its own contributions: whole tracks would keep every older plan alive.
-            added = tuple(total.contributions.values())
-            self._chunks[index] = Chunk(digest.hexdigest(), index, codec, context.grid, context.seed, buses, added)
+        while self._changed:
+            for index in [self._changed.pop() for _ in range(min(len(self._changed), _RUN))]:
+                total = self._sums[index]
+                if not total.contributions:
+                    del self._sums[index]
+                    self._chunks.pop(index, None)
+                    continue
+                buses = 2 if context.channels == 2 and total.unequal else 1
+                digest = common.copy()
+                digest.update(b"%d %d %d" % (total.digest, buses, index if stochastic else 0))
+                # Only its own contributions: whole tracks would keep every older plan alive.
+                added = tuple(total.contributions.values())
+                self._chunks[index] = Chunk(digest.hexdigest(), index, codec, context.grid, context.seed, buses, added)
+            yield
 
 
 def _grid(session: Session, codec: CodecInfo) -> Grid:
     return Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
 
 
-def _contributions_of(track: Track, media: Mapping[str, Media], context: _Context) -> _Contributions:
+def _contributions_of(track: Track, media: Mapping[str, Media], context: _Context) -> Steps[_Contributions]:
     contributions: dict[int, Contribution] = {}
     fades = effective_fades(track, media)
     grid, identity, follows = context.grid, context.codec.latent_identity, automated(track)
@@ -323,16 +364,21 @@ def _contributions_of(track: Track, media: Mapping[str, Media], context: _Contex
 
         @cache
         def coefficients_of(index: int, clip: Clip = clip, channels: int = channels) -> list[tuple[Coefficient, ...]]:
-            factors = bus_factors(track, clip, channels, context.channels, grid.frame_centres(index))
+            positions = grid.frame_centres(index) if follows else _NOWHERE
+            factors = bus_factors(track, clip, channels, context.channels, positions)
             return [tuple(map(_coefficient, on_buses)) for on_buses in factors]
 
         constant = None if follows else coefficients_of(0)
         for channel in range(channels):
-            for index, source, key in _sources(clip, channel, fades[clip.id], grid, identity):
-                coefficients = (constant or coefficients_of(index))[channel]
-                if any(coefficients):
-                    added = Contribution.of(track.id, Term(key, source, coefficients))
-                    contributions[index] = contributions[index].joined(added) if index in contributions else added
+            if constant is not None and not any(constant[channel]):
+                continue
+            for sources in _sources(clip, channel, fades[clip.id], grid, identity):
+                for index, source, key in sources:
+                    coefficients = (constant or coefficients_of(index))[channel]
+                    if any(coefficients):
+                        added = Contribution.of(track.id, Term(key, source, coefficients))
+                        contributions[index] = contributions[index].joined(added) if index in contributions else added
+                yield
     return contributions
 
 
@@ -346,11 +392,11 @@ def _coefficient(factor: Factor) -> Coefficient:
 
 def _sources(
     clip: Clip, channel: int, fades: Fades, grid: Grid, codec_identity: str
-) -> Iterator[tuple[int, Source, str]]:
-    """The source of a clip's channel in each chunk it overlaps: chunk index, source, and its key."""
+) -> Iterator[tuple[tuple[int, Source, str], ...]]:
+    """The source of a clip's channel in each chunk it overlaps, in runs: chunk index, source, and its key."""
     placement, touched = Placement.of(clip), grid.touching(clip.start, clip.end)
     for run in range(touched.start // _RUN, -(-touched.stop // _RUN)):
-        yield from _sources_of_run(placement, channel, fades, grid, codec_identity, run)
+        yield _sources_of_run(placement, channel, fades, grid, codec_identity, run)
 
 
 # Nothing here depends on gain, pan, mute or name: while a fader moves, no source is computed or hashed again.

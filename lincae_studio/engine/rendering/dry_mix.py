@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.factors import Factor, automated, bus_factors
 from lincae_studio.engine.planning.sources import AudioReader, Fades, Placement, effective_fades, read_source, source_of
+from lincae_studio.jobs import Steps, finished
 from lincae_studio.session.model import Clip, Media, Session, Track
 
 #: For factors that do not depend on the position.
@@ -38,15 +40,29 @@ class DryMix:
         """`before`: the mix of an earlier session; what it computed for unchanged tracks is reused."""
         self.channels = session.channels
         self._reader = reader
+        self._tracks: dict[int, tuple[Track, list[_AudibleClip]]] = {}
+        finished(self._add_tracks(session, before))
+
+    @classmethod
+    def steps(cls, session: Session, reader: AudioReader, before: DryMix | None = None) -> Steps[DryMix]:
+        """Make a dry mix in steps, as `Planner.steps` does."""
+        mix = cls(msgspec.structs.replace(session, tracks=()), reader)
+        mix.channels = session.channels
+        yield from mix._add_tracks(session, before)
+        return mix
+
+    def _add_tracks(self, session: Session, before: DryMix | None) -> Steps[None]:
         media = {item.digest: item for item in session.media}
         known = before._tracks if before is not None and before.channels == self.channels else {}
-        self._tracks: dict[int, tuple[Track, list[_AudibleClip]]] = {}
+        solo = any(track.solo for track in session.tracks)
         for track in session.tracks:
-            if session.audible(track):
+            if not (track.mute or (solo and not track.solo)):
                 kept = known.get(track.id)
-                same = kept is not None and kept[0] is track
-                self._tracks[track.id] = kept if kept is not None and same else (track, self._clips_of(track, media))
-        self._clips = [clip for _, clips in self._tracks.values() for clip in clips]
+                if kept is None or kept[0] is not track:
+                    kept = track, self._clips_of(track, media)
+                    yield
+                self._tracks[track.id] = kept
+        self._clips = _InTime([clip for _, clips in self._tracks.values() for clip in clips])
 
     def _clips_of(self, track: Track, media: Mapping[str, Media]) -> list[_AudibleClip]:
         fades = effective_fades(track, media)
@@ -67,24 +83,22 @@ class DryMix:
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on."""
         mix = np.zeros((self.channels, count), np.float32)
-        for clip in self._clips:
+        for clip in self._clips.between(start, start + count):
             self._add(clip, start, count, mix)
         return mix
 
     def peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """The largest magnitude of each track's samples on each channel, after its fader, by track id."""
-        found = {}
-        for track_id, (_, clips) in self._tracks.items():
-            alone = np.zeros((self.channels, count), np.float32)
-            heard = [self._add(clip, start, count, alone) for clip in clips]
-            if any(heard):
-                found[track_id] = tuple(np.abs(alone).max(axis=1).tolist())
-        return found
+        heard: dict[int, Array] = {}
+        for clip in self._clips.between(start, start + count):
+            alone = heard.get(clip.track.id)
+            if alone is None:
+                alone = heard[clip.track.id] = np.zeros((self.channels, count), np.float32)
+            self._add(clip, start, count, alone)
+        return {track_id: tuple(np.abs(alone).max(axis=1).tolist()) for track_id, alone in heard.items()}
 
-    def _add(self, clip: _AudibleClip, start: int, count: int, mix: Array) -> bool:
-        """Add a clip to samples from `start` on; False if it has none there."""
-        if not count or clip.placement.end <= start or clip.placement.start >= start + count:
-            return False
+    def _add(self, clip: _AudibleClip, start: int, count: int, mix: Array) -> None:
+        """Add a clip, which is heard there, to samples from `start` on."""
         factors = clip.constant
         if factors is None:
             positions = np.arange(start, start + count, dtype=np.float64)
@@ -98,4 +112,24 @@ class DryMix:
             for bus, factor in enumerate(coefficients):
                 if np.any(factor):
                     mix[bus] += np.asarray(factor, np.float32) * audio
-        return True
+
+
+class _InTime:
+    """Clips by their place on the timeline, so that reading takes no longer the more there are elsewhere."""
+
+    def __init__(self, clips: list[_AudibleClip]) -> None:
+        self._clips = clips
+        starts = np.fromiter((clip.placement.start for clip in clips), np.int64, len(clips))
+        self._ends = starts + np.fromiter((clip.placement.length for clip in clips), np.int64, len(clips))
+        self._order = np.argsort(starts, kind="stable")
+        self._starts = starts[self._order]
+        #: The latest end of the clips up to each one.
+        self._latest = np.maximum.accumulate(self._ends[self._order])
+
+    def between(self, start: int, end: int) -> list[_AudibleClip]:
+        """The clips that are heard in samples `[start, end)`, always in the same order, in which they are added."""
+        if end <= start:
+            return []
+        first = np.searchsorted(self._latest, start, "right")
+        near = self._order[first : np.searchsorted(self._starts, end, "left")]
+        return [self._clips[number] for number in sorted(near[self._ends[near] > start].tolist())]

@@ -8,6 +8,7 @@ their own: every edit leaves some behind, so that it is always reached in a long
 from __future__ import annotations
 
 import enum
+import heapq
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.plan import Chunk, Plan
+from lincae_studio.engine.planning.plan import Chunk, Chunks, Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
@@ -55,7 +56,7 @@ class RenderStore:
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._rendering: str | None = None
-        self._current: dict[str, list[Chunk]] = {}
+        self._current = Chunks((), 0)
         self._awaited: Counter[str] = Counter()
         self._delivered: dict[str, Rendered] = {}
         self._changed = threading.Condition()
@@ -117,10 +118,8 @@ class RenderStore:
     def set_current(self, plan: Plan) -> None:
         """Set the plan whose renders are kept."""
         with self._changed:
-            self._current = {}
-            for chunk in plan.audible:
-                self._current.setdefault(chunk.key, []).append(chunk)
-            for key in self._current.keys() & self._renders.keys():
+            self._current = plan.chunks
+            for key in self._current.keys & self._renders.keys():
                 self._renders.move_to_end(key)
             if self._failures:  # those of older plans are forgotten: they are tried again if they come back
                 keys = {chunk.key for chunk in plan.chunks.audible} | self._awaited.keys()
@@ -142,9 +141,23 @@ class RenderStore:
             return ChunkState.FAILED
         return ChunkState.RENDERING if chunk.key == self._rendering else ChunkState.STALE
 
-    def snapshot(self, plan: Plan) -> dict[str, Rendered]:
-        """The renders of a plan that are stored now, by key; those that arrive later are not included."""
-        return {chunk.key: render for chunk in plan.audible if (render := self._renders.get(chunk.key)) is not None}
+    def states(self, plan: Plan) -> dict[int, ChunkState]:
+        """The states of the audible chunks of a plan, by index."""
+        chunks = plan.chunks
+        states = dict.fromkeys((chunk.index for chunk in chunks.audible), ChunkState.STALE)
+        with self._changed:
+            known = [key for stored in (self._renders, self._failures) for key in stored if key in chunks.keys]
+            known += [self._rendering] if self._rendering is not None else []
+        for key in known:
+            for chunk in chunks.with_key(key):
+                states[chunk.index] = self.state(chunk)
+        return states
+
+    def snapshot(self) -> dict[str, Rendered]:
+        """The renders of the current plan that are stored now, by key; those that arrive later are not included."""
+        with self._changed:
+            current = self._current.keys
+            return {key: rendered for key, rendered in self._renders.items() if key in current}
 
     def failure(self, key: str) -> str | None:
         """Why a chunk failed."""
@@ -152,22 +165,22 @@ class RenderStore:
 
     def absent(self, plan: Plan) -> list[Chunk]:
         """The chunks of a plan that are neither rendered nor failed."""
-        return [chunk for chunk in plan.audible if chunk.key not in self._renders and chunk.key not in self._failures]
+        renders, failures = self._renders, self._failures
+        return [chunk for chunk in plan.chunks.audible if chunk.key not in renders and chunk.key not in failures]
 
     def missing(self, plan: Plan) -> list[Chunk]:
         """The absent chunks of a plan that would be kept once rendered: those near enough to the playhead to have room.
 
         As long as the playhead does not move, rendering them all leaves nothing missing.
         """
-        absent = self.absent(plan)
         if self.has_room(plan):
-            return absent
-        near = self._near(plan) if absent else set()
-        return [chunk for chunk in absent if chunk.key in near]
+            return self.absent(plan)
+        near = self._near(plan)
+        return [chunk for chunk in self.absent(plan) if chunk.key in near]
 
     def has_room(self, plan: Plan) -> bool:
         """Whether the whole plan can be kept once rendered, wherever the playhead is."""
-        audible = plan.audible
+        audible = plan.chunks.audible
         stereo = sum(chunk.buses for chunk in audible)
         return not audible or stereo * _nbytes(audible[0], plan) // audible[0].buses <= self._max_bytes
 
@@ -222,7 +235,10 @@ class RenderStore:
         """Keys of the chunks nearest to the playhead that there is room for; failed ones take up none."""
         near: set[str] = set()
         room = self._max_bytes
-        for chunk in sorted(plan.audible, key=self._distance):
+        # Only as many are visited as there is room for.
+        here = plan.grid.owner(self._playhead)
+        ahead, behind = plan.chunks.between(here, len(plan.chunks)), plan.chunks.between(0, here - 1)
+        for chunk in heapq.merge(ahead, reversed(behind), key=self._distance):
             if chunk.key in near or chunk.key in self._failures:
                 continue
             room -= _nbytes(chunk, plan)
@@ -239,9 +255,14 @@ class RenderStore:
         ahead = chunk.index - chunk.grid.owner(self._playhead)
         return (ahead if ahead >= 0 else -2 * ahead), chunk.index
 
+    def _distance_of(self, key: str) -> tuple[int, int]:
+        """Distance of the nearest chunk of the current plan with this key."""
+        return min(map(self._distance, self._current.with_key(key)))
+
     def _evict(self) -> list[str]:
         """Make room: old renders first, then the farthest of the current plan. Returns the keys of the latter."""
-        old = [key for key in self._renders if key not in self._current]
+        current = self._current.keys
+        old = [key for key in self._renders if key not in current]
         old_bytes = sum(self._renders[key].nbytes for key in old)
         excess = sum(rendered.nbytes for rendered in self._renders.values()) - self._max_bytes
         for key in old:
@@ -252,7 +273,7 @@ class RenderStore:
             excess -= size
         evicted: list[str] = []
         if excess > 0:
-            nearest_first = sorted(self._renders, key=lambda key: min(map(self._distance, self._current[key])))
+            nearest_first = sorted(self._renders, key=self._distance_of)
             while excess > 0:
                 evicted.append(nearest_first.pop())
                 excess -= self._renders.pop(evicted[-1]).nbytes

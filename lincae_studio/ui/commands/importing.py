@@ -35,8 +35,8 @@ class Importer(QObject):
     Signals:
         finished: an import has ended; all files that could be read are in the session.
         media_found: media of an opened project that were missing from the store have been read, where possible.
-        media_searched: the media of an opened project were looked for; follows `media_found`.
         media_repaired: the same, after cached audio was found to be damaged.
+        media_searched: the media of an opened project were looked for; follows `media_found`.
         find_files: the user asked to find missing files.
     """
 

@@ -18,6 +18,9 @@ _PAUSE_MS = 250
 #: Share of the time spent on peaks of the dry mix: playback and drawing take priority.
 _SHARE = 0.15
 
+#: Chunks whose peaks are added between two events, some 10 ms of work.
+_AT_ONCE = 100
+
 #: More samples than this, of all tracks together, are not read while drawing.
 _READ_AT_ONCE = 1 << 18
 
@@ -47,6 +50,11 @@ class ChunkPeaks:
                     self._shown[index] = ("", *self._shown[index][1:])
             self._length = plan.length
 
+    def outdated(self, plan: Plan) -> list[Chunk]:
+        """The audible chunks whose peaks are not current."""
+        shown, none = self._shown, ("", 0, 0)
+        return [chunk for chunk in plan.chunks.audible if shown.get(chunk.index, none)[0] != chunk.key]
+
     def shows(self, chunk: Chunk) -> bool:
         """Whether the peaks of a chunk are current."""
         shown = self._shown.get(chunk.index)
@@ -75,7 +83,7 @@ class ChunkPeaks:
     def _change_grid(self, plan: Plan) -> None:
         """Give the peaks to the chunks of another grid, for which they are outdated."""
         before, self.pyramid, self._shown, self._grid = self.pyramid, SparsePyramid(), {}, plan.grid
-        for chunk in plan.audible:
+        for chunk in plan.chunks.audible:
             start, end = own_samples(plan, chunk.index)
             first, last = start // BLOCK, -(-end // BLOCK)
             self.pyramid.update(first, before.level_0(first, last))
@@ -88,13 +96,20 @@ class MixPeaks(ChunkPeaks):
     def __init__(self, rendering: Rendering) -> None:
         super().__init__(rendering.plan)
         self._rendering = rendering
+        self._todo: list[Chunk] = []
 
     def follow_plan(self) -> None:
-        """Follow a changed plan: adapt the length, and add the peaks of rendered chunks."""
-        plan = self._rendering.plan
+        """Follow a changed plan: adapt the length, and list the rendered chunks for `follow_some`."""
+        plan, rendered = self._rendering.plan, self._rendering.store.get
         self.fit(plan)
-        for chunk in plan.audible:
+        self._todo = [chunk for chunk in self.outdated(plan) if rendered(chunk.key) is not None]
+
+    def follow_some(self) -> bool:
+        """Add the peaks of some chunks that were rendered before. False if there are no more."""
+        self._todo, some = self._todo[_AT_ONCE:], self._todo[:_AT_ONCE]
+        for chunk in some:
             self._follow(chunk)
+        return bool(self._todo)
 
     def follow_chunk(self, index: int) -> None:
         """Update a chunk's peaks if it was rendered."""
@@ -126,6 +141,7 @@ class DryPeaks(QObject):
         self._rendering = rendering
         self.peaks = ChunkPeaks(rendering.plan)
         self._visible = (0, 0)
+        self._todo: list[Chunk] = []
         self._work = ChunkWorker[tuple[Plan, DryMix, int], Audio](
             "dry-peaks", _dry_peaks, self, rendering.idle_gate, share=_SHARE
         )
@@ -135,12 +151,18 @@ class DryPeaks(QObject):
         self._delay.timeout.connect(self._request)
 
     def follow_plan(self) -> None:
-        """Follow a changed plan: adapt the length, and add the peaks available already."""
+        """Follow a changed plan: adapt the length, and list the chunks whose peaks are available for `follow_some`."""
         plan = self._rendering.plan
         self.peaks.fit(plan)
-        for chunk in plan.audible:
-            self._update(chunk)
+        self._todo = [chunk for chunk in self.peaks.outdated(plan) if self._work.has(chunk.key)]
         self._delay.start(_PAUSE_MS)
+
+    def follow_some(self) -> bool:
+        """Add some of the peaks that were available before. False if there are no more."""
+        self._todo, some = self._todo[_AT_ONCE:], self._todo[:_AT_ONCE]
+        for chunk in some:
+            self._update(chunk)
+        return bool(self._todo)
 
     def set_visible(self, start: int, end: int) -> None:
         """Set the visible samples `[start, end)`, whose peaks are computed."""

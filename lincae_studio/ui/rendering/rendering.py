@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.defaults import DEFAULT_CODEC
-from lincae_studio.engine.planning.plan import Plan, Planner
+from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.process.messages import Limits
@@ -26,13 +26,15 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
+from lincae_studio.jobs import Steps
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.rendering import chunk_runs
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.idle_gate import IdleGate
+from lincae_studio.ui.rendering.planning import Planned, Planning
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundles.store import BundledLatents
@@ -42,13 +44,18 @@ _log = logging.getLogger(__name__)
 #: Shortest interval between plans while edits keep coming, as from a fader.
 _PLAN_INTERVAL_S = 0.05
 
+#: The main thread plans for this long (its own time) at once; what takes longer is done in slices between events.
+_AT_ONCE_S = 0.05
+_SLICE_S = 0.02
+
 
 class Rendering(QObject):
     """Keeps the engine busy with what the session needs.
 
     Attributes:
         plan: the plan last announced by `plan_changed`; states, renders and readers refer to its chunks. While a fader
-            is dragged, the session may be slightly ahead of it; `update_plan` returns the plan of the current session.
+            is dragged, or a large session is planned, the session may be ahead of it; `update_plan` returns the plan of
+            the current session.
         idle_gate: delays what views compute in threads.
         computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
             has found out. Until then plans for a neural codec have a provisional identity, and no mix is requested.
@@ -56,6 +63,7 @@ class Rendering(QObject):
 
     Signals:
         plan_changed: `plan` has changed.
+        offline_changed: `offline` has changed.
         chunk_changed: the state of the chunk with this index has changed.
         engine_changed: `engine_text` has changed.
         problem: a `StudioError` to show.
@@ -65,6 +73,7 @@ class Rendering(QObject):
     """
 
     plan_changed = Signal()
+    offline_changed = Signal()
     chunk_changed = Signal(int)
     engine_changed = Signal()
     problem = Signal(object)
@@ -100,23 +109,25 @@ class Rendering(QObject):
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)
         self._damage_noted.connect(self._on_damage_noted, Qt.ConnectionType.QueuedConnection)
-        self._index_of: dict[str, list[int]] = {}
         self._reported: set[str] = set()
         self._current_key: str | None = None
         #: The chunk at the playhead, and the active loop.
         self._render_position: tuple[int, Loop | None] = (0, None)
-        self._planner = Planner()
+        self._planning = Planning(media, self._reader, self._codec_of)
+        #: Whether the plan is not that of the current session, or is out of date; and the work on the next one, if any.
         self._pending = False
+        self._steps: Steps[Planned] | None = None
+        #: Whether the plan is that of another document.
+        self._foreign = False
         self._planned_at = 0.0
         self._plan_timer = QTimer(self)
         self._plan_timer.setSingleShot(True)
-        self._plan_timer.timeout.connect(self.update_plan)
+        self._plan_timer.timeout.connect(self._plan_slice)
         #: The states of the audible chunks, by index.
         self._states: dict[int, ChunkState] = {}
-        self._dry: DryMix | None = None
-        self._make_plan()
-        self.store.set_current(self.plan)
-        self._update_states()
+        #: Indices of the rendered chunks.
+        self._rendered: set[int] = set()
+        self._take(self._planning.nothing(document.session))
         document.at_close(self.close)
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
@@ -139,34 +150,67 @@ class Rendering(QObject):
     @property
     def dry(self) -> DryMix:
         """The dry mix of `plan`."""
-        assert self._dry is not None, "a dry mix is made with every plan"
-        return self._dry
+        return self._planned.dry
 
     def update_plan(self) -> Plan:
         """Update `plan` if the session has changed, and return it.
 
-        Called at intervals while edits keep coming, and by code that needs the plan of the current session.
+        Called by code that needs the plan of the current session. In a large one this may take seconds.
         """
-        if not self._pending:
-            return self.plan
-        self._pending = False
+        self._plan_for(math.inf)
+        return self.plan
+
+    @property
+    def planning(self) -> bool:
+        """Whether the plan of the current session is not ready yet."""
+        return self._pending
+
+    def _plan_slice(self) -> None:
+        self._plan_for(_AT_ONCE_S if self._steps is None else _SLICE_S)
+
+    def _plan_for(self, limit_s: float) -> None:
+        """Plan the current session for some of the main thread's time; the rest is done between events."""
         self._plan_timer.stop()
-        self._make_plan()
-        self.store.set_current(self.plan)
-        self._update_states()
+        if not self._pending:
+            return
+        if self._steps is None:
+            self._steps = self._planning.steps(self._document.session, self._bundled)
+        end = time.thread_time() + limit_s
+        try:
+            while time.thread_time() < end:
+                next(self._steps)
+        except StopIteration as done:
+            self._pending, self._steps, self._foreign = False, None, False
+            self._show(done.value)
+            self._planned_at = time.monotonic()
+            return
+        if self._foreign:
+            self._foreign = False
+            self._show(self._planning.nothing(self._document.session))
+        self._plan_timer.start(0)
+
+    def _show(self, planned: Planned) -> None:
+        offline = self.offline
+        self._take(planned)
         self._request_mix()
         self.plan_changed.emit()
-        self._planned_at = time.monotonic()
-        return self.plan
+        if self.offline != offline:
+            self.offline_changed.emit()
+
+    def _take(self, planned: Planned) -> None:
+        self._planned = planned
+        self.plan = planned.plan
+        self.store.set_current(self.plan)
+        self._update_states()
 
     @property
     def offline(self) -> frozenset[str]:
         """Digests of media files that cannot be read, whose clips are silent."""
-        return self._offline
+        return self._planned.offline
 
     def readable(self, digest: str) -> bool:
         """Whether the audio or latents of an audio file can be read."""
-        return digest not in self._offline
+        return digest not in self.offline
 
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
@@ -178,8 +222,8 @@ class Rendering(QObject):
             warnings.append(
                 f"The audio of {clips} is not decoded from latents yet, and will be missing from the dry mix."
             )
-        if self._offline:
-            count = sum(clip.media in self._offline for clip in session.clips())
+        if self.offline:
+            count = sum(clip.media in self.offline for clip in session.clips())
             warnings.append(f"The audio of {count_of(count, 'clip')} is missing and will be silent.")
         codec = self.update_plan().codec
         if codec.id != session.codec:
@@ -191,7 +235,7 @@ class Rendering(QObject):
 
         It is a snapshot: when a render arrives, the player gets a new reader and crossfades to it.
         """
-        return MixReader(self.plan, self.dry, self.store.snapshot(self.plan).get)
+        return MixReader(self.plan, self.dry, self.store.snapshot().get)
 
     def track_peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """Peaks of each audible track in `count` samples from `start` on, dry and post-fader, by track id."""
@@ -199,28 +243,23 @@ class Rendering(QObject):
 
     def monitor_reader(self, monitor: Monitor) -> MixReader:
         """A reader of what playback plays in this monitor mode."""
-        return MixReader(self.plan, self.dry, self.store.snapshot(self.plan).get, monitor)
+        return MixReader(self.plan, self.dry, self.store.snapshot().get, monitor)
 
     def state(self, index: int) -> ChunkState:
         return self.store.state(self.plan.chunks[index])
 
-    def runs(self, start: int, end: int, merged: bool = True) -> Iterator[tuple[int, int, ChunkState]]:
+    def runs(
+        self, start: int, end: int, merged: bool = True, together: int = 1
+    ) -> Iterator[tuple[int, int, ChunkState]]:
         """The audible chunks in samples `[start, end)` as (first, last, state).
 
-        With `merged`, neighbours in the same state are one.
+        With `merged`, neighbours in the same state are one. With `together`, for painting, the first audible chunk
+        stands for that number of neighbours: as many as a pixel shows.
         """
         grid, states = self.plan.grid, self._states
-        indices = [
-            chunk.index for chunk in self.plan.chunks.between(grid.owner(start), grid.owner(max(start, end - 1)))
-        ]
-        if not merged:
-            yield from ((index, index, states[index]) for index in indices)
-            return
-        # In a run of neighbours, index and place in the list differ by the same number.
-        runs = itertools.groupby(enumerate(indices), lambda item: (item[1] - item[0], states[item[1]]))
-        for (_, state), run in runs:
-            members = [index for _, index in run]
-            yield members[0], members[-1], state
+        spans = self.plan.chunks.spans(grid.owner(start), grid.owner(max(start, end - 1)), together)
+        runs = ((first, last, states[first]) for first, last in spans)
+        return chunk_runs.merged(runs, together) if merged else runs
 
     def rendered(self, index: int) -> Rendered | None:
         """The render of a chunk, or None."""
@@ -229,7 +268,7 @@ class Rendering(QObject):
 
     def progress(self) -> tuple[int, int]:
         """The number of rendered chunks, and of all chunks to render."""
-        return sum(state is ChunkState.RENDERED for state in self._states.values()), len(self._states)
+        return len(self._rendered), len(self._states)
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Set the playhead and the active loop: what is heard next is rendered first, long sessions only around it."""
@@ -274,6 +313,8 @@ class Rendering(QObject):
 
     def attach(self, latents: Sequence[BundledLatents]) -> None:
         """Let the engine use these latents, which replace those attached before."""
+        if not latents and not self._bundled:
+            return
         self._bundled.clear()
         self._bundled.update(digest for one in latents for digest in one.media)
         self._client.attach(one.path for one in latents)
@@ -281,8 +322,8 @@ class Rendering(QObject):
 
     def refresh(self) -> None:
         """Make a new plan after media files or codecs have appeared or disappeared."""
-        self._pending = True
-        self.update_plan()
+        self._pending, self._steps = True, None
+        self._plan_slice()
 
     @property
     def audio(self) -> StoreReader:
@@ -291,10 +332,7 @@ class Rendering(QObject):
 
     def playable(self, session: Session) -> Session:
         """The session with the clips silenced whose audio is missing; its length and channels do not change."""
-        if self._offline:
-            for clip in [clip for clip in session.clips() if clip.media in self._offline]:
-                session = edits.set_clip_gain(session, clip.id, 0.0)
-        return session
+        return self._planning.playable(session)
 
     def _request_mix(self) -> None:
         """Request the missing chunks of the plan, or first what its identity lacks: it replaces the plan."""
@@ -304,19 +342,11 @@ class Rendering(QObject):
         else:
             self.requests.render_mix(self.plan)
 
-    def _make_plan(self) -> None:
-        session = self._document.session
-        unbundled = [item for item in session.media if item.digest not in self._bundled]
-        self._offline = frozenset(item.digest for item in unbundled if not self._media.fits(item))
-        session = self.playable(session)
-        self.plan = self._planner.plan(session, self._codec_of(session))
-        self._dry = DryMix(session, self._reader, self._dry)
-        self._index_of = {}
-
     def _update_states(self) -> None:
         """Update the state of every audible chunk."""
         self._has_room = self.store.has_room(self.plan)
-        self._states = {chunk.index: self.store.state(chunk) for chunk in self.plan.audible}
+        self._states = self.store.states(self.plan)
+        self._rendered = {index for index, state in self._states.items() if state is ChunkState.RENDERED}
 
     def _codec_of(self, session: Session) -> CodecInfo:
         """The session's codec, or if it is not available the default one, which is reported once."""
@@ -340,14 +370,15 @@ class Rendering(QObject):
 
     def _on_document_replaced(self) -> None:
         self._reported.clear()
+        self._foreign = True
         self.session_replaced.emit()
 
     def _on_document_changed(self, continuous: bool) -> None:
         self.idle_gate.note_interaction()
-        self._pending = True
+        self._pending, self._steps = True, None
         wait = self._planned_at + _PLAN_INTERVAL_S - time.monotonic()
         if wait <= 0.0 or not continuous:
-            self.update_plan()
+            self._plan_slice()
         elif not self._plan_timer.isActive():
             self._plan_timer.start(max(1, round(wait * 1e3)))
 
@@ -426,14 +457,12 @@ class Rendering(QObject):
 
     def indices(self, key: str) -> Sequence[int]:
         """The indices of the chunks of `plan` with this key."""
-        if not self._index_of:
-            for chunk in self.plan.audible:
-                self._index_of.setdefault(chunk.key, []).append(chunk.index)
-        return self._index_of.get(key, ())
+        return [chunk.index for chunk in self.plan.chunks.with_key(key)]
 
     def _announce(self, key: str) -> None:
         for index in self.indices(key):
-            self._states[index] = self.state(index)
+            state = self._states[index] = self.state(index)
+            (self._rendered.add if state is ChunkState.RENDERED else self._rendered.discard)(index)
             self.chunk_changed.emit(index)
 
     def _set_engine_text(self, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QPointF, QRect, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -13,6 +13,7 @@ from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.rendering.chunk_runs import merged
 from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -42,6 +43,9 @@ class MasterLane(TimeCanvas):
         self.setAccessibleName("Waveform of the rendered mix, over that of the dry mix")
         rendering.plan_changed.connect(self._on_plan_changed)
         rendering.chunk_changed.connect(self._on_chunk_changed)
+        self._following = QTimer(self)
+        self._following.setSingleShot(True)
+        self._following.timeout.connect(self._follow_some)
         self.dry.changed.connect(self._invalidate_chunk)
         axis.changed.connect(self._request_dry_peaks)
         self.resized.connect(self._request_dry_peaks)
@@ -95,7 +99,7 @@ class MasterLane(TimeCanvas):
             ChunkState.FAILED: colors.state_failed,
         }
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        for first, last, state in self._rendering.runs(begin, end):
+        for first, last, state in self._rendering.runs(begin, end, together=self._together):
             if state in of_state:
                 left, right = (round(self.axis.x_of(chunk * step)) for chunk in (first, last + 1))
                 line = QRect(left, self.height() - _STATE_PX, right - left, _STATE_PX)
@@ -104,14 +108,17 @@ class MasterLane(TimeCanvas):
     def _runs(self, area: QRect) -> list[tuple[int, int, bool, bool]]:
         """Runs of chunks drawn alike, as (first, last, rendered, dry peaks known), so that each run is one image."""
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        runs: list[tuple[int, int, bool, bool]] = []
-        for index, _, state in self._rendering.runs(begin, end, merged=False):
-            look = state is ChunkState.RENDERED, self.dry.known(index)
-            if runs and runs[-1][1] == index - 1 and runs[-1][2:] == look:
-                runs[-1] = (runs[-1][0], index, *look)
-            else:
-                runs.append((index, index, *look))
-        return runs
+        together = self._together
+        runs = (
+            (first, last, (state is ChunkState.RENDERED, self.dry.known(first)))
+            for first, last, state in self._rendering.runs(begin, end, merged=False, together=together)
+        )
+        return [(first, last, *look) for first, last, look in merged(runs, together)]
+
+    @property
+    def _together(self) -> int:
+        """The number of chunks that a pixel shows, at least 1."""
+        return max(1, int(self.axis.samples_per_px / self.paint_ratio / self._rendering.plan.grid.step_samples))
 
     def _columns(self, start: float, samples_per_column: float, count: int) -> Audio:
         """Peaks of the rendered mix."""
@@ -142,6 +149,13 @@ class MasterLane(TimeCanvas):
     def _on_plan_changed(self) -> None:
         self.peaks.follow_plan()
         self.dry.follow_plan()
+        self._follow_some()
+
+    def _follow_some(self) -> None:
+        """Add peaks that are available; after a large change some at a time, between events."""
+        more = self.peaks.follow_some(), self.dry.follow_some()
+        if any(more):
+            self._following.start(0)
         self.invalidate()
 
     def _on_chunk_changed(self, index: int) -> None:

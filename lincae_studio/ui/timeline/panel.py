@@ -115,12 +115,12 @@ class TimelinePanel(QWidget):
     ) -> None:
         super().__init__(parent)
         self._document = document
+        self._rendering = rendering
         self._preferences = preferences
         self.axis = TimeAxis(self)
         self.rows = TrackRows(self)
         self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
-        self._idle_gate = rendering.idle_gate
         self.snaps = SnapSettings(
             ticks=lambda: self.counting.ticks(self.axis.samples_per_px).lines,
             hop=lambda: rendering.plan.grid.hop,
@@ -260,8 +260,8 @@ class TimelinePanel(QWidget):
         self._preferences.changed.connect(self._follow_preferences)
         self._document.changed.connect(self._follow_document)
         self.axis.changed.connect(self._follow_axis)
-        self.axis.changed.connect(self._idle_gate.note_interaction)
-        self.rows.changed.connect(self._idle_gate.note_interaction)
+        self.axis.changed.connect(self._rendering.idle_gate.note_interaction)
+        self.rows.changed.connect(self._rendering.idle_gate.note_interaction)
         self._horizontal.valueChanged.connect(lambda value: self.axis.scroll_to(value * _SCROLL_UNIT))
         self._vertical.valueChanged.connect(self.rows.set_offset)
         for canvas in self._canvases:
@@ -277,6 +277,7 @@ class TimelinePanel(QWidget):
         self.empty_hint.import_clicked.connect(self.import_clicked)
         self.empty_hint.demo_clicked.connect(self.demo_clicked)
         self.lanes.resized.connect(self._fit_to_size)
+        self._rendering.offline_changed.connect(self.lanes.invalidate)
 
     def _follow_document(self) -> None:
         session = self._document.session

@@ -61,9 +61,11 @@ class RenderBar(TimeCanvas):
             ChunkState.RENDERING: colors.state_rendering,
             ChunkState.FAILED: colors.state_failed,
         }
-        gaps = self._rendering.plan.grid.step_samples / self.axis.samples_per_px >= _GAP_PX
+        step_px = self._rendering.plan.grid.step_samples / self.axis.samples_per_px
+        gaps = step_px >= _GAP_PX
         begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        for first, last, state in self._rendering.runs(begin, end, merged=not gaps):
+        together = max(1, int(1.0 / step_px))
+        for first, last, state in self._rendering.runs(begin, end, merged=not gaps, together=together):
             cell = self._cell(first, last, gaps)
             color = QColor(shown[state])
             painter.fillRect(cell, QColor(colors.window) if color.lightness() < 128 else color.darker(260))

@@ -6,6 +6,8 @@ are drawn from the bottom up.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
@@ -25,6 +27,10 @@ from lincae_studio.ui.views.sources import ChunkSource
 _FRAME_MS = 16
 
 _STALE_OPACITY = 0.35
+
+#: Chunks are looked at for this long between two events, this many at a time.
+_SURVEY_S = 0.01
+_SURVEYED = 8
 
 #: Chunks narrower than this are drawn from the overview.
 _NARROW_PX = 16
@@ -53,6 +59,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._values: dict[int, Array] = {}
         #: The key of the values in the overview, by chunk.
         self._known: dict[int, str] = {}
+        #: Whether the overview has the current values of each chunk; visible chunks to look at, the last one first.
+        self._current = np.zeros(0, np.bool_)
+        self._unseen: list[int] = []
         self._pooling = 1
         self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
         self._colors = self.color_table()
@@ -184,9 +193,12 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if self._geometry != (plan.grid, self._source.rows):
             self._geometry = (plan.grid, self._source.rows)
             self._restart()
-        for index in [index for index in self._known if index >= len(plan.chunks)]:
+        keys = self._source.keys(len(plan.chunks))
+        for index in [index for index in self._known if index not in keys]:
             self._overview.clear(index)
             del self._known[index]
+        self._current = np.ones(len(plan.chunks), np.bool_)
+        self._current[[index for index, key in keys.items() if self._known.get(index) != key]] = False
         self.getViewBox().setYRange(0, self._source.rows, padding=0)
         self._follow_axis()
 
@@ -198,8 +210,11 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if self._narrow:
             for index in list(self._items):
                 self._remove(index)
+            outdated = first + np.flatnonzero(~self._current[first : last + 1])
+            self._unseen = outdated[::-1].tolist()
             self._draw_whole()
             return
+        self._unseen = []
         self._whole.hide()
         for index in set(self._items) - set(range(first, last + 1)):
             self._remove(index)
@@ -256,22 +271,27 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Whether chunks are drawn from the overview."""
         return self._rendering.plan.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
 
-    def _survey(self, index: int) -> bool:
-        """Update a chunk in the overview if its values are available or it is silent. False if it is outdated."""
+    def _survey(self, index: int) -> None:
+        """Update a chunk in the overview if its values are available."""
         key = self._source.key(index)
-        if key is None:
-            self._overview.clear(index)
-            self._known.pop(index, None)
-            return True
-        if self._known.get(index) == key:
-            return True
+        if key is None or self._known.get(index) == key:
+            return
         values = self._source.values(index)
         if values is None:
-            return False
+            return
         self._overview.put(index, values)
         self._known[index] = key
+        self._current[index : index + 1] = True
         self.observe(values)
-        return True
+
+    def _survey_some(self) -> None:
+        """Look at outdated chunks in view for some milliseconds; the rest comes next time."""
+        end = time.thread_time() + _SURVEY_S
+        while self._unseen and time.thread_time() < end:
+            for _ in range(min(len(self._unseen), _SURVEYED)):
+                self._survey(self._unseen.pop())
+        if self._unseen and not self._drawing.isActive():
+            self._drawing.start(_FRAME_MS)
 
     # Drawing
 
@@ -287,12 +307,9 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             self._whole.hide()
             return
         width = max(1, round(count * plan.grid.step_samples / self._axis.samples_per_px))
+        self._survey_some()
         waits = np.ones(count, np.float32)
-        audible = self._source.audible(first, last)
-        silent = [index for index in self._known.keys() - set(audible) if first <= index <= last]
-        for index in (*audible, *silent):
-            if self._source.key(index) != self._known.get(index) and not self._survey(index):
-                waits[index - first] = _STALE_OPACITY
+        waits[np.flatnonzero(~self._current[first : last + 1])] = _STALE_OPACITY
         image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))
         place = (np.arange(image.shape[1]) * chunks_per_column).astype(np.int64)
         lowest = min(max(0.0, self.levels()[0]), self.levels()[1])  # the background, where there are no values

@@ -54,6 +54,10 @@ class ChunkSource(QObject):
         """The chunks from `first` to `last` that are not silent. Silence costs nothing."""
         raise NotImplementedError
 
+    def keys(self, count: int) -> dict[int, str]:
+        """The keys of those of the first `count` chunks that are not silent, by index."""
+        return {index: key for index in self.audible(0, count - 1) if (key := self.key(index)) is not None}
+
     def deferred(self, index: int) -> Deferred | None:
         """A function returning the values of the current key, or None while they are not available."""
         raise NotImplementedError
@@ -97,6 +101,9 @@ class MixSource(ChunkSource):
 
     def audible(self, first: int, last: int) -> list[int]:
         return [chunk.index for chunk in self._rendering.plan.chunks.between(first, last)]
+
+    def keys(self, count: int) -> dict[int, str]:
+        return {chunk.index: chunk.key for chunk in self._rendering.plan.chunks.between(0, count - 1)}
 
     def deferred(self, index: int) -> Deferred | None:
         rendered = self._rendering.rendered(index)
