@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,10 +26,55 @@ from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.engine.rendering.streams import mix_blocks
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.model import SESSION_RATE, Clip, Media, Session, Track
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "resources" / "demo"
+
+
+def calls(done: Callable[[], object]) -> int:
+    """The number of calls that a function makes in this thread, as a measure of its work."""
+    made = 0
+
+    def count(*_: object) -> None:
+        nonlocal made
+        made += 1
+
+    sys.setprofile(count)
+    try:
+        done()
+    finally:
+        sys.setprofile(None)
+    return made
+
+
+def missing_clips(tracks: int, clips: int) -> Session:
+    """A session of clips side by side on each track, all of a second, of files that do not exist."""
+    media = [
+        Media(
+            digest=hashlib.sha256(str(number).encode()).hexdigest(),
+            path=f"/nowhere/{number}.wav",
+            sample_rate=SESSION_RATE,
+            channels=1,
+            length=SESSION_RATE,
+        )
+        for number in range(clips)
+    ]
+    made = []
+    for row in range(tracks):
+        own = tuple(
+            Clip(
+                id=tracks + 1 + number,
+                media=media[number].digest,
+                name=str(number),
+                start=number // tracks * SESSION_RATE,
+                offset=0,
+                length=SESSION_RATE,
+            )
+            for number in range(row, clips, tracks)
+        )
+        made.append(Track(id=row + 1, name=f"track {row + 1}", color="#4fb3bf", clips=own))
+    return Session(media=tuple(media), tracks=tuple(made), next_id=tracks + clips + 1)
 
 
 def noise(seed: int, samples: int, channels: int = 1, level: float = 0.25) -> Array:

@@ -1,4 +1,4 @@
-"""Frame times of the window with a dense session: scrolling, zooming, the playhead, a fader.
+"""Frame times of the window with a dense session: scrolling, zooming, the playhead, a fader; opening a large one.
 
 The full window is driven by wheel and mouse events while its engine is working. A frame lasts from the event to the end
 of the painting that it causes. Nothing waits for a screen: the offscreen platform paints with the same code as X11, and
@@ -38,15 +38,20 @@ from lincae_studio.ui.views.registry import VIEWS
 #: Frame time at 60 frames per second.
 BUDGET_MS = 1000.0 / 60.0
 
-#: Time limit of the measurement.
+#: Time limit of each measurement.
 _TIMEOUT_S = 600
 _RENDER_LIMIT_S = 60
+
+#: More clips would be shorter than a second each in a project of a day.
+_MOST_CLIPS = 80_000
 
 _FILES = 4
 _LONGEST_FILE_S = 120.0
 
 #: Share of its slot that a clip fills.
 _FILLED = 0.95
+
+_OPENING = "lincae_studio.bench.opening"
 
 #: One notch of the wheel scrolls the tracks by this.
 _NOTCH_PX = 40
@@ -59,6 +64,8 @@ _WARM_UP = 5
 class UiBench:
     """Size of the session and number of frames per movement; `all_views`: show all views, not only the heatmap.
 
+    `opened_tracks` and `opened_clips` are the size of the project that is opened (`bench.opening`).
+
     Raises:
         UsageError: when a value is not valid.
     """
@@ -69,11 +76,18 @@ class UiBench:
     frames: int = 200
     starts: int = 5
     all_views: bool = False
+    opened_tracks: int = 1000
+    opened_clips: int = 20_000
 
     def __post_init__(self) -> None:
         if min(self.tracks, self.clips, self.frames, self.starts) < 1 or not 0.1 <= self.minutes <= 600.0:
             raise UsageError(
                 "tracks, clips, frames and starts must be at least 1, minutes from 0.1 to 600", "Choose other values"
+            )
+        if not 1 <= self.opened_tracks <= self.opened_clips <= _MOST_CLIPS:
+            raise UsageError(
+                f"the project to open must have 1 to {_MOST_CLIPS:,} clips and no fewer clips than tracks",
+                "Choose other values",
             )
         if self.clips < self.tracks:
             raise UsageError("there are fewer clips than tracks", "Choose at least one clip per track")
@@ -86,22 +100,30 @@ def measure_ui(bench: UiBench) -> dict[str, object]:
         medians and 95th percentiles of a frame in milliseconds (`scroll_ms`, `scroll_p95_ms`, and so on for
         `scroll_tracks`, `zoom`, `playhead`, the drag of a `fader` and of a `clip`), and of drawing the waveform of the
         `mix` and the `heatmap` alone; `over_budget`: the share of all frames that took longer than
-        `budget_ms`; `first_paint_s` of the empty window; `rss_mib` after all of it, of the window's process.
+        `budget_ms`; `first_paint_s` of the empty window; `rss_mib` after all of it, of the window's process; what
+        `bench.opening.measure_opening` returns of opening a project of a day, half of whose audio is missing.
     """
     environment = {**os.environ}
     if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         environment["QT_QPA_PLATFORM"] = "offscreen"
     figures: dict[str, object] = {"platform": environment.get("QT_QPA_PLATFORM", "default")}
     figures |= {name: getattr(bench, name) for name in ("tracks", "clips", "minutes", "all_views")}
+    figures |= _measured(__name__, environment, json.dumps(msgspec.to_builtins(bench)))
+    figures |= _measured(_OPENING, environment, str(bench.opened_tracks), str(bench.opened_clips))
+    figures["budget_ms"] = round(BUDGET_MS, 1)
+    figures["first_paint_s"] = measure_start(bench.starts)["first_paint_s"]
+    return figures
+
+
+def _measured(module: str, environment: dict[str, str], *arguments: str) -> dict[str, object]:
+    """Run a module as a process with a temporary folder and arguments. Returns the figures that it prints."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", __name__, folder, json.dumps(msgspec.to_builtins(bench))]
-        environment["LINCAE_STUDIO_CACHE"] = folder
+        command = [sys.executable, "-m", module, folder, *arguments]
+        environment = {**environment, "LINCAE_STUDIO_CACHE": folder}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S)
     if done.returncode:
         raise StudioError(f"the window could not be measured: {''.join(done.stderr.strip().splitlines()[-1:])}")
-    figures |= json.loads(done.stdout.splitlines()[-1])
-    figures["budget_ms"] = round(BUDGET_MS, 1)
-    figures["first_paint_s"] = measure_start(bench.starts)["first_paint_s"]
+    figures: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 

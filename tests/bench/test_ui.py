@@ -11,7 +11,9 @@ import pytest
 
 from lincae_studio.cli import run
 
-SMALL = ["--tracks", "3", "--clips", "7", "--minutes", "0.5", "--frames", "6", "--starts", "1"]
+#: Clips of three seconds.
+OPENED = ["--opened-tracks", "4", "--opened-clips", "28800"]
+SMALL = ["--tracks", "3", "--clips", "7", "--minutes", "0.5", "--frames", "6", "--starts", "1", *OPENED]
 
 
 @pytest.mark.slow

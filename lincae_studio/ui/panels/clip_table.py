@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, Qt
-from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
+from itertools import groupby
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QItemSelection,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+)
+from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableView, QWidget
 
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, Session, Track
@@ -15,6 +25,57 @@ _COLUMNS = ("Track", "Clip", "Start", "Length", "Gain", "Fades", "State")
 
 _ROW_PX = 22
 
+#: Rows that the widths of the columns are chosen by, besides those in view.
+_MEASURED = 100
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _Clips(QAbstractTableModel):
+    """The clips of a session; texts are made for the rows in view only."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.rows: list[tuple[Track, Clip]] = []
+        self._audible: dict[int, bool] = {}
+
+    def show(self, session: Session) -> None:
+        """Show another session, keeping the current row where there is one."""
+        rows = [(track, clip) for track in session.tracks for clip in track.clips]
+        solo = any(track.solo for track in session.tracks)
+        before, common = len(self.rows), min(len(rows), len(self.rows))
+        if len(rows) > before:
+            self.beginInsertRows(QModelIndex(), before, len(rows) - 1)
+        elif len(rows) < before:
+            self.beginRemoveRows(QModelIndex(), len(rows), before - 1)
+        self.rows = rows
+        self._audible = {track.id: not track.mute and (track.solo or not solo) for track in session.tracks}
+        if len(rows) > before:
+            self.endInsertRows()
+        elif len(rows) < before:
+            self.endRemoveRows()
+        if common:
+            self.dataChanged.emit(self.index(0, 0), self.index(common - 1, len(_COLUMNS) - 1))
+
+    # Qt overrides
+
+    def rowCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role != Qt.ItemDataRole.DisplayRole:
+            return None
+        track, clip = self.rows[index.row()]
+        return _text(index.column(), track, clip, self._audible[track.id])
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role != Qt.ItemDataRole.DisplayRole or orientation is not Qt.Orientation.Horizontal:
+            return None
+        return _COLUMNS[section]
+
 
 class ClipTable(QDockWidget):
     """One row per clip, track by track; shares the selection with the timeline."""
@@ -24,9 +85,11 @@ class ClipTable(QDockWidget):
         self.setObjectName("clip_table")
         self._document = document
         self._selection = selection
-        self._ids: list[int] = []
-        self.table = QTableWidget(0, len(_COLUMNS), self)
-        self.table.setHorizontalHeaderLabels(list(_COLUMNS))
+        #: Whether the selection of the table is being set, which the user has not done.
+        self._following = False
+        self.table = QTableView(self)
+        self._clips = _Clips(self.table)
+        self.table.setModel(self._clips)
         self.table.setAccessibleName("Clips")
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -34,8 +97,10 @@ class ClipTable(QDockWidget):
         self.table.setTabKeyNavigation(False)
         self.table.verticalHeader().hide()
         self.table.verticalHeader().setDefaultSectionSize(_ROW_PX)
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.table.itemSelectionChanged.connect(self._on_selected)
+        self.table.horizontalHeader().setResizeContentsPrecision(_MEASURED)
+        self.table.selectionModel().selectionChanged.connect(self._on_selected)
         self.setWidget(self.table)
         document.changed.connect(self._fill)
         selection.changed.connect(self._show_selection)
@@ -44,35 +109,31 @@ class ClipTable(QDockWidget):
     def _fill(self) -> None:
         if self.isHidden():
             return
-        session = self._document.session
-        rows = [(track, clip) for track in session.tracks for clip in track.clips]
-        self._ids = [clip.id for _, clip in rows]
-        self.table.blockSignals(True)
-        self.table.setRowCount(len(rows))
-        for number, (track, clip) in enumerate(rows):
-            for column, text in enumerate(_texts(session, track, clip)):
-                self.table.setItem(number, column, QTableWidgetItem(text))
-        self.table.blockSignals(False)
+        self._following = True
+        self._clips.show(self._document.session)
+        self._following = False
         self._show_selection()
 
     def _show_selection(self) -> None:
         if self.isHidden():
             return
-        model = self.table.selectionModel()
-        self.table.blockSignals(True)
-        model.clearSelection()
-        flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-        for number, clip_id in enumerate(self._ids):
-            if clip_id in self._selection.clips:
-                model.select(self.table.model().index(number, 0), flags)
-        self.table.blockSignals(False)
+        selected = [number for number, (_, clip) in enumerate(self._clips.rows) if clip.id in self._selection.clips]
+        chosen = QItemSelection()
+        for _, run in groupby(enumerate(selected), lambda item: item[1] - item[0]):
+            rows = [row for _, row in run]
+            chosen.select(self._clips.index(rows[0], 0), self._clips.index(rows[-1], len(_COLUMNS) - 1))
+        self._following = True
+        self.table.selectionModel().select(chosen, QItemSelectionModel.SelectionFlag.ClearAndSelect)
+        self._following = False
 
     def _on_selected(self) -> None:
-        rows = {index.row() for index in self.table.selectionModel().selectedRows()}
-        chosen = frozenset(self._ids[row] for row in rows)
-        current = self.table.currentRow()
-        if 0 <= current < len(self._ids):
-            self._selection.set_track(self._document.session.track_of(self._ids[current]).id)
+        if self._following:
+            return
+        rows = self._clips.rows
+        chosen = frozenset(rows[index.row()][1].id for index in self.table.selectionModel().selectedRows())
+        current = self.table.currentIndex().row()
+        if 0 <= current < len(rows):
+            self._selection.set_track(rows[current][0].id)
         self._selection.set_clips(chosen)
 
     def edit(self) -> None:
@@ -82,15 +143,20 @@ class ClipTable(QDockWidget):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
-def _texts(session: Session, track: Track, clip: Clip) -> tuple[str, ...]:
-    fades = " / ".join(format_time(length / SESSION_RATE) for length in (clip.fade_in, clip.fade_out))
-    states = {"muted": clip.mute, "silent": not session.audible(track), "grouped": bool(clip.group)}
-    return (
-        track.name,
-        clip.name,
-        format_time(clip.start / SESSION_RATE),
-        format_time(clip.length / SESSION_RATE),
-        format_db(clip.gain),
-        fades,
-        ", ".join(name for name, is_on in states.items() if is_on),
-    )
+def _text(column: int, track: Track, clip: Clip, audible: bool) -> str:
+    match _COLUMNS[column]:
+        case "Track":
+            return track.name
+        case "Clip":
+            return clip.name
+        case "Start":
+            return format_time(clip.start / SESSION_RATE)
+        case "Length":
+            return format_time(clip.length / SESSION_RATE)
+        case "Gain":
+            return format_db(clip.gain)
+        case "Fades":
+            return " / ".join(format_time(length / SESSION_RATE) for length in (clip.fade_in, clip.fade_out))
+        case _:
+            states = {"muted": clip.mute, "silent": not audible, "grouped": bool(clip.group)}
+            return ", ".join(name for name, is_on in states.items() if is_on)

@@ -45,7 +45,7 @@ _log = logging.getLogger(__name__)
 _PLAN_INTERVAL_S = 0.05
 
 #: The main thread plans for this long (its own time) at once; what takes longer is done in slices between events.
-_AT_ONCE_S = 0.05
+_AT_ONCE_S = 0.03
 _SLICE_S = 0.02
 
 
@@ -177,6 +177,7 @@ class Rendering(QObject):
             self._steps = self._planning.steps(self._document.session, self._bundled)
         end = time.thread_time() + limit_s
         try:
+            next(self._steps)
             while time.thread_time() < end:
                 next(self._steps)
         except StopIteration as done:

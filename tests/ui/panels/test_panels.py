@@ -11,6 +11,7 @@ from lincae_studio.session.history import History
 from lincae_studio.session.model import Session
 from lincae_studio.ui.dialogs.command_palette import CommandPalette
 from lincae_studio.ui.main_window import MainWindow
+from tests.helpers import calls, missing_clips
 from tests.ui.drive import click, press
 from tests.ui.timeline.test_arranging import clips, row, undone_and_redone
 
@@ -200,9 +201,8 @@ def test_the_keys_up_and_down_choose(song: MainWindow) -> None:
 
 
 def table(window: MainWindow) -> list[list[str]]:
-    found = window.clip_table.table
-    rows = [[found.item(r, c) for c in range(found.columnCount())] for r in range(found.rowCount())]
-    return [[item.text() for item in row if item is not None] for row in rows]
+    found = window.clip_table.table.model()
+    return [[found.index(r, c).data() for c in range(found.columnCount())] for r in range(found.rowCount())]
 
 
 def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> None:
@@ -217,7 +217,7 @@ def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> No
     click(song.timeline.lanes, 100, row(1))
     assert {index.row() for index in found.selectionModel().selectedRows()} == {1}
     found.setFocus()
-    found.setCurrentCell(1, 0)
+    found.setCurrentIndex(found.model().index(1, 0))
     QTest.keyClick(found, Qt.Key.Key_Down)
     assert [clip.name for clip in clips(song) if clip.id in song.selection.clips] == ["c"]
     assert song.selection.track == song.document.session.tracks[2].id
@@ -227,8 +227,23 @@ def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> No
     assert [row[-1] for row in table(song)] == ["", "muted", "muted"]
     press(song, Qt.Key.Key_Delete)
     assert len(table(song)) == 1
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert [row[1] for row in table(song)] == ["a", "b", "c"]
+    assert {index.row() for index in found.selectionModel().selectedRows()} <= {1, 2}
     press(song, Qt.Key.Key_L, CTRL | SHIFT)
     assert not song.clip_table.isVisible()
+
+
+def test_the_table_makes_texts_only_for_what_it_shows(window: MainWindow) -> None:
+    def filled(count: int) -> int:
+        return calls(lambda: window.document.replace(missing_clips(1, count), None))
+
+    filled(1000)
+    press(window, Qt.Key.Key_L, CTRL | SHIFT)
+    assert window.clip_table.isVisible()
+    few, many = filled(1000), filled(3000)
+    assert many - few < 25 * 2000, "less than the texts of two thousand rows take"
+    assert window.clip_table.table.model().index(2999, 1).data() == "2999"
 
 
 def test_clips_can_be_selected_with_the_keyboard(song: MainWindow) -> None:

@@ -1,0 +1,99 @@
+"""Large sessions are planned between events, and cost no more per clip than small ones. Counted, not timed."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.codecs import registry
+from lincae_studio.engine.planning.plan import make_plan
+from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.session import edits
+from lincae_studio.session.model import Session
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.rendering import rendering
+from tests.helpers import calls, missing_clips
+from tests.ui.conftest import LIMIT_MS
+
+EMPTY = Session()
+
+
+@pytest.fixture
+def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session is planned step by step, however small it is."""
+    monkeypatch.setattr(rendering, "_AT_ONCE_S", 0.0)
+    monkeypatch.setattr(rendering, "_SLICE_S", 0.0)
+
+
+def planned(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: not window.rendering.planning, timeout=LIMIT_MS)
+
+
+def test_a_plan_in_slices_is_the_same_and_events_come_between(qtbot: QtBot, song: MainWindow, in_steps: None) -> None:
+    session, whole = song.document.session, song.rendering.plan
+    song.document.replace(EMPTY, None)
+    planned(qtbot, song)
+    song.document.replace(session, None)
+    assert song.rendering.planning
+    assert not song.rendering.plan.audible, "nothing of the document before"
+    assert song.rendering.plan.length == session.length
+    planned(qtbot, song)
+    assert song.rendering.plan == whole
+    assert song.rendering.progress()[1] == len(whole.audible)
+    assert song.timeline.master.peaks.pyramid.pages <= 1
+
+
+def test_an_edit_while_planning_is_in_the_plan(qtbot: QtBot, song: MainWindow, in_steps: None) -> None:
+    session = song.document.session
+    song.document.replace(EMPTY, None)
+    song.document.replace(session, None)
+    for number in range(6):
+        QApplication.processEvents()
+        gain = 0.5 + number / 100
+        song.document.apply("Gain", partial(edits.set_track_gain, track_id=session.tracks[0].id, gain=gain))
+        song.document.apply("Mute", partial(edits.set_track_mute, track_id=session.tracks[1].id, mute=number % 2 == 0))
+    planned(qtbot, song)
+    codec = registry.info(session.codec)
+    assert song.rendering.plan == make_plan(song.document.session, codec)
+    song.document.undo()
+    assert song.rendering.update_plan() == make_plan(song.document.session, codec), "who needs it now gets it"
+    assert not song.rendering.planning
+    read = DryMix(song.document.session, song.rendering.audio).read(0, 9999)
+    assert (song.rendering.dry.read(0, 9999) == read).all()
+
+
+@pytest.mark.parametrize("tracks", [1, 0], ids=["on one track", "one on each track"])
+def test_missing_clips_cost_no_more_the_more_there_are(qtbot: QtBot, window: MainWindow, tracks: int) -> None:
+    def opening(count: int) -> int:
+        def opened() -> None:
+            window.document.replace(missing_clips(tracks or count, count), None)
+            window.rendering.update_plan()
+            QApplication.processEvents()
+
+        return calls(opened)
+
+    opening(10)
+    few, many = opening(100), opening(300)
+    assert many < 4 * few, "not nine times as much"
+    assert len(window.rendering.offline) == 300
+
+
+def test_an_edit_plans_the_track_it_touches_although_clips_are_missing(window: MainWindow) -> None:
+    window.document.replace(missing_clips(20, 100), None)
+    window.rendering.update_plan()
+    before = window.rendering.session
+    window.document.apply("Gain", partial(edits.set_track_gain, track_id=3, gain=0.5))
+    after = window.rendering.session
+    assert [one is other for one, other in zip(before.tracks, after.tracks, strict=True)].count(False) == 1
+    assert all(clip.gain == 0.0 for clip in after.clips())
+
+
+def test_missing_clips_are_marked_once_that_is_known(qtbot: QtBot, window: MainWindow, in_steps: None) -> None:
+    with qtbot.waitSignal(window.rendering.offline_changed, timeout=LIMIT_MS):
+        window.document.replace(missing_clips(2, 4), None)
+        assert not window.rendering.offline
+    assert len(window.rendering.offline) == 4
+    assert not window.rendering.planning
