@@ -185,9 +185,10 @@ class Chunks(Sequence[Chunk | None]):
         """The keys of the audible chunks."""
         if len(self._by_key) < len(self.audible) and not self._repeated:
             self._by_key = {chunk.key: chunk for chunk in self.audible}
-            for chunk in self.audible if len(self._by_key) < len(self.audible) else ():
-                if self._by_key[chunk.key] is not chunk:
-                    self._repeated.setdefault(chunk.key, [self._by_key[chunk.key]]).append(chunk)
+            repeated = {chunk.key for chunk in self.audible if self._by_key[chunk.key] is not chunk}
+            for chunk in self.audible if repeated else ():
+                if chunk.key in repeated:
+                    self._repeated.setdefault(chunk.key, []).append(chunk)
         return self._by_key.keys()
 
     def with_key(self, key: str) -> Sequence[Chunk]:

@@ -173,14 +173,13 @@ class ProjectCommands(QObject):
         before = self._document.session
         self._reading.abandon()
 
-        def work(_report: ReportProgress, cancel: CancelToken) -> Session:
-            session = files.load(path)
-            cancel.check()
-            return session
+        def work(_report: ReportProgress, cancel: CancelToken) -> tuple[Session, CancelToken]:
+            return files.load(path), cancel
 
-        def done(session: Session) -> None:
+        def done(result: tuple[Session, CancelToken]) -> None:
+            session, cancel = result
             # The document may have been edited while the project was read.
-            if self._document.session is before or self.may_leave():
+            if not cancel.cancelled and (self._document.session is before or self.may_leave()):
                 self._show_project(session, path, untitled)
 
         def ended() -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Plan, _sources_of_run, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Chunks, CodecRef, Plan, Planner, _sources_of_run, make_plan
 from lincae_studio.engine.planning.sources import Source, key_of
 from lincae_studio.session import edits
 from lincae_studio.session.model import Session
@@ -200,3 +200,28 @@ def test_a_plan_depends_on_nothing_that_was_planned_before(session: Session, ear
     plan(earlier)
     assert plans() == alone
     assert plans() == alone
+
+
+@given(session=sessions(), earlier=sessions(), cut=st.integers(1, 9))
+def test_a_plan_may_be_left_for_another_at_any_step(session: Session, earlier: Session, cut: int) -> None:
+    planner, codec = Planner(), registry.info("mdct-2x")
+    steps = planner.steps(earlier, codec)
+    for _ in zip(range(cut), steps, strict=False):
+        pass
+    assert planner.plan(session, codec) == make_plan(session, codec)
+
+
+@given(
+    audible=st.sets(st.integers(0, 50)), first=st.integers(0, 60), last=st.integers(0, 60), together=st.integers(1, 9)
+)
+def test_one_chunk_stands_for_those_that_a_pixel_shows(audible: set[int], first: int, last: int, together: int) -> None:
+    first, last = min(first, last), max(first, last)
+    chunks = Chunks([Chunk(str(n % 7), n, CodecRef("", ""), GRID, 0, 1, ()) for n in audible], 51)
+    found = list(chunks.spans(first, last, together))
+    begins = range(first // together * together, last + 1, together)
+    expected = [min(inside) for begin in begins if (inside := audible & set(range(begin, begin + together)))]
+    assert [index for index, _ in found] == [index for index in expected if index <= last]
+    assert all(end == (index // together + 1) * together - 1 for index, end in found)
+    for key in map(str, range(8)):
+        assert [chunk.index for chunk in chunks.with_key(key)] == sorted(n for n in audible if str(n % 7) == key)
+    assert chunks.keys == {str(n % 7) for n in audible}

@@ -59,6 +59,9 @@ def test_states_follow_what_happens_to_a_chunk(plan: Plan, renders: dict[str, Re
     assert store.state(other) is ChunkState.FAILED
     assert store.failure(other.key) == "no such media"
     assert store.failure(chunk.key) is None
+    store.set_rendering(plan.audible[2].key)
+    assert store.states(plan) == {chunk.index: store.state(chunk) for chunk in plan.audible}
+    assert len(set(store.states(plan).values())) == min(4, len(plan.audible))
     store.forget_failures()
     assert store.state(other) is ChunkState.STALE
 

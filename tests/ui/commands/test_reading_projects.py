@@ -1,0 +1,86 @@
+"""Projects are read in a thread: the window answers meanwhile, and what it shows is what was asked for last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.session import files
+from lincae_studio.session.model import Session
+from lincae_studio.ui.commands import projects
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
+from lincae_studio.ui.main_window import MainWindow
+from tests.helpers import missing_clips
+from tests.ui.asked import Answer, Asked
+from tests.ui.conftest import LIMIT_MS
+from tests.ui.drive import press
+
+
+@pytest.fixture
+def slow(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
+    """The window, for which reading takes long whatever is read."""
+    monkeypatch.setattr(projects, "PATIENCE_S", 0.0)
+    return window
+
+
+def saved(folder: Path, name: str, tracks: int) -> Path:
+    path = folder / f"{name}.lincae"
+    files.save(missing_clips(tracks, tracks), path)
+    return path
+
+
+def read(qtbot: QtBot, window: MainWindow) -> None:
+    jobs = window.project_commands, window.importer, window.project_files
+    qtbot.waitUntil(lambda: not any(job.busy for job in jobs), timeout=LIMIT_MS)
+
+
+def test_the_window_answers_while_a_project_is_read(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
+    slow.open_project(saved(tmp_path, "ballad", 3))
+    assert slow.project_commands.busy
+    assert slow.document.session == Session(), "as before, until the project is read"
+    read(qtbot, slow)
+    assert slow.document.path == tmp_path / "ballad.lincae"
+    assert [track.name for track in slow.document.session.tracks] == ["track 1", "track 2", "track 3"]
+    assert not slow.isWindowModified()
+
+
+def test_the_project_asked_for_last_is_opened(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        slow.open_project(saved(tmp_path, name, 2))
+    read(qtbot, slow)
+    assert slow.document.path == tmp_path / "three.lincae"
+    assert slow.preferences.value.recent == (str(tmp_path / "three.lincae"),)
+
+
+def test_cancelling_keeps_the_document(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
+    press(slow, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    before = slow.document.session
+    slow.open_project(saved(tmp_path, "ballad", 2))
+    dialog = next(one for one in slow.findChildren(ProgressDialog) if one.windowTitle() == "Opening ballad.lincae")
+    dialog.reject()
+    read(qtbot, slow)
+    QApplication.processEvents()
+    assert slow.document.session is before
+    assert slow.isWindowModified()
+
+
+def test_edits_made_meanwhile_are_not_lost(qtbot: QtBot, slow: MainWindow, asked: Asked, tmp_path: Path) -> None:
+    slow.open_project(saved(tmp_path, "ballad", 2))
+    press(slow, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    edited = slow.document.session
+    asked.answer = Answer.Cancel
+    read(qtbot, slow)
+    assert "has unsaved changes" in asked.questions[0]
+    assert slow.document.session is edited
+
+
+def test_a_damaged_project_is_reported_and_keeps_the_document(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "broken.lincae").write_text("{")
+    slow.open_project(tmp_path / "broken.lincae")
+    read(qtbot, slow)
+    assert "broken.lincae: it is not a LinCAE Studio project" in slow.messages.text.text()
+    assert slow.document.path is None
