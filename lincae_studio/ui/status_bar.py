@@ -42,7 +42,8 @@ class StatusLabels(QObject):
 
     def _show_progress(self) -> None:
         done, total = self._rendering.progress()
-        self.render.setText(f"{done}/{total} chunks rendered" if total else "nothing to render")
+        text = f"{done}/{total} chunks rendered" if total else "nothing to render"
+        self.render.setText("planning the mix…" if self._rendering.planning else text)
 
     def _show_engine(self) -> None:
         self.engine.setText(shown(self._rendering.engine_text))

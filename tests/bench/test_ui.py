@@ -24,6 +24,10 @@ def test_the_command_prints_every_figure(capsys: pytest.CaptureFixture[str]) -> 
     for movement in ("scroll", "scroll_tracks", "zoom", "playhead", "fader", "clip", "mix", "heatmap"):
         assert 0.0 < figures[f"{movement}_ms"] <= figures[f"{movement}_p95_ms"], movement
     assert 0.0 <= figures["over_budget"] <= 1.0
+    assert figures["longest_block_ms"] > 0.0
+    assert figures["longest_block_cpu_ms"] > 0.0
+    assert figures["longest_edit_block_ms"] > 0.0
+    assert min(figures["first_opening_s"], figures["second_opening_s"]) > 0.0
     assert figures["first_paint_s"] > 0.0
     assert figures["rss_mib"] > 20.0
     assert (figures["tracks"], figures["clips"], figures["minutes"]) == (3, 7, 0.5)
@@ -33,6 +37,8 @@ def test_what_cannot_be_measured_is_refused(capsys: pytest.CaptureFixture[str]) 
     for option in ("--tracks", "--clips", "--frames"):
         assert run(["bench", "ui", option, "0"]) == 2
         assert "must be at least 1" in capsys.readouterr().err
+    assert run(["bench", "ui", "--opened-tracks", "0"]) == 2
+    assert "the project to open must have 1 to" in capsys.readouterr().err
     assert run(["bench", "ui", "--tracks", "9", "--clips", "5"]) == 2
     assert "fewer clips than tracks" in capsys.readouterr().err
 

@@ -210,7 +210,7 @@ class Transport(QObject):
         self._began = self._followed = start
         if self._preferences.value.follow_playhead:
             self._axis.reveal(start)
-        self._rendering.update_plan()
+        self._rendering.plan_slice()
         self._take_source()
         problem = self.player.play(start)
         if problem is not None:

@@ -122,7 +122,7 @@ class Rendering(QObject):
         self._planned_at = 0.0
         self._plan_timer = QTimer(self)
         self._plan_timer.setSingleShot(True)
-        self._plan_timer.timeout.connect(self._plan_slice)
+        self._plan_timer.timeout.connect(self.plan_slice)
         #: The states of the audible chunks, by index.
         self._states: dict[int, ChunkState] = {}
         #: Indices of the rendered chunks.
@@ -165,7 +165,8 @@ class Rendering(QObject):
         """Whether the plan of the current session is not ready yet."""
         return self._pending
 
-    def _plan_slice(self) -> None:
+    def plan_slice(self) -> None:
+        """Update `plan` if that takes little time; else do some of the work now, and the rest between events."""
         self._plan_for(_AT_ONCE_S if self._steps is None else _SLICE_S)
 
     def _plan_for(self, limit_s: float) -> None:
@@ -324,7 +325,7 @@ class Rendering(QObject):
     def refresh(self) -> None:
         """Make a new plan after media files or codecs have appeared or disappeared."""
         self._pending, self._steps = True, None
-        self._plan_slice()
+        self.plan_slice()
 
     @property
     def audio(self) -> StoreReader:
@@ -379,7 +380,7 @@ class Rendering(QObject):
         self._pending, self._steps = True, None
         wait = self._planned_at + _PLAN_INTERVAL_S - time.monotonic()
         if wait <= 0.0 or not continuous:
-            self._plan_slice()
+            self.plan_slice()
         elif not self._plan_timer.isActive():
             self._plan_timer.start(max(1, round(wait * 1e3)))
 

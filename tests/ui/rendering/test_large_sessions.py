@@ -40,8 +40,10 @@ def test_a_plan_in_slices_is_the_same_and_events_come_between(qtbot: QtBot, song
     assert song.rendering.planning
     assert not song.rendering.plan.audible, "nothing of the document before"
     assert song.rendering.plan.length == session.length
+    assert song.status.render.text() == "planning the mix…"
     planned(qtbot, song)
     assert song.rendering.plan == whole
+    assert song.status.render.text().endswith("/3 chunks rendered")
     assert song.rendering.progress()[1] == len(whole.audible)
     assert song.timeline.master.peaks.pyramid.pages <= 1
 
