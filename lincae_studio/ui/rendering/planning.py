@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from msgspec.structs import replace
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.grid import Grid
@@ -15,6 +18,14 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.jobs import Steps, finished
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session, Track
+from lincae_studio.ui.model.document import Document
+
+#: Shortest interval between plans while edits keep coming, as from a fader.
+_INTERVAL_S = 0.05
+
+#: A plan is worked on for this long at once; what takes longer is done in slices between events.
+_AT_ONCE_S = 0.03
+_SLICE_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -30,11 +41,44 @@ class Planned:
     offline: frozenset[str]
 
 
-class Planning:
-    """Makes plans in succession; what earlier ones computed for unchanged tracks is kept."""
+class Planning(QObject):
+    """Makes plans in succession; what earlier ones computed for unchanged tracks is kept.
 
-    def __init__(self, media: MediaStore, reader: AudioReader, codec_of: Callable[[Session], CodecInfo]) -> None:
-        """`codec_of`: returns the codec to plan a session for."""
+    Attributes:
+        pending: whether the plan of the current session is still to be made.
+
+    Signals:
+        planned: a plan was made, of the current session or, at first, of the silence of a large new one; `Planned`.
+    """
+
+    planned = Signal(object)
+
+    def __init__(
+        self,
+        document: Document,
+        media: MediaStore,
+        reader: AudioReader,
+        codec_of: Callable[[Session], CodecInfo],
+        bundled: Collection[str],
+    ) -> None:
+        """Plan nothing yet.
+
+        Args:
+            codec_of: returns the codec to plan a session for.
+            bundled: digests of media files whose latents the engine has.
+        """
+        super().__init__(document)
+        self.pending = False
+        self._document = document
+        self._bundled = bundled
+        #: The work on the next plan, once it has begun, and whether the plan before is that of another document.
+        self._steps: Steps[Planned] | None = None
+        self._foreign = False
+        self._finished_at = 0.0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.go_on)
+        document.replaced.connect(self._on_document_replaced)
         self._media = media
         self._reader = reader
         self._codec_of = codec_of
@@ -44,11 +88,56 @@ class Planning:
         #: Tracks without their missing clips, with the tracks of the session that they were made from, by track id.
         self._playable: dict[int, tuple[Track, Track]] = {}
 
-    def steps(self, session: Session, bundled: Collection[str]) -> Steps[Planned]:
-        """Plan a session in steps of a few milliseconds. `bundled`: digests of media whose latents the engine has."""
+    def begin(self, continuous: bool = False) -> None:
+        """Plan the current session: now, or where edits keep coming, some time after the last plan."""
+        self.pending, self._steps = True, None
+        wait = self._finished_at + _INTERVAL_S - time.monotonic()
+        if wait <= 0.0 or not continuous:
+            self.go_on()
+        elif not self._timer.isActive():
+            self._timer.start(max(1, round(wait * 1e3)))
+
+    def go_on(self) -> None:
+        """Make a pending plan if that takes little time; else do some of the work now, and the rest between events."""
+        self._work_for(_AT_ONCE_S if self._steps is None else _SLICE_S)
+
+    def finish(self) -> None:
+        """Make a pending plan now."""
+        self._work_for(math.inf)
+
+    def _work_for(self, limit_s: float) -> None:
+        """Use some of the main thread's own time, so that it does not matter how loaded the machine is."""
+        self._timer.stop()
+        if not self.pending:
+            return
+        if self._steps is None:
+            self._steps = self._plan(self._document.session)
+        end = time.thread_time() + limit_s
+        try:
+            next(self._steps)
+            while time.thread_time() < end:
+                next(self._steps)
+        except StopIteration as done:
+            self.pending, self._steps, self._foreign = False, None, False
+            self.planned.emit(done.value)
+            self._finished_at = time.monotonic()
+            return
+        except Exception:  # reported as any other; what is left of the steps cannot be used
+            self.pending, self._steps = False, None
+            raise
+        if self._foreign:
+            self._foreign = False
+            self.planned.emit(self.nothing(self._document.session))
+        self._timer.start(0)
+
+    def _on_document_replaced(self) -> None:
+        self._foreign = True
+
+    def _plan(self, session: Session) -> Steps[Planned]:
+        """Plan a session in steps of a few milliseconds."""
         offline = set()
         for item in session.media:
-            if item.digest not in bundled:
+            if item.digest not in self._bundled:
                 if not self._media.fits(item):
                     offline.add(item.digest)
                 yield

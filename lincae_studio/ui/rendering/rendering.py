@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
@@ -26,7 +24,6 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, Monitor, RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
-from lincae_studio.jobs import Steps
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of
@@ -40,13 +37,6 @@ if TYPE_CHECKING:
     from lincae_studio.engine.bundles.store import BundledLatents
 
 _log = logging.getLogger(__name__)
-
-#: Shortest interval between plans while edits keep coming, as from a fader.
-_PLAN_INTERVAL_S = 0.05
-
-#: The main thread plans for this long (its own time) at once; what takes longer is done in slices between events.
-_AT_ONCE_S = 0.03
-_SLICE_S = 0.02
 
 
 class Rendering(QObject):
@@ -113,16 +103,8 @@ class Rendering(QObject):
         self._current_key: str | None = None
         #: The chunk at the playhead, and the active loop.
         self._render_position: tuple[int, Loop | None] = (0, None)
-        self._planning = Planning(media, self._reader, self._codec_of)
-        #: Whether the plan is not that of the current session, or is out of date; and the work on the next one, if any.
-        self._pending = False
-        self._steps: Steps[Planned] | None = None
-        #: Whether the plan is that of another document.
-        self._foreign = False
-        self._planned_at = 0.0
-        self._plan_timer = QTimer(self)
-        self._plan_timer.setSingleShot(True)
-        self._plan_timer.timeout.connect(self.plan_slice)
+        self._planning = Planning(document, media, self._reader, self._codec_of, self._bundled)
+        self._planning.planned.connect(self._on_planned)
         #: The states of the audible chunks, by index.
         self._states: dict[int, ChunkState] = {}
         #: Indices of the rendered chunks.
@@ -157,41 +139,19 @@ class Rendering(QObject):
 
         Called by code that needs the plan of the current session. In a large one this may take seconds.
         """
-        self._plan_for(math.inf)
+        self._planning.finish()
         return self.plan
 
     @property
     def planning(self) -> bool:
         """Whether the plan of the current session is not ready yet."""
-        return self._pending
+        return self._planning.pending
 
     def plan_slice(self) -> None:
         """Update `plan` if that takes little time; else do some of the work now, and the rest between events."""
-        self._plan_for(_AT_ONCE_S if self._steps is None else _SLICE_S)
+        self._planning.go_on()
 
-    def _plan_for(self, limit_s: float) -> None:
-        """Plan the current session for some of the main thread's time; the rest is done between events."""
-        self._plan_timer.stop()
-        if not self._pending:
-            return
-        if self._steps is None:
-            self._steps = self._planning.steps(self._document.session, self._bundled)
-        end = time.thread_time() + limit_s
-        try:
-            next(self._steps)
-            while time.thread_time() < end:
-                next(self._steps)
-        except StopIteration as done:
-            self._pending, self._steps, self._foreign = False, None, False
-            self._show(done.value)
-            self._planned_at = time.monotonic()
-            return
-        if self._foreign:
-            self._foreign = False
-            self._show(self._planning.nothing(self._document.session))
-        self._plan_timer.start(0)
-
-    def _show(self, planned: Planned) -> None:
+    def _on_planned(self, planned: Planned) -> None:
         offline = self.offline
         self._take(planned)
         self._request_mix()
@@ -324,8 +284,7 @@ class Rendering(QObject):
 
     def refresh(self) -> None:
         """Make a new plan after media files or codecs have appeared or disappeared."""
-        self._pending, self._steps = True, None
-        self.plan_slice()
+        self._planning.begin()
 
     @property
     def audio(self) -> StoreReader:
@@ -372,17 +331,11 @@ class Rendering(QObject):
 
     def _on_document_replaced(self) -> None:
         self._reported.clear()
-        self._foreign = True
         self.session_replaced.emit()
 
     def _on_document_changed(self, continuous: bool) -> None:
         self.idle_gate.note_interaction()
-        self._pending, self._steps = True, None
-        wait = self._planned_at + _PLAN_INTERVAL_S - time.monotonic()
-        if wait <= 0.0 or not continuous:
-            self.plan_slice()
-        elif not self._plan_timer.isActive():
-            self._plan_timer.start(max(1, round(wait * 1e3)))
+        self._planning.begin(continuous)
 
     def _receive(self, event: engine.Event) -> None:
         """Reader thread: store results immediately; the main thread notifies the views."""
