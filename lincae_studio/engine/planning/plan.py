@@ -276,8 +276,8 @@ class Planner:
 
     def __init__(self) -> None:
         self._context: _Context | None = None
-        #: The tracks whose contributions are in the sums.
-        self._tracks: dict[int, tuple[Track, _Contributions]] = {}
+        #: The contributions that are in the sums, by track id, with the track that they are of; None for some of them.
+        self._tracks: dict[int, tuple[Track | None, _Contributions]] = {}
         self._sums: dict[int, _ChunkSum] = {}
         self._chunks: dict[int, Chunk] = {}
         #: Indices of the chunks that have not followed their sums yet.
@@ -303,30 +303,36 @@ class Planner:
             if not (track.mute or (solo and not track.solo) or track.gain == 0.0)
         }
         for track_id in self._tracks.keys() - heard.keys():
-            self._correct_sums(track_id, {})
+            yield from self._correct_sums(track_id, {})
             del self._tracks[track_id]
-            yield
         for track in heard.values():
             known = self._tracks.get(track.id)
             if known is None or (known[0] is not track and known[0] != track):
                 contributions = yield from _contributions_of(track, media, context)
-                self._correct_sums(track.id, contributions)
+                yield from self._correct_sums(track.id, contributions)
                 self._tracks[track.id] = track, contributions
         yield from self._rebuild(context)
         count = context.grid.count(session.length)
         return Plan(codec, context.grid, context.channels, session.length, Chunks(self._chunks.values(), count))
 
-    def _correct_sums(self, track_id: int, new: _Contributions) -> None:
+    def _correct_sums(self, track_id: int, new: _Contributions) -> Steps[None]:
         """Subtract the contributions of a track that are gone, and add the new ones."""
         old = self._tracks[track_id][1] if track_id in self._tracks else {}
-        for index in old.keys() | new.keys():
+        summed = dict(old)
+        self._tracks[track_id] = None, summed  # true at each step
+        for number, index in enumerate(old.keys() | new.keys(), start=1):
             removed, added = old.get(index), new.get(index)
-            if removed is not None and added is not None and removed.digest == added.digest:
-                continue
-            if index not in self._sums:
-                self._sums[index] = _ChunkSum()
-            self._sums[index].replace(track_id, added)
-            self._changed.add(index)
+            if removed is None or added is None or removed.digest != added.digest:
+                if index not in self._sums:
+                    self._sums[index] = _ChunkSum()
+                self._sums[index].replace(track_id, added)
+                if added is None:
+                    del summed[index]
+                else:
+                    summed[index] = added
+                self._changed.add(index)
+            if number % _RUN == 0:
+                yield
 
     def _rebuild(self, context: _Context) -> Steps[None]:
         """Make the chunks whose sums have changed."""

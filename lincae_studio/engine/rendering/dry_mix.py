@@ -17,6 +17,9 @@ from lincae_studio.engine.planning.sources import AudioReader, Fades, Placement,
 from lincae_studio.jobs import Steps, finished
 from lincae_studio.session.model import Clip, Media, Session, Track
 
+#: Clips that are prepared in one step.
+_CLIPS = 64
+
 #: For factors that do not depend on the position.
 _NOWHERE = np.zeros(0)
 
@@ -59,15 +62,16 @@ class DryMix:
             if not (track.mute or (solo and not track.solo)):
                 kept = known.get(track.id)
                 if kept is None or kept[0] is not track:
-                    kept = track, self._clips_of(track, media)
-                    yield
+                    kept = track, (yield from self._clips_of(track, media))
                 self._tracks[track.id] = kept
         self._clips = _InTime([clip for _, clips in self._tracks.values() for clip in clips])
 
-    def _clips_of(self, track: Track, media: Mapping[str, Media]) -> list[_AudibleClip]:
+    def _clips_of(self, track: Track, media: Mapping[str, Media]) -> Steps[list[_AudibleClip]]:
         fades = effective_fades(track, media)
-        clips = []
-        for clip in track.clips:
+        clips: list[_AudibleClip] = []
+        for number, clip in enumerate(track.clips):
+            if number % _CLIPS == 0:
+                yield
             if clip.mute:
                 continue
             channels = media[clip.media].channels

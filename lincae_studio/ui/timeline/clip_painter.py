@@ -109,12 +109,17 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
     end = axis.start + (area.right() + 2) * axis.samples_per_px
     found: list[_Shown] = []
     later = math.inf
+    covered_px: int | None = None
     audio: dict[str, ConformedMedia | None] = {}
     for clip in reversed(row.track.clips):
         if clip.start > end or clip.end < begin:
             if clip.start > end:
                 later = axis.x_of(clip.start)
             continue
+        left_px = axis.pixel_of(clip.start)
+        if left_px == covered_px and clip.length < axis.samples_per_px and clip.id not in row.selected:
+            continue  # less than a pixel, below a clip that begins at the same one
+        covered_px = left_px
         rect = clip_rect(clip, axis, row.top, row.height_px)
         heard = row.audible and not clip.mute
         colors = _colors((clip.color or row.track.color) if heard else theme.colors().clip_muted, theme.colors())
