@@ -365,6 +365,7 @@ def _contributions_of(track: Track, media: Mapping[str, Media], context: _Contex
     fades = effective_fades(track, media)
     grid, identity, follows = context.grid, context.codec.latent_identity, automated(track)
     for clip in track.clips:
+        yield
         if clip.mute:
             continue
         channels = media[clip.media].channels

@@ -8,7 +8,6 @@ does not change the sources of its middle.
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -161,7 +160,8 @@ def _crossfades(clips: Sequence[Clip]) -> tuple[dict[int, FadeRamp], dict[int, F
     ins: dict[int, FadeRamp] = {}
     outs: dict[int, FadeRamp] = {}
     for index, first in enumerate(clips):
-        for second in itertools.islice(clips, index + 1, None):
+        for later in range(index + 1, len(clips)):
+            second = clips[later]
             if second.start >= first.end:
                 break  # clips are sorted by start
             if first.start < second.start and first.end < second.end:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,15 +18,16 @@ from lincae_studio.engine.planning.sources import (
     FadeRamp,
     Fades,
     Source,
+    _crossfades,
     effective_fades,
     key_of,
     read_source,
 )
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.session import edits
-from lincae_studio.session.model import FadeShape, Session
+from lincae_studio.session.model import Clip, FadeShape, Session
 from tests.engine.reference import waveform_mix
-from tests.helpers import MemoryAudio, made_up_media, plan_of, render_all, session_of
+from tests.helpers import MemoryAudio, made_up_media, missing_clips, plan_of, render_all, session_of
 from tests.strategies import SHORT_MEDIA, sessions
 
 MEDIA = made_up_media(1, 20_000)
@@ -203,3 +207,24 @@ def test_a_key_depends_on_everything_that_is_heard() -> None:
     keys |= {key_of(source, 768, "codec/1"), key_of(source, 512, "codec/2")}
     assert len(keys) == len({source, *others}) + 2
     assert key_of(Source(*(getattr(source, name) for name in source.__struct_fields__)), 512, "codec/1") in keys
+
+
+class Counted(Sequence[Clip]):
+    """Clips that count how often one of them is read."""
+
+    def __init__(self, clips: Sequence[Clip]) -> None:
+        self._clips = clips
+        self.read = 0
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: Any) -> Any:
+        self.read += 1
+        return self._clips[index]
+
+
+def test_crossfades_are_looked_for_between_neighbours_only() -> None:
+    clips = Counted(missing_clips(1, 300).tracks[0].clips)
+    assert _crossfades(clips) == ({}, {})
+    assert clips.read < 5 * len(clips)
