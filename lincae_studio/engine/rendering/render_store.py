@@ -119,10 +119,11 @@ class RenderStore:
         """Set the plan whose renders are kept."""
         with self._changed:
             self._current = plan.chunks
-            for key in self._current.keys & self._renders.keys():
+            current = self._current.keys
+            for key in current & self._renders.keys():
                 self._renders.move_to_end(key)
             if self._failures:  # those of older plans are forgotten: they are tried again if they come back
-                keys = {chunk.key for chunk in plan.chunks.audible} | self._awaited.keys()
+                keys = current | self._awaited.keys()
                 self._failures = {key: reason for key, reason in self._failures.items() if key in keys}
             self._evict()
 
