@@ -78,7 +78,8 @@ def measure_codec(
     reference = _Reference(against, options, ours) if against else None
     audio = _audio(ours.get_decoded_size(max(1, round(seconds * ours.sample_rate / ours.hop))), place)
     duration = audio.shape[-1] / ours.sample_rate
-    latents = ours.encode(audio)
+    with torch.no_grad():
+        latents = ours.encode(audio)
 
     times: dict[str, list[float]] = {}
     for _ in range(repeats + 1):  # the first round warms up
@@ -86,7 +87,7 @@ def measure_codec(
         for precision in _PRECISIONS:
             ours.precision = precision
             _time(times, f"encode_{precision}", lambda: ours.encode(audio))
-            _time(times, f"decode_{precision}", lambda: ours.decode(latents))
+            _time(times, f"decode_{precision}", lambda: ours.decode(latents, seed=0))
         if reference is not None:
             malloc.restore_defaults()  # a program of the reference package has the C library as it is
             _time(times, "encode_reference", lambda: reference.model.encode(audio))
@@ -125,9 +126,9 @@ def measure_codec(
         figures["parity_error"] = reference.error(ours, audio)
     with torch.backends.cudnn.flags(allow_tf32=False):
         ours.precision = "fp32"
-        exact = ours.decode(latents)
+        exact = ours.decode(latents, seed=0)
     ours.precision = "auto"
-    figures["auto_error_db"] = _db(_error(ours.decode(latents), exact))
+    figures["auto_error_db"] = _db(_error(ours.decode(latents, seed=0), exact))
     malloc.keep_freed()
     if batch_sizes:
         figures["batches"] = [_batch(ours, place, size, repeats) for size in batch_sizes]
@@ -227,11 +228,12 @@ def _flops(model: Autoencoder, samples: int) -> tuple[int, int]:
 def _batch(model: Autoencoder, device: torch.device, size: int, repeats: int) -> dict[str, object]:
     """Two-second windows in batches of `size`."""
     audio = _audio(model.get_decoded_size(round(_CHUNK_S * model.sample_rate / model.hop)), device).expand(size, -1)
-    latents = model.encode(audio, max_batch_size=size)
+    with torch.no_grad():
+        latents = model.encode(audio, max_batch_size=size)
     times: dict[str, list[float]] = {}
     for _ in range(repeats + 1):
         _time(times, "encode", lambda: model.encode(audio, max_batch_size=size))
-        _time(times, "decode", lambda: model.decode(latents, max_batch_size=size))
+        _time(times, "decode", lambda: model.decode(latents, seed=0, max_batch_size=size))
     duration = audio.numel() / model.sample_rate
     encode_s, decode_s = (statistics.median(times[part][1:]) for part in ("encode", "decode"))
     encode_flops, decode_flops = (count * size for count in _flops(model, audio.shape[-1]))

@@ -72,7 +72,9 @@ class LinCaeTraining(LightningModule):
     def autoencoder(self, scale_factor: float = 1.0) -> Autoencoder:
         """An autoencoder with the averaged weights, on this module's device."""
         recipe = self.recipe
-        model = Autoencoder(recipe.frontend, recipe.generator, recipe.diffusion, scale_factor=scale_factor)
+        model = Autoencoder(
+            recipe.frontend, recipe.generator, recipe.diffusion, scale_factor=scale_factor, precision="auto"
+        )
         model.generator.load_state_dict(self.ema.net.state_dict())
         return model.to(self.device)
 

@@ -49,7 +49,7 @@ def pair(options: dict[str, Any], scale_factor: float, **chunking: Any) -> tuple
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     assert found.shape == expected.shape
-    expected = expected.detach()
+    found, expected = found.detach(), expected.detach()
     return float((found - expected).norm() / expected.norm())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from lincae_studio.errors import CodecError
 
+_MAX_SEED = 2**64 - 1
+
 
 def checked_integer(name: str, value: object, low: int, high: int | None = None) -> int:
     """The value as an int. Raises `CodecError` when it is not an integer or out of range."""
@@ -19,6 +22,16 @@ def checked_integer(name: str, value: object, low: int, high: int | None = None)
         allowed = f"at least {low}" if high is None else f"from {low} to {high}"
         raise CodecError(f"{name} is {value}", f"It must be an integer, {allowed}")
     return int(value)  # type: ignore[call-overload]
+
+
+def checked_seeds(seed: int | Sequence[int] | npt.NDArray[Any] | Tensor, count: int) -> list[int]:
+    """One seed for each of `count` items, from one for all or a list. Raises `CodecError` for anything else."""
+    values = seed.tolist() if isinstance(seed, np.ndarray | Tensor) else seed
+    if not isinstance(values, Sequence) or isinstance(values, str):
+        values = [values] * count
+    if len(values) != count:
+        raise CodecError(f"{len(values)} seeds for {count} items", "Pass one seed for all, or one for each item")
+    return [checked_integer("seed", value, 0, _MAX_SEED) for value in values]
 
 
 def checked_floats(values: Tensor | npt.NDArray[Any], what: str) -> Tensor:
@@ -39,9 +52,31 @@ def checked_floats(values: Tensor | npt.NDArray[Any], what: str) -> Tensor:
         remedy = "Convert it to float32; divide integer samples by their full scale, 32768 for 16 bits"
         raise CodecError(f"{what} has the type {str(tensor.dtype).removeprefix('torch.')}", remedy)
     tensor = tensor.to(torch.float32)
-    if not is_finite(tensor):
+    # A compiled graph cannot depend on values.
+    if not torch.compiler.is_compiling() and not is_finite(tensor.detach()):
         raise CodecError(f"{what} contains NaN or infinite values", "Replace them first")
     return tensor
+
+
+def checked_audio(x: Tensor | npt.NDArray[Any], shortest: int) -> Tensor:
+    """Audio as float32 `(B, N)`. Raises `CodecError` for other ranks, and for less than `shortest` samples."""
+    audio = checked_floats(x, "audio")
+    if audio.ndim not in (1, 2):
+        raise CodecError(f"audio has shape {tuple(audio.shape)}", "It must be (batch, samples) or (samples,)")
+    if audio.shape[-1] < shortest:
+        raise CodecError(f"audio of {audio.shape[-1]} samples is too short", f"It needs {shortest}")
+    if len(audio) == 0:
+        raise CodecError("audio is an empty batch", "Pass at least one item")
+    return audio.unsqueeze(0) if audio.ndim == 1 else audio
+
+
+def checked_latents(z: Tensor | npt.NDArray[Any], dim: int) -> Tensor:
+    """Latents as float32 `(B, D, T)` or `(B, chunks, D, T)`. Raises `CodecError` for other shapes."""
+    latents = checked_floats(z, "latents")
+    if latents.ndim not in (3, 4) or latents.shape[-2] != dim or latents.numel() == 0:
+        shape = f"(batch, {dim}, frames) or (batch, chunks, {dim}, frames), with no dimension of zero"
+        raise CodecError(f"latents have shape {tuple(latents.shape)}", f"It must be {shape}")
+    return latents
 
 
 def is_finite(values: Tensor) -> bool:

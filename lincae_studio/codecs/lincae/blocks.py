@@ -61,7 +61,8 @@ class GroupNorm(nn.GroupNorm):
         scale = (variance + self.eps).rsqrt().repeat_interleave(channels // self.num_groups, dim=1) * self.weight
         shift = self.bias - mean.repeat_interleave(channels // self.num_groups, dim=1) * scale
         shape = (batch, channels, 1, 1)
-        return torch.addcmul(shift.float().view(shape), x, scale.float().view(shape), out=out)
+        target = None if torch.compiler.is_compiling() else out  # compilers reuse memory themselves
+        return torch.addcmul(shift.float().view(shape), x, scale.float().view(shape), out=target)
 
     def _by_group(self, sums: Tensor) -> Tensor:
         return sums.reshape(len(sums), self.num_groups, -1).sum(-1)

@@ -40,12 +40,15 @@ class LinCaeCodec:
     def model(self) -> ConsistencyAutoencoder:
         return self._model
 
+    @torch.no_grad()
     def encode(self, audio: Array) -> Array:
         return self._model.encode(audio).cpu().numpy()
 
+    @torch.no_grad()
     def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
         return self._model.decode_windows(latents, first_frames, seed).cpu().numpy()
 
+    @torch.no_grad()
     def silence(self, frames: int) -> Array:
         if frames not in self._silence:
             silence = self._model.silence_latent(frames).cpu().numpy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -138,7 +138,10 @@ class GeneratorConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class DiffusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Noise levels. Decoding uses `sigma_min`, `sigma_max` and `rho`; the others belong to training."""
+    """Noise levels. Decoding uses `sigma_min`, `sigma_max` and `rho`; the others belong to training.
+
+    `enable_grad_denoise` is an option of `Autoencoder`, which ignores the one here.
+    """
 
     schedule: Literal["exponential", "constant"] = "exponential"
     start_exp: Exponent = 1.0
@@ -157,6 +160,10 @@ class DiffusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def __post_init__(self) -> None:
         if not self.sigma_min < self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} must be less than sigma_max {self.sigma_max}")
+
+
+#: The options of one part of a model.
+Options = TypeVar("Options", FrontendConfig, GeneratorConfig, DiffusionConfig)
 
 
 class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -178,27 +185,31 @@ def parse_config(
     Raises:
         CodecError: naming the option that is unknown, unsupported, of the wrong type or out of range, and its source.
     """
-    parts: dict[str, Any] = {}
-    for name, options, kind in (
-        ("frontend", frontend, FrontendConfig),
-        ("generator", generator, GeneratorConfig),
-        ("diffusion", diffusion, DiffusionConfig),
-    ):
-        try:
-            # Structs built in Python have not been validated.
-            plain = msgspec.to_builtins(options) if isinstance(options, Struct) else options
-            parts[name] = msgspec.convert(plain, kind)
-        except (msgspec.ValidationError, ValueError) as error:
-            allowed = ", ".join(field.name for field in msgspec.structs.fields(kind))
-            raise CodecError(
-                f"{source}: {name} options are not supported: {error}", f"Valid options are {allowed}"
-            ) from error
-    config = ModelConfig(**parts)
+    config = ModelConfig(
+        frontend=parse_options("frontend", frontend, FrontendConfig, source),
+        generator=parse_options("generator", generator, GeneratorConfig, source),
+        diffusion=parse_options("diffusion", diffusion, DiffusionConfig, source),
+    )
     if config.generator.hop != config.frontend.hop_size:
         raise CodecError(
             f"{source}: the generator's hop is {config.generator.hop}, but the frontend's is {config.frontend.hop_size}"
         )
     return config
+
+
+def parse_options(
+    part: str, options: dict[str, Any] | Options, kind: type[Options], source: str = "the configuration"
+) -> Options:
+    """Validate the options of one part. Raises `CodecError` like `parse_config`."""
+    try:
+        # Structs built in Python have not been validated.
+        plain = msgspec.to_builtins(options) if isinstance(options, Struct) else options
+        return msgspec.convert(plain, kind)
+    except (msgspec.ValidationError, ValueError) as error:
+        allowed = ", ".join(field.name for field in msgspec.structs.fields(kind))
+        raise CodecError(
+            f"{source}: {part} options are not supported: {error}", f"Valid options are {allowed}"
+        ) from error
 
 
 def _check_groups(name: str, channels: int) -> None:

@@ -43,10 +43,10 @@ def decoder_arithmetic(device: torch.device, precision: Precision) -> Arithmetic
     """The arithmetic that a precision means for decoders on a device."""
     if precision == "auto":
         precision = "bf16" if native_bf16(device) else "fp32"
-    return "tf32" if precision == "fp32" and _rounds_to_tf32(device) else precision
+    return "tf32" if precision == "fp32" and rounds_to_tf32(device) else precision
 
 
-def _rounds_to_tf32(device: torch.device) -> bool:
+def rounds_to_tf32(device: torch.device) -> bool:
     """Whether convolutions in 32 bits round their factors to TF32."""
     if device.type != "cuda" or not torch.backends.cudnn.allow_tf32:
         return False

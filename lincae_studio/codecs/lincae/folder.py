@@ -1,7 +1,8 @@
 """Model folders, as far as they can be read without torch: their files, configuration and codec info.
 
 The studio's format is `config.json` and one file of weights (`model.safetensors`; a folder downloaded from the hub
-keeps its `.pth`). An official folder contains the four files of the public checkpoints. Untrusted files never run code.
+keeps its `.pth`). An official folder contains the four files of the public checkpoints, or those that the reference's
+trainer writes. Untrusted files never run code.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
-from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names
+from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names, trainer_names
 from lincae_studio.errors import CodecError, os_error_reason
 
 WEIGHTS_NAME = "model.safetensors"
@@ -170,6 +171,8 @@ def _open(folder: Path, ckpt_type: str) -> ModelFolder:
         return _open_own(folder)
     names = official_names(ckpt_type)
     missing = [name for name in names if not os.path.isfile(folder / name)]
+    if missing and ckpt_type == LAST and all(os.path.isfile(folder / name) for name in trainer_names()):
+        names, missing = trainer_names(), []
     if missing:
         raise CodecError(
             f"{folder} is not a model: {', '.join(missing)} missing",

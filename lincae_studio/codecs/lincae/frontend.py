@@ -7,20 +7,40 @@ studio's chunk grid does).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-from lincae_studio.codecs.lincae.config import FrontendConfig
+from lincae_studio.codecs.lincae.config import FrontendConfig, parse_options
+from lincae_studio.codecs.lincae.options import option
+
+#: Magnitude below which a bin has no gradient: derivatives of its power would exceed float32. -360 dB of full scale.
+_SILENT = 1e-18
 
 
 class ScaledComplexStft(nn.Module):
-    """`(B, N)` samples to `(B, 2, 2*hop, S)` and back."""
+    """`(B, N)` samples to `(B, 2, 2*hop, S)` and back.
+
+    Args:
+        config: the options, or pass them by name. They are attributes that cannot be set.
+
+    Raises:
+        CodecError: when an option is unknown or out of range.
+    """
 
     window: Tensor
     inverse_window: Tensor
 
-    def __init__(self, config: FrontendConfig) -> None:
+    hop_size = option("hop_size")
+    fac = option("n_fft_factor")
+    alpha_rescale = option("alpha_rescale")
+    beta_rescale = option("beta_rescale")
+    sample_rate = option("sample_rate")
+
+    def __init__(self, config: FrontendConfig | None = None, **options: Any) -> None:
         super().__init__()
+        config = config or parse_options("frontend", options, FrontendConfig)
         self.config = config
         self.hop = config.hop_size
         self.n_fft = config.hop_size * config.n_fft_factor
@@ -40,10 +60,19 @@ class ScaledComplexStft(nn.Module):
         """Number of samples of this many STFT frames."""
         return (frames - 1) * self.hop + self.n_fft
 
+    def forward(self, x: Tensor, inverse: bool = False) -> Tensor:
+        """`to_representation`, or with `inverse` `to_waveform`."""
+        return self.to_waveform(x) if inverse else self.to_representation(x)
+
     def to_representation(self, audio: Tensor) -> Tensor:
-        """`(B, N)` to `(B, 2, F, S)`: real and imaginary part of `beta * |X|**alpha * exp(i*arg X)`."""
-        framed = audio.unfold(-1, self.n_fft, self.hop) * self.window
+        """`(B, N)` or `(N,)` to `(B, 2, F, S)`: real and imaginary part of `beta * |X|**alpha * exp(i*arg X)`.
+
+        The derivative, infinite at `X = 0`, is taken as 0 there, so that silence has finite gradients.
+        """
+        framed = audio.reshape(-1, audio.shape[-1]).unfold(-1, self.n_fft, self.hop) * self.window
         spectrum = torch.fft.rfft(framed)[..., : self.bins]
+        if spectrum.requires_grad:
+            spectrum = torch.where(spectrum.abs() < _SILENT, spectrum.detach(), spectrum)
         magnitude = spectrum.abs()
         # X * |X|**(alpha-1) has the phase of X without computing it; at 0 the power is infinite, the product 0.
         scale = self.config.beta_rescale * magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny) ** (
@@ -56,8 +85,9 @@ class ScaledComplexStft(nn.Module):
         parts = representation.permute(0, 3, 2, 1).float()
         scaled = torch.view_as_complex(parts.contiguous()) / self.config.beta_rescale
         magnitude = scaled.abs()
-        power = 1.0 / self.config.alpha_rescale - 1.0
-        spectrum = scaled * magnitude**power
+        # Not 0, where the derivative of the power is infinite.
+        power = magnitude.clamp_min(torch.finfo(magnitude.dtype).tiny) ** (1.0 / self.config.alpha_rescale - 1.0)
+        spectrum = scaled * power
         framed = torch.fft.irfft(nn.functional.pad(spectrum, (0, 1)), n=self.n_fft) * self.inverse_window
         batch, frames, _ = framed.shape
         blocks = framed.reshape(batch, frames, -1, self.hop)

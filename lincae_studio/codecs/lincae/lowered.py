@@ -1,4 +1,7 @@
-"""A reduced-precision copy of a network, which can tell whether its original weights have changed."""
+"""A network in reduced precision: a copy that can tell whether its weights have changed, or one with gradients.
+
+A copy, since autocast would convert all weights in every call and run norms in float32, limited by memory.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,35 @@ from lincae_studio.codecs.lincae.unet import UNet
 
 
 class Lowered:
-    """A copy of the generator in reduced precision, and the state of the weights it was made from."""
+    """A copy of a network in reduced precision, and the state of the weights that it was made from."""
 
     def __init__(self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter]) -> None:
-        self.network = network
+        with torch.device("meta"):
+            copy = UNet(network.config)
+        lowered = {key: weight.to(dtype) for key, weight in network.state_dict().items()}
+        copy.load_state_dict(lowered, assign=True)
+        self.network = copy.requires_grad_(False).eval()
         self._weights = weights  # kept alive, so that no other tensor gets the id of one of them
-        self._made_from = self._state(dtype, weights)
+        self._made_from = self._state(weights)
 
-    def is_of(self, dtype: torch.dtype, weights: list[nn.Parameter]) -> bool:
-        return self._made_from == self._state(dtype, weights)
+    def is_of(self, weights: list[nn.Parameter]) -> bool:
+        return self._made_from == self._state(weights)
 
     @staticmethod
-    def _state(dtype: torch.dtype, weights: list[nn.Parameter]) -> object:
-        return dtype, [(id(weight), weight.data_ptr(), _version(weight)) for weight in weights]
+    def _state(weights: list[nn.Parameter]) -> object:
+        return [(id(weight), weight.data_ptr(), _version(weight)) for weight in weights]
+
+
+def with_gradients(network: UNet, dtype: torch.dtype) -> UNet:
+    """A network that computes with the weights rounded to `dtype`; its gradients reach the original weights."""
+    with torch.device("meta"):
+        copy = UNet(network.config)
+    for name, weight in network.named_parameters():
+        owner, _, own_name = name.rpartition(".")
+        module = copy.get_submodule(owner)
+        delattr(module, own_name)
+        setattr(module, own_name, weight.to(dtype))
+    return copy.train(network.training)
 
 
 def _version(weight: nn.Parameter) -> object:

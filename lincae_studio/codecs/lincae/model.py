@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.computation import PRECISIONS
-from lincae_studio.codecs.lincae.arguments import checked_floats, checked_integer, checked_noise
+from lincae_studio.codecs.lincae.arguments import (
+    checked_audio,
+    checked_integer,
+    checked_latents,
+    checked_noise,
+    checked_seeds,
+)
+from lincae_studio.codecs.lincae.batches import in_batches
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
-from lincae_studio.codecs.lincae.consistency import sample
-from lincae_studio.codecs.lincae.device import empty_cache, is_out_of_memory, native_bf16
+from lincae_studio.codecs.lincae.device import native_bf16, rounds_to_tf32
+from lincae_studio.codecs.lincae.diffusion import Diffusion, sample
+from lincae_studio.codecs.lincae.draws import Draw, Shape, field_noise, given_noise, torch_noise
 from lincae_studio.codecs.lincae.folder import ARITHMETIC_VERSION, DEFAULT_RATE, checked_scale_factor
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
-from lincae_studio.codecs.lincae.lowered import Lowered
-from lincae_studio.codecs.lincae.noise import noise_field
+from lincae_studio.codecs.lincae.lowered import Lowered, with_gradients
+from lincae_studio.codecs.lincae.overlap import overlap_add
+from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
+from lincae_studio.codecs.lincae.state import drop_duplicates_hook
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import CodecError
 from lincae_studio.preferences import Precision
-
-_log = logging.getLogger(__name__)
-
-_MAX_SEED = 2**64 - 1
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -40,50 +44,71 @@ class ConsistencyAutoencoder(nn.Module):
     Latents are multiplied by `scale_factor` after encoding and divided by it before decoding. When memory runs out,
     batches are halved and a warning is logged. On a CPU, decoding a lot is faster after `malloc.keep_freed()`.
 
+    By default it computes in 32 bits, as `linear-cae` does; the studio decodes in bfloat16 where that is fast.
+
     Args:
-        frontend_kwargs, generator_kwargs, diffusion_kwargs: options as in the public YAML files, see `config`.
+        frontend, generator, diffusion: the parts, or their options as in the public YAML files, see `config`.
         max_batch_size: windows per forward pass.
-        scale_factor: of the latents.
+        diffusion_steps: number of model evaluations of a decode.
+        mixed_precision: as in `linear-cae`: the encoder computes in fp16 on CUDA, whatever the `precision`; no effect
+            on other devices.
+        enable_grad_denoise: whether `decode` has gradients: an attribute of `diffusion`.
+        name: name of the model in error messages.
         max_chunk_size: in samples; longer audio is encoded in overlapping chunks. None never chunks.
         overlap_percentage: fraction of a chunk that overlaps the next, in [0, 1).
+        scale_factor: of the latents; default: that of the public model `name`, else 1.
         precision: of the computation: `fp32`, `bf16`, `fp16` (CUDA only), or `auto`: encoder fp32, decoder bf16 where
             the device computes it natively, else fp32. On CUDA torch lets convolutions of `fp32` round their factors
             to TF32, 10 bits, unless `torch.backends.cudnn.allow_tf32` is False.
-        mixed_precision: as in `linear-cae`: fp16 on CUDA, overriding `precision`; no effect on other devices.
-        name: name of the model in error messages.
 
-    All arguments except the first three and `name` are attributes that may be set later. Weights stay in float32.
+    All arguments except the three parts and `name` are attributes that may be set later. Weights stay in float32.
+
+    Raises:
+        CodecError: for options that are unknown or out of range.
     """
 
     def __init__(
         self,
-        frontend_kwargs: dict[str, Any] | FrontendConfig,
-        generator_kwargs: dict[str, Any] | GeneratorConfig,
-        diffusion_kwargs: dict[str, Any] | DiffusionConfig,
+        frontend: dict[str, Any] | FrontendConfig | ScaledComplexStft,
+        generator: dict[str, Any] | GeneratorConfig | UNet,
+        diffusion: dict[str, Any] | DiffusionConfig | Diffusion,
         max_batch_size: int = 1,
-        *,
-        scale_factor: float = 1.0,
+        diffusion_steps: int = 1,
+        mixed_precision: bool = False,
+        enable_grad_denoise: bool = False,
+        name: str = "model",
         max_chunk_size: int | None = None,
         overlap_percentage: float = 0.25,
-        precision: Precision = "auto",
-        mixed_precision: bool = False,
-        name: str = "model",
+        scale_factor: float | None = None,
+        *,
+        precision: Precision = "fp32",
     ) -> None:
         super().__init__()
-        self.config = parse_config(frontend_kwargs, generator_kwargs, diffusion_kwargs, name)
+        self.config = parse_config(
+            frontend.config if isinstance(frontend, ScaledComplexStft) else frontend,
+            generator.config if isinstance(generator, UNet) else generator,
+            diffusion.config if isinstance(diffusion, Diffusion) else diffusion,
+            name,
+        )
+        if scale_factor is None:
+            scale_factor = PUBLIC_MODELS[name].scale_factor if name in PUBLIC_MODELS else 1.0
         self.scale_factor = checked_scale_factor(scale_factor)
         self.max_chunk_size = max_chunk_size
         self.overlap_percentage = overlap_percentage
         self.max_batch_size = max_batch_size
+        self.diffusion_steps = diffusion_steps
         self.precision: Precision = precision
         self.mixed_precision = mixed_precision
         self.name = name
-        self.frontend = ScaledComplexStft(self.config.frontend)
+        self.diffusion = diffusion if isinstance(diffusion, Diffusion) else Diffusion(self.config.diffusion)
+        self.diffusion.enable_grad_denoise = enable_grad_denoise
+        self.frontend = frontend if isinstance(frontend, ScaledComplexStft) else ScaledComplexStft(self.config.frontend)
         self._check_attributes()
+        self.generator = generator if isinstance(generator, UNet) else UNet(self.config.generator)
         # Channels-last memory is the fastest for convolutions on every device; the values are the same.
-        self.generator = UNet(self.config.generator)
         self.generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._lowered: Lowered | None = None
+        self._lowered: dict[torch.dtype, Lowered] = {}
+        self.register_load_state_dict_pre_hook(drop_duplicates_hook)  # type: ignore[no-untyped-call]
         self.eval()
 
     @property
@@ -109,22 +134,23 @@ class ConsistencyAutoencoder(nn.Module):
     def identity(self) -> str:
         """A digest of weights, configuration, scale factor and arithmetic: equal identities decode equally."""
         digest = hashlib.sha256(msgspec.msgpack.encode((ARITHMETIC_VERSION, self.config, self.scale_factor)))
-        digest.update(f"{self.arithmetic('encoder')} {self.arithmetic('decoder')}".encode())
+        tf32 = rounds_to_tf32(self.device)
+        digest.update(f"{self.device.type} {self.arithmetic('encoder')} {self.arithmetic('decoder')} {tf32}".encode())
         for key, value in sorted(self.state_dict().items()):
             digest.update(f"{key} {value.dtype}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
         return digest.hexdigest()
 
     def refresh(self) -> None:
-        """Discard the reduced-precision copy of the weights.
+        """Discard the reduced-precision copies of the weights.
 
         Changed and replaced weights are detected automatically, except for writes that torch does not track: those
         through `weight.data`, and all to weights created in inference mode. Call this after them.
         """
-        self._lowered = None
+        self._lowered = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_lowered": None}
+        return {**self.__dict__, "_lowered": {}}
 
     def get_latent_size(self, audio_length: int) -> int:
         """Number of latent frames T for `audio_length` samples."""
@@ -137,11 +163,14 @@ class ConsistencyAutoencoder(nn.Module):
         """Number of samples decoded from `latent_length` latent frames."""
         return self.frontend.samples(latent_length * self.config.generator.time_factor)
 
-    @torch.no_grad()
+    def forward(self, x: Tensor | npt.NDArray[Any], **options: Any) -> Tensor:
+        """Encode and decode audio: `(B, N)` to `(B, N)`. The options are those of `decode`."""
+        return self.decode(self.encode(x), x.shape[-1], **options)
+
     def encode(
         self, x: Tensor | npt.NDArray[Any], extract_features: bool = False, max_batch_size: int | None = None
     ) -> Tensor:
-        """Encode audio.
+        """Encode audio, with gradients where torch's grad mode is on.
 
         Args:
             x: `(B, N)` or `(N,)` samples.
@@ -156,7 +185,7 @@ class ConsistencyAutoencoder(nn.Module):
                 window.
         """
         self._check_attributes()
-        audio = self._checked_audio(x)
+        audio = checked_audio(x, self.frontend.n_fft).to(self.device)
         length = self.max_chunk_size
         if length is None or audio.shape[-1] <= length:
             return self._encode_windows(
@@ -174,23 +203,23 @@ class ConsistencyAutoencoder(nn.Module):
         )
         return encoded.reshape(batch, count, *encoded.shape[1:])
 
-    @torch.no_grad()
     def extract_features(self, x: Tensor | npt.NDArray[Any]) -> Tensor:
         """The input of the bottleneck: `(B, features, T)`."""
         return self.encode(x, extract_features=True)
 
-    @torch.no_grad()
     def decode(
         self,
         z: Tensor | npt.NDArray[Any],
         full_length: int | None = None,
+        diffusion_steps: int | None = None,
         *,
-        diffusion_steps: int = 1,
-        seed: int = 0,
+        seed: int | Sequence[int] | npt.NDArray[Any] | Tensor | None = None,
         noise: Tensor | npt.NDArray[Any] | None = None,
         max_batch_size: int | None = None,
     ) -> Tensor:
         """Decode latents; the argument is not changed.
+
+        It has gradients where torch's grad mode is on and `model.diffusion.enable_grad_denoise` is True.
 
         Args:
             z: `(B, D, T)`, or `(B, chunks, D, T)` as returned by `encode`, decoded with the chunk size and overlap
@@ -198,9 +227,12 @@ class ConsistencyAutoencoder(nn.Module):
             full_length: number of samples to return, at least 0; required for chunked latents. Latents cover
                 `get_decoded_size(T)` samples, which are truncated to this length; as in `linear-cae`, no more are
                 returned if it is longer (audio may be up to one hop of the STFT longer than its latents cover).
-            diffusion_steps: number of model evaluations.
-            seed: selects the noise field, in [0, 2**64). Equal seeds give equal audio whatever the batch size.
-            noise: unit-variance noise instead of the field: `(B*chunks, 2, 2*hop, frames)`, used for every step, or
+            diffusion_steps: number of model evaluations; default: the attribute.
+            seed: None draws the noise from torch's generator, as `linear-cae` does: it differs from call to call, from
+                item to item, and from chunk to chunk. An integer in [0, 2**64) selects a noise field, the same for all
+                items, in which chunks agree where they overlap; a list has one for each of the B items. Then equal
+                seeds give equal audio whatever the batch size.
+            noise: unit-variance noise instead: `(B*chunks, 2, 2*hop, frames)`, used for every step, or
                 `(steps, B*chunks, 2, 2*hop, frames)`.
 
         Returns:
@@ -210,26 +242,39 @@ class ConsistencyAutoencoder(nn.Module):
             CodecError: for other shapes, latents that are not finite, and latents of another chunk size.
         """
         self._check_attributes()
-        latents = self._checked_latents(z)
-        steps = checked_integer("diffusion_steps", diffusion_steps, 1)
-        seed = checked_integer("seed", seed, 0, _MAX_SEED)
+        latents = checked_latents(z, self.dim).to(self.device)
+        steps = checked_integer(
+            "diffusion_steps", self.diffusion_steps if diffusion_steps is None else diffusion_steps, 1
+        )
         if full_length is not None:
             full_length = checked_integer("full_length", full_length, 0)
         batch, chunks = latents.shape[0], latents.shape[1] if latents.ndim == 4 else 1
-        shape = (batch * chunks, *self._noise_shape(latents))
-        given = None if noise is None else checked_noise(noise, shape, steps)
-        if latents.ndim == 3:
-            draw = self._given_noise(given) if given is not None else self._field(latents, [0] * batch, seed)
-            parts = self._decode_windows(latents, draw, steps, max_batch_size)
-            return torch.cat([audio for _, audio in parts])[..., :full_length]
-        if full_length is None:
-            raise CodecError("chunked latents need full_length", "Pass decode(z, full_length=NUMBER_OF_SAMPLES)")
-        length = self._checked_chunk_size(latents.shape[-1])
-        first_frames = [chunk * self._chunk_step(length) // self.frontend.hop for chunk in range(chunks)] * batch
-        draw = self._given_noise(given) if given is not None else self._field(latents, first_frames, seed)
-        return self._decode_chunks(latents, length, draw, steps, max_batch_size)[..., :full_length]
+        seeds = None if seed is None else checked_seeds(seed, batch)
+        shape = self._noise_shape(latents)
+        given = None if noise is None else checked_noise(noise, (batch * chunks, *shape), steps)
+        length, step = 0, 0
+        if latents.ndim == 4:
+            if full_length is None:
+                raise CodecError("chunked latents need full_length", "Pass decode(z, full_length=NUMBER_OF_SAMPLES)")
+            length = self._checked_chunk_size(latents.shape[-1])
+            step = self._chunk_step(length)
+        if given is not None:
+            draw = given_noise(given, self.device, steps)
+        elif seeds is None:
+            draw = torch_noise(shape, self.device, steps)
+        else:
+            hop = self.frontend.hop
+            first_frames = [(2 * chunk * step + hop) // (2 * hop) for chunk in range(chunks)]  # the nearest ones
+            per_window = [seed for seed in seeds for _ in range(chunks)]
+            draw = field_noise(shape, self.device, per_window, first_frames * batch, steps)
+        with self._decoding():
+            windows = self._decode_windows(latents.reshape(-1, *latents.shape[-2:]), draw, max_batch_size)
+            if latents.ndim == 3:
+                return torch.cat([audio for _, audio in windows])[..., :full_length]
+            out_length = min(length, self.get_decoded_size(latents.shape[-1]))
+            out_step = out_length * step // length
+            return overlap_add(windows, (batch, chunks), out_length, out_step, self.device)[..., :full_length]
 
-    @torch.no_grad()
     def decode_windows(self, z: Tensor | npt.NDArray[Any], first_frames: Sequence[int], seed: int = 0) -> Tensor:
         """Decode `(B, D, T)`, with the noise of absolute latent frames from `first_frames` on: for the studio's grid.
 
@@ -237,15 +282,15 @@ class ConsistencyAutoencoder(nn.Module):
             CodecError: for other shapes, latents that are not finite, or another number of first frames than items.
         """
         self._check_attributes()
-        latents = self._checked_latents(z)
+        latents = checked_latents(z, self.dim).to(self.device)
         if latents.ndim != 3 or len(first_frames) != len(latents):
             problem = f"latents of shape {tuple(latents.shape)} with {len(first_frames)} first frames"
             raise CodecError(problem, f"They must be (batch, {self.dim}, frames), with one first frame for each item")
         frames = [frame * self.config.generator.time_factor for frame in first_frames]
-        draw = self._field(latents, frames, checked_integer("seed", seed, 0, _MAX_SEED))
-        return torch.cat([audio for _, audio in self._decode_windows(latents, draw, 1)])
+        draw = field_noise(self._noise_shape(latents), self.device, checked_seeds(seed, len(latents)), frames)
+        with self._decoding():
+            return torch.cat([audio for _, audio in self._decode_windows(latents, draw)])
 
-    @torch.no_grad()
     def silence_latent(self, frames: int = 1) -> Tensor:
         """Latents `(D, frames)` of digital silence: the origin of the affine algebra."""
         self._check_attributes()
@@ -263,91 +308,39 @@ class ConsistencyAutoencoder(nn.Module):
         encoder = self._network("encoder").encoder
 
         def forward(rows: range) -> Tensor:
-            representation = self.frontend.to_representation(windows(rows))
-            latents: Tensor = encoder.features(representation) if extract_features else encoder(representation)
+            latents: Tensor = encoder(self.frontend.to_representation(windows(rows)), extract_features)
             return latents.float()
 
         return torch.cat([out for _, out in self._batches(count, max_batch_size, forward)]) * self.scale_factor
 
-    def _noise_shape(self, latents: Tensor) -> tuple[int, int, int]:
+    def _noise_shape(self, latents: Tensor) -> Shape:
         """The shape of one window's noise: channels, bins, STFT frames."""
         generator = self.config.generator
         return generator.data_channels, 2 * self.frontend.hop, latents.shape[-1] * generator.time_factor
 
-    def _given_noise(self, noise: Tensor) -> _Draw:
-        def draw(rows: range, step: int) -> Tensor:
-            return (noise[step] if noise.ndim == 5 else noise)[rows.start : rows.stop].to(self.device)
-
-        return draw
-
-    def _field(self, latents: Tensor, first_frames: Sequence[int], seed: int) -> _Draw:
-        """The seeded noise field, from which each window takes its own STFT frames."""
-        channels, bins, frames = self._noise_shape(latents)
-
-        def draw(rows: range, step: int) -> Tensor:
-            fields = [noise_field(seed, first_frames[row], frames, channels * bins, step) for row in rows]
-            drawn = torch.from_numpy(np.stack(fields)).to(self.device)
-            return drawn.reshape(len(rows), frames, channels, bins).permute(0, 2, 3, 1)
-
-        return draw
+    def _decoding(self) -> torch.enable_grad | torch.no_grad:
+        """The grad mode of decoding, as a context."""
+        # Not `set_grad_enabled`, which takes effect when it is made: compiled code would leave the mode changed.
+        return torch.enable_grad() if torch.is_grad_enabled() and self.diffusion.enable_grad_denoise else torch.no_grad()
 
     def _decode_windows(
-        self, latents: Tensor, draw: _Draw, steps: int, max_batch_size: int | None = None
+        self, latents: Tensor, draw: Draw, max_batch_size: int | None = None
     ) -> Iterator[tuple[range, Tensor]]:
         """Yield (range of rows, their audio)."""
         network = self._network("decoder")
 
         def forward(rows: range) -> Tensor:
+            noises = draw(rows)
             batch = latents[rows.start : rows.stop] / self.scale_factor
-            clean = sample(network, self.config.diffusion, batch, lambda step: draw(rows, step), steps)
-            return self.frontend.to_waveform(clean)
+            return self.frontend.to_waveform(sample(network, self.diffusion, batch, noises))
 
-        yield from self._batches(len(latents), max_batch_size, forward)
-
-    def _decode_chunks(
-        self, latents: Tensor, length: int, draw: _Draw, steps: int, max_batch_size: int | None
-    ) -> Tensor:
-        """Overlap-add with linear crossfades, batch by batch: only the output and one batch are in memory."""
-        batch, chunks, *_ = latents.shape
-        step = self._chunk_step(length)
-        out_length = min(length, self.get_decoded_size(latents.shape[-1]))
-        out_step = out_length * step // length
-        overlap = out_length - out_step
-        fade_in = torch.linspace(0.0, 1.0, overlap, device=self.device)
-        out = torch.zeros(batch, out_step * (chunks - 1) + out_length, device=self.device)
-        flat = latents.reshape(-1, *latents.shape[2:])
-        for rows, audio in self._decode_windows(flat, draw, steps, max_batch_size):
-            for row, window in zip(rows, audio, strict=True):
-                item, chunk = divmod(row, chunks)
-                faded = window[:out_length].clone()
-                if overlap and chunk > 0:
-                    faded[:overlap] *= fade_in
-                if overlap and chunk < chunks - 1:
-                    faded[-overlap:] *= 1.0 - fade_in
-                out[item, chunk * out_step : chunk * out_step + out_length] += faded
-        return out
+        return self._batches(len(latents), max_batch_size, forward)
 
     def _batches(
         self, count: int, max_batch_size: int | None, forward: Callable[[range], Tensor]
     ) -> Iterator[tuple[range, Tensor]]:
-        """Run `forward` on ranges of rows; when memory runs out, the batch is halved and a warning logged."""
         size = checked_integer("max_batch_size", self.max_batch_size if max_batch_size is None else max_batch_size, 1)
-        start = 0
-        while start < count:
-            rows = range(start, min(start + size, count))
-            out = None
-            try:
-                out = forward(rows)
-            except RuntimeError as error:
-                if len(rows) == 1 or not is_out_of_memory(error):
-                    raise
-            if out is None:  # outside the handler, where the error no longer references intermediate results
-                size = len(rows) // 2
-                _log.warning("out of memory: continuing with batches of %d", size)
-                empty_cache(self.device)
-                continue
-            yield rows, out
-            start = rows.stop
+        return in_batches(count, size, forward, self.device)
 
     def _checked_chunk_size(self, latent_frames: int) -> int:
         """The chunk size that chunked latents were made with, checked against their length."""
@@ -369,7 +362,7 @@ class ConsistencyAutoencoder(nn.Module):
     def arithmetic(self, part: Literal["encoder", "decoder"]) -> torch.dtype:
         """The dtype in which encoder or decoder compute on this device."""
         self._check_attributes()
-        if self.mixed_precision and self.device.type == "cuda":
+        if self.mixed_precision and part == "encoder" and self.device.type == "cuda":
             return torch.float16
         if self.precision == "fp16" and self.device.type != "cuda":
             raise CodecError("fp16 needs a CUDA device", "Choose auto, fp32 or bf16, or move the model to one")
@@ -378,10 +371,7 @@ class ConsistencyAutoencoder(nn.Module):
         return torch.bfloat16 if part == "decoder" and native_bf16(self.device) else torch.float32
 
     def _network(self, part: Literal["encoder", "decoder"]) -> UNet:
-        """The generator in the dtype of encoder or decoder: itself, or a converted copy, remade when weights change.
-
-        A copy, since autocast would convert all weights in every call and run norms in float32, limited by memory.
-        """
+        """The generator in the dtype of encoder or decoder: itself, or a converted copy, remade when weights change."""
         weights = list(self.generator.parameters())
         found = {weight.dtype for weight in weights} - {torch.float32}
         if found:
@@ -389,13 +379,11 @@ class ConsistencyAutoencoder(nn.Module):
         dtype = self.arithmetic(part)
         if dtype is torch.float32:
             return self.generator
-        if self._lowered is None or not self._lowered.is_of(dtype, weights):
-            with torch.device("meta"):
-                network = UNet(self.config.generator)
-            lowered = {key: weight.to(dtype) for key, weight in self.generator.state_dict().items()}
-            network.load_state_dict(lowered, assign=True)
-            self._lowered = Lowered(network.eval(), dtype, weights)
-        return self._lowered.network
+        if torch.is_grad_enabled() and any(weight.requires_grad for weight in weights):
+            return with_gradients(self.generator, dtype)
+        if dtype not in self._lowered or not self._lowered[dtype].is_of(weights):
+            self._lowered[dtype] = Lowered(self.generator, dtype, weights)
+        return self._lowered[dtype].network
 
     def _check_attributes(self) -> None:
         """Attributes may be set at any time, so they are checked when used."""
@@ -406,25 +394,5 @@ class ConsistencyAutoencoder(nn.Module):
         if self.max_chunk_size is not None:
             checked_integer("max_chunk_size", self.max_chunk_size, self.frontend.n_fft)
         checked_integer("max_batch_size", self.max_batch_size, 1)
+        checked_integer("diffusion_steps", self.diffusion_steps, 1)
         checked_scale_factor(self.scale_factor)
-
-    def _checked_audio(self, x: Tensor | npt.NDArray[Any]) -> Tensor:
-        audio = checked_floats(x, "audio")
-        if audio.ndim not in (1, 2):
-            raise CodecError(f"audio has shape {tuple(audio.shape)}", "It must be (batch, samples) or (samples,)")
-        if audio.shape[-1] < self.frontend.n_fft:
-            raise CodecError(f"audio of {audio.shape[-1]} samples is too short", f"It needs {self.frontend.n_fft}")
-        if len(audio) == 0:
-            raise CodecError("audio is an empty batch", "Pass at least one item")
-        return (audio.unsqueeze(0) if audio.ndim == 1 else audio).to(self.device)
-
-    def _checked_latents(self, z: Tensor | npt.NDArray[Any]) -> Tensor:
-        latents = checked_floats(z, "latents")
-        if latents.ndim not in (3, 4) or latents.shape[-2] != self.dim or latents.numel() == 0:
-            shape = f"(batch, {self.dim}, frames) or (batch, chunks, {self.dim}, frames), with no dimension of zero"
-            raise CodecError(f"latents have shape {tuple(latents.shape)}", f"It must be {shape}")
-        return latents.to(self.device)
-
-
-#: Returns unit-variance noise `(rows, 2, 2*hop, frames)` for a range of rows and a step.
-_Draw = Callable[[range, int], Tensor]

@@ -21,7 +21,6 @@ from lincae_studio.codecs import library
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import checkpoint
 from lincae_studio.codecs.lincae.arguments import checked_device, is_finite
-from lincae_studio.codecs.lincae.device import default_device
 from lincae_studio.codecs.lincae.folder import (
     WEIGHTS_NAME,
     ModelFolder,
@@ -30,7 +29,16 @@ from lincae_studio.codecs.lincae.folder import (
     open_folder,
 )
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
-from lincae_studio.codecs.lincae.public import LAST, PARTS, PUBLIC_MODELS, download, file_sha256, official_names
+from lincae_studio.codecs.lincae.public import (
+    LAST,
+    PARTS,
+    PUBLIC_MODELS,
+    download,
+    file_sha256,
+    official_names,
+    public_id,
+)
+from lincae_studio.codecs.lincae.state import drop_duplicates
 from lincae_studio.errors import CodecError, os_error_reason
 
 FORMATS = ("safetensors", "official")
@@ -46,22 +54,23 @@ AnyAutoencoder = TypeVar("AnyAutoencoder", bound=ConsistencyAutoencoder)
 
 def load_pretrained(
     kind: type[AnyAutoencoder],
-    model_id_or_path: str | PathLike[str],
+    model_id: str | PathLike[str],
     ckpt_type: str,
     revision: str | None,
-    device: str | torch.device | None,
+    device: str | torch.device,
     scale_factor: float | None,
     **options: Any,
 ) -> AnyAutoencoder:
     """See `Autoencoder.from_pretrained`; `options` are those of the class."""
-    place = default_device() if device is None else checked_device(device)
-    name = str(model_id_or_path)
-    path = Path(model_id_or_path)
+    place = checked_device(device)
+    name = str(model_id)
+    path = Path(model_id)
     default_scale = None
-    if name in PUBLIC_MODELS:
-        default_scale = PUBLIC_MODELS[name].scale_factor
-        installed = library.codec_folder(name) if ckpt_type == LAST and revision is None else None
-        path = installed or download(name, ckpt_type, revision)
+    public = public_id(name)
+    if public is not None:
+        default_scale = PUBLIC_MODELS[public].scale_factor
+        installed = library.codec_folder(public) if ckpt_type == LAST and revision is None else None
+        path = installed or download(public, ckpt_type, revision)
     elif not os.path.isdir(path):
         ids = ", ".join(sorted(PUBLIC_MODELS))
         raise CodecError(f"there is no model “{name}”", f"Choose one of {ids}, or an existing folder")
@@ -274,7 +283,7 @@ def read_weights(folder: ModelFolder, count: int) -> dict[str, Tensor]:
                 f"{folder.weights} is damaged: its checksum is not the one in {CONFIG_NAME}",
                 "Download or export it again",
             )
-        return (
+        state = (
             _read_safetensors(folder.weights)
             if folder.weights.suffix == ".safetensors"
             else _read_checkpoint(folder.weights, limit)
@@ -282,6 +291,8 @@ def read_weights(folder: ModelFolder, count: int) -> dict[str, Tensor]:
     except OSError as error:
         reason, remedy = os_error_reason(error, folder.weights)
         raise CodecError(f"{folder.weights} cannot be read: {reason}", remedy) from error
+    drop_duplicates(state)
+    return state
 
 
 def _portable_state(model: ConsistencyAutoencoder) -> dict[str, Tensor]:

@@ -88,9 +88,20 @@ PUBLIC_MODELS = {
 }
 
 
+def public_id(name: str) -> str | None:
+    """The id of a public model, by that or by its folder on the hub, with or without `_weights`; None if it is none."""
+    folder = f"{name.removesuffix('_weights')}_weights"
+    return next((key for key, model in PUBLIC_MODELS.items() if name == key or folder == model.folder), None)
+
+
 def official_names(ckpt_type: str = LAST) -> list[str]:
     """The four files of an official folder, weights first."""
     return [f"autoencoder_inference_model_{ckpt_type}.pth", *(f"{part}_kwargs_{ckpt_type}.yaml" for part in PARTS)]
+
+
+def trainer_names() -> list[str]:
+    """The four files that the reference's trainer writes at its end, weights first."""
+    return ["autoencoder.pth", *(f"{part}_kwargs.yaml" for part in PARTS)]
 
 
 def download(model_id: str, ckpt_type: str = LAST, revision: str | None = None) -> Path:

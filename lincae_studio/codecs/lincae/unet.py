@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +22,8 @@ from lincae_studio.codecs.lincae.blocks import (
     silu,
     zeroed,
 )
-from lincae_studio.codecs.lincae.config import GeneratorConfig
+from lincae_studio.codecs.lincae.config import GeneratorConfig, parse_options
+from lincae_studio.codecs.lincae.options import option
 
 
 def _res_block(
@@ -91,9 +94,15 @@ class Encoder(nn.Module):
             x = self.prenorm_1d_to_2d(x)
         return x.reshape(x.shape[0], -1, x.shape[-1])
 
-    def forward(self, representation: Tensor) -> Tensor:
-        x = self.bottleneck_layers(self.features(representation))
+    def bottleneck_features(self, features: Tensor) -> Tensor:
+        """`features` to latents."""
+        x = self.bottleneck_layers(features)
         return torch.tanh(self.conv_out(silu(self.norm_out(x))))
+
+    def forward(self, representation: Tensor, extract_features: bool = False) -> Tensor:
+        """Latents, or with `extract_features` the input of the bottleneck."""
+        features = self.features(representation)
+        return features if extract_features else self.bottleneck_features(features)
 
 
 class Pyramid(nn.Module):
@@ -131,7 +140,7 @@ class Pyramid(nn.Module):
                 layers.append(Upsample(width, widths[level + 1], factors, config.padding_mode))
         self.up_layers = nn.ModuleList(layers)
 
-    def forward(self, latents: Tensor) -> list[Tensor]:
+    def forward(self, latents: Tensor) -> tuple[Tensor, ...]:
         x = self.conv_out_bottleneck(self.bottleneck_layers(self.conv_inp(latents.to(self.conv_inp.weight.dtype))))
         batch, _, frames = x.shape
         # Bins are the slower axis of the 1-D channels.
@@ -142,14 +151,39 @@ class Pyramid(nn.Module):
                 levels.append(x)
             x = layer(x)
         levels.append(x)
-        return levels[::-1]
+        return tuple(reversed(levels))
 
 
 class UNet(nn.Module):
-    """The consistency model: noisy representation, noise level and latents to the clean representation."""
+    """The consistency model: noisy representation, noise level and latents to the clean representation.
 
-    def __init__(self, config: GeneratorConfig) -> None:
+    Args:
+        config: the options, or pass them by name. They are attributes that cannot be set.
+
+    Raises:
+        CodecError: when an option is unknown or out of range.
+    """
+
+    hop = option("hop")
+    data_channels = option("data_channels")
+    cond_channels = option("cond_channels")
+    layers_list = option("layers_list")
+    multipliers_list = option("multipliers_list")
+    attention_list = option("attention_list")
+    freq_downsample_list = option("freq_downsample_list")
+    frequency_scaling = option("frequency_scaling")
+    pre_normalize_2d_to_1d = option("pre_normalize_2d_to_1d")
+    pre_normalize_downsampling_encoder = option("pre_normalize_downsampling_encoder")
+    init_as_zero = option("init_as_zero")
+    use_fourier = option("use_fourier")
+    fourier_scale = option("fourier_scale")
+    sigma_min = option("sigma_min")
+    sigma_max = option("sigma_max")
+    sigma_data = option("sigma_data")
+
+    def __init__(self, config: GeneratorConfig | None = None, **options: Any) -> None:
         super().__init__()
+        config = config or parse_options("generator", options, GeneratorConfig)
         self.config = config
         widths = _widths(config)
         cond, bins = config.cond_channels, config.hop * 2
@@ -201,7 +235,39 @@ class UNet(nn.Module):
                     layers.append(Upsample(width, widths[following], factors, config.padding_mode))
         return layers
 
-    def denoise(self, pyramid: list[Tensor], noisy: Tensor, sigma: Tensor) -> Tensor:
+    def forward(
+        self, representation: Tensor, noisy: Tensor, noisier: Tensor, sigma: Tensor, higher_sigma: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The two estimates `(B, 2, F, S)` that consistency training compares, the first one without gradients.
+
+        Args:
+            representation: `(B, 2, F, S)` to encode.
+            noisy, noisier: `(B, 2, F, S)` with noise of standard deviation `sigma` and `higher_sigma`, each `(B,)`.
+        """
+        pyramid = self.decoder(self.encoder(representation))
+        return self.denoise(pyramid, noisy, sigma).detach(), self.denoise(pyramid, noisier, higher_sigma)
+
+    def forward_generator(
+        self,
+        latents: Tensor,
+        x: Tensor,
+        sigma: Tensor | float | None = None,
+        pyramid_latents: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """The clean representation `(B, 2, F, S)`: `denoise` with the arguments of the reference package.
+
+        Args:
+            latents: `(B, D, T)`, or a representation like `x`, which is encoded; unused with `pyramid_latents`.
+            x: `(B, 2, F, S)` with noise.
+            sigma: its standard deviation: one number, or `(B,)`; default: `sigma_max`.
+            pyramid_latents: the decoder's output for the latents, if it was computed before.
+        """
+        level = self.config.sigma_max if sigma is None else sigma
+        if pyramid_latents is None:
+            pyramid_latents = self.decoder(self.encoder(latents) if latents.shape == x.shape else latents)
+        return self.denoise(pyramid_latents, x, torch.ones(len(x), device=x.device) * level)
+
+    def denoise(self, pyramid: Sequence[Tensor], noisy: Tensor, sigma: Tensor) -> Tensor:
         """The clean representation `(B, 2, F, S)`.
 
         Args:
