@@ -36,7 +36,7 @@ class GroupNorm(nn.GroupNorm):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.is_grad_enabled() and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
+        if not _as_published() and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
             if x.device.type == "cpu" and x.dtype is torch.float32:
                 return self._exact(x)
             if x.device.type == "cuda" and x.numel() >= _LARGE_IMAGE:
@@ -87,9 +87,14 @@ def zeroed(module: nn.Module, really: bool) -> nn.Module:
     return module
 
 
+def _as_published() -> bool:
+    """Whether to compute as published: where gradients need it, and in traces, which work with them and without."""
+    return torch.is_grad_enabled() or bool(torch.jit.is_tracing())  # type: ignore[attr-defined,no-untyped-call]
+
+
 def silu(x: Tensor) -> Tensor:
     """SiLU of a tensor with no other user, in place unless gradients need it."""
-    return functional.silu(x, inplace=not torch.is_grad_enabled())
+    return functional.silu(x, inplace=not _as_published())
 
 
 class FrequencyGain(nn.Module):
@@ -139,7 +144,7 @@ class Upsample(nn.Module):
             self.c = nn.Conv2d(channels, out_channels, 3, padding=1, padding_mode=padding_mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        if torch.is_grad_enabled() or x.device.type != "cpu" or self.c.padding_mode != "zeros":
+        if _as_published() or x.device.type != "cpu" or self.c.padding_mode != "zeros":
             enlarged = functional.interpolate(x, scale_factor=[float(f) for f in self.factors], mode="nearest")
             return self.c(enlarged)
         return self._folded(x)
@@ -179,12 +184,12 @@ def _fold_taps(factor: int, taps: int, like: Tensor) -> Tensor:
 
     Output `factor * i + phase` sees small pixels i - 1 and i in the first half of the phases, i and i + 1 in the rest.
     """
-    folding = torch.zeros(factor, 2, taps)
+    folding = [[[0.0] * taps for _ in range(2)] for _ in range(factor)]
     for phase in range(factor):
         first = -1 if phase < factor // 2 else 0
         for tap in range(taps):
-            folding[phase, (phase + tap - taps // 2) // factor - first, tap] = 1.0
-    return folding.to(like)
+            folding[phase][(phase + tap - taps // 2) // factor - first][tap] = 1.0
+    return torch.tensor(folding, dtype=like.dtype, device=like.device)
 
 
 class FourierEmbedding(nn.Module):

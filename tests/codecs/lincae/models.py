@@ -30,6 +30,23 @@ OTHER: dict[str, Any] = {
     "pre_normalize_2d_to_1d": False,
 }
 
+#: A few thousand weights at a hop of 32 samples, for what depends on no size.
+TINY_FRONTEND: dict[str, Any] = {**FRONTEND, "hop_size": 32}
+TINY: dict[str, Any] = {
+    "hop": 32,
+    "base_channels": 4,
+    "multipliers_list": [1, 2],
+    "layers_list": [1, 1],
+    "attention_list": [0, 1],
+    "layers_list_encoder": [1, 1],
+    "attention_list_encoder": [0, 1],
+    "freq_downsample_list": [0],
+    "bottleneck_base_channels": 16,
+    "bottleneck_channels": 8,
+    "num_bottleneck_layers": 1,
+    "cond_channels": 16,
+}
+
 
 def randomise(model: torch.nn.Module, seed: int = 0) -> None:
     """Weights that let every branch be heard: nothing is left at its zero initialisation."""
@@ -54,6 +71,14 @@ def small_model(
         {},
         **{"precision": "fp32", "scale_factor": 33.0, **keywords},
     )
+    randomise(model.generator, seed)
+    return model
+
+
+def tiny_model(seed: int = 0, **keywords: Any) -> Autoencoder:
+    """A randomised model with the options `TINY`, at a hop of 32 samples."""
+    torch.manual_seed(seed)
+    model = Autoencoder(TINY_FRONTEND, TINY, {}, **{"scale_factor": 33.0, **keywords})
     randomise(model.generator, seed)
     return model
 
