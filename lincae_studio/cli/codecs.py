@@ -78,6 +78,7 @@ def _show(
         "chunk_frames": info.chunk_frames,
         "overlap_frames": info.overlap_frames,
         "identity": info.identity,
+        "arithmetic": info.arithmetic or None,
         "scale_factor": folder.scale_factor if folder else None,
         "weights_sha256": folder.weights_sha256 if folder else None,
     }

@@ -31,6 +31,8 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
             find it out. It holds the device and precision asked for. Empty if there is nothing to find out.
         latents: changes whenever the same audio would give different latents, and is part of their keys; the precision
             of the decoder does not affect it. Empty if it equals `identity`.
+        arithmetic: for the user: the precision that the decoder computes in, the kind of device if it is known, and the
+            version of the codec's arithmetic. Empty if it computes alike everywhere, or while that is not known.
         sample_rate: sample rate of its audio, in Hz.
         hop: samples per latent frame.
         dim: channels of a latent frame.
@@ -56,6 +58,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     stochastic: bool
     latents: str = ""
     requested: str = ""
+    arithmetic: str = ""
 
     @property
     def provisional(self) -> bool:

@@ -30,11 +30,13 @@ class Computation(Struct, frozen=True):
         precision: what was asked for.
         resolved: the arithmetic that this comes to; None until a process with torch has found out, in
             `registry.resolved`.
+        kind: the kind of device that `device` came to; None until then.
     """
 
     device: str = "auto"
     precision: Precision = "auto"
     resolved: Arithmetic | None = None
+    kind: str | None = None
 
     @property
     def arithmetic(self) -> Arithmetic | None:
@@ -44,6 +46,14 @@ class Computation(Struct, frozen=True):
         if (self.device, self.precision) == ("cpu", "fp32"):
             return "fp32"
         return self.resolved
+
+    @property
+    def summary(self) -> str:
+        """The arithmetic of decoders and, if it is known, the kind of device; empty if the arithmetic is not known."""
+        if self.arithmetic is None:
+            return ""
+        kind = self.kind or (None if self.device == "auto" else self.device.partition(":")[0])
+        return self.arithmetic + (f" on {kind}" if kind else "")
 
     @property
     def requested(self) -> Computation:

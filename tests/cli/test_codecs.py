@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 import torch
 
 from lincae_studio import paths
@@ -58,12 +60,17 @@ def test_a_model_is_imported_listed_shown_mixed_with_and_removed(
     assert "64x" in next(line for line in table.splitlines() if line.startswith("my-model"))
     shown = json.loads(good(capsys, "codecs", "show", "my-model", "--json"))
     assert (shown["scale_factor"], shown["hop"], shown["dim"]) == (33.0, 4096, 64)
-    assert "scale factor: 33.0" in good(capsys, "codecs", "show", "my-model")
+    text = good(capsys, "codecs", "show", "my-model")
+    assert "scale factor: 33.0" in text
+    assert f"arithmetic: {shown['arithmetic']}" in text
+    assert re.fullmatch(r"(fp32|tf32|bf16) on (cpu|cuda|mps), version \d+", shown["arithmetic"])
     stem = write_audio(tmp_path / "stem.wav", noise(1, 50_000))
     good(capsys, "mix", stem, "-o", tmp_path / "mix.wav", "--codec", "my-model")
     mix = read_audio(tmp_path / "mix.wav")
     assert mix.shape == (1, 50_000)
     assert np.abs(mix).max() > 0.0
+    with sf.SoundFile(tmp_path / "mix.wav") as file:
+        assert f"{shown['arithmetic']}), seed 0" in file.comment
     good(capsys, "codecs", "remove", "my-model")
     assert library.installed() == ()
 

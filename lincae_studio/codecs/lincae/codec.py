@@ -90,7 +90,7 @@ def resolve(computation: Computation) -> Computation:
     if computation.precision == "fp16" and device.type != "cuda":
         remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    return replace(computation, resolved=decoder_arithmetic(device, computation.precision))
+    return replace(computation, resolved=decoder_arithmetic(device, computation.precision), kind=device.type)
 
 
 def _device(name: str) -> torch.device:

@@ -120,6 +120,7 @@ class ModelFolder:
             identity=requested if arithmetic is None else _digest(*common, encoder, ("decoder", arithmetic)),
             requested=requested,
             latents=_digest(*common, encoder),
+            arithmetic=f"{computation.summary}, version {ARITHMETIC_VERSION}" if arithmetic else "",
             sample_rate=self.sample_rate,
             hop=hop,
             dim=generator.bottleneck_channels,

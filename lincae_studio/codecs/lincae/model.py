@@ -321,7 +321,9 @@ class ConsistencyAutoencoder(nn.Module):
     def _decoding(self) -> torch.enable_grad | torch.no_grad:
         """The grad mode of decoding, as a context."""
         # Not `set_grad_enabled`, which takes effect when it is made: compiled code would leave the mode changed.
-        return torch.enable_grad() if torch.is_grad_enabled() and self.diffusion.enable_grad_denoise else torch.no_grad()
+        return (
+            torch.enable_grad() if torch.is_grad_enabled() and self.diffusion.enable_grad_denoise else torch.no_grad()
+        )
 
     def _decode_windows(
         self, latents: Tensor, draw: Draw, max_batch_size: int | None = None

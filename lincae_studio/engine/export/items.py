@@ -87,7 +87,8 @@ def items_of(
         reader: reads the audio for the dry mix.
     """
     made = f"LinCAE Studio {__version__}"
-    codec = f"{made}, codec {plan.codec.title} ({plan.codec.identity}), seed {session.seed}"
+    arithmetic = f", {plan.codec.arithmetic}" if plan.codec.arithmetic else ""
+    codec = f"{made}, codec {plan.codec.title} ({plan.codec.identity}{arithmetic}), seed {session.seed}"
     items = []
     for content, path in _contents(session, settings, target):
         if isinstance(content, Track):

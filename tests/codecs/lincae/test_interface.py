@@ -194,6 +194,7 @@ def test_compiled_methods_give_the_same_numbers() -> None:
     for decoder in (decode, autoencoder.decode):
         torch.manual_seed(0)
         found.append(decoder(latents.detach(), 150))
+        assert torch.is_grad_enabled()
     torch.testing.assert_close(*found)
 
 
