@@ -53,7 +53,7 @@ class Autoencoder(ConsistencyAutoencoder):
         overlap_percentage: float = 0.25,
         scale_factor: float | None = None,
         precision: Precision = "fp32",
-        device: str | torch.device = "cpu",
+        device: str | torch.device | None = None,
         revision: str | None = None,
     ) -> Self:
         """Load a public model by id, or a local folder, in the official or the studio's format.
@@ -64,7 +64,7 @@ class Autoencoder(ConsistencyAutoencoder):
             model_id: `m2l`, `lin-cae`, `lin-cae-2`, the name of a model's folder on the hub, or a local folder.
             ckpt_type: checkpoint of an official folder to load.
             scale_factor: overrides that of the model; required for official folders, which have none.
-            device: `cpu`, `cuda` or `mps`.
+            device: `cpu`, `cuda` or `mps`; None for the CPU.
             revision: revision of the hub repository.
 
         The other options are those of the class. In particular it computes in 32 bits unless `precision` allows less.

@@ -57,12 +57,12 @@ def load_pretrained(
     model_id: str | PathLike[str],
     ckpt_type: str,
     revision: str | None,
-    device: str | torch.device,
+    device: str | torch.device | None,
     scale_factor: float | None,
     **options: Any,
 ) -> AnyAutoencoder:
     """See `Autoencoder.from_pretrained`; `options` are those of the class."""
-    place = checked_device(device)
+    place = checked_device("cpu" if device is None else device)
     name = str(model_id)
     path = Path(model_id)
     default_scale = None
