@@ -17,7 +17,9 @@ from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import save_official, save_own
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.training.data import Source, audible_window
-from lincae_studio.training.evaluation import FIGURES, Evaluation, evaluate, finite, synth_groups
+from lincae_studio.training.evaluation import Evaluation, evaluate
+from lincae_studio.training.evaluation_audio import synth_groups
+from lincae_studio.training.figures import FIGURES
 from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.recipe import Run
 
@@ -54,7 +56,7 @@ def export(folder: Path, run: Run, module: LinCaeTraining, steps: int, source: S
         card = _card(run, codec.model, steps, evaluation, heard).encode()
         for name in (CODEC_FOLDER, OFFICIAL_FOLDER):
             atomic.write_bytes(folder / name / CARD_NAME, card)
-        figures = {"steps": steps, "measured_on": heard, "windows": evaluation.windows, **finite(evaluation.figures)}
+        figures = {"steps": steps, "measured_on": heard, **evaluation.plain()}
         atomic.write_bytes(folder / CODEC_FOLDER / METRICS_NAME, json.dumps(figures, indent=2).encode() + b"\n")
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)

@@ -16,6 +16,12 @@ Array = npt.NDArray[np.float32]
 
 STEMS = ("drums", "bass", "chords", "lead")
 
+#: First part of the seeds of songs for validation and evaluation; the seeds of training songs have two numbers.
+_TEST_SEED = 2**32 - 1
+
+#: Start of each test song that is skipped, since the first bars are alike.
+_SONG_START_S = 4.0
+
 _TABLE = 4096
 _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10), (0, 2, 4, 5, 7, 9, 10))
 _STEPS_PER_BAR = 16
@@ -73,6 +79,12 @@ def make_song(seed: tuple[int, ...], seconds: float, sample_rate: int) -> Array:
         peak = float(np.abs(stem).max())
         stems[place] = stem * np.float32(rng.uniform(0.3, 0.9) / max(peak, 1e-6))
     return np.stack(stems)
+
+
+def unheard_song(number: tuple[int, int], samples: int, sample_rate: int) -> Array:
+    """`(4, samples)`: a window of a song that no training uses."""
+    seconds = _SONG_START_S + samples / sample_rate
+    return make_song((_TEST_SEED, *number), seconds, sample_rate)[:, -samples:]
 
 
 # ------------------------------------------------------------------------------------------------ what is played

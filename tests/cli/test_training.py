@@ -14,7 +14,7 @@ import pytest
 from lincae_studio.cli import run
 from lincae_studio.training import callbacks
 from lincae_studio.training import export as export_module
-from lincae_studio.training.evaluation import FIGURES
+from lincae_studio.training.figures import FIGURES
 from tests.helpers import DEMO, noise, read_audio, write_audio
 from tests.training.recipes import TINY
 
@@ -38,7 +38,7 @@ def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
     assert captured.out.splitlines()[-1].startswith(f"{out / 'codec'}: SI-SDR ")
     assert run(["evaluate", str(out / "codec"), "synth", "--limit", "1", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert figures.keys() == {"codec", "windows", *FIGURES}
+    assert figures.keys() == {"codec", "windows", "statistics", "seeds", "rows", *FIGURES}
     stems = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 22_050))) for seed in (1, 2)]
     mixed = tmp_path / "mix.wav"
     assert run(["mix", *stems, "--codec", str(out / "codec"), "-o", str(mixed), "--json"]) == 0
@@ -74,19 +74,38 @@ def test_figures_as_csv_and_plots(tmp_path: Path, capsys: pytest.CaptureFixture[
     plots = tmp_path / "plots"
     command = ["evaluate", "mdct-4x", *stems, "--stems", "--limit", "1", "--csv", "--plots", str(plots)]
     assert run(command) == 0
-    header, row = csv.reader(io.StringIO(capsys.readouterr().out))
-    assert header == ["codec", "windows", *FIGURES]
-    assert row[0] == "mdct-4x"
+    header, *lines = csv.reader(io.StringIO(capsys.readouterr().out))
+    assert header == ["codec", "row", "seed", "group", "source", *FIGURES]
+    assert {line[0] for line in lines} == {"mdct-4x"}
+    windows = [line[3:5] for line in lines if line[1] == "window"]
+    assert windows == [["0", "0"], ["0", "1"], ["0", "mix"]]
+    cells = {line[1]: dict(zip(header, line, strict=True)) for line in lines if line[2] == ""}
+    assert 100.0 < float(cells["mean"]["decoder_homogeneity_db"]) < 160.0  # two of four gains are exact
+    assert (cells["limited"]["decoder_homogeneity_db"], cells["values"]["decoder_homogeneity_db"]) == ("4", "8")
+    assert float(cells["low"]["mr_stft"]) < float(cells["mean"]["mr_stft"]) < float(cells["high"]["mr_stft"])
     pictures = sorted(plots.glob("*.png"))
     assert len(pictures) == 4
     assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
+
+
+def test_several_seeds_are_columns_of_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audio = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 44_100)[:, 0])) for seed in (1, 2)]
+    command = ["evaluate", "mdct-4x", *audio, "--limit", "1", "--seeds", "2"]
+    assert run([*command]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[1].split()[:8] == ["figure", "mean", "±", "95", "%", "seed", "0", "seed"]
+    assert run([*command, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert [one["seed"] for one in figures["seeds"]] == [0, 1]
+    assert figures["statistics"]["mr_stft"].keys() >= {"mean", "deviation", "low", "high", "windows"}
+    assert [(row["seed"], row["source"]) for row in figures["rows"]] == [(s, k) for s in (0, 1) for k in (0, 1, None)]
 
 
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["evaluate", "mdct-1x", str(DEMO / "bass.ogg"), "--limit", "1"]) == 0
     out = capsys.readouterr().out
     assert "encoder additivity" in out
-    assert "exact" in out
+    assert "decoder homogeneity, dB: 4 of 8 values limited to 160 dB" in out
 
 
 @pytest.mark.parametrize(
