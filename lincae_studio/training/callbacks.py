@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from rich.console import Console
@@ -19,8 +19,8 @@ from rich.progress import Progress as Bars
 from torch import Tensor
 
 from lincae_studio.errors import StudioError
-from lincae_studio.training.data import Source, audible_window
-from lincae_studio.training.metrics import si_sdr
+from lincae_studio.training.data import Array, Source, audible_window
+from lincae_studio.training.metrics import limited, si_sdr
 from lincae_studio.training.module import LinCaeTraining, learning_rate
 from lincae_studio.training.objective import step_size
 from lincae_studio.training.recipe import Recipe
@@ -60,6 +60,8 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
+            if trainer.global_step == 0:
+                _write_hyperparameters(writer_of(trainer), self._recipe)
             self._bars.start()
             self._task = self._bars.add_task("training", total=self._recipe.steps, completed=trainer.global_step)
         self._checked_at = self._line_at = time.monotonic()
@@ -72,21 +74,22 @@ class Progress(Callback):
         self._sum = self._sum + outputs["loss"].detach()
         self._steps += 1
         if time.monotonic() - self._checked_at >= _LOOK_EVERY_S:
-            self._check_loss(trainer)
+            self._check_loss(trainer, pl_module)
             if time.monotonic() - self._line_at >= _LINE_EVERY_S:
                 self._line(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
             if self._steps:
-                self._check_loss(trainer)
+                self._check_loss(trainer, pl_module)
             self._line(trainer)
         self._bars.stop()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         self._bars.stop()
 
-    def _check_loss(self, trainer: Trainer) -> None:
+    def _check_loss(self, trainer: Trainer, module: LightningModule) -> None:
+        assert isinstance(module, LinCaeTraining)
         recipe, step = self._recipe, trainer.global_step
         loss = float(self._sum) / self._steps
         if not math.isfinite(loss):
@@ -95,17 +98,24 @@ class Progress(Callback):
             )
         seconds = time.monotonic() - self._checked_at  # reading the loss waited for the device
         speed = self._steps / seconds
+        gains = module.gains((step - 1) / recipe.steps)
         curves = {
             "loss": loss,
             "learning_rate": learning_rate(recipe, step),
             "consistency_step": step_size(recipe.diffusion, step / recipe.steps),
             "steps_per_s": speed,
             "windows_per_s": speed * recipe.batch * trainer.world_size,
-        }
-        writer = _writer(trainer)
+            "gain_min": gains.low,
+            "gain_max": gains.high,
+            "gain_probability": gains.probability,
+        } | {name: float(value) for name, value in module.seen.items()}
+        writer = writer_of(trainer)
         for name, value in curves.items():
-            writer.add_scalar(name, value, step)
-        self._text = f"loss {loss:.4g}, SI-SDR {self._samples.si_sdr_db:.1f} dB, {speed:.3g} steps/s"
+            if math.isfinite(value):  # gradients overflow in the first steps with fp16, which are left out
+                writer.add_scalar(name, value, step)
+        ratio = self._samples.si_sdr_db
+        heard = "" if math.isnan(ratio) else f"SI-SDR {ratio:.1f} dB, "
+        self._text = f"loss {loss:.4g}, {heard}{speed:.3g} steps/s"
         self._bars.update(self._task, completed=step, description=self._text)
         self._sum, self._steps, self._checked_at = 0.0, 0, time.monotonic()
 
@@ -135,19 +145,16 @@ class Samples(Callback):
     ) -> None:
         assert isinstance(pl_module, LinCaeTraining)
         if trainer.is_global_zero and trainer.global_step in self._steps:
-            self.write(pl_module, _writer(trainer), trainer.global_step)
+            self.write(pl_module, writer_of(trainer), trainer.global_step)
 
     def write(self, module: LinCaeTraining, writer: Any, step: int) -> None:
         """Write the decoded samples at this step, and the originals the first time."""
         recipe = module.recipe
-        originals = same_windows(self._source(), recipe, _SAMPLES, SAMPLE_SECONDS)
-        model = module.autoencoder()
-        audio = torch.from_numpy(originals)
-        with torch.no_grad():
-            found = torch.cat([model.decode(model.encode(one[None]), seed=0) for one in audio])
-        decoded = found.float().cpu().nan_to_num().numpy()
+        rng = np.random.default_rng((recipe.seed, 2**32 - 1, 2**31))  # no training step draws these windows
+        originals = windows_of(self._source(), recipe, _SAMPLES, SAMPLE_SECONDS, rng)
+        decoded = module.reconstructed(originals)
         audible = originals[:, : decoded.shape[1]]
-        ratios = [si_sdr(ours, theirs) for ours, theirs in zip(decoded, audible, strict=True)]
+        ratios = [limited(si_sdr(ours, theirs)) for ours, theirs in zip(decoded, audible, strict=True)]
         self.si_sdr_db = float(np.mean(ratios))
         writer.add_scalar("si_sdr_db", self.si_sdr_db, step)
         for number, (ours, theirs) in enumerate(zip(decoded, audible, strict=True)):
@@ -159,12 +166,11 @@ class Samples(Callback):
             write_wav(self._folder / f"step-{step:07d}-{number}.wav", ours, rate)
 
 
-def same_windows(source: Source, recipe: Recipe, count: int, seconds: float) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """`(count, N)` longer windows that no training step draws, always the same ones."""
+def windows_of(source: Source, recipe: Recipe, count: int, seconds: float, rng: np.random.Generator) -> Array:
+    """`(count, N)` windows of some seconds, which the codec divides into whole frames."""
     hop = recipe.hop * recipe.generator.time_factor
     frames = max(1, round(seconds * recipe.sample_rate / hop))
     samples = frames * hop + recipe.hop * (recipe.frontend.n_fft_factor - 1)
-    rng = np.random.default_rng((recipe.seed, 2**32 - 1, 2**31))
     return np.stack([audible_window(source, rng, samples, recipe.level_min) for _ in range(count)])
 
 
@@ -180,6 +186,17 @@ def write_wav(path: Path, audio: Any, sample_rate: int) -> None:
         file.writeframes((np.clip(audio, -1.0, 1.0) * 32767.0).astype("<i2").tobytes())
 
 
-def _writer(trainer: Trainer) -> Any:
+def writer_of(trainer: Trainer) -> Any:
     assert isinstance(trainer.logger, TensorBoardLogger)
     return trainer.logger.experiment
+
+
+def _write_hyperparameters(writer: Any, recipe: Recipe) -> None:
+    """The recipe, for TensorBoard's table of runs."""
+    from torch.utils.tensorboard.summary import hparams
+
+    plain = msgspec.to_builtins(recipe)
+    values = {name: value if isinstance(value, (int, float, str)) else str(value) for name, value in plain.items()}
+    metrics = {"loss": 0.0, "si_sdr_db": 0.0, "validation/mr_stft": 0.0}  # their names alone matter
+    for summary in hparams(values, metrics):  # type: ignore[no-untyped-call]
+        writer.file_writer.add_summary(summary)

@@ -7,11 +7,11 @@ Windows are `(N,)` float32 mono at the recipe's rate.
 from __future__ import annotations
 
 import concurrent.futures
-import ctypes
-import logging
+import contextlib
 import math
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +24,13 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from lincae_studio import atomic
 from lincae_studio.errors import MediaError, UsageError
-from lincae_studio.session.times import count_of
-from lincae_studio.training.synth import make_song
+from lincae_studio.training.audio_folder import AudioFolder, Selection, padded, readable
+from lincae_studio.training.synth import make_song, unheard_song
 
 if TYPE_CHECKING:
     from lincae_studio.media.reading.reader import FileInfo
 
 Array = npt.NDArray[np.float32]
-
-log = logging.getLogger(__name__)
 
 SYNTH = "synth"
 
@@ -91,6 +89,16 @@ def parse_data(texts: Sequence[str]) -> list[DataPart]:
     return parts
 
 
+@dataclass(frozen=True)
+class UnheardSongs:
+    """Procedural songs that are in no pool, nor in evaluations: a window is the sum of all stems of one song."""
+
+    sample_rate: int
+
+    def window(self, rng: np.random.Generator, samples: int) -> Array:
+        return unheard_song((1, int(rng.integers(2**31))), samples, self.sample_rate).sum(axis=0)
+
+
 class SongPool:
     """Procedural songs, generated once and stored in a file that worker processes map."""
 
@@ -106,7 +114,7 @@ class SongPool:
         chosen = [rng.integers(stems)] if rng.random() < 0.5 else np.flatnonzero(rng.random(stems) < 0.7)
         start = int(rng.integers(0, max(length - samples, 0) + 1))
         song = self._songs[int(rng.integers(songs))]
-        return _padded(song[chosen, start : start + samples].sum(axis=0), samples)
+        return padded(song[chosen, start : start + samples].sum(axis=0), samples)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_path": self._path, "_songs": None}  # a worker process maps the file itself
@@ -135,71 +143,26 @@ def _songs(tasks: list[tuple[tuple[int, int], float, int]], processes: int) -> I
         yield from (make_song(*task) for task in tasks)
         return
     spawn = multiprocessing.get_context("spawn")  # this process may have threads, or use a GPU
-    with concurrent.futures.ProcessPoolExecutor(min(processes, len(tasks)), mp_context=spawn) as pool:
-        yield from pool.map(make_song, *zip(*tasks, strict=True), chunksize=1)
+    workers = concurrent.futures.ProcessPoolExecutor(
+        min(processes, len(tasks)), mp_context=spawn, initializer=leave_signals_to_the_parent
+    )
+    with workers:
+        with _blocked_signals():  # until the processes run the initialiser
+            songs = workers.map(make_song, *zip(*tasks, strict=True), chunksize=1)
+        yield from songs
 
 
-class AudioFolder:
-    """The audio files in a folder. An unreadable file is reported once, by the first process that tries to read it."""
-
-    def __init__(self, folder: Path, sample_rate: int) -> None:
-        """Raises `MediaError` when the folder contains no readable file."""
-        self._folder = folder
-        self._sample_rate = sample_rate
-        self.files = _readable(folder)
-        self._seconds = np.array([file.length / file.sample_rate for file in self.files])
-        #: Shared by all worker processes: whether reading a file with a valid header has failed.
-        self._bad = multiprocessing.get_context("spawn").Array(ctypes.c_bool, len(self.files))
-
-    def window(self, rng: np.random.Generator, samples: int) -> Array:
-        """A window of a file, which is drawn with probability proportional to its length."""
-        while True:
-            weights = self._seconds * ~np.array(self._bad[:], bool)
-            if not weights.any():
-                raise MediaError(f"none of the audio files in {self._folder} can be read", "Choose another folder")
-            index = int(rng.choice(len(self.files), p=weights / weights.sum()))
-            try:
-                return self._read(self.files[index], rng, samples)
-            except (RuntimeError, OSError) as error:
-                with self._bad.get_lock():
-                    if not self._bad[index]:
-                        self._bad[index] = True
-                        log.warning("%s is skipped: %s", self.files[index].path, error)
-
-    def _read(self, file: FileInfo, rng: np.random.Generator, samples: int) -> Array:
-        import soundfile
-        import soxr
-
-        needed = math.ceil(samples * file.sample_rate / self._sample_rate)
-        start = int(rng.integers(0, max(file.length - needed, 0) + 1))
-        audio, _ = soundfile.read(file.path, needed, start, dtype="float32", always_2d=True)
-        if len(audio) < min(needed, file.length):
-            raise RuntimeError("it is shorter than its header says")
-        if not np.isfinite(audio).all():
-            raise RuntimeError("it contains NaN or infinite samples")
-        mono = audio.mean(axis=1)
-        if file.sample_rate != self._sample_rate:
-            mono = soxr.resample(mono, file.sample_rate, self._sample_rate)
-        return _padded(mono, samples)
-
-
-def _readable(folder: Path) -> list[FileInfo]:
-    from lincae_studio.media.probe import EXTENSIONS, probe
-
-    if not folder.is_dir():
-        raise MediaError(f"{folder} is not a folder", "Give a folder of audio files with --data, or synth")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower().lstrip(".") in EXTENSIONS)
-    files = []
-    for path in paths:
-        try:
-            files.append(probe(path))
-        except MediaError as error:
-            log.warning("%s is skipped: %s", path, error.problem)
-    if not files:
-        count = count_of(len(paths), "audio file")
-        found = f"it contains {count}, but none can be read" if paths else "it contains no audio files"
-        raise MediaError(f"{folder} cannot be used: {found}", f"Supported files are {', '.join(EXTENSIONS)}")
-    return files
+@contextlib.contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Delay Ctrl+C and SIGTERM; processes that are started meanwhile never receive them."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(frozen=True)
@@ -213,10 +176,18 @@ class Mixed:
         return self.sources[int(rng.choice(len(self.sources), p=self.shares))].window(rng, samples)
 
 
-def open_source(parts: Sequence[DataPart], sample_rate: int, pool: Callable[[], SongPool]) -> Source:
-    """Open the sources of all parts. Raises `MediaError` for a folder without readable audio."""
+def open_source(
+    parts: Sequence[DataPart],
+    sample_rate: int,
+    pool: Callable[[], Source],
+    selection: Selection | None = None,
+    find: Callable[[Path], Sequence[FileInfo]] = readable,
+) -> Source:
+    """Open the sources of all parts. Raises `MediaError` for a folder without audio that can be used."""
     total = sum(part.fraction for part in parts)
-    sources = tuple(pool() if part.folder is None else AudioFolder(part.folder, sample_rate) for part in parts)
+    sources = tuple(
+        pool() if part.folder is None else AudioFolder(part.folder, sample_rate, selection, find) for part in parts
+    )
     return Mixed(sources, tuple(part.fraction / total for part in parts))
 
 
@@ -233,6 +204,12 @@ def audible_window(source: Source, rng: np.random.Generator, samples: int, level
                 window = window * np.float32(rng.uniform(level_min, 1.0) / np.abs(window).max())
             return window
     raise MediaError("the training audio is silent", "Choose other folders with --data")
+
+
+def leave_signals_to_the_parent() -> None:
+    """Ignore Ctrl+C and SIGTERM, which terminals and job managers send to all processes of a run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 class Batches(IterableDataset[torch.Tensor]):
@@ -257,8 +234,3 @@ class Batches(IterableDataset[torch.Tensor]):
         while True:
             yield self.batch(step)
             step += worker.num_workers if worker else 1
-
-
-def _padded(audio: Array, samples: int) -> Array:
-    """Exactly `samples` samples, padded with silence."""
-    return np.pad(audio[:samples], (0, max(0, samples - audio.size))).astype(np.float32, copy=False)

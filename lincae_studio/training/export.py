@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -24,6 +27,7 @@ from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.recipe import Run
 
 CODEC_FOLDER = "codec"
+BEST_FOLDER = "codec-best"
 OFFICIAL_FOLDER = "official"
 CARD_NAME = "README.md"
 METRICS_NAME = "metrics.json"
@@ -32,45 +36,118 @@ METRICS_NAME = "metrics.json"
 GROUPS = 16
 
 
-def export(folder: Path, run: Run, module: LinCaeTraining, steps: int, source: Source | None) -> Evaluation:
-    """Write `codec/` and `official/` to the run's folder, and measure the written codec.
+@dataclass(frozen=True)
+class Weights:
+    """Weights to export, and the number of steps that they were trained for."""
+
+    module: LinCaeTraining
+    steps: int
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What the codec in a run's folder is: the step of its weights, and whether it was measured."""
+
+    steps: int
+    measured: bool
+
+
+def exported(folder: Path) -> Exported | None:
+    """The state of a run's export; None when there is none."""
+    figures = _metrics(folder)
+    return None if figures is None else Exported(int(figures["steps"]), figures.get("measured_on") is not None)
+
+
+def summary(folder: Path) -> str:
+    """One line about a run's exported codec."""
+    path = folder / CODEC_FOLDER
+    figures = _metrics(folder)
+    if figures is None:
+        return f"{path}: not exported"
+    ratio, additivity = (figures.get(name) for name in ("si_sdr_db", "encoder_additivity"))
+    if ratio is None or additivity is None:
+        return f"{path}: step {figures['steps']:,}, not measured"
+    return f"{path}: SI-SDR {ratio:.1f} dB, encoder additivity error {additivity:.2f}"
+
+
+def export(
+    folder: Path,
+    run: Run,
+    last: Weights,
+    *,
+    best: Weights | None,
+    source: Source | None,
+    heard: str,
+    measure: bool,
+    say: Callable[[str], None],
+) -> Evaluation | None:
+    """Write `codec/` and `official/` to the run's folder, and measure the written codec; the best one as well, if any.
 
     The scale factor is chosen so that the latents have unit variance.
 
     Args:
-        steps: number of trained steps.
         source: source of the audio to measure with; None for songs that are in no training data.
+        heard: its description.
+        measure: whether to measure anything but the scale factor.
+        say: called with what is done.
+
+    Returns:
+        The evaluation of the last weights; None without `measure`.
 
     Raises:
         ExportError: when the folders cannot be written.
     """
-    heard = "procedural songs that are not in the training data" if source is None else "windows of the training data"
+    weights = {CODEC_FOLDER: last} if best is None else {BEST_FOLDER: best, CODEC_FOLDER: last}
+    groups: Array | None = None
+    evaluations: dict[str, Evaluation] = {}
+    codecs: dict[str, LinCaeCodec] = {}
     try:
-        codec = _written(folder, run, module, steps, 1.0)
-        info = codec.info
-        groups = synth_groups(info, GROUPS) if source is None else _groups(source, run, info)
-        latents = codec.encode(groups.reshape(-1, groups.shape[2]))
-        codec = _written(folder, run, module, steps, float(f"{1.0 / latents.std():.4g}"))
-        evaluation = evaluate(codec, groups)
-        save_official(codec.model, folder / OFFICIAL_FOLDER)
-        card = _card(run, codec.model, steps, evaluation, heard).encode()
-        for name in (CODEC_FOLDER, OFFICIAL_FOLDER):
+        (folder / CODEC_FOLDER / METRICS_NAME).unlink(missing_ok=True)  # what is written last tells that all is there
+        for name, one in weights.items():
+            codec = _written(folder / name, run, one, 1.0)
+            if groups is None:
+                groups = synth_groups(codec.info, GROUPS) if source is None else _groups(source, run, codec.info)
+            latents = codec.encode(groups.reshape(-1, groups.shape[2]))
+            codec = _written(folder / name, run, one, float(f"{1.0 / latents.std():.4g}"))
+            if measure:
+                count = groups.size // groups.shape[2]
+                step = f"step {one.steps:,} of {run.recipe.steps:,}"
+                say(f"measuring {folder / name}, {step}, on {count} windows of {heard} (--no-evaluate leaves this out)")
+                evaluations[name] = evaluate(codec, groups)
+            save_official(codec.model, folder / OFFICIAL_FOLDER, "last" if name == CODEC_FOLDER else "best")
+            codecs[name] = codec
+        for name, codec in codecs.items():
+            card = _card(run, codec.model, weights, name, evaluations, heard).encode()
+            figures = {
+                "steps": weights[name].steps,
+                "measured_on": heard if measure else None,
+                **(evaluations[name].plain() if measure else {}),
+            }
             atomic.write_bytes(folder / name / CARD_NAME, card)
-        figures = {"steps": steps, "measured_on": heard, **evaluation.plain()}
-        atomic.write_bytes(folder / CODEC_FOLDER / METRICS_NAME, json.dumps(figures, indent=2).encode() + b"\n")
+            if name == CODEC_FOLDER:
+                atomic.write_bytes(folder / OFFICIAL_FOLDER / CARD_NAME, card)
+            atomic.write_bytes(folder / name / METRICS_NAME, json.dumps(figures, indent=2).encode() + b"\n")
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise ExportError(f"cannot write {folder}: {reason}", remedy) from error
-    return evaluation
+    return evaluations.get(CODEC_FOLDER)
 
 
-def _written(folder: Path, run: Run, module: LinCaeTraining, steps: int, scale_factor: float) -> LinCaeCodec:
+def _metrics(folder: Path) -> dict[str, Any] | None:
+    try:
+        figures: dict[str, Any] = json.loads((folder / CODEC_FOLDER / METRICS_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return figures if isinstance(figures, dict) and isinstance(figures.get("steps"), int) else None
+
+
+def _written(path: Path, run: Run, weights: Weights, scale_factor: float) -> LinCaeCodec:
     """Write the averaged weights in the studio's format, and load the codec from there."""
-    path = (folder / CODEC_FOLDER).absolute()
-    title = path.parent.name
-    description = f"Trained with the preset {run.preset}, {steps:,} of {run.recipe.steps:,} steps"
+    path = path.absolute()
+    title = path.parent.name if path.name == CODEC_FOLDER else f"{path.parent.name} (best)"
+    description = f"Trained with the preset {run.preset}, {weights.steps:,} of {run.recipe.steps:,} steps"
     linear = run.recipe.linearity == "implicit"
-    save_own(module.autoencoder(scale_factor), path, title=title, linear=linear, description=description)
+    save_own(weights.module.autoencoder(scale_factor), path, title=title, linear=linear, description=description)
     return load_codec(open_folder(path), str(path), AUTO)
 
 
@@ -81,34 +158,61 @@ def _groups(source: Source, run: Run, info: CodecInfo) -> Array:
     return np.stack(windows).reshape(GROUPS, 2, samples)
 
 
-def _card(run: Run, model: ConsistencyAutoencoder, steps: int, evaluation: Evaluation, heard: str) -> str:
-    recipe = run.recipe
+def _card(
+    run: Run,
+    model: ConsistencyAutoencoder,
+    weights: dict[str, Weights],
+    name: str,
+    evaluations: dict[str, Evaluation],
+    heard: str,
+) -> str:
+    recipe, steps = run.recipe, weights[name].steps
     parameters = sum(value.numel() for value in model.generator.parameters())
-    figures = "\n".join(
-        f"| {FIGURES[name].title} | {value:.4g} | {FIGURES[name].meaning.replace('|', '&#124;')} |"
-        for name, value in evaluation.figures.items()
-    )
     options = "\n".join(f"    {name}: {value}" for name, value in msgspec.to_builtins(recipe).items())
+    chosen = "" if name == CODEC_FOLDER else ", those with the lowest MR-STFT on the validation data"
+    validated = "" if run.validate is None else f"- Validation: {run.validate}\n"
     return f"""# A {run.preset} codec
 
-Trained by LinCAE Studio {__version__} with the preset `{run.preset}`: {steps:,} of {recipe.steps:,} steps of
+Trained by LinCAE Studio {__version__} with the preset `{run.preset}`: {steps:,} of {recipe.steps:,} steps{chosen}, of
 {recipe.batch} windows of {recipe.window_samples / recipe.sample_rate:.3g} s, and as many mixtures, \
 at {recipe.sample_rate} Hz.
 
 - Data: {", ".join(run.data)}
-- Size: {parameters / 1e6:.2f} million parameters; {model.hop / model.dim:g} samples per latent value \
+{validated}- Size: {parameters / 1e6:.2f} million parameters; {model.hop / model.dim:g} samples per latent value \
 ({model.dim} values every {model.hop} samples)
 - Scale factor of the latents: {model.scale_factor:g} (the official format has no place for it: pass it on)
 
 ## Figures
 
-Measured on {evaluation.windows} windows of {heard}.
-
-| figure | value | meaning |
-| --- | --- | --- |
-{figures}
+{_figures(weights, evaluations, heard)}
 
 ## Recipe
 
 {options}
 """
+
+
+def _figures(weights: dict[str, Weights], evaluations: dict[str, Evaluation], heard: str) -> str:
+    """The table of figures, with a column for each of the exported weights."""
+    if not evaluations:
+        return "Not measured."
+    columns = {"last" if name == CODEC_FOLDER else "best": name for name in evaluations}
+    heads = (
+        [f"{kind}: step {weights[name].steps:,}" for kind, name in columns.items()] if len(columns) > 1 else ["value"]
+    )
+    rows = []
+    for figure, about in FIGURES.items():
+        values = [evaluations[name].figures.get(figure) for name in columns.values()]
+        if any(value is not None for value in values):
+            texts = ["" if value is None else f"{value:.4g}" for value in values]
+            rows.append(f"| {about.title} | {' | '.join(texts)} | {about.meaning.replace('|', '&#124;')} |")
+    windows = next(iter(evaluations.values())).windows
+    return "\n".join(
+        [
+            f"Measured on {windows} windows of {heard}.",
+            "",
+            f"| figure | {' | '.join(heads)} | meaning |",
+            "|" + " --- |" * (len(heads) + 2),
+            *rows,
+        ]
+    )

@@ -58,7 +58,10 @@ class Combination:
 
 
 def draw_combination(audio: Tensor, gains: Gains, generator: torch.Generator | None = None) -> Combination:
-    """Weights uniform in [0.5, 1], and gains that raise no peak of `audio` `(B, N)`, or of its mixtures, above 1."""
+    """Weights uniform in [0.5, 1], and gains that raise no peak of `audio` `(B, N)`, or of its mixtures, above 1.
+
+    With a probability of 0 all gains are 1, whatever the peaks.
+    """
     batch = len(audio)
 
     def uniform(count: int) -> Tensor:
@@ -68,8 +71,20 @@ def draw_combination(audio: Tensor, gains: Gains, generator: torch.Generator | N
     drawn = gains.low + (gains.high - gains.low) * uniform(2 * batch)
     drawn = torch.where(drawn < gains.zero_below, 0.0, drawn)
     drawn = torch.where(uniform(2 * batch) < gains.probability, drawn, 1.0)
+    if gains.probability == 0.0:
+        return Combination(weights, torch.ones_like(drawn))
     peaks = torch.cat([audio, _mixtures(audio, weights)]).abs().amax(dim=1)
     return Combination(weights, torch.minimum(drawn, 1.0 / (peaks + 1e-7)))
+
+
+def premixed(audio: Tensor, probability: float, generator: torch.Generator | None = None) -> Tensor:
+    """`audio` `(B, N)` with some items replaced by half the sum of themselves and an item drawn from the batch.
+
+    The authors' augmentation of their baseline `m2l`; an item may be drawn for itself, and then stays as it is.
+    """
+    partners = torch.randperm(len(audio), device=audio.device, generator=generator)
+    mixed = torch.rand(len(audio), device=audio.device, generator=generator) < probability
+    return torch.where(mixed[:, None], 0.5 * (audio + audio[partners]), audio)
 
 
 def _mixtures(x: Tensor, weights: Tensor) -> Tensor:

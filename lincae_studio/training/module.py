@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -18,13 +20,18 @@ from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.training.ema import Ema
-from lincae_studio.training.linearity import Combination, Gains, draw_combination
+from lincae_studio.training.linearity import Combination, Gains, draw_combination, premixed
 from lincae_studio.training.objective import NoiseLevels, consistency_loss, step_size
 from lincae_studio.training.recipe import Recipe
 
 
 class LinCaeTraining(LightningModule):
-    """A U-Net trained by a recipe, and the moving average of its weights."""
+    """A U-Net trained by a recipe, and the moving average of its weights.
+
+    Attributes:
+        seen: figures of the last step, as scalars on the device: `noise_level` and `noise_level_teacher`, means of the
+            batch, and `gradient_norm`.
+    """
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -36,6 +43,7 @@ class LinCaeTraining(LightningModule):
         self.ema = Ema(self.unet, recipe.ema_decay)
         self.frontend = ScaledComplexStft(recipe.frontend)
         self.levels = NoiseLevels(recipe.diffusion)
+        self.seen: dict[str, Tensor] = {}
         self._network_loss: Callable[..., Tensor] = self._loss
         if recipe.compile:
             self._network_loss = torch.compile(self._loss, dynamic=False)
@@ -45,16 +53,24 @@ class LinCaeTraining(LightningModule):
         recipe = self.recipe
         progress = self.global_step / recipe.steps
         generator = self._generator()
-        combination = draw_combination(audio, self._gains(progress), generator)
+        if recipe.premix > 0.0:
+            audio = premixed(audio, recipe.premix, generator)
+        combination = draw_combination(audio, self.gains(progress), generator)
         clean = self._representation(combination(audio))
         heard = self._representation(audio) if recipe.linearity == "implicit" else clean
         noise = torch.empty_like(clean).normal_(generator=generator)
         index = self.levels.draw(len(clean), generator)
         sigma, sigma_step = self.levels.pair(index, step_size(recipe.diffusion, progress))
+        self.seen["noise_level"], self.seen["noise_level_teacher"] = sigma.mean(), sigma_step.mean()
         return self._network_loss(heard, combination.weights, combination.gains, clean, noise, sigma, sigma_step)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.RAdam(self.unet.parameters(), lr=self.recipe.lr)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Here gradients are no longer scaled, whatever the precision."""
+        gradients = [value.grad for value in self.unet.parameters() if value.grad is not None]
+        self.seen["gradient_norm"] = torch.nn.utils.get_total_norm(gradients)
 
     def optimizer_step(
         self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Callable[[], Any] | None = None
@@ -78,6 +94,13 @@ class LinCaeTraining(LightningModule):
         model.generator.load_state_dict(self.ema.net.state_dict())
         return model.to(self.device)
 
+    @torch.no_grad()
+    def reconstructed(self, audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """`(B, N)` encoded and decoded with the averaged weights, always from the same noise; NaN becomes 0."""
+        model = self.autoencoder()
+        decoded = [model.decode(model.encode(one[None]), seed=0) for one in torch.from_numpy(audio).to(self.device)]
+        return torch.cat(decoded).float().cpu().nan_to_num().numpy()
+
     def _loss(
         self,
         heard: Tensor,
@@ -97,7 +120,8 @@ class LinCaeTraining(LightningModule):
         representation: Tensor = self.frontend.to_representation(audio)
         return representation.contiguous(memory_format=torch.channels_last)
 
-    def _gains(self, progress: float) -> Gains:
+    def gains(self, progress: float) -> Gains:
+        """The distribution of gains at a share `progress` of the training."""
         recipe = self.recipe
         gains = Gains(recipe.gain_probability, recipe.gain_min, recipe.gain_max, recipe.gain_zero_below)
         return gains.narrowed(progress, recipe.gain_hold, recipe.gain_rest) if recipe.gain_anneal else gains

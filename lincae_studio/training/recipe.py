@@ -1,12 +1,14 @@
 """All settings of a training run as one value, and the presets.
 
-The presets `lin-cae`, `lin-cae-2` and `m2l` are the runs of the paper (arXiv 2510.23530); `mini` trains in minutes on a
-CPU, `mini-44k` in half an hour on one GPU. Their noise constants are milder than the paper's, which with few steps
-leave almost no gradient at the noise levels where one-step decoding starts.
+The presets `lin-cae`, `lin-cae-2` and `m2l` are the runs of the paper (arXiv 2510.23530) as its authors' code performs
+them; `augmentation` is `lin-cae` with all of it as plain augmentation. `mini` trains in minutes on a CPU, `mini-44k` in
+half an hour on one GPU. Their noise constants are milder than the paper's, which with few steps leave almost no
+gradient at the noise levels where one-step decoding starts.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ from lincae_studio.errors import UsageError
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A training run. The defaults are the paper's `lin-cae`.
+    """A training run. The defaults are the paper's `lin-cae`, but for `sampling` and `short_files`.
 
     Attributes:
         sample_rate: of the audio, in Hz.
@@ -40,7 +42,9 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             other. At exponent 0 the teacher is the data itself: a regression.
         linearity: `implicit`: latents of mixtures and gains are the same algebra on latents; `augmentation`: they are
             encoded like other audio, which is the baseline.
-        gain_probability: share of the items that get a gain.
+        premix: probability with which a window is replaced by half the sum of itself and another one of its batch,
+            before anything else: how the authors augment their baseline `m2l`.
+        gain_probability: share of the items that get a gain; with 0 no level is changed.
         gain_min, gain_max: range of the gain. A gain never raises a peak above 1.
         gain_zero_below: smaller gains are 0.
         gain_anneal: whether the range shrinks to 1.
@@ -50,8 +54,13 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         batch: windows per step and device; as many mixtures of them are added.
         lr, final_lr, warmup: of RAdam: up in `warmup` steps, then down along a cosine.
         ema_decay, ema_every: moving average of the weights, updated every `ema_every` steps.
-        precision: precision of the arithmetic. `auto` is bf16 on a GPU that supports it, else fp32.
+        precision: precision of the arithmetic. `auto` is bf16 on a GPU that supports it, else fp32. With fp16, which
+            the authors use, losses are scaled so that gradients do not vanish.
         compile: whether to use torch.compile: minutes at the start, faster steps.
+        sampling: whether a file of a folder is drawn with a probability proportional to its `length`, or each `file`
+            with the same probability.
+        short_files: whether files shorter than a window are followed by silence (`pad`) or left out (`skip`).
+        validations: number of validations, evenly spaced, if there is validation data.
         synth_minutes: minutes of procedural songs, in four stems, that windows are cut from.
         seed: of weights, data and noise.
     """
@@ -80,6 +89,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     end_exp: float = 2.0
 
     linearity: Literal["implicit", "augmentation"] = "implicit"
+    premix: float = 0.0
     gain_probability: float = 0.8
     gain_min: float = 0.0
     gain_max: float = 3.0
@@ -98,20 +108,25 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ema_every: int = 10
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
+    sampling: Literal["length", "file"] = "length"
+    short_files: Literal["pad", "skip"] = "pad"
+    validations: int = 32
     synth_minutes: float = 20.0
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:  # NaN is in no range
+                raise ValueError(f"{name} must be between {low:g} and {high:g}, but is {value:g}")
+        if not 0.0 < self.lr < math.inf:
+            raise ValueError(f"lr must be a positive number, but is {self.lr:g}")
         if self.batch < 2:
             raise ValueError("batch must be at least 2: windows are mixed with each other")
-        if self.steps < 1 or self.warmup < 1 or self.ema_every < 1:
-            raise ValueError("steps, warmup and ema_every must be at least 1")
-        if not 0.0 <= self.gain_min <= 1.0 <= self.gain_max:
-            raise ValueError("0 <= gain_min <= 1 <= gain_max must hold")
         if self.gain_hold + self.gain_rest >= 1.0:
             raise ValueError("gain_hold and gain_rest must leave some steps between them")
-        if not 0.0 <= self.level_min <= 1.0:
-            raise ValueError("level_min must be in [0, 1]")
+        for config in (self.frontend, self.generator, self.diffusion):
+            msgspec.convert(msgspec.to_builtins(config), type(config))  # structs are not checked when they are made
         if self.frames % self.generator.time_factor:
             raise ValueError(f"frames must be a multiple of {self.generator.time_factor}, the STFT frames per latent")
 
@@ -164,14 +179,40 @@ class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         preset: preset that the recipe is based on.
         recipe: recipe with all overrides.
         data: data options, with absolute paths.
+        validate: validation data: a folder's absolute path, `synth`, or the share of the files that is held out; None
+            for no validation.
         version: version of LinCAE Studio that started the run.
     """
 
     preset: str
     recipe: Recipe
     data: list[str]
+    validate: str | None = None
     version: str = __version__
 
+
+#: Ranges of numbers, both ends included, of what the codec's own options do not check.
+_RANGES: dict[str, tuple[float, float]] = {
+    "sample_rate": (1_000, 768_000),
+    "hop": (1, 65_536),
+    "frames": (1, 65_536),
+    "premix": (0.0, 1.0),
+    "gain_probability": (0.0, 1.0),
+    "gain_min": (0.0, 1.0),
+    "gain_max": (1.0, 1e6),
+    "gain_zero_below": (0.0, 1e6),
+    "gain_hold": (0.0, 1.0),
+    "gain_rest": (0.0, 1.0),
+    "level_min": (0.0, 1.0),
+    "ema_decay": (0.0, 1.0),
+    "synth_minutes": (0.01, 100_000.0),
+    "seed": (0, 2**63 - 1),
+    "final_lr": (0.0, 1e6),
+    "steps": (1, 10**12),
+    "warmup": (1, 10**12),
+    "ema_every": (1, 10**12),
+    "validations": (1, 10**6),
+}
 
 _SMALL: dict[str, Any] = {
     "multipliers": (1, 2, 4, 4),
@@ -189,10 +230,15 @@ _SMALL: dict[str, Any] = {
     "ema_every": 5,
 }
 
+#: How the authors' code draws windows.
+_AUTHORS: dict[str, Any] = {"sampling": "file", "short_files": "skip"}
+
 PRESETS = {
-    "lin-cae": Recipe(),
-    "lin-cae-2": Recipe(gain_anneal=False),
-    "m2l": Recipe(linearity="augmentation"),
+    "lin-cae": Recipe(**_AUTHORS),
+    "lin-cae-2": Recipe(**_AUTHORS, gain_anneal=False),
+    # Its `scale_augmentation` computes a scaled representation that nothing uses, so there are no gains.
+    "m2l": Recipe(**_AUTHORS, linearity="augmentation", premix=0.5, gain_probability=0.0),
+    "augmentation": Recipe(**_AUTHORS, linearity="augmentation"),
     "mini": Recipe(
         **_SMALL,
         sample_rate=11_025,
@@ -265,8 +311,9 @@ def _number(text: str) -> float | str:
         return text
 
 
-def uses_bf16(recipe: Recipe) -> bool:
-    """Whether the recipe uses bf16 on this machine."""
-    if recipe.precision == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
-    return recipe.precision == "bf16"
+def resolved_precision(recipe: Recipe) -> Literal["fp32", "bf16", "fp16"]:
+    """What the recipe's precision comes to on this machine."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    fast = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if fast else "fp32"

@@ -3,43 +3,49 @@
 recipe.json     what the run is: preset, recipe, data
 songs.npy       procedural songs, if the data uses them
 last.ckpt       weights, their average, the optimiser's moments, the step
+best.ckpt       the same at the step with the lowest MR-STFT on the validation data, if there is any
 tensorboard/    loss, learning rate, speed, and audio samples
 samples/        the same samples as WAV files
-codec/          the exported codec, in the studio's format, with its card
-official/       the exported codec, in the format of linear-cae
+codec/          the exported codec, in the studio's format, with its card; codec-best/ is that of best.ckpt
+official/       the exported codec, or both, in the format of linear-cae
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from lightning.pytorch import LightningDataModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.precision import MixedPrecision
 from lightning.pytorch.utilities import rank_zero_only
-from torch.utils.data import DataLoader
 
 from lincae_studio import atomic, malloc
 from lincae_studio.errors import ExportError, UsageError, os_error_reason
 from lincae_studio.training.callbacks import Progress, Samples
-from lincae_studio.training.data import Batches, DataPart, Source, make_pool, open_source, parse_data
 from lincae_studio.training.evaluation import Evaluation
-from lincae_studio.training.export import export
+from lincae_studio.training.export import Weights, export, exported
+from lincae_studio.training.interruption import Interruption
 from lincae_studio.training.module import LinCaeTraining
-from lincae_studio.training.recipe import Recipe, Run, parse_recipe, uses_bf16
+from lincae_studio.training.recipe import Recipe, Run, parse_recipe, resolved_precision
+from lincae_studio.training.run_data import SONGS_NAME, Data
+from lincae_studio.training.validation import Validation
 
 RECIPE_NAME = "recipe.json"
 CHECKPOINT_NAME = "last.ckpt"
-SONGS_NAME = "songs.npy"
+BEST_NAME = "best.ckpt"
+_TENSORBOARD_FOLDER = "tensorboard"
+_SAMPLES_FOLDER = "samples"
 
 #: Interval of checkpoints.
 _CHECKPOINT_EVERY = timedelta(minutes=2)
@@ -55,69 +61,43 @@ class Budget(Timer):
         """Nothing is restored."""
 
 
-class Data(LightningDataModule):
-    """The batches of a run, from the step that the trainer is at."""
-
-    def __init__(self, folder: Path, recipe: Recipe, parts: list[DataPart], workers: int) -> None:
-        super().__init__()
-        self._folder, self._recipe, self._parts, self._workers = folder, recipe, parts, workers
-        self._opened: Source | None = None
-
-    def prepare_data(self) -> None:
-        """Runs in one process of each node."""
-        if any(part.folder is None for part in self._parts):
-            self._pool()
-
-    @property
-    def source(self) -> Source:
-        if self._opened is None:
-            self._opened = open_source(self._parts, self._recipe.sample_rate, self._pool)
-        return self._opened
-
-    def train_dataloader(self) -> DataLoader[torch.Tensor]:
-        assert self.trainer is not None
-        recipe = self._recipe
-        batches = Batches(
-            self.source,
-            batch=recipe.batch,
-            samples=recipe.window_samples,
-            level_min=recipe.level_min,
-            seed=recipe.seed,
-            rank=self.trainer.global_rank,
-            first_step=self.trainer.global_step,
-        )
-        return DataLoader(
-            batches,
-            batch_size=None,  # an item is a whole batch
-            num_workers=self._workers,
-            pin_memory=torch.cuda.is_available(),
-            prefetch_factor=4 if self._workers else None,
-            worker_init_fn=_quiet_worker,
-        )
-
-    def _pool(self) -> Any:
-        recipe = self._recipe
-        path = self._folder / SONGS_NAME
-        return make_pool(path, recipe.synth_minutes, recipe.sample_rate, recipe.seed, max(self._workers, 1))
+def is_first_process() -> bool:
+    """Whether this is the first of the processes of a run, which alone writes to its folder and reports."""
+    return not getattr(rank_zero_only, "rank", 0)
 
 
-def begin(folder: Path, run: Run) -> None:
+def begin(folder: Path, run: Run) -> Callable[[], None]:
     """Create the folder of a run; only the first of several processes does so.
+
+    Returns:
+        A function that removes everything again, for a run that could not start.
 
     Raises:
         UsageError: when it already contains a run.
         ExportError: when it cannot be written.
     """
-    if getattr(rank_zero_only, "rank", 0):
-        return
+    if not is_first_process():
+        return lambda: None
     if (folder / RECIPE_NAME).exists():
         raise UsageError(f"{folder} already contains a run", f"Use --resume {folder}, or choose another --out")
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(folder / RECIPE_NAME, msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
     except OSError as error:
         reason, remedy = os_error_reason(error, folder)
         raise ExportError(f"cannot write {folder}: {reason}", remedy) from error
+
+    def withdraw() -> None:
+        for name in (RECIPE_NAME, SONGS_NAME):
+            (folder / name).unlink(missing_ok=True)
+        for name in (_TENSORBOARD_FOLDER, _SAMPLES_FOLDER):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        with contextlib.suppress(OSError):  # somebody else has put something there
+            for path in new:
+                path.rmdir()
+
+    return withdraw
 
 
 def read_run(folder: Path) -> Run:
@@ -131,6 +111,12 @@ def read_run(folder: Path) -> Run:
         raise UsageError(f"{folder} is not the folder of a training run: {error}", "Give its --out folder") from error
 
 
+def saved_step(folder: Path) -> int:
+    """Number of trained steps in the last checkpoint, 0 without one. Raises `UsageError` when it is damaged."""
+    path = folder / CHECKPOINT_NAME
+    return int(_read_checkpoint(path)["global_step"]) if path.exists() else 0
+
+
 def train(
     folder: Path,
     run: Run,
@@ -140,32 +126,88 @@ def train(
     workers: int = 0,
     devices: int = 1,
     nodes: int = 1,
+    measure: bool = True,
+    withdraw: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = print,
 ) -> tuple[LinCaeTraining, Evaluation | None]:
     """Train from the run's last checkpoint, or from the start, until its last step or a limit; then export.
+
+    Where there is nothing left to do, nothing is: a finished run is exported only if it has not been.
 
     Args:
         max_steps: stop at this step of the run. Schedules still follow the recipe's number of steps.
         max_time_s: stop after this many seconds, at the end of a step.
         workers: number of processes that prepare windows; with 0 the training process does it between steps.
         devices, nodes: number of GPUs per node (of processes, without GPUs), and of nodes.
+        measure: whether the exported codec is evaluated.
+        withdraw: called if an error ends the run before the first step.
+        say: called with a line about what is done after training.
 
     Returns:
-        The module, and the evaluation of its export (only in the first of several processes).
+        The module, and the evaluation of its export, if it was made (only in the first of several processes).
 
     Raises:
         StudioError: for data that cannot be used, or a loss that became NaN or infinite.
-        KeyboardInterrupt: after Ctrl+C; the last checkpoint is kept.
+        KeyboardInterrupt: after Ctrl+C or SIGTERM. The step in progress is finished, and a checkpoint written.
     """
     malloc.keep_freed()
+    if torch.cuda.is_available() and devices > torch.cuda.device_count():
+        withdraw()
+        raise UsageError(f"this machine has fewer than {devices} GPUs", f"Use --devices {torch.cuda.device_count()}")
+    data = Data(folder, run, workers)
+    done, goal = saved_step(folder), min(run.recipe.steps, max_steps or run.recipe.steps)
+    with Interruption() as interruption:
+        if done < goal:
+            try:
+                module, done = _fit(folder, run, data, interruption, goal, max_time_s, devices, nodes)
+            except BaseException as error:
+                if isinstance(error, Exception) and not interruption.stepped and not done:
+                    withdraw()
+                raise
+            if interruption.requested:
+                raise KeyboardInterrupt
+        else:
+            module = _restored(folder / CHECKPOINT_NAME, run.recipe)[0]
+        if not is_first_process():
+            return module, None
+        state = exported(folder)
+        if state is not None and state.steps == done and (state.measured or not measure):
+            say(f"{folder}: all {done:,} steps are trained, and the codec is exported: there is nothing to do")
+            return module, None
+        best = _restored(folder / BEST_NAME, run.recipe) if (folder / BEST_NAME).exists() else None
+        source, heard = data.measured_on()
+        return module, export(
+            folder,
+            run,
+            Weights(module, done),
+            best=None if best is None else Weights(*best),
+            source=source,
+            heard=heard,
+            measure=measure,
+            say=say,
+        )
+
+
+def _fit(
+    folder: Path,
+    run: Run,
+    data: Data,
+    interruption: Interruption,
+    goal: int,
+    max_time_s: float | None,
+    devices: int,
+    nodes: int,
+) -> tuple[LinCaeTraining, int]:
+    """Train up to a step, and write a checkpoint. Returns the module and the number of trained steps."""
     recipe = run.recipe
     module = LinCaeTraining(recipe)
-    parts = parse_data(run.data)
-    data = Data(folder, recipe, parts, workers)
     checkpoint = folder / CHECKPOINT_NAME
-    samples = Samples(folder / "samples", recipe, lambda: data.source)
-    callbacks = [
-        samples,
-        Progress(recipe, samples),
+    samples = Samples(folder / _SAMPLES_FOLDER, recipe, lambda: data.source)
+    callbacks: list[Callback] = [samples, Progress(recipe, samples)]
+    if run.validate is not None:
+        callbacks.append(Validation(folder / BEST_NAME, recipe, lambda: data.validation))
+    callbacks += [
+        interruption,
         ModelCheckpoint(
             folder, filename=CHECKPOINT_NAME.removesuffix(".ckpt"), train_time_interval=_CHECKPOINT_EVERY,
             enable_version_counter=False,
@@ -179,29 +221,51 @@ def train(
             num_nodes=nodes,
             # The noise level's projections in the pyramid are part of the format and never used.
             strategy="ddp_find_unused_parameters_true" if devices * nodes > 1 else "auto",
-            precision=_precision(recipe),  # type: ignore[arg-type]
-            max_steps=min(recipe.steps, max_steps or recipe.steps),
+            max_steps=goal,
             max_epochs=-1,
-            logger=TensorBoardLogger(folder, name="tensorboard", version=""),
+            logger=TensorBoardLogger(folder, name=_TENSORBOARD_FOLDER, version=""),
             callbacks=callbacks,
             log_every_n_steps=1_000_000_000,  # `Progress` logs; logging each step would wait for the GPU
             enable_progress_bar=False,
             enable_model_summary=False,
             benchmark=torch.cuda.is_available(),
+            **_precision(recipe),
         )
         with _interruptible():
             trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
         trainer.save_checkpoint(checkpoint)
-    if not trainer.is_global_zero:
-        return module, None
-    only_synth = all(part.folder is None for part in parts)
-    return module, export(folder, run, module, trainer.global_step, None if only_synth else data.source)
+        interruption.saved()
+    return module, trainer.global_step
 
 
-def _precision(recipe: Recipe) -> str:
-    if recipe.precision == "fp16":
-        return "16-mixed"
-    return "bf16-mixed" if uses_bf16(recipe) else "32-true"
+def _restored(checkpoint: Path, recipe: Recipe) -> tuple[LinCaeTraining, int]:
+    """The module of a checkpoint, and its number of trained steps."""
+    state = _read_checkpoint(checkpoint)
+    module = LinCaeTraining(recipe)
+    try:
+        module.load_state_dict(state["state_dict"])
+    except RuntimeError as error:
+        raise UsageError(f"{checkpoint} does not fit {RECIPE_NAME}", "Restore the original files") from error
+    return module, int(state["global_step"])
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    """The tensors are not read before they are used."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
+        assert "global_step" in state
+        return state
+    except Exception as error:  # unpickling damaged data raises anything
+        raise UsageError(f"{path} is damaged: {error}", f"Delete it, or replace it by {BEST_NAME}") from error
+
+
+def _precision(recipe: Recipe) -> dict[str, Any]:
+    """Options of the trainer."""
+    precision = resolved_precision(recipe)
+    if precision == "fp16" and not (torch.cuda.is_available() or torch.backends.mps.is_available()):
+        # Lightning would silently use bf16.
+        return {"plugins": [MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu"))]}
+    return {"precision": {"fp16": "16-mixed", "bf16": "bf16-mixed", "fp32": "32-true"}[precision]}
 
 
 @contextlib.contextmanager
@@ -213,10 +277,6 @@ def _interruptible() -> Iterator[None]:
     except SystemExit as ended:
         signal.signal(signal.SIGINT, handler)
         raise KeyboardInterrupt from ended
-
-
-def _quiet_worker(_: int) -> None:
-    torch.set_num_threads(1)
 
 
 @contextlib.contextmanager

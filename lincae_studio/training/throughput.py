@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lincae_studio import malloc
 from lincae_studio.training.module import LinCaeTraining
-from lincae_studio.training.recipe import Recipe, uses_bf16
+from lincae_studio.training.recipe import Recipe, resolved_precision
 
 #: Steps before the clock starts: compilation, choice of kernels, the optimiser's state.
 _WARM_UP = 5
@@ -31,11 +31,16 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
     optimiser = module.configure_optimizers()
     audio = 0.1 * torch.randn(recipe.batch, recipe.window_samples, device=device)
 
+    precision = resolved_precision(recipe)
+    reduced = torch.float16 if precision == "fp16" else torch.bfloat16
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+
     def step() -> None:
-        with torch.autocast(device.type, torch.bfloat16, enabled=uses_bf16(recipe)):
+        with torch.autocast(device.type, reduced, enabled=precision != "fp32"):
             loss = module.training_step(audio, 0)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        scaler.step(optimiser)
+        scaler.update()
         optimiser.zero_grad()
 
     tflop = _count(recipe, device) / 1e12
@@ -53,7 +58,7 @@ def measure_training(recipe: Recipe, seconds: float, peak_tflops: float | None =
     speed = steps / (time.perf_counter() - started)
     figures: dict[str, object] = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
-        "bf16": uses_bf16(recipe),
+        "precision": precision,
         "compile": recipe.compile,
         "parameters": sum(value.numel() for value in module.unet.parameters()),
         "steps_per_s": round(speed, 3),

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lincae_studio.cli import run
-from lincae_studio.training import callbacks
+from lincae_studio.training import callbacks, data
 from lincae_studio.training import export as export_module
 from lincae_studio.training.figures import FIGURES
 from tests.helpers import DEMO, noise, read_audio, write_audio
 from tests.training.recipes import TINY
+
+TRAIN_TINY = ["train", "--preset", "mini", "--workers", "0"]
+TRAIN_TINY += [f"--set={name}={json.dumps(value)}" for name, value in TINY.items()]
 
 
 @pytest.mark.slow
@@ -46,19 +50,79 @@ def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
     assert np.isfinite(read_audio(mixed)).all()
 
 
-def test_ctrl_c_ends_training_as_it_ends_everything(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_its_last_step_and_says_how_to_go_on(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
+        signal.raise_signal(number)  # as where both the terminal and a wrapper send it
 
     monkeypatch.setattr(callbacks.Samples, "write", interrupted)
-    monkeypatch.setattr(callbacks, "SAMPLE_AT", (0.5,))
-    handler = signal.getsignal(signal.SIGINT)
-    settings = [f"--set={name}={json.dumps(value)}" for name, value in TINY.items()]
-    assert run(["train", "--preset", "mini", *settings, "--out", str(tmp_path / "run"), "--workers", "0"]) == 130
-    assert capsys.readouterr().err.endswith("interrupted\n")
-    assert signal.getsignal(signal.SIGINT) is handler
+    monkeypatch.setattr(callbacks, "SAMPLE_AT", (0.25,))
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    out = tmp_path / "run"
+    assert run([*TRAIN_TINY, "--out", str(out)]) == 130
+    assert capsys.readouterr().err.endswith(
+        f"step 2 of 8 is saved: go on with lincae-studio train --resume {out}\ninterrupted\n"
+    )
+    assert torch.load(out / "last.ckpt", weights_only=False)["global_step"] == 2
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_a_run_interrupted_before_its_first_step_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(data, "make_song", lambda *_: signal.raise_signal(signal.SIGTERM))
+    out = tmp_path / "run"
+    assert run([*TRAIN_TINY, "--out", str(out)]) == 130
+    assert "no step is finished yet: go on with lincae-studio train --resume" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["recipe.json"]
+
+
+@pytest.mark.parametrize("existed", [False, True])
+def test_a_run_that_cannot_start_leaves_nothing_behind(
+    existed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_audio(tmp_path / "silent" / "a.wav", np.zeros(9_000, np.float32), 8_000)
+    out = tmp_path / "deep" / "run"
+    if existed:
+        out.mkdir(parents=True)
+        (out / "notes.txt").write_text("mine")
+    for folder in ("nowhere", "silent"):
+        assert run([*TRAIN_TINY, "--data", str(tmp_path / folder), "--out", str(out)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert out.exists() == out.parent.exists() == existed
+    if existed:
+        assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_an_export_is_measured_once_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(export_module, "GROUPS", 1)
+    monkeypatch.setattr("lincae_studio.codecs.lincae.folder._STEP_S", 0.3)
+    monkeypatch.setattr(callbacks, "SAMPLE_AT", ())
+    out = tmp_path / "run"
+    write_audio(tmp_path / "audio" / "a.wav", noise(1, 40_000), 8_000)
+    start = [*TRAIN_TINY, "--data", str(tmp_path / "audio"), "--set=steps=2", "--out", str(out), "--no-evaluate"]
+    assert run(start) == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{out / 'codec'}: step 2, not measured\n"
+    assert "measuring" not in captured.err
+    assert "Not measured." in (out / "codec" / "README.md").read_text()
+
+    assert run(["train", "--resume", str(out), "--workers", "0"]) == 0
+    captured = capsys.readouterr()
+    assert f"measuring {out / 'codec'}, step 2 of 2, on 2 windows of the training data" in captured.err
+    assert ": SI-SDR " in captured.out
+
+    files = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    assert run(["train", "--resume", str(out), "--workers", "0"]) == 0
+    captured = capsys.readouterr()
+    assert "there is nothing to do" in captured.err
+    assert ": SI-SDR " in captured.out
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == files
 
 
 def test_speed_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,6 +180,11 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--preset", "huge", "--out", "x"], "mini-44k"),
         (["train", "--preset", "mini", "--out", "x", "--set", "speed=3"], "speed"),
         (["train", "--preset", "mini", "--out", "x", "--data", "synth:0"], "fraction"),
+        (["train", "--preset", "mini", "--out", "x", "--set", "lr=-1"], "lr must be a positive number"),
+        (["train", "--preset", "mini", "--out", "x", "--validate", "nowhere"], "--validate nowhere"),
+        (["train", "--preset", "mini", "--out", "x", "--validate", "1.5"], "between 0 and 1"),
+        (["train", "--preset", "mini", "--out", "x", "--max-time", "nan"], "--max-time"),
+        (["train", "--preset", "mini", "--out", "x", "--max-time", "inf"], "--max-time"),
         (["train", "--resume", "x", "--preset", "mini"], "--preset"),
         (["train", "--resume", "nowhere"], "nowhere"),
         (["evaluate", "no-codec", "synth"], "mdct-1x"),

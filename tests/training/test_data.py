@@ -11,8 +11,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from lincae_studio.errors import MediaError, UsageError
+from lincae_studio.training.audio_folder import AudioFolder
 from lincae_studio.training.data import (
-    AudioFolder,
     Batches,
     DataPart,
     Mixed,

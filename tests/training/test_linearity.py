@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lincae_studio.training.linearity import Combination, Gains, draw_combination
+from lincae_studio.training.linearity import Combination, Gains, draw_combination, premixed
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -60,6 +60,22 @@ def test_no_gain_lifts_a_peak_above_one() -> None:
     assert float(combination(audio).abs().max()) <= 1.0 + 1e-6
     quiet = draw_combination(0.01 * audio, Gains(), seeded(4))
     assert float(quiet.gains.max()) > 2.9
+
+
+def test_without_gains_no_level_is_changed() -> None:
+    audio = 2.0 * torch.randn(8, 50)
+    gains = draw_combination(audio, Gains(probability=0.0), seeded(4)).gains
+    assert torch.equal(gains, torch.ones(16))
+
+
+def test_windows_are_mixed_beforehand_with_a_probability_and_halved() -> None:
+    audio = torch.eye(1000)
+    mixed = premixed(audio, 0.5, seeded(5))
+    changed = (mixed != audio).any(dim=1)
+    assert changed.float().mean() == pytest.approx(0.5, abs=0.05)
+    assert torch.equal(mixed[changed].sum(dim=1), torch.ones(int(changed.sum())))
+    assert (mixed[changed].amax(dim=1) == 0.5).all()
+    assert torch.equal(premixed(audio, 0.0, seeded(5)), audio)
 
 
 @pytest.mark.parametrize(

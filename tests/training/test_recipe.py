@@ -7,7 +7,7 @@ import pytest
 
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import UsageError
-from lincae_studio.training.recipe import PRESETS, Recipe, preset
+from lincae_studio.training.recipe import PRESETS, Recipe, parse_recipe, preset
 
 
 def test_the_papers_recipe() -> None:
@@ -17,12 +17,19 @@ def test_the_papers_recipe() -> None:
     assert (recipe.gain_probability, recipe.gain_min, recipe.gain_max, recipe.gain_zero_below) == (0.8, 0.0, 3.0, 0.05)
     assert (recipe.gain_hold, recipe.gain_rest, recipe.gain_anneal) == (0.2, 0.1, True)
     assert not PRESETS["lin-cae-2"].gain_anneal
-    assert PRESETS["m2l"].linearity == "augmentation"
+    assert PRESETS["augmentation"] == msgspec.structs.replace(recipe, linearity="augmentation")
+    assert (recipe.sampling, recipe.short_files) == ("file", "skip")
     generator = recipe.generator
     assert generator == msgspec.structs.replace(type(generator)(), hop=512)  # the public layout
     assert recipe.frontend.alpha_rescale == 0.65
     assert recipe.frontend.beta_rescale == 0.34
     assert recipe.window_samples == 63 * 512 + 2048
+
+
+def test_the_baseline_is_what_the_authors_code_runs() -> None:
+    """Its scaled representation is never used, so there are no gains; batches are mixed before anything else."""
+    recipe = PRESETS["m2l"]
+    assert (recipe.linearity, recipe.premix, recipe.gain_probability) == ("augmentation", 0.5, 0.0)
 
 
 def test_every_preset_builds_a_network() -> None:
@@ -54,6 +61,22 @@ def test_fields_are_set_by_yaml_values() -> None:
         (["frames=33", "freq_downsample=[1, 1, 0]"], "frames"),
         (["gain_hold=0.5", "gain_rest=0.5"], "gain_hold"),
         (["batch={"], "YAML"),
+        (["lr=-1"], "lr must be a positive number, but is -1"),
+        (["lr=.nan"], "lr"),
+        (["final_lr=-1e-5"], "final_lr"),
+        (["seed=-1"], "seed must be between 0 and"),
+        (["hop=0"], "hop"),
+        (["hop=7"], "hop"),
+        (["sample_rate=0"], "sample_rate"),
+        (["gain_probability=2"], "gain_probability must be between 0 and 1"),
+        (["premix=-0.1"], "premix"),
+        (["ema_decay=1.5"], "ema_decay"),
+        (["synth_minutes=-1"], "synth_minutes"),
+        (["synth_minutes=.inf"], "synth_minutes"),
+        (["alpha=7"], "alpha"),
+        (["p_std=0"], "p_std"),
+        (["blocks=0"], "layers_list"),
+        (["sampling=song"], "sampling"),
     ],
 )
 def test_invalid_values_are_reported(settings: list[str], said: str) -> None:
@@ -64,6 +87,14 @@ def test_invalid_values_are_reported(settings: list[str], said: str) -> None:
 def test_an_unknown_preset_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="mini-44k"):
         preset("large")
+
+
+def test_a_recipe_of_before_means_what_it_meant() -> None:
+    old = msgspec.to_builtins(PRESETS["mini"])
+    for name in ("premix", "sampling", "short_files", "validations"):
+        del old[name]
+    recipe = parse_recipe(old, "recipe.json")
+    assert (recipe.premix, recipe.sampling, recipe.short_files) == (0.0, "length", "pad")
 
 
 def test_a_recipe_survives_its_file() -> None:

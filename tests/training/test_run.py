@@ -13,11 +13,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.errors import StudioError, UsageError
-from lincae_studio.training import callbacks
+from lincae_studio.training import callbacks, validation
 from lincae_studio.training import export as export_module
+from lincae_studio.training.audio_folder import AudioFolder
+from lincae_studio.training.data import Mixed
+from lincae_studio.training.linearity import Gains, draw_combination, premixed
 from lincae_studio.training.module import LinCaeTraining, learning_rate
 from lincae_studio.training.recipe import Run
-from lincae_studio.training.run import CHECKPOINT_NAME, begin, read_run, train
+from lincae_studio.training.run import BEST_NAME, CHECKPOINT_NAME, begin, read_run, saved_step, train
+from lincae_studio.training.run_data import Data
 from tests.helpers import noise, write_audio
 from tests.training.recipes import tiny_recipe
 
@@ -28,12 +32,20 @@ def _few_figures_and_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lincae_studio.codecs.lincae.folder._STEP_S", 0.3)
     monkeypatch.setattr(callbacks, "SAMPLE_AT", (0.5,))
     monkeypatch.setattr(callbacks, "SAMPLE_SECONDS", 0.3)
+    monkeypatch.setattr(validation, "WINDOWS", 2)
+    monkeypatch.setattr(validation, "SECONDS", 0.3)
 
 
 def begun(folder: Path, data: str = "synth", **changes: Any) -> tuple[Path, Run]:
     run = Run(preset="mini", recipe=tiny_recipe(**changes), data=[data])
     begin(folder, run)
     return folder, run
+
+
+def curves_of(folder: Path) -> EventAccumulator:
+    curves = EventAccumulator(str(folder / "tensorboard"))
+    curves.Reload()
+    return curves
 
 
 def state(module: LinCaeTraining) -> dict[str, torch.Tensor]:
@@ -96,8 +108,7 @@ def test_the_export_is_the_average_and_has_a_card(tmp_path: Path) -> None:
     assert "synth" in card
     assert "SI-SDR" in card
     assert len(list((folder / "samples").glob("step-0000004-*.wav"))) == 4
-    curves = EventAccumulator(str(folder / "tensorboard"))
-    curves.Reload()
+    curves = curves_of(folder)
     assert {"loss", "learning_rate", "si_sdr_db", "windows_per_s"} <= set(curves.Tags()["scalars"])
     assert {"original/0", "decoded/3"} <= set(curves.Tags()["audio"])
 
@@ -116,8 +127,57 @@ def test_it_learns_from_folders_too(tmp_path: Path) -> None:
     write_audio(tmp_path / "audio" / "a.wav", noise(1, 40_000), 8_000)
     folder, run = begun(tmp_path / "run", data=str(tmp_path / "audio"), steps=2)
     train(folder, run)
-    assert "windows of the training data" in (folder / "codec" / "README.md").read_text()
+    assert "2 windows of the training data" in (folder / "codec" / "README.md").read_text()
     assert not (folder / "songs.npy").exists()
+
+
+def test_the_best_step_on_files_that_are_held_out_is_kept(tmp_path: Path) -> None:
+    for seed in (1, 2, 3):
+        write_audio(tmp_path / "audio" / f"{seed}.wav", noise(seed, 9_000), 8_000)
+    recipe = tiny_recipe(steps=2, warmup=1, validations=2, lr=1e3)  # it diverges
+    run = Run(preset="mini", recipe=recipe, data=[str(tmp_path / "audio")], validate="0.3")
+    folder = tmp_path / "run"
+    begin(folder, run)
+    train(folder, run)
+    best, last = (torch.load(folder / name, weights_only=False) for name in (BEST_NAME, CHECKPOINT_NAME))
+    assert (best["global_step"], last["global_step"]) == (1, 2)
+    curves = curves_of(folder)
+    distances = [event.value for event in curves.Scalars("validation/mr_stft")]
+    assert distances[0] < distances[1]
+    assert best["callbacks"]["Validation"]["best_mr_stft"] == pytest.approx(distances[0])
+    for name, step in (("codec", 2), ("codec-best", 1)):
+        assert json.loads((folder / name / "metrics.json").read_text())["steps"] == step
+        card = (folder / name / "README.md").read_text()
+        assert "| figure | best: step 1 | last: step 2 | meaning |" in card
+        assert "2 windows of the validation data" in card
+    for kind in ("best", "last"):
+        assert (folder / "official" / f"autoencoder_inference_model_{kind}.pth").exists()
+    wanted = {"gradient_norm", "gain_min", "gain_max", "gain_probability", "noise_level", "noise_level_teacher"}
+    assert wanted | {"learning_rate"} <= set(curves.Tags()["scalars"])
+    assert curves.SummaryMetadata("_hparams_/experiment").plugin_data.plugin_name == "hparams"
+
+
+def test_files_for_validation_in_the_same_folder_are_not_trained_on(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav", "held/c.wav"):
+        write_audio(tmp_path / name, noise(1, 9_000), 8_000)
+    run = Run(preset="mini", recipe=tiny_recipe(), data=[str(tmp_path)], validate=str(tmp_path / "held"))
+    data = Data(tmp_path, run, 0)
+    training, validation = (source.sources[0] for source in (data.source, data.validation) if isinstance(source, Mixed))
+    assert isinstance(training, AudioFolder)
+    assert isinstance(validation, AudioFolder)
+    assert [file.path.name for file in training.files] == ["a.wav", "b.wav"]
+    assert [file.path.name for file in validation.files] == ["c.wav"]
+    synth = Run(preset="mini", recipe=tiny_recipe(), data=["synth"], validate="0.1")
+    with pytest.raises(UsageError, match="no files that can be held out"):
+        _ = Data(tmp_path, synth, 0).validation
+
+
+def test_fp16_scales_losses(tmp_path: Path) -> None:
+    write_audio(tmp_path / "audio" / "a.wav", noise(1, 40_000), 8_000)
+    folder, run = begun(tmp_path / "run", data=str(tmp_path / "audio"), steps=1, precision="fp16")
+    train(folder, run, measure=False)
+    saved = torch.load(folder / CHECKPOINT_NAME, weights_only=False)
+    assert saved["MixedPrecision"]["scale"] > 1.0
 
 
 def test_a_nan_loss_ends_the_run(tmp_path: Path) -> None:
@@ -133,6 +193,35 @@ def test_a_folder_contains_one_run(tmp_path: Path) -> None:
     assert read_run(folder) == run
     with pytest.raises(UsageError, match="not the folder of a training run"):
         read_run(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_reported(tmp_path: Path) -> None:
+    assert saved_step(tmp_path) == 0
+    (tmp_path / CHECKPOINT_NAME).write_bytes(b"PK damaged")
+    with pytest.raises(UsageError, match="is damaged"):
+        saved_step(tmp_path)
+
+
+def test_the_authors_baseline_mixes_beforehand_and_changes_no_level() -> None:
+    """Mixtures and what was mixed beforehand are encoded like other audio; peaks above 1 stay as they are."""
+    module = LinCaeTraining(tiny_recipe(linearity="augmentation", premix=0.5, gain_probability=0.0, batch=8))
+    audio = torch.from_numpy(noise(1, 8 * module.recipe.window_samples, level=1.0)).reshape(8, -1) * 3.0
+    seen: list[torch.Tensor] = []
+
+    def loss(*tensors: torch.Tensor) -> torch.Tensor:
+        seen.extend(tensors)
+        return torch.zeros(())
+
+    module._network_loss = loss
+    module.training_step(audio, 0)
+    heard, _, gains, clean = seen[:4]
+    generator = module._generator()
+    mixed = premixed(audio, 0.5, generator)
+    assert not torch.equal(mixed, audio)
+    combination = draw_combination(mixed, Gains(probability=0.0), generator)
+    assert torch.equal(gains, torch.ones(16))
+    assert torch.equal(heard, clean)
+    torch.testing.assert_close(clean, module.frontend.to_representation(combination(mixed)))
 
 
 def test_the_rate_rises_then_falls_along_a_cosine() -> None:
