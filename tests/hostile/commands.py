@@ -99,7 +99,7 @@ def open_case(case: Case, root: Path) -> Opened:
     changing = {user, out, *([place] if case.kind in shared else [])}
     before = listing(root, changing)
     opened = Opened()
-    base = _resident_mib()
+    base = reset_peak_mib()
     for command in commands(case, path, out, root / "tone.wav"):
         started = os.times()
         opened.exit_codes[" ".join(command[:2]) if command[0] in ("codecs", "cache") else command[0]] = _run(
@@ -107,7 +107,7 @@ def open_case(case: Case, root: Path) -> Opened:
         )
         ended = os.times()
         opened.cpu_s = max(opened.cpu_s, ended.user + ended.system - started.user - started.system)
-    opened.memory_mib = _peak_mib() - base
+    opened.memory_mib = peak_mib() - base
     after = listing(root, changing)
     opened.touched = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
     return opened
@@ -130,13 +130,14 @@ def _run(command: list[str], opened: Opened) -> int | None:
         opened.output += err.getvalue()
 
 
-def _resident_mib() -> float:
-    """The resident memory, from which `_peak_mib` counts on."""
+def reset_peak_mib() -> float:
+    """The resident memory of this process, from which `peak_mib` counts on, in MiB."""
     Path("/proc/self/clear_refs").write_text("5")
     return _status_mib("VmRSS")
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
+    """The highest resident memory of this process since `reset_peak_mib`, in MiB."""
     return _status_mib("VmHWM")
 
 

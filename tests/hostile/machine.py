@@ -54,6 +54,8 @@ def many_channels(place: Path) -> Path:
 def _recovery(place: Path) -> Path:
     folder = place / "recovery" / "one"
     folder.mkdir(parents=True)
+    for private in (place, folder.parent, folder):
+        private.chmod(0o700)  # others are not looked at
     (folder / "info.json").write_text(json.dumps({"format": "lincae-studio-journal", "version": 2, "title": "Mine"}))
     project = song_of(place, "a.wav")
     project.rename(folder / "1.lincae")
