@@ -34,6 +34,8 @@ _QUIET_S = 1.0
 _LOOK_MS = 50
 _LIMIT_S = 300.0
 
+_LONGEST_CLIP_S = 10
+
 
 def measure_opening(folder: Path, tracks: int, clips: int) -> dict[str, float]:
     """Open the project twice in the full window, then edit it.
@@ -92,8 +94,8 @@ class Blocks(QObject):
 
 
 def large_session(folder: Path, tracks: int, clips: int) -> Session:
-    """A session of a day: clips side by side, from track to track. Every other track's file is missing."""
-    length = MAX_LENGTH // clips
+    """Clips side by side, from track to track, over a day if there are many. Every other track's file is missing."""
+    length = min(MAX_LENGTH // clips, _LONGEST_CLIP_S * SESSION_RATE)
     media = [_stem(folder / f"stem {number + 1}.wav", number, length) for number in range(tracks)]
     per_track: list[list[Clip]] = [[] for _ in range(tracks)]
     for number in range(clips):

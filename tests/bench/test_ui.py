@@ -11,8 +11,7 @@ import pytest
 
 from lincae_studio.cli import run
 
-#: Clips of three seconds.
-OPENED = ["--opened-tracks", "4", "--opened-clips", "28800"]
+OPENED = ["--opened-tracks", "4", "--opened-clips", "60"]
 SMALL = ["--tracks", "3", "--clips", "7", "--minutes", "0.5", "--frames", "6", "--starts", "1", *OPENED]
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,15 @@ def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
     assert np.isfinite(read_audio(mixed)).all()
 
 
+@pytest.fixture
+def _usual_signals() -> Iterator[None]:
+    """Ctrl+C interrupts, as in a terminal; a shell starts its background jobs so that they ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_keeps_its_last_step_and_says_how_to_go_on(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -61,6 +71,7 @@ def test_an_interrupted_run_keeps_its_last_step_and_says_how_to_go_on(
     monkeypatch.setattr(callbacks.Samples, "write", interrupted)
     monkeypatch.setattr(callbacks, "SAMPLE_AT", (0.25,))
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    assert handlers == [signal.default_int_handler, signal.SIG_DFL]
     out = tmp_path / "run"
     assert run([*TRAIN_TINY, "--out", str(out)]) == 130
     assert capsys.readouterr().err.endswith(
