@@ -34,8 +34,12 @@ class LocalHub:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        #: Bytes after which one answer breaks off; None never.
+        #: Bytes after which every answer breaks off; None never.
         self.break_after: int | None = None
+        #: Status of every answer in place of files; with 200 a web page.
+        self.status: int | None = None
+        #: As `status`, to requests with a body alone.
+        self.body_status: int | None = None
         self.wrong_checksums = False
         self.tells_sizes = True
         #: Where the answers with a body began, in bytes.
@@ -77,6 +81,16 @@ class LocalHub:
                 pass
 
             def _answer(self, with_body: bool) -> None:
+                status = hub.body_status if with_body and hub.body_status else hub.status
+                if status:
+                    page = b"<html>Welcome! Please sign in.</html>"
+                    self.send_response(status)
+                    self.send_header("Content-Type", "text/html; charset=utf-8")
+                    self.send_header("Content-Length", str(len(page)))
+                    self.end_headers()
+                    if with_body:
+                        self.wfile.write(page)
+                    return
                 path = hub.root / self.path.partition("/resolve/main/")[2]
                 if not path.is_file():
                     self.send_response(404)

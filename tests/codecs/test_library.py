@@ -95,8 +95,9 @@ def test_a_cancelled_download_is_resumed(hub: LocalHub) -> None:
     assert max(hub.starts) > 1_000_000  # not all over again
 
 
-def test_a_broken_connection_is_resumed(hub: LocalHub) -> None:
-    hub.break_after = 400_000
+@pytest.mark.parametrize("size", [400_000, 60_000])
+def test_a_broken_connection_is_resumed(hub: LocalHub, size: int) -> None:
+    hub.break_after = size
     install.install_public("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert max(hub.starts) > 0
@@ -221,9 +222,36 @@ def test_offline_mode_is_reported_and_not_as_a_disk_error(command: str) -> None:
 
 def test_a_missing_file_on_the_hub_is_reported(hub: LocalHub) -> None:
     (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").unlink()
-    with pytest.raises(CodecError, match="cannot be downloaded") as caught:
+    with pytest.raises(CodecError, match=r"it has no autoencoder_inference_model_last\.pth or one of") as caught:
         install.install_public("lin-cae", endpoint=hub.endpoint)
     assert "import a folder" in caught.value.remedy
+
+
+@pytest.mark.parametrize("attribute", ["status", "body_status"])
+@pytest.mark.parametrize(
+    ("status", "reason", "remedy"),
+    [(200, "another page answers in its place", "sign in"), (500, r"out of order \(error 500\)", "Try again later")],
+)
+def test_what_answers_in_place_of_the_files_is_named(
+    hub: LocalHub, attribute: str, status: int, reason: str, remedy: str
+) -> None:
+    setattr(hub, attribute, status)
+    with pytest.raises(CodecError, match=reason) as caught:
+        install.install_public("lin-cae", endpoint=hub.endpoint)
+    assert remedy in caught.value.remedy
+    assert library.installed() == ()
+    setattr(hub, attribute, None)
+    install.install_public("lin-cae", endpoint=hub.endpoint)
+    assert library.installed() == ("lin-cae",)
+
+
+def test_a_checkpoint_that_the_hub_does_not_have_is_named(
+    hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub cache"))
+    with pytest.raises(CodecError, match=r"it has no .*/autoencoder_inference_model_best\.pth") as caught:
+        public.download("lin-cae", "best", endpoint=hub.endpoint)
+    assert "another checkpoint type" in caught.value.remedy
 
 
 def test_an_unreachable_hub_is_reported_with_a_remedy(tmp_path: Path) -> None:

@@ -31,8 +31,6 @@ _TRIES = 4
 #: Seconds without a response after which a server counts as unreachable; also the longest wait when cancelling.
 _TIMEOUT_S = 10.0
 
-_BLOCK_BYTES = 1 << 18
-
 PARTS = ("frontend", "generator", "diffusion")
 
 
@@ -104,8 +102,10 @@ def trainer_names() -> list[str]:
     return ["autoencoder.pth", *(f"{part}_kwargs.yaml" for part in PARTS)]
 
 
-def download(model_id: str, ckpt_type: str = LAST, revision: str | None = None) -> Path:
+def download(model_id: str, ckpt_type: str = LAST, revision: str | None = None, endpoint: str | None = None) -> Path:
     """The folder of a public model in the hub's own cache, downloaded if it is not there yet.
+
+    `endpoint`: URL of a server to use instead of the hub.
 
     Raises:
         CodecError: when the hub cannot be reached or does not have the files.
@@ -115,9 +115,12 @@ def download(model_id: str, ckpt_type: str = LAST, revision: str | None = None) 
 
     names = [f"{PUBLIC_MODELS[model_id].folder}/{name}" for name in official_names(ckpt_type)]
     try:
-        found = [huggingface_hub.hf_hub_download(HUB_REPOSITORY, name, revision=revision) for name in names]
+        found = [
+            huggingface_hub.hf_hub_download(HUB_REPOSITORY, name, revision=revision, endpoint=endpoint)
+            for name in names
+        ]
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise _not_downloaded(model_id, error) from error
+        raise _not_downloaded(model_id, error, names) from error
     return Path(found[0]).parent
 
 
@@ -163,12 +166,14 @@ def fetch(
                     cancel.check()
                 progress(jobs.Progress(before + done, total, f"downloading {public.title}"))
 
+            if remote.etag is None:  # the hub always sends one
+                raise _PortalError
             if remote.size is None:
                 raise _DamagedError(f"the hub does not provide the size of {name}")
-            _fetch_file(client, url, folder / name, remote.etag or "", remote.size, network_errors, report, cancel)
+            _fetch_file(client, url, folder / name, remote.etag, remote.size, network_errors, report, cancel)
             before += remote.size
-    except (*network_errors, huggingface_hub.errors.HfHubHTTPError, _DamagedError) as error:
-        raise _not_downloaded(model_id, error) from error
+    except (*network_errors, huggingface_hub.errors.HfHubHTTPError, _DamagedError, _PortalError) as error:
+        raise _not_downloaded(model_id, error, official_names()) from error
 
 
 def file_sha256(path: Path, cancel: jobs.CancelToken | None = None) -> str:
@@ -183,6 +188,10 @@ def file_sha256(path: Path, cancel: jobs.CancelToken | None = None) -> str:
 
 class _DamagedError(Exception):
     """A file does not match the hub's size or checksum."""
+
+
+class _PortalError(Exception):
+    """Something else answers in place of the hub, such as the sign-in page of a network."""
 
 
 def _fetch_file(
@@ -237,18 +246,43 @@ def _append(client: Any, url: str, partial: Path, start: int, report: Callable[[
     headers = {"Range": f"bytes={start}-", "Accept-Encoding": "identity"} if start else {"Accept-Encoding": "identity"}
     with client.stream("GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT_S) as response:
         response.raise_for_status()
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            raise _PortalError
         resumed = response.status_code == 206
         with open(partial, "ab" if resumed else "wb") as file:
             done = start if resumed else 0
-            for block in response.iter_bytes(_BLOCK_BYTES):
+            for block in response.iter_bytes():  # as they arrive: a connection may drop early, again and again
                 file.write(block)
                 done += len(block)
                 report(done)
 
 
-def _not_downloaded(model_id: str, error: Exception) -> CodecError:
+def _not_downloaded(model_id: str, error: Exception, names: list[str]) -> CodecError:
+    """The error to report; `names`: the files that were wanted."""
     reason = " ".join(str(error).split()).partition(". ")[0].rstrip(".") or type(error).__name__
+    remedy = "Check the connection and try again"
+    code, what = _answer(error)
+    if isinstance(error, _PortalError):
+        reason = "another page answers in its place, as where a network asks for a sign-in"
+        remedy = "Open a browser and sign in to the network, then try again"
+    elif what == "RevisionNotFound":
+        reason, remedy = "it has no such revision", "Choose another revision"
+    elif code == 404:
+        reason = f"it has no {names[0]} or one of the files that belong to it"
+        remedy = "Try again later" if names[0].endswith(official_names()[0]) else "Choose another checkpoint type"
+    elif code is not None and code >= 500:
+        reason, remedy = f"the hub is out of order (error {code})", "Try again later"
     return CodecError(
         f"{model_id} cannot be downloaded from the Hugging Face hub: {reason}",
-        "Check the connection and try again, or import a folder with its four files: " + ", ".join(official_names()),
+        f"{remedy}, or import a folder with its four files: " + ", ".join(official_names()),
     )
+
+
+def _answer(error: BaseException | None) -> tuple[int | None, str]:
+    """The status and the hub's own error code of the response that caused an error; None and "" without one."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        if response is not None:
+            return int(response.status_code), str(response.headers.get("X-Error-Code", ""))
+        error = error.__cause__ or error.__context__
+    return None, ""
