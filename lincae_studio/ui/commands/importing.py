@@ -212,7 +212,7 @@ class Importer(QObject):
 
         def done(problems: tuple[str, ...]) -> None:
             if problems:
-                count = f"{len(problems)} of {count_of(len(used), 'audio file')} in this project"
+                count = f"{len(problems):,} of {count_of(len(used), 'audio file')} in this project"
                 self._messages.error(
                     f"{count} could not be opened: the clips are silent and marked. "
                     "Find the files, or put them back and reopen the project; saving keeps the clips.",
