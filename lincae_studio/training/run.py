@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import signal
 import warnings
 from collections.abc import Callable, Iterator
@@ -70,7 +69,8 @@ def begin(folder: Path, run: Run) -> Callable[[], None]:
     """Create the folder of a run; only the first of several processes does so.
 
     Returns:
-        A function that removes everything again, for a run that could not start.
+        A function that removes what the run has written, and nothing that was there before, for a run that could not
+        start.
 
     Raises:
         UsageError: when it already contains a run.
@@ -81,6 +81,7 @@ def begin(folder: Path, run: Run) -> Callable[[], None]:
     if (folder / RECIPE_NAME).exists():
         raise UsageError(f"{folder} already contains a run", f"Use --resume {folder}, or choose another --out")
     new = [path for path in (folder, *folder.parents) if not path.exists()]
+    before = set(_written(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write_bytes(folder / RECIPE_NAME, msgspec.json.format(msgspec.json.encode(run), indent=2) + b"\n")
@@ -89,15 +90,20 @@ def begin(folder: Path, run: Run) -> Callable[[], None]:
         raise ExportError(f"cannot write {folder}: {reason}", remedy) from error
 
     def withdraw() -> None:
-        for name in (RECIPE_NAME, SONGS_NAME):
-            (folder / name).unlink(missing_ok=True)
-        for name in (_TENSORBOARD_FOLDER, _SAMPLES_FOLDER):
-            shutil.rmtree(folder / name, ignore_errors=True)
-        with contextlib.suppress(OSError):  # somebody else has put something there
-            for path in new:
-                path.rmdir()
+        with contextlib.suppress(OSError):  # somebody else uses the folder
+            for path in (*(path for path in _written(folder) if path not in before), *new):
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                else:
+                    path.unlink()
 
     return withdraw
+
+
+def _written(folder: Path) -> list[Path]:
+    """What is in the places of a folder that a run writes to before its first step; contents before their folders."""
+    places = [folder / name for name in (RECIPE_NAME, SONGS_NAME, _TENSORBOARD_FOLDER, _SAMPLES_FOLDER)]
+    return [path for place in places if place.exists() for path in (*sorted(place.rglob("*"), reverse=True), place)]
 
 
 def read_run(folder: Path) -> Run:
@@ -172,7 +178,7 @@ def train(
             return module, None
         state = exported(folder)
         if state is not None and state.steps == done and (state.measured or not measure):
-            say(f"{folder}: all {done:,} steps are trained, and the codec is exported: there is nothing to do")
+            say(f"{folder}: all {done:,} steps are trained and the codec is exported; there is nothing to do")
             return module, None
         best = _restored(folder / BEST_NAME, run.recipe) if (folder / BEST_NAME).exists() else None
         source, heard = data.measured_on()
@@ -250,13 +256,15 @@ def _restored(checkpoint: Path, recipe: Recipe) -> tuple[LinCaeTraining, int]:
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:
-    """The tensors are not read before they are used."""
+    """Open a checkpoint; its tensors are read when they are used. Raises `UsageError` when it is damaged."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
         assert "global_step" in state
         return state
     except Exception as error:  # unpickling damaged data raises anything
-        raise UsageError(f"{path} is damaged: {error}", f"Delete it, or replace it by {BEST_NAME}") from error
+        best = path.with_name(BEST_NAME)
+        remedy = f", or replace it with {BEST_NAME}" if path != best and best.exists() else ""
+        raise UsageError(f"{path} is damaged: {error}", f"Delete it{remedy}") from error
 
 
 def _precision(recipe: Recipe) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from lincae_studio.cli import run
 from lincae_studio.training import callbacks, data
 from lincae_studio.training import export as export_module
 from lincae_studio.training.figures import FIGURES
-from tests.helpers import DEMO, noise, read_audio, write_audio
+from tests.helpers import DEMO, files_below, noise, read_audio, write_audio
 from tests.training.recipes import TINY
 
 TRAIN_TINY = ["train", "--preset", "mini", "--workers", "0"]
@@ -61,7 +61,7 @@ def _usual_signals() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_its_last_step_and_says_how_to_go_on(
+def test_an_interrupted_run_keeps_its_last_step_and_says_how_to_resume(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -98,14 +98,15 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(
     write_audio(tmp_path / "silent" / "a.wav", np.zeros(9_000, np.float32), 8_000)
     out = tmp_path / "deep" / "run"
     if existed:
-        out.mkdir(parents=True)
-        (out / "notes.txt").write_text("mine")
+        for name in ("notes.txt", "samples/kick.wav", "tensorboard/other"):
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text("mine")
     for folder in ("nowhere", "silent"):
         assert run([*TRAIN_TINY, "--data", str(tmp_path / folder), "--out", str(out)]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert out.exists() == out.parent.exists() == existed
     if existed:
-        assert [path.name for path in out.iterdir()] == ["notes.txt"]
+        assert [path.name for path in files_below(out)] == ["notes.txt", "kick.wav", "other"]
 
 
 def test_an_export_is_measured_once_or_not_at_all(
