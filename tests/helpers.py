@@ -109,7 +109,7 @@ def import_audio(store: MediaStore, path: Path, audio: Array) -> Media:
 
 
 def damage(path: Path, at: int, count: int = 4) -> None:
-    """Overwrite bytes of a file, as a disk does; its size stays."""
+    """Invert bits of `count` bytes of a file, as a faulty disk may; its size stays the same."""
     with open(path, "r+b") as file:
         file.seek(at)
         before = file.read(count)

@@ -49,7 +49,7 @@ def test_a_replaced_file_keeps_its_permissions_and_a_new_one_has_the_usual_ones(
 
 
 @pytest.mark.linux("permissions")
-def test_what_replaces_a_private_file_is_private_while_it_is_written(folder: Path) -> None:
+def test_the_temporary_file_of_a_private_file_is_private(folder: Path) -> None:
     (folder / "secret").touch(mode=0o600)
     with atomic.replacing(folder / "secret") as temporary:
         assert mode_of(temporary) == 0o600
@@ -106,7 +106,7 @@ def test_only_old_temporary_files_of_ours_are_swept(folder: Path, tmp_path: Path
 
 
 @pytest.mark.linux("other users")
-def test_what_another_user_left_is_not_swept(folder: Path) -> None:
+def test_temporary_files_of_other_users_are_not_swept(folder: Path) -> None:
     path = folder / ("." + "0" * 32 + ".part")
     path.touch()
     try:

@@ -1,4 +1,4 @@
-"""Files of others are regular, open without waiting, and end."""
+"""Untrusted files must be regular, of a limited size, and open without blocking."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_archives_with_large_directories_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.linux("files of the kernel")
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+def test_pipes_devices_and_folders_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, reason in (
         (tmp_path / "pipe", "not a regular"),

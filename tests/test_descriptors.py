@@ -88,7 +88,7 @@ def none_left() -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("command", [["cache", "info"], ["cache", "clear"], ["codecs", "show", "mine"]])
-def test_the_lack_of_descriptors_is_the_reason_that_is_given(
+def test_running_out_of_descriptors_is_reported(
     none_left: Callable[[], None], capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     LatentCache(cache_dir()).close()

@@ -1,4 +1,4 @@
-"""What only the user may read, and places where others may have been first."""
+"""Files that only the user can read, and folders that another user may have created first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_folders_are_made_private_with_their_parents(tmp_path: Path) -> None:
     assert (mode_of(folder), mode_of(folder.parent)) == (0o700, 0o700)
 
 
-def test_an_existing_folder_of_ours_is_taken_from_others_but_not_one_that_was_chosen(tmp_path: Path) -> None:
+def test_existing_folders_become_private_unless_the_user_chose_them(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     chosen, ours = tmp_path / "chosen", tmp_path / "ours"
     chosen.mkdir(mode=0o755)
@@ -100,11 +100,11 @@ def test_others_cannot_write_to_a_folder_in_a_shared_place(shared: Path) -> None
     assert mode_of(folder) == 0o755
 
 
-def test_what_is_not_there_is_all_right(shared: Path) -> None:
+def test_missing_folders_pass_the_check(shared: Path) -> None:
     private.check(shared / "not" / "there")
 
 
-def test_only_regular_files_are_read_and_only_so_far(tmp_path: Path) -> None:
+def test_only_regular_files_are_read_up_to_a_limit(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
     (tmp_path / "link").symlink_to(tmp_path / "file")
     (tmp_path / "endless").symlink_to("/dev/zero")

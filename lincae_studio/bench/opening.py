@@ -1,7 +1,7 @@
-"""How long the window stands still while a very large project is opened, half of whose audio is missing.
+"""How long the window freezes while a very large project is opened, half of whose audio is missing.
 
 Run as a process of its own by `bench ui`. The project is opened twice, with an empty cache and again, each time until
-its files are looked for and read, the plan is made and all is painted. It takes up some 500 MB in the temporary folder.
+its files are found and read, the plan is made and everything is painted. It needs 500 MB in the temporary folder.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, TRACK_COLORS, 
 from lincae_studio.ui.app import make_application
 from lincae_studio.ui.main_window import MainWindow
 
-#: Interval at which the event loop is looked at; a block is what passes beyond it.
+#: Interval of the timer; a block is the delay beyond it.
 _TICK_MS = 1
 
-#: The project is open when nothing is left to do for this long.
+#: The project counts as open once nothing has been busy for this long.
 _QUIET_S = 1.0
 _LOOK_MS = 50
 _LIMIT_S = 300.0
@@ -74,8 +74,10 @@ def measure_opening(folder: Path, tracks: int, clips: int) -> dict[str, float]:
 
 
 class Blocks(QObject):
-    """Measures for how long the event loop is kept from serving a timer. In the main thread, without a thread of its
-    own, which would wait for the interpreter lock just when the main thread holds it."""
+    """Measures how long the event loop is kept from serving a timer.
+
+    It runs in the main thread: another one would wait for the interpreter lock just when the main thread holds it.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -123,7 +125,7 @@ def _stem(path: Path, number: int, length: int) -> Media:
 
 
 def _opening_s(app: QApplication, window: MainWindow, project: Path) -> float:
-    """Open the project, and run the event loop until all is done."""
+    """Open the project, and run the event loop until everything is done. Returns seconds."""
 
     def busy() -> bool:
         jobs = (window.project_commands, window.importer, window.project_files)
@@ -158,7 +160,7 @@ def _set_gain(window: MainWindow, track_id: int, gain: float) -> None:
 
 
 def _run(busy: Callable[[], bool], quiet_s: float = _QUIET_S) -> float:
-    """Run the event loop until nothing has been busy for a while. Returns when that began."""
+    """Run the event loop until nothing has been busy for a while. Returns the time at which that began."""
     started = quiet_since = time.monotonic()
     loop, looking = QEventLoop(), QTimer()
 

@@ -171,7 +171,9 @@ def _selected(folder: Path, files: Sequence[FileInfo], selection: Selection) -> 
             chosen.append(file)
     long = [file for file in chosen if file.length / file.sample_rate > selection.shortest_s]
     if not chosen:
-        raise MediaError(f"{folder} contains only files for validation", "Choose another folder for one of both")
+        raise MediaError(
+            f"{folder} contains only files for validation", "Choose another folder for training or for validation"
+        )
     if not long:
         raise MediaError(
             f"all audio files in {folder} are shorter than a window of {selection.shortest_s:.3g} s",

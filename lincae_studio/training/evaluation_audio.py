@@ -23,6 +23,7 @@ def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: i
 
     Raises:
         MediaError: for a file that cannot be read, or audio that is too short or silent.
+        UsageError: for `stems` with a single file.
     """
     samples = info.window_samples(info.chunk_frames)
     signals = [_read(path, info.sample_rate) for path in paths]

@@ -46,14 +46,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class Exported:
-    """What the codec in a run's folder is: the step of its weights, and whether it was measured."""
+    """The state of the codec in a run's folder: the step of its weights, and whether it was measured."""
 
     steps: int
     measured: bool
 
 
 def exported(folder: Path) -> Exported | None:
-    """The state of a run's export; None when there is none."""
+    """The state of a run's export; None if nothing has been exported."""
     figures = _metrics(folder)
     return None if figures is None else Exported(int(figures["steps"]), figures.get("measured_on") is not None)
 
@@ -86,10 +86,12 @@ def export(
     The scale factor is chosen so that the latents have unit variance.
 
     Args:
+        last: the last weights, for `codec/`.
+        best: the best weights on the validation data, for `codec-best/`; None without validation.
         source: source of the audio to measure with; None for songs that are in no training data.
-        heard: its description.
+        heard: description of that audio.
         measure: whether to measure anything but the scale factor.
-        say: called with what is done.
+        say: called with a line about each measurement.
 
     Returns:
         The evaluation of the last weights; None without `measure`.
@@ -102,7 +104,7 @@ def export(
     evaluations: dict[str, Evaluation] = {}
     codecs: dict[str, LinCaeCodec] = {}
     try:
-        (folder / CODEC_FOLDER / METRICS_NAME).unlink(missing_ok=True)  # what is written last tells that all is there
+        (folder / CODEC_FOLDER / METRICS_NAME).unlink(missing_ok=True)  # written last: with it, the export is complete
         for name, one in weights.items():
             codec = _written(folder / name, run, one, 1.0)
             if groups is None:

@@ -89,8 +89,8 @@ class Statistics:
 
     Attributes:
         mean, deviation: over windows; NaN without a window, or, for the deviation, with one.
-        low, high: 95 % confidence interval of the mean, by Student's t. It takes windows as independent of each other,
-            which windows of one song are not.
+        low, high: limits of the 95 % confidence interval of the mean, by Student's t. It treats windows as
+            independent of each other, which windows of one song are not.
         windows: number of windows.
         values: number of values: with several gains, there are several in a window.
         limited: number of values that were limited to plus or minus 160 dB.
@@ -108,7 +108,7 @@ class Statistics:
 
     @property
     def exact(self) -> bool:
-        """Whether every value had the limit, as an exact codec's have."""
+        """Whether every value reached the limit, as those of an exact codec do."""
         return self.values > 0 and self.limited == self.values and self.mean == LIMIT_DB
 
     def plain(self) -> dict[str, float | int | None]:
@@ -151,7 +151,7 @@ def finite(value: float) -> float | None:
 
 
 def _of_seed(values: list[tuple[int, float]], seed: int | None) -> list[float]:
-    return [value for of, value in values if seed is None or of == seed]
+    return [value for own_seed, value in values if seed is None or own_seed == seed]
 
 
 def _statistics(name: str, windows: list[list[float]]) -> Statistics:

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-#: Signals this soon after the first one are the same request: terminals and process managers both send one.
+#: Signals within this time after the first one are the same request: terminals and process managers both send one.
 _SAME_REQUEST_S = 2.0
 
 #: Interval, in steps, at which several processes agree on stopping.
@@ -21,7 +21,7 @@ _AGREE_EVERY = 10
 
 
 class Interruption(Callback):
-    """Stops a run at the end of a step when it is interrupted. Use it as a context around the whole run.
+    """Stops a run at the end of a step when it is interrupted. Use it as a context manager around the whole run.
 
     The first signal during a step is remembered; a later one raises `KeyboardInterrupt` at once, as does every signal
     before the first step and after the last checkpoint, when nothing can be lost.
@@ -52,12 +52,12 @@ class Interruption(Callback):
             signal.signal(number, handler)
 
     def saved(self) -> None:
-        """Signals raise again: everything is on disk."""
+        """From now on, signals raise at once: everything is on disk."""
         self._unsaved = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         for number in self._handlers:
-            signal.signal(number, self._receive)  # Lightning has put its own in front, which lets the run fail
+            signal.signal(number, self._receive)  # Lightning has installed its own, with which the run fails
         self._unsaved = True
 
     def on_train_batch_end(
@@ -71,7 +71,7 @@ class Interruption(Callback):
         if self.requested:
             trainer.should_stop = True
             if trainer.is_global_zero:
-                print("stopping: a checkpoint is written", file=sys.stderr, flush=True)
+                print("stopping: writing a checkpoint", file=sys.stderr, flush=True)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if not self._unsaved:

@@ -20,7 +20,7 @@ STFT_SIZES = (512, 1024, 2048)
 #: Sizes, hops and window lengths of auraloss, which the authors of Lin-CAE evaluate with.
 _AURALOSS_STFTS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
 
-#: Limit of ratios in dB. Rounding of 32-bit samples alone gives some 150 dB, so only equal signals have it.
+#: Limit of ratios in dB. Rounding of 32-bit samples alone gives some 150 dB, so only equal signals reach it.
 LIMIT_DB = 160.0
 
 #: Magnitudes below this count as this: the square root of the 1e-8 that auraloss adds to power spectra.

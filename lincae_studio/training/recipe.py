@@ -1,7 +1,7 @@
 """All settings of a training run as one value, and the presets.
 
 The presets `lin-cae`, `lin-cae-2` and `m2l` are the runs of the paper (arXiv 2510.23530) as its authors' code performs
-them; `augmentation` is `lin-cae` with all of it as plain augmentation. `mini` trains in minutes on a CPU, `mini-44k` in
+them; `augmentation` is `lin-cae` with ordinary data augmentation. `mini` trains in minutes on a CPU, `mini-44k` in
 half an hour on one GPU. Their noise constants are milder than the paper's, which with few steps leave almost no
 gradient at the noise levels where one-step decoding starts.
 """
@@ -191,7 +191,7 @@ class Run(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: str = __version__
 
 
-#: Ranges of numbers, both ends included, of what the codec's own options do not check.
+#: Inclusive ranges of the numbers that the codec's own options do not check.
 _RANGES: dict[str, tuple[float, float]] = {
     "sample_rate": (1_000, 768_000),
     "hop": (1, 65_536),

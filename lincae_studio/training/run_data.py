@@ -1,4 +1,4 @@
-"""The audio of a run: its batches, what it is validated with, and what its export is measured with."""
+"""The audio of a run: for its batches, its validation, and the evaluation of its export."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SONGS_NAME = "songs.npy"
 
 
 class Data(LightningDataModule):
-    """The batches of a run, from the step that the trainer is at, and what it is validated with."""
+    """The batches of a run, from the current step of the trainer on, and the audio that it is validated on."""
 
     def __init__(self, folder: Path, run: Run, workers: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Data(LightningDataModule):
 
     @functools.cached_property
     def validation(self) -> Source:
-        """What is held out, or the folder or songs for validation."""
+        """The files that are held out, or the folder or songs for validation."""
         recipe, validate = self._run.recipe, self._run.validate
         assert validate is not None
         if validate == SYNTH:
@@ -118,7 +118,7 @@ class Data(LightningDataModule):
         return make_pool(path, recipe.synth_minutes, recipe.sample_rate, recipe.seed, max(self._workers, 1))
 
     def measured_on(self) -> tuple[Source | None, str]:
-        """What an export is measured with, and its description; None for songs that are in no training data."""
+        """The audio to measure an export with, and its description; None for songs that are in no training data."""
         if self._run.validate not in (None, SYNTH):
             return self.validation, "the validation data"
         if self._run.validate == SYNTH or not self._folders:

@@ -1,4 +1,4 @@
-"""Validation during a run: figures of windows that are not trained on, and the checkpoint that does best on them."""
+"""Validation during a run: figures of windows that are not trained on, and the checkpoint with the best ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lincae_studio.training.metrics import limited, mr_stft, si_sdr
 from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.recipe import Recipe
 
-#: Windows, and their length.
+#: Number of windows, and their length in seconds.
 WINDOWS = 16
 SECONDS = 3.0
 
@@ -45,7 +45,7 @@ def parse_validation(text: str) -> str:
 
 
 def share_of(text: str) -> float | None:
-    """The share of files, or None if the text is no number."""
+    """The share of files, or None if the text is not a number."""
     try:
         return float(text)
     except ValueError:

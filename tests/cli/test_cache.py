@@ -91,7 +91,7 @@ def test_a_cache_folder_that_cannot_be_created_names_the_variable(
     assert "LINCAE_STUDIO_CACHE" in said
 
 
-def test_records_that_are_nested_deeply_are_made_again(tmp_path: Path) -> None:
+def test_deeply_nested_cache_records_are_rewritten(tmp_path: Path) -> None:
     stem = write_audio(tmp_path / "stem.wav", noise(1, 5_000))
     assert run(["mix", str(stem), "-o", str(tmp_path / "one.wav")]) == 0
     [record], [entry] = cache_dir().glob("media-files-v1/*.json"), cache_dir().glob("media-v1/*/*/info.json")

@@ -1,4 +1,4 @@
-"""Commands make damaged audio in the cache again from its file, or say why they cannot."""
+"""Commands rebuild damaged audio in the cache from its file, or say why they cannot."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ def song(tmp_path: Path, store: MediaStore, cache_dir: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["render", "bundle", "export-dawproject"])
-def test_damaged_audio_is_made_again(
-    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
-) -> None:
+def test_damaged_audio_is_rebuilt(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
     target = tmp_path / {"render": "a.wav", "bundle": "a.lincaez"}.get(command, "a.dawproject")
     assert run([command, str(song), "-o", str(target)]) == 0
     warned = capsys.readouterr().err

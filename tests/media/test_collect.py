@@ -84,7 +84,7 @@ def test_a_bundle_is_verified_as_it_was_copied(store: MediaStore, secret: Path, 
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_content_that_was_exchanged_after_it_was_verified_is_not_copied(
+def test_content_replaced_after_verification_is_not_copied(
     store: MediaStore, cache_dir: Path, kick: Media, folder: Path, tmp_path: Path, cached: bool
 ) -> None:
     """Its size and time are those that were recorded, so only reading it tells."""

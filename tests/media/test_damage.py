@@ -1,4 +1,4 @@
-"""Conformed audio that was damaged on the disk is never used: it is made again from its file, or is missing."""
+"""Conformed audio that was damaged on disk is never used: it is rebuilt from its file, or is missing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_damage_is_found_before_anything_of_the_block_is_used(
 
 
 @pytest.mark.parametrize("zero", [0.0, -0.0])
-def test_silence_is_whole(cache_dir: Path, tmp_path: Path, zero: float) -> None:
+def test_silence_is_not_mistaken_for_damage(cache_dir: Path, tmp_path: Path, zero: float) -> None:
     audio = np.full((LENGTH, 1), zero, np.float32)
     digest = MediaStore(cache_dir).import_file(write_audio(tmp_path / "silent.wav", audio)).digest
     assert MediaStore(cache_dir).is_whole(digest, CancelToken())
@@ -85,7 +85,7 @@ def test_damaged_audio_without_its_file_is_missing(cache_dir: Path, path: Path, 
 
 @pytest.mark.parametrize("name", ["peaks.npy", "checksums.crc32", "info.json"])
 @pytest.mark.parametrize("at", [5, -5])
-def test_what_describes_the_audio_is_verified(
+def test_the_files_that_describe_the_audio_are_verified(
     cache_dir: Path, path: Path, media: Media, entry: Path, name: str, at: int
 ) -> None:
     size = (entry / name).stat().st_size
@@ -109,7 +109,7 @@ def test_what_describes_the_audio_is_verified(
         "null",
     ],
 )
-def test_nonsense_is_no_entry(cache_dir: Path, media: Media, entry: Path, text: str) -> None:
+def test_entries_with_invalid_information_are_ignored(cache_dir: Path, media: Media, entry: Path, text: str) -> None:
     (entry / "info.json").write_text(text)
     assert MediaStore(cache_dir).get(media.digest) is None
 
@@ -138,7 +138,7 @@ def test_entries_of_older_versions_are_compared_with_their_peaks(
     assert MediaStore(cache_dir).get(media.digest) is None, "drawn, it would be nothing"
 
 
-def test_what_another_process_has_repaired_is_not_discarded(cache_dir: Path, media: Media, entry: Path) -> None:
+def test_repairs_by_another_process_are_kept(cache_dir: Path, media: Media, entry: Path) -> None:
     damage(entry / "audio.f32", 0)
     window, engine = MediaStore(cache_dir), MediaStore(cache_dir)
     found: list[str] = []

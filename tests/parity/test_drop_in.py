@@ -55,7 +55,7 @@ def readme_examples() -> list[str]:
     return [block.replace("44100", "2000") for block in blocks if "Pseudo" not in block]
 
 
-def test_the_examples_of_its_readme_run_and_give_the_same_numbers() -> None:
+def test_the_readme_examples_run_and_give_the_same_numbers() -> None:
     examples = readme_examples()
     assert len(examples) == 4
     theirs: dict[str, Any] = {}
@@ -108,7 +108,7 @@ def _demonstrate(autoencoder: Any, output: Path) -> None:
             soundfile.write(path, sound.detach().cpu().numpy().squeeze(), model.sample_rate or 44_100, "FLOAT")
 
 
-def test_the_steps_of_its_notebook_give_the_same_sounds(tmp_path: Path) -> None:
+def test_the_steps_of_the_notebook_give_the_same_sounds(tmp_path: Path) -> None:
     _demonstrate(linear_cae.Autoencoder, tmp_path / "theirs")
     _demonstrate(lincae_studio.Autoencoder, tmp_path / "ours")
     files = sorted(path.relative_to(tmp_path / "theirs") for path in (tmp_path / "theirs").rglob("*.wav"))
@@ -131,7 +131,7 @@ def _convert(autoencoder: Any, trained: dict[str, torch.Tensor], folder: Path) -
     return model.eval()
 
 
-def test_what_its_launcher_writes_can_be_built_and_loaded(tmp_path: Path) -> None:
+def test_files_of_the_references_launcher_can_be_built_and_loaded(tmp_path: Path) -> None:
     trained = linear_cae.Autoencoder(TINY_FRONTEND, TINY, {}).eval()
     randomise(trained.generator)
     x = 0.2 * torch.randn(2, 1500, generator=torch.Generator().manual_seed(1))
@@ -156,7 +156,7 @@ def test_what_its_launcher_writes_can_be_built_and_loaded(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("chunking", [{}, {"max_chunk_size": 1000, "overlap_percentage": 0.3}], ids=["whole", "chunks"])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_noise_is_drawn_from_torchs_generator_as_there(chunking: dict[str, Any], steps: int) -> None:
+def test_noise_is_drawn_from_torchs_generator_as_in_the_reference(chunking: dict[str, Any], steps: int) -> None:
     options = {"max_batch_size": 2, **chunking}
     models = [package.Autoencoder.from_pretrained("lin-cae", **options) for package in (linear_cae, lincae_studio)]
     with torch.no_grad():
@@ -250,7 +250,7 @@ def test_parts_can_be_built_by_themselves_and_shared() -> None:
     assert_equal(models[1], models[0])
 
 
-def test_the_parts_compute_what_they_do_there() -> None:
+def test_the_parts_compute_the_same_as_the_references() -> None:
     found: list[list[Any]] = []
     for package in (linear_cae, lincae_studio):
         model = package.Autoencoder.from_pretrained("m2l")

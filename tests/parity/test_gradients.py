@@ -87,9 +87,7 @@ def _both(model: Any, x: Tensor) -> Tensor:
     [(_encode, {}), (_decode, {}), (_both, {"max_chunk_size": 900, "max_batch_size": 2})],
     ids=["encode", "decode", "both-in-chunks"],
 )
-def test_fine_tuning_takes_the_references_course(
-    loss: Callable[[Any, Tensor], Tensor], chunking: dict[str, Any]
-) -> None:
+def test_fine_tuning_matches_the_reference(loss: Callable[[Any, Tensor], Tensor], chunking: dict[str, Any]) -> None:
     models = pair(enable_grad_denoise=True, **chunking)
     theirs, ours = models
     x = sound()

@@ -131,7 +131,7 @@ def test_saving_ends_a_sweep() -> None:
     assert not history.modified
 
 
-def test_steps_take_no_more_memory_than_there_is_room_for() -> None:
+def test_the_history_stays_within_its_memory_limit() -> None:
     """Moving every clip of a session leaves a copy of it with each step."""
     room, session = 1_000_000, EMPTY
     for _ in range(5):

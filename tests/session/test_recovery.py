@@ -1,4 +1,4 @@
-"""Recovery takes nothing on trust: strange files and folders of other users neither end it nor hide what is good."""
+"""Recovery trusts nothing: damaged folders, and folders of other users, neither stop it nor hide good ones."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_links_and_files_among_the_folders_are_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
-def test_what_another_user_has_put_into_the_temporary_folder_is_neither_read_nor_used(tmp_path: Path) -> None:
+def test_folders_of_another_user_in_the_temporary_folder_are_ignored(tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
@@ -182,7 +182,7 @@ def test_everything_that_is_recorded_is_private(tmp_path: Path) -> None:
         os.umask(mask)
 
 
-def test_a_folder_that_another_window_is_just_making_is_not_removed(tmp_path: Path) -> None:
+def test_a_folder_that_another_window_is_just_creating_is_not_removed(tmp_path: Path) -> None:
     folder = tmp_path / "new"
     folder.mkdir()
     assert leftovers(tmp_path) == []

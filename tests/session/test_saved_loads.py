@@ -49,7 +49,7 @@ def with_clip(**changes: object) -> Session:
     return with_track(clips=(replace(session.tracks[0].clips[0], **changes),))
 
 
-#: Sessions that cannot be opened again, each with a part of what is said about it.
+#: Sessions that cannot be opened again, each with a part of the message.
 BAD: dict[str, tuple[Callable[[], Session], str]] = {
     "sample rate": (lambda: with_media(sample_rate=MAX_FILE_RATE + 1), "sample_rate_hz"),
     "size": (lambda: with_media(size=2**53 + 1), "size_bytes"),
@@ -96,7 +96,7 @@ def test_a_good_file_is_not_replaced_by_one_that_cannot_be_opened(saved: Path, k
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_an_edit_cannot_bring_in_what_cannot_be_opened(kind: str) -> None:
+def test_edits_that_could_not_be_opened_again_are_refused(kind: str) -> None:
     session, said = BAD[kind][0](), BAD[kind][1]
     for before in (Session(), song()):
         with pytest.raises(EditError) as refused:
@@ -105,7 +105,7 @@ def test_an_edit_cannot_bring_in_what_cannot_be_opened(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_the_journal_never_has_what_cannot_be_replayed(tmp_path: Path, kind: str) -> None:
+def test_edits_that_cannot_be_replayed_are_not_journaled(tmp_path: Path, kind: str) -> None:
     problems: list[str] = []
     journal = Journal(tmp_path / "recovery", lambda error: problems.append(str(error)), tmp_path / "fallback")
     for number, session in enumerate((song(), edits.rename_track(song(), 1, "good"), BAD[kind][0]())):
@@ -134,7 +134,7 @@ def test_every_rate_that_a_header_can_state_is_saved_and_opened(tmp_path: Path, 
     assert files.load(tmp_path / "song.lincae") == session
 
 
-def test_what_older_versions_saved_with_a_high_rate_is_opened(saved: Path) -> None:
+def test_high_rate_projects_of_older_versions_open(saved: Path) -> None:
     manifest = json.loads(saved.read_text())
     manifest["session"]["media"][0]["sample_rate_hz"] = 100_000_001
     saved.write_text(json.dumps(manifest))

@@ -16,7 +16,7 @@ from tests.helpers import noise, tone, write_audio
 RATE = 8_000
 
 
-def test_linked_folders_are_followed_without_circles(tmp_path: Path) -> None:
+def test_linked_folders_are_followed_without_loops(tmp_path: Path) -> None:
     music, elsewhere = tmp_path / "music", tmp_path / "elsewhere"
     write_audio(music / "a.wav", noise(1, 100), RATE)
     write_audio(elsewhere / "deep" / "b.wav", noise(2, 100), RATE)
@@ -27,7 +27,7 @@ def test_linked_folders_are_followed_without_circles(tmp_path: Path) -> None:
     assert names == ["a.wav", os.path.join("link", "deep", "b.wav")]
 
 
-def test_files_of_attributes_are_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_macos_attribute_files_are_ignored(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write_audio(tmp_path / "a.wav", noise(1, 100), RATE)
     (tmp_path / "._a.wav").write_bytes(b"attributes")
     with caplog.at_level(logging.WARNING):
@@ -36,7 +36,7 @@ def test_files_of_attributes_are_ignored(tmp_path: Path, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize(("sampling", "share"), [("length", 0.9), ("file", 0.5)])
-def test_files_are_drawn_by_length_or_each_alike(tmp_path: Path, sampling: str, share: float) -> None:
+def test_files_are_drawn_by_length_or_uniformly(tmp_path: Path, sampling: str, share: float) -> None:
     write_audio(tmp_path / "long.wav", tone(200.0, 9 * RATE, RATE), RATE)
     write_audio(tmp_path / "short.wav", tone(2000.0, RATE, RATE), RATE)
     source = AudioFolder(tmp_path, RATE, Selection(sampling))  # type: ignore[arg-type]

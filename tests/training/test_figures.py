@@ -1,4 +1,4 @@
-"""Statistics of an evaluation: what is limited, left out and counted, and how sure a mean is."""
+"""Statistics of an evaluation: limited values, excluded values, and confidence intervals."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from lincae_studio.training.figures import Measured
 
 
-def test_an_exact_value_neither_swallows_the_others_nor_is_lost() -> None:
+def test_an_exact_value_is_limited_before_averaging() -> None:
     measured = Measured()
     for value in (math.inf, 131.0, math.inf, 131.0):
         measured.add(0, 0, 0, "decoder_homogeneity_db", value)
@@ -30,7 +30,7 @@ def test_only_what_is_exact_everywhere_is_called_exact() -> None:
     assert (worst.mean, worst.limited, worst.exact) == (-160.0, 2, False)
 
 
-def test_what_cannot_be_measured_is_left_out_and_counted() -> None:
+def test_undefined_values_are_excluded_and_counted() -> None:
     measured = Measured()
     for window, value in enumerate((1.0, math.nan, 3.0)):
         measured.add(0, window, None, "mix_mr_stft", value)
@@ -51,7 +51,7 @@ def test_the_interval_is_that_of_students_t(count: int, quantile: float) -> None
     assert one.high - one.mean == pytest.approx(quantile * values.std(ddof=1) / math.sqrt(count), rel=2e-3)
 
 
-def test_seeds_are_no_independent_windows() -> None:
+def test_seeds_do_not_count_as_independent_windows() -> None:
     measured = Measured()
     for seed in range(3):
         for window in range(2):

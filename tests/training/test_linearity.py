@@ -68,7 +68,7 @@ def test_without_gains_no_level_is_changed() -> None:
     assert torch.equal(gains, torch.ones(16))
 
 
-def test_windows_are_mixed_beforehand_with_a_probability_and_halved() -> None:
+def test_premixing_halves_sums_with_a_probability() -> None:
     audio = torch.eye(1000)
     mixed = premixed(audio, 0.5, seeded(5))
     changed = (mixed != audio).any(dim=1)

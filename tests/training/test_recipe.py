@@ -27,7 +27,7 @@ def test_the_papers_recipe() -> None:
 
 
 def test_the_baseline_is_what_the_authors_code_runs() -> None:
-    """Its scaled representation is never used, so there are no gains; batches are mixed before anything else."""
+    """Its scaled representation is never used, so there are no gains; batches are premixed."""
     recipe = PRESETS["m2l"]
     assert (recipe.linearity, recipe.premix, recipe.gain_probability) == ("augmentation", 0.5, 0.0)
 
@@ -89,7 +89,7 @@ def test_an_unknown_preset_lists_the_known_ones() -> None:
         preset("large")
 
 
-def test_a_recipe_of_before_means_what_it_meant() -> None:
+def test_older_recipes_keep_their_meaning() -> None:
     old = msgspec.to_builtins(PRESETS["mini"])
     for name in ("premix", "sampling", "short_files", "validations"):
         del old[name]

@@ -202,8 +202,8 @@ def test_a_damaged_checkpoint_is_reported(tmp_path: Path) -> None:
         saved_step(tmp_path)
 
 
-def test_the_authors_baseline_mixes_beforehand_and_changes_no_level() -> None:
-    """Mixtures and what was mixed beforehand are encoded like other audio; peaks above 1 stay as they are."""
+def test_the_authors_baseline_premixes_and_changes_no_level() -> None:
+    """Mixtures and premixed windows are encoded like other audio; peaks above 1 stay as they are."""
     module = LinCaeTraining(tiny_recipe(linearity="augmentation", premix=0.5, gain_probability=0.0, batch=8))
     audio = torch.from_numpy(noise(1, 8 * module.recipe.window_samples, level=1.0)).reshape(8, -1) * 3.0
     seen: list[torch.Tensor] = []

@@ -1,6 +1,6 @@
 """Names with markup, mnemonics, placeholders and invisible characters are shown as they are, everywhere in the window.
 
-A project with such names is opened, every dialog too; then each text that Qt has for a person is looked at.
+A project with such names and every dialog are opened; then every text that Qt can show is checked.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from tests.helpers import made_up_media
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS
 
-#: A name that everything interprets, if it can; and the same in a sentence.
+#: A name with everything that Qt may interpret; and the same in a sentence.
 NAME = 'Zqx<b>&B<img src="x.png">[*]\ta\nb\x07\u202eend'
 SHOWN = 'Zqx<b>&B<img src="x.png">[*]\\ta\\nb\\x07\\u202eend'
 MARK = "Zqx"
@@ -127,7 +127,7 @@ def without_mnemonic(text: str) -> str:
 
 
 def of_model(model: QAbstractItemModel, parent: QModelIndex) -> Iterator[str]:
-    """What the cells of a table, tree, list or header give a person."""
+    """The texts of the cells of a table, tree, list or header."""
     roles = ("DisplayRole", "ToolTipRole", "StatusTipRole", "WhatsThisRole", "AccessibleTextRole")
     role_numbers = [Qt.ItemDataRole[role] for role in roles]
     columns = 1 if isinstance(model, QAbstractListModel) else model.columnCount(parent)

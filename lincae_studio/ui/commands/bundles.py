@@ -129,7 +129,7 @@ class BundleController(QObject):
         self._jobs.run(work, "Opening latents", done)
 
     def media_in(self, path: Path) -> frozenset[str]:
-        """The digests of the media in a bundle; any thread. Raises `StudioError` when it is none."""
+        """The digests of the media in a bundle; any thread. Raises `StudioError` if it is not a bundle."""
         from lincae_studio.engine.bundles.writer import open_bundle
 
         return frozenset(media.digest for media in open_bundle(path, self._bundles).media)

@@ -35,8 +35,8 @@ class Importer(QObject):
     Signals:
         finished: an import has ended; all files that could be read are in the session.
         media_found: media of an opened project that were missing from the store have been read, where possible.
-        media_repaired: the same, after cached audio was found to be damaged.
-        media_searched: the media of an opened project were looked for; follows `media_found`.
+        media_repaired: damaged media have been read again, where possible.
+        media_searched: all media of an opened project have been checked; follows `media_found`, if that is emitted.
         find_files: the user asked to find missing files.
     """
 
@@ -181,7 +181,7 @@ class Importer(QObject):
         def repaired(damaged: Sequence[Media]) -> None:
             names = [name_of(item) for item in damaged if self._store.fits(item)]
             if names:
-                self._messages.info(f"The cached audio of {listed(names)} was damaged on the disk; it was made again")
+                self._messages.info(f"The cached audio of {listed(names)} was damaged on disk and has been rebuilt")
             self.media_repaired.emit()
 
         self._conform(session, "Repairing audio", repaired)

@@ -42,7 +42,7 @@ class MediaFound(QObject):
         self._bundles = bundles
         self._project_files = project_files
         self._messages = messages
-        #: Files outside the folder of the opened project that were not reported yet.
+        #: Files outside the folder of the opened project that have not been reported yet.
         self._outside: list[str] = []
         self._finding = False
         project_files.outside_found.connect(self._on_outside_found)
@@ -94,7 +94,7 @@ class MediaFound(QObject):
         self._report_outside()
 
     def _report_outside(self) -> None:
-        """Show which files a project uses outside its folder, once its audio was looked for and that was reported."""
+        """Name the files that a project uses outside its folder, but only after messages about missing audio."""
         if self._finding or not self._outside:
             return
         paths, self._outside = self._outside, []

@@ -48,13 +48,14 @@ class BackgroundJob(QObject):
         self._token = CancelToken()
         self._last_report = 0.0
         self._thread = threading.Thread(target=self._run, name="job", daemon=True)
-        #: The signal to end with and its arguments, once known; whether `start` waits for it, to send it by itself.
+        #: The last signal and its arguments, once known.
         self._outcome: tuple[Any, tuple[object, ...]] | None = None
+        #: Whether `start` waits for the outcome, and emits the signals itself.
         self._awaited = False
         self._changed = threading.Condition()
 
     def start(self, patience_s: float = 0.0) -> None:
-        """Start the thread. A function that returns within `patience_s` has sent its signals when this returns."""
+        """Start the thread, and wait up to `patience_s` for it. If it ends in time, its signals have been emitted."""
         self._awaited = patience_s > 0.0
         self._thread.start()
         if patience_s:

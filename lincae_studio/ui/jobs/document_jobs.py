@@ -50,7 +50,7 @@ class DocumentJobs:
     ) -> None:
         """Start a job; with a `title` it has a progress dialog with Cancel. `ended` is called in any case.
 
-        If it ends within `patience_s`, this returns after all that.
+        Waits up to `patience_s` for the job; if it ends in time, all of these have been called on return.
         """
         generation = self._generation
 

@@ -195,7 +195,7 @@ class ProjectFiles(QObject):
         self._jobs.run(work, f"Reading {path.name}", done)
 
     def _may_use(self, others: Sequence[Media], found: dict[str, Media]) -> bool:
-        """Ask whether files are used that have only the names and lengths of those that the project expects."""
+        """Ask whether to use files that match the expected ones in name and length only."""
         paths = listed([found[media.digest].path for media in others], 5)
         return confirm(
             self._window,

@@ -116,7 +116,7 @@ class Document(QObject):
 
     @property
     def forgotten(self) -> int:
-        """The number of the oldest steps that the history has no room for: they can no longer be undone."""
+        """The number of steps dropped for lack of room, which can no longer be undone."""
         return self._history.forgotten
 
     def go_to(self, count: int) -> None:

@@ -25,7 +25,7 @@ _COLUMNS = ("Track", "Clip", "Start", "Length", "Gain", "Fades", "State")
 
 _ROW_PX = 22
 
-#: Rows that the widths of the columns are chosen by, besides those in view.
+#: Rows that determine the widths of the columns, besides those in view.
 _MEASURED = 100
 
 _Index = QModelIndex | QPersistentModelIndex
@@ -85,7 +85,7 @@ class ClipTable(QDockWidget):
         self.setObjectName("clip_table")
         self._document = document
         self._selection = selection
-        #: Whether the selection of the table is being set, which the user has not done.
+        #: Whether the program, not the user, is changing the table's selection.
         self._following = False
         self.table = QTableView(self)
         self._clips = _Clips(self.table)

@@ -30,7 +30,7 @@ _SLICE_S = 0.02
 
 @dataclass(frozen=True)
 class Planned:
-    """What is made of a session.
+    """The plan and the dry mix of a session.
 
     Attributes:
         offline: digests of media files that cannot be read, whose clips are silent.
@@ -42,7 +42,7 @@ class Planned:
 
 
 class Planning(QObject):
-    """Makes plans in succession; what earlier ones computed for unchanged tracks is kept.
+    """Makes one plan after the other, reusing the results of earlier ones for unchanged tracks.
 
     Attributes:
         pending: whether the plan of the current session is still to be made.
@@ -77,7 +77,7 @@ class Planning(QObject):
         self._finished_at = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.go_on)
+        self._timer.timeout.connect(self.advance)
         document.replaced.connect(self._on_document_replaced)
         self._media = media
         self._reader = reader
@@ -89,15 +89,15 @@ class Planning(QObject):
         self._playable: dict[int, tuple[Track, Track]] = {}
 
     def begin(self, continuous: bool = False) -> None:
-        """Plan the current session: now, or where edits keep coming, some time after the last plan."""
+        """Plan the current session: now, or while edits keep coming (`continuous`), 50 ms after the last plan."""
         self.pending, self._steps = True, None
         wait = self._finished_at + _INTERVAL_S - time.monotonic()
         if wait <= 0.0 or not continuous:
-            self.go_on()
+            self.advance()
         elif not self._timer.isActive():
             self._timer.start(max(1, round(wait * 1e3)))
 
-    def go_on(self) -> None:
+    def advance(self) -> None:
         """Make a pending plan if that takes little time; else do some of the work now, and the rest between events."""
         self._work_for(_AT_ONCE_S if self._steps is None else _SLICE_S)
 
@@ -106,7 +106,7 @@ class Planning(QObject):
         self._work_for(math.inf)
 
     def _work_for(self, limit_s: float) -> None:
-        """Use some of the main thread's own time, so that it does not matter how loaded the machine is."""
+        """Work for up to `limit_s` of the main thread's CPU time, which does not depend on the load of the machine."""
         self._timer.stop()
         if not self.pending:
             return
@@ -127,7 +127,7 @@ class Planning(QObject):
             raise
         if self._foreign:
             self._foreign = False
-            self.planned.emit(self.nothing(self._document.session))
+            self.planned.emit(self.silence(self._document.session))
         self._timer.start(0)
 
     def _on_document_replaced(self) -> None:
@@ -148,12 +148,12 @@ class Planning(QObject):
         dry = self._dry = yield from DryMix.steps(session, self._reader, self._dry)
         return Planned(plan, dry, self._offline)
 
-    def nothing(self, session: Session) -> Planned:
+    def silence(self, session: Session) -> Planned:
         """The plan of a session before anything is known about its audio: silence."""
         codec = self._codec_of(session)
         grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
-        silence = Plan(codec, grid, session.channels, session.length, Chunks((), grid.count(session.length)))
-        return Planned(silence, DryMix(replace(session, tracks=()), self._reader), frozenset())
+        plan = Plan(codec, grid, session.channels, session.length, Chunks((), grid.count(session.length)))
+        return Planned(plan, DryMix(replace(session, tracks=()), self._reader), frozenset())
 
     def playable(self, session: Session) -> Session:
         """The session with the clips silenced whose audio is missing; its length and channels do not change."""

@@ -59,7 +59,7 @@ class Rendering(QObject):
         problem: a `StudioError` to show.
         session_replaced: another document was opened; later signals refer to it.
         probe_rendered: a `Rendered` that a view or job requested for analysis.
-        media_damaged: cached audio of the session was found to be damaged; its clips are silent until it is made again.
+        media_damaged: cached audio of the session was found to be damaged; its clips are silent until it is rebuilt.
     """
 
     plan_changed = Signal()
@@ -83,7 +83,7 @@ class Rendering(QObject):
         self._media = media
         #: Digests of media files whose latents the engine has.
         self._bundled: set[str] = set()
-        #: Digests of media files whose cached audio is damaged and has not been made again yet; any thread.
+        #: Digests of media files whose cached audio is damaged and has not been rebuilt yet; any thread.
         self._damaged: set[str] = set()
         self._repairing = False
         self._reader = StoreReader(media, lambda digest: digest in self._bundled or digest in self._damaged)
@@ -109,7 +109,7 @@ class Rendering(QObject):
         self._states: dict[int, ChunkState] = {}
         #: Indices of the rendered chunks.
         self._rendered: set[int] = set()
-        self._take(self._planning.nothing(document.session))
+        self._take(self._planning.silence(document.session))
         document.at_close(self.close)
         document.replaced.connect(self._on_document_replaced)
         document.changed.connect(self._on_document_changed)
@@ -149,7 +149,7 @@ class Rendering(QObject):
 
     def plan_slice(self) -> None:
         """Update `plan` if that takes little time; else do some of the work now, and the rest between events."""
-        self._planning.go_on()
+        self._planning.advance()
 
     def _on_planned(self, planned: Planned) -> None:
         offline = self.offline

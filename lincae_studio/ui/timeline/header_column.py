@@ -1,6 +1,6 @@
 """The column of track headers. Main thread.
 
-Only the tracks in view have a header, and one more above and below, so that Tab finds its way on; headers that scroll
+Only the tracks in view have a header, and one more above and below, so that Tab can move on; headers that scroll
 out of view show other tracks. A header in use stays with its track, so that typing and dragging are not disturbed.
 """
 
@@ -149,7 +149,7 @@ class HeaderColumn(QWidget):
         return header
 
     def _release(self, track_id: int, gone: bool = False) -> None:
-        """Take a track's header; one in use, whose track is gone, is discarded with what is being typed."""
+        """Take the header from a track. With `gone`, a header in use is discarded along with any half-typed text."""
         header = self._headers.pop(track_id)
         self._order = []
         if gone and header.in_use:

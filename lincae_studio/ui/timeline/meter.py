@@ -88,7 +88,7 @@ class Ballistics:
 Channels = tuple[Ballistics, Ballistics]
 
 
-def update(channels: Channels, peaks: Sequence[float], now: float) -> None:
+def update_channels(channels: Channels, peaks: Sequence[float], now: float) -> None:
     """Update with the peaks of left and right; a single mono peak counts for both."""
     for channel, peak in zip(channels, (peaks[0], peaks[-1]), strict=True):
         channel.update(peak, now)
@@ -118,7 +118,7 @@ class Meter(QWidget):
 
     def update_levels(self, peaks: Sequence[float], now: float | None = None) -> None:
         """Update with the peaks of left and right; a single mono peak counts for both."""
-        update(self.channels, peaks, time.monotonic() if now is None else now)
+        update_channels(self.channels, peaks, time.monotonic() if now is None else now)
         self.show_levels()
 
     def show_levels(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lincae_studio.ui.timeline.meter import Ballistics, Channels, update
+from lincae_studio.ui.timeline.meter import Ballistics, Channels, update_channels
 
 _SILENT = (0.0,)
 
@@ -24,7 +24,7 @@ class TrackLevels:
     def update(self, peaks: Mapping[int, Sequence[float]], now: float) -> None:
         """Update with the peaks of the tracks that are heard; the others are silent."""
         for track_id in peaks.keys() | self._channels.keys():
-            update(self.of(track_id), peaks.get(track_id, _SILENT), now)
+            update_channels(self.of(track_id), peaks.get(track_id, _SILENT), now)
 
     @property
     def resting(self) -> bool:

@@ -40,7 +40,7 @@ def media_columns(media: ConformedMedia, start: float, samples_per_column: float
         return np.zeros((count, 2), np.float32)
     try:
         samples = media.frames(first, last)
-    except DamagedMediaError:  # reported by the store; drawn when it was made again
+    except DamagedMediaError:  # reported by the store; drawn once it is rebuilt
         return np.zeros((count, 2), np.float32)
     return sample_columns(np.asarray(samples), start - first, samples_per_column, count)
 

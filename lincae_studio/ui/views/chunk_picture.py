@@ -28,7 +28,7 @@ _FRAME_MS = 16
 
 _STALE_OPACITY = 0.35
 
-#: Chunks are looked at for this long between two events, this many at a time.
+#: Values of chunks are looked up for this long between two events, this many at a time.
 _SURVEY_S = 0.01
 _SURVEYED = 8
 
@@ -59,7 +59,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._values: dict[int, Array] = {}
         #: The key of the values in the overview, by chunk.
         self._known: dict[int, str] = {}
-        #: Whether the overview has the current values of each chunk; visible chunks to look at, the last one first.
+        #: Whether the overview has the current values of each chunk; visible chunks to look up, the last one first.
         self._current = np.zeros(0, np.bool_)
         self._unseen: list[int] = []
         self._pooling = 1
@@ -285,7 +285,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self.observe(values)
 
     def _survey_some(self) -> None:
-        """Look at outdated chunks in view for some milliseconds; the rest comes next time."""
+        """Update outdated chunks in view for some milliseconds; the rest follows with the next drawing."""
         end = time.thread_time() + _SURVEY_S
         while self._unseen and time.thread_time() < end:
             for _ in range(min(len(self._unseen), _SURVEYED)):

@@ -44,7 +44,7 @@ _DARKEST_MOST_DB = -30
 #: Size limit of the cached levels, in bytes: enough for two hours (17 kB per second).
 _CACHED_BYTES = 128 * 1024 * 1024
 
-#: Most keys that are remembered as computed before those of other chunks than the visible ones are forgotten.
+#: Number of remembered keys above which those of chunks out of view are forgotten.
 _MOST_KEYS = 12_000
 
 #: Share of the time spent on transforms: playback and drawing take priority.

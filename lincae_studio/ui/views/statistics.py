@@ -136,7 +136,7 @@ class Statistics(QObject):
     def _on_found(self, key: object) -> None:
         found = self._work.of(key)
         if found is None or len(found.mean) != self._source.rows:
-            return  # of the codec before
+            return  # computed for the previous codec
         if key == self._asked and found is not self.latest:
             self.latest = found
             self.changed.emit()

@@ -1,4 +1,4 @@
-"""Checkpoints of strangers: what torch writes is read, whatever else is refused before it takes memory."""
+"""Untrusted checkpoints: files written by torch are read; others are refused before they take memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLAIM = b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
 
 
 def sample() -> dict[str, torch.Tensor]:
-    """Every layout of tensors that models have: shared storages, views, parameters, scalars, nothing, other types."""
+    """Every layout of tensors in models: shared storages, views, parameters, scalars, empty ones, other types."""
     base = torch.arange(12.0).reshape(3, 4)
     return collections.OrderedDict(
         base=base,
@@ -83,7 +83,7 @@ def view(elements: int = 4, size: tuple[int, ...] = (4,), stride: tuple[int, ...
 
 @pytest.mark.parametrize("zipped_form", [True, False])
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_what_torch_writes_is_read(tmp_path: Path, zipped_form: bool, protocol: int) -> None:
+def test_files_written_by_torch_are_read(tmp_path: Path, zipped_form: bool, protocol: int) -> None:
     path = tmp_path / "a.pth"
     torch.save(sample(), path, _use_new_zipfile_serialization=zipped_form, pickle_protocol=protocol)
     found = read_state(path, LIMIT)
@@ -120,7 +120,7 @@ def as_is(path: Path, content: bytes) -> Path:
     ],
     ids=["older", "zipped", "elements", "deflated", "deflated-pickle", "integer", "text"],
 )
-def test_no_memory_is_taken_for_what_is_not_in_the_file(tmp_path: Path, write: Any) -> None:
+def test_no_memory_is_allocated_for_data_missing_from_the_file(tmp_path: Path, write: Any) -> None:
     path = write(tmp_path / "a.pth")
     tracemalloc.start()
     try:
@@ -167,7 +167,7 @@ def test_storages_larger_than_an_older_file_are_refused_before_they_are_read(tmp
     ],
     ids=range(15),
 )
-def test_what_is_not_a_state_dict_is_refused(tmp_path: Path, content: object, data: bytes | None) -> None:
+def test_anything_but_a_state_dict_is_refused(tmp_path: Path, content: object, data: bytes | None) -> None:
     path = zipped(tmp_path / "a.pth", pickled(content), {} if data is None else {"0": data})
     with pytest.raises(RefusedError):
         read_state(path, LIMIT)
@@ -175,7 +175,7 @@ def test_what_is_not_a_state_dict_is_refused(tmp_path: Path, content: object, da
     assert list(read_state(path, LIMIT)) == ["a"]
 
 
-def test_keys_that_take_for_ever_to_hash_are_refused(tmp_path: Path) -> None:
+def test_keys_that_take_forever_to_hash_are_refused(tmp_path: Path) -> None:
     nested = b"N" + b"q\x00h\x00\x86" * 200  # a pair of the same pair, 200 times
     with pytest.raises(RefusedError):
         read_state(zipped(tmp_path / "a.pth", b"\x80\x02}" + nested + b"Ns."), LIMIT)

@@ -1,4 +1,4 @@
-"""What Python code gets from `Autoencoder`: precision, device, noise, gradients, ids, compiled and traced parts."""
+"""The Python interface of `Autoencoder`: precision, device, noise, gradients, ids, compiled and traced parts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).detach().norm() / expected.detach().norm())
 
 
-def test_pythons_default_is_fp32_where_the_studio_takes_bf16(installed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pythons_default_is_fp32_where_the_studio_uses_bf16(installed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (device, model):
         monkeypatch.setattr(module, "native_bf16", lambda _: True)
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "bf16")

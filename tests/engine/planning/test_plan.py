@@ -203,7 +203,7 @@ def test_a_plan_depends_on_nothing_that_was_planned_before(session: Session, ear
 
 
 @given(session=sessions(), earlier=sessions(), cut=st.integers(1, 9))
-def test_a_plan_may_be_left_for_another_at_any_step(session: Session, earlier: Session, cut: int) -> None:
+def test_planning_can_be_abandoned_at_any_step(session: Session, earlier: Session, cut: int) -> None:
     planner, codec = Planner(), registry.info("mdct-2x")
     steps = planner.steps(earlier, codec)
     for _ in zip(range(cut), steps, strict=False):

@@ -224,7 +224,7 @@ class Counted(Sequence[Clip]):
         return self._clips[index]
 
 
-def test_crossfades_are_looked_for_between_neighbours_only() -> None:
+def test_only_adjacent_clips_are_searched_for_crossfades() -> None:
     clips = Counted(missing_clips(1, 300).tracks[0].clips)
     assert _crossfades(clips) == ({}, {})
     assert clips.read < 5 * len(clips)

@@ -1,4 +1,4 @@
-"""Arrays on disk: only the user may read them, and neither locks nor clocks that were wrong stop them for long."""
+"""Arrays on disk: only the user can read them, and neither locks nor wrong clocks disable them for long."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_rows_used_in_the_future_do_not_crowd_out_new_ones(
 
 
 @pytest.mark.linux("links and named pipes")
-def test_what_is_no_database_leaves_no_cache_and_no_harm(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_left_unharmed(tmp_path: Path) -> None:
     victim = tmp_path / "notes.txt"
     victim.write_text("mine")
     victim.chmod(0o644)

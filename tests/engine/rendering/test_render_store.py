@@ -91,7 +91,7 @@ def test_old_renders_go_first_and_current_ones_never(plan: Plan) -> None:
     assert sum(store.get(key) is not None for key in keys) <= 3
 
 
-def test_what_edits_leave_behind_stays_small_however_many_there_are(plan: Plan) -> None:
+def test_renders_of_earlier_states_are_limited_in_size(plan: Plan) -> None:
     store = RenderStore()
     store.set_current(plan)
     for number in range(400):
@@ -100,7 +100,7 @@ def test_what_edits_leave_behind_stays_small_however_many_there_are(plan: Plan) 
     assert store.get("old 399") is not None
 
 
-def test_a_lower_limit_applies_at_once_and_names_what_is_stale_again(plan: Plan, renders: dict[str, Rendered]) -> None:
+def test_a_lower_limit_applies_at_once_and_returns_the_evicted_keys(plan: Plan, renders: dict[str, Rendered]) -> None:
     store = RenderStore()
     store.set_current(plan)
     for key, rendered in renders.items():

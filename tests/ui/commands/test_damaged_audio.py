@@ -1,4 +1,4 @@
-"""Audio in the cache that was damaged on the disk, in the window: silent until it is made again, and reported."""
+"""Cached audio that was damaged on disk, in the window: silent until it is rebuilt, and reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def damaged(tmp_path: Path, cache_dir: Path) -> Path:
 
 def wait_repaired(qtbot: QtBot, window: MainWindow) -> None:
     def repaired() -> bool:
-        return not window.importer.busy and "made again" in window.messages.text.text()
+        return not window.importer.busy and "has been rebuilt" in window.messages.text.text()
 
     qtbot.waitUntil(repaired, timeout=LIMIT_MS)
     assert "cached audio of drums.wav was damaged" in window.messages.text.text()
@@ -44,7 +44,7 @@ def test_the_engine_finds_the_damage(qtbot: QtBot, window: MainWindow, damaged: 
     wait_rendered(qtbot, window)
     np.testing.assert_allclose(window.rendering.dry.read(0, 90_000)[0], AUDIO[:, 0], atol=1e-6)
     assert not window.rendering.offline
-    assert "made again" in window.messages.text.text(), "nothing is reported as failed"
+    assert "has been rebuilt" in window.messages.text.text(), "nothing is reported as failed"
 
 
 def test_playback_finds_the_damage(qtbot: QtBot, window: MainWindow, damaged: Path) -> None:

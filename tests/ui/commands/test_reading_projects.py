@@ -1,4 +1,4 @@
-"""Projects are read in a thread: the window answers meanwhile, and what it shows is what was asked for last."""
+"""Projects are read in a thread: the window stays usable meanwhile, and shows the project opened last."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.ui.drive import press
 
 @pytest.fixture
 def slow(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
-    """The window, for which reading takes long whatever is read."""
+    """The window, which treats every project as slow to read."""
     monkeypatch.setattr(projects, "PATIENCE_S", 0.0)
     return window
 
@@ -38,7 +38,7 @@ def read(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(lambda: not any(job.busy for job in jobs), timeout=LIMIT_MS)
 
 
-def test_the_window_answers_while_a_project_is_read(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
+def test_the_window_stays_usable_while_a_project_is_read(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
     slow.open_project(saved(tmp_path, "ballad", 3))
     assert slow.project_commands.busy
     assert slow.document.session == Session(), "as before, until the project is read"
@@ -48,7 +48,7 @@ def test_the_window_answers_while_a_project_is_read(qtbot: QtBot, slow: MainWind
     assert not slow.isWindowModified()
 
 
-def test_the_project_asked_for_last_is_opened(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
+def test_the_project_chosen_last_is_opened(qtbot: QtBot, slow: MainWindow, tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
         slow.open_project(saved(tmp_path, name, 2))
     read(qtbot, slow)

@@ -1,4 +1,4 @@
-"""Projects made by somebody else may name any file: none is copied or used without being named and asked about."""
+"""Projects from somebody else may refer to any file: none is copied or used without asking."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ def test_the_history_says_that_its_oldest_steps_are_forgotten(window: MainWindow
         press(window, Qt.Key.Key_T, CTRL)
     panel, forgotten = window.history.list, window.document.forgotten
     assert forgotten > 0
-    assert panel.item(0).text() == f"After {forgotten} earlier steps no longer kept"
+    assert panel.item(0).text() == f"{forgotten} earlier steps can no longer be undone"
     assert panel.count() == 21 - forgotten
     window.document.go_to(0)
     assert len(window.document.session.tracks) == forgotten
@@ -234,7 +234,7 @@ def test_the_table_mirrors_the_clips_and_their_selection(song: MainWindow) -> No
     assert not song.clip_table.isVisible()
 
 
-def test_the_table_makes_texts_only_for_what_it_shows(window: MainWindow) -> None:
+def test_the_table_makes_texts_only_for_visible_rows(window: MainWindow) -> None:
     def filled(count: int) -> int:
         return calls(lambda: window.document.replace(missing_clips(1, count), None))
 

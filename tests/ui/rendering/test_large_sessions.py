@@ -68,7 +68,7 @@ def test_an_edit_while_planning_is_in_the_plan(qtbot: QtBot, song: MainWindow, i
 
 
 @pytest.mark.parametrize("tracks", [1, 0], ids=["on one track", "one on each track"])
-def test_missing_clips_cost_no_more_the_more_there_are(qtbot: QtBot, window: MainWindow, tracks: int) -> None:
+def test_the_cost_of_missing_clips_grows_linearly(qtbot: QtBot, window: MainWindow, tracks: int) -> None:
     def opening(count: int) -> int:
         def opened() -> None:
             window.document.replace(missing_clips(tracks or count, count), None)

@@ -421,7 +421,7 @@ def test_tab_goes_on_to_tracks_out_of_view_and_back(many: MainWindow) -> None:
     assert timeline.rows.offset_px == 0
 
 
-def test_what_is_being_typed_stays_with_its_track_when_that_scrolls_out_of_view(many: MainWindow) -> None:
+def test_typed_text_stays_with_its_track_out_of_view(many: MainWindow) -> None:
     timeline = many.timeline
     name = header(many, 2).name
     QTest.mouseClick(name, LEFT)
