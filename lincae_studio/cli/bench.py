@@ -179,7 +179,7 @@ def _ui(
 ) -> None:
     """Frame times of a dense session: scrolling, zooming, playhead, fader, clip drag; also start-up and memory.
 
-    Also how long the window stands still at most (longest_block_ms) while a project of a day is opened, half of whose
+    Also the longest time that the window freezes (longest_block_ms) while it opens a project of a day, half of whose
     audio is missing; that takes up some 500 MB in the temporary folder.
     """
     from lincae_studio.bench.ui import UiBench, measure_ui
