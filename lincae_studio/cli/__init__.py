@@ -82,12 +82,14 @@ def _decoders_are_quiet() -> Iterator[None]:
 def _report_bug(error: Exception) -> int:
     import traceback
 
+    from lincae_studio import private
     from lincae_studio.paths import log_file
 
     details = "".join(traceback.format_exception(error))
     try:
         where = log_file()
-        where.parent.mkdir(parents=True, exist_ok=True)
+        private.make(where.parent)
+        private.keep_from_others(where)
         with open(where, "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(details)
         hint = f"Details are in {where}"

@@ -189,6 +189,8 @@ def test_bugs_are_one_line_that_names_the_log(
     log = next(path for path in files_below(isolated) if path.suffix == ".log")
     assert str(log) in message
     assert "Traceback" in log.read_text()
+    if os.name != "nt":
+        assert log.stat().st_mode & 0o077 == 0, "only the user may read it"
     assert (folder / "out.wav").read_bytes() == OLD
 
 
