@@ -76,7 +76,7 @@ def is_dawproject(path: Path) -> bool:
 
 
 def fingerprint(path: Path) -> str | None:
-    """The SHA-256 of a project's content, in hexadecimal; None when there is no readable file."""
+    """The SHA-256 of a project's content, in hexadecimal; a text for a file too large; None without a readable file."""
     try:
         return hashlib.sha256(bounded.read(path, MAX_BYTES)).hexdigest()
     except OSError as error:

@@ -29,6 +29,7 @@ from lincae_studio.errors import EditError, ProjectError, StudioError, os_error_
 from lincae_studio.session import files
 from lincae_studio.session.delta import Delta, apply
 from lincae_studio.session.model import Session, check
+from lincae_studio.session.times import LAST_TIME_S
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +54,6 @@ _SNAPSHOT = re.compile(r"([0-9]{1,15})\.lincae")
 
 #: An empty folder of this age was left by a program that ended before it wrote anything; before, one may be starting.
 _EMPTY_S = 60.0
-
-#: The last moment of the year 9999, in seconds since 1970.
-_LAST_TIME = 253_402_300_799.0
 
 
 class Info(Struct, frozen=True, kw_only=True):
@@ -139,8 +137,8 @@ def _leftover(folder: Path) -> Leftover | None:
                     remove(folder)  # the program ended before anything was written
                 return None
             info = Info(changed=status.st_mtime)
-    if not (math.isfinite(info.changed) and 0.0 <= info.changed <= _LAST_TIME):
-        info = msgspec.structs.replace(info, changed=min(max(0.0, status.st_mtime), _LAST_TIME))
+    if not (math.isfinite(info.changed) and 0.0 <= info.changed <= LAST_TIME_S):
+        info = msgspec.structs.replace(info, changed=min(max(0.0, status.st_mtime), LAST_TIME_S))
     return Leftover(folder, info, os.path.lexists(folder / TRIED))
 
 
@@ -223,6 +221,11 @@ def _read(session: Session, path: Path, validate: bool) -> tuple[Session, int, b
 
 
 def applied(session: Session, line: bytes) -> Session:
+    """The session after the edit in a line of the journal; the rules of the session are not checked.
+
+    Raises:
+        ValueError, StudioError, MsgspecError: when the line is damaged, or does not fit the session.
+    """
     checksum, _, data = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or int(checksum, 16) != zlib.crc32(data):
         raise ValueError("a line is incomplete or damaged")

@@ -9,19 +9,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lincae_studio import atomic, private
+from lincae_studio import atomic, bounded, private
 from lincae_studio.errors import ProjectError, os_error_reason
 from lincae_studio.session import files
 from lincae_studio.session.model import Session
+from lincae_studio.session.times import CLOCK_AHEAD_S, LAST_TIME_S
 
 #: How many versions of a project are kept.
 KEPT = 10
-
-#: A version that was saved later than this from now was saved while the clock was wrong.
-_AHEAD_S = 24 * 3600.0
-
-#: The last moment of the year 9999, in seconds since 1970.
-_LAST_TIME = 253_402_300_799.0
 
 
 @dataclass(frozen=True)
@@ -39,8 +34,8 @@ def keep(root: Path, project: Path) -> None:
         OSError: when it cannot be copied.
     """
     try:
-        saved = min(max(0.0, atomic.check_ordinary(project).st_mtime), _LAST_TIME)
-        content = project.read_bytes()
+        saved = min(max(0.0, atomic.check_ordinary(project).st_mtime), LAST_TIME_S)
+        content = bounded.read(project, files.MAX_BYTES)
     except FileNotFoundError:
         return
     folder = _folder(root, project)
@@ -66,7 +61,7 @@ def versions(root: Path, project: Path) -> list[Version]:
     for path in folder.glob(f"*{files.SUFFIX}") if folder.is_dir() else ():
         with contextlib.suppress(OSError):  # a link that leads nowhere, or just deleted by another window
             found.append(Version(path, path.stat().st_mtime))
-    limit = time.time() + _AHEAD_S
+    limit = time.time() + CLOCK_AHEAD_S
     return sorted(found, key=lambda one: (one.saved > limit, -one.saved, one.path.name))
 
 

@@ -38,6 +38,15 @@ def test_the_last_ten_are_kept_newest_first(tmp_path: Path) -> None:
     assert files.load(project) == sessions[13]
 
 
+def test_a_file_too_large_for_a_project_is_not_kept(tmp_path: Path) -> None:
+    project = tmp_path / "song.lincae"
+    with project.open("wb") as file:
+        file.truncate(files.MAX_BYTES + 1)
+    with pytest.raises(OSError, match="more than"):
+        versions.keep(tmp_path / "versions", project)
+    assert versions.versions(tmp_path / "versions", project) == []
+
+
 def test_projects_of_one_name_are_kept_apart_and_what_did_not_change_once(tmp_path: Path) -> None:
     root = tmp_path / "versions"
     for folder in ("a", "b"):

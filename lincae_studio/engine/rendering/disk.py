@@ -23,6 +23,7 @@ import numpy as np
 
 from lincae_studio import private
 from lincae_studio.codecs.base import Array
+from lincae_studio.session.times import CLOCK_AHEAD_S
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +38,6 @@ _QUEUED_WRITES = 16
 
 #: How long nothing is written after another program has kept the database locked.
 _PAUSE_S = 60.0
-
-#: Rows that were used later than this from now were used while the clock was wrong.
-_AHEAD_S = 24 * 3600.0
 
 _SELECT = "SELECT shape, crc, data FROM arrays WHERE key = ?"
 
@@ -121,7 +119,7 @@ class _Write:
 class _Writer:
     """Writes in order, in its own thread; when its queue is full, the renderer waits, which bounds memory.
 
-    After the first error it discards everything; after a lock that another program keeps, for a minute.
+    After the first error it discards everything; when another program keeps the database locked, for a minute.
     """
 
     def __init__(self, path: Path, cap_bytes: int) -> None:
@@ -201,8 +199,8 @@ class _Writer:
         self._connection.execute("COMMIT")
 
     def _forget_future(self) -> None:
-        """Let rows that were used in the future go first: they would stay until then, and new ones would not."""
-        limit = time.time() + _AHEAD_S
+        """Evict rows with a time in the future first: otherwise they would stay until then, and new ones would not."""
+        limit = time.time() + CLOCK_AHEAD_S
         self._connection.execute("UPDATE arrays SET used_at = 0 WHERE used_at > ?", (limit,))
 
     def _measure(self) -> int:
