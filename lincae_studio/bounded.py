@@ -62,12 +62,22 @@ def blocks(path: Path) -> Iterator[bytes]:
         OSError: as `open_regular`, and when it is longer than it was when it was opened.
     """
     with open_regular(path) as file:
-        left = os.fstat(file.fileno()).st_size
-        while block := file.read(_BLOCK_BYTES):
-            left -= len(block)
-            if left < 0:
-                raise OSError(errno.EFBIG, "it is longer than its size says", str(path))
-            yield block
+        yield from blocks_of(file)
+        if file.read(1):
+            raise OSError(errno.EFBIG, "it is longer than its size says", str(path))
+
+
+def blocks_of(file: BinaryIO) -> Iterator[bytes]:
+    """The content of an open file from its start, in blocks of up to 4 MiB, and no more than its size when it begins.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    file.seek(0)
+    left = os.fstat(file.fileno()).st_size
+    while block := file.read(min(_BLOCK_BYTES, left)):
+        left -= len(block)
+        yield block
 
 
 def open_archive(file: BinaryIO) -> zipfile.ZipFile:

@@ -22,7 +22,6 @@ from lincae_studio.media.store import FileState, MediaStore, digest_of, of_selec
 from lincae_studio.session.model import SESSION_RATE, Media
 from lincae_studio.session.times import listed
 
-_COPY_BYTES = 1 << 20
 _BLOCK_FRAMES = 1 << 16
 
 
@@ -161,23 +160,20 @@ class _Copying:
                     return target
                 continue
             with atomic.replacing(target) as temporary:
-                self._write(file, temporary, digest, source)
+                self._write(file, temporary, digest)
                 if media.original is not None and media.digest not in self._bundled(temporary):
                     raise _ChangedError
             self.written.append(target)
             return target
         raise _taken(self._folder, source.name)
 
-    def _write(self, file: BinaryIO, target: Path, digest: str, source: Path) -> None:
-        file.seek(0)
-        left = os.fstat(file.fileno()).st_size
+    def _write(self, file: BinaryIO, target: Path, digest: str) -> None:
         copied = hashlib.sha256()
         with open(target, "wb") as writing:
-            while data := file.read(min(_COPY_BYTES, left)):
+            for data in bounded.blocks_of(file):
                 self._cancel.check()
                 copied.update(data)
                 writing.write(data)
-                left -= len(data)
         if copied.hexdigest() != digest:
             raise _ChangedError
 

@@ -32,7 +32,6 @@ from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Session, Track
 
-_COPY_BYTES = 1 << 20
 _BLOCK_FRAMES = 1 << 16
 
 #: The top of the faders of many programs: 6 dB above unity.
@@ -137,15 +136,15 @@ def _copy(archive: zipfile.ZipFile, source: Path, member: str, cancel: CancelTok
     with _reading(source):
         reading = bounded.open_regular(source)  # not `with`: errors of reading and of writing concern different files
         # Decides whether ZIP64 is needed, which not every program can read.
-        info.file_size = left = os.fstat(reading.fileno()).st_size
+        info.file_size = os.fstat(reading.fileno()).st_size
+    blocks = bounded.blocks_of(reading)
     with reading, archive.open(info, "w") as writing:
         while True:
             cancel.check()
             with _reading(source):
-                data = reading.read(min(_COPY_BYTES, left))
+                data = next(blocks, b"")
             if not data:
                 break
-            left -= len(data)
             digest.update(data)
             writing.write(data)
     if expected and digest.hexdigest() != expected:

@@ -30,7 +30,6 @@ from lincae_studio.media.reading.view import BufferedView, FileView, Piece
 #: Frames read at a time: about 1.5 s, a multiple of the peaks block.
 BLOCK_FRAMES = BLOCK * 256
 
-_HASH_BYTES = 1 << 20
 
 #: Decoders that look for the next frame read byte by byte.
 _BUFFER_BYTES = 1 << 16
@@ -243,12 +242,9 @@ def hash_of(file: BinaryIO, path: Path, cancel: CancelToken) -> str:
     """
     digest = hashlib.sha256()
     try:
-        file.seek(0)
-        left = os.fstat(file.fileno()).st_size
-        while data := file.read(min(_HASH_BYTES, left)):
+        for data in bounded.blocks_of(file):
             cancel.check()
             digest.update(data)
-            left -= len(data)
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
