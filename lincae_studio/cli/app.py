@@ -17,7 +17,7 @@ from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.inputs import parse_input
-from lincae_studio.cli.text import LogFormatter, show
+from lincae_studio.cli.text import LogFormatter, show_figures
 from lincae_studio.cli.training import evaluate, train
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
@@ -97,7 +97,7 @@ def _mix(
 
     channels = options.check_from_channels(from_channels)
     figures = mix_files([parse_input(text) for text in inputs], output, codec, request, channels)
-    _print(figures, _exported(figures), as_json)
+    show_figures(figures, _exported(figures), as_json)
 
 
 @app.command("render")
@@ -139,7 +139,7 @@ def _info(
     if path is None:
         raise UsageError("no file was given", "Give a project, a bundle, a latents file or an audio file")
     figures = describe(path)
-    _print(figures, lines(figures), as_json)
+    show_figures(figures, lines(figures), as_json)
 
 
 @app.command("bundle")
@@ -171,7 +171,7 @@ def _unbundle(
     figures = unbundle(bundle, output)
     count = len(figures["files"]) if isinstance(figures["files"], list) else 0
     text = f"{figures['output']}: {count_of(count, 'audio file')}, decoded from latents of {figures['codec']}"
-    _print(figures, [text], as_json)
+    show_figures(figures, [text], as_json)
 
 
 @app.command("export-dawproject")
@@ -273,14 +273,7 @@ def _print_interchange(figures: dict[str, object], as_json: bool) -> None:
     tracks, clips = (count_of(int(str(figures[name])), name.removesuffix("s")) for name in ("tracks", "clips"))
     lines = [f"{figures['output']}: {tracks}, {clips}"]
     lines += [f"note: {note}" for note in notes]
-    _print(figures, lines, as_json)
-
-
-def _print(figures: dict[str, object], lines: list[str], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(figures, indent=2))
-    else:
-        show(*lines)
+    show_figures(figures, lines, as_json)
 
 
 def _exported(figures: dict[str, object]) -> list[str]:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from lincae_studio.cli.text import show, show_error
+from lincae_studio.cli.text import show, show_error, show_figures
 from lincae_studio.errors import StudioError, UsageError, os_error_reason
 
 #: Converts an input file to an output file; returns figures.
@@ -36,10 +36,7 @@ def run_all(
         if os.path.isdir(output):
             output = output / f"{source.stem}{ending}"
         figures = make(source, output)
-        if as_json:
-            print(json.dumps(figures, indent=2))
-        else:
-            show(*summarize(figures))
+        show_figures(figures, () if as_json else summarize(figures), as_json)
         return 0
     inputs = inputs_in(source, suffixes)
     if os.path.exists(output) and not os.path.isdir(output):

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lincae_studio.cli.text import show_figures
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
@@ -115,12 +116,7 @@ def _engine(
         repeats=repeats,
         computation=Computation().overridden(os.environ),
     )
-    figures = measure_engine(bench)
-    if as_json:
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name}: {value}")
+    _print_figures(measure_engine(bench), as_json)
 
 
 @bench_app.command("playback")
@@ -189,11 +185,7 @@ def _ui(
 
 
 def _print_figures(figures: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(figures, indent=2))
-        return
-    for name, value in figures.items():
-        print(f"{name}: {value}")
+    show_figures(figures, [f"{name}: {value}" for name, value in figures.items()], as_json)
 
 
 def _numbers(option: str, text: str) -> list[float]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Annotated
 
 import typer
 
-from lincae_studio.cli.text import show
+from lincae_studio.cli.text import show, show_figures
 from lincae_studio.engine.bundles.store import bundled_files
 from lincae_studio.engine.rendering.cache import latent_database, render_database
 from lincae_studio.engine.rendering.disk import clear_disk, disk_usage
@@ -53,10 +52,7 @@ def _info(as_json: Annotated[bool, typer.Option("--json", help="Print figures as
     bundles = [path.stat().st_size for path in bundled_files(folder)]
     figures |= {"bundles": len(bundles), "bundles_bytes": sum(bundles)}
     lines.append(f"latents of opened bundles: {count_of(len(bundles), 'file')}, {_mebibytes(sum(bundles))}")
-    if as_json:
-        print(json.dumps(figures, indent=2))
-    else:
-        show(str(folder), *lines)
+    show_figures(figures, [str(folder), *lines], as_json)
 
 
 @cache_app.command("clear")

@@ -141,7 +141,7 @@ class Headless:
         if media is None:
             raise MediaError(f"the cached audio {digest[:12]} was damaged on the disk", "Run the command again")
         self.store.ensure(media)
-        warn(f"the cached audio of {Path(media.path).name} was damaged, and was made again from {media.path}")
+        warn(f"the cached audio of {Path(media.path).name} was damaged and has been recreated from {media.path}")
 
     def _attach(self, session: Session) -> None:
         for path in sorted({media.path for media in session.media if media.original is not None}):

@@ -1,4 +1,4 @@
-"""Text that is safe to print to a terminal. All that a command prints goes through here, except for JSON.
+"""Text that is safe to print to a terminal. Everything that commands print goes through here.
 
 Names of files, tracks and codecs come from others. Control characters in them (C0, C1, line breaks) could move the
 cursor, answer for the user or hide text; marks that change the writing direction could make one name look like another.
@@ -6,8 +6,10 @@ cursor, answer for the user or hide text; marks that change the writing directio
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from collections.abc import Iterable, Mapping
 
 
 def plain(text: str) -> str:
@@ -18,6 +20,14 @@ def plain(text: str) -> str:
 def show(*lines: str) -> None:
     """Print lines on standard output."""
     print("\n".join(map(plain, lines)))
+
+
+def show_figures(figures: Mapping[str, object], lines: Iterable[str], as_json: bool) -> None:
+    """Print figures as JSON, or else lines of text for them, on standard output."""
+    if as_json:
+        print(json.dumps(figures, indent=2))
+    else:
+        show(*lines)
 
 
 def show_error(line: str) -> None:

@@ -83,7 +83,7 @@ def train(
     from lincae_studio.training.validation import parse_validation
 
     def keep() -> None:
-        """A run that was there before stays."""
+        """Leave a run that existed before as it is."""
 
     if resume is not None:
         folder, plan, withdraw = resume, run.read_run(resume), keep
@@ -113,8 +113,8 @@ def train(
     except KeyboardInterrupt:
         if run.is_first_process():
             step = run.saved_step(folder)
-            saved = f"step {step:,} of {plan.recipe.steps:,} is saved" if step else "no step is finished yet"
-            show_error(f"{saved}: go on with lincae-studio train --resume {folder}")
+            saved = f"step {step:,} of {plan.recipe.steps:,} is saved" if step else "no step has been completed yet"
+            show_error(f"{saved}: continue with lincae-studio train --resume {folder}")
         raise
     if run.is_first_process():
         show(summary(folder))

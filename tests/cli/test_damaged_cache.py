@@ -34,7 +34,7 @@ def test_damaged_audio_is_rebuilt(song: Path, tmp_path: Path, capsys: pytest.Cap
     warned = capsys.readouterr().err
     if command != "export-dawproject":  # which copies the file itself
         drums = song.with_name("drums.wav")
-        assert f"the cached audio of drums.wav was damaged, and was made again from {drums}" in warned
+        assert f"the cached audio of drums.wav was damaged and has been recreated from {drums}" in warned
     first = target.rename(target.with_name(f"first{target.suffix}"))
     lincae(capsys, command, song, "-o", target)
     if command == "render":  # the header of a WAV has the time

@@ -75,7 +75,7 @@ def test_an_interrupted_run_keeps_its_last_step_and_says_how_to_resume(
     out = tmp_path / "run"
     assert run([*TRAIN_TINY, "--out", str(out)]) == 130
     assert capsys.readouterr().err.endswith(
-        f"step 2 of 8 is saved: go on with lincae-studio train --resume {out}\ninterrupted\n"
+        f"step 2 of 8 is saved: continue with lincae-studio train --resume {out}\ninterrupted\n"
     )
     assert torch.load(out / "last.ckpt", weights_only=False)["global_step"] == 2
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
@@ -87,7 +87,7 @@ def test_a_run_interrupted_before_its_first_step_can_be_resumed(
     monkeypatch.setattr(data, "make_song", lambda *_: signal.raise_signal(signal.SIGTERM))
     out = tmp_path / "run"
     assert run([*TRAIN_TINY, "--out", str(out)]) == 130
-    assert "no step is finished yet: go on with lincae-studio train --resume" in capsys.readouterr().err
+    assert "no step has been completed yet: continue with lincae-studio train --resume" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["recipe.json"]
 
 
