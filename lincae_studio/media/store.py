@@ -3,7 +3,7 @@
 Conforming streams through the file: an hour-long file takes no more memory than a second. Entries are addressed by the
 SHA-256 of the file's bytes, written to a temporary folder and renamed when complete, so that several processes can
 share one store and a crash leaves no incomplete entry. An entry that turns out to be damaged is discarded by whichever
-process notices; it is made again from its file. Any thread.
+process notices; it is recreated from its file. Any thread.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ _ATTEMPTS = 5
 #: How many verified files of an entry are remembered besides the last one.
 _MARKS_KEPT = 15
 
-#: Some more than the longest paths take.
+#: Size limit of a record: more than that of the longest paths.
 _MARKS_BYTES = 1 << 20
 
-_CHANGED = "Restore the file, or import the new one"
+_RESTORE = "Restore the file, or import the new one"
 
 #: State of an audio file: unchanged, with other content, or missing (or unreadable).
 FileState = Literal["here", "changed", "missing"]
@@ -110,7 +110,7 @@ class MediaStore:
             channels = _channels_of(channel_selection, info)
             digest = of_selection(file.digest(cancel), channel_selection)
             if expected and digest != expected:
-                raise MediaError(f"{path} has changed since the project was saved", _CHANGED)
+                raise MediaError(f"{path} has changed since the project was saved", _RESTORE)
             self._forget_if_gone(digest)
             stored = self.is_whole(digest, cancel)
             for _ in range(_ATTEMPTS):
@@ -169,7 +169,7 @@ class MediaStore:
                 del self._open[digest]
             found = self._open_folder(digest)
             if found is None:
-                # Its other files may be mapped, and are removed when the entry is made again.
+                # Its other files may be mapped, and are removed when the entry is recreated.
                 with contextlib.suppress(OSError):
                     (self._folder(digest) / INFO).unlink()
         if found is None:
@@ -225,7 +225,7 @@ class MediaStore:
             except MediaError as error:
                 if media.digest not in self._damaged.values():
                     raise
-                problem = f"the cached audio of {Path(media.path).name} is damaged, and was not made again"
+                problem = f"the cached audio of {Path(media.path).name} is damaged and could not be recreated"
                 raise MediaError(f"{problem}: {error.problem}", error.remedy) from error
         conformed = self.open(media.digest)
         if (conformed.channels, conformed.length) != (media.channels, media.length):
@@ -383,7 +383,7 @@ def _channels_of(selection: str, info: FileInfo) -> Channels:
     if max(channels) >= info.channels:
         count = count_of(info.channels, "channel")
         problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: the file has {count}"
-        raise MediaError(problem, _CHANGED)
+        raise MediaError(problem, _RESTORE)
     return channels
 
 

@@ -78,7 +78,7 @@ def test_damaged_audio_without_its_file_is_missing(cache_dir: Path, path: Path, 
     path.unlink()
     store = MediaStore(cache_dir)
     assert not store.is_whole(media.digest, CancelToken())
-    with pytest.raises(MediaError, match=r"audio of kick\.wav is damaged, and was not made again: .*no such file"):
+    with pytest.raises(MediaError, match=r"audio of kick\.wav is damaged and could not be recreated: .*no such file"):
         store.ensure(media)
     assert not store.fits(media)
 

@@ -160,9 +160,10 @@ class Chunks(Sequence[Chunk | None]):
         self._by_index = {chunk.index: chunk for chunk in kept}
         self._indices = list(self._by_index)
         self.audible = tuple(kept)
-        self._by_key: dict[str, Chunk] = {}
-        #: The chunks of keys that occur more than once.
-        self._repeated: dict[str, list[Chunk]] = {}
+        #: A chunk of each key; None until it is needed.
+        self._by_key: dict[str, Chunk] | None = None
+        #: All chunks of the keys that occur more than once.
+        self._repeated: Mapping[str, Sequence[Chunk]] = {}
 
     def between(self, first: int, last: int) -> Sequence[Chunk]:
         """The audible chunks from `first` to `last`, both included."""
@@ -183,20 +184,26 @@ class Chunks(Sequence[Chunk | None]):
     @property
     def keys(self) -> KeysView[str]:
         """The keys of the audible chunks."""
-        if len(self._by_key) < len(self.audible) and not self._repeated:
-            self._by_key = {chunk.key: chunk for chunk in self.audible}
-            repeated = {chunk.key for chunk in self.audible if self._by_key[chunk.key] is not chunk}
-            for chunk in self.audible if repeated else ():
-                if chunk.key in repeated:
-                    self._repeated.setdefault(chunk.key, []).append(chunk)
-        return self._by_key.keys()
+        return self._chunk_of_each_key().keys()
 
     def with_key(self, key: str) -> Sequence[Chunk]:
         """The audible chunks with a key."""
-        return self._repeated.get(key) or (self._by_key[key],) if key in self.keys else ()
+        chunk = self._chunk_of_each_key().get(key)
+        return () if chunk is None else self._repeated.get(key, (chunk,))
+
+    def _chunk_of_each_key(self) -> dict[str, Chunk]:
+        if self._by_key is None:
+            by_key = {chunk.key: chunk for chunk in self.audible}
+            several = {chunk.key for chunk in self.audible if by_key[chunk.key] is not chunk}
+            repeated: dict[str, list[Chunk]] = {key: [] for key in several}
+            for chunk in self.audible if several else ():
+                if chunk.key in several:
+                    repeated[chunk.key].append(chunk)
+            self._repeated, self._by_key = repeated, by_key  # in this order, as several threads may come here
+        return self._by_key
 
     def get(self, index: int) -> Chunk | None:
-        """A chunk, or None where nothing is audible, also behind the end."""
+        """A chunk, or None where nothing is audible, also after the end."""
         return self._by_index.get(index)
 
     def __len__(self) -> int:

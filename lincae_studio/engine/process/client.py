@@ -40,10 +40,10 @@ _QUIT_S = 2.0
 #: A process that sends nothing for this long is considered stuck and killed. (It loads torch before its first message.)
 _SILENT_S = 60.0
 
-#: How often it is checked, in that time, whether a message that has begun also ends.
+#: How many times in that period to check whether a message that has begun is still incomplete.
 _CHECKS = 4
 
-#: Largest message, and largest array that follows one, in bytes; a larger one is garbage.
+#: Largest message, and largest array that follows one, in bytes; anything larger is not valid.
 _MAX_MESSAGE_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 32
 
 #: This many crashes in a row, with no chunk finished or failed in between, are reported.
@@ -307,13 +307,18 @@ class EngineClient:
                 _log.log(level, "engine: %s", text)
 
     def _receive_bytes(self, connection: Connection, limit: int) -> bytes:
-        """One frame. Raises `ValueError` if it begins with a length over the limit, as whatever is no frame does."""
+        """One frame.
+
+        Raises:
+            ValueError: when its length is over the limit, which also shows that the data is not a frame.
+            OSError, EOFError: when the pipe breaks or ends.
+        """
         self._reading_since = time.monotonic()
         try:
             return connection.recv_bytes(limit)
         except OSError:
-            if not connection.readable:  # how it says so
-                raise ValueError("its length is not possible") from None
+            if not connection.readable:  # `recv_bytes` stops reading when the length is over the limit
+                raise ValueError("its length is impossible") from None
             raise
         finally:
             self._reading_since = None
@@ -329,7 +334,7 @@ class EngineClient:
     def _receive_array(self, connection: Connection, shape: tuple[int, ...]) -> Array:
         size = np.dtype(np.float32).itemsize * math.prod(shape)
         if min(shape) < 0 or size > _MAX_ARRAY_BYTES:
-            raise ValueError(f"no array has the shape {shape}")
+            raise ValueError(f"the shape {shape} of an array is impossible")
         data = self._receive_bytes(connection, size)
         if len(data) != size:
             raise ValueError(f"received {len(data)} bytes for an array of shape {shape}")
@@ -387,7 +392,7 @@ class EngineClient:
             self._send(connection, [messages.Quit()])
 
     def _kill_if_stuck(self) -> None:
-        """Kill a process that began a message, or what looks like one, and does not end it."""
+        """Kill a process that began a message, or what looks like one, and has not finished it in time."""
         since = self._reading_since
         with self._lock:
             if since is not None and self._process is not None and time.monotonic() - since > self._silent_s:

@@ -25,8 +25,8 @@ from lincae_studio.session.model import MAX_LENGTH, MAX_PATH, SESSION_RATE, Medi
 
 _COPY_BYTES = 1 << 20
 
-#: Audio that takes more than this is refused if it is compressed to less than a hundredth: no music is.
-_SWELLING_BYTES, _SWELLING = 1 << 30, 100
+#: Audio of more bytes than this is refused if it is more than this many times its compressed size, as music never is.
+_EXPANDED_BYTES, _MAX_EXPANSION = 1 << 30, 100
 
 _DRIVE = re.compile(r"[A-Za-z]:/")
 
@@ -67,15 +67,16 @@ class AudioFiles:
                     folder.rmdir()
 
     def check_room(self, files: list[FileRef]) -> None:
-        """Raise `ProjectError` when the disk has not enough space for the audio files of the archive.
+        """Check the space that the audio files of the archive take on the disk.
 
-        The same for an archive of a few kilobytes that only fills the disk.
+        Raises:
+            ProjectError: when the disk has too little, or a small archive would expand to fill it.
         """
         members = [self._member(file.path) for file in files if not file.external]
         found = {info.filename: info for info in members if info is not None}.values()
         size = sum(info.file_size for info in found)
-        if size > max(_SWELLING_BYTES, _SWELLING * sum(info.compress_size for info in found)):
-            problem = f"its audio is compressed to a fraction of its {size / 1e9:.1f} GB, as no music can be"
+        if size > max(_EXPANDED_BYTES, _MAX_EXPANSION * sum(info.compress_size for info in found)):
+            problem = f"its audio would expand to {size / 1e9:.1f} GB, over {_MAX_EXPANSION} times its compressed size"
             raise ProjectError(f"cannot open {self._path}: {problem}", "Export it again from the program that wrote it")
         parent = next(place for place in (self._folder, *self._folder.absolute().parents) if os.path.exists(place))
         with self._writing():

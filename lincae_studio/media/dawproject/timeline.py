@@ -232,11 +232,9 @@ class _Walk:
         """From the clip's start position to the end of its loop, then the loop repeatedly; in the unit of `place`."""
         at, position = start, play_start
         first = bounds[0]  # before `start` for a crossfade
-        # At least that many: those before the loop are longer.
-        once = loop[1] - loop[0]
-        self._check_steps(
-            self._steps + (self._position(bounds[1], place._replace(origin=start)) - (loop[1] - play_start)) / once
-        )
+        # Too many repetitions are refused before the first is visited.
+        looped = self._position(bounds[1], place._replace(origin=start)) - (loop[1] - play_start)
+        self._check_steps(self._steps + looped / (loop[1] - loop[0]))
         while bounds[1] - at > _NOTHING_S:
             self._step(place)
             after = self._after(at, loop[1] - position, place.unit)

@@ -423,7 +423,7 @@ def test_an_engine_that_sends_invalid_messages_is_replaced(
         engine.wait_for(plan.audible[:3])
     assert [event.exit_code for event in engine.of(EngineDown)] == [-signal.SIGKILL] * 3
     (report,) = engine.of(EngineUnusable)
-    assert report.reason.endswith("it sent an invalid message: its length is not possible")
+    assert report.reason.endswith("it sent an invalid message: its length is impossible")
     assert caplog.text.count("it sent an invalid message") == 3
     assert {event.rendered.key for event in engine.of(ChunkFinished)} == {chunk.key for chunk in plan.audible[:3]}
 

@@ -146,11 +146,11 @@ def test_damaged_and_encrypted_members(tmp_path: Path, refused: Any) -> None:
     assert "encrypted" in refused(path)
 
 
-def test_audio_that_only_fills_the_disk(store: MediaStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audio_that_would_fill_the_disk(store: MediaStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_of(lane_of(f'<Clip time="0" duration="1">{file_of()}</Clip>'))
     path = packed(tmp_path / "a.dawproject", project, {"audio/one.wav": bytes(5_000_000)})
-    monkeypatch.setattr(audio_module, "_SWELLING_BYTES", 4_000_000)
-    with pytest.raises(ProjectError, match="compressed to a fraction"):
+    monkeypatch.setattr(audio_module, "_EXPANDED_BYTES", 4_000_000)
+    with pytest.raises(ProjectError, match="would expand to"):
         read_dawproject(path, tmp_path / "audio", store)
     assert not (tmp_path / "audio").exists()
     packed(path, project, {"audio/one.wav": wav(1, 1_100_000)})
