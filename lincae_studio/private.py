@@ -1,7 +1,7 @@
 """Folders and files that only the user may read: recovery data, earlier versions, locks, caches, the log.
 
 Folders are made with mode 0700, files with 0600. Below a folder in which everybody may write, such as `/tmp`, another
-user can have taken a name before: there, folders must belong to the user, and none may be a link. Files are opened
+user may already have taken a name: there, folders must belong to the user, and none may be a link. Files are opened
 without following links and without waiting for pipes. Windows keeps its own permissions. Any thread.
 """
 
@@ -30,8 +30,8 @@ def make(folder: Path, *, tighten: bool = True, checked: bool = True) -> Path:
     """Create a private folder with its missing parents, and return it.
 
     Args:
-        tighten: take the permissions of others from an existing folder too. False for a folder that the user has
-            chosen, which may be there for other purposes.
+        tighten: revoke the permissions of others on an existing folder too. False for a folder that the user has
+            chosen, which may have other purposes.
         checked: check the folder. False in a place that the user has chosen and may share with others.
 
     Raises:
@@ -48,7 +48,7 @@ def make(folder: Path, *, tighten: bool = True, checked: bool = True) -> Path:
     if checked:
         check(folder)
     if tighten:
-        _take(folder, _OTHERS)
+        _revoke(folder, _OTHERS)
     return folder
 
 
@@ -68,22 +68,22 @@ def check(folder: Path) -> None:
         except FileNotFoundError:
             return
         if not stat.S_ISDIR(status.st_mode):
-            raise PermissionError(errno.EACCES, "it is not a folder of its own", str(part))
+            raise PermissionError(errno.EACCES, "it is a link or not a folder", str(part))
         if status.st_uid != os.geteuid():
             raise PermissionError(errno.EACCES, "it belongs to another user", str(part))
         if status.st_mode & _OTHERS_WRITE:
-            _take(part, _OTHERS_WRITE)
+            _revoke(part, _OTHERS_WRITE)
             if os.lstat(part).st_mode & _OTHERS_WRITE:
                 raise PermissionError(errno.EACCES, "other users may write to it", str(part))
 
 
 def open_to_read(path: Path) -> BinaryIO:
-    """Open a regular file, but no link to one. Raises `OSError`."""
+    """Open a regular file, without following links. Raises `OSError`."""
     return bounded.open_regular(path, follow=False)
 
 
 def open_to_write(path: Path) -> BinaryIO:
-    """Create a file or empty an existing one, but none that a link leads to. Raises `OSError`."""
+    """Create a file or empty an existing one, without following links. Raises `OSError`."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _NO_LINK | _NO_WAIT, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -98,14 +98,14 @@ def read(path: Path, limit_bytes: int) -> bytes:
 
 
 def keep_from_others(path: Path) -> None:
-    """Create an empty file with mode 0600; take the permissions of others from an existing one. Raises `OSError`."""
+    """Create an empty file with mode 0600; revoke the permissions of others on an existing one. Raises `OSError`."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | _NO_LINK | _NO_WAIT, 0o600))
     if os.lstat(path).st_nlink == 1:  # another name of the file may be meant for others
-        _take(path, _OTHERS)
+        _revoke(path, _OTHERS)
 
 
 def _in_shared_place(folder: Path) -> Iterator[Path]:
-    """The folders above and with `folder`, from the top down, that are below one in which everybody may write."""
+    """Of `folder` and the folders above it, those below one in which everybody may write, from the top down."""
     parts = [*reversed(folder.parents), folder]
     for number, (parent, part) in enumerate(itertools.pairwise(parts)):
         mode = os.stat(parent).st_mode
@@ -116,8 +116,8 @@ def _in_shared_place(folder: Path) -> Iterator[Path]:
             return
 
 
-def _take(path: Path, permissions: int) -> None:
-    """Take permissions from a file or folder of the user's; some file systems have none."""
+def _revoke(path: Path, permissions: int) -> None:
+    """Revoke permissions on a file or folder of the user; does nothing where the file system has none."""
     with contextlib.suppress(OSError):
         status = os.lstat(path)
         if status.st_mode & permissions and not stat.S_ISLNK(status.st_mode) and os.name != "nt":
