@@ -49,12 +49,12 @@ class Diffusion(nn.Module):
         self.enable_grad_denoise = self.config.enable_grad_denoise
 
     def get_sigma(self, i: int, k: int) -> float:
-        """Level `i` of `k`: 1 is sigma_min, `k` is sigma_max."""
+        """Noise level `i` of `k >= 2`: 1 is sigma_min, `k` is sigma_max."""
         low, high = self._ends()
         return float((low + (i - 1) / (k - 1) * (high - low)) ** self.config.rho)
 
     def get_sigma_continuous(self, i: Tensor) -> Tensor:
-        """Levels of indices in [0, 1]."""
+        """Noise levels for indices in [0, 1]: 0 is sigma_min, 1 is sigma_max. Any shape."""
         low, high = self._ends()
         return (low + i * (high - low)) ** self.config.rho
 
@@ -68,11 +68,11 @@ class Diffusion(nn.Module):
         return float(config.base_step**exponent)
 
     def get_step_continuous(self, inds: Tensor, step: float) -> Tensor:
-        """Indices in [0, 1], one step lower."""
+        """Indices in [0, 1], lowered by `step` but not below 0. Any shape."""
         return (inds - step).clamp_min(0.0)
 
     def get_loss_weight(self, sigma_plus_one: Tensor, sigma: Tensor) -> Tensor:
-        """Weights of the loss for pairs of levels."""
+        """Weights of the loss for pairs of noise levels: the inverse of their difference. Any shape."""
         return 1.0 / (sigma_plus_one - sigma)
 
     def get_sampling_weights(self, k: int, device: str | torch.device = "cpu") -> Tensor:
@@ -83,20 +83,26 @@ class Diffusion(nn.Module):
         return torch.exp(-0.5 * deviation**2) / (config.p_std * math.sqrt(2.0 * math.pi))
 
     def add_noise(self, x: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-        """A representation with unit-variance noise scaled to the levels `(B,)`."""
+        """A representation `(B, 2, F, S)` plus unit-variance noise scaled to the noise levels `sigma`, `(B,)`."""
         return x + sigma.reshape(-1, 1, 1, 1) * noise
 
     def reverse_step(self, x: Tensor, noise: Tensor, sigma: float) -> Tensor:
-        """A clean representation with noise of a level: what the next step of sampling starts from."""
+        """The input `(B, 2, F, S)` of the next sampling step: a clean representation plus noise of level `sigma`."""
         return x + (sigma**2 - self.config.sigma_min**2) ** 0.5 * noise
 
     def reverse_diffusion(self, denoiser: UNet, initial_noise: Tensor, diffusion_steps: int, latents: Tensor) -> Tensor:
-        """`sample` with the arguments of the reference package: noise of sigma_max, and torch's generator for the rest.
+        """`sample` with the arguments of the reference package.
 
-        Latents are without the scale factor. Gradients as for `Autoencoder.decode`.
+        Args:
+            initial_noise: `(B, 2, F, S)`, of standard deviation sigma_max; torch's generator draws the rest.
+            diffusion_steps: number of model evaluations.
+            latents: `(B, D, T)`, without the scale factor.
+
+        Returns:
+            The representation `(B, 2, F, S)`, with gradients as for `Autoencoder.decode`.
         """
         first = initial_noise / denoiser.config.sigma_max
-        # As in the reference, one more is drawn than used.
+        # As in the reference, one more is drawn than is used.
         noises = [first, *(torch.randn_like(first) for _ in range(diffusion_steps))][:diffusion_steps]
         with torch.set_grad_enabled(torch.is_grad_enabled() and self.enable_grad_denoise):
             return sample(denoiser, self, latents, noises)

@@ -283,7 +283,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _check_events(events: Iterable[yaml.Event]) -> None:
-    """Refuse what options do not need and what a few bytes can make huge. Raises `ValueError`."""
+    """Refuse aliases and deep nesting, with which a few bytes can become huge. Raises `ValueError`."""
     depth = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):

@@ -24,6 +24,7 @@ class Lowered:
         self._made_from = self._state(weights)
 
     def is_of(self, weights: list[nn.Parameter]) -> bool:
+        """Whether the copy was made from these weights, with the values that they have now."""
         return self._made_from == self._state(weights)
 
     @staticmethod

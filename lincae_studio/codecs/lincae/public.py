@@ -87,7 +87,7 @@ PUBLIC_MODELS = {
 
 
 def public_id(name: str) -> str | None:
-    """The id of a public model, by that or by its folder on the hub, with or without `_weights`; None if it is none."""
+    """The id of a public model, given that id or its folder on the hub, with or without `_weights`; None for others."""
     folder = f"{name.removesuffix('_weights')}_weights"
     return next((key for key, model in PUBLIC_MODELS.items() if name == key or folder == model.folder), None)
 

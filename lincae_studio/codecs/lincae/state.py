@@ -14,7 +14,7 @@ _ORIGINAL = "generator.encoder."
 
 
 def drop_duplicates(state: MutableMapping[str, Tensor], prefix: str = "") -> None:
-    """Remove the keys `encoder.*` that repeat `generator.encoder.*`, where all values are stored.
+    """Remove the keys `encoder.*` that repeat `generator.encoder.*`, where all elements of both are in memory.
 
     Raises:
         CodecError: when they have other values, so that it is not clear which ones to use.
@@ -29,7 +29,7 @@ def drop_duplicates(state: MutableMapping[str, Tensor], prefix: str = "") -> Non
 
 
 def _is_stored(value: Tensor) -> bool:
-    """Whether all elements are in memory; a few can be repeated to look like any number."""
+    """Whether all elements are in memory; an expanded tensor repeats a few."""
     return value.numel() * value.element_size() <= value.untyped_storage().nbytes()
 
 

@@ -95,12 +95,12 @@ class Encoder(nn.Module):
         return x.reshape(x.shape[0], -1, x.shape[-1])
 
     def bottleneck_features(self, features: Tensor) -> Tensor:
-        """`features` to latents."""
+        """What `features` returns, `(B, features, T)`, to latents `(B, D, T)`."""
         x = self.bottleneck_layers(features)
         return torch.tanh(self.conv_out(silu(self.norm_out(x))))
 
     def forward(self, representation: Tensor, extract_features: bool = False) -> Tensor:
-        """Latents, or with `extract_features` the input of the bottleneck."""
+        """Latents `(B, D, T)`, or with `extract_features` the input of the bottleneck, `(B, features, T)`."""
         features = self.features(representation)
         return features if extract_features else self.bottleneck_features(features)
 

@@ -194,7 +194,9 @@ def load_latents(path: Path) -> Latents:
     except Exception as error:  # an untrusted file can make the readers of zip, npy and safetensors raise anything
         raise MediaError(f"{path} is damaged or not a file of latents ({error})", remedy) from error
     if header.format != FORMAT or header.version > VERSION:
-        raise MediaError(f"{path} holds latents in a format that this version does not know", "Update LinCAE Studio")
+        raise MediaError(
+            f"{path} contains latents in a format that this version does not support", "Update LinCAE Studio"
+        )
     shape = (len(audible), header.channels, header.dim, header.frames)
     if latents.dtype != np.float32 or audible.dtype != np.uint8 or latents.shape != shape or not len(audible):
         raise MediaError(f"{path} is damaged: its arrays do not match its header", remedy)
@@ -266,7 +268,11 @@ def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read_npy(data: bytes) -> Any:
-    """An array as numpy stores it. `numpy.load` would unpickle, and take the memory that the shape asks for."""
+    """The array in a npy file. `numpy.load` could unpickle, and would allocate whatever the shape asks for.
+
+    Raises:
+        ValueError: for another type than float32 or uint8, or a shape that does not fit the data.
+    """
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("its arrays have another version of the npy format")

@@ -113,18 +113,11 @@ class BundledLatents:
         except OSError as error:
             reason, remedy = os_error_reason(error, path)
             raise ProjectError(f"the latents in {path} cannot be read: {reason}", remedy) from error
-        except (
-            SafetensorError,
-            msgspec.MsgspecError,
-            ValueError,
-            AttributeError,
-            MemoryError,
-            RecursionError,
-        ) as error:
+        except Exception as error:  # an untrusted file can make the reader of safetensors raise anything
             raise ProjectError(f"the latents in {path} cannot be read: {error}", _RESTORE) from error
         if self.header.format != FORMAT or self.header.version > VERSION:
             raise ProjectError(
-                f"the latents in {path} have a format that this version does not know", "Update LinCAE Studio"
+                f"the latents in {path} have a format that this version does not support", "Update LinCAE Studio"
             )
         self._check_geometry()
         if len(names) * math.prod(self.shape) * np.dtype(np.float16).itemsize > size:

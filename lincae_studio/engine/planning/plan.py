@@ -283,7 +283,7 @@ class Planner:
 
     def __init__(self) -> None:
         self._context: _Context | None = None
-        #: The contributions that are in the sums, by track id, with the track that they are of; None for some of them.
+        #: The contributions in the sums, by track id, with their track; None while only some of them are in the sums.
         self._tracks: dict[int, tuple[Track | None, _Contributions]] = {}
         self._sums: dict[int, _ChunkSum] = {}
         self._chunks: dict[int, Chunk] = {}

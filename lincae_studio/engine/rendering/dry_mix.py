@@ -102,7 +102,7 @@ class DryMix:
         return {track_id: tuple(np.abs(alone).max(axis=1).tolist()) for track_id, alone in heard.items()}
 
     def _add(self, clip: _AudibleClip, start: int, count: int, mix: Array) -> None:
-        """Add a clip, which is heard there, to samples from `start` on."""
+        """Add a clip that is heard there to samples `(channels, count)` from `start` on."""
         factors = clip.constant
         if factors is None:
             positions = np.arange(start, start + count, dtype=np.float64)
@@ -119,7 +119,7 @@ class DryMix:
 
 
 class _InTime:
-    """Clips by their place on the timeline, so that reading takes no longer the more there are elsewhere."""
+    """Clips by their place on the timeline, so that reading does not get slower with the number of clips elsewhere."""
 
     def __init__(self, clips: list[_AudibleClip]) -> None:
         self._clips = clips

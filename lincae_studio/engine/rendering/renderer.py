@@ -74,9 +74,10 @@ class StoreReader:
         """Read from a store.
 
         Args:
-            silent: whether the media with this digest are read as silence, instead of raising an error, while missing.
-            repair: stores the media with this digest once more after they were found to be damaged, or raises a
-                `MediaError`.
+            silent: whether the audio file with this digest is read as silence while it is missing, instead of raising
+                an error.
+            repair: imports the audio file with this digest again after its cached audio was found to be damaged, or
+                raises `MediaError`.
         """
         self._store = store
         self._silent = silent
