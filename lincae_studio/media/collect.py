@@ -26,10 +26,10 @@ _BLOCK_FRAMES = 1 << 16
 
 
 class NotCollectableError(MediaError):
-    """Media whose files are missing or contain something else, and that are not in the store either.
+    """Audio files that are missing or have different content, and are not in the store either.
 
     Attributes:
-        media: the media, with what is wrong with their files.
+        media: the media of these files.
     """
 
     def __init__(self, media: Sequence[tuple[Media, FileState]]) -> None:

@@ -3,7 +3,7 @@
 The folder of an entry has `audio.f32`, the samples `(N, C)`; `peaks.npy`, the pairs of level 0; `info.json`, without
 which the entry does not exist; and `checksums.crc32`, little-endian 32-bit: that of the peaks, then one for each
 `CHECKED_BYTES` of samples. A disk may damage a file without changing its size, so each block is compared with its
-checksum before anything of it is used for the first time. Entries of older versions have no checksums: their samples
+checksum before its first use. Entries of older versions have no checksums: their samples
 are compared with their peaks instead, which finds all damage that is louder than the audio.
 """
 
@@ -55,7 +55,7 @@ class ConformedMedia:
     Attributes:
         samples: a read-only memory map `(N, C)` of float32. Not verified: use `frames` or `read`.
         checksums: one for each block of `samples`; None for entries of older versions.
-        file: which file is mapped: its device, inode and time of the last change.
+        file: identifies the mapped file: device, inode, and time of the last change in nanoseconds.
         on_damage: called in any thread when damage is found, before the error is raised.
     """
 
@@ -213,7 +213,7 @@ class FolderWriter:
         self.length, self._channels = self.length + len(block), block.shape[1]
 
     def finish(self) -> None:
-        """Write what is known at the end. Raises `OSError`."""
+        """Complete the entry: sync the samples, then write peaks, checksums and information. Raises `OSError`."""
         self._audio.truncate()
         self._audio.flush()
         os.fsync(self._audio.fileno())

@@ -278,7 +278,7 @@ class MediaStore:
         return "here"
 
     def has_verified(self, media: Media) -> bool:
-        """Whether the file of an entry was ever found to have its content on this computer."""
+        """Whether the file of these media was ever verified on this computer, at its path."""
         return any(mark[:1] == [media.path] for mark in self._marks(media.digest))
 
     def _marks(self, digest: str) -> list[list[object]]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from lincae_studio.session.model import Session, Track
 
-#: Room for what the steps add to memory, in bytes: some 100,000 edits of single clips.
+#: Memory limit of the steps, in bytes: some 100,000 edits of single clips.
 _MAX_BYTES = 256 * 1024 * 1024
 
-#: Roughly what a value takes, in bytes: a session or track without its lists, a clip with its numbers, a point of an
+#: Approximate memory of a value, in bytes: a session or track without its lists, a clip with its numbers, a point of an
 #: envelope, an entry of a list.
 _VALUE_BYTES, _CLIP_BYTES, _POINT_BYTES, _ENTRY_BYTES = 400, 400, 120, 8
 
@@ -22,7 +22,7 @@ _VALUE_BYTES, _CLIP_BYTES, _POINT_BYTES, _ENTRY_BYTES = 400, 400, 120, 8
 class Step:
     """One entry: what the menu shows, and the document before and after it.
 
-    `nbytes`: what `after` takes in memory besides what it shares with `before`, roughly.
+    `nbytes`: approximate memory of the parts of `after` that are not shared with `before`, in bytes.
     """
 
     text: str
@@ -35,11 +35,11 @@ class Step:
 class History:
     """The undo and redo stacks of the document.
 
-    States share whatever has not changed, so that there is room for far more steps than anybody undoes. Still, there is
-    a limit: beyond it the oldest steps are forgotten.
+    States share everything that has not changed, so there is room for far more steps than anybody undoes. When they
+    still take too much memory, the oldest steps are dropped.
 
     Attributes:
-        forgotten: the number of steps that were forgotten.
+        forgotten: the number of steps that were dropped.
     """
 
     def __init__(self, session: Session, saved: bool = True, max_bytes: int = _MAX_BYTES) -> None:
@@ -154,7 +154,7 @@ class History:
         self._nbytes += step.nbytes
 
     def _forget(self) -> None:
-        """Forget the oldest steps that there is no room for, but never the last one."""
+        """Drop the oldest steps above the limit, but never the last one."""
         count = 0
         while self._nbytes > self._max_bytes and count < len(self._done) - 1:
             self._nbytes -= self._done[count].nbytes
@@ -164,7 +164,7 @@ class History:
 
 
 def _added(before: Session, after: Session) -> int:
-    """What a session takes in memory besides what it shares with another one, in bytes, roughly."""
+    """The approximate memory of the parts of `after` that are not shared with `before`, in bytes."""
     size = _VALUE_BYTES
     for old, new in ((before.tracks, after.tracks), (before.media, after.media), (before.markers, after.markers)):
         if old is not new:

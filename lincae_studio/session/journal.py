@@ -5,8 +5,8 @@ edits since, one line with a checksum for each edit. A new snapshot (autosave) s
 deleted once the new one is complete. A thread does the writing: edits that come faster than the disk can take them
 become one line. The running program locks the folder; an unlocked folder was left behind and can be recovered.
 
-The snapshot is a project file. Whatever is written is read first as recovery would read it. Nothing in the folder is
-executed. Only the user may read it (`private`), and recovery follows no links.
+The snapshot is a project file. Each line is read back, as recovery would, before it is written. Nothing in the folder
+is executed. Only the user may read it (`private`), and recovery follows no links.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SYNC_S = 0.5
 #: How long to wait after a failure before trying again.
 _RETRY_S = 5.0
 
-#: How long to wait for the lock of a new folder: another window may be looking whether it is in use.
+#: How long to wait for the lock of a new folder: another window may be checking whether it is in use.
 _LOCK_S = 2.0
 
 
@@ -128,7 +128,7 @@ class Journal:
                 self._write(current, snapshot)
                 self._sync(now=closing)
                 self._failed_at = None
-            except Exception as error:  # at the end of the thread: without it, nothing would be recorded any more
+            except Exception as error:  # otherwise the thread would end, and nothing more would be recorded
                 self._fail(error)
             if closing:
                 self._release(keep=current is not None)
@@ -161,7 +161,7 @@ class Journal:
         elif session is not self._written:
             line = _line(text, self._written, session)
             if line is None:
-                self._begin(session, info)  # which says what is wrong
+                self._begin(session, info)  # a snapshot, whose error names what is wrong
                 return
             self._file.write(line)
             self._file.flush()

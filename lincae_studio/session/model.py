@@ -327,7 +327,7 @@ def check(session: Session) -> None:
 def check_change(before: Session, after: Session) -> None:
     """Check the field types and rules of everything that differs from a session that is valid.
 
-    Objects that are the same in both are not checked again, so this costs little after an edit, which keeps most.
+    Objects that are the same in both are not checked again, so this is cheap after an edit, which keeps most of them.
 
     Raises:
         EditError: naming the field or rule that is violated.

@@ -1,7 +1,7 @@
 """Recovering what the journal wrote: the folders that crashed programs left, and the sessions in them. Any thread.
 
-Recovery takes nothing on trust: folders of other users are left out, no link is followed, whatever is read has a limit,
-and one bad folder hides none of the others. Nothing is executed.
+Recovery trusts nothing: folders of other users are skipped, no link is followed, the size of everything read is
+limited, and one bad folder does not hide the others. Nothing is executed.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Leftover:
 def leftovers(*roots: Path) -> list[Leftover]:
     """The folders left by crashed programs, newest first; those of running programs are not included.
 
-    Folders that cannot be examined, and whatever other users have put there, are left out.
+    Folders that cannot be examined, and those of other users, are skipped.
     """
     found: list[Leftover] = []
     for root in roots:
@@ -114,7 +114,7 @@ def leftovers(*roots: Path) -> list[Leftover]:
             try:
                 leftover = _leftover(folder)
             except OSError as error:
-                _log.warning("the recovery folder %s is left out: %s", folder, error)
+                _log.warning("the recovery folder %s is skipped: %s", folder, error)
                 continue
             if leftover is not None:
                 found.append(leftover)

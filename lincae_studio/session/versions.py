@@ -55,7 +55,7 @@ def keep(root: Path, project: Path) -> None:
 
 
 def versions(root: Path, project: Path) -> list[Version]:
-    """The kept versions of a project, newest first; those with a time in the future last, as their clock was wrong."""
+    """The kept versions of a project, newest first; those from the future last, as the clock was wrong."""
     folder = _folder(root, project)
     found = []
     for path in folder.glob(f"*{files.SUFFIX}") if folder.is_dir() else ():

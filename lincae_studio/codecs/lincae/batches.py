@@ -19,6 +19,9 @@ def in_batches(
     """Run `forward` on ranges of at most `size` rows, and yield each range with its result.
 
     When memory runs out, the batch is halved and a warning logged.
+
+    Raises:
+        RuntimeError: when `forward` fails, or memory runs out for a single row.
     """
     start = 0
     while start < count:

@@ -176,7 +176,7 @@ def _tensors(state: dict[str, _View], read: Callable[[_Storage], Tensor]) -> dic
     for name, view in state.items():
         if view.storage not in storages:
             storages[view.storage] = read(view.storage)
-        # Refuses what is outside the storage.
+        # Raises an error for a view beyond the storage.
         found[name] = torch.as_strided(storages[view.storage], view.size, view.stride, view.offset)
     return found
 

@@ -18,7 +18,7 @@ def overlap_add(
     """Join the windows of several items, batch by batch: only the output and one batch are in memory.
 
     Args:
-        windows: ranges of rows with their audio, item by item, and chunk by chunk within an item.
+        windows: ranges of rows with their audio `(rows, N)`, item by item, and chunk by chunk within an item.
         shape: number of items, and of chunks in each.
         out_length: samples of a window that are used.
         out_step: samples from one window to the next.

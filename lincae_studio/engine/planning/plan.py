@@ -297,7 +297,7 @@ class Planner:
     def steps(self, session: Session, codec: CodecInfo, grid: Grid | None = None) -> Steps[Plan]:
         """Make a plan in steps of a few milliseconds at most, for a thread that has other things to do between them.
 
-        Another plan may be begun before this one is finished: it takes over what is done.
+        Another plan may be started before this one is finished; it reuses the work done so far.
         """
         context = _Context(codec, grid or _grid(session, codec), session.channels, session.seed)
         if context != self._context:
