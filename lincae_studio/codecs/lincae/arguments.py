@@ -59,12 +59,12 @@ def checked_floats(values: Tensor | npt.NDArray[Any], what: str) -> Tensor:
 
 
 def checked_audio(x: Tensor | npt.NDArray[Any], shortest: int) -> Tensor:
-    """Audio as float32 `(B, N)`. Raises `CodecError` for other ranks, and for less than `shortest` samples."""
+    """Audio as float32 `(B, N)`. Raises `CodecError` for other ranks, and for fewer than `shortest` samples."""
     audio = checked_floats(x, "audio")
     if audio.ndim not in (1, 2):
         raise CodecError(f"audio has shape {tuple(audio.shape)}", "It must be (batch, samples) or (samples,)")
     if audio.shape[-1] < shortest:
-        raise CodecError(f"audio of {audio.shape[-1]} samples is too short", f"It needs {shortest}")
+        raise CodecError(f"audio of {audio.shape[-1]} samples is too short", f"It needs at least {shortest} samples")
     if len(audio) == 0:
         raise CodecError("audio is an empty batch", "Pass at least one item")
     return audio.unsqueeze(0) if audio.ndim == 1 else audio

@@ -121,7 +121,9 @@ class BundledLatents:
             )
         self._check_geometry()
         if len(names) * math.prod(self.shape) * np.dtype(np.float16).itemsize > size:
-            raise ProjectError(f"the latents in {path} are damaged: it names more windows than it contains", _RESTORE)
+            raise ProjectError(
+                f"the latents in {path} are damaged: the file names more windows than it contains", _RESTORE
+            )
         self.media = tuple(media_digest(path.stem, number) for number in range(len(self.header.media)))
         self._names: dict[str, str] = {}
         self._sources: dict[str, list[Source]] = {digest: [] for digest in self.media}
