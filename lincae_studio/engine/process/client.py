@@ -223,7 +223,7 @@ class EngineClient:
                 exit_code = self._run_process()
             except Exception as error:  # out of memory, processes or files: a later attempt may succeed
                 _log.warning("the engine process cannot be started", exc_info=True)
-                self._reason = f"it cannot be started: {error}"
+                self._reason = f"it cannot be started: {' '.join(str(error).split())}"
             finally:
                 if self._shared is not None:
                     self._shared.close()

@@ -100,7 +100,7 @@ class MediaFound(QObject):
         paths, self._outside = self._outside, []
         self._messages.error(
             f"This project uses {count_of(len(paths), 'file')} outside its folder, new to this computer: "
-            f"{listed(paths)}. Check them before you share anything made from it. {self._project_files.summary()}",
+            f"{listed(paths)}. Make sure that you want to share that audio. {self._project_files.summary()}",
             "\n".join(paths) if len(paths) > 3 else "",
             button=("Audio Files…", self._project_files.show_requested.emit),
         )
