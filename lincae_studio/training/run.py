@@ -238,7 +238,8 @@ def _fit(
             **_precision(recipe),
         )
         with _interruptible():
-            trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None)
+            # `weights_only`: a checkpoint from somebody else runs no code.
+            trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True)
         trainer.save_checkpoint(checkpoint)
         interruption.saved()
     return module, trainer.global_step
@@ -258,13 +259,14 @@ def _restored(checkpoint: Path, recipe: Recipe) -> tuple[LinCaeTraining, int]:
 def _read_checkpoint(path: Path) -> dict[str, Any]:
     """Open a checkpoint; its tensors are read when they are used. Raises `UsageError` when it is damaged."""
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=False)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
         assert "global_step" in state
         return state
     except Exception as error:  # unpickling damaged data raises anything
         best = path.with_name(BEST_NAME)
         remedy = f", or replace it with {BEST_NAME}" if path != best and best.exists() else ""
-        raise UsageError(f"{path} is damaged: {error}", f"Delete it{remedy}") from error
+        reason = " ".join(str(error).split()).partition(". ")[0]
+        raise UsageError(f"{path} is damaged or not a checkpoint: {reason}", f"Delete it{remedy}") from error
 
 
 def _precision(recipe: Recipe) -> dict[str, Any]:

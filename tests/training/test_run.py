@@ -23,6 +23,7 @@ from lincae_studio.training.recipe import Run
 from lincae_studio.training.run import BEST_NAME, CHECKPOINT_NAME, begin, read_run, saved_step, train
 from lincae_studio.training.run_data import Data
 from tests.helpers import noise, write_audio
+from tests.hostile.case import Touch
 from tests.training.recipes import tiny_recipe
 
 
@@ -195,10 +196,18 @@ def test_a_folder_contains_one_run(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
+def test_a_checkpoint_runs_no_code(tmp_path: Path) -> None:
+    folder, run = begun(tmp_path / "run")
+    torch.save({"global_step": Touch(tmp_path / "touched")}, folder / CHECKPOINT_NAME)
+    with pytest.raises(UsageError, match="is damaged or not a checkpoint"):
+        train(folder, run)
+    assert not (tmp_path / "touched").exists()
+
+
 def test_a_damaged_checkpoint_is_reported(tmp_path: Path) -> None:
     assert saved_step(tmp_path) == 0
     (tmp_path / CHECKPOINT_NAME).write_bytes(b"PK damaged")
-    with pytest.raises(UsageError, match="is damaged"):
+    with pytest.raises(UsageError, match="is damaged or not a checkpoint"):
         saved_step(tmp_path)
 
 
