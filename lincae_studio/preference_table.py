@@ -165,7 +165,7 @@ PREFERENCES: tuple[Preference, ...] = (
         "render_memory_mb",
         "Cache",
         "R&enders in memory",
-        "Size limit of the renders kept in memory: some 1.5 GB for an hour of stereo. Above it, those farthest from "
+        "Size limit of the renders kept in memory: about 1.5 GB for an hour of stereo. Above it, those farthest from "
         "the playhead are dropped, and rendered again when they are needed.",
         unit="MB",
     ),

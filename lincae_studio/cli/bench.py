@@ -176,7 +176,7 @@ def _ui(
     """Frame times of a dense session: scrolling, zooming, playhead, fader, clip drag; also start-up and memory.
 
     Also the longest time that the window freezes (longest_block_ms) while it opens a project of a day, half of whose
-    audio is missing; that takes up some 500 MB in the temporary folder.
+    audio is missing; that takes up about 500 MB in the temporary folder.
     """
     from lincae_studio.bench.ui import UiBench, measure_ui
 

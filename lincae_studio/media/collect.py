@@ -51,7 +51,7 @@ def collect(
 ) -> dict[str, Media]:
     """Copy the files of media to a folder. Returns the new media, by the digests of the old ones.
 
-    Only a file with the content that the project expects is copied: a project made by somebody else may name any file
+    Only a file with the content that the project expects is copied: a project from another person may refer to any file
     of this computer. Files that are already in the folder are not copied again, and none is replaced: where two files
     have the same name, part of its digest is added to the name of the second. A file that is missing or has changed is
     written from the store as 32-bit float WAV, which is the audio that the session plays; its media gets a new digest.

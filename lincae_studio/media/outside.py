@@ -1,4 +1,4 @@
-"""Files that a project made by somebody else uses outside its own folder. Any thread.
+"""Files outside its folder that a project from another computer uses. Any thread.
 
 Such a project may name any file of this computer, and whoever collects or exports its audio would give that file away.
 A project made here is recognised by its files: they were imported, so the store has verified them at their paths.

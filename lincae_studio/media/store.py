@@ -178,7 +178,7 @@ class MediaStore:
     def close_discarded(self) -> None:
         """Close entries that another process has found to be damaged; `on_damage` is called for each.
 
-        Entries that were deleted as a whole stay open: what is mapped can still be read.
+        Entries that were deleted as a whole stay open: mapped data can still be read.
         """
         with self._lock:
             folders = [self._folder(digest) for digest in self._open]

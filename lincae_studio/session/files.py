@@ -107,7 +107,7 @@ def save(session: Session, path: Path, private: bool = False) -> None:
 
 
 def encode(session: Session, folder: Path) -> bytes:
-    """The manifest of a session, for a file in `folder`. It is read back, so that whatever is saved can be opened.
+    """The manifest of a session, for a file in `folder`. It is read back, so that every saved project can be opened.
 
     Raises:
         ProjectError: when the session breaks a rule, or is too large.

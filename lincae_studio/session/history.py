@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from lincae_studio.session.model import Session, Track
 
-#: Memory limit of the steps, in bytes: some 100,000 edits of single clips.
+#: Memory limit of the steps, in bytes: about 100,000 edits of single clips.
 _MAX_BYTES = 256 * 1024 * 1024
 
 #: Approximate memory of a value, in bytes: a session or track without its lists, a clip with its numbers, a point of an

@@ -161,7 +161,7 @@ class Journal:
         elif session is not self._written:
             line = _line(text, self._written, session)
             if line is None:
-                self._begin(session, info)  # a snapshot, whose error names what is wrong
+                self._begin(session, info)  # a snapshot, whose error names the problem
                 return
             self._file.write(line)
             self._file.flush()

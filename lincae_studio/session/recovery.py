@@ -81,7 +81,7 @@ class Line(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Recovered:
-    """What was recovered: the session, the number of edits since its snapshot, and whether the journal is damaged."""
+    """The recovered session, the number of edits since its snapshot, and whether the journal is damaged."""
 
     session: Session
     edits: int

@@ -49,7 +49,7 @@ def keep(root: Path, project: Path) -> None:
     atomic.write_bytes(folder / name, content, private=True)
     os.utime(folder / name, (saved, saved))
     others = [version for version in versions(root, project) if version.path.name != name]
-    for old in others[KEPT - 1 :]:  # this one stays, whatever its time
+    for old in others[KEPT - 1 :]:  # this one stays, regardless of its time
         with contextlib.suppress(OSError):
             old.path.unlink()
 

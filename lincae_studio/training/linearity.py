@@ -60,7 +60,7 @@ class Combination:
 def draw_combination(audio: Tensor, gains: Gains, generator: torch.Generator | None = None) -> Combination:
     """Weights uniform in [0.5, 1], and gains that raise no peak of `audio` `(B, N)`, or of its mixtures, above 1.
 
-    With a probability of 0 all gains are 1, whatever the peaks.
+    With a probability of 0 all gains are 1, regardless of the peaks.
     """
     batch = len(audio)
 

@@ -20,7 +20,7 @@ STFT_SIZES = (512, 1024, 2048)
 #: Sizes, hops and window lengths of auraloss, which the authors of Lin-CAE evaluate with.
 _AURALOSS_STFTS = ((1024, 120, 600), (2048, 240, 1200), (512, 50, 240))
 
-#: Limit of ratios in dB. Rounding of 32-bit samples alone gives some 150 dB, so only equal signals reach it.
+#: Limit of ratios in dB. Rounding of 32-bit samples alone gives about 150 dB, so only equal signals reach it.
 LIMIT_DB = 160.0
 
 #: Magnitudes below this count as this: the square root of the 1e-8 that auraloss adds to power spectra.
@@ -30,7 +30,7 @@ _MEL_BANDS = 80
 _MEL_SIZE = 2048
 _MEL_RANGE_DB = 80.0
 
-#: Power of a mel band below which it counts as silent, whatever the reference.
+#: Power of a mel band below which it counts as silent, regardless of the reference.
 _MEL_FLOOR = 1e-10
 
 

@@ -68,7 +68,7 @@ class LinCaeTraining(LightningModule):
         return torch.optim.RAdam(self.unet.parameters(), lr=self.recipe.lr)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Here gradients are no longer scaled, whatever the precision."""
+        """Here gradients are no longer scaled, in every precision."""
         gradients = [value.grad for value in self.unet.parameters() if value.grad is not None]
         self.seen["gradient_norm"] = torch.nn.utils.get_total_norm(gradients)
 

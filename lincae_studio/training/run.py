@@ -90,7 +90,7 @@ def begin(folder: Path, run: Run) -> Callable[[], None]:
         raise ExportError(f"cannot write {folder}: {reason}", remedy) from error
 
     def withdraw() -> None:
-        with contextlib.suppress(OSError):  # somebody else uses the folder
+        with contextlib.suppress(OSError):  # another program uses the folder
             for path in (*(path for path in _written(folder) if path not in before), *new):
                 if path.is_dir() and not path.is_symlink():
                     path.rmdir()
@@ -147,7 +147,7 @@ def train(
         devices, nodes: number of GPUs per node (of processes, without GPUs), and of nodes.
         measure: whether the exported codec is evaluated.
         withdraw: called if an error ends the run before the first step.
-        say: called with a line about what is done after training.
+        say: called with a line about each step after training.
 
     Returns:
         The module, and the evaluation of its export, if it was made (only in the first of several processes).
@@ -238,7 +238,7 @@ def _fit(
             **_precision(recipe),
         )
         with _interruptible():
-            # `weights_only`: a checkpoint from somebody else runs no code.
+            # `weights_only`: checkpoints from other people run no code.
             trainer.fit(module, data, ckpt_path=str(checkpoint) if checkpoint.exists() else None, weights_only=True)
         trainer.save_checkpoint(checkpoint)
         interruption.saved()

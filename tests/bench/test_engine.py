@@ -50,7 +50,7 @@ def test_every_figure_is_there_and_was_measured(figures: dict[str, Any]) -> None
     assert list(figures["plan_ms"]) == ["64"]
     times, ratio = figures["long_timeline"], figures["long_timeline_ratio"]
     assert ratio == max(times[f"long_{edit}_ms"] / times[f"short_{edit}_ms"] for edit in ("move", "fader"))
-    assert ratio < 20.0, "silence costs time again: it was some 400 then"
+    assert ratio < 20.0, "silence costs time again: it was about 400 then"
 
 
 @pytest.mark.parametrize("option", ["--tracks=one", "--clips=0", "--repeats=0"])

@@ -1,4 +1,4 @@
-"""Commands name the files outside its folder that a project made by somebody else uses."""
+"""Commands list the files outside its folder that a project from another computer uses."""
 
 from __future__ import annotations
 

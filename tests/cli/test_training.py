@@ -24,13 +24,19 @@ TRAIN_TINY = ["train", "--preset", "mini", "--workers", "0"]
 TRAIN_TINY += [f"--set={name}={json.dumps(value)}" for name, value in TINY.items()]
 
 
-@pytest.mark.slow
-def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def _short_measurements(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export is measured on one group of windows, in short chunks, and training writes no samples."""
     monkeypatch.setattr(export_module, "GROUPS", 1)
     monkeypatch.setattr("lincae_studio.codecs.lincae.folder._STEP_S", 0.3)
     monkeypatch.setattr(callbacks, "SAMPLE_AT", ())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_short_measurements")
+def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "run"
     settings = [
         f"--set={name}={json.dumps(value)}" for name, value in {**TINY, "steps": 4, "sample_rate": 44_100}.items()
@@ -109,12 +115,8 @@ def test_a_run_that_cannot_start_leaves_nothing_behind(
         assert [path.name for path in files_below(out)] == ["notes.txt", "kick.wav", "other"]
 
 
-def test_an_export_is_measured_once_or_not_at_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(export_module, "GROUPS", 1)
-    monkeypatch.setattr("lincae_studio.codecs.lincae.folder._STEP_S", 0.3)
-    monkeypatch.setattr(callbacks, "SAMPLE_AT", ())
+@pytest.mark.usefixtures("_short_measurements")
+def test_an_export_is_measured_once_or_not_at_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "run"
     write_audio(tmp_path / "audio" / "a.wav", noise(1, 40_000), 8_000)
     start = [*TRAIN_TINY, "--data", str(tmp_path / "audio"), "--set=steps=2", "--out", str(out), "--no-evaluate"]

@@ -69,7 +69,7 @@ def commands(case: Case, path: Path, out: Path, tone: Path) -> list[list[str]]:
         "audio": [["info", file], ["mix", file, "-o", mix]],
         "cache": [["mix", str(tone), "-o", mix], ["cache", "info"], ["cache", "clear", "--media"]],
         "preferences": [["mix", str(tone), "-o", mix]],
-        "recovery": [],  # only the window looks at what was left
+        "recovery": [],  # only the window offers recovery
     }
     return by_kind[case.kind]
 

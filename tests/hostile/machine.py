@@ -1,4 +1,4 @@
-"""Audio files, and what is found on a shared machine: recovery folders, caches, preferences."""
+"""Audio files, and files on a shared machine: recovery folders, caches, preferences."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ from tests.hostile.case import DEEP, case
 from tests.hostile.projects import song_of
 
 
+def _with_rate(path: Path, rate_hz: int) -> Path:
+    """A WAV whose header has this sample rate."""
+    data = bytearray(write_audio(path, noise(1, 100_000)).read_bytes())
+    data[24:28] = struct.pack("<I", rate_hz)
+    path.write_bytes(bytes(data))
+    return path
+
+
 @case("audio")
 def a_pipe(place: Path) -> Path:
     os.mkfifo(place / "a.wav")
@@ -30,20 +38,12 @@ def a_device(place: Path) -> Path:
 
 @case("audio")
 def a_rate_of_one(place: Path) -> Path:
-    path = write_audio(place / "a.wav", noise(1, 100_000))
-    data = bytearray(path.read_bytes())
-    data[24:28] = struct.pack("<I", 1)
-    path.write_bytes(bytes(data))
-    return path
+    return _with_rate(place / "a.wav", 1)
 
 
 @case("audio")
 def a_rate_of_a_hundred_megahertz(place: Path) -> Path:
-    path = write_audio(place / "a.wav", noise(1, 1_000))
-    data = bytearray(path.read_bytes())
-    data[24:28] = struct.pack("<I", 100_000_001)
-    path.write_bytes(bytes(data))
-    return path
+    return _with_rate(place / "a.wav", 100_000_001)
 
 
 @case("audio")

@@ -1,4 +1,4 @@
-"""Collecting gives away nothing but the audio of the project, whatever files the project names."""
+"""Collecting copies nothing but the audio of the project, regardless of the files that the project names."""
 
 from __future__ import annotations
 

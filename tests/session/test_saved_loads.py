@@ -1,4 +1,4 @@
-"""What is saved can be opened: values are checked when they enter a session, when they are written, and when read."""
+"""Saved projects can be opened: values are checked when they enter a session, when they are written, and when read."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_files_shorter_than_a_window_may_be_left_out(tmp_path: Path, caplog: pyt
         AudioFolder(tmp_path, RATE, Selection(shortest_s=2.0))
 
 
-def test_a_share_of_the_files_is_held_out_whatever_the_folder_and_the_order(tmp_path: Path) -> None:
+def test_the_held_out_files_do_not_depend_on_the_folder_or_the_order(tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here, there):
         for number in range(10):

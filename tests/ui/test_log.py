@@ -27,7 +27,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         handler.close()
 
 
-def test_the_log_stays_small_whatever_is_logged(file: Path) -> None:
+def test_the_log_stays_small(file: Path) -> None:
     log = logging.getLogger("lincae_studio.test")
     for number in range(200):
         log.warning("%d: %s", number, "x" * 50_000)

@@ -1,6 +1,6 @@
 """Reading torch checkpoints (`.pth`) from untrusted sources. Any thread; nothing is executed or unpickled.
 
-torch's own restricted reader creates whatever a pickle asks for: 132 bytes of `bytearray(2**31 - 1)` take 2 GiB. Here
+torch's own restricted reader allocates all that a pickle asks for: 132 bytes of `bytearray(2**31 - 1)` take 2 GiB. Here
 the few opcodes that a state dict needs are interpreted, and memory for a tensor is allocated only if the file has its
 values.
 
@@ -260,7 +260,7 @@ def _pairs(items: list[Any]) -> Iterator[tuple[Any, Any]]:
 
 def _expect(value: Any, kind: type) -> Any:
     if type(value) is not kind:
-        raise RefusedError("its pickle contains something else than tensors by name")
+        raise RefusedError("its pickle contains values other than named tensors")
     return value
 
 

@@ -50,7 +50,7 @@ class ConsistencyAutoencoder(nn.Module):
         frontend, generator, diffusion: the parts, or their options as in the public YAML files, see `config`.
         max_batch_size: windows per forward pass.
         diffusion_steps: number of model evaluations of a decode.
-        mixed_precision: as in `linear-cae`: the encoder computes in fp16 on CUDA, whatever the `precision`; no effect
+        mixed_precision: as in `linear-cae`: the encoder computes in fp16 on CUDA, regardless of `precision`; no effect
             on other devices.
         enable_grad_denoise: whether `decode` has gradients: an attribute of `diffusion`.
         name: name of the model in error messages.
@@ -231,7 +231,7 @@ class ConsistencyAutoencoder(nn.Module):
             seed: None draws the noise from torch's generator, as `linear-cae` does: it differs from call to call, from
                 item to item, and from chunk to chunk. An integer in [0, 2**64) selects a noise field, the same for all
                 items, in which chunks agree where they overlap; a list has one for each of the B items. Then equal
-                seeds give equal audio whatever the batch size.
+                seeds give equal audio regardless of the batch size.
             noise: unit-variance noise instead: `(B*chunks, 2, 2*hop, frames)`, used for every step, or
                 `(steps, B*chunks, 2, 2*hop, frames)`.
 

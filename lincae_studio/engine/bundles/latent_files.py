@@ -268,7 +268,7 @@ def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
 
 
 def _read_npy(data: bytes) -> Any:
-    """The array in a npy file. `numpy.load` could unpickle, and would allocate whatever the shape asks for.
+    """The array in a npy file. `numpy.load` could unpickle, and would allocate any shape that is claimed.
 
     Raises:
         ValueError: for another type than float32 or uint8, or a shape that does not fit the data.

@@ -297,7 +297,7 @@ def _is_locked(error: sqlite3.Error) -> bool:
 
 def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
     """Open a database. Raises `sqlite3.Error`, or `OSError` where the system does not let SQLite open the file."""
-    with contextlib.suppress(OSError):  # SQLite says what is wrong, and gives its other files the same permissions
+    with contextlib.suppress(OSError):  # SQLite reports the error, and gives its other files the same permissions
         private.keep_from_others(path)
     try:
         connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)

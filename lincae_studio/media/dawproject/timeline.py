@@ -254,7 +254,7 @@ class _Walk:
         if content is None:
             return
         inner = node.get("contentTimeUnit") or place.unit
-        # Only what is visible is converted: a loop may repeat a part of a long recording.
+        # Only the visible part is converted: a loop may repeat a part of a long recording.
         from_, to = (self._position(second, place) for second in (place.first, place.last))
         heard = corners[_around(times, times[0] if math.isinf(from_) else from_, times[-1] if math.isinf(to) else to)]
         warps = [
@@ -380,7 +380,7 @@ def _file(node: Node) -> tuple[FileRef, Stated] | None:
     path = file.get("path") if file is not None else None
     if file is None or not path:
         return None
-    # A file URL is outside the archive, whatever other attributes say.
+    # A file URL is outside the archive, regardless of other attributes.
     external = file.flag("external", False) or path[:5].lower() == "file:"
     return FileRef(path, external), Stated(
         *(node.number(name) or 0.0 for name in ("duration", "sampleRate", "channels"))

@@ -187,7 +187,7 @@ class Importer(QObject):
         self._conform(session, "Repairing audio", repaired)
 
     def _conform(self, session: Session, title: str, ended: Callable[[Sequence[Media]], None]) -> None:
-        """Conform what is missing from the cache, report what cannot be, and call `ended` with what was missing."""
+        """Conform audio that is missing from the cache, report failures, and call `ended` with that media."""
         used = session.used_media()
         missing: list[Media] = []
 

@@ -18,7 +18,7 @@ _PAUSE_MS = 250
 #: Share of the time spent on peaks of the dry mix: playback and drawing take priority.
 _SHARE = 0.15
 
-#: Chunks whose peaks are added between two events, some 10 ms of work.
+#: Chunks whose peaks are added between two events, about 10 ms of work.
 _AT_ONCE = 100
 
 #: More samples than this, of all tracks together, are not read while drawing.

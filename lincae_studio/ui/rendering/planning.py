@@ -122,7 +122,7 @@ class Planning(QObject):
             self.planned.emit(done.value)
             self._finished_at = time.monotonic()
             return
-        except Exception:  # reported as any other; what is left of the steps cannot be used
+        except Exception:  # reported as any other; the remaining steps cannot be used
             self.pending, self._steps = False, None
             raise
         if self._foreign:

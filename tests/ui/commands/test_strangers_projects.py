@@ -1,4 +1,4 @@
-"""Projects from somebody else may refer to any file: none is copied or used without asking."""
+"""A project from another person may refer to any file: none is copied or used without asking."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.ui.dialogs.test_audio_files import settle
 
 @pytest.fixture
 def elsewhere(tmp_path: Path) -> MediaStore:
-    """The media store of somebody else."""
+    """The media store of another computer."""
     return MediaStore(tmp_path / "another computer")
 
 

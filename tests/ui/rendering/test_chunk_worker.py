@@ -41,7 +41,7 @@ def test_results_are_limited_by_their_size_not_their_number(qtbot: QtBot, worker
     assert not any(worker.has(f"small {number}") for number in range(100))
 
 
-def test_the_last_result_is_kept_whatever_its_size(qtbot: QtBot, worker: ChunkWorker[int, np.ndarray]) -> None:
+def test_the_last_result_is_kept_regardless_of_its_size(qtbot: QtBot, worker: ChunkWorker[int, np.ndarray]) -> None:
     ask(qtbot, worker, {"huge": 1000 * KILOBYTE})
     assert worker.has("huge")
     ask(qtbot, worker, {"small": 10})
