@@ -26,13 +26,13 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         title: name for the user.
         description: one sentence for lists and tooltips.
         identity: changes whenever the same input would give different output; part of the key of every render. It holds
-            the precision that the decoder computes in on the device, unless `provisional`.
-        requested: stands for the identity in plans while that precision is not known, as only a process with torch can
+            the kind of device and the precision that the decoder computes in, unless `provisional`.
+        requested: stands for the identity in plans while those two are not known, as only a process with torch can
             find it out. It holds the device and precision asked for. Empty if there is nothing to find out.
         latents: changes whenever the same audio would give different latents, and is part of their keys; the precision
             of the decoder does not affect it. Empty if it equals `identity`.
-        arithmetic: for the user: the precision that the decoder computes in, the kind of device if it is known, and the
-            version of the codec's arithmetic. Empty if it computes alike everywhere, or while that is not known.
+        arithmetic: for the user: the precision that the decoder computes in, the kind of device, and the version of the
+            codec's arithmetic. Empty if it computes alike everywhere, or while that is not known.
         sample_rate: sample rate of its audio, in Hz.
         hop: samples per latent frame.
         dim: channels of a latent frame.
@@ -62,7 +62,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
 
     @property
     def provisional(self) -> bool:
-        """Whether `identity` lacks the precision: then nothing may be kept on disk under keys made with it."""
+        """Whether `identity` lacks device and precision: then nothing may be kept on disk under keys made with it."""
         return self.identity == self.requested
 
     def matches(self, identity: str) -> bool:

@@ -39,21 +39,28 @@ class Computation(Struct, frozen=True):
     kind: str | None = None
 
     @property
+    def device_kind(self) -> str | None:
+        """The kind of device, such as cpu or cuda; None if it is not known yet."""
+        return self.kind or (None if self.device == "auto" else self.device.partition(":")[0])
+
+    @property
     def arithmetic(self) -> Arithmetic | None:
-        """The arithmetic of decoders, part of their codecs' identities; None if it is not known yet."""
+        """The arithmetic of decoders; None if it or the kind of device is not known yet.
+
+        Both are part of the identities of codecs: on another kind of device, the last bits of results differ.
+        """
+        if self.device_kind is None:
+            return None
         if self.precision in ("bf16", "fp16"):
             return self.precision
-        if (self.device, self.precision) == ("cpu", "fp32"):
+        if (self.device_kind, self.precision) == ("cpu", "fp32"):
             return "fp32"
         return self.resolved
 
     @property
     def summary(self) -> str:
-        """The arithmetic of decoders and, if it is known, the kind of device; empty if the arithmetic is not known."""
-        if self.arithmetic is None:
-            return ""
-        kind = self.kind or (None if self.device == "auto" else self.device.partition(":")[0])
-        return self.arithmetic + (f" on {kind}" if kind else "")
+        """The arithmetic of decoders and the kind of device; empty if they are not known yet."""
+        return f"{self.arithmetic} on {self.device_kind}" if self.arithmetic else ""
 
     @property
     def requested(self) -> Computation:

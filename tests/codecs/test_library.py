@@ -421,9 +421,24 @@ def test_the_identity_is_provisional_until_the_precision_is_known(official: Path
     assert all(info.provisional for info in infos)
     assert len({info.identity for info in infos}) == 3, "devices may differ"
     assert len({info.latent_identity for info in infos}) == 1
-    assert not registry.info("mine", Computation(precision="bf16")).provisional
+    assert registry.info("mine", Computation(precision="bf16")).provisional, "on which kind of device?"
+    assert not registry.info("mine", Computation("cpu", "bf16")).provisional
     assert not registry.info("mdct-2x").provisional
     assert registry.resolved("mdct-2x", Computation("cuda")) == Computation("cuda"), "it computes alike everywhere"
+
+
+def test_the_identity_holds_the_kind_of_device(official: Path) -> None:
+    """A home folder used by computers with and without a GPU; `auto` and the device's name mean the same renders."""
+    import_folder(official, "mine", scale_factor=1.0)
+
+    def info(device: str, kind: str | None = None) -> CodecInfo:
+        return registry.info("mine", Computation(device, "bf16", "bf16", kind))
+
+    kinds = [info("auto", kind) for kind in ("cpu", "cuda", "mps")]
+    assert len({info.identity for info in kinds}) == 3
+    assert len({info.latent_identity for info in kinds}) == 1, "bundles fit on every device"
+    assert [info.identity for info in kinds] == [info(device).identity for device in ("cpu", "cuda:1", "mps")]
+    assert not any(info.provisional for info in kinds)
 
 
 def test_renders_of_different_precisions_are_not_mixed_up(
@@ -492,7 +507,7 @@ def test_the_command_line_uses_the_preferred_device_and_precision(
     import_folder(official, "mine", scale_factor=1.0)
     preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
     with headless() as engine:
-        assert engine.info("mine").identity == registry.info("mine", Computation(precision="bf16")).identity
+        assert engine.info("mine").identity == registry.info("mine", Computation("cpu", "bf16")).identity
         assert engine.computation == Computation("cpu", "bf16")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
     assert preferred_computation() == Computation("cpu", "fp32"), "the environment overrides preferences"

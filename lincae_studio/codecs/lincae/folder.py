@@ -111,13 +111,15 @@ class ModelFolder:
         # By default the encoder computes in 32 bits. TF32 counts as such, so that bundles of a GPU fit everywhere: it
         # rounds less than the float16 of a bundle does.
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
+        # Identities of before the kind of device was part of them stay valid on the CPU.
+        decoder = (("decoder", arithmetic), *(() if computation.device_kind == "cpu" else (computation.device_kind,)))
         requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(
             id=codec_id,
             title=self.title,
             description=self.description or f"Autoencoder in {self.path.name}",
-            # What the precision comes to changes the output, so it is part of the identity.
-            identity=requested if arithmetic is None else _digest(*common, encoder, ("decoder", arithmetic)),
+            # What device and precision come to changes the output, so it is part of the identity.
+            identity=requested if arithmetic is None else _digest(*common, encoder, *decoder),
             requested=requested,
             latents=_digest(*common, encoder),
             arithmetic=f"{computation.summary}, version {ARITHMETIC_VERSION}" if arithmetic else "",
