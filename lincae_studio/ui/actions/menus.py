@@ -13,7 +13,7 @@ from lincae_studio.paths import resource
 from lincae_studio.ui import theme
 from lincae_studio.ui.actions.handlers import Handler
 from lincae_studio.ui.actions.shortcuts import apply_keys
-from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
+from lincae_studio.ui.actions.table import ACTIONS, MENUS, TOOLBAR
 from lincae_studio.ui.plain_text import from_menu
 
 #: The line colour in the icon files, and the sizes to draw, up to twice the size on the toolbar.
@@ -63,7 +63,7 @@ def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QM
     """The menu bar, by menu name."""
     menus = {name: window.menuBar().addMenu(f"&{name}") for name in MENUS}
     for spec in ACTIONS:
-        if spec.id in SEPARATED:
+        if spec.opens_section:
             menus[spec.menu].addSeparator()
         menu = menus[spec.menu]
         if spec.submenu:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtGui import QAction, QKeySequence
 
-from lincae_studio.ui.actions.table import ACTIONS, ActionSpec
+from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.actions.table import ACTIONS
 
 Chosen = Mapping[str, Sequence[str]]
 

@@ -24,7 +24,8 @@ from lincae_studio.codecs import registry
 from lincae_studio.preference_table import PREFERENCES, Page
 from lincae_studio.ui import theme
 from lincae_studio.ui.actions import shortcuts
-from lincae_studio.ui.actions.table import ACTIONS, ActionSpec
+from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.dialogs.preferences_page import SettingsPage
 from lincae_studio.ui.model.preference_store import PreferenceStore

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.codecs import registry
 from lincae_studio.paths import resource
 from lincae_studio.ui.actions.shortcuts import default_keys
-from lincae_studio.ui.actions.table import ACTIONS, MENUS, SEPARATED, TOOLBAR
+from lincae_studio.ui.actions.table import ACTIONS, MENUS, TOOLBAR
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import si_sdr_db
 from tests.ui.conftest import wait_rendered
@@ -40,7 +40,6 @@ def test_the_table_is_consistent() -> None:
         assert spec.needs in ("", "clips", "selection", "track", "markers", "undo", "redo")
         assert not spec.icon or resource(f"icons/{spec.icon}.svg").is_file()
     assert set(TOOLBAR) - {None} <= set(IDS)
-    assert set(SEPARATED) <= set(IDS)
 
 
 def test_every_action_has_a_handler(window: MainWindow) -> None:

@@ -1,0 +1,108 @@
+"""Rows of the View menu: panels, views, snapping, the ruler, zoom. Data only."""
+
+from __future__ import annotations
+
+from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.views.registry import VIEWS, view_action
+
+ROWS = (
+    ActionSpec(
+        "inspector",
+        "&Clip Inspector",
+        "View and edit the properties of the selected clips",
+        "View",
+        ("Alt+Return",),
+        checkable=True,
+    ),
+    ActionSpec(
+        "history",
+        "&History",
+        "List all edits and go back or forward to any of them",
+        "View",
+        ("Ctrl+H",),
+        checkable=True,
+    ),
+    ActionSpec(
+        "clip_table",
+        "Clip Table",
+        "List all clips in a table, for keyboards and screen readers",
+        "View",
+        ("Ctrl+Shift+L",),
+        checkable=True,
+    ),
+    ActionSpec(
+        "loudness",
+        "Loudness",
+        "Measure the loudness to EBU R 128",
+        "View",
+        ("Ctrl+Shift+M",),
+        checkable=True,
+    ),
+    *(ActionSpec(view_action(view.id), view.title, view.tip, "View", (view.keys,), checkable=True) for view in VIEWS),
+    ActionSpec(
+        "linearity",
+        "Linearity Strip",
+        "Show how far the latent mix is from the dry mix, chunk by chunk",
+        "View",
+        ("Ctrl+Shift+Y",),
+        checkable=True,
+    ),
+    ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
+    ActionSpec(
+        "follow",
+        "Follow &Playhead",
+        "Scroll page by page during playback",
+        "View",
+        (),
+        checkable=True,
+        opens_section=True,
+    ),
+    ActionSpec(
+        "snap", "S&nap", "Snap edges while dragging; hold Shift to do the opposite", "View", ("N",), checkable=True
+    ),
+    *(
+        ActionSpec(f"snap_to_{what}", text, tip, "View", checkable=True, submenu="Snap To")
+        for what, text, tip in (
+            ("clips", "Clips", "Snap to the edges of other clips"),
+            ("playhead", "Playhead", "Snap to the playhead"),
+            ("markers", "Markers and Loop", "Snap to markers and to the ends of the loop"),
+            ("grid", "Grid", "Snap to the grid lines of the ruler"),
+            ("frames", "Latent Frames", "Snap to the start of latent frames"),
+            ("steps", "Chunk Steps", "Move clips in whole steps of the chunk grid, which keeps their latents"),
+        )
+    ),
+    *(
+        ActionSpec(
+            f"count_in_{what}",
+            text,
+            f"Show {named} on the ruler",
+            "View",
+            checkable=True,
+            submenu="Ruler Units",
+            exclusive=True,
+        )
+        for what, text, named in (
+            ("time", "Minutes and Seconds", "minutes and seconds"),
+            ("beats", "Bars and Beats", "bars and beats"),
+            ("samples", "Samples", "samples"),
+            ("frames", "Latent Frames", "latent frames"),
+        )
+    ),
+    ActionSpec(
+        "zoom_in",
+        "Zoom &In",
+        "Zoom in at the playhead",
+        "View",
+        ("Ctrl+=", "Ctrl++", "="),
+        "zoom-in",
+        opens_section=True,
+    ),
+    ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
+    ActionSpec("zoom_fit", "&Fit", "Show the whole session", "View", ("Ctrl+F",), "fit"),
+    ActionSpec(
+        "zoom_selection", "Zoom to &Selection", "Show the selected clips", "View", ("Ctrl+E",), needs="selection"
+    ),
+    ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("Ctrl+Shift+=", "Ctrl+Shift++")),
+    ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
+    ActionSpec("zoom_toggle", "Zoom &Back", "Return to the previous zoom and position", "View", ("Shift+Z",)),
+)

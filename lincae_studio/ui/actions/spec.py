@@ -1,0 +1,37 @@
+"""One command of the window as data. No state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from PySide6.QtGui import QKeySequence
+
+Standard = QKeySequence.StandardKey
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One command.
+
+    Attributes:
+        id: the key under which `ui.commands` registers its handler.
+        keys: shortcuts; the first is shown in menus.
+        submenu: title of the submenu of `menu` that it belongs to; empty for none.
+        exclusive: whether only one action of its submenu is checked at a time.
+        icon: name of a file in resources/icons, without its extension; empty for none.
+        opens_section: whether a separator is above it in its menu.
+        needs: what must exist for it to be enabled: "clips" any clip, "selection" selected clips, "track" a selected
+            track, "markers" any marker, "undo" or "redo" an edit to undo or redo; "" for always.
+    """
+
+    id: str
+    text: str
+    tip: str
+    menu: str
+    keys: tuple[str | Standard, ...] = ()
+    icon: str = ""
+    checkable: bool = False
+    needs: str = ""
+    submenu: str = ""
+    exclusive: bool = False
+    opens_section: bool = False
