@@ -147,7 +147,7 @@ def _edit(window: MainWindow) -> None:
         document.undo,
         document.undo,
         *(partial(_set_gain, window, track.id, 0.5 + number / 100) for number in range(10)),
-        lambda: timeline.rows.set_offset(len(document.session.tracks) // 2 * timeline.rows.height_px),
+        lambda: timeline.rows.set_offset(timeline.rows.total_px // 2),
         *(partial(timeline.axis.zoom, factor, 0.0) for factor in (0.5, 0.1, 0.1, 10.0, 10.0, 2.0)),
     ]
     for act in acts:

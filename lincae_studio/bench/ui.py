@@ -245,7 +245,7 @@ def _move(window: MainWindow, frames: _Frames, count: int) -> None:
     frames.measure("playhead", count, lambda n: window.transport.seek(round((n % axis.width_px) * axis.samples_per_px)))
     axis.zoom(0.25, 0.0)
     frames.measure("scroll", count, lambda n: _turn(lanes, -there_and_back(n), Qt.KeyboardModifier.ShiftModifier))
-    down = max(1, len(window.document.session.tracks) * panel.rows.height_px // _NOTCH_PX)
+    down = max(1, panel.rows.total_px // _NOTCH_PX)
     frames.measure("scroll_tracks", count, lambda n: _turn(lanes, -1.0 if n % (2 * down) < down else 1.0))
     axis.fit()
     panel.rows.set_offset(0)

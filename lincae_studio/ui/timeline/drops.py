@@ -135,7 +135,7 @@ class DropPreview(QObject):
         for number, ghost in enumerate(self.ghosts):
             row = first if self.target.in_sequence else first + number
             length = ghost.length if ghost.length is not None else _UNKNOWN_PX * axis.samples_per_px
-            top, height = rows.top(row) + MARGIN_PX, rows.height_px - 2 * MARGIN_PX
+            top, height = rows.top(row) + MARGIN_PX, rows.height(row) - 2 * MARGIN_PX
             found.append(QRectF(axis.x_of(start), top, max(2.0, length / axis.samples_per_px), height))
             if self.target.in_sequence and not ghost.problem:
                 start += length

@@ -78,8 +78,8 @@ class HeaderColumn(QWidget):
     def reveal(self, track_id: int) -> None:
         """Scroll a track into view."""
         top = self._rows.top(self._position(track_id))
-        bottom = top + self._rows.height_px
-        if top < 0 or self.height() <= self._rows.height_px:
+        bottom = self._rows.top(self._position(track_id) + 1)
+        if top < 0 or self.height() <= bottom - top:
             self._rows.set_offset(self._rows.offset_px + top)
         elif bottom > self.height():
             self._rows.set_offset(self._rows.offset_px + bottom - self.height())
@@ -87,18 +87,13 @@ class HeaderColumn(QWidget):
     def _position(self, track_id: int) -> int:
         return [track.id for track in self._document.session.tracks].index(track_id)
 
-    def _gap_at(self, y: float) -> int:
-        """The index of the gap between tracks nearest to y."""
-        half = self._rows.height_px / 2
-        return min(max(self._rows.position_at(y + half), 0), len(self._document.session.tracks))
-
     def _on_dragged(self, y: float) -> None:
-        self._gap.setGeometry(0, self._rows.top(self._gap_at(y)) - 2, HEADER_PX, 4)
+        self._gap.setGeometry(0, self._rows.top(self._rows.gap_at(y)) - 2, HEADER_PX, 4)
         self._gap.show()
         self._gap.raise_()
 
     def _on_dropped(self, track_id: int, y: float) -> None:
-        gap = self._gap_at(y)
+        gap = self._rows.gap_at(y)
         before = self._position(track_id)
         position = gap - 1 if gap > before else gap
         self._document.apply("Move Track", lambda session: edits.move_track(session, track_id, position))
@@ -125,7 +120,7 @@ class HeaderColumn(QWidget):
         for track_id, position in shown.items():
             header = self._headers.get(track_id) or self._take(tracks[position])
             header.show_track(tracks[position], selected=track_id == self._selection.track)
-            header.setGeometry(0, self._rows.top(position), HEADER_PX, self._rows.height_px)
+            header.setGeometry(0, self._rows.top(position), HEADER_PX, self._rows.height(position))
             header.show()
         order = sorted(shown, key=shown.__getitem__)
         if order != self._order:

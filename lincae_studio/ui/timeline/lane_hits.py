@@ -60,8 +60,7 @@ class LaneHits:
         tracks = self._document.session.tracks
         if not 0 <= position < len(tracks):
             return None
-        top = self._rows.top(position)
-        hits = [clip for clip in tracks[position].clips if self.rect(clip, top).contains(point)]
+        hits = [clip for clip in tracks[position].clips if self.rect(clip, position).contains(point)]
         return hits[-1] if hits else None
 
     def clips_in(self, area: QRectF) -> list[Clip]:
@@ -70,43 +69,44 @@ class LaneHits:
             clip
             for position, track in enumerate(self._document.session.tracks)
             for clip in track.clips
-            if self.rect(clip, self._rows.top(position)).intersects(area)
+            if self.rect(clip, position).intersects(area)
         ]
 
-    def rect(self, clip: Clip, top: int) -> QRectF:
-        """The rectangle of a clip in the lane whose top is at `top`."""
-        return clip_rect(clip, self._axis, top, self._rows.height_px)
+    def rect(self, clip: Clip, position: int) -> QRectF:
+        """The rectangle of a clip in the lane at a position."""
+        return clip_rect(clip, self._axis, self._rows.top(position), self._rows.height(position))
 
     def zone_at(self, point: QPointF, clip: Clip) -> ClipZone:
         """The zone of a clip under a point."""
-        top = self._rows.top(self._rows.position_at(point.y()))
-        selected = clip.id in self._selection.clips
-        return zone_at(clip, self.rect(clip, top), point, self._axis, selected)
+        rect = self.rect(clip, self._rows.position_at(point.y()))
+        return zone_at(clip, rect, point, self._axis, clip.id in self._selection.clips)
 
-    def envelope_at(self, place: QPointF) -> tuple[Track, Kind, int] | None:
-        """The track at a position, its visible envelope, and its top."""
+    def envelope_at(self, place: QPointF) -> tuple[Track, Kind, int, int] | None:
+        """The track at a point, its visible envelope, and the top and height of its lane."""
         position = self._rows.position_at(place.y())
         tracks = self._document.session.tracks
         if not 0 <= position < len(tracks):
             return None
         kind = self._envelopes.of(tracks[position].id)
-        return (tracks[position], kind, self._rows.top(position)) if kind is not None else None
+        if kind is None:
+            return None
+        return tracks[position], kind, self._rows.top(position), self._rows.height(position)
 
     def envelope_gesture(self, place: QPointF) -> Callable[[], Gesture] | None:
         """The gesture for the envelope point, or for a new point on the line, at a position."""
         found = self.envelope_at(place)
         if found is None:
             return None
-        track, kind, top = found
-        session, number = self._document.session, point_at(track, kind, place, top, self._rows.height_px, self._axis)
+        track, kind, top, height = found
+        session, number = self._document.session, point_at(track, kind, place, top, height, self._axis)
         if number is not None:
             point = points_of(track, kind)[number]
-        elif on_line(track, kind, place, top, self._rows.height_px, self._axis):
+        elif on_line(track, kind, place, top, height, self._axis):
             at = self._axis.sample_at(place.x())
             point = Point(at, value_on_line(track, kind, at))
         else:
             return None
-        return lambda: MovePoint(session, track.id, kind, point, number, top, self._rows.height_px)
+        return lambda: MovePoint(session, track.id, kind, point, number, top, height)
 
     def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
         """The gesture started by a press on a zone of a clip, or None."""
@@ -118,7 +118,8 @@ class LaneHits:
         if zone in (ClipZone.FADE_IN, ClipZone.FADE_OUT):
             return lambda: FadeClip(session, clip.id, zone is ClipZone.FADE_IN)
         if zone is ClipZone.GAIN:
-            height = self.rect(clip, 0).height()
+            position = session.tracks.index(session.track_of(clip.id))
+            height = self.rect(clip, position).height()
             return lambda: ClipGain(session, clip.id, height)
         if clip.id not in selected:
             return None

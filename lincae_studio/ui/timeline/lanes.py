@@ -124,7 +124,7 @@ class Lanes(TimeCanvas):
         self.setAccessibleName("Timeline")
         #: What each visible lane was last painted from, by track position.
         self._painted: dict[int, tuple[object, ...]] = {}
-        self._painted_offset = rows.offset_px, rows.height_px
+        self._painted_rows = rows.offset_px, rows.tops
         for signal in (document.changed, selection.changed, envelopes.changed):
             signal.connect(self._follow)
         rows.changed.connect(self._on_rows_changed)
@@ -145,9 +145,8 @@ class Lanes(TimeCanvas):
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         session = self._preview or self._document.session
         media = {item.digest: item for item in session.media}
-        height = self._rows.height_px
         for position in self._visible(area):
-            track, top = session.tracks[position], self._rows.top(position)
+            track, top, height = session.tracks[position], self._rows.top(position), self._rows.height(position)
             if track.id == self._selection.track:
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             self._paint_grid(painter, area, top, height)
@@ -177,7 +176,7 @@ class Lanes(TimeCanvas):
         for position in self._visible(self.rect()):
             track, top = session.tracks[position], self._rows.top(position)
             if self._envelopes.of(track.id) is not None:
-                self.invalidate(QRect(0, top, self.width(), self._rows.height_px))
+                self._invalidate_row(position)
                 continue
             # Names that were or are away from the start of their clip.
             begin, latest = self.axis.start, max(before, self.axis.start)
@@ -189,7 +188,7 @@ class Lanes(TimeCanvas):
                     and clip.start < begin + self.axis.visible_samples
                     and clip.end > begin
                 ):
-                    faded = self._hits.rect(clip, top).toAlignedRect().adjusted(-1, 0, 1, 0)
+                    faded = self._hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
             if ends:
@@ -224,11 +223,11 @@ class Lanes(TimeCanvas):
             self._invalidate_row(position)
 
     def _invalidate_row(self, position: int) -> None:
-        self.invalidate(QRect(0, self._rows.top(position), self.width(), self._rows.height_px))
+        self.invalidate(QRect(0, self._rows.top(position), self.width(), self._rows.height(position)))
 
     def _on_rows_changed(self) -> None:
-        (offset, height), self._painted_offset = self._painted_offset, (self._rows.offset_px, self._rows.height_px)
-        if height != self._rows.height_px or not self.shift_content(0.0, offset - self._rows.offset_px):
+        (offset, tops), self._painted_rows = self._painted_rows, (self._rows.offset_px, self._rows.tops)
+        if tops is not self._rows.tops or not self.shift_content(0.0, offset - self._rows.offset_px):
             self.invalidate()
         self._follow()
 
@@ -392,8 +391,8 @@ class Lanes(TimeCanvas):
         clip, envelope = self._hits.clip_at(event.position()), self._hits.envelope_at(event.position())
         self.cancel_gesture()
         if envelope is not None:
-            track, kind, top = envelope
-            number = point_at(track, kind, event.position(), top, self._rows.height_px, self.axis)
+            track, kind, top, height = envelope
+            number = point_at(track, kind, event.position(), top, height, self.axis)
             if number is not None:
                 text = f"Delete {kind.value.capitalize()} Point"
                 self._document.apply(text, lambda session: without_point(session, track.id, kind, number))

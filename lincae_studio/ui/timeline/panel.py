@@ -118,7 +118,7 @@ class TimelinePanel(QWidget):
         self._rendering = rendering
         self._preferences = preferences
         self.axis = TimeAxis(self)
-        self.rows = TrackRows(self)
+        self.rows = TrackRows(document, self)
         self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
         self.snaps = SnapSettings(
@@ -300,10 +300,9 @@ class TimelinePanel(QWidget):
         self._vertical.setValue(offset)
 
     def _fit_to_size(self) -> None:
-        height = len(self._document.session.tracks) * self.rows.height_px
-        self._vertical.setRange(0, max(0, height - self.lanes.height()))
+        self._vertical.setRange(0, max(0, self.rows.total_px - self.lanes.height()))
         self._vertical.setPageStep(self.lanes.height())
-        self._vertical.setSingleStep(self.rows.height_px // 2)
+        self._vertical.setSingleStep(self.rows.common_px // 2)
         self.axis.set_width(self.lanes.width())
 
     def _on_scrolled_vertically(self, notches: float) -> None:

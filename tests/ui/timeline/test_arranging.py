@@ -362,7 +362,7 @@ def test_zoom_to_the_selection_and_back(song: MainWindow) -> None:
 def test_tracks_are_made_taller_and_shorter(song: MainWindow) -> None:
     lanes, rows = song.timeline.lanes, song.timeline.rows
     wheel(lanes, 100, 100, 2, ALT)
-    taller = rows.height_px
+    taller = rows.common_px
     assert taller > 100
     second = song.timeline.headers.header(song.document.session.tracks[1].id)
     assert (second.y(), second.height()) == (taller, taller)
@@ -371,9 +371,9 @@ def test_tracks_are_made_taller_and_shorter(song: MainWindow) -> None:
     drag(lanes, (100, taller - 12), (150, 2 * taller - 12))
     assert len(song.document.session.tracks[1].clips) == 2
     wheel(song.timeline.headers, 100, 100, -9, ALT)
-    assert rows.height_px == ROW_PX, "as low as a header needs"
+    assert rows.common_px == ROW_PX, "as low as a header needs"
     press(song, Qt.Key.Key_Equal, CTRL | SHIFT)
-    assert rows.height_px > ROW_PX
+    assert rows.common_px > ROW_PX
     assert song.document.undo_text == "Move Clip", "heights are no edits"
 
 
