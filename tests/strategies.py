@@ -19,8 +19,8 @@ from lincae_studio.session.model import (
     Session,
     Tempo,
     Track,
-    validated,
 )
+from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 
 #: Short media, so that a session of them renders in milliseconds: mono, stereo, and one shorter than a de-click.
@@ -82,6 +82,7 @@ def tracks(
         subtract=draw(st.booleans()) and draw(st.booleans()),
         gain_points=draw(envelopes(gains)) if moving else (),
         pan_points=draw(envelopes(pans)) if moving else (),
+        height=draw(st.sampled_from([0, 0, 24, 600])),
         clips=tuple(sorted(found, key=lambda clip: (clip.start, clip.id))),
     )
 
@@ -106,7 +107,7 @@ def sessions(
     loop = draw(
         st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 441, on=False)])
     )
-    tempo = draw(st.sampled_from([None, Tempo(bpm=120.0), Tempo(bpm=61.7, beats=7, start=99)]))
+    tempo = draw(st.sampled_from([None, Tempo(bpm=120.0), Tempo(bpm=61.7, beats=7, start=99, unit=8)]))
     return validated(
         Session(
             media=tuple(media),

@@ -26,8 +26,9 @@ from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.session.journal import Journal
-from lincae_studio.session.model import Session, check
+from lincae_studio.session.model import Session
 from lincae_studio.session.recovery import recover
+from lincae_studio.session.rules import check
 from tests.helpers import MemoryAudio, new_renderer, noise, plan_of, write_audio
 from tests.strategies import SHORT_MEDIA
 

@@ -16,8 +16,10 @@ from lincae_studio.errors import EditError
 from lincae_studio.session.model import (
     MAX_FRAMES,
     MAX_GAIN,
+    MAX_HEIGHT,
     MAX_LENGTH,
     MAX_SEED,
+    MIN_HEIGHT,
     SESSION_RATE,
     TRACK_COLORS,
     Clip,
@@ -26,8 +28,8 @@ from lincae_studio.session.model import (
     Point,
     Session,
     Track,
-    envelope_problem,
 )
+from lincae_studio.session.rules import envelope_problem
 
 Edit = Callable[[Session], Session]
 
@@ -116,6 +118,24 @@ def set_pan_points(session: Session, track_id: int, points: Iterable[Point]) -> 
 def clear_envelopes(session: Session, track_id: int) -> Session:
     """Remove all points of a track's envelopes."""
     return _with_track(session, replace(session.track(track_id), gain_points=(), pan_points=()))
+
+
+def set_track_height(session: Session, track_id: int, height: int) -> Session:
+    """Set the height of a track's row, in pixels at 100 %, within `MIN_HEIGHT` and `MAX_HEIGHT`; 0 for the default."""
+    if height and not MIN_HEIGHT <= height <= MAX_HEIGHT:
+        raise EditError(f"a height of {height} pixels is not between {MIN_HEIGHT} and {MAX_HEIGHT}")
+    return _with_track(session, replace(session.track(track_id), height=int(height)))
+
+
+def set_master_gain(session: Session, gain: float) -> Session:
+    """Set the master's fader, as an amplitude factor in `[0, MAX_GAIN]`."""
+    return replace(session, master=replace(session.master, gain=_checked_gain(gain)))
+
+
+def set_master_points(session: Session, points: Iterable[Point]) -> Session:
+    """Set the master's gain envelope: amplitude factors in `[0, MAX_GAIN]` at distinct samples. No points: none."""
+    checked = _checked_points(points, 0.0, MAX_GAIN, "the master’s envelope")
+    return replace(session, master=replace(session.master, gain_points=checked))
 
 
 def add_clip(session: Session, track_id: int, media: Media, start: int, name: str = "") -> Session:

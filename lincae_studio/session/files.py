@@ -20,7 +20,8 @@ from msgspec.structs import replace
 
 from lincae_studio import atomic, bounded
 from lincae_studio.errors import EditError, ProjectError, os_error_reason
-from lincae_studio.session.model import SESSION_RATE, Media, Session, check
+from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.rules import check
 
 SUFFIX = ".lincae"
 #: Suffixes of other files that contain sessions: latent bundles (`engine.bundles`) and projects of other programs
@@ -30,8 +31,8 @@ DAWPROJECT_SUFFIX = ".dawproject"
 FORMAT: Final = "lincae-studio-project"
 #: Version 2 added envelopes and subtracted tracks; 3 markers, the loop, and the fade shapes, mute, colour and group of
 #: clips; 4 the tempo, and media that use some of a file's channels; 5 file sizes, media that exist only as latents, and
-#: units in the names of fields.
-VERSION: Final = 5
+#: units in the names of fields; 6 the master, the heights of tracks, and the note that a beat is.
+VERSION: Final = 6
 
 #: Names of fields before version 5, without units, by the object they belong to.
 _OLD_NAMES = {
@@ -60,7 +61,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A project file. All sample counts are at the session rate."""
 
     format: Literal["lincae-studio-project"] = FORMAT
-    version: Literal[5] = VERSION
+    version: Literal[6] = VERSION
     session_rate_hz: Literal[44100] = SESSION_RATE
     session: Session
 

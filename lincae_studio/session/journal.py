@@ -29,8 +29,9 @@ from lincae_studio import atomic, private
 from lincae_studio.errors import ProjectError, StudioError, os_error_reason
 from lincae_studio.session import files
 from lincae_studio.session.delta import delta
-from lincae_studio.session.model import Session, check_change
+from lincae_studio.session.model import Session
 from lincae_studio.session.recovery import INFO, LOCK, LONG_BYTES, MAX_LINE_BYTES, Info, Line, applied, remove
+from lincae_studio.session.rules import check_change
 
 _log = logging.getLogger(__name__)
 

@@ -1,18 +1,15 @@
 """The document as a frozen value.
 
 All times are in samples at the session rate, all gains are linear amplitude factors (1.0 is 0 dB, 0.0 is silence).
-Ids are small integers, unique within a session and never reused. `check` states every invariant; `edits` keeps them,
-`files` verifies them on loading and before saving, `check_change` after each edit.
+Ids are small integers, unique within a session and never reused. The invariants are in `rules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cached_property
-from itertools import pairwise
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from lincae_studio.defaults import DEFAULT_CODEC
@@ -41,6 +38,9 @@ MAX_FILE_RATE = 2**32 - 1
 #: Longest chunk, in latent frames.
 MAX_FRAMES = 4096
 
+#: Lowest and highest row of a track, in pixels at a scale of 100 %.
+MIN_HEIGHT, MAX_HEIGHT = 24, 600
+
 #: Track colours, used in turn; each has a contrast of at least 4.5 : 1 against the dark track background.
 TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")
 
@@ -50,6 +50,7 @@ Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor:
 Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 if unknown")]
 # (?!\n)$ is the end of the text; $ alone would let a line break follow, and \Z is not known to JSON Schema.
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256 in hexadecimal")]
+Height = Annotated[int, Meta(ge=0, le=MAX_HEIGHT, description=f"pixels at 100 %, at least {MIN_HEIGHT}; 0: default")]
 Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
 ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?(?!\n)$")]
 Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}(?!\n)$")]
@@ -174,19 +175,34 @@ class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     """A grid of bars and beats, for the ruler and for snapping. It does not affect the audio.
 
     Attributes:
-        bpm: beats per minute.
-        beats: beats per bar.
+        bpm: quarter notes per minute, whatever the beat is.
+        beats: beats per bar: the upper number of the time signature.
         start: where bar 1 starts, in samples.
+        unit: the note that is a beat, the lower number of the time signature: 4 for quarter notes, 8 for eighths. A
+            beat lasts `60 / bpm * 4 / unit` seconds, so that eighths are twice as fast as `bpm`.
     """
 
-    bpm: Annotated[float, Meta(ge=20.0, le=400.0)]
+    bpm: Annotated[float, Meta(ge=20.0, le=400.0, description="quarter notes per minute")]
     beats: Annotated[int, Meta(ge=1, le=32)] = 4
     start: Samples = 0
+    unit: Literal[4, 8] = 4
 
     @property
     def beat(self) -> float:
         """Length of a beat, in samples."""
-        return SESSION_RATE * 60.0 / self.bpm
+        return SESSION_RATE * 60.0 / self.bpm * 4.0 / self.unit
+
+
+class Master(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The strip of the mix: what is applied to the sum of all tracks.
+
+    Attributes:
+        gain: the fader.
+        gain_points: envelope of amplitude factors, multiplied by the fader; linear in dB between points.
+    """
+
+    gain: Gain = 1.0
+    gain_points: tuple[Point, ...] = ()
 
 
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -197,6 +213,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
         subtract: the track is subtracted from the mix instead of added (inverted polarity).
         gain_points: envelope of amplitude factors, multiplied by the fader; linear in dB between points.
         pan_points: envelope added to the pan.
+        height: height of its row in the window, in pixels at a scale of 100 %; 0 for the default.
     """
 
     id: Id
@@ -209,6 +226,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     subtract: bool = False
     gain_points: tuple[Point, ...] = ()
     pan_points: tuple[Point, ...] = ()
+    height: Height = 0
     clips: tuple[Clip, ...] = ()
 
     @cached_property
@@ -221,6 +239,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     """The whole document.
 
     Attributes:
+        master: what is applied to the sum of all tracks.
         markers: markers, sorted by position.
         codec: id of the codec, or path of a model folder.
         seed: seed of the noise of codecs that decode from noise.
@@ -230,6 +249,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
 
     media: tuple[Media, ...] = ()
     tracks: tuple[Track, ...] = ()
+    master: Master = Master()
     markers: tuple[Marker, ...] = ()
     loop: Loop | None = None
     tempo: Tempo | None = None
@@ -298,141 +318,3 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         if track.mute:
             return False
         return track.solo or not any(other.solo for other in self.tracks)
-
-
-def check(session: Session) -> None:
-    """Check the rules that the field types cannot express.
-
-    Raises:
-        EditError: naming the first violated rule.
-    """
-    digests = [media.digest for media in session.media]
-    if len(set(digests)) != len(digests):
-        raise EditError("two media files have the same digest", "List each file only once")
-    for media in session.media:
-        for path in (media.path, media.original.path if media.original is not None else ""):
-            if "\0" in path:
-                raise EditError("the path of an audio file is not valid: it has a NUL character")
-            if len(path) > MAX_PATH:
-                raise EditError(f"the path of an audio file is not valid: it has {len(path):,} characters")
-    _check_ids(session)
-    _check_places(session)
-    for track in session.tracks:
-        _check_envelopes(track)
-    by_digest = {media.digest: media for media in session.media}
-    for clip in session.clips():
-        _check_clip(clip, by_digest)
-
-
-def check_change(before: Session, after: Session) -> None:
-    """Check the field types and rules of everything that differs from a session that is valid.
-
-    Objects that are the same in both are not checked again, so this is cheap after an edit, which keeps most of them.
-
-    Raises:
-        EditError: naming the field or rule that is violated.
-    """
-    if after is before:
-        return
-    for name, kind in _FIELDS.items():
-        if getattr(after, name) is not getattr(before, name):
-            _check_types(getattr(after, name), kind, f"the session’s {name}")
-    known = {id(media) for media in before.media}
-    for media in after.media:
-        if id(media) not in known:
-            _check_types(media, Media, f"the audio file {media.path}")
-    kept = {id(track) for track in before.tracks} & {id(track) for track in after.tracks}
-    replaced = [track for track in before.tracks if id(track) not in kept]
-    changed = [track for track in after.tracks if id(track) not in kept]
-    clips = {id(clip) for track in replaced for clip in track.clips}
-    by_digest = {media.digest: media for media in after.media} if changed else {}
-    for track in changed:
-        _check_types(msgspec.structs.replace(track, clips=()), Track, f"track {track.id} ({track.name})")
-        _check_envelopes(track)
-        for clip in track.clips:
-            if id(clip) not in clips:
-                _check_types(clip, Clip, f"clip {clip.id} ({clip.name})")
-                _check_clip(clip, by_digest)
-    if after.media is not before.media:
-        check(after)
-        return
-    _check_places(after)
-    strips_only = [(track.id, id(track.clips)) for track in changed] == [(old.id, id(old.clips)) for old in replaced]
-    if not strips_only or after.markers is not before.markers or after.next_id < before.next_id:
-        _check_ids(after)
-
-
-def _check_types(value: object, kind: Any, name: str) -> None:
-    """Check a value by writing and reading it as a project file does."""
-    try:
-        msgspec.json.decode(msgspec.json.encode(value), type=kind)
-    except UnicodeEncodeError as error:
-        text = str(error.object).encode(errors="backslashreplace").decode()
-        remedy = "Rename the audio file on the disk, or the track or clip in the session"
-        raise EditError(f"the name {text} is not valid Unicode", remedy) from error
-    except msgspec.ValidationError as error:
-        raise EditError(f"{name} is not valid: {error}") from error
-
-
-def _check_ids(session: Session) -> None:
-    ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
-    ids += [marker.id for marker in session.markers]
-    if len(set(ids)) != len(ids):
-        raise EditError("two tracks, clips or markers have the same id")
-    if ids and max(ids) >= session.next_id:
-        raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
-
-
-def _check_places(session: Session) -> None:
-    if any(later.at < earlier.at for earlier, later in pairwise(session.markers)):
-        raise EditError("markers are not in order")
-    if session.loop is not None and session.loop.end - session.loop.start < MIN_LOOP:
-        raise EditError(f"the loop ends at {session.loop.end}, less than {MIN_LOOP} samples after its start")
-
-
-def _check_envelopes(track: Track) -> None:
-    for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):
-        problem = envelope_problem(points, least, most)
-        if problem:
-            raise EditError(f"an envelope of track {track.id} ({track.name}) is not valid: {problem}")
-
-
-def _check_clip(clip: Clip, by_digest: Mapping[str, Media]) -> None:
-    media = by_digest.get(clip.media)
-    if media is None:
-        raise EditError(f"clip {clip.id} ({clip.name}) refers to media file {clip.media[:12]}, which is not listed")
-    if clip.offset + clip.length > media.length:
-        raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its media file")
-    if clip.end > MAX_LENGTH:
-        raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
-    if max(clip.fade_in, clip.fade_out) > clip.length:
-        raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than the clip")
-
-
-#: Fields of a session that change as a whole, with their types.
-_FIELDS = {field.name: field.type for field in msgspec.structs.fields(Session) if field.name not in ("media", "tracks")}
-
-
-def envelope_problem(points: Sequence[Point], least: float, most: float) -> str:
-    """A message saying what is wrong with an envelope; empty when it is valid."""
-    if any(not least <= point.value <= most for point in points):
-        return f"a value is not between {least:g} and {most:g}"
-    if any(not 0 <= point.at <= MAX_LENGTH for point in points):
-        return "a point is not on the timeline"
-    if any(later.at <= earlier.at for earlier, later in pairwise(points)):
-        return "two points are at the same sample, or out of order"
-    return ""
-
-
-def validated(session: Session) -> Session:
-    """Return the session after checking its field types and `check`.
-
-    Raises:
-        EditError: naming the field or rule that was violated.
-    """
-    try:
-        msgspec.convert(msgspec.to_builtins(session), Session)
-    except msgspec.ValidationError as error:
-        raise EditError(f"the session is not valid: {error}") from error
-    check(session)
-    return session

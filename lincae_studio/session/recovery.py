@@ -28,7 +28,8 @@ from lincae_studio import private
 from lincae_studio.errors import EditError, ProjectError, StudioError, os_error_reason
 from lincae_studio.session import files
 from lincae_studio.session.delta import Delta, apply
-from lincae_studio.session.model import Session, check
+from lincae_studio.session.model import Session
+from lincae_studio.session.rules import check
 from lincae_studio.session.times import LAST_TIME_S
 
 _log = logging.getLogger(__name__)

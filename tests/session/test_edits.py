@@ -14,7 +14,8 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, places
 from lincae_studio.session.edits import Edit
 from lincae_studio.session.history import History
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, Tempo, validated
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, Tempo
+from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 
 MONO = made_up_media(1, 1000)
@@ -60,6 +61,9 @@ CASES = [
         lambda s: edits.clear_envelopes(edits.rename_track(edits.set_pan_points(s, 1, [Point(0, 0.5)]), 1, "x"), 1),
         frozenset({0}),
     ),
+    Case("set_track_height", lambda s: edits.set_track_height(s, 1, 100), frozenset({0})),
+    Case("set_master_gain", lambda s: edits.set_master_gain(s, 0.5)),
+    Case("set_master_points", lambda s: edits.set_master_points(s, [Point(5, 0.5), Point(0, 1.0)])),
     Case("add_clip", lambda s: edits.add_clip(s, 2, OTHER, 5000), frozenset({1})),
     Case("add_stems", lambda s: edits.add_stems(s, [OTHER, MONO], 10, first_track=2), frozenset({2})),
     Case("remove_clips", lambda s: edits.remove_clips(s, {4, 6}), frozenset({0, 1})),
@@ -170,6 +174,13 @@ REFUSED: list[tuple[str, Edit]] = [
     ("not between -1 and 1", lambda s: edits.set_pan_points(s, 1, [Point(0, 1.5)])),
     ("no track 99", lambda s: edits.set_pan_points(s, 99, [])),
     ("no track 99", lambda s: edits.clear_envelopes(s, 99)),
+    ("no track 99", lambda s: edits.set_track_height(s, 99, 0)),
+    ("height of 23 pixels", lambda s: edits.set_track_height(s, 1, 23)),
+    ("height of 601 pixels", lambda s: edits.set_track_height(s, 1, 601)),
+    ("gain 16.1 is not between", lambda s: edits.set_master_gain(s, 16.1)),
+    ("gain nan is not between", lambda s: edits.set_master_gain(s, math.nan)),
+    ("at the same sample", lambda s: edits.set_master_points(s, [Point(7, 1.0), Point(7, 0.5)])),
+    ("not between 0 and", lambda s: edits.set_master_points(s, [Point(0, math.nan)])),
     ("no track 99", lambda s: edits.add_clip(s, 99, MONO, 0)),
     ("before the beginning of the timeline", lambda s: edits.add_clip(s, 1, MONO, -1)),
     ("longer than 24 hours", lambda s: edits.add_clip(s, 1, MONO, MAX_LENGTH - 999)),

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
 from lincae_studio.session import arrange, edits, files, places
-from lincae_studio.session.model import MAX_LENGTH, Original, Point, Session, Tempo, check, validated
+from lincae_studio.session.model import MAX_LENGTH, Original, Point, Session, Tempo
+from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
 
@@ -63,8 +64,8 @@ def fourth_session(folder: Path) -> Session:
     return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=3, start=4410)))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def fifth_session(folder: Path) -> Session:
+    """Uses every field of version 5 with a value that is not its default."""
     session = fourth_session(folder)
     first, second, *others = session.media
     original = Original(
@@ -72,6 +73,13 @@ def full_session(folder: Path) -> Session:
     )
     media = (replace(first, size=400_044), replace(second, original=original), *others)
     return validated(replace(session, media=media, chunk_frames=64, overlap_frames=5))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = edits.set_track_height(fifth_session(folder), 3, 120)
+    session = edits.set_master_points(edits.set_master_gain(session, 0.7), [Point(0, 0.0), Point(9000, 1.5)])
+    return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=6, start=4410, unit=8)))
 
 
 @pytest.fixture
@@ -175,6 +183,11 @@ def test_version_4_loads() -> None:
 
 def test_version_5_still_loads() -> None:
     session = files.load(FIXTURES / "v5.lincae")
+    assert session == fifth_session(FIXTURES.resolve())
+
+
+def test_version_6_still_loads() -> None:
+    session = files.load(FIXTURES / "v6.lincae")
     assert session == full_session(FIXTURES.resolve())
 
 
@@ -191,7 +204,7 @@ def in_any_order(schema: object) -> object:
 
 
 def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
-    published = json.loads(resource("schema/project-v5.json").read_text(encoding="utf-8"))
+    published = json.loads(resource("schema/project-v6.json").read_text(encoding="utf-8"))
     made = json.loads(json.dumps(files.schema()))
     assert in_any_order(published) == in_any_order(made), "write it again: lincae-studio info --schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -202,10 +215,16 @@ def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
         jsonschema.validate(broken, published)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("version", [5, 6])
+def test_every_version_fits_its_published_schema(version: int) -> None:
+    published = json.loads(resource(f"schema/project-v{version}.json").read_text(encoding="utf-8"))
+    jsonschema.validate(json.loads((FIXTURES / f"v{version}.lincae").read_text()), published)
+
+
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
 def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> None:
     content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
-    name = "length_samples" if version == 5 else "length"
+    name = "length_samples" if version >= 5 else "length"
     content["session"]["tracks"][0]["clips"][0][name] = 0
     assert "length_samples" in refusal(json.dumps(content).encode(), folder)
     content["session"]["tracks"] = "none"
@@ -214,10 +233,10 @@ def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> N
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v5.lincae"
-    shutil.copy(FIXTURES / "v5.lincae", again)
+    again = folder / "v6.lincae"
+    shutil.copy(FIXTURES / "v6.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v5.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v6.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -238,8 +257,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_is_reported(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 6, "whatever": [1]}
-    assert "newer version (format 6; this version reads up to 5)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 7, "whatever": [1]}
+    assert "newer version (format 7; this version reads up to 6)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])

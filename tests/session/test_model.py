@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, Session, check, validated
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, Session
+from lincae_studio.session.rules import check, validated
 from tests.helpers import made_up_media
 
 MONO = made_up_media(1, 1000)

@@ -14,7 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, files, places
 from lincae_studio.session.history import History
-from lincae_studio.session.model import Session, Tempo, validated
+from lincae_studio.session.model import Point, Session, Tempo
+from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
 
@@ -161,9 +162,19 @@ class Editing(RuleBasedStateMachine):
             if on:
                 self.do(places.remove_marker, marker)
 
-    @rule(bpm=st.floats(20.0, 400.0), beats=st.integers(1, 32), start=positions, on=st.booleans())
-    def tempo(self, bpm: float, beats: int, start: int, on: bool) -> None:
-        self.do(places.set_tempo, Tempo(bpm=bpm, beats=beats, start=start) if on else None)
+    @rule(bpm=st.floats(20.0, 400.0), beats=st.integers(1, 32), start=positions, unit=st.sampled_from([None, 4, 8]))
+    def tempo(self, bpm: float, beats: int, start: int, unit: Any) -> None:
+        self.do(places.set_tempo, None if unit is None else Tempo(bpm=bpm, beats=beats, start=start, unit=unit))
+
+    @rule(gain=any_gain, points=st.lists(st.builds(Point, positions, any_gain), max_size=3))
+    def master(self, gain: float, points: list[Point]) -> None:
+        self.do(edits.set_master_gain, gain)
+        self.do(edits.set_master_points, points)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(pick=picks, height=st.integers(0, 700))
+    def height(self, pick: int, height: int) -> None:
+        self.do(edits.set_track_height, self.track_id(pick), height)
 
     @rule(codec=st.sampled_from(["mdct-1x", "mdct-2x", "unknown"]))
     def choose_codec(self, codec: str) -> None:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session.model import Session, validated
+from lincae_studio.session.model import Session
 from lincae_studio.session.relink import relink
+from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import SHORT_MEDIA, sessions
 

@@ -18,14 +18,16 @@ from lincae_studio.session.model import (
     MAX_PATH,
     Loop,
     Marker,
+    Master,
     Original,
+    Point,
     Session,
     Tempo,
-    check_change,
-    validated,
 )
 from lincae_studio.session.recovery import recover
+from lincae_studio.session.rules import check_change, validated
 from tests.helpers import made_up_media
+from tests.session.test_files import FIXTURES
 from tests.session.test_journal import line_of
 
 
@@ -65,6 +67,11 @@ BAD: dict[str, tuple[Callable[[], Session], str]] = {
     "shape": (lambda: with_clip(fade_in_shape="round"), "fade_in_shape"),
     "clip": (lambda: with_clip(length=100_001), "past the end"),
     "track": (lambda: with_track(id=2**31), "id"),
+    "master": (lambda: replace(song(), master=Master(gain=float("nan"))), "gain"),
+    "envelope of the master": (lambda: replace(song(), master=Master(gain_points=(Point(0, 99.0),))), "master"),
+    "height": (lambda: with_track(height=601), "height"),
+    "low track": (lambda: with_track(height=1), "pixels high"),
+    "unit of the tempo": (lambda: places.set_tempo(song(), Tempo(bpm=90.0, unit=3)), "unit"),  # type: ignore[arg-type]
     "tempo": (lambda: places.set_tempo(song(), Tempo(bpm=float("inf"))), "bpm"),
     "loop": (lambda: replace(song(), loop=Loop(start=5, end=6)), "loop"),
     "marker": (lambda: replace(song(), markers=(Marker(id=1, at=0, name=""),)), "same id"),
@@ -145,6 +152,18 @@ def test_high_rate_projects_of_older_versions_open(saved: Path) -> None:
     louder = edits.set_track_gain(high, 1, 0.5)
     (folder / "1.journal").write_bytes(line_of(high, louder))
     assert recover(folder).session == louder
+
+
+def test_a_journal_written_by_the_version_before_is_recovered(tmp_path: Path) -> None:
+    fixture = FIXTURES / "v5.lincae"
+    opened = files.load(fixture)
+    later = edits.set_track_gain(opened, 1, 0.5)
+    (tmp_path / "1.lincae").write_bytes(fixture.read_bytes())
+    line = line_of(opened, later)
+    assert b"height" not in line
+    (tmp_path / "1.journal").write_bytes(line)
+    found = recover(tmp_path)
+    assert (found.session.tracks[0].gain, found.session.master, found.damaged) == (0.5, Master(), False)
 
 
 def test_a_session_that_is_too_large_for_a_project_file_is_refused(

@@ -31,8 +31,8 @@ from lincae_studio.session.model import (
     Session,
     Tempo,
     Track,
-    validated,
 )
+from lincae_studio.session.rules import validated
 from lincae_studio.session.times import count_of
 
 #: The tempo of projects without one.

@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from lincae_studio.errors import EditError
 from lincae_studio.session import files
 from lincae_studio.session.history import History
-from lincae_studio.session.model import Session, check_change
+from lincae_studio.session.model import Session
+from lincae_studio.session.rules import check_change
 
 #: Wheel notches and key presses this close together are one step in the history.
 _MERGE_MS = 500

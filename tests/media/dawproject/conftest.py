@@ -9,11 +9,8 @@ import pytest
 
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import (
-    Media,
-    Session,
-    validated,
-)
+from lincae_studio.session.model import Media, Session
+from lincae_studio.session.rules import validated
 from tests.helpers import noise, write_audio
 from tests.media.dawproject.texts import RATE, Read, packed, wav
 

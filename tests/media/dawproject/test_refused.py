@@ -23,13 +23,8 @@ from lincae_studio.media.dawproject import timeline
 from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import (
-    Marker,
-    Media,
-    Point,
-    Tempo,
-    validated,
-)
+from lincae_studio.session.model import Marker, Media, Point, Tempo
+from lincae_studio.session.rules import validated
 from tests.helpers import FullDisk, files_below, noise, session_of, write_audio
 from tests.media.dawproject.schema import SCHEMA
 from tests.media.dawproject.texts import RATE, Read, channel, file_of, lane_of, packed, placed, project_of, wav

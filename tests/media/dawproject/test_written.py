@@ -23,15 +23,8 @@ from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import (
-    Loop,
-    Media,
-    Point,
-    Session,
-    Tempo,
-    Track,
-    validated,
-)
+from lincae_studio.session.model import Loop, Media, Point, Session, Tempo, Track
+from lincae_studio.session.rules import validated
 from tests.helpers import files_below, noise, session_of, write_audio
 from tests.media.dawproject.schema import check_schema, document
 from tests.media.dawproject.texts import RATE
