@@ -185,8 +185,8 @@ def _project(session: Session, audio: dict[str, Element]) -> Element:
     if session.tempo is not None:
         tempo = {"unit": "bpm", "value": _number(session.tempo.bpm), "min": "20", "max": "400"}
         SubElement(transport, "Tempo", tempo, id="tempo", name="Tempo")
-        beats = str(session.tempo.beats)
-        SubElement(transport, "TimeSignature", numerator=beats, denominator="4", id="signature")
+        beats, unit = str(session.tempo.beats), str(session.tempo.unit)
+        SubElement(transport, "TimeSignature", numerator=beats, denominator=unit, id="signature")
     structure = SubElement(root, "Structure")
     for track in session.tracks:
         structure.append(_strip(track))

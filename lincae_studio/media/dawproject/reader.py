@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from lincae_studio.errors import EditError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
@@ -143,11 +144,12 @@ def _grid(project: Node, bpm: float, notes: dict[str, None]) -> Tempo:
     points = [point for point in changes.children if point.get("numerator")]
     if any((point.number("numerator"), point.number("denominator")) != numbers for point in points):
         notes["time signature changes are left out"] = None
-    # Count quarter notes if a bar has a whole number of them, else the note value of the time signature.
-    beats, speed = numerator * 4.0 / denominator, bpm
+    # Eighths for x/8, and where a bar is no whole number of quarters; else quarters.
+    unit: Literal[4, 8] = 8 if denominator == 8.0 or (numerator * 4.0 / denominator) % 1.0 else 4
+    beats, speed = numerator * unit / denominator, bpm
     if beats != round(beats):
-        beats, speed = numerator, bpm * denominator / 4.0
-    limited = Tempo(bpm=min(max(speed, 20.0), 400.0), beats=min(max(round(beats), 1), 32))
+        unit, beats, speed = 4, numerator, bpm * denominator / 4.0
+    limited = Tempo(bpm=min(max(speed, 20.0), 400.0), beats=min(max(round(beats), 1), 32), unit=unit)
     if (limited.bpm, limited.beats) != (speed, beats):
         notes["the tempo or the beats per bar are limited to what the ruler can show"] = None
     return limited

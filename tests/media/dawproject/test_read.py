@@ -260,7 +260,14 @@ def test_values_out_of_range_are_limited(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signature", "expected"), [((6, 8), Tempo(bpm=120.0, beats=3)), ((7, 8), Tempo(bpm=240.0, beats=7))]
+    ("signature", "expected"),
+    [
+        ((6, 8), Tempo(bpm=120.0, beats=6, unit=8)),
+        ((7, 8), Tempo(bpm=120.0, beats=7, unit=8)),
+        ((2, 2), Tempo(bpm=120.0, beats=4)),
+        ((6, 16), Tempo(bpm=120.0, beats=3, unit=8)),
+        ((3, 16), Tempo(bpm=400.0, beats=3)),
+    ],
 )
 def test_time_signatures(read: Read, signature: tuple[int, int], expected: Tempo) -> None:
     text = '<Tempo unit="bpm" value="120"/><TimeSignature numerator="{}" denominator="{}"/>'
