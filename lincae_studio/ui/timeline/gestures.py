@@ -26,12 +26,18 @@ Outcome = tuple[str, Callable[[Session], Session]]
 
 @dataclass(frozen=True)
 class Drag:
-    """How far the mouse has moved since the press; edges within `snap_samples` snap (0: no snapping)."""
+    """How far the mouse has moved since the press, and what the modifier keys ask for now.
+
+    Attributes:
+        snap_samples: edges within this distance snap; 0 for no snapping.
+        copy: whether to leave the clips where they are and move copies.
+    """
 
     samples: int
     tracks: int
     down_px: float
     snap_samples: float
+    copy: bool = False
 
 
 class Gesture(Protocol):
@@ -54,9 +60,7 @@ class Gesture(Protocol):
 class MoveClips:
     """Drag clips, or copies of them, in time and between tracks."""
 
-    def __init__(
-        self, session: Session, clip_ids: frozenset[int], snapping: Snapping, step_samples: int, copy: bool = False
-    ) -> None:
+    def __init__(self, session: Session, clip_ids: frozenset[int], snapping: Snapping, step_samples: int) -> None:
         """Moves by multiples of `step_samples`, the step of the chunk grid, keep the latents."""
         self._session = session
         self._ids = clip_ids
@@ -65,7 +69,7 @@ class MoveClips:
         self._positions = [positions[session.track_of(clip_id).id] for clip_id in clip_ids]
         self._snapping = snapping
         self._step_samples = step_samples
-        self._copy = copy
+        self._copy = False
         self._by = (0, 0)
 
     @property
@@ -83,7 +87,7 @@ class MoveClips:
         by_samples = min(by_samples, MAX_LENGTH - max(clip.end for clip in self._clips))
         highest, lowest = min(self._positions), max(self._positions)
         by_tracks = min(max(by_tracks, -highest), len(self._session.tracks) - 1 - lowest)
-        self._by = (by_samples, by_tracks)
+        self._by, self._copy = (by_samples, by_tracks), drag.copy
         edit = arrange.copy_moved if self._copy else edits.move_clips
         return edit(self._session, self._ids, *self._by)
 

@@ -123,5 +123,5 @@ class LaneHits:
             return lambda: ClipGain(session, clip.id, height)
         if clip.id not in selected:
             return None
-        copy, step = bool(modifiers & Qt.KeyboardModifier.ControlModifier), self._snaps.step()
-        return lambda: MoveClips(session, selected, self._snaps.snapping(session, selected, True), step, copy)
+        step = self._snaps.step()
+        return lambda: MoveClips(session, selected, self._snaps.snapping(session, selected, True), step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -37,6 +37,7 @@ from lincae_studio.ui.timeline.envelopes import (
     point_at,
     without_point,
 )
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import (
     DRAG_PX,
     Drag,
@@ -115,6 +116,7 @@ class Lanes(TimeCanvas):
         self._gesture: Gesture | None = None
         self._preview: Session | None = None
         self._marquee: QRectF | None = None
+        self._keys = GestureKeys(self, self.cancel_gesture, self._on_modifiers)
         self.drop = DropPreview(self)
         self.drop.changed.connect(self.update)
         self.setAcceptDrops(True)
@@ -129,8 +131,8 @@ class Lanes(TimeCanvas):
             signal.connect(self._follow)
         rows.changed.connect(self._on_rows_changed)
 
-    def cancel_gesture(self) -> bool:
-        """Cancel a drag or rubber band; False if there was none."""
+    def cancel_gesture(self) -> None:
+        """Cancel a press, a drag or a rubber band, if there is one."""
         active = self._gesture is not None or self._marquee is not None
         self._scrolling.stop()
         self._pointer = None
@@ -140,7 +142,6 @@ class Lanes(TimeCanvas):
         if active:
             self._follow()
             self.update()
-        return active
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         session = self._preview or self._document.session
@@ -300,6 +301,7 @@ class Lanes(TimeCanvas):
                         tracks=self._rows.position_at(point.y()) - self._press_position,
                         down_px=moved.y(),
                         snap_samples=self._snaps.within(self.axis.samples_per_px, inverted),
+                        copy=bool(modifiers & Qt.KeyboardModifier.ControlModifier),
                     )
                 )
                 self._follow()
@@ -309,6 +311,11 @@ class Lanes(TimeCanvas):
         elif self._press_clip is None and (self._marquee is not None or moved.manhattanLength() >= _MARQUEE_PX):
             self._marquee = QRectF(self._press, point).normalized()
             self.update()
+
+    def _on_modifiers(self, modifiers: Qt.KeyboardModifier) -> None:
+        """Follow modifier keys without waiting for the mouse to move."""
+        if self._pointer is not None:
+            self._drag(self._pointer[0], modifiers)
 
     def _end(self, event: QMouseEvent) -> None:
         gesture, marquee, start_gesture = self._gesture, self._marquee, self._start_gesture
@@ -402,17 +409,9 @@ class Lanes(TimeCanvas):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
-            if not self.cancel_gesture():
-                self._selection.set_clips(())
+            self._selection.set_clips(())
             return
         super().keyPressEvent(event)
-
-    def event(self, event: QEvent) -> bool:
-        # No shortcuts while the button is down: the document must not change during a gesture.
-        if event.type() == QEvent.Type.ShortcutOverride and self._press is not None:
-            event.accept()
-            return True
-        return super().event(event)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

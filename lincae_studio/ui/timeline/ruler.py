@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QKeyEvent, QMouseEvent, QPainter, QPolygonF
+from PySide6.QtGui import QColor, QContextMenuEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QMenu, QWidget
 
 from lincae_studio.session.model import Marker
@@ -16,6 +16,7 @@ from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
@@ -31,7 +32,7 @@ class Ruler(TimeCanvas):
     """Time in the chosen unit; above it, the loop and the markers.
 
     A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
-    dragged, renamed by a double click, and has a context menu. Escape cancels a drag.
+    dragged, renamed by a double click, and has a context menu. Escape cancels a drag, also of the playhead.
 
     Signals:
         seek: the sample under the pointer.
@@ -64,6 +65,7 @@ class Ruler(TimeCanvas):
         self._counting = counting
         self._snaps = snaps
         self._drag: _Drag | None = None
+        self._keys = GestureKeys(self, self.cancel_gesture, self._on_modifiers)
         self.setFixedHeight(_HEIGHT_PX)
         self.setMouseTracking(True)
         self.setAccessibleName("Time ruler")
@@ -78,13 +80,14 @@ class Ruler(TimeCanvas):
         markers = self._document.session.markers
         return next((marker for marker in reversed(markers) if self._flag(marker).contains(point)), None)
 
-    def cancel_gesture(self) -> bool:
-        """Cancel a drag; False if there was none."""
+    def cancel_gesture(self) -> None:
+        """Cancel a drag, if there is one; the playhead returns to where it was."""
         drag, self._drag = self._drag, None
-        if drag is not None and drag.scrubs:
-            self.scrub_ended.emit(drag.at)
+        if drag is not None and drag.loop is None and drag.marker is None:
+            if drag.scrubs:
+                self.scrub_ended.emit(drag.origin)
+            self.seek.emit(drag.origin)
         self.update()
-        return drag is not None
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         painter.fillRect(area, QColor(theme.colors().panel))
@@ -169,6 +172,30 @@ class Ruler(TimeCanvas):
                 return other
         return None
 
+    def _on_modifiers(self, modifiers: Qt.KeyboardModifier) -> None:
+        """Follow modifier keys without waiting for the mouse to move."""
+        if self._drag is not None and self._drag.moved:
+            self._move(self._drag, self._drag.pointer, modifiers)
+
+    def _move(self, drag: _Drag, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        drag.pointer = point
+        at = self.axis.sample_at(point.x())
+        drag.moved = drag.moved or (point - drag.press).manhattanLength() >= DRAG_PX
+        if drag.loop is not None:
+            # Shift starts this drag, so it cannot invert snapping as well.
+            drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
+        elif drag.marker is not None:
+            by = (point.x() - drag.press.x()) * self.axis.samples_per_px
+            moved = self._snapped(max(0, round(drag.origin + by)), modifiers, drag.origin)
+            drag.at = moved if drag.moved else drag.origin
+        elif drag.moved:
+            if not drag.scrubs:
+                drag.scrubs = True
+                self.scrub_began.emit(at)
+            drag.at = at
+            self.seek.emit(at)
+        self.update()
+
     # Qt overrides
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -185,7 +212,7 @@ class Ruler(TimeCanvas):
         elif other is not None:
             self._drag = _Drag(event.position(), loop=(other, at))
         else:
-            self._drag = _Drag(event.position(), at=at)
+            self._drag = _Drag(event.position(), origin=self._playhead, at=at)
             self.seek.emit(at)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -194,22 +221,7 @@ class Ruler(TimeCanvas):
             over_end = self._loop_end_at(event.position()) is not None
             self.setCursor(Qt.CursorShape.SizeHorCursor if over_end else Qt.CursorShape.ArrowCursor)
             return
-        at = self.axis.sample_at(event.position().x())
-        drag.moved = drag.moved or (event.position() - drag.press).manhattanLength() >= DRAG_PX
-        if drag.loop is not None:
-            # Shift starts this drag, so it cannot invert snapping as well.
-            drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
-        elif drag.marker is not None:
-            by = (event.position().x() - drag.press.x()) * self.axis.samples_per_px
-            moved = self._snapped(max(0, round(drag.origin + by)), event.modifiers(), drag.origin)
-            drag.at = moved if drag.moved else drag.origin
-        elif drag.moved:
-            if not drag.scrubs:
-                drag.scrubs = True
-                self.scrub_began.emit(at)
-            drag.at = at
-            self.seek.emit(at)
-        self.update()
+        self._move(drag, event.position(), event.modifiers())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         drag, self._drag = self._drag, None
@@ -242,19 +254,16 @@ class Ruler(TimeCanvas):
         menu.addAction("Delete Marker").triggered.connect(lambda: self.marker_removed.emit(marker.id))
         menu.popup(event.globalPos())
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() != Qt.Key.Key_Escape or not self.cancel_gesture():
-            super().keyPressEvent(event)
-
 
 @dataclass
 class _Drag:
-    """A drag on the ruler: of the loop, of a marker from `origin` to `at`, or of the playhead."""
+    """A drag on the ruler: of the loop, or of a marker or the playhead from `origin` to `at`."""
 
     press: QPointF
     loop: tuple[int, int] | None = None
     marker: int | None = None
     origin: int = 0
     at: int = 0
+    pointer: QPointF = field(default_factory=QPointF)
     moved: bool = False
     scrubs: bool = False

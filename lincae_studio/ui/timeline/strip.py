@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
 from lincae_studio.session.levels import (
@@ -15,6 +15,7 @@ from lincae_studio.session.levels import (
     stepped_gain,
 )
 from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 
 _STEPS = 1000
 _PAN_STEPS = 100
@@ -45,8 +46,9 @@ class _Control(QSlider):
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.valueChanged.connect(self._on_value_changed)
-        self.sliderPressed.connect(self._on_pressed)
-        self.sliderReleased.connect(self._on_released)
+        self.sliderPressed.connect(self.edit_ended)  # a preceding change by wheel or key is a step of its own
+        self.sliderReleased.connect(self.edit_ended)
+        self._keys = GestureKeys(self, self._cancel)
 
     def show_value(self, value: float) -> None:
         """Show the document's value without reporting it back."""
@@ -59,6 +61,12 @@ class _Control(QSlider):
         """Change by wheel notches."""
         self.edited.emit(self._stepped(notches))
         self.edit_paused.emit()
+
+    def _cancel(self) -> None:
+        """Restore the value from before the press; the slider is not held any more."""
+        self._cancelled = True
+        self.edit_cancelled.emit()
+        self.setSliderDown(False)
 
     def _on_value_changed(self, position: int) -> None:
         self.edited.emit(self._value(position))
@@ -86,28 +94,9 @@ class _Control(QSlider):
         self.edited.emit(self._default())
         self.edit_ended.emit()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """While the slider is dragged, Escape cancels the drag and all other keys are ignored."""
-        if event.type() not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
-            return super().eventFilter(watched, event)
-        if event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            self._cancelled = True
-            self.edit_cancelled.emit()
-            self.setSliderDown(False)
-        event.accept()
-        return True
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
         self._cancelled = False
         super().mousePressEvent(event)
-
-    def _on_pressed(self) -> None:
-        self.edit_ended.emit()  # a preceding change by wheel or key is a step of its own
-        _application().installEventFilter(self)
-
-    def _on_released(self) -> None:
-        _application().removeEventFilter(self)
-        self.edit_ended.emit()
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if not self._cancelled:
@@ -116,12 +105,6 @@ class _Control(QSlider):
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.step_by(event.angleDelta().y() / 120)
         event.accept()
-
-
-def _application() -> QCoreApplication:
-    found = QCoreApplication.instance()
-    assert found is not None, "widgets exist only with an application"
-    return found
 
 
 class GainFader(_Control):

@@ -15,6 +15,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
@@ -48,6 +49,7 @@ class TrackHeader(QWidget):
         self._shown: tuple[Track, bool, Kind | None] | None = None
         self._press_y: float | None = None
         self._dragging = False
+        self._keys = GestureKeys(self, self._end_drag)
         self._color = QColor(track.color)
         self.name = QLineEdit(self)
         self.name.setObjectName("name")
@@ -240,7 +242,7 @@ class TrackHeader(QWidget):
         self._selection.set_track(self.track_id)
         if event.button() == Qt.MouseButton.LeftButton:
             self._press_y = event.position().y()
-            self.setFocus(Qt.FocusReason.MouseFocusReason)  # for Escape
+            self.setFocus(Qt.FocusReason.MouseFocusReason)  # ends typing in a field
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._press_y is None:
@@ -254,12 +256,6 @@ class TrackHeader(QWidget):
         self._end_drag()
         if dragging:
             self.dropped.emit(self.track_id, y)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Escape and self._dragging:
-            self._end_drag()
-        else:
-            super().keyPressEvent(event)
 
     def _end_drag(self) -> None:
         self._press_y, self._dragging = None, False

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.ui import theme
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import Deferred, MixSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
@@ -69,6 +70,7 @@ class TrajectoryPanel(QWidget):
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
         self.plot.getViewBox().setAspectLocked(True)
+        GestureKeys(self.plot.viewport())  # the plot is dragged to move it
         self._path = pg.PlotCurveItem()
         self._path.setCacheMode(
             pg.PlotCurveItem.CacheMode.DeviceCoordinateCache
