@@ -26,6 +26,11 @@ class Progress:
         """Between 0 and 1; an empty job is finished."""
         return self.done / self.total if self.total else 1.0
 
+    @property
+    def percent(self) -> int:
+        """For bars and texts alike: from 0 to 100, which is reached only at the end."""
+        return int(100.0 * min(max(self.fraction, 0.0), 1.0))
+
 
 ReportProgress = Callable[[Progress], None]
 

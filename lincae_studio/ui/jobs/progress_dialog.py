@@ -37,6 +37,7 @@ class ProgressDialog(QDialog):
         self.label = QLabel(shown(beginning), self)
         self.bar = QProgressBar(self)
         self.bar.setRange(0, 0)
+        self.bar.setTextVisible(False)  # the label says how much, and of what
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, self)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
@@ -54,10 +55,10 @@ class ProgressDialog(QDialog):
 
     def _on_progressed(self, progress: Progress) -> None:
         self.bar.setRange(0, _STEPS)
-        self.bar.setValue(round(progress.fraction * _STEPS))
+        self.bar.setValue(int(progress.fraction * _STEPS))
         if not self._cancelled:
             left = self._left(progress.fraction)
-            self.label.setText(f"{shown(progress.label)}: {100.0 * progress.fraction:.0f} %{left}")
+            self.label.setText(f"{shown(progress.label)}: {progress.percent} %{left}")
 
     def _left(self, fraction: float) -> str:
         now = time.monotonic()

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.errors import MediaError
-from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.jobs import CancelToken, ReportProgress, part_of, share_of
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.search import name_of, search
 from lincae_studio.media.store import FileState, MediaStore
@@ -145,18 +145,18 @@ class ProjectFiles(QObject):
         unresolved = self.unresolved
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[dict[str, Media], list[str]]:
-            matches = search(folder, unresolved, report, cancel)
+            matches = search(folder, unresolved, share_of(report, 0.0, 0.5), cancel)
             for media in unresolved:
                 match = matches.get(media.digest)
                 if match is not None and not match.exact and self.state(media) == "changed":
                     del matches[media.digest]  # the changed file itself, which `use_changed` handles
             found, problems = {}, []
-            for media in unresolved:
-                match = matches.get(media.digest)
-                if match is None:
-                    continue
+            reading = share_of(report, 0.5, 1.0, "Reading")
+            matched = [(media, matches[media.digest]) for media in unresolved if media.digest in matches]
+            for number, (media, match) in enumerate(matched):
+                step = part_of(reading, number, len(matched))
                 try:
-                    found[media.digest] = self._import(media, match.path, report, cancel)
+                    found[media.digest] = self._import(media, match.path, step, cancel)
                 except MediaError as error:
                     problems.append(str(error))
             return found, problems
@@ -207,7 +207,10 @@ class ProjectFiles(QObject):
         """Make clips play the current content of their files."""
 
         def work(report: ReportProgress, cancel: CancelToken) -> dict[str, Media]:
-            return {media.digest: self._import(media, Path(media.path), report, cancel) for media in changed}
+            return {
+                media.digest: self._import(media, Path(media.path), part_of(report, number, len(changed)), cancel)
+                for number, media in enumerate(changed)
+            }
 
         self._jobs.run(work, "Reading audio", self._on_read)
 

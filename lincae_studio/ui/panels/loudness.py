@@ -87,7 +87,7 @@ class LoudnessPanel(QDockWidget):
         )
         self.measure_button.setText("Stop &Measuring")
         self.progress.show()
-        job.progressed.connect(lambda part: self.progress.setValue(round(100 * part.fraction)))
+        job.progressed.connect(lambda part: self.progress.setValue(part.percent))
         job.succeeded.connect(self._on_measured)
         job.failed.connect(lambda error: self.message.setText(shown(str(error))))
         job.ended.connect(self._on_ended)
