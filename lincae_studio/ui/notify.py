@@ -130,6 +130,14 @@ def confirm(parent: QWidget, problem: str, question: str) -> bool:
     return answer == QMessageBox.StandardButton.Yes
 
 
+def confirm_replacing(parent: QWidget, problem: str, question: str = "Replace it?") -> bool:
+    """Ask before something is lost for good. Return, pressed without reading, answers with No: nothing is lost."""
+    buttons = QMessageBox.StandardButton
+    choices = buttons.Yes | buttons.No
+    text = shown(f"{problem} {question}")
+    return QMessageBox.question(parent, "LinCAE Studio", text, choices, buttons.No) == buttons.Yes
+
+
 def install_hooks(bar: MessageBar) -> None:
     """Show uncaught exceptions of any thread in the bar instead of on a console."""
 

@@ -30,7 +30,7 @@ from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.notify import MessageBar, confirm
+from lincae_studio.ui.notify import MessageBar, confirm, confirm_replacing
 from lincae_studio.ui.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -117,9 +117,9 @@ class Exporter(QObject):
         """Ask before replacing files or exporting with something missing; on No, the dialog stays open."""
         # Path.exists raises if a name is too long, which is reported on writing.
         existing = [str(path) for path in dialog.paths if os.path.exists(path)]
-        if len(existing) == 1 and not confirm(self._window, f"{existing[0]} already exists.", "Replace it?"):
+        if len(existing) == 1 and not confirm_replacing(self._window, f"{existing[0]} already exists."):
             return False
-        if len(existing) > 1 and not confirm(
+        if len(existing) > 1 and not confirm_replacing(
             self._window, f"{len(existing)} of the files already exist.", "Replace them?"
         ):
             return False

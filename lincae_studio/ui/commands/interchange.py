@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from lincae_studio.session.files import DAWPROJECT_SUFFIX, is_dawproject
 from lincae_studio.session.model import Session
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.dialogs.save_file import file_to_write
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.notify import MessageBar, confirm
+from lincae_studio.ui.notify import MessageBar
 
 FILTER = f"DAWproject (*{DAWPROJECT_SUFFIX})"
 
@@ -92,14 +92,15 @@ class InterchangeCommands(QObject):
 
     def on_export_dawproject(self) -> None:
         suggested = str(self._projects.folder / f"{self._document.title}{DAWPROJECT_SUFFIX}")
-        name, _ = QFileDialog.getSaveFileName(self._window, "Export DAWproject", suggested, FILTER)
-        if not name:
+        path = file_to_write(
+            self._window,
+            "Export DAWproject",
+            suggested,
+            FILTER,
+            lambda path, _filter: "" if is_dawproject(path) else DAWPROJECT_SUFFIX,
+        )
+        if path is None:
             return
-        path = Path(name)
-        if not is_dawproject(path):
-            path = path.with_name(path.name + DAWPROJECT_SUFFIX)
-            if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
-                return
         session, title = self._document.session, self._document.title
 
         def work(report: ReportProgress, cancel: CancelToken) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,12 @@ from lincae_studio.session.versions import Version
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.dialogs.recovery import RecoveryDialog, VersionsDialog
+from lincae_studio.ui.dialogs.save_file import file_to_write
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.notify import MessageBar, confirm
+from lincae_studio.ui.notify import MessageBar, confirm, confirm_replacing
 from lincae_studio.ui.plain_text import in_menu, shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -226,14 +228,11 @@ class ProjectCommands(QObject):
         """Save the session with the latents of all clips, without audio."""
         self.end_typing()
         suggested = str(self.folder / f"{self._document.title}{files.BUNDLE_SUFFIX}")
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save Latent Bundle", suggested, BUNDLE_FILTER)
-        if not name:
+        path = file_to_write(
+            self._window, "Save Latent Bundle", suggested, BUNDLE_FILTER, _lacking(files.BUNDLE_SUFFIX)
+        )
+        if path is None:
             return
-        path = Path(name)
-        if path.suffix.lower() != files.BUNDLE_SUFFIX:
-            path = path.with_name(path.name + files.BUNDLE_SUFFIX)
-            if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
-                return
         warnings = self._rendering.export_warnings()
         if self._is_refused(path) or (
             warnings and not confirm(self._window, " ".join(warnings), "Save the bundle anyway?")
@@ -252,16 +251,8 @@ class ProjectCommands(QObject):
     def on_save_as(self) -> bool:
         self.end_typing()
         suggested = str(self.folder / f"{self._document.title}{files.SUFFIX}")
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save Project", suggested, PROJECT_FILTER)
-        if not name:
-            return False
-        path = Path(name)
-        if path.suffix.lower() != files.SUFFIX:
-            path = path.with_name(path.name + files.SUFFIX)
-            # The file dialog has checked only the name as typed, without the extension.
-            if os.path.exists(path) and not confirm(self._window, f"{path} already exists.", "Replace it?"):
-                return False
-        return self.save_to(path)
+        path = file_to_write(self._window, "Save Project", suggested, PROJECT_FILTER, _lacking(files.SUFFIX))
+        return path is not None and self.save_to(path)
 
     def save_to(self, path: Path) -> bool:
         """Save the project; False if it was not saved. Errors are shown as messages."""
@@ -272,12 +263,12 @@ class ProjectCommands(QObject):
 
     def _save_to(self, path: Path) -> bool:
         autosave = self._autosave
-        if autosave.changed_on_disk(path) and not confirm(
-            self._window, f"{path} has been changed by another program since it was opened.", "Replace it?"
+        if autosave.changed_on_disk(path) and not confirm_replacing(
+            self._window, f"{path} has been changed by another program since it was opened."
         ):
             return False
         taken = autosave.lock(path)
-        if not taken and not confirm(self._window, f"{path} is open in another window.", "Replace it?"):
+        if not taken and not confirm_replacing(self._window, f"{path} is open in another window."):
             return False
         before = self._document.path
         autosave.keep_version(path)
@@ -406,3 +397,8 @@ class ProjectCommands(QObject):
 
     def _forget_recent(self, path: Path) -> None:
         self._preferences.set(recent=tuple(name for name in self._preferences.value.recent if name != str(path)))
+
+
+def _lacking(suffix: str) -> Callable[[Path, str], str]:
+    """For `file_to_write`: adds a suffix to names that end otherwise."""
+    return lambda path, _filter: "" if path.suffix.lower() == suffix else suffix

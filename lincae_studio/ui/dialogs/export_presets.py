@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QLineEdit, Q
 
 from lincae_studio.export_settings import PRESETS, ExportSettings
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.notify import confirm_replacing
 from lincae_studio.ui.plain_text import shown
 
 _CUSTOM = "(custom)"
@@ -76,9 +77,8 @@ class PresetRow(QWidget):
         if name in PRESETS:
             QMessageBox.information(self, "Save Preset", f"“{shown(name)}” is a built-in preset. Choose another name.")
             return
-        question = f"A preset named “{shown(name)}” already exists. Replace it?"
         known = name in self._preferences.value.export_presets
-        if not known or QMessageBox.question(self, "Save Preset", question) == QMessageBox.StandardButton.Yes:
+        if not known or confirm_replacing(self, f"A preset named “{name}” already exists."):
             self._keep(self._preferences.value.export_presets | {name: self._settings})
 
     def _on_delete(self) -> None:

@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
-    QFileDialog,
     QFormLayout,
     QLabel,
     QVBoxLayout,
@@ -20,6 +19,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.errors import StudioError
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
+from lincae_studio.ui.dialogs.save_file import file_to_write
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.views.pictures import FILTER, SUFFIXES, PictureSource, save_picture
 
@@ -73,13 +73,14 @@ class PictureDialog(QDialog):
         self.size_text.setText(f"{size.width()} × {size.height()} pixels; SVG keeps text and lines scalable")
 
     def _on_accepted(self) -> None:
-        suggested = str(self._suggested(self._chosen.title))
-        name, chosen_filter = QFileDialog.getSaveFileName(self, "Export Picture", suggested, FILTER)
-        if not name:
+        def lacking(path: Path, chosen_filter: str) -> str:
+            if path.suffix.lower() in SUFFIXES:
+                return ""
+            return ".svg" if "svg" in chosen_filter else ".png"
+
+        path = file_to_write(self, "Export Picture", self._suggested(self._chosen.title), FILTER, lacking)
+        if path is None:
             return
-        path = Path(name)
-        if path.suffix.lower() not in SUFFIXES:
-            path = path.with_name(path.name + (".svg" if "svg" in chosen_filter else ".png"))
         try:
             save_picture(self._chosen.widget, path, self.scale.whole)
         except StudioError as error:

@@ -132,8 +132,11 @@ def test_an_existing_file_is_replaced_only_with_consent(
     questions: list[str] = []
     answer = QMessageBox.StandardButton.No
 
-    def question(_parent: object, _title: str, text: str) -> QMessageBox.StandardButton:
+    def question(
+        _parent: object, _title: str, text: str, _buttons: object, default: QMessageBox.StandardButton
+    ) -> QMessageBox.StandardButton:
         questions.append(text)
+        assert default == QMessageBox.StandardButton.No
         return answer
 
     monkeypatch.setattr(QMessageBox, "question", question)
