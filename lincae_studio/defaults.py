@@ -1,4 +1,4 @@
-"""Values shared by several packages. Imports nothing of this one."""
+"""Values and names shared by several packages. Imports nothing of this one."""
 
 from __future__ import annotations
 
@@ -6,3 +6,11 @@ from typing import Final
 
 #: The codec of a new session, unless the preferences name another.
 DEFAULT_CODEC: Final = "mdct-2x"
+
+#: The title of a document that nobody has named.
+UNTITLED: Final = "Untitled"
+
+
+def is_untitled(name: str) -> bool:
+    """Whether nobody has chosen this name: "Untitled", or "Untitled (recovered)"."""
+    return name == UNTITLED or name.startswith(f"{UNTITLED} (")

@@ -70,9 +70,8 @@ def _export(
     started = time.perf_counter()
     plan = make_plan(session, engine.info(session.codec))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
-    title = request.title or output.stem
     items = items_of(
-        session, plan, settings, output, title, lambda one: in_batches(one, engine.renderer), engine.reader
+        session, plan, settings, output, request.title, lambda one: in_batches(one, engine.renderer), engine.reader
     )
     results = export(items, start, end, settings.format, settings.level, report("rendering")) if items else []
     written = latent_paths(settings, output)

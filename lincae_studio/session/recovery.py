@@ -25,6 +25,7 @@ import msgspec
 from msgspec import Struct
 
 from lincae_studio import private
+from lincae_studio.defaults import UNTITLED
 from lincae_studio.errors import EditError, ProjectError, StudioError, os_error_reason
 from lincae_studio.session import files
 from lincae_studio.session.delta import Delta, apply
@@ -68,7 +69,7 @@ class Info(Struct, frozen=True, kw_only=True):
 
     format: str = _FORMAT
     version: int = _VERSION
-    title: str = "Untitled"
+    title: str = UNTITLED
     project: str = ""
     changed: float = 0.0
 

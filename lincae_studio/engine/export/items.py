@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lincae_studio import __version__
+from lincae_studio.defaults import is_untitled
 from lincae_studio.engine.export.writer import ExportItem, refuse_overwriting
 from lincae_studio.engine.planning.plan import Plan, make_plan
 from lincae_studio.engine.planning.sources import AudioReader
@@ -83,26 +84,34 @@ def items_of(
     Args:
         plan: the plan of the session.
         target: the chosen file; if there are several, they are in its folder and their names derive from it.
-        title: title of the session, for the tags.
+        title: title of the session, for the tags; if empty, that of `default_title`.
         reader: reads the audio for the dry mix.
     """
     made = f"LinCAE Studio {__version__}"
     arithmetic = f", {plan.codec.arithmetic}" if plan.codec.arithmetic else ""
     codec = f"{made}, codec {plan.codec.title} ({plan.codec.identity}{arithmetic}), seed {session.seed}"
+    title = title or default_title(target)
     items = []
     for content, path in _contents(session, settings, target):
         if isinstance(content, Track):
             alone = make_plan(only_track(session, content.id), plan.codec, plan.grid)
-            stream, name, comment = rendered(alone, provide(alone)), f"{title} - {content.name}", codec
+            name = f"{title} - {content.name}" if title else content.name
+            stream, comment = rendered(alone, provide(alone)), codec
         elif content == "mix":
             stream, name, comment = rendered(plan, provide(plan)), title, codec
         elif content == "dry":
-            stream, name, comment = dry(DryMix(session, reader)), f"{title} (dry)", f"{made}, dry mix without a codec"
+            stream, name = dry(DryMix(session, reader)), f"{title} (dry)".strip()
+            comment = f"{made}, dry mix without a codec"
         else:
             stream = difference(plan, provide(plan), DryMix(session, reader))
-            name, comment = f"{title} (difference)", f"{codec}, minus the dry mix"
+            name, comment = f"{title} (difference)".strip(), f"{codec}, minus the dry mix"
         items.append(ExportItem(path, stream, Tags(name, settings.artist, comment)))
     return items
+
+
+def default_title(target: Path) -> str:
+    """The title for the tags of an export without one: the name of its file, unless nobody has named that either."""
+    return "" if is_untitled(target.stem) else target.stem
 
 
 def _contents(session: Session, settings: ExportSettings, target: Path) -> list[tuple[str | Track, Path]]:

@@ -98,7 +98,13 @@ class Exporter(QObject):
         ending = FORMATS[self._preferences.value.export.format.container].endings[0]
         suggested = self.folder / f"{self._document.title}{ending}"
         dialog = ExportDialog(
-            self._rendering, self._preferences, suggested, self._selection.span, self._may_export, self._window
+            self._rendering,
+            self._preferences,
+            suggested,
+            self._document.given_title,
+            self._selection.span,
+            self._may_export,
+            self._window,
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.accepted.connect(lambda: self._on_export_accepted(dialog))
@@ -139,7 +145,7 @@ class Exporter(QObject):
         Args:
             path: the first file; the others are written next to it.
             settings: None exports the mix as 32-bit float WAV.
-            title: title for the tags; if empty, the name of the file.
+            title: title for the tags; if empty, that of `default_title`.
             selection: samples `[start, end)`, exported if the settings ask for the selection.
         """
         if self._job is not None:
@@ -163,7 +169,7 @@ class Exporter(QObject):
             def render(chunks: Sequence[Chunk]) -> list[Rendered]:
                 return self._rendering.requests.wait_for_probes(owner, chunks, cancel)
 
-            items = items_of(session, plan, settings, path, title or path.stem, provide, self._rendering.audio)
+            items = items_of(session, plan, settings, path, title, provide, self._rendering.audio)
             written = latent_paths(settings, path)
             share = len(items) / (len(items) + len(written))
             audio = share_of(progress, 0.0, share)

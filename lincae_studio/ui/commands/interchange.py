@@ -101,7 +101,7 @@ class InterchangeCommands(QObject):
         )
         if path is None:
             return
-        session, title = self._document.session, self._document.title
+        session, title = self._document.session, self._document.given_title
 
         def work(report: ReportProgress, cancel: CancelToken) -> list[str]:
             from lincae_studio.media.dawproject.export import write_dawproject

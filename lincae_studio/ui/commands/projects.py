@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QMenu, QMessageBox, QWidget
 
 from lincae_studio.codecs import registry
+from lincae_studio.defaults import UNTITLED
 from lincae_studio.descriptors import Reserve
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import ProjectError, StudioError
@@ -364,7 +365,7 @@ class ProjectCommands(QObject):
             return
         self.open_copy(session, f"{project.stem} (earlier)")
 
-    def _replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
+    def _replace(self, session: Session, path: Path | None, name: str = UNTITLED, modified: bool = False) -> None:
         self._document.replace(session, path, name, modified)
         self.replaced.emit()
 

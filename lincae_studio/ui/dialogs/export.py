@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from lincae_studio.engine.export.items import paths_of, span_of
+from lincae_studio.engine.export.items import default_title, paths_of, span_of
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import (
     AudioFormat,
@@ -79,6 +79,7 @@ class ExportDialog(QDialog):
         rendering: Rendering,
         preferences: PreferenceStore,
         suggested: Path,
+        title: str,
         selection: tuple[int, int] | None,
         may_export: Callable[[ExportDialog], bool],
         parent: QWidget,
@@ -87,6 +88,7 @@ class ExportDialog(QDialog):
 
         Args:
             suggested: the initial path, with the extension of the format used last.
+            title: the title for the tags; if empty, the field offers that of the file.
             selection: the span of the selected clips in samples, if any.
             may_export: asks before replacing files; on False the dialog stays open.
         """
@@ -139,7 +141,7 @@ class ExportDialog(QDialog):
         self.together = QCheckBox("same &gain for all files", self)
         self.together.setToolTip("Apply the same gain to all files, so that the stems still add up to the mix")
         self.together.toggled.connect(self._on_changed)
-        self.title_field = QLineEdit(suggested.stem, self)
+        self.title_field = QLineEdit(title, self)
         self.title_field.setAccessibleName("Title")
         self.artist_field = QLineEdit(self)
         self.artist_field.setAccessibleName("Artist")
@@ -342,6 +344,7 @@ class ExportDialog(QDialog):
         self.latents_box.setEnabled("latents" in settings.contents)
         self.dither.setEnabled(not is_lossy(settings.format) and settings.format.sample_format == "16")
         named = bool(Path(self.path_field.text().strip()).name)
+        self.title_field.setPlaceholderText(shown(default_title(self.path)) if named else "")
         problem = self._problem(settings)
         self.summary.setText(shown(problem) or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from lincae_studio.defaults import UNTITLED, is_untitled
 from lincae_studio.errors import EditError
 from lincae_studio.session import files
 from lincae_studio.session.history import History
@@ -39,7 +40,7 @@ class Document(QObject):
         super().__init__(parent)
         self._history = History(Session())
         self._path: Path | None = None
-        self._name = "Untitled"
+        self._name = UNTITLED
         self._closing = ExitStack()
         self._merging = QTimer(self)
         self._merging.setSingleShot(True)
@@ -71,6 +72,11 @@ class Document(QObject):
     def title(self) -> str:
         """The name for the title bar."""
         return self._path.stem if self._path else self._name
+
+    @property
+    def given_title(self) -> str:
+        """The title for the tags of files; empty if nobody has named the document yet."""
+        return "" if self._path is None and is_untitled(self._name) else self.title
 
     def apply(self, text: str, edit: Callable[[Session], Session], merge_key: str | None = None) -> bool:
         """Make one undoable edit; False if it was refused or changed nothing.
@@ -125,7 +131,7 @@ class Document(QObject):
         if self._history.go_to(count):
             self._announce()
 
-    def replace(self, session: Session, path: Path | None, name: str = "Untitled", modified: bool = False) -> None:
+    def replace(self, session: Session, path: Path | None, name: str = UNTITLED, modified: bool = False) -> None:
         """Replace the document by a new or opened one; `modified`: it has unsaved changes, as a recovered copy has."""
         self._history = History(session, saved=not modified)
         self._path, self._name = path, name

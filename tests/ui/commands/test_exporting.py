@@ -403,6 +403,24 @@ def test_impossible_settings_are_reported_in_the_dialog(song: MainWindow, out: P
     dialog.reject()
 
 
+@pytest.mark.engine
+def test_a_song_without_a_name_is_not_tagged_untitled(qtbot: QtBot, song: MainWindow, out: Path) -> None:
+    for typed, title in (("Untitled", ""), ("ballad", "ballad")):
+        dialog = ask(song)
+        assert dialog.path.stem == "Untitled"
+        assert dialog.title_field.text() == ""
+        dialog.path_field.selectAll()
+        QTest.keyClicks(dialog.path_field, str(out / typed))
+        assert dialog.title_field.placeholderText() == title, "the tag that an empty field stands for"
+        accept(qtbot, song, dialog)
+        with sf.SoundFile(out / f"{typed}.wav") as file:
+            assert file.title == title
+    assert song.save_to(out / "ballad.lincae")
+    dialog = ask(song)
+    assert dialog.title_field.text() == "ballad"
+    dialog.reject()
+
+
 def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     dialog = ask(song)
     assert dialog.presets.box.currentText() == "Mix, 32-bit float"
