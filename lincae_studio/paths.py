@@ -63,6 +63,11 @@ def preferences_file() -> Path:
     return folder / "preferences.json"
 
 
+def window_file() -> Path:
+    """The file in which the place of the window and its panels are remembered, beside the preferences."""
+    return preferences_file().with_name("window.json")
+
+
 def data_dir() -> Path:
     """User data that must not be lost: recovery folders and earlier versions of projects.
 

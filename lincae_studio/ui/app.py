@@ -3,7 +3,7 @@
 Order:
     1. logging to the log file, Qt application, theme
     2. media store, main window, exception hooks
-    3. show; first paint
+    3. show where the window last was; first paint
     4. engine process, heatmap (pyqtgraph), files named on the command line
     5. offer to recover sessions after a crash
     6. event loop
@@ -31,6 +31,7 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.ui.actions import menus
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.window_state import WindowState
 from lincae_studio.ui.notify import install_hooks
 from lincae_studio.ui.theme import apply_theme
 
@@ -69,7 +70,7 @@ def make_application() -> QApplication:
 def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> int:
     """Open the window and run until it is closed. Returns the exit code.
 
-    `safe`: with the default preferences.
+    `safe`: with the default preferences, and the window as at the first start.
 
     Raises:
         UsageError: when the environment names a precision that does not exist.
@@ -95,7 +96,9 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
         window.project_commands.offer_recovery()
 
     window.first_painted.connect(after_first_paint)
-    window.show()
+    place = WindowState(None if safe else paths.window_file(), window, window.timeline.splitter)
+    window.closing.connect(place.save)
+    place.show()
     signal.signal(signal.SIGINT, lambda *_: window.close())
     poll = QTimer(window)
     poll.start(_SIGNAL_POLL_MS)

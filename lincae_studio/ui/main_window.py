@@ -60,9 +60,11 @@ class MainWindow(QMainWindow):
 
     Signals:
         first_painted: the window has been shown and painted for the first time.
+        closing: the window is about to close; everything is still in place.
     """
 
     first_painted = Signal()
+    closing = Signal()
 
     def __init__(self, media: MediaStore, cache_dir: Path, preferences: PreferenceStore | None = None) -> None:
         """Without `preferences`, the defaults are used and changes are not saved."""
@@ -297,5 +299,6 @@ class MainWindow(QMainWindow):
         if not self.project_commands.may_leave():
             event.ignore()
             return
+        self.closing.emit()
         self.shut_down()
         event.accept()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDockWidget, QMainWindow
 
 from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.model.docking import is_in_front, open_panel
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
@@ -54,33 +55,47 @@ class PanelCommands:
         }
 
     def dock(self, actions: Mapping[str, QAction]) -> None:
-        """Dock the panels; their actions are unchecked when a panel is closed with its own button."""
+        """Dock the panels; their actions show which are open, whoever opens and closes them."""
         below, beside = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         for action, panel in self._panels.items():
             self._window.addDockWidget(below if panel is self._clip_table else beside, panel)
             panel.hide()
-            panel.visibilityChanged.connect(actions[action].setChecked)
+            panel.visibilityChanged.connect(self._follower(panel, actions[action]))
 
     def on_inspector(self, on: bool) -> None:
-        if on:
+        if self._toggle(self._inspector, on):
             self._inspector.edit_first_field()
-        else:
-            self._inspector.hide()
 
     def inspect(self, clip_id: int) -> None:
         """Select a clip and edit its properties."""
         self._selection.set_clips([clip_id])
-        self._inspector.edit_first_field()
+        self.on_inspector(True)
 
     def on_history(self, on: bool) -> None:
-        self._history.setVisible(on)
+        self._toggle(self._history, on)
 
     def on_loudness(self, on: bool) -> None:
-        self._loudness.setVisible(on)
+        self._toggle(self._loudness, on)
 
     def on_clip_table(self, on: bool) -> None:
-        if on:
+        remembered = self._clip_table.height() > _TABLE_PX // 2  # since it was last open, or from an earlier start
+        if self._toggle(self._clip_table, on):
             self._clip_table.edit()
-            self._window.resizeDocks([self._clip_table], [_TABLE_PX], Qt.Orientation.Vertical)
+            if not remembered:
+                self._window.resizeDocks([self._clip_table], [_TABLE_PX], Qt.Orientation.Vertical)
+
+    def _toggle(self, panel: QDockWidget, on: bool) -> bool:
+        """Open or close a panel; one behind another tab comes to the front. Returns whether it is open."""
+        behind = not panel.isHidden() and not panel.isFloating() and not is_in_front(panel)
+        if on or behind:
+            open_panel(self._window, panel)
+            panel.visibilityChanged.emit(True)  # the click has unchecked the action
         else:
-            self._clip_table.hide()
+            panel.hide()
+        return not panel.isHidden()
+
+    def _follower(self, panel: QDockWidget, action: QAction) -> Callable[[bool], None]:
+        def follow(_visible: bool) -> None:  # not so behind another tab
+            action.setChecked(not panel.isHidden())
+
+        return follow

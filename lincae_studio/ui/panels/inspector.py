@@ -23,6 +23,7 @@ from lincae_studio.session import edits
 from lincae_studio.session.levels import format_db, parse_db
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, FadeShape, Session
 from lincae_studio.session.times import count_of, format_time, parse_time
+from lincae_studio.ui.model.docking import PanelBody
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 
@@ -43,7 +44,7 @@ class Inspector(QDockWidget):
         self._selection = selection
         self._fields: dict[str, tuple[QLineEdit, _Show]] = {}
         self._single: list[QWidget] = []
-        body = QWidget(self)
+        self._body = body = QWidget(self)
         form = QFormLayout(body)
         self.summary = QLabel(body)
         self.summary.setWordWrap(True)
@@ -71,7 +72,7 @@ class Inspector(QDockWidget):
             lambda: self._apply("Colour Clips", lambda s, ids: edits.set_clip_color(s, ids, None))
         )
         form.addRow(self.color, self.plain)
-        self.setWidget(body)
+        self.setWidget(PanelBody(body, self))
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
         self.visibilityChanged.connect(lambda _: self._follow())
@@ -120,7 +121,7 @@ class Inspector(QDockWidget):
         self.summary.setText(
             texts.get(len(clips), f"{count_of(len(clips), 'clip')}; the times shown are those of the first.")
         )
-        for widget in self.widget().findChildren(QWidget):
+        for widget in self._body.findChildren(QWidget):
             if widget is not self.summary and not isinstance(widget, QLabel):
                 widget.setEnabled(bool(clips) and (len(clips) == 1 or widget not in self._single))
         for field, show in self._fields.values():

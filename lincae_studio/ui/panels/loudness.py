@@ -10,6 +10,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.media.loudness import SILENT, Loudness, LoudnessMeter, blocks
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.model.docking import PanelBody
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -60,7 +61,7 @@ class LoudnessPanel(QDockWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         layout.addStretch(1)
-        self.setWidget(inside)
+        self.setWidget(PanelBody(inside, self))
         metering.loudness_changed.connect(self._show_playing)
         rendering.plan_changed.connect(self._forget)
         self.show_loudness(Loudness())

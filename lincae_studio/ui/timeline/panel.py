@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollBar,
     QSizePolicy,
-    QSplitter,
     QVBoxLayout,
     QWidget,
 )
@@ -22,17 +20,19 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import HEADER_PX, ROW_PX, TrackRows
+from lincae_studio.ui.model.track_rows import HEADER_PX, TrackRows
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
+from lincae_studio.ui.timeline.empty_hint import EmptyHint
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.header_column import HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
 from lincae_studio.ui.timeline.linearity_strip import LinearityStrip
 from lincae_studio.ui.timeline.master import MasterLane
 from lincae_studio.ui.timeline.meter import Meter
+from lincae_studio.ui.timeline.pane_splitter import MIX, PaneSplitter
 from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.ruler import Ruler
 from lincae_studio.ui.timeline.snapping import SnapSettings
@@ -41,53 +41,6 @@ from lincae_studio.ui.timeline.snapping import SnapSettings
 _SCROLL_UNIT = 64
 
 _NOTCH_PX = 40
-
-#: Initial heights of the master lane and of a view below it.
-_MASTER_PX = 80
-_VIEW_PX = 190
-
-#: Position of the first view in the splitter, after the tracks and the master lane.
-_VIEWS_FROM = 2
-
-
-class EmptyHint(QFrame):
-    """Shown in an empty session: where to drop files, and buttons to get started.
-
-    Signals:
-        import_clicked, demo_clicked: a button was pressed.
-    """
-
-    import_clicked = Signal()
-    demo_clicked = Signal()
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.setObjectName("hint")
-        title = QLabel("Drop stems here", self)
-        title.setObjectName("hint_title")
-        text = QLabel(
-            "WAV, AIFF, FLAC, OGG, Opus or MP3, mono or stereo, any sample rate.\n"
-            "Each file gets a track; their latents are mixed, and the mix is decoded as you listen.",
-            self,
-        )
-        text.setObjectName("hint_text")
-        for label in (title, text):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        import_button = QPushButton("Import Audio…", self)
-        import_button.clicked.connect(self.import_clicked)
-        demo_button = QPushButton("Open Demo Song", self)
-        demo_button.clicked.connect(self.demo_clicked)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(import_button)
-        buttons.addWidget(demo_button)
-        buttons.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(40, 32, 40, 32)
-        layout.setSpacing(14)
-        layout.addWidget(title)
-        layout.addWidget(text)
-        layout.addLayout(buttons)
 
 
 class TimelinePanel(QWidget):
@@ -147,7 +100,6 @@ class TimelinePanel(QWidget):
         )
         self.master = MasterLane(self.axis, rendering, self)
         self.empty_hint = EmptyHint(self.lanes)
-        QVBoxLayout(self.lanes).addWidget(self.empty_hint, 0, Qt.AlignmentFlag.AlignCenter)
         self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
         self._vertical = QScrollBar(Qt.Orientation.Vertical, self)
         self._horizontal.setAccessibleName("Scroll in time")
@@ -155,7 +107,7 @@ class TimelinePanel(QWidget):
         self.add_track_button = QPushButton("+ Track", self)
         self.add_track_button.setToolTip("Add an empty track (Ctrl+T)")
         self.add_track_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.splitter = QSplitter(Qt.Orientation.Vertical, self)
+        self.splitter = PaneSplitter(self)
         self._canvases: list[TimeCanvas] = [self.ruler, self.render_bar, self.linearity, self.lanes, self.master]
         self._lay_out()
         self._connect()
@@ -181,18 +133,10 @@ class TimelinePanel(QWidget):
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
 
-    def add_view(self, view: QWidget, place: int) -> None:
-        """Add a view over time below the master lane, at an index among the views, shrinking the tracks."""
-        sizes = self.splitter.sizes()
-        at = _VIEWS_FROM + place
-        self.splitter.insertWidget(at, view)
-        self.splitter.setStretchFactor(at, 0)
+    def add_view(self, name: str, view: QWidget, place: int) -> None:
+        """Add a view over time below the mix, at an index among the views."""
         view.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
-        sizes.insert(at, _VIEW_PX)
-        if len(sizes) == _VIEWS_FROM + 1:
-            sizes[1] = _MASTER_PX
-        sizes[0] = max(ROW_PX, self.splitter.height() - sum(sizes[1:]))
-        self.splitter.setSizes(sizes)
+        self.splitter.add_pane(name, view, 1 + place)
 
     def _lay_out(self) -> None:
         corner = QWidget(self)
@@ -239,12 +183,8 @@ class TimelinePanel(QWidget):
         head_layout.addWidget(self.mix_meter)
         master_layout.addWidget(head)
         master_layout.addWidget(self.master, 1)
-        self.splitter.addWidget(tracks)
-        self.splitter.addWidget(master)
-        self.splitter.setStretchFactor(0, 1)
-        self.splitter.setStretchFactor(1, 0)
-        self.splitter.setChildrenCollapsible(False)
-        self.splitter.setHandleWidth(3)
+        self.splitter.set_tracks(tracks)
+        self.splitter.add_pane(MIX, master, 0)
         bottom = QHBoxLayout()
         bottom.addSpacing(HEADER_PX)
         bottom.addWidget(self._horizontal, 1)

@@ -77,6 +77,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         box.border = None
         self.setFrameShape(self.Shape.NoFrame)
         self.setAccessibleName(name)
+        self.setMinimumHeight(40)
         self._overview = Overview(source.rows)
         self._whole = pg.ImageItem(axisOrder="row-major")
         self._whole.hide()

@@ -14,10 +14,10 @@ from lincae_studio.session.model import SESSION_RATE, Session
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
+from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, ExcerptSource, MixSource
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
@@ -195,15 +195,13 @@ class HeatmapPanel(QWidget):
         return box
 
     def _lay_out(self) -> None:
-        column = QWidget(self)
-        column.setFixedWidth(HEADER_PX)
-        inside = QGridLayout(column)
+        inside = QGridLayout()
         inside.setContentsMargins(12, 6, 8, 6)
         inside.setVerticalSpacing(4)
         for row, (text, box) in enumerate(
             (("Latents", self.shown_box), ("minus", self.subtracted_box), ("order", self.order))
         ):
-            label = QLabel(text, column)
+            label = QLabel(text, self)
             if row:
                 theme.dim(label)
             else:
@@ -217,7 +215,7 @@ class HeatmapPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(column)
+        layout.addWidget(ViewColumn(inside, self))
         layout.addWidget(self.plot, 1)
 
     def _follow_document(self) -> None:

@@ -18,10 +18,10 @@ from lincae_studio.engine.analysis.linearity import TrackFigures, median_db
 from lincae_studio.session.model import SESSION_RATE, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import plain_text, theme
-from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.scale import Scale
 
@@ -257,8 +257,6 @@ class LinearityPanel(QWidget):
     def _lay_out(self) -> None:
         title = QLabel("Linearity", self)
         theme.heading(title)
-        column = QWidget(self)
-        column.setFixedWidth(HEADER_PX)
         inside = QGridLayout()
         inside.setContentsMargins(12, 6, 0, 6)
         inside.setVerticalSpacing(3)
@@ -274,15 +272,10 @@ class LinearityPanel(QWidget):
         inside.addWidget(self._hover, 5, 0, 1, 2)
         inside.setColumnStretch(1, 1)
         inside.setRowStretch(6, 1)
-        header = QHBoxLayout(column)
-        header.setContentsMargins(0, 0, 0, 0)
-        header.setSpacing(4)
-        header.addLayout(inside, 1)
-        header.addWidget(self._scale)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(column)
+        layout.addWidget(ViewColumn(inside, self, self._scale))
         layout.addWidget(self.plot, 1)
 
     def _on_shown_changed(self) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from lincae_studio.preferences import ViewName
+from lincae_studio.ui.model.docking import open_panel
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
@@ -124,12 +125,15 @@ class ViewManager(QObject):
         cast(View, view).set_playhead(self._transport.position)
         if spec.place == "time":
             places = [one.id for one in VIEWS if one.place == "time" and one.id in self._views]
-            self._timeline.add_view(view, places.index(spec.id))
+            self._timeline.add_view(spec.id, view, places.index(spec.id))
         else:
             dock = QDockWidget(spec.title, self._window)
             dock.setObjectName(f"view_{spec.id}")
             dock.setWidget(view)
             self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+            if not self._window.restoreDockWidget(dock):
+                dock.hide()
+            open_panel(self._window, dock)
             self._docks[spec.id] = dock
             dock.visibilityChanged.connect(lambda _: self._on_dock_hidden(spec.id))
         view.show()

@@ -16,10 +16,10 @@ from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import HEADER_PX
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
+from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.scale import Scale
 from lincae_studio.ui.views.sources import ChunkSource, Deferred
@@ -291,23 +291,16 @@ class SpectrogramPanel(QWidget):
         info = QLabel(f"Hann window of {WINDOW} samples; 0 dB is a full-scale sine", self)
         info.setWordWrap(True)
         theme.dim(info)
-        column = QWidget(self)
-        column.setFixedWidth(HEADER_PX)
         inside = QVBoxLayout()
         inside.setContentsMargins(12, 6, 0, 6)
         inside.setSpacing(4)
         for widget in (title, self._range, self.range_slider, self._hover, info):
             inside.addWidget(widget)
         inside.addStretch(1)
-        header = QHBoxLayout(column)
-        header.setContentsMargins(0, 0, 0, 0)
-        header.setSpacing(4)
-        header.addLayout(inside, 1)
-        header.addWidget(Scale(_ticks(), column))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(column)
+        layout.addWidget(ViewColumn(inside, self, Scale(_ticks(), self)))
         layout.addWidget(self.plot, 1)
 
     def _on_range_changed(self, level_db: int) -> None:

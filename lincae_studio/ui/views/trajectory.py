@@ -69,6 +69,8 @@ class TrajectoryPanel(QWidget):
         self.plot.setAccessibleName("Path of the mix in its first two principal components")
         self.plot.hideButtons()
         self.plot.setMenuEnabled(False)
+        half = self.fontMetrics().height() // 2  # of the labels of ticks at the ends of the axes
+        self.plot.getPlotItem().layout.setContentsMargins(0, half, 2 * half, 0)
         self.plot.getViewBox().setAspectLocked(True)
         GestureKeys(self.plot.viewport())  # the plot is dragged to move it
         self._path = pg.PlotCurveItem()
@@ -86,7 +88,8 @@ class TrajectoryPanel(QWidget):
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self._info)
-        self.setMinimumSize(260, 240)
+        self.setMinimumSize(260, 150)
+        self.plot.setMinimumHeight(60)
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.timeout.connect(self._draw)

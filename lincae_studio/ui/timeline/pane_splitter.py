@@ -1,0 +1,97 @@
+"""Shares the height of the centre among the tracks, the mix and the views. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QSplitter, QWidget
+
+#: Initial heights of the mix and of a view.
+_MIX_PX = 80
+_VIEW_PX = 190
+
+#: Share of the height that the tracks keep, unless the user drags a border further up.
+_TRACKS_SHARE = 0.4
+
+#: Name of the pane with the mix.
+MIX = "mix"
+
+
+class PaneSplitter(QSplitter):
+    """The tracks on top; below them panes with names, each with the height that the user last gave it.
+
+    What is too high for the window is made lower, all panes in proportion, and gets its height back when there is room.
+
+    Attributes:
+        heights: chosen heights in pixels by name, also of panes that are not open.
+        tracks_share: the smallest share of the height that the tracks get.
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(Qt.Orientation.Vertical, parent)
+        self.heights: dict[str, int] = {}
+        self.tracks_share = _TRACKS_SHARE
+        self._names: dict[QWidget, str] = {}
+        self.setChildrenCollapsible(False)
+        self.setHandleWidth(3)
+        self.splitterMoved.connect(self._on_moved)
+
+    def set_tracks(self, tracks: QWidget) -> None:
+        """Put the tracks on top."""
+        self.insertWidget(0, tracks)
+        self.setStretchFactor(0, 1)
+
+    def add_pane(self, name: str, pane: QWidget, place: int) -> None:
+        """Add a pane at a place below the tracks, with the height it last had."""
+        self._names[pane] = name
+        self.insertWidget(1 + place, pane)
+        self.setStretchFactor(1 + place, 0)
+        pane.destroyed.connect(lambda: self._names.pop(pane, None))
+        pane.show()
+        self.share_out()
+
+    def set_heights(self, heights: Mapping[str, int], tracks_share: float) -> None:
+        """Restore what was chosen before."""
+        self.heights = dict(heights)
+        self.tracks_share = tracks_share
+        self.share_out()
+
+    def share_out(self) -> None:
+        """Give each pane its height, and the tracks the rest."""
+        panes = self._panes()
+        names = [self._names.get(pane, "") for pane in panes]
+        wanted = [self.heights.get(name, _MIX_PX if name == MIX else _VIEW_PX) for name in names]
+        least = [max(pane.minimumHeight(), pane.minimumSizeHint().height()) for pane in panes]
+        room = self.height() - self.handleWidth() * len(panes)
+        low = allotted(wanted, least, room - round(self.tracks_share * self.height()))
+        self.setSizes([room - sum(low), *low])
+
+    def _panes(self) -> list[QWidget]:
+        """The panes below the tracks, from top to bottom."""
+        found = (self.widget(number) for number in range(1, self.count()))
+        return [pane for pane in found if pane is not None]
+
+    def _on_moved(self) -> None:
+        sizes = self.sizes()
+        for pane, size in zip(self._panes(), sizes[1:], strict=True):
+            self.heights[self._names[pane]] = size
+        self.tracks_share = min(_TRACKS_SHARE, sizes[0] / max(1, self.height()))
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.share_out()
+
+
+def allotted(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Heights for panes that share `room` pixels: as wanted, or lower in proportion, but never below `least`."""
+    heights = [max(one, low) for one, low in zip(wanted, least, strict=True)]
+    over = sum(heights) - room
+    spare = [height - low for height, low in zip(heights, least, strict=True)]
+    if over <= 0 or not any(spare):
+        return heights
+    share = min(1.0, over / sum(spare))
+    return [height - round(share * more) for height, more in zip(heights, spare, strict=True)]
