@@ -14,6 +14,7 @@ from lincae_studio.session.model import (
     FadeShape,
     Loop,
     Marker,
+    Master,
     Media,
     Point,
     Session,
@@ -88,6 +89,14 @@ def tracks(
 
 
 @st.composite
+def masters(draw: st.DrawFn, moving: bool) -> Master:
+    """A master that changes nothing, more often than not, or any."""
+    if draw(st.integers(0, 2)):
+        return Master()
+    return Master(gain=draw(gains), gain_points=draw(envelopes(gains)) if moving else ())
+
+
+@st.composite
 def sessions(
     draw: st.DrawFn,
     media: Sequence[Media] = SHORT_MEDIA,
@@ -96,7 +105,7 @@ def sessions(
     max_clips: int = 3,
     moving: bool = True,
 ) -> Session:
-    """A valid session; with `moving` some tracks have envelopes."""
+    """A valid session; with `moving` some tracks, and some masters, have envelopes."""
     ids = itertools.count(draw(st.integers(1, 1000)))
     found = tuple(
         draw(tracks(ids, media, max_start, max_clips, moving)) for _ in range(draw(st.integers(0, max_tracks)))
@@ -112,6 +121,7 @@ def sessions(
         Session(
             media=tuple(media),
             tracks=found,
+            master=draw(masters(moving)),
             markers=markers,
             loop=loop,
             tempo=tempo,

@@ -1,4 +1,7 @@
-"""Parts of a session as sessions of their own: what one track or clip contributes to the mix. Pure functions."""
+"""Parts of a session as sessions of their own: what one track or clip contributes to the mix. Pure functions.
+
+The master stays, so that the parts add up to the mix.
+"""
 
 from __future__ import annotations
 

@@ -128,6 +128,12 @@ def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple
     return parts
 
 
+def master_gain(session: Session, at: float) -> float:
+    """The factor of the mix at one place."""
+    points = session.master.gain_points
+    return session.master.gain * (envelope(points, at, in_db=True) if points else 1.0)
+
+
 def moving(gains: partial[Signal]) -> bool:
     """Whether gains differ from place to place."""
     track: Track = gains.args[0]
@@ -143,7 +149,7 @@ def waveform_mix(session: Session, audio: Mapping[str, np.ndarray]) -> Signal:
             continue
         for n in range(len(signal)):
             mix[:, start + n] += gains(start + n) @ signal[n]
-    return mix
+    return mix * np.array([master_gain(session, n) for n in range(session.length)])
 
 
 def reference_render(session: Session, audio: Mapping[str, np.ndarray], codec_id: str, grid: Grid) -> Signal:
@@ -167,6 +173,7 @@ def reference_render(session: Session, audio: Mapping[str, np.ndarray], codec_id
                 # A frame is weighted as its middle is: of two hops, for this codec.
                 frames = [gains(start + frame * HOP + HOP)[:, channel] for frame in range(grid.frames)]
                 latents += np.stack(frames, axis=1)[:, None] * codec.encode(cut)
+        latents *= [master_gain(session, start + frame * HOP + HOP) for frame in range(grid.frames)]
         valid_start, valid_end = start + HOP, start + window - HOP
         weights = np.ones(valid_end - valid_start)
         if fade:

@@ -1,7 +1,7 @@
 """Linearity figures, chunk by chunk: the decoded sum against the sum of decodes, the noise floor, and track shares.
 
 All figures cover the samples, or frames, that a chunk owns (one step of the grid), on all buses together. With `D` the
-decoder, `z_i` a term's latents, `c_i` its coefficient, `z0` the latents of silence:
+decoder, `z_i` a term's latents, `c_i` its coefficient multiplied by the master's, `z0` the latents of silence:
 
     sum       20 log10(|| D(z0 + sum c_i (z_i - z0)) - sum c_i D(z_i) || / || sum c_i D(z_i) ||)
     floor     20 log10(|| D(z; seed) - D(z; seed + 1) || / || D(z; seed) ||), for decoders that start from noise
@@ -99,7 +99,7 @@ def measure(
             for channel in range(plan.channels):
                 factor = term.coefficients[min(channel, len(term.coefficients) - 1)]
                 total[channel] += _at_samples(factor, plan, chunk.index, start, end) * alone[0]
-        return total
+        return total * _at_samples(chunk.master, plan, chunk.index, start, end)
 
     floor = None
     if plan.codec.stochastic:
@@ -115,6 +115,7 @@ def measure(
             latents = renders[term_alone(term, chunk).key].latents[0].astype(np.float64) - origin
             for channel in range(plan.channels):
                 total[channel] += np.asarray(term.coefficients[min(channel, len(term.coefficients) - 1)]) * latents
+        total *= np.asarray(chunk.master)
         return total[:, :, frames]
 
     whole = deviation(chunk.terms)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import Chunk, Plan, make_plan
@@ -30,7 +31,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.session import edits
 from lincae_studio.session.excerpt import only_track, without_track
 from lincae_studio.session.minus_one import shift_track
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import SESSION_RATE, Master, Session
 
 #: The number and length of the loudest segments of the stem, which are used to find the lag.
 _SEGMENTS = 6
@@ -140,6 +141,7 @@ def match_stem(
         Cancelled: when `cancel` was set.
     """
     cancel = cancel or CancelToken()
+    session = replace(session, master=Master())  # it is applied to both, and may silence them
     stem_session = _plain(only_track(session, track_id), track_id)
     mix_session = without_track(session, track_id)
     track = session.track(track_id)

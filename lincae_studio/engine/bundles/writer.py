@@ -30,7 +30,7 @@ from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import ProjectError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.session import files
-from lincae_studio.session.model import Media, Original, Session
+from lincae_studio.session.model import Master, Media, Original, Session
 from lincae_studio.session.relink import relink
 
 _MANIFEST = "project.json"
@@ -254,7 +254,7 @@ def _all_audible(session: Session) -> Session:
         tracks.append(
             replace(track, clips=clips, mute=False, solo=False, gain=1.0, pan=0.0, gain_points=(), pan_points=())
         )
-    return replace(session, tracks=tuple(tracks))
+    return replace(session, tracks=tuple(tracks), master=Master())
 
 
 def _each_alone(session: Session) -> Session:

@@ -1,6 +1,7 @@
-"""Mix factors: by what a clip's channel is multiplied on each bus, as constants or following envelopes.
+"""Mix factors: by what a clip's channel is multiplied on each bus, and what the master multiplies the mix by.
 
-The plan evaluates them at the centres of latent frames, the dry mix at every sample.
+They are constants, or follow envelopes. The plan evaluates them at the centres of latent frames, the dry mix at every
+sample.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.session.levels import mono_pan, stereo_balance
-from lincae_studio.session.model import Clip, Point, Track
+from lincae_studio.session.model import Clip, Master, Point, Track
 
 #: One value for each position.
 Curve = npt.NDArray[np.float64]
@@ -47,6 +48,13 @@ def bus_factors(
     else:
         left, right = mono_pan(track.pan) if media_channels == 1 else stereo_balance(track.pan)
     return [(gain * left, gain * right)] if media_channels == 1 else [(gain * left, 0.0), (0.0, gain * right)]
+
+
+def master_factor(master: Master, positions: Positions) -> Factor:
+    """The factor of the mix: fader and envelope. `positions` only matter for a master with an envelope."""
+    if not master.gain_points:
+        return master.gain
+    return master.gain * gain_envelope(master.gain_points, positions)
 
 
 def automated(track: Track) -> bool:

@@ -22,11 +22,11 @@ import numpy as np
 from msgspec import Struct
 
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.engine.planning.factors import Factor, automated, bus_factors
+from lincae_studio.engine.planning.factors import Factor, automated, bus_factors, master_factor
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fades, Placement, Source, effective_fades, key_of, source_of
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import Clip, Media, Session, Track
+from lincae_studio.session.model import Clip, Master, Media, Session, Track
 
 #: Sources are cached in runs of this many chunks, so that each cache entry has a bounded size.
 _RUN = 64
@@ -109,6 +109,7 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
         buses: 1, or 2 where left and right differ; a stereo mix may have chunks of one bus.
         contributions: what each track adds, shared with earlier and later plans; `terms` lists all of it.
         audio: False if only the summed latents are requested, and nothing is to be decoded.
+        master: the factor of the sum, which leaves the terms and their partial sums as they are.
     """
 
     key: str
@@ -119,6 +120,7 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
     buses: int
     contributions: tuple[Contribution, ...]
     audio: bool = True
+    master: Coefficient = 1.0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chunk) and (self.key, self.index) == (other.key, other.index)
@@ -287,7 +289,8 @@ class Planner:
         self._tracks: dict[int, tuple[Track | None, _Contributions]] = {}
         self._sums: dict[int, _ChunkSum] = {}
         self._chunks: dict[int, Chunk] = {}
-        #: Indices of the chunks that have not followed their sums yet.
+        self._master = Master()
+        #: Indices of the chunks that have not followed their sums, or the master, yet.
         self._changed: set[int] = set()
 
     def plan(self, session: Session, codec: CodecInfo, grid: Grid | None = None) -> Plan:
@@ -318,6 +321,9 @@ class Planner:
                 contributions = yield from _contributions_of(track, media, context)
                 yield from self._correct_sums(track.id, contributions)
                 self._tracks[track.id] = track, contributions
+        if session.master != self._master:
+            self._master = session.master
+            self._changed.update(self._sums)
         yield from self._rebuild(context)
         count = context.grid.count(session.length)
         return Plan(codec, context.grid, context.channels, session.length, Chunks(self._chunks.values(), count))
@@ -342,7 +348,7 @@ class Planner:
                 yield
 
     def _rebuild(self, context: _Context) -> Steps[None]:
-        """Make the chunks whose sums have changed."""
+        """Make the chunks whose sums, or whose master, have changed."""
         stochastic = context.codec.stochastic
         header = msgspec.msgpack.encode((context.codec.identity, context.grid, context.seed if stochastic else None))
         common = hashlib.blake2b(header, digest_size=20)
@@ -354,13 +360,26 @@ class Planner:
                     del self._sums[index]
                     self._chunks.pop(index, None)
                     continue
+                master = self._master_in(index, context.grid)
+                if master == 0.0:
+                    self._chunks.pop(index, None)
+                    continue
                 buses = 2 if context.channels == 2 and total.unequal else 1
                 digest = common.copy()
                 digest.update(b"%d %d %d" % (total.digest, buses, index if stochastic else 0))
+                if master != 1.0:  # without a master, keys are those of versions that had none
+                    digest.update(b" master %r" % (master,))
                 # Only its own contributions: whole tracks would keep every older plan alive.
                 added = tuple(total.contributions.values())
-                self._chunks[index] = Chunk(digest.hexdigest(), index, codec, context.grid, context.seed, buses, added)
+                self._chunks[index] = Chunk(
+                    digest.hexdigest(), index, codec, context.grid, context.seed, buses, added, master=master
+                )
             yield
+
+    def _master_in(self, index: int, grid: Grid) -> Coefficient:
+        """The factor of the mix in a chunk."""
+        positions = grid.frame_centres(index) if self._master.gain_points else _NOWHERE
+        return _coefficient(master_factor(self._master, positions))
 
 
 def _grid(session: Session, codec: CodecInfo) -> Grid:

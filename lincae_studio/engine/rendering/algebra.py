@@ -1,9 +1,10 @@
 """Latent algebra: the weighted sum of latents about an origin.
 
-    z[b] = z0 + sum_i c[i, b] * (z_i - z0)
+    z[b] = z0 + m * sum_i c[i, b] * (z_i - z0)
 
 `z0` is the codec's latents of digital silence: 0 for a linear encoder; for an affine or almost linear one, it keeps
-sums whose coefficients do not add up to 1, such as (1, -1), from drifting.
+sums whose coefficients do not add up to 1, such as (1, -1), from drifting. `m` is the factor of the master, which
+`sums` applies.
 """
 
 from __future__ import annotations

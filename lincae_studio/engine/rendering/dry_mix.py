@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.factors import Factor, automated, bus_factors
+from lincae_studio.engine.planning.factors import Factor, Positions, automated, bus_factors, master_factor
 from lincae_studio.engine.planning.sources import AudioReader, Fades, Placement, effective_fades, read_source, source_of
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import Clip, Media, Session, Track
+from lincae_studio.session.model import Clip, Master, Media, Session, Track
 
 #: Clips that are prepared in one step.
 _CLIPS = 64
@@ -42,6 +42,7 @@ class DryMix:
     def __init__(self, session: Session, reader: AudioReader, before: DryMix | None = None) -> None:
         """`before`: the mix of an earlier session; what it computed for unchanged tracks is reused."""
         self.channels = session.channels
+        self._master = session.master
         self._reader = reader
         self._tracks: dict[int, tuple[Track, list[_AudibleClip]]] = {}
         finished(self._add_tracks(session, before))
@@ -85,14 +86,16 @@ class DryMix:
         return len(self._tracks)
 
     def read(self, start: int, count: int) -> Array:
-        """Samples `(channels, count)` from `start` on."""
+        """Samples `(channels, count)` from `start` on, after the master."""
         mix = np.zeros((self.channels, count), np.float32)
         for clip in self._clips.between(start, start + count):
             self._add(clip, start, count, mix)
+        if self._master != Master():
+            mix *= np.asarray(master_factor(self._master, _positions(start, count)), np.float32)
         return mix
 
     def peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
-        """The largest magnitude of each track's samples on each channel, after its fader, by track id."""
+        """The largest magnitude of each track's samples on each channel, after its fader, by id. No master."""
         heard: dict[int, Array] = {}
         for clip in self._clips.between(start, start + count):
             alone = heard.get(clip.track.id)
@@ -105,7 +108,7 @@ class DryMix:
         """Add a clip that is heard there to samples `(channels, count)` from `start` on."""
         factors = clip.constant
         if factors is None:
-            positions = np.arange(start, start + count, dtype=np.float64)
+            positions = _positions(start, count)
             factors = tuple(bus_factors(clip.track, clip.clip, clip.channels, self.channels, positions))
         for channel, coefficients in enumerate(factors):
             if not any(map(np.any, coefficients)):
@@ -116,6 +119,10 @@ class DryMix:
             for bus, factor in enumerate(coefficients):
                 if np.any(factor):
                     mix[bus] += np.asarray(factor, np.float32) * audio
+
+
+def _positions(start: int, count: int) -> Positions:
+    return np.arange(start, start + count, dtype=np.float64)
 
 
 class _InTime:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.plan import Coefficient, Term
 from lincae_studio.engine.rendering.algebra import weighted
@@ -29,14 +31,19 @@ class ChunkSums:
         self._kept: OrderedDict[_Group, Array] = OrderedDict()
 
     def total(
-        self, terms: Sequence[Term], latents_of: Callable[[Sequence[Term]], Sequence[Array]], origin: Array
+        self,
+        terms: Sequence[Term],
+        latents_of: Callable[[Sequence[Term]], Sequence[Array]],
+        origin: Array,
+        master: Coefficient = 1.0,
     ) -> Array:
-        """`(buses, D, T)`: `origin + sum_i c[i, b] * (z_i - origin)`.
+        """`(buses, D, T)`: `origin + master * sum_i c[i, b] * (z_i - origin)`.
 
         Args:
             terms: sorted by key, at least one.
             latents_of: returns the latents `(D, T)` of terms. It is called at most once, with those that are needed.
             origin: `(D, T)`, the latents of silence.
+            master: the factor of the sum: a number, or T numbers. Partial sums do not depend on it.
         """
         groups: dict[str, list[Term]] = {}
         for term in terms:
@@ -55,7 +62,7 @@ class ChunkSums:
                     self._keep(names[digit], found)
             else:
                 self._kept.move_to_end(names[digit])
-            total += found
+            total += found if master == 1.0 else np.asarray(master, np.float32) * found
         return total
 
     def _keep(self, name: _Group, found: Array) -> None:

@@ -337,7 +337,7 @@ def test_a_file_that_is_not_a_bundle_is_refused(whole: dict[str, bytes], tmp_pat
     assert "not a LinCAE Studio bundle" in refusal(archive(a=b""), tmp_path)
     assert "latents" in refusal(archive(**whole | {"latents__safetensors": b"nothing"}), tmp_path)
     assert "not a LinCAE Studio project" in refusal(archive(**whole | {"project__json": b"{"}), tmp_path)
-    newer = whole["project__json"].replace(b'"version": 5', b'"version": 99')
+    newer = whole["project__json"].replace(b'"version": %d' % files.VERSION, b'"version": 99')
     assert "newer version" in refusal(archive(**whole | {"project__json": newer}), tmp_path)
 
 
