@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QTimer, Signal
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSizePolicy, Q
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Theme
 from lincae_studio.ui.actions import menus
+from lincae_studio.ui.actions.context_menus import ContextMenus
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
 from lincae_studio.ui.actions.handlers import HandlerTable
 from lincae_studio.ui.actions.states import ActionStates
@@ -33,6 +35,7 @@ from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.autosave import Autosave
+from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
@@ -48,6 +51,7 @@ from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.status_bar import StatusLabels
 from lincae_studio.ui.theme import apply_theme
+from lincae_studio.ui.timeline.contexts import TimelineContexts
 from lincae_studio.ui.timeline.drops import local_paths
 from lincae_studio.ui.timeline.metering import Metering
 from lincae_studio.ui.timeline.panel import TimelinePanel
@@ -82,6 +86,7 @@ class MainWindow(QMainWindow):
         self._register()
         self._build()
         self._connect()
+        self._attach_context_menus()
         self._show_title()
         self.timeline.lanes.setFocus()
 
@@ -118,6 +123,7 @@ class MainWindow(QMainWindow):
         """Create the document, rendering, playback, timeline, views and panels."""
         self.document = Document(self)
         self.selection = Selection(self.document)
+        self.context_place = ContextPlace()
         self.rendering = Rendering(self.document, media, cache_dir)
         self.engine_settings = EngineSettings(self.preferences, self.rendering)
         self.autosave = Autosave(self.document, self.preferences)
@@ -156,9 +162,11 @@ class MainWindow(QMainWindow):
         self.codecs = CodecMenu(document, rendering, messages, self)
         self.media_commands = MediaCommands(document, media, self.project_files, messages, projects, self.bundles, self)
         self.interchange_commands = InterchangeCommands(document, media, messages, projects, self)
-        self.clip_commands = ClipCommands(document, selection, transport, rendering)
+        self.clip_commands = ClipCommands(document, selection, transport, rendering, self.context_place)
         self.track_commands = TrackCommands(document, selection, self.timeline, transport, self)
-        self.place_commands = PlaceCommands(document, selection, transport, self.timeline.ruler, self)
+        self.place_commands = PlaceCommands(
+            document, selection, transport, self.timeline.ruler, self.context_place, self
+        )
         self.view_commands = ViewCommands(document, selection, axis, self.timeline.rows, self.preferences, transport)
         self.panel_commands = PanelCommands(
             selection, self.inspector, self.history, self.loudness, self.clip_table, self
@@ -247,6 +255,18 @@ class MainWindow(QMainWindow):
         self.timeline.lanes.clip_opened.connect(self.panel_commands.inspect)
         self.timeline.ruler.scrub_began.connect(self.transport.begin_scrub)
         self.timeline.ruler.scrub_ended.connect(self.transport.end_scrub)
+
+    def _attach_context_menus(self) -> None:
+        found = TimelineContexts(self.timeline, self.document, self.selection)
+        self.context_menus = ContextMenus(self.actions_by_id, self.context_place, self)
+        attach = self.context_menus.attach
+        attach(self.timeline.lanes, found.on_lanes)
+        attach(self.timeline.headers, found.on_headers)
+        attach(self.timeline.ruler, found.on_ruler)
+        attach(self.timeline.master, found.on_mix)
+        attach(self.clip_table.table, self.clip_table.context_at)
+        attach(self.history.list, self.history.context_at)
+        self.views.view_shown.connect(lambda view: attach(view, partial(found.on_view, view)))
 
     # Title and theme
 

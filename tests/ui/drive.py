@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -81,6 +81,27 @@ def press(window: QWidget, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -
     handle = window.windowHandle()
     assert handle is not None
     QTest.keyClick(handle, key, modifiers)
+
+
+def right_click(widget: QWidget, x: float, y: float) -> QMenu | None:
+    """Press and release the right button; the menu that opened, if any."""
+    at = QPoint(round(x), round(y))
+    QTest.mousePress(widget, Qt.MouseButton.RightButton, NONE, at)
+    QApplication.sendEvent(widget, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, widget.mapToGlobal(at)))
+    QTest.mouseRelease(widget, Qt.MouseButton.RightButton, NONE, at)
+    menu = QApplication.activePopupWidget()
+    assert menu is None or isinstance(menu, QMenu)
+    return menu
+
+
+def choose(menu: QMenu | None, text: str) -> None:
+    """Press Return on the entry of a menu whose text begins like this."""
+    assert menu is not None, "no menu is open"
+    found = [action for action in menu.actions() if action.text().replace("&", "").startswith(text)]
+    assert found, f"no {text} among {[action.text() for action in menu.actions()]}"
+    menu.setActiveAction(found[0])
+    QTest.keyClick(menu, Qt.Key.Key_Return)
+    assert QApplication.activePopupWidget() is None
 
 
 def release(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier = NONE) -> None:

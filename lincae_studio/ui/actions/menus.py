@@ -63,6 +63,8 @@ def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QM
     """The menu bar, by menu name."""
     menus = {name: window.menuBar().addMenu(f"&{name}") for name in MENUS}
     for spec in ACTIONS:
+        if spec.context_only:
+            continue
         if spec.opens_section:
             menus[spec.menu].addSeparator()
         menu = menus[spec.menu]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QKeySequence
 
+from lincae_studio.ui.model.context import Context
+
 Standard = QKeySequence.StandardKey
 
 
@@ -20,8 +22,11 @@ class ActionSpec:
         exclusive: whether only one action of its submenu is checked at a time.
         icon: name of a file in resources/icons, without its extension; empty for none.
         opens_section: whether a separator is above it in its menu.
+        contexts: what has it in its context menu.
+        context_only: whether it is in context menus only, since it acts on what was pressed.
         needs: what must exist for it to be enabled: "clips" any clip, "selection" selected clips, "track" a selected
-            track, "markers" any marker, "undo" or "redo" an edit to undo or redo; "" for always.
+            track, "markers" any marker, "undo" or "redo" an edit to undo or redo; "" for always. With "place" it is
+            left out of context menus that were opened by a key or away from the time axis.
     """
 
     id: str
@@ -35,3 +40,5 @@ class ActionSpec:
     submenu: str = ""
     exclusive: bool = False
     opens_section: bool = False
+    contexts: tuple[Context, ...] = ()
+    context_only: bool = False

@@ -56,6 +56,7 @@ class ActionStates(QObject):
         document, session = self._document, self._document.session
         met = {
             "": True,
+            "place": True,  # rows without one are left out of the menu
             "clips": session.length > 0,
             "selection": bool(self._selection.clips),
             "markers": bool(session.markers),

@@ -1,11 +1,12 @@
-"""Commands of the application: preferences, command palette, manual, about, quit. Main thread."""
+"""Commands of the application: preferences, command palette, context menu by key, manual, about, quit. Main thread."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QMessageBox, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QAction, QContextMenuEvent
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from lincae_studio import __version__
 from lincae_studio.ui.actions.handlers import Handlers
@@ -32,6 +33,7 @@ class ApplicationCommands:
         return {
             "preferences": self.on_preferences,
             "palette": self.on_palette,
+            "context_menu": self.on_context_menu,
             "manual": self.on_manual,
             "about": self.on_about,
             "quit": self.on_quit,
@@ -46,6 +48,14 @@ class ApplicationCommands:
         from lincae_studio.ui.dialogs.command_palette import CommandPalette
 
         CommandPalette(self._actions, self._window).open()
+
+    def on_context_menu(self) -> None:
+        """Do what the Menu key does, which some keyboards lack; desktops differ in what they make of Shift+F10."""
+        focus = self._window.focusWidget() or self._window
+        cursor = QRectF(focus.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle) or focus.rect())
+        at = cursor.center().toPoint()
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, at, focus.mapToGlobal(at))
+        QApplication.sendEvent(focus, event)
 
     def on_manual(self) -> None:
         from lincae_studio.ui.dialogs.manual import ManualDialog

@@ -14,6 +14,7 @@ from lincae_studio.session import arrange, edits
 from lincae_studio.session.arrange import Clipboard
 from lincae_studio.session.model import Session
 from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
@@ -30,11 +31,12 @@ class ClipCommands(QObject):
     """Edits the selected clips, using the playhead where an edit needs a position.
 
     Signals:
-        files_pasted: paths of audio files that were copied in another program.
+        files_pasted: paths of audio files that were copied in another program, the sample and the track position to
+            paste them at; None for the playhead, and for new tracks.
         media_pasted: clips were pasted whose audio may not be loaded in this window.
     """
 
-    files_pasted = Signal(list)
+    files_pasted = Signal(list, object, object)
     media_pasted = Signal()
 
     def __init__(
@@ -43,8 +45,10 @@ class ClipCommands(QObject):
         selection: Selection,
         transport: Transport,
         rendering: Rendering,
+        place: ContextPlace,
     ) -> None:
         super().__init__(document)
+        self._place = place
         self._document = document
         self._selection = selection
         self._transport = transport
@@ -61,8 +65,10 @@ class ClipCommands(QObject):
             "cut": self.on_cut,
             "copy": self.on_copy,
             "paste": self.on_paste,
+            "paste_here": self.on_paste_here,
             "duplicate": self.on_duplicate,
             "split": self.on_split,
+            "split_here": self.on_split_here,
             "join": self.on_join,
             "trim_start": self.on_trim_start,
             "trim_end": self.on_trim_end,
@@ -99,17 +105,27 @@ class ClipCommands(QObject):
 
     def on_paste(self) -> None:
         """Paste clips at the playhead, from the selected track down, or import files copied in another program."""
+        self._paste(None, None)
+
+    def on_paste_here(self) -> None:
+        """Paste where the context menu was opened, from the track there down."""
+        self._paste(self._place.sample, self._place.track)
+
+    def _paste(self, sample: int | None, track: int | None) -> None:
         data, clips = _clipboard(), _clips_on_clipboard()
         if clips is not None:
             clipboard = _decoded(clips)
             if clipboard is None:
                 self._document.refused.emit(EditError("the clips on the clipboard are damaged", "Copy the clips again"))
                 return
-            at, track = self._transport.position, self._track_position()
-            self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, track))
+            at = self._transport.position if sample is None else sample
+            first = self._track_position() if track is None else track
+            self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, first))
             self.media_pasted.emit()
         elif data is not None and data.hasUrls():
-            self.files_pasted.emit([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()])
+            self.files_pasted.emit([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()], sample, track)
+        else:
+            self._document.refused.emit(EditError("there is nothing to paste", "Copy clips or audio files first"))
 
     def on_duplicate(self) -> None:
         clips = self._selection.clips
@@ -118,7 +134,13 @@ class ClipCommands(QObject):
 
     def on_split(self) -> None:
         """Split the selected clips at the playhead, or all clips there if none are selected."""
-        at = self._transport.position
+        self._split(self._transport.position)
+
+    def on_split_here(self) -> None:
+        """Split where the context menu was opened."""
+        self._split(self._transport.position if self._place.sample is None else self._place.sample)
+
+    def _split(self, at: int) -> None:
         self._document.apply("Split", lambda session: edits.split_clips(session, self._here(session), at))
 
     def on_join(self) -> None:

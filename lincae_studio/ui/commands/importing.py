@@ -85,6 +85,14 @@ class Importer(QObject):
         """Import files at the playhead, or at the start of an empty session."""
         self.import_files(paths, self._transport.position if self._document.session.length else 0)
 
+    def paste(self, paths: Sequence[Path], start: int | None, first_track: int | None) -> None:
+        """Import files copied in another program: at a place, or at the playhead if there is none."""
+        if start is None or not self._document.session.length:
+            self.import_at_playhead(paths)
+        else:
+            tracks = len(self._document.session.tracks)
+            self.import_files(paths, start, first_track if first_track is not None and first_track < tracks else None)
+
     def drop(self, paths: Sequence[Path], target: DropTarget | None) -> None:
         """Open a dropped project, or import dropped audio; `target`: the place on the lanes, None beside them."""
         if not paths:

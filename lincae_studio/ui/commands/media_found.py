@@ -50,7 +50,7 @@ class MediaFound(QObject):
         importer.media_repaired.connect(self._on_media_repaired)
         projects.opened.connect(self._on_session_opened)
         clip_commands.media_pasted.connect(self._on_media_pasted)
-        clip_commands.files_pasted.connect(importer.import_at_playhead)
+        clip_commands.files_pasted.connect(importer.paste)
         engine_settings.restarted.connect(self._on_engine_restarted)
         importer.find_files.connect(project_files.show_requested)
         bundles.find_files.connect(project_files.show_requested)

@@ -52,6 +52,7 @@ class PanelCommands:
             "history": self.on_history,
             "loudness": self.on_loudness,
             "clip_table": self.on_clip_table,
+            "history_step": self._history.go_to_current_row,
         }
 
     def dock(self, actions: Mapping[str, QAction]) -> None:

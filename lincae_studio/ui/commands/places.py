@@ -5,8 +5,10 @@ from __future__ import annotations
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog, QLineEdit, QWidget
 
+from lincae_studio.errors import EditError
 from lincae_studio.session import places
 from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
@@ -20,24 +22,36 @@ class PlaceCommands(QObject):
     """Edits the loop and the markers, and moves the playhead between markers."""
 
     def __init__(
-        self, document: Document, selection: Selection, transport: Transport, ruler: Ruler, window: QWidget
+        self,
+        document: Document,
+        selection: Selection,
+        transport: Transport,
+        ruler: Ruler,
+        place: ContextPlace,
+        window: QWidget,
     ) -> None:
         super().__init__(document)
         self._document = document
         self._selection = selection
         self._transport = transport
+        self._place = place
         self._window = window
         ruler.loop_dragged.connect(self.set_loop)
         ruler.marker_dragged.connect(self.move_marker)
         ruler.marker_renamed.connect(self.rename_marker)
-        ruler.marker_removed.connect(self.remove_marker)
 
     @property
     def handlers(self) -> Handlers:
         return {
             "loop": self.on_loop,
             "loop_selection": self.on_loop_selection,
+            "loop_start_here": self.on_loop_start_here,
+            "loop_end_here": self.on_loop_end_here,
+            "play_here": self.on_play_here,
             "add_marker": self.on_add_marker,
+            "add_marker_here": self.on_add_marker_here,
+            "rename_marker": self.on_rename_marker,
+            "delete_marker": self.on_delete_marker,
             "previous_marker": self.on_previous_marker,
             "next_marker": self.on_next_marker,
         }
@@ -52,9 +66,56 @@ class PlaceCommands(QObject):
         if span is not None:
             self._document.apply("Loop Selection", lambda session: places.set_loop(session, *span))
 
+    def on_loop_start_here(self) -> None:
+        """Move the start of the loop; without a loop after it, the loop ends with the session."""
+        at, loop, length = self._here, self._document.session.loop, self._document.session.length
+        self.set_loop(at, loop.end if loop is not None and loop.end > at else max(length, at))
+
+    def on_loop_end_here(self) -> None:
+        """Move the end of the loop; without a loop before it, the loop begins with the session."""
+        at, loop = self._here, self._document.session.loop
+        self.set_loop(loop.start if loop is not None and loop.start < at else 0, at)
+
+    def on_play_here(self) -> None:
+        """Play from where the context menu was opened, also during playback."""
+        self._transport.seek(self._here)
+        if not self._transport.playing:
+            self._transport.on_play()
+
     def on_add_marker(self) -> None:
-        at = self._transport.position
+        self._add_marker(self._transport.position)
+
+    def on_add_marker_here(self) -> None:
+        self._add_marker(self._here)
+
+    def on_rename_marker(self) -> None:
+        marker = self._marker()
+        if marker is not None:
+            self.rename_marker(marker)
+
+    def on_delete_marker(self) -> None:
+        marker = self._marker()
+        if marker is not None:
+            self.remove_marker(marker)
+
+    def _add_marker(self, at: int) -> None:
         self._document.apply("Add Marker", lambda session: places.add_marker(session, at))
+
+    @property
+    def _here(self) -> int:
+        """Where the context menu was opened, or the playhead."""
+        return self._transport.position if self._place.sample is None else self._place.sample
+
+    def _marker(self) -> int | None:
+        """The marker of the context menu, or the last one at or before the playhead."""
+        if self._place.marker is not None:
+            return self._place.marker
+        before = [marker for marker in self._document.session.markers if marker.at <= self._transport.position]
+        if not before:
+            error = EditError("there is no marker at or before the playhead", "Move the playhead to a marker first")
+            self._document.refused.emit(error)
+            return None
+        return before[-1].id
 
     def on_previous_marker(self) -> None:
         before = [at for at in self._stops() if at < self._transport.position - _HERE_SAMPLES]

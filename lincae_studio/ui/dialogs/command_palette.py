@@ -45,7 +45,12 @@ class CommandPalette(QDialog):
             name = from_menu(action.text()).rstrip("…")
             # By the fixed text: a search for "marker" should not find "Undo Add Marker".
             searched = f"{spec.menu} {spec.text.replace('&', '')} {spec.tip}".casefold()
-            if action.isEnabled() and spec.id != "palette" and all(word in searched for word in words):
+            if (
+                action.isEnabled()
+                and not spec.context_only
+                and spec.id != "palette"
+                and all(word in searched for word in words)
+            ):
                 keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
                 item = QListWidgetItem(f"{spec.menu}: {name}" + (f"    {keys}" if keys else ""))
                 item.setData(Qt.ItemDataRole.UserRole, spec.id)

@@ -142,7 +142,7 @@ class ShortcutsPage(QWidget):
         layout.addLayout(keys)
         layout.addLayout(below)
         self._items: dict[str, QTreeWidgetItem] = {}
-        for spec in ACTIONS:
+        for spec in (spec for spec in ACTIONS if not spec.context_only):
             item = QTreeWidgetItem([f"{spec.menu}: {_name(spec)}", ""])
             item.setData(0, Qt.ItemDataRole.UserRole, spec.id)
             item.setToolTip(0, spec.tip)
@@ -172,9 +172,9 @@ class ShortcutsPage(QWidget):
 
     def _show(self) -> None:
         chosen = self._store.value.shortcuts
-        for name, keys in shortcuts.keys_of(chosen).items():
-            item = self._items[name]
-            item.setText(1, ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys))
+        keys = shortcuts.keys_of(chosen)
+        for name, item in self._items.items():
+            item.setText(1, ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys[name]))
             font = item.font(1)
             font.setBold(name in chosen)
             item.setFont(1, font)

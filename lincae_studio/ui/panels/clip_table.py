@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QPoint,
     Qt,
 )
 from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableView, QWidget
@@ -18,6 +19,7 @@ from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTabl
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, Session, Track
 from lincae_studio.session.times import format_time
+from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 
@@ -135,6 +137,16 @@ class ClipTable(QDockWidget):
         if 0 <= current < len(rows):
             self._selection.set_track(rows[current][0].id)
         self._selection.set_clips(chosen)
+
+    def context_at(self, point: QPoint | None) -> Place:
+        """Select the row under a point of the table, unless it is selected; by key, the current row stays."""
+        if point is None:
+            row = self.table.visualRect(self.table.currentIndex())
+            return Place("clip", self.table.viewport().mapTo(self.table, row.center()))
+        index = self.table.indexAt(self.table.viewport().mapFrom(self.table, point))
+        if index.isValid() and not self.table.selectionModel().isRowSelected(index.row(), QModelIndex()):
+            self.table.selectRow(index.row())
+        return Place("clip", point)
 
     def edit(self) -> None:
         """Show the table and give it the keyboard focus."""

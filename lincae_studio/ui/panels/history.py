@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QDockWidget, QListWidget, QListWidgetItem, QWidget
 
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
+from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.plain_text import shown
 
@@ -42,6 +43,21 @@ class HistoryPanel(QDockWidget):
             self.list.addItem(item)
         self.list.setCurrentRow(len(done))
         self.list.scrollToItem(self.list.item(len(done)), QListWidget.ScrollHint.EnsureVisible)
+
+    def go_to_current_row(self) -> None:
+        """Go to the step of the current row, as a click on it does."""
+        self._go_to(self.list.currentRow())
+
+    def context_at(self, point: QPoint | None) -> Place:
+        """The row under a point of the list, which becomes current; by key, the current row."""
+        viewport = self.list.viewport()
+        if point is None:
+            row = self.list.visualItemRect(self.list.currentItem())
+            return Place("history", viewport.mapTo(self.list, row.center()))
+        item = self.list.itemAt(viewport.mapFrom(self.list, point))
+        if item is not None:
+            self.list.setCurrentItem(item)
+        return Place("history", point)
 
     def _go_to(self, row: int) -> None:
         self._document.go_to(row)

@@ -116,6 +116,11 @@ class TimelinePanel(QWidget):
         self._follow_document()
         self._follow_preferences()
 
+    @property
+    def playhead(self) -> int:
+        """The sample at which the playhead is drawn."""
+        return self._playhead
+
     def set_playhead(self, sample: int) -> None:
         """Show the playhead at a sample."""
         self._playhead = sample

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field, replace
 
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QContextMenuEvent, QMouseEvent, QPainter, QPolygonF
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPolygonF
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session.model import Marker
 from lincae_studio.ui import theme
@@ -32,14 +32,14 @@ class Ruler(TimeCanvas):
     """Time in the chosen unit; above it, the loop and the markers.
 
     A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
-    dragged, renamed by a double click, and has a context menu. Escape cancels a drag, also of the playhead.
+    dragged, and renamed by a double click. Escape cancels a drag, also of the playhead.
 
     Signals:
         seek: the sample under the pointer.
         scrub_began, scrub_ended: dragging the playhead started or ended at a sample.
         loop_dragged: start and end of a new loop, in samples.
         marker_dragged: a marker's id and its new sample.
-        marker_renamed, marker_removed: a marker's id.
+        marker_renamed: a marker's id.
 
     Samples are passed as objects, here and elsewhere: after 13.5 hours they exceed what `Signal(int)` can pass.
     """
@@ -50,7 +50,6 @@ class Ruler(TimeCanvas):
     loop_dragged = Signal(object, object)
     marker_dragged = Signal(int, object)
     marker_renamed = Signal(int)
-    marker_removed = Signal(int)
 
     def __init__(
         self,
@@ -243,16 +242,6 @@ class Ruler(TimeCanvas):
         if marker is not None:
             self._drag = None
             self.marker_renamed.emit(marker.id)
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        marker = self.marker_at(QPointF(event.pos()))
-        if marker is None:
-            return
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Rename Marker…").triggered.connect(lambda: self.marker_renamed.emit(marker.id))
-        menu.addAction("Delete Marker").triggered.connect(lambda: self.marker_removed.emit(marker.id))
-        menu.popup(event.globalPos())
 
 
 @dataclass

@@ -26,9 +26,11 @@ class ViewManager(QObject):
     """Places views over time below the tracks and other views in panels at the side.
 
     Signals:
+        view_shown: a view was created and shown.
         linearity_export_requested: the user asks for the linearity report from within a view.
     """
 
+    view_shown = Signal(QWidget)
     linearity_export_requested = Signal()
 
     def __init__(
@@ -137,6 +139,7 @@ class ViewManager(QObject):
             self._docks[spec.id] = dock
             dock.visibilityChanged.connect(lambda _: self._on_dock_hidden(spec.id))
         view.show()
+        self.view_shown.emit(view)
 
     def _close(self, name: ViewName) -> None:
         view = self._views.pop(name)

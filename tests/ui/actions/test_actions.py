@@ -37,7 +37,7 @@ def test_the_table_is_consistent() -> None:
         assert spec.menu in MENUS
         assert spec.text
         assert spec.tip
-        assert spec.needs in ("", "clips", "selection", "track", "markers", "undo", "redo")
+        assert spec.needs in ("", "clips", "selection", "track", "markers", "undo", "redo", "place")
         assert not spec.icon or resource(f"icons/{spec.icon}.svg").is_file()
     assert set(TOOLBAR) - {None} <= set(IDS)
 
@@ -68,6 +68,9 @@ def test_no_letter_of_a_menu_is_given_twice(window: MainWindow) -> None:
 def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> None:
     menus = {menu.title().replace("&", ""): menu for menu in window.menuBar().findChildren(QMenu)}
     for spec in ACTIONS:
+        if spec.context_only:
+            assert window.actions_by_id[spec.id] not in menus[spec.menu].actions()
+            continue
         menu = menus[spec.submenu or spec.menu]
         assert window.actions_by_id[spec.id] in menu.actions()
         assert not spec.submenu or menu.menuAction() in menus[spec.menu].actions()
@@ -81,17 +84,17 @@ def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> N
 
 
 def test_actions_are_enabled_when_they_can_be_used(window: MainWindow) -> None:
-    assert enabled(window) == needing("")
+    assert enabled(window) == needing("", "place")
     press(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
-    assert enabled(window) == needing("", "track", "undo")
+    assert enabled(window) == needing("", "place", "track", "undo")
     press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert enabled(window) == needing("", "redo")
+    assert enabled(window) == needing("", "place", "redo")
 
 
 def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
-    assert enabled(song) == needing("", "clips", "track", "undo")
+    assert enabled(song) == needing("", "place", "clips", "track", "undo")
     click(song.timeline.lanes, 100, 30)
-    assert enabled(song) == needing("", "clips", "selection", "track", "undo")
+    assert enabled(song) == needing("", "place", "clips", "selection", "track", "undo")
     press(song, Qt.Key.Key_Delete)
     assert song.actions_by_id["undo"].text() == "&Undo Delete Clips"
     assert not song.actions_by_id["delete"].isEnabled()

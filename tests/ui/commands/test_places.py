@@ -6,16 +6,15 @@ import itertools
 
 import pytest
 from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
+from PySide6.QtWidgets import QApplication, QInputDialog
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.session.model import Loop
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.conftest import LIMIT_MS, PX
-from tests.ui.drive import click, drag, press, release
+from tests.ui.drive import choose, click, drag, press, release, right_click
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -109,17 +108,18 @@ def test_a_marker_is_renamed_by_a_double_click(song: MainWindow) -> None:
 
 @pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)  # as any popup offscreen
 def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
-    song.transport.seek(100 * PX)
-    press(song, Qt.Key.Key_M)
-    ruler, at = song.timeline.ruler, QPoint(103, 5)
-    QApplication.sendEvent(ruler, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, at, ruler.mapToGlobal(at)))
-    menu = ruler.findChild(QMenu)
-    assert menu is not None
-    next(action for action in menu.actions() if action.text().startswith("Delete")).trigger()
-    menu.close()
-    assert markers(song) == []
+    for at in (50, 100, 200):
+        song.transport.seek(at * PX)
+        press(song, Qt.Key.Key_M)
+    choose(right_click(song.timeline.ruler, 103, 5), "Delete Marker")
+    assert markers(song) == [("Marker 1", 50 * PX), ("Marker 3", 200 * PX)]
     press(song, Qt.Key.Key_Z, CTRL)
-    assert markers(song) == [("Marker 1", 100 * PX)]
+    song.transport.seek(150 * PX)
+    press(song, Qt.Key.Key_Delete, ALT)
+    assert markers(song) == [("Marker 1", 50 * PX), ("Marker 3", 200 * PX)], "the last one before the playhead"
+    song.transport.seek(10 * PX)
+    press(song, Qt.Key.Key_Delete, ALT)
+    assert "no marker at or before the playhead" in song.messages.text.text()
 
 
 def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

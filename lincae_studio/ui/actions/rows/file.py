@@ -35,6 +35,7 @@ ROWS = (
         ("Ctrl+Shift+I",),
         "import",
         opens_section=True,
+        contexts=("lane",),
     ),
     ActionSpec(
         "export_mix",
@@ -44,6 +45,7 @@ ROWS = (
         ("Ctrl+Shift+E",),
         "export",
         needs="clips",
+        contexts=("mix",),
     ),
     ActionSpec(
         "import_dawproject", "Import DA&Wproject…", "Open a project from Bitwig, Studio One, Cubase and others", "File"
@@ -62,6 +64,13 @@ ROWS = (
         "File",
         needs="clips",
     ),
-    ActionSpec("export_picture", "Export &Picture…", "Save a view as PNG or SVG", "File", ("Ctrl+Alt+E",)),
+    ActionSpec(
+        "export_picture",
+        "Export &Picture…",
+        "Save a view as PNG or SVG",
+        "File",
+        ("Ctrl+Alt+E",),
+        contexts=("mix", "view"),
+    ),
     ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",), opens_section=True),
 )

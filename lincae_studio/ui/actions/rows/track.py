@@ -5,14 +5,58 @@ from __future__ import annotations
 from lincae_studio.ui.actions.spec import ActionSpec
 
 ROWS = (
-    ActionSpec("add_track", "&Add Track", "Add an empty track", "Track", ("Ctrl+T",), "add"),
     ActionSpec(
-        "duplicate_track", "Dup&licate Track", "Duplicate the selected track with its clips", "Track", needs="track"
+        "add_track",
+        "&Add Track",
+        "Add an empty track",
+        "Track",
+        ("Ctrl+T",),
+        "add",
+        contexts=("lane", "track"),
     ),
-    ActionSpec("rename_track", "Re&name Track", "Rename the selected track", "Track", ("F2",), needs="track"),
-    ActionSpec("color_track", "&Colour Track…", "Choose a colour for the selected track", "Track", needs="track"),
-    ActionSpec("mute_track", "&Mute Track", "Mute or unmute the selected track", "Track", ("Shift+U",), needs="track"),
-    ActionSpec("solo_track", "&Solo Track", "Solo or unsolo the selected track", "Track", ("Shift+S",), needs="track"),
+    ActionSpec(
+        "duplicate_track",
+        "Dup&licate Track",
+        "Duplicate the selected track with its clips",
+        "Track",
+        needs="track",
+        contexts=("track",),
+    ),
+    ActionSpec(
+        "rename_track",
+        "Re&name Track",
+        "Rename the selected track",
+        "Track",
+        ("F2",),
+        needs="track",
+        contexts=("track",),
+    ),
+    ActionSpec(
+        "color_track",
+        "&Colour Track…",
+        "Choose a colour for the selected track",
+        "Track",
+        needs="track",
+        contexts=("track",),
+    ),
+    ActionSpec(
+        "mute_track",
+        "&Mute Track",
+        "Mute or unmute the selected track",
+        "Track",
+        ("Shift+U",),
+        needs="track",
+        contexts=("track",),
+    ),
+    ActionSpec(
+        "solo_track",
+        "&Solo Track",
+        "Solo or unsolo the selected track",
+        "Track",
+        ("Shift+S",),
+        needs="track",
+        contexts=("track",),
+    ),
     ActionSpec(
         "subtract_track",
         "Su&btract Track",
@@ -20,6 +64,7 @@ ROWS = (
         "Track",
         ("Shift+I",),
         needs="track",
+        contexts=("track",),
     ),
     ActionSpec(
         "minus_one",
@@ -28,6 +73,7 @@ ROWS = (
         "Track",
         ("Ctrl+Alt+I",),
         needs="track",
+        contexts=("track",),
     ),
     ActionSpec(
         "gain_up",
@@ -55,6 +101,7 @@ ROWS = (
         ("A",),
         needs="track",
         opens_section=True,
+        contexts=("lane", "track"),
     ),
     ActionSpec(
         "envelope_point",
@@ -63,6 +110,7 @@ ROWS = (
         "Track",
         ("Shift+A",),
         needs="track",
+        contexts=("lane",),
     ),
     ActionSpec(
         "envelope_up",
@@ -80,7 +128,14 @@ ROWS = (
         ("Ctrl+Alt+Down",),
         needs="track",
     ),
-    ActionSpec("clear_envelopes", "Clear Envelopes", "Remove all envelope points of the track", "Track", needs="track"),
+    ActionSpec(
+        "clear_envelopes",
+        "Clear Envelopes",
+        "Remove all envelope points of the track",
+        "Track",
+        needs="track",
+        contexts=("track",),
+    ),
     ActionSpec(
         "track_up",
         "Move Track U&p",
@@ -89,9 +144,16 @@ ROWS = (
         ("Ctrl+Shift+Up",),
         needs="track",
         opens_section=True,
+        contexts=("track",),
     ),
     ActionSpec(
-        "track_down", "Move Track D&own", "Move the selected track down", "Track", ("Ctrl+Shift+Down",), needs="track"
+        "track_down",
+        "Move Track D&own",
+        "Move the selected track down",
+        "Track",
+        ("Ctrl+Shift+Down",),
+        needs="track",
+        contexts=("track",),
     ),
     ActionSpec(
         "remove_track",
@@ -101,5 +163,6 @@ ROWS = (
         ("Ctrl+Shift+Del",),
         needs="track",
         opens_section=True,
+        contexts=("track",),
     ),
 )

@@ -13,6 +13,7 @@ ROWS = (
         "View",
         ("Alt+Return",),
         checkable=True,
+        contexts=("clip",),
     ),
     ActionSpec(
         "history",
@@ -37,8 +38,12 @@ ROWS = (
         "View",
         ("Ctrl+Shift+M",),
         checkable=True,
+        contexts=("mix",),
     ),
-    *(ActionSpec(view_action(view.id), view.title, view.tip, "View", (view.keys,), checkable=True) for view in VIEWS),
+    *(
+        ActionSpec(view_action(view.id), view.title, view.tip, "View", (view.keys,), checkable=True, contexts=("view",))
+        for view in VIEWS
+    ),
     ActionSpec(
         "linearity",
         "Linearity Strip",
@@ -46,8 +51,16 @@ ROWS = (
         "View",
         ("Ctrl+Shift+Y",),
         checkable=True,
+        contexts=("mix", "view"),
     ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
+    ActionSpec(
+        "context_menu",
+        "Context Menu",
+        "Open the context menu of what has the keyboard focus",
+        "View",
+        ("Shift+F10",),
+    ),
     ActionSpec(
         "follow",
         "Follow &Playhead",
@@ -58,7 +71,13 @@ ROWS = (
         opens_section=True,
     ),
     ActionSpec(
-        "snap", "S&nap", "Snap edges while dragging; hold Shift to do the opposite", "View", ("N",), checkable=True
+        "snap",
+        "S&nap",
+        "Snap edges while dragging; hold Shift to do the opposite",
+        "View",
+        ("N",),
+        checkable=True,
+        contexts=("ruler",),
     ),
     *(
         ActionSpec(f"snap_to_{what}", text, tip, "View", checkable=True, submenu="Snap To")
@@ -80,6 +99,7 @@ ROWS = (
             checkable=True,
             submenu="Ruler Units",
             exclusive=True,
+            contexts=("ruler",),
         )
         for what, text, named in (
             ("time", "Minutes and Seconds", "minutes and seconds"),
@@ -98,11 +118,32 @@ ROWS = (
         opens_section=True,
     ),
     ActionSpec("zoom_out", "Zoom &Out", "Zoom out at the playhead", "View", ("Ctrl+-", "-"), "zoom-out"),
-    ActionSpec("zoom_fit", "&Fit", "Show the whole session", "View", ("Ctrl+F",), "fit"),
     ActionSpec(
-        "zoom_selection", "Zoom to &Selection", "Show the selected clips", "View", ("Ctrl+E",), needs="selection"
+        "zoom_fit",
+        "&Fit",
+        "Show the whole session",
+        "View",
+        ("Ctrl+F",),
+        "fit",
+        contexts=("lane", "ruler"),
+    ),
+    ActionSpec(
+        "zoom_selection",
+        "Zoom to &Selection",
+        "Show the selected clips",
+        "View",
+        ("Ctrl+E",),
+        needs="selection",
+        contexts=("clip",),
     ),
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("Ctrl+Shift+=", "Ctrl+Shift++")),
     ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
-    ActionSpec("zoom_toggle", "Zoom &Back", "Return to the previous zoom and position", "View", ("Shift+Z",)),
+    ActionSpec(
+        "zoom_toggle",
+        "Zoom &Back",
+        "Return to the previous zoom and position",
+        "View",
+        ("Shift+Z",),
+        contexts=("ruler",),
+    ),
 )

@@ -1,0 +1,49 @@
+"""What a context menu was opened on. Main thread; not part of the document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QPoint
+
+#: What can have a context menu: a clip, an empty spot of a lane, a track's header, the ruler, a marker on it, the mix,
+#: a view, a row of the history.
+Context = Literal["clip", "lane", "track", "ruler", "marker", "mix", "view", "history"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a context menu was opened.
+
+    Attributes:
+        point: in the coordinates of the widget.
+        sample: on the time axis; None away from it, and for a menu opened by a key, whose commands use the playhead.
+        track: position of the track, from 0; the number of tracks for a spot below the last one. None away from them.
+        marker: id of the marker.
+    """
+
+    context: Context
+    point: QPoint
+    sample: int | None = None
+    track: int | None = None
+    marker: int | None = None
+
+
+class ContextPlace:
+    """The place of the context menu that is open, or whose command is running; commands that act there read it."""
+
+    def __init__(self) -> None:
+        self.now: Place | None = None
+
+    @property
+    def sample(self) -> int | None:
+        return self.now.sample if self.now is not None else None
+
+    @property
+    def track(self) -> int | None:
+        return self.now.track if self.now is not None else None
+
+    @property
+    def marker(self) -> int | None:
+        return self.now.marker if self.now is not None else None
