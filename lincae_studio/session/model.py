@@ -41,6 +41,9 @@ MAX_FRAMES = 4096
 #: Lowest and highest row of a track, in pixels at a scale of 100 %.
 MIN_HEIGHT, MAX_HEIGHT = 24, 600
 
+#: Stands for the master where the id of a track's strip is expected: no track has it.
+MASTER: Final = 0
+
 #: Track colours, used in turn; each has a contrast of at least 4.5 : 1 against the dark track background.
 TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")
 
@@ -294,6 +297,10 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
                 return track
         ids = ", ".join(str(track.id) for track in self.tracks)
         raise EditError(f"there is no track {track_id}", f"Use one of these: {ids}" if ids else "Add a track first")
+
+    def strip(self, strip_id: int) -> Track | Master:
+        """The track with this id, or the master. Raises `EditError` when there is none."""
+        return self.master if strip_id == MASTER else self.track(strip_id)
 
     def track_of(self, clip_id: int) -> Track:
         """The track that contains a clip. Raises `EditError` when there is no such clip."""

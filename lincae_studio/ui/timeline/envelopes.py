@@ -1,9 +1,12 @@
-"""Envelopes on the lanes: which are shown, where their points are, and the gesture that edits them. Main thread."""
+"""Envelopes on the lanes: which are shown, where their points are, and the gesture that edits them. Main thread.
+
+The master's lane has one, too: ids of strips are those of tracks, or `MASTER`.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +16,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from lincae_studio.engine.planning.factors import Curve, Positions, gain_envelope, pan_envelope
 from lincae_studio.session import edits
 from lincae_studio.session.levels import fader_to_gain, format_db, gain_to_fader
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Point, Session, Track
+from lincae_studio.session.model import MASTER, MAX_LENGTH, SESSION_RATE, Master, Point, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
@@ -40,12 +43,15 @@ class Kind(enum.Enum):
     PAN = "pan"
 
 
+#: An envelope belongs to the strip of a track, or to the master, which has no pan.
+Strip = Track | Master
+
 #: The order in which a track's button steps through the envelopes.
 _NEXT: dict[Kind | None, Kind | None] = {None: Kind.GAIN, Kind.GAIN: Kind.PAN, Kind.PAN: None}
 
 
 class ShownEnvelopes(QObject):
-    """Which envelope of each track is shown. Not part of the document.
+    """Which envelope of each strip is shown. Not part of the document.
 
     Signals:
         changed: another envelope is shown.
@@ -58,29 +64,37 @@ class ShownEnvelopes(QObject):
         self._shown: dict[int, Kind] = {}
         document.replaced.connect(self._shown.clear)
 
-    def of(self, track_id: int) -> Kind | None:
-        return self._shown.get(track_id)
+    def of(self, strip_id: int) -> Kind | None:
+        return self._shown.get(strip_id)
 
-    def show(self, track_id: int, kind: Kind | None) -> None:
-        """Show an envelope of a track, or none."""
+    def show(self, strip_id: int, kind: Kind | None) -> None:
+        """Show an envelope of a strip, or none."""
         if kind is None:
-            self._shown.pop(track_id, None)
+            self._shown.pop(strip_id, None)
         else:
-            self._shown[track_id] = kind
+            self._shown[strip_id] = kind
         self.changed.emit()
 
-    def show_next(self, track_id: int) -> None:
-        """Step from volume to pan to none."""
-        self.show(track_id, _NEXT[self.of(track_id)])
+    def show_next(self, strip_id: int) -> None:
+        """Step from volume to pan, which the master has not, to none."""
+        following = _NEXT[self.of(strip_id)]
+        self.show(strip_id, None if strip_id == MASTER and following is Kind.PAN else following)
 
 
-def points_of(track: Track, kind: Kind) -> tuple[Point, ...]:
-    return track.gain_points if kind is Kind.GAIN else track.pan_points
+def points_of(strip: Strip, kind: Kind) -> tuple[Point, ...]:
+    return strip.gain_points if kind is Kind.GAIN or isinstance(strip, Master) else strip.pan_points
 
 
-def set_points(session: Session, track_id: int, kind: Kind, points: Sequence[Point]) -> Session:
+def set_points(session: Session, strip_id: int, kind: Kind, points: Sequence[Point]) -> Session:
+    if strip_id == MASTER:
+        return edits.set_master_points(session, points)
     edit = edits.set_gain_points if kind is Kind.GAIN else edits.set_pan_points
-    return edit(session, track_id, points)
+    return edit(session, strip_id, points)
+
+
+def name_of(strip_id: int, kind: Kind) -> str:
+    """What the names of edits call an envelope: `Volume`, `Master Volume`."""
+    return f"{'Master ' if strip_id == MASTER else ''}{kind.value.capitalize()}"
 
 
 def y_of(value: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
@@ -94,32 +108,32 @@ def value_at(y: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
     return fader_to_gain(share) if kind is Kind.GAIN else 1.0 - 2.0 * share
 
 
-def value_on_line(track: Track, kind: Kind, sample: float) -> float:
+def value_on_line(strip: Strip, kind: Kind, sample: float) -> float:
     """The envelope's value at a sample; without points 0 dB or centre, which changes nothing."""
-    return float(_values(track, kind, np.array([float(sample)]))[0])
+    return float(_values(strip, kind, np.array([float(sample)]))[0])
 
 
-def point_at(track: Track, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> int | None:
+def point_at(strip: Strip, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> int | None:
     """The index of the point at a position, or None."""
-    for number, point in enumerate(points_of(track, kind)):
+    for number, point in enumerate(points_of(strip, kind)):
         away = QPointF(axis.x_of(point.at), y_of(point.value, kind, top, height_px)) - place
         if abs(away.x()) <= _POINT_PX and abs(away.y()) <= _POINT_PX:
             return number
     return None
 
 
-def on_line(track: Track, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> bool:
-    value = value_on_line(track, kind, axis.start + place.x() * axis.samples_per_px)
+def on_line(strip: Strip, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis) -> bool:
+    value = value_on_line(strip, kind, axis.start + place.x() * axis.samples_per_px)
     return abs(y_of(value, kind, top, height_px) - place.y()) <= _LINE_PX
 
 
-def paint_envelope(painter: QPainter, track: Track, kind: Kind, top: int, height_px: int, axis: TimeAxis) -> None:
+def paint_envelope(painter: QPainter, strip: Strip, kind: Kind, top: int, height_px: int, axis: TimeAxis) -> None:
     """Paint the line across the lane, its points, and its name."""
     xs = np.arange(0.0, axis.width_px + _PIECE_PX, _PIECE_PX)
-    points = points_of(track, kind)
+    points = points_of(strip, kind)
     corners = [x for point in points if 0.0 <= (x := axis.x_of(point.at)) <= axis.width_px]
     xs = np.sort(np.concatenate([xs, corners]))
-    values = _values(track, kind, axis.start + xs * axis.samples_per_px).tolist()
+    values = _values(strip, kind, axis.start + xs * axis.samples_per_px).tolist()
     line = [QPointF(x, y_of(value, kind, top, height_px)) for x, value in zip(xs.tolist(), values, strict=True)]
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     for color, width in ((theme.colors().lane, 3.0), (theme.colors().envelope, 1.5)):
@@ -138,8 +152,8 @@ def paint_envelope(painter: QPainter, track: Track, kind: Kind, top: int, height
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def _values(track: Track, kind: Kind, positions: Positions) -> Curve:
-    points = points_of(track, kind)
+def _values(strip: Strip, kind: Kind, positions: Positions) -> Curve:
+    points = points_of(strip, kind)
     if not points:
         return np.full(len(positions), 1.0 if kind is Kind.GAIN else 0.0)
     return gain_envelope(points, positions) if kind is Kind.GAIN else pan_envelope(points, positions)
@@ -150,7 +164,7 @@ class MovePoint:
     """Drag a point of an envelope: an existing one, or a new one on the line."""
 
     session: Session
-    track_id: int
+    strip_id: int
     kind: Kind
     point: Point
     number: int | None
@@ -158,7 +172,7 @@ class MovePoint:
     height_px: int
 
     def __post_init__(self) -> None:
-        points = points_of(self.session.track(self.track_id), self.kind)
+        points = points_of(self.session.strip(self.strip_id), self.kind)
         self._others = tuple(p for n, p in enumerate(points) if n != self.number)
         self._moved = self.point
 
@@ -177,16 +191,39 @@ class MovePoint:
         # Unless moved, the value is not read back from the screen, where it would be rounded.
         value = value_at(y, self.kind, self.top, self.height_px) if drag.down_px else self.point.value
         self._moved = Point(at, value)
-        return set_points(self.session, self.track_id, self.kind, (*self._others, self._moved))
+        return set_points(self.session, self.strip_id, self.kind, (*self._others, self._moved))
 
     def finish(self) -> Outcome | None:
         if self.number is not None and self._moved == self.point:
             return None
-        text = f"{'Add' if self.number is None else 'Move'} {self.kind.value.capitalize()} Point"
-        track_id, kind, points = self.track_id, self.kind, (*self._others, self._moved)
-        return text, lambda session: set_points(session, track_id, kind, points)
+        text = f"{'Add' if self.number is None else 'Move'} {name_of(self.strip_id, self.kind)} Point"
+        strip_id, kind, points = self.strip_id, self.kind, (*self._others, self._moved)
+        return text, lambda session: set_points(session, strip_id, kind, points)
 
 
-def without_point(session: Session, track_id: int, kind: Kind, number: int) -> Session:
-    points = points_of(session.track(track_id), kind)
-    return set_points(session, track_id, kind, points[:number] + points[number + 1 :])
+def drag_at(
+    session: Session, strip_id: int, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis
+) -> Callable[[], MovePoint] | None:
+    """Makes the gesture for the point, or for a new point on the line, at a position; None where neither is."""
+    strip = session.strip(strip_id)
+    number = point_at(strip, kind, place, top, height_px, axis)
+    if number is not None:
+        point = points_of(strip, kind)[number]
+    elif on_line(strip, kind, place, top, height_px, axis):
+        at = axis.sample_at(place.x())
+        point = Point(at, value_on_line(strip, kind, at))
+    else:
+        return None
+    return lambda: MovePoint(session, strip_id, kind, point, number, top, height_px)
+
+
+def deletion_at(
+    session: Session, strip_id: int, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis
+) -> Outcome | None:
+    """The edit that deletes the point at a position; None where there is none."""
+    strip = session.strip(strip_id)
+    number = point_at(strip, kind, place, top, height_px, axis)
+    if number is None:
+        return None
+    left = points_of(strip, kind)[:number] + points_of(strip, kind)[number + 1 :]
+    return f"Delete {name_of(strip_id, kind)} Point", lambda session: set_points(session, strip_id, kind, left)

@@ -6,21 +6,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 
-from lincae_studio.session.model import Clip, Point, Track
+from lincae_studio.session.model import Clip, Track
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.timeline.clip_painter import clip_rect
-from lincae_studio.ui.timeline.envelopes import (
-    Kind,
-    MovePoint,
-    ShownEnvelopes,
-    on_line,
-    point_at,
-    points_of,
-    value_on_line,
-)
+from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, drag_at
 from lincae_studio.ui.timeline.gestures import (
     ClipGain,
     FadeClip,
@@ -98,15 +90,7 @@ class LaneHits:
         if found is None:
             return None
         track, kind, top, height = found
-        session, number = self._document.session, point_at(track, kind, place, top, height, self._axis)
-        if number is not None:
-            point = points_of(track, kind)[number]
-        elif on_line(track, kind, place, top, height, self._axis):
-            at = self._axis.sample_at(place.x())
-            point = Point(at, value_on_line(track, kind, at))
-        else:
-            return None
-        return lambda: MovePoint(session, track.id, kind, point, number, top, height)
+        return drag_at(self._document.session, track.id, kind, place, top, height, self._axis)
 
     def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
         """The gesture started by a press on a zone of a clip, or None."""

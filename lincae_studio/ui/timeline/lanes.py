@@ -33,9 +33,8 @@ from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.drops import DropPreview, DropTarget, local_paths
 from lincae_studio.ui.timeline.envelopes import (
     ShownEnvelopes,
+    deletion_at,
     paint_envelope,
-    point_at,
-    without_point,
 )
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import (
@@ -399,10 +398,10 @@ class Lanes(TimeCanvas):
         self.cancel_gesture()
         if envelope is not None:
             track, kind, top, height = envelope
-            number = point_at(track, kind, event.position(), top, height, self.axis)
-            if number is not None:
-                text = f"Delete {kind.value.capitalize()} Point"
-                self._document.apply(text, lambda session: without_point(session, track.id, kind, number))
+            session = self._document.session
+            deletion = deletion_at(session, track.id, kind, event.position(), top, height, self.axis)
+            if deletion is not None:
+                self._document.apply(*deletion)
                 return
         if clip is not None:
             self.clip_opened.emit(clip.id)
