@@ -7,11 +7,7 @@ uses noise as latents, which takes as long to sum and decode, and measurements t
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,6 +21,7 @@ import numpy as np
 import soundfile as sf
 
 from lincae_studio import malloc
+from lincae_studio.bench.processes import measured
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.codecs.computation import AUTO, Computation
@@ -34,7 +31,7 @@ from lincae_studio.engine.process import client as engine
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
-from lincae_studio.errors import StudioError, UsageError
+from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
 from lincae_studio.session.model import SESSION_RATE, Media, Session
@@ -137,7 +134,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
     result["plan_ms"] = {str(count): _plan_ms(count, info, bench.repeats) for count in bench.clips}
-    result["long_timeline"] = times = _long_timeline(bench.repeats)
+    result["long_timeline"] = times = measured("long_timeline", str(bench.repeats))
     result["long_timeline_ratio"] = times.pop("ratio")
     return result
 
@@ -353,22 +350,6 @@ def _renderer_on(folder: Path, store: MediaStore, load: _Load) -> Renderer:
     return Renderer(load, StoreReader(store), LatentCache(folder), RenderCache(folder))
 
 
-_EXPORT = """
-import json, re, resource, sys
-from functools import partial
-from pathlib import Path
-from lincae_studio.cli.mixing import render_project
-from lincae_studio.cli.options import request
-figures = render_project(Path(sys.argv[1]), Path(sys.argv[2]), None, request(Path(sys.argv[2])))
-status = Path("/proc/self/status")
-if status.exists():  # what Linux gives as ru_maxrss is inherited from the process that started this one
-    peak = int(re.search("VmHWM:\\s*(\\d+) kB", status.read_text())[1]) / 2**10
-else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-print(json.dumps({"x_realtime": figures["x_realtime"], "peak_mib": peak}))
-"""
-
-
 def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     """Export eight tracks of this length with the command line's export, in a separate process."""
     place = folder / f"export-{minutes:g}"
@@ -376,31 +357,9 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     media = _media(MediaStore(folder), place, minutes * 60.0 + 1.0)
     project, output = place / "session.lincae", place / "mix.wav"
     files.save(_session(media, codec_id, 8, minutes), project)
-    done = subprocess.run(
-        [sys.executable, "-c", _EXPORT, str(project), str(output)],
-        capture_output=True,
-        check=True,
-        text=True,
-        env={**os.environ, "LINCAE_STUDIO_CACHE": str(place / "cache")},
-    )
+    figures = measured("export", str(project), str(output))
     output.unlink()
-    figures: dict[str, float] = json.loads(done.stdout)
     return {"minutes": minutes, **figures}
-
-
-def _long_timeline(repeats: int) -> dict[str, float]:
-    """Edits on a long and on a short timeline, in a window of a separate process, which this one has no Qt for."""
-    environment = {**os.environ}
-    if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
-        environment["QT_QPA_PLATFORM"] = "offscreen"
-    command = [sys.executable, "-m", "lincae_studio.bench.long_timeline", str(repeats)]
-    with tempfile.TemporaryDirectory() as folder:
-        environment["LINCAE_STUDIO_CACHE"] = folder
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise StudioError(f"the window could not be measured: {''.join(done.stderr.strip().splitlines()[-1:])}")
-    times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return times
 
 
 def _plan_ms(clips: int, info: CodecInfo, repeats: int) -> float:

@@ -6,10 +6,7 @@ long as in a session of four minutes.
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +110,6 @@ def _settle(app: QApplication, window: MainWindow) -> None:
     app.processEvents()
 
 
-if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as name:
-        print(json.dumps(measure_long_timeline(Path(name), int(sys.argv[1]))))
+def figures(folder: Path, repeats: str) -> dict[str, float]:
+    """Called in a process of its own, by `bench.processes`."""
+    return measure_long_timeline(folder, int(repeats))

@@ -7,8 +7,6 @@ its files are found and read, the plan is made and everything is painted. It nee
 from __future__ import annotations
 
 import hashlib
-import json
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -181,5 +179,6 @@ def _run(busy: Callable[[], bool], quiet_s: float = _QUIET_S) -> float:
     return quiet_since
 
 
-if __name__ == "__main__":
-    print(json.dumps(measure_opening(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+def figures(folder: Path, tracks: str, clips: str) -> dict[str, float]:
+    """Called in a process of its own, by `bench.processes`."""
+    return measure_opening(folder, int(tracks), int(clips))

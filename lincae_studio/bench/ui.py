@@ -8,10 +8,6 @@ frames of more than 16.7 ms would be visible as stutter on a 60 Hz screen.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,8 +20,9 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionSlider, QWidget
 
+from lincae_studio.bench.processes import measured, platform_name
 from lincae_studio.bench.start import measure_start
-from lincae_studio.errors import StudioError, UsageError
+from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Preferences, ViewName
 from lincae_studio.session import edits
@@ -38,8 +35,7 @@ from lincae_studio.ui.views.registry import VIEWS
 #: Frame time at 60 frames per second.
 BUDGET_MS = 1000.0 / 60.0
 
-#: Time limit of each measurement.
-_TIMEOUT_S = 600
+#: Time limit of the renders that a measurement waits for.
 _RENDER_LIMIT_S = 60
 
 #: More clips would be shorter than a second each in a project of a day.
@@ -50,8 +46,6 @@ _LONGEST_FILE_S = 120.0
 
 #: Share of its slot that a clip fills.
 _FILLED = 0.95
-
-_OPENING = "lincae_studio.bench.opening"
 
 #: One notch of the wheel scrolls the tracks by this.
 _NOTCH_PX = 40
@@ -103,27 +97,12 @@ def measure_ui(bench: UiBench) -> dict[str, object]:
         `budget_ms`; `first_paint_s` of the empty window; `rss_mib` after all of it, of the window's process; what
         `bench.opening.measure_opening` returns of opening a project of a day, half of whose audio is missing.
     """
-    environment = {**os.environ}
-    if not any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
-        environment["QT_QPA_PLATFORM"] = "offscreen"
-    figures: dict[str, object] = {"platform": environment.get("QT_QPA_PLATFORM", "default")}
+    figures: dict[str, object] = {"platform": platform_name()}
     figures |= {name: getattr(bench, name) for name in ("tracks", "clips", "minutes", "all_views")}
-    figures |= _measured(__name__, environment, json.dumps(msgspec.to_builtins(bench)))
-    figures |= _measured(_OPENING, environment, str(bench.opened_tracks), str(bench.opened_clips))
+    figures |= measured("ui", json.dumps(msgspec.to_builtins(bench)))
+    figures |= measured("opening", str(bench.opened_tracks), str(bench.opened_clips))
     figures["budget_ms"] = round(BUDGET_MS, 1)
     figures["first_paint_s"] = measure_start(bench.starts)["first_paint_s"]
-    return figures
-
-
-def _measured(module: str, environment: dict[str, str], *arguments: str) -> dict[str, object]:
-    """Run a module as a process with a temporary folder and arguments. Returns the figures that it prints."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", module, folder, *arguments]
-        environment = {**environment, "LINCAE_STUDIO_CACHE": folder}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S)
-    if done.returncode:
-        raise StudioError(f"the window could not be measured: {''.join(done.stderr.strip().splitlines()[-1:])}")
-    figures: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
@@ -305,5 +284,6 @@ def _rss_mib() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1)
 
 
-if __name__ == "__main__":
-    print(json.dumps(_measure(Path(sys.argv[1]), UiBench(**json.loads(sys.argv[2])))))
+def figures(folder: Path, bench: str) -> dict[str, object]:
+    """Called in a process of its own, by `bench.processes`."""
+    return _measure(folder, UiBench(**json.loads(bench)))

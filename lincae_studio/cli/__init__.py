@@ -37,6 +37,10 @@ def run(arguments: list[str]) -> int:
     from lincae_studio.errors import Cancelled, StudioError
 
     try:
+        if arguments[:1] == ["--measure"]:
+            from lincae_studio.cli.measurement import run_measurement
+
+            return run_measurement(*arguments[1:])
         if not arguments or (arguments[0] not in COMMANDS and not arguments[0].startswith("-")):
             from lincae_studio.cli.window import open_window
 
