@@ -14,6 +14,7 @@ from rich.table import Table
 
 from lincae_studio.cli.text import show_figures
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.packages import require
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 
@@ -74,6 +75,7 @@ def _codec(
     as_json: AsJson = False,
 ) -> None:
     """Speed of a full-size Lin-CAE model with random weights, and its agreement with the reference package."""
+    require("torch")
     from lincae_studio.bench.codec import measure_codec
 
     sizes = _counts("--batch-sizes", batch_sizes)
@@ -155,6 +157,7 @@ def _training(
     as_json: AsJson = False,
 ) -> None:
     """Speed of training on this machine: steps, windows and operations per second."""
+    require("torch")
     from lincae_studio.training.recipe import preset as make_recipe
     from lincae_studio.training.throughput import measure_training
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -20,6 +21,7 @@ from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
+from lincae_studio.codecs.packages import require
 from lincae_studio.errors import CodecError
 
 codecs_app = typer.Typer(help="Manage codecs: list, download, import, convert, remove.", no_args_is_help=True)
@@ -70,14 +72,17 @@ def _show(
 ) -> None:
     """Show everything known about a codec."""
     codec = registry.by_path(codec)
-    info = registry.info(codec, registry.resolved(codec, Computation().overridden(os.environ)))
+    computation = Computation().overridden(os.environ)
+    with contextlib.suppress(CodecError):  # without torch, what the precision comes to is not shown
+        computation = registry.resolved(codec, computation)
+    info = registry.info(codec, computation)
     row = _row(info)
     folder = registry.folder(info.id)
     row |= {
         "edge": info.edge,
         "chunk_frames": info.chunk_frames,
         "overlap_frames": info.overlap_frames,
-        "identity": info.identity,
+        "identity": None if info.provisional else info.identity,
         "arithmetic": info.arithmetic or None,
         "scale_factor": folder.scale_factor if folder else None,
         "weights_sha256": folder.weights_sha256 if folder else None,
@@ -113,6 +118,7 @@ def _import(
     title: Title = None,
 ) -> None:
     """Install a model from a folder, after checking that its weights load."""
+    require("torch")
     from lincae_studio.codecs.lincae.pretrained import check_folder
 
     chosen = (codec_id or source.resolve().name).lower().replace(" ", "-")
@@ -142,6 +148,7 @@ def _convert(
     title: Title = None,
 ) -> None:
     """Convert between the official format (.pth and YAML) and the LinCAE Studio format (safetensors and JSON)."""
+    require("torch")
     from lincae_studio.codecs.lincae.pretrained import convert
 
     written = convert(source, target, to, scale_factor=scale_factor, linear=linear, title=title)

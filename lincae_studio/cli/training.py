@@ -21,6 +21,7 @@ from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain, show, show_error
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.packages import require
 from lincae_studio.errors import UsageError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def train(
     if resume is None and (preset is None or out is None):
         raise UsageError("a new run needs --preset and --out", "Add them, or resume a run with --resume FOLDER")
 
+    require("torch")
     from lincae_studio.training import data as audio
     from lincae_studio.training import run
     from lincae_studio.training.export import summary

@@ -18,6 +18,7 @@ from lincae_studio.codecs.lincae.folder import (
     open_folder,
     public_description,
 )
+from lincae_studio.codecs.packages import require, require_installed
 from lincae_studio.errors import CodecError
 
 
@@ -32,12 +33,14 @@ def install_public(
     An installed model is kept, but replaced if it is damaged.
 
     Raises:
-        CodecError: for an unknown id, a hub that cannot be reached, a damaged file, a full disk, a folder that is in
-            the way, or while the same model is being installed elsewhere.
+        CodecError: for an unknown id, missing packages, a hub that cannot be reached, a damaged file, a full disk, a
+            folder that is in the way, or while the same model is being installed elsewhere.
         Cancelled: after `cancel` was set.
     """
     if model_id not in public.PUBLIC_MODELS:
         raise CodecError(f"there is no public model “{model_id}”", f"Choose one of {', '.join(public.PUBLIC_MODELS)}")
+    require_installed("torch")  # not loaded: this may be the process of the window
+    require("huggingface_hub")
     place = library.place_of(model_id)
     if _is_whole(place, cancel):  # also on a read-only disk
         return place
