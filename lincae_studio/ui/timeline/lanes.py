@@ -42,6 +42,7 @@ from lincae_studio.ui.timeline.gestures import (
     Drag,
     Gesture,
 )
+from lincae_studio.ui.timeline.hint import paint_hint
 from lincae_studio.ui.timeline.hits import NAME_PX, ClipZone
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.snapping import SnapSettings
@@ -240,18 +241,7 @@ class Lanes(TimeCanvas):
             painter.drawRect(self._marquee)
         self.drop.paint(painter, self.axis, self._rows, len(self._document.session.tracks))
         if self._gesture is not None and self._pointer is not None:
-            self._paint_hint(painter, self._gesture.hint, self._pointer[0])
-
-    def _paint_hint(self, painter: QPainter, text: str, at: QPointF) -> None:
-        metrics = self.fontMetrics()
-        box = QRectF(at.x() + 14, at.y() - 30, metrics.horizontalAdvance(text) + 14, metrics.height() + 6)
-        box.moveLeft(min(max(box.left(), 2.0), self.width() - box.width() - 2))
-        box.moveTop(max(box.top(), 2.0))
-        painter.fillRect(box, QColor(theme.colors().panel))
-        painter.setPen(QColor(theme.colors().text))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        painter.drawRect(box)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+            paint_hint(painter, self, self._gesture.hint, self._pointer[0])
 
     # Press, drag, release
 

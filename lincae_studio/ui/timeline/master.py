@@ -1,4 +1,4 @@
-"""The master lane: the waveform of the rendered mix over that of the dry mix, updated with each render."""
+"""The master lane: the waveform of the rendered mix over that of the dry mix, and the master's envelope on top."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 from lincae_studio.ui import theme
+from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.chunk_runs import merged
 from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
+from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
+from lincae_studio.ui.timeline.master_envelope import MasterEnvelope
 from lincae_studio.ui.timeline.waveform import wave_image
 
 #: Height of the line at the bottom that shows the state of chunks that are not rendered.
@@ -34,8 +37,17 @@ class MasterLane(TimeCanvas):
 
     seek = Signal(object)
 
-    def __init__(self, axis: TimeAxis, rendering: Rendering, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        axis: TimeAxis,
+        rendering: Rendering,
+        document: Document,
+        envelopes: ShownEnvelopes,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(axis, parent)
+        self._envelope = MasterEnvelope(self, document, envelopes)
+        self._envelope.changed.connect(self.invalidate)
         self._rendering = rendering
         self.peaks = MixPeaks(rendering)
         self.dry = DryPeaks(rendering)
@@ -51,6 +63,18 @@ class MasterLane(TimeCanvas):
         self.resized.connect(self._request_dry_peaks)
 
     def paint_content(self, painter: QPainter, area: QRect) -> None:
+        self._paint_mix(painter, area)
+        self._envelope.paint(painter)
+
+    def paint_overlay(self, painter: QPainter) -> None:
+        self._envelope.paint_overlay(painter)
+
+    def scrolled(self, before: float) -> None:
+        """Repaint the envelope, whose segments start at the left border."""
+        if self._envelope.shown:
+            self.invalidate()
+
+    def _paint_mix(self, painter: QPainter, area: QRect) -> None:
         plan = self._rendering.plan
         if not plan.length:
             painter.setPen(QColor(theme.colors().text_dim))
@@ -172,5 +196,16 @@ class MasterLane(TimeCanvas):
     # Qt overrides
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
+        if event.button() == Qt.MouseButton.LeftButton and not self._envelope.press(event.position()):
             self.seek.emit(self.axis.sample_at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        self._envelope.move(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._envelope.release()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._envelope.delete(event.position())

@@ -98,7 +98,7 @@ class TimelinePanel(QWidget):
             lambda: rendering.offline,
             self,
         )
-        self.master = MasterLane(self.axis, rendering, self)
+        self.master = MasterLane(self.axis, rendering, document, self.envelopes, self)
         self.empty_hint = EmptyHint(self.lanes)
         self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
         self._vertical = QScrollBar(Qt.Orientation.Vertical, self)

@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import TRACK_COLORS, Session
+from lincae_studio.session.model import MASTER, TRACK_COLORS, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
@@ -89,7 +89,7 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
         document.apply("Split", lambda session: edits.split_clips(session, everything, at))
 
     def envelope() -> None:
-        panel.envelopes.show_next(rng.choice(document.session.tracks).id)
+        panel.envelopes.show_next(rng.choice([MASTER, *(track.id for track in document.session.tracks)]))
 
     deeds = (
         scroll,
