@@ -74,6 +74,12 @@ PREFERENCES: tuple[Preference, ...] = (
         choices=(("scroll", "Scrolls the tracks (zooms with Ctrl)"), ("zoom", "Zooms (scrolls the tracks with Ctrl)")),
     ),
     Preference(
+        "click_places_playhead",
+        "General",
+        "A &click on a clip places the playhead",
+        "Unless playing. Otherwise a click on a clip only selects it.",
+    ),
+    Preference(
         "ruler",
         "General",
         "&Ruler units",

@@ -63,6 +63,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     """Every preference with its default.
 
     Attributes:
+        click_places_playhead: whether a click that selects a clip also moves the playhead there.
         snap: whether edges snap; `snap_to`: to what.
         views: the visible views.
         autosave_minutes: interval at which the whole session is written for recovery; 0 for never. Every edit is
@@ -81,6 +82,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     theme: Theme = "dark"
     ruler: RulerUnit = "time"
     wheel: Wheel = "scroll"
+    click_places_playhead: bool = True
     follow_playhead: bool = True
     snap: bool = True
     linearity_strip: bool = False

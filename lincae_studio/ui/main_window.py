@@ -251,6 +251,7 @@ class MainWindow(QMainWindow):
         self.project_commands.replaced.connect(self.timeline.axis.fit)
         self.project_commands.preferences_requested.connect(self.application_commands.on_preferences)
         self.timeline.seek.connect(self.transport.seek)
+        self.timeline.clip_clicked.connect(self.transport.place)
         self.timeline.demo_clicked.connect(self.project_commands.on_open_demo)
         self.timeline.lanes.clip_opened.connect(self.panel_commands.inspect)
         self.timeline.ruler.scrub_began.connect(self.transport.begin_scrub)

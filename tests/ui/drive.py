@@ -59,6 +59,13 @@ def move(widget: QWidget, x: float, y: float, modifiers: Qt.KeyboardModifier = N
     QApplication.sendEvent(widget, event)
 
 
+def hover(widget: QWidget, x: float, y: float) -> None:
+    """Move with no button held."""
+    place, none = QPointF(x, y), Qt.MouseButton.NoButton
+    event = QMouseEvent(QMouseEvent.Type.MouseMove, place, QPointF(widget.mapToGlobal(place)), none, none, NONE)
+    QApplication.sendEvent(widget, event)
+
+
 def wheel(widget: QWidget, x: float, y: float, notches: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
     """Turn the wheel; positive is away from the user."""
     place = QPointF(x, y)

@@ -141,7 +141,7 @@ class ClipCommands(QObject):
         self._split(self._transport.position if self._place.sample is None else self._place.sample)
 
     def _split(self, at: int) -> None:
-        self._document.apply("Split", lambda session: edits.split_clips(session, self._here(session), at))
+        self._document.apply("Split", lambda s: edits.split_clips(s, self._clips_at(s, at, "split"), at))
 
     def on_join(self) -> None:
         self._apply("Join Clips", arrange.join_clips)
@@ -214,18 +214,28 @@ class ClipCommands(QObject):
         at = self._transport.position
 
         def edit(session: Session) -> Session:
-            for clip_id in self._here(session):
+            for clip_id in self._clips_at(session, at, "trim"):
                 clip = session.clip(clip_id)
-                if clip.start < at < clip.end:
-                    edges = (at, clip.end) if start else (clip.start, at)
-                    session = edits.trim_clip(session, clip_id, *edges)
+                edges = (at, clip.end) if start else (clip.start, at)
+                session = edits.trim_clip(session, clip_id, *edges)
             return session
 
         self._document.apply(text, edit)
 
-    def _here(self, session: Session) -> frozenset[int]:
-        """The selected clips, or all clips if none are selected."""
-        return self._selection.clips or frozenset(clip.id for clip in session.clips())
+    def _clips_at(self, session: Session, at: int, verb: str) -> list[int]:
+        """The selected clips that contain a sample, or all that do if none are selected.
+
+        Raises:
+            EditError: if there are none, so that a key without effect says why; `verb` is what they are needed for.
+        """
+        chosen = self._selection.clips
+        found = [
+            clip.id for clip in session.clips() if clip.start < at < clip.end and (not chosen or clip.id in chosen)
+        ]
+        if not found:
+            which = "selected clip" if chosen else "clip"
+            raise EditError(f"there is nothing to {verb}: no {which} is at the playhead", "Click a clip at that place")
+        return found
 
     def _track_position(self) -> int:
         tracks = [track.id for track in self._document.session.tracks]

@@ -100,6 +100,11 @@ class Transport(QObject):
         self._set_render_position(sample)
         self.moved.emit(self.player.position)
 
+    def place(self, sample: int) -> None:
+        """Move the playhead, unless playing: selecting something must not interrupt what is heard."""
+        if not self.player.playing:
+            self.seek(sample)
+
     def seek_and_show(self, sample: int) -> None:
         """Move the playhead and scroll to it."""
         self.seek(sample)

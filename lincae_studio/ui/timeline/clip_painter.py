@@ -44,6 +44,7 @@ class Row:
     """A lane to paint.
 
     Attributes:
+        clips: those to paint, later ones above earlier ones.
         top, height_px: of the lane.
         audible: whether the track is audible.
         selected: clips that are selected, of this track or others.
@@ -58,6 +59,7 @@ class Row:
     selected: frozenset[int]
     media: Mapping[str, Media]
     offline: frozenset[str] = frozenset()
+    clips: tuple[Clip, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
     """Paint the clips of a lane within an area, later ones over earlier ones.
 
     Inaudible clips are grey; clips with missing media are hatched and labelled. Selected clips show their handles:
-    fades at the top corners of the waveform, and the gain line.
+    fades at the top corners of the waveform.
     """
     shown = _shown(area, row, store, axis)
     for item in shown:
@@ -111,7 +113,7 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
     later = math.inf
     covered_px: int | None = None
     audio: dict[str, ConformedMedia | None] = {}
-    for clip in reversed(row.track.clips):
+    for clip in reversed(row.clips):
         if clip.start > end or clip.end < begin:
             if clip.start > end:
                 later = axis.x_of(clip.start)
@@ -159,7 +161,7 @@ def _paint_waves(painter: QPainter, area: QRect, row: Row, shown: list[_Shown], 
 
 
 def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:
-    """Paint over the waveform: fades, name, gain line, handles, and the frame of a selected clip."""
+    """Paint over the waveform: fades, name, handles, and the frame of a selected clip."""
     clip, rect, outline = item.clip, item.rect, QColor(theme.colors().outline)
     selected = clip.id in row.selected
     if clip.fade_in or clip.fade_out:
@@ -168,11 +170,6 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         left = max(rect.left(), 0.0)
         label = _label(clip, row.media[clip.media], item.clip.media in row.offline)
         _paint_name(painter, left, item.name_right, rect.top(), label, font)
-        if selected or clip.gain != 1.0:
-            y = gain_y(clip.gain, rect)
-            pen = outline if selected else item.wave
-            painter.setPen(QPen(pen, 1))
-            painter.drawLines(_dashes(rect, y, axis.width_px))
         if selected:
             _paint_handles(painter, rect, clip, axis)
     if selected:
@@ -232,6 +229,12 @@ def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) 
     for place in (fade_in_handle(clip, rect, axis), fade_out_handle(clip, rect, axis)):
         painter.drawRect(QRectF(place.x() - 3.5, place.y() - 3.5, 7, 7))
     painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+def paint_gain_line(painter: QPainter, rect: QRectF, clip: Clip, width_px: int) -> None:
+    """Paint the line that a clip's gain is dragged by."""
+    painter.setPen(QPen(QColor(theme.colors().outline), 1))
+    painter.drawLines(_dashes(rect, gain_y(clip.gain, rect), width_px))
 
 
 def _dashes(rect: QRectF, y: float, width_px: int) -> list[QLineF]:

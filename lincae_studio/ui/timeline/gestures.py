@@ -72,6 +72,10 @@ class MoveClips:
         self._copy = False
         self._by = (0, 0)
 
+    def lifts(self, clip_id: int) -> bool:
+        """Whether a clip of the preview is one of those that follow the mouse."""
+        return clip_id >= self._session.next_id if self._copy else clip_id in self._ids
+
     @property
     def hint(self) -> str:
         start = min(clip.start for clip in self._clips) + self._by[0]
@@ -194,6 +198,7 @@ class ClipGain:
     """Drag a clip's gain line up or down."""
 
     def __init__(self, session: Session, clip_id: int, height_px: float) -> None:
+        self.clip_id = clip_id
         self._session = session
         self._clip = session.clip(clip_id)
         self._height_px = height_px

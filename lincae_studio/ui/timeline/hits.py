@@ -33,10 +33,10 @@ class ClipZone(enum.Enum):
     GAIN = "gain"
 
 
-def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: bool) -> ClipZone:
+def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: bool, gain_line: bool) -> ClipZone:
     """The zone of a clip drawn in `rect` that is under a point. On narrow clips it is always the body.
 
-    Only selected clips have fade and gain handles: a first press must not change how a clip sounds.
+    Only selected clips have fade handles and a gain line: a first press must not change how a clip sounds.
     """
     if rect.width() < HANDLED_PX:
         return ClipZone.BODY
@@ -52,7 +52,7 @@ def zone_at(clip: Clip, rect: QRectF, point: QPointF, axis: TimeAxis, selected: 
         return ClipZone.START
     if rect.right() - point.x() <= _EDGE_PX:
         return ClipZone.END
-    if selected and abs(point.y() - gain_y(clip.gain, rect)) <= _LINE_PX:
+    if gain_line and abs(point.y() - gain_y(clip.gain, rect)) <= _LINE_PX:
         return ClipZone.GAIN
     return ClipZone.BODY
 

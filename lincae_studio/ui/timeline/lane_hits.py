@@ -24,8 +24,6 @@ from lincae_studio.ui.timeline.gestures import (
 from lincae_studio.ui.timeline.hits import ClipZone, zone_at
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
-_MARQUEE_PX = 5
-
 
 class LaneHits:
     """Maps positions on the lanes to clips, their parts, envelopes, and the gestures that a press starts."""
@@ -68,10 +66,16 @@ class LaneHits:
         """The rectangle of a clip in the lane at a position."""
         return clip_rect(clip, self._axis, self._rows.top(position), self._rows.height(position))
 
-    def zone_at(self, point: QPointF, clip: Clip) -> ClipZone:
-        """The zone of a clip under a point."""
+    def has_gain_line(self, clip: Clip) -> bool:
+        """Whether a clip shows its gain line under the pointer: where an envelope is shown, lines would be confused."""
+        track = self._document.session.track_of(clip.id)
+        return clip.id in self._selection.clips and self._envelopes.of(track.id) is None
+
+    def zone_at(self, point: QPointF, clip: Clip, modifiers: Qt.KeyboardModifier) -> ClipZone:
+        """The zone of a clip under a point; with a modifier key, the gain line is not grabbed."""
         rect = self.rect(clip, self._rows.position_at(point.y()))
-        return zone_at(clip, rect, point, self._axis, clip.id in self._selection.clips)
+        selected, gain_line = clip.id in self._selection.clips, not modifiers and self.has_gain_line(clip)
+        return zone_at(clip, rect, point, self._axis, selected, gain_line)
 
     def envelope_at(self, place: QPointF) -> tuple[Track, Kind, int, int] | None:
         """The track at a point, its visible envelope, and the top and height of its lane."""
@@ -84,28 +88,37 @@ class LaneHits:
             return None
         return tracks[position], kind, self._rows.top(position), self._rows.height(position)
 
-    def envelope_gesture(self, place: QPointF) -> Callable[[], Gesture] | None:
+    def envelope_gesture(self, place: QPointF) -> Callable[[QPointF], Gesture] | None:
         """The gesture for the envelope point, or for a new point on the line, at a position."""
         found = self.envelope_at(place)
         if found is None:
             return None
         track, kind, top, height = found
-        return drag_at(self._document.session, track.id, kind, place, top, height, self._axis)
+        begin = drag_at(self._document.session, track.id, kind, place, top, height, self._axis)
+        return None if begin is None else lambda _: begin()
 
-    def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[], Gesture] | None:
-        """The gesture started by a press on a zone of a clip, or None."""
+    def clip_gesture(
+        self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier
+    ) -> Callable[[QPointF], Gesture] | None:
+        """What makes the gesture of a press on a zone of a clip, given the first movement of the mouse; or None."""
         session, selected = self._document.session, self._selection.clips
         if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
-            return lambda: SlipClip(session, clip.id)
+            return lambda _: SlipClip(session, clip.id)
         if zone in (ClipZone.START, ClipZone.END):
-            return lambda: TrimClip(session, clip.id, zone is ClipZone.START, self._snaps.snapping(session, {clip.id}))
+            left = zone is ClipZone.START
+            return lambda _: TrimClip(session, clip.id, left, self._snaps.snapping(session, {clip.id}))
         if zone in (ClipZone.FADE_IN, ClipZone.FADE_OUT):
-            return lambda: FadeClip(session, clip.id, zone is ClipZone.FADE_IN)
-        if zone is ClipZone.GAIN:
-            position = session.tracks.index(session.track_of(clip.id))
-            height = self.rect(clip, position).height()
-            return lambda: ClipGain(session, clip.id, height)
+            return lambda _: FadeClip(session, clip.id, zone is ClipZone.FADE_IN)
         if clip.id not in selected:
             return None
         step = self._snaps.step()
-        return lambda: MoveClips(session, selected, self._snaps.snapping(session, selected, True), step)
+
+        def move_clips() -> Gesture:
+            return MoveClips(session, selected, self._snaps.snapping(session, selected, True), step)
+
+        if zone is ClipZone.GAIN:
+            position = session.tracks.index(session.track_of(clip.id))
+            height = self.rect(clip, position).height()
+            # A drag that begins sideways is meant to move the clip.
+            return lambda moved: ClipGain(session, clip.id, height) if abs(moved.y()) > abs(moved.x()) else move_clips()
+        return lambda _: move_clips()

@@ -48,11 +48,13 @@ class TimelinePanel(QWidget):
 
     Signals:
         seek: a sample was clicked.
+        clip_clicked: a clip was clicked at a sample, and the preferences say that this places the playhead.
         files_dropped: same as `Lanes.files_dropped`.
         import_clicked, demo_clicked: same as in `EmptyHint`.
     """
 
     seek = Signal(object)
+    clip_clicked = Signal(object)
     files_dropped = Signal(list, object)
     import_clicked = Signal()
     demo_clicked = Signal()
@@ -218,6 +220,7 @@ class TimelinePanel(QWidget):
         self.master.seek.connect(self.seek)
         self.ruler.seek.connect(self.seek)
         self.lanes.seek.connect(self.seek)
+        self.lanes.clip_clicked.connect(self._on_clip_clicked)
         self.lanes.files_dropped.connect(self.files_dropped)
         self.empty_hint.import_clicked.connect(self.import_clicked)
         self.empty_hint.demo_clicked.connect(self.demo_clicked)
@@ -249,6 +252,10 @@ class TimelinePanel(QWidget):
         self._vertical.setPageStep(self.lanes.height())
         self._vertical.setSingleStep(self.rows.common_px // 2)
         self.axis.set_width(self.lanes.width())
+
+    def _on_clip_clicked(self, sample: int) -> None:
+        if self._preferences.value.click_places_playhead:
+            self.clip_clicked.emit(sample)
 
     def _on_scrolled_vertically(self, notches: float) -> None:
         self._vertical.setValue(round(self._vertical.value() + notches * _NOTCH_PX))

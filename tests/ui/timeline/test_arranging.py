@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session.model import Clip, Session
+from lincae_studio.ui import theme
 from lincae_studio.ui.commands.clips import MIME
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
@@ -18,7 +19,7 @@ from lincae_studio.ui.timeline.clip_painter import clip_rect
 from lincae_studio.ui.timeline.hits import fade_in_handle, fade_out_handle, gain_y
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported
-from tests.ui.drive import click, drag, press, release, wheel
+from tests.ui.drive import click, drag, hover, press, release, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -155,8 +156,8 @@ def test_delete_and_close_gap_moves_what_follows(song: MainWindow) -> None:
 
 def test_trim_to_the_playhead_by_keys(song: MainWindow) -> None:
     before = song.document.session
-    song.transport.seek(SECOND)
     click(song.timeline.lanes, 150, row(0))
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_J)
     assert (clips(song)[0].start, clips(song)[0].offset) == (SECOND, SECOND)
     press(song, Qt.Key.Key_A, CTRL | SHIFT)
@@ -169,8 +170,8 @@ def test_trim_to_the_playhead_by_keys(song: MainWindow) -> None:
 
 def test_parts_of_a_split_are_joined_again(song: MainWindow) -> None:
     whole = song.document.session
-    song.transport.seek(SECOND)
     click(song.timeline.lanes, 50, row(0))
+    song.transport.seek(SECOND)
     press(song, Qt.Key.Key_S)
     before = song.document.session
     press(song, Qt.Key.Key_J, CTRL)
@@ -266,9 +267,50 @@ def test_a_clips_gain_is_dragged_by_its_line(song: MainWindow) -> None:
     assert 0.2 < lower < 0.7
     assert song.document.undo_text == "Clip Gain"
     undone_and_redone(song, before)
-    y = round(gain_y(lower, place(song, clips(song)[0], 0)))
-    drag(lanes, (200, y), (260, y))
-    assert clips(song)[0].gain == lower, "sideways is nothing"
+
+
+def with_gain_line(window: MainWindow) -> int:
+    """Select the first clip; the y of its gain line."""
+    click(window.timeline.lanes, 100, row(0))
+    return round(gain_y(1.0, place(window, clips(window)[0], 0)))
+
+
+def test_a_drag_that_begins_sideways_on_the_gain_line_moves(song: MainWindow) -> None:
+    lanes, y = song.timeline.lanes, with_gain_line(song)
+    drag(lanes, (200, y), (300, y + 30))
+    assert (clips(song)[0].start, clips(song)[0].gain) == (100 * PX, 1.0)
+    assert song.document.undo_text == "Move Clip"
+
+
+@pytest.mark.parametrize(("modifiers", "edit"), [(CTRL, "Copy Clip"), (ALT, None), (SHIFT, "Move Clip")])
+def test_a_drag_with_a_modifier_never_takes_the_gain_line(
+    song: MainWindow, modifiers: Qt.KeyboardModifier, edit: str | None
+) -> None:
+    lanes, before, y = song.timeline.lanes, song.document.session, with_gain_line(song)
+    drag(lanes, (200, y), (202, y + ROW_PX), modifiers)
+    assert all(clip.gain == 1.0 for clip in clips(song))
+    assert song.document.undo_text == edit or (edit is None and song.document.session is before)
+
+
+def test_the_gain_line_shows_itself_under_the_pointer_only(song: MainWindow) -> None:
+    lanes, y = song.timeline.lanes, with_gain_line(song)
+
+    def dashes() -> int:
+        image = lanes.grab().toImage()
+        return sum(image.pixelColor(x, y).name() == theme.colors().outline for x in range(120, 240))
+
+    hover(lanes, 200, row(0))
+    assert dashes() > 60
+    hover(lanes, 200, row(1))
+    assert dashes() < 5, "the pointer is on another clip"
+    hover(lanes, 200, row(0))
+    press(song, Qt.Key.Key_A, CTRL | SHIFT)
+    assert dashes() < 5, "it is not selected"
+    click(lanes, 200, row(0))
+    assert dashes() > 60
+    press(song, Qt.Key.Key_A)
+    hover(lanes, 201, row(0))
+    assert dashes() < 5, "the volume envelope is shown there"
 
 
 @pytest.mark.parametrize("gesture", ["copy", "slip", "fade in", "fade out", "gain"])
@@ -286,6 +328,7 @@ def test_escape_leaves_no_trace_of_a_gesture(song: MainWindow, gesture: str) -> 
     elif gesture == "gain":
         start = (200.0, gain_y(clip.gain, rect))
     modifiers = {"copy": CTRL, "slip": ALT}.get(gesture, Qt.KeyboardModifier.NoModifier)
+    hover(lanes, *start)
     still = lanes.grab().toImage()
     drag(lanes, start, (start[0] + (-40 if gesture == "fade out" else 40), start[1] + 20), modifiers, release=False)
     assert lanes.grab().toImage() != still, "the gesture is shown"
@@ -293,6 +336,7 @@ def test_escape_leaves_no_trace_of_a_gesture(song: MainWindow, gesture: str) -> 
     release(lanes, start[0] + 40, start[1] + 20)
     assert song.document.session is before
     assert song.document.undo_text == undo
+    hover(lanes, *start)
     assert lanes.grab().toImage() == still
 
 
@@ -340,8 +384,8 @@ def test_moving_by_whole_steps_says_that_latents_are_kept(song: MainWindow) -> N
     song.timeline.axis.zoom(step / 100 / PX, 0.0)
     assert song.timeline.axis.samples_per_px == step / 100
     drag(lanes, (20, row(0)), (120, row(0)), SHIFT, release=False)
-    assert lanes._gesture is not None
-    assert "latents kept" in lanes._gesture.hint
+    assert lanes.mouse.gesture is not None
+    assert "latents kept" in lanes.mouse.gesture.hint
     release(lanes, 120, row(0), SHIFT)
     assert clips(song)[0].start == step
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.session import edits
 from lincae_studio.session.model import Clip
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.timeline.clip_painter import MARGIN_PX
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import click, drag, move, press, release
 
@@ -50,8 +54,85 @@ def test_clicks_select_and_toggle(song: MainWindow) -> None:
     click(lanes, 100, row(0))
     assert selected(song) == "a", "a plain click leaves one"
     assert song.document.session is before
-    assert song.player.position == 0, "selecting moves no playhead"
     assert song.selection.track == before.tracks[0].id
+
+
+def test_a_click_on_a_clip_places_the_playhead(song: MainWindow) -> None:
+    lanes = song.timeline.lanes
+    click(lanes, 150, row(0))
+    assert song.player.position == 150 * PX
+    press(song, Qt.Key.Key_S)
+    assert [clip.start for clip in song.document.session.tracks[0].clips] == [0, 150 * PX], "split where it was clicked"
+    click(lanes, 50, row(1), CTRL)
+    assert song.player.position == 150 * PX, "adding to the selection does not"
+    drag(lanes, (60, row(2)), (80, row(2)))
+    assert song.player.position == 150 * PX, "nor does a drag"
+    song.preferences.set(click_places_playhead=False)
+    click(lanes, 70, row(1))
+    assert song.player.position == 150 * PX, "as the preferences say"
+
+
+def test_a_key_without_effect_says_why(song: MainWindow) -> None:
+    before = song.document.session
+    song.transport.seek(390 * PX)
+    song.selection.set_clips([clips(song)[1].id])
+    press(song, Qt.Key.Key_S)
+    assert "nothing to split: no selected clip is at the playhead" in song.messages.text.text()
+    song.transport.seek(500 * PX)
+    press(song, Qt.Key.Key_A, CTRL | Qt.KeyboardModifier.ShiftModifier)
+    for key, verb in ((Qt.Key.Key_S, "split"), (Qt.Key.Key_J, "trim"), (Qt.Key.Key_K, "trim")):
+        press(song, key)
+        assert f"nothing to {verb}: no clip is at the playhead" in song.messages.text.text()
+    assert song.document.session is before
+
+
+def test_a_dragged_clip_is_drawn_above_the_others(song: MainWindow) -> None:
+    """Though it starts before the one under it, which would otherwise be above."""
+    song.document.apply("Move", lambda session: edits.move_clips(session, {clips(song)[1].id}, 100 * PX))
+    song.document.apply("Colour", lambda session: edits.set_clip_color(session, {clips(song)[0].id}, "#ff0000"))
+    lanes = song.timeline.lanes
+    drag(lanes, (50, row(0)), (52, row(1)), release=False)
+    name_strip = lanes.grab().toImage().pixelColor(300, ROW_PX + MARGIN_PX + 8)
+    release(lanes, 52, row(1))
+    assert name_strip.name() == "#ff0000"
+
+
+@pytest.fixture
+def many(song: MainWindow) -> MainWindow:
+    """40 more tracks below those of the song."""
+    song.document.apply("Add", lambda session: reduce(lambda s, n: edits.add_track(s, f"t{n}"), range(40), session))
+    return song
+
+
+def test_a_clip_dragged_to_the_lower_border_scrolls_down(qtbot: QtBot, many: MainWindow) -> None:
+    lanes, rows = many.timeline.lanes, many.timeline.rows
+    drag(lanes, (100, row(0)), (100, lanes.height() - 5), release=False)
+    qtbot.waitUntil(lambda: rows.offset_px > 10 * ROW_PX, timeout=LIMIT_MS)
+    target = many.document.session.tracks[rows.position_at(lanes.height() - 5)]
+    release(lanes, 100, lanes.height() - 5)
+    clip = next(clip for clip in many.document.session.clips() if clip.name == "a")
+    assert many.document.session.track_of(clip.id).id == target.id
+    drag(lanes, (100, lanes.height() - 30), (100, 5), release=False)
+    qtbot.waitUntil(lambda: rows.offset_px == 0, timeout=LIMIT_MS)
+    press(many, Qt.Key.Key_Escape)
+    release(lanes, 100, 5)
+
+
+def test_a_clip_is_not_dropped_on_a_track_out_of_view(many: MainWindow) -> None:
+    lanes, rows = many.timeline.lanes, many.timeline.rows
+    drag(lanes, (100, row(0)), (100, lanes.height() + 300), release=False)
+    last = rows.position_at(lanes.height() - 1)
+    release(lanes, 100, lanes.height() + 300)
+    clip = next(clip for clip in many.document.session.clips() if clip.name == "a")
+    assert many.document.session.track_of(clip.id).id == many.document.session.tracks[last].id
+
+
+def test_a_rubber_band_scrolls_and_stays_where_it_began(qtbot: QtBot, many: MainWindow) -> None:
+    lanes, rows = many.timeline.lanes, many.timeline.rows
+    drag(lanes, (450, row(0)), (90, lanes.height() - 5), release=False)
+    qtbot.waitUntil(lambda: rows.offset_px > 4 * ROW_PX, timeout=LIMIT_MS)
+    release(lanes, 90, lanes.height() - 5)
+    assert selected(many) == "abc", "also those that have scrolled out of view"
 
 
 def test_a_click_on_an_empty_area_deselects_and_seeks(song: MainWindow) -> None:
@@ -330,7 +411,7 @@ def test_escape_cancels_a_rubber_band(song: MainWindow) -> None:
     press(song, Qt.Key.Key_Escape)
     release(song.timeline.lanes, 100, row(0))
     assert selected(song) == "c"
-    assert song.player.position == 0
+    assert song.player.position == 100 * PX, "as the click left it"
 
 
 def test_shortcuts_do_nothing_during_a_drag(song: MainWindow) -> None:

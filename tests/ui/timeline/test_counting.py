@@ -172,7 +172,7 @@ def test_clips_move_by_whole_steps(song: MainWindow) -> None:
     lanes, x = song.timeline.lanes, start / PX + 10
     there = x + round(step / PX) + 4
     drag(lanes, (x, row(0)), (there, row(0)), release=False)
-    assert "latents kept" in lanes._gesture.hint  # type: ignore[union-attr]
+    assert "latents kept" in lanes.mouse.gesture.hint  # type: ignore[union-attr]
     release(lanes, there, row(0))
     assert starts(song)[0] - start == step
 

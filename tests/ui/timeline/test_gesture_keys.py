@@ -106,9 +106,9 @@ def test_ctrl_turns_a_move_into_a_copy_and_back(song: MainWindow) -> None:
     lanes = song.timeline.lanes
     drag(lanes, (100, row(0)), (250, row(0)), release=False)
     QTest.keyPress(song.windowHandle(), Qt.Key.Key_Control)
-    assert "copy" in lanes._gesture.hint  # type: ignore[union-attr]
+    assert "copy" in lanes.mouse.gesture.hint  # type: ignore[union-attr]
     QTest.keyRelease(song.windowHandle(), Qt.Key.Key_Control, CTRL)
-    assert "start" in lanes._gesture.hint  # type: ignore[union-attr]
+    assert "start" in lanes.mouse.gesture.hint  # type: ignore[union-attr]
     QTest.keyPress(song.windowHandle(), Qt.Key.Key_Control)
     release(lanes, 250, row(0), CTRL)
     assert [clip.start for clip in song.document.session.tracks[0].clips] == [0, 150 * PX]
