@@ -78,7 +78,7 @@ def test_paste_here_pastes_on_the_track_and_at_the_time_of_the_pointer(song: Mai
     assert starts(song) == [[0], [0], [0, 350]]
     assert names(song) == ["a"]
     choose(right_click(song.timeline.lanes, 350, 2 * 76 + 50), "Paste")
-    assert starts(song)[2] == [0, 0, 350], "Paste is at the playhead, as Ctrl+V"
+    assert starts(song)[2] == [0, 100, 350], "Paste is at the playhead, where the click left it"
     choose(right_click(song.timeline.lanes, 30, 3 * 76 + 30), "Paste Here")
     assert starts(song)[3] == [30], "below the last track on a new one"
 
