@@ -30,7 +30,7 @@ from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Media, Session, Track
+from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Master, Media, Session, Track
 
 _BLOCK_FRAMES = 1 << 16
 
@@ -191,11 +191,14 @@ def _project(session: Session, audio: dict[str, Element]) -> Element:
     for track in session.tracks:
         structure.append(_strip(track))
     master = SubElement(structure, "Track", contentType="audio notes", loaded="true", id="master", name="Master")
-    _channel(master, "master", _MASTER, "master", 1.0, 0.0, MAX_GAIN)
+    _channel(master, "master", _MASTER, "master", session.master.gain, 0.0, _top(session.master))
     arrangement = SubElement(root, "Arrangement", id="arrangement")
     lanes = SubElement(arrangement, "Lanes", timeUnit="seconds", id="lanes")
     for track in session.tracks:
         lanes.append(_lane(track, audio))
+    if session.master.gain_points:
+        lane = SubElement(lanes, "Lanes", track="master", id="master-lanes")
+        lane.append(_volume("master", session.master))
     if session.markers:
         markers = SubElement(arrangement, "Markers", timeUnit="seconds", id="markers")
         for marker in session.markers:
@@ -227,9 +230,9 @@ def _channel(
     return channel
 
 
-def _top(track: Track, least: float = MAX_GAIN) -> float:
-    """The highest volume of a track, but at least `least`."""
-    return max([least, track.gain, *(track.gain * point.value for point in track.gain_points)])
+def _top(strip: Track | Master, least: float = MAX_GAIN) -> float:
+    """The highest volume of a track or the master, but at least `least`."""
+    return max([least, strip.gain, *(strip.gain * point.value for point in strip.gain_points)])
 
 
 def _lane(track: Track, audio: dict[str, Element]) -> Element:
@@ -239,12 +242,17 @@ def _lane(track: Track, audio: dict[str, Element]) -> Element:
     for clip in track.clips:
         clips.append(_clip(clip, copy.deepcopy(audio[clip.media])))
     if track.gain_points:
-        levels = [(point.at, _number(track.gain * point.value)) for point in amplitude_lines(track.gain_points)]
-        lane.append(_points(f"{name}-volume", "linear", levels))
+        lane.append(_volume(name, track))
     if track.pan_points:
         places = [(point.at, _pan(min(max(track.pan + point.value, -1.0), 1.0))) for point in track.pan_points]
         lane.append(_points(f"{name}-pan", "normalized", places))
     return lane
+
+
+def _volume(name: str, strip: Track | Master) -> Element:
+    """The automation of a fader."""
+    levels = [(point.at, _number(strip.gain * point.value)) for point in amplitude_lines(strip.gain_points)]
+    return _points(f"{name}-volume", "linear", levels)
 
 
 def _clip(clip: Clip, audio: Element) -> Element:
@@ -322,9 +330,10 @@ def _notes(session: Session) -> Iterator[str]:
         yield "fade shapes cannot be written, only fade lengths"
     if any(_overlapping(track) for track in session.tracks):
         yield "overlapping clips on a track are mixed here; other programs may cut one of them"
-    if any(len(amplitude_lines(track.gain_points)) > len(track.gain_points) for track in session.tracks):
+    strips: list[Track | Master] = [*session.tracks, session.master]
+    if any(len(amplitude_lines(strip.gain_points)) > len(strip.gain_points) for strip in strips):
         yield "points are added to volume envelopes, whose lines are straight in amplitude in other programs"
-    if any(_top(track, least=0.0) > _COMMON_TOP for track in session.tracks):
+    if any(_top(strip, least=0.0) > _COMMON_TOP for strip in strips):
         yield "levels above +6 dB may be limited by other programs"
     if session.loop is not None:
         yield "the loop cannot be written"

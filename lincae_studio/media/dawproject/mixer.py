@@ -1,7 +1,8 @@
 """Tracks and channels of a DAWproject as strips. Pure functions.
 
-Groups, submixes and the master are flattened: their faders and mutes are applied to the tracks. A channel that names
-no destination goes to the bus of its folder, or of the next folder around that has one, and else to the master.
+Groups and submixes are flattened: their faders and mutes are applied to the tracks, and so is a mute of the master. A
+channel that names no destination goes to the bus of its folder, or of the next folder around that has one, and else to
+the master.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class Strip:
     """A track.
 
     Attributes:
-        gain: fader, as an amplitude factor; `through`: product of the faders that it is routed through.
+        gain: fader, as an amplitude factor; `through`: product of the faders between it and the master.
         pan: from -1 (left) to 1 (right).
         mute: its own mute; `silent`: muted otherwise, by what it is routed through or because it is deactivated.
         volume, pan_parameter, mute_parameter: elements that automation refers to.
@@ -49,11 +50,20 @@ class Strip:
     notes: tuple[str, ...]
 
 
-def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> list[Strip]:
-    """All tracks in document order, also groups and the master; adds to `notes`. Raises `Cancelled`."""
+@dataclass(frozen=True)
+class Mixer:
+    """All tracks in document order, also groups and the master; the master's fader and its element, if there is one."""
+
+    strips: tuple[Strip, ...] = ()
+    gain: float = 1.0
+    volume: Node | None = None
+
+
+def mixer_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> Mixer:
+    """The mixer of a project; adds to `notes`. Raises `Cancelled`."""
     structure = project.child("Structure")
     if structure is None:
-        return []
+        return Mixer()
     routes = _Routes(structure)
     found = []
     routed: list[tuple[Node, Node, list[Node]]] = []
@@ -72,21 +82,22 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
         groups = [other for other in chain if other is not routes.master]
         off = routes.off(track, chain)
         through = 1.0
-        for other in chain:
+        for other in groups:
             through = min(through * _gain(other), MOST)
         content = (track.get("contentType") or "audio").split()
+        itself = channel is routes.master
         found.append(
             Strip(
                 id=track.get("id") or "",
                 name=track.get("name"),
                 color=track.get("color"),
-                gain=_gain(channel),
+                gain=1.0 if itself else _gain(channel),
                 through=through,
                 pan=_pan(channel),
                 mute=_muted(channel),
                 silent=off or any(_muted(other) for other in chain),
                 solo=any(other.flag("solo", False) for other in (channel, *groups)),
-                volume=channel.child("Volume"),
+                volume=None if itself else channel.child("Volume"),
                 pan_parameter=channel.child("Pan"),
                 mute_parameter=channel.child("Mute"),
                 audio="audio" in content and "notes" not in content and not nested and _regular(channel),
@@ -94,7 +105,10 @@ def strips_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> lis
                 notes=(*_applied(groups, chain[len(groups) :]), *(["deactivated tracks are muted"] if off else [])),
             )
         )
-    return found
+    master = routes.master
+    if master is None:
+        return Mixer(tuple(found))
+    return Mixer(tuple(found), _gain(master), master.child("Volume"))
 
 
 class _Routes:
@@ -169,8 +183,6 @@ def _master(node: Node) -> bool:
 def _applied(groups: list[Node], master: list[Node]) -> Iterator[str]:
     if groups:
         yield "groups and submixes are flattened: their faders and mutes are applied to the tracks"
-    if any(_gain(other) != 1.0 for other in master):
-        yield "the master fader is applied to the tracks"
     if any(_muted(other) for other in master):
         yield "the master is muted, and so are all tracks"
     if any(_pan(other) != 0.0 for other in (*groups, *master)):

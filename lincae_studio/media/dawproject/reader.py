@@ -14,7 +14,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.media.dawproject import envelopes, mixer
 from lincae_studio.media.dawproject.audio import AudioFiles
 from lincae_studio.media.dawproject.document import RESTORE, Node, opened, read_project
-from lincae_studio.media.dawproject.mixer import Strip
+from lincae_studio.media.dawproject.mixer import Mixer, Strip
 from lincae_studio.media.dawproject.pieces import Corner, FileRef, Flat, Piece, Stated
 from lincae_studio.media.dawproject.tempo import TempoMap, tempo_map
 from lincae_studio.media.dawproject.timeline import flatten
@@ -27,6 +27,7 @@ from lincae_studio.session.model import (
     TRACK_COLORS,
     Clip,
     Marker,
+    Master,
     Media,
     Point,
     Session,
@@ -43,6 +44,8 @@ _NAME_LENGTH = 400
 
 #: Limits of the notes for the user: their number, and the characters of each.
 _MAX_NOTES, _NOTE_LENGTH = 500, 1000
+
+_OTHER_AUTOMATION = "automation other than volume, pan and mute of audio tracks, and volume of the master, is left out"
 
 _COLOR = re.compile("(#[0-9a-fA-F]{6})([0-9a-fA-F]{2})?")
 
@@ -81,13 +84,13 @@ def read_dawproject(
         flat = flatten(
             project.child("Arrangement") or Node("Arrangement", {}), ids, beats or _ASSUMED, str(path), cancel
         )
-        strips = mixer.strips_of(project, notes, cancel)
+        desk = mixer.mixer_of(project, notes, cancel)
         if tempo is None and flat.beats:
             notes[f"the project has no tempo; {_ASSUMED.bpm:g} BPM is assumed"] = None
         scenes = project.child("Scenes")
         if scenes is not None and scenes.filled:
             notes["clip launcher scenes are left out"] = None
-        known = {strip.id for strip in strips}
+        known = {strip.id for strip in desk.strips}
         pieces = [piece for piece in flat.pieces if piece.track in known]
         if len(pieces) < len(flat.pieces):
             notes["clips on tracks that are not in the file are left out"] = None
@@ -104,7 +107,7 @@ def read_dawproject(
                     media[file] = found
             cancel.check()
             progress(Progress(len(used), max(1, len(used)), "imported"))
-            builder = _Builder(strips, pieces, media, flat, notes)
+            builder = _Builder(desk, pieces, media, flat, notes)
             try:
                 session = validated(builder.session(tempo))
             except EditError as error:
@@ -159,7 +162,7 @@ def _grid(project: Node, bpm: float, notes: dict[str, None]) -> Tempo:
 class _Builder:
     """Builds the session from its parts; adds to `notes`."""
 
-    strips: list[Strip]
+    mixer: Mixer
     pieces: list[Piece]
     media: dict[FileRef, Media]
     flat: Flat
@@ -171,17 +174,21 @@ class _Builder:
         for piece in self.pieces:
             by_track.setdefault(piece.track, []).append(piece)
         heard = {piece.track for piece in self.pieces}
-        taken = [strip for strip in self.strips if strip.audio or strip.id in heard]
-        count = sum(not (strip.audio or strip.group or strip.id in heard) for strip in self.strips)
+        taken = [strip for strip in self.mixer.strips if strip.audio or strip.id in heard]
+        count = sum(not (strip.audio or strip.group or strip.id in heard) for strip in self.mixer.strips)
         if count:
             self.notes[f"{count_of(count, 'track')} without audio left out"] = None
         tracks = tuple(
             self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
         )
-        nodes = [node for one in taken for node in (one.volume, one.pan_parameter, one.mute_parameter)]
+        gain, gain_points = self._fader(self.mixer.gain, self.mixer.volume)
+        nodes = [
+            self.mixer.volume,
+            *(node for one in taken for node in (one.volume, one.pan_parameter, one.mute_parameter)),
+        ]
         parameters = {node.get("id") for node in nodes if node is not None}
         if self.flat.automation.keys() - parameters:
-            self.notes["automation other than volume, pan and mute of audio tracks is left out"] = None
+            self.notes[_OTHER_AUTOMATION] = None
         markers = []
         for number, (at, name) in enumerate(sorted(self.flat.markers, key=lambda marker: marker[0])):
             text = f"Marker {number + 1}" if name is None else self._short(name)
@@ -189,20 +196,20 @@ class _Builder:
         used = {clip.media for track in tracks for clip in track.clips}
         media = {item.digest: item for item in self.media.values() if item.digest in used}
         return Session(
-            media=tuple(media.values()), tracks=tracks, markers=tuple(markers), tempo=tempo, next_id=next(ids)
+            media=tuple(media.values()),
+            tracks=tracks,
+            master=Master(gain=self._gain(gain), gain_points=gain_points),
+            markers=tuple(markers),
+            tempo=tempo,
+            next_id=next(ids),
         )
 
     def _track(self, strip: Strip, number: int, ids: Iterator[int], pieces: list[Piece]) -> Track:
         track_id = next(ids)
         self.notes.update(dict.fromkeys(strip.notes))
-        gain, pan = strip.gain, strip.pan
-        gain_points: tuple[Point, ...] = ()
+        pan, mute = strip.pan, strip.mute
         pan_points: tuple[Point, ...] = ()
-        mute = strip.mute
-        unit, levels = self._automation(strip.volume, mixer.gain_of)
-        if strip.volume is not None and levels:
-            straight = mixer.in_decibels(unit, strip.volume)
-            gain, gain_points = envelopes.gain_envelope(gain, levels, straight, self.notes)
+        gain, gain_points = self._fader(strip.gain, strip.volume)
         _, places = self._automation(strip.pan_parameter, mixer.pan_of)
         if places:
             pan, pan_points = envelopes.pan_envelope(pan, places)
@@ -225,6 +232,13 @@ class _Builder:
             pan_points=pan_points,
             clips=sorted_clips(tuple(clip for clip in clips if clip is not None)),
         )
+
+    def _fader(self, gain: float, volume: Node | None) -> tuple[float, tuple[Point, ...]]:
+        """A fader, and the envelope that is multiplied by it."""
+        unit, levels = self._automation(volume, mixer.gain_of)
+        if volume is None or not levels:
+            return gain, ()
+        return envelopes.gain_envelope(gain, levels, mixer.in_decibels(unit, volume), self.notes)
 
     def _automation(
         self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lincae_studio.session.model import MAX_GAIN
 from tests.media.dawproject.texts import Read, channel, file_of, lane_of, project_of
 
 MASTER = '<Track contentType="audio" id="m" name="Master"><Channel role="master" id="mc">{}</Channel></Track>'
@@ -24,7 +25,9 @@ def fader(gain: float, mute: str = "false") -> str:
 
 
 def gains(read: Read, structure: str) -> list[float]:
-    return [one.gain for one in read(project_of("", structure=structure))[0].tracks]
+    """Of each track, with the master."""
+    session, _ = read(project_of("", structure=structure))
+    return [one.gain * session.master.gain for one in session.tracks]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,8 @@ def test_audio_on_the_bus_of_a_folder_is_heard_through_it(read: Read) -> None:
     structure = f'<Track contentType="tracks">{bus}{track(1, volume="0.5")}</Track>' + MASTER.format(fader(0.5))
     clip = f'<Clip time="0" duration="1">{file_of()}</Clip>'
     session, notes = read(project_of(lane_of(clip, "bus"), structure=structure))
-    assert [(len(one.clips), one.gain) for one in session.tracks] == [(1, 0.25), (0, 0.125)]
+    assert [(len(one.clips), one.gain) for one in session.tracks] == [(1, 0.5), (0, 0.25)]
+    assert session.master.gain == 0.5
     assert not any("not in the file" in note for note in notes)
 
 
@@ -91,3 +95,26 @@ def test_deactivated_tracks_are_muted(read: Read) -> None:
     session, notes = read(project_of("", structure=track(1, 'destination="mc"') + track(2) + bus))
     assert [one.mute for one in session.tracks] == [True, False], "or a bus"
     assert not any("deactivated" in note for note in read(project_of("", structure=track(1)))[1])
+
+
+def test_the_master_keeps_its_fader_and_its_automation(read: Read) -> None:
+    volume = '<Volume id="mv" value="0.5" unit="linear"/>'
+    lane = """<Lanes><Points unit="linear"><Target parameter="mv"/>
+      <RealPoint time="0" value="0.5"/><RealPoint time="4" value="0.25" interpolation="hold"/></Points></Lanes>"""
+    session, notes = read(project_of(lane, structure=track(1, volume="0.5") + MASTER.format(volume), unit="seconds"))
+    assert (session.tracks[0].gain, session.master.gain) == (0.5, 0.5)
+    ends = session.master.gain_points[0], session.master.gain_points[-1]
+    assert [(point.at, point.value) for point in ends] == [(0, 1.0), (4 * 44_100, 0.5)]
+    assert not any("automation other than" in note for note in notes)
+
+
+def test_audio_on_the_track_of_the_master_is_heard_through_its_fader_once(read: Read) -> None:
+    clip = lane_of(f'<Clip time="0" duration="1">{file_of()}</Clip>', "m")
+    session, _ = read(project_of(clip, structure=MASTER.format(fader(0.5))))
+    assert ([one.gain for one in session.tracks], session.master.gain) == ([1.0], 0.5)
+
+
+def test_a_master_above_the_top_of_the_fader_is_limited(read: Read) -> None:
+    session, notes = read(project_of("", structure=track(1) + MASTER.format(fader(99.0))))
+    assert session.master.gain == MAX_GAIN
+    assert "levels above +24 dB are limited" in notes

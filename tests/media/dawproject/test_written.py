@@ -23,7 +23,7 @@ from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import Loop, Media, Point, Session, Tempo, Track
+from lincae_studio.session.model import Loop, Master, Media, Point, Session, Tempo, Track
 from lincae_studio.session.rules import validated
 from tests.helpers import files_below, noise, session_of, write_audio
 from tests.media.dawproject.schema import check_schema, document
@@ -37,9 +37,9 @@ def xml_legal(name: str) -> str:
     )
 
 
-def heard(track: Track) -> Curve:
-    """The levels of a track at each sample, in dB; silence and what is next to it as -60 dB."""
-    levels = track.gain * gain_envelope(track.gain_points, np.arange(20_010.0))
+def heard(track: Track | Master) -> Curve:
+    """The levels of a track, or of the master, at each sample, in dB; silence and what is next to it as -60 dB."""
+    levels = track.gain * gain_envelope(track.gain_points or (Point(0, 1.0),), np.arange(20_010.0))
     return 20.0 * np.log10(np.maximum(levels, 1e-3))
 
 
@@ -94,6 +94,10 @@ def test_sessions_survive_a_round_trip(
     assert [(marker.at, marker.name) for marker in found.markers] == [
         (marker.at, xml_legal(marker.name)) for marker in session.markers
     ]
+    loud = heard(session.master) > -40.0
+    assert np.abs(heard(found.master) - heard(session.master))[loud].max(initial=0.0) < 0.5
+    if not session.master.gain_points:
+        assert found.master == session.master
     assert found.loop is None
     assert found.tempo == (None if session.tempo is None else replace(session.tempo, start=0))
     assert {Path(item.path).parent for item in found.media} <= {folder}
@@ -207,6 +211,7 @@ def test_losses_are_reported(store: MediaStore, media: list[Media], tmp_path: Pa
     assert "shapes" not in said(with_clip(fade_in_shape="s-curve"))
     assert "groups" in said(with_clip(group=3))
     assert "+6 dB" in said(with_track(gain=2.1))
+    assert "+6 dB" in said(replace(plain, master=Master(gain=2.1)))
     assert "+6 dB" in said(with_track(gain=1.5, gain_points=(Point(0, 1.5),)))
     assert "envelopes" not in said(with_track(gain_points=(Point(0, 1.0), Point(9, 0.75))))
     assert "points are added to volume envelopes" in said(with_track(gain_points=(Point(0, 1.0), Point(9, 0.5))))
