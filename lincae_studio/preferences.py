@@ -66,6 +66,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         click_places_playhead: whether a click that selects a clip also moves the playhead there.
         snap: whether edges snap; `snap_to`: to what.
         views: the visible views.
+        header_px: width of the column of track headers.
         autosave_minutes: interval at which the whole session is written for recovery; 0 for never. Every edit is
             written to the journal in any case.
         codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
@@ -87,6 +88,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     snap: bool = True
     linearity_strip: bool = False
     views: tuple[ViewName, ...] = ("heatmap",)
+    header_px: Annotated[int, Meta(ge=100, le=2000)] = 290
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
     codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC

@@ -50,6 +50,37 @@ def parse_db(text: str) -> float:
     return db_to_gain(level_db)
 
 
+def format_pan(pan: float) -> str:
+    """A pan as text: `C`, `L30`, `R100`."""
+    percent = round(abs(pan) * 100)
+    return "C" if percent == 0 else f"{'L' if pan < 0 else 'R'}{percent}"
+
+
+def parse_pan(text: str) -> float:
+    """The pan of a typed position: `L45`, `30 R`, `C`, `-45` (left), `+30`, `50 %`; at most 100 to either side.
+
+    Raises:
+        ValueError: when it is not a position.
+    """
+    cleaned = text.strip().lower().replace("%", "").replace(",", ".").replace("−", "-").replace(" ", "")
+    if cleaned in ("c", "center", "centre"):
+        return 0.0
+    words = cleaned.replace("left", "l").replace("right", "r")
+    side = words[:1] if words[:1] in ("l", "r") else words[-1:]
+    number = words.strip("lr")
+    if side not in ("l", "r"):
+        percent = float(number)
+    elif words in (f"{side}{number}", f"{number}{side}") and number.replace(".", "", 1).isdecimal():
+        percent = -float(number) if side == "l" else float(number)
+    elif words == side:
+        percent = -100.0 if side == "l" else 100.0
+    else:
+        raise ValueError(f"“{text}” is not a position")
+    if not math.isfinite(percent):
+        raise ValueError(f"“{text}” is not a position")
+    return min(max(percent / 100.0, -1.0), 1.0)
+
+
 def stepped_gain(gain: float, by_db: float, most: float) -> float:
     """A gain one step higher or lower. Steps up from silence start at -60 dB.
 

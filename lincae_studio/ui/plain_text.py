@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 
 #: Sets the text format of every label. Qt's default, `AutoText`, would load an image that a file's name refers to.
 #: Tooltips are labels with a name of their own.
@@ -46,3 +47,9 @@ def in_tip(text: str) -> str:
 def from_menu(text: str) -> str:
     """The text of a menu entry or a button as it is shown, without the underlined letter."""
     return re.sub(r"&(.?)", r"\1", text)
+
+
+def reads_right_to_left(text: str) -> bool:
+    """Whether a name is written from right to left: its first letter decides."""
+    kinds = (unicodedata.bidirectional(character) for character in text)
+    return next((kind for kind in kinds if kind in ("L", "R", "AL")), "L") != "L"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -66,20 +67,36 @@ def hover(widget: QWidget, x: float, y: float) -> None:
     QApplication.sendEvent(widget, event)
 
 
-def wheel(widget: QWidget, x: float, y: float, notches: float, modifiers: Qt.KeyboardModifier = NONE) -> None:
-    """Turn the wheel; positive is away from the user."""
-    place = QPointF(x, y)
-    event = QWheelEvent(
-        place,
-        QPointF(widget.mapToGlobal(place)),
-        QPoint(),
-        QPoint(0, round(notches * 120)),
-        Qt.MouseButton.NoButton,
-        modifiers,
-        Qt.ScrollPhase.NoScrollPhase,
-        False,
-    )
-    QApplication.sendEvent(widget, event)
+#: The clock of the wheel, in ms: each turn begins long after the one before.
+_wheel_ms = itertools.count(60_000, 60_000)
+
+
+def wheel(
+    widget: QWidget,
+    x: float,
+    y: float,
+    notches: float,
+    modifiers: Qt.KeyboardModifier = NONE,
+    at_ms: int | None = None,
+) -> None:
+    """Turn the wheel; positive is away from the user. `at_ms`: when, if it matters; without it, long after the last."""
+    everywhere = QPointF(widget.mapToGlobal(QPointF(x, y)))
+    now_ms = next(_wheel_ms) if at_ms is None else at_ms
+    found: QWidget | None = widget
+    while found is not None:  # as Qt passes on real events that a widget ignores
+        event = QWheelEvent(
+            QPointF(found.mapFromGlobal(everywhere)),
+            everywhere,
+            QPoint(),
+            QPoint(0, round(notches * 120)),
+            Qt.MouseButton.NoButton,
+            modifiers,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        event.setTimestamp(now_ms)
+        QApplication.sendEvent(found, event)
+        found = None if event.isAccepted() or found.isWindow() else found.parentWidget()
 
 
 def press(window: QWidget, key: Qt.Key, modifiers: Qt.KeyboardModifier = NONE) -> None:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.engine.analysis.matching import StemMatch, match_stem, pan_of
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
-from lincae_studio.session.levels import format_db
+from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
 from lincae_studio.ui import theme
@@ -28,7 +28,6 @@ from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.plain_text import in_title, shown
 from lincae_studio.ui.rendering.rendering import Rendering
-from lincae_studio.ui.timeline.strip import format_pan
 
 #: Below this certainty, the stem may be elsewhere or not in the mix at all.
 _CERTAIN = 0.3

@@ -1,4 +1,4 @@
-"""The selected clips and the selected track. Main thread; not part of the document."""
+"""The selected clips and tracks. Main thread; not part of the document."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from lincae_studio.ui.model.document import Document
 
 
 class Selection(QObject):
-    """Clip ids and a track id; deleted clips and tracks leave the selection.
+    """Ids of clips and of tracks; deleted ones leave the selection.
+
+    One of the selected tracks is the current one, on which commands for a single track act. Ranges of tracks are
+    selected from the anchor: the track that was selected last without Shift.
 
     Signals:
         changed: the selection has changed.
@@ -22,9 +25,11 @@ class Selection(QObject):
         super().__init__(document)
         self._document = document
         self._clips: frozenset[int] = frozenset()
+        self._tracks: frozenset[int] = frozenset()
         self._track: int | None = None
+        self._anchor: int | None = None
         self._order: list[int] = []
-        document.replaced.connect(lambda: self._set(frozenset(), None))
+        document.replaced.connect(self._clear)
         document.changed.connect(self._on_document_changed)
 
     @property
@@ -33,7 +38,13 @@ class Selection(QObject):
 
     @property
     def track(self) -> int | None:
+        """The current track; None if no track is selected."""
         return self._track
+
+    @property
+    def tracks(self) -> frozenset[int]:
+        """All selected tracks."""
+        return self._tracks
 
     @property
     def span(self) -> tuple[int, int] | None:
@@ -41,27 +52,97 @@ class Selection(QObject):
         clips = [clip for clip in self._document.session.clips() if clip.id in self._clips]
         return (min(clip.start for clip in clips), max(clip.end for clip in clips)) if clips else None
 
+    def targets(self, track: int) -> tuple[int, ...]:
+        """The tracks that an edit of a track's strip applies to: all selected ones, in order, if it is one of them."""
+        return self.in_order() if track in self._tracks else (track,)
+
+    def in_order(self) -> tuple[int, ...]:
+        """The selected tracks from top to bottom."""
+        return tuple(track.id for track in self._document.session.tracks if track.id in self._tracks)
+
     def set_clips(self, clips: Iterable[int]) -> None:
-        self._set(frozenset(clips), self._track)
+        self._set(frozenset(clips), self._tracks, self._track)
 
     def set_track(self, track: int | None) -> None:
-        self._set(self._clips, track)
+        """Select one track, or none."""
+        self._anchor = track
+        self._set(self._clips, frozenset() if track is None else frozenset((track,)), track)
 
-    def _set(self, clips: frozenset[int], track: int | None) -> None:
-        if (clips, track) != (self._clips, self._track):
-            self._clips, self._track = clips, track
+    def set_tracks(self, tracks: Iterable[int]) -> None:
+        """Select tracks; the first becomes the current one."""
+        chosen = tuple(tracks)
+        self._anchor = chosen[0] if chosen else None
+        self._set(self._clips, frozenset(chosen), self._anchor)
+
+    def hold_track(self, track: int) -> None:
+        """Make a track the current one: of those selected if it is one of them, else as the only one."""
+        if track in self._tracks:
+            self._set(self._clips, self._tracks, track)
+        else:
+            self.set_track(track)
+
+    def toggle_track(self, track: int) -> None:
+        """Add a track to the selection, or remove it; the last one stays."""
+        if track not in self._tracks:
+            self._anchor = track
+            self._set(self._clips, self._tracks | {track}, track)
+        elif len(self._tracks) > 1:
+            left = [one for one in self.in_order() if one != track]
+            current = self._track if self._track != track else min(left, key=lambda one: abs(self._away(one, track)))
+            self._anchor = current
+            self._set(self._clips, frozenset(left), current)
+
+    def extend_tracks(self, track: int) -> None:
+        """Select the tracks from the anchor to this one."""
+        order = [one.id for one in self._document.session.tracks]
+        first, last = order.index(self._anchor if self._anchor in order else track), order.index(track)
+        chosen = order[min(first, last) : max(first, last) + 1]
+        self._set(self._clips, frozenset(chosen), track)
+
+    def step_track(self, by: int, extend: bool = False) -> None:
+        """Move from the current track to one above or below it, selecting it alone or with `extend` a range."""
+        order = [track.id for track in self._document.session.tracks]
+        if not order:
+            return
+        if self._track in order:
+            track = order[min(max(order.index(self._track) + by, 0), len(order) - 1)]
+        else:
+            track = order[0 if by > 0 else -1]
+        if extend:
+            self.extend_tracks(track)
+        else:
+            self.set_track(track)
+
+    def _away(self, one: int, other: int) -> int:
+        order = [track.id for track in self._document.session.tracks]
+        return order.index(one) - order.index(other)
+
+    def _set(self, clips: frozenset[int], tracks: frozenset[int], track: int | None) -> None:
+        if (clips, tracks, track) != (self._clips, self._tracks, self._track):
+            self._clips, self._tracks, self._track = clips, tracks, track
             self.changed.emit()
+
+    def _clear(self) -> None:
+        self._anchor = None
+        self._set(frozenset(), frozenset(), None)
 
     def _on_document_changed(self) -> None:
         session = self._document.session
-        tracks = [track.id for track in session.tracks]
-        track = self._track if self._track in tracks else self._neighbour(tracks)
-        self._order = tracks
-        self._set(self._clips & {clip.id for clip in session.clips()}, track)
+        order = [track.id for track in session.tracks]
+        before, self._order = self._order, order
+        tracks = self._tracks.intersection(order)
+        track = self._track if self._track in tracks else None
+        if track is None and tracks:
+            track = next(one for one in order if one in tracks)
+        elif track is None and order:
+            track = self._neighbour(before, order)
+            tracks = frozenset((track,))
+        if self._anchor not in tracks:
+            self._anchor = track
+        self._set(self._clips & {clip.id for clip in session.clips()}, tracks, track)
 
-    def _neighbour(self, tracks: list[int]) -> int | None:
-        """The track now at the position of the selected one, which was removed."""
-        if not tracks:
-            return None
-        place = self._order.index(self._track) if self._track in self._order else 0
-        return tracks[min(place, len(tracks) - 1)]
+    def _neighbour(self, before: list[int], order: list[int]) -> int:
+        """The track that follows the current one, which was removed, or the last one."""
+        place = before.index(self._track) if self._track in before else 0
+        left = set(order)
+        return next((one for one in before[place:] if one in left), order[-1] if before else order[0])

@@ -7,6 +7,7 @@ import math
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.ui.model.wheel import Scrolling
 
 #: Closest zoom, in samples per pixel.
 _CLOSEST = 1 / 16
@@ -38,6 +39,8 @@ class TimeAxis(QObject):
         self._fitted = False
         #: Whether a drag is in progress, during which the view must not follow the playhead.
         self.held = False
+        #: The wheel, where it scrolls anything over time.
+        self.scrolling = Scrolling()
         #: Device pixel ratio of the screen.
         self.ratio = 1.0
 

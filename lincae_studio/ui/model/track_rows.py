@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate, repeat
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from PySide6.QtCore import QObject, Signal
 
+from lincae_studio.session.model import MAX_HEIGHT, MIN_HEIGHT
 from lincae_studio.ui.model.document import Document
 
-#: Height of a row in pixels: initial and smallest (what a header needs), and largest.
+#: Height of a row in pixels, unless its track has a height of its own: what all controls of a header need.
 ROW_PX = 76
-_MOST_PX = 304
 
-#: Width of the column of track headers, left of the time axis.
-HEADER_PX = 250
+#: Bounds of the factor by which all rows are taller: from a name alone to four rows' height.
+_LEAST_ZOOM, _MOST_ZOOM = 34 / ROW_PX, 4.0
 
 #: Factor for one wheel notch or one key press.
 _STEP = 1.25
@@ -31,7 +31,6 @@ class TrackRows(QObject):
         offset_px: how far the rows are scrolled up.
         tops: the y of each row's top below the first one's, and of the last one's bottom; another object once a height
             has changed.
-        common_px: the height of a row whose track has no height of its own.
 
     Signals:
         changed: the offset or a height changed. Emitted before other parts hear of the change of the document.
@@ -43,7 +42,9 @@ class TrackRows(QObject):
         super().__init__(parent)
         self._document = document
         self.offset_px = 0
-        self.common_px = ROW_PX
+        self._zoom = 1.0
+        #: Heights by track id that are tried out by a drag.
+        self._tried: Mapping[int, int] = {}
         self.tops: Sequence[int] = (0,)
         document.changed.connect(self._lay_out)
 
@@ -54,11 +55,25 @@ class TrackRows(QObject):
 
     def grow(self, steps: float) -> None:
         """Make all tracks taller, or shorter where `steps` is negative."""
-        height = round(min(max(self.common_px * _STEP**steps, ROW_PX), _MOST_PX))
-        if height != self.common_px:
-            self.offset_px = round(self.offset_px * height / self.common_px)
-            self.common_px = height
+        zoom = min(max(self._zoom * _STEP**steps, _LEAST_ZOOM), _MOST_ZOOM)
+        if zoom != self._zoom:
+            self.offset_px = round(self.offset_px * zoom / self._zoom)
+            self._zoom = zoom
             self._lay_out()
+
+    def try_heights(self, heights: Mapping[int, int]) -> None:
+        """Show tracks with other heights than their own, by track id, until this is called with none."""
+        self._tried = heights
+        self._lay_out()
+
+    def own_height(self, px: float) -> int:
+        """The height of a track (as in `Track.height`) whose row is `px` high now."""
+        return min(max(round(px / self._zoom), MIN_HEIGHT), MAX_HEIGHT)
+
+    @property
+    def common_px(self) -> int:
+        """The height of a row whose track has no height of its own."""
+        return self._px_of(0)
 
     @property
     def total_px(self) -> int:
@@ -91,8 +106,12 @@ class TrackRows(QObject):
         return min(max(position + (y_px >= middle), 0), len(self.tops) - 1)
 
     def _lay_out(self) -> None:
-        heights = repeat(self.common_px, len(self._document.session.tracks))
+        tracks, tried = self._document.session.tracks, self._tried
+        heights = (self._px_of(tried.get(track.id, track.height)) for track in tracks)
         tops = tuple(accumulate(heights, initial=0))
         if tops != self.tops:
             self.tops = tops
             self.changed.emit()
+
+    def _px_of(self, height: int) -> int:
+        return min(max(round((height or ROW_PX) * self._zoom), MIN_HEIGHT), MAX_HEIGHT)

@@ -215,6 +215,7 @@ class TimeCanvas(QWidget):
         return super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
+        self.axis.scrolling.note(event)
         if event.modifiers() & Qt.KeyboardModifier.AltModifier:
             self.grown.emit((event.angleDelta().y() or event.angleDelta().x()) / _NOTCH)
         elif not self.navigate(self.axis, event, self.wheel_zooms):

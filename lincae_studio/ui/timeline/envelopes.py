@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from lincae_studio.engine.planning.factors import Curve, Positions, gain_envelope, pan_envelope
 from lincae_studio.session import edits
-from lincae_studio.session.levels import fader_to_gain, format_db, gain_to_fader
+from lincae_studio.session.levels import fader_to_gain, format_db, format_pan, gain_to_fader
 from lincae_studio.session.model import MASTER, MAX_LENGTH, SESSION_RATE, Master, Point, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
@@ -23,7 +23,6 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.gestures import Drag, Outcome
-from lincae_studio.ui.timeline.strip import format_pan
 
 #: How close the pointer must be to a point, or to the line, to grab it.
 _POINT_PX = 6

@@ -12,12 +12,15 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.session import edits
+from lincae_studio.session import edits, strips
 from lincae_studio.session.model import Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.header_width import HeaderWidth
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.model.track_rows import HEADER_PX, TrackRows
+from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.model.wheel import Scrolling
+from lincae_studio.ui.timeline.column_border import ColumnBorder
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.track_header import TrackHeader
 from lincae_studio.ui.timeline.track_levels import TrackLevels
@@ -32,21 +35,26 @@ class HeaderColumn(QWidget):
     Signals:
         scrolled_vertically: wheel notches over a header (a float; positive is down).
         grown: notches with Alt (a float; positive is taller).
+        widened: the column was given another width by the mouse, in pixels.
     """
 
     scrolled_vertically = Signal(float)
     grown = Signal(float)
+    widened = Signal(int)
 
     def __init__(
         self,
         rows: TrackRows,
+        width: HeaderWidth,
         document: Document,
         selection: Selection,
         envelopes: ShownEnvelopes,
+        scrolling: Scrolling,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._envelopes = envelopes
+        self._scrolling = scrolling
         envelopes.changed.connect(self._follow)
         self._rows = rows
         self._document = document
@@ -61,7 +69,9 @@ class HeaderColumn(QWidget):
         self._gap = QWidget(self)
         self._gap.setObjectName("gap")
         self._gap.hide()
-        self.setFixedWidth(HEADER_PX)
+        self.border = ColumnBorder(width, self)
+        self.border.chosen.connect(self.widened)
+        width.fix(self)
         document.replaced.connect(self._forget)
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
@@ -75,28 +85,43 @@ class HeaderColumn(QWidget):
         """The header of a track in view."""
         return self._headers[track_id]
 
-    def reveal(self, track_id: int) -> None:
-        """Scroll a track into view."""
-        top = self._rows.top(self._position(track_id))
-        bottom = self._rows.top(self._position(track_id) + 1)
+    def reveal(self, *track_ids: int) -> None:
+        """Scroll tracks into view; of too many, the first ones."""
+        positions = [n for n, track in enumerate(self._document.session.tracks) if track.id in track_ids]
+        if not positions:
+            return
+        top, bottom = self._rows.top(positions[0]), self._rows.top(positions[-1] + 1)
         if top < 0 or self.height() <= bottom - top:
             self._rows.set_offset(self._rows.offset_px + top)
         elif bottom > self.height():
             self._rows.set_offset(self._rows.offset_px + bottom - self.height())
 
-    def _position(self, track_id: int) -> int:
-        return [track.id for track in self._document.session.tracks].index(track_id)
-
     def _on_dragged(self, y: float) -> None:
-        self._gap.setGeometry(0, self._rows.top(self._rows.gap_at(y)) - 2, HEADER_PX, 4)
+        self._gap.setGeometry(0, self._rows.top(self._rows.gap_at(y)) - 2, self.width(), 4)
         self._gap.show()
         self._gap.raise_()
 
     def _on_dropped(self, track_id: int, y: float) -> None:
-        gap = self._rows.gap_at(y)
-        before = self._position(track_id)
-        position = gap - 1 if gap > before else gap
-        self._document.apply("Move Track", lambda session: edits.move_track(session, track_id, position))
+        gap, chosen = self._rows.gap_at(y), self._selection.targets(track_id)
+        text = "Move Track" if len(chosen) == 1 else "Move Tracks"
+        self._document.apply(text, lambda session: strips.place_tracks(session, chosen, gap))
+
+    def _on_height_dragged(self, track_id: int, px: float) -> None:
+        height = self._rows.own_height(px)
+        self._rows.try_heights(dict.fromkeys(self._selection.targets(track_id), height))
+
+    def _on_height_chosen(self, track_id: int, px: float) -> None:
+        """`px`: 0 for the common height."""
+        height, chosen = self._rows.own_height(px) if px else 0, self._selection.targets(track_id)
+        self._rows.try_heights({})
+        self._document.apply(
+            "Track Height",
+            lambda session: strips.each(session, chosen, lambda s, one: edits.set_track_height(s, one, height)),
+        )
+
+    def _on_drag_ended(self) -> None:
+        self._gap.hide()
+        self._rows.try_heights({})
 
     def _forget(self) -> None:
         """Another document is opened: discard headers in use, along with any half-typed names."""
@@ -119,8 +144,8 @@ class HeaderColumn(QWidget):
                 self._release(track_id, gone=True)
         for track_id, position in shown.items():
             header = self._headers.get(track_id) or self._take(tracks[position])
-            header.show_track(tracks[position], selected=track_id == self._selection.track)
-            header.setGeometry(0, self._rows.top(position), HEADER_PX, self._rows.height(position))
+            header.show_track(tracks[position], selected=track_id in self._selection.tracks)
+            header.setGeometry(0, self._rows.top(position), self.width(), self._rows.height(position))
             header.show()
         order = sorted(shown, key=shown.__getitem__)
         if order != self._order:
@@ -134,11 +159,14 @@ class HeaderColumn(QWidget):
         if self._spare:
             header = self._spare.pop()
         else:
-            header = TrackHeader(track, self._document, self._selection, self._envelopes, self)
+            header = TrackHeader(track, self._document, self._selection, self._envelopes, self._scrolling, self)
             header.dragged.connect(self._on_dragged)
             header.dropped.connect(self._on_dropped)
-            header.drag_ended.connect(self._gap.hide)
+            header.drag_ended.connect(self._on_drag_ended)
+            header.height_dragged.connect(self._on_height_dragged)
+            header.height_chosen.connect(self._on_height_chosen)
             header.reached.connect(self.reveal)
+            self.border.raise_()
         header.meter.show_channels(self.levels.of(track.id))
         self._headers[track.id] = header
         return header
@@ -159,6 +187,7 @@ class HeaderColumn(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._follow()
+        self.border.follow()
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -167,6 +196,7 @@ class HeaderColumn(QWidget):
         painter.end()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
+        self._scrolling.note(event)
         notches = (event.angleDelta().y() or event.angleDelta().x()) / 120  # Alt swaps the axes
         if event.modifiers() & Qt.KeyboardModifier.AltModifier:
             self.grown.emit(notches)

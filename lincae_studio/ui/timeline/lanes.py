@@ -119,7 +119,7 @@ class Lanes(TimeCanvas):
         media = {item.digest: item for item in session.media}
         for position in self._visible(area):
             track, top, height = session.tracks[position], self._rows.top(position), self._rows.height(position)
-            if track.id == self._selection.track:
+            if track.id in self._selection.tracks:
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             self._paint_grid(painter, area, top, height)
             row = Row(track, top, height, session.audible(track), self._selection.clips, media, self._offline())
@@ -192,7 +192,7 @@ class Lanes(TimeCanvas):
                 track.clips,
                 track.color,
                 session.audible(track),
-                track.id == self._selection.track,
+                track.id in self._selection.tracks,
                 self._envelopes.of(track.id),
                 (track.gain_points, track.pan_points),
                 frozenset(clip.id for clip in track.clips if clip.id in selected) if selected else selected,

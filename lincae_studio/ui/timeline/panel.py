@@ -17,10 +17,11 @@ from PySide6.QtWidgets import (
 from lincae_studio.media.store import MediaStore
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.header_width import HeaderWidth
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
-from lincae_studio.ui.model.track_rows import HEADER_PX, TrackRows
+from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -74,6 +75,7 @@ class TimelinePanel(QWidget):
         self._preferences = preferences
         self.axis = TimeAxis(self)
         self.rows = TrackRows(document, self)
+        self.header_width = HeaderWidth(self)
         self.counting = Counting(document, lambda: rendering.plan.grid.hop)
         self._playhead = 0
         self.snaps = SnapSettings(
@@ -87,7 +89,9 @@ class TimelinePanel(QWidget):
         self.residuals = Residuals(rendering)
         self.linearity = LinearityStrip(self.axis, rendering, self.residuals, self)
         self.envelopes = ShownEnvelopes(document)
-        self.headers = HeaderColumn(self.rows, document, selection, self.envelopes, self)
+        self.headers = HeaderColumn(
+            self.rows, self.header_width, document, selection, self.envelopes, self.axis.scrolling, self
+        )
         self.lanes = Lanes(
             self.axis,
             self.rows,
@@ -135,6 +139,7 @@ class TimelinePanel(QWidget):
         self.snaps.on = chosen.snap
         self.snaps.kinds = chosen.snap_to
         self.counting.set_unit(chosen.ruler)
+        self.header_width.set(chosen.header_px)
         self.linearity.setVisible(chosen.linearity_strip)
         self.residuals.set_active(self.linearity, chosen.linearity_strip)
         for canvas in self._canvases:
@@ -147,7 +152,7 @@ class TimelinePanel(QWidget):
 
     def _lay_out(self) -> None:
         corner = QWidget(self)
-        corner.setFixedWidth(HEADER_PX)
+        self.header_width.fix(corner)
         corner_layout = QHBoxLayout(corner)
         corner_layout.setContentsMargins(8, 3, 8, 3)
         corner_layout.addWidget(self.add_track_button)
@@ -183,7 +188,7 @@ class TimelinePanel(QWidget):
         self.mix_meter = Meter("Mix, level", self)
         self.mix_meter.setToolTip("Peak of the mix as heard; click to reset the clip indicator")
         head = QWidget(self)
-        head.setFixedWidth(HEADER_PX)
+        self.header_width.fix(head)
         head_layout = QHBoxLayout(head)
         head_layout.setContentsMargins(0, 4, 4, 4)
         head_layout.addWidget(label, 1)
@@ -193,7 +198,9 @@ class TimelinePanel(QWidget):
         self.splitter.set_tracks(tracks)
         self.splitter.add_pane(MIX, master, 0)
         bottom = QHBoxLayout()
-        bottom.addSpacing(HEADER_PX)
+        below = QWidget(self)
+        self.header_width.fix(below)
+        bottom.addWidget(below)
         bottom.addWidget(self._horizontal, 1)
         bottom.addSpacing(self._vertical.sizeHint().width())
         layout = QVBoxLayout(self)
@@ -216,6 +223,7 @@ class TimelinePanel(QWidget):
             canvas.grown.connect(self.rows.grow)
         self.headers.scrolled_vertically.connect(self._on_scrolled_vertically)
         self.headers.grown.connect(self.rows.grow)
+        self.headers.widened.connect(lambda px: self._preferences.set(header_px=px))
         self.rows.changed.connect(self._follow_rows)
         self.master.seek.connect(self.seek)
         self.ruler.seek.connect(self.seek)

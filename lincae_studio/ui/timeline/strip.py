@@ -1,19 +1,25 @@
-"""The sliders of a track header: the gain fader with its taper, and the pan. Double-click resets, the wheel steps."""
+"""The sliders of a track header: the gain fader with its taper, and the pan.
+
+A press takes the handle where it is, or makes it jump to the pointer; a drag always follows. Shift is fine,
+double-click resets, the wheel steps, and Return asks for the number.
+"""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QSlider, QWidget
+from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
+from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider, QWidget
 
 from lincae_studio.session.levels import (
     FADER_TOP_DB,
     db_to_gain,
     fader_to_gain,
     format_db,
+    format_pan,
     gain_to_fader,
     stepped_gain,
 )
+from lincae_studio.ui.model.wheel import Scrolling
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 
@@ -24,30 +30,41 @@ _PAN_STEPS = 100
 _WHEEL_DB = 0.5
 _WHEEL_PAN = 0.05
 
+#: With Shift, the handle moves by this share of what the pointer moves.
+_FINE = 0.1
+_FINE_WHEEL = 0.2
+
 
 class _Control(QSlider):
     """A slider that only reports changes made by the user.
 
     Signals:
+        edit_began: the slider was pressed.
         edited: the new value, while the user changes it.
         edit_ended: the slider was released: the change is complete.
-        edit_paused: a wheel notch or a key has changed it; more may follow.
+        edit_paused: a wheel notch, a key or a click has changed it; more may follow.
         edit_cancelled: Escape was pressed while dragging: the change is to be undone.
+        reset: a double click, which asks for this value.
+        number_requested: Return was pressed.
     """
 
+    edit_began = Signal()
     edited = Signal(float)
     edit_ended = Signal()
     edit_paused = Signal()
     edit_cancelled = Signal()
+    reset = Signal(float)
+    number_requested = Signal()
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, parent: QWidget | None = None, scrolling: Scrolling | None = None) -> None:
+        """`scrolling`: of the list that the slider is in."""
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._cancelled = False
+        self._scrolling = scrolling or Scrolling()
+        #: While the slider is held: the pointer's x when last seen, and the position that it asks for, unrounded.
+        self._held: tuple[float, float] | None = None
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.valueChanged.connect(self._on_value_changed)
-        self.sliderPressed.connect(self.edit_ended)  # a preceding change by wheel or key is a step of its own
-        self.sliderReleased.connect(self.edit_ended)
         self._keys = GestureKeys(self, self._cancel)
 
     def show_value(self, value: float) -> None:
@@ -64,14 +81,29 @@ class _Control(QSlider):
 
     def _cancel(self) -> None:
         """Restore the value from before the press; the slider is not held any more."""
-        self._cancelled = True
-        self.edit_cancelled.emit()
-        self.setSliderDown(False)
+        if self._held is not None:
+            self._held = None
+            self.edit_cancelled.emit()
+            self.setSliderDown(False)
 
     def _on_value_changed(self, position: int) -> None:
         self.edited.emit(self._value(position))
         if not self.isSliderDown():
             self.edit_paused.emit()
+
+    def _handle(self) -> tuple[float, float, float]:
+        """The handle's left border, its width, and the way that it can travel, in pixels."""
+        option = QStyleOptionSlider()
+        self.initStyleOption(option)
+        control, style = QStyle.ComplexControl.CC_Slider, self.style()
+        groove = style.subControlRect(control, option, QStyle.SubControl.SC_SliderGroove, self)
+        handle = style.subControlRect(control, option, QStyle.SubControl.SC_SliderHandle, self)
+        return handle.x(), handle.width(), max(1, groove.width() - handle.width())
+
+    def _move_to(self, position: float, x: float) -> None:
+        inside = min(max(position, float(self.minimum())), float(self.maximum()))
+        self._held = x, position
+        self.setSliderPosition(round(inside))
 
     def _value(self, position: int) -> float:
         raise NotImplementedError
@@ -90,28 +122,59 @@ class _Control(QSlider):
 
     # Qt overrides
 
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.edited.emit(self._default())
-        self.edit_ended.emit()
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._cancelled = False
-        super().mousePressEvent(event)
+        if event.button() != Qt.MouseButton.LeftButton:
+            event.ignore()
+            return
+        self.edit_ended.emit()  # a preceding change by wheel or key is a step of its own
+        self.edit_began.emit()
+        self.setSliderDown(True)
+        x, (left, width, travel) = event.position().x(), self._handle()
+        position = float(self.sliderPosition())
+        if not left <= x <= left + width:
+            position += (x - left - width / 2) * (self.maximum() - self.minimum()) / travel
+        self._move_to(position, x)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if not self._cancelled:
-            super().mouseMoveEvent(event)
+        if self._held is None:
+            return
+        before, position = self._held
+        x, travel = event.position().x(), self._handle()[2]
+        fine = _FINE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
+        self._move_to(position + fine * (x - before) * (self.maximum() - self.minimum()) / travel, x)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None and event.button() == Qt.MouseButton.LeftButton:
+            self._held = None
+            self.setSliderDown(False)
+            self.edit_paused.emit()  # a double click that follows belongs to this step
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.reset.emit(self._default())
+            self.edit_ended.emit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.number_requested.emit()
+        else:
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        self.step_by(event.angleDelta().y() / 120)
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        delta = event.angleDelta().y() or (event.angleDelta().x() if fine else 0)  # some desktops swap the axes
+        if event.modifiers() & Qt.KeyboardModifier.AltModifier or not delta or self._scrolling.goes_on(event):
+            event.ignore()  # for what scrolls
+            return
+        self.step_by(delta / 120 * (_FINE_WHEEL if fine else 1.0))
         event.accept()
 
 
 class GainFader(_Control):
     """Linear gain from silence to +6 dB on Ardour's taper."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(name, parent)
+    def __init__(self, name: str, parent: QWidget | None = None, scrolling: Scrolling | None = None) -> None:
+        super().__init__(name, parent, scrolling)
         self._gain = 1.0
         self.setRange(0, _STEPS)
         self.setPageStep(_STEPS // 20)
@@ -139,8 +202,8 @@ class GainFader(_Control):
 class PanSlider(_Control):
     """Pan from -1 (left) to 1 (right)."""
 
-    def __init__(self, name: str, parent: QWidget | None = None) -> None:
-        super().__init__(name, parent)
+    def __init__(self, name: str, parent: QWidget | None = None, scrolling: Scrolling | None = None) -> None:
+        super().__init__(name, parent, scrolling)
         self._pan = 0.0
         self.setRange(-_PAN_STEPS, _PAN_STEPS)
         self.setPageStep(_PAN_STEPS // 10)
@@ -163,9 +226,3 @@ class PanSlider(_Control):
 
     def _default(self) -> float:
         return 0.0
-
-
-def format_pan(pan: float) -> str:
-    """`C`, `L30`, `R100`."""
-    percent = round(abs(pan) * 100)
-    return "C" if percent == 0 else f"{'L' if pan < 0 else 'R'}{percent}"

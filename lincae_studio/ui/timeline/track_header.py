@@ -5,41 +5,69 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from lincae_studio.session import edits
-from lincae_studio.session.levels import format_db, parse_db
+from lincae_studio.errors import EditError
+from lincae_studio.session import edits, strips
+from lincae_studio.session.levels import format_db, format_pan, parse_db, parse_pan
 from lincae_studio.session.model import MAX_GAIN, Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.model.wheel import Scrolling
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
-from lincae_studio.ui.timeline.strip import GainFader, PanSlider, format_pan
+from lincae_studio.ui.timeline.strip import GainFader, PanSlider
+from lincae_studio.ui.timeline.strip_fields import NameField, ValueField
+
+_CTRL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+#: Height at the bottom by which a header is made taller.
+_BORDER_PX = 5
+
+#: Heights from which on the gain and the pan have room.
+_GAIN_FROM_PX, _PAN_FROM_PX = 54, 74
 
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
+#: An edit of the strips of several tracks: session, tracks, the one that is moved, its value, and the session before.
+_Sweep = Callable[[Session, tuple[int, ...], int, float, Session], Session]
 
 
 class TrackHeader(QWidget):
     """The header of one track at a time. It shows the document and makes edits; it stores no values of its own.
 
+    If its track is one of several selected ones, its controls change all of them: faders and pans by as much, buttons
+    and typed values to the same.
+
     Signals:
         dragged: the header is being dragged by its background; the pointer's y in the column.
-        dropped: the header was dropped: the track's id, and the y; `drag_ended` follows.
-        drag_ended: the drag has ended or was cancelled.
+        dropped: the header was dropped: the track's id, and the y.
+        height_dragged: its lower border is being dragged: the track's id, and the height in pixels.
+        height_chosen: the border was dropped, or double-clicked: the id, and the height, or 0 for the common one.
+        drag_ended: a drag has ended or was cancelled; follows `dropped` and `height_chosen`.
         reached: the keyboard focus has moved here by Tab; the track's id.
     """
 
     dragged = Signal(float)
     dropped = Signal(int, float)
+    height_dragged = Signal(int, float)
+    height_chosen = Signal(int, float)
     drag_ended = Signal()
     reached = Signal(int)
 
     def __init__(
-        self, track: Track, document: Document, selection: Selection, envelopes: ShownEnvelopes, parent: QWidget
+        self,
+        track: Track,
+        document: Document,
+        selection: Selection,
+        envelopes: ShownEnvelopes,
+        scrolling: Scrolling,
+        parent: QWidget,
     ) -> None:
         super().__init__(parent)
         self._envelopes = envelopes
@@ -47,29 +75,25 @@ class TrackHeader(QWidget):
         self._selection = selection
         self.track_id = track.id
         self._shown: tuple[Track, bool, Kind | None] | None = None
+        #: The session when a fader was pressed, from which the faders of other selected tracks are moved.
+        self._before: Session | None = None
         self._press_y: float | None = None
         self._dragging = False
+        #: The height at the press, if it was on the lower border.
+        self._press_height: int | None = None
+        self._click_selects = False
         self._keys = GestureKeys(self, self._end_drag)
         self._color = QColor(track.color)
-        self.name = QLineEdit(self)
+        self.name = NameField(self)
         self.name.setObjectName("name")
-        self.name.setMaxLength(400)
-        self.name.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.gain = GainFader("Gain", self)
-        self.gain_text = QLineEdit(self)
-        self.gain_text.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.gain_text.setFixedWidth(62)
-        self.gain_text.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.gain_text.setToolTip("Enter a gain in dB")
-        self.pan = PanSlider("Pan", self)
-        self.pan_text = QLabel(self)
-        self.pan_text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.pan_text.setFixedWidth(62)
-        self.pan_text.setContentsMargins(0, 0, 5, 0)  # aligned with the text of the field above
+        self.gain = GainFader("Gain", self, scrolling)
+        self.gain_text = ValueField("Enter a gain in dB", _read_gain, self)
+        self.pan = PanSlider("Pan", self, scrolling)
+        self.pan_text = ValueField("Enter a pan: L45, C, R30, or -100 to 100", _read_pan, self)
         self.subtract = self._toggle("subtract", "−", "Subtract from the mix")
         self.envelope = self._toggle("envelope", "∿", "Show the volume envelope, the pan envelope, or none (A)")
         self.mute = self._toggle("mute", "M", "Mute")
-        self.solo = self._toggle("solo", "S", "Solo")
+        self.solo = self._toggle("solo", "S", "Solo; with Ctrl only this track")
         self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
         self.meter = Meter("level", self)
         self.meter.setToolTip("Peak of the dry track after its fader; click to reset the clip indicator")
@@ -77,6 +101,7 @@ class TrackHeader(QWidget):
         self._connect()
         for child in self.findChildren(QWidget):
             child.installEventFilter(self)
+        self.setMouseTracking(True)
         self.show_track(track, selected=False)
 
     @property
@@ -105,6 +130,7 @@ class TrackHeader(QWidget):
             (self.gain, "gain"),
             (self.gain_text, "gain in dB"),
             (self.pan, "pan"),
+            (self.pan_text, "pan as a number"),
             (self.envelope, "envelopes"),
             (self.subtract, "subtract from the mix"),
             (self.mute, "mute"),
@@ -112,28 +138,25 @@ class TrackHeader(QWidget):
             (self.meter, "level"),
         ):
             widget.setAccessibleName(f"{track.name}, {role}")
-        if not self.name.hasFocus():
-            self.name.setText(track.name)
-            self.name.setCursorPosition(0)
-        if not self.gain_text.hasFocus():
-            self.gain_text.setText(format_db(track.gain))
+        self.name.show_value(track.name)
+        self.gain_text.show_value(format_db(track.gain))
+        self.pan_text.show_value(format_pan(track.pan))
         self.gain.show_value(track.gain)
         self.pan.show_value(track.pan)
-        self.pan_text.setText(format_pan(track.pan))
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
         self.envelope.setChecked(envelope is not None)
         self.update()
 
     def rename(self) -> None:
-        """Focus the name field for renaming the track."""
-        self.name.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.name.selectAll()
+        """Let the name be typed."""
+        self.name.edit()
 
     def leave(self) -> None:
         """Detach from a removed track, so that a field being edited does not change it."""
-        for field in (self.name, self.gain_text):
+        for field in (self.name, self.gain_text, self.pan_text):
             field.blockSignals(True)
+            field.clearFocus()
 
     def _toggle(self, role: str, text: str, tip: str) -> QToolButton:
         button = QToolButton(self)
@@ -146,9 +169,11 @@ class TrackHeader(QWidget):
         return button
 
     def _lay_out(self) -> None:
-        layout = QGridLayout(self)
+        whole = QHBoxLayout(self)
+        whole.setContentsMargins(12, 0, 5, 1)
+        whole.setSpacing(6)
+        layout = self._grid = QGridLayout()
         layout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout.setContentsMargins(12, 5, 4, 6)
         layout.setVerticalSpacing(2)
         layout.setHorizontalSpacing(6)
         top = QHBoxLayout()
@@ -159,30 +184,42 @@ class TrackHeader(QWidget):
         top.addWidget(self.mute)
         top.addWidget(self.solo)
         layout.addLayout(top, 0, 0, 1, 3)
-        layout.addWidget(self.meter, 0, 3, 3, 1)
+        whole.addLayout(layout, 1)
+        whole.addWidget(self.meter)
+        self._gain_row: list[QWidget] = []
+        self._pan_row: list[QWidget] = []
         for row, (label, slider, value) in enumerate(
             (("Gain", self.gain, self.gain_text), ("Pan", self.pan, self.pan_text)), start=1
         ):
+            (self._gain_row if row == 1 else self._pan_row).extend((slider, value))
             caption = QLabel(label, self)
             theme.dim(caption)
+            (self._gain_row if row == 1 else self._pan_row).append(caption)
             layout.addWidget(caption, row, 0)
             layout.addWidget(slider, row, 1)
             layout.addWidget(value, row, 2)
 
     def _connect(self) -> None:
         document = self._document
-        self.name.editingFinished.connect(self._on_name_edited)
-        self.gain_text.editingFinished.connect(self._on_gain_typed)
-        for field in (self.name, self.gain_text):
-            field.returnPressed.connect(field.clearFocus)  # returns the keyboard focus to the window
+        self.name.typed.connect(self._on_name_typed)
         self.gain.edited.connect(self._on_gain_edited)
-        self.gain.edit_ended.connect(document.end_merge)
-        self.gain.edit_paused.connect(document.end_merge_soon)
-        self.gain.edit_cancelled.connect(document.cancel_merge)
+        self.gain.reset.connect(lambda gain: self._on_gain_entered(gain, "Gain"))
+        self.gain.number_requested.connect(self.gain_text.edit)
+        self.gain_text.entered.connect(self._on_gain_entered)
+        self.gain_text.stepped.connect(self.gain.step_by)
         self.pan.edited.connect(self._on_pan_edited)
-        self.pan.edit_ended.connect(document.end_merge)
-        self.pan.edit_paused.connect(document.end_merge_soon)
-        self.pan.edit_cancelled.connect(document.cancel_merge)
+        self.pan.reset.connect(lambda pan: self._on_pan_entered(pan, "Pan"))
+        self.pan.number_requested.connect(self.pan_text.edit)
+        self.pan_text.entered.connect(self._on_pan_entered)
+        self.pan_text.stepped.connect(self.pan.step_by)
+        for field in (self.gain_text, self.pan_text):
+            field.refused.connect(document.refused)
+        for slider in (self.gain, self.pan):
+            slider.edit_began.connect(self._on_slider_pressed)
+            slider.sliderReleased.connect(self._on_slider_released)
+            slider.edit_ended.connect(document.end_merge)
+            slider.edit_paused.connect(document.end_merge_soon)
+            slider.edit_cancelled.connect(document.cancel_merge)
         self.envelope.clicked.connect(lambda: self._envelopes.show_next(self.track_id))
         self.subtract.clicked.connect(
             lambda on: self._apply("Subtract" if on else "Add to Mix", lambda s, t: edits.set_track_subtract(s, t, on))
@@ -195,71 +232,121 @@ class TrackHeader(QWidget):
         )
 
     def _apply(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
-        """Edit the track; repeated edits with the same `sweep` are merged into one undo step."""
-        track_id = self.track_id
-        self._document.apply(text, lambda s: edit(s, track_id), f"{sweep} {track_id}" if sweep else None)
+        """Edit the track, and all selected ones if it is one of them.
+
+        Edits with the same `sweep` are merged into one undo step until it is ended.
+        """
+        chosen = self._selection.targets(self.track_id)
+        merge_key = f"{sweep} {chosen}" if sweep else None
+        self._document.apply(text, lambda session: strips.each(session, chosen, edit), merge_key)
+
+    def _on_slider_pressed(self) -> None:
+        self._before = self._document.session
+
+    def _on_slider_released(self) -> None:
+        self._before = None
 
     def _on_gain_edited(self, gain: float) -> None:
-        self._apply("Gain", lambda s, track: edits.set_track_gain(s, track, gain), sweep="gain")
+        self._sweep("Gain", strips.move_gains, gain)
 
     def _on_pan_edited(self, pan: float) -> None:
-        self._apply("Pan", lambda s, track: edits.set_track_pan(s, track, pan), sweep="pan")
+        self._sweep("Pan", strips.move_pans, pan)
 
-    def _on_gain_typed(self) -> None:
-        track = self._document.session.track(self.track_id)
-        text = self.gain_text.text()
-        if text != format_db(track.gain):
-            try:
-                gain = min(parse_db(text), MAX_GAIN)
-            except ValueError:
-                gain = track.gain
-            self._apply("Gain", lambda s, track: edits.set_track_gain(s, track, gain))
-        self.gain_text.setText(format_db(self._document.session.track(self.track_id).gain))
+    def _sweep(self, text: str, edit: _Sweep, value: float) -> None:
+        """Make one of a series of edits, which are merged into one undo step."""
+        lead, chosen = self.track_id, self._selection.targets(self.track_id)
+        before = self._before or self._document.session
+        self._document.apply(text, lambda session: edit(session, chosen, lead, value, before), f"{text} {chosen}")
 
-    def _on_name_edited(self) -> None:
-        track = self._document.session.track(self.track_id)
-        name = self.name.text()
-        if name != track.name:
-            self._apply("Rename Track", lambda s, track: edits.rename_track(s, track, name))
-        self.name.setText(self._document.session.track(self.track_id).name)
+    def _on_gain_entered(self, gain: float, sweep: str = "") -> None:
+        self._apply("Gain", lambda s, track: edits.set_track_gain(s, track, gain), sweep)
+
+    def _on_pan_entered(self, pan: float, sweep: str = "") -> None:
+        self._apply("Pan", lambda s, track: edits.set_track_pan(s, track, pan), sweep)
+
+    def _on_name_typed(self, name: str) -> None:
+        track_id = self.track_id
+        self._document.apply("Rename Track", lambda session: edits.rename_track(session, track_id, name))
+
+    def _solo_only(self) -> None:
+        track_id = self.track_id
+        self._document.apply("Solo Only", lambda session: strips.solo_only(session, (track_id,)))
 
     # Qt overrides
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.FocusIn):
-            self._selection.set_track(self.track_id)
+        # Presses on the name are those of the header.
+        pressed = event.type() == QEvent.Type.MouseButtonPress and not (watched is self.name and self.name.isReadOnly())
+        if pressed or event.type() == QEvent.Type.FocusIn:
+            self._selection.hold_track(self.track_id)
+        if watched is self.solo and isinstance(event, QMouseEvent) and _is_press(event) and event.modifiers() & _CTRL:
+            self._solo_only()
+            return True
         if isinstance(event, QFocusEvent) and event.gotFocus() and event.reason() in _BY_TAB:
             self.reached.emit(self.track_id)
-        if isinstance(watched, QLineEdit) and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape:
-            track = self._document.session.track(self.track_id)
-            self.name.setText(track.name)
-            self.gain_text.setText(format_db(track.gain))
-            watched.clearFocus()
-            return True
         return super().eventFilter(watched, event)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._selection.set_track(self.track_id)
-        if event.button() == Qt.MouseButton.LeftButton:
-            self._press_y = event.position().y()
+        left = event.button() == Qt.MouseButton.LeftButton
+        self._click_selects = False
+        if left and event.modifiers() & _CTRL:
+            self._selection.toggle_track(self.track_id)
+        elif left and event.modifiers() & _SHIFT:
+            self._selection.extend_tracks(self.track_id)
+        else:
+            # One of several is selected alone on release only, since the press may start a drag of all of them.
+            self._click_selects = left and self.track_id in self._selection.tracks
+            self._selection.hold_track(self.track_id)
+        if left:
+            self._press_y = event.globalPosition().y()
+            on_border = event.position().y() >= self.height() - _BORDER_PX
+            self._press_height = self.height() if on_border else None
             self.setFocus(Qt.FocusReason.MouseFocusReason)  # ends typing in a field
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._press_y is None:
+            on_border = event.position().y() >= self.height() - _BORDER_PX
+            self.setCursor(Qt.CursorShape.SplitVCursor if on_border else Qt.CursorShape.ArrowCursor)
             return
-        if self._dragging or abs(event.position().y() - self._press_y) >= DRAG_PX:
-            self._dragging = True
+        down = event.globalPosition().y() - self._press_y
+        if not self._dragging and abs(down) < DRAG_PX:
+            return
+        self._dragging = True
+        if self._press_height is not None:
+            self.height_dragged.emit(self.track_id, self._press_height + down)
+        else:
             self.dragged.emit(self.y() + event.position().y())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        press_y, height = self._press_y, self._press_height
+        if press_y is None or event.button() != Qt.MouseButton.LeftButton:
+            return
         dragging, y = self._dragging, self.y() + event.position().y()
-        self._end_drag()
-        if dragging:
+        if dragging and height is not None:
+            self.height_chosen.emit(self.track_id, height + event.globalPosition().y() - press_y)
+        elif dragging:
             self.dropped.emit(self.track_id, y)
+        elif self._click_selects and height is None:
+            self._selection.set_track(self.track_id)
+        self._end_drag()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self._end_drag()
+        if event.button() == Qt.MouseButton.LeftButton and event.position().y() >= self.height() - _BORDER_PX:
+            self.height_chosen.emit(self.track_id, 0.0)
 
     def _end_drag(self) -> None:
-        self._press_y, self._dragging = None, False
+        self._press_y, self._press_height, self._dragging = None, None, False
         self.drag_ended.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show what has room."""
+        height = self.height()
+        for row, least in ((self._gain_row, _GAIN_FROM_PX), (self._pan_row, _PAN_FROM_PX)):
+            for widget in row:
+                widget.setVisible(height >= least)
+        self._grid.setContentsMargins(0, min(5, max(0, (height - 24) // 2)), 0, 0)
+        super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -270,3 +357,23 @@ class TrackHeader(QWidget):
         painter.setPen(QColor(theme.colors().line))
         painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
         painter.end()
+
+
+def _is_press(event: QMouseEvent) -> bool:
+    """Whether the left button was pressed; the second of two quick presses is a double click."""
+    pressed = event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
+    return pressed and event.button() == Qt.MouseButton.LeftButton
+
+
+def _read_gain(text: str) -> float:
+    try:
+        return min(parse_db(text), MAX_GAIN)
+    except ValueError as error:
+        raise EditError(f"“{text}” is not a level in dB", "Enter a number, for example -4.5, or -inf") from error
+
+
+def _read_pan(text: str) -> float:
+    try:
+        return parse_pan(text)
+    except ValueError as error:
+        raise EditError(f"“{text}” is not a pan", "Enter L45, C, R30, or a number from -100 to 100") from error

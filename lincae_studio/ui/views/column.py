@@ -5,7 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QScrollArea, QWidget
 
-from lincae_studio.ui.model.track_rows import HEADER_PX
+from lincae_studio.ui.model.header_width import HeaderWidth
+from lincae_studio.ui.model.wheel import WheelNeedsFocus
 
 
 class ViewColumn(QWidget):
@@ -14,11 +15,12 @@ class ViewColumn(QWidget):
     So a view may be made low, and the window small, without a caption being cut.
     """
 
-    def __init__(self, controls: QLayout, parent: QWidget, scale: QWidget | None = None) -> None:
+    def __init__(self, controls: QLayout, width: HeaderWidth, parent: QWidget, scale: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(HEADER_PX)
+        width.fix(self)
         inside = QWidget()
         inside.setLayout(controls)
+        WheelNeedsFocus(inside)
         area = QScrollArea(self)
         area.setObjectName("column")
         area.setFrameShape(QFrame.Shape.NoFrame)

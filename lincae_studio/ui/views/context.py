@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.header_width import HeaderWidth
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
@@ -18,6 +19,7 @@ class ViewContext:
     """Passed to every view.
 
     Attributes:
+        header_width: the width of the column left of the time axis.
         seek: moves the playhead to a sample.
         export_linearity: asks for a file and writes the linearity report to it.
     """
@@ -25,6 +27,7 @@ class ViewContext:
     axis: TimeAxis
     document: Document
     selection: Selection
+    header_width: HeaderWidth
     rendering: Rendering
     residuals: Residuals
     linearity_meter: LinearityMeter

@@ -215,7 +215,7 @@ class HeatmapPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(ViewColumn(inside, self))
+        layout.addWidget(ViewColumn(inside, self._context.header_width, self))
         layout.addWidget(self.plot, 1)
 
     def _follow_document(self) -> None:

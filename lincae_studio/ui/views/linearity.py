@@ -275,7 +275,7 @@ class LinearityPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(ViewColumn(inside, self, self._scale))
+        layout.addWidget(ViewColumn(inside, self._context.header_width, self, self._scale))
         layout.addWidget(self.plot, 1)
 
     def _on_shown_changed(self) -> None:

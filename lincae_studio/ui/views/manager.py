@@ -49,6 +49,7 @@ class ViewManager(QObject):
             timeline.axis,
             document,
             selection,
+            timeline.header_width,
             rendering,
             timeline.residuals,
             linearity_meter,

@@ -272,7 +272,7 @@ class SpectrogramPanel(QWidget):
         self.range_slider.valueChanged.connect(self._on_range_changed)
         self.plot.hovered.connect(self._hover.setText)
         self.plot.seek.connect(context.seek)
-        self._lay_out()
+        self._lay_out(context)
         self._on_range_changed(_DARKEST_DB)
 
     def set_playhead(self, sample: int) -> None:
@@ -285,7 +285,7 @@ class SpectrogramPanel(QWidget):
         """Close the source."""
         self.plot.source.close()
 
-    def _lay_out(self) -> None:
+    def _lay_out(self, context: ViewContext) -> None:
         title = QLabel("Spectrogram of the mix", self)
         theme.heading(title)
         info = QLabel(f"Hann window of {WINDOW} samples; 0 dB is a full-scale sine", self)
@@ -300,7 +300,7 @@ class SpectrogramPanel(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(ViewColumn(inside, self, Scale(_ticks(), self)))
+        layout.addWidget(ViewColumn(inside, context.header_width, self, Scale(_ticks(), self)))
         layout.addWidget(self.plot, 1)
 
     def _on_range_changed(self, level_db: int) -> None:

@@ -415,9 +415,9 @@ def test_tracks_are_made_taller_and_shorter(song: MainWindow) -> None:
     drag(lanes, (100, taller - 12), (150, 2 * taller - 12))
     assert len(song.document.session.tracks[1].clips) == 2
     wheel(song.timeline.headers, 100, 100, -9, ALT)
-    assert rows.common_px == ROW_PX, "as low as a header needs"
+    assert rows.common_px == 34, "as low as a name needs"
     press(song, Qt.Key.Key_Equal, CTRL | SHIFT)
-    assert rows.common_px > ROW_PX
+    assert rows.common_px > 34
     assert song.document.undo_text == "Move Clip", "heights are no edits"
 
 

@@ -54,8 +54,10 @@ def handle(slider: QSlider) -> QPoint:
 
 
 def type_text(field: QLineEdit, text: str, end: Qt.Key = Qt.Key.Key_Return) -> None:
-    QTest.mouseClick(field, LEFT, Qt.KeyboardModifier.NoModifier, QPoint(4, field.height() // 2))
-    field.selectAll()
+    place = QPoint(4, field.height() // 2)
+    QTest.mouseClick(field, LEFT, NONE, place)
+    if field.isReadOnly():
+        QTest.mouseDClick(field, LEFT, NONE, place)
     QTest.keyClicks(field, text)
     QTest.keyClick(field, end)
 
@@ -142,8 +144,14 @@ def test_a_level_can_be_typed(tracks: MainWindow) -> None:
     type_text(field, "-6")
     before = tracks.document.session
     for nonsense in ("loud", "", "nan", "--3", "1e999", "-6 dBFS"):
-        type_text(field, nonsense)
+        QTest.mouseClick(field, LEFT)
+        QTest.keyClick(field, Qt.Key.Key_Delete)
+        QTest.keyClicks(field, nonsense)
+        QTest.keyClick(field, Qt.Key.Key_Return)
         assert tracks.document.session is before, nonsense
+        assert f"“{nonsense}” is not a level" in tracks.messages.text.text()
+        assert (field.text(), field.selectedText()) == (nonsense, nonsense), "to be corrected"
+        QTest.keyClick(field, Qt.Key.Key_Escape)
         assert field.text() == "-6.0 dB"
 
 
@@ -424,8 +432,7 @@ def test_tab_goes_on_to_tracks_out_of_view_and_back(many: MainWindow) -> None:
 def test_typed_text_stays_with_its_track_out_of_view(many: MainWindow) -> None:
     timeline = many.timeline
     name = header(many, 2).name
-    QTest.mouseClick(name, LEFT)
-    name.selectAll()
+    QTest.mouseDClick(name, LEFT)
     QTest.keyClicks(name, "half")
     timeline.rows.set_offset(100 * ROW_PX)
     QTest.keyClicks(name, " typed")

@@ -1,0 +1,103 @@
+"""Pure edits of several tracks at once: faders, pans, solo, order, copies.
+
+As in `edits`, each returns a new session, tracks that do not change stay the same objects, and unknown tracks raise
+`EditError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from msgspec.structs import replace
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import arrange, edits
+from lincae_studio.session.model import MAX_GAIN, Session, Track
+
+
+def each(session: Session, track_ids: Collection[int], edit: Callable[[Session, int], Session]) -> Session:
+    """Make the same edit of each track."""
+    for track_id in track_ids:
+        session = edit(session, track_id)
+    return session
+
+
+def move_gains(session: Session, track_ids: Collection[int], lead: int, gain: float, before: Session) -> Session:
+    """Set the fader of the track `lead`, and move those of the others by as many dB, from where they were in `before`.
+
+    Silence is infinitely far away in dB: from there, `lead` takes along only the others that were silent.
+    """
+    session = edits.set_track_gain(session, lead, gain)
+    was = {track.id: track.gain for track in before.tracks}
+
+    def moved(track: Track) -> Track:
+        own = was.get(track.id, track.gain)
+        if own == was[lead]:
+            return replace(track, gain=float(gain))
+        return replace(track, gain=min(own * gain / was[lead], MAX_GAIN) if was[lead] > 0.0 else own)
+
+    return _changed(session, track_ids, moved)
+
+
+def move_pans(session: Session, track_ids: Collection[int], lead: int, pan: float, before: Session) -> Session:
+    """Set the pan of the track `lead`, and move those of the others as far, from where they were in `before`."""
+    session = edits.set_track_pan(session, lead, pan)
+    was = {track.id: track.pan for track in before.tracks}
+    by = pan - was[lead]
+
+    def moved(track: Track) -> Track:
+        return replace(track, pan=min(max(round(was.get(track.id, track.pan) + by, 6), -1.0), 1.0))
+
+    return _changed(session, [track_id for track_id in track_ids if track_id != lead], moved)
+
+
+def solo_only(session: Session, track_ids: Collection[int]) -> Session:
+    """Solo tracks and unsolo all others; if that is so already, unsolo these, too. With no tracks, unsolo all."""
+    soloed = {track.id for track in session.tracks if track.solo}
+    chosen = set() if soloed == set(track_ids) else set(track_ids)
+    everything = [track.id for track in session.tracks]
+    return _changed(session, everything, lambda track: replace(track, solo=track.id in chosen))
+
+
+def place_tracks(session: Session, track_ids: Collection[int], gap: int) -> Session:
+    """Move tracks together to the gap between two tracks; `gap`: the number of tracks above it before they move."""
+    if not 0 <= gap <= len(session.tracks):
+        raise EditError(f"track position {gap} is not between 0 and {len(session.tracks)}")
+    moved = tuple(track for track in session.tracks if track.id in track_ids)
+    above = tuple(track for track in session.tracks[:gap] if track.id not in track_ids)
+    below = tuple(track for track in session.tracks[gap:] if track.id not in track_ids)
+    return replace(session, tracks=above + moved + below)
+
+
+def step_tracks(session: Session, track_ids: Collection[int], by: int) -> Session:
+    """Move tracks up (-1) or down (1) by one place; those that have reached the end stay there."""
+    tracks = list(session.tracks if by < 0 else reversed(session.tracks))
+    for position in range(1, len(tracks)):
+        if tracks[position].id in track_ids and tracks[position - 1].id not in track_ids:
+            tracks[position - 1], tracks[position] = tracks[position], tracks[position - 1]
+    return replace(session, tracks=tuple(tracks if by < 0 else reversed(tracks)))
+
+
+def duplicate_tracks(session: Session, track_ids: Collection[int]) -> Session:
+    """Duplicate tracks with their clips, the copies together below the last one."""
+    chosen = [track.id for track in session.tracks if track.id in track_ids]
+    before = session
+    for track_id in chosen:
+        session = arrange.duplicate_track(session, track_id)
+    below = [track.id for track in session.tracks].index(chosen[-1]) + 1
+    return place_tracks(session, added(before, session), below)
+
+
+def added(before: Session, after: Session) -> list[int]:
+    """The ids of the tracks that an edit has added, from top to bottom."""
+    known = {track.id for track in before.tracks}
+    return [track.id for track in after.tracks if track.id not in known]
+
+
+def _changed(session: Session, track_ids: Collection[int], change: Callable[[Track], Track]) -> Session:
+    chosen = frozenset(track_ids)
+    tracks: list[Track] = []
+    for track in session.tracks:
+        after = change(track) if track.id in chosen else track
+        tracks.append(track if after == track else after)
+    return replace(session, tracks=tuple(tracks))
