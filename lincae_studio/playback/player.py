@@ -53,7 +53,8 @@ class Player:
     """Play, stop, seek. Methods are called from one thread (the window's); `on_end` and `on_lost` from the feeder's.
 
     Attributes:
-        dropped_frames: frames that the sink requested during playback but did not get; `dropouts`: number of gaps.
+        dropped_frames: frames that the sink requested during playback but did not get; `dropouts`: number of gaps;
+            `heard_dropouts`: those of a device since the last call of `forget_dropouts`.
         failure: the exception of the source, if one ended playback.
         level: monitoring gain; it does not affect the mix or exports.
     """
@@ -92,7 +93,8 @@ class Player:
         self._scrubbing = False
         self.dropped_frames = 0
         self.dropouts = 0
-        self._in_gap = False
+        self.heard_dropouts = 0
+        self._in_gap = self._audible = False
         self.failure: Exception | None = None
 
     @property
@@ -191,6 +193,10 @@ class Player:
             else:
                 self._position = max(0, sample)
 
+    def forget_dropouts(self) -> None:
+        """Count heard dropouts from 0 again."""
+        self.heard_dropouts = 0
+
     def _pull(self, out: Array) -> None:
         """Audio callback: copy and count, nothing else."""
         missing = len(out) - self._ring.read_into(out)
@@ -198,11 +204,12 @@ class Player:
         if late:
             self.dropped_frames += missing
             self.dropouts += not self._in_gap
+            self.heard_dropouts += self._audible and not self._in_gap
         self._in_gap = late
 
     def _use(self, sink: Sink) -> None:
         """Play through a sink, resampling to its rate."""
-        self._sink = sink
+        self._sink, self._audible = sink, sink.audible
         if sink.rate > SESSION_RATE:
             self._ring = RingBuffer(round(_BUFFER * sink.rate / SESSION_RATE) + _RESAMPLER_DELAY)
         self._converter = None

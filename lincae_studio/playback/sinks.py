@@ -45,10 +45,12 @@ class Sink(Protocol):
     Attributes:
         rate: sample rate, in Hz.
         lost: whether it has stopped by itself.
+        audible: whether it plays to a device.
     """
 
     rate: int
     lost: bool
+    audible: bool
 
     @property
     def name(self) -> str:
@@ -62,6 +64,8 @@ class Sink(Protocol):
 
 class DeviceSink:
     """An output device through PortAudio, at the session rate, or at its default rate if it refuses that."""
+
+    audible = True
 
     def __init__(self, pull: Pull, output: Output | None = None) -> None:
         """Raises `AudioDeviceError` when PortAudio or the device is missing, or the device has no stereo output."""
@@ -121,6 +125,7 @@ class SilentSink:
 
     rate = SESSION_RATE
     lost = False
+    audible = False
 
     def __init__(self, pull: Pull) -> None:
         self._pull = pull

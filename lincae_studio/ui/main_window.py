@@ -187,7 +187,7 @@ class MainWindow(QMainWindow):
             messages,
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
-        self.application_commands = ApplicationCommands(self.preferences, transport, self.actions_by_id, self)
+        self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)
 
     def _register(self) -> None:
         """Register the command groups, one line each; a new command in a group needs no change here."""
@@ -230,11 +230,11 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.messages)
         layout.addWidget(self.timeline, 1)
         self.setCentralWidget(central)
+        self.messages.lie_over(central)
         self.panel_commands.dock(self.actions_by_id)
-        self.status = StatusLabels(self.statusBar(), self.rendering, self.transport)
+        self.status = StatusLabels(self.statusBar(), self.rendering, self.transport, self.messages)
 
     def _connect(self) -> None:
         senders = (self.preferences, self.rendering, self.linearity_meter, self.autosave)

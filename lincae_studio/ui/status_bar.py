@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QLabel, QStatusBar
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton
 
 from lincae_studio.engine.rendering.render_store import Monitor
 from lincae_studio.session.times import count_of
+from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -17,7 +18,7 @@ _MONITORS: dict[Monitor, str] = {"auto": "", "latent": "latent only", "dry": "dr
 class StatusLabels(QObject):
     """Follows rendering and transport."""
 
-    def __init__(self, bar: QStatusBar, rendering: Rendering, transport: Transport) -> None:
+    def __init__(self, bar: QStatusBar, rendering: Rendering, transport: Transport, messages: MessageBar) -> None:
         super().__init__(bar)
         self._rendering = rendering
         self._transport = transport
@@ -25,8 +26,16 @@ class StatusLabels(QObject):
         self.codec = QLabel(bar)
         self.engine = QLabel(bar)
         self.output = QLabel(bar)
+        self.messages = QToolButton(bar)
+        self.messages.setToolTip("List all messages since the program was started (Shift+F8)")
+        self.messages.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.messages.clicked.connect(messages.show_list)
+        self.messages.hide()
+        bar.addPermanentWidget(self.messages)
         for label in (self.render, self.codec, self.engine, self.output):
             bar.addPermanentWidget(label)
+        self._messages = messages
+        messages.changed.connect(self._show_messages)
         rendering.plan_changed.connect(self._show_plan)
         rendering.chunk_changed.connect(self._show_progress)
         rendering.engine_changed.connect(self._show_engine)
@@ -35,6 +44,10 @@ class StatusLabels(QObject):
         self._show_plan()
         self._show_engine()
         self._show_output()
+
+    def _show_messages(self) -> None:
+        self.messages.setText(count_of(len(self._messages.said), "message"))
+        self.messages.show()
 
     def _show_plan(self) -> None:
         self.codec.setText(shown(f"codec {self._rendering.plan.codec.title}"))
@@ -50,6 +63,6 @@ class StatusLabels(QObject):
 
     def _show_output(self) -> None:
         player = self._transport.player
-        dropouts = count_of(player.dropouts, "dropout") if player.dropouts else ""
+        dropouts = count_of(player.heard_dropouts, "dropout") if player.heard_dropouts else ""
         parts = (_MONITORS[self._transport.monitor], player.output_name or "", dropouts)
         self.output.setText(shown(" · ".join(part for part in parts if part)))

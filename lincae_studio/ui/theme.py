@@ -276,8 +276,19 @@ QLabel#position {{ font-size: 18px; font-family: monospace; padding-right: 6px; 
 QLabel#hint_title {{ font-size: 22px; font-weight: 600; border: 0; }}
 QLabel#hint_text {{ color: {c.text_dim}; border: 0; }}
 QFrame#hint {{ border: 2px dashed {c.line}; border-radius: 12px; background: {c.lane}; }}
-MessageBar {{ background: {c.button}; border-left: 5px solid {c.accent}; }}
-MessageBar[kind="error"] {{ border-left-color: {c.error}; }}
+MessageCard {{
+    background: {c.button}; border: 1px solid {c.line}; border-left: 5px solid {c.accent};
+    border-top-right-radius: 4px; border-bottom-right-radius: 4px;
+}}
+MessageCard[kind="warning"] {{ border-left-color: {c.state_rendering}; }}
+MessageCard[kind="error"] {{ border-left-color: {c.error}; }}
+MessageCard:focus {{ border-color: {c.accent}; }}
+MessageCard QLabel#sign {{
+    background: {c.accent}; color: {c.panel}; border-radius: 9px; font-weight: 600;
+    min-width: 18px; max-width: 18px; min-height: 18px; max-height: 18px;
+}}
+MessageCard QLabel#sign[kind="warning"] {{ background: {c.state_rendering}; }}
+MessageCard QLabel#sign[kind="error"] {{ background: {c.error}; }}
 QWidget#gap {{ background: {c.accent}; }}
 TrackHeader QLineEdit {{
     background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; color: {c.text};

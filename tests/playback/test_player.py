@@ -55,6 +55,8 @@ class Broken(Samples):
 class SteppedSink:
     """A sink whose clock is the test: it pulls on request, and keeps the result."""
 
+    audible = True
+
     def __init__(self, pull: Pull, rate: int = SESSION_RATE) -> None:
         self._pull = pull
         self.rate = rate
@@ -74,6 +76,12 @@ class SteppedSink:
         self._pull(block)
         self.heard = np.concatenate([self.heard, block])
         return block
+
+
+class SilentSteppedSink(SteppedSink):
+    """The same, standing for the clock that replaces a missing device."""
+
+    audible = False
 
 
 class Stage:
@@ -297,6 +305,22 @@ def test_dropouts_are_counted_once_each(stage: Stage) -> None:
     assert stage.player.dropouts >= 1
     assert stage.player.dropouts <= 2
     assert stage.player.dropped_frames == 20
+
+
+def test_dropouts_that_nobody_hears_do_not_count(stage: Stage) -> None:
+    stage.play(STEREO, 0)
+    stage.sink.take(stage.player.ready + 10)
+    assert stage.player.heard_dropouts == 1
+    stage.player.forget_dropouts()
+    stage.player.stop()
+    stage.player.sinks = (SilentSteppedSink,)
+    stage.player.play(0)
+    sink = stage.player._sink
+    assert isinstance(sink, SilentSteppedSink)
+    eventually(lambda: stage.player.ready == BUFFER)
+    sink.take(stage.player.ready + 10)
+    assert stage.player.dropouts == 2
+    assert stage.player.heard_dropouts == 0
 
 
 # Other rates, levels, scrubbing, lost devices

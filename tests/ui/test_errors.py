@@ -104,21 +104,6 @@ def test_a_failed_job_is_reported_and_ends(qtbot: QtBot, window: MainWindow) -> 
         assert [text in str(failure) for failure in failures] == [True]
 
 
-def test_a_message_updates_in_place_and_can_be_dismissed(window: MainWindow) -> None:
-    bar = window.messages
-    for number in range(3):
-        bar.error(f"trouble {number}", "why\nand where")
-    assert bar.text.text() == "Trouble 2"
-    assert details_of(window) == "Trouble 2\n\nwhy\nand where"
-    height = bar.height()
-    bar.error("trouble 3")
-    assert bar.height() <= height + 1, "one bar, not four"
-    assert not [b for b in bar.findChildren(QPushButton) if b.isVisible()], "no details, no button"
-    bar.info("fine")
-    bar.error("not fine")
-    assert not bar._timer.isActive(), "an error stays until it is dismissed"
-
-
 @pytest.mark.engine
 def test_a_failed_chunk_is_marked_heard_dry_and_rendered_on_retry(
     qtbot: QtBot, song: MainWindow, cache_dir: Path, tmp_path: Path

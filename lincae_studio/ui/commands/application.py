@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from lincae_studio import __version__
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.playback.transport import Transport
 
 # Dialogs are imported when they are first opened, so that the window starts faster.
@@ -20,11 +21,17 @@ class ApplicationCommands:
     """Opens the dialogs that do not depend on the document."""
 
     def __init__(
-        self, preferences: PreferenceStore, transport: Transport, actions: Mapping[str, QAction], window: QWidget
+        self,
+        preferences: PreferenceStore,
+        transport: Transport,
+        messages: MessageBar,
+        actions: Mapping[str, QAction],
+        window: QWidget,
     ) -> None:
         """`actions`: those listed in the command palette, by id; may be filled in later."""
         self._preferences = preferences
         self._transport = transport
+        self._messages = messages
         self._actions = actions
         self._window = window
 
@@ -34,6 +41,8 @@ class ApplicationCommands:
             "preferences": self.on_preferences,
             "palette": self.on_palette,
             "context_menu": self.on_context_menu,
+            "go_to_message": self._messages.go_to_newest,
+            "messages": self._messages.show_list,
             "manual": self.on_manual,
             "about": self.on_about,
             "quit": self.on_quit,

@@ -98,7 +98,7 @@ class MediaFound(QObject):
         if self._finding or not self._outside:
             return
         paths, self._outside = self._outside, []
-        self._messages.error(
+        self._messages.warning(
             f"This project uses {count_of(len(paths), 'file')} outside its folder, new to this computer: "
             f"{listed(paths)}. Make sure that you want to share that audio. {self._project_files.summary()}",
             "\n".join(paths) if len(paths) > 3 else "",

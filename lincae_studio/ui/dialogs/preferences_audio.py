@@ -131,5 +131,5 @@ class AudioPage(QWidget):
         elif not self._found:
             self.message.setText("No audio device was found. The playhead moves without sound.")
         else:
-            dropouts = f" {count_of(player.dropouts, 'dropout')} so far." if player.dropouts else ""
+            dropouts = f" {count_of(player.heard_dropouts, 'dropout')} so far." if player.heard_dropouts else ""
             self.message.setText(f"Changes take effect when playback starts.{dropouts}")

@@ -239,7 +239,7 @@ class ProjectFiles(QObject):
         self._reported = {media.digest for media in changed}
         if new:
             names = listed([name_of(media) for media in new])
-            self._messages.error(
+            self._messages.warning(
                 f"Changed on disk: {names}. Clips still play the audio that was imported.",
                 button=("Audio Files…", self.show_requested.emit),
             )

@@ -24,6 +24,9 @@ from lincae_studio.ui.rendering.rendering import Rendering
 #: The playhead is drawn and finished renders are passed to the player at most this often.
 _FRAME_MS = 16
 
+#: Topic of messages about the audio output.
+_OUTPUT = "audio output"
+
 _SEEK_S = 1
 _SEEK_FAR_S = 5
 
@@ -62,6 +65,9 @@ class Transport(QObject):
         self.monitor: Monitor = "auto"
         self.player = Player(self._ended.emit, on_lost=self._lost.emit)
         self._tone: Player | None = None
+        #: Why there was no sound when playback was last started; empty if there was.
+        self._silent = ""
+        self._output: Output | None = None
         self._follow_preferences()
         preferences.changed.connect(self._follow_preferences)
         self._lost.connect(self._on_lost, Qt.ConnectionType.QueuedConnection)
@@ -149,7 +155,8 @@ class Transport(QObject):
             self.moved.emit(self.player.position)
 
     def rewind(self) -> None:
-        """Stop and go to the start, for another document."""
+        """Stop, go to the start and count dropouts from 0, for another document."""
+        self.player.forget_dropouts()
         self.stop()
         self._began = 0
         self.player.seek(0)
@@ -218,10 +225,18 @@ class Transport(QObject):
         self._rendering.plan_slice()
         self._take_source()
         problem = self.player.play(start)
-        if problem is not None:
-            self._messages.error(f"{problem} The playhead moves without sound.")
+        self._report_output(problem)
         self._clock.start()
         self.playing_changed.emit()
+
+    def _report_output(self, problem: StudioError | None) -> None:
+        """Say why there is no sound, but not again at every start. The status bar shows it all the time."""
+        silent = "" if problem is None else f"{problem} The playhead moves without sound."
+        if not silent:
+            self._messages.resolve(_OUTPUT)
+        elif silent != self._silent:
+            self._messages.warning(silent, topic=_OUTPUT)
+        self._silent = silent
 
     def _seek_by(self, seconds: float) -> None:
         self.seek_and_show(max(0, round(self.player.position + seconds * SESSION_RATE)))
@@ -261,13 +276,16 @@ class Transport(QObject):
     def _follow_preferences(self) -> None:
         chosen = self._preferences.value
         output = Output(chosen.audio_host, chosen.audio_device, chosen.audio_buffer)
+        if output != self._output:
+            self._output, self._silent = output, ""
         self.player.sinks = (partial(DeviceSink, output=output), SilentSink)
         self.player.level = db_to_gain(chosen.output_level_db)
 
     def _on_lost(self, name: str) -> None:
         self._messages.error(
             f"{name} has stopped. The playhead moves without sound. "
-            "Reconnect it or choose another device in Edit > Preferences, then press Play again."
+            "Reconnect it or choose another device in Edit > Preferences, then press Play again.",
+            topic=_OUTPUT,
         )
         self.playing_changed.emit()
 

@@ -242,6 +242,49 @@ def test_without_a_device_scrubbing_moves_the_playhead(song: MainWindow) -> None
     assert song.player.position == 180 * PX
 
 
+def test_without_a_device_the_reason_is_given_once_not_at_every_start(song: MainWindow) -> None:
+    def none(_pull: Pull) -> SilentSink:
+        raise AudioDeviceError("there is no sound: no usable audio output", "Connect one")
+
+    song.player.sinks = (none, SilentSink)
+    press(song, Qt.Key.Key_Space)
+    [card] = song.messages.cards
+    assert "without sound" in card.text.text()
+    assert card.lasts, "it stays while it matters"
+    press(song, Qt.Key.Key_F8)
+    press(song, Qt.Key.Key_Escape)
+    assert not song.messages.isVisible()
+    for _ in range(3):
+        press(song, Qt.Key.Key_Space)
+    assert not song.messages.isVisible()
+    assert song.status.output.text() == ""
+    press(song, Qt.Key.Key_Space)
+    assert song.status.output.text() == "no audio device"
+    press(song, Qt.Key.Key_Space)
+    song.preferences.set(audio_device="Another")
+    song.player.sinks = (none, SilentSink)
+    press(song, Qt.Key.Key_Space)
+    assert song.messages.isVisible(), "another output is chosen, and does not work either"
+    press(song, Qt.Key.Key_Space)
+    song.player.sinks = (SilentSink,)
+    press(song, Qt.Key.Key_Space)
+    assert not song.messages.isVisible(), "there is sound: the message is over"
+
+
+def test_another_session_counts_dropouts_from_0(song: MainWindow) -> None:
+    song.player.sinks = (SteppedSink,)
+    press(song, Qt.Key.Key_Space)
+    sink = song.player._sink
+    assert isinstance(sink, SteppedSink)
+    song.player._primed = True
+    sink.take(song.player.ready + 5_000)
+    assert song.player.heard_dropouts
+    press(song, Qt.Key.Key_Space)
+    assert "dropout" in song.status.output.text()
+    song.document.replace(song.document.session, None)
+    assert song.status.output.text() == ""
+
+
 # Devices that vanish
 
 
