@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QAbstractSlider, QWidget
+from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QComboBox, QWidget
 
 _SLIDER_KEYS = (
     Qt.Key.Key_Left,
@@ -17,17 +17,31 @@ _SLIDER_KEYS = (
     Qt.Key.Key_End,
 )
 
+_LIST_KEYS = (
+    Qt.Key.Key_Up,
+    Qt.Key.Key_Down,
+    Qt.Key.Key_PageUp,
+    Qt.Key.Key_PageDown,
+    Qt.Key.Key_Home,
+    Qt.Key.Key_End,
+)
+
 
 def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
-    """Whether a key is meant for the focused control: arrow keys move a slider, Space presses a button.
+    """Whether a key is meant for the focused control: arrows move a slider or along a list, Space presses a button.
 
     Otherwise the shortcuts of the window (seek, play) would take these keys, and controls could not be used without a
     mouse. Controls get the focus only by Tab, so these keys still control the transport after a click.
     """
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False
-    if event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
+    modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    if isinstance(focus, QAbstractItemView) and modifiers == Qt.KeyboardModifier.ShiftModifier:
+        return event.key() in _LIST_KEYS  # which extend the selection
+    if modifiers:
         return False
+    if isinstance(focus, (QAbstractItemView, QComboBox)):
+        return event.key() in _LIST_KEYS
     if isinstance(focus, QAbstractSlider):
         return event.key() in _SLIDER_KEYS
     return isinstance(focus, QAbstractButton) and event.key() == Qt.Key.Key_Space

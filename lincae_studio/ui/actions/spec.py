@@ -10,6 +10,9 @@ from lincae_studio.ui.model.context import Context
 
 Standard = QKeySequence.StandardKey
 
+#: What the keys of the digits from 1 on give without Shift on French keyboards, whose digits need it.
+_FRENCH_DIGITS = "&É\"'("
+
 
 @dataclass(frozen=True)
 class ActionSpec:
@@ -42,3 +45,8 @@ class ActionSpec:
     opens_section: bool = False
     contexts: tuple[Context, ...] = ()
     context_only: bool = False
+
+
+def with_french(key: str) -> tuple[str, str]:
+    """A shortcut with a digit from 1 to 5, and the one that the same press gives on French keyboards."""
+    return key, key[:-1] + _FRENCH_DIGITS[int(key[-1]) - 1]

@@ -195,7 +195,7 @@ ROWS = (
         "Select Next Clip",
         "Select the clip after the selected one",
         "Edit",
-        ("]",),
+        ("]", "Ctrl+PgDown"),
         needs="clips",
         opens_section=True,
     ),
@@ -204,7 +204,7 @@ ROWS = (
         "Select Previous Clip",
         "Select the clip before the selected one",
         "Edit",
-        ("[",),
+        ("[", "Ctrl+PgUp"),
         needs="clips",
     ),
     ActionSpec(

@@ -69,7 +69,7 @@ ROWS = (
         "Export &Picture…",
         "Save a view as PNG or SVG",
         "File",
-        ("Ctrl+Alt+E",),
+        ("Ctrl+Alt+P",),
         contexts=("mix", "view"),
     ),
     ActionSpec("quit", "&Quit", "Close the window", "File", ("Ctrl+Q",), opens_section=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.actions.spec import ActionSpec, with_french
 
 ROWS = (
     ActionSpec(
@@ -31,22 +31,22 @@ ROWS = (
             text,
             tip,
             "Transport",
-            keys,
+            with_french(key),
             checkable=True,
             submenu="Monitor",
             exclusive=True,
             contexts=("mix",),
         )
-        for what, text, tip, keys in (
-            ("auto", "Automatic", "Hear the latent mix, and the dry mix where it is not rendered yet", ("Shift+1",)),
+        for what, text, tip, key in (
+            ("auto", "Automatic", "Hear the latent mix, and the dry mix where it is not rendered yet", "Shift+1"),
             (
                 "latent",
                 "Latent Only",
                 "Hear the latent mix only; chunks that are not rendered yet are silent",
-                ("Shift+2",),
+                "Shift+2",
             ),
-            ("dry", "Dry Only", "Hear the dry mix, the plain sum of the stems", ("Shift+3",)),
-            ("difference", "Difference", "Hear the latent mix minus the dry mix", ("Shift+4",)),
+            ("dry", "Dry Only", "Hear the dry mix, the plain sum of the stems", "Shift+3"),
+            ("difference", "Difference", "Hear the latent mix minus the dry mix", "Shift+4"),
         )
     ),
     ActionSpec("go_start", "Go to &Start", "Move the playhead to the start", "Transport", ("Home",), "start"),

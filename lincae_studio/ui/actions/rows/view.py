@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.actions.spec import ActionSpec, with_french
 from lincae_studio.ui.views.registry import VIEWS, view_action
 
 ROWS = (
@@ -41,7 +41,15 @@ ROWS = (
         contexts=("mix",),
     ),
     *(
-        ActionSpec(view_action(view.id), view.title, view.tip, "View", (view.keys,), checkable=True, contexts=("view",))
+        ActionSpec(
+            view_action(view.id),
+            view.title,
+            view.tip,
+            "View",
+            with_french(view.keys),
+            checkable=True,
+            contexts=("view",),
+        )
         for view in VIEWS
     ),
     ActionSpec(
@@ -113,7 +121,7 @@ ROWS = (
         "Zoom &In",
         "Zoom in at the playhead",
         "View",
-        ("Ctrl+=", "Ctrl++", "="),
+        ("Ctrl+=", "Ctrl++", "=", "+"),
         "zoom-in",
         opens_section=True,
     ),
@@ -136,8 +144,8 @@ ROWS = (
         needs="selection",
         contexts=("clip",),
     ),
-    ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("Ctrl+Shift+=", "Ctrl+Shift++")),
-    ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("Ctrl+Shift+-", "Ctrl+Shift+_")),
+    ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("PgUp",)),
+    ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("PgDown",)),
     ActionSpec(
         "zoom_toggle",
         "Zoom &Back",
