@@ -35,10 +35,12 @@ class BundleController(QObject):
     """Opens and writes bundles for the window.
 
     Signals:
+        attached: the latents of an opened session were read, or could not be.
         audio_found: audio that existed only as latents can now be drawn and heard dry.
         find_files: the user asked to find the audio files.
     """
 
+    attached = Signal()
     audio_found = Signal()
     find_files = Signal()
 
@@ -88,6 +90,7 @@ class BundleController(QObject):
         bundles = {media.path for media in session.media if media.original is not None}
         if not bundles:
             self._rendering.attach(())
+            self.attached.emit()
             return
 
         from lincae_studio.engine.bundles.writer import open_bundle
@@ -124,9 +127,10 @@ class BundleController(QObject):
                     "\n".join(problems),
                     button=("Find Files…", self.find_files.emit),
                 )
+            self.attached.emit()
             self._decode(session, latents)
 
-        self._jobs.run(work, "Opening latents", done)
+        self._jobs.run(work, "Opening latents", done, cancelled=self.attached.emit)
 
     def media_in(self, path: Path) -> frozenset[str]:
         """The digests of the media in a bundle; any thread. Raises `StudioError` if it is not a bundle."""

@@ -44,7 +44,10 @@ class MediaFound(QObject):
         self._messages = messages
         #: Files outside the folder of the opened project that have not been reported yet.
         self._outside: list[str] = []
-        self._finding = False
+        #: Which of "audio" and "latents" is still being read; what is missing until then is not missing yet.
+        self._reading: set[str] = set()
+        document.replaced.connect(lambda: self._read_now(set()))
+        bundles.attached.connect(lambda: self._read_now(self._reading - {"latents"}))
         project_files.outside_found.connect(self._on_outside_found)
         rendering.media_damaged.connect(self._on_media_damaged)
         importer.media_repaired.connect(self._on_media_repaired)
@@ -62,16 +65,21 @@ class MediaFound(QObject):
     def _on_session_opened(self, session: Session) -> None:
         self._outside = []
         self._project_files.check_opened()
-        self._finding = True
+        self._read_now({"audio", "latents"})
         self._importer.find_media(session)
         self._bundles.attach(session)
 
+    def _read_now(self, what: set[str]) -> None:
+        self._reading = what
+        self._timeline.lanes.set_loading(bool(what))
+
     def _on_media_damaged(self) -> None:
-        self._timeline.lanes.invalidate()
+        self._read_now({"audio", "latents"})
         self._importer.repair_media(self._document.session)
         self._bundles.attach(self._document.session)
 
     def _on_media_repaired(self) -> None:
+        self._read_now(self._reading - {"audio"})
         self._rendering.retry_failed()
         self._on_files_relinked()
 
@@ -86,7 +94,7 @@ class MediaFound(QObject):
         self._timeline.axis.fit()
 
     def _on_media_searched(self) -> None:
-        self._finding = False
+        self._read_now(self._reading - {"audio"})
         self._report_outside()
 
     def _on_outside_found(self, paths: list[str]) -> None:
@@ -95,7 +103,7 @@ class MediaFound(QObject):
 
     def _report_outside(self) -> None:
         """Name the files that a project uses outside its folder, but only after messages about missing audio."""
-        if self._finding or not self._outside:
+        if "audio" in self._reading or not self._outside:
             return
         paths, self._outside = self._outside, []
         self._messages.warning(

@@ -50,6 +50,7 @@ class Row:
         selected: clips that are selected, of this track or others.
         media: by digest.
         offline: digests of media that cannot be played.
+        loading: whether it may only not have been read yet.
     """
 
     track: Track
@@ -59,6 +60,7 @@ class Row:
     selected: frozenset[int]
     media: Mapping[str, Media]
     offline: frozenset[str] = frozenset()
+    loading: bool = False
     clips: tuple[Clip, ...] = ()
 
 
@@ -85,15 +87,15 @@ def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> 
 def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis: TimeAxis, ratio: float) -> None:
     """Paint the clips of a lane within an area, later ones over earlier ones.
 
-    Inaudible clips are grey; clips with missing media are hatched and labelled. Selected clips show their handles:
-    fades at the top corners of the waveform.
+    Inaudible clips are grey. Clips with missing media are hatched and labelled, unless it is still being read. Selected
+    clips show their handles: fades at the top corners of the waveform.
     """
     shown = _shown(area, row, store, axis)
     for item in shown:
         rect = item.rect
         painter.fillRect(rect, item.body)
         painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), item.color)
-        if item.clip.media in row.offline:
+        if item.clip.media in row.offline and not row.loading:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
     if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
@@ -168,7 +170,7 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         _paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
-        label = _label(clip, row.media[clip.media], item.clip.media in row.offline)
+        label = _label(clip, row)
         _paint_name(painter, left, item.name_right, rect.top(), label, font)
         if selected:
             _paint_handles(painter, rect, clip, axis)
@@ -178,14 +180,14 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         painter.drawRect(rect.adjusted(1, 1, -1, -1))
 
 
-def _label(clip: Clip, media: Media, missing: bool) -> str:
-    badges = []
+def _label(clip: Clip, row: Row) -> str:
+    badges, media = [], row.media[clip.media]
     if clip.mute:
         badges.append("muted")
     if clip.gain != 1.0:
         badges.append(format_db(clip.gain))
-    if missing:
-        badges.append("media missing")
+    if clip.media in row.offline:
+        badges.append("loading…" if row.loading else "media missing")
     if media.original is not None:
         badges.append("from latents")
     if media.sample_rate != SESSION_RATE:

@@ -82,6 +82,7 @@ class Lanes(TimeCanvas):
         """`offline`: returns the digests of media that cannot be played."""
         super().__init__(axis, parent)
         self._offline = offline
+        self._loading = False
         self._snaps = snaps
         self._counting = counting
         counting.changed.connect(self.invalidate)
@@ -109,6 +110,12 @@ class Lanes(TimeCanvas):
             signal.connect(self._follow)
         rows.changed.connect(self._on_rows_changed)
 
+    def set_loading(self, loading: bool) -> None:
+        """Whether audio of the session is still being read: what is offline is then shown as loading."""
+        if loading != self._loading:
+            self._loading = loading
+            self.invalidate()
+
     @property
     def _session(self) -> Session:
         """What is drawn: the document, or what the drag would make of it."""
@@ -122,7 +129,8 @@ class Lanes(TimeCanvas):
             if track.id in self._selection.tracks:
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             self._paint_grid(painter, area, top, height)
-            row = Row(track, top, height, session.audible(track), self._selection.clips, media, self._offline())
+            audible, selected = session.audible(track), self._selection.clips
+            row = Row(track, top, height, audible, selected, media, self._offline(), self._loading)
             for layer in self._layers(track):
                 paint_row(painter, area, replace(row, clips=layer), self._media, self.axis, self.paint_ratio)
             kind = self._envelopes.of(track.id)

@@ -18,14 +18,15 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits
+from lincae_studio.session import edits, files
 from lincae_studio.session.model import MASTER, TRACK_COLORS, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.track_rows import ROW_PX
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom
 from tests.ui.drive import drag, press, release
-from tests.ui.look import heatmap, rgb
+from tests.ui.look import heatmap, pixels, rgb
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -229,3 +230,25 @@ def test_another_theme_is_shown_at_once(qtbot: QtBot, song: MainWindow, styled: 
             assert corner == QColor(c.lane)
     finally:
         theme.apply_theme(styled)
+
+
+def test_clips_of_a_project_that_is_still_opening_are_not_shown_as_missing(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    elsewhere = MediaStore(tmp_path / "cache of another computer")
+    paths = [write_audio(tmp_path / name, noise(n, 44_100)) for n, name in enumerate(("here.wav", "gone.wav"))]
+    media = [elsewhere.import_file(path) for path in paths]
+    files.save(edits.add_stems(Session(), media, 0), tmp_path / "song.lincae")
+    paths[1].unlink()
+    error = rgb(theme.colors().error)
+
+    def hatched() -> list[bool]:
+        shown = pixels(window.timeline.lanes)
+        return [bool((shown[row * ROW_PX : (row + 1) * ROW_PX] == error).all(axis=2).any()) for row in range(2)]
+
+    window.open_project(tmp_path / "song.lincae")
+    assert window.importer.busy, "its audio is being read"
+    assert len(window.rendering.offline) == 2, "and cannot be played yet"
+    assert hatched() == [False, False]
+    qtbot.waitUntil(lambda: not window.importer.busy, timeout=LIMIT_MS)
+    assert hatched() == [False, True], "only what is really missing"
