@@ -51,11 +51,11 @@ from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.status_bar import StatusLabels
 from lincae_studio.ui.theme import apply_theme
+from lincae_studio.ui.timeline.clock import Clock
 from lincae_studio.ui.timeline.contexts import TimelineContexts
 from lincae_studio.ui.timeline.drops import local_paths
 from lincae_studio.ui.timeline.metering import Metering
 from lincae_studio.ui.timeline.panel import TimelinePanel
-from lincae_studio.ui.timeline.position_label import PositionLabel
 from lincae_studio.ui.views.manager import ViewManager
 
 
@@ -131,6 +131,7 @@ class MainWindow(QMainWindow):
         self.timeline = TimelinePanel(self.document, self.selection, self.rendering, media, self.preferences, self)
         self.transport = Transport(self.document, self.rendering, self.timeline.axis, self.messages, self.preferences)
         self.player = self.transport.player
+        self.clock = Clock(self.transport, self.timeline.counting, self.rendering, self)
         self.metering = Metering(self.transport, self.rendering, self.timeline.headers, self.timeline.mix_meter)
         self.linearity_meter = LinearityMeter(self.document, self.rendering)
         self.views = ViewManager(
@@ -203,6 +204,7 @@ class MainWindow(QMainWindow):
             self.track_commands,
             self.place_commands,
             self.transport,
+            self.clock,
             self.view_commands,
             self.panel_commands,
             self.views,
@@ -224,8 +226,7 @@ class MainWindow(QMainWindow):
         spacer = QWidget(bar)
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
-        self.position_label = PositionLabel(self.transport, self.timeline.counting, self.rendering, bar)
-        bar.addWidget(self.position_label)
+        bar.addWidget(self.clock)
         central = QWidget(self)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -238,7 +239,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         senders = (self.preferences, self.rendering, self.linearity_meter, self.autosave)
-        for problem in (self.document.refused, *(sender.problem for sender in senders)):
+        for problem in (self.document.refused, self.clock.refused, *(sender.problem for sender in senders)):
             problem.connect(self.messages.error)
         if self.preferences.load_error is not None:
             self.messages.error(self.preferences.load_error)

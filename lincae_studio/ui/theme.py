@@ -272,7 +272,12 @@ QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}
 QLabel[dim="true"] {{ color: {c.text_dim}; }}
 QLabel[heading="true"] {{ font-weight: 600; }}
-QLabel#position {{ font-size: 18px; font-family: monospace; padding-right: 6px; }}
+QLineEdit#clock {{
+    font-size: 18px; font-family: monospace; padding: 2px 6px; border: 1px solid transparent; border-radius: 4px;
+    background: transparent; color: {c.text};
+}}
+QLineEdit#clock:hover {{ background: {c.button_hover}; }}
+QLineEdit#clock:focus {{ background: {c.lane}; border-color: {c.accent}; }}
 QLabel#hint_title {{ font-size: 22px; font-weight: 600; border: 0; }}
 QLabel#hint_text {{ color: {c.text_dim}; border: 0; }}
 QFrame#hint {{ border: 2px dashed {c.line}; border-radius: 12px; background: {c.lane}; }}

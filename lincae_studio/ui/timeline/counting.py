@@ -12,6 +12,7 @@ from lincae_studio.preferences import RulerUnit
 from lincae_studio.session.model import SESSION_RATE, Tempo
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.timeline.positions import Units, parse_position
 from lincae_studio.ui.timeline.snapping import Lines
 
 #: Smallest distance between labels, and between the lines between them.
@@ -97,6 +98,11 @@ class Counting(QObject):
             return f"{_bar_and_beat(int(beat), tempo)}.{int(part * 100):02d}"
         return format_time(sample / SESSION_RATE)
 
+    def parse(self, text: str, now: int) -> int:
+        """The sample of a typed position; see `positions.parse_position`. Raises `EditError`."""
+        tempo = self._document.session.tempo or _DEFAULT_TEMPO
+        return parse_position(text, Units(self._unit, tempo, self._hop()), now)
+
     def _basis(self) -> tuple[object, ...]:
         """Everything that the labels depend on."""
         return self._unit, self._document.session.tempo, self._hop()
@@ -111,7 +117,7 @@ def _seconds(least: float) -> Ticks:
 def _beats(tempo: Tempo, least: float) -> Ticks:
     """Beats, or if they are too close, every bar, every 2nd, 4th and so on."""
     if tempo.beat >= least:
-        return Ticks(tempo.beat, 4, lambda number: _bar_and_beat(number, tempo), tempo.start)
+        return Ticks(tempo.beat, 16 // tempo.unit, lambda number: _bar_and_beat(number, tempo), tempo.start)
     bars = 1
     while bars * tempo.beats * tempo.beat < least:
         bars *= 2

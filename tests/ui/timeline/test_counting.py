@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import places
 from lincae_studio.session.model import SESSION_RATE, Tempo
-from lincae_studio.ui.dialogs.tempo import TempoDialog
+from lincae_studio.ui.dialogs.tempo import Taps, TempoDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.counting import Ticks
@@ -77,13 +77,13 @@ def test_the_display_counts_in_the_same_unit(song: MainWindow) -> None:
     hop = song.rendering.update_plan().grid.hop
     song.transport.seek(44_100)
     song.actions_by_id["count_in_samples"].trigger()
-    assert song.position_label.text() == "44\u2009100"
+    assert song.clock.text() == "44\u2009100"
     song.actions_by_id["count_in_frames"].trigger()
-    assert song.position_label.text() == f"frame {44_100 // hop}"
+    assert song.clock.text() == f"frame {44_100 // hop}"
     song.actions_by_id["count_in_beats"].trigger()
-    assert song.position_label.text() == "1.3.00"
+    assert song.clock.text() == "1.3.00"
     song.actions_by_id["count_in_time"].trigger()
-    assert song.position_label.text() == "0:01.000"
+    assert song.clock.text() == "0:01.000"
     song.actions_by_id["count_in_time"].trigger()
     units = [action for name, action in song.actions_by_id.items() if name.startswith("count_in")]
     checked = [action.objectName() for action in units if action.isChecked()]
@@ -123,7 +123,7 @@ def test_the_tempo_is_set_undone_and_removed(qtbot: QtBot, song: MainWindow) -> 
     opened.start.setValue(0.1)
     QTest.keyClick(opened, Qt.Key.Key_Return)
     assert song.document.session.tempo == Tempo(bpm=93.5, beats=4, start=4410)
-    assert song.document.undo_text == "Set Tempo"
+    assert song.document.undo_text == "Set Tempo 93.5, 4/4"
     press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert song.document.session == before
     press(song, Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier)
@@ -131,6 +131,104 @@ def test_the_tempo_is_set_undone_and_removed(qtbot: QtBot, song: MainWindow) -> 
     assert opened.bpm.value() == 93.5
     QTest.mouseClick(opened.none, Qt.MouseButton.LeftButton)
     assert song.document.session.tempo is None
+
+
+def test_eighths_are_counted_and_named_in_what_a_listener_feels(qtbot: QtBot, song: MainWindow) -> None:
+    song.actions_by_id["tempo"].trigger()
+    dialog = song.findChildren(TempoDialog)[-1]
+    qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
+    dialog.beats.setFocus()
+    dialog.beats.selectAll()
+    QTest.keyClicks(dialog.beats, "6")
+    QTest.keyClick(dialog.beats, Qt.Key.Key_Tab)
+    QTest.keyClicks(dialog.unit, "8")
+    assert dialog.meaning.text() == "= 80 dotted quarter notes per minute"
+    QTest.keyClick(dialog, Qt.Key.Key_Return)
+    assert song.document.session.tempo == Tempo(bpm=120.0, beats=6, unit=8)
+    found = ticks(song, "beats", 50.0)
+    assert (found.step, found.parts) == (SECOND / 4, 2), "eighths, divided into sixteenths"
+    assert [found.text(number) for number in (0, 5, 6)] == ["1.1", "1.6", "2.1"]
+    choose(song, "grid")
+    set_zoom(song, 50)
+    drag(song.timeline.lanes, (20, row(1)), (20 + SECOND // 4 // 50 + 3, row(1)))
+    assert starts(song)[1] == SECOND // 4, "snapped to the second eighth"
+
+
+def test_the_tempo_is_tapped(qtbot: QtBot, song: MainWindow) -> None:
+    times_s = iter([10.0, 10.52, 10.98, 11.5, 12.0, 99.0, 99.75])
+    press(song, Qt.Key.Key_T)
+    dialog = song.findChildren(TempoDialog)[-1]
+    qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
+    assert "1 tap," in dialog.tapped.text(), "the press that opened it counts"
+    dialog._taps, dialog._clock = Taps(), lambda: next(times_s)
+    for _ in range(5):
+        QTest.keyClick(dialog.bpm, Qt.Key.Key_T)
+    assert dialog.bpm.value() == pytest.approx(120.0, abs=1.0)
+    assert "5 taps, one for each quarter note" in dialog.tapped.text()
+    dialog.beats.setValue(6)
+    dialog.unit.setCurrentIndex(1)
+    for _ in range(2):
+        QTest.mouseClick(dialog.tapping, Qt.MouseButton.LeftButton)
+    assert dialog.bpm.value() == 120.0, "80 dotted quarters per minute, counted anew after a pause"
+    dialog.reject()
+    assert song.document.session.tempo is None
+
+
+# The clock
+
+
+def go_to(window: MainWindow, text: str) -> int:
+    """Press G, type over the position, and press Return; where the playhead is then."""
+    press(window, Qt.Key.Key_G)
+    assert window.clock.hasFocus()
+    QTest.keyClicks(window.clock, text)
+    QTest.keyClick(window.clock, Qt.Key.Key_Return)
+    return window.player.position
+
+
+@pytest.mark.parametrize(
+    ("unit", "texts"),
+    [
+        ("time", {"1.5": 1.5, "0:02,25": 2.25, "750 ms": 0.75, "+1": 1.75, "-0:01": 0.75, "bar 2": 2.0, "-9": 0.0}),
+        ("beats", {"1.3": 1.0, "2": 2.0, "1.2.50": 0.75, "+0.2": 1.75, "0:01": 1.0, "44100 samples": 1.0}),
+        ("samples", {"44 100": 1.0, "22,050": 0.5, "+22050": 1.0, "1.5 s": 1.5}),
+    ],
+)
+def test_a_position_is_typed_in_the_unit_of_the_ruler_or_another(
+    song: MainWindow, unit: str, texts: dict[str, float]
+) -> None:
+    song.actions_by_id[f"count_in_{unit}"].trigger()
+    for text, seconds in texts.items():
+        assert go_to(song, text) == round(seconds * SECOND), text
+
+
+def test_frames_are_typed_and_return_without_a_change_does_not_move(song: MainWindow) -> None:
+    hop = song.rendering.update_plan().grid.hop
+    song.actions_by_id["count_in_frames"].trigger()
+    assert go_to(song, "12") == 12 * hop
+    song.transport.seek(12 * hop + 5)
+    assert go_to(song, "") == 12 * hop + 5
+    assert song.timeline.lanes.hasFocus(), "the focus is back where it was"
+
+
+def test_the_clock_is_edited_by_a_click_and_left_by_escape(song: MainWindow) -> None:
+    clock = song.clock
+    QTest.mouseClick(clock, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(clock, "3")
+    assert clock.text() == "3"
+    press(song, Qt.Key.Key_Escape)
+    assert (clock.text(), song.player.position) == ("0:00.000", 0)
+    assert song.timeline.lanes.hasFocus()
+
+
+@pytest.mark.parametrize("text", ["soon", "1:2:3:4", "1.5.2", "99999999999:00"])
+def test_what_is_not_a_position_is_said_and_can_be_typed_again(song: MainWindow, text: str) -> None:
+    song.actions_by_id["count_in_beats"].trigger()
+    assert go_to(song, text) == 0
+    assert text in song.messages.text.text()
+    assert song.clock.hasFocus()
+    QTest.keyClicks(song.clock, "1.3\r")
+    assert song.player.position == SECOND
 
 
 # Snapping
