@@ -47,14 +47,33 @@ _PEAK_BLOCK = 21
 _PEAK_ROWS = 64
 
 
+class TruePeak:
+    """Measures the true peak of consecutive blocks, at any sample rate (BS.1770-4, annex 2)."""
+
+    def __init__(self, channels: int) -> None:
+        self._before = np.zeros((channels, _TAPS - 1), np.float32)
+        self._peak = 0.0
+
+    def add(self, samples: Samples) -> None:
+        """Add `(channels, n)` samples."""
+        with_history = np.concatenate([self._before, samples], axis=1)
+        self._peak = _highest(with_history, self._peak)
+        self._before = with_history[:, -(_TAPS - 1) :].copy()
+
+    def read(self, pending: Samples | None = None) -> float:
+        """The true peak of all channels so far, linear; `pending` samples `(channels, n)` count without being added."""
+        end = np.zeros((len(self._before), _TAPS - 1), np.float32)
+        parts = [self._before, end] if pending is None else [self._before, pending, end]
+        return _highest(np.concatenate(parts, axis=1), self._peak)
+
+
 class Meter:
     """Measures audio in consecutive blocks; all channels have weight 1."""
 
     def __init__(self, channels: int) -> None:
         self._state = np.zeros((channels, _STATES))
         self._pending = np.zeros((channels, 0), np.float32)
-        self._before = np.zeros((channels, _TAPS - 1), np.float32)
-        self._peak = 0.0
+        self._peak = TruePeak(channels)
         #: Mean square of each tenth of a second, summed over channels.
         self._powers = array("d")
 
@@ -66,9 +85,7 @@ class Meter:
             whole = self._pending[:, : steps * _STEP]
             self._pending = self._pending[:, steps * _STEP :].copy()
             self._powers.extend(self._filtered_powers(whole, steps).tolist())
-            with_history = np.concatenate([self._before, whole], axis=1)
-            self._peak = _highest(with_history, self._peak)
-            self._before = with_history[:, -(_TAPS - 1) :].copy()
+            self._peak.add(whole)
 
     def momentary(self) -> float:
         """Loudness of the last 400 ms, in LUFS."""
@@ -94,8 +111,7 @@ class Meter:
 
     def true_peak(self) -> float:
         """The true peak of all channels, interpolated between samples, linear (BS.1770-4, annex 2)."""
-        end = np.zeros((len(self._pending), _TAPS - 1), np.float32)
-        return _highest(np.concatenate([self._before, self._pending, end], axis=1), self._peak)
+        return self._peak.read(self._pending)
 
     def _last(self, steps: int) -> float:
         return _lufs(sum(self._powers[-steps:]) / steps)
@@ -203,6 +219,37 @@ def _highest(samples: Samples, peak: float) -> float:
     for first in range(0, len(chosen), _PEAK_ROWS):
         peak = max(peak, float(np.abs(chosen[first : first + _PEAK_ROWS] @ matrix).max()))
     return peak
+
+
+#: Samples before and after one that the points between it and the next are interpolated from.
+BEFORE, AFTER = _TAPS // 2 - 1, _TAPS // 2
+
+
+def envelope(samples: Samples, floor: float) -> Samples:
+    """The largest magnitude of all channels at each sample, and at the points between it and the next.
+
+    Args:
+        samples: `(channels, n + BEFORE + AFTER)`, of which the first and the last are neighbours only.
+        floor: points are left out where it is certain that none is above this level.
+
+    Returns:
+        `(n,)`.
+    """
+    matrix, most = _interpolation()
+    count = samples.shape[1] - _TAPS + 1
+    rows = -(-count // _PEAK_BLOCK)
+    padded = np.zeros((len(samples), rows * _PEAK_BLOCK + _TAPS - 1), np.float32)
+    padded[:, : samples.shape[1]] = samples
+    found = np.abs(padded[:, BEFORE : BEFORE + rows * _PEAK_BLOCK]).max(axis=0).reshape(rows, _PEAK_BLOCK)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, _PEAK_BLOCK + _TAPS - 1, axis=1)[:, ::_PEAK_BLOCK]
+    loud = np.flatnonzero(np.abs(windows).max(axis=(0, 2)) * most > floor)
+    for first in range(0, len(loud), _PEAK_ROWS):
+        chosen = loud[first : first + _PEAK_ROWS]
+        for channel in windows:
+            points = np.abs(channel[chosen] @ matrix).reshape(len(chosen), _PEAK_BLOCK, -1).max(axis=2)
+            found[chosen] = np.maximum(found[chosen], points)
+    levels: Samples = found.reshape(-1)[:count]
+    return levels
 
 
 def _sums(values: Floats, count: int) -> Floats:
