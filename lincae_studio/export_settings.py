@@ -48,13 +48,16 @@ class Level(Struct, frozen=True, kw_only=True):
 
     Attributes:
         target_db: target of the sample peak in dBFS, or of the loudness in LUFS.
-        true_peak_db: true peak limit in dBTP: no file is made louder, and a louder one is turned down.
-        together: apply the same gain to all files of an export, so that stems still add up to the mix.
+        true_peak_db: true peak limit in dBTP, if the level is normalised or limited: no file is made louder, and a
+            louder one is turned down.
+        limiter: keep the true peak limit by a limiter, which lowers the peaks only, instead of turning the file down.
+        together: apply the same gain to all files of an export at each moment, so that stems still add up to the mix.
     """
 
     normalize: Literal["none", "peak", "loudness"] = "none"
     target_db: Decibels = -1.0
     true_peak_db: Decibels = -1.0
+    limiter: bool = False
     together: bool = True
 
 
@@ -84,6 +87,9 @@ PRESETS: dict[str, ExportSettings] = {
     "Mix, 16-bit for CD": ExportSettings(format=AudioFormat(sample_format="16")),
     "Mix for streaming, -14 LUFS": ExportSettings(
         format=AudioFormat(sample_format="24"), level=Level(normalize="loudness", target_db=-14.0)
+    ),
+    "Mix for streaming, -14 LUFS, with limiter": ExportSettings(
+        format=AudioFormat(sample_format="24"), level=Level(normalize="loudness", target_db=-14.0, limiter=True)
     ),
     "Mix and stems, 24-bit": ExportSettings(format=AudioFormat(sample_format="24"), contents=("mix", "tracks")),
     "Mix, dry and difference": ExportSettings(contents=("mix", "dry", "difference")),

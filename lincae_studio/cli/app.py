@@ -293,6 +293,10 @@ def _exported(figures: dict[str, object]) -> list[str]:
     for row in rows:
         if row["not_normalized"]:
             lines.append(f"{row['output']} was not normalised: {row['not_normalized']}")
+        if row["shortfall"]:
+            limited = row["reduction_db"] > 0.0
+            remedy = "choose a lower --target" if limited else "add --limiter, or choose a lower --target"
+            lines.append(f"{row['output']} is {row['shortfall']}; {remedy}")
     if clipped:
         verb = "was" if clipped == 1 else "were"
         clipping = f"{count_of(clipped, 'sample')} {verb} clipped"
@@ -302,5 +306,13 @@ def _exported(figures: dict[str, object]) -> list[str]:
 
 def _measured(row: dict[str, Any]) -> str:
     channels = "stereo" if row["channels"] == 2 else "mono"
-    level = f", level changed by {row['gain_db']:+.1f} dB" if row["gain_db"] else ""
-    return f"{channels}, {row['sample_rate'] / 1000:g} kHz, peak {row['peak_dbfs']:.1f} dBFS{level}"
+    parts = [channels, f"{row['sample_rate'] / 1000:g} kHz", f"peak {row['peak_dbfs']:.1f} dBFS"]
+    if row["loudness_lufs"] is not None:
+        parts.append(f"{row['loudness_lufs']:.1f} LUFS")
+    if row["true_peak_dbtp"] is not None:
+        parts.append(f"true peak {row['true_peak_dbtp']:.1f} dBTP")
+    if row["gain_db"]:
+        parts.append(f"level changed by {row['gain_db']:+.1f} dB")
+    if row["reduction_db"]:
+        parts.append(f"peaks limited by up to {row['reduction_db']:.1f} dB")
+    return ", ".join(parts)

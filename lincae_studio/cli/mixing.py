@@ -104,4 +104,14 @@ def _row(result: ExportResult) -> dict[str, object]:
         "clipped_samples": result.clipped_samples,
         "gain_db": result.gain_db,
         "not_normalized": result.not_normalized,
+        "loudness_lufs": _finite(result.loudness),
+        "true_peak_dbtp": _finite(result.true_peak_db),
+        "reduction_db": result.reduction_db,
+        "missed_db": result.missed_db,
+        "shortfall": result.shortfall,
     }
+
+
+def _finite(level_db: float | None) -> float | None:
+    """A level for JSON, which has no infinity: None for silence, as for what was not measured."""
+    return level_db if level_db is not None and math.isfinite(level_db) else None

@@ -46,6 +46,10 @@ Target = Annotated[
     float | None, typer.Option("--target", help="Target peak in dBFS (default -1) or loudness in LUFS (default -14).")
 ]
 TruePeak = Annotated[float | None, typer.Option("--true-peak", help="True peak limit in dBTP (default -1).")]
+Limiter = Annotated[
+    bool | None,
+    typer.Option("--limiter/--no-limiter", help="Keep the true peak limit by limiting peaks, not by less gain."),
+]
 Each = Annotated[bool, typer.Option("--each", help="Normalise each file separately, not all by the same gain.")]
 Write = Annotated[
     str | None,
@@ -96,6 +100,7 @@ def request(
     normalize: Normalize = None,
     target: Target = None,
     true_peak: TruePeak = None,
+    limiter: Limiter = None,
     each: Each = False,
     write: Write = None,
     stems: Stems = None,
@@ -142,6 +147,7 @@ def request(
             "normalize": ("--normalize", normalize),
             "target_db": ("--target", target),
             "true_peak_db": ("--true-peak", true_peak),
+            "limiter": ("--limiter", limiter),
             "together": ("--each", False if each else None),
         },
     )

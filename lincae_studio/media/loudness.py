@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from lincae_studio.media import bs1770
 from lincae_studio.session.model import SESSION_RATE
@@ -57,14 +58,46 @@ class LoudnessMeter:
 
     def read(self) -> Loudness:
         """The measurement since the start."""
-        peak = self._meter.true_peak()
         return Loudness(
             momentary=self._meter.momentary(),
             short_term=self._meter.short_term(),
             integrated=self._meter.integrated(),
             range=self._meter.range(),
-            true_peak=20.0 * math.log10(peak) if peak > 0.0 else SILENT,
+            true_peak=decibels(self._meter.true_peak()),
         )
+
+
+class FileMeter:
+    """Measures the loudness and the true peak of audio at any sample rate, as in a file."""
+
+    def __init__(self, channels: int, rate: int) -> None:
+        """`channels`: 1 or 2. `rate`: in Hz."""
+        self._meter = LoudnessMeter()
+        self._channels = channels
+        self._resampler = None if rate == SESSION_RATE else soxr.ResampleStream(rate, SESSION_RATE, channels)
+        self._peak = None if rate == SESSION_RATE else bs1770.TruePeak(channels)
+
+    def add(self, samples: Samples) -> None:
+        """Add `(channels, n)` samples."""
+        if self._resampler is None or self._peak is None:
+            self._meter.add(samples)
+            return
+        self._peak.add(samples)
+        self._meter.add(self._resampler.resample_chunk(np.ascontiguousarray(samples.T)).T)
+
+    def read(self) -> tuple[float, float]:
+        """The integrated loudness in LUFS, and the true peak in dBTP; call it once, at the end."""
+        if self._resampler is None or self._peak is None:
+            found = self._meter.read()
+            return found.integrated, found.true_peak
+        nothing = np.zeros((0, self._channels), np.float32)
+        self._meter.add(self._resampler.resample_chunk(nothing, last=True).T)
+        return self._meter.read().integrated, decibels(self._peak.read())
+
+
+def decibels(level: float) -> float:
+    """A linear level in decibels; `SILENT` for 0."""
+    return 20.0 * math.log10(level) if level > 0.0 else SILENT
 
 
 def blocks(length: int, size: int = SESSION_RATE) -> Iterator[tuple[int, int]]:

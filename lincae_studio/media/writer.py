@@ -53,15 +53,15 @@ class Tags:
 class Converter:
     """Converts blocks to the channels and the rate of a format, and refuses output that is NaN or infinite."""
 
-    def __init__(self, audio_format: AudioFormat, channels: int) -> None:
-        """`channels`: channels of the input blocks, 1 or 2."""
+    def __init__(self, audio_format: AudioFormat, channels: int, rate: int = SESSION_RATE) -> None:
+        """`channels`, `rate`: channels of the input blocks, 1 or 2, and their sample rate in Hz."""
         self.channels = channels_of(audio_format, channels)
         self._rate = audio_format.sample_rate
         #: Output samples so far.
         self._done = 0
         self._resampler = (
-            soxr.ResampleStream(SESSION_RATE, self._rate, self.channels, dtype="float32", quality="VHQ")
-            if self._rate != SESSION_RATE
+            soxr.ResampleStream(rate, self._rate, self.channels, dtype="float32", quality="VHQ")
+            if self._rate != rate
             else None
         )
 
@@ -95,18 +95,18 @@ class Converter:
 class AudioWriter:
     """Writes blocks to a file, and tracks the peak and the number of clipped samples. Created by `writing`."""
 
-    def __init__(self, file: sf.SoundFile, audio_format: AudioFormat, channels: int) -> None:
-        """`channels`: channels of the blocks."""
+    def __init__(self, file: sf.SoundFile, audio_format: AudioFormat, channels: int, rate: int) -> None:
+        """`channels`, `rate`: channels and sample rate of the blocks."""
         self._file = file
         self._format = audio_format
-        self._converter = Converter(audio_format, channels)
+        self._converter = Converter(audio_format, channels, rate)
         self._dither = np.random.default_rng(_DITHER_SEED)
         self.peak = 0.0
         self.clipped_samples = 0
         self.written = 0
 
     def write(self, block: Audio) -> None:
-        """Append `(n, 1 or 2)` samples at the session rate.
+        """Append `(n, 1 or 2)` samples.
 
         All formats except float are clipped to full scale, and clipped samples are counted. A sample at full scale is
         not clipped.
@@ -157,9 +157,14 @@ def channels_of(audio_format: AudioFormat, channels: int) -> int:
 
 @contextlib.contextmanager
 def writing(
-    path: Path, channels: int, length: int, audio_format: AudioFormat | None = None, tags: Tags | None = None
+    path: Path,
+    channels: int,
+    length: int,
+    audio_format: AudioFormat | None = None,
+    tags: Tags | None = None,
+    rate: int = SESSION_RATE,
 ) -> Iterator[AudioWriter]:
-    """Open `path` to write about `length` samples at the session rate; on an error or cancel it stays as it was.
+    """Open `path` to write about `length` samples at `rate` Hz; on an error or cancel it stays as it was.
 
     Raises:
         ExportError: when the file cannot be written, with the reason (full disk, permissions, wrong extension), or a
@@ -178,10 +183,10 @@ def writing(
             guarded = _GuardedFile(handle)
             try:
                 with sf.SoundFile(
-                    guarded, "w", **_options(audio_format, channels_of(audio_format, channels), length)
+                    guarded, "w", **_options(audio_format, channels_of(audio_format, channels), length, rate)
                 ) as file:
                     _set_tags(file, tags or Tags())
-                    writer = AudioWriter(file, audio_format, channels)
+                    writer = AudioWriter(file, audio_format, channels, rate)
                     yield writer
                     writer.finish()
             finally:
@@ -194,14 +199,14 @@ def writing(
         raise ExportError(f"cannot export to {path}: {error}", "Check the disk, or choose another folder") from error
 
 
-def _options(audio_format: AudioFormat, channels: int, length: int) -> dict[str, Any]:
+def _options(audio_format: AudioFormat, channels: int, length: int, rate: int) -> dict[str, Any]:
     """The arguments for `soundfile.SoundFile`."""
     one = FORMATS[audio_format.container]
     options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels, **one.options}
     if one.lossy:
         compression = min(1.0 - audio_format.quality, one.most_compression)
         return options | {"format": one.library_name, "compression_level": compression}
-    frames = length * audio_format.sample_rate / SESSION_RATE
+    frames = length * audio_format.sample_rate / rate
     large = frames * channels * BYTES_PER_SAMPLE[audio_format.sample_format] > WAV_LIMIT_BYTES
     name = one.large_name if large and one.large_name else one.library_name
     return options | {"format": name, "subtype": SUBTYPES[audio_format.sample_format]}

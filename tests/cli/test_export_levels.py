@@ -103,6 +103,27 @@ def test_what_cannot_be_measured_still_keeps_the_true_peak(tmp_path: Path, capsy
     assert "shorter than" in found["not_normalized"]
 
 
+def test_a_missed_target_is_reported_and_the_limiter_reaches_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audio = noise(1, 3 * SESSION_RATE, level=0.05)
+    audio[20_000] = 0.9
+    path, out = write_audio(tmp_path / "in.wav", audio), tmp_path / "out.wav"
+    options = ("mix", path, "-o", out, "--write", "dry", "--normalize", "loudness")
+    missed = printed(capsys, *options)
+    assert missed["true_peak_dbtp"] == pytest.approx(-1.0, abs=0.01)
+    assert missed["missed_db"] == pytest.approx(-14.0 - missed["loudness_lufs"], abs=0.01)
+    said = lincae(capsys, *options)
+    assert f"{missed['loudness_lufs']:.1f} LUFS, true peak -1.0 dBTP, level changed by" in said
+    assert f"{out} is {missed['missed_db']:.1f} LU below the target of -14 LUFS: with more gain, the true" in said
+    assert "add --limiter" in said
+    reached = printed(capsys, *options, "--limiter")
+    assert reached["loudness_lufs"] == pytest.approx(-14.0, abs=0.1)
+    assert (reached["missed_db"], reached["shortfall"]) == (0.0, "")
+    assert f"peaks limited by up to {reached['reduction_db']:.1f} dB" in lincae(capsys, *options, "--limiter")
+    assert printed(capsys, "mix", path, "-o", out, "--write", "dry")["loudness_lufs"] is None, "not measured"
+
+
 @pytest.fixture
 def band(tmp_path: Path, store: MediaStore) -> Path:
     """Loud noise, room tone below the gate, and silence, each on its track."""

@@ -1,4 +1,4 @@
-"""Exports streams to files, each entirely or not at all, optionally normalized, which requires measuring first.
+"""Exports streams to files, each entirely or not at all, optionally normalized or limited, after measuring them.
 
 Any thread. Memory does not depend on the length: audio to be measured first is kept in a temporary file.
 """
@@ -6,27 +6,29 @@ Any thread. Memory does not depend on the length: audio to be measured first is 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from lincae_studio import atomic
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.export.levels import Change, changes, shortfall
+from lincae_studio.engine.export.spool import Spool, spooled
 from lincae_studio.engine.rendering.streams import Stream
 from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat, Level
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress, part_of
-from lincae_studio.media.finite import REMEDY, check_finite
-from lincae_studio.media.loudness import GATE_LUFS, SHORTEST_S, LoudnessMeter
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress, part_of, share_of
+from lincae_studio.media.finite import check_finite
+from lincae_studio.media.loudness import FileMeter, decibels
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 from lincae_studio.session.model import SESSION_RATE
 
-#: Samples read back at a time.
-_BLOCK = 1 << 16
+#: The shares of an export that are done once files are measured, and once it is known how to limit them, if they are.
+_MEASURED = 0.5
+_LIMITED = 0.8
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class ExportResult:
         clipped_samples: always 0 for formats that can exceed full scale.
         gain_db: the gain applied to normalize the level.
         not_normalized: why the level could not be normalized and was not raised, as "it is silent"; empty if it could.
+        loudness: integrated, in LUFS, before rounding or lossy compression; None if it was not measured.
+        true_peak_db: in dBTP, likewise.
+        reduction_db: the most by which the limiter lowered a sample.
+        missed_db: by how much the file falls short of the target, if so; 0 for files whose gain is that of another.
+        shortfall: that in words, and why, to follow "the file is"; empty if the target was reached.
     """
 
     path: Path
@@ -58,24 +65,11 @@ class ExportResult:
     clipped_samples: int
     gain_db: float = 0.0
     not_normalized: str = ""
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """Levels of a stream: highest sample (linear), integrated loudness (LUFS), true peak (dBTP); and its length."""
-
-    peak: float
-    loudness: float
-    true_peak_db: float
-    length_s: float
-
-
-@dataclass(frozen=True)
-class _Change:
-    """The factor by which the level of a file is changed, and why that is not what was asked for, if so."""
-
-    gain: float = 1.0
-    problem: str = ""
+    loudness: float | None = None
+    true_peak_db: float | None = None
+    reduction_db: float = 0.0
+    missed_db: float = 0.0
+    shortfall: str = ""
 
 
 def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
@@ -126,28 +120,34 @@ def _export(
     progress: ReportProgress,
     cancel: CancelToken,
 ) -> list[ExportResult]:
-    if level.normalize == "none":
+    if level.normalize == "none" and not level.limiter:
         return [
-            _write(item, _finite_blocks(item, start, end), end - start, _Change(), audio_format, report, cancel)
-            for item, report in zip(items, _callbacks(progress, items, 1), strict=True)
+            _write(item, _finite_blocks(item, start, end), end - start, audio_format, report, cancel)
+            for item, report in zip(items, _callbacks(progress, items), strict=True)
         ]
-    reports = _callbacks(progress, items, 2)
+    known = _LIMITED if level.limiter else _MEASURED
     with contextlib.ExitStack() as stack:
-        spools, measured = [], []
-        for item, report in zip(items, reports, strict=False):
-            try:
-                spool = stack.enter_context(atomic.temporary(item.path.parent))
-                measured.append(_spool(item, start, end, spool, audio_format, report, cancel))
-            except OSError as error:
-                reason, remedy = os_error_reason(error, item.path)
-                raise ExportError(f"cannot export to {item.path}: {reason}", remedy) from error
-            spools.append(spool)
-        results = []
-        changes = _changes(measured, level)
-        for item, spool, change, report in zip(items, spools, changes, reports[len(items) :], strict=True):
-            blocks = _spooled(spool, item.stream.channels)
-            results.append(_write(item, blocks, end - start, change, audio_format, report, cancel))
-        return results
+
+        def temporary() -> Path:
+            return stack.enter_context(atomic.temporary(items[0].path.parent))
+
+        spools = []
+        try:
+            for item, report in zip(items, _callbacks(share_of(progress, 0.0, _MEASURED), items), strict=True):
+                converter = Converter(audio_format, item.stream.channels)
+                blocks, length = _finite_blocks(item, start, end), end - start
+                place, name = temporary(), item.path.name
+                spools.append(spooled(blocks, converter, audio_format.sample_rate, place, name, length, report, cancel))
+            found = changes(spools, level, temporary, share_of(progress, _MEASURED, known), cancel)
+        except OSError as error:
+            path = items[min(len(spools), len(items) - 1)].path
+            reason, remedy = os_error_reason(error, path)
+            raise ExportError(f"cannot export to {path}: {reason}", remedy) from error
+        reports = _callbacks(share_of(progress, known, 1.0), items)
+        return [
+            _write_changed(item, spool, change, audio_format, level, report, cancel)
+            for item, spool, change, report in zip(items, spools, found, reports, strict=True)
+        ]
 
 
 def _finite_blocks(item: ExportItem, start: int, end: int) -> Iterator[Array]:
@@ -163,16 +163,20 @@ def _write(
     item: ExportItem,
     blocks: Iterator[Array],
     length: int,
-    change: _Change,
     audio_format: AudioFormat,
     progress: ReportProgress,
     cancel: CancelToken,
+    converted: Spool | None = None,
 ) -> ExportResult:
+    """Write blocks at the session rate, or as they are in a spool; its levels are those of the file."""
+    channels, rate = item.stream.channels, SESSION_RATE
+    if converted is not None:
+        channels, rate = converted.channels, converted.rate
     done = 0
-    with writing(item.path, item.stream.channels, length, audio_format, item.tags) as writer:
+    with writing(item.path, channels, length, audio_format, item.tags, rate) as writer:
         for block in blocks:
             cancel.check()
-            writer.write(block.T if change.gain == 1.0 else block.T * np.float32(change.gain))
+            writer.write(block.T)
             done += block.shape[1]
             progress(Progress(done, length, item.path.name))
         assert done == length, "the stream returned another number of samples than requested"
@@ -183,91 +187,50 @@ def _write(
         audio_format.sample_rate,
         writer.peak,
         writer.clipped_samples,
-        20.0 * math.log10(change.gain),
-        change.problem,
     )
 
 
-def _spool(
+def _write_changed(
     item: ExportItem,
-    start: int,
-    end: int,
-    spool: Path,
+    spool: Spool,
+    change: Change,
     audio_format: AudioFormat,
+    level: Level,
     progress: ReportProgress,
     cancel: CancelToken,
-) -> _Measured:
-    """Write a stream to a temporary file, and measure it as converted to the format."""
-    meter = LoudnessMeter()
-    converter = Converter(audio_format, item.stream.channels)
-    peak, done = 0.0, 0
-    with open(spool, "wb") as file:
-        for block in _finite_blocks(item, start, end):
-            cancel.check()
-            mixed = converter.mixed(block.T)
-            meter.add(mixed.T)
-            peak = max(peak, float(np.abs(converter.resampled(mixed)).max(initial=0.0)))
-            file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
-            done += block.shape[1]
-            progress(Progress(done, end - start, item.path.name))
-    peak = max(peak, float(np.abs(converter.remaining()).max(initial=0.0)))
-    read = meter.read()
-    if read.true_peak == math.inf:
-        raise ExportError(f"cannot export to {item.path.name}: its level is too high to be measured", REMEDY)
-    return _Measured(peak, read.integrated, read.true_peak, (end - start) / SESSION_RATE)
+) -> ExportResult:
+    """Write a measured file with its level changed, and measure what is written."""
+    meter = FileMeter(spool.channels, spool.rate)
+
+    def metered() -> Iterator[Array]:
+        for block in change.applied(spool.blocks()):
+            meter.add(block)
+            yield block
+
+    comment = ", ".join(filter(None, (item.tags.comment, _description(change, level))))
+    tagged = replace(item, tags=replace(item.tags, comment=comment))
+    written = _write(tagged, metered(), spool.length, audio_format, progress, cancel, spool)
+    loudness, true_peak_db = meter.read()
+    missed_db, text = shortfall(level, change, loudness, written.peak)
+    return replace(
+        written,
+        gain_db=decibels(change.gain),
+        not_normalized=change.problem if level.normalize != "none" else "",
+        loudness=loudness,
+        true_peak_db=true_peak_db,
+        reduction_db=change.reduction_db,
+        missed_db=missed_db,
+        shortfall=text,
+    )
 
 
-def _spooled(spool: Path, channels: int) -> Iterator[Array]:
-    with open(spool, "rb") as file:
-        while data := file.read(4 * channels * _BLOCK):
-            yield np.frombuffer(data, np.float32).reshape(-1, channels).T
+def _description(change: Change, level: Level) -> str:
+    """How the level was changed, for the comment of the file."""
+    gain = f"level changed by {decibels(change.gain):+.1f} dB" if change.gain != 1.0 else ""
+    limit = f"true peak limited to {level.true_peak_db:g} dBTP" if change.curve is not None else ""
+    return ", ".join(filter(None, (gain, limit)))
 
 
-def _changes(measured: Sequence[_Measured], level: Level) -> list[_Change]:
-    """How the level of each file is changed. What cannot be measured is not made louder."""
-    gains = [_gain(one, level) for one in measured]
-    limits = [_limit(one, level) for one in measured]
-    if not level.together:
-        return [
-            _Change(min(1.0, limit), _problem(one, level)) if gain is None else _Change(min(gain, limit))
-            for one, gain, limit in zip(measured, gains, limits, strict=True)
-        ]
-    found = [min(gain, limit) for gain, limit in zip(gains, limits, strict=True) if gain is not None]
-    if not found:
-        return [_Change(min([1.0, *limits]), _problem(one, level)) for one in measured]
-    # For loudness the gain of the first file, which is the mix if there is one, unless it makes another file too loud.
-    shared = min([found[0], *limits]) if level.normalize == "loudness" else min(found)
-    return [_Change(shared)] * len(measured)
-
-
-def _gain(measured: _Measured, level: Level) -> float | None:
-    """The factor that gives a file the level asked for; None if its level cannot be measured."""
-    if level.normalize == "peak":
-        return _factor(level.target_db) / measured.peak if measured.peak > 0.0 else None
-    return _factor(level.target_db - measured.loudness) if math.isfinite(measured.loudness) else None
-
-
-def _problem(measured: _Measured, level: Level) -> str:
-    """Why the level of a file cannot be measured."""
-    if measured.peak == 0.0 or level.normalize == "peak":
-        return "it is silent"
-    if measured.length_s < SHORTEST_S:
-        return f"it is shorter than {SHORTEST_S:g} s, too short to measure its loudness"
-    return f"all of it is below {GATE_LUFS:g} LUFS, too quiet to measure its loudness"
-
-
-def _limit(measured: _Measured, level: Level) -> float:
-    """The largest factor that keeps the true peak within its limit."""
-    if not math.isfinite(measured.true_peak_db):
-        return math.inf
-    return _factor(level.true_peak_db - measured.true_peak_db)
-
-
-def _factor(db: float) -> float:
-    return float(10.0 ** (db / 20.0))
-
-
-def _callbacks(progress: ReportProgress, items: Sequence[ExportItem], passes: int) -> list[ReportProgress]:
-    """Progress callbacks for each file in each pass."""
-    count = passes * len(items)
-    return [part_of(progress, number, count, "Exporting") for number in range(count)]
+def _callbacks(progress: ReportProgress, items: Sequence[ExportItem]) -> list[ReportProgress]:
+    """Progress callbacks for each file."""
+    return [part_of(progress, number, len(items), "Exporting") for number in range(len(items))]
