@@ -51,14 +51,20 @@ class TruePeak:
     """Measures the true peak of consecutive blocks, at any sample rate (BS.1770-4, annex 2)."""
 
     def __init__(self, channels: int) -> None:
+        #: The samples from which the next points are interpolated.
         self._before = np.zeros((channels, _TAPS - 1), np.float32)
         self._peak = 0.0
 
     def add(self, samples: Samples) -> None:
         """Add `(channels, n)` samples."""
-        with_history = np.concatenate([self._before, samples], axis=1)
-        self._peak = _highest(with_history, self._peak)
-        self._before = with_history[:, -(_TAPS - 1) :].copy()
+        joined = np.concatenate([self._before, samples], axis=1)
+        # Whole rows only: what follows a part of one is not known yet.
+        known = (joined.shape[1] - _TAPS + 1) // _PEAK_BLOCK * _PEAK_BLOCK
+        if known:
+            self._peak = _highest(joined[:, : known + _TAPS - 1], self._peak)
+            self._before = joined[:, known:].copy()
+        else:
+            self._before = joined
 
     def read(self, pending: Samples | None = None) -> float:
         """The true peak of all channels so far, linear; `pending` samples `(channels, n)` count without being added."""

@@ -9,9 +9,10 @@ import pytest
 import soundfile as sf
 
 from lincae_studio.media import bs1770
-from lincae_studio.media.loudness import SILENT, LoudnessMeter, blocks
+from lincae_studio.media.loudness import SILENT, FileMeter, LoudnessMeter, blocks
 from lincae_studio.paths import resource
 from lincae_studio.session.model import SESSION_RATE
+from tests.helpers import tone
 
 
 def sine(dbfs: float, seconds: float, hz: float = 1000.0) -> np.ndarray:
@@ -153,3 +154,18 @@ def test_silence_has_no_loudness() -> None:
 def test_blocks_cover_everything() -> None:
     assert list(blocks(10, 4)) == [(0, 4), (4, 4), (8, 2)]
     assert list(blocks(0, 4)) == []
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000, 192_000])
+def test_files_of_any_rate_are_measured_alike(rate: int) -> None:
+    """Also from blocks that are too short for the rate conversion to return any samples at first."""
+    audio = tone(1000.0, 3 * rate, rate, 0.5).T
+    meter = FileMeter(1, rate)
+    for at in range(0, 500, 5):
+        meter.add(audio[:, at : at + 5])
+    meter.add(audio[:, 500:])
+    loudness, true_peak = meter.read()
+    expected = LoudnessMeter()
+    expected.add(tone(1000.0, 3 * SESSION_RATE, level=0.5).T)
+    assert loudness == pytest.approx(expected.read().integrated, abs=0.02)
+    assert true_peak == pytest.approx(20.0 * math.log10(0.5), abs=0.02)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.background_job import BackgroundJob
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -77,6 +78,7 @@ class Exporter(QObject):
         #: The folder of the last export.
         self._folder: Path | None = None
         document.at_close(self.close)
+        self._measurements = DocumentJobs(document, window, messages.error)
         self._job: BackgroundJob | None = None
 
     @property
@@ -104,6 +106,7 @@ class Exporter(QObject):
             self._document.given_title,
             self._selection.span,
             self._may_export,
+            self._measurements,
             self._window,
         )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -195,10 +198,9 @@ class Exporter(QObject):
             self._job.wait()
 
     def _on_succeeded(self, exported: Exported) -> None:
-        text, clipped = _outcome(exported)
-        if clipped:
-            text += f". {count_of(clipped, 'sample')} clipped: lower the gains, normalise, or export as 32-bit float"
-            self._messages.error(text)
+        text, problems = _outcome(exported)
+        if problems:
+            self._messages.error(". ".join([text, *problems]))
         else:
             self._messages.info(text)
         self.finished.emit(exported)
@@ -219,23 +221,42 @@ class Exporter(QObject):
         report()
 
 
-def _outcome(exported: Exported) -> tuple[str, int]:
-    """The outcome in words, and the number of clipped samples in all files."""
+def _outcome(exported: Exported) -> tuple[str, list[str]]:
+    """The outcome in words, and what is not as it was asked for."""
     results = exported.results
-    clipped = sum(result.clipped_samples for result in results)
     if not results:
-        return f"Exported {', '.join(map(str, exported.latents))}", clipped
+        return f"Exported {', '.join(map(str, exported.latents))}", []
     first = results[0]
     peak = max(result.peak for result in results)
-    length = format_time(first.length / first.sample_rate)
-    details = f"{length}, peak {20.0 * math.log10(max(peak, 1e-10)):.1f} dBFS"
+    parts = [format_time(first.length / first.sample_rate), f"peak {20.0 * math.log10(max(peak, 1e-10)):.1f} dBFS"]
+    if first.loudness is not None and math.isfinite(first.loudness):
+        parts.append(f"{first.loudness:.1f} LUFS")
+    if first.true_peak_db is not None and math.isfinite(first.true_peak_db):
+        parts.append(f"true peak {max(result.true_peak_db or first.true_peak_db for result in results):.1f} dBTP")
     if first.gain_db:
-        details += f", level changed by {first.gain_db:+.1f} dB"
+        parts.append(f"level changed by {first.gain_db:+.1f} dB")
+    reduction_db = max(result.reduction_db for result in results)
+    if reduction_db:
+        parts.append(f"peaks limited by up to {reduction_db:.1f} dB")
     count = len(results) + len(exported.latents)
     what = str(first.path) if count == 1 else f"{count_of(count, 'file')} to {first.path.parent}"
-    text = f"Exported {what} ({details})"
+    return f"Exported {what} ({', '.join(parts)})", list(_problems(results))
+
+
+def _problems(results: Sequence[ExportResult]) -> Iterator[str]:
+    """What is not as it was asked for, in words, with remedies."""
     kept = [result for result in results if result.not_normalized]
     if kept:
-        text += f". {kept[0].path.name} was not normalised: {kept[0].not_normalized}"
-        text += f"; nor {'was' if len(kept) == 2 else 'were'} {count_of(len(kept) - 1, 'other file')}" * (len(kept) > 1)
-    return text, clipped
+        text = f"{kept[0].path.name} was not normalised: {kept[0].not_normalized}"
+        yield text + f"; nor {'was' if len(kept) == 2 else 'were'} {count_of(len(kept) - 1, 'other file')}" * (
+            len(kept) > 1
+        )
+    missed = [result for result in results if result.shortfall]
+    if missed:
+        others = f" (and so {'is' if len(missed) == 2 else 'are'} {count_of(len(missed) - 1, 'other file')})"
+        limited = missed[0].reduction_db > 0.0
+        remedy = "Choose a lower target" if limited else "Turn on the limiter, or choose a lower target"
+        yield f"{missed[0].path.name} is {missed[0].shortfall}{others if len(missed) > 1 else ''}. {remedy}"
+    clipped = sum(result.clipped_samples for result in results)
+    if clipped:
+        yield f"{count_of(clipped, 'sample')} clipped: lower the gains, normalise, or export as 32-bit float"

@@ -43,7 +43,9 @@ from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.export_presets import PresetRow
+from lincae_studio.ui.dialogs.level_estimate import LevelEstimate
 from lincae_studio.ui.dialogs.number_field import NumberField
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -82,6 +84,7 @@ class ExportDialog(QDialog):
         title: str,
         selection: tuple[int, int] | None,
         may_export: Callable[[ExportDialog], bool],
+        measurements: DocumentJobs,
         parent: QWidget,
     ) -> None:
         """Start with suggested values.
@@ -91,6 +94,7 @@ class ExportDialog(QDialog):
             title: the title for the tags; if empty, the field offers that of the file.
             selection: the span of the selected clips in samples, if any.
             may_export: asks before replacing files; on False the dialog stays open.
+            measurements: runs the jobs that measure what will be exported.
         """
         super().__init__(parent)
         self.setWindowTitle("Export")
@@ -137,10 +141,19 @@ class ExportDialog(QDialog):
         self.dither.toggled.connect(self._on_changed)
         self.level_box = self._combo("Level", _LEVEL_TITLES)
         self.target = self._number("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
-        self.true_peak = self._number("True peak", -70.0, 0.0, " dBTP", "Peak limit: no file is made louder than this")
+        self.true_peak = self._number("True peak", -70.0, 0.0, " dBTP", "The limit of the true peak of every file")
+        self.limiter = QCheckBox("li&miter", self)
+        self.limiter.setToolTip(
+            "Lower only peaks above the true peak limit, so that the target is reached; without it, less gain is used"
+        )
+        self.limiter.toggled.connect(self._on_changed)
         self.together = QCheckBox("same &gain for all files", self)
-        self.together.setToolTip("Apply the same gain to all files, so that the stems still add up to the mix")
+        self.together.setToolTip(
+            "Apply the same gain, and the same limiting, to all files, so that the stems still add up to the mix"
+        )
         self.together.toggled.connect(self._on_changed)
+        self.estimate = LevelEstimate(rendering, measurements, self)
+        self.finished.connect(self.estimate.stop)
         self.title_field = QLineEdit(title, self)
         self.title_field.setAccessibleName("Title")
         self.artist_field = QLineEdit(self)
@@ -201,6 +214,7 @@ class ExportDialog(QDialog):
                 normalize=self.level_box.currentData(),
                 target_db=round(self.target.value(), 1),
                 true_peak_db=round(self.true_peak.value(), 1),
+                limiter=self.limiter.isChecked(),
                 together=self.together.isChecked(),
             ),
             contents=tuple(content for content, box in self.contents.items() if box.isChecked()),
@@ -225,6 +239,7 @@ class ExportDialog(QDialog):
         self._choose(self.level_box, level.normalize)
         self.target.setValue(level.target_db)
         self.true_peak.setValue(level.true_peak_db)
+        self.limiter.setChecked(level.limiter)
         self.together.setChecked(level.together)
         for content, box in self.contents.items():
             box.setChecked(content in settings.contents)
@@ -255,7 +270,8 @@ class ExportDialog(QDialog):
         form.addRow(
             _buddy("L&evel", self.level_box), _row(self.level_box, self.target, _label("true peak"), self.true_peak)
         )
-        form.addRow("", _row(self.together))
+        form.addRow("", _row(self.limiter, self.together))
+        form.addRow("", self.estimate)
         form.addRow("Tit&le", self.title_field)
         form.addRow("&Artist", self.artist_field)
         layout = QVBoxLayout(self)
@@ -338,8 +354,9 @@ class ExportDialog(QDialog):
         self.quality_text.setText(f"quality {self.quality.value()} of {_QUALITY_STEPS}")
         changed = settings.level.normalize != "none"
         self.target.setSuffix(" LUFS" if settings.level.normalize == "loudness" else " dBFS")
-        for widget in (self.target, self.true_peak, self.together):
-            widget.setEnabled(changed)
+        self.target.setEnabled(changed)
+        for widget in (self.true_peak, self.together):
+            widget.setEnabled(changed or settings.level.limiter)
         self.stems_box.setEnabled("tracks" in settings.contents)
         self.latents_box.setEnabled("latents" in settings.contents)
         self.dither.setEnabled(not is_lossy(settings.format) and settings.format.sample_format == "16")
@@ -349,6 +366,10 @@ class ExportDialog(QDialog):
         self.summary.setText(shown(problem) or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)
         self.presets.show_settings(settings)
+        self.estimate.update_for(settings, None if problem else self._span(settings))
+
+    def _span(self, settings: ExportSettings) -> tuple[int, int]:
+        return span_of(self._rendering.session, settings, self._selection)
 
     def _problem(self, settings: ExportSettings) -> str:
         if not settings.contents:
@@ -356,7 +377,7 @@ class ExportDialog(QDialog):
         if problem := format_problem(settings.format):
             return f"{problem}."
         try:
-            span_of(self._rendering.session, settings, self._selection)
+            self._span(settings)
             if not paths_of(self._rendering.session, settings, Path("x.wav")):
                 return "No track is audible, so there are no stems to export."
         except ExportError as error:
@@ -364,8 +385,8 @@ class ExportDialog(QDialog):
         return ""
 
     def _described(self, settings: ExportSettings) -> str:
-        session, plan = self._rendering.session, self._rendering.update_plan()
-        start, end = span_of(session, settings, self._selection)
+        plan = self._rendering.update_plan()
+        start, end = self._span(settings)
         count = channels_of(settings.format, plan.channels)
         parts = [
             format_time((end - start) / SESSION_RATE),

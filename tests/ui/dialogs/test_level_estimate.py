@@ -1,0 +1,159 @@
+"""The level of an export, before it in the dialog and after it in the message."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import soundfile as sf
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.export_settings import AudioFormat, ExportSettings, Level
+from lincae_studio.media.loudness import LoudnessMeter
+from lincae_studio.session.model import Session
+from lincae_studio.ui.dialogs.export import ExportDialog
+from lincae_studio.ui.dialogs.level_estimate import Levels, expected
+from lincae_studio.ui.main_window import MainWindow
+from tests.ui.commands.test_exporting import accept, ask, choose
+from tests.ui.conftest import LIMIT_MS, wait_rendered
+
+LOUDNESS = Level(normalize="loudness", target_db=-14.0, true_peak_db=-1.0)
+PEAK = Level(normalize="peak", target_db=-1.0, true_peak_db=-1.0)
+MUSIC = Levels(peak_db=-5.0, loudness=-19.5, true_peak_db=-4.8)
+
+
+@pytest.mark.parametrize(
+    ("level", "levels", "text"),
+    [
+        (
+            LOUDNESS,
+            MUSIC,
+            "Expected: -15.7 LUFS, 1.7 LU below the target: more than +3.8 dB of gain would take the true",
+        ),
+        (
+            LOUDNESS,
+            Levels(-20.0, -19.5, -19.0),
+            "Expected: -14.0 LUFS, level changed by +5.5 dB, true peak -13.5 dBTP.",
+        ),
+        (
+            msgspec.structs.replace(LOUDNESS, limiter=True),
+            MUSIC,
+            "Expected: -14.0 LUFS, true peak -1 dBTP; the limiter",
+        ),
+        (
+            msgspec.structs.replace(LOUDNESS, limiter=True, target_db=-6.0),
+            MUSIC,
+            "Expected: -6.0 LUFS, true peak -1 dBTP; the limiter has to lower peaks by 9.7 dB or more, which",
+        ),
+        (
+            PEAK,
+            MUSIC,
+            "Expected: -1.2 dBFS, 0.2 dB below the target: more than +3.8 dB of gain would take the true peak",
+        ),
+        (Level(limiter=True), MUSIC, "Nothing to limit: true peak -4.8 dBTP."),
+        (
+            Level(limiter=True, true_peak_db=-6.0),
+            MUSIC,
+            "Expected: true peak -6 dBTP; the limiter lowers peaks by about",
+        ),
+        (LOUDNESS, Levels(-80.0, -math.inf, -80.0), "The level cannot be measured: silent, too quiet or too short."),
+    ],
+)
+def test_what_is_expected_is_said(level: Level, levels: Levels, text: str) -> None:
+    assert expected(levels, ExportSettings(level=level)).startswith(text)
+
+
+def estimated(qtbot: QtBot, dialog: ExportDialog) -> str:
+    """The estimate, once it is measured."""
+    qtbot.waitUntil(lambda: dialog.estimate.text() not in ("", "Measuring…"), timeout=LIMIT_MS)
+    return dialog.estimate.text()
+
+
+def measured(window: MainWindow, audio: object) -> LoudnessMeter:
+    meter = LoudnessMeter()
+    session: Session = window.document.session
+    meter.add(audio.read(0, session.length))  # type: ignore[attr-defined]
+    return meter
+
+
+def test_the_dialog_measures_in_the_background_and_says_what_is_estimated(qtbot: QtBot, song: MainWindow) -> None:
+    dialog = ask(song)
+    assert dialog.estimate.text() == "", "nothing is changed"
+    choose(dialog.level_box, "loudness")
+    assert dialog.estimate.text() == "Measuring…", "the dialog does not wait"
+    dialog.true_peak.setValue(-8.0)
+    text = estimated(qtbot, dialog)
+    dry = measured(song, song.rendering.dry).read()
+    short = -14.0 - dry.integrated - (-8.0 - dry.true_peak)
+    assert short > 1.0
+    assert text.startswith(f"Expected: {-14.0 - short:.1f} LUFS, {short:.1f} LU below the target")
+    assert re.search(r"\(estimate: \d+ chunks measured dry, not rendered yet\)", text)
+    QTest.mouseClick(dialog.limiter, Qt.MouseButton.LeftButton)
+    assert dialog.estimate.text().startswith("Expected: -14.0 LUFS, true peak -8 dBTP; the limiter"), "no new measuring"
+    dialog.contents["dry"].setChecked(True)
+    dialog.contents["mix"].setChecked(False)
+    assert "estimate" not in estimated(qtbot, dialog), "the dry mix is known"
+    dialog.contents["tracks"].setChecked(True)
+    dialog.contents["dry"].setChecked(False)
+    assert estimated(qtbot, dialog).endswith("(estimate: of the first stem, without the codec)")
+    choose(dialog.channels_box, "mono")
+    choose(dialog.rate_box, 16_000)
+    assert "before the change of the sample rate" in estimated(qtbot, dialog)
+    dialog.contents["tracks"].setChecked(False)
+    assert dialog.estimate.text() == "", "there is nothing to export"
+    choose(dialog.level_box, "none")
+    dialog.contents["mix"].setChecked(True)
+    assert "limit" in estimated(qtbot, dialog), "a level that is not normalised can be limited"
+    assert dialog.true_peak.isEnabled()
+    assert not dialog.target.isEnabled()
+    dialog.reject()
+
+
+def test_a_dialog_can_be_closed_while_it_measures(qtbot: QtBot, song: MainWindow) -> None:
+    dialog = ask(song)
+    choose(dialog.level_box, "loudness")
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    dialog = ask(song)
+    choose(dialog.level_box, "loudness")
+    assert estimated(qtbot, dialog).startswith("Expected: ")
+    dialog.reject()
+
+
+@pytest.mark.engine
+def test_what_was_estimated_is_what_is_written_and_said(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
+    wait_rendered(qtbot, song)
+    dialog = ask(song)
+    choose(dialog.level_box, "loudness")
+    dialog.true_peak.setValue(-8.0)
+    dialog.path_field.setText(str(tmp_path / "gain.wav"))
+    estimate = estimated(qtbot, dialog)
+    assert "estimate" not in estimate, "everything is rendered"
+    text = accept(qtbot, song, dialog)
+    [loudness] = re.findall(r"Expected: (\S+ LUFS)", estimate)
+    [short] = re.findall(r"(\S+ LU below the target)", estimate)
+    assert f", {loudness}, true peak -8.0 dBTP, level changed by" in text
+    assert f"gain.wav is {short} of -14 LUFS: with more gain, the true peak of gain.wav would exceed -8 dBTP" in text
+    assert "Turn on the limiter" in text
+    assert song.messages.property("kind") == "error", "it stays until it is read"
+    dialog = ask(song)
+    assert not dialog.limiter.isChecked()
+    QTest.mouseClick(dialog.limiter, Qt.MouseButton.LeftButton)
+    dialog.path_field.setText(str(tmp_path / "limited.wav"))
+    text = accept(qtbot, song, dialog)
+    assert ", -14.0 LUFS, true peak -8.0 dBTP, level changed by" in text
+    assert "peaks limited by up to" in text
+    assert "below the target" not in text
+    samples, _ = sf.read(tmp_path / "limited.wav", dtype="float32", always_2d=True)
+    meter = LoudnessMeter()
+    meter.add(samples.T)
+    assert meter.read().integrated == pytest.approx(-14.0, abs=0.1)
+    assert meter.read().true_peak == pytest.approx(-8.0, abs=0.1)
+    dialog = ask(song)
+    assert dialog.limiter.isChecked(), "it is remembered"
+    assert dialog.settings.format == AudioFormat()
+    dialog.reject()
