@@ -200,7 +200,7 @@ class Exporter(QObject):
     def _on_succeeded(self, exported: Exported) -> None:
         text, problems = _outcome(exported)
         if problems:
-            self._messages.error(". ".join([text, *problems]))
+            self._messages.warning(". ".join([text, *problems]))
         else:
             self._messages.info(text)
         self.finished.emit(exported)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from lincae_studio.engine.export.items import stems_of
@@ -67,7 +68,7 @@ class LevelEstimate(QLabel):
         changed = settings.level.normalize != "none" or settings.level.limiter
         content = next((one for one in settings.contents if one != "latents"), None)
         if not changed or content is None or span is None:
-            self.setText("")
+            self._say("")
             return
         start, end = span[0], min(span[1], self._rendering.plan.length)
         stems = [track.id for track in stems_of(self._rendering.session, settings)[:1]]
@@ -120,13 +121,27 @@ class LevelEstimate(QLabel):
 
     def _show(self) -> None:
         if self._levels is None:
-            self.setText("Measuring…")
+            self._say("Measuring…")
             return
         reasons = [self._reason] if self._reason else []
         if self._settings.format.sample_rate < SESSION_RATE:
             reasons.append("before the change of the sample rate")
         text = expected(self._levels, self._settings)
-        self.setText(f"{text} (estimate: {'; '.join(reasons)})" if reasons else text)
+        self._say(f"{text} (estimate: {'; '.join(reasons)})" if reasons else text)
+
+    def _say(self, text: str) -> None:
+        self.setText(text)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Let the dialog grow by the lines that the text needs: layouts of forms do not."""
+        self.setMinimumHeight(self.heightForWidth(self.width()) if self.text() else 0)
+
+    # Qt overrides
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._make_room()
 
 
 def expected(levels: Levels, settings: ExportSettings) -> str:
