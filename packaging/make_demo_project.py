@@ -15,12 +15,15 @@ import tempfile
 from pathlib import Path
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session import edits, files, places
+from lincae_studio.session.model import SESSION_RATE, Session, Tempo
 
 DEMO = Path(__file__).resolve().parent.parent / "resources" / "demo"
 PROJECT = DEMO / "paper_lanterns.lincae"
 CODEC = "mdct-2x"
+
+#: As in `demo_song.py`, and as measured in the drums.
+TEMPO_BPM = 108.0
 
 #: Track names and their files, from the top: rhythm section first, the melody last.
 TRACKS = {
@@ -34,13 +37,13 @@ TRACKS = {
 
 
 def demo_session(store: MediaStore) -> Session:
-    """The session: one track and one clip per stem, all from sample 0 on."""
+    """The session: one track and one clip per stem, all from sample 0 on, counted in the bars of the song."""
     session = edits.set_codec(Session(), CODEC)
     for name, file in TRACKS.items():
         media = store.import_file(DEMO / file)
         session = edits.add_track(session, name)
         session = edits.add_clip(session, session.tracks[-1].id, media, start=0, name=name)
-    return session
+    return places.set_tempo(session, Tempo(bpm=TEMPO_BPM))
 
 
 def main() -> None:

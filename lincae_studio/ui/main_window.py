@@ -157,7 +157,7 @@ class MainWindow(QMainWindow):
             document, self.autosave, self.bundles, messages, self.preferences, rendering, self
         )
         projects = self.project_commands
-        self.project_files = ProjectFiles(document, media, messages, rendering.readable, self)
+        self.project_files = ProjectFiles(document, media, messages, rendering.readable, lambda: projects.folder, self)
         self.importer = Importer(document, media, projects, transport, self.timeline, messages, self)
         self.exporter = Exporter(document, selection, rendering, projects, self.preferences, messages, self)
         self.codecs = CodecMenu(document, rendering, messages, self)

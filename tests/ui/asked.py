@@ -19,26 +19,32 @@ class Asked:
         name: the file that file dialogs give; "" is Cancel.
         answer: the button that is pressed when there are unsaved changes.
         yes: whether questions of yes and no are answered with yes.
+        filter: the kind of file that is chosen in file dialogs.
         questions: titles of file dialogs, and texts of the others, in order.
+        suggested: what file dialogs started with, in order.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.name = ""
         self.answer = Answer.Cancel
         self.yes = False
+        self.filter = ""
         self.questions: list[str] = []
+        self.suggested: list[str] = []
         monkeypatch.setattr(QFileDialog, "getSaveFileName", self._file)
         monkeypatch.setattr(QFileDialog, "getOpenFileName", self._file)
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", self._folder)
         monkeypatch.setattr(QMessageBox, "warning", self._warning)
         monkeypatch.setattr(QMessageBox, "question", self._question)
 
-    def _file(self, _parent: object, title: str, *_rest: object, **_more: object) -> tuple[str, str]:
+    def _file(self, _parent: object, title: str, start: str = "", *_rest: object, **_more: object) -> tuple[str, str]:
         self.questions.append(title)
-        return self.name, ""
+        self.suggested.append(start)
+        return self.name, self.filter
 
-    def _folder(self, _parent: object, title: str, *_rest: object) -> str:
+    def _folder(self, _parent: object, title: str, start: str = "", *_rest: object) -> str:
         self.questions.append(title)
+        self.suggested.append(start)
         return self.name
 
     def _warning(self, _parent: object, _title: str, text: str, *_buttons: object) -> QMessageBox.StandardButton:

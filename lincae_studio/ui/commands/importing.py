@@ -67,6 +67,8 @@ class Importer(QObject):
         self._messages = messages
         self._window = window
         self._jobs = DocumentJobs(document, window, messages.error)
+        #: The folder that files were last chosen from.
+        self._folder: Path | None = None
 
     @property
     def busy(self) -> bool:
@@ -77,8 +79,10 @@ class Importer(QObject):
         return {"import_audio": self.on_import_audio}
 
     def on_import_audio(self) -> None:
-        folder = str(self._projects.folder)
-        names, _ = QFileDialog.getOpenFileNames(self._window, "Import Audio", folder, AUDIO_FILTER)
+        folder = self._folder or self._projects.folder
+        names, _ = QFileDialog.getOpenFileNames(self._window, "Import Audio", str(folder), AUDIO_FILTER)
+        if names:
+            self._folder = Path(names[0]).parent
         self.import_at_playhead([Path(name) for name in names])
 
     def import_at_playhead(self, paths: Sequence[Path]) -> None:

@@ -81,7 +81,7 @@ class InterchangeCommands(QObject):
             if self._document.session is not before and not self._projects.may_leave():
                 self._messages.info(f"{path.name} was not opened; any audio in it was extracted to {folder}")
                 return
-            self._projects.open_copy(session, path.stem)
+            self._projects.open_copy(session, path.stem, path)
             where = f" Its audio is in {folder}." if any(Path(m.path).parent == folder for m in session.media) else ""
             self._report(f"Imported {path.name}.{where}", notes)
 

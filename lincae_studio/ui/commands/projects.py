@@ -88,6 +88,8 @@ class ProjectCommands(QObject):
         self._preferences = preferences
         self._rendering = rendering
         self._window = window
+        #: The folder that an untitled document comes from.
+        self._origin: Path | None = None
         self._reserve = Reserve()
         self._reading = DocumentJobs(document, window, messages.error)
         document.at_close(self._reserve.close)
@@ -115,8 +117,16 @@ class ProjectCommands(QObject):
 
     @property
     def folder(self) -> Path:
-        """The folder in which file dialogs start."""
-        return self._document.path.parent if self._document.path else home()
+        """The folder in which file dialogs start: that of the project, or where the user last was.
+
+        A document without a file has the folder of what it was opened from (a recovered session, an earlier version, a
+        copy, a bundle), or else that of the last project.
+        """
+        if self._document.path is not None:
+            return self._document.path.parent
+        last = (Path(name).parent for name in self._preferences.value.recent)
+        candidates = (self._origin, *last) if self._origin is not None else last
+        return next((folder for folder in candidates if os.path.isdir(folder)), home())
 
     def on_new(self) -> None:
         if self.may_leave():
@@ -195,16 +205,16 @@ class ProjectCommands(QObject):
         if not untitled and not self._autosave.lock(path):
             if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy?"):
                 return
-            self._replace(session, None, f"{path.stem} (copy)")
+            self._replace(session, None, f"{path.stem} (copy)", origin=path)
         else:
             self._replace(session, None if untitled else path)
         if not untitled:
             self._note_recent(path)
         self.opened.emit(session)
 
-    def open_copy(self, session: Session, title: str) -> None:
-        """Open a session as a modified document without a project file."""
-        self._replace(session, None, title, modified=True)
+    def open_copy(self, session: Session, title: str, origin: Path) -> None:
+        """Open a session as a modified document without a project file; `origin`: the file that it was read from."""
+        self._replace(session, None, title, modified=True, origin=origin)
         self.opened.emit(session)
 
     def _open_bundle(self, path: Path) -> None:
@@ -214,7 +224,7 @@ class ProjectCommands(QObject):
             # The document may have been edited while the bundle was read.
             if self._document.session is not before and not self.may_leave():
                 return
-            self._replace(session, None, path.stem)
+            self._replace(session, None, path.stem, origin=path)
             self._note_recent(path)
             self.opened.emit(session)
             codec = next((media.original.codec for media in session.media if media.original), session.codec)
@@ -348,7 +358,8 @@ class ProjectCommands(QObject):
         except StudioError as error:
             self._messages.error(error)
             return
-        self._replace(found.session, None, f"{leftover.info.title} (recovered)", modified=True)
+        project = Path(leftover.info.project) if leftover.info.project else None
+        self._replace(found.session, None, f"{leftover.info.title} (recovered)", modified=True, origin=project)
         self._autosave.set_recovered_from(leftover.folder)
         self.opened.emit(found.session)
         end = " The last edits could not be read." if found.damaged else ""
@@ -363,9 +374,17 @@ class ProjectCommands(QObject):
         except StudioError as error:
             self._messages.error(error)
             return
-        self.open_copy(session, f"{project.stem} (earlier)")
+        self.open_copy(session, f"{project.stem} (earlier)", project)
 
-    def _replace(self, session: Session, path: Path | None, name: str = UNTITLED, modified: bool = False) -> None:
+    def _replace(
+        self,
+        session: Session,
+        path: Path | None,
+        name: str = UNTITLED,
+        modified: bool = False,
+        origin: Path | None = None,
+    ) -> None:
+        self._origin = origin.parent if origin is not None else None
         self._document.replace(session, path, name, modified)
         self.replaced.emit()
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.errors import StudioError
 from lincae_studio.session.times import count_of
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.exporting import Exporter
+from lincae_studio.ui.dialogs.save_file import file_to_write
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
@@ -49,25 +50,32 @@ class ReportCommands:
         return {"export_linearity": self.on_export_linearity, "export_picture": self.on_export_picture}
 
     def on_export_linearity(self) -> None:
-        suggested = str(self._exporter.folder / f"{self._document.title} linearity.csv")
+        suggested = self._exporter.folder / f"{self._document.title} linearity.csv"
         view = self._views.get("linearity")
         kinds = f"CSV table (*.csv);;{FILTER}" if view is not None else "CSV table (*.csv)"
-        name, _ = QFileDialog.getSaveFileName(self._window, "Export Linearity Report", suggested, kinds)
-        if not name:
+        pictures = SUFFIXES if view is not None else ()
+
+        def lacking(path: Path, chosen_filter: str) -> str:
+            if path.suffix.lower() in (".csv", *pictures):
+                return ""
+            return next((suffix for suffix in pictures if f"*{suffix}" in chosen_filter), ".csv")
+
+        path = file_to_write(self._window, "Export Linearity Report", suggested, kinds, lacking)
+        if path is None:
             return
         try:
-            if view is not None and Path(name).suffix.lower() in SUFFIXES:
-                save_picture(view, Path(name))
-                self._messages.info(f"Wrote {name}")
+            if view is not None and path.suffix.lower() in pictures:
+                save_picture(view, path)
+                self._messages.info(f"Wrote {path}")
                 return
-            count = write_report(Path(name), self._document.session, self._rendering, self._linearity_meter)
+            count = write_report(path, self._document.session, self._rendering, self._linearity_meter)
         except StudioError as error:
             self._messages.error(error)
             return
         total = len(self._rendering.plan.audible)
         missing = total - count
         waiting = f"; {count_of(missing, 'chunk')} without figures, not rendered yet" if missing > 0 else ""
-        self._messages.info(f"Wrote {name}{waiting}")
+        self._messages.info(f"Wrote {path}{waiting}")
 
     def on_export_picture(self) -> None:
         from lincae_studio.ui.dialogs.picture import PictureDialog  # imported late, so that the window starts faster

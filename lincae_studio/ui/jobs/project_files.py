@@ -13,7 +13,6 @@ from lincae_studio.jobs import CancelToken, ReportProgress, part_of, share_of
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.search import name_of, search
 from lincae_studio.media.store import FileState, MediaStore
-from lincae_studio.paths import home
 from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink as relink_media
 from lincae_studio.session.times import count_of, listed
@@ -46,18 +45,21 @@ class ProjectFiles(QObject):
         store: MediaStore,
         messages: MessageBar,
         readable: Callable[[str], bool],
+        folder: Callable[[], Path],
         window: QWidget,
     ) -> None:
         """Connect to the rest of the window.
 
         Args:
             readable: whether clips of the file with this digest can be played.
+            folder: the folder in which file dialogs start.
         """
         super().__init__(document)
         self._document = document
         self._store = store
         self._messages = messages
         self._readable = readable
+        self._folder = folder
         self._window = window
         self._jobs = DocumentJobs(document, window, messages.error)
         self._states: dict[str, FileState] = {}
@@ -80,8 +82,7 @@ class ProjectFiles(QObject):
     @property
     def folder(self) -> Path:
         """The folder in which file dialogs start."""
-        path = self._document.path
-        return path.parent if path is not None else home()
+        return self._folder()
 
     @property
     def used(self) -> tuple[Media, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtWidgets import QFileDialog, QPlainTextEdit
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths
@@ -349,3 +349,82 @@ def test_the_demo_opens_as_a_copy_without_a_name(qtbot: QtBot, window: MainWindo
     assert not window.document.modified
     press(window, Qt.Key.Key_S, CTRL)
     assert asked.questions == ["Save Project"], "the bundled demo is never overwritten"
+
+
+def test_file_dialogs_start_where_the_user_last_was(
+    qtbot: QtBot, song: MainWindow, asked: Asked, tmp_path: Path, isolated: Path
+) -> None:
+    press(song, Qt.Key.Key_S, CTRL)
+    for action in ("save_bundle", "export_dawproject", "export_linearity"):
+        song.actions_by_id[action].trigger()
+    assert {Path(name).parent for name in asked.suggested} == {isolated}, "nothing is known yet"
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    assert song.save_to(folder / "ballad.lincae")
+    press(song, Qt.Key.Key_N, CTRL)
+    assert song.document.path is None
+    for action in ("save", "save_as", "open"):
+        song.actions_by_id[action].trigger()
+    assert {Path(name).parent for name in asked.suggested[-3:-1]} == {folder}
+    assert asked.suggested[-1] == str(folder)
+    assert song.project_files.folder == folder
+    song.open_project(DEMO / "paper_lanterns.lincae")
+    wait_imported(qtbot, song)
+    press(song, Qt.Key.Key_S, CTRL)
+    assert Path(asked.suggested[-1]).parent == folder, "not the program's own folder"
+    shutil.rmtree(folder)
+    press(song, Qt.Key.Key_S, CTRL)
+    assert Path(asked.suggested[-1]).parent == isolated
+
+
+def test_a_copy_starts_in_the_folder_of_its_original(window: MainWindow, asked: Asked, tmp_path: Path) -> None:
+    assert window.save_to(tmp_path / "first.lincae")
+    (tmp_path / "other").mkdir()
+    window.project_commands.open_copy(window.document.session, "song", tmp_path / "other" / "song.dawproject")
+    press(window, Qt.Key.Key_S, CTRL)
+    assert asked.suggested == [str(tmp_path / "other" / "song.lincae")]
+
+
+def test_import_starts_where_files_were_last_imported_from(
+    qtbot: QtBot, window: MainWindow, monkeypatch: pytest.MonkeyPatch, stems: list[Path], isolated: Path
+) -> None:
+    started: list[str] = []
+
+    def choose(_parent: object, _title: str, start: str, *_rest: object) -> tuple[list[str], str]:
+        started.append(start)
+        return [str(stems[0])], ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", choose)
+    for _ in range(2):
+        press(window, Qt.Key.Key_I, CTRL | SHIFT)
+        wait_imported(qtbot, window)
+    assert started == [str(isolated), str(stems[0].parent)]
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "kind", "expected"),
+    [
+        ("export_linearity", "figures", "CSV table (*.csv)", "figures.csv"),
+        ("export_linearity", "figures v1.2", "", "figures v1.2.csv"),
+        ("export_linearity", "figures.svg", "SVG drawing (*.svg)", "figures.svg"),
+        ("export_linearity", "figures", "SVG drawing (*.svg)", "figures.svg"),
+        ("save_as", "ballad v1.2", "", "ballad v1.2.lincae"),
+        ("export_dawproject", "ballad", "", "ballad.dawproject"),
+    ],
+)
+def test_files_get_the_suffix_of_their_kind(
+    qtbot: QtBot,
+    song: MainWindow,
+    asked: Asked,
+    tmp_path: Path,
+    action: str,
+    name: str,
+    kind: str,
+    expected: str,
+) -> None:
+    song.preferences.set(views=("linearity",))
+    asked.name, asked.filter, asked.yes = str(tmp_path / name), kind, True
+    song.actions_by_id[action].trigger()
+    qtbot.waitUntil((tmp_path / expected).exists, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: not song.interchange_commands.busy, timeout=LIMIT_MS)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [expected]

@@ -110,6 +110,7 @@ def test_a_leftover_session_is_recovered_as_a_copy(
     assert recovery.recover(folder).session == window.document.session
     press(window, Qt.Key.Key_S, CTRL)
     assert asked.questions == ["Save Project"]
+    assert asked.suggested == [str(tmp_path / "guitar (recovered).lincae")]
 
 
 def test_unsaved_work_is_asked_about_before_recovering(qtbot: QtBot, window: MainWindow, asked: Asked) -> None:
