@@ -31,6 +31,7 @@ from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
 from lincae_studio.ui.commands.reports import ReportCommands
 from lincae_studio.ui.commands.session import SessionCommands
+from lincae_studio.ui.commands.strips import StripCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.jobs.project_files import ProjectFiles
@@ -164,7 +165,8 @@ class MainWindow(QMainWindow):
         self.media_commands = MediaCommands(document, media, self.project_files, messages, projects, self.bundles, self)
         self.interchange_commands = InterchangeCommands(document, media, messages, projects, self)
         self.clip_commands = ClipCommands(document, selection, transport, rendering, self.context_place)
-        self.track_commands = TrackCommands(document, selection, self.timeline, transport, self)
+        self.track_commands = TrackCommands(document, selection, self.timeline, self)
+        self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport)
         self.place_commands = PlaceCommands(
             document, selection, transport, self.timeline.ruler, self.context_place, self
         )
@@ -202,6 +204,7 @@ class MainWindow(QMainWindow):
             self.report_commands,
             self.clip_commands,
             self.track_commands,
+            self.strip_commands,
             self.place_commands,
             self.transport,
             self.clock,
@@ -266,6 +269,7 @@ class MainWindow(QMainWindow):
         attach(self.timeline.headers, found.on_headers)
         attach(self.timeline.ruler, found.on_ruler)
         attach(self.timeline.master, found.on_mix)
+        attach(self.timeline.master_strip, found.on_master)
         attach(self.clip_table.table, self.clip_table.context_at)
         attach(self.history.list, self.history.context_at)
         self.views.view_shown.connect(lambda view: attach(view, partial(found.on_view, view)))

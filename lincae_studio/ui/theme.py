@@ -295,15 +295,15 @@ MessageCard QLabel#sign {{
 MessageCard QLabel#sign[kind="warning"] {{ background: {c.state_rendering}; }}
 MessageCard QLabel#sign[kind="error"] {{ background: {c.error}; }}
 QWidget#gap {{ background: {c.accent}; }}
-TrackHeader QLineEdit {{
+TrackHeader QLineEdit, MasterStrip QLineEdit {{
     background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; color: {c.text};
 }}
-TrackHeader QLineEdit:focus {{ background: {c.lane}; border-color: {c.accent}; }}
+TrackHeader QLineEdit:focus, MasterStrip QLineEdit:focus {{ background: {c.lane}; border-color: {c.accent}; }}
 TrackHeader QLineEdit#name {{ font-weight: 600; }}
-TrackHeader QToolButton {{ border: 1px solid {c.line}; border-radius: 4px; padding: 0; }}
-TrackHeader QToolButton:focus {{ border-color: {c.accent}; }}
+TrackHeader QToolButton, MasterStrip QToolButton {{ border: 1px solid {c.line}; border-radius: 4px; padding: 0; }}
+TrackHeader QToolButton:focus, MasterStrip QToolButton:focus {{ border-color: {c.accent}; }}
 TrackHeader QToolButton#mute:checked {{ background: {c.mark_mute}; color: {c.mark_text}; }}
 TrackHeader QToolButton#solo:checked {{ background: {c.mark_solo}; color: {c.mark_text}; }}
 TrackHeader QToolButton#subtract:checked {{ background: {c.mark_subtract}; color: {c.mark_text}; }}
-TrackHeader QToolButton#envelope:checked {{ background: {c.mark_envelope}; color: {c.mark_text}; }}
+QToolButton#envelope:checked {{ background: {c.mark_envelope}; color: {c.mark_text}; }}
 """

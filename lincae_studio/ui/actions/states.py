@@ -61,6 +61,7 @@ class ActionStates(QObject):
             "selection": bool(self._selection.clips),
             "markers": bool(session.markers),
             "track": self._selection.track is not None,
+            "strip": self._selection.strip is not None,
             "undo": document.undo_text is not None,
             "redo": document.redo_text is not None,
         }

@@ -1,4 +1,4 @@
-"""Commands on the selected track: add, remove, rename, duplicate, mute, solo, gain, pan, envelopes, order, colour."""
+"""Commands on the selected track: add, remove, rename, duplicate, mute, solo, gain, pan, order, colour."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QWidget
 
-from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
-from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain, stepped_gain
-from lincae_studio.session.model import MAX_GAIN, Point, Session
+from lincae_studio.session.levels import stepped_gain
+from lincae_studio.session.model import MASTER, MAX_GAIN, Session
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.playback.transport import Transport
-from lincae_studio.ui.timeline.envelopes import Kind, points_of, set_points, value_on_line
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
 _GAIN_STEP_DB = 0.5
@@ -31,12 +28,9 @@ class TrackCommands(QObject):
         document: Document,
         selection: Selection,
         timeline: TimelinePanel,
-        transport: Transport,
         window: QWidget,
     ) -> None:
         super().__init__(document)
-        self._envelopes = timeline.envelopes
-        self._transport = transport
         self._document = document
         self._selection = selection
         self._headers = timeline.headers
@@ -54,11 +48,6 @@ class TrackCommands(QObject):
             "mute_track": self.on_mute_track,
             "solo_track": self.on_solo_track,
             "subtract_track": self.on_subtract_track,
-            "envelope": self.on_envelope,
-            "envelope_point": self.on_envelope_point,
-            "envelope_up": self.on_envelope_up,
-            "envelope_down": self.on_envelope_down,
-            "clear_envelopes": self.on_clear_envelopes,
             "gain_up": self.on_gain_up,
             "gain_down": self.on_gain_down,
             "pan_left": self.on_pan_left,
@@ -102,56 +91,6 @@ class TrackCommands(QObject):
             lambda session, track: edits.set_track_subtract(session, track, not session.track(track).subtract),
         )
 
-    def on_envelope(self) -> None:
-        if self._selection.track is not None:
-            self._envelopes.show_next(self._selection.track)
-
-    def on_envelope_point(self) -> None:
-        """Add a point at the playhead to the visible envelope, or to volume if none is visible, without a mouse."""
-        track, at = self._selection.track, self._transport.position
-        if track is None:
-            return
-        kind = self._envelopes.of(track) or Kind.GAIN
-        self._envelopes.show(track, kind)
-
-        def edit(session: Session, track: int) -> Session:
-            found = session.track(track)
-            others = [point for point in points_of(found, kind) if point.at != at]
-            return set_points(session, track, kind, [*others, Point(at, value_on_line(found, kind, at))])
-
-        self._edit(f"Add {kind.value.capitalize()} Point", edit)
-
-    def on_envelope_up(self) -> None:
-        self._step_point(1.0)
-
-    def on_envelope_down(self) -> None:
-        self._step_point(-1.0)
-
-    def on_clear_envelopes(self) -> None:
-        self._edit("Clear Envelopes", edits.clear_envelopes)
-
-    def _step_point(self, by: float) -> None:
-        """Raise or lower the last point of the visible envelope at or before the playhead."""
-        track, at = self._selection.track, self._transport.position
-        kind = self._envelopes.of(track) if track is not None else None
-        if kind is None:
-            return
-
-        def edit(session: Session, track: int) -> Session:
-            points = list(points_of(session.track(track), kind))
-            before = [number for number, point in enumerate(points) if point.at <= at]
-            if not before:
-                raise EditError("there is no point at or before the playhead", "Add a point first")
-            value = points[before[-1]].value
-            if kind is Kind.GAIN:
-                value = stepped_gain(value, _GAIN_STEP_DB * by, db_to_gain(FADER_TOP_DB))
-            else:
-                value = min(max(round(value - _PAN_STEP * by, 6), -1.0), 1.0)  # left is at the top
-            points[before[-1]] = Point(points[before[-1]].at, value)
-            return set_points(session, track, kind, points)
-
-        self._edit(f"Move {kind.value.capitalize()} Point", edit, sweep="envelope")
-
     def on_gain_up(self) -> None:
         self._step_gain(_GAIN_STEP_DB)
 
@@ -171,11 +110,22 @@ class TrackCommands(QObject):
         self._move(1)
 
     def _step_gain(self, step_db: float) -> None:
+        if self._selection.strip == MASTER:
+            self._step_master(step_db)
+            return
+
         def edit(session: Session, track: int) -> Session:
             gain = stepped_gain(session.track(track).gain, step_db, MAX_GAIN)
             return edits.set_track_gain(session, track, gain)
 
         self._edit("Gain", edit, sweep="gain")
+
+    def _step_master(self, step_db: float) -> None:
+        def edit(session: Session) -> Session:
+            return edits.set_master_gain(session, stepped_gain(session.master.gain, step_db, MAX_GAIN))
+
+        self._document.apply("Master Gain", edit, "master gain")
+        self._document.end_merge_soon()
 
     def _step_pan(self, step: float) -> None:
         def edit(session: Session, track: int) -> Session:

@@ -1,4 +1,4 @@
-"""The selected clips and tracks. Main thread; not part of the document."""
+"""The selected clips and tracks, or the master. Main thread; not part of the document."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, Signal
 
+from lincae_studio.session.model import MASTER
 from lincae_studio.ui.model.document import Document
 
 
@@ -13,7 +14,7 @@ class Selection(QObject):
     """Ids of clips and of tracks; deleted ones leave the selection.
 
     One of the selected tracks is the current one, on which commands for a single track act. Ranges of tracks are
-    selected from the anchor: the track that was selected last without Shift.
+    selected from the anchor: the track that was selected last without Shift. The master is selected in place of tracks.
 
     Signals:
         changed: the selection has changed.
@@ -27,6 +28,7 @@ class Selection(QObject):
         self._clips: frozenset[int] = frozenset()
         self._tracks: frozenset[int] = frozenset()
         self._track: int | None = None
+        self._master = False
         self._anchor: int | None = None
         self._order: list[int] = []
         document.replaced.connect(self._clear)
@@ -47,6 +49,11 @@ class Selection(QObject):
         return self._tracks
 
     @property
+    def strip(self) -> int | None:
+        """The id of the current track, or `MASTER`; None if neither is selected."""
+        return MASTER if self._master else self._track
+
+    @property
     def span(self) -> tuple[int, int] | None:
         """The sample range from the first selected clip's start to the last one's end; None if no clip is selected."""
         clips = [clip for clip in self._document.session.clips() if clip.id in self._clips]
@@ -61,12 +68,17 @@ class Selection(QObject):
         return tuple(track.id for track in self._document.session.tracks if track.id in self._tracks)
 
     def set_clips(self, clips: Iterable[int]) -> None:
-        self._set(frozenset(clips), self._tracks, self._track)
+        self._set(frozenset(clips), self._tracks, self._track, self._master)
 
     def set_track(self, track: int | None) -> None:
         """Select one track, or none."""
         self._anchor = track
         self._set(self._clips, frozenset() if track is None else frozenset((track,)), track)
+
+    def set_master(self) -> None:
+        """Select the master."""
+        self._anchor = None
+        self._set(self._clips, frozenset(), None, True)
 
     def set_tracks(self, tracks: Iterable[int]) -> None:
         """Select tracks; the first becomes the current one."""
@@ -100,9 +112,15 @@ class Selection(QObject):
         self._set(self._clips, frozenset(chosen), track)
 
     def step_track(self, by: int, extend: bool = False) -> None:
-        """Move from the current track to one above or below it, selecting it alone or with `extend` a range."""
+        """Move from the current track to one above or below it, selecting it alone or with `extend` a range.
+
+        The master follows the last track.
+        """
         order = [track.id for track in self._document.session.tracks]
         if not order:
+            return
+        if not extend and by > 0 and (self._master or self._track == order[-1]):
+            self.set_master()
             return
         if self._track in order:
             track = order[min(max(order.index(self._track) + by, 0), len(order) - 1)]
@@ -117,9 +135,9 @@ class Selection(QObject):
         order = [track.id for track in self._document.session.tracks]
         return order.index(one) - order.index(other)
 
-    def _set(self, clips: frozenset[int], tracks: frozenset[int], track: int | None) -> None:
-        if (clips, tracks, track) != (self._clips, self._tracks, self._track):
-            self._clips, self._tracks, self._track = clips, tracks, track
+    def _set(self, clips: frozenset[int], tracks: frozenset[int], track: int | None, master: bool = False) -> None:
+        if (clips, tracks, track, master) != (self._clips, self._tracks, self._track, self._master):
+            self._clips, self._tracks, self._track, self._master = clips, tracks, track, master
             self.changed.emit()
 
     def _clear(self) -> None:
@@ -134,12 +152,12 @@ class Selection(QObject):
         track = self._track if self._track in tracks else None
         if track is None and tracks:
             track = next(one for one in order if one in tracks)
-        elif track is None and order:
+        elif track is None and order and not self._master:
             track = self._neighbour(before, order)
             tracks = frozenset((track,))
         if self._anchor not in tracks:
             self._anchor = track
-        self._set(self._clips & {clip.id for clip in session.clips()}, tracks, track)
+        self._set(self._clips & {clip.id for clip in session.clips()}, tracks, track, self._master)
 
     def _neighbour(self, before: list[int], order: list[int]) -> int:
         """The track that follows the current one, which was removed, or the last one."""

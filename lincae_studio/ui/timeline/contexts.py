@@ -64,8 +64,14 @@ class TimelineContexts:
         return Place("marker", point, sample, marker=marker.id)
 
     def on_mix(self, point: QPoint | None) -> Place:
-        """The lane of the mix."""
+        """The lane of the mix; its master becomes selected."""
+        self._selection.set_master()
         return self._on_axis("mix", self._timeline.master, point)
+
+    def on_master(self, point: QPoint | None) -> Place:
+        """The strip of the master."""
+        self._selection.set_master()
+        return Place("mix", point or QPoint(_INSET_PX, _INSET_PX))
 
     def on_view(self, view: QWidget, point: QPoint | None) -> Place:
         """A view, on the time axis or not."""

@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollBar,
     QSizePolicy,
@@ -15,7 +14,6 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio.media.store import MediaStore
-from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.header_width import HeaderWidth
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -32,7 +30,7 @@ from lincae_studio.ui.timeline.header_column import HeaderColumn
 from lincae_studio.ui.timeline.lanes import Lanes
 from lincae_studio.ui.timeline.linearity_strip import LinearityStrip
 from lincae_studio.ui.timeline.master import MasterLane
-from lincae_studio.ui.timeline.meter import Meter
+from lincae_studio.ui.timeline.master_strip import MasterStrip
 from lincae_studio.ui.timeline.pane_splitter import MIX, PaneSplitter
 from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.ruler import Ruler
@@ -105,6 +103,8 @@ class TimelinePanel(QWidget):
             self,
         )
         self.master = MasterLane(self.axis, rendering, document, self.envelopes, self)
+        self.master_strip = MasterStrip(document, selection, self.envelopes, self)
+        self.mix_meter = self.master_strip.meter
         self.empty_hint = EmptyHint(self.lanes)
         self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
         self._vertical = QScrollBar(Qt.Orientation.Vertical, self)
@@ -174,26 +174,8 @@ class TimelinePanel(QWidget):
         master_layout = QHBoxLayout(master)
         master_layout.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
         master_layout.setSpacing(0)
-        label = QWidget(self)
-        label_layout = QVBoxLayout(label)
-        label_layout.setContentsMargins(12, 6, 8, 6)
-        label_layout.setSpacing(0)
-        explained = QLabel("decoded from latents", label)
-        theme.dim(explained)
-        title = QLabel("Mix", label)
-        theme.heading(title)
-        label_layout.addWidget(title)
-        label_layout.addWidget(explained)
-        label_layout.addStretch(1)
-        self.mix_meter = Meter("Mix, level", self)
-        self.mix_meter.setToolTip("Peak of the mix as heard; click to reset the clip indicator")
-        head = QWidget(self)
-        self.header_width.fix(head)
-        head_layout = QHBoxLayout(head)
-        head_layout.setContentsMargins(0, 4, 4, 4)
-        head_layout.addWidget(label, 1)
-        head_layout.addWidget(self.mix_meter)
-        master_layout.addWidget(head)
+        self.header_width.fix(self.master_strip)
+        master_layout.addWidget(self.master_strip)
         master_layout.addWidget(self.master, 1)
         self.splitter.set_tracks(tracks)
         self.splitter.add_pane(MIX, master, 0)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
-from lincae_studio.errors import EditError
 from lincae_studio.session import edits, strips
-from lincae_studio.session.levels import format_db, format_pan, parse_db, parse_pan
-from lincae_studio.session.model import MAX_GAIN, Session, Track
+from lincae_studio.session.levels import format_db, format_pan
+from lincae_studio.session.model import Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
@@ -22,6 +21,7 @@ from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import NameField, ValueField
+from lincae_studio.ui.timeline.strip_parts import join, read_gain, read_pan, toggle
 
 _CTRL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -87,13 +87,13 @@ class TrackHeader(QWidget):
         self.name = NameField(self)
         self.name.setObjectName("name")
         self.gain = GainFader("Gain", self, scrolling)
-        self.gain_text = ValueField("Enter a gain in dB", _read_gain, self)
+        self.gain_text = ValueField("Enter a gain in dB", read_gain, self)
         self.pan = PanSlider("Pan", self, scrolling)
-        self.pan_text = ValueField("Enter a pan: L45, C, R30, or -100 to 100", _read_pan, self)
-        self.subtract = self._toggle("subtract", "−", "Subtract from the mix")
-        self.envelope = self._toggle("envelope", "∿", "Show the volume envelope, the pan envelope, or none (A)")
-        self.mute = self._toggle("mute", "M", "Mute")
-        self.solo = self._toggle("solo", "S", "Solo; with Ctrl only this track")
+        self.pan_text = ValueField("Enter a pan: L45, C, R30, or -100 to 100", read_pan, self)
+        self.subtract = toggle("subtract", "−", "Subtract from the mix", self)
+        self.envelope = toggle("envelope", "∿", "Show the volume envelope, the pan envelope, or none (A)", self)
+        self.mute = toggle("mute", "M", "Mute", self)
+        self.solo = toggle("solo", "S", "Solo; with Ctrl only this track", self)
         self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
         self.meter = Meter("level", self)
         self.meter.setToolTip("Peak of the dry track after its fader; click to reset the clip indicator")
@@ -158,16 +158,6 @@ class TrackHeader(QWidget):
             field.blockSignals(True)
             field.clearFocus()
 
-    def _toggle(self, role: str, text: str, tip: str) -> QToolButton:
-        button = QToolButton(self)
-        button.setObjectName(role)  # selected by the style sheet
-        button.setText(text)
-        button.setCheckable(True)
-        button.setToolTip(tip)
-        button.setFixedSize(24, 22)
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        return button
-
     def _lay_out(self) -> None:
         whole = QHBoxLayout(self)
         whole.setContentsMargins(12, 0, 5, 1)
@@ -204,22 +194,14 @@ class TrackHeader(QWidget):
         self.name.typed.connect(self._on_name_typed)
         self.gain.edited.connect(self._on_gain_edited)
         self.gain.reset.connect(lambda gain: self._on_gain_entered(gain, "Gain"))
-        self.gain.number_requested.connect(self.gain_text.edit)
         self.gain_text.entered.connect(self._on_gain_entered)
-        self.gain_text.stepped.connect(self.gain.step_by)
         self.pan.edited.connect(self._on_pan_edited)
         self.pan.reset.connect(lambda pan: self._on_pan_entered(pan, "Pan"))
-        self.pan.number_requested.connect(self.pan_text.edit)
         self.pan_text.entered.connect(self._on_pan_entered)
-        self.pan_text.stepped.connect(self.pan.step_by)
-        for field in (self.gain_text, self.pan_text):
-            field.refused.connect(document.refused)
-        for slider in (self.gain, self.pan):
+        for slider, field in ((self.gain, self.gain_text), (self.pan, self.pan_text)):
+            join(slider, field, document)
             slider.edit_began.connect(self._on_slider_pressed)
             slider.sliderReleased.connect(self._on_slider_released)
-            slider.edit_ended.connect(document.end_merge)
-            slider.edit_paused.connect(document.end_merge_soon)
-            slider.edit_cancelled.connect(document.cancel_merge)
         self.envelope.clicked.connect(lambda: self._envelopes.show_next(self.track_id))
         self.subtract.clicked.connect(
             lambda on: self._apply("Subtract" if on else "Add to Mix", lambda s, t: edits.set_track_subtract(s, t, on))
@@ -363,17 +345,3 @@ def _is_press(event: QMouseEvent) -> bool:
     """Whether the left button was pressed; the second of two quick presses is a double click."""
     pressed = event.type() in (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonDblClick)
     return pressed and event.button() == Qt.MouseButton.LeftButton
-
-
-def _read_gain(text: str) -> float:
-    try:
-        return min(parse_db(text), MAX_GAIN)
-    except ValueError as error:
-        raise EditError(f"“{text}” is not a level in dB", "Enter a number, for example -4.5, or -inf") from error
-
-
-def _read_pan(text: str) -> float:
-    try:
-        return parse_pan(text)
-    except ValueError as error:
-        raise EditError(f"“{text}” is not a pan", "Enter L45, C, R30, or a number from -100 to 100") from error

@@ -37,7 +37,7 @@ def test_the_table_is_consistent() -> None:
         assert spec.menu in MENUS
         assert spec.text
         assert spec.tip
-        assert spec.needs in ("", "clips", "selection", "track", "markers", "undo", "redo", "place")
+        assert spec.needs in ("", "clips", "selection", "track", "strip", "markers", "undo", "redo", "place")
         assert not spec.icon or resource(f"icons/{spec.icon}.svg").is_file()
     assert set(TOOLBAR) - {None} <= set(IDS)
 
@@ -86,15 +86,15 @@ def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> N
 def test_actions_are_enabled_when_they_can_be_used(window: MainWindow) -> None:
     assert enabled(window) == needing("", "place")
     press(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
-    assert enabled(window) == needing("", "place", "track", "undo")
+    assert enabled(window) == needing("", "place", "track", "strip", "undo")
     press(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert enabled(window) == needing("", "place", "redo")
 
 
 def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
-    assert enabled(song) == needing("", "place", "clips", "track", "undo")
+    assert enabled(song) == needing("", "place", "clips", "track", "strip", "undo")
     click(song.timeline.lanes, 100, 30)
-    assert enabled(song) == needing("", "place", "clips", "selection", "track", "undo")
+    assert enabled(song) == needing("", "place", "clips", "selection", "track", "strip", "undo")
     press(song, Qt.Key.Key_Delete)
     assert song.actions_by_id["undo"].text() == "&Undo Delete Clips"
     assert not song.actions_by_id["delete"].isEnabled()

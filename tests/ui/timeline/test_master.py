@@ -1,17 +1,25 @@
-"""The master: its envelope on the lane of the mix, by mouse."""
+"""The master: its fader, and its envelope on the lane of the mix, by mouse and by keys."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
 
+from lincae_studio.session import edits
+from lincae_studio.session.levels import db_to_gain, format_db
 from lincae_studio.session.model import MASTER, Point
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.envelopes import Kind, value_at, y_of
-from tests.ui.conftest import PX
+from tests.ui.conftest import PX, wait_rendered
 from tests.ui.drive import click, drag, press, release
 from tests.ui.timeline.test_arranging import undone_and_redone
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
+SECOND = 44_100
 
 
 @pytest.fixture
@@ -77,3 +85,87 @@ def test_escape_leaves_no_trace(shown: MainWindow) -> None:
     release(lane, 150, unity(shown) + 20)
     assert shown.document.session is before
     assert lane.grab().toImage() == still
+
+
+def test_the_fader_is_dragged_in_one_step_and_named(song: MainWindow) -> None:
+    strip, before = song.timeline.master_strip, song.document.session
+    middle = strip.gain.height() / 2
+    drag(strip.gain, (strip.gain.width() * 0.78, middle), (strip.gain.width() * 0.4, middle))
+    assert song.document.session.master.gain < 0.5
+    assert song.document.undo_text == "Master Gain"
+    assert strip.gain_text.text() == format_db(song.document.session.master.gain)
+    undone_and_redone(song, before)
+    QTest.mouseDClick(strip.gain, Qt.MouseButton.LeftButton)
+    assert song.document.session.master.gain == 1.0
+
+
+def test_a_level_is_typed(song: MainWindow) -> None:
+    field, before = song.timeline.master_strip.gain_text, song.document.session
+    QTest.mouseClick(field, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(field, "-4.5")
+    press(song, Qt.Key.Key_Return)
+    assert song.document.session.master.gain == pytest.approx(db_to_gain(-4.5))
+    assert field.text() == "-4.5 dB"
+    undone_and_redone(song, before)
+
+
+def test_keys_for_gain_and_envelopes_act_on_the_selected_master(song: MainWindow) -> None:
+    strip = song.timeline.master_strip
+    QTest.mouseClick(strip, Qt.MouseButton.LeftButton, pos=QPoint(20, strip.height() - 3))
+    assert (song.selection.strip, song.selection.track) == (MASTER, None)
+    before = song.document.session
+    for _ in range(4):
+        press(song, Qt.Key.Key_Down, ALT | SHIFT)
+    assert song.document.session.master.gain == pytest.approx(db_to_gain(-2.0))
+    undone_and_redone(song, before)
+    press(song, Qt.Key.Key_A)
+    assert song.timeline.envelopes.of(MASTER) is Kind.GAIN
+    assert strip.envelope.isChecked()
+    song.transport.seek(SECOND)
+    press(song, Qt.Key.Key_A, SHIFT)
+    press(song, Qt.Key.Key_Down, CTRL | ALT)
+    (point,) = points(song)
+    assert point.at == SECOND
+    assert point.value == pytest.approx(db_to_gain(-0.5))
+    song.actions_by_id["clear_envelopes"].trigger()
+    assert points(song) == ()
+    assert song.document.undo_text == "Clear Master Envelope"
+    assert not song.actions_by_id["mute_track"].isEnabled(), "a command on tracks"
+    song.document.apply("Add Track", edits.add_track)
+    assert song.selection.strip == MASTER, "edits leave it selected"
+
+
+def test_the_master_follows_the_last_track(song: MainWindow) -> None:
+    last = song.document.session.tracks[-1].id
+    song.selection.set_track(last)
+    song.selection.step_track(1)
+    assert song.selection.strip == MASTER
+    song.selection.step_track(1)
+    assert song.selection.strip == MASTER
+    song.selection.step_track(-1)
+    assert song.selection.strip == last
+
+
+def test_a_screen_reader_can_name_every_control(song: MainWindow) -> None:
+    strip = song.timeline.master_strip
+    named = (strip.gain, strip.gain_text, strip.envelope, strip.meter)
+    assert [widget.accessibleName() for widget in named] == [
+        "Master, gain",
+        "Master, gain in dB",
+        "Master, envelope",
+        "Mix, level",
+    ]
+
+
+@pytest.mark.engine
+def test_the_master_is_heard_in_the_latent_mix_and_in_the_dry_mix(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    before, dry = song.rendering.reader().read(0, SECOND), song.rendering.dry.read(0, SECOND)
+    field = song.timeline.master_strip.gain_text
+    QTest.mouseClick(field, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(field, "-6")
+    press(song, Qt.Key.Key_Return)
+    song.rendering.update_plan()
+    np.testing.assert_allclose(song.rendering.dry.read(0, SECOND), dry * db_to_gain(-6.0), atol=1e-6)
+    wait_rendered(qtbot, song)
+    np.testing.assert_allclose(song.rendering.reader().read(0, SECOND), before * db_to_gain(-6.0), atol=1e-4)

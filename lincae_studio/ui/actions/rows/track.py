@@ -78,14 +78,19 @@ ROWS = (
     ActionSpec(
         "gain_up",
         "Gain &Up",
-        "Raise the selected track by 0.5 dB",
+        "Raise the selected track, or the master, by 0.5 dB",
         "Track",
         ("Alt+Shift+Up",),
-        needs="track",
+        needs="strip",
         opens_section=True,
     ),
     ActionSpec(
-        "gain_down", "Gain &Down", "Lower the selected track by 0.5 dB", "Track", ("Alt+Shift+Down",), needs="track"
+        "gain_down",
+        "Gain &Down",
+        "Lower the selected track, or the master, by 0.5 dB",
+        "Track",
+        ("Alt+Shift+Down",),
+        needs="strip",
     ),
     ActionSpec(
         "pan_left", "Pan Le&ft", "Pan the selected track to the left", "Track", ("Alt+Shift+Left",), needs="track"
@@ -96,12 +101,12 @@ ROWS = (
     ActionSpec(
         "envelope",
         "Show &Envelope",
-        "Show the track's volume envelope, its pan envelope, or none",
+        "Show the volume envelope of the track or the master, its pan envelope, or none",
         "Track",
         ("A",),
-        needs="track",
+        needs="strip",
         opens_section=True,
-        contexts=("lane", "track"),
+        contexts=("lane", "track", "mix"),
     ),
     ActionSpec(
         "envelope_point",
@@ -109,8 +114,8 @@ ROWS = (
         "Add a point to the visible envelope at the playhead",
         "Track",
         ("Shift+A",),
-        needs="track",
-        contexts=("lane",),
+        needs="strip",
+        contexts=("lane", "mix"),
     ),
     ActionSpec(
         "envelope_up",
@@ -118,7 +123,7 @@ ROWS = (
         "Raise the envelope point at or before the playhead",
         "Track",
         ("Ctrl+Alt+Up",),
-        needs="track",
+        needs="strip",
     ),
     ActionSpec(
         "envelope_down",
@@ -126,15 +131,15 @@ ROWS = (
         "Lower the envelope point at or before the playhead",
         "Track",
         ("Ctrl+Alt+Down",),
-        needs="track",
+        needs="strip",
     ),
     ActionSpec(
         "clear_envelopes",
         "Clear Envelopes",
-        "Remove all envelope points of the track",
+        "Remove all envelope points of the track or the master",
         "Track",
-        needs="track",
-        contexts=("track",),
+        needs="strip",
+        contexts=("track", "mix"),
     ),
     ActionSpec(
         "track_up",

@@ -1,0 +1,51 @@
+"""What the strips of tracks and of the master share: buttons, and sliders joined with the fields of their values."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QToolButton, QWidget
+
+from lincae_studio.errors import EditError
+from lincae_studio.session.levels import parse_db, parse_pan
+from lincae_studio.session.model import MAX_GAIN
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.timeline.strip import GainFader, PanSlider
+from lincae_studio.ui.timeline.strip_fields import ValueField
+
+
+def toggle(role: str, text: str, tip: str, parent: QWidget) -> QToolButton:
+    """A button that stays pressed, named for the style sheet."""
+    button = QToolButton(parent)
+    button.setObjectName(role)
+    button.setText(text)
+    button.setCheckable(True)
+    button.setToolTip(tip)
+    button.setFixedSize(24, 22)
+    button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return button
+
+
+def join(slider: GainFader | PanSlider, field: ValueField, document: Document) -> None:
+    """Let a slider and the field beside it step and ask for each other, and end the undo steps of their edits."""
+    slider.number_requested.connect(field.edit)
+    field.stepped.connect(slider.step_by)
+    field.refused.connect(document.refused)
+    slider.edit_ended.connect(document.end_merge)
+    slider.edit_paused.connect(document.end_merge_soon)
+    slider.edit_cancelled.connect(document.cancel_merge)
+
+
+def read_gain(text: str) -> float:
+    """The gain that was typed. Raises `EditError`."""
+    try:
+        return min(parse_db(text), MAX_GAIN)
+    except ValueError as error:
+        raise EditError(f"“{text}” is not a level in dB", "Enter a number, for example -4.5, or -inf") from error
+
+
+def read_pan(text: str) -> float:
+    """The pan that was typed. Raises `EditError`."""
+    try:
+        return parse_pan(text)
+    except ValueError as error:
+        raise EditError(f"“{text}” is not a pan", "Enter L45, C, R30, or a number from -100 to 100") from error
