@@ -126,6 +126,7 @@ def song(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> MainWindow:
     }
     window.open_paths([write_audio(tmp_path / "song" / name, samples) for name, samples in audio.items()])
     wait_imported(qtbot, window)
+    window.selection.set_clips(())
     set_zoom(window, PX)
     return window
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QAbstractSlider, QComboBox, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QPlainTextEdit,
+    QTextEdit,
+    QWidget,
+)
 
 _SLIDER_KEYS = (
     Qt.Key.Key_Left,
@@ -16,6 +26,8 @@ _SLIDER_KEYS = (
     Qt.Key.Key_Home,
     Qt.Key.Key_End,
 )
+
+_TEXTS = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
 
 _LIST_KEYS = (
     Qt.Key.Key_Up,
@@ -36,6 +48,8 @@ def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
     if event.type() != QEvent.Type.ShortcutOverride or not isinstance(event, QKeyEvent):
         return False
     modifiers = event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+    if isinstance(focus, _TEXTS) and event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+        return not modifiers & ~Qt.KeyboardModifier.ShiftModifier
     if isinstance(focus, QAbstractItemView) and modifiers == Qt.KeyboardModifier.ShiftModifier:
         return event.key() in _LIST_KEYS  # which extend the selection
     if modifiers:

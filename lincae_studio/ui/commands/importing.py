@@ -62,6 +62,7 @@ class Importer(QObject):
         self._projects = projects
         self._transport = transport
         self._axis = timeline.axis
+        self._headers = timeline.headers
         timeline.files_dropped.connect(self.drop)
         timeline.import_clicked.connect(self.on_import_audio)
         self._messages = messages
@@ -152,7 +153,11 @@ class Importer(QObject):
                 def edit(session: Session) -> Session:
                     return edits.add_stems(session, media, start, first_track, in_sequence)
 
-                self._document.apply(text, edit)
+                before = self._document.session
+                if self._document.apply(text, edit):
+                    self._headers.select_added(before)
+                    if not was_empty:
+                        self._axis.reveal(start)
                 self._report_converted(media, imported.warnings)
             self._report_problems(imported.problems, len(ordered))
             if was_empty:

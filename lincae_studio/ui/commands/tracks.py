@@ -1,27 +1,29 @@
-"""Commands on the selected track: add, remove, rename, duplicate, mute, solo, gain, pan, order, colour."""
+"""Commands on tracks: add, select, remove, duplicate, rename, colour, mix, move, size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QColorDialog, QWidget
 
-from lincae_studio.session import arrange, edits
+from lincae_studio.session import edits, strips
 from lincae_studio.session.levels import stepped_gain
-from lincae_studio.session.model import MASTER, MAX_GAIN, Session
+from lincae_studio.session.model import MASTER, MAX_GAIN, MAX_HEIGHT, MIN_HEIGHT, Session
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
 _GAIN_STEP_DB = 0.5
 _PAN_STEP = 0.05
+_HEIGHT_STEP = 1.25
 
 
 class TrackCommands(QObject):
-    """Edits the selected track."""
+    """Edits the selected tracks."""
 
     def __init__(
         self,
@@ -47,7 +49,17 @@ class TrackCommands(QObject):
             "color_track": self.on_color_track,
             "mute_track": self.on_mute_track,
             "solo_track": self.on_solo_track,
+            "solo_only": self.on_solo_only,
+            "clear_solos": self.on_clear_solos,
             "subtract_track": self.on_subtract_track,
+            "select_above": self.on_select_above,
+            "select_below": self.on_select_below,
+            "extend_above": self.on_extend_above,
+            "extend_below": self.on_extend_below,
+            "select_all_tracks": self.on_select_all_tracks,
+            "taller_track": self.on_taller_track,
+            "shorter_track": self.on_shorter_track,
+            "reset_heights": self.on_reset_heights,
             "gain_up": self.on_gain_up,
             "gain_down": self.on_gain_down,
             "pan_left": self.on_pan_left,
@@ -57,13 +69,19 @@ class TrackCommands(QObject):
         }
 
     def on_add_track(self) -> None:
-        self._document.apply("Add Track", edits.add_track)
+        """Add a track, whose name can be typed at once."""
+        before = self._document.session
+        if self._document.apply("Add Track", edits.add_track):
+            self._show(strips.added(before, self._document.session))
+            self.on_rename_track()
 
     def on_remove_track(self) -> None:
-        self._edit("Remove Track", lambda session, track: edits.remove_tracks(session, [track]))
+        self._edit_all("Remove", edits.remove_tracks)
 
     def on_duplicate_track(self) -> None:
-        self._edit("Duplicate Track", arrange.duplicate_track)
+        before = self._document.session
+        self._edit_all("Duplicate", strips.duplicate_tracks)
+        self._show(strips.added(before, self._document.session))
 
     def on_rename_track(self) -> None:
         if self._selection.track is not None:
@@ -77,19 +95,54 @@ class TrackCommands(QObject):
         before = QColor(self._document.session.track(track).color)
         chosen = QColorDialog.getColor(before, self._window, "Track Colour")
         if chosen.isValid():
-            self._edit("Colour Track", lambda session, track: edits.set_track_color(session, track, chosen.name()))
+            self._edit_each("Colour", lambda session, track: edits.set_track_color(session, track, chosen.name()))
 
     def on_mute_track(self) -> None:
-        self._edit("Mute", lambda session, track: edits.set_track_mute(session, track, not session.track(track).mute))
+        on = not self._current("mute")
+        text = "Mute" if on else "Unmute"
+        self._edit_each(text, lambda session, track: edits.set_track_mute(session, track, on), plural=False)
 
     def on_solo_track(self) -> None:
-        self._edit("Solo", lambda session, track: edits.set_track_solo(session, track, not session.track(track).solo))
+        on = not self._current("solo")
+        text = "Solo" if on else "Unsolo"
+        self._edit_each(text, lambda session, track: edits.set_track_solo(session, track, on), plural=False)
+
+    def on_solo_only(self) -> None:
+        self._edit_all("Solo Only", strips.solo_only, plural=False)
+
+    def on_clear_solos(self) -> None:
+        self._document.apply("Clear Solos", lambda session: strips.solo_only(session, ()))
 
     def on_subtract_track(self) -> None:
-        self._edit(
-            "Subtract",
-            lambda session, track: edits.set_track_subtract(session, track, not session.track(track).subtract),
-        )
+        on = not self._current("subtract")
+        text = "Subtract" if on else "Add to Mix"
+        self._edit_each(text, lambda session, track: edits.set_track_subtract(session, track, on), plural=False)
+
+    def on_select_above(self) -> None:
+        self._select(-1)
+
+    def on_select_below(self) -> None:
+        self._select(1)
+
+    def on_extend_above(self) -> None:
+        self._select(-1, extend=True)
+
+    def on_extend_below(self) -> None:
+        self._select(1, extend=True)
+
+    def on_select_all_tracks(self) -> None:
+        current = self._selection.track
+        others = [track.id for track in self._document.session.tracks if track.id != current]
+        self._selection.set_tracks(others if current is None else [current, *others])
+
+    def on_taller_track(self) -> None:
+        self._scale_heights(_HEIGHT_STEP)
+
+    def on_shorter_track(self) -> None:
+        self._scale_heights(1 / _HEIGHT_STEP)
+
+    def on_reset_heights(self) -> None:
+        self._edit_each("Reset Height", lambda s, track: edits.set_track_height(s, track, 0), plural=False)
 
     def on_gain_up(self) -> None:
         self._step_gain(_GAIN_STEP_DB)
@@ -118,7 +171,7 @@ class TrackCommands(QObject):
             gain = stepped_gain(session.track(track).gain, step_db, MAX_GAIN)
             return edits.set_track_gain(session, track, gain)
 
-        self._edit("Gain", edit, sweep="gain")
+        self._edit_each("Gain", edit, sweep="gain", plural=False)
 
     def _step_master(self, step_db: float) -> None:
         def edit(session: Session) -> Session:
@@ -132,19 +185,53 @@ class TrackCommands(QObject):
             pan = round(session.track(track).pan + step, 6)
             return edits.set_track_pan(session, track, min(max(pan, -1.0), 1.0))
 
-        self._edit("Pan", edit, sweep="pan")
+        self._edit_each("Pan", edit, sweep="pan", plural=False)
+
+    def _scale_heights(self, factor: float) -> None:
+        def edit(session: Session, track: int) -> Session:
+            height = round((session.track(track).height or ROW_PX) * factor)
+            return edits.set_track_height(session, track, min(max(height, MIN_HEIGHT), MAX_HEIGHT))
+
+        self._edit_each("Track Height", edit, sweep="height", plural=False)
 
     def _move(self, by: int) -> None:
-        def edit(session: Session, track: int) -> Session:
-            position = [item.id for item in session.tracks].index(track) + by
-            return edits.move_track(session, track, min(max(position, 0), len(session.tracks) - 1))
+        self._edit_all("Move", lambda session, tracks: strips.step_tracks(session, tracks, by))
+        self._headers.reveal(*self._selection.tracks)
 
-        self._edit("Move Track", edit)
+    def _select(self, by: int, extend: bool = False) -> None:
+        self._selection.step_track(by, extend)
+        if self._selection.track is not None:
+            self._headers.reveal(self._selection.track)
 
-    def _edit(self, text: str, edit: Callable[[Session, int], Session], sweep: str = "") -> None:
-        """Edit the selected track; repeated edits with the same `sweep` are merged into one undo step."""
+    def _show(self, tracks: Sequence[int]) -> None:
+        """Select tracks and scroll to them."""
+        if tracks:
+            self._selection.set_tracks(tracks)
+            self._headers.reveal(*tracks)
+
+    def _current(self, field: str) -> bool:
+        """A switch of the current track, which decides what switching all selected tracks does."""
         track = self._selection.track
-        if track is not None:
-            merge_key = f"{sweep} {track}" if sweep else None
-            self._document.apply(text, lambda session: edit(session, track), merge_key)
+        return track is not None and bool(getattr(self._document.session.track(track), field))
+
+    def _edit_each(
+        self, text: str, edit: Callable[[Session, int], Session], sweep: str = "", plural: bool = True
+    ) -> None:
+        """Make the same edit of each selected track."""
+        self._edit_all(text, lambda session, tracks: strips.each(session, tracks, edit), sweep, plural)
+
+    def _edit_all(
+        self,
+        text: str,
+        edit: Callable[[Session, tuple[int, ...]], Session],
+        sweep: str = "",
+        plural: bool = True,
+    ) -> None:
+        """Edit the selected tracks in one undo step; with `plural`, "Track" or "Tracks" is added to its text."""
+        tracks = self._selection.in_order()
+        if tracks:
+            noun = (" Track" if len(tracks) == 1 else " Tracks") if plural else ""
+            self._document.apply(
+                text + noun, lambda session: edit(session, tracks), f"{sweep} {tracks}" if sweep else None
+            )
             self._document.end_merge_soon()

@@ -13,7 +13,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEve
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import edits, strips
-from lincae_studio.session.model import Track
+from lincae_studio.session.model import Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.header_width import HeaderWidth
@@ -95,6 +95,20 @@ class HeaderColumn(QWidget):
             self._rows.set_offset(self._rows.offset_px + top)
         elif bottom > self.height():
             self._rows.set_offset(self._rows.offset_px + bottom - self.height())
+
+    def select_added(self, before: Session) -> None:
+        """Select the clips that an import has added since `before`, and their first track, and scroll to them.
+
+        Only one track, so that the first fader that is touched afterwards does not move all of them.
+        """
+        session = self._document.session
+        known = {clip.id for clip in before.clips()}
+        added = {clip.id for clip in session.clips()} - known
+        tracks = [track.id for track in session.tracks if any(clip.id in added for clip in track.clips)]
+        if tracks:
+            self._selection.set_clips(added)
+            self._selection.set_track(tracks[0])
+            self.reveal(*tracks)
 
     def _on_dragged(self, y: float) -> None:
         self._gap.setGeometry(0, self._rows.top(self._rows.gap_at(y)) - 2, self.width(), 4)

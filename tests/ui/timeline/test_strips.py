@@ -18,7 +18,7 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
 from tests.ui.conftest import LIMIT_MS
-from tests.ui.drive import LEFT, NONE, drag, move, press, release, wheel
+from tests.ui.drive import LEFT, NONE, click, drag, move, press, release, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -92,6 +92,69 @@ def test_a_pan_sweep_is_one_step(tracks: MainWindow) -> None:
     assert tracks.document.session == before
 
 
+@pytest.mark.parametrize("modifiers", [NONE, SHIFT], ids=["plain", "Shift"])
+def test_a_press_beside_the_handle_brings_it_to_the_pointer(tracks: MainWindow, modifiers: Qt.KeyboardModifier) -> None:
+    for slider in (header(tracks).gain, header(tracks).pan):
+        for x in (12, slider.width() - 12, slider.width() // 2):
+            QTest.mousePress(slider, LEFT, modifiers, QPoint(x, 3))
+            assert handle(slider).x() == pytest.approx(x, abs=1)
+            for step in range(1, 9):
+                move(slider, x + step, 3)
+            assert handle(slider).x() == pytest.approx(min(x + 8, slider.width() - 5), abs=1.5), "and a drag follows"
+            QTest.mouseRelease(slider, LEFT)
+
+
+def test_a_press_on_the_handle_does_not_move_it(tracks: MainWindow) -> None:
+    type_text(header(tracks).gain_text, "-7.3")
+    before = tracks.document.session
+    slider = header(tracks).gain
+    place = handle(slider)
+    for by in (-4, 0, 3):
+        QTest.mouseClick(slider, LEFT, NONE, QPoint(place.x() + by, place.y()))
+        assert tracks.document.session is before
+    QTest.mousePress(slider, LEFT, NONE, QPoint(place.x() - 4, place.y()))
+    move(slider, place.x() + 16, place.y())
+    assert handle(slider).x() == pytest.approx(place.x() + 20, abs=1), "held where it was taken"
+    move(slider, place.x() + 900, place.y())
+    move(slider, place.x() - 4, place.y())
+    assert handle(slider).x() == pytest.approx(place.x(), abs=1), "beyond its end, too"
+    QTest.mouseRelease(slider, LEFT)
+
+
+def test_shift_makes_a_drag_fine(tracks: MainWindow) -> None:
+    slider = header(tracks).pan
+    place = handle(slider)
+    QTest.mousePress(slider, LEFT, SHIFT, place)
+    move(slider, place.x() + 40, place.y(), SHIFT)
+    fine = track(tracks).pan
+    assert handle(slider).x() == pytest.approx(place.x() + 4, abs=1)
+    move(slider, place.x() + 60, place.y())
+    assert handle(slider).x() == pytest.approx(place.x() + 24, abs=1), "the handle does not jump when Shift is let go"
+    QTest.mouseRelease(slider, LEFT)
+    assert 0.0 < fine < track(tracks).pan
+
+
+def test_wheel_turns_that_scroll_go_on_over_sliders(many: MainWindow) -> None:
+    before = many.document.session
+    column, rows = many.timeline.headers, many.timeline.rows
+    wheel(column, 4, 30, -1, at_ms=1000)
+    strip = header(many, 1)
+    for number in range(5):
+        wheel(strip.pan, 20, 8, -1, at_ms=1200 + 200 * number)
+        wheel(strip.gain, 20, 8, -1, at_ms=1300 + 200 * number)
+    assert many.document.session is before, "whatever slides under the pointer"
+    assert rows.offset_px == 11 * 40
+    wheel(many.timeline.lanes, 300, 30, -1, at_ms=5000)
+    wheel(header(many, 8).pan, 20, 8, -1, at_ms=5100)
+    assert many.document.session is before, "also from the lanes"
+    assert rows.offset_px == 13 * 40
+    wheel(header(many, 8).pan, 20, 8, -1, at_ms=9000)
+    assert track(many, 8).pan == pytest.approx(-0.05), "a turn that begins there is meant"
+    wheel(header(many, 8).pan, 20, 8, -1, at_ms=9100)
+    assert track(many, 8).pan == pytest.approx(-0.1)
+    assert rows.offset_px == 13 * 40
+
+
 def test_the_wheel_steps_by_half_a_db_and_by_five_percent(tracks: MainWindow) -> None:
     strip = header(tracks)
     wheel(strip.gain, 20, 8, 1)
@@ -155,6 +218,57 @@ def test_a_level_can_be_typed(tracks: MainWindow) -> None:
         assert field.text() == "-6.0 dB"
 
 
+def test_a_click_selects_a_number_and_typing_replaces_it(tracks: MainWindow) -> None:
+    strip = header(tracks)
+    for field, typed, shown in ((strip.gain_text, "-4.5", "-4.5 dB"), (strip.pan_text, "L45", "L45")):
+        click(field, field.width() - 8, 8)
+        assert field.selectedText() == field.text()
+        QTest.keyClicks(field, typed)
+        QTest.keyClick(field, Qt.Key.Key_Return)
+        assert field.text() == shown
+    click(strip.gain_text, 30, 8)
+    click(strip.gain_text, 30, 8)
+    assert not strip.gain_text.hasSelectedText(), "a second click places the cursor"
+
+
+def test_a_pan_can_be_typed(tracks: MainWindow) -> None:
+    field = header(tracks).pan_text
+    for typed, pan, shown in (
+        ("L45", -0.45, "L45"),
+        ("r30", 0.3, "R30"),
+        ("C", 0.0, "C"),
+        ("-45", -0.45, "L45"),
+        ("+12", 0.12, "R12"),
+        ("30 L", -0.3, "L30"),
+        ("right 7 %", 0.07, "R7"),
+        ("R", 1.0, "R100"),
+        ("-250", -1.0, "L100"),
+        ("0", 0.0, "C"),
+        ("2,5", 0.025, "R2"),
+        ("centre", 0.0, "C"),
+    ):
+        type_text(field, typed)
+        assert track(tracks).pan == pytest.approx(pan), typed
+        assert field.text() == shown
+    before = tracks.document.session
+    for nonsense in ("leftish", "L-5", "LR", "nan", "5R5", "..", "inf"):
+        type_text(field, nonsense)
+        assert tracks.document.session is before, nonsense
+        assert f"“{nonsense}” is not a pan" in tracks.messages.text.text()
+        QTest.keyClick(field, Qt.Key.Key_Escape)
+    assert field.text() == "C"
+
+
+def test_a_number_is_asked_for_by_return_on_a_slider(tracks: MainWindow) -> None:
+    strip = header(tracks, 1)
+    strip.pan.setFocus(Qt.FocusReason.TabFocusReason)
+    press(tracks, Qt.Key.Key_Return)
+    assert tracks.focusWidget() is strip.pan_text
+    press(tracks, Qt.Key.Key_7)
+    press(tracks, Qt.Key.Key_Return)
+    assert track(tracks, 1).pan == pytest.approx(0.07)
+
+
 def test_leaving_the_field_applies_the_text_and_escape_does_not(tracks: MainWindow) -> None:
     type_text(header(tracks).gain_text, "-6", Qt.Key.Key_Tab)
     assert header(tracks).gain_text.text() == "-6.0 dB"
@@ -176,7 +290,7 @@ def test_mute_and_solo_by_click_and_by_key(tracks: MainWindow) -> None:
     assert header(tracks, 2).mute.isChecked()
     press(tracks, Qt.Key.Key_Z, CTRL)
     assert not header(tracks, 2).mute.isChecked()
-    assert tracks.document.undo_text == "Solo"
+    assert tracks.document.undo_text == "Unsolo"
 
 
 def test_subtract_by_click_and_by_key(tracks: MainWindow) -> None:
@@ -369,6 +483,7 @@ def test_headers_stay_beside_their_lanes(qtbot: QtBot, tracks: MainWindow) -> No
                 assert beside.solo.accessibleName() == f"{shown.name}, solo"
 
     check()
+    timeline.rows.set_offset(0)
     wheel(lanes, 300, 100, -3)
     assert timeline.rows.offset_px == 120
     check()
