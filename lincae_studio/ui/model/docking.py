@@ -5,6 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QDockWidget, QFrame, QMainWindow, QScrollArea, QWidget
 
+from lincae_studio.ui.model.wheel import WheelNeedsFocus
+
 #: The height that a panel needs to be useful, if its content is higher; and the lowest, with a scroll bar.
 _USEFUL_PX = 240
 _LEAST_PX = 90
@@ -23,6 +25,7 @@ class PanelBody(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidgetResizable(True)
         self.setWidget(content)
+        WheelNeedsFocus(content)
         for part in (content, self.viewport()):
             part.setAutoFillBackground(False)
 
