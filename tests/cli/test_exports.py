@@ -79,6 +79,30 @@ def test_stems_dry_mix_difference_and_latents(
     np.testing.assert_allclose(read_audio(tmp_path / "back.wav"), mix, atol=1e-6)
 
 
+def test_the_master_is_in_everything_that_is_written(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quieter = project.with_name("quieter.lincae")
+    files.save(edits.set_master_gain(files.load(project), 0.25), quieter)
+    everything = ("--write", "mix,dry,difference,tracks,latents")
+    for path in (project, quieter):
+        (tmp_path / path.stem).mkdir()
+        lincae(capsys, "render", path, "-o", tmp_path / path.stem / "out.wav", *everything)
+        lincae(capsys, "decode", tmp_path / path.stem / "out latents.safetensors", "-o", tmp_path / path.stem / "z.wav")
+    names = [path.name for path in (tmp_path / "song").glob("*.wav")]
+    assert len(names) == 6
+    for name in names:
+        before, after = read_audio(tmp_path / "song" / name), read_audio(tmp_path / "quieter" / name)
+        np.testing.assert_allclose(after, 0.25 * before, atol=1e-6, err_msg=name)
+    lincae(capsys, "export-dawproject", quieter, "-o", tmp_path / "song.dawproject")
+    lincae(capsys, "import-dawproject", tmp_path / "song.dawproject", "-o", tmp_path / "back")
+    assert files.load(tmp_path / "back" / "song.lincae").master.gain == 0.25
+    lincae(capsys, "bundle", quieter, "-o", tmp_path / "song.lincaez")
+    shutil.rmtree(project.parent)
+    lincae(capsys, "render", tmp_path / "song.lincaez", "-o", tmp_path / "again.wav")
+    assert si_sdr_db(read_audio(tmp_path / "again.wav"), read_audio(tmp_path / "quieter" / "out.wav")) > 60.0
+
+
 def test_spans_levels_and_tags(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.wav"
     lincae(capsys, "render", project, "-o", out)
