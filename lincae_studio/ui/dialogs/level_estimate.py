@@ -6,19 +6,16 @@ Main thread, except for the job.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
+from lincae_studio.engine.export.estimate import Levels, Limited, Read, Source, limited, measured
 from lincae_studio.engine.export.items import stems_of
+from lincae_studio.engine.export.levels import TOLERANCE_DB
 from lincae_studio.engine.rendering.dry_mix import DryMix
+from lincae_studio.engine.rendering.render_store import MixReader
 from lincae_studio.export_settings import AudioFormat, ExportSettings
-from lincae_studio.jobs import CancelToken, Progress, ReportProgress
-from lincae_studio.media.loudness import LoudnessMeter, blocks, decibels
 from lincae_studio.media.writer import Converter
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import SESSION_RATE
@@ -27,22 +24,11 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.rendering.rendering import Rendering
 
-#: A limiter that has to lower peaks by more than this is heard.
+#: A limiter that lowers peaks by more than this is heard.
 _AUDIBLE_DB = 6.0
 
 #: Texts show tenths; less than half of one is nothing.
 _LEAST_DB = 0.05
-
-Read = Callable[[int, int], npt.NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class Levels:
-    """The levels of audio as it is: sample peak in dBFS, integrated loudness in LUFS, true peak in dBTP."""
-
-    peak_db: float
-    loudness: float
-    true_peak_db: float
 
 
 class LevelEstimate(QLabel):
@@ -54,10 +40,14 @@ class LevelEstimate(QLabel):
         self._rendering = rendering
         self._jobs = jobs
         self._settings = ExportSettings()
-        #: What is being measured or was measured, and why that is not exactly what will be written.
-        self._measured: tuple[object, ...] = ()
-        self._reason = ""
+        #: What was chosen to be measured, its audio, and why that is not exactly what will be written.
+        self._chosen: tuple[object, ...] = ()
+        self._source: Source | None = None
+        self._reasons: list[str] = []
         self._levels: Levels | None = None
+        #: The target and the true peak limit for which the limiter was tried, and what it reaches, once known.
+        self._tried: tuple[float, float] | None = None
+        self._limited: Limited | None = None
         self.setWordWrap(True)
         self.setAccessibleName("Expected level")
         theme.dim(self)
@@ -71,63 +61,68 @@ class LevelEstimate(QLabel):
             self._say("")
             return
         start, end = span[0], min(span[1], self._rendering.plan.length)
-        stems = [track.id for track in stems_of(self._rendering.session, settings)[:1]]
-        wanted = (content, start, end, settings.format.channels, *(stems if content == "tracks" else ()))
-        if wanted != self._measured:
+        stem = stems_of(self._rendering.session, settings)[0].id if content == "tracks" else None
+        chosen = (content, start, end, settings.format.channels, stem)
+        if chosen != self._chosen:
             self.stop()
-            self._measured, self._levels = wanted, None
-            read, channels, self._reason = self._source(content, stems)
-            self._measure(read, Converter(AudioFormat(channels=settings.format.channels), channels), start, end)
-        self._show()
+            self._chosen = chosen
+            self._source = source = self._source_of(content, stem, settings, start, end)
+            self._jobs.run(lambda _report, cancel: measured(source, cancel), "", self._on_measured)
+        self._go_on()
 
     def stop(self) -> None:
-        """Cancel measuring."""
+        """Cancel measuring, and forget what was measured."""
         self._jobs.abandon()
-        self._measured = ()
+        self._chosen, self._source = (), None
+        self._levels = self._tried = self._limited = None
 
-    def _source(self, content: str, stems: list[int]) -> tuple[Read, int, str]:
-        """What to measure: a function that reads it, its channels, and why it is not quite what will be written."""
+    def _source_of(self, content: str, stem: int | None, settings: ExportSettings, start: int, end: int) -> Source:
+        """What to measure; notes why it is not quite what will be written."""
         rendering = self._rendering
         dry, reader = rendering.dry, rendering.reader()
-        if content == "dry":
-            return dry.read, dry.channels, ""
-        if content == "tracks":
-            alone = DryMix(only_track(rendering.session, stems[0]), rendering.audio)
-            return alone.read, alone.channels, "of the first stem, without the codec"
         rendered, total = rendering.progress()
-        missing = f"{count_of(total - rendered, 'chunk')} measured dry, not rendered yet" if rendered < total else ""
-        channels = max(reader.plan.channels, dry.channels)
-        if content == "mix":
-            return reader.read, reader.plan.channels, missing
-        return lambda start, count: reader.read(start, count) - dry.read(start, count), channels, missing
+        waiting = [f"{count_of(total - rendered, 'chunk')} measured dry, not rendered yet"] if rendered < total else []
+        read: Read
+        if content == "dry":
+            read, channels, self._reasons = dry.read, dry.channels, []
+        elif content == "mix":
+            read, channels, self._reasons = reader.read, reader.plan.channels, waiting
+        elif stem is None:
+            read, channels, self._reasons = _difference(reader, dry), max(reader.plan.channels, dry.channels), waiting
+        else:
+            alone = DryMix(only_track(rendering.session, stem), rendering.audio)
+            read, channels, self._reasons = alone.read, alone.channels, ["of the first stem, without the codec"]
+        return Source(read, Converter(AudioFormat(channels=settings.format.channels), channels), start, end)
 
-    def _measure(self, read: Read, converter: Converter, start: int, end: int) -> None:
-        def work(report: ReportProgress, cancel: CancelToken) -> Levels:
-            meter, peak = LoudnessMeter(), 0.0
-            for at, count in blocks(end - start):
-                cancel.check()
-                samples = converter.mixed(read(start + at, count).T).T
-                meter.add(samples)
-                peak = max(peak, float(np.abs(samples).max(initial=0.0)))
-                report(Progress(at + count, end - start))
-            found = meter.read()
-            return Levels(decibels(peak), found.integrated, found.true_peak)
-
-        def done(levels: Levels) -> None:
-            self._levels = levels
-            self._show()
-
-        self._jobs.run(work, "", done)
-
-    def _show(self) -> None:
-        if self._levels is None:
+    def _go_on(self) -> None:
+        """Say what is known, and measure what is not."""
+        source, levels, level = self._source, self._levels, self._settings.level
+        assert source is not None
+        if levels is None:
             self._say("Measuring…")
             return
-        reasons = [self._reason] if self._reason else []
+        gain_db = levels.gain_db(level)
+        if level.limiter and level.normalize == "loudness" and math.isfinite(gain_db) and levels.over_db(level) > 0.0:
+            tried = (level.target_db, level.true_peak_db)
+            if tried != self._tried:
+                self._jobs.abandon()
+                self._tried, self._limited = tried, None
+                self._jobs.run(lambda _report, cancel: limited(source, levels, level, cancel), "", self._on_limited)
+        reasons = list(self._reasons)
         if self._settings.format.sample_rate < SESSION_RATE:
             reasons.append("before the change of the sample rate")
-        text = expected(self._levels, self._settings)
+        if len({*self._settings.contents} - {"latents"}) > 1:
+            reasons.append("of the first file")
+        text = expected(levels, self._settings, self._limited)
         self._say(f"{text} (estimate: {'; '.join(reasons)})" if reasons else text)
+
+    def _on_measured(self, levels: Levels) -> None:
+        self._levels = levels
+        self._go_on()
+
+    def _on_limited(self, reached: Limited) -> None:
+        self._limited = reached
+        self._go_on()
 
     def _say(self, text: str) -> None:
         self.setText(text)
@@ -144,31 +139,44 @@ class LevelEstimate(QLabel):
         self._make_room()
 
 
-def expected(levels: Levels, settings: ExportSettings) -> str:
-    """What becomes of audio with these levels, in one or two sentences."""
+def _difference(reader: MixReader, dry: DryMix) -> Read:
+    return lambda start, count: reader.read(start, count) - dry.read(start, count)
+
+
+def expected(levels: Levels, settings: ExportSettings, reached: Limited | None = None) -> str:
+    """What becomes of audio with these levels, in one or two sentences.
+
+    Args:
+        reached: what the limiter reaches, if the loudness is limited and that is known.
+    """
     level = settings.level
     ceiling = f"{level.true_peak_db:g} dBTP"
-    by_loudness = level.normalize == "loudness"
-    now, unit, difference = (levels.loudness, "LUFS", "LU") if by_loudness else (levels.peak_db, "dBFS", "dB")
-    if not math.isfinite(levels.peak_db if level.normalize == "none" else now):
+    gain, over = levels.gain_db(level), levels.over_db(level)
+    unit, difference = ("LUFS", "LU") if level.normalize == "loudness" else ("dBFS", "dB")
+    if not math.isfinite(gain):
         return "The level cannot be measured: silent, too quiet or too short. It will not be raised."
-    gain = 0.0 if level.normalize == "none" else level.target_db - now
-    over = levels.true_peak_db + gain - level.true_peak_db
-    reached = f"{now + gain:.1f} {unit}, level changed by {gain:+.1f} dB"
     if over < _LEAST_DB:
         true_peak = f"true peak {levels.true_peak_db + gain:.1f} dBTP"
-        return f"Nothing to limit: {true_peak}." if level.normalize == "none" else f"Expected: {reached}, {true_peak}."
+        if level.normalize == "none":
+            return f"Nothing to limit: {true_peak}."
+        return f"Expected: {level.target_db:.1f} {unit}, level changed by {gain:+.1f} dB, {true_peak}."
     if not level.limiter:
-        short = f"Expected: {now + gain - over:.1f} {unit}, {over:.1f} {difference} below the target"
+        short = f"Expected: {level.target_db - over:.1f} {unit}, {over:.1f} {difference} below the target"
         more = f"more than {gain - over:+.1f} dB of gain would take the true peak above {ceiling}"
         return f"{short}: {more}. Turn on the limiter to get closer, or choose a lower target."
-    limiting = (
-        f"the limiter lowers peaks by about {over:.1f} dB"
-        if over <= _AUDIBLE_DB
-        else (f"the limiter has to lower peaks by {over:.1f} dB or more, which will be audible")
-    )
     if level.normalize == "none":
-        return f"Expected: true peak {ceiling}; {limiting}."
+        return f"Expected: true peak {ceiling}; {_limiting(over)}."
     if level.normalize == "peak":
-        return f"Expected: true peak {ceiling}, level changed by {gain:+.1f} dB; {limiting}."
-    return f"Expected: {level.target_db:.1f} LUFS, true peak {ceiling}; {limiting}."
+        return f"Expected: true peak {ceiling}, level changed by {gain:+.1f} dB; {_limiting(over)}."
+    if reached is None:
+        return f"Expected: true peak {ceiling}; trying out which loudness the limiter reaches…"
+    text = f"Expected: {reached.loudness:.1f} LUFS"
+    missed = level.target_db - reached.loudness
+    if missed > TOLERANCE_DB:
+        text += f", {missed:.1f} LU below the target, as more gain would hardly make it louder"
+    text += f"; true peak {ceiling}, level changed by {reached.gain_db:+.1f} dB"
+    return f"{text}; {_limiting(over + reached.gain_db - gain)}."
+
+
+def _limiting(db: float) -> str:
+    return f"the limiter lowers peaks by up to {db:.1f} dB" + (", which will be audible" if db > _AUDIBLE_DB else "")

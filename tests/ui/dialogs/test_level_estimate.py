@@ -13,11 +13,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.engine.export.estimate import Levels, Limited
 from lincae_studio.export_settings import AudioFormat, ExportSettings, Level
 from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.session.model import Session
 from lincae_studio.ui.dialogs.export import ExportDialog
-from lincae_studio.ui.dialogs.level_estimate import Levels, expected
+from lincae_studio.ui.dialogs.level_estimate import expected
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.commands.test_exporting import accept, ask, choose
 from tests.ui.conftest import LIMIT_MS, wait_rendered
@@ -43,12 +44,7 @@ MUSIC = Levels(peak_db=-5.0, loudness=-19.5, true_peak_db=-4.8)
         (
             msgspec.structs.replace(LOUDNESS, limiter=True),
             MUSIC,
-            "Expected: -14.0 LUFS, true peak -1 dBTP; the limiter",
-        ),
-        (
-            msgspec.structs.replace(LOUDNESS, limiter=True, target_db=-6.0),
-            MUSIC,
-            "Expected: -6.0 LUFS, true peak -1 dBTP; the limiter has to lower peaks by 9.7 dB or more, which",
+            "Expected: true peak -1 dBTP; trying out which loudness the limiter reaches…",
         ),
         (
             PEAK,
@@ -59,7 +55,7 @@ MUSIC = Levels(peak_db=-5.0, loudness=-19.5, true_peak_db=-4.8)
         (
             Level(limiter=True, true_peak_db=-6.0),
             MUSIC,
-            "Expected: true peak -6 dBTP; the limiter lowers peaks by about",
+            "Expected: true peak -6 dBTP; the limiter lowers peaks by up to 1.2 dB.",
         ),
         (LOUDNESS, Levels(-80.0, -math.inf, -80.0), "The level cannot be measured: silent, too quiet or too short."),
     ],
@@ -68,9 +64,20 @@ def test_what_is_expected_is_said(level: Level, levels: Levels, text: str) -> No
     assert expected(levels, ExportSettings(level=level)).startswith(text)
 
 
+def test_what_the_limiter_reaches_is_said() -> None:
+    settings = ExportSettings(level=msgspec.structs.replace(LOUDNESS, limiter=True))
+    assert expected(MUSIC, settings, Limited(gain_db=5.9, loudness=-14.02)) == (
+        "Expected: -14.0 LUFS; true peak -1 dBTP, level changed by +5.9 dB; the limiter lowers peaks by up to 2.1 dB."
+    )
+    assert expected(MUSIC, settings, Limited(gain_db=12.0, loudness=-15.5)) == (
+        "Expected: -15.5 LUFS, 1.5 LU below the target, as more gain would hardly make it louder; true peak -1 dBTP, "
+        "level changed by +12.0 dB; the limiter lowers peaks by up to 8.2 dB, which will be audible."
+    )
+
+
 def estimated(qtbot: QtBot, dialog: ExportDialog) -> str:
     """The estimate, once it is measured."""
-    qtbot.waitUntil(lambda: dialog.estimate.text() not in ("", "Measuring…"), timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: dialog.estimate.text() != "" and "…" not in dialog.estimate.text(), timeout=LIMIT_MS)
     return dialog.estimate.text()
 
 
@@ -96,7 +103,10 @@ def test_the_dialog_measures_in_the_background_and_says_what_is_estimated(qtbot:
     qtbot.waitUntil(lambda: dialog.estimate.height() >= dialog.estimate.heightForWidth(dialog.estimate.width()))
     assert dialog.estimate.height() > 2 * dialog.estimate.fontMetrics().height(), "no line is cut"
     QTest.mouseClick(dialog.limiter, Qt.MouseButton.LeftButton)
-    assert dialog.estimate.text().startswith("Expected: -14.0 LUFS, true peak -8 dBTP; the limiter"), "no new measuring"
+    assert "trying out" in dialog.estimate.text(), "what is measured already is not measured again"
+    assert estimated(qtbot, dialog).startswith("Expected: -14.0 LUFS; true peak -8 dBTP, level changed by")
+    dialog.target.setValue(0.0)
+    assert "below the target, as more gain would hardly" in estimated(qtbot, dialog)
     dialog.contents["dry"].setChecked(True)
     dialog.contents["mix"].setChecked(False)
     assert "estimate" not in estimated(qtbot, dialog), "the dry mix is known"
@@ -146,9 +156,11 @@ def test_what_was_estimated_is_what_is_written_and_said(qtbot: QtBot, song: Main
     assert not dialog.limiter.isChecked()
     QTest.mouseClick(dialog.limiter, Qt.MouseButton.LeftButton)
     dialog.path_field.setText(str(tmp_path / "limited.wav"))
+    estimate = estimated(qtbot, dialog)
     text = accept(qtbot, song, dialog)
-    assert ", -14.0 LUFS, true peak -8.0 dBTP, level changed by" in text
-    assert "peaks limited by up to" in text
+    [gain, reduction] = re.findall(r"(\S+ dB)[;.,]", estimate)
+    assert estimate.startswith("Expected: -14.0 LUFS; true peak -8 dBTP, level changed by")
+    assert f", -14.0 LUFS, true peak -8.0 dBTP, level changed by {gain}, peaks limited by up to {reduction})" in text
     assert "below the target" not in text
     samples, _ = sf.read(tmp_path / "limited.wav", dtype="float32", always_2d=True)
     meter = LoudnessMeter()
