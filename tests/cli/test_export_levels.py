@@ -115,7 +115,7 @@ def test_a_missed_target_is_reported_and_the_limiter_reaches_it(
     assert missed["missed_db"] == pytest.approx(-14.0 - missed["loudness_lufs"], abs=0.01)
     said = lincae(capsys, *options)
     assert f"{missed['loudness_lufs']:.1f} LUFS, true peak -1.0 dBTP, level changed by" in said
-    assert f"{out} is {missed['missed_db']:.1f} LU below the target of -14 LUFS: with more gain, the true" in said
+    assert f"{out} is {missed['missed_db']:.1f} LU below the target of -14 LUFS: with more gain, its true" in said
     assert "add --limiter" in said
     reached = printed(capsys, *options, "--limiter")
     assert reached["loudness_lufs"] == pytest.approx(-14.0, abs=0.1)

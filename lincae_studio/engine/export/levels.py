@@ -198,10 +198,11 @@ def gain_for(loudness_at: Callable[[float], float], target: float, least_db: flo
     return low[0]
 
 
-def shortfall(level: Level, change: Change, loudness: float, peak: float) -> tuple[float, str]:
+def shortfall(level: Level, change: Change, name: str, loudness: float, peak: float) -> tuple[float, str]:
     """By how many decibels a file misses its target, and a text that goes after "it is"; (0, "") if it reaches it.
 
     Args:
+        name: of the file.
         loudness: of the file as written, in LUFS.
         peak: its highest sample, linear.
     """
@@ -213,7 +214,8 @@ def shortfall(level: Level, change: Change, loudness: float, peak: float) -> tup
     units = ("LU", "LUFS") if level.normalize == "loudness" else ("dB", "dBFS")
     text = f"{missed:.1f} {units[0]} below the target of {level.target_db:g} {units[1]}: "
     if change.curve is None:
-        text += f"with more gain, the true peak of {change.held_by} would exceed {level.true_peak_db:g} dBTP"
+        whose = "its true peak" if change.held_by == name else f"the true peak of {change.held_by}"
+        text += f"with more gain, {whose} would exceed {level.true_peak_db:g} dBTP"
     elif level.normalize == "loudness":
         text += f"limited to {level.true_peak_db:g} dBTP, it hardly gets louder with more gain"
     else:

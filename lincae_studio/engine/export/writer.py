@@ -211,7 +211,7 @@ def _write_changed(
     tagged = replace(item, tags=replace(item.tags, comment=comment))
     written = _write(tagged, metered(), spool.length, audio_format, progress, cancel, spool)
     loudness, true_peak_db = meter.read()
-    missed_db, text = shortfall(level, change, loudness, written.peak)
+    missed_db, text = shortfall(level, change, item.path.name, loudness, written.peak)
     return replace(
         written,
         gain_db=decibels(change.gain),

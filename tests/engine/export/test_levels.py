@@ -59,8 +59,7 @@ def test_a_target_that_the_true_peak_forbids_is_missed_and_said(tmp_path: Path) 
     assert result.missed_db == pytest.approx(-14.0 - loudness, abs=0.01)
     assert result.missed_db > 3.0
     assert result.shortfall == (
-        f"{result.missed_db:.1f} LU below the target of -14 LUFS: "
-        "with more gain, the true peak of out.wav would exceed -1 dBTP"
+        f"{result.missed_db:.1f} LU below the target of -14 LUFS: with more gain, its true peak would exceed -1 dBTP"
     )
 
 
@@ -119,7 +118,10 @@ def test_a_level_that_is_not_normalised_can_be_limited(tmp_path: Path) -> None:
 def test_a_peak_target_above_the_true_peak_is_missed_and_said(tmp_path: Path) -> None:
     at = np.arange(SESSION_RATE)
     crests = (0.5 * np.sin(np.pi / 2 * at + np.pi / 4))[None].astype(np.float32)
-    for limiter, reason in ((False, "with more gain, the true peak of out.wav"), (True, "its true peak is limited to")):
+    for limiter, reason in (
+        (False, "with more gain, its true peak would exceed"),
+        (True, "its true peak is limited to"),
+    ):
         level = Level(normalize="peak", target_db=-1.0, true_peak_db=-1.0, limiter=limiter)
         result = write(tmp_path / "out.wav", crests, level)
         assert levels_of(tmp_path / "out.wav")[1] == pytest.approx(-1.0, abs=0.05)

@@ -149,7 +149,7 @@ def test_what_was_estimated_is_what_is_written_and_said(qtbot: QtBot, song: Main
     [loudness] = re.findall(r"Expected: (\S+ LUFS)", estimate)
     [short] = re.findall(r"(\S+ LU below the target)", estimate)
     assert f", {loudness}, true peak -8.0 dBTP, level changed by" in text
-    assert f"gain.wav is {short} of -14 LUFS: with more gain, the true peak of gain.wav would exceed -8 dBTP" in text
+    assert f"gain.wav is {short} of -14 LUFS: with more gain, its true peak would exceed -8 dBTP" in text
     assert "Turn on the limiter" in text
     assert song.messages.cards[-1].message.kind == "warning", "it stays until it is read"
     dialog = ask(song)
