@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from lincae_studio.session.model import Session, Track
+from lincae_studio.session.step_names import step_name
 
 #: Memory limit of the steps, in bytes: about 100,000 edits of single clips.
 _MAX_BYTES = 256 * 1024 * 1024
@@ -20,12 +21,16 @@ _VALUE_BYTES, _CLIP_BYTES, _POINT_BYTES, _ENTRY_BYTES = 400, 400, 120, 8
 
 @dataclass(frozen=True)
 class Step:
-    """One entry: what the menu shows, and the document before and after it.
+    """One entry: the document before and after it.
 
-    `nbytes`: approximate memory of the parts of `after` that are not shared with `before`, in bytes.
+    Attributes:
+        text: the kind of edit.
+        name: what the menu and the history show, such as “Drums: pan L45”.
+        nbytes: approximate memory of the parts of `after` that are not shared with `before`, in bytes.
     """
 
     text: str
+    name: str
     before: Session
     after: Session
     merge_key: str | None = None
@@ -64,23 +69,33 @@ class History:
 
     @property
     def undo_text(self) -> str | None:
-        """The step that Undo would undo, or None."""
+        """The kind of the edit that Undo would undo, or None."""
         return self._done[-1].text if self._done else None
 
     @property
     def redo_text(self) -> str | None:
-        """The step that Redo would redo, or None."""
+        """The kind of the edit that Redo would redo, or None."""
         return self._undone[-1].text if self._undone else None
 
     @property
-    def done_texts(self) -> list[str]:
-        """All steps that can be undone, oldest first."""
-        return [step.text for step in self._done]
+    def undo_name(self) -> str | None:
+        """The name of the step that Undo would undo, or None."""
+        return self._done[-1].name if self._done else None
 
     @property
-    def undone_texts(self) -> list[str]:
+    def redo_name(self) -> str | None:
+        """The name of the step that Redo would redo, or None."""
+        return self._undone[-1].name if self._undone else None
+
+    @property
+    def done_names(self) -> list[str]:
+        """All steps that can be undone, oldest first."""
+        return [step.name for step in self._done]
+
+    @property
+    def undone_names(self) -> list[str]:
         """All undone steps, the next one to redo first."""
-        return [step.text for step in reversed(self._undone)]
+        return [step.name for step in reversed(self._undone)]
 
     def go_to(self, count: int) -> bool:
         """Undo or redo until `count` steps are done; False when that changes nothing."""
@@ -149,7 +164,7 @@ class History:
         self.end_merge()
 
     def _add(self, text: str, before: Session, after: Session, merge_key: str | None) -> None:
-        step = Step(text, before, after, merge_key, _added(before, after))
+        step = Step(text, step_name(text, before, after), before, after, merge_key, _added(before, after))
         self._done.append(step)
         self._nbytes += step.nbytes
 

@@ -149,7 +149,7 @@ def test_the_history_stays_within_its_memory_limit() -> None:
         tracemalloc.stop()
     assert room / 4 < taken < 1.5 * room, "the estimate is roughly right"
     assert history.forgotten > 0
-    assert len(history.done_texts) == 200 - history.forgotten
+    assert len(history.done_names) == 200 - history.forgotten
     assert history.undo_text == "199"
 
 
@@ -159,7 +159,7 @@ def test_forgetting_leaves_what_remains_intact() -> None:
     for number in range(100):
         states.append(edits.add_track(states[-1], str(number)))
         history.push(str(number), states[-1])
-    kept = len(history.done_texts)
+    kept = len(history.done_names)
     assert 0 < kept < 100
     history.go_to(0)
     assert history.session is states[history.forgotten]
@@ -167,8 +167,8 @@ def test_forgetting_leaves_what_remains_intact() -> None:
     assert history.session is states[-1]
     history.go_to(1)
     history.push("other", EMPTY)
-    assert history.done_texts == [str(history.forgotten), "other"]
-    assert history.undone_texts == []
+    assert history.done_names == [f"{history.forgotten}: {history.forgotten}", "other"]
+    assert history.undone_names == []
 
 
 def test_one_step_can_always_be_undone() -> None:

@@ -68,8 +68,8 @@ class ActionStates(QObject):
         for spec in ACTIONS:
             self._actions[spec.id].setEnabled(met[spec.needs])
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
-        self._actions["undo"].setText(f"&Undo {in_menu(document.undo_text or '')}".rstrip())
-        self._actions["redo"].setText(f"&Redo {in_menu(document.redo_text or '')}".rstrip())
+        self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())
+        self._actions["redo"].setText(f"&Redo {in_menu(document.redo_name or '')}".rstrip())
 
     def _follow_preferences(self) -> None:
         chosen = self._preferences.value

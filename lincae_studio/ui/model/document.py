@@ -69,6 +69,15 @@ class Document(QObject):
         return self._history.redo_text
 
     @property
+    def undo_name(self) -> str | None:
+        """What Undo would undo, for people: “Drums: pan L45”."""
+        return self._history.undo_name
+
+    @property
+    def redo_name(self) -> str | None:
+        return self._history.redo_name
+
+    @property
     def title(self) -> str:
         """The name for the title bar."""
         return self._path.stem if self._path else self._name
@@ -119,7 +128,7 @@ class Document(QObject):
     @property
     def steps(self) -> tuple[list[str], list[str]]:
         """Names of the steps done, and of the undone steps that can be redone, in order."""
-        return self._history.done_texts, self._history.undone_texts
+        return self._history.done_names, self._history.undone_names
 
     @property
     def forgotten(self) -> int:

@@ -96,7 +96,7 @@ def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
     click(song.timeline.lanes, 100, 30)
     assert enabled(song) == needing("", "place", "clips", "selection", "track", "strip", "undo")
     press(song, Qt.Key.Key_Delete)
-    assert song.actions_by_id["undo"].text() == "&Undo Delete Clips"
+    assert song.actions_by_id["undo"].text() == "&Undo Delete Clip: a"
     assert not song.actions_by_id["delete"].isEnabled()
 
 

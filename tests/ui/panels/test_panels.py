@@ -146,14 +146,14 @@ def test_the_history_lists_every_step_and_goes_to_any(song: MainWindow) -> None:
     press(song, Qt.Key.Key_M)
     press(song, Qt.Key.Key_S)
     end = song.document.session
-    assert listed(song) == [*imported, "Add Marker", "Split"]
+    assert listed(song) == [*imported, "Add Marker: Marker 1", "3 clips: split"]
     panel = song.history.list
     assert panel.currentRow() == len(imported) + 1
     QTest.mouseClick(
         panel.viewport(), Qt.MouseButton.LeftButton, pos=panel.visualItemRect(panel.item(len(imported) - 1)).center()
     )
     assert song.document.session is start
-    assert listed(song) == [*imported, "Add Marker", "Split"], "the undone step is still listed"
+    assert listed(song) == [*imported, "Add Marker: Marker 1", "3 clips: split"], "the undone step is still listed"
     QTest.mouseClick(
         panel.viewport(), Qt.MouseButton.LeftButton, pos=panel.visualItemRect(panel.item(panel.count() - 1)).center()
     )
@@ -256,3 +256,14 @@ def test_clips_can_be_selected_with_the_keyboard(song: MainWindow) -> None:
         seen.append(names())
     assert seen == ["a", "b", "c", "a", "c", "b"]
     assert song.selection.track == song.document.session.tracks[1].id
+
+
+def test_the_history_and_the_menu_name_the_track_and_the_value(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_H, CTRL)
+    for _ in range(3):
+        press(song, Qt.Key.Key_Left, Qt.KeyboardModifier.AltModifier | SHIFT)
+    track = song.document.session.track(song.selection.track or 0)
+    assert listed(song)[-1] == f"{track.name}: pan L15", "one step for the whole sweep, with its last value"
+    assert song.actions_by_id["undo"].text() == f"&Undo {track.name}: pan L15"
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert song.actions_by_id["redo"].text() == f"&Redo {track.name}: pan L15"

@@ -1,0 +1,107 @@
+"""What a step of the history is called: which track, clip or marker it changed, and to what. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from lincae_studio.session.levels import format_db, format_pan
+from lincae_studio.session.model import SESSION_RATE, Clip, Marker, Master, Session, Track
+from lincae_studio.session.times import count_of, format_time
+
+_Thing = TypeVar("_Thing", bound=Track | Clip | Marker)
+
+#: Longer names of tracks and clips are cut, in characters.
+_MOST = 48
+
+#: What a field is called, without its value.
+_FIELDS = {"gain": "gain", "pan": "pan", "fade_in": "fade in", "fade_out": "fade out", "at": "move", "start": "move"}
+
+#: What turns a switch on, and off.
+_SWITCHES = {"mute": ("mute", "unmute"), "solo": ("solo", "unsolo"), "subtract": ("subtract", "add to mix")}
+
+
+def step_name(text: str, before: Session, after: Session) -> str:
+    """The name of a step: “Drums: pan L45”, “3 tracks: mute”, “Remove Track: Drums”.
+
+    `text` names the kind of edit: “Pan”. It is the whole name of edits that concern nothing with a name, or too much.
+    """
+    if before.master is not after.master and before.master != after.master:
+        return f"Mix: {_what(text.replace('Master ', ''), [(before.master, after.master)])}"
+    if before.markers is not after.markers:
+        return _of_things(text, before.markers, after.markers)
+    old, new = _by_id(before.tracks), _by_id(after.tracks)
+    if old.keys() != new.keys():
+        return _of_things(text, before.tracks, after.tracks)
+    touched = [(track, new[track.id]) for track in before.tracks if new[track.id] is not track]
+    strips = [(one, two) for one, two in touched if _changed(one, two) - {"clips"}]
+    if strips:
+        return _of_pairs(text, strips, "track")
+    moved = [track.clips for pair in touched for track in pair]
+    return _of_things(text, _flat(moved[::2]), _flat(moved[1::2])) if touched else text
+
+
+def _of_things(text: str, before: Sequence[_Thing], after: Sequence[_Thing]) -> str:
+    """The name of a step that adds, removes or changes clips, markers or tracks."""
+    old: Mapping[int, _Thing] = _by_id(before)
+    new: Mapping[int, _Thing] = _by_id(after)
+    added = [thing for name, thing in new.items() if name not in old]
+    removed = [thing for name, thing in old.items() if name not in new]
+    changed = [(thing, new[name]) for name, thing in old.items() if name in new and new[name] != thing]
+    if changed and not removed:
+        first = changed[0][0]
+        kind = "track" if isinstance(first, Track) else "marker" if isinstance(first, Marker) else "clip"
+        return _of_pairs(text, changed, kind)
+    alone = [*added, *removed]
+    if len(alone) == 1 and not changed:
+        return f"{text.removesuffix('s') if text.endswith('Clips') else text}: {_short(alone[0].name)}"
+    return text
+
+
+def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str) -> str:
+    who = _short(pairs[0][0].name) if len(pairs) == 1 else count_of(len(pairs), kind)
+    return f"{who}: {_what(text, pairs)}"
+
+
+def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track | Clip | Marker | Master]]) -> str:
+    """What was done, with the new value if all have the same."""
+    fields = set[str]().union(*(_changed(one, two) for one, two in pairs)) - {"clips"}
+    field = next(iter(fields)) if len(fields) == 1 else ""
+    values = {getattr(two, field) for _, two in pairs} if field in (*_FIELDS, *_SWITCHES, "name") else set()
+    value = values.pop() if len(values) == 1 else None
+    if field in _SWITCHES and value is not None:
+        return _SWITCHES[field][0 if value else 1]
+    if field == "name" and value is not None:
+        return f"rename to {_short(value)}"
+    if field in ("at", "start") and value is not None and len(pairs) == 1:
+        return f"move to {format_time(value / SESSION_RATE)}"
+    plain = text.lower()
+    for kind in ("clips", "clip", "track", "marker"):
+        plain = plain.removesuffix(f" {kind}")
+    if value is None:
+        return plain
+    return f"{_FIELDS[field]} {_format(field, value)}"
+
+
+def _format(field: str, value: float) -> str:
+    if field == "gain":
+        return format_db(value)
+    return format_pan(value) if field == "pan" else format_time(value / SESSION_RATE)
+
+
+def _changed(one: object, two: object) -> set[str]:
+    """The names of the fields that differ."""
+    names = one.__struct_fields__  # type: ignore[attr-defined]
+    return {name for name in names if getattr(one, name) != getattr(two, name)}
+
+
+def _by_id(things: Iterable[_Thing]) -> Mapping[int, _Thing]:
+    return {thing.id: thing for thing in things}
+
+
+def _flat(rows: Iterable[Sequence[Clip]]) -> list[Clip]:
+    return [clip for row in rows for clip in row]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MOST else f"{name[: _MOST - 1].rstrip()}…"
