@@ -13,6 +13,7 @@ from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.chunk_runs import merged
 from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
@@ -42,11 +43,12 @@ class MasterLane(TimeCanvas):
         axis: TimeAxis,
         rendering: Rendering,
         document: Document,
+        selection: Selection,
         envelopes: ShownEnvelopes,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(axis, parent)
-        self._envelope = MasterEnvelope(self, document, envelopes)
+        self._envelope = MasterEnvelope(self, document, selection, envelopes)
         self._envelope.changed.connect(self.invalidate)
         self._rendering = rendering
         self.peaks = MixPeaks(rendering)

@@ -9,6 +9,7 @@ from PySide6.QtGui import QPainter
 
 from lincae_studio.session.model import MASTER, Master, Session
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, deletion_at, drag_at, paint_envelope
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
@@ -25,10 +26,11 @@ class MasterEnvelope(QObject):
 
     changed = Signal()
 
-    def __init__(self, canvas: TimeCanvas, document: Document, envelopes: ShownEnvelopes) -> None:
+    def __init__(self, canvas: TimeCanvas, document: Document, selection: Selection, envelopes: ShownEnvelopes) -> None:
         super().__init__(canvas)
         self._canvas = canvas
         self._document = document
+        self._selection = selection
         self._envelopes = envelopes
         self._press: tuple[QPointF, float] | None = None
         self._begin: Callable[[], Gesture] | None = None
@@ -56,14 +58,17 @@ class MasterEnvelope(QObject):
             paint_hint(painter, self._canvas, self._gesture.hint, self._pointer)
 
     def press(self, place: QPointF) -> bool:
-        """Whether there is a point or the line under a press, which belongs to it then."""
+        """Whether there is a point or the line under a press, which belongs to it then and selects the master."""
         kind = self._envelopes.of(MASTER)
         if kind is None:
             return False
         axis = self._canvas.axis
         self._begin = drag_at(self._document.session, MASTER, kind, place, 0, self._canvas.height(), axis)
-        self._press = (place, axis.start + place.x() * axis.samples_per_px) if self._begin is not None else None
-        return self._begin is not None
+        if self._begin is None:
+            return False
+        self._press = place, axis.start + place.x() * axis.samples_per_px
+        self._selection.set_master()
+        return True
 
     def move(self, place: QPointF) -> None:
         """Drag to a position."""

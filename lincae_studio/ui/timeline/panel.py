@@ -102,7 +102,7 @@ class TimelinePanel(QWidget):
             lambda: rendering.offline,
             self,
         )
-        self.master = MasterLane(self.axis, rendering, document, self.envelopes, self)
+        self.master = MasterLane(self.axis, rendering, document, selection, self.envelopes, self)
         self.master_strip = MasterStrip(document, selection, self.envelopes, self)
         self.mix_meter = self.master_strip.meter
         self.empty_hint = EmptyHint(self.lanes)
