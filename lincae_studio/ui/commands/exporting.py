@@ -259,4 +259,4 @@ def _problems(results: Sequence[ExportResult]) -> Iterator[str]:
         yield f"{missed[0].path.name} is {missed[0].shortfall}{others if len(missed) > 1 else ''}. {remedy}"
     clipped = sum(result.clipped_samples for result in results)
     if clipped:
-        yield f"{count_of(clipped, 'sample')} clipped: lower the gains, normalise, or export as 32-bit float"
+        yield f"{count_of(clipped, 'sample')} clipped: lower the master, normalise, or export as 32-bit float"
