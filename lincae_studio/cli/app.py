@@ -75,11 +75,14 @@ def _open(
     safe_mode: Annotated[
         bool, typer.Option("--safe-mode", help="Start with the default preferences, and save no changes to them.")
     ] = False,
+    new_window: Annotated[
+        bool, typer.Option("--new-window", help="Open the files in a new window even if one is open.")
+    ] = False,
 ) -> int:
-    """Open the window (the same as giving the files without a command)."""
+    """Open the window (the same as giving the files without a command); files go to one that is open already."""
     from lincae_studio.cli.window import open_window
 
-    return open_window(paths or [], safe=safe_mode)
+    return open_window(paths or [], safe=safe_mode, own=new_window)
 
 
 @app.command("mix")

@@ -17,8 +17,10 @@ def has_display() -> bool:
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
 
 
-def open_window(files: Sequence[str], safe: bool = False) -> int:
-    """Open the window with a project or with audio files; returns when it is closed.
+def open_window(files: Sequence[str], safe: bool = False, own: bool = False) -> int:
+    """Open a project or audio files in the window that is open, or in a new one; returns when that is closed.
+
+    `own`: open a new one in any case.
 
     Raises:
         UsageError: when there is no display, a file does not exist, or a project is given with other files.
@@ -36,4 +38,4 @@ def open_window(files: Sequence[str], safe: bool = False) -> int:
         )
     from lincae_studio.ui.app import run_app
 
-    return run_app(paths, safe=safe)
+    return run_app(paths, safe=safe, own=own)

@@ -67,16 +67,23 @@ def make_application() -> QApplication:
     return app
 
 
-def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> int:
-    """Open the window and run until it is closed. Returns the exit code.
+def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False, own: bool = False) -> int:
+    """Open the window and run until it is closed; or hand files over to one that is open. Returns the exit code.
 
-    `safe`: with the default preferences, and the window as at the first start.
+    Args:
+        safe: with the default preferences, and the window as at the first start.
+        own: open a window of its own in any case.
 
     Raises:
         UsageError: when the environment names a precision that does not exist.
     """
     log_to_file()
     app = make_application()
+    if files and not (safe or own):
+        from lincae_studio.ui.commands.handover import hand_over
+
+        if hand_over(files):
+            return 0
     cache_dir = paths.cache_dir() if safe else preferences.cache_dir()
     chosen = PreferenceStore(None if safe else paths.preferences_file(), environment=os.environ)
     window = MainWindow(MediaStore(cache_dir), cache_dir, chosen)
@@ -94,6 +101,9 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False) -> in
         else:
             window.open_paths(files)
         window.project_commands.offer_recovery()
+        from lincae_studio.ui.commands.handover import Handover  # loads QtNetwork
+
+        Handover(window, lambda paths: window.importer.drop(paths, None))
 
     window.first_painted.connect(after_first_paint)
     place = WindowState(None if safe else paths.window_file(), window, window.timeline.splitter)

@@ -1,0 +1,155 @@
+"""A second start hands its files to the window that is open, unless that cannot take them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtNetwork import QLocalSocket
+from PySide6.QtWidgets import QDialog
+from pytestqt.qtbot import QtBot
+
+from lincae_studio import paths
+from lincae_studio.session import files
+from lincae_studio.ui.commands import handover
+from lincae_studio.ui.commands.handover import Handover
+from lincae_studio.ui.main_window import MainWindow
+from tests.helpers import REPOSITORY, noise, write_audio
+from tests.ui.conftest import LIMIT_MS, wait_imported
+
+START = """
+import sys
+from pathlib import Path
+from lincae_studio.ui.app import make_application
+from lincae_studio.ui.commands.handover import hand_over
+app = make_application()
+print(hand_over([Path(name) for name in sys.argv[1:]]))
+"""
+
+
+@pytest.fixture
+def listening(window: MainWindow) -> Handover:
+    return Handover(window, lambda paths: window.importer.drop(paths, None))
+
+
+@pytest.fixture
+def started() -> Iterator[list[subprocess.Popen[str]]]:
+    processes: list[subprocess.Popen[str]] = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def start(started: list[subprocess.Popen[str]], *names: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """What a second start does with files before it opens a window."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", START, *map(str, names)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "QT_QPA_PLATFORM": "offscreen"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    started.append(process)
+    return process
+
+
+def answer(qtbot: QtBot, process: subprocess.Popen[str]) -> str:
+    qtbot.waitUntil(lambda: process.poll() is not None, timeout=LIMIT_MS)
+    output, errors = process.communicate()
+    assert errors == ""
+    return output.strip()
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_second_start_hands_over_audio_and_ends(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    write_audio(tmp_path / "ä stem.wav", noise(1, 20_000))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lincae_studio", "ä stem.wav"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "QT_QPA_PLATFORM": "offscreen"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    started.append(process)
+    assert answer(qtbot, process) == ""
+    assert process.returncode == 0
+    wait_imported(qtbot, window)
+    assert [track.name for track in window.document.session.tracks] == ["ä stem"]
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_project_replaces_the_session_that_is_open(
+    qtbot: QtBot, song: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    song.save_to(tmp_path / "first.lincae")
+    files.save(song.document.session, tmp_path / "second.lincae")
+    assert answer(qtbot, start(started, "second.lincae", cwd=tmp_path)) == "True"
+    qtbot.waitUntil(lambda: song.document.path == tmp_path / "second.lincae", timeout=LIMIT_MS)
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_window_with_an_open_dialog_takes_no_files(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    dialog = QDialog(window)
+    dialog.setModal(True)
+    dialog.show()
+    stem = write_audio(tmp_path / "stem.wav", noise(1, 20_000))
+    assert answer(qtbot, start(started, stem)) == "False"
+    dialog.close()
+    assert not window.document.session.tracks
+
+
+def test_without_a_window_there_is_nobody_to_take_files(styled: object, tmp_path: Path) -> None:
+    assert not handover.hand_over([tmp_path / "stem.wav"])
+
+
+def test_a_socket_that_a_killed_window_left_is_replaced(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    socket = paths.data_dir() / "window.socket"
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    socket.touch()
+    received: list[Path] = []
+    Handover(window, received.extend)
+    assert answer(qtbot, start(started, tmp_path / "a.wav")) == "True"
+    qtbot.waitUntil(lambda: received == [tmp_path / "a.wav"], timeout=LIMIT_MS)
+
+
+def test_the_first_of_two_windows_takes_the_files(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    first: list[Path] = []
+    second: list[Path] = []
+    one, two = Handover(window, first.extend), Handover(window, second.extend)
+    assert one.parent() is two.parent() is window
+    assert answer(qtbot, start(started, tmp_path / "a.wav")) == "True"
+    qtbot.waitUntil(lambda: first == [tmp_path / "a.wav"], timeout=LIMIT_MS)
+    assert second == []
+
+
+@pytest.mark.parametrize(
+    "message", [b"[]\n", b"{}\n", b"[1]\n", b"[" * 9000 + b"\n", b"\xff\n", json.dumps(["a"] * 9).encode()]
+)
+def test_nonsense_is_not_accepted(qtbot: QtBot, window: MainWindow, message: bytes) -> None:
+    received: list[Path] = []
+    Handover(window, received.extend)
+    socket = QLocalSocket(window)
+    socket.connectToServer(str(paths.data_dir() / "window.socket"))
+    qtbot.waitUntil(lambda: socket.state() is QLocalSocket.LocalSocketState.ConnectedState, timeout=LIMIT_MS)
+    socket.write(message)
+    if message.endswith(b"\n"):
+        qtbot.waitUntil(lambda: socket.bytesAvailable() > 0, timeout=LIMIT_MS)
+        assert socket.readAll().data() == b"busy\n"
+    socket.abort()
+    assert received == []
