@@ -276,6 +276,9 @@ QLineEdit#clock {{
     font-size: 18px; font-family: monospace; padding: 2px 6px; border: 1px solid transparent; border-radius: 4px;
     background: transparent; color: {c.text};
 }}
+QLineEdit#marker_name {{
+    border: 1px solid {c.accent}; border-radius: 2px; padding: 0 2px; background: {c.lane}; color: {c.text};
+}}
 QLineEdit#clock:hover {{ background: {c.button_hover}; }}
 QLineEdit#clock:focus {{ background: {c.lane}; border-color: {c.accent}; }}
 QLabel#hint_title {{ font-size: 22px; font-weight: 600; border: 0; }}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QInputDialog, QLineEdit, QWidget
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import places
@@ -28,17 +27,21 @@ class PlaceCommands(QObject):
         transport: Transport,
         ruler: Ruler,
         place: ContextPlace,
-        window: QWidget,
     ) -> None:
         super().__init__(document)
         self._document = document
         self._selection = selection
         self._transport = transport
         self._place = place
-        self._window = window
+        self._ruler = ruler
+        #: The id of the marker that was added last.
+        self._added: int | None = None
         ruler.loop_dragged.connect(self.set_loop)
         ruler.marker_dragged.connect(self.move_marker)
-        ruler.marker_renamed.connect(self.rename_marker)
+        ruler.marker_named.connect(self.rename_marker)
+        ruler.naming_ended.connect(self._on_naming_ended)
+        ruler.rename_pressed.connect(self.on_rename_marker)
+        ruler.delete_pressed.connect(self.on_delete_marker)
 
     @property
     def handlers(self) -> Handlers:
@@ -91,7 +94,7 @@ class PlaceCommands(QObject):
     def on_rename_marker(self) -> None:
         marker = self._marker()
         if marker is not None:
-            self.rename_marker(marker)
+            self._ruler.name_marker(places.marker_of(self._document.session, marker))
 
     def on_delete_marker(self) -> None:
         marker = self._marker()
@@ -99,7 +102,14 @@ class PlaceCommands(QObject):
             self.remove_marker(marker)
 
     def _add_marker(self, at: int) -> None:
-        self._document.apply("Add Marker", lambda session: places.add_marker(session, at))
+        """Add a marker and let its name be typed; during playback only add it, so that more can follow in time."""
+        marker = self._document.session.next_id
+        if self._document.apply("Add Marker", lambda session: places.add_marker(session, at), _merge_key(marker)):
+            if self._transport.playing:
+                self._document.end_merge()
+            else:
+                self._added = marker
+                self._ruler.name_marker(places.marker_of(self._document.session, marker))
 
     @property
     def _here(self) -> int:
@@ -127,12 +137,15 @@ class PlaceCommands(QObject):
         if after:
             self._transport.seek_and_show(after[0])
 
-    def rename_marker(self, marker_id: int) -> None:
-        """Ask for a new name for a marker."""
-        before = places.marker_of(self._document.session, marker_id).name
-        name, given = QInputDialog.getText(self._window, "Rename Marker", "Name", QLineEdit.EchoMode.Normal, before)
-        if given and name != before:
-            self._document.apply("Rename Marker", lambda session: places.rename_marker(session, marker_id, name))
+    def rename_marker(self, marker_id: int, name: str) -> None:
+        """Rename a marker; the first name of a new one belongs to the step that added it."""
+        is_new, self._added = marker_id == self._added, None
+        text, merge_key = ("Add Marker", _merge_key(marker_id)) if is_new else ("Rename Marker", None)
+        self._document.apply(text, lambda session: places.rename_marker(session, marker_id, name), merge_key)
+
+    def _on_naming_ended(self) -> None:
+        self._added = None
+        self._document.end_merge()
 
     def remove_marker(self, marker_id: int) -> None:
         self._document.apply("Delete Marker", lambda session: places.remove_marker(session, marker_id))
@@ -148,3 +161,7 @@ class PlaceCommands(QObject):
         """Positions of the markers and of both ends of the session."""
         session = self._document.session
         return sorted({0, session.length, *(marker.at for marker in session.markers)})
+
+
+def _merge_key(marker_id: int) -> str:
+    return f"marker {marker_id}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPolygonF
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session.model import Marker
@@ -18,6 +18,7 @@ from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.timeline.marker_name import MarkerName
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _HEIGHT_PX = 42
@@ -27,19 +28,24 @@ _PLACES_PX = 18
 _FLAG_PX = 140
 _END_PX = 5
 
+_MARKER_KEYS = (Qt.Key.Key_F2, Qt.Key.Key_Delete)
+
 
 class Ruler(TimeCanvas):
     """Time in the chosen unit; above it, the loop and the markers.
 
     A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
-    dragged, and renamed by a double click. Escape cancels a drag, also of the playhead.
+    dragged, and renamed by a double click. Escape cancels a drag, also of the playhead. While the ruler has the focus,
+    F2 and Delete concern the marker at the playhead.
 
     Signals:
         seek: the sample under the pointer.
         scrub_began, scrub_ended: dragging the playhead started or ended at a sample.
         loop_dragged: start and end of a new loop, in samples.
         marker_dragged: a marker's id and its new sample.
-        marker_renamed: a marker's id.
+        marker_named: a marker's id and the name that was typed for it.
+        naming_ended: the field for a name was closed; after `marker_named`, if that is emitted.
+        rename_pressed, delete_pressed: F2 or Delete.
 
     Samples are passed as objects, here and elsewhere: after 13.5 hours they exceed what `Signal(int)` can pass.
     """
@@ -49,7 +55,10 @@ class Ruler(TimeCanvas):
     scrub_ended = Signal(object)
     loop_dragged = Signal(object, object)
     marker_dragged = Signal(int, object)
-    marker_renamed = Signal(int)
+    marker_named = Signal(int, str)
+    naming_ended = Signal()
+    rename_pressed = Signal()
+    delete_pressed = Signal()
 
     def __init__(
         self,
@@ -67,10 +76,27 @@ class Ruler(TimeCanvas):
         self._keys = GestureKeys(self, self.cancel_gesture, self._on_modifiers)
         self.setFixedHeight(_HEIGHT_PX)
         self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Time ruler")
         self.setToolTip("Click or drag to move the playhead; Shift+drag to set the loop")
         counting.changed.connect(self.invalidate)
         document.changed.connect(self.update)  # markers and the loop are in the overlay
+        self._name = MarkerName(self)
+        self._name.named.connect(self.marker_named)
+        self._name.closed.connect(self.naming_ended)
+        axis.changed.connect(self._follow_named_marker)
+
+    def name_marker(self, marker: Marker) -> None:
+        """Scroll to a marker and let its name be typed."""
+        self.axis.reveal(marker.at)
+        self._name.open(marker.id, marker.name, self.axis.x_of(marker.at))
+
+    def _follow_named_marker(self) -> None:
+        """Keep the field at its flag."""
+        named = self._name.marker
+        for marker in self._document.session.markers if named is not None else ():
+            if marker.id == named:
+                self._name.place(self.axis.x_of(marker.at))
 
     def marker_at(self, point: QPointF) -> Marker | None:
         """The marker whose flag is under a point."""
@@ -145,7 +171,7 @@ class Ruler(TimeCanvas):
         painter.fillRect(QRectF(x, 0, 1, self.height()), QColor(theme.colors().marker))
         flag = self._flag(marker).translated(x - self.axis.x_of(marker.at), 0)
         painter.fillRect(flag, QColor(theme.colors().marker))
-        painter.setPen(QColor(theme.colors().clip_text))
+        painter.setPen(QColor(theme.colors().marker_text))
         text = self.fontMetrics().elidedText(shown(marker.name), Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
         painter.drawText(flag.adjusted(4, 0, -2, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
@@ -241,7 +267,17 @@ class Ruler(TimeCanvas):
         marker = self.marker_at(event.position())
         if marker is not None:
             self._drag = None
-            self.marker_renamed.emit(marker.id)
+            self.name_marker(marker)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.key() in _MARKER_KEYS and not event.modifiers():
+            if event.type() == QEvent.Type.ShortcutOverride and self._document.session.markers:
+                event.accept()
+                return True
+            if event.type() == QEvent.Type.KeyPress:
+                (self.rename_pressed if event.key() == Qt.Key.Key_F2 else self.delete_pressed).emit()
+                return True
+        return super().event(event)
 
 
 @dataclass

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.client import EngineClient
 from lincae_studio.session.model import Loop
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.timeline.marker_name import MarkerName
 from tests.ui.conftest import LIMIT_MS, PX
 from tests.ui.drive import choose, click, drag, press, release, right_click
 
@@ -72,6 +72,7 @@ def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
     for at in (250, 150):
         song.transport.seek(at * PX)
         press(song, Qt.Key.Key_M)
+        press(song, Qt.Key.Key_Return)
     assert markers(song) == [("Marker 2", 150 * PX), ("Marker 1", 250 * PX)]
     before = song.document.session
     drag(song.timeline.ruler, (253, 5), (303, 5))
@@ -90,20 +91,68 @@ def test_markers_are_added_dragged_and_visited(song: MainWindow) -> None:
     assert song.player.position == 150 * PX, "a click on a flag moves the playhead exactly there"
 
 
-def test_a_marker_is_renamed_by_a_double_click(song: MainWindow) -> None:
+def field(window: MainWindow) -> MarkerName:
+    """The field in which the name of a marker is typed."""
+    found = window.focusWidget()
+    assert isinstance(found, MarkerName)
+    return found
+
+
+def test_typing_names_a_new_marker_in_the_same_step(song: MainWindow) -> None:
+    before = song.document.session
     song.transport.seek(100 * PX)
     press(song, Qt.Key.Key_M)
+    QTest.keyClicks(field(song), "My verse\r")
+    assert markers(song) == [("My verse", 100 * PX)]
+    assert song.document.undo_name == "Add Marker: My verse"
+    assert song.timeline.lanes.hasFocus(), "keys are commands again"
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert song.document.session == before
 
-    def answer() -> None:
-        dialog = QApplication.activeModalWidget()
-        assert isinstance(dialog, QInputDialog)
-        dialog.setTextValue("Chorus")
-        dialog.accept()
 
-    QTimer.singleShot(0, answer)
+def test_escape_keeps_the_default_name_and_a_click_elsewhere_takes_what_was_typed(song: MainWindow) -> None:
+    song.transport.seek(100 * PX)
+    press(song, Qt.Key.Key_M)
+    QTest.keyClicks(field(song), "no")
+    press(song, Qt.Key.Key_Escape)
+    assert markers(song) == [("Marker 1", 100 * PX)]
+    song.transport.seek(200 * PX)
+    press(song, Qt.Key.Key_M)
+    QTest.keyClicks(field(song), "Bridge")
+    click(song.timeline.lanes, 30, 3 * 76 + 20)
+    assert markers(song)[1] == ("Bridge", 200 * PX)
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert markers(song) == [("Marker 1", 100 * PX)]
+
+
+def test_a_marker_is_renamed_by_a_double_click_by_f2_or_by_a_key(song: MainWindow) -> None:
+    song.transport.seek(100 * PX)
+    press(song, Qt.Key.Key_M)
+    press(song, Qt.Key.Key_Escape)
     QTest.mouseDClick(song.timeline.ruler, Qt.MouseButton.LeftButton, pos=QPoint(103, 5))
+    QTest.keyClicks(field(song), "Chorus\r")
     assert markers(song) == [("Chorus", 100 * PX)]
     assert song.document.undo_text == "Rename Marker"
+    click(song.timeline.ruler, 103, 5)
+    press(song, Qt.Key.Key_F2)
+    QTest.keyClicks(field(song), "Coda\r")
+    assert markers(song) == [("Coda", 100 * PX)]
+    song.timeline.lanes.setFocus()
+    press(song, Qt.Key.Key_M, SHIFT)
+    QTest.keyClicks(field(song), " \r")
+    assert markers(song) == [("Coda", 100 * PX)]
+    assert "needs a name" in song.messages.text.text()
+
+
+def test_during_playback_markers_are_added_without_stopping_to_type(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_Space)
+    press(song, Qt.Key.Key_M)
+    song.transport.seek(song.player.position + SECOND // 2)
+    press(song, Qt.Key.Key_M)
+    press(song, Qt.Key.Key_Space)
+    assert [name for name, _ in markers(song)] == ["Marker 1", "Marker 2"]
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert len(markers(song)) == 1, "each is a step of its own"
 
 
 @pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)  # as any popup offscreen
@@ -111,8 +160,13 @@ def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
     for at in (50, 100, 200):
         song.transport.seek(at * PX)
         press(song, Qt.Key.Key_M)
+        press(song, Qt.Key.Key_Return)
     choose(right_click(song.timeline.ruler, 103, 5), "Delete Marker")
     assert markers(song) == [("Marker 1", 50 * PX), ("Marker 3", 200 * PX)]
+    press(song, Qt.Key.Key_Z, CTRL)
+    click(song.timeline.ruler, 103, 5)
+    press(song, Qt.Key.Key_Delete)
+    assert len(markers(song)) == 2, "with the focus on the ruler"
     press(song, Qt.Key.Key_Z, CTRL)
     song.transport.seek(150 * PX)
     press(song, Qt.Key.Key_Delete, ALT)

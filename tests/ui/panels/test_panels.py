@@ -144,6 +144,7 @@ def test_the_history_lists_every_step_and_goes_to_any(song: MainWindow) -> None:
     imported = listed(song)
     song.transport.seek(SECOND)
     press(song, Qt.Key.Key_M)
+    press(song, Qt.Key.Key_Return)
     press(song, Qt.Key.Key_S)
     end = song.document.session
     assert listed(song) == [*imported, "Add Marker: Marker 1", "3 clips: split"]
