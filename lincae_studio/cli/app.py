@@ -297,8 +297,8 @@ def _exported(figures: dict[str, object]) -> list[str]:
         if row["not_normalized"]:
             lines.append(f"{row['output']} was not normalised: {row['not_normalized']}")
         if row["shortfall"]:
-            limited = row["reduction_db"] > 0.0
-            remedy = "choose a lower --target" if limited else "add --limiter, or choose a lower --target"
+            limiter = "add --limiter, " if row["limiter_helps"] else ""
+            remedy = f"{limiter}choose a lower --target or a higher --true-peak"
             lines.append(f"{row['output']} is {row['shortfall']}; {remedy}")
     if clipped:
         verb = "was" if clipped == 1 else "were"

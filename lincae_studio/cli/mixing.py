@@ -109,6 +109,7 @@ def _row(result: ExportResult) -> dict[str, object]:
         "reduction_db": result.reduction_db,
         "missed_db": result.missed_db,
         "shortfall": result.shortfall,
+        "limiter_helps": result.limiter_helps,
     }
 
 

@@ -151,6 +151,11 @@ def request(
             "together": ("--each", False if each else None),
         },
     )
+    if level.normalize == "none":
+        if target is not None:
+            raise UsageError("--target needs --normalize", "Add --normalize loudness or --normalize peak")
+        if true_peak is not None and not level.limiter:
+            raise UsageError("--true-peak needs --normalize or --limiter", "Add one of them")
     selection = None
     if span is not None and ":" in span:
         span, selection = "selection", _seconds(span)

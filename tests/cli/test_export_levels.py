@@ -116,12 +116,25 @@ def test_a_missed_target_is_reported_and_the_limiter_reaches_it(
     said = lincae(capsys, *options)
     assert f"{missed['loudness_lufs']:.1f} LUFS, true peak -1.0 dBTP, level changed by" in said
     assert f"{out} is {missed['missed_db']:.1f} LU below the target of -14 LUFS: with more gain, its true" in said
-    assert "add --limiter" in said
+    assert "add --limiter, choose a lower --target or a higher --true-peak" in said
+    assert missed["limiter_helps"]
     reached = printed(capsys, *options, "--limiter")
     assert reached["loudness_lufs"] == pytest.approx(-14.0, abs=0.1)
     assert (reached["missed_db"], reached["shortfall"]) == (0.0, "")
     assert f"peaks limited by up to {reached['reduction_db']:.1f} dB" in lincae(capsys, *options, "--limiter")
     assert printed(capsys, "mix", path, "-o", out, "--write", "dry")["loudness_lufs"] is None, "not measured"
+
+
+@pytest.mark.parametrize("option", ["--target", "--true-peak"])
+def test_a_level_that_would_have_no_effect_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    path = write_audio(tmp_path / "in.wav", noise(1, 10_000))
+    said = refused(capsys, "mix", path, "-o", tmp_path / "out.wav", option, "-3")
+    assert f"{option} needs --normalize" in said
+    assert not (tmp_path / "out.wav").exists()
+    limited = printed(capsys, "mix", path, "-o", tmp_path / "out.wav", "--true-peak", "-30", "--limiter")
+    assert limited["true_peak_dbtp"] == pytest.approx(-30.0, abs=0.01)
 
 
 @pytest.fixture

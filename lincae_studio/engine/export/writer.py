@@ -55,6 +55,7 @@ class ExportResult:
         reduction_db: the most by which the limiter lowered a sample.
         missed_db: by how much the file falls short of the target, if so; 0 for files whose gain is that of another.
         shortfall: that in words, and why, to follow "the file is"; empty if the target was reached.
+        limiter_helps: whether the limiter, which was not used, would bring the file closer to its target.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class ExportResult:
     reduction_db: float = 0.0
     missed_db: float = 0.0
     shortfall: str = ""
+    limiter_helps: bool = False
 
 
 def refuse_overwriting(inputs: Sequence[Path], output: Path) -> None:
@@ -221,6 +223,7 @@ def _write_changed(
         reduction_db=change.reduction_db,
         missed_db=missed_db,
         shortfall=text,
+        limiter_helps=bool(text) and level.normalize == "loudness" and not level.limiter,
     )
 
 

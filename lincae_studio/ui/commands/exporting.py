@@ -37,6 +37,9 @@ from lincae_studio.ui.rendering.rendering import Rendering
 if TYPE_CHECKING:
     from lincae_studio.ui.dialogs.export import ExportDialog
 
+#: A target missed by no more than this, as peaks often are under a true peak limit, is said in passing.
+_JUST_MISSED_DB = 0.5
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -198,9 +201,9 @@ class Exporter(QObject):
             self._job.wait()
 
     def _on_succeeded(self, exported: Exported) -> None:
-        text, problems = _outcome(exported)
-        if problems:
-            self._messages.warning(". ".join([text, *problems]))
+        text = ". ".join([_outcome(exported), *_problems(exported.results)])
+        if any(map(_is_serious, exported.results)):
+            self._messages.warning(text)
         else:
             self._messages.info(text)
         self.finished.emit(exported)
@@ -221,18 +224,20 @@ class Exporter(QObject):
         report()
 
 
-def _outcome(exported: Exported) -> tuple[str, list[str]]:
-    """The outcome in words, and what is not as it was asked for."""
+def _outcome(exported: Exported) -> str:
+    """What was exported, in words."""
     results = exported.results
     if not results:
-        return f"Exported {', '.join(map(str, exported.latents))}", []
+        return f"Exported {', '.join(map(str, exported.latents))}"
     first = results[0]
     peak = max(result.peak for result in results)
     parts = [format_time(first.length / first.sample_rate), f"peak {20.0 * math.log10(max(peak, 1e-10)):.1f} dBFS"]
     if first.loudness is not None and math.isfinite(first.loudness):
-        parts.append(f"{first.loudness:.1f} LUFS")
-    if first.true_peak_db is not None and math.isfinite(first.true_peak_db):
-        parts.append(f"true peak {max(result.true_peak_db or first.true_peak_db for result in results):.1f} dBTP")
+        whose = f"{first.path.name} " if len(results) > 1 else ""
+        parts.append(f"{whose}{first.loudness:.1f} LUFS")
+    true_peaks = [result.true_peak_db for result in results if result.true_peak_db is not None]
+    if true_peaks and math.isfinite(max(true_peaks)):
+        parts.append(f"true peak {max(true_peaks):.1f} dBTP")
     if first.gain_db:
         parts.append(f"level changed by {first.gain_db:+.1f} dB")
     reduction_db = max(result.reduction_db for result in results)
@@ -240,23 +245,27 @@ def _outcome(exported: Exported) -> tuple[str, list[str]]:
         parts.append(f"peaks limited by up to {reduction_db:.1f} dB")
     count = len(results) + len(exported.latents)
     what = str(first.path) if count == 1 else f"{count_of(count, 'file')} to {first.path.parent}"
-    return f"Exported {what} ({', '.join(parts)})", list(_problems(results))
+    return f"Exported {what} ({', '.join(parts)})"
 
 
 def _problems(results: Sequence[ExportResult]) -> Iterator[str]:
     """What is not as it was asked for, in words, with remedies."""
     kept = [result for result in results if result.not_normalized]
     if kept:
-        text = f"{kept[0].path.name} was not normalised: {kept[0].not_normalized}"
-        yield text + f"; nor {'was' if len(kept) == 2 else 'were'} {count_of(len(kept) - 1, 'other file')}" * (
-            len(kept) > 1
-        )
+        others = f"; nor {'was' if len(kept) == 2 else 'were'} {count_of(len(kept) - 1, 'other file')}"
+        yield f"{kept[0].path.name} was not normalised: {kept[0].not_normalized}{others if len(kept) > 1 else ''}"
     missed = [result for result in results if result.shortfall]
     if missed:
-        others = f" (and so {'is' if len(missed) == 2 else 'are'} {count_of(len(missed) - 1, 'other file')})"
-        limited = missed[0].reduction_db > 0.0
-        remedy = "Choose a lower target" if limited else "Turn on the limiter, or choose a lower target"
-        yield f"{missed[0].path.name} is {missed[0].shortfall}{others if len(missed) > 1 else ''}. {remedy}"
+        others = f"; {count_of(len(missed) - 1, 'other file')} fell short, too" if len(missed) > 1 else ""
+        remedies = ["turn on the limiter"] * missed[0].limiter_helps
+        remedies += ["choose a lower target", "allow a higher true peak"]
+        remedy = f"{', '.join(remedies[:-1])} or {remedies[-1]}"
+        yield f"{missed[0].path.name} is {missed[0].shortfall}{others}. {remedy[0].upper()}{remedy[1:]}"
     clipped = sum(result.clipped_samples for result in results)
     if clipped:
         yield f"{count_of(clipped, 'sample')} clipped: lower the master, normalise, or export as 32-bit float"
+
+
+def _is_serious(result: ExportResult) -> bool:
+    """Whether something about a file should be seen before it is used; a target just missed is no such thing."""
+    return bool(result.not_normalized or result.clipped_samples) or result.missed_db > _JUST_MISSED_DB

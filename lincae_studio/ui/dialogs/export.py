@@ -55,7 +55,7 @@ _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
     "dry": ("&Dry mix", "The same mix without the codec"),
     "difference": ("D&ifference", "The latent mix minus the dry mix: what the codec changes"),
     "tracks": ("S&tems", "Each track on its own, decoded from latents, after its fader and the master"),
-    "latents": ("&Latents", "The summed latents of the mix, as an array"),
+    "latents": ("Latent&s", "The summed latents of the mix, as an array"),
 }
 
 _CHANNEL_TITLES: dict[Channels, str] = {"mix": "same as mix", "mono": "mono", "stereo": "stereo"}
@@ -142,7 +142,7 @@ class ExportDialog(QDialog):
         self.level_box = self._combo("Level", _LEVEL_TITLES)
         self.target = self._number("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
         self.true_peak = self._number("True peak", -70.0, 0.0, " dBTP", "The limit of the true peak of every file")
-        self.limiter = QCheckBox("li&miter", self)
+        self.limiter = QCheckBox("limite&r", self)
         self.limiter.setToolTip(
             "Lower only peaks above the true peak limit, so that the target is reached; without it, less gain is used"
         )

@@ -15,8 +15,9 @@ import soundfile as sf
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.export.levels import MOST_DRIVE_DB, gain_for
 from lincae_studio.engine.export.writer import ExportItem, ExportResult, export
+from lincae_studio.errors import Cancelled
 from lincae_studio.export_settings import PRESETS, AudioFormat, ExportSettings, Level
-from lincae_studio.jobs import Progress
+from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.loudness import FileMeter
 from lincae_studio.media.writer import Tags
 from lincae_studio.session.model import SESSION_RATE
@@ -169,6 +170,20 @@ def test_progress_grows_while_the_gain_is_looked_for(tmp_path: Path) -> None:
     assert done == sorted(done)
     assert done[-1] == 1.0
     assert {report.label for report in reports} >= {"Exporting 0.wav", "Limiting 0.wav", "Limiting 1.wav"}
+
+
+@pytest.mark.parametrize("when", ["Exporting", "Limiting"])
+def test_cancelled_while_the_gain_is_looked_for_nothing_is_left(tmp_path: Path, when: str) -> None:
+    cancel = CancelToken()
+
+    def report(progress: Progress) -> None:
+        if progress.label.startswith(when):
+            cancel.cancel()
+
+    item = ExportItem(tmp_path / "out.wav", stream_of(spiky()))
+    with pytest.raises(Cancelled):
+        export([item], 0, 3 * SESSION_RATE, AudioFormat(), LIMITED, report, cancel)
+    assert files_below(tmp_path) == []
 
 
 @pytest.mark.parametrize(

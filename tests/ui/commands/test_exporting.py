@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,15 @@ import pytest
 import soundfile as sf
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QComboBox, QDialogButtonBox, QInputDialog, QMessageBox, QPushButton
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QDialogButtonBox,
+    QInputDialog,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+)
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media import writer
@@ -386,6 +395,16 @@ def test_a_loudness_that_cannot_be_measured_is_reported(qtbot: QtBot, song: Main
     assert "nor was 1 other file" in text
     assert "level changed" not in text
     np.testing.assert_array_equal(read_audio(out / "hit.wav"), heard(song)[:, :10_000])
+
+
+def test_each_mnemonic_of_the_dialog_is_used_once(song: MainWindow) -> None:
+    dialog = ask(song)
+    texts = [label.text() for label in dialog.findChildren(QLabel)]
+    texts += [button.text() for button in dialog.findChildren(QAbstractButton)]
+    keys = [found.lower() for text in texts for found in re.findall(r"&(\w)", text)]
+    assert "r" in keys, "the limiter"
+    assert sorted(set(keys)) == sorted(keys)
+    dialog.reject()
 
 
 def test_impossible_settings_are_reported_in_the_dialog(song: MainWindow, out: Path) -> None:

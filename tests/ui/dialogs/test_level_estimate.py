@@ -137,6 +137,20 @@ def test_a_dialog_can_be_closed_while_it_measures(qtbot: QtBot, song: MainWindow
 
 
 @pytest.mark.engine
+def test_a_target_just_missed_is_said_in_passing(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
+    """Peaks between samples are a little above the highest sample."""
+    dialog = ask(song)
+    choose(dialog.level_box, "peak")
+    dialog.contents["dry"].setChecked(True)
+    dialog.path_field.setText(str(tmp_path / "peak.wav"))
+    text = accept(qtbot, song, dialog)
+    assert re.search(r"\(0:04\.000, peak -1\.\d dBFS, peak\.wav -\d+\.\d LUFS, true peak -1\.0 dBTP, level", text)
+    assert re.search(r"\.wav is 0\.\d dB below the target of -1 dBFS: with more gain", text)
+    assert text.endswith("Choose a lower target or allow a higher true peak")
+    assert song.messages.cards[-1].message.kind == "info"
+
+
+@pytest.mark.engine
 def test_what_was_estimated_is_what_is_written_and_said(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     wait_rendered(qtbot, song)
     dialog = ask(song)
@@ -150,7 +164,7 @@ def test_what_was_estimated_is_what_is_written_and_said(qtbot: QtBot, song: Main
     [short] = re.findall(r"(\S+ LU below the target)", estimate)
     assert f", {loudness}, true peak -8.0 dBTP, level changed by" in text
     assert f"gain.wav is {short} of -14 LUFS: with more gain, its true peak would exceed -8 dBTP" in text
-    assert "Turn on the limiter" in text
+    assert "Turn on the limiter, choose a lower target or allow a higher true peak" in text
     assert song.messages.cards[-1].message.kind == "warning", "it stays until it is read"
     dialog = ask(song)
     assert not dialog.limiter.isChecked()
