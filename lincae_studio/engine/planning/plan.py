@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -368,7 +369,8 @@ class Planner:
                 digest = common.copy()
                 digest.update(b"%d %d %d" % (total.digest, buses, index if stochastic else 0))
                 if master != 1.0:  # without a master, keys are those of versions that had none
-                    digest.update(b" master %r" % (master,))
+                    digest.update(b" master")
+                    digest.update(array("d", master if isinstance(master, tuple) else (master,)))
                 # Only its own contributions: whole tracks would keep every older plan alive.
                 added = tuple(total.contributions.values())
                 self._chunks[index] = Chunk(
