@@ -244,6 +244,7 @@ class MainWindow(QMainWindow):
             problem.connect(self.messages.error)
         if self.preferences.load_error is not None:
             self.messages.error(self.preferences.load_error)
+        self.clip_commands.said.connect(self.messages.info)
         self.preferences.changed.connect(self._follow_theme)
         self.document.changed.connect(self._show_title)
         self.document.state_changed.connect(self._show_title)

@@ -13,6 +13,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.arrange import Clipboard
 from lincae_studio.session.model import Session
+from lincae_studio.session.overlaps import overlaps
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
@@ -33,10 +34,12 @@ class ClipCommands(QObject):
     Signals:
         files_pasted: paths of audio files that were copied in another program, the sample and the track position to
             paste them at; None for the playhead, and for new tracks.
+        said: something that is worth knowing about an edit that was made.
         media_pasted: clips were pasted whose audio may not be loaded in this window.
     """
 
     files_pasted = Signal(list, object, object)
+    said = Signal(str)
     media_pasted = Signal()
 
     def __init__(
@@ -120,7 +123,7 @@ class ClipCommands(QObject):
                 return
             at = self._transport.position if sample is None else sample
             first = self._track_position() if track is None else track
-            self._apply_new("Paste", lambda session: arrange.paste_clips(session, clipboard, at, first))
+            self._apply_new("Paste", "Pasted", lambda session: arrange.paste_clips(session, clipboard, at, first))
             self.media_pasted.emit()
         elif data is not None and data.hasUrls():
             self.files_pasted.emit([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()], sample, track)
@@ -130,7 +133,7 @@ class ClipCommands(QObject):
     def on_duplicate(self) -> None:
         clips = self._selection.clips
         if clips:
-            self._apply_new("Duplicate", lambda session: arrange.duplicate_clips(session, clips))
+            self._apply_new("Duplicate", "Duplicated", lambda session: arrange.duplicate_clips(session, clips))
 
     def on_split(self) -> None:
         """Split the selected clips at the playhead, or all clips there if none are selected."""
@@ -253,11 +256,15 @@ class ClipCommands(QObject):
         if clips:
             self._document.apply(text, lambda session: edit(session, clips))
 
-    def _apply_new(self, text: str, edit: Callable[[Session], Session]) -> None:
-        """Apply an edit that creates clips, and select the new clips."""
+    def _apply_new(self, text: str, done: str, edit: Callable[[Session], Session]) -> None:
+        """Apply an edit that creates clips, select the new clips, and say what they lie over; `done`: “Pasted”."""
         before = {clip.id for clip in self._document.session.clips()}
         if self._document.apply(text, edit):
-            self._selection.set_clips(clip.id for clip in self._document.session.clips() if clip.id not in before)
+            new = {clip.id for clip in self._document.session.clips()} - before
+            self._selection.set_clips(new)
+            over = overlaps(self._document.session, new).text
+            if over:
+                self.said.emit(f"{done} {over}")
 
 
 def _clipboard() -> QMimeData | None:

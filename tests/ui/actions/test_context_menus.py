@@ -83,6 +83,15 @@ def test_paste_here_pastes_on_the_track_and_at_the_time_of_the_pointer(song: Mai
     assert starts(song)[3] == [30], "below the last track on a new one"
 
 
+def test_pasting_over_a_clip_says_what_is_heard(song: MainWindow) -> None:
+    click(song.timeline.lanes, 50, 76 + 50)
+    press(song, Qt.Key.Key_C, CTRL)
+    choose(right_click(song.timeline.lanes, 350, 50), "Paste Here")
+    assert song.messages.text.text().startswith("Pasted over 1 clip: crossfaded where they overlap.")
+    choose(right_click(song.timeline.lanes, 10, 50), "Paste Here")
+    assert song.messages.text.text().startswith("Pasted over 1 clip: both are heard.")
+
+
 def test_pasting_with_an_empty_clipboard_says_so(song: MainWindow) -> None:
     QApplication.clipboard().clear()
     press(song, Qt.Key.Key_V, CTRL)
