@@ -184,6 +184,8 @@ def _added(before: Session, after: Session) -> int:
     for old, new in ((before.tracks, after.tracks), (before.media, after.media), (before.markers, after.markers)):
         if old is not new:
             size += _ENTRY_BYTES * len(new)
+    if before.master.gain_points is not after.master.gain_points:
+        size += _POINT_BYTES * len(after.master.gain_points)
     known = {id(track): track for track in before.tracks}
     by_id = {track.id: track for track in before.tracks}
     return size + sum(_added_track(by_id.get(track.id), track) for track in after.tracks if id(track) not in known)

@@ -27,7 +27,7 @@ def step_name(text: str, before: Session, after: Session) -> str:
     `text` names the kind of edit: “Pan”. It is the whole name of edits that concern nothing with a name, or too much.
     """
     if before.master is not after.master and before.master != after.master:
-        return f"Mix: {_what(text.replace('Master ', ''), [(before.master, after.master)])}"
+        return f"Master: {_what(text.replace('Master ', ''), [(before.master, after.master)])}"
     if before.markers is not after.markers:
         return _of_things(text, before.markers, after.markers)
     old, new = _by_id(before.tracks), _by_id(after.tracks)

@@ -6,7 +6,7 @@ import tracemalloc
 
 from lincae_studio.session import edits
 from lincae_studio.session.history import History
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Point, Session
 from tests.helpers import made_up_media
 
 EMPTY = Session()
@@ -151,6 +151,14 @@ def test_the_history_stays_within_its_memory_limit() -> None:
     assert history.forgotten > 0
     assert len(history.done_names) == 200 - history.forgotten
     assert history.undo_text == "199"
+
+
+def test_points_of_the_masters_envelope_count() -> None:
+    history = History(EMPTY, max_bytes=1_000_000)
+    for number in range(100):
+        points = [Point(10 * at + number, 0.5) for at in range(1000)]
+        history.push(str(number), edits.set_master_points(EMPTY, points))
+    assert 0 < len(history.done_names) < 20
 
 
 def test_forgetting_leaves_what_remains_intact() -> None:

@@ -46,7 +46,7 @@ Edit = Callable[[Session], Session]
         ("Rename Track", lambda s: edits.rename_track(s, 1, "B" * 99), f"Drums: rename to {'B' * 47}…"),
         ("Colour Track", lambda s: edits.set_track_color(s, 1, "#123456"), "Drums: colour"),
         ("Clear Envelopes", lambda s: edits.set_gain_points(s, 1, [Point(0, 0.5)]), "Drums: clear envelopes"),
-        ("Master Gain", lambda s: edits.set_master_gain(s, 0.5), "Mix: gain -6.0 dB"),
+        ("Master Gain", lambda s: edits.set_master_gain(s, 0.5), "Master: gain -6.0 dB"),
         ("Remove Track", lambda s: edits.remove_tracks(s, [1]), "Remove Track: Drums"),
         ("Add Track", edits.add_track, "Add Track: Track 3"),
         ("Move Track", lambda s: edits.move_track(s, 1, 1), "Move Track"),

@@ -27,6 +27,7 @@ class MasterStrip(QWidget):
         self._document = document
         self._selection = selection
         self._envelopes = envelopes
+        self.setAccessibleName("Master")
         self.title = QLabel("Master", self)
         self.title.setToolTip("The mix of all tracks, decoded from latents")
         self.title.setContentsMargins(6, 0, 0, 0)  # aligned with the names of tracks

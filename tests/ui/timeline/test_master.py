@@ -74,7 +74,7 @@ def test_points_are_dragged_in_one_step_and_deleted_by_a_double_click(shown: Mai
     place = QPoint(150, round(y_of(0.0, Kind.GAIN, 0, height)))
     QTest.mouseDClick(lane, Qt.MouseButton.LeftButton, pos=place)
     assert points(shown) == ()
-    assert shown.document.undo_text == "Delete Master Volume Point"
+    assert shown.document.undo_name == "Master: delete volume point"
 
 
 def test_escape_leaves_no_trace(shown: MainWindow) -> None:
@@ -107,6 +107,7 @@ def test_a_level_is_typed(song: MainWindow) -> None:
     press(song, Qt.Key.Key_Return)
     assert song.document.session.master.gain == pytest.approx(db_to_gain(-4.5))
     assert field.text() == "-4.5 dB"
+    assert song.document.undo_name == "Master: gain -4.5 dB"
     undone_and_redone(song, before)
 
 
