@@ -88,7 +88,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     snap: bool = True
     linearity_strip: bool = False
     views: tuple[ViewName, ...] = ("heatmap",)
-    header_px: Annotated[int, Meta(ge=100, le=2000)] = 290
+    header_px: Annotated[int, Meta(ge=100, le=2000)] = 320
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
     codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC

@@ -73,6 +73,7 @@ class Colors:
     meter_ground: str
     meter_high: str
     meter_clip: str
+    meter_clip_text: str
     heat: tuple[tuple[float, str], ...]
     spectrum: tuple[tuple[float, str], ...]
 
@@ -129,6 +130,7 @@ DARK = Colors(
     meter_ground="#15181c",
     meter_high="#c9b458",
     meter_clip="#e5686b",
+    meter_clip_text="#101216",
     heat=((0.0, "#9fd3ff"), (0.25, "#2f7fd0"), (0.5, "#15171b"), (0.75, "#d0702a"), (1.0, "#ffd9a0")),
     spectrum=((0.0, "#15171b"), (0.3, "#3b2a6b"), (0.6, "#b8446a"), (0.8, "#f0913a"), (1.0, "#fff3c4")),
 )
@@ -177,6 +179,7 @@ LIGHT = Colors(
     meter_ground="#cdd3db",
     meter_high="#7a660a",
     meter_clip="#c0322b",
+    meter_clip_text="#ffffff",
     heat=((0.0, "#0b3d70"), (0.25, "#4a97db"), (0.5, "#fbfcfd"), (0.75, "#e08a45"), (1.0, "#7a3300")),
     spectrum=((0.0, "#fbfcfd"), (0.3, "#cdb7e6"), (0.6, "#b8446a"), (0.8, "#7a1f5c"), (1.0, "#2a0a33")),
 )

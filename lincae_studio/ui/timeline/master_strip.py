@@ -38,7 +38,7 @@ class MasterStrip(QWidget):
         self.gain_text = ValueField("Enter a gain in dB", read_gain, self)
         self.gain_text.setAccessibleName("Master, gain in dB")
         self.meter = Meter("Mix, level", self)
-        self.meter.setToolTip("Peak of the mix as heard, after the master; click to reset the clip indicator")
+        self.meter.setToolTip("Peak of the mix as heard; the figure is the highest one; click to reset it")
         self._lay_out()
         self.gain.edited.connect(lambda gain: self._set_gain(gain, sweep=True))
         self.gain.reset.connect(lambda gain: self._set_gain(gain, sweep=True))

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
-from PySide6.QtCore import QRectF, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.ui import theme
@@ -26,9 +26,22 @@ _SCALE = ((-70.0, 0.0), (-60.0, 0.025), (-50.0, 0.075), (-40.0, 0.15), (-30.0, 0
 #: Levels from here on are coloured as high.
 _HIGH_DB = -6.0
 
-_BAR_PX = 4
+#: Widths of a bar, of the gaps beside it, and of the scale; height of the figure above them.
+_BAR_PX = 7
 _GAP_PX = 1
+_SCALE_PX = 25
+_FIGURE_PX = 14
+
+#: Meters lower than this have no figure, only a clip indicator of the height below.
+_FIGURE_FROM_PX = 44
 _CLIP_PX = 4
+
+#: Levels that are labelled where there is room, and the smallest distance of two labels.
+_LABELS_DB = (0, -6, -12, -20, -30, -40, -50, -60)
+_LABEL_PX = 10
+
+_LABEL_PT = 7.0
+_FIGURE_PT = 8.0
 
 
 def deflection(db: float) -> float:
@@ -52,11 +65,12 @@ class Ballistics:
     Attributes:
         level_db: rises at once, falls by `FALL_DB_PER_S`.
         held_db: the highest level of the last `HOLD_S`; falls as well afterwards.
+        highest_db: the highest level since `reset` or `forget`.
         clipped: whether a peak has reached full scale since `reset`.
     """
 
     def __init__(self) -> None:
-        self.level_db = self.held_db = FLOOR_DB
+        self.level_db = self.held_db = self.highest_db = FLOOR_DB
         self.clipped = False
         self._held_at = 0.0
         self._now: float | None = None
@@ -72,6 +86,7 @@ class Ballistics:
             self.held_db, self._held_at = db, now
         elif now - self._held_at > HOLD_S:
             self.held_db = max(db, self.held_db - fallen, FLOOR_DB)
+        self.highest_db = max(self.highest_db, db)
         self.clipped = self.clipped or peak >= 1.0
 
     @property
@@ -79,9 +94,14 @@ class Ballistics:
         """Whether all levels have fallen to the bottom."""
         return self.held_db <= FLOOR_DB
 
+    def forget(self) -> None:
+        """Forget the highest level: playback starts again."""
+        self.highest_db = FLOOR_DB
+
     def reset(self) -> None:
-        """Reset the clip indicator."""
+        """Reset the clip indicator and the highest level."""
         self.clipped = False
+        self.forget()
 
 
 #: Left and right.
@@ -95,10 +115,12 @@ def update_channels(channels: Channels, peaks: Sequence[float], now: float) -> N
 
 
 class Meter(QWidget):
-    """Vertical bars, one per channel, with the held peak as a line and a clip indicator on top.
+    """Vertical bars, one per channel, with a scale and the held peak as a line, below the highest level as a figure.
+
+    The figure is on a red ground once a peak has reached full scale.
 
     Signals:
-        reset: the meter was clicked, which resets the clip indicator.
+        reset: the meter was clicked, which resets the figure and the clip indicator.
     """
 
     reset = Signal()
@@ -106,9 +128,14 @@ class Meter(QWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.channels: Channels = (Ballistics(), Ballistics())
-        self.setFixedWidth(2 * _BAR_PX + 3 * _GAP_PX)
+        self.setFixedWidth(2 * _BAR_PX + 3 * _GAP_PX + _SCALE_PX)
         self.setAccessibleName(name)
         self._shown: tuple[object, ...] = ()
+        self._label_font, self._figure_font = QFont(self.font()), QFont(self.font())
+        self._label_font.setPointSizeF(_LABEL_PT)
+        self._figure_font.setPointSizeF(_FIGURE_PT)
+        #: The scale as it was last painted, and what for.
+        self._scale: tuple[QPixmap, object] | None = None
 
     def show_channels(self, channels: Channels) -> None:
         """Show the levels of another track from now on."""
@@ -123,24 +150,64 @@ class Meter(QWidget):
 
     def show_levels(self) -> None:
         """Repaint if a level has changed."""
-        shown = tuple(
-            (self._y(channel.level_db), self._y(channel.held_db), channel.clipped) for channel in self.channels
-        )
-        if shown != self._shown:
-            self._shown = shown
-            self.update()
-            held = max(channel.held_db for channel in self.channels)
-            text = f"{held:.1f} dBFS" if held > FLOOR_DB else "silent"
-            self.setAccessibleDescription(text + (", clipped" if any(c.clipped for c in self.channels) else ""))
+        bars = tuple((self._y(channel.level_db), self._y(channel.held_db)) for channel in self.channels)
+        figure = self.figure, tuple(channel.clipped for channel in self.channels)
+        before, self._shown = self._shown, (bars, figure)
+        if before == self._shown:
+            return
+        self.update(0, self._top, self.width() - _SCALE_PX, self.height() - self._top)
+        if not before or before[1] != figure:
+            self.update(0, 0, self.width(), self._top)
+        held = max(channel.held_db for channel in self.channels)
+        text = f"{held:.1f} dBFS" if held > FLOOR_DB else "silent"
+        self.setAccessibleDescription(text + (", clipped" if any(c.clipped for c in self.channels) else ""))
 
     @property
     def resting(self) -> bool:
         return all(channel.resting for channel in self.channels)
 
+    @property
+    def figure(self) -> str:
+        """The highest level as it is shown, in dBFS; empty for silence."""
+        highest = max(channel.highest_db for channel in self.channels)
+        if highest <= FLOOR_DB:
+            return ""
+        text = f"{highest:+.1f}"
+        return "0.0" if text in ("+0.0", "-0.0") else text
+
+    @property
+    def _top(self) -> int:
+        """The y of the top of the bars."""
+        return (_FIGURE_PX if self.height() >= _FIGURE_FROM_PX else _CLIP_PX) + 1
+
     def _y(self, db: float) -> int:
         """The y of a level, in pixels from the top."""
-        height = self.height() - _CLIP_PX - 1
-        return round(_CLIP_PX + 1 + height * (1.0 - deflection(db)))
+        return round(self._top + (self.height() - self._top) * (1.0 - deflection(db)))
+
+    def _paint_scale(self) -> QPixmap:
+        """The labels and ticks beside the bars, painted again only for another size or theme."""
+        ratio = self.devicePixelRatioF()
+        made_for = (self.size().toTuple(), ratio, theme.colors().text_dim)
+        if self._scale is not None and self._scale[1] == made_for:
+            return self._scale[0]
+        pixmap = QPixmap(round(_SCALE_PX * ratio), round(self.height() * ratio))
+        pixmap.setDevicePixelRatio(ratio)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setFont(self._label_font)
+        painter.setPen(QColor(theme.colors().text_dim))
+        last = -float(_LABEL_PX)
+        for db in _LABELS_DB:
+            y = min(max(self._y(db), self._top), self.height() - 1)
+            painter.fillRect(QRectF(0, y, 2, 1), QColor(theme.colors().text_dim))
+            middle = min(max(y, self._top + _LABEL_PX / 2), self.height() - _LABEL_PX / 2)
+            if middle - last >= _LABEL_PX:
+                box = QRectF(4, middle - _LABEL_PX, _SCALE_PX - 4, 2 * _LABEL_PX)
+                painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, f"{-db}")
+                last = middle
+        painter.end()
+        self._scale = pixmap, made_for
+        return pixmap
 
     # Qt overrides
 
@@ -152,20 +219,30 @@ class Meter(QWidget):
         self.reset.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        colors = theme.colors()
+        colors, top, height = theme.colors(), self._top, self.height()
         painter = QPainter(self)
+        high = self._y(_HIGH_DB)
         for number, channel in enumerate(self.channels):
             x = _GAP_PX + number * (_BAR_PX + _GAP_PX)
-            painter.fillRect(
-                QRectF(x, _CLIP_PX + 1, _BAR_PX, self.height() - _CLIP_PX - 1), QColor(colors.meter_ground)
-            )
-            painter.fillRect(
-                QRectF(x, 0, _BAR_PX, _CLIP_PX), QColor(colors.meter_clip if channel.clipped else colors.meter_ground)
-            )
-            top, high = self._y(channel.level_db), self._y(_HIGH_DB)
-            painter.fillRect(QRectF(x, max(top, high), _BAR_PX, self.height() - max(top, high)), QColor(colors.meter))
-            if top < high:
-                painter.fillRect(QRectF(x, top, _BAR_PX, high - top), QColor(colors.meter_high))
+            painter.fillRect(QRectF(x, top, _BAR_PX, height - top), QColor(colors.meter_ground))
+            level = self._y(channel.level_db)
+            painter.fillRect(QRectF(x, max(level, high), _BAR_PX, height - max(level, high)), QColor(colors.meter))
+            if level < high:
+                painter.fillRect(QRectF(x, level, _BAR_PX, high - level), QColor(colors.meter_high))
             if channel.held_db > FLOOR_DB:
                 painter.fillRect(QRectF(x, self._y(channel.held_db), _BAR_PX, 1), QColor(colors.text))
+            if top <= _FIGURE_PX:
+                clip = colors.meter_clip if channel.clipped else colors.meter_ground
+                painter.fillRect(QRectF(x, 0, _BAR_PX, _CLIP_PX), QColor(clip))
+        painter.drawPixmap(self.width() - _SCALE_PX, 0, self._paint_scale())
+        if top > _FIGURE_PX:
+            self._paint_figure(painter)
         painter.end()
+
+    def _paint_figure(self, painter: QPainter) -> None:
+        colors, clipped = theme.colors(), any(channel.clipped for channel in self.channels)
+        box = QRectF(_GAP_PX, 1, self.width() - 2 * _GAP_PX, _FIGURE_PX - 2)
+        painter.fillRect(box, QColor(colors.meter_clip if clipped else colors.meter_ground))
+        painter.setFont(self._figure_font)
+        painter.setPen(QColor(colors.meter_clip_text if clipped else colors.text))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.figure)

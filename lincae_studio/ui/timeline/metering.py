@@ -52,6 +52,9 @@ class Metering(QObject):
         if self._transport.playing and not self._clock.isActive():
             self._loudness = LoudnessMeter()
             self._read_count = 0
+            self._headers.levels.forget()
+            for channel in self._mix.channels:
+                channel.forget()
         if self._transport.playing:
             self._clock.start()
 

@@ -26,6 +26,12 @@ class TrackLevels:
         for track_id in peaks.keys() | self._channels.keys():
             update_channels(self.of(track_id), peaks.get(track_id, _SILENT), now)
 
+    def forget(self) -> None:
+        """Forget the highest levels: playback starts again."""
+        for channels in self._channels.values():
+            for channel in channels:
+                channel.forget()
+
     @property
     def resting(self) -> bool:
         """Whether all levels have fallen to the bottom."""

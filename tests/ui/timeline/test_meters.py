@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
@@ -61,16 +64,51 @@ def test_the_scale_is_that_of_the_norm() -> None:
 def test_the_picture_is_as_high_as_the_level(qtbot: QtBot, styled: object) -> None:
     meter = Meter("test")
     qtbot.addWidget(meter)
-    meter.resize(meter.width(), 105)
+    meter.resize(meter.width(), 115)
     meter.update_levels((10 ** (-20 / 20), 1.0), 0.0)
     image = meter.grab().toImage()
-    lit = [image.pixelColor(2, y) == QColor(theme.colors().meter) for y in range(105)]
+    lit = [image.pixelColor(2, y) == QColor(theme.colors().meter) for y in range(115)]
     assert sum(lit) == pytest.approx(50, abs=2), "-20 dB is half"
-    assert image.pixelColor(7, 1) == QColor(theme.colors().meter_clip)
-    assert image.pixelColor(2, 1) == QColor(theme.colors().meter_ground)
+    assert image.pixelColor(2, 2) == QColor(theme.colors().meter_clip)
+    assert meter.figure == "0.0"
     assert "0.0 dBFS, clipped" in meter.accessibleDescription()
     click(meter, 3, 50)
-    assert meter.grab().toImage().pixelColor(7, 1) == QColor(theme.colors().meter_ground)
+    assert meter.grab().toImage().pixelColor(2, 2) == QColor(theme.colors().meter_ground)
+    assert meter.figure == ""
+
+
+def test_the_figure_is_the_highest_level_until_it_is_reset(qtbot: QtBot, styled: object) -> None:
+    meter = Meter("test")
+    qtbot.addWidget(meter)
+    meter.update_levels((0.25, 0.5), 0.0)
+    meter.update_levels((0.0, 0.0), 100.0)
+    assert (meter.figure, meter.resting) == ("-6.0", True)
+    meter.update_levels((1.2, 0.5), 101.0)
+    assert meter.figure == "+1.6"
+    for height in (24, 40, 76, 300):
+        meter.resize(meter.width(), height)
+        image = meter.grab().toImage()
+        bar = [image.pixelColor(10, y) != QColor(theme.colors().meter_ground) for y in range(height)]
+        assert image.pixelColor(2, 2) == QColor(theme.colors().meter_clip), "clipping shows at every height"
+        assert any(bar[height // 2 :])
+        scale = {image.pixelColor(x, y).name() for x in range(17, meter.width()) for y in range(20, height)}
+        assert len(scale) > 1, "there is a scale"
+    click(meter, 3, 50)
+    assert meter.figure == ""
+
+
+def test_a_meter_is_as_tall_as_its_track(song: MainWindow) -> None:
+    first = song.document.session.tracks[0].id
+    strip = song.timeline.headers.header(first)
+    for height in (24, 76, 300):
+        song.document.apply("Height", partial(edits.set_track_height, track_id=first, height=height))
+        QApplication.sendEvent(strip, QEvent(QEvent.Type.LayoutRequest))
+        assert strip.meter.height() >= height - 2
+    strip.meter.update_levels((0.5, 0.5), 0.0)
+    assert strip.meter.figure == "-6.0"
+    press(song, Qt.Key.Key_Space)
+    assert strip.meter.figure != "-6.0", "playing starts a new figure"
+    press(song, Qt.Key.Key_Space)
 
 
 def test_levels_are_those_of_the_tracks_and_of_the_mix(song: MainWindow) -> None:
