@@ -95,10 +95,13 @@ class _Control(QSlider):
         """The handle's left border, its width, and the way that it can travel, in pixels."""
         option = QStyleOptionSlider()
         self.initStyleOption(option)
-        control, style = QStyle.ComplexControl.CC_Slider, self.style()
-        groove = style.subControlRect(control, option, QStyle.SubControl.SC_SliderGroove, self)
-        handle = style.subControlRect(control, option, QStyle.SubControl.SC_SliderHandle, self)
-        return handle.x(), handle.width(), max(1, groove.width() - handle.width())
+        found = []
+        for position in (self.sliderPosition(), self.minimum(), self.maximum()):
+            option.sliderPosition = option.sliderValue = position
+            part = QStyle.SubControl.SC_SliderHandle
+            found.append(self.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, self))
+        handle, first, last = found
+        return handle.x(), handle.width(), max(1, last.x() - first.x())
 
     def _move_to(self, position: float, x: float) -> None:
         inside = min(max(position, float(self.minimum())), float(self.maximum()))
