@@ -5,6 +5,7 @@ Main thread, except for the job.
 
 from __future__ import annotations
 
+import functools
 import math
 
 from PySide6.QtGui import QResizeEvent
@@ -44,6 +45,9 @@ class LevelEstimate(QLabel):
         self._chosen: tuple[object, ...] = ()
         self._source: Source | None = None
         self._reasons: list[str] = []
+        #: Whether chunks were measured dry, and the span, to measure them again once they are rendered.
+        self._waiting = False
+        self._span: tuple[int, int] | None = None
         self._levels: Levels | None = None
         #: The target and the true peak limit for which the limiter was tried, and what it reaches, once known.
         self._tried: tuple[float, float] | None = None
@@ -51,10 +55,11 @@ class LevelEstimate(QLabel):
         self.setWordWrap(True)
         self.setAccessibleName("Expected level")
         theme.dim(self)
+        rendering.chunk_changed.connect(self._on_chunk_changed)
 
     def update_for(self, settings: ExportSettings, span: tuple[int, int] | None) -> None:
         """Show what these settings come to, after measuring what is not known yet. `span`: samples, None if invalid."""
-        self._settings = settings
+        self._settings, self._span = settings, span
         changed = settings.level.normalize != "none" or settings.level.limiter
         content = next((one for one in settings.contents if one != "latents"), None)
         if not changed or content is None or span is None:
@@ -73,7 +78,7 @@ class LevelEstimate(QLabel):
     def stop(self) -> None:
         """Cancel measuring, and forget what was measured."""
         self._jobs.abandon()
-        self._chosen, self._source = (), None
+        self._chosen, self._source, self._waiting = (), None, False
         self._levels = self._tried = self._limited = None
 
     def _source_of(self, content: str, stem: int | None, settings: ExportSettings, start: int, end: int) -> Source:
@@ -83,6 +88,7 @@ class LevelEstimate(QLabel):
         rendered, total = rendering.progress()
         waiting = [f"{count_of(total - rendered, 'chunk')} measured dry, not rendered yet"] if rendered < total else []
         read: Read
+        self._waiting = bool(waiting) and content in ("mix", "difference")
         if content == "dry":
             read, channels, self._reasons = dry.read, dry.channels, []
         elif content == "mix":
@@ -90,8 +96,12 @@ class LevelEstimate(QLabel):
         elif stem is None:
             read, channels, self._reasons = _difference(reader, dry), max(reader.plan.channels, dry.channels), waiting
         else:
-            alone = DryMix(only_track(rendering.session, stem), rendering.audio)
-            read, channels, self._reasons = alone.read, alone.channels, ["of the first stem, without the codec"]
+            session, audio = rendering.session, rendering.audio
+            alone = functools.cache(
+                lambda: DryMix(only_track(session, stem), audio)
+            )  # made in the job: it may be large
+            read, channels = lambda start, count: alone().read(start, count), dry.channels
+            self._reasons = ["of the first stem, without the codec"]
         return Source(read, Converter(AudioFormat(channels=settings.format.channels), channels), start, end)
 
     def _go_on(self) -> None:
@@ -115,6 +125,13 @@ class LevelEstimate(QLabel):
             reasons.append("of the first file")
         text = expected(levels, self._settings, self._limited)
         self._say(f"{text} (estimate: {'; '.join(reasons)})" if reasons else text)
+
+    def _on_chunk_changed(self, _index: int) -> None:
+        """Measure again, once, when everything is rendered."""
+        rendered, total = self._rendering.progress()
+        if self._waiting and rendered == total:
+            self.stop()
+            self.update_for(self._settings, self._span)
 
     def _on_measured(self, levels: Levels) -> None:
         self._levels = levels

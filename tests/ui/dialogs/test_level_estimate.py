@@ -16,12 +16,14 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.engine.export.estimate import Levels, Limited
 from lincae_studio.export_settings import AudioFormat, ExportSettings, Level
 from lincae_studio.media.loudness import LoudnessMeter
+from lincae_studio.session import edits
 from lincae_studio.session.model import Session
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.dialogs.level_estimate import expected
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.commands.test_exporting import accept, ask, choose
 from tests.ui.conftest import LIMIT_MS, wait_rendered
+from tests.ui.drive import engine_frozen
 
 LOUDNESS = Level(normalize="loudness", target_db=-14.0, true_peak_db=-1.0)
 PEAK = Level(normalize="peak", target_db=-1.0, true_peak_db=-1.0)
@@ -133,6 +135,19 @@ def test_a_dialog_can_be_closed_while_it_measures(qtbot: QtBot, song: MainWindow
     dialog = ask(song)
     choose(dialog.level_box, "loudness")
     assert estimated(qtbot, dialog).startswith("Expected: ")
+    dialog.reject()
+
+
+@pytest.mark.engine
+def test_what_was_estimated_is_measured_when_it_is_rendered(qtbot: QtBot, song: MainWindow) -> None:
+    with engine_frozen():
+        song.document.apply("Gain", lambda session: edits.set_track_gain(session, session.tracks[0].id, 0.9))
+        dialog = ask(song)
+        choose(dialog.level_box, "loudness")
+        assert "measured dry" in estimated(qtbot, dialog)
+    qtbot.waitUntil(lambda: dialog.estimate.text().endswith("."), timeout=LIMIT_MS)
+    rendered = measured(song, song.rendering.reader()).read()
+    assert f"Expected: -14.0 LUFS, level changed by {-14.0 - rendered.integrated:+.1f} dB" in dialog.estimate.text()
     dialog.reject()
 
 
