@@ -87,6 +87,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     follow_playhead: bool = True
     snap: bool = True
     linearity_strip: bool = False
+    wave_scale: bool = True
     views: tuple[ViewName, ...] = ("heatmap",)
     header_px: Annotated[int, Meta(ge=100, le=2000)] = 320
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")

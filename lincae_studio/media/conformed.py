@@ -1,8 +1,9 @@
 """One conformed audio file: samples at the session rate, memory-mapped, with peaks and checksums. Any thread.
 
-The folder of an entry has `audio.f32`, the samples `(N, C)`; `peaks.npy`, the pairs of level 0; `info.json`, without
-which the entry does not exist; and `checksums.crc32`, little-endian 32-bit: that of the peaks, then one for each
-`CHECKED_BYTES` of samples. A disk may damage a file without changing its size, so each block is compared with its
+The folder of an entry has `audio.f32`, the samples `(N, C)`; `peaks.npy`, the pairs of level 0; if it is stereo
+`channel_peaks.npy`, those of each channel, which entries of older versions lack; `info.json`, without which the entry
+does not exist; and `checksums.crc32`, little-endian 32-bit: that of the peaks, then one for each `CHECKED_BYTES` of
+samples. A disk may damage a file without changing its size, so each block is compared with its
 checksum before its first use. Entries of older versions have no checksums: their samples
 are compared with their peaks instead, which finds all damage that is louder than the audio.
 """
@@ -18,6 +19,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +29,11 @@ import numpy.typing as npt
 from lincae_studio import bounded
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken
-from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks
+from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks, together
 from lincae_studio.session.model import MAX_LENGTH
 
 AUDIO, PEAKS, INFO, CHECKSUMS = "audio.f32", "peaks.npy", "info.json", "checksums.crc32"
+CHANNEL_PEAKS = "channel_peaks.npy"
 
 #: Bytes of samples per checksum; a multiple of what mapping a page maps with it (Linux rounds to 64 KiB), and of the
 #: samples of a pair of peaks.
@@ -66,6 +69,7 @@ class ConformedMedia:
     checksums: Checksums | None
     file: tuple[int, ...]
     on_damage: Callable[[ConformedMedia], None]
+    folder: Path
     #: 1 for each block that was verified.
     _verified: bytearray = field(repr=False)
 
@@ -76,6 +80,14 @@ class ConformedMedia:
     @property
     def channels(self) -> int:
         return int(self.samples.shape[1])
+
+    @cached_property
+    def waves(self) -> tuple[PeakPyramid, ...]:
+        """The peaks of each channel, or those of all together where there are no others. Read when first used."""
+        level_0 = self.peaks.level_0
+        if self.channels == 2 and (pairs := _channel_peaks(self.folder / CHANNEL_PEAKS, level_0)) is not None:
+            return tuple(PeakPyramid(channel) for channel in pairs)
+        return (self.peaks,)
 
     def read(self, channel: int, start: int, count: int) -> Audio:
         """A copy of `count` samples of one channel; samples outside the media are 0. Raises `DamagedMediaError`."""
@@ -174,6 +186,7 @@ def open_folder(digest: str, folder: Path, on_damage: Callable[[ConformedMedia],
         None if checksums is None else checksums[1:],
         (status.st_dev, status.st_ino, status.st_mtime_ns),
         on_damage,
+        folder,
         bytearray(-(-size // CHECKED_BYTES)),
     )
 
@@ -184,6 +197,7 @@ class FolderWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._audio = open(folder / AUDIO, "wb")  # noqa: SIM115  (closed by the context)
+        #: Level-0 pairs `(C, n, 2)` of each block.
         self._peaks: list[Audio] = []
         self._checksums: list[int] = []
         #: Checksum of the last block so far, and its bytes.
@@ -209,7 +223,7 @@ class FolderWriter:
             self._filled += len(part)
             if self._filled == CHECKED_BYTES:
                 self._end_block()
-        self._peaks.append(block_peaks(block))
+        self._peaks.append(np.stack([block_peaks(channel) for channel in block.T]))
         self.length, self._channels = self.length + len(block), block.shape[1]
 
     def finish(self) -> None:
@@ -219,7 +233,10 @@ class FolderWriter:
         os.fsync(self._audio.fileno())
         if self._filled:
             self._end_block()
-        np.save(self._folder / PEAKS, np.concatenate(self._peaks))
+        peaks = np.concatenate(self._peaks, axis=1)
+        if len(peaks) > 1:
+            np.save(self._folder / CHANNEL_PEAKS, peaks)
+        np.save(self._folder / PEAKS, together(peaks))
         checksums = [zlib.crc32((self._folder / PEAKS).read_bytes()), *self._checksums]
         (self._folder / CHECKSUMS).write_bytes(np.array(checksums, "<u4").tobytes())
         (self._folder / INFO).write_text(json.dumps({"length": self.length, "channels": self._channels}))
@@ -234,6 +251,18 @@ def _parts(data: memoryview, first: int) -> Iterator[memoryview]:
     yield data[:first]
     for start in range(first, len(data), CHECKED_BYTES):
         yield data[start : start + CHECKED_BYTES]
+
+
+def _channel_peaks(path: Path, level_0: Audio) -> Audio | None:
+    """The pairs `(2, pairs, 2)` of two channels; None where they are missing or disagree with those of both."""
+    try:
+        data = bounded.read(path, 16 * len(level_0) + _INFO_BYTES)
+    except OSError:
+        return None
+    if not data.startswith(b"\x93NUMPY") or len(data) < 16 * len(level_0):
+        return None
+    pairs = np.frombuffer(data, np.float32, offset=len(data) - 16 * len(level_0)).reshape(2, -1, 2)
+    return pairs if bool((together(pairs) == level_0).all()) else None
 
 
 def _peaks(path: Path, pairs: int) -> tuple[bytes, Audio]:

@@ -45,6 +45,11 @@ def block_peaks(audio: Audio) -> Audio:
     return pairs
 
 
+def together(peaks: Audio) -> Audio:
+    """The pairs `(n, 2)` over all channels of the pairs `(C, n, 2)` of each channel."""
+    return np.stack([peaks[:, :, 0].min(axis=0), peaks[:, :, 1].max(axis=0)], axis=1)
+
+
 class PeakPyramid:
     """Levels above an array of level-0 pairs, which can be updated in place."""
 

@@ -168,7 +168,8 @@ class MainWindow(QMainWindow):
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
         self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport)
         self.place_commands = PlaceCommands(document, selection, transport, self.timeline.ruler, self.context_place)
-        self.view_commands = ViewCommands(document, selection, axis, self.timeline.rows, self.preferences, transport)
+        rows, wave_zoom = self.timeline.rows, self.timeline.wave_zoom
+        self.view_commands = ViewCommands(document, selection, axis, rows, wave_zoom, self.preferences, transport)
         self.panel_commands = PanelCommands(
             selection, self.inspector, self.history, self.loudness, self.clip_table, self
         )

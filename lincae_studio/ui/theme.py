@@ -85,6 +85,10 @@ class Colors:
         """The waveform of a clip of that colour."""
         return color.lighter(120) if self is DARK else color.darker(210)
 
+    def clip_edge(self, color: QColor) -> QColor:
+        """The outline of a clip of that colour."""
+        return color.darker(200) if self is DARK else color.darker(170)
+
 
 DARK = Colors(
     window="#1e2126",
@@ -311,5 +315,6 @@ TrackHeader QToolButton:focus, MasterStrip QToolButton:focus {{ border-color: {c
 TrackHeader QToolButton#mute:checked {{ background: {c.mark_mute}; color: {c.mark_text}; }}
 TrackHeader QToolButton#solo:checked {{ background: {c.mark_solo}; color: {c.mark_text}; }}
 TrackHeader QToolButton#subtract:checked {{ background: {c.mark_subtract}; color: {c.mark_text}; }}
+QToolButton#envelope[points="true"]:!focus {{ border: 1px dashed {c.envelope}; }}
 QToolButton#envelope:checked {{ background: {c.mark_envelope}; color: {c.mark_text}; }}
 """

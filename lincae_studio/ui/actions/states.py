@@ -75,6 +75,7 @@ class ActionStates(QObject):
         chosen = self._preferences.value
         shortcuts.apply_keys(self._actions, chosen.shortcuts)
         checked = {"follow": chosen.follow_playhead, "snap": chosen.snap, "linearity": chosen.linearity_strip}
+        checked["wave_scale"] = chosen.wave_scale
         checked |= {f"snap_to_{target}": target in chosen.snap_to for target in get_args(SnapTarget)}
         checked |= {f"count_in_{unit}": unit == chosen.ruler for unit in get_args(RulerUnit)}
         checked |= {view_action(spec.id): spec.id in chosen.views for spec in VIEWS}

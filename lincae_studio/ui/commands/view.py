@@ -1,4 +1,4 @@
-"""Commands on the view: zoom, track heights, ruler units, snapping. Main thread."""
+"""Commands on the view: zoom, track heights, waveforms, ruler units, snapping. Main thread."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.model.wave_zoom import WaveZoom
 from lincae_studio.ui.playback.transport import Transport
 
 
@@ -26,6 +27,7 @@ class ViewCommands(QObject):
         selection: Selection,
         axis: TimeAxis,
         rows: TrackRows,
+        wave_zoom: WaveZoom,
         preferences: PreferenceStore,
         transport: Transport,
     ) -> None:
@@ -34,6 +36,7 @@ class ViewCommands(QObject):
         self._selection = selection
         self._axis = axis
         self._rows = rows
+        self._wave_zoom = wave_zoom
         self._preferences = preferences
         self._transport = transport
 
@@ -48,6 +51,10 @@ class ViewCommands(QObject):
             "taller": self.on_taller,
             "lower": self.on_lower,
             "follow": self.on_follow,
+            "wave_zoom_in": self.on_wave_zoom_in,
+            "wave_zoom_out": self.on_wave_zoom_out,
+            "wave_zoom_reset": self._wave_zoom.reset,
+            "wave_scale": self.on_wave_scale,
             "linearity": self.on_linearity,
             "snap": self.on_snap,
             **{f"snap_to_{target}": self._snapping_to(target) for target in get_args(SnapTarget)},
@@ -76,6 +83,15 @@ class ViewCommands(QObject):
 
     def on_lower(self) -> None:
         self._rows.grow(-1.0)
+
+    def on_wave_zoom_in(self) -> None:
+        self._wave_zoom.zoom(1.0)
+
+    def on_wave_zoom_out(self) -> None:
+        self._wave_zoom.zoom(-1.0)
+
+    def on_wave_scale(self, on: bool) -> None:
+        self._preferences.set(wave_scale=on)
 
     def on_follow(self, on: bool) -> None:
         self._preferences.set(follow_playhead=on)

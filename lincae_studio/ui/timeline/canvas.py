@@ -39,11 +39,13 @@ class TimeCanvas(QWidget):
     Signals:
         scrolled_vertically: wheel notches without a modifier (a float; positive is down).
         grown: wheel notches with Alt (a float; positive is taller).
+        waves_zoomed: wheel notches with Ctrl and Alt (a float; positive is larger).
         resized: the size of the widget has changed.
     """
 
     scrolled_vertically = Signal(float)
     grown = Signal(float)
+    waves_zoomed = Signal(float)
     resized = Signal()
 
     def __init__(self, axis: TimeAxis, parent: QWidget | None = None) -> None:
@@ -216,7 +218,10 @@ class TimeCanvas(QWidget):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         self.axis.scrolling.note(event)
-        if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+        both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+        if event.modifiers() & both == both:
+            self.waves_zoomed.emit((event.angleDelta().y() or event.angleDelta().x()) / _NOTCH)
+        elif event.modifiers() & Qt.KeyboardModifier.AltModifier:
             self.grown.emit((event.angleDelta().y() or event.angleDelta().x()) / _NOTCH)
         elif not self.navigate(self.axis, event, self.wheel_zooms):
             self.scrolled_vertically.emit(-event.angleDelta().y() / _NOTCH)

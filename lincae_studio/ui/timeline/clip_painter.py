@@ -1,42 +1,42 @@
-"""Painting the clips of one lane: bodies, waveforms, fades, names. No state."""
+"""Painting the clips of one lane: bodies, waveforms, outlines, handles. No state."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt
-from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen, QPolygonF, QStaticText
+from PySide6.QtGui import QBrush, QColor, QPainter, QPen
 
 from lincae_studio.media.conformed import ConformedMedia
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.levels import format_db
-from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
+from lincae_studio.session.model import Clip, Media, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
-from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.timeline.clip_fades import overlaps_of, paint_crossfade, paint_fades, paint_overlap_ground
+from lincae_studio.ui.timeline.clip_labels import label_of, name_font, paint_label
 from lincae_studio.ui.timeline.hits import HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
-from lincae_studio.ui.timeline.waveform import Piece, row_image
+from lincae_studio.ui.timeline.waveform import Piece, WaveLook, row_image
 
 #: Gap between a clip and the borders of its lane.
 MARGIN_PX = 3
 
+#: Stereo clips are drawn as two waves where each is at least this tall.
+_WAVE_PX = 20
+
+#: Opacity of the waveform of a clip that is covered by another one.
+_COVERED = 0.6
+
+#: Clips narrower than this have no outline, which would hide them.
+_OUTLINED_PX = 4
+
 #: Length of a dash of the gain line, and of a dash with its gap.
 _DASH_PX = 4
 _DASH_STEP_PX = 6
-
-#: Number of points of a fade curve.
-_FADE_STEPS = 24
-
-#: Font size of clip names, and the smallest width in which a name is drawn.
-_NAME_PT = 8.5
-_SHORTEST_NAME_PX = 14
-
-#: Size of the cache of laid-out names: enough for several screens.
-_NAMES = 4096
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Row:
         media: by digest.
         offline: digests of media that cannot be played.
         loading: whether it may only not have been read yet.
+        zoom: full scale divided by the level that fills the height of a waveform.
     """
 
     track: Track
@@ -62,6 +63,7 @@ class Row:
     offline: frozenset[str] = frozenset()
     loading: bool = False
     clips: tuple[Clip, ...] = ()
+    zoom: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class _Shown:
     color: QColor
     body: QColor
     wave: QColor
+    edge: QColor
     name_right: float
 
 
@@ -82,6 +85,16 @@ def clip_rect(clip: Clip, axis: TimeAxis, top: int, height_px: int = ROW_PX) -> 
     # Rounded to 0.001 px, so that the rounding of an edge does not depend on where the view starts.
     left, right = round(axis.x_of(clip.start), 3), round(axis.x_of(clip.end), 3)
     return QRectF(left, top + MARGIN_PX, max(2.0, right - left), height_px - 2 * MARGIN_PX)
+
+
+def wave_span(top: int, height_px: int) -> tuple[int, int]:
+    """The top and the height of the waveforms in a lane with this top and height."""
+    return top + MARGIN_PX + NAME_PX + 1, height_px - 2 * MARGIN_PX - NAME_PX - 2
+
+
+def splits_stereo(height_px: int) -> bool:
+    """Whether stereo clips are drawn as two waves in a lane of this height."""
+    return wave_span(0, height_px)[1] >= 2 * _WAVE_PX
 
 
 def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis: TimeAxis, ratio: float) -> None:
@@ -98,10 +111,20 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
         if item.clip.media in row.offline and not row.loading:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
+        if rect.width() >= _OUTLINED_PX:
+            _paint_outline(painter, rect, item.edge)
+    overlaps = overlaps_of([item.rect for item in shown])
+    for overlap in overlaps:
+        paint_overlap_ground(painter, overlap)
     if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
-        _paint_waves(painter, area, row, shown, axis, ratio)
-    font = QFont(painter.font())
-    font.setPointSizeF(_NAME_PT)
+        _paint_waves(painter, area, row, [(item, item.rect) for item in shown], axis, ratio)
+        if overlaps:
+            painter.setOpacity(_COVERED)
+            _paint_waves(painter, area, row, [(shown[lap.under], lap.rect) for lap in overlaps], axis, ratio)
+            painter.setOpacity(1.0)
+    for overlap in overlaps:
+        paint_crossfade(painter, overlap, shown[overlap.under].clip, shown[overlap.over].clip)
+    font = name_font(painter.font())
     painter.setFont(font)
     description = font.toString()
     for item in shown:
@@ -136,20 +159,37 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
 
 
 @lru_cache
-def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor]:
-    """The colours of a clip's name strip, body and waveform."""
+def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor, QColor]:
+    """The colours of a clip's name strip, body, waveform and outline."""
     own = QColor(color)
-    return own, colors.clip_body(own), colors.clip_wave(own)
+    return own, colors.clip_body(own), colors.clip_wave(own), colors.clip_edge(own)
 
 
-def _paint_waves(painter: QPainter, area: QRect, row: Row, shown: list[_Shown], axis: TimeAxis, ratio: float) -> None:
-    """Paint all waveforms of the lane as one image, with one column per device pixel."""
+def _paint_outline(painter: QPainter, rect: QRectF, color: QColor) -> None:
+    """Paint a line of a pixel inside the borders of a clip, so that adjacent clips can be told apart."""
+    width, height = rect.width(), rect.height()
+    painter.fillRect(QRectF(rect.left(), rect.top(), width, 1), color)
+    painter.fillRect(QRectF(rect.left(), rect.bottom() - 1, width, 1), color)
+    painter.fillRect(QRectF(rect.left(), rect.top(), 1, height), color)
+    painter.fillRect(QRectF(rect.right() - 1, rect.top(), 1, height), color)
+
+
+def _paint_waves(
+    painter: QPainter,
+    area: QRect,
+    row: Row,
+    items: Sequence[tuple[_Shown, QRectF]],
+    axis: TimeAxis,
+    ratio: float,
+) -> None:
+    """Paint the waveforms of clips within rectangles as one image, with one column per device pixel."""
     left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
-    height = int((row.height_px - 2 * MARGIN_PX - NAME_PX - 2) * ratio)
+    top, span = wave_span(row.top, row.height_px)
+    height = int(span * ratio)
     samples_per_column = axis.samples_per_px / ratio
     pieces = []
-    for item in shown:
-        first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (item.rect.left(), item.rect.right()))
+    for item, rect in items:
+        first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (rect.left(), rect.right()))
         if item.audio is None or last <= first or last <= left or first >= right:
             continue
         first = max(first, left)
@@ -157,9 +197,10 @@ def _paint_waves(painter: QPainter, area: QRect, row: Row, shown: list[_Shown], 
         pieces.append(Piece(item.audio, first, min(last, right), start, item.clip.gain, item.wave))
     if not pieces or height < 1:
         return
-    image = row_image(pieces, samples_per_column, left, right, height)
+    look = WaveLook(row.zoom, QColor(theme.colors().meter_clip))
+    image = row_image(pieces, samples_per_column, left, right, height, look, splits_stereo(row.height_px))
     image.setDevicePixelRatio(ratio)
-    painter.drawImage(QPointF(left / ratio, row.top + MARGIN_PX + NAME_PX + 1), image)
+    painter.drawImage(QPointF(left / ratio, top), image)
 
 
 def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:
@@ -167,62 +208,17 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
     clip, rect, outline = item.clip, item.rect, QColor(theme.colors().outline)
     selected = clip.id in row.selected
     if clip.fade_in or clip.fade_out:
-        _paint_fades(painter, rect, clip, axis)
+        paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
-        label = _label(clip, row)
-        _paint_name(painter, left, item.name_right, rect.top(), label, font)
+        label = label_of(clip, row.media, row.offline, row.loading)
+        paint_label(painter, left, item.name_right, rect.top(), label, font)
         if selected:
             _paint_handles(painter, rect, clip, axis)
     if selected:
         painter.setPen(QPen(outline, 2))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRect(rect.adjusted(1, 1, -1, -1))
-
-
-def _label(clip: Clip, row: Row) -> str:
-    badges, media = [], row.media[clip.media]
-    if clip.mute:
-        badges.append("muted")
-    if clip.gain != 1.0:
-        badges.append(format_db(clip.gain))
-    if clip.media in row.offline:
-        badges.append("loading…" if row.loading else "media missing")
-    if media.original is not None:
-        badges.append("from latents")
-    if media.sample_rate != SESSION_RATE:
-        badges.append(f"{media.sample_rate / 1000:g} k → {SESSION_RATE / 1000:g} k")
-    return " · ".join([clip.name, *badges])
-
-
-def _paint_fades(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
-    """Darken what the fades attenuate, above their curves."""
-    top, bottom = rect.top() + NAME_PX, rect.bottom()
-    for length, shape, from_left in (
-        (clip.fade_in, clip.fade_in_shape, True),
-        (clip.fade_out, clip.fade_out_shape, False),
-    ):
-        width = length / axis.samples_per_px
-        if width < 2:
-            continue
-        curve = [(x / _FADE_STEPS, _rise(x / _FADE_STEPS, shape)) for x in range(_FADE_STEPS + 1)]
-        edge = rect.left() if from_left else rect.right()
-        sign = 1 if from_left else -1
-        points = [QPointF(round(edge + sign * x * width, 3), bottom - y * (bottom - top)) for x, y in curve]
-        painter.setPen(QPen(QColor(theme.colors().outline), 1))
-        painter.drawPolyline(QPolygonF(points))
-        shade = QColor(theme.colors().lane)
-        shade.setAlpha(150)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(shade)
-        painter.drawPolygon(QPolygonF([*points, QPointF(edge, top)]))
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-
-
-def _rise(x: float, shape: FadeShape) -> float:
-    if shape == "equal-power":
-        return math.sin(x * math.pi / 2.0)
-    return 0.5 - 0.5 * math.cos(x * math.pi) if shape == "s-curve" else x
 
 
 def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) -> None:
@@ -234,9 +230,21 @@ def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) 
 
 
 def paint_gain_line(painter: QPainter, rect: QRectF, clip: Clip, width_px: int) -> None:
-    """Paint the line that a clip's gain is dragged by."""
+    """Paint the line that a clip's gain is dragged by, and the gain.
+
+    It is dashed, thin and labelled, unlike envelopes, whose lines are whole and have points.
+    """
+    y = gain_y(clip.gain, rect)
     painter.setPen(QPen(QColor(theme.colors().outline), 1))
-    painter.drawLines(_dashes(rect, gain_y(clip.gain, rect), width_px))
+    painter.drawLines(_dashes(rect, y, width_px))
+    metrics, text = painter.fontMetrics(), f"gain {format_db(clip.gain)}"
+    left, right = max(rect.left(), 0.0) + 8, min(rect.right(), width_px) - 8
+    box = QRectF(left, y - metrics.height() / 2, metrics.horizontalAdvance(text) + 8, metrics.height())
+    if box.right() <= right:
+        box.moveTop(min(max(box.top(), rect.top() + NAME_PX + 1), rect.bottom() - box.height()))
+        painter.fillRect(box, QColor(theme.colors().panel))
+        painter.setPen(QColor(theme.colors().text))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
 def _dashes(rect: QRectF, y: float, width_px: int) -> list[QLineF]:
@@ -248,23 +256,3 @@ def _dashes(rect: QRectF, y: float, width_px: int) -> list[QLineF]:
     last = int((min(rect.right(), width_px) - rect.left()) // _DASH_STEP_PX)
     starts = (rect.left() + number * _DASH_STEP_PX for number in range(first, last + 1))
     return [QLineF(x, y, min(x + _DASH_PX, rect.right()), y) for x in starts]
-
-
-def _paint_name(painter: QPainter, left: float, right: float, top: float, name: str, font: str) -> None:
-    room = int(right - left - 8)
-    if room < _SHORTEST_NAME_PX:
-        return
-    painter.setPen(QColor(theme.colors().clip_text))
-    text = _laid_out(name, room, font)
-    painter.drawStaticText(QPointF(round(left) + 5, top + (NAME_PX - text.size().height()) / 2), text)
-
-
-@lru_cache(_NAMES)
-def _laid_out(name: str, room: int, description: str) -> QStaticText:
-    font = QFont()
-    font.fromString(description)
-    text = QStaticText(QFontMetricsF(font).elidedText(shown(name), Qt.TextElideMode.ElideRight, room))
-    text.setTextFormat(Qt.TextFormat.PlainText)
-    text.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
-    text.prepare(font=font)
-    return text

@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from lincae_studio.engine.planning.factors import Curve, Positions, gain_envelope, pan_envelope
 from lincae_studio.session import edits
-from lincae_studio.session.levels import fader_to_gain, format_db, format_pan, gain_to_fader
+from lincae_studio.session.levels import db_to_gain, fader_to_gain, format_db, format_pan, gain_to_fader
 from lincae_studio.session.model import MASTER, MAX_LENGTH, SESSION_RATE, Master, Point, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
@@ -23,6 +23,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.gestures import Drag, Outcome
+from lincae_studio.ui.timeline.scales import Mark, spread
 
 #: How close the pointer must be to a point, or to the line, to grab it.
 _POINT_PX = 6
@@ -33,6 +34,13 @@ _MARGIN_PX = 8
 
 #: Lines are straight in dB, not on the screen, so they are drawn in segments of this length.
 _PIECE_PX = 4
+
+
+#: The levels that the scale of a volume envelope may mark, in dB; 0 dB first.
+_MARKED_DB = (0, 6, -6, -12, -24, -40, -3, 3)
+
+#: Widest sign of hidden envelopes, with its margin.
+HIDDEN_SIGN_PX = 140
 
 
 class Kind(enum.Enum):
@@ -149,6 +157,40 @@ def paint_envelope(painter: QPainter, strip: Strip, kind: Kind, top: int, height
     painter.fillRect(box, QColor(theme.colors().panel))
     painter.setPen(QColor(theme.colors().envelope))
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def envelope_marks(kind: Kind, top: int, height_px: int) -> list[Mark]:
+    """The scale of an envelope: dB, or left, centre and right."""
+    if kind is Kind.PAN:
+        return [(y_of(value, kind, top, height_px), text) for value, text in ((-1.0, "L"), (0.0, "C"), (1.0, "R"))]
+    levels = [(db_to_gain(level), f"{level:+d}".replace("-", "−") if level else "0 dB") for level in _MARKED_DB]
+    marks = ((y_of(gain, kind, top, height_px), text) for gain, text in [*levels, (0.0, "−∞")])
+    return spread(marks, top, height_px)
+
+
+def paint_hidden_sign(painter: QPainter, strip: Strip, shown: Kind | None, top: int, height_px: int) -> None:
+    """Paint the names of the envelopes that have points and are not shown, at the left border of the lane."""
+    hidden = [kind.value for kind in Kind if kind is not shown and kind in having_points(strip)]
+    if not hidden:
+        return
+    text = f"∿ {', '.join(hidden)}"
+    metrics = painter.fontMetrics()
+    across = min(metrics.horizontalAdvance(text) + 10, HIDDEN_SIGN_PX - 6)
+    box = QRectF(6, top + height_px - (20 if shown is None else 38), across, 15)
+    ground = QColor(theme.colors().panel)
+    ground.setAlpha(215)
+    painter.fillRect(box, ground)
+    painter.setPen(QPen(QColor(theme.colors().envelope), 1, Qt.PenStyle.DotLine))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawRect(box.adjusted(0, 0, -1, -1))
+    painter.setPen(QColor(theme.colors().envelope))
+    painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def having_points(strip: Strip) -> tuple[Kind, ...]:
+    """The envelopes of a strip that change its sound."""
+    kinds = (Kind.GAIN,) if isinstance(strip, Master) else (Kind.GAIN, Kind.PAN)
+    return tuple(kind for kind in kinds if points_of(strip, kind))
 
 
 def _values(strip: Strip, kind: Kind, positions: Positions) -> Curve:

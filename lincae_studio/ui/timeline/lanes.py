@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import (
@@ -13,12 +12,13 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPen,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Clip, Session, Track
@@ -27,20 +27,34 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX, TrackRows
+from lincae_studio.ui.model.wave_zoom import WaveZoom
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.canvas import PATTERN_PX, TimeCanvas
-from lincae_studio.ui.timeline.clip_painter import MARGIN_PX, Row, paint_gain_line, paint_row
+from lincae_studio.ui.timeline.clip_labels import fits, label_of
+from lincae_studio.ui.timeline.clip_painter import (
+    MARGIN_PX,
+    Row,
+    paint_gain_line,
+    paint_row,
+    splits_stereo,
+    wave_span,
+)
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.drops import DropPreview, DropTarget, local_paths
 from lincae_studio.ui.timeline.envelopes import (
+    HIDDEN_SIGN_PX,
     ShownEnvelopes,
     deletion_at,
+    envelope_marks,
     paint_envelope,
+    paint_hidden_sign,
 )
 from lincae_studio.ui.timeline.gestures import MoveClips
 from lincae_studio.ui.timeline.hint import paint_hint
 from lincae_studio.ui.timeline.hits import NAME_PX, ClipZone
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.lane_mouse import LaneMouse
+from lincae_studio.ui.timeline.scales import SCALE_PX, paint_scale, wave_marks
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _CURSORS = {
@@ -76,6 +90,7 @@ class Lanes(TimeCanvas):
         envelopes: ShownEnvelopes,
         snaps: SnapSettings,
         counting: Counting,
+        wave_zoom: WaveZoom,
         offline: Callable[[], frozenset[str]],
         parent: QWidget | None = None,
     ) -> None:
@@ -86,6 +101,10 @@ class Lanes(TimeCanvas):
         self._snaps = snaps
         self._counting = counting
         counting.changed.connect(self.invalidate)
+        self._wave_zoom = wave_zoom
+        wave_zoom.changed.connect(self.invalidate)
+        #: Whether the scales of the waveforms are shown.
+        self.shows_scale = True
         self._rows = rows
         self._document = document
         self._selection = selection
@@ -130,9 +149,10 @@ class Lanes(TimeCanvas):
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             self._paint_grid(painter, area, top, height)
             audible, selected = session.audible(track), self._selection.clips
-            row = Row(track, top, height, audible, selected, media, self._offline(), self._loading)
+            zoom = self._wave_zoom.factor
             for layer in self._layers(track):
-                paint_row(painter, area, replace(row, clips=layer), self._media, self.axis, self.paint_ratio)
+                row = Row(track, top, height, audible, selected, media, self._offline(), self._loading, layer, zoom)
+                paint_row(painter, area, row, self._media, self.axis, self.paint_ratio)
             kind = self._envelopes.of(track.id)
             if kind is not None:
                 paint_envelope(painter, track, kind, top, height, self.axis)
@@ -170,13 +190,12 @@ class Lanes(TimeCanvas):
             # Names that were or are away from the start of their clip.
             begin, latest = self.axis.start, max(before, self.axis.start)
             ends = [self.axis.x_of(clip.end) for clip in track.clips if clip.start < latest and clip.end > begin]
+            last_end = 0
             for clip in track.clips:
                 # A curve clipped at another position may cover different pixels.
-                if (
-                    (clip.fade_in or clip.fade_out)
-                    and clip.start < begin + self.axis.visible_samples
-                    and clip.end > begin
-                ):
+                curved = clip.fade_in or clip.fade_out or clip.start < last_end
+                last_end = max(last_end, clip.end)
+                if curved and clip.start < begin + self.axis.visible_samples and clip.end > begin:
                     faded = self._hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
@@ -230,8 +249,38 @@ class Lanes(TimeCanvas):
             painter.drawRect(self.mouse.marquee)
         self.drop.paint(painter, self.axis, self._rows, len(self._document.session.tracks))
         self._paint_gain_line(painter)
+        self._paint_signs(painter)
         if self.mouse.gesture is not None and self.mouse.pointer is not None:
             paint_hint(painter, self, self.mouse.gesture.hint, self.mouse.pointer)
+
+    def _paint_signs(self, painter: QPainter) -> None:
+        """Paint what stays in place while the lanes scroll: scales, and the signs of hidden envelopes."""
+        right = self.width()
+        clip = painter.clipBoundingRect()
+        for position in self._visible(clip.toAlignedRect()):
+            track, top, height = self._session.tracks[position], self._rows.top(position), self._rows.height(position)
+            kind = self._envelopes.of(track.id)
+            if clip.left() < HIDDEN_SIGN_PX:
+                paint_hidden_sign(painter, track, kind, top, height)
+            if clip.right() < right - SCALE_PX:
+                continue
+            if kind is not None:
+                paint_scale(painter, right, top + 1, height - 2, envelope_marks(kind, top, height))
+            elif self.shows_scale and track.clips:
+                start, span = wave_span(top, height)
+                stereo = splits_stereo(height) and self._ends_stereo(track)
+                paint_scale(painter, right, start, span, wave_marks(start, span, self._wave_zoom.factor, stereo))
+
+    def _ends_stereo(self, track: Track) -> bool:
+        """Whether the clip nearest to the right border is stereo."""
+        end = self.axis.sample_at(self.width())
+        nearest = next((clip for clip in reversed(track.clips) if clip.start < end), track.clips[0])
+        return self._session.media_of(nearest.media).channels == 2
+
+    def set_shows_scale(self, on: bool) -> None:
+        """Show or hide the scales of the waveforms."""
+        self.shows_scale = on
+        self.update()
 
     def _paint_gain_line(self, painter: QPainter) -> None:
         """Paint the gain line of the clip under the pointer."""
@@ -244,6 +293,18 @@ class Lanes(TimeCanvas):
     def _on_mouse_changed(self) -> None:
         self._follow()
         self.update()
+
+    def tip_at(self, place: QPoint) -> str:
+        """The name of the clip at a place if it does not fit; else empty."""
+        clip = self._hits.clip_at(QPointF(place))
+        if clip is None:
+            return ""
+        session, position = self._document.session, self._rows.position_at(place.y())
+        rect = self._hits.rect(clip, position)
+        later = (self.axis.x_of(other.start) for other in session.tracks[position].clips if other.start > clip.start)
+        right = min(rect.right(), next(later, rect.right()), self.width())
+        label = label_of(clip, {item.digest: item for item in session.media}, self._offline(), self._loading)
+        return "" if fits(label, max(rect.left(), 0.0), right, self.font()) else shown(label)
 
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:
         """Where files would go: at 0 in an empty session, else at the pointer, snapped; with Ctrl in sequence."""
@@ -278,6 +339,12 @@ class Lanes(TimeCanvas):
         if event.button() == Qt.MouseButton.LeftButton:
             self.mouse.release(event.position(), event.modifiers())
             self.mouse.hover(event.position())
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
+            return True
+        return super().event(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.mouse.hover(None)

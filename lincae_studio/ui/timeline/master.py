@@ -15,13 +15,15 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.model.wave_zoom import WaveZoom
 from lincae_studio.ui.rendering.chunk_runs import merged
 from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
-from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
+from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, envelope_marks
 from lincae_studio.ui.timeline.master_envelope import MasterEnvelope
-from lincae_studio.ui.timeline.waveform import wave_image
+from lincae_studio.ui.timeline.scales import paint_scale, wave_marks
+from lincae_studio.ui.timeline.waveform import WaveLook, wave_image
 
 #: Height of the line at the bottom that shows the state of chunks that are not rendered.
 _STATE_PX = 3
@@ -45,11 +47,16 @@ class MasterLane(TimeCanvas):
         document: Document,
         selection: Selection,
         envelopes: ShownEnvelopes,
+        wave_zoom: WaveZoom,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(axis, parent)
         self._envelope = MasterEnvelope(self, document, selection, envelopes)
         self._envelope.changed.connect(self.invalidate)
+        self._wave_zoom = wave_zoom
+        wave_zoom.changed.connect(self.invalidate)
+        #: Whether the scale of the waveform is shown.
+        self.shows_scale = True
         self._rendering = rendering
         self.peaks = MixPeaks(rendering)
         self.dry = DryPeaks(rendering)
@@ -68,7 +75,18 @@ class MasterLane(TimeCanvas):
         self._paint_mix(painter, area)
         self._envelope.paint(painter)
 
+    def set_shows_scale(self, on: bool) -> None:
+        """Show or hide the scale of the waveform."""
+        self.shows_scale = on
+        self.update()
+
     def paint_overlay(self, painter: QPainter) -> None:
+        if self._envelope.shown:
+            marks = envelope_marks(Kind.GAIN, 0, self.height())
+            paint_scale(painter, self.width(), 0, self.height(), marks)
+        elif self.shows_scale and self._rendering.plan.length:
+            marks = wave_marks(0, self.height(), self._wave_zoom.factor, stereo=False)
+            paint_scale(painter, self.width(), 0, self.height(), marks)
         self._envelope.paint_overlay(painter)
 
     def scrolled(self, before: float) -> None:
@@ -112,7 +130,8 @@ class MasterLane(TimeCanvas):
             return
         samples_per_column = self.axis.samples_per_px / ratio
         pairs = columns(self.axis.start + left * samples_per_column, samples_per_column, right - left)
-        image = wave_image(pairs, round(self.height() * ratio), color)
+        look = WaveLook(self._wave_zoom.factor, QColor(theme.colors().meter_clip))
+        image = wave_image(pairs, round(self.height() * ratio), color, look)
         image.setDevicePixelRatio(ratio)
         painter.drawImage(QPointF(left / ratio, 0), image)
 

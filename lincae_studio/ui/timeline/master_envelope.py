@@ -11,7 +11,7 @@ from lincae_studio.session.model import MASTER, Master, Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.timeline.canvas import TimeCanvas
-from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, deletion_at, drag_at, paint_envelope
+from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, deletion_at, drag_at, paint_envelope, paint_hidden_sign
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX, Drag, Gesture
 from lincae_studio.ui.timeline.hint import paint_hint
@@ -54,6 +54,7 @@ class MasterEnvelope(QObject):
 
     def paint_overlay(self, painter: QPainter) -> None:
         """Paint what a drag would give, beside the pointer."""
+        paint_hidden_sign(painter, self._session.master, self._envelopes.of(MASTER), 0, self._canvas.height())
         if self._gesture is not None:
             paint_hint(painter, self._canvas, self._gesture.hint, self._pointer)
 

@@ -16,7 +16,9 @@ from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader
 from lincae_studio.ui.timeline.strip_fields import ValueField
-from lincae_studio.ui.timeline.strip_parts import join, read_gain, toggle
+from lincae_studio.ui.timeline.strip_parts import join, read_gain, show_envelopes, toggle
+
+_ENVELOPE_TIP = "Show the volume envelope of the master, or none (A)"
 
 
 class MasterStrip(QWidget):
@@ -32,7 +34,7 @@ class MasterStrip(QWidget):
         self.title.setToolTip("The mix of all tracks, decoded from latents")
         self.title.setContentsMargins(6, 0, 0, 0)  # aligned with the names of tracks
         theme.heading(self.title)
-        self.envelope = toggle("envelope", "∿", "Show the volume envelope of the master, or none (A)", self)
+        self.envelope = toggle("envelope", "∿", _ENVELOPE_TIP, self)
         self.envelope.setAccessibleName("Master, envelope")
         self.gain = GainFader("Master, gain", self)
         self.gain_text = ValueField("Enter a gain in dB", read_gain, self)
@@ -72,10 +74,10 @@ class MasterStrip(QWidget):
 
     def _follow(self) -> None:
         """Show the document's values."""
-        gain = self._document.session.master.gain
-        self.gain.show_value(gain)
-        self.gain_text.show_value(format_db(gain))
-        self.envelope.setChecked(self._envelopes.of(MASTER) is not None)
+        master = self._document.session.master
+        self.gain.show_value(master.gain)
+        self.gain_text.show_value(format_db(master.gain))
+        show_envelopes(self.envelope, master, self._envelopes.of(MASTER), _ENVELOPE_TIP)
         self.update()
 
     def _set_gain(self, gain: float, sweep: bool) -> None:

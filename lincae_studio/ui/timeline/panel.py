@@ -20,6 +20,7 @@ from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.model.wave_zoom import WaveZoom
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -82,6 +83,7 @@ class TimelinePanel(QWidget):
             step=lambda: rendering.plan.grid.step_samples,
             playhead=lambda: self._playhead,
         )
+        self.wave_zoom = WaveZoom(self)
         self.ruler = Ruler(self.axis, document, self.counting, self.snaps, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
         self.residuals = Residuals(rendering)
@@ -99,10 +101,11 @@ class TimelinePanel(QWidget):
             self.envelopes,
             self.snaps,
             self.counting,
+            self.wave_zoom,
             lambda: rendering.offline,
             self,
         )
-        self.master = MasterLane(self.axis, rendering, document, selection, self.envelopes, self)
+        self.master = MasterLane(self.axis, rendering, document, selection, self.envelopes, self.wave_zoom, self)
         self.master_strip = MasterStrip(document, selection, self.envelopes, self)
         self.mix_meter = self.master_strip.meter
         self.empty_hint = EmptyHint(self.lanes)
@@ -139,6 +142,8 @@ class TimelinePanel(QWidget):
         self.snaps.on = chosen.snap
         self.snaps.kinds = chosen.snap_to
         self.counting.set_unit(chosen.ruler)
+        for lane in (self.lanes, self.master):
+            lane.set_shows_scale(chosen.wave_scale)
         self.header_width.set(chosen.header_px)
         self.linearity.setVisible(chosen.linearity_strip)
         self.residuals.set_active(self.linearity, chosen.linearity_strip)
@@ -203,6 +208,7 @@ class TimelinePanel(QWidget):
         for canvas in self._canvases:
             canvas.scrolled_vertically.connect(self._on_scrolled_vertically)
             canvas.grown.connect(self.rows.grow)
+            canvas.waves_zoomed.connect(self.wave_zoom.zoom)
         self.headers.scrolled_vertically.connect(self._on_scrolled_vertically)
         self.headers.grown.connect(self.rows.grow)
         self.headers.widened.connect(lambda px: self._preferences.set(header_px=px))

@@ -9,6 +9,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session.levels import parse_db, parse_pan
 from lincae_studio.session.model import MAX_GAIN
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.timeline.envelopes import Kind, Strip, having_points
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import ValueField
 
@@ -23,6 +24,16 @@ def toggle(role: str, text: str, tip: str, parent: QWidget) -> QToolButton:
     button.setFixedSize(24, 22)
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
+
+
+def show_envelopes(button: QToolButton, strip: Strip, shown: Kind | None, tip: str) -> None:
+    """Show on the button of a strip's envelopes whether one is shown, and which others have points."""
+    button.setChecked(shown is not None)
+    hidden = [kind.value for kind in having_points(strip) if kind is not shown]
+    button.setToolTip(f"{tip}; {' and '.join(hidden)} changed by an envelope that is hidden" if hidden else tip)
+    if button.property("points") != bool(hidden):
+        button.setProperty("points", bool(hidden))
+        button.style().polish(button)
 
 
 def join(slider: GainFader | PanSlider, field: ValueField, document: Document) -> None:

@@ -21,7 +21,7 @@ from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import NameField, ValueField
-from lincae_studio.ui.timeline.strip_parts import join, read_gain, read_pan, toggle
+from lincae_studio.ui.timeline.strip_parts import join, read_gain, read_pan, show_envelopes, toggle
 
 _CTRL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -30,6 +30,8 @@ _BORDER_PX = 5
 
 #: Heights from which on the gain and the pan have room.
 _GAIN_FROM_PX, _PAN_FROM_PX = 54, 74
+
+_ENVELOPES_TIP = "Show the volume envelope, the pan envelope, or none (A)"
 
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
@@ -91,7 +93,7 @@ class TrackHeader(QWidget):
         self.pan = PanSlider("Pan", self, scrolling)
         self.pan_text = ValueField("Enter a pan: L45, C, R30, or -100 to 100", read_pan, self)
         self.subtract = toggle("subtract", "−", "Subtract from the mix", self)
-        self.envelope = toggle("envelope", "∿", "Show the volume envelope, the pan envelope, or none (A)", self)
+        self.envelope = toggle("envelope", "∿", _ENVELOPES_TIP, self)
         self.mute = toggle("mute", "M", "Mute", self)
         self.solo = toggle("solo", "S", "Solo; with Ctrl only this track", self)
         self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
@@ -145,7 +147,7 @@ class TrackHeader(QWidget):
         self.pan.show_value(track.pan)
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
-        self.envelope.setChecked(envelope is not None)
+        show_envelopes(self.envelope, track, envelope, _ENVELOPES_TIP)
         self.update()
 
     def rename(self) -> None:

@@ -15,6 +15,12 @@ from lincae_studio.media.peaks import BLOCK, Audio, sample_columns
 #: Tolerance in samples for columns of adjacent pieces to count as contiguous.
 _SAME = 1e-3
 
+#: Peaks above this clip, allowing for rounding in a gain.
+_FULL_SCALE = 1.0 + 1e-6
+
+#: The two waves of a stereo clip are this many pixels apart.
+_GAP = 2
+
 Pixels = npt.NDArray[np.uint32]
 
 
@@ -30,25 +36,54 @@ class Piece:
     color: QColor
 
 
-def media_columns(media: ConformedMedia, start: float, samples_per_column: float, count: int) -> Audio:
-    """Peaks `(count, 2)` of an audio file from its sample `start`: from the pyramid, or from samples when zoomed in."""
+@dataclass(frozen=True)
+class WaveLook:
+    """How waves are drawn.
+
+    Attributes:
+        zoom: full scale divided by the level that fills the height.
+        clipped: the colour of columns with peaks above full scale.
+    """
+
+    zoom: float
+    clipped: QColor
+
+
+def media_columns(
+    media: ConformedMedia, start: float, samples_per_column: float, count: int, channel: int | None = None
+) -> Audio:
+    """Peaks `(count, 2)` of an audio file from its sample `start`: from the pyramid, or from samples when zoomed in.
+
+    `channel`: None for both channels together.
+    """
     if samples_per_column >= BLOCK:
-        return media.peaks.columns(start, samples_per_column, count)
+        pyramid = media.peaks if channel is None else media.waves[channel]
+        return pyramid.columns(start, samples_per_column, count)
     first = max(0, int(start))
     last = min(media.length, int(start + samples_per_column * count) + 2)
     if last <= first:
         return np.zeros((count, 2), np.float32)
     try:
-        samples = media.frames(first, last)
+        samples = np.asarray(media.frames(first, last))
     except DamagedMediaError:  # reported by the store; drawn once it is rebuilt
         return np.zeros((count, 2), np.float32)
-    return sample_columns(np.asarray(samples), start - first, samples_per_column, count)
+    mine = samples if channel is None else samples[:, channel]
+    return sample_columns(mine, start - first, samples_per_column, count)
 
 
-def row_image(pieces: Sequence[Piece], samples_per_column: float, left: int, right: int, height: int) -> QImage:
+def row_image(
+    pieces: Sequence[Piece],
+    samples_per_column: float,
+    left: int,
+    right: int,
+    height: int,
+    look: WaveLook,
+    split: bool,
+) -> QImage:
     """The image of columns `[left, right)` of a row: later pieces over earlier ones, transparent between them.
 
-    All pieces of one media file are looked up together, since a row may have hundreds.
+    All pieces of one media file are looked up together, since a row may have hundreds. `split`: draw the channels of
+    stereo files as two waves, the left one above.
     """
     starts = np.zeros(right - left)
     gains = np.zeros(right - left, np.float32)
@@ -62,29 +97,92 @@ def row_image(pieces: Sequence[Piece], samples_per_column: float, left: int, rig
         gains[part] = piece.gain
         colors[part] = piece.color.rgba()
         owners[part] = medias[id(piece.media)][0]
-    columns = np.zeros((right - left, 2), np.float32)
+    columns = np.zeros((2, right - left, 2), np.float32)
+    stereo = np.zeros(right - left, bool)
     for number, media in medias.values():
         mine = np.flatnonzero(owners == number)
-        if len(mine) and samples_per_column >= BLOCK:
-            columns[mine] = media.peaks.columns_at(starts[mine], samples_per_column)
-        elif len(mine):
-            for run in np.split(mine, np.flatnonzero(np.abs(np.diff(starts[mine]) - samples_per_column) > _SAME) + 1):
-                columns[run] = media_columns(media, starts[run[0]], samples_per_column, len(run))
-    return wave_image((columns * gains[:, None]).clip(-1.0, 1.0), height, colors)
+        if not len(mine):
+            continue
+        two = split and len(media.waves) > 1
+        stereo[mine] = two
+        for place, channel in enumerate((0, 1) if two else (None,)):
+            _look_up(media, channel, mine, starts, samples_per_column, columns[place])
+        if not two:
+            columns[1, mine] = columns[0, mine]
+    columns *= gains[:, None]
+    second = (columns[1], stereo) if stereo.any() else None
+    return wave_image(columns[0], height, colors, look, second)
 
 
-def wave_image(columns: Audio, height: int, color: QColor | Pixels) -> QImage:
+def _look_up(
+    media: ConformedMedia,
+    channel: int | None,
+    mine: npt.NDArray[np.intp],
+    starts: npt.NDArray[np.float64],
+    samples_per_column: float,
+    columns: Audio,
+) -> None:
+    """Fill the columns `mine`, which show one media file."""
+    if samples_per_column >= BLOCK:
+        pyramid = media.peaks if channel is None else media.waves[channel]
+        columns[mine] = pyramid.columns_at(starts[mine], samples_per_column)
+        return
+    for run in np.split(mine, np.flatnonzero(np.abs(np.diff(starts[mine]) - samples_per_column) > _SAME) + 1):
+        columns[run] = media_columns(media, starts[run[0]], samples_per_column, len(run), channel)
+
+
+def wave_image(
+    columns: Audio,
+    height: int,
+    color: QColor | Pixels,
+    look: WaveLook,
+    second: tuple[Audio, npt.NDArray[np.bool_]] | None = None,
+) -> QImage:
     """An image of `height` pixels with one column per pair of peaks on a transparent ground; -1 to 1 fills the height.
 
-    `color`: of all columns, or of each column.
+    Args:
+        color: of all columns, or of each column.
+        second: the peaks of the other channel, and in which columns they are drawn below those of the first one; in
+            the others both are the same.
     """
     count = len(columns)
-    middle = (height - 1) / 2
-    top = np.clip(np.floor(middle - columns[:, 1] * middle + 0.5), 0, height - 1)
-    bottom = np.clip(np.ceil(middle - columns[:, 0] * middle - 0.5), 0, height - 1)
-    top, bottom = np.minimum(top, bottom).astype(np.int16), np.maximum(top, bottom).astype(np.int16)
-    rows = np.arange(height, dtype=np.int16)[:, None]
-    inside = (rows >= top) & (rows <= bottom)
-    pixels = inside * (np.uint32(color.rgba()) if isinstance(color, QColor) else color)
+    colors = np.full(count, color.rgba(), np.uint32) if isinstance(color, QColor) else color
+    if second is None:
+        pixels = _band(columns, 0, height, (height - 1) / 2, (height - 1) / 2, colors, look)
+    else:
+        other, stereo = second
+        half = height // 2
+        radius = np.where(stereo, (half - _GAP / 2 - 1) / 2, (height - 1) / 2)
+        upper = np.where(stereo, radius, (height - 1) / 2)
+        lower = np.where(stereo, height - 1 - radius, (height - 1) / 2)
+        pixels = np.concatenate(
+            [
+                _band(columns, 0, half, upper, radius, colors, look),
+                _band(other, half, height, lower, radius, colors, look),
+            ]
+        )
     # Fully opaque or transparent, so premultiplied is equivalent, and faster. copy(): numpy will free the array.
     return QImage(pixels.data, count, height, 4 * count, QImage.Format.Format_ARGB32_Premultiplied).copy()
+
+
+def _band(
+    columns: Audio,
+    first: int,
+    last: int,
+    middle: float | npt.NDArray[np.float64],
+    radius: float | npt.NDArray[np.float64],
+    colors: Pixels,
+    look: WaveLook,
+) -> Pixels:
+    """Rows `[first, last)` of waves around `middle`, in which full scale divided by the zoom is `radius` rows away."""
+    clipped = (columns[:, 0] < -_FULL_SCALE) | (columns[:, 1] > _FULL_SCALE)
+    if clipped.any():
+        colors = np.where(clipped, np.uint32(look.clipped.rgba()), colors)
+    shown = (columns * look.zoom).clip(-1.0, 1.0)
+    low, high = middle - radius, middle + radius
+    top = np.clip(np.floor(middle - shown[:, 1] * radius + 0.5), low, high)
+    bottom = np.clip(np.ceil(middle - shown[:, 0] * radius - 0.5), low, high)
+    top, bottom = np.minimum(top, bottom).astype(np.int16), np.maximum(top, bottom).astype(np.int16)
+    rows = np.arange(first, last, dtype=np.int16)[:, None]
+    pixels: Pixels = ((rows >= top) & (rows <= bottom)) * colors
+    return pixels

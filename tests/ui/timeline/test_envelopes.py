@@ -8,13 +8,17 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.session import edits
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.session.model import Point, Track
+from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
-from lincae_studio.ui.timeline.envelopes import Kind, value_at, y_of
+from lincae_studio.ui.timeline.envelopes import Kind, envelope_marks, value_at, y_of
+from lincae_studio.ui.timeline.scales import SCALE_PX
 from tests.ui.conftest import PX, wait_rendered
 from tests.ui.drive import click, drag, press, release
+from tests.ui.look import pixels, rgb
 from tests.ui.timeline.test_arranging import row, undone_and_redone
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -53,6 +57,45 @@ def test_the_button_goes_through_volume_pan_and_none(shown: MainWindow) -> None:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert seen == [(Kind.GAIN, True), (Kind.PAN, True), (None, False)]
     assert not shown.document.modified or shown.document.undo_text != "Envelope", "showing is no edit"
+
+
+def test_a_hidden_envelope_leaves_a_sign_on_its_track(song: MainWindow) -> None:
+    lanes, first = song.timeline.lanes, song.document.session.tracks[0]
+
+    def sign(position: int = 0) -> bool:
+        corner = pixels(lanes)[position * ROW_PX + ROW_PX - 22 : position * ROW_PX + ROW_PX - 4, 4:60]
+        return bool((corner == rgb(theme.colors().envelope)).all(axis=2).any())
+
+    song.transport.seek(300 * PX)
+    assert not sign()
+    points = (Point(0, 0.5), Point(SECOND, 0.4))
+    song.document.apply("Points", lambda session: edits.set_pan_points(session, first.id, points))
+    assert sign()
+    assert not sign(1)
+    song.timeline.axis.zoom(0.1, 0.0)
+    song.timeline.axis.scroll_to(20 * PX)
+    assert sign(), "also elsewhere"
+    header = song.timeline.headers.header(first.id)
+    assert header.envelope.property("points")
+    assert "pan" in header.envelope.toolTip()
+    press(song, Qt.Key.Key_Z, CTRL)
+    assert not sign()
+    assert not header.envelope.property("points")
+
+
+def test_a_shown_envelope_has_a_scale(shown: MainWindow) -> None:
+    marks = {text: y for y, text in envelope_marks(Kind.GAIN, 0, ROW_PX)}
+    assert marks["0 dB"] == pytest.approx(UNITY, abs=0.5)
+    assert marks["−∞"] > marks["−6"] > marks["0 dB"]
+    assert [text for _, text in envelope_marks(Kind.PAN, 0, ROW_PX)] == ["L", "C", "R"]
+    lanes = shown.timeline.lanes
+
+    def scale() -> np.ndarray:
+        return pixels(lanes)[4 : ROW_PX - 4, lanes.width() - SCALE_PX + 6 :]
+
+    volume = scale()
+    press(shown, Qt.Key.Key_A)
+    assert (scale() != volume).any(), "that of pan"
 
 
 def test_a_click_on_the_line_adds_a_point(shown: MainWindow) -> None:

@@ -14,7 +14,7 @@ from lincae_studio.media.peaks import BLOCK, block_peaks
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.timeline.waveform import wave_image
+from lincae_studio.ui.timeline.waveform import WaveLook, wave_image
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import engine_frozen
 from tests.ui.look import pixels, rgb
@@ -141,7 +141,7 @@ def test_only_what_an_edit_changed_is_computed_and_drawn(qtbot: QtBot, song: Mai
 
 def test_wave_images_reach_the_peaks() -> None:
     columns = np.array([[-1.0, 1.0], [0.0, 0.0], [-0.5, 0.25], [0.25, 0.5]], np.float32)
-    image = wave_image(columns, 101, QColor("#ffffff"))
+    image = wave_image(columns, 101, QColor("#ffffff"), WaveLook(1.0, QColor("#ff0000")))
     shown = np.frombuffer(image.constBits(), np.uint32).reshape(101, 4) != 0
     assert [(rows[0], rows[-1]) for rows in (np.nonzero(shown[:, x])[0] for x in range(4))] == [
         (0, 100),

@@ -146,6 +146,12 @@ ROWS = (
     ),
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("PgUp",)),
     ActionSpec("lower", "Sho&rter Tracks", "Make all tracks shorter", "View", ("PgDown",)),
+    ActionSpec("wave_zoom_in", "Zoom &Waveforms In", "Draw the waveforms larger", "View", ("Alt+Up",)),
+    ActionSpec("wave_zoom_out", "Zoom Waveforms Out", "Draw the waveforms smaller", "View", ("Alt+Down",)),
+    ActionSpec(
+        "wave_zoom_reset", "Waveforms at Full Scale", "Let full scale fill the height of the waveforms again", "View"
+    ),
+    ActionSpec("wave_scale", "Waveform Scale", "Show a scale in dB beside the waveforms", "View", checkable=True),
     ActionSpec(
         "zoom_toggle",
         "Zoom &Back",

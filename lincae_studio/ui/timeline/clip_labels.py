@@ -1,0 +1,89 @@
+"""The names of clips, shortened with an ellipsis where they do not fit. No state but a cache of laid-out text."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, QTextOption
+
+from lincae_studio.session.levels import format_db
+from lincae_studio.session.model import SESSION_RATE, Clip, Media
+from lincae_studio.ui import theme
+from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.timeline.hits import NAME_PX
+
+#: Font size of clip names, and the smallest width in which a name is drawn.
+_NAME_PT = 8.5
+_SHORTEST_NAME_PX = 14
+
+#: Space beside a name.
+_LEFT_PX, _RIGHT_PX = 5, 3
+
+#: Size of the cache of laid-out names: enough for several screens.
+_NAMES = 4096
+
+
+def name_font(base: QFont) -> QFont:
+    font = QFont(base)
+    font.setPointSizeF(_NAME_PT)
+    return font
+
+
+def label_of(clip: Clip, media: Mapping[str, Media], offline: frozenset[str], loading: bool) -> str:
+    """A clip's name, and what else must be known about it."""
+    badges, file = [], media[clip.media]
+    if clip.mute:
+        badges.append("muted")
+    if clip.gain != 1.0:
+        badges.append(format_db(clip.gain))
+    if clip.media in offline:
+        badges.append("loading…" if loading else "media missing")
+    if file.original is not None:
+        badges.append("from latents")
+    if file.sample_rate != SESSION_RATE:
+        badges.append(f"{file.sample_rate / 1000:g} k → {SESSION_RATE / 1000:g} k")
+    return " · ".join([clip.name, *badges])
+
+
+def fits(label: str, left: float, right: float, base: QFont) -> bool:
+    """Whether a label is drawn in full between two x positions."""
+    return QFontMetricsF(name_font(base)).horizontalAdvance(shown(label)) <= _room(left, right)
+
+
+def paint_label(painter: QPainter, left: float, right: float, top: float, label: str, font: str) -> None:
+    """Paint a label in the name strip of a clip; `font`: the description of `name_font`."""
+    room = _room(left, right)
+    if room < _SHORTEST_NAME_PX:
+        return
+    painter.setPen(QColor(theme.colors().clip_text))
+    text = _laid_out(label, room, font)
+    painter.drawStaticText(QPointF(round(left) + _LEFT_PX, top + (NAME_PX - text.size().height()) / 2), text)
+
+
+def _room(left: float, right: float) -> int:
+    return int(right - left - _LEFT_PX - _RIGHT_PX)
+
+
+def _right_to_left(text: str) -> bool:
+    """Whether the first letter that has a direction runs from right to left."""
+    directions = (unicodedata.bidirectional(character) for character in text)
+    return next((found != "L" for found in directions if found in ("L", "R", "AL")), False)
+
+
+@lru_cache(_NAMES)
+def _laid_out(name: str, room: int, description: str) -> QStaticText:
+    font = QFont()
+    font.fromString(description)
+    plain = shown(name)
+    text = QStaticText(QFontMetricsF(font).elidedText(plain, Qt.TextElideMode.ElideRight, room))
+    if _right_to_left(plain):
+        option = QTextOption(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute)
+        option.setTextDirection(Qt.LayoutDirection.RightToLeft)
+        text.setTextOption(option)
+    text.setTextFormat(Qt.TextFormat.PlainText)
+    text.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+    text.prepare(font=font)
+    return text

@@ -1,0 +1,74 @@
+"""Scales at the right border of lanes: the levels of waveforms, and the values of envelopes. No state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+
+from lincae_studio.session.levels import db_to_gain
+from lincae_studio.ui import theme
+
+#: Width of a scale, and the length of its marks.
+SCALE_PX = 30
+_MARK_PX = 4
+
+_FONT_PX = 9
+
+#: Labels are at least this far apart, and marks at least this far from the middle of a wave.
+_APART_PX = 10
+_INNERMOST_PX = 6
+
+#: The levels that may be marked, in dB, the most useful ones first.
+_LEVELS = (-6, -12, 0, -18, -24, -30, -36, -42, -48, -54, -3, -9)
+
+Mark = tuple[float, str]
+
+
+def spread(candidates: Iterable[Mark], top: float, height_px: float) -> list[Mark]:
+    """Those of the marks (y, text) of a scale with this top and height that have room, the first ones first."""
+    kept: list[tuple[float, Mark]] = []
+    for y, text in candidates:
+        label = _label_y(y, top, height_px)
+        if all(abs(label - other) >= _APART_PX for other, _ in kept):
+            kept.append((label, (y, text)))
+    return [mark for _, mark in kept]
+
+
+def wave_marks(top: float, height_px: float, zoom: float, stereo: bool) -> list[Mark]:
+    """The levels in dB of a waveform of this height, on both sides of its middle; `stereo`: of two waveforms."""
+    half = height_px / 2 - 1
+    bands = ((top, half), (top + height_px - half, half)) if stereo else ((top, height_px),)
+    found: list[Mark] = []
+    for start, height in bands:
+        middle, radius = start + height / 2, height / 2
+        marks = [(radius * db_to_gain(level) * zoom, f"{level:d}".replace("-", "−")) for level in _LEVELS]
+        shown = [(away, text) for away, text in marks if _INNERMOST_PX <= away <= radius + 0.5]
+        found += [(middle + sign * away, text) for sign in (-1, 1) for away, text in shown]
+    return spread(found, top, height_px)
+
+
+def _label_y(y: float, top: float, height_px: float) -> float:
+    """The middle of the label of a mark, inside the scale."""
+    return min(max(y, top + _FONT_PX / 2 + 1), top + height_px - _FONT_PX / 2 - 1)
+
+
+def paint_scale(painter: QPainter, right: float, top: float, height_px: float, marks: Iterable[Mark]) -> None:
+    """Paint a scale left of `right`."""
+    colors = theme.colors()
+    ground = QColor(colors.panel)
+    ground.setAlpha(215)
+    box = QRectF(right - SCALE_PX, top, SCALE_PX, height_px)
+    painter.fillRect(box, ground)
+    font = painter.font()
+    font.setPixelSize(_FONT_PX)
+    painter.save()
+    painter.setFont(font)
+    for y, text in marks:
+        painter.fillRect(QRectF(box.left(), round(y), _MARK_PX, 1), QColor(colors.text_dim))
+        painter.setPen(QColor(colors.text_dim))
+        label = _label_y(y, top, height_px) - _FONT_PX / 2 - 1
+        place = QRectF(box.left() + _MARK_PX, label, SCALE_PX - _MARK_PX - 3, _FONT_PX + 2)
+        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+    painter.restore()
