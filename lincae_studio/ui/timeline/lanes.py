@@ -266,7 +266,7 @@ class Lanes(TimeCanvas):
                 continue
             if kind is not None:
                 paint_scale(painter, right, top + 1, height - 2, envelope_marks(kind, top, height))
-            elif self.shows_scale and track.clips:
+            elif self.shows_scale and track.clips and height >= ROW_PX:
                 start, span = wave_span(top, height)
                 stereo = splits_stereo(height) and self._ends_stereo(track)
                 paint_scale(painter, right, start, span, wave_marks(start, span, self._wave_zoom.factor, stereo))
