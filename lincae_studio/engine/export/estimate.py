@@ -76,14 +76,12 @@ def measured(source: Source, cancel: CancelToken) -> Levels:
 
 def limited(source: Source, levels: Levels, level: Level, cancel: CancelToken) -> Limited:
     """What an export with the limiter reaches, found as there. Raises `Cancelled`."""
-    found: dict[float, float] = {}
 
     def loudness_at(gain_db: float) -> float:
         meter = LoudnessMeter()
         gained = (samples * np.float32(factor(gain_db)) for samples in source.blocks(cancel))
         for samples in limiter.limited(gained, factor(level.true_peak_db), SESSION_RATE):
             meter.add(samples)
-        return found.setdefault(gain_db, meter.read().integrated)
+        return meter.read().integrated
 
-    gain_db = gain_for(loudness_at, level.target_db, levels.gain_db(level))
-    return Limited(gain_db, found[gain_db])
+    return Limited(*gain_for(loudness_at, level.target_db, levels.gain_db(level)))

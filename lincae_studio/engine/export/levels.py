@@ -47,6 +47,7 @@ class Change:
         held_by: the name of the file whose true peak allows no more gain; empty if more was not needed.
         curve: the limiter's factor of each sample, in a temporary file; None where nothing is limited.
         reduction_db: the most by which the limiter lowers a sample.
+        loudness: that of the file after the change, in LUFS, where it is known beforehand.
     """
 
     gain: float = 1.0
@@ -55,6 +56,7 @@ class Change:
     held_by: str = ""
     curve: Path | None = None
     reduction_db: float = 0.0
+    loudness: float | None = None
 
     def applied(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
         """Blocks of `limiter.BLOCK` samples with the changed level."""
@@ -90,6 +92,7 @@ def changes(
     groups = [list(range(len(spools)))] if level.together else [[number] for number in range(len(spools))]
     found = list(wanted)
     envelope = temporary()
+    loudnesses: dict[str, float] = {}
     for number, group in enumerate(groups):
         if all(wanted[one].gain <= limits[one] for one in group):
             continue  # nothing to limit: the gain alone is exact
@@ -98,13 +101,14 @@ def changes(
         gain = wanted[group[0]].gain
         limiting = _Limiting([spools[one] for one in group], ceiling, gain, envelope, cancel)
         if lead is not None and level.normalize == "loudness":
-            gain = limiting.gain_for(lead, level.target_db, gain, part)
+            gain, loudness = limiting.gain_for(lead, level.target_db, gain, part)
+            loudnesses[lead.name] = loudness
         curve = temporary()
         reduction_db = limiting.write_curve(gain, curve)
         for one in group:
-            found[one] = replace(
-                wanted[one], gain=gain, curve=curve, reduction_db=reduction_db, held_by=spools[one].name
-            )
+            name = spools[one].name
+            change = replace(wanted[one], gain=gain, curve=curve, reduction_db=reduction_db, held_by=name)
+            found[one] = replace(change, loudness=loudnesses.get(name))
     progress(Progress(1, 1, spools[-1].name))
     return found
 
@@ -124,8 +128,8 @@ class _Limiting:
         each = [limiter.envelope(spool.blocks(), floor) for spool in spools]
         write(envelope, (np.max(blocks, axis=0) for blocks in zip(*each, strict=True)), cancel)
 
-    def gain_for(self, spool: Spool, target: float, gain: float, progress: ReportProgress) -> float:
-        """The gain with which a limited file has this loudness, or comes as near as is sensible."""
+    def gain_for(self, spool: Spool, target: float, gain: float, progress: ReportProgress) -> tuple[float, float]:
+        """The gain with which a limited file has this loudness, or comes as near as is sensible; and its loudness."""
         done = 0.0
 
         def measured(gain_db: float) -> float:
@@ -134,7 +138,8 @@ class _Limiting:
             done += 0.5 * (1.0 - done)
             return self._loudness(spool, factor(gain_db), part)
 
-        return factor(gain_for(measured, target, decibels(gain)))
+        gain_db, loudness = gain_for(measured, target, decibels(gain))
+        return factor(gain_db), loudness
 
     def write_curve(self, gain: float, path: Path) -> float:
         """Write the factor of each sample for a gain; returns the largest reduction in decibels."""
@@ -164,8 +169,8 @@ class _Limiting:
         return meter.read()[0]
 
 
-def gain_for(loudness_at: Callable[[float], float], target: float, least_db: float) -> float:
-    """The gain in decibels at which `loudness_at(gain)` is `target`, found by the secant method.
+def gain_for(loudness_at: Callable[[float], float], target: float, least_db: float) -> tuple[float, float]:
+    """The gain in decibels at which `loudness_at(gain)` is `target`, found by the secant method; and that loudness.
 
     Args:
         loudness_at: grows with the gain, by at most a decibel for each.
@@ -195,7 +200,7 @@ def gain_for(loudness_at: Callable[[float], float], target: float, least_db: flo
         if high is None and slope < _LEAST_SLOPE and found < target - _CLOSE_LU:
             break
         low = (gain, found)
-    return low[0]
+    return low
 
 
 def shortfall(level: Level, change: Change, name: str, loudness: float, peak: float) -> tuple[float, str]:

@@ -6,6 +6,7 @@ Any thread. Memory does not depend on the length: audio to be measured first is 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -209,7 +210,7 @@ def _write_changed(
             meter.add(block)
             yield block
 
-    comment = ", ".join(filter(None, (item.tags.comment, _description(change, level))))
+    comment = ", ".join(filter(None, (item.tags.comment, _description(spool, change, level))))
     tagged = replace(item, tags=replace(item.tags, comment=comment))
     written = _write(tagged, metered(), spool.length, audio_format, progress, cancel, spool)
     loudness, true_peak_db = meter.read()
@@ -227,11 +228,15 @@ def _write_changed(
     )
 
 
-def _description(change: Change, level: Level) -> str:
-    """How the level was changed, for the comment of the file."""
-    gain = f"level changed by {decibels(change.gain):+.1f} dB" if change.gain != 1.0 else ""
-    limit = f"true peak limited to {level.true_peak_db:g} dBTP" if change.curve is not None else ""
-    return ", ".join(filter(None, (gain, limit)))
+def _description(spool: Spool, change: Change, level: Level) -> str:
+    """How the level is changed, for the comment of the file, which is written before its audio."""
+    parts = [f"level changed by {decibels(change.gain):+.1f} dB"] if change.gain != 1.0 else []
+    loudness = change.loudness if change.curve is not None else spool.loudness + decibels(change.gain)
+    if level.normalize == "loudness" and loudness is not None and math.isfinite(loudness):
+        parts.append(f"{loudness:.1f} LUFS")
+    if change.curve is not None:
+        parts.append(f"true peak limited to {level.true_peak_db:g} dBTP")
+    return ", ".join(parts)
 
 
 def _callbacks(progress: ReportProgress, items: Sequence[ExportItem]) -> list[ReportProgress]:

@@ -59,6 +59,8 @@ def test_a_target_that_the_true_peak_forbids_is_missed_and_said(tmp_path: Path) 
     assert result.true_peak_db == pytest.approx(true_peak_db, abs=0.01)
     assert result.missed_db == pytest.approx(-14.0 - loudness, abs=0.01)
     assert result.missed_db > 3.0
+    with sf.SoundFile(result.path) as file:
+        assert file.comment == f"codec x, level changed by {result.gain_db:+.1f} dB, {loudness:.1f} LUFS"
     assert result.shortfall == (
         f"{result.missed_db:.1f} LU below the target of -14 LUFS: with more gain, its true peak would exceed -1 dBTP"
     )
@@ -79,7 +81,7 @@ def test_with_the_limiter_the_target_is_reached(tmp_path: Path, rate: int, chann
     assert result.length == len(sf.read(tmp_path / "out.wav")[0])
     with sf.SoundFile(tmp_path / "out.wav") as file:
         gain = f"level changed by {result.gain_db:+.1f} dB"
-        assert file.comment == f"codec x, {gain}, true peak limited to -1 dBTP"
+        assert file.comment == f"codec x, {gain}, -14.0 LUFS, true peak limited to -1 dBTP"
     assert files_below(tmp_path) == [tmp_path / "out.wav"], "temporary files are gone"
 
 
@@ -202,7 +204,8 @@ def test_the_gain_is_found_with_few_measurements(loudness_at: Callable[[float], 
         asked.append(gain)
         return loudness_at(gain)
 
-    found = gain_for(measured, -14.0, 0.0)
+    found, loudness = gain_for(measured, -14.0, 0.0)
+    assert loudness == loudness_at(found)
     assert found == pytest.approx(expected, abs=0.1)
     assert len(asked) <= 8
 
