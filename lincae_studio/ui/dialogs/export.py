@@ -52,7 +52,7 @@ from lincae_studio.ui.rendering.rendering import Rendering
 
 _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
     "mix": ("&Mix", "The latent mix, as heard"),
-    "dry": ("&Dry mix", "The same mix without the codec"),
+    "dry": ("Dr&y mix", "The same mix without the codec"),
     "difference": ("D&ifference", "The latent mix minus the dry mix: what the codec changes"),
     "tracks": ("S&tems", "Each track on its own, decoded from latents, after its fader and the master"),
     "latents": ("Latent&s", "The summed latents of the mix, as an array"),

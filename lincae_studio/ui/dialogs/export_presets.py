@@ -31,7 +31,7 @@ class PresetRow(QWidget):
         self.box.setAccessibleName("Preset")
         self.save_button = QPushButton("Sa&ve As…", self)
         self.save_button.setToolTip("Save these settings as a preset")
-        self.delete_button = QPushButton("Delete", self)
+        self.delete_button = QPushButton("&Delete", self)
         self.delete_button.setToolTip("Delete this preset")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

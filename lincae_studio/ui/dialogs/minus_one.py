@@ -121,7 +121,9 @@ class MinusOneDialog(QDialog):
         text.setWordWrap(True)
         theme.dim(text)
         search = QHBoxLayout()
-        search.addWidget(QLabel("Search earlier and later by up to", self))
+        label = QLabel("Search earlier and later by &up to", self)
+        label.setBuddy(self.reach)
+        search.addWidget(label)
         search.addWidget(self.reach)
         search.addWidget(self.again)
         search.addStretch(1)
@@ -151,8 +153,8 @@ class MinusOneDialog(QDialog):
         if match is None:
             for label in self.found.values():
                 label.setText("…")
-            self.align.setText("Move the track")
-            self.level.setText("Set the gain")
+            self.align.setText("&Move the track")
+            self.level.setText("Set the &gain")
             self.pan.hide()
             return
         samples = match.lag.samples
@@ -170,16 +172,16 @@ class MinusOneDialog(QDialog):
             self._show_message("No certain match: the track may not be in this mix, or is further away.")
         elif abs(match.gain) > MAX_GAIN:
             self._show_message("The track is over 24 dB louder in the mix: raise its clip gain and search again.")
-        self.align.setText(f"Move the track by {samples:+d} {unit}".replace("-", "−"))
+        self.align.setText(f"&Move the track by {samples:+d} {unit}".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
         self.align.setEnabled(samples != 0)
         gain, pan = self._strip()
-        self.level.setText(f"Set the gain to {format_db(abs(gain))}".replace("-", "−"))
+        self.level.setText(f"Set the &gain to {format_db(abs(gain))}".replace("-", "−"))
         self.level.setChecked(abs(gain) <= MAX_GAIN)
         self.level.setEnabled(abs(gain) <= MAX_GAIN)
         self.pan.setVisible(pan is not None)
         if pan is not None:
-            self.pan.setText(f"Set the pan to {format_pan(pan)}")
+            self.pan.setText(f"Set the &pan to {format_pan(pan)}")
             self.pan.setChecked(certain)
 
     def _show_message(self, text: str) -> None:

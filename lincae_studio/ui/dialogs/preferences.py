@@ -59,7 +59,7 @@ class PreferencesDialog(QDialog):
         self.pages.addTab(self.audio, "Audio")
         self.pages.addTab(self.shortcuts, "Shortcuts")
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
-        self.defaults = buttons.addButton("Restore &Defaults", QDialogButtonBox.ButtonRole.ResetRole)
+        self.defaults = buttons.addButton("Restore Defa&ults", QDialogButtonBox.ButtonRole.ResetRole)
         self.defaults.setToolTip("Restore the defaults of this page")
         self.defaults.setAutoDefault(False)
         self.defaults.clicked.connect(self._on_defaults)
