@@ -226,6 +226,9 @@ class TimelinePanel(QWidget):
     def _follow_document(self) -> None:
         session = self._document.session
         self.axis.set_length(session.length)
+        focus = self.window().focusWidget()
+        if session.tracks and focus is not None and self.empty_hint.isAncestorOf(focus):
+            self.lanes.setFocus()  # else the next button would get it, and Space would press it
         self.empty_hint.setVisible(not session.tracks)
         self._fit_to_size()
 

@@ -8,11 +8,12 @@ import pytest
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QNativeGestureEvent, QPointingDevice
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.client import EngineUnusable
 from lincae_studio.engine.rendering.render_store import ChunkState
+from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_imported, wait_rendered
@@ -206,3 +207,14 @@ def test_pinching_zooms_at_the_fingers(song: MainWindow) -> None:
     QApplication.sendEvent(lanes, pinch)
     assert axis.samples_per_px == pytest.approx(80.0)
     assert abs(axis.sample_at(250) - under) <= 1
+
+
+def test_space_plays_after_a_button_of_the_empty_session_was_pressed(window: MainWindow) -> None:
+    """The buttons vanish with the first track; the keyboard focus must not move on to the next button."""
+    hint = window.timeline.empty_hint
+    window.timeline.empty_hint.import_clicked.disconnect()
+    QTest.mouseClick(next(one for one in hint.findChildren(QPushButton) if one.isVisible()), Qt.MouseButton.LeftButton)
+    window.document.apply("Import", edits.add_track)
+    assert window.focusWidget() is window.timeline.lanes
+    press(window, Qt.Key.Key_Space)
+    assert len(window.document.session.tracks) == 1, "the button for new tracks was not pressed"
