@@ -67,6 +67,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         snap: whether edges snap; `snap_to`: to what.
         views: the visible views.
         header_px: width of the column of track headers.
+        heatmap_level: the half range that the heatmap's colours are fixed to; 0 if they follow the latents.
         autosave_minutes: interval at which the whole session is written for recovery; 0 for never. Every edit is
             written to the journal in any case.
         codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
@@ -89,6 +90,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     linearity_strip: bool = False
     wave_scale: bool = True
     views: tuple[ViewName, ...] = ("heatmap",)
+    heatmap_level: Annotated[float, Meta(ge=0.0, le=1e9)] = 0.0
     header_px: Annotated[int, Meta(ge=100, le=2000)] = 320
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0

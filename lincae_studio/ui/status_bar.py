@@ -38,6 +38,7 @@ class StatusLabels(QObject):
         messages.changed.connect(self._show_messages)
         rendering.plan_changed.connect(self._show_plan)
         rendering.chunk_changed.connect(self._show_progress)
+        rendering.loading_changed.connect(self._show_progress)
         rendering.engine_changed.connect(self._show_engine)
         transport.playing_changed.connect(self._show_output)
         transport.monitor_changed.connect(self._show_output)
@@ -56,7 +57,9 @@ class StatusLabels(QObject):
     def _show_progress(self) -> None:
         done, total = self._rendering.progress()
         text = f"{done}/{total} chunks rendered" if total else "nothing to render"
-        self.render.setText("planning the mix…" if self._rendering.planning else text)
+        if self._rendering.planning:
+            text = "planning the mix…"
+        self.render.setText("loading audio…" if self._rendering.loading else text)
 
     def _show_engine(self) -> None:
         self.engine.setText(shown(self._rendering.engine_text))

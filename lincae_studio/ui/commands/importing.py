@@ -28,6 +28,9 @@ from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.timeline.drops import DropTarget
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
+#: Topic of messages about missing audio.
+MISSING_AUDIO = "missing audio"
+
 
 class Importer(QObject):
     """Runs imports for the window, each in its own thread.
@@ -235,6 +238,7 @@ class Importer(QObject):
                     "Find the files, or put them back and reopen the project; saving keeps the clips.",
                     "\n".join(problems),
                     button=("Find Files…", self.find_files.emit),
+                    topic=MISSING_AUDIO,
                 )
             ended(missing)
 

@@ -8,7 +8,7 @@ from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
-from lincae_studio.ui.commands.importing import Importer
+from lincae_studio.ui.commands.importing import MISSING_AUDIO, Importer
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.document import Document
@@ -46,8 +46,9 @@ class MediaFound(QObject):
         self._outside: list[str] = []
         #: Which of "audio" and "latents" is still being read; what is missing until then is not missing yet.
         self._reading: set[str] = set()
-        document.replaced.connect(lambda: self._read_now(set()))
+        document.replaced.connect(self._on_replaced)
         bundles.attached.connect(lambda: self._read_now(self._reading - {"latents"}))
+        rendering.offline_changed.connect(self._on_offline_changed)
         project_files.outside_found.connect(self._on_outside_found)
         rendering.media_damaged.connect(self._on_media_damaged)
         importer.media_repaired.connect(self._on_media_repaired)
@@ -62,6 +63,10 @@ class MediaFound(QObject):
         bundles.audio_found.connect(self._on_latents_decoded)
         project_files.media_found.connect(self._on_files_relinked)
 
+    def _on_replaced(self) -> None:
+        self._read_now(set())
+        self._messages.resolve(MISSING_AUDIO)
+
     def _on_session_opened(self, session: Session) -> None:
         self._outside = []
         self._project_files.check_opened()
@@ -71,7 +76,12 @@ class MediaFound(QObject):
 
     def _read_now(self, what: set[str]) -> None:
         self._reading = what
+        self._rendering.set_loading(bool(what))
         self._timeline.lanes.set_loading(bool(what))
+
+    def _on_offline_changed(self) -> None:
+        if not self._rendering.offline:
+            self._messages.resolve(MISSING_AUDIO)
 
     def _on_media_damaged(self) -> None:
         self._read_now({"audio", "latents"})

@@ -54,6 +54,7 @@ class Rendering(QObject):
     Signals:
         plan_changed: `plan` has changed.
         offline_changed: `offline` has changed.
+        loading_changed: `loading` has changed.
         chunk_changed: the state of the chunk with this index has changed.
         engine_changed: `engine_text` has changed.
         problem: a `StudioError` to show.
@@ -64,6 +65,7 @@ class Rendering(QObject):
 
     plan_changed = Signal()
     offline_changed = Signal()
+    loading_changed = Signal()
     chunk_changed = Signal(int)
     engine_changed = Signal()
     problem = Signal(object)
@@ -79,6 +81,7 @@ class Rendering(QObject):
 
     def __init__(self, document: Document, media: MediaStore, cache_dir: Path) -> None:
         super().__init__(document)
+        self._loading = False
         self._document = document
         self._media = media
         #: Digests of media files whose latents the engine has.
@@ -170,6 +173,17 @@ class Rendering(QObject):
         """Digests of media files that cannot be read, whose clips are silent."""
         return self._planned.offline
 
+    @property
+    def loading(self) -> bool:
+        """Whether audio of the session is still being read, so that what is offline may not be missing."""
+        return self._loading
+
+    def set_loading(self, loading: bool) -> None:
+        """Set whether audio of the session is being read."""
+        if loading != self._loading:
+            self._loading = loading
+            self.loading_changed.emit()
+
     def readable(self, digest: str) -> bool:
         """Whether the audio or latents of an audio file can be read."""
         return digest not in self.offline
@@ -186,7 +200,8 @@ class Rendering(QObject):
             )
         if self.offline:
             count = sum(clip.media in self.offline for clip in session.clips())
-            warnings.append(f"The audio of {count_of(count, 'clip')} is missing and will be silent.")
+            why = "has not been loaded yet" if self._loading else "is missing"
+            warnings.append(f"The audio of {count_of(count, 'clip')} {why} and will be silent.")
         codec = self.update_plan().codec
         if codec.id != session.codec:
             warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")

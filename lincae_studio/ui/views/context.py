@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.header_width import HeaderWidth
+from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
@@ -26,6 +27,7 @@ class ViewContext:
 
     axis: TimeAxis
     document: Document
+    preferences: PreferenceStore
     selection: Selection
     header_width: HeaderWidth
     rendering: Rendering

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.excerpt import only_clip, only_track
@@ -39,7 +39,7 @@ _ORDERS: tuple[tuple[Order, str], ...] = (
     ("component", "Principal component"),
 )
 
-#: LatentChoice is shown or subtracted: a kind, and the id of a track if a specific one is meant.
+#: Latents that are shown or subtracted: a kind, and the id of a track if a specific one is meant.
 LatentChoice = tuple[str, int]
 
 _MIX: LatentChoice = ("mix", 0)
@@ -56,6 +56,7 @@ class HeatmapPlot(ChunkPicture):
     auto_level_changed = Signal(float)
 
     _auto_level = 0.0
+    _fixed_level: float | None = None
     _scale = 1.0
     _order: np.ndarray[tuple[int], np.dtype[np.intp]] | None = None
 
@@ -67,14 +68,24 @@ class HeatmapPlot(ChunkPicture):
     @property
     def level(self) -> float:
         """Half range of the colours."""
-        return (self._auto_level or 1.0) * self._scale
+        return (self._fixed_level or self._auto_level or 1.0) * self._scale
 
     @property
     def samples_per_column(self) -> float:
         return float(self._rendering.plan.grid.hop)
 
+    def fix_level(self, level: float | None) -> None:
+        """Keep the colour range about this half range, whatever is shown; None for the automatic one."""
+        self._fixed_level = level
+        self.follow_levels()
+
+    @property
+    def auto_level(self) -> float:
+        """Half range of the colours that suits what was shown so far."""
+        return self._auto_level or 1.0
+
     def set_scale(self, scale: float) -> None:
-        """Widen or narrow the colour range about the automatic one."""
+        """Widen or narrow the colour range about the automatic or fixed one."""
         self._scale = scale
         self.follow_levels()
 
@@ -108,8 +119,9 @@ class HeatmapPlot(ChunkPicture):
         level = float(np.quantile(np.abs(values), _AUTO_QUANTILE))
         if level > self._auto_level * 1.01:
             self._auto_level = level
-            self.follow_levels()
-            self.auto_level_changed.emit(self.level)
+            if self._fixed_level is None:
+                self.follow_levels()
+                self.auto_level_changed.emit(self.level)
 
     def text_at(self, sample: int, height: float) -> str:
         channel = self.channel_at(height)
@@ -137,8 +149,8 @@ class HeatmapPanel(QWidget):
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
-        self.shown_box = self._choice("LatentChoice the heatmap shows", "The latents to show")
-        self.subtracted_box = self._choice("LatentChoice is taken away from it", "The latents to subtract")
+        self.shown_box = self._choice("Latents that the heatmap shows", "The latents to show")
+        self.subtracted_box = self._choice("Latents that are subtracted from them", "The latents to subtract")
         self.order = self._choice("Order of channels", "The order of the channels")
         for order, text in _ORDERS:
             self.order.addItem(text, order)
@@ -153,11 +165,20 @@ class HeatmapPanel(QWidget):
         self.range_slider.setAccessibleName("Colour range of the heatmap")
         self.range_slider.setToolTip("Colour range of the heatmap")
         self.range_slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.fixed = QCheckBox("Fi&xed", self)
+        self.fixed.setToolTip("Keep these colours whatever is shown, so that before and after can be compared")
+        self.fixed.setAccessibleName("Fix the colour range of the heatmap")
+        self.fixed.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        remembered = context.preferences.value.heatmap_level
+        self.fixed.setChecked(remembered > 0.0)
+        self.plot.fix_level(remembered or None)
         self._lay_out()
         self._follow_document()
         self._show_facts()
         self._show_range()
         self.range_slider.valueChanged.connect(self._on_range_changed)
+        self.range_slider.sliderReleased.connect(self._remember)
+        self.fixed.toggled.connect(self._on_fixed)
         self.plot.auto_level_changed.connect(self._show_range)
         self.plot.hovered.connect(self._hover.setText)
         self.plot.seek.connect(context.seek)
@@ -208,7 +229,11 @@ class HeatmapPanel(QWidget):
                 theme.heading(label)
             inside.addWidget(label, row, 0)
             inside.addWidget(box, row, 1)
-        for row, widget in enumerate((self._range, self.range_slider, self._hover, self._info), 3):
+        colors = QHBoxLayout()
+        colors.addWidget(self._range, 1)
+        colors.addWidget(self.fixed)
+        inside.addLayout(colors, 3, 0, 1, 2)
+        for row, widget in enumerate((self.range_slider, self._hover, self._info), 4):
             inside.addWidget(widget, row, 0, 1, 2)
         inside.setColumnStretch(1, 1)
         inside.setRowStretch(7, 1)
@@ -303,6 +328,17 @@ class HeatmapPanel(QWidget):
     def _on_range_changed(self, position: int) -> None:
         self.plot.set_scale(10.0 ** (position / _STEPS_PER_DECADE))
         self._show_range()
+        if not self.range_slider.isSliderDown():
+            self._remember()
+
+    def _on_fixed(self, on: bool) -> None:
+        self.plot.fix_level(self.plot.auto_level if on else None)
+        self._show_range()
+        self._remember()
+
+    def _remember(self) -> None:
+        """Fixed colours are those of the next start, too."""
+        self._context.preferences.set(heatmap_level=self.plot.level if self.fixed.isChecked() else 0.0)
 
     def _on_order_changed(self) -> None:
         self.statistics.set_active(self.order.currentData() != "index")

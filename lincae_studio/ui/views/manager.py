@@ -48,6 +48,7 @@ class ViewManager(QObject):
         self._context = ViewContext(
             timeline.axis,
             document,
+            preferences,
             selection,
             timeline.header_width,
             rendering,

@@ -84,3 +84,21 @@ def test_a_damaged_project_is_reported_and_keeps_the_document(qtbot: QtBot, slow
     read(qtbot, slow)
     assert "broken.lincae: it is not a LinCAE Studio project" in slow.messages.text.text()
     assert slow.document.path is None
+
+
+def test_audio_is_loading_until_it_is_known_to_be_missing(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    window.open_project(saved(tmp_path, "ballad", 3))
+    qtbot.waitUntil(lambda: window.document.path is not None, timeout=LIMIT_MS)
+    assert window.status.render.text() == "loading audio…"
+    assert not window.messages.isVisible()
+    window.rendering.update_plan()
+    [warning] = window.rendering.export_warnings()
+    assert "has not been loaded yet" in warning
+    read(qtbot, window)
+    assert not window.rendering.loading
+    assert "loading" not in window.status.render.text()
+    assert "could not be opened" in window.messages.text.text()
+    [warning] = window.rendering.export_warnings()
+    assert "missing" in warning
+    window.document.replace(Session(), None)
+    assert not window.messages.isVisible(), "it is about another session"

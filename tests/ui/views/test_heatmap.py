@@ -118,6 +118,39 @@ def test_hovering_shows_the_value(qtbot: QtBot, song: MainWindow) -> None:
     assert texts[-1] == "", "nothing there"
 
 
+def test_fixed_colours_stay_and_are_remembered(qtbot: QtBot, song: MainWindow) -> None:
+    wait_rendered(qtbot, song)
+    panel = song.views.get("heatmap")
+    assert isinstance(panel, HeatmapPanel)
+    panel.fixed.setFocus(Qt.FocusReason.TabFocusReason)
+    press(song, Qt.Key.Key_Space)
+    assert panel.fixed.isChecked()
+    level = panel.plot.level
+    panel.range_slider.setFocus(Qt.FocusReason.TabFocusReason)
+    press(song, Qt.Key.Key_Right)
+    fixed = panel.plot.level
+    assert fixed > level
+    first = song.document.session.tracks[0]
+    song.document.apply("Gain", lambda s: edits.set_track_gain(s, first.id, 15.0))
+    wait_rendered(qtbot, song)
+    values = panel.plot.shown_values(0)
+    assert values is not None
+    assert np.quantile(np.abs(values), 0.9) > 2 * fixed, "the colours would have followed"
+    assert panel.plot.level == fixed
+    np.testing.assert_allclose(shown_colors(panel.plot, 0)[0, 0], colors_of(values[0, :1], fixed)[0], atol=4)
+    song.actions_by_id["view_heatmap"].trigger()
+    song.actions_by_id["view_heatmap"].trigger()
+    again = song.views.get("heatmap")
+    assert isinstance(again, HeatmapPanel)
+    assert again is not panel
+    assert again.fixed.isChecked()
+    assert again.plot.level == pytest.approx(fixed)
+    again.fixed.click()
+    wait_rendered(qtbot, song)
+    qtbot.waitUntil(lambda: again.plot.level > fixed, timeout=LIMIT_MS)
+    assert song.preferences.value.heatmap_level == 0.0
+
+
 def test_the_range_slider_changes_the_colours(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     shown = panel(song)
