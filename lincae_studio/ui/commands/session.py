@@ -65,4 +65,5 @@ class SessionCommands:
         from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
 
         if self._selection.track is not None:
-            MinusOneDialog(self._selection.track, self._document, self._rendering, self._window).open()
+            track, window = self._selection.track, self._window
+            MinusOneDialog(track, self._document, self._rendering, self._transport, window).open()

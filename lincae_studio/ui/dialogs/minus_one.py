@@ -1,4 +1,8 @@
-"""The dialog that takes a stem out of a mix: finds it, shows the match, and makes one edit. Main thread."""
+"""The dialog that takes a stem out of a mix: finds it, lets the user see and hear the rest, and makes one edit.
+
+Main thread. The preview is the edit itself, as a step that is still being merged, like a fader that is still held: what
+is not taken out in the end leaves no trace.
+"""
 
 from __future__ import annotations
 
@@ -27,27 +31,38 @@ from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.plain_text import in_title, shown
+from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
-
-#: Below this certainty, the stem may be elsewhere or not in the mix at all.
-_CERTAIN = 0.3
 
 #: The pan is offered when left and right differ by more than this, in dB.
 _PANNED_DB = 0.5
 
 _FARTHEST_S = 10.0
 
-_FOUND = (("lag", "Place"), ("certainty", "Certainty"), ("gain", "Gain in the mix"), ("left", "Level of the rest"))
+#: The merge key of the preview.
+_PREVIEW = "take out of mix"
+
+#: A level below that of the mix by more than this is nothing that can be heard; by less than this, no difference.
+_SILENT_DB = 80.0
+_EQUAL_DB = 0.05
+
+_FOUND = (("lag", "Place"), ("certainty", "Match"), ("gain", "Gain in the mix"), ("left", "What remains"))
 
 
 class MinusOneDialog(QDialog):
     """Searches the mix of the other tracks for a track as soon as it is opened."""
 
-    def __init__(self, track_id: int, document: Document, rendering: Rendering, parent: QWidget) -> None:
+    def __init__(
+        self, track_id: int, document: Document, rendering: Rendering, transport: Transport, parent: QWidget
+    ) -> None:
         super().__init__(parent)
         self._track_id = track_id
         self._document = document
         self._rendering = rendering
+        self._transport = transport
+        #: Whether the session is changed by this dialog now, and whether playback was started here.
+        self._changing = False
+        self._played_here = False
         self._name = document.session.track(track_id).name
         self._job: BackgroundJob | None = None
         self.match: StemMatch | None = None
@@ -66,11 +81,20 @@ class MinusOneDialog(QDialog):
         self.align = QCheckBox(self)
         self.level = QCheckBox(self)
         self.pan = QCheckBox(self)
+        self.preview = QCheckBox("Pre&view: hear and see the mix without the track", self)
+        self.play = QPushButton("&Play", self)
+        self.play.setAutoDefault(False)
+        self.play.setToolTip("Play from the playhead; switch the preview on and off meanwhile to compare")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         self.apply_button = self.buttons.addButton("&Take Out", QDialogButtonBox.ButtonRole.AcceptRole)
         self.apply_button.setDefault(True)
         self._lay_out()
         self.again.clicked.connect(self.search)
+        self.preview.toggled.connect(self._follow_preview)
+        for box in (self.align, self.level, self.pan):
+            box.toggled.connect(self._follow_preview)
+        self.play.clicked.connect(self._on_play)
+        transport.playing_changed.connect(self._show_playing)
         self.buttons.accepted.connect(self._on_apply)
         self.buttons.rejected.connect(self.reject)
         document.changed.connect(self._on_document_changed)
@@ -81,6 +105,7 @@ class MinusOneDialog(QDialog):
         if self._job is not None:
             self._job.cancel()
             return
+        self.preview.setChecked(False)
         session, plan, rendering = self._document.session, self._rendering.update_plan(), self._rendering
         playable = rendering.playable(session)
         track_id, most = self._track_id, round(self.reach.value() * SESSION_RATE)
@@ -140,13 +165,17 @@ class MinusOneDialog(QDialog):
         layout.addWidget(self.message)
         for box in (self.align, self.level, self.pan):
             layout.addWidget(box)
+        listen = QHBoxLayout()
+        listen.addWidget(self.preview, 1)
+        listen.addWidget(self.play)
+        layout.addLayout(listen)
         layout.addWidget(self.buttons)
         self.setMinimumWidth(500)
 
     def _show(self) -> None:
         """Show the match and the edits on offer."""
         match = self.match
-        for box in (self.align, self.level, self.pan):
+        for box in (self.align, self.level, self.pan, self.preview):
             box.setEnabled(match is not None)
         self.apply_button.setEnabled(match is not None)
         self._show_message("")
@@ -162,12 +191,14 @@ class MinusOneDialog(QDialog):
         unit = "sample" if abs(samples) == 1 else "samples"
         milliseconds = abs(samples) / SESSION_RATE * 1e3
         self.found["lag"].setText(f"{abs(samples)} {unit} ({milliseconds:.1f} ms) {where}" if samples else "aligned")
-        self.found["certainty"].setText(f"{100 * match.lag.certainty:.0f} %")
+        sure = "certain" if match.steady else "likely" if match.found else "uncertain"
+        self.found["certainty"].setText(sure)
+        self.found["certainty"].setToolTip(f"By the place alone: {100 * match.lag.certainty:.0f} %")
         inverted = ", polarity inverted" if match.gain < 0.0 else ""
         spread = f", varying by ±{match.spread_db:.1f} dB" if match.spread_db >= 0.05 else ", constant"
         self.found["gain"].setText(f"{format_db(abs(match.gain))}{inverted}{spread}".replace("-", "−"))
-        self.found["left"].setText(f"{match.after_db - match.before_db:.1f} dB relative to the mix".replace("-", "−"))
-        certain = match.lag.certainty >= _CERTAIN
+        self.found["left"].setText(_remaining(match.after_db - match.before_db))
+        certain = match.found
         if not certain:
             self._show_message("No certain match: the track may not be in this mix, or is further away.")
         elif abs(match.gain) > MAX_GAIN:
@@ -224,21 +255,41 @@ class MinusOneDialog(QDialog):
 
     def _on_document_changed(self) -> None:
         """Drop the match, which was found in an earlier state of the session."""
-        if self.match is not None:
+        if self.match is not None and not self._changing:
             self.match = None
             self._show()
             self._show_message("The session has changed: search again.")
 
-    def _on_apply(self) -> None:
-        if self.match is None:
-            return
+    def _follow_preview(self) -> None:
+        """Make the edit as it would be now, or take it back."""
+        self._changing = True
+        self._document.cancel_merge()
+        if self.preview.isChecked() and self.match is not None:
+            self._apply(_PREVIEW)
+        self._changing = False
+
+    def _apply(self, merge_key: str | None = None) -> None:
+        assert self.match is not None, "else nothing can be applied"
         gain, pan = self._strip()
         lag = self.match.lag.samples if self.align.isChecked() else 0
         level = gain if self.level.isChecked() else None
-        side = pan if self.pan.isVisible() and self.pan.isChecked() else None
-        self._document.changed.disconnect(self._on_document_changed)
+        side = pan if not self.pan.isHidden() and self.pan.isChecked() else None
         text, track = f"Take “{self._name}” Out of the Mix", self._track_id
-        self._document.apply(text, lambda session: match_track(session, track, lag, level, side))
+        self._document.apply(text, lambda session: match_track(session, track, lag, level, side), merge_key)
+
+    def _on_play(self) -> None:
+        self._played_here = not self._transport.playing
+        self._transport.on_pause()
+
+    def _show_playing(self) -> None:
+        self.play.setText("&Pause" if self._transport.playing else "&Play")
+
+    def _on_apply(self) -> None:
+        if self.match is None:
+            return
+        self.preview.setChecked(False)
+        self._changing = True
+        self._apply()
         self.accept()
 
     # Qt overrides
@@ -247,4 +298,18 @@ class MinusOneDialog(QDialog):
         if self._job is not None:
             self._job.cancel()
             self._job.wait()
+        self.preview.setChecked(False)
+        if self._played_here and self._transport.playing:
+            self._transport.on_pause()
         super().done(result)
+
+
+def _remaining(change_db: float) -> str:
+    """What is left of the mix, in words; `change_db`: its level relative to the mix."""
+    if change_db < -_SILENT_DB:
+        return "nothing: the stem is the whole mix"
+    if change_db > _EQUAL_DB:
+        return f"{change_db:.1f} dB louder than the mix"
+    if change_db > -_EQUAL_DB:
+        return "as loud as the mix, in which the track is quiet"
+    return f"{-change_db:.1f} dB quieter than the mix"

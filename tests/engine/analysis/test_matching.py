@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soundfile as sf
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
@@ -15,7 +16,7 @@ from lincae_studio.session import edits
 from lincae_studio.session.levels import mono_pan, stereo_balance
 from lincae_studio.session.minus_one import match_track, shift_track
 from lincae_studio.session.model import Media, Session
-from tests.helpers import MemoryAudio, made_up_media, new_renderer, noise, render_all, si_sdr_db
+from tests.helpers import DEMO, MemoryAudio, made_up_media, new_renderer, noise, render_all, si_sdr_db
 
 LENGTH = 200_000
 
@@ -102,6 +103,25 @@ def test_a_stem_missing_from_the_mix_has_low_certainty() -> None:
     found = matched(session, reader)
     assert found.lag.certainty < 0.3
     assert abs(found.gain) < 0.1
+
+
+def demo(name: str) -> Array:
+    audio, _ = sf.read(DEMO / f"{name}.ogg", frames=8 * 88_064, dtype="float32", always_2d=True)
+    return audio.mean(axis=1)
+
+
+@pytest.mark.parametrize("name", ["keys", "lead"])
+def test_a_quiet_or_tonal_stem_is_found_where_it_is_by_its_steady_gain(name: str) -> None:
+    """By the lag alone, both seem to be elsewhere or not in the mix at all."""
+    stem = demo(name)
+    rest = sum((demo(other) for other in ("drums", "bass", "guitar")), np.zeros_like(stem))
+    found = matched(*project(rest + stem, stem), most=44_100)
+    assert found.lag.samples == 0
+    assert found.lag.certainty < 0.3
+    assert found.found
+    assert found.gain == pytest.approx(1.0, abs=0.05)
+    absent = matched(*project(rest, stem), most=44_100)
+    assert not absent.found
 
 
 def test_the_search_for_a_lag_is_limited() -> None:

@@ -11,9 +11,10 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
-from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
+from lincae_studio.ui.dialogs.minus_one import MinusOneDialog, _remaining
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, read_audio, si_sdr_db, write_audio
+from tests.playback.test_player import SteppedSink
 from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
 from tests.ui.drive import engine_frozen, press
 from tests.ui.look import heatmap
@@ -62,7 +63,9 @@ def test_a_stem_is_found_and_removed_in_one_step(
     dialog = open_dialog(qtbot, pair)
     assert dialog.found["lag"].text() == "441 samples (10.0 ms) later"
     assert dialog.found["gain"].text().startswith("−6.0 dB")
-    assert int(dialog.found["certainty"].text().split()[0]) > 80
+    assert dialog.found["certainty"].text() in ("certain", "likely")
+    assert dialog.found["left"].text().endswith("quieter than the mix")
+    assert not dialog.message.isVisible()
     assert dialog.align.isChecked()
     assert dialog.level.isChecked()
     assert not dialog.pan.isVisible()
@@ -83,6 +86,58 @@ def test_a_stem_is_found_and_removed_in_one_step(
     assert si_sdr_db(read_audio(tmp_path / "out.wav").reshape(-1)[:LENGTH], rest) > 30.0, "exported"
     pair.document.undo()
     assert pair.document.session == before, "one step"
+
+
+def test_the_preview_is_heard_and_seen_and_leaves_no_trace(qtbot: QtBot, pair: MainWindow, rest: np.ndarray) -> None:
+    pair.player.sinks = (SteppedSink,)
+    dialog = open_dialog(qtbot, pair)
+    before, steps = pair.document.session, pair.document.steps
+    dialog.preview.setFocus()
+    QTest.keyClick(dialog.preview, Qt.Key.Key_Space)
+    assert dialog.preview.isChecked()
+    assert pair.document.session.tracks[1].subtract
+    pair.rendering.update_plan()
+    heard = pair.rendering.monitor_reader("dry").read(0, LENGTH)[0]
+    assert si_sdr_db(heard, rest) > 30.0
+    QTest.mouseClick(dialog.play, Qt.MouseButton.LeftButton)
+    assert pair.player.playing
+    assert dialog.play.text() == "&Pause"
+    dialog.level.click()
+    assert pair.document.session.tracks[1].gain == 1.0, "the preview follows"
+    dialog.level.click()
+    QTest.keyClick(dialog.preview, Qt.Key.Key_Space)
+    assert pair.document.session == before
+    QTest.keyClick(dialog.preview, Qt.Key.Key_Space)
+    assert dialog.match is not None, "the preview is not a change that outdates the match"
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert pair.document.session == before
+    assert pair.document.steps == steps
+    assert not pair.player.playing
+
+
+def test_what_was_previewed_is_applied_in_one_step(qtbot: QtBot, pair: MainWindow) -> None:
+    dialog = open_dialog(qtbot, pair)
+    before, (done, _) = pair.document.session, pair.document.steps
+    dialog.preview.click()
+    previewed = pair.document.session
+    QTest.mouseClick(dialog.apply_button, Qt.MouseButton.LeftButton)
+    assert pair.document.session == previewed
+    assert pair.document.steps[0] == [*done, "Take “2 stem” Out of the Mix"]
+    press(pair, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert pair.document.session == before
+
+
+@pytest.mark.parametrize(
+    ("change_db", "text"),
+    [
+        (-200.0, "nothing: the stem is the whole mix"),
+        (-1.13, "1.1 dB quieter than the mix"),
+        (-0.04, "as loud as the mix, in which the track is quiet"),
+        (0.5, "0.5 dB louder than the mix"),
+    ],
+)
+def test_what_remains_is_said_in_words(change_db: float, text: str) -> None:
+    assert _remaining(change_db) == text
 
 
 def test_unticked_changes_are_not_made(qtbot: QtBot, pair: MainWindow) -> None:

@@ -121,7 +121,7 @@ def test_preferences(window: MainWindow, separator: str) -> None:
 
 def test_minus_one_and_the_size_of_a_picture(song: MainWindow, separator: str) -> None:
     song.selection.set_track(song.document.session.tracks[1].id)
-    dialog = MinusOneDialog(song.document.session.tracks[1].id, song.document, song.rendering, song)
+    dialog = MinusOneDialog(song.document.session.tracks[1].id, song.document, song.rendering, song.transport, song)
     dialog.open()
     assert type_into(dialog.reach, f"2{separator}5") == 2.5
     dialog.search()
