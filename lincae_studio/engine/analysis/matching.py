@@ -46,7 +46,7 @@ _PEAK_SAMPLES = 64
 #: Chunks in which the stem is more than this below its loudest chunk are ignored when the gain's spread is computed.
 _QUIET_DB = -30.0
 
-#: The gain of a stem in the mix of the demo song varies by 0.01 to 0.2 dB; that of one that is not in it, by over 20 dB.
+#: The gain of a stem in the mix of the demo song varies by 0.01 to 0.2 dB; that of one that is not in it, by over 20.
 #: In a few chunks it may be the same by chance.
 _STEADY_DB = 1.0
 _STEADY_CHUNKS = 4

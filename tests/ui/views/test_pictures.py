@@ -74,7 +74,7 @@ def test_every_view_can_be_exported_from_the_menu(
     qtbot: QtBot, mixed: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mixed.preferences.set(views=tuple(view.id for view in VIEWS))
-    press(mixed, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+    press(mixed, Qt.Key.Key_P, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
     [dialog] = mixed.findChildren(PictureDialog)
     titles = [dialog.view_box.itemText(number) for number in range(dialog.view_box.count())]
     assert titles == ["Tracks and mix", "Mix", *(view.title for view in VIEWS), "Whole window"]

@@ -135,6 +135,7 @@ def test_the_wheel_zooms_scrolls_in_time_and_scrolls_tracks(song: MainWindow) ->
     for _ in range(9):
         press(song, Qt.Key.Key_T, CTRL)
     start = axis.start
+    song.timeline.rows.set_offset(0)  # a new track is scrolled to
     wheel(song.timeline.lanes, 250, 5, -2)
     assert (song.timeline.rows.offset_px, axis.start) == (80, start)
 
