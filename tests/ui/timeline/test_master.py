@@ -145,6 +145,13 @@ def test_the_master_follows_the_last_track(song: MainWindow) -> None:
         assert song.selection.strip == selected
 
 
+def test_meters_show_the_mix_after_the_master_and_tracks_before_it(song: MainWindow) -> None:
+    song.document.apply("Master Gain", lambda session: edits.set_master_gain(session, 0.0))
+    song.rendering.update_plan()
+    assert not song.rendering.monitor_reader("auto").read(0, SECOND).any()
+    assert min(max(peaks) for peaks in song.rendering.track_peaks(0, SECOND).values()) > 0.05
+
+
 def test_a_screen_reader_can_name_every_control(song: MainWindow) -> None:
     strip = song.timeline.master_strip
     named = (strip.gain, strip.gain_text, strip.envelope, strip.meter)
