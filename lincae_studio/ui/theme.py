@@ -308,6 +308,7 @@ QWidget#gap {{ background: {c.accent}; }}
 TrackHeader QLineEdit, MasterStrip QLineEdit {{
     background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; color: {c.text};
 }}
+TrackHeader ValueField:hover, MasterStrip ValueField:hover {{ border-color: {c.line}; }}
 TrackHeader QLineEdit:focus, MasterStrip QLineEdit:focus {{ background: {c.lane}; border-color: {c.accent}; }}
 TrackHeader QLineEdit#name {{ font-weight: 600; }}
 TrackHeader QToolButton, MasterStrip QToolButton {{ border: 1px solid {c.line}; border-radius: 4px; padding: 0; }}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -19,7 +18,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -49,6 +47,7 @@ from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.following_slider import FollowingSlider
 
 _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
     "mix": ("&Mix", "The latent mix, as heard"),
@@ -126,7 +125,7 @@ class ExportDialog(QDialog):
         self.tail = self._number("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
         self.container_box = self._combo("File format", {name: one.title for name, one in FORMATS.items()})
         self.format_box = self._combo("Sample format", SAMPLE_FORMAT_TITLES)
-        self.quality = QSlider(Qt.Orientation.Horizontal, self)
+        self.quality = FollowingSlider(self)
         self.quality.setRange(0, _QUALITY_STEPS)
         self.quality.setAccessibleName("Quality")
         self.quality.setToolTip("Left: smaller file. Right: better quality")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.sinks import outputs
@@ -12,6 +11,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.timeline.following_slider import FollowingSlider
 
 _BUFFERS = (0, 128, 256, 512, 1024, 2048, 4096)
 
@@ -35,7 +35,7 @@ class AudioPage(QWidget):
         self.buffer.setAccessibleName("Buffer size")
         for frames in _BUFFERS:
             self.buffer.addItem(f"{frames} frames" if frames else "Device default", frames)
-        self.level = QSlider(Qt.Orientation.Horizontal, self)
+        self.level = FollowingSlider(self, default=0)
         self.level.setAccessibleName("Output level")
         self.level.setRange(_LOWEST_DB, 0)
         self.level_text = QLabel(self)

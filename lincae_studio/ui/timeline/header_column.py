@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -20,6 +20,7 @@ from lincae_studio.ui.model.header_width import HeaderWidth
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.model.wheel import Scrolling
+from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_PX, direction
 from lincae_studio.ui.timeline.column_border import ColumnBorder
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
 from lincae_studio.ui.timeline.track_header import TrackHeader
@@ -69,6 +70,11 @@ class HeaderColumn(QWidget):
         self._gap = QWidget(self)
         self._gap.setObjectName("gap")
         self._gap.hide()
+        #: The y of a dragged header's pointer, and that of the press.
+        self._dragged: tuple[float, float] | None = None
+        self._stepping = QTimer(self)
+        self._stepping.setInterval(STEP_MS)
+        self._stepping.timeout.connect(self._on_step_due)
         self.border = ColumnBorder(width, self)
         self.border.chosen.connect(self.widened)
         width.fix(self)
@@ -110,7 +116,23 @@ class HeaderColumn(QWidget):
             self._selection.set_track(tracks[0])
             self.reveal(*tracks)
 
-    def _on_dragged(self, y: float) -> None:
+    def _on_step_due(self) -> None:
+        """Keep scrolling while a header is held at the upper or lower border."""
+        down = direction(*self._dragged, self.height()) if self._dragged is not None else 0
+        if self._dragged is None or not down:
+            self._stepping.stop()
+            return
+        lowest = max(0, self._rows.total_px - self.height())
+        self._rows.set_offset(min(max(self._rows.offset_px + down * STEP_PX, 0), lowest))
+        self._show_gap(self._dragged[0])
+
+    def _on_dragged(self, y: float, pressed: float) -> None:
+        self._dragged = y, pressed
+        if direction(*self._dragged, self.height()) and not self._stepping.isActive():
+            self._stepping.start()
+        self._show_gap(y)
+
+    def _show_gap(self, y: float) -> None:
         self._gap.setGeometry(0, self._rows.top(self._rows.gap_at(y)) - 2, self.width(), 4)
         self._gap.show()
         self._gap.raise_()
@@ -134,6 +156,8 @@ class HeaderColumn(QWidget):
         )
 
     def _on_drag_ended(self) -> None:
+        self._stepping.stop()
+        self._dragged = None
         self._gap.hide()
         self._rows.try_heights({})
 

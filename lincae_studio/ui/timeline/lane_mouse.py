@@ -18,6 +18,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
+from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_PX, direction
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX, ClipGain, Drag, Gesture, MoveClips
 from lincae_studio.ui.timeline.lane_hits import LaneHits
@@ -25,13 +26,8 @@ from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5
 
-#: A drag this close to a border scrolls, if it has come this much closer to it, by this share of the width or by this
-#: many pixels, at this interval.
-_SCROLL_PX = 20
-_CLOSER_PX = 5
+#: A drag near the left or right border scrolls by this share of the width.
 _SCROLL_SHARE = 0.02
-_SCROLL_DOWN_PX = 8
-_SCROLL_MS = 30
 
 _TOGGLES = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -104,7 +100,7 @@ class LaneMouse(QObject):
         self.pointer: QPointF | None = None
         self.hovered: int | None = None
         self._scrolling = QTimer(self)
-        self._scrolling.setInterval(_SCROLL_MS)
+        self._scrolling.setInterval(STEP_MS)
         self._scrolling.timeout.connect(self._on_scroll_due)
 
     @property
@@ -241,10 +237,10 @@ class LaneMouse(QObject):
         """-1 or 1 near the left or right border, and near the top or bottom one; else 0."""
         if self._press is None:
             return 0, 0
-        across = _direction(point.x(), self._press.point.x(), self._widget.width())
+        across = direction(point.x(), self._press.point.x(), self._widget.width())
         if self.marquee is None and not isinstance(self.gesture, MoveClips):
             return across, 0
-        return across, _direction(point.y(), self._press.point.y(), self._widget.height())
+        return across, direction(point.y(), self._press.point.y(), self._widget.height())
 
     def _on_scroll_due(self) -> None:
         """Keep scrolling while a drag is held at a border."""
@@ -254,12 +250,5 @@ class LaneMouse(QObject):
             return
         self._axis.scroll_to(self._axis.start + across * _SCROLL_SHARE * self._axis.visible_samples)
         lowest = max(0, self._rows.total_px - self._widget.height())
-        self._rows.set_offset(min(max(self._rows.offset_px + down * _SCROLL_DOWN_PX, 0), lowest))
+        self._rows.set_offset(min(max(self._rows.offset_px + down * STEP_PX, 0), lowest))
         self.move(self.pointer, self._modifiers)
-
-
-def _direction(place: float, pressed: float, size: int) -> int:
-    """-1 or 1 if a place is near the start or end of a span, and nearer than the press was, else 0."""
-    if place > size - _SCROLL_PX and place > pressed + _CLOSER_PX:
-        return 1
-    return -int(place < _SCROLL_PX and place < pressed - _CLOSER_PX)

@@ -1,14 +1,10 @@
-"""The sliders of a track header: the gain fader with its taper, and the pan.
-
-A press takes the handle where it is, or makes it jump to the pointer; a drag always follows. Shift is fine,
-double-click resets, the wheel steps, and Return asks for the number.
-"""
+"""The sliders of a strip: the gain fader with its taper, and the pan. The wheel steps; Return asks for the number."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QWheelEvent
-from PySide6.QtWidgets import QSlider, QStyle, QStyleOptionSlider, QWidget
+from PySide6.QtGui import QKeyEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session.levels import (
     FADER_TOP_DB,
@@ -21,7 +17,7 @@ from lincae_studio.session.levels import (
 )
 from lincae_studio.ui.model.wheel import Scrolling
 from lincae_studio.ui.plain_text import shown
-from lincae_studio.ui.timeline.gesture_keys import GestureKeys
+from lincae_studio.ui.timeline.following_slider import FollowingSlider
 
 _STEPS = 1000
 _PAN_STEPS = 100
@@ -30,12 +26,11 @@ _PAN_STEPS = 100
 _WHEEL_DB = 0.5
 _WHEEL_PAN = 0.05
 
-#: With Shift, the handle moves by this share of what the pointer moves.
-_FINE = 0.1
+#: With Shift, notches are this much smaller.
 _FINE_WHEEL = 0.2
 
 
-class _Control(QSlider):
+class _Control(FollowingSlider):
     """A slider that only reports changes made by the user.
 
     Signals:
@@ -58,14 +53,11 @@ class _Control(QSlider):
 
     def __init__(self, name: str, parent: QWidget | None = None, scrolling: Scrolling | None = None) -> None:
         """`scrolling`: of the list that the slider is in."""
-        super().__init__(Qt.Orientation.Horizontal, parent)
+        super().__init__(parent)
         self._scrolling = scrolling or Scrolling()
-        #: While the slider is held: the pointer's x when last seen, and the position that it asks for, unrounded.
-        self._held: tuple[float, float] | None = None
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.valueChanged.connect(self._on_value_changed)
-        self._keys = GestureKeys(self, self._cancel)
 
     def show_value(self, value: float) -> None:
         """Show the document's value without reporting it back."""
@@ -79,34 +71,24 @@ class _Control(QSlider):
         self.edited.emit(self._stepped(notches))
         self.edit_paused.emit()
 
-    def _cancel(self) -> None:
-        """Restore the value from before the press; the slider is not held any more."""
-        if self._held is not None:
-            self._held = None
-            self.edit_cancelled.emit()
-            self.setSliderDown(False)
+    def begin_drag(self) -> None:
+        self.edit_ended.emit()  # a preceding change by wheel or key is a step of its own
+        self.edit_began.emit()
+
+    def end_drag(self) -> None:
+        self.edit_paused.emit()  # a double click that follows belongs to this step
+
+    def cancel_drag(self) -> None:
+        self.edit_cancelled.emit()
+
+    def reset_value(self) -> None:
+        self.reset.emit(self._default())
+        self.edit_ended.emit()
 
     def _on_value_changed(self, position: int) -> None:
         self.edited.emit(self._value(position))
         if not self.isSliderDown():
             self.edit_paused.emit()
-
-    def _handle(self) -> tuple[float, float, float]:
-        """The handle's left border, its width, and the way that it can travel, in pixels."""
-        option = QStyleOptionSlider()
-        self.initStyleOption(option)
-        found = []
-        for position in (self.sliderPosition(), self.minimum(), self.maximum()):
-            option.sliderPosition = option.sliderValue = position
-            part = QStyle.SubControl.SC_SliderHandle
-            found.append(self.style().subControlRect(QStyle.ComplexControl.CC_Slider, option, part, self))
-        handle, first, last = found
-        return handle.x(), handle.width(), max(1, last.x() - first.x())
-
-    def _move_to(self, position: float, x: float) -> None:
-        inside = min(max(position, float(self.minimum())), float(self.maximum()))
-        self._held = x, position
-        self.setSliderPosition(round(inside))
 
     def _value(self, position: int) -> float:
         raise NotImplementedError
@@ -124,38 +106,6 @@ class _Control(QSlider):
         raise NotImplementedError
 
     # Qt overrides
-
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if event.button() != Qt.MouseButton.LeftButton:
-            event.ignore()
-            return
-        self.edit_ended.emit()  # a preceding change by wheel or key is a step of its own
-        self.edit_began.emit()
-        self.setSliderDown(True)
-        x, (left, width, travel) = event.position().x(), self._handle()
-        position = float(self.sliderPosition())
-        if not left <= x <= left + width:
-            position += (x - left - width / 2) * (self.maximum() - self.minimum()) / travel
-        self._move_to(position, x)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._held is None:
-            return
-        before, position = self._held
-        x, travel = event.position().x(), self._handle()[2]
-        fine = _FINE if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1.0
-        self._move_to(position + fine * (x - before) * (self.maximum() - self.minimum()) / travel, x)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self._held is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._held = None
-            self.setSliderDown(False)
-            self.edit_paused.emit()  # a double click that follows belongs to this step
-
-    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton:
-            self.reset.emit(self._default())
-            self.edit_ended.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

@@ -47,7 +47,7 @@ class TrackHeader(QWidget):
     and typed values to the same.
 
     Signals:
-        dragged: the header is being dragged by its background; the pointer's y in the column.
+        dragged: the header is being dragged by its background; the pointer's y in the column, and that of the press.
         dropped: the header was dropped: the track's id, and the y.
         height_dragged: its lower border is being dragged: the track's id, and the height in pixels.
         height_chosen: the border was dropped, or double-clicked: the id, and the height, or 0 for the common one.
@@ -55,7 +55,7 @@ class TrackHeader(QWidget):
         reached: the keyboard focus has moved here by Tab; the track's id.
     """
 
-    dragged = Signal(float)
+    dragged = Signal(float, float)
     dropped = Signal(int, float)
     height_dragged = Signal(int, float)
     height_chosen = Signal(int, float)
@@ -299,7 +299,8 @@ class TrackHeader(QWidget):
         if self._press_height is not None:
             self.height_dragged.emit(self.track_id, self._press_height + down)
         else:
-            self.dragged.emit(self.y() + event.position().y())
+            y = self.y() + event.position().y()
+            self.dragged.emit(y, y - down)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         press_y, height = self._press_y, self._press_height

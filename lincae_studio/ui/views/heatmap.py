@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.excerpt import only_clip, only_track
@@ -16,6 +16,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.following_slider import FollowingSlider
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
@@ -160,7 +161,7 @@ class HeatmapPanel(QWidget):
         self._range = QLabel(self)
         theme.dim(self._range)
         self._hover = QLabel(self)
-        self.range_slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.range_slider = FollowingSlider(self, default=0)
         self.range_slider.setRange(-_RANGE_STEPS, _RANGE_STEPS)
         self.range_slider.setAccessibleName("Colour range of the heatmap")
         self.range_slider.setToolTip("Colour range of the heatmap")

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 from PySide6.QtCore import QObject, Qt, QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader
@@ -18,6 +18,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.chunk_worker import ChunkWorker
 from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.timeline.following_slider import FollowingSlider
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
@@ -263,7 +264,7 @@ class SpectrogramPanel(QWidget):
         self._range = QLabel(self)
         theme.dim(self._range)
         self._hover = QLabel(self)
-        self.range_slider = QSlider(Qt.Orientation.Horizontal, self)
+        self.range_slider = FollowingSlider(self, default=_DARKEST_DB)
         self.range_slider.setRange(round(FLOOR_DB), _DARKEST_MOST_DB)
         self.range_slider.setValue(_DARKEST_DB)
         self.range_slider.setAccessibleName("Darkest level of the spectrogram, in dB")

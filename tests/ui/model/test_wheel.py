@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractSlider,
     QAbstractSpinBox,
@@ -21,7 +22,7 @@ from pytestqt.qtbot import QtBot
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.wheel import WheelNeedsFocus
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
-from tests.ui.drive import click, wheel
+from tests.ui.drive import LEFT, click, drag, move, press, release, wheel
 
 
 def test_lists_and_numbers_in_a_scrolled_area_let_it_scroll(qtbot: QtBot, styled: object) -> None:
@@ -73,6 +74,33 @@ def test_no_control_in_a_view_or_panel_takes_the_wheel_without_the_focus(song: M
         for notches in (-1, 1):
             wheel(control, 5, 5, notches)
             assert _value(control) == before, control.accessibleName()
+
+
+def test_every_slider_follows_a_press_beside_its_handle(song: MainWindow) -> None:
+    """Also those that are no faders."""
+    song.preferences.set(views=("heatmap", "spectrogram"))
+    sliders = [one for one in song.findChildren(QSlider) if one.isVisible()]
+    ranges = [one for one in sliders if not isinstance(one, (GainFader, PanSlider))]
+    assert len(ranges) == 2
+    for slider in sliders:
+        values = []
+        for x in (slider.width() - 12, 12):
+            drag(slider, (x, 5), (x, 5), release=False)
+            held = slider.value()
+            move(slider, x + (8 if x < 20 else -8), 5)
+            values += [held, slider.value()]
+            release(slider, x, 5)
+        low, high = slider.minimum(), slider.maximum()
+        assert low <= values[2] < values[3] < values[1] < values[0] <= high, slider.accessibleName()
+    for slider in ranges:
+        before = slider.value()
+        drag(slider, (60, 5), (90, 5), release=False)
+        assert slider.value() != before
+        press(song, Qt.Key.Key_Escape)
+        assert slider.value() == before
+        release(slider, 90, 5)
+        QTest.mouseDClick(slider, LEFT)
+        assert slider.value() == {"heatmap": 0}.get(slider.accessibleName().split()[-1], -90)
 
 
 def _value(control: QWidget) -> object:

@@ -19,7 +19,7 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
 from tests.helpers import noise, write_audio
-from tests.ui.conftest import wait_imported
+from tests.ui.conftest import LIMIT_MS, wait_imported
 from tests.ui.drive import LEFT, NONE, click, drag, move, press, release, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -220,6 +220,22 @@ def test_several_tracks_are_moved_together(tracks: MainWindow) -> None:
     assert sorted(selected(tracks)) == ["one", "three"]
 
 
+def test_a_header_held_at_a_border_scrolls_and_lands_where_it_is_dropped(qtbot: QtBot, tracks: MainWindow) -> None:
+    for _ in range(15):
+        tracks.document.apply("Add Track", edits.add_track)
+    column, rows = tracks.timeline.headers, tracks.timeline.rows
+    rows.set_offset(0)
+    held = header(tracks, 0)
+    QTest.mousePress(held, LEFT, NONE, BARE)
+    move(held, 4, column.height() - 4)
+    lowest = rows.total_px - column.height()
+    qtbot.waitUntil(lambda: rows.offset_px == lowest, timeout=LIMIT_MS)
+    place = held.mapFrom(column, QPoint(4, column.height() - 4))
+    QTest.mouseRelease(held, LEFT, NONE, place)
+    assert names(tracks)[-1] == "one"
+    assert not column._stepping.isActive()
+
+
 def test_several_tracks_are_coloured_duplicated_and_removed(
     tracks: MainWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +287,27 @@ def test_one_click_on_a_name_selects_and_a_double_click_renames(tracks: MainWind
     assert name.isReadOnly()
     drag(name, (10, 8), (10, 8 + 3 * ROW_PX))
     assert names(tracks) == ["one", "three", "four", "two", "five"], "a drag by the name moves the track"
+
+
+def test_a_name_that_does_not_fit_has_an_ellipsis_and_a_tooltip(tracks: MainWindow) -> None:
+    long = "Backing vocals, all takes, comped and tuned, second chorus"
+    for position, name in enumerate((long, "דני וקולות הרקע של הפזמון השני בגרסה הסופית", "Kick")):
+        tracks.document.apply("Rename", partial(edits.rename_track, track_id=position + 1, name=name))
+    tips = [header(tracks, position).name.toolTip() for position in range(3)]
+    assert tips == [names(tracks)[0], names(tracks)[1], ""]
+
+    def ink(position: int) -> list[int]:
+        field = header(tracks, position).name
+        image = field.grab().toImage()
+        ground = image.pixelColor(1, 1)
+        return [x for x in range(image.width()) if any(image.pixelColor(x, y) != ground for y in range(image.height()))]
+
+    width = header(tracks, 2).name.width()
+    assert ink(2)[-1] < width / 2
+    tracks.document.apply("Rename", partial(edits.rename_track, track_id=3, name="דני"))
+    assert ink(2)[0] > width / 2, "a name written from right to left begins at the right"
+    tracks.timeline.header_width.set(900)
+    assert header(tracks, 0).name.toolTip() == "", "it fits now"
 
 
 def test_a_new_track_is_shown_selected_and_named_by_typing(tracks: MainWindow) -> None:
