@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QHelpEvent,
     QNativeGestureEvent,
     QPainter,
     QPaintEvent,
@@ -13,7 +14,7 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
@@ -112,6 +113,10 @@ class TimeCanvas(QWidget):
 
     def paint_overlay(self, painter: QPainter) -> None:
         """Paint over the cached content what changes during a gesture."""
+
+    def tip_at(self, place: QPoint) -> str:
+        """The tooltip at a place; empty for that of the whole widget."""
+        return ""
 
     def pattern_origin(self) -> QPoint:
         """Origin of the brush patterns, so that they scroll with the content."""
@@ -213,6 +218,9 @@ class TimeCanvas(QWidget):
     def event(self, event: QEvent) -> bool:
         if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
             self.axis.zoom(1.0 / max(0.1, 1.0 + event.value()), event.position().x())
+            return True
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent) and (tip := self.tip_at(event.pos())):
+            QToolTip.showText(event.globalPos(), tip, self)
             return True
         return super().event(event)
 

@@ -12,13 +12,12 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
-    QHelpEvent,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPen,
 )
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Clip, Session, Track
@@ -339,12 +338,6 @@ class Lanes(TimeCanvas):
         if event.button() == Qt.MouseButton.LeftButton:
             self.mouse.release(event.position(), event.modifiers())
             self.mouse.hover(event.position())
-
-    def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
-            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self)
-            return True
-        return super().event(event)
 
     def leaveEvent(self, event: QEvent) -> None:
         self.mouse.hover(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QWidget
 
@@ -174,6 +174,13 @@ class Ruler(TimeCanvas):
         painter.setPen(QColor(theme.colors().marker_text))
         text = self.fontMetrics().elidedText(shown(marker.name), Qt.TextElideMode.ElideRight, round(flag.width()) - 6)
         painter.drawText(flag.adjusted(4, 0, -2, 0), Qt.AlignmentFlag.AlignVCenter, text)
+
+    def tip_at(self, place: QPoint) -> str:
+        """The name of the marker at a place if its flag is too short for it."""
+        marker = self.marker_at(QPointF(place))
+        if marker is None or self._flag(marker).width() < _FLAG_PX:
+            return ""
+        return shown(marker.name)
 
     def _flag(self, marker: Marker) -> QRectF:
         width = min(self.fontMetrics().horizontalAdvance(shown(marker.name)) + 9, _FLAG_PX)

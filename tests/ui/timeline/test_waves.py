@@ -11,7 +11,7 @@ from PySide6.QtGui import QColor, QHelpEvent
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.session import edits
+from lincae_studio.session import edits, places
 from lincae_studio.session.model import Clip
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
@@ -170,4 +170,15 @@ def test_names_that_do_not_fit_have_an_ellipsis_and_a_tooltip(song: MainWindow, 
     assert _laid_out(name, 52, font).size().width() <= 52
     song.document.apply("Rename", lambda session: edits.rename_clip(session, clip.id, "ok"))
     assert lanes.tip_at(place) == "", "it fits"
+    QToolTip.hideText()
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support raise", extend=True)  # as any tooltip offscreen
+def test_the_name_of_a_marker_that_does_not_fit_is_in_its_tooltip(song: MainWindow) -> None:
+    song.document.apply("Marker", lambda session: places.add_marker(session, 100 * PX, LATIN))
+    song.document.apply("Marker", lambda session: places.add_marker(session, 300 * PX, "ok"))
+    ruler, place = song.timeline.ruler, QPoint(105, 5)
+    QApplication.sendEvent(ruler, QHelpEvent(QHelpEvent.Type.ToolTip, place, ruler.mapToGlobal(place)))
+    assert QToolTip.text() == LATIN
+    assert ruler.tip_at(QPoint(305, 5)) == ""
     QToolTip.hideText()
