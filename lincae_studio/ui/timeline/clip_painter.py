@@ -111,8 +111,7 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
         if item.clip.media in row.offline and not row.loading:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
-        if rect.width() >= _OUTLINED_PX:
-            _paint_outline(painter, rect, item.edge)
+    _paint_outlines(painter, shown)
     overlaps = overlaps_of([item.rect for item in shown])
     for overlap in overlaps:
         paint_overlap_ground(painter, overlap)
@@ -165,13 +164,26 @@ def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor, Q
     return own, colors.clip_body(own), colors.clip_wave(own), colors.clip_edge(own)
 
 
-def _paint_outline(painter: QPainter, rect: QRectF, color: QColor) -> None:
-    """Paint a line of a pixel inside the borders of a clip, so that adjacent clips can be told apart."""
-    width, height = rect.width(), rect.height()
-    painter.fillRect(QRectF(rect.left(), rect.top(), width, 1), color)
-    painter.fillRect(QRectF(rect.left(), rect.bottom() - 1, width, 1), color)
-    painter.fillRect(QRectF(rect.left(), rect.top(), 1, height), color)
-    painter.fillRect(QRectF(rect.right() - 1, rect.top(), 1, height), color)
+def _paint_outlines(painter: QPainter, shown: Sequence[_Shown]) -> None:
+    """Paint a line of a pixel inside the borders of clips, so that adjacent ones can be told apart."""
+    lines: dict[int, tuple[QColor, list[QRectF]]] = {}
+    for item in shown:
+        rect = item.rect
+        left, top, width, height = rect.left(), rect.top(), rect.width(), rect.height()
+        if width >= _OUTLINED_PX:
+            lines.setdefault(id(item.edge), (item.edge, []))[1].extend(
+                (
+                    QRectF(left, top, width, 1),
+                    QRectF(left, top + height - 1, width, 1),
+                    QRectF(left, top, 1, height),
+                    QRectF(left + width - 1, top, 1, height),
+                )
+            )
+    painter.setPen(Qt.PenStyle.NoPen)
+    for color, rects in lines.values():
+        painter.setBrush(color)
+        painter.drawRects(rects)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _paint_waves(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QStaticText
 
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.ui import theme
@@ -57,18 +58,29 @@ def _label_y(y: float, top: float, height_px: float) -> float:
 def paint_scale(painter: QPainter, right: float, top: float, height_px: float, marks: Iterable[Mark]) -> None:
     """Paint a scale left of `right`."""
     colors = theme.colors()
-    ground = QColor(colors.panel)
+    ground, dim = QColor(colors.panel), QColor(colors.text_dim)
     ground.setAlpha(215)
     box = QRectF(right - SCALE_PX, top, SCALE_PX, height_px)
     painter.fillRect(box, ground)
     font = painter.font()
     font.setPixelSize(_FONT_PX)
-    painter.save()
     painter.setFont(font)
+    painter.setPen(dim)
+    description = font.toString()
     for y, text in marks:
-        painter.fillRect(QRectF(box.left(), round(y), _MARK_PX, 1), QColor(colors.text_dim))
-        painter.setPen(QColor(colors.text_dim))
-        label = _label_y(y, top, height_px) - _FONT_PX / 2 - 1
-        place = QRectF(box.left() + _MARK_PX, label, SCALE_PX - _MARK_PX - 3, _FONT_PX + 2)
-        painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-    painter.restore()
+        painter.fillRect(QRectF(box.left(), round(y), _MARK_PX, 1), dim)
+        label = _laid_out(text, description)
+        size = label.size()
+        place = QPointF(box.right() - 3 - size.width(), round(_label_y(y, top, height_px) - size.height() / 2))
+        painter.drawStaticText(place, label)
+
+
+@lru_cache(64)
+def _laid_out(text: str, description: str) -> QStaticText:
+    font = QFont()
+    font.fromString(description)
+    label = QStaticText(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
+    label.prepare(font=font)
+    return label
