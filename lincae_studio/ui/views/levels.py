@@ -33,7 +33,7 @@ class ChannelMeters(QWidget):
         self._held_at: np.ndarray[tuple[int], np.dtype[np.float64]] = np.zeros(0)
         self._seen_at = 0.0
         self.setMouseTracking(True)
-        self.setMinimumHeight(70)
+        self.setMinimumHeight(110)
         self.setAccessibleName("Levels of the latent channels")
 
     def show_values(self, values: Array | None, level: float) -> None:

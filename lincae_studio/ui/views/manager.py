@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 from lincae_studio.preferences import ViewName
-from lincae_studio.ui.model.docking import open_panel
+from lincae_studio.ui.model.docking import PanelBody, open_panel
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
@@ -133,7 +133,7 @@ class ViewManager(QObject):
         else:
             dock = QDockWidget(spec.title, self._window)
             dock.setObjectName(f"view_{spec.id}")
-            dock.setWidget(view)
+            dock.setWidget(PanelBody(view, dock))
             self._window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
             if not self._window.restoreDockWidget(dock):
                 dock.hide()

@@ -1,0 +1,53 @@
+"""No caption is cut, in a small window with every view and panel open."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolBar, QWidget
+
+from lincae_studio.session import edits
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.registry import VIEWS
+
+#: Names as long as people give them, from right to left, and in wide characters.
+NAMES = (
+    "The longest name that anybody has ever given to a track of backing vocals",
+    "مسار صوتي طويل جدا باسم عربي",
+    "とても長い日本語のトラック名です",
+)
+
+
+def cut(window: QWidget) -> list[str]:
+    """The visible labels and buttons that are smaller than their texts."""
+    found = []
+    for part in window.findChildren(QWidget):
+        if not part.isVisible() or part.visibleRegion().isEmpty():
+            continue
+        if isinstance(part, QLabel) and part.text():
+            if part.wordWrap():
+                fits = part.height() >= part.heightForWidth(part.width())
+            else:
+                fits = part.width() >= part.sizeHint().width() and part.height() >= part.fontMetrics().height()
+        elif isinstance(part, QAbstractButton) and part.text() and not isinstance(part.parent(), QToolBar):
+            text = part.fontMetrics().size(Qt.TextFlag.TextShowMnemonic, part.text())
+            fits = part.width() >= text.width() and part.height() >= text.height()
+        else:
+            continue
+        if not fits:
+            found.append(f"{part.text()} ({type(part.parent()).__name__}, {part.width()} of {part.sizeHint().width()})")
+    return found
+
+
+@pytest.mark.parametrize("size", [(1024, 700), (1380, 860)])
+def test_no_caption_is_cut(window: MainWindow, size: tuple[int, int]) -> None:
+    for number in range(40):
+        window.document.apply("Add Track", lambda s: edits.add_track(s, NAMES[number % 3]))
+    window.resize(*size)
+    window.preferences.set(views=tuple(view.id for view in VIEWS))
+    for panel in ("inspector", "history", "loudness", "clip_table"):
+        window.actions_by_id[panel].trigger()
+    window.messages.error("a message that is long enough to need two lines, at least in a window of this size " * 2)
+    QApplication.processEvents()  # of layouts
+    assert (window.width(), window.height()) == size
+    assert cut(window) == []
