@@ -22,6 +22,12 @@ def resource(relative: str) -> Path:
     raise FileNotFoundError(f"the resource {relative} is missing from the installation")
 
 
+def change_log() -> Path:
+    """CHANGELOG.md. Raises `FileNotFoundError` like `resource`."""
+    beside = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
+    return beside if beside.exists() else resource("CHANGELOG.md")
+
+
 def in_resources(path: Path) -> bool:
     """Whether a path is among the shipped resources, which belong to the program and are replaced by updates."""
     try:

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
-    QTextEdit,
     QWidget,
 )
 
@@ -27,7 +26,7 @@ _SLIDER_KEYS = (
     Qt.Key.Key_End,
 )
 
-_TEXTS = (QLineEdit, QAbstractSpinBox, QTextEdit, QPlainTextEdit)
+_TEXTS = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
 
 _LIST_KEYS = (
     Qt.Key.Key_Up,

@@ -44,6 +44,9 @@ class ApplicationCommands:
             "go_to_message": self._messages.go_to_newest,
             "messages": self._messages.show_list,
             "manual": self.on_manual,
+            "keyboard_map": self.on_keyboard_map,
+            "whats_new": self.on_whats_new,
+            "report_problem": self.on_report_problem,
             "about": self.on_about,
             "quit": self.on_quit,
         }
@@ -67,9 +70,31 @@ class ApplicationCommands:
         QApplication.sendEvent(focus, event)
 
     def on_manual(self) -> None:
+        self._show_manual("")
+
+    def _show_manual(self, title: str) -> None:
         from lincae_studio.ui.dialogs.manual import ManualDialog
 
-        ManualDialog(self._window).show()
+        dialog = self._window.findChild(ManualDialog) or ManualDialog(self._actions, self._window)
+        if title:
+            dialog.show_page(title)
+        dialog.show()
+        dialog.activateWindow()
+
+    def on_keyboard_map(self) -> None:
+        from lincae_studio.ui.dialogs.manual import KEYBOARD_MAP
+
+        self._show_manual(KEYBOARD_MAP)
+
+    def on_whats_new(self) -> None:
+        from lincae_studio.ui.dialogs.manual import WHATS_NEW
+
+        self._show_manual(WHATS_NEW)
+
+    def on_report_problem(self) -> None:
+        from lincae_studio.ui.dialogs.problem_report import ProblemReport
+
+        ProblemReport(self._preferences, self._messages, self._window).open()
 
     def on_about(self) -> None:
         text = (

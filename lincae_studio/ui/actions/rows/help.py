@@ -15,5 +15,14 @@ ROWS = (
         opens_section=True,
     ),
     ActionSpec("messages", "M&essages", "List all messages since the program was started", "Help", ("Shift+F8",)),
-    ActionSpec("about", "&About LinCAE Studio", "Show the version and licence", "Help", opens_section=True),
+    ActionSpec("keyboard_map", "&Keyboard Map", "List the keys of all commands", "Help", ("Shift+F1",)),
+    ActionSpec("whats_new", "&What’s New", "List what has changed in this version", "Help"),
+    ActionSpec(
+        "report_problem",
+        "&Report a Problem…",
+        "Save the log, versions and preferences to a file that you can send",
+        "Help",
+        opens_section=True,
+    ),
+    ActionSpec("about", "&About LinCAE Studio", "Show the version and licence", "Help"),
 )
