@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolBar, QWidget
@@ -41,8 +43,8 @@ def cut(window: QWidget) -> list[str]:
 
 @pytest.mark.parametrize("size", [(1024, 700), (1380, 860)])
 def test_no_caption_is_cut(window: MainWindow, size: tuple[int, int]) -> None:
-    for number in range(40):
-        window.document.apply("Add Track", lambda s: edits.add_track(s, NAMES[number % 3]))
+    for name in NAMES * 13:
+        window.document.apply("Add Track", partial(edits.add_track, name=name))
     window.resize(*size)
     window.preferences.set(views=tuple(view.id for view in VIEWS))
     for panel in ("inspector", "history", "loudness", "clip_table"):

@@ -35,7 +35,7 @@ class PanelBody(QScrollArea):
         return self._around(self._content.sizeHint())
 
     def minimumSizeHint(self) -> QSize:
-        needed = self._around(self._content.minimumSizeHint())
+        needed = self._around(self._content.minimumSizeHint().expandedTo(self._content.minimumSize()))
         return QSize(needed.width(), min(needed.height(), _LEAST_PX))
 
     def _around(self, content: QSize) -> QSize:
