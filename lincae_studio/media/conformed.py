@@ -11,6 +11,7 @@ are compared with their peaks instead, which finds all damage that is louder tha
 from __future__ import annotations
 
 import errno
+import io
 import json
 import math
 import mmap
@@ -27,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio import bounded
+from lincae_studio.atomic import write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.peaks import BLOCK, Audio, PeakPyramid, block_peaks, together
@@ -88,6 +90,28 @@ class ConformedMedia:
         if self.channels == 2 and (pairs := _channel_peaks(self.folder / CHANNEL_PEAKS, level_0)) is not None:
             return tuple(PeakPyramid(channel) for channel in pairs)
         return (self.peaks,)
+
+    def complete(self, cancel: CancelToken) -> bool:
+        """Make the peaks of each channel if the entry has none, being of an older version. False if it has them.
+
+        Raises:
+            DamagedMediaError, Cancelled, OSError: and nothing is written.
+        """
+        path = self.folder / CHANNEL_PEAKS
+        if self.channels == 1 or path.exists():
+            return False
+        frames = CHECKED_BYTES // (4 * self.channels)
+        found = []
+        for first in range(0, self.length, frames):
+            cancel.check()
+            block = self.frames(first, first + frames)
+            found.append(np.stack([block_peaks(channel) for channel in block.T]))
+            self._unmap(first, min(first + frames, self.length))
+        file = io.BytesIO()
+        np.save(file, np.concatenate(found, axis=1))
+        write_bytes(path, file.getvalue(), private=True)
+        self.__dict__.pop("waves", None)
+        return True
 
     def read(self, channel: int, start: int, count: int) -> Audio:
         """A copy of `count` samples of one channel; samples outside the media are 0. Raises `DamagedMediaError`."""

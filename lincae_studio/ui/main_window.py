@@ -186,6 +186,7 @@ class MainWindow(QMainWindow):
             self.bundles,
             self.project_files,
             self.clip_commands,
+            media,
             messages,
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lincae_studio.engine.rendering.renderer import StoreReader
-from lincae_studio.errors import MediaError
+from lincae_studio.errors import Cancelled, MediaError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.conformed import CHECKED_BYTES, DamagedMediaError
+from lincae_studio.media.peaks import block_peaks
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Media
 from tests.helpers import damage, noise, write_audio
@@ -178,3 +179,43 @@ def test_a_hard_link_elsewhere_that_is_written_to_is_noticed(
     store.ensure(media)
     assert store.is_whole(media.digest, CancelToken())
     assert not any((tmp_path / "link").read_bytes()), "the other file is not written to"
+
+
+def test_peaks_of_each_channel(cache_dir: Path, media: Media, entry: Path) -> None:
+    left, right = MediaStore(cache_dir).open(media.digest).waves
+    audio = noise(1, LENGTH, 2)
+    np.testing.assert_array_equal(left.level_0, block_peaks(audio[:, 0]))
+    np.testing.assert_array_equal(right.level_0, block_peaks(audio[:, 1]))
+    np.testing.assert_array_equal(np.load(entry / "peaks.npy"), block_peaks(audio))
+
+
+def test_entries_of_older_versions_get_peaks_of_each_channel(cache_dir: Path, media: Media, entry: Path) -> None:
+    before = (entry / "channel_peaks.npy").read_bytes()
+    (entry / "channel_peaks.npy").unlink()
+    conformed = MediaStore(cache_dir).open(media.digest)
+    shown = [len(conformed.waves)]
+    with pytest.raises(Cancelled):
+        conformed.complete(cancelled())
+    assert conformed.complete(CancelToken())
+    assert (entry / "channel_peaks.npy").read_bytes() == before
+    shown.append(len(conformed.waves))
+    assert shown == [1, 2], "at first one wave for both channels"
+    assert not conformed.complete(CancelToken()), "once"
+
+
+def test_damaged_peaks_of_channels_are_not_used(cache_dir: Path, media: Media, entry: Path) -> None:
+    size = (entry / "channel_peaks.npy").stat().st_size
+    for data in (b"", b"\x93NUMPY", b"\x93NUMPY" + bytes(size)):
+        (entry / "channel_peaks.npy").write_bytes(data)
+        assert len(MediaStore(cache_dir).open(media.digest).waves) == 1
+    damage(entry / "audio.f32", 77)
+    (entry / "channel_peaks.npy").unlink()
+    with pytest.raises(DamagedMediaError):
+        MediaStore(cache_dir).open(media.digest).complete(CancelToken())
+    assert not (entry / "channel_peaks.npy").exists()
+
+
+def cancelled() -> CancelToken:
+    token = CancelToken()
+    token.cancel()
+    return token

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from PySide6.QtCore import QObject
 
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.conformed import DamagedMediaError
+from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.importing import MISSING_AUDIO, Importer
 from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
@@ -32,6 +38,7 @@ class MediaFound(QObject):
         bundles: BundleController,
         project_files: ProjectFiles,
         clip_commands: ClipCommands,
+        store: MediaStore,
         messages: MessageBar,
     ) -> None:
         super().__init__(document)
@@ -41,6 +48,8 @@ class MediaFound(QObject):
         self._importer = importer
         self._bundles = bundles
         self._project_files = project_files
+        self._store = store
+        self._completing = DocumentJobs(document, timeline, messages.error)
         self._messages = messages
         #: Files outside the folder of the opened project that have not been reported yet.
         self._outside: list[str] = []
@@ -106,6 +115,28 @@ class MediaFound(QObject):
     def _on_media_searched(self) -> None:
         self._read_now(self._reading - {"audio"})
         self._report_outside()
+        self._complete()
+
+    def _complete(self) -> None:
+        """Make what entries of older versions lack for drawing stereo clips as two waves."""
+        stereo = [media.digest for media in self._document.session.used_media() if media.channels == 2]
+
+        def work(_report: ReportProgress, cancel: CancelToken) -> bool:
+            completed = False
+            for digest in stereo:
+                cancel.check()
+                found = self._store.get(digest)
+                # What is damaged is reported and repaired when it is heard; without the peaks, one wave is drawn.
+                with contextlib.suppress(DamagedMediaError, OSError):
+                    completed |= found is not None and found.complete(cancel)
+            return completed
+
+        def done(completed: bool) -> None:
+            if completed:
+                self._timeline.lanes.invalidate()
+
+        if stereo:
+            self._completing.run(work, "", done)
 
     def _on_outside_found(self, paths: list[str]) -> None:
         self._outside = paths

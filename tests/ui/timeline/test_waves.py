@@ -11,8 +11,9 @@ from PySide6.QtGui import QColor, QHelpEvent
 from PySide6.QtWidgets import QApplication, QToolTip
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.session import edits, places
-from lincae_studio.session.model import Clip
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits, files, places
+from lincae_studio.session.model import Clip, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
@@ -182,3 +183,17 @@ def test_the_name_of_a_marker_that_does_not_fit_is_in_its_tooltip(song: MainWind
     assert QToolTip.text() == LATIN
     assert ruler.tip_at(QPoint(305, 5)) == ""
     QToolTip.hideText()
+
+
+def test_older_entries_of_the_cache_are_drawn_as_two_waves_soon(
+    qtbot: QtBot, window: MainWindow, cache_dir: Path, tmp_path: Path
+) -> None:
+    audio = np.concatenate([tone(300.0, SECOND, level=0.5), np.zeros((SECOND, 1), np.float32)], axis=1)
+    media = MediaStore(cache_dir).import_file(write_audio(tmp_path / "old.wav", audio))
+    [peaks] = cache_dir.glob("media-v1/*/*/channel_peaks.npy")
+    peaks.unlink()
+    files.save(edits.add_stems(Session(), [media], 0), tmp_path / "old.lincae")
+    window.open_project(tmp_path / "old.lincae")
+    qtbot.waitUntil(lambda: not window.importer.busy, timeout=LIMIT_MS)
+    set_zoom(window, PX)
+    qtbot.waitUntil(lambda: column(window, 80, wave_of(window))[SPAN // 2 :].sum() <= 2, timeout=LIMIT_MS)
