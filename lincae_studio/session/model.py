@@ -324,4 +324,9 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         """Whether a track is audible: mute overrides solo, and any solo silences all tracks that are not soloed."""
         if track.mute:
             return False
-        return track.solo or not any(other.solo for other in self.tracks)
+        return track.solo or not self.any_solo
+
+    @cached_property
+    def any_solo(self) -> bool:
+        """Whether any track is soloed."""
+        return any(track.solo for track in self.tracks)

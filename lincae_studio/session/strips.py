@@ -28,6 +28,8 @@ def move_gains(session: Session, track_ids: Collection[int], lead: int, gain: fl
     Silence is infinitely far away in dB: from there, `lead` takes along only the others that were silent.
     """
     session = edits.set_track_gain(session, lead, gain)
+    if len(track_ids) == 1:
+        return session
     was = {track.id: track.gain for track in before.tracks}
 
     def moved(track: Track) -> Track:
@@ -42,6 +44,8 @@ def move_gains(session: Session, track_ids: Collection[int], lead: int, gain: fl
 def move_pans(session: Session, track_ids: Collection[int], lead: int, pan: float, before: Session) -> Session:
     """Set the pan of the track `lead`, and move those of the others as far, from where they were in `before`."""
     session = edits.set_track_pan(session, lead, pan)
+    if len(track_ids) == 1:
+        return session
     was = {track.id: track.pan for track in before.tracks}
     by = pan - was[lead]
 

@@ -46,6 +46,8 @@ class TrackRows(QObject):
         #: Heights by track id that are tried out by a drag.
         self._tried: Mapping[int, int] = {}
         self.tops: Sequence[int] = (0,)
+        #: The heights of the tracks and the zoom that `tops` was made from.
+        self._laid_out: tuple[list[int], float] = ([], 1.0)
         document.changed.connect(self._lay_out)
 
     def set_offset(self, offset_px: int) -> None:
@@ -107,11 +109,14 @@ class TrackRows(QObject):
 
     def _lay_out(self) -> None:
         tracks, tried = self._document.session.tracks, self._tried
-        heights = (self._px_of(tried.get(track.id, track.height)) for track in tracks)
-        tops = tuple(accumulate(heights, initial=0))
-        if tops != self.tops:
-            self.tops = tops
-            self.changed.emit()
+        heights = [track.height for track in tracks]
+        if tried:
+            heights = [tried.get(track.id, track.height) for track in tracks]
+        if (heights, self._zoom) == self._laid_out:  # as after nearly every edit
+            return
+        self._laid_out = heights, self._zoom
+        self.tops = tuple(accumulate(map(self._px_of, heights), initial=0))
+        self.changed.emit()
 
     def _px_of(self, height: int) -> int:
         return min(max(round((height or ROW_PX) * self._zoom), MIN_HEIGHT), MAX_HEIGHT)

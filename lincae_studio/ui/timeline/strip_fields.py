@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QContextMenuEvent,
@@ -63,6 +63,11 @@ class _Field(QLineEdit):
         self.restore()
         self.clearFocus()
 
+    def leaves(self, event: QKeyEvent) -> bool:
+        """Whether a key is left to the window: with nothing typed, Undo takes back a track that was just added."""
+        undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
+        return not self.isModified() and (event.matches(undo) or event.matches(redo))
+
     def accept(self) -> bool:
         """Apply what was typed, if anything; False if it was refused."""
         text = self.text()
@@ -86,15 +91,6 @@ class _Field(QLineEdit):
         if event.reason() != Qt.FocusReason.PopupFocusReason:  # its own context menu
             self.accept()
             self.restore()
-
-    def event(self, event: QEvent) -> bool:
-        # With nothing typed, Undo undoes the last edit: a track that was just added, for example.
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and not self.isModified():
-            undo, redo = QKeySequence.StandardKey.Undo, QKeySequence.StandardKey.Redo
-            if event.matches(undo) or event.matches(redo):
-                event.ignore()
-                return False
-        return super().event(event)
 
 
 class NameField(_Field):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from lincae_studio.session import edits, strips
@@ -32,6 +32,14 @@ _BORDER_PX = 5
 _GAIN_FROM_PX, _PAN_FROM_PX = 54, 74
 
 _ENVELOPES_TIP = "Show the volume envelope, the pan envelope, or none (A)"
+
+#: Events of its controls that a header looks at.
+_WATCHED = (
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.MouseButtonDblClick,
+    QEvent.Type.FocusIn,
+    QEvent.Type.ShortcutOverride,
+)
 
 _BY_TAB = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
@@ -259,16 +267,22 @@ class TrackHeader(QWidget):
     # Qt overrides
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        kind = event.type()
+        if kind not in _WATCHED:
+            return False
+        if isinstance(event, QKeyEvent) and isinstance(watched, (NameField, ValueField)) and watched.leaves(event):
+            event.ignore()
+            return True
         # Presses on the name are those of the header.
-        pressed = event.type() == QEvent.Type.MouseButtonPress and not (watched is self.name and self.name.isReadOnly())
-        if pressed or event.type() == QEvent.Type.FocusIn:
+        pressed = kind == QEvent.Type.MouseButtonPress and not (watched is self.name and self.name.isReadOnly())
+        if pressed or kind == QEvent.Type.FocusIn:
             self._selection.hold_track(self.track_id)
         if watched is self.solo and isinstance(event, QMouseEvent) and _is_press(event) and event.modifiers() & _CTRL:
             self._solo_only()
             return True
         if isinstance(event, QFocusEvent) and event.gotFocus() and event.reason() in _BY_TAB:
             self.reached.emit(self.track_id)
-        return super().eventFilter(watched, event)
+        return False
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         left = event.button() == Qt.MouseButton.LeftButton
