@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, places
+from lincae_studio.session import arrange, edits, files, places, strips
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Point, Session, Tempo
 from lincae_studio.session.rules import validated
@@ -175,6 +175,27 @@ class Editing(RuleBasedStateMachine):
     @rule(pick=picks, height=st.integers(0, 700))
     def height(self, pick: int, height: int) -> None:
         self.do(edits.set_track_height, self.track_id(pick), height)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(
+        picked=st.lists(picks, min_size=1, max_size=3, unique=True),
+        gain=any_gain,
+        pan=st.floats(-1.1, 1.1),
+        number=st.integers(0, 5),
+    )
+    def several_tracks(self, picked: list[int], gain: float, pan: float, number: int) -> None:
+        ids = tuple(dict.fromkeys(self.track_id(pick) for pick in picked))
+        before = self.session
+        self.do(strips.move_gains, ids, ids[0], gain, before)
+        self.do(strips.move_pans, ids, ids[0], pan, before)
+        if number == 0:
+            self.do(strips.solo_only, ids)
+        elif number == 1:
+            self.do(strips.duplicate_tracks, ids)
+        elif number == 2:
+            self.do(strips.step_tracks, ids, -1 if pan < 0 else 1)
+        else:
+            self.do(strips.place_tracks, ids, number)
 
     @rule(codec=st.sampled_from(["mdct-1x", "mdct-2x", "unknown"]))
     def choose_codec(self, codec: str) -> None:
