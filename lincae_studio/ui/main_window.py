@@ -14,7 +14,9 @@ from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Theme
 from lincae_studio.ui.actions import menus
 from lincae_studio.ui.actions.context_menus import ContextMenus
+from lincae_studio.ui.actions.focus_home import FocusHome
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
+from lincae_studio.ui.actions.focus_ring import FocusRing
 from lincae_studio.ui.actions.handlers import HandlerTable
 from lincae_studio.ui.actions.states import ActionStates
 from lincae_studio.ui.commands.application import ApplicationCommands
@@ -88,6 +90,8 @@ class MainWindow(QMainWindow):
         self._build()
         self._connect()
         self._attach_context_menus()
+        self.focus_ring = FocusRing(self)
+        self.focus_home = FocusHome(self.timeline.lanes)
         self._show_title()
         self.timeline.lanes.setFocus()
 

@@ -58,6 +58,9 @@ class ClipCommands(QObject):
         self._rendering = rendering
         #: The encoded clips that were copied last.
         self._copied = b""
+        #: The track, the start and the id of the clip that was selected last.
+        self._last = (0, 0, 0)
+        selection.changed.connect(self._note_selected)
         document.at_close(self.close)
 
     @property
@@ -191,11 +194,31 @@ class ClipCommands(QObject):
         """Select the next or previous clip of the track, or of the adjacent track at either end."""
         clips = [(track.id, clip.id) for track in self._document.session.tracks for clip in track.clips]
         chosen = [number for number, (_, clip) in enumerate(clips) if clip in self._selection.clips]
-        ends = (max(chosen, default=-1), min(chosen, default=0))
+        following = self._following()
+        ends = (max(chosen, default=following - 1), min(chosen, default=following))
         number = ends[0] + by if by > 0 else ends[1] + by
         track, clip = clips[number % len(clips)]
         self._selection.set_track(track)
         self._selection.set_clips(arrange.with_groups(self._document.session, {clip}))
+
+    def _note_selected(self) -> None:
+        """Remember where the last selected clip is, for when it is deleted; forget it when it is deselected."""
+        chosen = self._selection.clips
+        for track in self._document.session.tracks:
+            for clip in track.clips:
+                if clip.id in chosen:
+                    self._last = track.id, clip.start, clip.id
+                elif not chosen and clip.id == self._last[2]:
+                    self._last = (0, 0, 0)
+
+    def _following(self) -> int:
+        """The place, among all clips, of the first one at or after the clip that was selected last."""
+        place = 0
+        for track in self._document.session.tracks:
+            if track.id == self._last[0]:
+                return place + sum(clip.start < self._last[1] for clip in track.clips)
+            place += len(track.clips)
+        return 0
 
     def on_select_all(self) -> None:
         self._selection.set_clips(clip.id for clip in self._document.session.clips())

@@ -173,6 +173,7 @@ class HeaderColumn(QWidget):
         first = max(0, self._rows.position_at(0) - _MARGIN)
         last = min(len(tracks) - 1, self._rows.position_at(self.height() - 1) + _MARGIN)
         shown = {tracks[position].id: position for position in range(first, last + 1)}
+        focused = self._focused()
         for track_id in [track_id for track_id in self._headers if track_id not in shown]:
             if not self._headers[track_id].in_use:
                 self._release(track_id)
@@ -191,6 +192,18 @@ class HeaderColumn(QWidget):
             chain = [widget for track_id in order for widget in self._headers[track_id].focus_chain]
             for before, after in pairwise(chain):
                 QWidget.setTabOrder(before, after)
+        if focused is not None and focused[0] not in shown and order:
+            _, place, control = focused
+            self._headers[order[min(place, len(order) - 1)]].focus_chain[control].setFocus()
+
+    def _focused(self) -> tuple[int, int, int] | None:
+        """The track whose header has the focus, its place among those with a header, and which control has it."""
+        focus = self.window().focusWidget()
+        for place, track_id in enumerate(self._order):
+            chain = self._headers[track_id].focus_chain if track_id in self._headers else ()
+            if focus in chain:
+                return track_id, place, chain.index(focus)
+        return None
 
     def _take(self, track: Track) -> TrackHeader:
         """A header for a track that has none."""
