@@ -225,8 +225,9 @@ class Importer(QObject):
             return tuple(problems)
 
         def cancelled() -> None:
-            self._messages.info(
-                "Cancelled: clips whose audio has not been read stay silent until the project is reopened"
+            self._messages.warning(
+                "Cancelled: clips whose audio has not been read stay silent until the project is reopened",
+                topic=MISSING_AUDIO,
             )
             ended(missing)
 

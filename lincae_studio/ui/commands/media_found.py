@@ -65,6 +65,7 @@ class MediaFound(QObject):
         clip_commands.media_pasted.connect(self._on_media_pasted)
         clip_commands.files_pasted.connect(importer.paste)
         engine_settings.restarted.connect(self._on_engine_restarted)
+        projects.audio_files_requested.connect(project_files.show_requested)
         importer.find_files.connect(project_files.show_requested)
         bundles.find_files.connect(project_files.show_requested)
         importer.media_found.connect(self._on_media_read)

@@ -46,6 +46,12 @@ DEMO_PROJECT = "demo/paper_lanterns.lincae"
 #: A project that is read within this time opens at once, without a dialog.
 PATIENCE_S = 0.05
 
+#: Topic of the message about a recovered session: it is over when the session is saved, or another is opened.
+_RECOVERED = "recovered session"
+
+#: Topic of the message that a bundle has no audio.
+_BUNDLE = "bundle"
+
 #: Number of recent projects in the menu.
 _RECENT = 10
 
@@ -61,7 +67,7 @@ class ProjectCommands(QObject):
     Signals:
         replaced: the window shows another document.
         opened: a document was opened; its `Session`, whose audio must be found.
-        preferences_requested: the user asked to change the preferences.
+        preferences_requested: the user asked to change the preferences; `audio_files_requested`: for the list of files.
         dawproject_chosen: the user chose a DAWproject to open; its `Path`.
     """
 
@@ -69,6 +75,7 @@ class ProjectCommands(QObject):
     opened = Signal(object)
     dawproject_chosen = Signal(object)
     preferences_requested = Signal()
+    audio_files_requested = Signal()
 
     def __init__(
         self,
@@ -93,6 +100,9 @@ class ProjectCommands(QObject):
         self._reserve = Reserve()
         self._reading = DocumentJobs(document, window, messages.error)
         document.at_close(self._reserve.close)
+        for over in (document.saved, document.replaced):
+            over.connect(lambda: messages.resolve(_RECOVERED))
+        document.replaced.connect(lambda: messages.resolve(_BUNDLE))
         self.recent_menu = QMenu("Open &Recent", window)
         self.recent_menu.aboutToShow.connect(self._list_recent)
         self._list_recent()
@@ -229,7 +239,11 @@ class ProjectCommands(QObject):
             self.opened.emit(session)
             codec = next((media.original.codec for media in session.media if media.original), session.codec)
             text = f"The bundle {path.name} contains latents of {codec} but no audio"
-            self._messages.info(f"{text}. To use the original audio, find its files in File > Audio Files")
+            self._messages.info(
+                f"{text}. To use the original audio, find its files in File > Audio Files",
+                button=("Audio Files…", self.audio_files_requested.emit),
+                topic=_BUNDLE,
+            )
 
         if not os.path.exists(path):
             self._forget_recent(path)
@@ -363,7 +377,11 @@ class ProjectCommands(QObject):
         self._autosave.set_recovered_from(leftover.folder)
         self.opened.emit(found.session)
         end = " The last edits could not be read." if found.damaged else ""
-        self._messages.info(f"Recovered “{leftover.info.title}”.{end} Save the project to keep it")
+        self._messages.info(
+            f"Recovered “{leftover.info.title}”.{end} Save the project to keep it",
+            button=("Save As…", self._save_elsewhere),
+            topic=_RECOVERED,
+        )
 
     def _on_version_chosen(self, version: Version) -> None:
         project = self._document.path

@@ -205,7 +205,7 @@ class MinusOneDialog(QDialog):
             self._show_message("The track is over 24 dB louder in the mix: raise its clip gain and search again.")
         self.align.setText(f"&Move the track by {samples:+d} {unit}".replace("-", "−"))
         self.align.setChecked(samples != 0 and certain)
-        self.align.setEnabled(samples != 0)
+        self.align.setVisible(samples != 0)
         gain, pan = self._strip()
         self.level.setText(f"Set the &gain to {format_db(abs(gain))}".replace("-", "−"))
         self.level.setChecked(abs(gain) <= MAX_GAIN)

@@ -43,7 +43,7 @@ class PanelBody(QScrollArea):
 
 
 def open_panel(window: QMainWindow, dock: QDockWidget) -> None:
-    """Show a panel; on a side that is full it becomes a tab of the last panel there."""
+    """Show a panel; on a side that is full it becomes a tab of the highest panel there."""
     if dock.isHidden() and not dock.isFloating() and not window.tabifiedDockWidgets(dock):
         area = window.dockWidgetArea(dock)
         beside = [
@@ -54,7 +54,7 @@ def open_panel(window: QMainWindow, dock: QDockWidget) -> None:
         center = window.centralWidget()
         room = center.height() if center is not None else 0
         if area in _SIDES and beside and sum(map(_useful_height, [dock, *beside])) > room:
-            window.tabifyDockWidget(max(beside, key=lambda other: other.y()), dock)
+            window.tabifyDockWidget(max(beside, key=lambda other: other.height()), dock)
     dock.show()
     dock.raise_()
 

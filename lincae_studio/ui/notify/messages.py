@@ -76,10 +76,12 @@ class MessageBar(QWidget):
         area.installEventFilter(self)
         self._place()
 
-    def info(self, text: str, details: str = "", topic: str = "") -> None:
-        """Show a message that needs no response; it disappears after a while unless it has details."""
+    def info(
+        self, text: str, details: str = "", button: tuple[str, Callable[[], None]] | None = None, topic: str = ""
+    ) -> None:
+        """Show a message that needs no response; it disappears after a while unless it has details or a button."""
         _log.info("%s%s", text, f"\n{details}" if details else "")
-        self._say("info", text, details, None, topic)
+        self._say("info", text, details, button, topic)
 
     def warning(
         self, text: object, details: str = "", button: tuple[str, Callable[[], None]] | None = None, topic: str = ""

@@ -108,9 +108,16 @@ def test_a_leftover_session_is_recovered_as_a_copy(
     folder = window.autosave.journal.folder
     assert folder is not None
     assert recovery.recover(folder).session == window.document.session
+    [card] = window.messages.cards
+    assert "Save the project to keep it" in card.text.text()
+    assert card.lasts, "it matters until the session is saved"
     press(window, Qt.Key.Key_S, CTRL)
     assert asked.questions == ["Save Project"]
     assert asked.suggested == [str(tmp_path / "guitar (recovered).lincae")]
+    asked.name = str(tmp_path / "kept")
+    qtbot.mouseClick(card.offer, Qt.MouseButton.LeftButton)
+    assert window.windowTitle().startswith("kept[*]")
+    assert card not in window.messages.cards
 
 
 def test_unsaved_work_is_asked_about_before_recovering(qtbot: QtBot, window: MainWindow, asked: Asked) -> None:
