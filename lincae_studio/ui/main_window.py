@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
-from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Theme
 from lincae_studio.ui.actions import menus
-from lincae_studio.ui.actions.context_menus import ContextMenus
+from lincae_studio.ui.actions.context_menus import ContextMenus, make_menu
 from lincae_studio.ui.actions.focus_home import FocusHome
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
 from lincae_studio.ui.actions.focus_ring import FocusRing
@@ -38,7 +38,7 @@ from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.autosave import Autosave
-from lincae_studio.ui.model.context import ContextPlace
+from lincae_studio.ui.model.context import ContextPlace, Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
@@ -316,6 +316,10 @@ class MainWindow(QMainWindow):
             self._was_shown = True
             # The first paint is done after two iterations of the event loop.
             QTimer.singleShot(0, self, lambda: QTimer.singleShot(0, self, self.first_painted.emit))
+
+    def createPopupMenu(self) -> QMenu:
+        """The menu of the toolbar and of the titles of panels. Qt's own would hide the toolbar for good."""
+        return make_menu(self.actions_by_id, Place("panel", QPoint()), self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.mimeData().hasUrls():

@@ -8,8 +8,8 @@ from typing import Literal
 from PySide6.QtCore import QPoint
 
 #: What can have a context menu: a clip, an empty spot of a lane, a track's header, the ruler, a marker on it, the mix,
-#: a view, a row of the history.
-Context = Literal["clip", "lane", "track", "ruler", "marker", "mix", "view", "history"]
+#: a view, a row of the history; and the toolbar or the title of a panel, where panels can be shown and hidden.
+Context = Literal["clip", "lane", "track", "ruler", "marker", "mix", "view", "history", "panel"]
 
 
 @dataclass(frozen=True)

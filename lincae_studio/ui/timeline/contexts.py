@@ -19,7 +19,7 @@ _INSET_PX = 12
 class TimelineContexts:
     """Selects what is under the pointer, as a click would, and describes the place.
 
-    A clip that is selected keeps the others selected, so that the menu acts on all of them.
+    A clip or track that is selected keeps the others selected, so that the menu acts on all of them.
     """
 
     def __init__(self, timeline: TimelinePanel, document: Document, selection: Selection) -> None:
@@ -116,7 +116,7 @@ class TimelineContexts:
     def _select_track(self, position: int) -> None:
         tracks = self._document.session.tracks
         if position < len(tracks):
-            self._selection.set_track(tracks[position].id)
+            self._selection.hold_track(tracks[position].id)
 
     def _selected_position(self) -> int | None:
         ids = [track.id for track in self._document.session.tracks]

@@ -193,3 +193,32 @@ def test_every_command_of_a_clip_or_a_track_is_in_its_menu() -> None:
     assert left <= {"select_none", "nudge_left", "nudge_right", "move_up", "move_down"}
     left = {spec.id for spec in ACTIONS if spec.needs == "track" and "track" not in spec.contexts}
     assert left <= {"gain_up", "gain_down", "pan_left", "pan_right", "envelope_point", "envelope_up", "envelope_down"}
+
+
+def test_a_right_click_on_one_of_several_tracks_acts_on_all_of_them(song: MainWindow) -> None:
+    tracks = song.document.session.tracks
+    song.selection.set_tracks([tracks[0].id, tracks[1].id])
+    choose(right_click(song.timeline.headers, 8, 76 + 70), "Mute Track")
+    assert [track.mute for track in song.document.session.tracks] == [True, True, False]
+    choose(right_click(song.timeline.headers, 8, 2 * 76 + 70), "Mute Track")
+    assert [track.mute for track in song.document.session.tracks] == [True, True, True], "the third was not among them"
+    assert song.selection.tracks == {tracks[2].id}
+
+
+def test_the_toolbar_and_the_titles_of_panels_list_the_panels(song: MainWindow) -> None:
+    """Qt's own menu there can hide the toolbar, and nothing shows it again."""
+    menu = song.createPopupMenu()
+    found = texts(menu)
+    assert {"Clip Inspector", "History", "Clip Table", "Loudness", "Latent Heatmap"} <= {*found}
+    assert "Main" not in found
+
+
+@pytest.mark.parametrize("name", ["Gain", "Name"])
+def test_fields_have_the_menu_of_text(song: MainWindow, name: str) -> None:
+    click(song.timeline.lanes, 100, 50)
+    press(song, Qt.Key.Key_Return, Qt.KeyboardModifier.AltModifier)
+    field = song.inspector.field(name)
+    found = " ".join(texts(right_click(field, 10, 8)))
+    assert "Copy" in found
+    assert "Select All" in found
+    assert "Split" not in found

@@ -13,7 +13,7 @@ ROWS = (
         "View",
         ("Alt+Return",),
         checkable=True,
-        contexts=("clip",),
+        contexts=("clip", "panel"),
     ),
     ActionSpec(
         "history",
@@ -22,6 +22,7 @@ ROWS = (
         "View",
         ("Ctrl+H",),
         checkable=True,
+        contexts=("panel",),
     ),
     ActionSpec(
         "clip_table",
@@ -30,6 +31,7 @@ ROWS = (
         "View",
         ("Ctrl+Shift+L",),
         checkable=True,
+        contexts=("panel",),
     ),
     ActionSpec(
         "loudness",
@@ -38,7 +40,7 @@ ROWS = (
         "View",
         ("Ctrl+Shift+M",),
         checkable=True,
-        contexts=("mix",),
+        contexts=("mix", "panel"),
     ),
     *(
         ActionSpec(
@@ -48,7 +50,7 @@ ROWS = (
             "View",
             with_french(view.keys),
             checkable=True,
-            contexts=("view",),
+            contexts=("view", "panel"),
         )
         for view in VIEWS
     ),
