@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import platformdirs
 from lincae_studio import private
 
 APP_NAME = "lincae-studio"
+
+#: As the first argument of a frozen program: the rest is for pip.
+PIP_FLAG = "--pip"
 
 
 def resource(relative: str) -> Path:
@@ -26,6 +30,27 @@ def change_log() -> Path:
     """CHANGELOG.md. Raises `FileNotFoundError` like `resource`."""
     beside = Path(__file__).resolve().parent.parent / "CHANGELOG.md"
     return beside if beside.exists() else resource("CHANGELOG.md")
+
+
+def constraints() -> Path:
+    """The tested versions of all packages, for pip. Raises `FileNotFoundError` like `resource`."""
+    beside = Path(__file__).resolve().parent.parent / "packaging" / "constraints.txt"
+    return beside if beside.exists() else resource("constraints.txt")
+
+
+def own_command() -> list[str]:
+    """The command that starts this program."""
+    return [sys.executable] if frozen() else [sys.executable, "-m", "lincae_studio"]
+
+
+def pip_command() -> list[str]:
+    """The command that starts pip; a frozen program contains it."""
+    return [sys.executable, PIP_FLAG] if frozen() else [sys.executable, "-m", "pip"]
+
+
+def frozen() -> bool:
+    """Whether this is the program for machines without Python."""
+    return bool(getattr(sys, "frozen", False))
 
 
 def in_resources(path: Path) -> bool:

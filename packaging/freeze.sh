@@ -25,7 +25,7 @@ left_out = ("torch", "huggingface_hub")  # what only neural codecs need
 print(*(name for name in project["dependencies"] if not name.startswith(left_out)), sep="\n")
 PYTHON
 )
-pip_install "${packages[@]}" pyinstaller
+pip_install "${packages[@]}" pip pyinstaller
 cd "$root"
 version=$("$venv/bin/python" -c 'import lincae_studio; print(lincae_studio.__version__)')
 

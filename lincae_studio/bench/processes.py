@@ -8,20 +8,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import tempfile
 
+from lincae_studio import paths
 from lincae_studio.errors import StudioError
 
 #: As the program's first argument it means a measurement: see `cli.measurement`.
 FLAG = "--measure"
 
 _TIMEOUT_S = 3600
-
-
-def own_command() -> list[str]:
-    """The command that starts this program."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "lincae_studio"]
 
 
 def platform_name() -> str:
@@ -41,7 +36,7 @@ def measured(module: str, *arguments: str) -> dict[str, float]:
     platform = {} if platform_name() == "default" else {"QT_QPA_PLATFORM": platform_name()}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [*own_command(), FLAG, module, folder, *arguments],
+            [*paths.own_command(), FLAG, module, folder, *arguments],
             env={**os.environ, "LINCAE_STUDIO_CACHE": folder, **platform},
             capture_output=True,
             text=True,

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from lincae_studio import descriptors
 from lincae_studio.cli import exit_codes
 from lincae_studio.cli.text import show_error
+from lincae_studio.paths import PIP_FLAG
 
 #: Subcommands. Any other first argument is a file to open in the window.
 COMMANDS = (
@@ -37,6 +38,10 @@ def run(arguments: list[str]) -> int:
     from lincae_studio.errors import Cancelled, StudioError
 
     try:
+        if arguments[:1] == [PIP_FLAG]:
+            from pip._internal.cli.main import main as pip
+
+            return pip(arguments[1:])
         if arguments[:1] == ["--measure"]:
             from lincae_studio.cli.measurement import run_measurement
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain, show
-from lincae_studio.codecs import library, registry
+from lincae_studio.codecs import library, neural, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae import install
@@ -160,6 +160,24 @@ def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An insta
     """Delete an installed codec, and the remains of an unfinished download of it."""
     library.remove(codec_id)
     show(f"removed {codec_id}")
+
+
+@codecs_app.command("add-neural")
+def _add_neural() -> None:
+    """Install torch and the Hub's client, which neural codecs need, where the program came without them."""
+    if neural.torch_included():
+        show("torch is part of this installation")
+        return
+    with progress_bars() as report:
+        neural.install(report("neural codecs"))
+    show(f"installed torch and the Hub’s client in {neural.folder()}")
+
+
+@codecs_app.command("remove-neural")
+def _remove_neural() -> None:
+    """Delete what add-neural has installed; codecs are kept."""
+    neural.remove()
+    show("removed torch and the Hub’s client" if not neural.torch_included() else "torch is part of this installation")
 
 
 def _row(info: CodecInfo) -> dict[str, object]:

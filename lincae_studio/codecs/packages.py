@@ -8,6 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from lincae_studio import paths
+from lincae_studio.codecs import neural
 from lincae_studio.errors import CodecError
 
 
@@ -19,12 +21,25 @@ def require(*names: str) -> None:
     """
     for name in names:
         try:
-            importlib.import_module(name)
+            _import(name)
         except ModuleNotFoundError as error:
             raise _missing(error.name or name) from error
         except Exception as error:  # a library that does not load or fit, in whatever way it says so
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             raise CodecError(f"neural codecs need {name}, which does not work here: {reason}", _remedy(name)) from error
+
+
+def _import(name: str) -> None:
+    """Import a package, if it is missing from where neural codecs have been added."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        added = str(neural.folder())
+        if added in sys.path or not neural.installed():
+            raise
+        sys.path.append(added)
+        importlib.invalidate_caches()
+        importlib.import_module(name)
 
 
 def require_installed(name: str) -> None:
@@ -33,7 +48,7 @@ def require_installed(name: str) -> None:
         found = importlib.util.find_spec(name)
     except ValueError:  # how it answers if the import of the package is blocked
         found = None
-    if found is None:
+    if found is None and not neural.installed():
         raise _missing(name)
 
 
@@ -42,8 +57,8 @@ def _missing(name: str) -> CodecError:
 
 
 def _remedy(package: str) -> str:
-    if getattr(sys, "frozen", False):
-        return "Choose a built-in codec, or install LinCAE Studio with pip or uv, which include it"
+    if paths.frozen():
+        return "Add it with Session > Codec > Add Neural Codecs, or lincae-studio codecs add-neural"
     if Path(sys.prefix).parent.name == "tools" and Path(sys.prefix).parent.parent.name == "uv":
         return "Install the program again with uv tool install --reinstall lincae-studio, or choose a built-in codec"
     command = shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", package])

@@ -46,7 +46,7 @@ from lincae_studio.session import edits, files, places
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Session
 from lincae_studio.ui import plain_text
-from lincae_studio.ui.dialogs.codec import DownloadDialog, ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ScaleFactorDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
@@ -110,6 +110,7 @@ def open_dialogs(window: MainWindow, tmp_path: Path) -> None:
     ):
         window.actions_by_id[action].trigger()
     DownloadDialog("lin-cae", window).open()
+    AddNeuralDialog(window).open()
     ScaleFactorDialog(tmp_path / NAME, 1.0, False, window).open()
     job = BackgroundJob(lambda _report, _cancel: None, window.document)
     progress = ProgressDialog(f"Reading {NAME}", job, window, f"Reading {NAME}")

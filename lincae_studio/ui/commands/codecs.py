@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio import paths
-from lincae_studio.codecs import library, registry
+from lincae_studio.codecs import library, neural, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.lincae import install
 from lincae_studio.codecs.lincae.folder import open_folder
@@ -29,15 +29,18 @@ from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.session import edits
-from lincae_studio.ui.dialogs.codec import DownloadDialog, ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ScaleFactorDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import MessageBar, confirm
 from lincae_studio.ui.plain_text import in_menu, in_tip, shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _MIB = 1 << 20
+
+#: The installation of what neural codecs need, among those of codecs; no codec has such an id.
+_NEURAL = "neural codecs"
 
 _ID_LENGTH = 64
 
@@ -196,8 +199,11 @@ class CodecMenu(QObject):
         beginning: str,
         failed: Callable[[StudioError], None],
         cancelled: Callable[[], None],
+        succeeded: Callable[[], None] | None = None,
     ) -> None:
+        """Run an installation; `succeeded`: called after it instead of choosing the codec."""
         generation = self._generation
+        use = succeeded or (lambda: self._use(codec_id, generation))
         job = BackgroundJob(work, self)
         self._jobs[codec_id] = job
         ProgressDialog(title, job, self._window, beginning)
@@ -207,7 +213,7 @@ class CodecMenu(QObject):
             self._update()
             report()
 
-        job.succeeded.connect(lambda _place: end(lambda: self._use(codec_id, generation)))
+        job.succeeded.connect(lambda _place: end(use))
         job.failed.connect(lambda error: end(lambda: failed(error)))
         job.cancelled.connect(lambda: end(cancelled))
         self._update()
@@ -271,6 +277,9 @@ class CodecMenu(QObject):
         for model_id, model in _downloadable():
             self.downloads[model_id] = self._download_action(model_id, model)
         self.menu.addActions([*self.downloads.values(), self.import_action])
+        if neural.installed() or not neural.torch_included():
+            self.menu.addSeparator()
+            self.menu.addAction(self._neural_action())
         self._show_chosen()
 
     def _codec_action(self, codec: str) -> QAction:
@@ -300,6 +309,50 @@ class CodecMenu(QObject):
         action.setStatusTip(model.description)
         action.triggered.connect(lambda _on=False: self._on_download_triggered(model_id))
         return action
+
+    def _neural_action(self) -> QAction:
+        """Adds torch and the hub's client to an installation that came without them, or removes them again."""
+        if neural.installed():
+            action = QAction("Remove &Neural Codecs…", self)
+            action.setToolTip("Delete torch and the Hub’s client, which have been added; installed codecs are kept")
+            action.triggered.connect(self._on_remove_neural_triggered)
+        else:
+            action = QAction("Add &Neural Codecs…", self)
+            action.setToolTip("Install torch and the Hub’s client, which neural codecs need")
+            action.triggered.connect(self.add_neural)
+        action.setEnabled(_NEURAL not in self._jobs)
+        action.setStatusTip(action.toolTip())
+        return action
+
+    def add_neural(self) -> None:
+        """Ask whether to install torch and the hub's client, and do so."""
+        dialog = AddNeuralDialog(self._window)
+        dialog.accepted.connect(self._install_neural)
+        dialog.open()
+
+    def _install_neural(self) -> None:
+        def work(report: ReportProgress, cancel: CancelToken) -> None:
+            neural.install(report, cancel)
+
+        def cancelled() -> None:
+            self._messages.info("Adding neural codecs was cancelled; whole files are kept for the next time")
+
+        def succeeded() -> None:
+            self._rendering.restart_engine()
+            self._messages.info("Neural codecs can be used now: download or import one in Session > Codec")
+
+        failed = self._messages.error
+        self._run(_NEURAL, work, "Adding neural codecs", "Looking for packages…", failed, cancelled, succeeded)
+
+    def _on_remove_neural_triggered(self) -> None:
+        question = f"Torch and the Hub’s client in {neural.folder()} will be deleted. Installed codecs are kept."
+        if confirm(self._window, question, "Remove them?"):
+            try:
+                neural.remove()
+                self._rendering.restart_engine()
+            except StudioError as error:
+                self._messages.error(error)
+            self._update()
 
     def _show_chosen(self) -> None:
         chosen = self._document.session.codec

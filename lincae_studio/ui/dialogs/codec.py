@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio import paths
+from lincae_studio.codecs import neural
 from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
@@ -44,6 +45,33 @@ class DownloadDialog(QDialog):
             form.addRow(_dim(name, self), _wrapped(text, self))
         hint = _wrapped("Requires an internet connection. You can continue editing during the download.", self)
         _lay_out(self, [form, hint], "Download", 560)
+
+
+class AddNeuralDialog(QDialog):
+    """Shows what will be installed for neural codecs, from where and to where, and asks for confirmation."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Add Neural Codecs")
+        form = QFormLayout()
+        form.setHorizontalSpacing(16)
+        for name, text in (
+            ("Packages", "torch, which computes neural networks, and the client of the Hugging Face Hub"),
+            ("Computes on", neural.machine()),
+            ("From", "The Python Package Index, pypi.org, and pytorch.org"),
+            (
+                "Size",
+                f"About {neural.download_mb():,} MB to download, {neural.space_mb():,} MB of free space",
+            ),
+            ("Stored in", str(neural.folder())),
+        ):
+            form.addRow(_dim(name, self), _wrapped(text, self))
+        hint = _wrapped(
+            "Requires an internet connection. You can continue editing meanwhile. Session > Codec removes them again.",
+            self,
+        )
+        _lay_out(self, [form, hint], "Add", 560)
 
 
 class ScaleFactorDialog(QDialog):

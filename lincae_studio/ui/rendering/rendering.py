@@ -274,10 +274,14 @@ class Rendering(QObject):
 
     def set_computation(self, computation: Computation) -> None:
         """Set the device and precision of codecs; the engine restarts."""
-        if computation == self.computation.requested:
-            return
-        self.computation, self._not_possible = computation, False
-        self._client.configure(computation)
+        if computation != self.computation.requested:
+            self.computation = computation
+            self.restart_engine()
+
+    def restart_engine(self) -> None:
+        """Start a new engine process, which loads its codecs again, and try failed chunks again."""
+        self.computation, self._not_possible = self.computation.requested, False
+        self._client.configure(self.computation)
         self._client.forget_crashes()
         self.store.forget_failures()
         self._reported.clear()

@@ -1,0 +1,204 @@
+"""torch and the hub's client in a folder of their own, for installations that come without: added, found, removed.
+
+pip installs them, from wheels alone, in the versions that the program is tested with; it checks their hashes against
+those of the index. The engine process and the command line look there when torch is missing (`codecs.packages`); the
+window's process loads none of it. No Qt; any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import platform
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from lincae_studio import paths, private
+from lincae_studio.codecs import library
+from lincae_studio.errors import CodecError, os_error_reason
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
+
+#: What is installed, with what they need.
+PACKAGES = ("torch", "huggingface_hub")
+
+#: Written last, so that a folder with it is complete.
+_MARKER = "complete"
+
+#: torch's own index of builds without CUDA, which are a tenth of the size of those of PyPI for Linux.
+_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+#: Free space that installing needs, and size of the download, in MB: with a GPU of NVIDIA, and without.
+_SPACE_MB = {True: 12_000, False: 2_500}
+_DOWNLOAD_MB = {True: 3_000, False: 200}
+
+#: How often a cancelled job is noticed, in seconds.
+_POLL_S = 0.1
+
+
+def folder() -> Path:
+    return paths.data_dir() / "neural"
+
+
+def torch_included() -> bool:
+    """Whether the installation itself has torch. Does not load it."""
+    try:
+        return importlib.util.find_spec("torch") is not None
+    except ValueError:  # how it answers if the import is blocked
+        return False
+
+
+def installed() -> bool:
+    """Whether the folder is complete."""
+    return (folder() / _MARKER).exists()
+
+
+def has_nvidia_gpu() -> bool:
+    """Whether a driver of NVIDIA is running on this machine."""
+    return os.path.exists("/proc/driver/nvidia/version") or shutil.which("nvidia-smi") is not None
+
+
+def machine() -> str:
+    """What neural codecs will compute on, for the user."""
+    if has_nvidia_gpu():
+        return "NVIDIA GPU (CUDA)"
+    if sys.platform == "darwin" and platform.machine() == "arm64":
+        return "Apple GPU (MPS)"
+    return "processor"
+
+
+def download_mb() -> int:
+    """About how much is downloaded, in MB."""
+    return _DOWNLOAD_MB[has_nvidia_gpu()]
+
+
+def space_mb() -> int:
+    """The free space that installing needs, in MB."""
+    return _SPACE_MB[has_nvidia_gpu()]
+
+
+def install(progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> None:
+    """Install the packages. What an earlier attempt has downloaded completely is not downloaded again.
+
+    Args:
+        progress: called with the bytes of the file that is being downloaded.
+
+    Raises:
+        CodecError: when they cannot be downloaded, the disk is too full, or they are being installed elsewhere.
+        Cancelled: after `cancel` was set.
+    """
+    place = folder()
+    staging, cache = place.with_name("neural.part"), place.with_name("neural.cache")
+    try:
+        private.make(place.parent)
+        with library.alone("neural-codecs"):
+            if installed():
+                return
+            free = shutil.disk_usage(place.parent).free // 1_000_000
+            if free < space_mb():
+                raise CodecError(
+                    f"neural codecs need {space_mb():,} MB of free space in {place.parent}, where {free:,} MB are left",
+                    "Delete something there, and try again",
+                )
+            for rest in (staging, place):
+                shutil.rmtree(rest, ignore_errors=True)
+            (staging / "tmp").mkdir(parents=True)
+            _run_pip(staging, cache, progress, cancel or CancelToken())
+            shutil.rmtree(staging / "tmp")
+            (staging / _MARKER).touch()
+            staging.rename(place)
+            shutil.rmtree(cache, ignore_errors=True)
+    except OSError as error:
+        reason, remedy = os_error_reason(error, place)
+        raise CodecError(f"neural codecs cannot be installed: {reason}", remedy) from error
+
+
+def remove() -> None:
+    """Delete the packages and the rests of attempts to install them.
+
+    Raises:
+        CodecError: when they cannot be deleted, or are being installed.
+    """
+    with library.alone("neural-codecs"):
+        for place in (folder(), folder().with_name("neural.part"), folder().with_name("neural.cache")):
+            try:
+                (place / _MARKER).unlink(missing_ok=True)
+                if place.exists():
+                    shutil.rmtree(place)
+            except OSError as error:
+                reason, remedy = os_error_reason(error, place)
+                raise CodecError(f"{place} cannot be deleted: {reason}", remedy) from error
+
+
+def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: CancelToken) -> None:
+    command = [
+        *paths.pip_command(),
+        *("install", "--target", str(target), "--cache-dir", str(cache), "--constraint", str(paths.constraints())),
+        *("--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--progress-bar", "raw"),
+    ]
+    if not has_nvidia_gpu() and sys.platform != "darwin":
+        command += ["--extra-index-url", _CPU_INDEX]
+    environment = {**os.environ, "TMPDIR": str(target / "tmp"), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [*command, *PACKAGES],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    last, file = "", ""
+    try:
+        for line in _lines(process, cancel):
+            if found := re.match(r"\s*(?:Downloading|Using cached) (?:\S*/)?([^\s/]+)", line):
+                file = found[1].partition("-")[0]
+                progress(Progress(0, 1, f"downloading {file}"))
+            elif found := re.match(r"Progress (\d+) of (\d+)", line):
+                done, total = int(found[1]), int(found[2])
+                amount = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+                progress(Progress(done, total, f"downloading {file}, {amount}"))
+            elif line.startswith("Installing collected packages"):
+                progress(Progress(0, 1, "installing"))
+            elif line.startswith("ERROR: "):
+                last = last or line.removeprefix("ERROR: ").strip().rstrip(".")
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+    if process.returncode:
+        raise CodecError(
+            f"neural codecs cannot be installed: {last or f'pip ended with code {process.returncode}'}",
+            "Check the network connection and the free space, and try again: what has been downloaded is kept",
+        )
+
+
+def _lines(process: subprocess.Popen[str], cancel: CancelToken) -> Iterator[str]:
+    """What the process writes, line by line. Raises `Cancelled` also while it writes nothing."""
+    waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def read() -> None:
+        assert process.stdout is not None
+        with contextlib.suppress(ValueError):  # closed after a cancelled job
+            for line in process.stdout:
+                waiting.put(line)
+        waiting.put(None)
+
+    threading.Thread(target=read, name="pip-reader", daemon=True).start()
+    while True:
+        cancel.check()
+        try:
+            line = waiting.get(timeout=_POLL_S)
+        except queue.Empty:
+            continue
+        if line is None:
+            return
+        yield line

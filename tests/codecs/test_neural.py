@@ -1,0 +1,137 @@
+"""Adding what neural codecs need to an installation without it: pip's part is real, the packages are small wheels."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lincae_studio import paths
+from lincae_studio.cli import run
+from lincae_studio.codecs import neural, packages
+from lincae_studio.errors import Cancelled, CodecError
+from lincae_studio.jobs import CancelToken, Progress
+from tests.codecs.wheels import fake_packages, write_wheel
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return fake_packages(tmp_path, monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is imported, and from where, is forgotten at the end."""
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    yield
+    for name in ("torch_like", "hub_like"):
+        sys.modules.pop(name, None)
+
+
+def leftovers() -> list[str]:
+    return sorted(path.name for path in paths.data_dir().iterdir() if path.name.startswith("neural"))
+
+
+@pytest.mark.usefixtures("wheels")
+def test_packages_are_added_used_and_removed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CodecError, match="need torch_like, which is not installed"):
+        packages.require_installed("torch_like")
+    assert run(["codecs", "add-neural"]) == 0
+    assert leftovers() == ["neural"]
+    packages.require_installed("torch_like")
+    assert "torch_like" not in sys.modules, "only found, as in the window"
+    packages.require("torch_like")
+    assert sys.modules["torch_like"].VALUE == 42
+    assert run(["codecs", "add-neural"]) == 0, "again, nothing to do"
+    assert run(["codecs", "remove-neural"]) == 0
+    assert leftovers() == []
+    assert not neural.installed()
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_not_found_is_named_and_nothing_is_left(wheels: Path) -> None:
+    (wheels / "hub_like-1.5-py3-none-any.whl").unlink()
+    with pytest.raises(CodecError, match=r"hub_like.*network connection"):
+        neural.install()
+    assert not neural.installed()
+    write_wheel(wheels, "hub_like", "1.5", "VALUE = 41\n")
+    neural.install()
+    assert neural.installed()
+
+
+def test_a_file_that_was_changed_is_refused(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index names the hash of each file; one that differs is not installed."""
+    simple = tmp_path / "simple" / "torch-like"
+    simple.mkdir(parents=True)
+    wheel = wheels / "torch_like-2.1-py3-none-any.whl"
+    (simple / "index.html").write_text(f'<a href="{wheel.as_uri()}#sha256={"0" * 64}">{wheel.name}</a>')
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_INDEX_URL", (tmp_path / "simple").as_uri())
+    monkeypatch.setattr(neural, "_CPU_INDEX", (tmp_path / "simple").as_uri())
+    with pytest.raises(CodecError, match=r"(?i)hash"):
+        neural.install()
+    assert not neural.installed()
+
+
+@pytest.mark.usefixtures("wheels")
+def test_a_full_disk_is_noticed_before_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neural, "space_mb", lambda: 10**9)
+    with pytest.raises(CodecError, match="need 1,000,000,000 MB of free space"):
+        neural.install()
+    assert leftovers() == []
+
+
+@pytest.mark.usefixtures("wheels")
+def test_a_cancelled_installation_ends_while_the_index_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancel = CancelToken()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.delenv("PIP_FIND_LINKS")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/simple")
+
+        def cancel_when_asked() -> None:
+            connection, _ = silent.accept()
+            cancel.cancel()
+            connection.recv(1)
+            connection.close()
+
+        thread = threading.Thread(target=cancel_when_asked)
+        thread.start()
+        with pytest.raises(Cancelled):
+            neural.install(cancel=cancel)
+        thread.join()
+    assert not neural.installed()
+
+
+@pytest.mark.linux("a killed process")
+def test_a_killed_installation_is_done_again(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = neural._lines
+
+    def killed(process, cancel):  # type: ignore[no-untyped-def]
+        os.kill(process.pid, signal.SIGKILL)
+        return real(process, cancel)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(neural, "_lines", killed)
+        with pytest.raises(CodecError, match="pip ended with code -9"):
+            neural.install()
+    assert not neural.installed()
+    seen: list[Progress] = []
+    neural.install(seen.append)
+    assert neural.installed()
+    assert seen[-1].label == "installing"
+
+
+@pytest.mark.usefixtures("wheels")
+def test_an_incomplete_folder_is_not_used() -> None:
+    neural.install()
+    (neural.folder() / "complete").unlink()
+    with pytest.raises(CodecError, match="torch_like, which is not installed"):
+        packages.require("torch_like")

@@ -1,0 +1,68 @@
+"""Session > Codec > Add Neural Codecs, where the program came without torch: ask, install, remove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QLabel
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.codecs import neural
+from lincae_studio.ui.dialogs.codec import AddNeuralDialog
+from lincae_studio.ui.main_window import MainWindow
+from tests.codecs.wheels import fake_packages
+from tests.ui.asked import Asked
+from tests.ui.conftest import LIMIT_MS
+
+
+def entry(window: MainWindow, text: str) -> QAction | None:
+    """The entry of the menu with this text, as one sees it on opening the menu."""
+    window.codecs.menu.aboutToShow.emit()
+    return next((action for action in window.codecs.menu.actions() if text in action.text().replace("&", "")), None)
+
+
+def click(window: MainWindow, text: str) -> None:
+    action = entry(window, text)
+    assert action is not None
+    assert action.isEnabled()
+    action.trigger()
+
+
+def test_neural_codecs_are_added_and_removed(
+    qtbot: QtBot, window: MainWindow, asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert entry(window, "Neural Codecs") is None, "torch is part of this installation"
+    fake_packages(tmp_path, monkeypatch)
+    click(window, "Add Neural Codecs…")
+    dialog = window.findChild(AddNeuralDialog)
+    assert dialog is not None
+    texts = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    assert "1 MB of free space" in texts
+    assert str(neural.folder()) in texts
+    dialog.accept()
+    adding = entry(window, "Add Neural Codecs…")
+    assert adding is not None
+    assert not adding.isEnabled(), "it is under way"
+    qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
+    assert neural.installed()
+    assert "Neural codecs can be used now" in window.messages.text.text()
+    asked.yes = True
+    click(window, "Remove Neural Codecs…")
+    assert not neural.installed()
+    assert entry(window, "Add Neural Codecs…") is not None
+
+
+def test_what_goes_wrong_is_said(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for wheel in fake_packages(tmp_path, monkeypatch).glob("hub*"):
+        wheel.unlink()
+    click(window, "Add Neural Codecs…")
+    dialog = window.findChild(AddNeuralDialog)
+    assert dialog is not None
+    dialog.accept()
+    qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
+    assert "Neural codecs cannot be installed" in window.messages.text.text()
+    assert entry(window, "Add Neural Codecs…") is not None
