@@ -11,9 +11,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from lincae_studio.session import places
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import MASTER, Session
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.timeline.envelopes import Kind, y_of
+from lincae_studio.ui.views.trajectory import TrajectoryPanel
 from tests.ui.conftest import PX
 from tests.ui.drive import drag, move, press, release
 
@@ -62,11 +64,37 @@ def hold_header(window: MainWindow) -> QWidget:
     return header
 
 
+def hold_master_envelope(window: MainWindow) -> QWidget:
+    window.timeline.envelopes.show(MASTER, Kind.GAIN)
+    lane = window.timeline.master
+    y = y_of(1.0, Kind.GAIN, 0, lane.height())
+    drag(lane, (100, y), (180, y + 20), release=False)
+    return lane
+
+
+def hold_trajectory(window: MainWindow) -> QWidget:
+    window.views.toggle("trajectory", True)
+    panel = window.views.get("trajectory")
+    assert isinstance(panel, TrajectoryPanel)
+    plot = panel.plot.viewport()
+    drag(plot, (50, 50), (90, 90), release=False)
+    return plot
+
+
 def marked(session: Session, at: int) -> Session:
     return places.add_marker(session, at, "here")
 
 
-GESTURES = (hold_clip, hold_rubber_band, hold_playhead, hold_loop, hold_fader, hold_header)
+GESTURES = (
+    hold_clip,
+    hold_rubber_band,
+    hold_playhead,
+    hold_loop,
+    hold_fader,
+    hold_header,
+    hold_master_envelope,
+    hold_trajectory,
+)
 
 
 @pytest.mark.parametrize("hold", GESTURES)
