@@ -112,7 +112,8 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
     _paint_outlines(painter, shown)
-    overlaps = overlaps_of([item.rect for item in shown])
+    covered = any(item.name_right < item.rect.right() for item in shown)
+    overlaps = overlaps_of([item.rect for item in shown]) if covered else []
     for overlap in overlaps:
         paint_overlap_ground(painter, overlap)
     if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
@@ -166,24 +167,15 @@ def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor, Q
 
 def _paint_outlines(painter: QPainter, shown: Sequence[_Shown]) -> None:
     """Paint a line of a pixel inside the borders of clips, so that adjacent ones can be told apart."""
-    lines: dict[int, tuple[QColor, list[QRectF]]] = {}
+    frames: dict[int, tuple[QColor, list[QRectF]]] = {}
     for item in shown:
-        rect = item.rect
-        left, top, width, height = rect.left(), rect.top(), rect.width(), rect.height()
-        if width >= _OUTLINED_PX:
-            lines.setdefault(id(item.edge), (item.edge, []))[1].extend(
-                (
-                    QRectF(left, top, width, 1),
-                    QRectF(left, top + height - 1, width, 1),
-                    QRectF(left, top, 1, height),
-                    QRectF(left + width - 1, top, 1, height),
-                )
-            )
-    painter.setPen(Qt.PenStyle.NoPen)
-    for color, rects in lines.values():
-        painter.setBrush(color)
-        painter.drawRects(rects)
+        if item.rect.width() >= _OUTLINED_PX:
+            frame = item.rect.adjusted(0.5, 0.5, -0.5, -0.5)
+            frames.setdefault(id(item.edge), (item.edge, []))[1].append(frame)
     painter.setBrush(Qt.BrushStyle.NoBrush)
+    for color, rects in frames.values():
+        painter.setPen(QPen(color, 1))
+        painter.drawRects(rects)
 
 
 def _paint_waves(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
@@ -159,10 +160,12 @@ def paint_envelope(painter: QPainter, strip: Strip, kind: Kind, top: int, height
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def envelope_marks(kind: Kind, top: int, height_px: int) -> list[Mark]:
+@lru_cache(256)
+def envelope_marks(kind: Kind, top: int, height_px: int) -> tuple[Mark, ...]:
     """The scale of an envelope: dB, or left, centre and right."""
     if kind is Kind.PAN:
-        return [(y_of(value, kind, top, height_px), text) for value, text in ((-1.0, "L"), (0.0, "C"), (1.0, "R"))]
+        sides = ((-1.0, "L"), (0.0, "C"), (1.0, "R"))
+        return tuple((y_of(value, kind, top, height_px), text) for value, text in sides)
     levels = [(db_to_gain(level), f"{level:+d}".replace("-", "−") if level else "0 dB") for level in _MARKED_DB]
     marks = ((y_of(gain, kind, top, height_px), text) for gain, text in [*levels, (0.0, "−∞")])
     return spread(marks, top, height_px)

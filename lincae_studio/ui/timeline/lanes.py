@@ -256,6 +256,8 @@ class Lanes(TimeCanvas):
         """Paint what stays in place while the lanes scroll: scales, and the signs of hidden envelopes."""
         right = self.width()
         clip = painter.clipBoundingRect()
+        if clip.left() >= HIDDEN_SIGN_PX and clip.right() < right - SCALE_PX:
+            return  # as for most moves of the playhead
         for position in self._visible(clip.toAlignedRect()):
             track, top, height = self._session.tracks[position], self._rows.top(position), self._rows.height(position)
             kind = self._envelopes.of(track.id)

@@ -27,17 +27,18 @@ _LEVELS = (-6, -12, 0, -18, -24, -30, -36, -42, -48, -54, -3, -9)
 Mark = tuple[float, str]
 
 
-def spread(candidates: Iterable[Mark], top: float, height_px: float) -> list[Mark]:
+def spread(candidates: Iterable[Mark], top: float, height_px: float) -> tuple[Mark, ...]:
     """Those of the marks (y, text) of a scale with this top and height that have room, the first ones first."""
     kept: list[tuple[float, Mark]] = []
     for y, text in candidates:
         label = _label_y(y, top, height_px)
         if all(abs(label - other) >= _APART_PX for other, _ in kept):
             kept.append((label, (y, text)))
-    return [mark for _, mark in kept]
+    return tuple(mark for _, mark in kept)
 
 
-def wave_marks(top: float, height_px: float, zoom: float, stereo: bool) -> list[Mark]:
+@lru_cache(256)
+def wave_marks(top: float, height_px: float, zoom: float, stereo: bool) -> tuple[Mark, ...]:
     """The levels in dB of a waveform of this height, on both sides of its middle; `stereo`: of two waveforms."""
     half = height_px / 2 - 1
     bands = ((top, half), (top + height_px - half, half)) if stereo else ((top, height_px),)
