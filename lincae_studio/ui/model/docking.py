@@ -11,6 +11,9 @@ from lincae_studio.ui.model.wheel import WheelNeedsFocus
 _USEFUL_PX = 240
 _LEAST_PX = 90
 
+#: Property of a panel that has been open: from then on its height is as the user left it.
+_OPENED = "opened"
+
 _SIDES = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea)
 
 
@@ -57,6 +60,10 @@ def open_panel(window: QMainWindow, dock: QDockWidget) -> None:
             window.tabifyDockWidget(max(beside, key=lambda other: other.height()), dock)
     dock.show()
     dock.raise_()
+    if not dock.property(_OPENED) and window.dockWidgetArea(dock) in _SIDES and not dock.isFloating():
+        dock.setProperty(_OPENED, True)
+        if not window.tabifiedDockWidgets(dock):
+            window.resizeDocks([dock], [dock.sizeHint().height()], Qt.Orientation.Vertical)
 
 
 def is_in_front(dock: QDockWidget) -> bool:
