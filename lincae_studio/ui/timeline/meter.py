@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QFont, QMouseEvent, QPaintEngine, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.ui import theme
@@ -184,8 +184,8 @@ class Meter(QWidget):
         """The y of a level, in pixels from the top."""
         return round(self._top + (self.height() - self._top) * (1.0 - deflection(db)))
 
-    def _paint_scale(self) -> QPixmap:
-        """The labels and ticks beside the bars, painted again only for another size or theme."""
+    def _scale_for_screen(self) -> QPixmap:
+        """The scale as a picture, painted again only for another size or theme."""
         ratio = self.devicePixelRatioF()
         made_for = (self.size().toTuple(), ratio, theme.colors().text_dim)
         if self._scale is not None and self._scale[1] == made_for:
@@ -194,6 +194,13 @@ class Meter(QWidget):
         pixmap.setDevicePixelRatio(ratio)
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
+        self._paint_scale(painter)
+        painter.end()
+        self._scale = pixmap, made_for
+        return pixmap
+
+    def _paint_scale(self, painter: QPainter) -> None:
+        """Paint ticks and labels, from x = 0 on."""
         painter.setFont(self._label_font)
         painter.setPen(QColor(theme.colors().text_dim))
         last = -float(_LABEL_PX)
@@ -205,9 +212,6 @@ class Meter(QWidget):
                 box = QRectF(4, middle - _LABEL_PX, _SCALE_PX - 4, 2 * _LABEL_PX)
                 painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, f"{-db}")
                 last = middle
-        painter.end()
-        self._scale = pixmap, made_for
-        return pixmap
 
     # Qt overrides
 
@@ -234,7 +238,13 @@ class Meter(QWidget):
             if top <= _FIGURE_PX:
                 clip = colors.meter_clip if channel.clipped else colors.meter_ground
                 painter.fillRect(QRectF(x, 0, _BAR_PX, _CLIP_PX), QColor(clip))
-        painter.drawPixmap(self.width() - _SCALE_PX, 0, self._paint_scale())
+        painter.translate(self.width() - _SCALE_PX, 0)
+        raster = painter.paintEngine().type() == QPaintEngine.Type.Raster
+        if raster and painter.deviceTransform().m11() == self.devicePixelRatioF():
+            painter.drawPixmap(0, 0, self._scale_for_screen())
+        else:
+            self._paint_scale(painter)  # for a file, which may have more pixels, or none
+        painter.translate(_SCALE_PX - self.width(), 0)
         if top > _FIGURE_PX:
             self._paint_figure(painter)
         painter.end()

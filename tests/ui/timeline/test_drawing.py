@@ -92,6 +92,13 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
     def envelope() -> None:
         panel.envelopes.show_next(rng.choice([MASTER, *(track.id for track in document.session.tracks)]))
 
+    def size_a_track() -> None:
+        track, height = rng.choice(document.session.tracks), rng.choice([0, 24, 40, 120, 300])
+        document.apply("Height", lambda session: edits.set_track_height(session, track.id, height))
+
+    def select_tracks() -> None:
+        window.selection.set_tracks(rng.sample([track.id for track in document.session.tracks], 2))
+
     deeds = (
         scroll,
         scroll,
@@ -103,6 +110,8 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
         edit_a_track,
         split,
         envelope,
+        size_a_track,
+        select_tracks,
         document.undo,
     )
     for _ in range(steps):

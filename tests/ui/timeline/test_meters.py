@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QColor, QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
@@ -95,6 +95,25 @@ def test_the_figure_is_the_highest_level_until_it_is_reset(qtbot: QtBot, styled:
         assert len(scale) > 1, "there is a scale"
     click(meter, 3, 50)
     assert meter.figure == ""
+
+
+def test_the_scale_is_sharp_in_pictures_of_any_size(qtbot: QtBot, styled: object) -> None:
+    meter = Meter("test")
+    qtbot.addWidget(meter)
+    meter.resize(meter.width(), 100)
+    meter.grab()
+    pixmap = QPixmap(4 * meter.width(), 400)
+    painter = QPainter(pixmap)
+    painter.scale(4.0, 4.0)
+    QWidget.render(meter, painter, QPoint(0, 0))
+    painter.end()
+    image = pixmap.toImage()
+    # A tick is a rectangle of one colour, 2 by 1 points large.
+    tick = [image.pixelColor(4 * 17 + x, 4 * 15 + y).name() for x in range(8) for y in range(4)]
+    assert set(tick) == {QColor(theme.colors().text_dim).name()}
+    digit = [image.pixelColor(x, y).name() for y in range(4 * 16, 4 * 26) for x in range(4 * 21, 4 * meter.width())]
+    steps = [a == b for row in range(0, len(digit), 4) for a, b in [(digit[row], digit[min(row + 3, len(digit) - 1)])]]
+    assert not all(steps), "drawn in pixels of the file, not of the screen"
 
 
 def test_a_meter_is_as_tall_as_its_track(song: MainWindow) -> None:
