@@ -76,7 +76,7 @@ def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track
     if field in ("at", "start") and value is not None and len(pairs) == 1:
         return f"move to {format_time(value / SESSION_RATE)}"
     plain = text.lower()
-    for kind in ("clips", "clip", "track", "marker"):
+    for kind in ("clips", "clip", "tracks", "track", "marker"):
         plain = plain.removesuffix(f" {kind}")
     if value is None:
         return plain

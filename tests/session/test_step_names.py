@@ -6,12 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from lincae_studio.session import arrange, edits, places
+from lincae_studio.session import arrange, edits, places, strips
 from lincae_studio.session.model import Point, Session
 from lincae_studio.session.step_names import step_name
 from tests.helpers import made_up_media
 
 SECOND = 44_100
+
+
+def _colored(session: Session, track: int) -> Session:
+    return edits.set_track_color(session, track, "#112233")
 
 
 @pytest.fixture
@@ -42,6 +46,11 @@ Edit = Callable[[Session], Session]
         ("Mute", lambda s: edits.set_track_mute(edits.set_track_mute(s, 1, True), 2, True), "2 tracks: mute"),
         ("Gain", lambda s: edits.set_track_gain(edits.set_track_gain(s, 1, 0.5), 2, 0.5), "2 tracks: gain -6.0 dB"),
         ("Gain", lambda s: edits.set_track_gain(edits.set_track_gain(s, 1, 0.1), 2, 0.5), "2 tracks: gain"),
+        (
+            "Colour Tracks",
+            lambda s: strips.each(s, (1, 2), lambda s, t: edits.set_track_color(s, t, "#112233")),
+            "2 tracks: colour",
+        ),
         ("Rename Track", lambda s: edits.rename_track(s, 1, "Beat"), "Drums: rename to Beat"),
         ("Rename Track", lambda s: edits.rename_track(s, 1, "B" * 99), f"Drums: rename to {'B' * 47}…"),
         ("Colour Track", lambda s: edits.set_track_color(s, 1, "#123456"), "Drums: colour"),
