@@ -310,6 +310,7 @@ TrackHeader QLineEdit, MasterStrip QLineEdit {{
 }}
 TrackHeader ValueField:hover, MasterStrip ValueField:hover {{ border-color: {c.line}; }}
 TrackHeader QLineEdit:focus, MasterStrip QLineEdit:focus {{ background: {c.lane}; border-color: {c.accent}; }}
+TrackHeader ValueField[refused="true"], MasterStrip ValueField[refused="true"] {{ border-color: {c.error}; }}
 TrackHeader QLineEdit#name {{ font-weight: 600; }}
 TrackHeader QToolButton, MasterStrip QToolButton {{ border: 1px solid {c.line}; border-radius: 4px; padding: 0; }}
 TrackHeader QToolButton:focus, MasterStrip QToolButton:focus {{ border-color: {c.accent}; }}

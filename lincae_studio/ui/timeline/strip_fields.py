@@ -206,6 +206,8 @@ class ValueField(_Field):
         """`read`: returns the value of a text, or raises `EditError`."""
         super().__init__(parent)
         self._read = read
+        self._refused = False
+        self.textEdited.connect(lambda: self._mark(False))
         self._select = False
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setFixedWidth(62)
@@ -224,11 +226,23 @@ class ValueField(_Field):
                 value = self._read(text)
             except EditError as error:
                 self.selectAll()
+                self._mark(True)
                 self.refused.emit(error)
                 return False
             self.setModified(False)
             self.entered.emit(value)
         return True
+
+    def restore(self) -> None:
+        super().restore()
+        self._mark(False)
+
+    def _mark(self, refused: bool) -> None:
+        """Show whether the text was refused, for which there is a border in the style sheet."""
+        if self._refused != refused:
+            self._refused = refused
+            self.setProperty("refused", refused)
+            self.style().polish(self)
 
     # Qt overrides
 

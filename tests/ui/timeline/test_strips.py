@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QSlider, QStyle, QStyleOptionSlider, QWidget
 from pytestqt.qtbot import QtBot
@@ -14,6 +15,7 @@ from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
 from lincae_studio.session.levels import FADER_TOP_DB
 from lincae_studio.session.model import MAX_GAIN, Session, Track
+from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
@@ -214,6 +216,7 @@ def test_a_level_can_be_typed(tracks: MainWindow) -> None:
         assert tracks.document.session is before, nonsense
         assert f"“{nonsense}” is not a level" in tracks.messages.text.text()
         assert (field.text(), field.selectedText()) == (nonsense, nonsense), "to be corrected"
+        assert field.grab().toImage().pixelColor(20, 0) == QColor(theme.colors().error)
         QTest.keyClick(field, Qt.Key.Key_Escape)
         assert field.text() == "-6.0 dB"
 
