@@ -234,6 +234,8 @@ class MainWindow(QMainWindow):
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
         bar.addWidget(self.clock)
+        self.setTabOrder(bar.widgetForAction(bar.actions()[-3]), self.clock)
+        self.timeline.order_tabs(self.clock)
         central = QWidget(self)
         layout = QVBoxLayout(central)
         layout.setContentsMargins(0, 0, 0, 0)

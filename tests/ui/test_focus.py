@@ -55,6 +55,7 @@ def test_tab_reaches_every_control_and_shows_where_it_is(song: MainWindow, chose
         widget.setFocus(Qt.FocusReason.TabFocusReason)
         kinds.add(type(widget).__name__)
         assert ringed(widget), f"{type(widget).__name__} {widget.accessibleName()}"
+    song.preferences.set(theme="dark")  # the style belongs to the application
     assert {"Lanes", "Ruler", "QComboBox", "QCheckBox", "QListWidget", "QTableView", "QToolButton", "Clock"} <= kinds
 
 
@@ -125,3 +126,15 @@ def test_the_next_clip_after_a_deleted_one_is_the_one_behind_it(song: MainWindow
     press(song, Qt.Key.Key_Z, CTRL)
     press(song, Qt.Key.Key_BracketRight)
     assert song.selection.clips == {chosen}, "where it was, after undo"
+
+
+def test_tab_goes_from_top_to_bottom(song: MainWindow) -> None:
+    song.actions_by_id["view_linearity"].trigger()
+    QApplication.processEvents()
+    song.clock.setFocus()
+    names = [widget.accessibleName() or type(widget).__name__ for widget in in_chain(song)]
+    expected = ["Playhead position", "QPushButton", "Time ruler", "a, gain", "c, solo", "Timeline", "Master, gain"]
+    places = [names.index(name) for name in expected]
+    assert places == sorted(places)
+    views = names.index("What the linearity view shows")
+    assert places[-1] < views < names.index("Import Audio"), "then the views, then the toolbar again"

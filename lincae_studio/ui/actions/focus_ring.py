@@ -16,10 +16,11 @@ _WIDTH_PX = 2
 
 
 class FocusRing(QObject):
-    """Follows the focus of the application, dialogs included."""
+    """Follows the focus in a window and its dialogs."""
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
         self._ring: _Ring | None = None
         #: Whether the keyboard moved the focus last; what the program does with it in between does not count.
         self._by_keys = False
@@ -29,7 +30,7 @@ class FocusRing(QObject):
 
     def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         self._remove()
-        if new is None:
+        if new is None or not self._owns(new):
             return
         if new.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange):
             self._by_keys = True
@@ -38,6 +39,11 @@ class FocusRing(QObject):
         if self._by_keys:
             self._ring = _Ring(new)
             self._ring.destroyed.connect(self._forget)
+
+    def _owns(self, widget: QWidget | None) -> bool:
+        while widget is not None and widget is not self._window:
+            widget = widget.parentWidget()
+        return widget is not None
 
     def _remove(self) -> None:
         ring, self._ring = self._ring, None

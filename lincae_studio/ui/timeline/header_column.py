@@ -63,6 +63,9 @@ class HeaderColumn(QWidget):
         #: Headers by the id of the track that they show, and hidden ones that show none.
         self._headers: dict[int, TrackHeader] = {}
         self._spare: list[TrackHeader] = []
+        #: What Tab reaches before and after the headers.
+        self._tab_from: tuple[QWidget, ...] = ()
+        self._tab_to: tuple[QWidget, ...] = ()
         #: The ids of the tracks with a header, in the order in which Tab reaches them.
         self._order: list[int] = []
         self.levels = TrackLevels()
@@ -82,6 +85,10 @@ class HeaderColumn(QWidget):
         document.changed.connect(self._follow)
         selection.changed.connect(self._follow)
         rows.changed.connect(self._follow)
+
+    def set_tab_neighbours(self, before: QWidget, after: QWidget) -> None:
+        """Tab reaches the headers after one control and before another."""
+        self._tab_from, self._tab_to = (before,), (after,)
 
     def headers(self) -> list[tuple[int, TrackHeader]]:
         """The headers in view, by track id."""
@@ -190,7 +197,7 @@ class HeaderColumn(QWidget):
         if order != self._order:
             self._order = order
             chain = [widget for track_id in order for widget in self._headers[track_id].focus_chain]
-            for before, after in pairwise(chain):
+            for before, after in pairwise([*self._tab_from, *chain, *self._tab_to]):
                 QWidget.setTabOrder(before, after)
         if focused is not None and focused[0] not in shown and order:
             _, place, control = focused

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QGridLayout,
@@ -154,6 +156,7 @@ class TimelinePanel(QWidget):
         """Add a view over time below the mix, at an index among the views."""
         view.setContentsMargins(0, 0, self._vertical.sizeHint().width(), 0)  # as wide as the lanes
         self.splitter.add_pane(name, view, 1 + place)
+        _chain(*_tab_stops(self.master_strip)[-1:], *_tab_stops(view))
 
     def _lay_out(self) -> None:
         corner = QWidget(self)
@@ -196,6 +199,11 @@ class TimelinePanel(QWidget):
         layout.addWidget(self.splitter, 1)
         layout.addLayout(bottom)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+
+    def order_tabs(self, above: QWidget) -> None:
+        """After the control above the timeline, Tab goes from top to bottom: ruler, headers, lanes, master."""
+        self.headers.set_tab_neighbours(self.ruler, self.lanes)
+        _chain(above, self.add_track_button, self.ruler, self.lanes, *_tab_stops(self.master_strip))
 
     def _connect(self) -> None:
         self._preferences.changed.connect(self._follow_preferences)
@@ -258,3 +266,15 @@ class TimelinePanel(QWidget):
 
     def _on_scrolled_vertically(self, notches: float) -> None:
         self._vertical.setValue(round(self._vertical.value() + notches * _NOTCH_PX))
+
+
+def _tab_stops(widget: QWidget) -> list[QWidget]:
+    """The children that Tab reaches, in the order in which they were made."""
+    found = [child for child in widget.findChildren(QWidget) if child.focusPolicy() & Qt.FocusPolicy.TabFocus]
+    return [child for child in found if child.window() is widget.window()]  # not the lists that boxes drop down
+
+
+def _chain(*widgets: QWidget) -> None:
+    """Let Tab go from each to the next."""
+    for before, after in pairwise(widgets):
+        QWidget.setTabOrder(before, after)
