@@ -58,6 +58,7 @@ class MediaFound(QObject):
         document.replaced.connect(self._on_replaced)
         bundles.attached.connect(lambda: self._read_now(self._reading - {"latents"}))
         rendering.offline_changed.connect(self._on_offline_changed)
+        rendering.plan_changed.connect(self._show_loading)
         project_files.outside_found.connect(self._on_outside_found)
         rendering.media_damaged.connect(self._on_media_damaged)
         importer.media_repaired.connect(self._on_media_repaired)
@@ -86,8 +87,13 @@ class MediaFound(QObject):
 
     def _read_now(self, what: set[str]) -> None:
         self._reading = what
-        self._rendering.set_loading(bool(what))
-        self._timeline.lanes.set_loading(bool(what))
+        self._show_loading()
+
+    def _show_loading(self) -> None:
+        """Audio counts as loading until the plan knows what was read, too."""
+        rendering = self._rendering
+        rendering.set_loading(bool(self._reading) or (rendering.loading and rendering.planning))
+        self._timeline.lanes.set_loading(rendering.loading)
 
     def _on_offline_changed(self) -> None:
         if not self._rendering.offline:

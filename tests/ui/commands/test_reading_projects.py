@@ -9,12 +9,14 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from lincae_studio.session import files
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session import edits, files
 from lincae_studio.session.model import Session
 from lincae_studio.ui.commands import projects
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
-from tests.helpers import missing_clips
+from lincae_studio.ui.rendering import planning
+from tests.helpers import missing_clips, noise, write_audio
 from tests.ui.asked import Answer, Asked
 from tests.ui.conftest import LIMIT_MS
 from tests.ui.drive import press
@@ -102,3 +104,29 @@ def test_audio_is_loading_until_it_is_known_to_be_missing(qtbot: QtBot, window: 
     assert "missing" in warning
     window.document.replace(Session(), None)
     assert not window.messages.isVisible(), "it is about another session"
+
+
+def test_audio_is_loading_until_it_is_planned(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a large session, seconds pass between the end of reading and the plan that knows of it."""
+    elsewhere = MediaStore(tmp_path / "another cache")
+    media = elsewhere.import_file(write_audio(tmp_path / "a.wav", noise(1, 5000)))
+    path = tmp_path / "ballad.lincae"
+    files.save(edits.add_stems(Session(), [media], 0), path)
+    states: list[tuple[bool, int]] = []
+
+    def note() -> None:
+        states.append((window.rendering.loading, len(window.rendering.offline)))
+        if window.rendering.loading:  # from here on, plans are made step by step
+            monkeypatch.setattr(planning, "_AT_ONCE_S", 0.0)
+            monkeypatch.setattr(planning, "_SLICE_S", 0.0)
+
+    window.rendering.loading_changed.connect(note)
+    window.rendering.plan_changed.connect(note)
+    window.open_project(path)
+    read(qtbot, window)
+    qtbot.waitUntil(lambda: not window.rendering.planning, timeout=LIMIT_MS)
+    loading = states.index((True, 1))
+    assert states[-1] == (False, 0)
+    assert (False, 1) not in states[loading:], "it is never called missing"
