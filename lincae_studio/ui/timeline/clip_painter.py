@@ -19,7 +19,7 @@ from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.clip_fades import overlaps_of, paint_crossfade, paint_fades, paint_overlap_ground
 from lincae_studio.ui.timeline.clip_labels import label_of, name_font, paint_label
-from lincae_studio.ui.timeline.hits import HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
+from lincae_studio.ui.timeline.hits import HANDLE_PX, HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
 from lincae_studio.ui.timeline.waveform import Piece, WaveLook, row_image
 
 #: Gap between a clip and the borders of its lane.
@@ -242,9 +242,10 @@ def paint_gain_line(painter: QPainter, rect: QRectF, clip: Clip, width_px: int) 
     painter.setPen(QPen(QColor(theme.colors().outline), 1))
     painter.drawLines(_dashes(rect, y, width_px))
     metrics, text = painter.fontMetrics(), f"gain {format_db(clip.gain)}"
-    left, right = max(rect.left(), 0.0) + 8, min(rect.right(), width_px) - 8
-    box = QRectF(left, y - metrics.height() / 2, metrics.horizontalAdvance(text) + 8, metrics.height())
-    if box.right() <= right:
+    left, right = max(rect.left(), 0.0), min(rect.right(), width_px)
+    box = QRectF(0, y - metrics.height() / 2, metrics.horizontalAdvance(text) + 8, metrics.height())
+    box.moveLeft(round((left + right - box.width()) / 2))  # away from the handles of fades
+    if box.width() <= right - left - 4 * HANDLE_PX:
         box.moveTop(min(max(box.top(), rect.top() + NAME_PX + 1), rect.bottom() - box.height()))
         painter.fillRect(box, QColor(theme.colors().panel))
         painter.setPen(QColor(theme.colors().text))

@@ -39,16 +39,21 @@ def spread(candidates: Iterable[Mark], top: float, height_px: float) -> tuple[Ma
 
 @lru_cache(256)
 def wave_marks(top: float, height_px: float, zoom: float, stereo: bool) -> tuple[Mark, ...]:
-    """The levels in dB of a waveform of this height, on both sides of its middle; `stereo`: of two waveforms."""
+    """The levels in dB of a waveform of this height, on both sides of its middle, and the unit if there is room for it.
+
+    `stereo`: of two waveforms.
+    """
     half = height_px / 2 - 1
     bands = ((top, half), (top + height_px - half, half)) if stereo else ((top, height_px),)
     found: list[Mark] = []
+    units: list[Mark] = []
     for start, height in bands:
         middle, radius = start + height / 2, height / 2
         marks = [(radius * db_to_gain(level) * zoom, f"{level:d}".replace("-", "−")) for level in _LEVELS]
         shown = [(away, text) for away, text in marks if _INNERMOST_PX <= away <= radius + 0.5]
         found += [(middle + sign * away, text) for sign in (-1, 1) for away, text in shown]
-    return spread(found, top, height_px)
+        units.append((middle, "dB"))
+    return spread([*found, *units], top, height_px)
 
 
 def _label_y(y: float, top: float, height_px: float) -> float:
@@ -63,7 +68,8 @@ def paint_scale(painter: QPainter, right: float, top: float, height_px: float, m
     ground.setAlpha(215)
     box = QRectF(right - SCALE_PX, top, SCALE_PX, height_px)
     painter.fillRect(box, ground)
-    font = painter.font()
+    before = painter.font()
+    font = QFont(before)
     font.setPixelSize(_FONT_PX)
     painter.setFont(font)
     painter.setPen(dim)
@@ -74,6 +80,7 @@ def paint_scale(painter: QPainter, right: float, top: float, height_px: float, m
         size = label.size()
         place = QPointF(box.right() - 3 - size.width(), round(_label_y(y, top, height_px) - size.height() / 2))
         painter.drawStaticText(place, label)
+    painter.setFont(before)
 
 
 @lru_cache(64)

@@ -297,7 +297,7 @@ def test_the_gain_line_shows_itself_under_the_pointer_only(song: MainWindow) -> 
 
     def dashes() -> int:
         image = lanes.grab().toImage()
-        return sum(image.pixelColor(x, y).name() == theme.colors().outline for x in range(120, 240))
+        return sum(image.pixelColor(x, y).name() == theme.colors().outline for x in range(20, 140))
 
     hover(lanes, 200, row(0))
     assert dashes() > 60
