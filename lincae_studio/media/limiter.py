@@ -33,14 +33,17 @@ _NOTHING = 1e-6
 
 
 def envelope(blocks: Iterable[Samples], floor: float) -> Iterator[Samples]:
-    """The largest magnitude of all channels at each sample and up to the next, in blocks of `BLOCK`.
+    """The largest magnitude of all channels at each sample and up to its neighbours, in blocks of `BLOCK`.
+
+    With both neighbours, since audio that begins at full level may peak before its first sample.
 
     Args:
         blocks: consecutive samples `(channels, n)`.
         floor: lower true peaks between samples may be left out.
     """
-    for window, count in _windows(blocks, bs1770.BEFORE, bs1770.AFTER):
-        yield bs1770.envelope(window, floor)[:count]
+    for window, count in _windows(blocks, bs1770.BEFORE + 1, bs1770.AFTER):
+        levels = bs1770.envelope(window, floor)
+        yield np.maximum(levels[:-1], levels[1:])[:count]
 
 
 def gains(envelopes: Iterable[Samples], ceiling: float, rate: int) -> Iterator[Floats]:

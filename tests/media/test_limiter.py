@@ -97,6 +97,14 @@ def test_results_do_not_depend_on_the_blocks_that_come_in() -> None:
     np.testing.assert_array_equal(limit(audio[:, :2000], 1), limit(audio[:, :2000]), "sample by sample")
 
 
+@pytest.mark.parametrize("frequency", [0.43, 0.4776, 0.4883])
+def test_the_true_peak_is_kept_before_the_first_sample_and_after_the_last(frequency: float) -> None:
+    """A high tone cut out of its middle: the steps at both ends peak where there are no samples."""
+    tone = np.sin(2 * np.pi * frequency * np.arange(400) + 5.0)[None].astype(np.float32)
+    for audio in (tone, tone[:, ::-1]):
+        assert true_peak_db(limit(4 * audio)) == pytest.approx(CEILING_DB, abs=0.01)
+
+
 @pytest.mark.parametrize("length", [0, 1, 30, BLOCK - 1, BLOCK, BLOCK + 1])
 def test_as_many_samples_go_out_as_come_in(length: int) -> None:
     audio = np.full((2, length), 2.0, np.float32)
