@@ -22,6 +22,9 @@ from lincae_studio.media.loudness import GATE_LUFS, SHORTEST_S, FileMeter, decib
 #: A target that is missed by less is reached.
 TOLERANCE_DB = 0.1
 
+#: Peaks below this are silence: what makes them audible is no 32-bit float.
+_SILENT_PEAK = float(np.finfo(np.float32).tiny)
+
 #: The loudness is looked for until it is this close, by measuring at most this often.
 _CLOSE_LU = 0.03
 _MOST_MEASUREMENTS = 12
@@ -173,13 +176,18 @@ def gain_for(loudness_at: Callable[[float], float], target: float, least_db: flo
     """The gain in decibels at which `loudness_at(gain)` is `target`, found by the secant method; and that loudness.
 
     Args:
-        loudness_at: grows with the gain, by at most a decibel for each.
+        loudness_at: grows with the gain, by at most a decibel for each. What is too quiet to measure counts as
+            `GATE_LUFS`.
         least_db: a gain with at most the target's loudness.
 
     Returns:
         Where the target cannot be reached, the gain from which on more would hardly change the loudness.
     """
-    low = (least_db, loudness_at(least_db))
+
+    def measured(gain_db: float) -> float:
+        return max(loudness_at(gain_db), GATE_LUFS)
+
+    low = (least_db, measured(least_db))
     high: tuple[float, float] | None = None
     slope = 1.0
     for _ in range(_MOST_MEASUREMENTS - 1):
@@ -192,7 +200,7 @@ def gain_for(loudness_at: Callable[[float], float], target: float, least_db: flo
             gain = low[0] + (high[0] - low[0]) * (target - low[1]) / (high[1] - low[1])
         if gain - low[0] < 1e-3:
             break
-        found = loudness_at(gain)
+        found = measured(gain)
         if found > target + _CLOSE_LU:
             high = (gain, found)
             continue
@@ -206,6 +214,8 @@ def gain_for(loudness_at: Callable[[float], float], target: float, least_db: flo
 def shortfall(level: Level, change: Change, name: str, loudness: float, peak: float) -> tuple[float, str]:
     """By how many decibels a file misses its target, and a text that goes after "it is"; (0, "") if it reaches it.
 
+    A file that is too quiet to measure misses it by at least the decibels from `GATE_LUFS` on.
+
     Args:
         name: of the file.
         loudness: of the file as written, in LUFS.
@@ -213,11 +223,13 @@ def shortfall(level: Level, change: Change, name: str, loudness: float, peak: fl
     """
     if level.normalize == "none" or change.problem or not change.leads or not change.held_by:
         return 0.0, ""
-    missed = level.target_db - (loudness if level.normalize == "loudness" else decibels(peak))
+    reached = max(loudness, GATE_LUFS) if level.normalize == "loudness" else decibels(peak)
+    missed = level.target_db - reached
     if missed <= TOLERANCE_DB:
         return 0.0, ""
     units = ("LU", "LUFS") if level.normalize == "loudness" else ("dB", "dBFS")
-    text = f"{missed:.1f} {units[0]} below the target of {level.target_db:g} {units[1]}: "
+    least = "at least " if level.normalize == "loudness" and loudness < GATE_LUFS else ""
+    text = f"{least}{missed:.1f} {units[0]} below the target of {level.target_db:g} {units[1]}: "
     if change.curve is None:
         whose = "its true peak" if change.held_by == name else f"the true peak of {change.held_by}"
         text += f"with more gain, {whose} would exceed {level.true_peak_db:g} dBTP"
@@ -254,7 +266,7 @@ def _gain(spool: Spool, level: Level) -> float | None:
     if level.normalize == "none":
         return 1.0
     if level.normalize == "peak":
-        return factor(level.target_db) / spool.peak if spool.peak > 0.0 else None
+        return factor(level.target_db) / spool.peak if spool.peak > _SILENT_PEAK else None
     return factor(level.target_db - spool.loudness) if math.isfinite(spool.loudness) else None
 
 

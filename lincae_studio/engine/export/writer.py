@@ -6,7 +6,6 @@ Any thread. Memory does not depend on the length: audio to be measured first is 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from lincae_studio.errors import ExportError, os_error_reason
 from lincae_studio.export_settings import AudioFormat, Level
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress, part_of, share_of
 from lincae_studio.media.finite import check_finite
-from lincae_studio.media.loudness import FileMeter, decibels
+from lincae_studio.media.loudness import GATE_LUFS, FileMeter, decibels
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
 from lincae_studio.session.model import SESSION_RATE
 
@@ -232,7 +231,7 @@ def _description(spool: Spool, change: Change, level: Level) -> str:
     """How the level is changed, for the comment of the file, which is written before its audio."""
     parts = [f"level changed by {decibels(change.gain):+.1f} dB"] if change.gain != 1.0 else []
     loudness = change.loudness if change.curve is not None else spool.loudness + decibels(change.gain)
-    if level.normalize == "loudness" and loudness is not None and math.isfinite(loudness):
+    if level.normalize == "loudness" and loudness is not None and loudness > GATE_LUFS:
         parts.append(f"{loudness:.1f} LUFS")
     if change.curve is not None:
         parts.append(f"true peak limited to {level.true_peak_db:g} dBTP")

@@ -96,6 +96,31 @@ def test_a_target_that_no_limiter_reaches_is_missed_and_said(tmp_path: Path) -> 
     assert result.reduction_db < MOST_DRIVE_DB + 12.0, "it is not driven on for nothing"
 
 
+@pytest.mark.parametrize("limiter", [False, True])
+def test_a_file_that_gets_too_quiet_to_measure_is_written_and_said(tmp_path: Path, limiter: bool) -> None:
+    audio = np.zeros((1, 3 * SESSION_RATE), np.float32)
+    audio[0, 1000::8820] = 0.5
+    level = Level(normalize="loudness", target_db=-14.0, true_peak_db=-60.0, limiter=limiter)
+    result = write(tmp_path / "out.wav", audio, level)
+    loudness, true_peak_db = levels_of(tmp_path / "out.wav")
+    assert loudness == -math.inf
+    assert true_peak_db == pytest.approx(-60.0, abs=0.01)
+    assert result.missed_db == 56.0
+    assert result.shortfall.startswith("at least 56.0 LU below the target of -14 LUFS: ")
+    with sf.SoundFile(result.path) as file:
+        assert "LUFS" not in file.comment
+
+
+def test_peaks_that_no_float_could_raise_to_the_target_are_silence(tmp_path: Path) -> None:
+    audio = np.zeros((1, 1000), np.float32)
+    audio[0, 5] = 1e-40
+    for limiter in (False, True):
+        result = write(tmp_path / "out.wav", audio, Level(normalize="peak", limiter=limiter))
+        assert (result.gain_db, result.not_normalized) == (0.0, "it is silent")
+    audio[0, 5] = 1e-37
+    assert write(tmp_path / "out.wav", audio, Level(normalize="peak")).peak == pytest.approx(10.0 ** (-1.0 / 20.0))
+
+
 def test_nothing_is_limited_where_the_gain_alone_reaches_the_target(tmp_path: Path) -> None:
     audio = noise(3, 2 * SESSION_RATE, 2, 0.05).T.copy()
     found = []
@@ -195,6 +220,8 @@ def test_cancelled_while_the_gain_is_looked_for_nothing_is_left(tmp_path: Path, 
         (lambda gain: -14.5 + 5.0 * math.tanh((gain - 6.0) / 5.0), 6.5),
         (lambda gain: min(gain - 20.0, -17.0), 4.0),
         (lambda gain: -30.0 + 0.05 * gain, 0.0),
+        (lambda gain: -math.inf if gain < 3.0 else gain - 20.0, 6.0),
+        (lambda gain: -math.inf, 0.0),
     ],
 )
 def test_the_gain_is_found_with_few_measurements(loudness_at: Callable[[float], float], expected: float) -> None:
@@ -205,7 +232,7 @@ def test_the_gain_is_found_with_few_measurements(loudness_at: Callable[[float], 
         return loudness_at(gain)
 
     found, loudness = gain_for(measured, -14.0, 0.0)
-    assert loudness == loudness_at(found)
+    assert loudness == max(loudness_at(found), -70.0)
     assert found == pytest.approx(expected, abs=0.1)
     assert len(asked) <= 8
 
