@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
+from typing import Any
 
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
@@ -17,6 +19,7 @@ from lincae_studio.engine.export.levels import TOLERANCE_DB
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import MixReader
 from lincae_studio.export_settings import AudioFormat, ExportSettings
+from lincae_studio.jobs import CancelToken
 from lincae_studio.media.writer import Converter
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import SESSION_RATE
@@ -52,6 +55,8 @@ class LevelEstimate(QLabel):
         #: The target and the true peak limit for which the limiter was tried, and what it reaches, once known.
         self._tried: tuple[float, float] | None = None
         self._limited: Limited | None = None
+        #: The measurement that is running.
+        self._running: object = None
         self.setWordWrap(True)
         self.setAccessibleName("Expected level")
         theme.dim(self)
@@ -72,11 +77,16 @@ class LevelEstimate(QLabel):
             self.stop()
             self._chosen = chosen
             self._source = source = self._source_of(content, stem, settings, start, end)
-            self._jobs.run(lambda _report, cancel: measured(source, cancel), "", self._on_measured)
+            self._measure(lambda cancel: measured(source, cancel), self._on_measured)
         self._go_on()
+
+    @property
+    def measuring(self) -> bool:
+        return self._running is not None
 
     def stop(self) -> None:
         """Cancel measuring, and forget what was measured."""
+        self._running = None
         self._jobs.abandon()
         self._chosen, self._source, self._waiting = (), None, False
         self._levels = self._tried = self._limited = None
@@ -97,9 +107,8 @@ class LevelEstimate(QLabel):
             read, channels, self._reasons = _difference(reader, dry), max(reader.plan.channels, dry.channels), waiting
         else:
             session, audio = rendering.session, rendering.audio
-            alone = functools.cache(
-                lambda: DryMix(only_track(session, stem), audio)
-            )  # made in the job: it may be large
+            # Made in the job: it may be large.
+            alone = functools.cache(lambda: DryMix(only_track(session, stem), audio))
             read, channels = lambda start, count: alone().read(start, count), dry.channels
             self._reasons = ["of the first stem, without the codec"]
         return Source(read, Converter(AudioFormat(channels=settings.format.channels), channels), start, end)
@@ -115,9 +124,8 @@ class LevelEstimate(QLabel):
         if level.limiter and level.normalize == "loudness" and math.isfinite(gain_db) and levels.over_db(level) > 0.0:
             tried = (level.target_db, level.true_peak_db)
             if tried != self._tried:
-                self._jobs.abandon()
                 self._tried, self._limited = tried, None
-                self._jobs.run(lambda _report, cancel: limited(source, levels, level, cancel), "", self._on_limited)
+                self._measure(lambda cancel: limited(source, levels, level, cancel), self._on_limited)
         reasons = list(self._reasons)
         if self._settings.format.sample_rate < SESSION_RATE:
             reasons.append("before the change of the sample rate")
@@ -128,18 +136,35 @@ class LevelEstimate(QLabel):
 
     def _on_chunk_changed(self, _index: int) -> None:
         """Measure again, once, when everything is rendered."""
+        if not self._waiting:
+            return
         rendered, total = self._rendering.progress()
-        if self._waiting and rendered == total:
+        if rendered == total:
             self.stop()
             self.update_for(self._settings, self._span)
 
+    def _measure(self, work: Callable[[CancelToken], object], found: Callable[[Any], None]) -> None:
+        """Run a measurement in a job, in place of the one that is running."""
+        self._jobs.abandon()
+        self._running = work
+
+        def succeeded(result: object) -> None:
+            self._running = None
+            found(result)
+            self.update_for(self._settings, self._span)  # they may ask for no estimate by now
+
+        def ended() -> None:
+            if self._running is work:  # it has failed, and the error is shown
+                self.stop()
+                self._say("The level could not be measured.")
+
+        self._jobs.run(lambda _report, cancel: work(cancel), "", succeeded, ended=ended)
+
     def _on_measured(self, levels: Levels) -> None:
         self._levels = levels
-        self._go_on()
 
     def _on_limited(self, reached: Limited) -> None:
         self._limited = reached
-        self._go_on()
 
     def _say(self, text: str) -> None:
         self.setText(text)

@@ -14,10 +14,12 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.export.estimate import Levels, Limited
+from lincae_studio.errors import StudioError
 from lincae_studio.export_settings import AudioFormat, ExportSettings, Level
 from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.session import edits
 from lincae_studio.session.model import Session
+from lincae_studio.ui.dialogs import level_estimate
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.dialogs.level_estimate import expected
 from lincae_studio.ui.main_window import MainWindow
@@ -134,6 +136,35 @@ def test_a_dialog_can_be_closed_while_it_measures(qtbot: QtBot, song: MainWindow
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     dialog = ask(song)
     choose(dialog.level_box, "loudness")
+    assert estimated(qtbot, dialog).startswith("Expected: ")
+    dialog.reject()
+
+
+def test_what_is_no_longer_asked_for_is_not_said_when_it_is_measured(qtbot: QtBot, song: MainWindow) -> None:
+    dialog = ask(song)
+    choose(dialog.level_box, "loudness")
+    assert dialog.estimate.text() == "Measuring…"
+    choose(dialog.level_box, "none")
+    qtbot.waitUntil(lambda: not dialog.estimate.measuring, timeout=LIMIT_MS)
+    assert dialog.estimate.text() == "", "nothing is changed"
+    choose(dialog.level_box, "loudness")
+    assert dialog.estimate.text().startswith("Expected: "), "it is known by now"
+    dialog.reject()
+
+
+def test_a_measurement_that_fails_is_said_and_made_again(
+    qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> Levels:
+        raise StudioError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(level_estimate, "measured", failing)
+        dialog = ask(song)
+        choose(dialog.level_box, "loudness")
+        assert estimated(qtbot, dialog) == "The level could not be measured."
+    assert "Out of memory" in song.messages.text.text()
+    dialog.target.setValue(-20.0)
     assert estimated(qtbot, dialog).startswith("Expected: ")
     dialog.reject()
 
