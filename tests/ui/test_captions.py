@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolBar, Q
 
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.header_width import LEAST_PX
 from lincae_studio.ui.views.registry import VIEWS
 
 #: Names as long as people give them, from right to left, and in wide characters.
@@ -36,7 +37,7 @@ def cut(window: QWidget) -> list[str]:
             fits = part.width() >= text.width() and part.height() >= text.height()
         else:
             continue
-        if not fits:
+        if not fits or part.visibleRegion().boundingRect().width() < part.width():
             found.append(f"{part.text()} ({type(part.parent()).__name__}, {part.width()} of {part.sizeHint().width()})")
     return found
 
@@ -53,3 +54,7 @@ def test_no_caption_is_cut(window: MainWindow, size: tuple[int, int]) -> None:
     QApplication.processEvents()  # of layouts
     assert (window.width(), window.height()) == size
     assert cut(window) == []
+    window.messages.resolve("")
+    window.preferences.set(header_px=LEAST_PX)
+    QApplication.processEvents()
+    assert cut(window) == [], "in the narrowest column, either"

@@ -264,6 +264,7 @@ class LinearityPanel(QWidget):
         inside.addWidget(self.shown_box, 0, 1)
         for row, (name, _) in enumerate(reversed(MEASURES), 1):
             legend = QHBoxLayout()
+            self.medians[name].setWordWrap(True)
             legend.addWidget(self._keys[name])
             legend.addWidget(self.medians[name], 1)
             inside.addLayout(legend, row, 0, 1, 2)
