@@ -170,7 +170,7 @@ class MainWindow(QMainWindow):
         self.interchange_commands = InterchangeCommands(document, media, messages, projects, self)
         self.clip_commands = ClipCommands(document, selection, transport, rendering, self.context_place)
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
-        self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport)
+        self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport, self.context_place)
         self.place_commands = PlaceCommands(document, selection, transport, self.timeline.ruler, self.context_place)
         rows, wave_zoom = self.timeline.rows, self.timeline.wave_zoom
         self.view_commands = ViewCommands(document, selection, axis, rows, wave_zoom, self.preferences, transport)

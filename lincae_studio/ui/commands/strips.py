@@ -11,6 +11,7 @@ from lincae_studio.session import edits
 from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain, stepped_gain
 from lincae_studio.session.model import MASTER, Point, Session
 from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
@@ -24,19 +25,27 @@ class StripCommands(QObject):
     """Shows and edits the envelopes of the selected strip."""
 
     def __init__(
-        self, document: Document, selection: Selection, envelopes: ShownEnvelopes, transport: Transport
+        self,
+        document: Document,
+        selection: Selection,
+        envelopes: ShownEnvelopes,
+        transport: Transport,
+        place: ContextPlace,
     ) -> None:
         super().__init__(document)
         self._document = document
         self._selection = selection
         self._envelopes = envelopes
         self._transport = transport
+        self._place = place
 
     @property
     def handlers(self) -> Handlers:
         return {
             "envelope": self.on_envelope,
             "envelope_point": self.on_envelope_point,
+            "envelope_point_here": self.on_envelope_point_here,
+            "delete_point": self.on_delete_point,
             "envelope_up": self.on_envelope_up,
             "envelope_down": self.on_envelope_down,
             "clear_envelopes": self.on_clear_envelopes,
@@ -48,7 +57,20 @@ class StripCommands(QObject):
 
     def on_envelope_point(self) -> None:
         """Add a point at the playhead to the visible envelope, or to volume if none is visible, without a mouse."""
-        strip_id, at = self._selection.strip, self._transport.position
+        self._add_point(self._transport.position)
+
+    def on_envelope_point_here(self) -> None:
+        """Add a point where the context menu was opened, on the line."""
+        self._add_point(self._transport.position if self._place.sample is None else self._place.sample)
+
+    def on_delete_point(self) -> None:
+        """Delete the point that the context menu was opened on."""
+        deletion = self._place.now.deletion if self._place.now is not None else None
+        if deletion is not None:
+            self._document.apply(*deletion)
+
+    def _add_point(self, at: int) -> None:
+        strip_id = self._selection.strip
         if strip_id is None:
             return
         kind = self._envelopes.of(strip_id) or Kind.GAIN

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QPoint
 
-#: What can have a context menu: a clip, an empty spot of a lane, a track's header, the ruler, a marker on it, the mix,
-#: a view, a row of the history; and the toolbar or the title of a panel, where panels can be shown and hidden.
-Context = Literal["clip", "lane", "track", "ruler", "marker", "mix", "view", "history", "panel"]
+from lincae_studio.session.model import Session
+
+#: What can have a context menu: a clip, a point of an envelope, an empty spot of a lane, a track's header, the ruler, a
+#: marker on it, the mix, a view, a row of the history; and the toolbar or the title of a panel, where panels can be
+#: shown and hidden.
+Context = Literal["clip", "point", "lane", "track", "ruler", "marker", "mix", "view", "history", "panel"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Place:
         sample: on the time axis; None away from it, and for a menu opened by a key, whose commands use the playhead.
         track: position of the track, from 0; the number of tracks for a spot below the last one. None away from them.
         marker: id of the marker.
+        deletion: the edit that deletes the point of an envelope, and its name.
     """
 
     context: Context
@@ -28,6 +33,7 @@ class Place:
     sample: int | None = None
     track: int | None = None
     marker: int | None = None
+    deletion: tuple[str, Callable[[Session], Session]] | None = None
 
 
 class ContextPlace:

@@ -6,9 +6,11 @@ from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import arrange
+from lincae_studio.session.model import MASTER
 from lincae_studio.ui.model.context import Context, Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.timeline.envelopes import Kind, deletion_at
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
@@ -34,6 +36,13 @@ class TimelineContexts:
             return self._focused_on_lanes()
         sample, track = self._sample(self._timeline.lanes, point), self._track_at(point)
         self._select_track(track)
+        envelope = self._hits.envelope_at(QPointF(point))
+        if envelope is not None:
+            of, kind, top, height = envelope
+            axis, session = self._timeline.axis, self._document.session
+            deletion = deletion_at(session, of.id, kind, QPointF(point), top, height, axis)
+            if deletion is not None:
+                return Place("point", point, sample, track, deletion=deletion)
         clip = self._hits.clip_at(QPointF(point))
         if clip is None:
             return Place("lane", point, sample, track)
@@ -64,8 +73,14 @@ class TimelineContexts:
         return Place("marker", point, sample, marker=marker.id)
 
     def on_mix(self, point: QPoint | None) -> Place:
-        """The lane of the mix; its master becomes selected."""
+        """The lane of the mix, or a point of the master's envelope on it; the master becomes selected."""
         self._selection.set_master()
+        lane, session = self._timeline.master, self._document.session
+        if point is not None and self._timeline.envelopes.of(MASTER) is not None:
+            place = QPointF(point)
+            deletion = deletion_at(session, MASTER, Kind.GAIN, place, 0, lane.height(), lane.axis)
+            if deletion is not None:
+                return Place("point", point, self._sample(lane, point), deletion=deletion)
         return self._on_axis("mix", self._timeline.master, point)
 
     def on_master(self, point: QPoint | None) -> Place:

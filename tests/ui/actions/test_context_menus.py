@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 
 from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.timeline.envelopes import Kind, y_of
 from tests.ui.conftest import PX
 from tests.ui.drive import choose, click, drag, press, release, right_click
 
@@ -222,3 +223,18 @@ def test_fields_have_the_menu_of_text(song: MainWindow, name: str) -> None:
     assert "Copy" in found
     assert "Select All" in found
     assert "Split" not in found
+
+
+def test_points_of_envelopes_are_added_and_deleted_where_the_menu_was_opened(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_Home)
+    for lane, y in ((song.timeline.lanes, 76 + 60), (song.timeline.master, song.timeline.master.height() - 8)):
+        choose(right_click(lane, 200, y), "Add Envelope Point Here")
+        strip = song.document.session.strip(song.selection.strip or 0)
+        [point] = strip.gain_points
+        assert point.at == 200 * PX
+        position = 1 if lane is song.timeline.lanes else 0
+        top = song.timeline.rows.top(1) if position else 0
+        height = song.timeline.rows.height(1) if position else lane.height()
+        menu = right_click(lane, 200, y_of(point.value, Kind.GAIN, top, height))
+        choose(menu, "Delete Envelope Point")
+        assert song.document.session.strip(song.selection.strip or 0).gain_points == ()

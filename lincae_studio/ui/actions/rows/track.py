@@ -128,7 +128,7 @@ ROWS = (
         ("A",),
         needs="strip",
         opens_section=True,
-        contexts=("lane", "track", "mix"),
+        contexts=("point", "lane", "track", "mix"),
     ),
     ActionSpec(
         "envelope_point",
@@ -138,6 +138,23 @@ ROWS = (
         ("Shift+A",),
         needs="strip",
         contexts=("lane", "mix"),
+    ),
+    ActionSpec(
+        "envelope_point_here",
+        "Add Envelope Point Here",
+        "Add a point to the visible envelope where the menu was opened",
+        "Track",
+        needs="place",
+        contexts=("clip", "lane", "mix"),
+        context_only=True,
+    ),
+    ActionSpec(
+        "delete_point",
+        "Delete Envelope Point",
+        "Delete the point on which the menu was opened",
+        "Track",
+        contexts=("point",),
+        context_only=True,
     ),
     ActionSpec(
         "envelope_up",
@@ -161,7 +178,7 @@ ROWS = (
         "Remove all envelope points of the track or the master",
         "Track",
         needs="strip",
-        contexts=("track", "mix"),
+        contexts=("point", "track", "mix"),
     ),
     ActionSpec(
         "track_up",

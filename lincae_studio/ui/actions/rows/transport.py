@@ -22,7 +22,7 @@ ROWS = (
         "Play from where the menu was opened",
         "Transport",
         needs="place",
-        contexts=("clip", "lane", "ruler", "marker", "mix", "view"),
+        contexts=("clip", "point", "lane", "ruler", "marker", "mix", "view"),
         context_only=True,
     ),
     *(
