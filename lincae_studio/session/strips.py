@@ -16,10 +16,10 @@ from lincae_studio.session.model import MAX_GAIN, Session, Track
 
 
 def each(session: Session, track_ids: Collection[int], edit: Callable[[Session, int], Session]) -> Session:
-    """Make the same edit of each track."""
-    for track_id in track_ids:
-        session = edit(session, track_id)
-    return session
+    """Make the same edit of each track, which it gets in a session without the others: of 1,000 tracks in one pass."""
+    for unknown in set(track_ids) - {track.id for track in session.tracks}:
+        session.track(unknown)  # raises
+    return _changed(session, track_ids, lambda track: edit(replace(session, tracks=(track,)), track.id).tracks[0])
 
 
 def move_gains(session: Session, track_ids: Collection[int], lead: int, gain: float, before: Session) -> Session:

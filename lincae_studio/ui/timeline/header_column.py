@@ -100,7 +100,8 @@ class HeaderColumn(QWidget):
 
     def reveal(self, *track_ids: int) -> None:
         """Scroll tracks into view; of too many, the first ones."""
-        positions = [n for n, track in enumerate(self._document.session.tracks) if track.id in track_ids]
+        wanted = frozenset(track_ids)
+        positions = [n for n, track in enumerate(self._document.session.tracks) if track.id in wanted]
         if not positions:
             return
         top, bottom = self._rows.top(positions[0]), self._rows.top(positions[-1] + 1)
