@@ -305,7 +305,9 @@ MessageCard QLabel#sign {{
 MessageCard QLabel#sign[kind="warning"] {{ background: {c.state_rendering}; }}
 MessageCard QLabel#sign[kind="error"] {{ background: {c.error}; }}
 QScrollArea#column QScrollBar:vertical {{ width: 8px; background: {c.panel}; border: 0; margin: 0; }}
-QScrollArea#column QScrollBar::handle:vertical {{ background: {c.text_disabled}; border-radius: 3px; min-height: 16px; }}
+QScrollArea#column QScrollBar::handle:vertical {{
+    background: {c.text_disabled}; border-radius: 3px; min-height: 16px;
+}}
 QScrollArea#column QScrollBar::add-line:vertical, QScrollArea#column QScrollBar::sub-line:vertical {{ height: 0; }}
 QWidget#gap {{ background: {c.accent}; }}
 TrackHeader QLineEdit, MasterStrip QLineEdit {{

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolBar, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QToolBar, QWidget
 
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
@@ -58,3 +58,13 @@ def test_no_caption_is_cut(window: MainWindow, size: tuple[int, int]) -> None:
     window.preferences.set(header_px=LEAST_PX)
     QApplication.processEvents()
     assert cut(window) == [], "in the narrowest column, either"
+
+
+def test_dialogs_are_not_larger_than_the_screen(window: MainWindow) -> None:
+    available = window.screen().availableGeometry()
+    for action in ("manual", "preferences", "media_files", "palette", "messages"):
+        window.actions_by_id[action].trigger()
+        [dialog] = [one for one in window.findChildren(QDialog) if one.isVisible()]
+        assert dialog.width() <= available.width(), action
+        assert dialog.height() <= available.height(), action
+        dialog.close()

@@ -26,6 +26,7 @@ from lincae_studio.media.search import name_of
 from lincae_studio.session.model import Media
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.project_files import ProjectFiles
+from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import in_title, shown
 
 
@@ -75,7 +76,7 @@ class AudioFilesDialog(QDialog):
         layout.addWidget(self.summary)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.buttons)
-        self.resize(860, 420)
+        resize_on_screen(self, 860, 420)
         files.states_changed.connect(self.fill)
         self.fill()
 

@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from lincae_studio.paths import change_log, resource
 from lincae_studio.ui import theme
 from lincae_studio.ui.actions.table import ACTIONS, MENUS
+from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import from_menu
 
 KEYBOARD_MAP = "Keyboard map"
@@ -91,7 +92,7 @@ class ManualDialog(QDialog):
         self._lay_out()
         self._fill(self._pages)
         self.show_page(self._pages[0].title)
-        self.resize(980, 720)
+        resize_on_screen(self, 980, 720)
 
     def show_page(self, title: str, heading: str = "") -> None:
         """Show the page with this title, from a heading on."""

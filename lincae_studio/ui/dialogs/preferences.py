@@ -29,6 +29,7 @@ from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.dialogs.preferences_audio import AudioPage
 from lincae_studio.ui.dialogs.preferences_page import SettingsPage
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import from_menu
 from lincae_studio.ui.playback.transport import Transport
 
@@ -70,7 +71,7 @@ class PreferencesDialog(QDialog):
         layout.addWidget(self.search)
         layout.addWidget(self.pages)
         layout.addWidget(buttons)
-        self.resize(680, 600)
+        resize_on_screen(self, 680, 600)
         self._store = store
 
     def field(self, name: str) -> QWidget:

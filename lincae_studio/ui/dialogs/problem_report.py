@@ -23,6 +23,7 @@ from lincae_studio.errors import os_error_reason
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.save_file import file_to_write
 from lincae_studio.ui.model.preference_store import PreferenceStore
+from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.plain_text import shown
 
@@ -67,7 +68,7 @@ class ProblemReport(QDialog):
         layout.addWidget(note)
         layout.addWidget(self.tabs)
         layout.addWidget(buttons)
-        self.resize(820, 600)
+        resize_on_screen(self, 820, 600)
 
     def _on_accepted(self) -> None:
         suggested = paths.home() / "lincae-studio-report.zip"

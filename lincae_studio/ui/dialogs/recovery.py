@@ -24,6 +24,7 @@ from lincae_studio.session import recovery
 from lincae_studio.session.recovery import Leftover
 from lincae_studio.session.versions import Version
 from lincae_studio.ui import theme
+from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import shown
 
 
@@ -69,7 +70,7 @@ class _ListDialog(QDialog):
         layout.addWidget(label)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.buttons)
-        self.resize(640, 360)
+        resize_on_screen(self, 640, 360)
         if rows:
             self.table.selectRow(0)
 

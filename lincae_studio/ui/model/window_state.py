@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Meta, Struct
 from PySide6.QtCore import QByteArray, QMargins, QObject, QRect, QSize
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMainWindow
+from PySide6.QtWidgets import QMainWindow, QWidget
 
 from lincae_studio import atomic, bounded, private
 
@@ -128,6 +128,11 @@ class WindowState(QObject):
             return
         if not self._window.restoreState(QByteArray(panels), _PANELS_VERSION):
             _log.warning("the arrangement of the panels is from another version, and is ignored")
+
+
+def resize_on_screen(dialog: QWidget, width: int, height: int) -> None:
+    """Give a dialog a size, or what its screen has of it."""
+    dialog.resize(QSize(width, height).boundedTo(dialog.screen().availableGeometry().marginsRemoved(_FRAME).size()))
 
 
 def fitted(place: QRect, screens: Sequence[QRect], frame: QMargins) -> QRect:
