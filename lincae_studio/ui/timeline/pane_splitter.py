@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QSplitter, QWidget
+from PySide6.QtGui import QMouseEvent, QResizeEvent
+from PySide6.QtWidgets import QSplitter, QSplitterHandle, QWidget
+
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 
 #: Initial heights of the mix and of a view.
 _MIX_PX = 80
@@ -17,6 +19,37 @@ _TRACKS_SHARE = 0.4
 
 #: Name of the pane with the mix.
 MIX = "mix"
+
+
+class _Border(QSplitterHandle):
+    """The border above a pane. Escape puts it back where it was."""
+
+    def __init__(self, splitter: PaneSplitter) -> None:
+        super().__init__(Qt.Orientation.Vertical, splitter)
+        self._splitter = splitter
+        #: The sizes at the press; None while it is not held.
+        self._before: list[int] | None = None
+        self._keys = GestureKeys(self, self._cancel)
+
+    def _cancel(self) -> None:
+        if self._before is not None:
+            self._splitter.setSizes(self._before)
+            self._splitter.note_sizes()
+            self._before = None
+
+    # Qt overrides
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._before = self._splitter.sizes()
+        super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._before is not None:
+            super().mouseMoveEvent(event)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._before = None
+        super().mouseReleaseEvent(event)
 
 
 class PaneSplitter(QSplitter):
@@ -36,7 +69,7 @@ class PaneSplitter(QSplitter):
         self._names: dict[QWidget, str] = {}
         self.setChildrenCollapsible(False)
         self.setHandleWidth(3)
-        self.splitterMoved.connect(self._on_moved)
+        self.splitterMoved.connect(self.note_sizes)
 
     def set_tracks(self, tracks: QWidget) -> None:
         """Put the tracks on top."""
@@ -73,13 +106,17 @@ class PaneSplitter(QSplitter):
         found = (self.widget(number) for number in range(1, self.count()))
         return [pane for pane in found if pane is not None]
 
-    def _on_moved(self) -> None:
+    def note_sizes(self) -> None:
+        """Note the heights that the user has given the panes."""
         sizes = self.sizes()
         for pane, size in zip(self._panes(), sizes[1:], strict=True):
             self.heights[self._names[pane]] = size
         self.tracks_share = min(_TRACKS_SHARE, sizes[0] / max(1, self.height()))
 
     # Qt overrides
+
+    def createHandle(self) -> QSplitterHandle:
+        return _Border(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -81,6 +81,12 @@ def hold_trajectory(window: MainWindow) -> QWidget:
     return plot
 
 
+def hold_border(window: MainWindow) -> QWidget:
+    border = window.timeline.splitter.handle(1)
+    drag(border, (50, 1), (50, -40), release=False)
+    return border
+
+
 def marked(session: Session, at: int) -> Session:
     return places.add_marker(session, at, "here")
 
@@ -94,6 +100,7 @@ GESTURES = (
     hold_header,
     hold_master_envelope,
     hold_trajectory,
+    hold_border,
 )
 
 
@@ -128,6 +135,18 @@ def test_escape_cancels_any_gesture(song: MainWindow, hold: Hold) -> None:
     assert song.document.undo_text == undo
     assert song.player.position == at
     assert hold is hold_clip or song.selection.clips == chosen
+
+
+def test_escape_puts_a_border_back(song: MainWindow) -> None:
+    splitter = song.timeline.splitter
+    before, heights = splitter.sizes(), dict(splitter.heights)
+    border = hold_border(song)
+    assert splitter.sizes() != before
+    press(song, Qt.Key.Key_Escape)
+    move(border, 50, -60)
+    release(border, 50, -60)
+    assert splitter.sizes() == before
+    assert splitter.heights == heights or splitter.heights["mix"] == before[1]
 
 
 def test_ctrl_turns_a_move_into_a_copy_and_back(song: MainWindow) -> None:
