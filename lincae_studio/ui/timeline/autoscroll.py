@@ -6,6 +6,9 @@ from __future__ import annotations
 STEP_MS = 30
 STEP_PX = 8
 
+#: What a step scrolls in time, as a share of the width.
+STEP_SHARE = 0.02
+
 #: A drag this close to a border scrolls, if it has come this much closer to it.
 _NEAR_PX = 20
 _CLOSER_PX = 5

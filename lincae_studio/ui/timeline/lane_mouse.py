@@ -18,16 +18,13 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import TrackRows
-from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_PX, direction
+from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_PX, STEP_SHARE, direction
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX, ClipGain, Drag, Gesture, MoveClips
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
 _MARQUEE_PX = 5
-
-#: A drag near the left or right border scrolls by this share of the width.
-_SCROLL_SHARE = 0.02
 
 _TOGGLES = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -248,7 +245,7 @@ class LaneMouse(QObject):
         if self.pointer is None or not (across or down):
             self._scrolling.stop()
             return
-        self._axis.scroll_to(self._axis.start + across * _SCROLL_SHARE * self._axis.visible_samples)
+        self._axis.scroll_to(self._axis.start + across * STEP_SHARE * self._axis.visible_samples)
         lowest = max(0, self._rows.total_px - self._widget.height())
         self._rows.set_offset(min(max(self._rows.offset_px + down * STEP_PX, 0), lowest))
         self.move(self.pointer, self._modifiers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPolygonF
 from PySide6.QtWidgets import QWidget
 
@@ -14,6 +14,7 @@ from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_SHARE, direction
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
@@ -74,6 +75,10 @@ class Ruler(TimeCanvas):
         self._snaps = snaps
         self._drag: _Drag | None = None
         self._keys = GestureKeys(self, self.cancel_gesture, self._on_modifiers)
+        self._modifiers = Qt.KeyboardModifier.NoModifier
+        self._scrolling = QTimer(self)
+        self._scrolling.setInterval(STEP_MS)
+        self._scrolling.timeout.connect(self._on_scroll_due)
         self.setFixedHeight(_HEIGHT_PX)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -107,7 +112,7 @@ class Ruler(TimeCanvas):
 
     def cancel_gesture(self) -> None:
         """Cancel a drag, if there is one; the playhead returns to where it was."""
-        drag, self._drag = self._drag, None
+        drag = self._end()
         if drag is not None and drag.loop is None and drag.marker is None:
             if drag.scrubs:
                 self.scrub_ended.emit(drag.origin)
@@ -209,15 +214,35 @@ class Ruler(TimeCanvas):
         if self._drag is not None and self._drag.moved:
             self._move(self._drag, self._drag.pointer, modifiers)
 
+    def _end(self) -> _Drag | None:
+        """The drag that ends now, if there is one."""
+        drag, self._drag = self._drag, None
+        self._scrolling.stop()
+        self.axis.held = False
+        return drag
+
+    def _on_scroll_due(self) -> None:
+        """Keep scrolling while a drag is held at a side."""
+        drag = self._drag
+        across = direction(drag.pointer.x(), drag.press.x(), self.width()) if drag is not None else 0
+        if drag is None or not across:
+            self._scrolling.stop()
+            return
+        self.axis.scroll_to(self.axis.start + across * STEP_SHARE * self.axis.visible_samples)
+        self._move(drag, drag.pointer, self._modifiers)
+
     def _move(self, drag: _Drag, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
-        drag.pointer = point
+        drag.pointer, self._modifiers = point, modifiers
+        self.axis.held = True
+        if direction(point.x(), drag.press.x(), self.width()) and not self._scrolling.isActive():
+            self._scrolling.start()
         at = self.axis.sample_at(point.x())
         drag.moved = drag.moved or (point - drag.press).manhattanLength() >= DRAG_PX
         if drag.loop is not None:
             # Shift starts this drag, so it cannot invert snapping as well.
             drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
         elif drag.marker is not None:
-            by = (point.x() - drag.press.x()) * self.axis.samples_per_px
+            by = self.axis.start + point.x() * self.axis.samples_per_px - drag.press_sample
             moved = self._snapped(max(0, round(drag.origin + by)), modifiers, drag.origin)
             drag.at = moved if drag.moved else drag.origin
         elif drag.moved:
@@ -236,15 +261,16 @@ class Ruler(TimeCanvas):
         self.setFocus(Qt.FocusReason.MouseFocusReason)
         at, marker = self.axis.sample_at(event.position().x()), self.marker_at(event.position())
         other = self._loop_end_at(event.position())
+        sample = self.axis.start + event.position().x() * self.axis.samples_per_px  # the view may scroll during a drag
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             begin = self._snapped(at, Qt.KeyboardModifier.NoModifier)
-            self._drag = _Drag(event.position(), loop=(begin, begin))
+            self._drag = _Drag(event.position(), sample, loop=(begin, begin))
         elif marker is not None:
-            self._drag = _Drag(event.position(), marker=marker.id, origin=marker.at, at=marker.at)
+            self._drag = _Drag(event.position(), sample, marker=marker.id, origin=marker.at, at=marker.at)
         elif other is not None:
-            self._drag = _Drag(event.position(), loop=(other, at))
+            self._drag = _Drag(event.position(), sample, loop=(other, at))
         else:
-            self._drag = _Drag(event.position(), origin=self._playhead, at=at)
+            self._drag = _Drag(event.position(), sample, origin=self._playhead, at=at)
             self.seek.emit(at)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -256,7 +282,7 @@ class Ruler(TimeCanvas):
         self._move(drag, event.position(), event.modifiers())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        drag, self._drag = self._drag, None
+        drag = self._end()
         if drag is None or event.button() != Qt.MouseButton.LeftButton:
             return
         if drag.scrubs:
@@ -273,7 +299,7 @@ class Ruler(TimeCanvas):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         marker = self.marker_at(event.position())
         if marker is not None:
-            self._drag = None
+            self._end()
             self.name_marker(marker)
 
     def event(self, event: QEvent) -> bool:
@@ -292,6 +318,7 @@ class _Drag:
     """A drag on the ruler: of the loop, or of a marker or the playhead from `origin` to `at`."""
 
     press: QPointF
+    press_sample: float
     loop: tuple[int, int] | None = None
     marker: int | None = None
     origin: int = 0

@@ -13,11 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.client import EngineUnusable
 from lincae_studio.engine.rendering.render_store import ChunkState
-from lincae_studio.session import edits
+from lincae_studio.session import edits, places
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_imported, wait_rendered
-from tests.ui.drive import drag, drop_files, move, press, wheel
+from tests.ui.drive import drag, drop_files, move, press, release, wheel
 from tests.ui.look import heatmap
 from tests.ui.test_end_to_end import export
 
@@ -51,6 +51,25 @@ def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainW
 
 
 @pytest.mark.engine
+@pytest.mark.parametrize("what", ["marker", "loop", "playhead"])
+def test_a_drag_on_the_ruler_held_at_the_side_scrolls(qtbot: QtBot, song: MainWindow, what: str) -> None:
+    ruler, axis = song.timeline.ruler, song.timeline.axis
+    axis.zoom(0.25, 0.0)
+    song.document.apply("Marker", lambda session: places.add_marker(session, axis.sample_at(100), "here"))
+    side = ruler.width() - 5
+    modifiers = Qt.KeyboardModifier.ShiftModifier if what == "loop" else Qt.KeyboardModifier.NoModifier
+    y = 5 if what == "marker" else 30
+    drag(ruler, (102, y), (side, y), modifiers, release=False)
+    qtbot.waitUntil(lambda: axis.start > 22_050, timeout=LIMIT_MS)
+    release(ruler, side, y, modifiers)
+    assert axis.start > 0
+    [marker] = song.document.session.markers
+    loop = song.document.session.loop
+    at = {"marker": marker.at, "loop": loop.end if loop is not None else 0, "playhead": song.player.position}[what]
+    assert at == pytest.approx(axis.sample_at(side), abs=10 * axis.samples_per_px)
+    assert not axis.held
+
+
 def test_following_stops_when_the_user_scrolls_away(qtbot: QtBot, mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     axis.zoom(0.25, 0)
