@@ -50,7 +50,6 @@ def test_a_drag_follows_the_timeline_when_the_view_scrolls_under_it(mixed: MainW
     assert mixed.document.session.clip(clip.id).start == pytest.approx(expected, abs=2)
 
 
-@pytest.mark.engine
 @pytest.mark.parametrize("what", ["marker", "loop", "playhead"])
 def test_a_drag_on_the_ruler_held_at_the_side_scrolls(qtbot: QtBot, song: MainWindow, what: str) -> None:
     ruler, axis = song.timeline.ruler, song.timeline.axis
@@ -70,6 +69,7 @@ def test_a_drag_on_the_ruler_held_at_the_side_scrolls(qtbot: QtBot, song: MainWi
     assert not axis.held
 
 
+@pytest.mark.engine
 def test_following_stops_when_the_user_scrolls_away(qtbot: QtBot, mixed: MainWindow) -> None:
     axis = mixed.timeline.axis
     axis.zoom(0.25, 0)
