@@ -14,6 +14,9 @@ _Thing = TypeVar("_Thing", bound=Track | Clip | Marker)
 #: Longer names of tracks and clips are cut, in characters.
 _MOST = 48
 
+#: Whether more than this many things got the same value is not looked at: an edit must not take long.
+_MOST_COMPARED = 500
+
 #: What a field is called, without its value.
 _FIELDS = {"gain": "gain", "pan": "pan", "fade_in": "fade in", "fade_out": "fade out", "at": "move", "start": "move"}
 
@@ -65,7 +68,8 @@ def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str) -> s
 
 def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track | Clip | Marker | Master]]) -> str:
     """What was done, with the new value if all have the same."""
-    fields = set[str]().union(*(_changed(one, two) for one, two in pairs)) - {"clips"}
+    looked_at = pairs if len(pairs) <= _MOST_COMPARED else ()
+    fields = set[str]().union(*(_changed(one, two) for one, two in looked_at)) - {"clips"}
     field = next(iter(fields)) if len(fields) == 1 else ""
     values = {getattr(two, field) for _, two in pairs} if field in (*_FIELDS, *_SWITCHES, "name") else set()
     value = values.pop() if len(values) == 1 else None
