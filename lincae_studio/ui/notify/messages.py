@@ -29,6 +29,9 @@ _WIDEST_PX = 860
 _NARROWEST_PX = 420
 _MARGIN_PX = 10
 
+#: Longer texts are cut, in characters; they are whole in the details.
+_LONG = 600
+
 #: As many messages are shown at once; as many are listed.
 _SHOWN = 3
 _LISTED = 300
@@ -152,7 +155,10 @@ class MessageBar(QWidget):
     def _say(
         self, kind: Kind, text: str, details: str, button: tuple[str, Callable[[], None]] | None, topic: str
     ) -> None:
-        message = Message(kind, text[:1].upper() + text[1:], details, button, topic)
+        text = text[:1].upper() + text[1:]
+        if len(text) > _LONG:
+            text, details = f"{text[:_LONG].rstrip()}…", f"{text}\n\n{details}".rstrip()
+        message = Message(kind, text, details, button, topic)
         self.said.append(Said(time.strftime("%H:%M:%S"), message))
         self.changed.emit()
         for card in self._cards.copy():
@@ -162,13 +168,15 @@ class MessageBar(QWidget):
             if same or (topic and topic == other.topic) or (kind == "info" and other.lasting_ms):
                 self._remove(card)
         while len(self._cards) >= _SHOWN:
-            self._remove(next((card for card in self._cards if card.message.kind == "info"), self._cards[0]))
+            self._make_room(self._cards)
         card = self._newest = MessageCard(message, self)
         card.dismissed.connect(lambda: self._dismiss(card))
         card.details_requested.connect(lambda: self._show_details(card))
         self._cards.append(card)
         self._layout.addWidget(card)
         card.show()
+        while len(self._cards) > 1 and not self._place():
+            self._make_room(self._cards[:-1])
         self._place()
         announcement = QAccessibleAnnouncementEvent(card, card.accessibleName())
         if kind != "info":
@@ -196,20 +204,26 @@ class MessageBar(QWidget):
         card.hide()
         card.deleteLater()
 
-    def _place(self) -> None:
-        """Lie over the lower right corner of the area, beside the scroll bars, as high as the messages are."""
+    def _make_room(self, older: list[MessageCard]) -> None:
+        """Show one of these messages less; it stays in the list."""
+        self._remove(next((card for card in older if card.message.kind == "info"), older[0]))
+
+    def _place(self) -> bool:
+        """Lie over the lower right corner of the area, beside the scroll bars. False if there is not room for all."""
         area = self.parentWidget()
         if area is None or not self._cards:
             self.hide()
-            return
+            return True
         bars = QApplication.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
         right, bottom = area.width() - bars - _MARGIN_PX, area.height() - bars - _MARGIN_PX
         width = min(_WIDEST_PX, max(round(_SHARE * area.width()), _NARROWEST_PX), right - _MARGIN_PX)
-        height = min(self._layout.totalHeightForWidth(width), bottom - _MARGIN_PX)
+        needed = self._layout.totalHeightForWidth(width)
+        height = min(needed, bottom - _MARGIN_PX)
         self.setGeometry(right - width, bottom - height, width, height)
         self.show()
         self._layout.activate()
         self.raise_()
+        return needed == height
 
     def _show_details(self, card: MessageCard) -> None:
         show_text(self.window(), "Details", f"{card.text.text()}\n\n{card.message.details}")
