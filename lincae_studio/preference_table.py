@@ -63,8 +63,8 @@ PREFERENCES: tuple[Preference, ...] = (
         "theme",
         "General",
         "&Theme",
-        "Dark, light, or the same as the desktop.",
-        choices=(("dark", "Dark"), ("light", "Light"), ("system", "Same as desktop")),
+        "Dark, light, white on black with bright borders, or the same as the desktop.",
+        choices=(("dark", "Dark"), ("light", "Light"), ("contrast", "High contrast"), ("system", "Same as desktop")),
     ),
     Preference(
         "wheel",

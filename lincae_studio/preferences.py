@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 #: Larger than any preferences file.
 _MAX_BYTES = 1_000_000
 
-Theme = Literal["dark", "light", "system"]
+Theme = Literal["dark", "light", "contrast", "system"]
 
 #: Units of the ruler: minutes and seconds, bars and beats, samples, or latent frames of the session's codec.
 RulerUnit = Literal["time", "beats", "samples", "frames"]

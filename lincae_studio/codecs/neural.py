@@ -140,7 +140,8 @@ def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
     command = [
         *paths.pip_command(),
         *("install", "--target", str(target), "--cache-dir", str(cache), "--constraint", str(paths.constraints())),
-        *("--only-binary", ":all:", "--no-input", "--disable-pip-version-check", "--progress-bar", "raw"),
+        *("--only-binary", ":all:", "--no-input", "--retries", "2", "--disable-pip-version-check"),
+        *("--progress-bar", "raw"),
     ]
     if not has_nvidia_gpu() and sys.platform != "darwin":
         command += ["--extra-index-url", _CPU_INDEX]

@@ -1,4 +1,4 @@
-"""Colours and the application style, dark and light. Main thread.
+"""Colours and the application style: dark, light, high contrast. Main thread.
 
 Painting code asks `colors()` each time and widgets are styled by the style sheet below, so choosing another theme
 changes both at once.
@@ -6,7 +6,7 @@ changes both at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from PySide6.QtCore import Qt
@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from lincae_studio.ui.plain_text import STYLE
 
 #: The themes to choose from; "system" follows the desktop.
-ThemeChoice = Literal["dark", "light", "system"]
+ThemeChoice = Literal["dark", "light", "contrast", "system"]
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,15 @@ class Colors:
 
     def clip_body(self, color: QColor) -> QColor:
         """The background of the waveform of a clip of that colour."""
-        return color.darker(280) if self is DARK else _mixed(color, QColor("#ffffff"), 0.72)
+        return color.darker(280) if self is not LIGHT else _mixed(color, QColor("#ffffff"), 0.72)
 
     def clip_wave(self, color: QColor) -> QColor:
         """The waveform of a clip of that colour."""
-        return color.lighter(120) if self is DARK else color.darker(210)
+        return color.lighter(120) if self is not LIGHT else color.darker(210)
 
     def clip_edge(self, color: QColor) -> QColor:
         """The outline of a clip of that colour."""
-        return color.darker(200) if self is DARK else color.darker(170)
+        return color.darker(200) if self is not LIGHT else color.darker(170)
 
 
 DARK = Colors(
@@ -189,6 +189,54 @@ LIGHT = Colors(
 )
 
 
+#: White and yellow on black: text has at least 7 : 1 (WCAG AAA), borders and controls are as bright as text.
+CONTRAST = replace(
+    DARK,
+    window="#000000",
+    panel="#000000",
+    lane="#000000",
+    lane_selected="#14202c",
+    header_selected="#002a4d",
+    line="#c8c8c8",
+    grid="#3a3a3a",
+    text="#ffffff",
+    text_dim="#e4e4e4",
+    text_disabled="#a8a8a8",
+    accent="#ffff00",
+    ghost="#ffff00",
+    highlight="#ffff00",
+    highlight_text="#000000",
+    button="#000000",
+    button_hover="#303030",
+    checked="#004a86",
+    groove="#909090",
+    handle="#ffffff",
+    handle_hover="#ffff00",
+    marker="#ffd75f",
+    marker_text="#000000",
+    envelope="#ffffa0",
+    clip_text="#000000",
+    clip_muted="#9aa2ad",
+    mark_text="#000000",
+    mix_wave="#ffffff",
+    mix_wave_stale="#9aa2ad",
+    error="#ff8f8f",
+    state_rendered="#5fe09a",
+    state_stale="#ffe75f",
+    state_rendering="#ffb35f",
+    state_failed="#ff8f8f",
+    meter="#5fe09a",
+    meter_ground="#000000",
+    meter_high="#ffe75f",
+    meter_clip="#ff8f8f",
+    meter_clip_text="#000000",
+    heat=((0.0, "#c8e6ff"), (0.25, "#3f9bf0"), (0.5, "#000000"), (0.75, "#f08a3a"), (1.0, "#ffe4bf")),
+    spectrum=((0.0, "#000000"), (0.3, "#4a35a0"), (0.6, "#e0508a"), (0.8, "#ffa54a"), (1.0, "#ffffff")),
+)
+
+THEMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST}
+
+
 class _Chosen:
     """The theme that is shown."""
 
@@ -205,7 +253,7 @@ def apply_theme(app: QApplication, choice: ThemeChoice = "dark") -> None:
     if choice == "system":
         chosen = LIGHT if QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Light else DARK
     else:
-        chosen = LIGHT if choice == "light" else DARK
+        chosen = THEMES[choice]
     _Chosen.colors = chosen
     app.setStyle("Fusion")
     palette = QPalette()
@@ -230,11 +278,12 @@ def apply_theme(app: QApplication, choice: ThemeChoice = "dark") -> None:
     for role in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
         palette.setColor(disabled, role, QColor(chosen.text_disabled))
     app.setPalette(palette)
-    boxes = QPalette(palette)
-    boxes.setColor(
-        QPalette.ColorRole.Window, QColor(chosen.text_dim)
-    )  # Fusion draws the frame of an unchecked box in it
-    app.setPalette(boxes, "QCheckBox")  # type: ignore[arg-type]  # the stubs say bytes, which Qt rejects
+    # Fusion derives frames from the colour of windows.
+    framed = QPalette(palette)
+    framed.setColor(QPalette.ColorRole.Window, QColor(chosen.text_dim))
+    app.setPalette(framed, "QCheckBox")  # type: ignore[arg-type]  # the stubs say bytes, which Qt rejects
+    for kind in ("QComboBox", "QLineEdit", "QAbstractSpinBox", "QScrollBar"):
+        app.setPalette(framed if chosen is CONTRAST else palette, kind)  # type: ignore[arg-type]
     app.setStyleSheet(_style(chosen))
 
 

@@ -81,8 +81,8 @@ class ManualDialog(QDialog):
         self.search.returnPressed.connect(self.find_next)
         self.found = QLabel(self)
         theme.dim(self.found)
-        self._previous = self._button("↑", "Previous match (Shift+F3)", self.find_previous)
-        self._next = self._button("↓", "Next match (F3, Return)", self.find_next)
+        self._previous = self._button("&Previous", "Previous match (Shift+F3)", self.find_previous)
+        self._next = self._button("&Next", "Next match (F3, Return)", self.find_next)
         for keys, slot in (
             (QKeySequence.StandardKey.Find, self._focus_search),
             (QKeySequence.StandardKey.FindNext, self.find_next),
