@@ -50,7 +50,7 @@ def texts(dialog: QWidget) -> Iterator[str]:
             yield widget.text()
         elif isinstance(widget, QAbstractButton) and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             by_key = widget.text() in BY_KEY or (isinstance(widget, QPushButton) and widget.isDefault())
-            if widget.text() and not by_key:
+            if any(map(str.isalpha, widget.text())) and not by_key:  # arrows have none
                 yield widget.text()
 
 
