@@ -127,6 +127,25 @@ def test_nothing_is_delayed_and_a_peak_changes_only_its_surroundings() -> None:
     assert np.argmin(gain[before:after]) + before == pytest.approx(place, abs=50)
 
 
+def test_it_does_not_matter_where_blocks_begin() -> None:
+    """Peaks near the end of a block are released, and those after it are prepared, across the border."""
+    audio = np.tile(nasty("impulse in noise"), 4)
+    audio[0, BLOCK - 40] = audio[0, 2 * BLOCK + 40] = 3.0
+    whole = limit(audio)
+    for shift in (300, BLOCK // 2):
+        later = limit(np.concatenate([np.zeros((1, shift), np.float32), audio], axis=1))
+        np.testing.assert_allclose(later[:, shift:], whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [16_000, SESSION_RATE, 192_000])
+def test_it_looks_ahead_as_long_at_every_rate(rate: int) -> None:
+    envelope = np.full(BLOCK, 0.1, np.float32)
+    envelope[10_000] = 1.0
+    gain = np.concatenate(list(limiter.gains([envelope], CEILING, rate)))
+    begin = int(np.flatnonzero(gain < 1.0)[0])
+    assert (10_000 - begin) / rate == pytest.approx(LOOK_AHEAD_S, rel=0.05)
+
+
 def test_channels_are_lowered_alike() -> None:
     audio = nasty("noise")
     audio[1] *= np.float32(0.01)

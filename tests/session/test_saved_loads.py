@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ from tests.session.test_files import FIXTURES
 from tests.session.test_journal import line_of
 
 
+@cache
 def song() -> Session:
+    """Always the same value, so that what `check_change` is given differs only where a test changes it."""
     media = made_up_media(1, 100_000)
     return edits.add_clip(edits.add_track(Session()), 1, media, 0)
 

@@ -217,7 +217,7 @@ def _write_changed(
     return replace(
         written,
         gain_db=decibels(change.gain),
-        not_normalized=change.problem if level.normalize != "none" else "",
+        not_normalized=change.problem,
         loudness=loudness,
         true_peak_db=true_peak_db,
         reduction_db=change.reduction_db,

@@ -62,6 +62,23 @@ def test_another_master_changes_keys_where_it_is_heard() -> None:
     assert planner.plan(mix(), CODEC, GRID) == before
 
 
+def test_keys_are_equal_only_where_the_master_is() -> None:
+    """Also where masters begin alike, or one ends as another begins."""
+    centres = GRID.frame_centres(1)
+    last, before = int(centres[-1]), int(centres[-2])
+    envelopes: list[tuple[float, tuple[Point, ...]]] = [(1.0, ()), (0.5, ()), (0.25, ()), (0.5, (Point(0, 0.5),))]
+    envelopes += [
+        (1.0, (Point(before, one), Point(last, other))) for one, other in ((1.0, 0.5), (0.5, 1.0), (0.5, 0.4))
+    ]
+    masters: dict[str, set[object]] = {}
+    for gain, points in envelopes:
+        session = edits.set_master_points(edits.set_master_gain(mix(), gain), points)
+        chunk = plan(session).chunks[1]
+        assert chunk is not None
+        masters.setdefault(chunk.key, set()).add(chunk.master)
+    assert [len(found) for found in masters.values()] == [1] * (len(envelopes) - 1), "two masters are equal"
+
+
 def test_moving_the_master_encodes_nothing_and_sums_nothing_again() -> None:
     renderer = new_renderer(READER)
     for gain in (1.0, 0.5):
@@ -142,6 +159,19 @@ def test_figures_of_linearity_are_those_of_the_mix_after_the_master() -> None:
     assert louder[1].sum_db is not None
     assert plain[1].sum_db is not None
     assert louder[1].sum_db > plain[1].sum_db + 3.0, "the decoder bends more at higher levels"
+
+
+def test_figures_of_linearity_are_those_of_tracks_that_all_have_the_masters_envelope() -> None:
+    session = edits.clear_envelopes(song(), song().tracks[1].id)
+    points = (Point(4000, 1.0), Point(9000, 0.05), Point(20_000, 1.5))
+    _, found, _ = figures(edits.set_master_points(session, points), mdct())
+    for track in session.tracks:
+        session = edits.set_gain_points(session, track.id, points)
+    _, expected, _ = figures(session, mdct())
+    for one, other in zip(found, expected, strict=True):
+        for track_id, figure in other.tracks.items():
+            assert one.tracks[track_id].level_db == pytest.approx(figure.level_db, abs=1e-3)
+            assert one.tracks[track_id].share == pytest.approx(figure.share, abs=1e-5)
 
 
 def test_a_stem_is_found_in_a_mix_whatever_the_master() -> None:
