@@ -14,6 +14,9 @@ from lincae_studio.ui.rendering.rendering import Rendering
 
 _MONITORS: dict[Monitor, str] = {"auto": "", "latent": "latent only", "dry": "dry only", "difference": "difference"}
 
+#: Around the description of a command, beside the corner for resizing.
+_TIP_MARGINS_PX = 60
+
 
 class StatusLabels(QObject):
     """Follows rendering and transport."""
@@ -34,6 +37,8 @@ class StatusLabels(QObject):
         bar.addPermanentWidget(self.messages)
         for label in (self.render, self.codec, self.engine, self.output):
             bar.addPermanentWidget(label)
+        self._bar = bar
+        bar.messageChanged.connect(self._make_room)
         self._messages = messages
         messages.changed.connect(self._show_messages)
         rendering.plan_changed.connect(self._show_plan)
@@ -45,6 +50,16 @@ class StatusLabels(QObject):
         self._show_plan()
         self._show_engine()
         self._show_output()
+
+    def _make_room(self, tip: str) -> None:
+        """Hide labels while the description of a command would not fit beside them."""
+        needed = self._bar.fontMetrics().horizontalAdvance(tip) + _TIP_MARGINS_PX if tip else 0
+        labels = (self.output, self.messages, self.render, self.codec, self.engine)
+        room = self._bar.width() - sum(label.sizeHint().width() for label in labels if label.text())
+        for label in reversed(labels):
+            hidden = bool(tip) and room < needed
+            room += label.sizeHint().width() if hidden and label.text() else 0
+            label.setVisible(not hidden and (label is not self.messages or bool(label.text())))
 
     def _show_messages(self) -> None:
         self.messages.setText(count_of(len(self._messages.said), "message"))

@@ -68,3 +68,20 @@ def test_dialogs_are_not_larger_than_the_screen(window: MainWindow) -> None:
         assert dialog.width() <= available.width(), action
         assert dialog.height() <= available.height(), action
         dialog.close()
+
+
+@pytest.mark.parametrize("width", [1380, 1024, 700])
+def test_descriptions_of_commands_are_whole_in_the_status_bar(window: MainWindow, width: int) -> None:
+    window.resize(width, 700)
+    window.messages.info("a message")
+    bar, status = window.statusBar(), window.status
+    labels = (status.messages, status.render, status.codec, status.engine)
+    longest = max((action.statusTip() for action in window.actions_by_id.values()), key=len)
+    for tip in (window.actions_by_id["play"].statusTip(), longest):
+        bar.showMessage(tip)
+        QApplication.processEvents()
+        left = min((label.x() for label in labels if label.isVisible()), default=bar.width())
+        if bar.fontMetrics().horizontalAdvance(tip) < width - 60:
+            assert left > bar.fontMetrics().horizontalAdvance(tip)
+    bar.clearMessage()
+    assert all(label.isVisible() for label in (*labels, status.output))

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 #: The width of a card: a share of the centre, so that it does not cover the controls at the left; and its distance from
 #: the edges.
-_SHARE = 0.7
+_SHARE = 0.65
 _WIDEST_PX = 860
 _NARROWEST_PX = 420
 _MARGIN_PX = 10
