@@ -29,7 +29,7 @@ _WIDEST_PX = 860
 _NARROWEST_PX = 420
 _MARGIN_PX = 10
 
-#: Longer texts are cut, in characters; they are whole in the details.
+#: Longer texts are cut in the middle, in characters; they are whole in the details.
 _LONG = 600
 
 #: As many messages are shown at once; as many are listed.
@@ -157,7 +157,8 @@ class MessageBar(QWidget):
     ) -> None:
         text = text[:1].upper() + text[1:]
         if len(text) > _LONG:
-            text, details = f"{text[:_LONG].rstrip()}…", f"{text}\n\n{details}".rstrip()
+            begin, end = text[: _LONG * 2 // 3].rstrip(), text[-_LONG // 3 :].lstrip()  # the remedy is at the end
+            text, details = f"{begin} … {end}", f"{text}\n\n{details}".rstrip()
         message = Message(kind, text, details, button, topic)
         self.said.append(Said(time.strftime("%H:%M:%S"), message))
         self.changed.emit()

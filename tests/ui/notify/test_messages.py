@@ -174,10 +174,11 @@ def test_what_is_beside_the_messages_can_be_clicked(window: MainWindow) -> None:
 def test_a_very_long_message_is_cut_and_whole_in_its_details(window: MainWindow) -> None:
     window.resize(760, 520)
     for number in range(3):
-        window.messages.error(f"{number} {LONG * 5}", "and why")
+        window.messages.error(f"{number} {LONG * 5} Do this.", "and why")
     assert window.centralWidget().rect().contains(window.messages.geometry())  # type: ignore[union-attr]
     for card in window.messages.cards:
         assert len(card.text.text()) < 620
+        assert card.text.text().endswith("Do this."), "what to do is at the end"
         assert card.text.height() >= card.text.heightForWidth(card.text.width())
     window.messages.show_details()
     whole = shown_text(window, "Details")
