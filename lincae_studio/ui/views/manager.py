@@ -149,6 +149,7 @@ class ViewManager(QObject):
         view.hide()
         view.setParent(None)
         view.deleteLater()
+        self._timeline.splitter.share_out()
         dock = self._docks.pop(name, None)
         if dock is not None:
             self._window.removeDockWidget(dock)

@@ -167,6 +167,15 @@ def test_a_closed_view_keeps_its_height_until_it_is_opened_again(window: MainWin
     assert splitter.sizes()[3] == 190
 
 
+def test_a_view_gets_its_height_back_when_others_are_closed(window: MainWindow) -> None:
+    window.resize(1024, 700)
+    height = window.timeline.splitter.sizes()[2]
+    window.preferences.set(views=("heatmap", "spectrogram", "linearity"))
+    assert window.timeline.splitter.sizes()[2] < height - 50
+    window.preferences.set(views=("heatmap",))
+    assert window.timeline.splitter.sizes()[2] == height
+
+
 @pytest.mark.parametrize("size", [(1380, 860), (1024, 700), (900, 540)])
 def test_views_leave_the_tracks_two_fifths(window: MainWindow, size: tuple[int, int]) -> None:
     window.resize(*size)
