@@ -110,8 +110,13 @@ def test_the_master_keeps_its_fader_and_its_automation(read: Read) -> None:
 
 def test_audio_on_the_track_of_the_master_is_heard_through_its_fader_once(read: Read) -> None:
     clip = lane_of(f'<Clip time="0" duration="1">{file_of()}</Clip>', "m")
-    session, _ = read(project_of(clip, structure=MASTER.format(fader(0.5))))
-    assert ([one.gain for one in session.tracks], session.master.gain) == ([1.0], 0.5)
+    points = '<Points unit="linear"><Target parameter="mv"/><RealPoint time="0" value="0.25"/></Points>'
+    volume = '<Volume id="mv" value="0.5" unit="linear"/>'
+    for lanes, gain in ((clip, 0.5), (f"{clip}<Lanes>{points}</Lanes>", 0.25)):
+        session, _ = read(project_of(lanes, structure=MASTER.format(volume)))
+        assert [(one.gain, one.gain_points) for one in session.tracks] == [(1.0, ())]
+        master = session.master
+        assert master.gain * (master.gain_points[0].value if master.gain_points else 1.0) == pytest.approx(gain)
 
 
 def test_a_master_above_the_top_of_the_fader_is_limited(read: Read) -> None:

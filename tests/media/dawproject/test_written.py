@@ -23,7 +23,7 @@ from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import Loop, Master, Media, Point, Session, Tempo, Track
+from lincae_studio.session.model import MAX_GAIN, Loop, Master, Media, Point, Session, Tempo, Track
 from lincae_studio.session.rules import validated
 from tests.helpers import files_below, noise, session_of, write_audio
 from tests.media.dawproject.schema import check_schema, document
@@ -102,6 +102,18 @@ def test_sessions_survive_a_round_trip(
     assert found.tempo == (None if session.tempo is None else replace(session.tempo, start=0))
     assert {Path(item.path).parent for item in found.media} <= {folder}
     assert len(files_below(folder)) == len(found.media)
+
+
+def test_the_ranges_of_faders_contain_what_their_automation_reaches(
+    store: MediaStore, media: list[Media], tmp_path: Path
+) -> None:
+    loud = Master(gain=8.0, gain_points=(Point(0, 4.0),))
+    session = replace(session_of(*media[:2]), master=loud)
+    first, second = session.tracks
+    session = replace(session, tracks=(replace(first, gain=8.0, gain_points=loud.gain_points), second))
+    write_dawproject(session, store, tmp_path / "song.dawproject", "Song")
+    tops = [float(volume.attrib["max"]) for volume in document(tmp_path / "song.dawproject").iter("Volume")]
+    assert tops == [32.0, pytest.approx(MAX_GAIN), 32.0], "one track, the other, the master"
 
 
 def test_the_archive_contains_the_original_files(store: MediaStore, media: list[Media], tmp_path: Path) -> None:

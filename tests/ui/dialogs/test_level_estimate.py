@@ -140,6 +140,23 @@ def test_a_dialog_can_be_closed_while_it_measures(qtbot: QtBot, song: MainWindow
     dialog.reject()
 
 
+def test_the_span_that_is_exported_is_measured(qtbot: QtBot, song: MainWindow) -> None:
+    song.place_commands.set_loop(2 * 44_100, 3 * 44_100)
+    dialog = ask(song)
+    choose(dialog.level_box, "loudness")
+    dialog.contents["dry"].setChecked(True)
+    dialog.contents["mix"].setChecked(False)
+    choose(dialog.span_box, "loop")
+    meter = LoudnessMeter()
+    meter.add(song.rendering.dry.read(2 * 44_100, 44_100))
+    gain = f"level changed by {-14.0 - meter.read().integrated:+.1f} dB"
+    assert gain in estimated(qtbot, dialog)
+    dialog.contents["tracks"].setChecked(True)
+    assert estimated(qtbot, dialog).endswith("(estimate: of the first file)")
+    assert gain in dialog.estimate.text()
+    dialog.reject()
+
+
 def test_what_is_no_longer_asked_for_is_not_said_when_it_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     dialog = ask(song)
     choose(dialog.level_box, "loudness")

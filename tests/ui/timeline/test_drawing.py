@@ -19,10 +19,11 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import MASTER, TRACK_COLORS, Session
+from lincae_studio.session.model import MASTER, TRACK_COLORS, Point, Session
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.timeline.envelopes import Kind
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom
 from tests.ui.drive import drag, press, release
@@ -127,6 +128,19 @@ def test_drawing_in_pieces_equals_drawing_at_once(song: MainWindow, seed: int) -
         press(song, Qt.Key.Key_T, CTRL)
     set_zoom(song, (37.0, 120.0, 500.0)[seed % 3])
     wander(song, seed)  # with no engine: a render that arrives between two looks would be seen by the second
+
+
+def test_scrolling_draws_the_whole_envelope_of_the_master(song: MainWindow) -> None:
+    points = [Point(at * 10_000, 0.2 if at % 2 else 1.0) for at in range(18)]
+    song.document.apply("Points", lambda session: edits.set_master_points(session, points))
+    set_zoom(song, 60.0)
+    for kind in (Kind.GAIN, None):  # shown, or as a sign that it is hidden
+        song.timeline.envelopes.show(MASTER, kind)
+        look(song)
+        for px in (7.5, -3.0, 120.0):
+            song.timeline.axis.scroll_to(song.timeline.axis.start + px * song.timeline.axis.samples_per_px)
+            look(song)
+            assert_drawn_whole(song, f"scrolling by {px} pixels")
 
 
 def test_a_drag_paints_the_lanes_that_it_touches(song: MainWindow) -> None:

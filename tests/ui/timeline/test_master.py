@@ -82,10 +82,22 @@ def test_escape_leaves_no_trace(shown: MainWindow) -> None:
     still = lane.grab().toImage()
     drag(lane, (100, unity(shown)), (150, unity(shown) + 20), release=False)
     assert lane.grab().toImage() != still
+    held = [shown.timeline.axis.held]
     press(shown, Qt.Key.Key_Escape)
+    held.append(shown.timeline.axis.held)
+    assert held == [True, False], "playback does not scroll the lane under a drag"
     release(lane, 150, unity(shown) + 20)
     assert shown.document.session is before
     assert lane.grab().toImage() == still
+
+
+def test_a_hidden_envelope_leaves_a_sign(song: MainWindow) -> None:
+    lane, button = song.timeline.master, song.timeline.master_strip.envelope
+    still = lane.grab().toImage()
+    assert "hidden" not in button.toolTip()
+    song.document.apply("Point", lambda session: edits.set_master_points(session, [Point(0, 1.0)]))
+    assert lane.grab().toImage() != still
+    assert button.toolTip().endswith("volume changed by an envelope that is hidden")
 
 
 def test_the_fader_is_dragged_in_one_step_and_named(song: MainWindow) -> None:
@@ -100,6 +112,28 @@ def test_the_fader_is_dragged_in_one_step_and_named(song: MainWindow) -> None:
     assert song.document.session.master.gain == 1.0
 
 
+def test_escape_restores_the_fader(song: MainWindow) -> None:
+    fader, before = song.timeline.master_strip.gain, song.document.session
+    middle = fader.height() / 2
+    drag(fader, (fader.width() * 0.78, middle), (fader.width() * 0.4, middle), release=False)
+    assert song.document.session.master.gain < 0.5
+    press(song, Qt.Key.Key_Escape)
+    release(fader, fader.width() * 0.4, middle)
+    assert song.document.session == before
+    assert song.document.undo_text != "Master Gain"
+
+
+def test_a_press_on_the_fader_or_the_keyboard_focus_selects_the_master(song: MainWindow) -> None:
+    strip, track = song.timeline.master_strip, song.document.session.tracks[0].id
+    for select in (
+        lambda: QTest.mouseClick(strip.envelope, Qt.MouseButton.LeftButton),
+        lambda: strip.gain.setFocus(Qt.FocusReason.TabFocusReason),
+    ):
+        song.selection.set_track(track)
+        select()
+        assert song.selection.strip == MASTER
+
+
 def test_a_level_is_typed(song: MainWindow) -> None:
     field, before = song.timeline.master_strip.gain_text, song.document.session
     QTest.mouseClick(field, Qt.MouseButton.LeftButton)
@@ -109,6 +143,12 @@ def test_a_level_is_typed(song: MainWindow) -> None:
     assert field.text() == "-4.5 dB"
     assert song.document.undo_name == "Master: gain -4.5 dB"
     undone_and_redone(song, before)
+    after = song.document.session
+    QTest.mouseClick(field, Qt.MouseButton.LeftButton)
+    QTest.keyClicks(field, "loud")
+    press(song, Qt.Key.Key_Return)
+    assert "“loud” is not a level in dB" in song.messages.text.text()
+    assert song.document.session is after
 
 
 def test_keys_for_gain_and_envelopes_act_on_the_selected_master(song: MainWindow) -> None:
