@@ -37,7 +37,10 @@ def show_envelopes(button: QToolButton, strip: Strip, shown: Kind | None, tip: s
 
 
 def join(slider: GainFader | PanSlider, field: ValueField, document: Document) -> None:
-    """Let a slider and the field beside it step and ask for each other, and end the undo steps of their edits."""
+    """Connect a slider with the field of its value, and let the document end or cancel the undo steps of its drags.
+
+    Return on the slider edits the field; Up and Down in the field step the slider.
+    """
     slider.number_requested.connect(field.edit)
     field.stepped.connect(slider.step_by)
     field.refused.connect(document.refused)
