@@ -38,7 +38,7 @@ COUNT = int(os.environ.get("LINCAE_STUDIO_MUTATIONS", "1000")) // 10
 
 def song() -> Session:
     session = edits.add_stems(Session(seed=3), [SHORT_MEDIA[1], SHORT_MEDIA[2]], 100)
-    return edits.set_clip_fades(edits.rename_track(session, 1, "drüms"), 2, 50, 70)
+    return edits.set_clip_fades(edits.rename_track(session, 1, "drüms"), {2}, 50, 70)
 
 
 def manifest(place: Path) -> Path:

@@ -95,8 +95,7 @@ def duplicate_track(session: Session, track_id: int) -> Session:
 
 def remove_and_close_gap(session: Session, clip_ids: Collection[int]) -> Session:
     """Remove clips and move later clips on the same track earlier by the removed length (ripple delete)."""
-    for clip_id in clip_ids:
-        session.clip(clip_id)
+    session.clips_of(clip_ids)
     tracks = []
     for track in session.tracks:
         removed = [clip for clip in track.clips if clip.id in clip_ids]
@@ -118,8 +117,9 @@ def join_clips(session: Session, clip_ids: Collection[int]) -> Session:
     Raises:
         EditError: when the clips are not contiguous parts of one file; nothing is joined then.
     """
-    clips = sorted((session.clip(clip_id) for clip_id in clip_ids), key=lambda clip: clip.start)
-    if len(clips) < 2 or len({session.track_of(clip.id).id for clip in clips}) != 1:
+    placed = session.clips_of(clip_ids)
+    clips = sorted((clip for _, clip in placed), key=lambda clip: clip.start)
+    if len(clips) < 2 or len({position for position, _ in placed}) != 1:
         raise EditError("there is nothing to join", "Select two or more clips on one track")
     first, last = clips[0], clips[-1]
     for before, after in itertools.pairwise(clips):

@@ -184,9 +184,8 @@ def name_of(media: Media) -> str:
 
 def remove_clips(session: Session, clip_ids: Collection[int]) -> Session:
     """Remove clips from all tracks."""
-    for clip_id in clip_ids:
-        session.track_of(clip_id)
-    return _with_clips(session, lambda clip: () if clip.id in clip_ids else (clip,))
+    removed = {clip.id for _, clip in session.clips_of(clip_ids)}
+    return _with_clips(session, lambda clip: () if clip.id in removed else (clip,))
 
 
 def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_tracks: int = 0) -> Session:
@@ -197,45 +196,51 @@ def move_clips(session: Session, clip_ids: Collection[int], by_samples: int, by_
     """
     if not clip_ids:
         return session
-    positions = {track.id: index for index, track in enumerate(session.tracks)}
     incoming: dict[int, list[Clip]] = {}
-    for clip_id in set(clip_ids):
-        clip = session.clip(clip_id)
+    for position, clip in session.clips_of(clip_ids):
         moved = replace(clip, start=checked_start(clip.start + by_samples, clip.length))
-        target = positions[session.track_of(clip_id).id] + by_tracks
+        target = position + by_tracks
         if not 0 <= target < len(session.tracks):
             raise EditError("a clip cannot move past the first or last track", "Add a track first")
         incoming.setdefault(target, []).append(moved)
-    tracks = []
+    left, tracks = frozenset(clip_ids), []
     for index, track in enumerate(session.tracks):
-        kept = tuple(clip for clip in track.clips if clip.id not in clip_ids)
+        kept = tuple(clip for clip in track.clips if clip.id not in left)
         clips = sorted_clips((*kept, *incoming.get(index, ())))
         tracks.append(track if clips == track.clips else replace(track, clips=clips))
     return replace(session, tracks=tuple(tracks))
 
 
 def trim_clip(session: Session, clip_id: int, start: int, end: int) -> Session:
-    """Set a clip's edges on the timeline; its audio stays where it is.
+    """Set a clip's edges on the timeline; its audio stays where it is. Raises like `trim_clips`."""
+    return trim_clips(session, {clip_id: (start, end)})
+
+
+def trim_clips(session: Session, edges: Mapping[int, tuple[int, int]]) -> Session:
+    """Set the edges of clips on the timeline, start and end by id; their audio stays where it is.
 
     Raises:
         EditError: if an edge lies outside the media or before 0, or the edges cross.
     """
-    clip = session.clip(clip_id)
-    offset = clip.offset + start - clip.start
-    length = end - start
-    if length < 1:
-        raise EditError("a clip cannot be shorter than one sample")
-    if offset < 0 or offset + length > session.media_of(clip.media).length:
-        raise EditError(f"the file of {clip.name} has no audio beyond that point")
-    trimmed = replace(
-        clip,
-        start=checked_start(start, length),
-        offset=offset,
-        length=length,
-        fade_in=min(clip.fade_in, length),
-        fade_out=min(clip.fade_out, length),
-    )
-    return _with_clips(session, lambda other: (trimmed,) if other.id == clip_id else (other,))
+
+    def trimmed(clip: Clip) -> Clip:
+        start, end = edges[clip.id]
+        offset = clip.offset + start - clip.start
+        length = end - start
+        if length < 1:
+            raise EditError("a clip cannot be shorter than one sample")
+        if offset < 0 or offset + length > session.media_of(clip.media).length:
+            raise EditError(f"the file of {clip.name} has no audio beyond that point")
+        return replace(
+            clip,
+            start=checked_start(start, length),
+            offset=offset,
+            length=length,
+            fade_in=min(clip.fade_in, length),
+            fade_out=min(clip.fade_out, length),
+        )
+
+    return change_clips(session, edges, trimmed)
 
 
 def split_clips(session: Session, clip_ids: Collection[int], at: int) -> Session:
@@ -243,40 +248,50 @@ def split_clips(session: Session, clip_ids: Collection[int], at: int) -> Session
 
     The left part keeps the id and the fade-in, the right part gets a new id and the fade-out.
     """
-    for clip_id in sorted(clip_ids):
-        clip = session.clip(clip_id)
+    parts: dict[int, tuple[Clip, Clip]] = {}
+    next_id = session.next_id
+    for clip in sorted((clip for _, clip in session.clips_of(clip_ids)), key=lambda clip: clip.id):
         if not clip.start < at < clip.end:
             continue
         left_length = at - clip.start
         left = replace(clip, length=left_length, fade_in=min(clip.fade_in, left_length), fade_out=0)
         right = replace(
             clip,
-            id=session.next_id,
+            id=next_id,
             start=at,
             offset=clip.offset + left_length,
             length=clip.length - left_length,
             fade_in=0,
             fade_out=min(clip.fade_out, clip.length - left_length),
         )
-        parts: Mapping[int, tuple[Clip, ...]] = {clip.id: (left, right)}
-        session = _with_clips(session, lambda other, parts=parts: parts.get(other.id, (other,)))  # type: ignore[misc]
-        session = replace(session, next_id=right.id + 1)
-    return session
+        parts[clip.id] = (left, right)
+        next_id += 1
+    if not parts:
+        return session
+    return replace(_with_clips(session, lambda clip: parts.get(clip.id, (clip,))), next_id=next_id)
 
 
-def set_clip_gain(session: Session, clip_id: int, gain: float) -> Session:
-    """Set a clip's own gain, as an amplitude factor in `[0, MAX_GAIN]`."""
-    changed = replace(session.clip(clip_id), gain=_checked_gain(gain))
-    return _with_clips(session, lambda other: (changed,) if other.id == clip_id else (other,))
+def set_clip_gain(session: Session, clip_ids: Collection[int], gain: float) -> Session:
+    """Set the own gain of clips, as an amplitude factor in `[0, MAX_GAIN]`."""
+    checked = _checked_gain(gain)
+    return change_clips(session, clip_ids, lambda clip: replace(clip, gain=checked))
 
 
-def set_clip_fades(session: Session, clip_id: int, fade_in: int, fade_out: int) -> Session:
-    """Set the lengths of a clip's fades in samples, each up to the length of the clip. 0 is an automatic fade."""
-    clip = session.clip(clip_id)
-    if not (0 <= fade_in <= clip.length and 0 <= fade_out <= clip.length):
-        raise EditError(f"a fade of {clip.name} must be between 0 and {clip.length} samples")
-    changed = replace(clip, fade_in=fade_in, fade_out=fade_out)
-    return _with_clips(session, lambda other: (changed,) if other.id == clip_id else (other,))
+def set_clip_fades(
+    session: Session, clip_ids: Collection[int], fade_in: int | None = None, fade_out: int | None = None
+) -> Session:
+    """Set the lengths of fades in samples, each up to the length of the clip; None leaves that side as it is.
+
+    0 is an automatic fade.
+    """
+
+    def faded(clip: Clip) -> Clip:
+        begin, end = clip.fade_in if fade_in is None else fade_in, clip.fade_out if fade_out is None else fade_out
+        if not (0 <= begin <= clip.length and 0 <= end <= clip.length):
+            raise EditError(f"a fade of {clip.name} must be between 0 and {clip.length} samples")
+        return replace(clip, fade_in=begin, fade_out=end)
+
+    return change_clips(session, clip_ids, faded)
 
 
 def set_fade_shapes(
@@ -347,9 +362,8 @@ def set_rendering(session: Session, seed: int, chunk_frames: int, overlap_frames
 
 def change_clips(session: Session, clip_ids: Collection[int], change: Callable[[Clip], Clip]) -> Session:
     """Apply `change` to each of these clips. Raises `EditError` when one of them does not exist."""
-    for clip_id in clip_ids:
-        session.clip(clip_id)
-    return _with_clips(session, lambda clip: (change(clip),) if clip.id in clip_ids else (clip,))
+    changed = {clip.id for _, clip in session.clips_of(clip_ids)}
+    return _with_clips(session, lambda clip: (change(clip),) if clip.id in changed else (clip,))
 
 
 def _with_track(session: Session, changed: Track) -> Session:

@@ -6,7 +6,7 @@ Ids are small integers, unique within a session and never reused. The invariants
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
@@ -312,6 +312,21 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     def clip(self, clip_id: int) -> Clip:
         """The clip with this id. Raises `EditError` when there is none."""
         return next(clip for clip in self.track_of(clip_id).clips if clip.id == clip_id)
+
+    def clips_of(self, clip_ids: Collection[int]) -> list[tuple[int, Clip]]:
+        """The clips with these ids, track by track, each with the position of its track: one pass for all.
+
+        Raises:
+            EditError: when one of them does not exist.
+        """
+        wanted = frozenset(clip_ids)
+        found = [
+            (position, clip) for position, track in enumerate(self.tracks) for clip in track.clips if clip.id in wanted
+        ]
+        if len(found) < len(wanted):
+            missing = min(wanted.difference(clip.id for _, clip in found))
+            raise EditError(f"there is no clip {missing}", "It may have been deleted")
+        return found
 
     def media_of(self, digest: str) -> Media:
         """The media file with this digest. Raises `EditError` when there is none."""

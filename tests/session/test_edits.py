@@ -30,7 +30,7 @@ def base() -> Session:
         session = edits.add_track(session)
     for track_id, media, start in ((1, MONO, 0), (1, STEREO, 1200), (2, MONO, 300), (3, STEREO, 0)):
         session = edits.add_clip(session, track_id, media, start)
-    session = edits.set_clip_fades(session, 4, 100, 200)
+    session = edits.set_clip_fades(session, {4}, 100, 200)
     return validated(edits.set_track_solo(session, 2, True))
 
 
@@ -70,9 +70,10 @@ CASES = [
     Case("move_clips in time", lambda s: edits.move_clips(s, {4}, 50), frozenset({0})),
     Case("move_clips across", lambda s: edits.move_clips(s, {4}, 50, 1), frozenset({0, 1})),
     Case("trim_clip", lambda s: edits.trim_clip(s, 4, 10, 900), frozenset({0})),
+    Case("trim_clips", lambda s: edits.trim_clips(s, {4: (10, 900), 6: (310, 900)}), frozenset({0, 1})),
     Case("split_clips", lambda s: edits.split_clips(s, {4, 6}, 500), frozenset({0, 1})),
-    Case("set_clip_gain", lambda s: edits.set_clip_gain(s, 4, 0.25), frozenset({0})),
-    Case("set_clip_fades", lambda s: edits.set_clip_fades(s, 4, 1, 2), frozenset({0})),
+    Case("set_clip_gain", lambda s: edits.set_clip_gain(s, {4}, 0.25), frozenset({0})),
+    Case("set_clip_fades", lambda s: edits.set_clip_fades(s, {4}, 1, 2), frozenset({0})),
     Case("set_codec", lambda s: edits.set_codec(s, "mdct-4x")),
     Case("set_rendering", lambda s: edits.set_rendering(s, 5, 200, 4)),
     Case("set_fade_shapes", lambda s: edits.set_fade_shapes(s, {4}, fade_in="s-curve"), frozenset({0})),
@@ -200,7 +201,7 @@ REFUSED: list[tuple[str, Edit]] = [
         lambda s: edits.trim_clip(edits.move_clips(edits.trim_clip(s, 6, 400, 900), {6}, -350), 6, -1, 90),
     ),
     ("no clip 99", lambda s: edits.split_clips(s, {99}, 5)),
-    ("no clip 99", lambda s: edits.set_clip_gain(s, 99, 1.0)),
+    ("no clip 99", lambda s: edits.set_clip_gain(s, {99}, 1.0)),
     ("no clip 99", lambda s: edits.set_clip_mute(s, {4, 99}, True)),
     ("not a colour", lambda s: edits.set_clip_color(s, {4}, "red")),
     ("not a colour", lambda s: edits.set_track_color(s, 1, "#12345")),
@@ -224,10 +225,10 @@ REFUSED: list[tuple[str, Edit]] = [
     ("shorter than 10 ms", lambda s: places.set_loop(s, 7, 447)),
     ("not on the timeline", lambda s: places.set_loop(s, 7, MAX_LENGTH + 1)),
     ("nothing to loop", lambda s: places.turn_loop(Session(), True)),
-    ("is not between 0 and", lambda s: edits.set_clip_gain(s, 4, MAX_GAIN * 1.001)),
-    ("no clip 99", lambda s: edits.set_clip_fades(s, 99, 0, 0)),
-    ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, 4, 1001, 0)),
-    ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, 4, 0, -1)),
+    ("is not between 0 and", lambda s: edits.set_clip_gain(s, {4}, MAX_GAIN * 1.001)),
+    ("no clip 99", lambda s: edits.set_clip_fades(s, {99}, 0, 0)),
+    ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, {4}, 1001, 0)),
+    ("between 0 and 1000 samples", lambda s: edits.set_clip_fades(s, {4}, 0, -1)),
     ("must have 1 to 200 characters", lambda s: edits.set_codec(s, "")),
     ("the seed -1", lambda s: edits.set_rendering(s, -1, 0, 0)),
     ("between 0 and 4096 frames", lambda s: edits.set_rendering(s, 0, 5000, 0)),

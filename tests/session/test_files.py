@@ -33,7 +33,7 @@ def first_session(folder: Path) -> Session:
     inside = replace(made_up_media(1, 100_000), path=str(folder / "stems" / "drüm s.wav"))
     outside = replace(made_up_media(2, 44_100, 2), path=str(folder.parent / "vox.flac"), sample_rate=48_000)
     session = edits.add_stems(Session(seed=7), [inside, outside], 1234)
-    session = edits.set_clip_fades(edits.set_clip_gain(session, 2, 0.1), 2, 10, 20)
+    session = edits.set_clip_fades(edits.set_clip_gain(session, {2}, 0.1), {2}, 10, 20)
     session = edits.trim_clip(session, 2, 2000, 90_000)
     session = edits.set_track_pan(edits.set_track_gain(session, 1, 0.3333333333333333), 1, -0.75)
     session = edits.set_track_solo(edits.set_track_mute(session, 3, True), 1, True)

@@ -142,7 +142,7 @@ def test_the_history_stays_within_its_memory_limit() -> None:
     try:
         for number in range(200):
             session = edits.move_clips(session, clips, 1000)
-            session = edits.set_clip_gain(session, min(clips), number / 200)
+            session = edits.set_clip_gain(session, {min(clips)}, number / 200)
             history.push(str(number), session)
         taken = tracemalloc.get_traced_memory()[0]
     finally:

@@ -111,8 +111,8 @@ class Editing(RuleBasedStateMachine):
     @rule(pick=picks, gain=any_gain, fade_in=st.integers(0, 9000), fade_out=st.integers(0, 9000))
     def change_clip(self, pick: int, gain: float, fade_in: int, fade_out: int) -> None:
         clip_id = self.clip_id(pick)
-        self.do(edits.set_clip_gain, clip_id, gain)
-        self.do(edits.set_clip_fades, clip_id, fade_in, fade_out)
+        self.do(edits.set_clip_gain, {clip_id}, gain)
+        self.do(edits.set_clip_fades, {clip_id}, fade_in, fade_out)
 
     @precondition(has_clips)
     @rule(pick=picks)

@@ -168,7 +168,7 @@ class ClipCommands(QObject):
         """Mute the selected clips, or unmute them if all are muted."""
         clips = self._selection.clips
         session = self._document.session
-        mute = not all(session.clip(clip).mute for clip in clips)
+        mute = not all(clip.mute for _, clip in session.clips_of(clips))
         text = "Mute Clips" if mute else "Unmute Clips"
         self._apply(text, lambda session, clips: edits.set_clip_mute(session, clips, mute))
 
@@ -240,11 +240,8 @@ class ClipCommands(QObject):
         at = self._transport.position
 
         def edit(session: Session) -> Session:
-            for clip_id in self._clips_at(session, at, "trim"):
-                clip = session.clip(clip_id)
-                edges = (at, clip.end) if start else (clip.start, at)
-                session = edits.trim_clip(session, clip_id, *edges)
-            return session
+            clips = (clip for _, clip in session.clips_of(self._clips_at(session, at, "trim")))
+            return edits.trim_clips(session, {clip.id: (at, clip.end) if start else (clip.start, at) for clip in clips})
 
         self._document.apply(text, edit)
 
@@ -270,7 +267,7 @@ class ClipCommands(QObject):
     def _move(self, by_samples: int, by_tracks: int) -> None:
         clips = self._selection.clips
         if clips:
-            first = min(self._document.session.clip(clip).start for clip in clips)
+            first = min(clip.start for _, clip in self._document.session.clips_of(clips))
             by = max(by_samples, -first)
             self._document.apply("Move Clips", lambda session: edits.move_clips(session, clips, by, by_tracks))
 

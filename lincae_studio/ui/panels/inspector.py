@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
@@ -31,7 +31,7 @@ _SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power
 
 #: For a field: its text for a clip, and the edit that typing a new text makes.
 _Show = Callable[[Clip], str]
-_Make = Callable[[Session, Clip, str], Session]
+_Make = Callable[[Session, Collection[int], str], Session]
 
 
 class Inspector(QDockWidget):
@@ -49,7 +49,7 @@ class Inspector(QDockWidget):
         self.summary = QLabel(body)
         self.summary.setWordWrap(True)
         form.addRow(self.summary)
-        self._add(form, "Name", lambda clip: clip.name, lambda s, clip, text: edits.rename_clip(s, clip.id, text), True)
+        self._add(form, "Name", lambda clip: clip.name, _rename, True)
         self._add(form, "Start", lambda clip: _time(clip.start), _move_to, True)
         self._add(form, "Length", lambda clip: _time(clip.length), _set_length, True)
         self._add(form, "Offset in file", lambda clip: _time(clip.offset), _set_offset, True)
@@ -136,14 +136,8 @@ class Inspector(QDockWidget):
         clips = self._clips()
         text = field.text()
         if clips and field.isModified() and text != show(clips[0]):
-            changed = clips[:1] if single else clips
-
-            def edit(session: Session) -> Session:
-                for clip in changed:
-                    session = make(session, clip, text)
-                return session
-
-            self._document.apply(f"Set {name}", edit)
+            ids = {clip.id for clip in (clips[:1] if single else clips)}
+            self._document.apply(f"Set {name}", lambda session: make(session, ids, text))
         field.setModified(False)
         self._follow()
 
@@ -182,29 +176,37 @@ def _samples(text: str) -> int:
         raise EditError(f"“{text}” is not a time", "Enter seconds or minutes:seconds") from error
 
 
-def _move_to(session: Session, clip: Clip, text: str) -> Session:
-    return edits.move_clips(session, {clip.id}, _samples(text) - clip.start)
+def _rename(session: Session, ids: Collection[int], text: str) -> Session:
+    (clip_id,) = ids
+    return edits.rename_clip(session, clip_id, text)
 
 
-def _set_length(session: Session, clip: Clip, text: str) -> Session:
-    return edits.trim_clip(session, clip.id, clip.start, clip.start + _samples(text))
+def _move_to(session: Session, ids: Collection[int], text: str) -> Session:
+    ((_, clip),) = session.clips_of(ids)
+    return edits.move_clips(session, ids, _samples(text) - clip.start)
 
 
-def _set_offset(session: Session, clip: Clip, text: str) -> Session:
+def _set_length(session: Session, ids: Collection[int], text: str) -> Session:
+    length = _samples(text)
+    return edits.trim_clips(session, {clip.id: (clip.start, clip.start + length) for _, clip in session.clips_of(ids)})
+
+
+def _set_offset(session: Session, ids: Collection[int], text: str) -> Session:
+    ((_, clip),) = session.clips_of(ids)
     return edits.slip_clip(session, clip.id, clip.offset - _samples(text))
 
 
-def _set_gain(session: Session, clip: Clip, text: str) -> Session:
+def _set_gain(session: Session, ids: Collection[int], text: str) -> Session:
     try:
         gain = min(parse_db(text), MAX_GAIN)
     except ValueError as error:
         raise EditError(f"“{text}” is not a level", "Enter decibels, for example -6") from error
-    return edits.set_clip_gain(session, clip.id, gain)
+    return edits.set_clip_gain(session, ids, gain)
 
 
-def _fade_in(session: Session, clip: Clip, text: str) -> Session:
-    return edits.set_clip_fades(session, clip.id, _samples(text), session.clip(clip.id).fade_out)
+def _fade_in(session: Session, ids: Collection[int], text: str) -> Session:
+    return edits.set_clip_fades(session, ids, fade_in=_samples(text))
 
 
-def _fade_out(session: Session, clip: Clip, text: str) -> Session:
-    return edits.set_clip_fades(session, clip.id, session.clip(clip.id).fade_in, _samples(text))
+def _fade_out(session: Session, ids: Collection[int], text: str) -> Session:
+    return edits.set_clip_fades(session, ids, fade_out=_samples(text))

@@ -64,9 +64,9 @@ class MoveClips:
         """Moves by multiples of `step_samples`, the step of the chunk grid, keep the latents."""
         self._session = session
         self._ids = clip_ids
-        self._clips = [session.clip(clip_id) for clip_id in sorted(clip_ids)]
-        positions = {track.id: index for index, track in enumerate(session.tracks)}
-        self._positions = [positions[session.track_of(clip_id).id] for clip_id in clip_ids]
+        placed = session.clips_of(clip_ids)
+        self._clips = sorted((clip for _, clip in placed), key=lambda clip: clip.id)
+        self._positions = [position for position, _ in placed]
         self._snapping = snapping
         self._step_samples = step_samples
         self._copy = False
@@ -185,13 +185,13 @@ class FadeClip:
             self._fades = (min(max(clip.fade_in + drag.samples, 0), clip.length), clip.fade_out)
         else:
             self._fades = (clip.fade_in, min(max(clip.fade_out - drag.samples, 0), clip.length))
-        return edits.set_clip_fades(self._session, clip.id, *self._fades)
+        return edits.set_clip_fades(self._session, {clip.id}, *self._fades)
 
     def finish(self) -> Outcome | None:
         if self._fades == (self._clip.fade_in, self._clip.fade_out):
             return None
         clip_id, fades = self._clip.id, self._fades
-        return "Fade Clip", lambda session: edits.set_clip_fades(session, clip_id, *fades)
+        return "Fade Clip", lambda session: edits.set_clip_fades(session, {clip_id}, *fades)
 
 
 class ClipGain:
@@ -210,10 +210,10 @@ class ClipGain:
 
     def move(self, drag: Drag) -> Session:
         self._gain = gain_moved(self._clip.gain, drag.down_px, self._height_px) if drag.down_px else self._clip.gain
-        return edits.set_clip_gain(self._session, self._clip.id, self._gain)
+        return edits.set_clip_gain(self._session, {self._clip.id}, self._gain)
 
     def finish(self) -> Outcome | None:
         if self._gain == self._clip.gain:
             return None
         clip_id, gain = self._clip.id, self._gain
-        return "Clip Gain", lambda session: edits.set_clip_gain(session, clip_id, gain)
+        return "Clip Gain", lambda session: edits.set_clip_gain(session, {clip_id}, gain)

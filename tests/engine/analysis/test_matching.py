@@ -204,7 +204,7 @@ def test_a_shift_trims_clips_that_would_start_before_0() -> None:
     [clip] = shift_track(session, track, -300).tracks[0].clips
     assert (clip.start, clip.offset, clip.length) == (0, 300, 700)
     assert shift_track(session, track, -1000).tracks[0].clips == ()
-    faded = edits.set_clip_fades(session, session.tracks[0].clips[0].id, 400, 900)
+    faded = edits.set_clip_fades(session, {session.tracks[0].clips[0].id}, 400, 900)
     [clip] = shift_track(faded, track, -300).tracks[0].clips
     assert (clip.fade_in, clip.fade_out) == (100, 700)
 

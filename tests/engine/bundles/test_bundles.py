@@ -54,7 +54,7 @@ def session(store: MediaStore, tmp_path: Path) -> Session:
     bass = import_audio(store, tmp_path / "stems" / "bass.wav", tone(110.0, 170_000))
     made = edits.add_stems(Session(seed=3), [drums, bass, drums], 5000)
     made = edits.split_clips(made, {2}, 60_000)
-    made = edits.set_clip_fades(made, 4, 3000, 20_000)
+    made = edits.set_clip_fades(made, {4}, 3000, 20_000)
     made = edits.trim_clip(made, 6, 30_000, 100_000)
     made = edits.set_track_mute(made, 5, True)
     made = edits.set_track_gain(edits.set_track_pan(made, 1, -0.3), 3, 0.5)
@@ -125,7 +125,7 @@ def test_mixing_needs_no_audio(
         return {
             "unmute": lambda: edits.set_track_mute(session, 5, False),
             "solo": lambda: edits.set_track_solo(session, 3, True),
-            "gain": lambda: edits.set_clip_gain(session, 2, 0.1),
+            "gain": lambda: edits.set_clip_gain(session, {2}, 0.1),
             "pan": lambda: edits.set_track_pan(session, 3, 1.0),
             "move by a step": lambda: edits.move_clips(session, {4}, step),
             "delete": lambda: edits.remove_tracks(session, [1]),
@@ -145,8 +145,8 @@ def test_edits_that_need_audio_use_the_decoded_audio(
     bundle(session, store, tmp_path / "song.lincaez")
     opened = elsewhere.open(tmp_path / "song.lincaez")
     moved = edits.move_clips(session, {4}, 2777)
-    moved = edits.set_clip_fades(moved, 2, 0, 0)
-    there = edits.set_clip_fades(edits.move_clips(opened, {4}, 2777), 2, 0, 0)
+    moved = edits.set_clip_fades(moved, {2}, 0, 0)
+    there = edits.set_clip_fades(edits.move_clips(opened, {4}, 2777), {2}, 0, 0)
     with pytest.raises(StudioError, match="not in the cache"):
         elsewhere.mix(there)
     elsewhere.decode(opened)
@@ -275,7 +275,7 @@ def test_copies_of_bundles_do_not_fill_the_disk(
 ) -> None:
     monkeypatch.setattr(bundle_store, "_KEPT_BYTES", 1)
     for number in range(3):
-        bundle(edits.set_clip_gain(session, 2, 1.0 - number / 10), store, tmp_path / f"{number}.lincaez")
+        bundle(edits.set_clip_gain(session, {2}, 1.0 - number / 10), store, tmp_path / f"{number}.lincaez")
     for number in range(3):
         bundle(edits.remove_clips(session, {(2, 4, 6)[number]}), store, tmp_path / f"{number}.lincaez")
         Elsewhere(tmp_path / "there").open(tmp_path / f"{number}.lincaez") if number == 0 else open_bundle(

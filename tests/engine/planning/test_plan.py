@@ -62,7 +62,7 @@ def test_undoing_an_edit_restores_the_keys() -> None:
 
 def test_only_the_chunks_that_an_edit_touches_change() -> None:
     session = edits.move_clips(session_of(MONO, OTHER), {4}, 20_000)
-    changed = edits.set_clip_gain(session, 4, 0.5)
+    changed = edits.set_clip_gain(session, {4}, 0.5)
     before, after = keys(plan(session)), keys(plan(changed))
     touched = set(GRID.touching(20_000, 40_000))
     assert {index for index, pair in enumerate(zip(before, after, strict=True)) if pair[0] != pair[1]} == {
@@ -76,7 +76,7 @@ def test_gains_pans_mutes_and_solos_never_change_a_source() -> None:
     sources = {term.key for chunk in plan(session).audible for term in chunk.terms}
     for changed in (
         edits.set_track_gain(session, 1, 0.3),
-        edits.set_clip_gain(session, 2, 0.3),
+        edits.set_clip_gain(session, {2}, 0.3),
         edits.set_track_pan(session, 1, -0.4),
         edits.set_track_mute(session, 1, True),
         edits.set_track_solo(session, 1, True),
@@ -93,7 +93,7 @@ def test_chunks_with_nothing_audible_are_none() -> None:
     ]
     for silent in (
         edits.set_track_mute(edits.set_track_mute(session, 1, True), 3, True),
-        edits.set_track_gain(edits.set_clip_gain(session, 2, 0.0), 3, 0.0),
+        edits.set_track_gain(edits.set_clip_gain(session, {2}, 0.0), 3, 0.0),
         edits.set_track_mute(edits.set_track_solo(session, 1, True), 1, True),
     ):
         assert plan(silent).audible == []
@@ -164,7 +164,7 @@ def test_an_edit_computes_only_the_sources_that_it_changes() -> None:
     before = sources_by_chunk(plan(session))
     for changed in (
         edits.set_track_gain(session, 1, 0.3),
-        edits.set_clip_gain(session, 2, 0.3),
+        edits.set_clip_gain(session, {2}, 0.3),
         edits.rename_track(session, 1, "another"),
         edits.set_track_pan(session, 1, -0.4),
     ):

@@ -65,16 +65,16 @@ def test_edges_that_cut_into_the_media_are_declicked() -> None:
 
 def test_a_clips_own_fades_replace_the_declick() -> None:
     session = edits.trim_clip(session_of(MEDIA), 2, 5, 15_000)
-    assert fades_of(edits.set_clip_fades(session, 2, 7, 0)) == [(7, 220)]
-    assert fades_of(edits.set_clip_fades(session, 2, 0, 9)) == [(220, 9)]
+    assert fades_of(edits.set_clip_fades(session, {2}, 7, 0)) == [(7, 220)]
+    assert fades_of(edits.set_clip_fades(session, {2}, 0, 9)) == [(220, 9)]
 
 
 def test_the_sides_of_a_split_are_declicked_only_once_they_part() -> None:
     split = edits.split_clips(session_of(MEDIA), {2}, 9_000)
     assert fades_of(split) == [(0, 0), (0, 0)]
     assert fades_of(edits.move_clips(split, {3}, 1)) == [(0, 220), (220, 0)]
-    assert fades_of(edits.set_clip_gain(split, 3, 0.5)) == [(0, 220), (220, 0)]
-    assert fades_of(edits.set_clip_fades(split, 3, 10, 0)) == [(0, 220), (10, 0)]
+    assert fades_of(edits.set_clip_gain(split, {3}, 0.5)) == [(0, 220), (220, 0)]
+    assert fades_of(edits.set_clip_fades(split, {3}, 10, 0)) == [(0, 220), (10, 0)]
     assert fades_of(edits.move_clips(edits.add_track(split), {3}, 0, 1)) == [(0, 220), (220, 0)]
 
 
@@ -105,7 +105,7 @@ def test_the_dry_mix_of_a_part_is_a_part_of_the_dry_mix(session: Session, start:
 
 @pytest.mark.parametrize("window", [0, 100, 19_000, -300])
 def test_fades_are_straight_lines_wherever_the_window_lies(window: int) -> None:
-    session = edits.set_clip_fades(session_of(MEDIA), 2, 4_000, 1_500)
+    session = edits.set_clip_fades(session_of(MEDIA), {2}, 4_000, 1_500)
     expected = np.pad(waveform_mix(session, ONES.audio)[0], (500, 500))
     dry = DryMix(session, ONES).read(window, 700)
     assert np.abs(dry[0] - expected[window + 500 : window + 1200]).max(initial=0.0) < 1e-6
@@ -156,7 +156,7 @@ def test_overlapping_clips_are_crossfaded() -> None:
     session = edits.add_clip(session_of(MEDIA), 1, other, 15_000)
     assert ramps_of(session) == [(None, FadeRamp(5_000, "equal-power")), (FadeRamp(5_000, "equal-power"), None)]
     assert fades_of(edits.set_clip_mute(session, {3}, True)) == [(0, 0)], "a muted clip causes no fades"
-    assert fades_of(edits.set_clip_fades(session, 3, 100, 0)) == [(0, 5_000), (100, 0)], "its own fade comes first"
+    assert fades_of(edits.set_clip_fades(session, {3}, 100, 0)) == [(0, 5_000), (100, 0)], "its own fade comes first"
     assert fades_of(edits.move_clips(session, {3}, 5_000)) == [(0, 0), (0, 0)], "side by side"
     assert fades_of(edits.move_clips(session, {3}, -10_000)) == [(0, 0), (0, 0)], "one within the other"
 
@@ -173,7 +173,7 @@ def test_the_same_audio_in_sync_is_crossfaded_with_equal_gain() -> None:
     ("shape", "middle"), [("linear", 0.5), ("equal-power", 0.5**0.5), ("s-curve", 0.5)], ids=lambda v: str(v)
 )
 def test_shapes_of_fades(shape: FadeShape, middle: float) -> None:
-    session = edits.set_fade_shapes(edits.set_clip_fades(session_of(MEDIA), 2, 4_000, 6_000), {2}, fade_in=shape)
+    session = edits.set_fade_shapes(edits.set_clip_fades(session_of(MEDIA), {2}, 4_000, 6_000), {2}, fade_in=shape)
     dry = DryMix(session, ONES).read(0, 20_000)[0]
     assert dry[0] < 1e-3
     assert dry[2_000] == pytest.approx(middle, abs=1e-3)

@@ -195,7 +195,7 @@ def test_whatever_is_slower_than_a_frame_encodes_nothing_again() -> None:
         edits.set_track_mute(session, 1, True),
         edits.set_track_solo(session, 1, True),
         edits.move_track(session, 1, 1),
-        edits.set_clip_gain(edits.set_clip_gain(session, left, 0.7), right, 0.7),
+        edits.set_clip_gain(edits.set_clip_gain(session, {left}, 0.7), {right}, 0.7),
     ):
         assert encodes(changed, cache) == 0
 

@@ -93,7 +93,7 @@ def test_the_waveform_of_the_mix_follows_a_clip_there_and_back(qtbot: QtBot, son
     document.apply("Move", lambda s: edits.move_clips(s, {clip.id}, 3_600 * SESSION_RATE))
     agree()
     before, chunks = peaks.updates, len(song.rendering.plan.audible)
-    document.apply("Gain", lambda s: edits.set_clip_gain(s, clip.id, 0.5))
+    document.apply("Gain", lambda s: edits.set_clip_gain(s, {clip.id}, 0.5))
     agree()
     assert peaks.updates - before < chunks, "those at the start have not changed"
     document.undo()

@@ -73,13 +73,13 @@ def wander(window: MainWindow, seed: int, steps: int = 60) -> None:
 
     def edit_a_clip() -> None:
         clip = rng.choice(list(document.session.clips()))
-        document.apply("Gain", lambda session: edits.set_clip_gain(session, clip.id, rng.uniform(0.2, 1.5)))
+        document.apply("Gain", lambda session: edits.set_clip_gain(session, {clip.id}, rng.uniform(0.2, 1.5)))
         document.apply("Move", lambda session: edits.move_clips(session, {clip.id}, rng.randint(0, 50_000)))
 
     def fade() -> None:
         clip = rng.choice(list(document.session.clips()))
         fades = rng.randint(0, clip.length // 2), rng.randint(0, clip.length // 2)
-        document.apply("Fade", lambda session: edits.set_clip_fades(session, clip.id, *fades))
+        document.apply("Fade", lambda session: edits.set_clip_fades(session, {clip.id}, *fades))
 
     def edit_a_track() -> None:
         track = rng.choice(document.session.tracks)

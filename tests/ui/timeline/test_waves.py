@@ -73,7 +73,7 @@ def test_levels_above_full_scale_are_marked(loud: MainWindow, qtbot: QtBot) -> N
     qtbot.waitUntil(lambda: mix.dry.known(0), timeout=LIMIT_MS)
     assert (pixels(mix)[:, 20] == rgb(clipped)).all(axis=1).any(), "so does the mix"
     clip = clip_of(loud)
-    loud.document.apply("Gain", lambda session: edits.set_clip_gain(session, clip.id, 0.5))
+    loud.document.apply("Gain", lambda session: edits.set_clip_gain(session, {clip.id}, 0.5))
     assert not column(loud, 20, clipped).any(), "no longer at half the gain"
 
 
