@@ -19,6 +19,13 @@ from lincae_studio.ui.plain_text import STYLE
 ThemeChoice = Literal["dark", "light", "contrast", "system"]
 
 
+#: Contrast ratios that colours chosen by users must reach within a clip: of the waveform and of the outline with the
+#: body, and of the name with the strip. (The colours of the palette do by themselves.)
+_WAVE_CONTRAST = 4.5
+_EDGE_CONTRAST = 1.2
+_TEXT_CONTRAST = 4.5
+
+
 @dataclass(frozen=True)
 class Colors:
     """The colours of a theme, as `#rrggbb`.
@@ -27,7 +34,8 @@ class Colors:
         spectrum: colour stops of the spectrogram, from the background to the loudest level.
         heat: colour stops of the latents: negative blue, zero the background, positive orange, with equal contrast.
         ghost: for the preview of files being dropped.
-        clip_text: on a clip's colour; likewise `marker_text` on `marker` and `mark_text` on checked buttons.
+        clip_text: on a clip's colour unless that is dark (see `clip_ink`); likewise `marker_text` on `marker` and
+            `mark_text` on checked buttons.
     """
 
     window: str
@@ -83,11 +91,18 @@ class Colors:
 
     def clip_wave(self, color: QColor) -> QColor:
         """The waveform of a clip of that colour."""
-        return color.lighter(120) if self is not LIGHT else color.darker(210)
+        drawn = color.lighter(120) if self is not LIGHT else color.darker(210)
+        return _legible(drawn, self.clip_body(color), _WAVE_CONTRAST)
 
     def clip_edge(self, color: QColor) -> QColor:
         """The outline of a clip of that colour."""
-        return color.darker(200) if self is not LIGHT else color.darker(170)
+        drawn = color.darker(200) if self is not LIGHT else color.darker(170)
+        return _legible(drawn, self.clip_body(color), _EDGE_CONTRAST)
+
+    def clip_ink(self, color: QColor) -> QColor:
+        """The text on a clip of that colour: dark, or light where dark could not be read."""
+        dark, light = QColor(self.clip_text), QColor("#ffffff")
+        return dark if contrast(dark, color) >= min(_TEXT_CONTRAST, contrast(light, color)) else light
 
 
 DARK = Colors(
@@ -295,6 +310,29 @@ def dim(label: QWidget) -> None:
 def heading(label: QWidget) -> None:
     """Show a label's text as a heading."""
     label.setProperty("heading", True)
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """How well two colours can be told apart, 1 to 21: the contrast ratio of WCAG 2.2."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: QColor) -> float:
+    """The relative luminance of WCAG 2.2, 0 to 1."""
+    parts = (color.redF(), color.greenF(), color.blueF())
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _legible(color: QColor, ground: QColor, least: float) -> QColor:
+    """That colour, mixed with so much white or black that it can be told from its ground."""
+    white, black = QColor("#ffffff"), QColor("#000000")
+    end = max(white, black, key=lambda extreme: contrast(extreme, ground))
+    shares = (step / 10 for step in range(11))
+    return next(
+        (mixed for mixed in (_mixed(color, end, share) for share in shares) if contrast(mixed, ground) >= least), end
+    )
 
 
 def _mixed(color: QColor, other: QColor, share: float) -> QColor:

@@ -11,7 +11,6 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, Q
 
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, Media
-from lincae_studio.ui import theme
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.hits import NAME_PX
 
@@ -53,12 +52,12 @@ def fits(label: str, left: float, right: float, base: QFont) -> bool:
     return QFontMetricsF(name_font(base)).horizontalAdvance(shown(label)) <= _room(left, right)
 
 
-def paint_label(painter: QPainter, left: float, right: float, top: float, label: str, font: str) -> None:
-    """Paint a label in the name strip of a clip; `font`: the description of `name_font`."""
+def paint_label(painter: QPainter, left: float, right: float, top: float, label: str, font: str, ink: QColor) -> None:
+    """Paint a label in the name strip of a clip, in `ink`; `font`: the description of `name_font`."""
     room = _room(left, right)
     if room < _SHORTEST_NAME_PX:
         return
-    painter.setPen(QColor(theme.colors().clip_text))
+    painter.setPen(ink)
     text = _laid_out(label, room, font)
     painter.drawStaticText(QPointF(round(left) + _LEFT_PX, top + (NAME_PX - text.size().height()) / 2), text)
 

@@ -77,6 +77,7 @@ class _Shown:
     body: QColor
     wave: QColor
     edge: QColor
+    ink: QColor
     name_right: float
 
 
@@ -159,10 +160,10 @@ def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Sh
 
 
 @lru_cache
-def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor, QColor]:
-    """The colours of a clip's name strip, body, waveform and outline."""
+def _colors(color: str, colors: theme.Colors) -> tuple[QColor, QColor, QColor, QColor, QColor]:
+    """The colours of a clip's name strip, body, waveform, outline and name."""
     own = QColor(color)
-    return own, colors.clip_body(own), colors.clip_wave(own), colors.clip_edge(own)
+    return own, colors.clip_body(own), colors.clip_wave(own), colors.clip_edge(own), colors.clip_ink(own)
 
 
 def _paint_outlines(painter: QPainter, shown: Sequence[_Shown]) -> None:
@@ -216,7 +217,7 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
         label = label_of(clip, row.media, row.offline, row.loading)
-        paint_label(painter, left, item.name_right, rect.top(), label, font)
+        paint_label(painter, left, item.name_right, rect.top(), label, font, item.ink)
         if selected:
             _paint_handles(painter, rect, clip, axis)
     if selected:
