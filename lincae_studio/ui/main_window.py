@@ -42,7 +42,7 @@ from lincae_studio.ui.model.context import ContextPlace, Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import OUTCOME, REFUSAL, MessageBar
 from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
@@ -248,8 +248,12 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         senders = (self.preferences, self.rendering, self.linearity_meter, self.autosave)
-        for problem in (self.document.refused, self.clock.refused, *(sender.problem for sender in senders)):
-            problem.connect(self.messages.error)
+        for sender in senders:
+            sender.problem.connect(self.messages.error)
+        for refused in (self.document.refused, self.clock.refused):
+            refused.connect(self.messages.refusal)
+        self.document.changed.connect(lambda _continuous: self.messages.resolve(REFUSAL))
+        self.document.replaced.connect(lambda: self.messages.resolve(OUTCOME))
         if self.preferences.load_error is not None:
             self.messages.error(self.preferences.load_error)
         self.clip_commands.said.connect(self.messages.info)

@@ -31,7 +31,7 @@ from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.notify import MessageBar, confirm, confirm_replacing
+from lincae_studio.ui.notify import OUTCOME, MessageBar, confirm, confirm_replacing
 from lincae_studio.ui.rendering.rendering import Rendering
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Exporter(QObject):
             selection: samples `[start, end)`, exported if the settings ask for the selection.
         """
         if self._job is not None:
-            self._messages.error("An export is already running. Wait for it to finish, or cancel it first.")
+            self._messages.refusal("An export is already running. Wait for it to finish, or cancel it first.")
             return
         settings = settings or ExportSettings()
         plan, session = self._rendering.update_plan(), self._rendering.session
@@ -203,17 +203,17 @@ class Exporter(QObject):
     def _on_succeeded(self, exported: Exported) -> None:
         text = ". ".join([_outcome(exported), *_problems(exported.results)])
         if any(map(_is_serious, exported.results)):
-            self._messages.warning(text)
+            self._messages.warning(text, topic=OUTCOME)
         else:
-            self._messages.info(text)
+            self._messages.info(text, topic=OUTCOME)
         self.finished.emit(exported)
 
     def _on_failed(self, error: StudioError) -> None:
-        self._messages.error(error)
+        self._messages.error(error, topic=OUTCOME)
         self.failed.emit(error)
 
     def _on_cancelled(self) -> None:
-        self._messages.info("Export cancelled: no incomplete files were left behind")
+        self._messages.info("Export cancelled: no incomplete files were left behind", topic=OUTCOME)
 
     def _end(self, job: BackgroundJob, owner: object, report: Callable[[], None]) -> None:
         """Release the job before reporting the outcome, since a listener may immediately start another export."""

@@ -18,7 +18,7 @@ from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.dialogs.save_file import file_to_write
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.notify import MessageBar
+from lincae_studio.ui.notify import OUTCOME, MessageBar
 
 FILTER = f"DAWproject (*{DAWPROJECT_SUFFIX})"
 
@@ -120,7 +120,7 @@ class InterchangeCommands(QObject):
         """Report the error; if the audio cannot be written, offer to choose another folder."""
         path = self._importing
         if path is None or "audio" not in error.problem:
-            self._messages.error(error)
+            self._messages.error(error, topic=OUTCOME)
             return
 
         def ask() -> None:
@@ -130,11 +130,10 @@ class InterchangeCommands(QObject):
             if folder:
                 self.open(path, Path(folder))
 
-        self._messages.error(error, button=("Choose Folder…", ask))
+        self._messages.error(error, button=("Choose Folder…", ask), topic=OUTCOME)
 
     def _report(self, text: str, notes: Sequence[str]) -> None:
         """Report the outcome, with notes on everything that could not be converted as details."""
         if notes:
-            self._messages.info(f"{text} Some things were changed or left out: see Details", "\n".join(notes))
-        else:
-            self._messages.info(text)
+            text += " Some things were changed or left out: see Details"
+        self._messages.info(text, "\n".join(notes), topic=OUTCOME)

@@ -33,6 +33,7 @@ class Message:
         details: a longer text, shown on request.
         button: text and action of a button that offers a remedy.
         topic: what it is about, if later messages can replace it, or it can be over; else empty.
+        passing: it needs no response, whatever its kind: nothing has changed, and one sees why by trying again.
     """
 
     kind: Kind
@@ -40,11 +41,12 @@ class Message:
     details: str = ""
     button: tuple[str, Callable[[], None]] | None = None
     topic: str = ""
+    passing: bool = False
 
     @property
     def lasting_ms(self) -> int:
         """How long it is shown; 0 until it is dismissed."""
-        if self.kind != "info" or self.details or self.button is not None:
+        if (self.kind != "info" and not self.passing) or self.details or self.button is not None:
             return 0
         return _NOTICING_MS + _READING_MS_PER_CHARACTER * len(self.text)
 

@@ -32,6 +32,13 @@ _MARGIN_PX = 10
 #: Longer texts are cut in the middle, in characters; they are whole in the details.
 _LONG = 600
 
+#: The topic of refusals: only the last one is shown, and it is over with the next edit that succeeds.
+REFUSAL = "refusal"
+
+#: The topic of what the last export, or import of a project, came to: it is over with the next one, and when another
+#: session is opened.
+OUTCOME = "outcome"
+
 #: As many messages are shown at once; as many are listed.
 _SHOWN = 3
 _LISTED = 300
@@ -103,6 +110,11 @@ class MessageBar(QWidget):
         _log.warning("%s%s", problem, f"\n{details}" if details else "")
         self._say("error", str(problem), details, button, topic)
 
+    def refusal(self, problem: object) -> None:
+        """Say why a command did nothing, or what was typed was not taken; it disappears after a while, or when over."""
+        _log.warning("%s", problem)
+        self._say("error", str(problem), "", None, REFUSAL, passing=True)
+
     def resolve(self, topic: str) -> None:
         """Dismiss the messages about something that is over."""
         for card in [card for card in self._cards if card.message.topic == topic]:
@@ -153,13 +165,19 @@ class MessageBar(QWidget):
         self._cards[-1].setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _say(
-        self, kind: Kind, text: str, details: str, button: tuple[str, Callable[[], None]] | None, topic: str
+        self,
+        kind: Kind,
+        text: str,
+        details: str,
+        button: tuple[str, Callable[[], None]] | None,
+        topic: str,
+        passing: bool = False,
     ) -> None:
         text = text[:1].upper() + text[1:]
         if len(text) > _LONG:
             begin, end = text[: _LONG * 2 // 3].rstrip(), text[-_LONG // 3 :].lstrip()  # the remedy is at the end
             text, details = f"{begin} … {end}", f"{text}\n\n{details}".rstrip()
-        message = Message(kind, text, details, button, topic)
+        message = Message(kind, text, details, button, topic, passing)
         self.said.append(Said(time.strftime("%H:%M:%S"), message))
         self.changed.emit()
         for card in self._cards.copy():

@@ -189,6 +189,7 @@ def test_invalid_targets_are_reported(qtbot: QtBot, song: MainWindow, out: Path)
     assert files_below(out) == []
     begin(song, str(out / "mix.wav"))
     assert "Exported" in finish(qtbot, song)
+    assert len(song.messages.cards) == 1, "what earlier exports came to is over"
 
 
 @pytest.mark.engine

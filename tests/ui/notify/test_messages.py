@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QLabel, QPlainTextEdit, QPushButton, QToo
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.notify import OUTCOME
 from lincae_studio.ui.notify.card import MessageCard
 from tests.ui.conftest import LIMIT_MS
 from tests.ui.drive import press
@@ -75,6 +76,25 @@ def test_what_matters_stays_and_the_rest_goes(window: MainWindow) -> None:
     assert texts(window) == ["Trouble", "A pity"]
     bar.info("saved", "with details")
     assert bar.cards[-1].lasts
+
+
+def test_refusals_go_by_themselves_and_with_the_next_edit(window: MainWindow) -> None:
+    press(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert texts(window) == ["There is nothing to paste. Copy clips or audio files first."]
+    assert window.messages.cards[-1].message.kind == "error"
+    assert not window.messages.cards[-1].lasts
+    end_time(window.messages.cards[-1])
+    assert texts(window) == []
+    press(window, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    press(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert texts(window) == []
+
+
+def test_what_an_export_came_to_is_over_in_another_session(window: MainWindow) -> None:
+    window.messages.warning("the mix is too quiet", topic=OUTCOME)
+    window.messages.error("the sound card is gone")
+    press(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert texts(window) == ["The sound card is gone"]
 
 
 def test_a_message_that_is_being_read_does_not_go(window: MainWindow) -> None:
