@@ -22,7 +22,9 @@ GRID = Grid(256, 256, 8, 2)
 
 def by_value(plan: Plan) -> list[object]:
     """All of each chunk: by themselves chunks go by key and index."""
-    return [(chunk, chunk.buses, chunk.terms, chunk.fingerprint) if chunk else None for chunk in plan.chunks]
+    return [
+        (chunk, chunk.buses, chunk.master, chunk.terms, chunk.fingerprint) if chunk else None for chunk in plan.chunks
+    ]
 
 
 @given(st.lists(sessions(), min_size=2, max_size=5))
