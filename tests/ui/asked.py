@@ -34,7 +34,7 @@ class Asked:
         monkeypatch.setattr(QFileDialog, "getSaveFileName", self._file)
         monkeypatch.setattr(QFileDialog, "getOpenFileName", self._file)
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", self._folder)
-        monkeypatch.setattr(QMessageBox, "warning", self._warning)
+        monkeypatch.setattr(QMessageBox, "exec", self._exec)
         monkeypatch.setattr(QMessageBox, "question", self._question)
 
     def _file(self, _parent: object, title: str, start: str = "", *_rest: object, **_more: object) -> tuple[str, str]:
@@ -47,9 +47,13 @@ class Asked:
         self.suggested.append(start)
         return self.name
 
-    def _warning(self, _parent: object, _title: str, text: str, *_buttons: object) -> QMessageBox.StandardButton:
-        self.questions.append(text)
-        return self.answer
+    @property
+    def _exec(self) -> Callable[[QMessageBox], int]:
+        def answered(box: QMessageBox) -> int:
+            self.questions.append(box.text())
+            return self.answer.value
+
+        return answered
 
     def _question(self, _parent: object, _title: str, text: str, *_buttons: object) -> QMessageBox.StandardButton:
         self.questions.append(text)
@@ -67,5 +71,5 @@ def refuse_questions(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name in _FILES:
         monkeypatch.setattr(QFileDialog, name, refuse(name))
-    for name in ("warning", "question", "critical", "information"):
+    for name in ("warning", "question", "critical", "information", "exec"):
         monkeypatch.setattr(QMessageBox, name, refuse(name))

@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
@@ -57,6 +57,20 @@ def test_tab_reaches_every_control_and_shows_where_it_is(song: MainWindow, chose
         assert ringed(widget), f"{type(widget).__name__} {widget.accessibleName()}"
     song.preferences.set(theme="dark")  # the style belongs to the application
     assert {"Lanes", "Ruler", "QComboBox", "QCheckBox", "QListWidget", "QTableView", "QToolButton", "Clock"} <= kinds
+
+
+def test_menus_show_their_entry_only(song: MainWindow) -> None:
+    press(song, Qt.Key.Key_Tab)
+    bar = song.menuBar()
+    bar.setFocus(Qt.FocusReason.MenuBarFocusReason)
+    QTest.keyClick(bar, Qt.Key.Key_Down)
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    assert bar.findChild(QWidget, "focus_ring") is None
+    assert menu.findChild(QWidget, "focus_ring") is None
+    menu.close()
+    song.timeline.lanes.setFocus(Qt.FocusReason.OtherFocusReason)
+    assert ringed(song.timeline.lanes), "it goes on after the menu"
 
 
 def test_without_the_keyboard_there_is_no_ring(song: MainWindow) -> None:

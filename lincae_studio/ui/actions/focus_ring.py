@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QRegion
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenu, QMenuBar, QWidget
 
 from lincae_studio.ui import theme
 
@@ -36,7 +36,7 @@ class FocusRing(QObject):
             self._by_keys = True
         elif QApplication.mouseButtons():
             self._by_keys = False
-        if self._by_keys:
+        if self._by_keys and not isinstance(new, QMenu | QMenuBar):  # these show the chosen entry by themselves
             self._ring = _Ring(new)
             self._ring.destroyed.connect(self._forget)
 

@@ -29,7 +29,7 @@ from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
-from lincae_studio.ui.notify import MessageBar, confirm, confirm_replacing
+from lincae_studio.ui.notify import MessageBar, ask_to_save, confirm, confirm_replacing
 from lincae_studio.ui.plain_text import in_menu, shown
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -347,13 +347,7 @@ class ProjectCommands(QObject):
         if not self._document.modified:
             return True
         buttons = QMessageBox.StandardButton
-        answer = QMessageBox.warning(
-            self._window,
-            "LinCAE Studio",
-            f"“{shown(self._document.title)}” has unsaved changes. Save them?",
-            buttons.Save | buttons.Discard | buttons.Cancel,
-            buttons.Save,
-        )
+        answer = ask_to_save(self._window, self._document.title)
         if answer == buttons.Save:
             return self.on_save()
         return answer == buttons.Discard

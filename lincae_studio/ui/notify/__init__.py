@@ -2,6 +2,6 @@
 
 from lincae_studio.ui.notify.hooks import install_hooks
 from lincae_studio.ui.notify.messages import OUTCOME, REFUSAL, MessageBar
-from lincae_studio.ui.notify.questions import confirm, confirm_replacing
+from lincae_studio.ui.notify.questions import ask_to_save, confirm, confirm_replacing
 
-__all__ = ["OUTCOME", "REFUSAL", "MessageBar", "confirm", "confirm_replacing", "install_hooks"]
+__all__ = ["OUTCOME", "REFUSAL", "MessageBar", "ask_to_save", "confirm", "confirm_replacing", "install_hooks"]

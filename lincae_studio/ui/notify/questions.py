@@ -1,4 +1,4 @@
-"""Yes-or-no questions. Main thread."""
+"""Questions that are answered with a button. Main thread."""
 
 from __future__ import annotations
 
@@ -19,3 +19,21 @@ def confirm_replacing(parent: QWidget, problem: str, question: str = "Replace it
     choices = buttons.Yes | buttons.No
     text = shown(f"{problem} {question}")
     return QMessageBox.question(parent, "LinCAE Studio", text, choices, buttons.No) == buttons.Yes
+
+
+def ask_to_save(parent: QWidget, title: str) -> QMessageBox.StandardButton:
+    """Ask what to do with unsaved changes of the document of that title: the answer is Save, Discard or Cancel.
+
+    As in other questions, a letter is an answer; Qt gives these buttons none.
+    """
+    buttons = QMessageBox.StandardButton
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Warning)
+    box.setWindowTitle("LinCAE Studio")
+    box.setText(f"“{shown(title)}” has unsaved changes. Save them?")
+    for button, text in ((buttons.Save, "&Save"), (buttons.Discard, "&Discard"), (buttons.Cancel, "&Cancel")):
+        box.addButton(button).setText(text)
+    box.setDefaultButton(buttons.Save)
+    answer = box.exec()
+    box.deleteLater()
+    return buttons(answer)

@@ -11,10 +11,10 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.ui.dialogs.save_file import file_to_write
-from lincae_studio.ui.notify import confirm, confirm_replacing
+from lincae_studio.ui.notify import ask_to_save, confirm, confirm_replacing
 
-#: The real question, which tests replace.
-QUESTION = QMessageBox.question
+#: The real questions, which tests replace.
+QUESTION, EXEC = QMessageBox.question, QMessageBox.exec
 
 
 @pytest.fixture
@@ -62,3 +62,18 @@ def test_a_name_that_is_completed_does_not_replace_a_file_unasked(
     press_soon(Qt.Key.Key_Y, pressed)
     assert file_to_write(parent, "Export Picture", "x", "", lambda _path, _filter: ".png") == tmp_path / "mix.png"
     assert file_to_write(parent, "Export Picture", "x", "", lambda _path, _filter: "") == tmp_path / "mix"
+
+
+def test_letters_answer_what_happens_to_unsaved_changes(parent: QWidget, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QMessageBox, "exec", EXEC)
+    buttons, pressed = QMessageBox.StandardButton, list[str]()
+    for key, answer in (
+        (Qt.Key.Key_S, buttons.Save),
+        (Qt.Key.Key_D, buttons.Discard),
+        (Qt.Key.Key_C, buttons.Cancel),
+        (Qt.Key.Key_Return, buttons.Save),
+        (Qt.Key.Key_Escape, buttons.Cancel),
+    ):
+        press_soon(key, pressed)
+        assert ask_to_save(parent, "song & more") == answer
+    assert pressed == ["“song & more” has unsaved changes. Save them?"] * 5
