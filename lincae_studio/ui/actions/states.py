@@ -36,6 +36,7 @@ class ActionStates(QObject):
         self._selection = selection
         self._preferences = preferences
         self._transport = transport
+        self._met: dict[str, bool] = {}
         document.changed.connect(self._follow_document)
         document.state_changed.connect(self._follow_document)
         document.refused.connect(self._follow_document)  # a click has already toggled a checkable action
@@ -65,8 +66,10 @@ class ActionStates(QObject):
             "undo": document.undo_text is not None,
             "redo": document.redo_text is not None,
         }
-        for spec in ACTIONS:
-            self._actions[spec.id].setEnabled(met[spec.needs])
+        if met != self._met:  # while a fader is dragged, they stay the same
+            self._met = met
+            for spec in ACTIONS:
+                self._actions[spec.id].setEnabled(met[spec.needs])
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
         self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())
         self._actions["redo"].setText(f"&Redo {in_menu(document.redo_name or '')}".rstrip())

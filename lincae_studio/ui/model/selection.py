@@ -157,7 +157,8 @@ class Selection(QObject):
             tracks = frozenset((track,))
         if self._anchor not in tracks:
             self._anchor = track
-        self._set(self._clips & {clip.id for clip in session.clips()}, tracks, track, self._master)
+        clips = self._clips and self._clips.intersection(clip.id for clip in session.clips())
+        self._set(clips, tracks, track, self._master)
 
     def _neighbour(self, before: list[int], order: list[int]) -> int:
         """The track that follows the current one, which was removed, or the last one."""
