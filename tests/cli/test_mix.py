@@ -35,6 +35,12 @@ KEYS = {
     "x_realtime",
     "gain_db",
     "not_normalized",
+    "loudness_lufs",
+    "true_peak_dbtp",
+    "reduction_db",
+    "missed_db",
+    "shortfall",
+    "limiter_helps",
     "files",
     "latents",
 }
