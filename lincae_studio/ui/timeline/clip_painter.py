@@ -234,14 +234,17 @@ def _paint_handles(painter: QPainter, rect: QRectF, clip: Clip, axis: TimeAxis) 
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
-def paint_gain_line(painter: QPainter, rect: QRectF, clip: Clip, width_px: int) -> None:
-    """Paint the line that a clip's gain is dragged by, and the gain.
+def paint_gain_line(painter: QPainter, rect: QRectF, clip: Clip, width_px: int, labelled: bool) -> None:
+    """Paint the line that a clip's gain is dragged by, and the gain where it can be taken.
 
-    It is dashed, thin and labelled, unlike envelopes, whose lines are whole and have points.
+    It is dashed and thin, unlike envelopes, whose lines are whole and have points. The label would only hide the
+    waveform while the pointer is elsewhere in the clip.
     """
     y = gain_y(clip.gain, rect)
     painter.setPen(QPen(QColor(theme.colors().outline), 1))
     painter.drawLines(_dashes(rect, y, width_px))
+    if not labelled:
+        return
     metrics, text = painter.fontMetrics(), f"gain {format_db(clip.gain)}"
     left, right = max(rect.left(), 0.0), min(rect.right(), width_px)
     box = QRectF(0, y - metrics.height() / 2, metrics.horizontalAdvance(text) + 8, metrics.height())

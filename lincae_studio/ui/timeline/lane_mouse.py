@@ -21,6 +21,7 @@ from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_PX, STEP_SHARE, direction
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX, ClipGain, Drag, Gesture, MoveClips
+from lincae_studio.ui.timeline.hits import ClipZone
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.snapping import SnapSettings
 
@@ -59,6 +60,7 @@ class LaneMouse(QObject):
         marquee: the rubber band, if any, in the widget.
         pointer: where the mouse is during a drag.
         hovered: the selected clip under the pointer, whose gain line is shown; None without one.
+        on_gain_line: whether the pointer is on that line, so that a press takes it.
 
     Signals:
         changed: any of these has changed.
@@ -96,6 +98,7 @@ class LaneMouse(QObject):
         self.marquee: QRectF | None = None
         self.pointer: QPointF | None = None
         self.hovered: int | None = None
+        self.on_gain_line = False
         self._scrolling = QTimer(self)
         self._scrolling.setInterval(STEP_MS)
         self._scrolling.timeout.connect(self._on_scroll_due)
@@ -124,9 +127,12 @@ class LaneMouse(QObject):
     def hover(self, point: QPointF | None) -> None:
         """The pointer has moved to a point without a button, or has left."""
         clip = self._hits.clip_at(point) if point is not None else None
-        hovered = clip.id if clip is not None and self._hits.has_gain_line(clip) else None
-        if hovered != self.hovered:
-            self.hovered = hovered
+        hovered, on_line = None, False
+        if point is not None and clip is not None and self._hits.has_gain_line(clip):
+            hovered = clip.id
+            on_line = self._hits.zone_at(point, clip, Qt.KeyboardModifier.NoModifier) is ClipZone.GAIN
+        if (hovered, on_line) != (self.hovered, self.on_gain_line):
+            self.hovered, self.on_gain_line = hovered, on_line
             self.changed.emit()
 
     def press(self, event: QMouseEvent) -> None:

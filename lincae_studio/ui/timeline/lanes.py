@@ -289,7 +289,8 @@ class Lanes(TimeCanvas):
         for position in self._visible(self.rect()) if clip_id is not None else ():
             for clip in self._session.tracks[position].clips:
                 if clip.id == clip_id:
-                    paint_gain_line(painter, self._hits.rect(clip, position), clip, self.width())
+                    labelled = self.mouse.gesture is not None or self.mouse.on_gain_line
+                    paint_gain_line(painter, self._hits.rect(clip, position), clip, self.width(), labelled)
 
     def _on_mouse_changed(self) -> None:
         self._follow()

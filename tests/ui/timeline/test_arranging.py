@@ -313,6 +313,21 @@ def test_the_gain_line_shows_itself_under_the_pointer_only(song: MainWindow) -> 
     assert dashes() < 5, "the volume envelope is shown there"
 
 
+def test_the_gain_of_a_clip_is_said_only_where_it_can_be_taken(song: MainWindow) -> None:
+    lanes, y = song.timeline.lanes, with_gain_line(song)
+
+    def labelled() -> bool:
+        image = lanes.grab().toImage()
+        return any(image.pixelColor(x, y + 4).name() == theme.colors().panel for x in range(140, 260))
+
+    hover(lanes, 100, y + 16)
+    assert not labelled(), "it would hide the waveform"
+    hover(lanes, 100, y)
+    assert labelled()
+    hover(lanes, 101, y + 16)
+    assert not labelled()
+
+
 @pytest.mark.parametrize("gesture", ["copy", "slip", "fade in", "fade out", "gain"])
 def test_escape_leaves_no_trace_of_a_gesture(song: MainWindow, gesture: str) -> None:
     lanes = song.timeline.lanes
