@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -67,7 +68,7 @@ def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str) -> s
 
 
 def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track | Clip | Marker | Master]]) -> str:
-    """What was done, with the new value if all have the same."""
+    """What was done, with the new value if all have the same, or by how much all gains changed."""
     looked_at = pairs if len(pairs) <= _MOST_COMPARED else ()
     fields = set[str]().union(*(_changed(one, two) for one, two in looked_at)) - {"clips"}
     field = next(iter(fields)) if len(fields) == 1 else ""
@@ -82,9 +83,19 @@ def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track
     plain = text.lower()
     for kind in ("clips", "clip", "tracks", "track", "marker"):
         plain = plain.removesuffix(f" {kind}")
+    change = _gain_change(pairs) if field == "gain" and value is None else None
+    if change is not None:
+        return f"gain by {format_db(change)}"
     if value is None:
         return plain
     return f"{_FIELDS[field]} {_format(field, value)}"
+
+
+def _gain_change(pairs: Iterable[tuple[object, object]]) -> float | None:
+    """The factor by which all gains changed; None if it is not the same, or one was or became silent."""
+    factors = [two.gain / one.gain if one.gain else 0.0 for one, two in pairs]  # type: ignore[attr-defined]
+    same = min(factors) > 0.0 and math.isclose(min(factors), max(factors), rel_tol=1e-6)
+    return factors[0] if same else None
 
 
 def _format(field: str, value: float) -> str:

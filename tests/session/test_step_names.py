@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lincae_studio.session import arrange, edits, places, strips
-from lincae_studio.session.model import Point, Session
+from lincae_studio.session.model import MAX_GAIN, Point, Session
 from lincae_studio.session.step_names import step_name
 from tests.helpers import made_up_media
 
@@ -77,3 +77,13 @@ Edit = Callable[[Session], Session]
 )
 def test_a_step_names_what_it_changed_and_the_new_value(session: Session, text: str, edit: Edit, name: str) -> None:
     assert step_name(text, session, edit(session)) == name
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "name"),
+    [(1.0, 0.5, "gain by +6.0 dB"), (0.1, MAX_GAIN / 2, "gain"), (1.0, 0.0, "gain +6.0 dB")],
+)
+def test_faders_that_move_together_say_by_how_much(session: Session, first: float, second: float, name: str) -> None:
+    before = edits.set_track_gain(edits.set_track_gain(session, 1, first), 2, second)
+    after = strips.move_gains(before, {1, 2}, 1, 2.0, before)
+    assert step_name("Gain", before, after).split(": ")[1] == name
