@@ -348,6 +348,9 @@ QToolBar {{ background: {c.panel}; border: 0; border-bottom: 1px solid {c.line};
 QToolButton {{ padding: 4px 6px; border: 1px solid transparent; border-radius: 4px; color: {c.text}; }}
 QToolButton:hover {{ background: {c.button_hover}; }}
 QToolButton:checked {{ background: {c.checked}; border-color: {c.accent}; }}
+QFileDialog QToolButton {{ background: {c.button if c is LIGHT else c.handle}; padding: 2px; }}
+QFileDialog QToolButton:hover {{ background: {c.handle_hover if c is not LIGHT else c.button_hover}; }}
+QFileDialog QToolButton:disabled {{ background: transparent; }}
 QToolButton:focus, QPushButton:focus, QSlider:focus {{ border: 1px solid {c.accent}; border-radius: 4px; }}
 QStatusBar {{ background: {c.panel}; border-top: 1px solid {c.line}; color: {c.text_dim}; }}
 QStatusBar QLabel {{ color: {c.text_dim}; padding: 0 8px; }}

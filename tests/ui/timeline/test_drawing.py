@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
@@ -229,6 +229,25 @@ def test_what_carries_meaning_can_be_seen(name: str) -> None:
         seen.append((c.clip_wave(QColor(track)).name(), body))
     for color, ground in seen:
         assert contrast(color, ground) >= 3.0, f"{color} on {ground}: {contrast(color, ground):.2f}"
+
+
+@pytest.mark.parametrize("name", THEMES)
+def test_arrows_of_file_dialogs_can_be_seen(qtbot: QtBot, styled: QApplication, tmp_path: Path, name: str) -> None:
+    """Qt's own dialog, which most desktops replace by theirs, has black icons in every theme."""
+    theme.apply_theme(styled, name)  # type: ignore[arg-type]
+    try:
+        dialog = QFileDialog(directory=str(tmp_path))
+        qtbot.addWidget(dialog)
+        dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+        dialog.show()
+        up = dialog.findChild(QToolButton, "toParentButton")
+        assert up is not None
+        assert up.isEnabled()
+        seen = np.unique(pixels(up)[4:-4, 4:-4].reshape(-1, 3), axis=0)
+        lights = [contrast(QColor(*map(int, color)).name(), "#000000") for color in seen]
+        assert max(lights) / min(lights) > 7
+    finally:
+        theme.apply_theme(styled)
 
 
 def test_every_colour_is_a_colour() -> None:
