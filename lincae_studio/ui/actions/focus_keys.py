@@ -15,11 +15,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+_ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+
 _SLIDER_KEYS = (
-    Qt.Key.Key_Left,
-    Qt.Key.Key_Right,
-    Qt.Key.Key_Up,
-    Qt.Key.Key_Down,
+    *_ARROWS,
     Qt.Key.Key_PageUp,
     Qt.Key.Key_PageDown,
     Qt.Key.Key_Home,
@@ -51,6 +50,8 @@ def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
         return not modifiers & ~Qt.KeyboardModifier.ShiftModifier
     if isinstance(focus, QAbstractItemView) and modifiers == Qt.KeyboardModifier.ShiftModifier:
         return event.key() in _LIST_KEYS  # which extend the selection
+    if isinstance(focus, QAbstractSlider) and modifiers == Qt.KeyboardModifier.ShiftModifier:
+        return event.key() in _ARROWS  # which make finer steps
     if modifiers:
         return False
     if isinstance(focus, (QAbstractItemView, QComboBox)):

@@ -29,6 +29,17 @@ _WHEEL_PAN = 0.05
 #: With Shift, notches are this much smaller.
 _FINE_WHEEL = 0.2
 
+#: Keys that change the value of the focused slider, in notches. (Qt's own steps are of equal length on the slider: far
+#: too small to be heard, and of no round value.)
+_KEY_NOTCHES = {
+    Qt.Key.Key_Up: 1,
+    Qt.Key.Key_Right: 1,
+    Qt.Key.Key_Down: -1,
+    Qt.Key.Key_Left: -1,
+    Qt.Key.Key_PageUp: 6,
+    Qt.Key.Key_PageDown: -6,
+}
+
 
 class _Control(FollowingSlider):
     """A slider that only reports changes made by the user.
@@ -108,8 +119,11 @@ class _Control(FollowingSlider):
     # Qt overrides
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.number_requested.emit()
+        elif event.key() in _KEY_NOTCHES:
+            self.step_by(_KEY_NOTCHES[Qt.Key(event.key())] * (_FINE_WHEEL if fine else 1.0))
         else:
             super().keyPressEvent(event)
 
@@ -130,7 +144,6 @@ class GainFader(_Control):
         super().__init__(name, parent, scrolling)
         self._gain = 1.0
         self.setRange(0, _STEPS)
-        self.setPageStep(_STEPS // 20)
 
     def show_value(self, value: float) -> None:
         self._gain = value
@@ -159,7 +172,6 @@ class PanSlider(_Control):
         super().__init__(name, parent, scrolling)
         self._pan = 0.0
         self.setRange(-_PAN_STEPS, _PAN_STEPS)
-        self.setPageStep(_PAN_STEPS // 10)
 
     def show_value(self, value: float) -> None:
         self._pan = value

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
-from lincae_studio.session.levels import FADER_TOP_DB
+from lincae_studio.session.levels import FADER_TOP_DB, db_to_gain
 from lincae_studio.session.model import MAX_GAIN, Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
@@ -404,16 +404,21 @@ def test_keys_alone_reach_and_change_every_control(tracks: MainWindow) -> None:
     position = tracks.player.position
     strip.gain.setFocus(Qt.FocusReason.TabFocusReason)
     assert tracks.selection.track == strip.track_id
-    press(tracks, Qt.Key.Key_Left)
-    lower = track(tracks, 1).gain
-    assert lower < 1.0
-    press(tracks, Qt.Key.Key_PageDown)
-    assert track(tracks, 1).gain < lower
+    for key, modifiers, db in (
+        (Qt.Key.Key_Left, Qt.KeyboardModifier.NoModifier, -0.5),
+        (Qt.Key.Key_PageDown, Qt.KeyboardModifier.NoModifier, -3.5),
+        (Qt.Key.Key_Up, Qt.KeyboardModifier.NoModifier, -3.0),
+        (Qt.Key.Key_Down, SHIFT, -3.1),
+    ):
+        press(tracks, key, modifiers)
+        assert track(tracks, 1).gain == pytest.approx(db_to_gain(db)), key
+    assert tracks.selection.tracks == {strip.track_id}, "no key selected another track"
     press(tracks, Qt.Key.Key_Home)
     assert track(tracks, 1).gain == 0.0
     strip.pan.setFocus(Qt.FocusReason.TabFocusReason)
     press(tracks, Qt.Key.Key_Right)
-    assert track(tracks, 1).pan == pytest.approx(0.01)
+    press(tracks, Qt.Key.Key_Right, SHIFT)
+    assert track(tracks, 1).pan == pytest.approx(0.06)
     strip.mute.setFocus(Qt.FocusReason.TabFocusReason)
     press(tracks, Qt.Key.Key_Space)
     strip.solo.setFocus(Qt.FocusReason.TabFocusReason)
