@@ -180,9 +180,9 @@ class Journal:
         generation = self._generation + 1
         private.check(self.folder)
         files.save(session, self.folder / f"{generation}{files.SUFFIX}", private=True)
-        file = private.open_to_write(self.folder / f"{generation}.journal")
         stamped = msgspec.structs.replace(info, changed=time.time())
         atomic.write_bytes(self.folder / INFO, msgspec.json.encode(stamped), private=True)
+        file = private.open_to_write(self.folder / f"{generation}.journal")  # last, so that no failure leaves it open
         if self._file is not None:
             self._file.close()
         self._file, self._generation, self._written = file, generation, session

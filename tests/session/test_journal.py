@@ -266,6 +266,23 @@ def test_a_full_disk_is_reported_and_the_next_attempt_uses_another_folder(
     assert found.session == states[2]
 
 
+@pytest.mark.linux("/proc lists open files")
+def test_a_failure_leaves_no_file_open(root: Path) -> None:
+    kept = Kept(root)
+    states = history(2)
+    kept.record(states[0])
+    folder = kept.journal.folder
+    assert folder is not None
+    (folder / "info.json").unlink()
+    (folder / "info.json").mkdir()
+    kept.journal.record(states[1], "Edit", "another name", None)  # which begins another journal
+    eventually(lambda: kept.problems)
+    links = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert [link for link in links if link.endswith(".journal")] == []
+    (folder / "info.json").rmdir()
+    kept.journal.close()
+
+
 def test_having_no_folder_is_reported_and_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "_RETRY_S", 0.05)
     (tmp_path / "file").touch()
