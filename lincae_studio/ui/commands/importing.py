@@ -262,8 +262,9 @@ class Importer(QObject):
             self._messages.info("; ".join(texts), "\n".join(warnings))
 
     def _report_problems(self, problems: Sequence[str], total: int) -> None:
-        if len(problems) == 1 and total == 1:
-            self._messages.error(problems[0])
+        if len(problems) == 1:
+            others = {1: "", 2: " The other file was imported."}
+            self._messages.error(problems[0] + others.get(total, f" The other {total - 1:,} files were imported."))
         elif problems:
             text = f"{len(problems):,} of {count_of(total, 'file')} could not be imported; the others were imported."
             self._messages.error(

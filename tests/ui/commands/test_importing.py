@@ -195,6 +195,16 @@ def test_good_files_are_imported_and_bad_ones_listed(
     assert window.document.session == before
 
 
+def test_a_single_bad_file_is_named_at_once(qtbot: QtBot, window: MainWindow, tiny: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("Dear reader")
+    drop(qtbot, window, [*tiny, tmp_path / "letter.txt"])
+    text = window.messages.text.text()
+    assert text.startswith("Cannot import letter.txt: it is not a readable audio file"), text
+    assert text.endswith(". The other 3 files were imported."), text
+    drop(qtbot, window, [tiny[0], tmp_path / "letter.txt"])
+    assert window.messages.text.text().endswith(". The other file was imported.")
+
+
 def test_bad_files_alone_change_nothing(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     holes = noise(1, 3000)
     holes[1000] = np.nan
