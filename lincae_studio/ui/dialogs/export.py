@@ -57,9 +57,9 @@ _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
     "latents": ("Latent&s", "The summed latents of the mix, as an array"),
 }
 
-_CHANNEL_TITLES: dict[Channels, str] = {"mix": "same as mix", "mono": "mono", "stereo": "stereo"}
+_CHANNEL_TITLES: dict[Channels, str] = {"mix": "Same as mix", "mono": "Mono", "stereo": "Stereo"}
 
-_LEVEL_TITLES = {"none": "unchanged", "peak": "normalise peak", "loudness": "normalise loudness"}
+_LEVEL_TITLES = {"none": "Unchanged", "peak": "Normalise peak", "loudness": "Normalise loudness"}
 
 _LATENT_TITLES = {"safetensors": "safetensors", "npz": "NumPy (npz)"}
 
@@ -141,12 +141,12 @@ class ExportDialog(QDialog):
         self.level_box = self._combo("Level", _LEVEL_TITLES)
         self.target = self._number("Target", -70.0, 0.0, " LUFS", "The level to normalise to")
         self.true_peak = self._number("True peak", -70.0, 0.0, " dBTP", "The limit of the true peak of every file")
-        self.limiter = QCheckBox("limite&r", self)
+        self.limiter = QCheckBox("Limite&r", self)
         self.limiter.setToolTip(
             "Lower only peaks above the true peak limit, so that the target is reached; without it, less gain is used"
         )
         self.limiter.toggled.connect(self._on_changed)
-        self.together = QCheckBox("same &gain for all files", self)
+        self.together = QCheckBox("Same &gain for all files", self)
         self.together.setToolTip(
             "Apply the same gain, and the same limiting, to all files, so that the stems still add up to the mix"
         )
@@ -260,14 +260,14 @@ class ExportDialog(QDialog):
         boxes = self.contents
         form.addRow("Export", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
         form.addRow("", _row(boxes["tracks"], self.stems_box, boxes["latents"], self.latents_box))
-        form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("tail"), self.tail))
+        form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("Tail"), self.tail))
         form.addRow(
             _buddy("F&ormat", self.container_box),
             _row(self.container_box, self.format_box, self.quality, self.quality_text),
         )
         form.addRow("", _row(self.rate_box, self.channels_box, self.dither))
         form.addRow(
-            _buddy("L&evel", self.level_box), _row(self.level_box, self.target, _label("true peak"), self.true_peak)
+            _buddy("L&evel", self.level_box), _row(self.level_box, self.target, _label("True peak"), self.true_peak)
         )
         form.addRow("", _row(self.limiter, self.together))
         form.addRow("", self.estimate)
