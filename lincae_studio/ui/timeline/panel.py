@@ -38,6 +38,7 @@ from lincae_studio.ui.timeline.pane_splitter import MIX, PaneSplitter
 from lincae_studio.ui.timeline.render_bar import RenderBar
 from lincae_studio.ui.timeline.ruler import Ruler
 from lincae_studio.ui.timeline.snapping import SnapSettings
+from lincae_studio.ui.timeline.speech import LaneSpeech
 
 #: The horizontal scroll bar counts in units of this many samples, since Qt's integers end at 2**31.
 _SCROLL_UNIT = 64
@@ -107,6 +108,7 @@ class TimelinePanel(QWidget):
             lambda: rendering.offline,
             self,
         )
+        LaneSpeech(self.lanes, document, selection)
         self.master = MasterLane(self.axis, rendering, document, selection, self.envelopes, self.wave_zoom, self)
         self.master_strip = MasterStrip(document, selection, self.envelopes, self)
         self.mix_meter = self.master_strip.meter
