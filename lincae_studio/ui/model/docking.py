@@ -63,7 +63,9 @@ def open_panel(window: QMainWindow, dock: QDockWidget) -> None:
     if not dock.property(_OPENED) and window.dockWidgetArea(dock) in _SIDES and not dock.isFloating():
         dock.setProperty(_OPENED, True)
         if not window.tabifiedDockWidgets(dock):
-            window.resizeDocks([dock], [dock.sizeHint().height()], Qt.Orientation.Vertical)
+            # Plots have no height of their own, and a title may turn out higher than its panel's hint.
+            height = max(dock.sizeHint().height(), _USEFUL_PX)
+            window.resizeDocks([dock], [height], Qt.Orientation.Vertical)
 
 
 def is_in_front(dock: QDockWidget) -> bool:

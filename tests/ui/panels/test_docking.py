@@ -30,6 +30,19 @@ def test_panels_are_whole_where_there_is_room(window: MainWindow) -> None:
     assert not window.tabifiedDockWidgets(window.loudness)
 
 
+def test_views_that_share_a_side_are_whole_and_of_use(window: MainWindow) -> None:
+    window.resize(1380, 860)
+    docks = []
+    for name in ("trajectory", "levels"):
+        window.actions_by_id[f"view_{name}"].trigger()
+        QApplication.processEvents()
+        [dock] = window.findChildren(QDockWidget, f"view_{name}")
+        assert isinstance(dock, QDockWidget)
+        docks.append(dock)
+    assert not any(map(scrolls, docks))
+    assert min(dock.height() for dock in docks) > 200
+
+
 def test_on_a_full_side_a_panel_becomes_a_tab_and_its_key_brings_it_to_the_front(window: MainWindow) -> None:
     window.resize(1024, 700)
     for action in ("inspector", "history", "loudness"):
