@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QColorDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.session import edits, strips
 from lincae_studio.session.levels import stepped_gain
@@ -15,6 +15,7 @@ from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.panels.color_dialog import choose_color
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
 _GAIN_STEP_DB = 0.5
@@ -93,7 +94,7 @@ class TrackCommands(QObject):
         if track is None:
             return
         before = QColor(self._document.session.track(track).color)
-        chosen = QColorDialog.getColor(before, self._window, "Track Colour")
+        chosen = choose_color(before, self._window, "Track Colour")
         if chosen.isValid():
             self._edit_each("Colour", lambda session, track: edits.set_track_color(session, track, chosen.name()))
 

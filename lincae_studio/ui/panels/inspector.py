@@ -8,7 +8,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import (
     QCheckBox,
-    QColorDialog,
     QComboBox,
     QDockWidget,
     QFormLayout,
@@ -26,6 +25,7 @@ from lincae_studio.session.times import count_of, format_time, parse_time
 from lincae_studio.ui.model.docking import PanelBody
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.panels.color_dialog import choose_color
 
 _SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power", "s-curve": "S curve"}
 
@@ -154,7 +154,7 @@ class Inspector(QDockWidget):
         if not clips:
             return
         before = clips[0].color or self._document.session.track_of(clips[0].id).color
-        chosen = QColorDialog.getColor(QColor(before), self, "Clip Colour")
+        chosen = choose_color(QColor(before), self, "Clip Colour")
         if chosen.isValid():
             self._apply("Colour Clips", lambda session, ids: edits.set_clip_color(session, ids, chosen.name()))
 

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
 from lincae_studio.session.levels import gain_to_db
-from lincae_studio.session.model import Session, Track
+from lincae_studio.session.model import TRACK_COLORS, Session, Track
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
@@ -245,6 +245,8 @@ def test_several_tracks_are_coloured_duplicated_and_removed(
     monkeypatch.setattr(QColorDialog, "getColor", lambda *_: QColor("#112233"))
     tracks.actions_by_id["color_track"].trigger()
     assert [track.name for track in tracks.document.session.tracks if track.color == "#112233"] == ["two", "three"]
+    offered = {QColorDialog.customColor(index).name() for index in range(QColorDialog.customCount())}
+    assert offered >= set(TRACK_COLORS), "a track can have the colour of another"
     tracks.actions_by_id["duplicate_track"].trigger()
     assert names(tracks) == ["one", "two", "three", "two copy", "three copy", "four", "five"]
     assert selected(tracks) == ["two copy", "three copy"]
