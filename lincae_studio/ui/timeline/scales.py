@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from functools import lru_cache
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QStaticText
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPixmap
 
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.ui import theme
@@ -63,32 +64,32 @@ def _label_y(y: float, top: float, height_px: float) -> float:
 
 def paint_scale(painter: QPainter, right: float, top: float, height_px: float, marks: Iterable[Mark]) -> None:
     """Paint a scale left of `right`."""
-    colors = theme.colors()
+    font = QFont(painter.font())
+    font.setPixelSize(_FONT_PX)
+    below = tuple((y - top, text) for y, text in marks)
+    ratio = painter.device().devicePixelRatio()
+    picture = _picture(math.ceil(height_px), below, font.toString(), theme.colors(), ratio)
+    painter.drawPixmap(QPointF(right - SCALE_PX, top), picture)
+
+
+@lru_cache(128)
+def _picture(height_px: int, marks: tuple[Mark, ...], font: str, colors: theme.Colors, ratio: float) -> QPixmap:
+    """A scale: painted once, as it is the same for many lanes and in every frame. `marks`: from its top."""
     ground, dim = QColor(colors.panel), QColor(colors.text_dim)
     ground.setAlpha(215)
-    box = QRectF(right - SCALE_PX, top, SCALE_PX, height_px)
-    painter.fillRect(box, ground)
-    before = painter.font()
-    font = QFont(before)
-    font.setPixelSize(_FONT_PX)
-    painter.setFont(font)
+    picture = QPixmap(math.ceil(SCALE_PX * ratio), math.ceil(height_px * ratio))
+    picture.setDevicePixelRatio(ratio)
+    picture.fill(ground)
+    used = QFont()
+    used.fromString(font)
+    painter = QPainter(picture)
+    painter.setFont(used)
     painter.setPen(dim)
-    description = font.toString()
+    metrics = QFontMetricsF(used)
     for y, text in marks:
-        painter.fillRect(QRectF(box.left(), round(y), _MARK_PX, 1), dim)
-        label = _laid_out(text, description)
-        size = label.size()
-        place = QPointF(box.right() - 3 - size.width(), round(_label_y(y, top, height_px) - size.height() / 2))
-        painter.drawStaticText(place, label)
-    painter.setFont(before)
-
-
-@lru_cache(64)
-def _laid_out(text: str, description: str) -> QStaticText:
-    font = QFont()
-    font.fromString(description)
-    label = QStaticText(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setPerformanceHint(QStaticText.PerformanceHint.AggressiveCaching)
-    label.prepare(font=font)
-    return label
+        painter.fillRect(QRectF(0, round(y), _MARK_PX, 1), dim)
+        size = metrics.size(0, text)
+        top = round(_label_y(y, 0.0, height_px) - size.height() / 2)
+        painter.drawText(QPointF(SCALE_PX - 3 - size.width(), top + metrics.ascent()), text)
+    painter.end()
+    return picture
