@@ -91,6 +91,7 @@ class LaneMouse(QObject):
         self._hits = hits
         self._snaps = snaps
         self._keys = GestureKeys(widget, self.cancel, self._on_modifiers)
+        document.replaced.connect(self.cancel)  # its clips are of another document
         self._press: _Press | None = None
         self._modifiers = Qt.KeyboardModifier.NoModifier
         self.gesture: Gesture | None = None

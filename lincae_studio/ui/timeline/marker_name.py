@@ -58,6 +58,12 @@ class MarkerName(QLineEdit):
         assert ruler is not None
         self.move(round(min(max(x, 0.0), max(0, ruler.width() - _WIDTH_PX))), 0)
 
+    def cancel(self) -> None:
+        """Close without a name, if it is open."""
+        if self.isVisible():
+            self._close()
+            self.closed.emit()
+
     def _take(self) -> None:
         text = self.text() if self.isModified() else None
         self._close()
@@ -81,7 +87,6 @@ class MarkerName(QLineEdit):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
-            self._close()
-            self.closed.emit()
+            self.cancel()
         else:
             super().keyPressEvent(event)

@@ -39,6 +39,7 @@ class MasterEnvelope(QObject):
         self._pointer = QPointF()
         self._painted: Master | None = None
         self._keys = GestureKeys(canvas, self.cancel)
+        document.replaced.connect(self.cancel)
         document.changed.connect(self._follow)
         envelopes.changed.connect(self._follow)
 

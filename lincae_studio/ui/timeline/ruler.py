@@ -86,6 +86,8 @@ class Ruler(TimeCanvas):
         self.setToolTip("Click or drag to move the playhead; Shift+drag to set the loop")
         counting.changed.connect(self.invalidate)
         document.changed.connect(self.update)  # markers and the loop are in the overlay
+        document.changed.connect(self._follow_named_marker)
+        document.replaced.connect(self._on_document_replaced)
         self._name = MarkerName(self)
         self._name.named.connect(self.marker_named)
         self._name.closed.connect(self.naming_ended)
@@ -97,11 +99,22 @@ class Ruler(TimeCanvas):
         self._name.open(marker.id, marker.name, self.axis.x_of(marker.at))
 
     def _follow_named_marker(self) -> None:
-        """Keep the field at its flag."""
+        """Keep the field at its flag, or close it when the marker is gone."""
         named = self._name.marker
-        for marker in self._document.session.markers if named is not None else ():
-            if marker.id == named:
-                self._name.place(self.axis.x_of(marker.at))
+        if named is None:
+            return
+        marker = next((marker for marker in self._document.session.markers if marker.id == named), None)
+        if marker is None:
+            self._name.cancel()
+        else:
+            self._name.place(self.axis.x_of(marker.at))
+
+    def _on_document_replaced(self) -> None:
+        """End a drag and close the field for a name: ids mean something else in another document."""
+        drag = self._end()
+        if drag is not None and drag.scrubs:
+            self.scrub_ended.emit(0)
+        self._name.cancel()
 
     def marker_at(self, point: QPointF) -> Marker | None:
         """The marker whose flag is under a point."""
@@ -282,8 +295,8 @@ class Ruler(TimeCanvas):
         self._move(drag, event.position(), event.modifiers())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        drag = self._end()
-        if drag is None or event.button() != Qt.MouseButton.LeftButton:
+        drag = self._end() if event.button() == Qt.MouseButton.LeftButton else None
+        if drag is None:
             return
         if drag.scrubs:
             self.scrub_ended.emit(drag.at)
@@ -298,7 +311,7 @@ class Ruler(TimeCanvas):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         marker = self.marker_at(event.position())
-        if marker is not None:
+        if marker is not None and event.button() == Qt.MouseButton.LeftButton:
             self._end()
             self.name_marker(marker)
 

@@ -10,11 +10,12 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.process.client import EngineClient
+from lincae_studio.session import places
 from lincae_studio.session.model import Loop
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.marker_name import MarkerName
 from tests.ui.conftest import LIMIT_MS, PX
-from tests.ui.drive import choose, click, drag, press, release, right_click
+from tests.ui.drive import choose, click, drag, move, press, release, right_click
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -174,6 +175,46 @@ def test_a_marker_is_deleted_by_its_menu(song: MainWindow) -> None:
     song.transport.seek(10 * PX)
     press(song, Qt.Key.Key_Delete, ALT)
     assert "no marker at or before the playhead" in song.messages.text.text()
+
+
+def test_a_name_is_not_given_to_a_marker_of_another_project_or_to_one_that_is_undone(song: MainWindow) -> None:
+    def typed() -> MarkerName:
+        song.transport.seek(100 * PX)
+        press(song, Qt.Key.Key_M)
+        field = song.timeline.ruler.findChild(MarkerName)
+        assert field is not None
+        assert field.isVisible()
+        QTest.keyClicks(field, "Verse")
+        return field
+
+    field, session = typed(), song.document.session
+    song.document.undo()
+    assert field.isHidden()
+    assert not markers(song)
+    field = typed()
+    other = places.rename_marker(song.document.session, session.markers[0].id, "Coda")
+    song.document.replace(other, None)
+    assert field.isHidden()
+    assert markers(song) == [("Coda", 100 * PX)]
+    assert song.document.undo_text is None
+
+
+def test_another_button_does_not_end_a_drag_of_the_playhead(song: MainWindow) -> None:
+    ruler = song.timeline.ruler
+    drag(ruler, (100, 30), (180, 30), release=False)
+    QTest.mouseClick(ruler, Qt.MouseButton.RightButton, pos=QPoint(180, 30))
+    move(ruler, 220, 30)
+    release(ruler, 220, 30)
+    assert song.player.position == 220 * PX
+    assert not song.player.playing, "scrubbing has ended"
+
+
+def test_a_marker_is_renamed_by_a_double_click_of_the_left_button_only(song: MainWindow) -> None:
+    song.document.apply("Add Marker", lambda session: places.add_marker(session, 100 * PX))
+    QTest.mouseDClick(song.timeline.ruler, Qt.MouseButton.MiddleButton, pos=QPoint(105, 5))
+    field = song.timeline.ruler.findChild(MarkerName)
+    assert field is not None
+    assert field.isHidden()
 
 
 def test_playing_goes_round_in_the_loop(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

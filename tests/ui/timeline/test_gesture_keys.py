@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QContextMenuEvent, QMouseEvent
 from PySide6.QtTest import QTest
@@ -135,6 +136,18 @@ def test_escape_cancels_any_gesture(song: MainWindow, hold: Hold) -> None:
     assert song.document.undo_text == undo
     assert song.player.position == at
     assert hold is hold_clip or song.selection.clips == chosen
+
+
+@pytest.mark.parametrize("hold", GESTURES[:-2])
+def test_another_project_ends_a_gesture(song: MainWindow, hold: Hold) -> None:
+    """As when one is opened from the file manager meanwhile: its clips and markers may have the same ids."""
+    held, other = hold(song), replace(song.document.session, seed=5)
+    song.document.replace(other, None)
+    move(held, 300, 60)
+    QTest.mouseRelease(held, Qt.MouseButton.LeftButton)
+    assert song.document.session is other
+    assert song.player.position == 0
+    assert song.timeline.lanes.mouse.preview is None
 
 
 def test_escape_puts_a_border_back(song: MainWindow) -> None:
