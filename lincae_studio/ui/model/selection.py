@@ -119,7 +119,7 @@ class Selection(QObject):
         order = [track.id for track in self._document.session.tracks]
         if not order:
             return
-        if not extend and by > 0 and (self._master or self._track == order[-1]):
+        if by > 0 and (self._master or (not extend and self._track == order[-1])):
             self.set_master()
             return
         if self._track in order:

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
 from lincae_studio.session.levels import gain_to_db
-from lincae_studio.session.model import TRACK_COLORS, Session, Track
+from lincae_studio.session.model import MASTER, TRACK_COLORS, Session, Track
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
@@ -98,6 +98,11 @@ def test_up_and_down_select_tracks_and_shift_extends(tracks: MainWindow) -> None
     assert selected(tracks) == ["one"]
     press(tracks, Qt.Key.Key_A, CTRL | ALT)
     assert len(selected(tracks)) == 5
+    tracks.selection.set_master()
+    press(tracks, Qt.Key.Key_Down, SHIFT)
+    assert tracks.selection.strip == MASTER, "there is nothing below the master"
+    press(tracks, Qt.Key.Key_Up, SHIFT)
+    assert selected(tracks) == ["five"]
 
 
 def test_a_track_selected_by_key_is_scrolled_into_view(window: MainWindow) -> None:
