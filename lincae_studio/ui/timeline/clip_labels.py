@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -11,7 +10,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, Q
 
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import SESSION_RATE, Clip, Media
-from lincae_studio.ui.plain_text import shown
+from lincae_studio.ui.plain_text import reads_right_to_left, shown
 from lincae_studio.ui.timeline.hits import NAME_PX
 
 #: Font size of clip names, and the smallest width in which a name is drawn.
@@ -66,19 +65,13 @@ def _room(left: float, right: float) -> int:
     return int(right - left - _LEFT_PX - _RIGHT_PX)
 
 
-def _right_to_left(text: str) -> bool:
-    """Whether the first letter that has a direction runs from right to left."""
-    directions = (unicodedata.bidirectional(character) for character in text)
-    return next((found != "L" for found in directions if found in ("L", "R", "AL")), False)
-
-
 @lru_cache(_NAMES)
 def _laid_out(name: str, room: int, description: str) -> QStaticText:
     font = QFont()
     font.fromString(description)
     plain = shown(name)
     text = QStaticText(QFontMetricsF(font).elidedText(plain, Qt.TextElideMode.ElideRight, room))
-    if _right_to_left(plain):
+    if reads_right_to_left(plain):
         option = QTextOption(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignAbsolute)
         option.setTextDirection(Qt.LayoutDirection.RightToLeft)
         text.setTextOption(option)

@@ -68,8 +68,9 @@ class LaneHits:
 
     def has_gain_line(self, clip: Clip) -> bool:
         """Whether a clip shows its gain line under the pointer: where an envelope is shown, lines would be confused."""
-        track = self._document.session.track_of(clip.id)
-        return clip.id in self._selection.clips and self._envelopes.of(track.id) is None
+        if clip.id not in self._selection.clips:
+            return False
+        return self._envelopes.of(self._document.session.track_of(clip.id).id) is None
 
     def zone_at(self, point: QPointF, clip: Clip, modifiers: Qt.KeyboardModifier) -> ClipZone:
         """The zone of a clip under a point; with a modifier key, the gain line is not grabbed."""

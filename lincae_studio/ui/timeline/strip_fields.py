@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import (
     QColor,
-    QContextMenuEvent,
     QFocusEvent,
     QKeyEvent,
     QKeySequence,
@@ -24,6 +23,14 @@ from lincae_studio.ui.plain_text import reads_right_to_left, shown
 
 #: Where the text of a field begins and ends, from its sides.
 _INSET_PX = 6
+
+#: Events on a name that is shown as a label, which are left to what it is in.
+_OF_PARENT = (
+    QEvent.Type.MouseButtonPress,
+    QEvent.Type.MouseMove,
+    QEvent.Type.MouseButtonRelease,
+    QEvent.Type.ContextMenu,
+)
 
 
 class _Field(QLineEdit):
@@ -139,35 +146,17 @@ class NameField(_Field):
         if event.reason() != Qt.FocusReason.PopupFocusReason:
             self._show_label()
 
-    def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self.isReadOnly():
+    def event(self, event: QEvent) -> bool:
+        if self.isReadOnly() and event.type() in _OF_PARENT:
             event.ignore()
-        else:
-            super().mousePressEvent(event)
-
-    def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self.isReadOnly():
-            event.ignore()
-        else:
-            super().mouseMoveEvent(event)
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.isReadOnly():
-            event.ignore()
-        else:
-            super().mouseReleaseEvent(event)
+            return False
+        return super().event(event)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if not self.isReadOnly():
             super().mouseDoubleClickEvent(event)
         elif event.button() == Qt.MouseButton.LeftButton:
             self.edit()
-
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        if self.isReadOnly():
-            event.ignore()
-        else:
-            super().contextMenuEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
