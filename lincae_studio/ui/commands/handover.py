@@ -1,15 +1,17 @@
 """Files of a second start go to the window that is open already, as when a file is double-clicked. Main thread.
 
-The first window listens on a socket in the user's private data folder. A start with files connects to it, sends their
-paths as one line of JSON, and ends when the window has accepted them. A window that does not answer, or is busy with a
-dialog, is left alone: the second start then opens a window of its own.
+The first window listens on a socket in the user's private data folder. It greets a start that connects; only then does
+that send the paths of its files, as one line of JSON, and end. If no greeting comes in time, or the window is busy with
+a dialog, nothing has been sent: the second start opens a window of its own, and the files are opened only there.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from lincae_studio import paths, private
 
 _log = logging.getLogger(__name__)
 
-_ACCEPTED = b"accepted\n"
+_READY = b"ready\n"
 _BUSY = b"busy\n"
 
 #: How long a start waits for a window that is open, in milliseconds; it may be painting, or opening a project.
@@ -33,14 +35,14 @@ _MAX_BYTES = 1 << 20
 
 def hand_over(files: Sequence[Path]) -> bool:
     """Send files to the window that is open; False if there is none, or it does not accept them."""
+    line = json.dumps([os.path.abspath(file) for file in files]).encode() + b"\n"
     socket = QLocalSocket()
     socket.connectToServer(_address())
-    if not socket.waitForConnected(_PATIENCE_MS):
+    greeted = socket.waitForConnected(_PATIENCE_MS) and socket.waitForReadyRead(_PATIENCE_MS)
+    if len(line) > _MAX_BYTES or not greeted or socket.readAll().data() != _READY:
         return False
-    socket.write(json.dumps([os.path.abspath(file) for file in files]).encode() + b"\n")
-    if not socket.waitForBytesWritten(_PATIENCE_MS) or not socket.waitForReadyRead(_PATIENCE_MS):
-        return False
-    return socket.readAll().data() == _ACCEPTED
+    socket.write(line)
+    return socket.waitForBytesWritten(_PATIENCE_MS)
 
 
 class Handover(QObject):
@@ -76,6 +78,8 @@ class Handover(QObject):
             socket.setReadBufferSize(_MAX_BYTES)
             socket.readyRead.connect(lambda socket=socket: self._on_bytes(socket))
             socket.disconnected.connect(socket.deleteLater)
+            socket.write(_BUSY if QApplication.activeModalWidget() is not None else _READY)
+            socket.flush()
 
     def _on_bytes(self, socket: QLocalSocket) -> None:
         if not socket.canReadLine():
@@ -83,18 +87,18 @@ class Handover(QObject):
                 socket.abort()
             return
         files = _decoded(bytes(socket.readLine().data()))
-        if files is None or QApplication.activeModalWidget() is not None:
-            socket.write(_BUSY)
+        if files is None:
+            socket.abort()
             return
-        socket.write(_ACCEPTED)
-        socket.flush()
         self._window.setWindowState(self._window.windowState() & ~Qt.WindowState.WindowMinimized)
         self._window.activateWindow()
         QTimer.singleShot(0, self, lambda: self._accept(files))  # it may ask the user something
 
 
 def _address() -> str:
-    return str(paths.data_dir() / "window.socket")
+    path = str(paths.data_dir() / "window.socket")
+    # The names of pipes on Windows have no backslashes.
+    return f"lincae-studio-{hashlib.sha256(path.encode()).hexdigest()[:32]}" if sys.platform == "win32" else path
 
 
 def _decoded(line: bytes) -> list[Path] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtNetwork import QLocalSocket
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths
@@ -138,18 +138,46 @@ def test_the_first_of_two_windows_takes_the_files(
     assert second == []
 
 
-@pytest.mark.parametrize(
-    "message", [b"[]\n", b"{}\n", b"[1]\n", b"[" * 9000 + b"\n", b"\xff\n", json.dumps(["a"] * 9).encode()]
-)
+def connected(qtbot: QtBot, window: MainWindow) -> QLocalSocket:
+    socket = QLocalSocket(window)
+    socket.connectToServer(str(paths.data_dir() / "window.socket"))
+    qtbot.waitUntil(lambda: socket.bytesAvailable() > 0, timeout=LIMIT_MS)
+    assert socket.readAll().data() == b"ready\n"
+    return socket
+
+
+def test_a_start_that_did_not_wait_for_the_greeting_has_sent_nothing(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It opens a window of its own, so the first one must not open its files later."""
+    received: list[Path] = []
+    Handover(window, received.extend)
+    monkeypatch.setattr(handover, "_PATIENCE_MS", 1)
+    assert not handover.hand_over([tmp_path / "a.wav"]), "this thread is the busy one"
+    QApplication.processEvents()
+    QApplication.processEvents()
+    assert received == []
+
+
+@pytest.mark.parametrize("message", [b"[]\n", b"{}\n", b"[1]\n", b"[" * 9000 + b"\n", b"\xff\n", b"[" * (1 << 20)])
 def test_nonsense_is_not_accepted(qtbot: QtBot, window: MainWindow, message: bytes) -> None:
     received: list[Path] = []
     Handover(window, received.extend)
-    socket = QLocalSocket(window)
-    socket.connectToServer(str(paths.data_dir() / "window.socket"))
-    qtbot.waitUntil(lambda: socket.state() is QLocalSocket.LocalSocketState.ConnectedState, timeout=LIMIT_MS)
+    socket = connected(qtbot, window)
     socket.write(message)
-    if message.endswith(b"\n"):
-        qtbot.waitUntil(lambda: socket.bytesAvailable() > 0, timeout=LIMIT_MS)
-        assert socket.readAll().data() == b"busy\n"
-    socket.abort()
+    qtbot.waitUntil(lambda: socket.state() is QLocalSocket.LocalSocketState.UnconnectedState, timeout=LIMIT_MS)
     assert received == []
+
+
+def test_files_are_accepted_once_their_line_is_complete(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    received: list[Path] = []
+    Handover(window, received.extend)
+    socket = connected(qtbot, window)
+    line = json.dumps([str(tmp_path / "a.wav")]).encode() + b"\n"
+    for byte in (line[:5], line[5:-1], line[-1:]):
+        assert received == []
+        socket.write(byte)
+        socket.flush()
+        QApplication.processEvents()
+    qtbot.waitUntil(lambda: received == [tmp_path / "a.wav"], timeout=LIMIT_MS)
+    socket.abort()
