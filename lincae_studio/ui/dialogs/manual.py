@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QAction, QColor, QKeySequence, QShortcut, QTextCursor, QTextDocument
@@ -39,6 +40,13 @@ class Page:
 
     title: str
     text: str
+
+    @cached_property
+    def searched(self) -> str:
+        """What is shown, in lower case: without Markdown's signs, and with paragraphs as one line."""
+        document = QTextDocument()
+        document.setMarkdown(self.text)
+        return document.toPlainText().lower()
 
     @property
     def headings(self) -> list[str]:
@@ -125,7 +133,7 @@ class ManualDialog(QDialog):
         start = self._page
         for distance in range(1, len(self._pages) + 1):
             number = (start + step * distance) % len(self._pages)
-            if words.lower() not in self._pages[number].text.lower():
+            if words.lower() not in self._pages[number].searched:
                 continue
             self.show_page(self._pages[number].title)
             if step < 0:
@@ -140,7 +148,7 @@ class ManualDialog(QDialog):
             self.found.clear()
             self._mark()
             return
-        counts = {page.title: page.text.lower().count(words.lower()) for page in self._pages}
+        counts = {page.title: page.searched.count(words.lower()) for page in self._pages}
         self._fill([page for page in self._pages if counts[page.title]], counts)
         total = sum(counts.values())
         self.found.setText(f"{total:,} found" if total else "not found")

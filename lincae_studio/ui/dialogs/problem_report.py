@@ -6,15 +6,18 @@ Nothing is sent anywhere. What is saved is the text that is shown, which the use
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
-import sys
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from PySide6.QtCore import Qt, qVersion
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from lincae_studio import __version__, atomic, paths
@@ -33,6 +36,7 @@ _MAX_LOG = 400_000
 _PACKAGES = ("PySide6-Essentials", "pyqtgraph", "numpy", "torch", "soundfile", "sounddevice", "soxr", "msgspec")
 
 _PATH = "(a path)"
+_NAME = "(a name)"
 
 
 class ProblemReport(QDialog):
@@ -45,7 +49,8 @@ class ProblemReport(QDialog):
         self._messages = messages
         note = QLabel(
             "Nothing is sent. The report is saved to a file that you can attach to a message. Read it first: the log "
-            "contains names of files. You can change or delete anything here.",
+            "contains names of files, and the preferences those of audio devices and codecs. You can change or delete "
+            "anything here.",
             self,
         )
         note.setWordWrap(True)
@@ -90,20 +95,26 @@ class ProblemReport(QDialog):
 
 
 def report(preferences: PreferenceStore) -> dict[str, str]:
-    """The texts of the report by file name, without the user's home folder and without paths in the preferences."""
-    chosen = msgspec.json.format(msgspec.json.encode(_without_paths(msgspec.to_builtins(preferences.value))), indent=2)
+    """The texts of the report by file name.
+
+    None contains the path of the user's home folder; the preferences contain no paths, and no names that the user gave.
+    """
+    # The artist and the names of presets are the user's own words.
+    presets = enumerate(preferences.value.export_presets.values(), 1)
+    anonymous = replace(preferences.value, export_presets={f"preset {number}": one for number, one in presets})
+    chosen = _without_personal(msgspec.to_builtins(anonymous))
     return {
         "versions.txt": _versions(),
-        "preferences.json": chosen.decode(),
+        "preferences.json": json.dumps(chosen, indent=2, ensure_ascii=False),
         "studio.log": _without_home(_log()),
     }
 
 
 def _versions() -> str:
     lines = [
-        f"LinCAE Studio {__version__}{', frozen' if getattr(sys, 'frozen', False) else ''}",
+        f"LinCAE Studio {__version__}{', frozen' if paths.frozen() else ''}",
         f"Python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} processors",
-        f"Qt {qVersion()}, platform {os.environ.get('QT_QPA_PLATFORM', 'default')}",
+        f"Qt {qVersion()}, platform {QGuiApplication.platformName()}",
     ]
     for name in _PACKAGES:
         try:
@@ -126,13 +137,20 @@ def _log() -> str:
 
 
 def _without_home(text: str) -> str:
-    home = str(paths.home())
-    return text.replace(home, "~") if len(home) > 1 else text
+    homes = {str(paths.home()), os.path.realpath(paths.home())}
+    spellings = {spelling for home in homes for spelling in (home, repr(home)[1:-1], Path(home).as_posix())}
+    for spelling in sorted(spellings, key=len, reverse=True):
+        if len(spelling) > 1:
+            text = re.sub(rf"{re.escape(spelling)}(?![\w.-])", "~", text)
+    return text
 
 
-def _without_paths(value: object) -> object:
+def _without_personal(value: object) -> object:
+    """Without paths, and without the names of artists."""
     if isinstance(value, Mapping):
-        return {name: _without_paths(inner) for name, inner in value.items()}
+        return {
+            name: _NAME if name == "artist" and inner else _without_personal(inner) for name, inner in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_without_paths(inner) for inner in value]
+        return [_without_personal(inner) for inner in value]
     return _PATH if isinstance(value, str) and (Path(value).is_absolute() or "/" in value or "\\" in value) else value

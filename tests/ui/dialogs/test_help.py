@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import __version__, paths
+from lincae_studio.export_settings import ExportSettings
 from lincae_studio.ui.app import log_to_file
 from lincae_studio.ui.dialogs.manual import ManualDialog, pages
 from lincae_studio.ui.dialogs.problem_report import ProblemReport
@@ -100,6 +101,13 @@ def test_a_search_goes_through_all_pages(qtbot: QtBot, window: MainWindow) -> No
     QTest.keyClick(dialog, F3, Qt.KeyboardModifier.ShiftModifier)
     assert (found(dialog)[0], dialog.browser.textCursor().position()) in seen
     assert found(dialog) != first or len(titles) == 1
+    dialog.search.setText("**")
+    assert dialog.found.text() == "not found", "a sign of Markdown that is not shown"
+    page = next(page for page in pages(window.actions_by_id) if page.title == "The window")
+    line = next(line for line in page.text.splitlines() if len(line) > 100)
+    across = f"{line.split()[-1]} {page.text.partition(line)[2].split()[0]}"
+    dialog.search.setText(across)
+    assert found(dialog)[1] == across, "a line of the file ends between the words"
     dialog.search.setText("no such words")
     assert dialog.found.text() == "not found"
     assert listed(dialog) == []
@@ -128,7 +136,10 @@ def test_a_report_contains_what_is_shown_and_no_paths(
     handler = logging.getLogger().handlers[-1]
     try:
         logging.getLogger("lincae_studio").warning("the file %s is odd", paths.home() / "secret song.wav")
+        logging.getLogger("lincae_studio").warning("not the home folder: %s2", paths.home())
         window.preferences.set(recent=(str(paths.home() / "secret.lincae"),), cache_folder="/mnt/secret")
+        settings = ExportSettings(artist="Secret Singer")
+        window.preferences.set(export=settings, export_presets={"for Secret": settings})
         window.actions_by_id["report_problem"].trigger()
         dialog = window.findChild(ProblemReport)
         assert dialog is not None
@@ -136,7 +147,9 @@ def test_a_report_contains_what_is_shown_and_no_paths(
         assert f"LinCAE Studio {__version__}" in shown["versions.txt"]
         assert "torch " in shown["versions.txt"]
         assert "~/secret song.wav is odd" in shown["studio.log"]
-        assert str(paths.home()) not in "".join(shown.values())
+        assert f"not the home folder: {paths.home()}2" in shown["studio.log"]
+        assert str(paths.home()) not in "".join(shown.values()).replace(f"{paths.home()}2", "")
+        assert "Secret" not in shown["preferences.json"]
         chosen = json.loads(shown["preferences.json"])
         assert (chosen["recent"], chosen["cache_folder"]) == (["(a path)"], "(a path)")
         assert chosen["theme"] == "dark"
