@@ -15,7 +15,7 @@ from lincae_studio.errors import Cancelled
 
 @dataclass(frozen=True)
 class Progress:
-    """`done` of `total` units of `label` (bytes, chunks, files) are finished."""
+    """`done` of `total` units of `label` (bytes, chunks, files) are finished; `total`: 0 if it is not known."""
 
     done: int
     total: int

@@ -16,6 +16,9 @@ APP_NAME = "lincae-studio"
 #: As the first argument of a frozen program: the rest is for pip.
 PIP_FLAG = "--pip"
 
+#: As the first argument: this process takes one measurement for a benchmark (`cli.measurement`).
+MEASURE_FLAG = "--measure"
+
 
 def resource(relative: str) -> Path:
     """A shipped file or folder. Resources are inside the package in a wheel, and next to it in a checkout."""

@@ -13,9 +13,6 @@ import tempfile
 from lincae_studio import paths
 from lincae_studio.errors import StudioError
 
-#: As the program's first argument it means a measurement: see `cli.measurement`.
-FLAG = "--measure"
-
 _TIMEOUT_S = 3600
 
 
@@ -36,7 +33,7 @@ def measured(module: str, *arguments: str) -> dict[str, float]:
     platform = {} if platform_name() == "default" else {"QT_QPA_PLATFORM": platform_name()}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [*paths.own_command(), FLAG, module, folder, *arguments],
+            [*paths.own_command(), paths.MEASURE_FLAG, module, folder, *arguments],
             env={**os.environ, "LINCAE_STUDIO_CACHE": folder, **platform},
             capture_output=True,
             text=True,

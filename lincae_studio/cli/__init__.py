@@ -11,10 +11,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from lincae_studio import descriptors
+from lincae_studio import descriptors, paths
 from lincae_studio.cli import exit_codes
 from lincae_studio.cli.text import show_error
-from lincae_studio.paths import PIP_FLAG
 
 #: Subcommands. Any other first argument is a file to open in the window.
 COMMANDS = (
@@ -38,11 +37,11 @@ def run(arguments: list[str]) -> int:
     from lincae_studio.errors import Cancelled, StudioError
 
     try:
-        if arguments[:1] == [PIP_FLAG]:
+        if paths.frozen() and arguments[:1] == [paths.PIP_FLAG]:
             from pip._internal.cli.main import main as pip
 
             return pip(arguments[1:])
-        if arguments[:1] == ["--measure"]:
+        if arguments[:1] == [paths.MEASURE_FLAG]:
             from lincae_studio.cli.measurement import run_measurement
 
             return run_measurement(*arguments[1:])
@@ -92,11 +91,10 @@ def _report_bug(error: Exception) -> int:
     import traceback
 
     from lincae_studio import private
-    from lincae_studio.paths import log_file
 
     details = "".join(traceback.format_exception(error))
     try:
-        where = log_file()
+        where = paths.log_file()
         private.make(where.parent)
         private.keep_from_others(where)
         with open(where, "a", encoding="utf-8", errors="backslashreplace") as file:

@@ -24,6 +24,6 @@ def progress_bars() -> Iterator[Report]:
 
         def report(label: str) -> jobs.ReportProgress:
             task = bars.add_task(plain(label), total=None)
-            return lambda progress: bars.update(task, completed=progress.done, total=progress.total)
+            return lambda progress: bars.update(task, completed=progress.done, total=progress.total or None)
 
         yield report

@@ -87,7 +87,8 @@ def install(progress: ReportProgress = no_progress, cancel: CancelToken | None =
     """Install the packages. What an earlier attempt has downloaded completely is not downloaded again.
 
     Args:
-        progress: called with the bytes of the file that is being downloaded.
+        progress: called with the bytes of the file that is being downloaded; while its size is not known, and while
+            files are unpacked, with a total of 0.
 
     Raises:
         CodecError: when they cannot be downloaded, the disk is too full, or they are being installed elsewhere.
@@ -100,23 +101,36 @@ def install(progress: ReportProgress = no_progress, cancel: CancelToken | None =
         with library.alone("neural-codecs"):
             if installed():
                 return
+            for rest in (staging, place):  # of attempts that were killed, before their space is counted as taken
+                shutil.rmtree(rest, ignore_errors=True)
             free = shutil.disk_usage(place.parent).free // 1_000_000
             if free < space_mb():
                 raise CodecError(
                     f"neural codecs need {space_mb():,} MB of free space in {place.parent}, where {free:,} MB are left",
-                    "Delete something there, and try again",
+                    "Free some space there, and try again",
                 )
-            for rest in (staging, place):
-                shutil.rmtree(rest, ignore_errors=True)
-            (staging / "tmp").mkdir(parents=True)
-            _run_pip(staging, cache, progress, cancel or CancelToken())
-            shutil.rmtree(staging / "tmp")
-            (staging / _MARKER).touch()
-            staging.rename(place)
+            try:
+                (staging / "tmp").mkdir(parents=True)
+                _run_pip(staging, cache, progress, cancel or CancelToken())
+                shutil.rmtree(staging / "tmp")
+                (staging / _MARKER).touch()
+                staging.rename(place)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
             shutil.rmtree(cache, ignore_errors=True)
     except OSError as error:
         reason, remedy = os_error_reason(error, place)
         raise CodecError(f"neural codecs cannot be installed: {reason}", remedy) from error
+
+
+def disable() -> None:
+    """Let no process load the packages any more, as before they are removed; those that have loaded them keep them.
+
+    Raises:
+        CodecError: when they are being installed, or the folder cannot be written.
+    """
+    with _alone_to_delete():
+        (folder() / _MARKER).unlink(missing_ok=True)
 
 
 def remove() -> None:
@@ -125,15 +139,21 @@ def remove() -> None:
     Raises:
         CodecError: when they cannot be deleted, or are being installed.
     """
-    with library.alone("neural-codecs"):
+    with _alone_to_delete():
+        (folder() / _MARKER).unlink(missing_ok=True)
         for place in (folder(), folder().with_name("neural.part"), folder().with_name("neural.cache")):
-            try:
-                (place / _MARKER).unlink(missing_ok=True)
-                if place.exists():
-                    shutil.rmtree(place)
-            except OSError as error:
-                reason, remedy = os_error_reason(error, place)
-                raise CodecError(f"{place} cannot be deleted: {reason}", remedy) from error
+            if place.exists():
+                shutil.rmtree(place)
+
+
+@contextlib.contextmanager
+def _alone_to_delete() -> Iterator[None]:
+    try:
+        with library.alone("neural-codecs"):
+            yield
+    except OSError as error:
+        reason, remedy = os_error_reason(error, folder())
+        raise CodecError(f"neural codecs cannot be removed: {reason}", remedy) from error
 
 
 def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: CancelToken) -> None:
@@ -155,20 +175,21 @@ def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
         encoding="utf-8",
         errors="replace",
     )
-    last, file = "", ""
+    problem, last, file = "", "", ""
     try:
         for line in _lines(process, cancel):
             if found := re.match(r"\s*(?:Downloading|Using cached) (?:\S*/)?([^\s/]+)", line):
                 file = found[1].partition("-")[0]
-                progress(Progress(0, 1, f"downloading {file}"))
+                progress(Progress(0, 0, f"downloading {file}"))
             elif found := re.match(r"Progress (\d+) of (\d+)", line):
                 done, total = int(found[1]), int(found[2])
                 amount = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
                 progress(Progress(done, total, f"downloading {file}, {amount}"))
             elif line.startswith("Installing collected packages"):
-                progress(Progress(0, 1, "installing"))
+                progress(Progress(0, 0, "installing"))
             elif line.startswith("ERROR: "):
-                last = last or line.removeprefix("ERROR: ").strip().rstrip(".")
+                problem = problem or line.removeprefix("ERROR: ").strip().rstrip(".")
+            last = line.strip().rstrip(".") or last
     finally:
         if process.poll() is None:
             process.terminate()
@@ -177,7 +198,7 @@ def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
         process.stdout.close()
     if process.returncode:
         raise CodecError(
-            f"neural codecs cannot be installed: {last or f'pip ended with code {process.returncode}'}",
+            f"neural codecs cannot be installed: {problem or last or f'pip ended with code {process.returncode}'}",
             "Check the network connection and the free space, and try again: what has been downloaded is kept",
         )
 

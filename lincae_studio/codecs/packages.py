@@ -57,6 +57,8 @@ def _missing(name: str) -> CodecError:
 
 
 def _remedy(package: str) -> str:
+    if neural.installed() and not neural.torch_included():
+        return "Remove neural codecs in the menu Session > Codec, then add them again"
     if paths.frozen():
         return "Add it with Session > Codec > Add Neural Codecs, or lincae-studio codecs add-neural"
     if Path(sys.prefix).parent.name == "tools" and Path(sys.prefix).parent.parent.name == "uv":

@@ -346,13 +346,23 @@ class CodecMenu(QObject):
 
     def _on_remove_neural_triggered(self) -> None:
         question = f"Torch and the Hub’s client in {neural.folder()} will be deleted. Installed codecs are kept."
-        if confirm(self._window, question, "Remove them?"):
-            try:
-                neural.remove()
-                self._rendering.restart_engine()
-            except StudioError as error:
-                self._messages.error(error)
-            self._update()
+        if not confirm(self._window, question, "Remove them?"):
+            return
+        try:
+            neural.disable()
+        except StudioError as error:
+            self._messages.error(error)
+            return
+        self._rendering.restart_engine()  # the old one may have the files open
+
+        def work(_report: ReportProgress, _cancel: CancelToken) -> None:
+            neural.remove()
+
+        def removed() -> None:
+            self._messages.info("Neural codecs were removed: Session > Codec adds them again")
+
+        failed = self._messages.error
+        self._run(_NEURAL, work, "Removing neural codecs", "Deleting files…", failed, lambda: None, removed)
 
     def _show_chosen(self) -> None:
         chosen = self._document.session.codec

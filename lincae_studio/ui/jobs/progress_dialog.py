@@ -54,9 +54,11 @@ class ProgressDialog(QDialog):
         job.ended.connect(self._on_ended)
 
     def _on_progressed(self, progress: Progress) -> None:
-        self.bar.setRange(0, _STEPS)
+        self.bar.setRange(0, _STEPS if progress.total else 0)
         self.bar.setValue(int(progress.fraction * _STEPS))
-        if not self._cancelled:
+        if not self._cancelled and not progress.total:
+            self.label.setText(f"{shown(progress.label)}…")
+        elif not self._cancelled:
             left = self._left(progress.fraction)
             self.label.setText(f"{shown(progress.label)}: {progress.percent} %{left}")
 

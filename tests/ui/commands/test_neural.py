@@ -51,6 +51,9 @@ def test_neural_codecs_are_added_and_removed(
     asked.yes = True
     click(window, "Remove Neural Codecs…")
     assert not neural.installed()
+    qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
+    assert not neural.folder().exists()
+    assert "Neural codecs were removed" in window.messages.text.text()
     assert entry(window, "Add Neural Codecs…") is not None
 
 
