@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.export.estimate import Levels, Limited, Read, Source, limited, measured
 from lincae_studio.engine.export.items import stems_of
@@ -25,6 +24,7 @@ from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.growing_label import GrowingLabel
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -35,12 +35,12 @@ _AUDIBLE_DB = 6.0
 _LEAST_DB = 0.05
 
 
-class LevelEstimate(QLabel):
+class LevelEstimate(GrowingLabel):
     """A line below the level of the export dialog; empty where nothing is changed or known."""
 
     def __init__(self, rendering: Rendering, jobs: DocumentJobs, parent: QWidget) -> None:
         """`jobs`: runs nothing but the measurements of this label."""
-        super().__init__(parent)
+        super().__init__("", parent)
         self._rendering = rendering
         self._jobs = jobs
         self._settings = ExportSettings()
@@ -57,7 +57,6 @@ class LevelEstimate(QLabel):
         self._limited: Limited | None = None
         #: The measurement that is running.
         self._running: object = None
-        self.setWordWrap(True)
         self.setAccessibleName("Expected level")
         theme.dim(self)
         rendering.chunk_changed.connect(self._on_chunk_changed)
@@ -68,7 +67,7 @@ class LevelEstimate(QLabel):
         changed = settings.level.normalize != "none" or settings.level.limiter
         content = next((one for one in settings.contents if one != "latents"), None)
         if not changed or content is None or span is None:
-            self._say("")
+            self.setText("")
             return
         start, end = span[0], min(span[1], self._rendering.plan.length)
         stem = stems_of(self._rendering.session, settings)[0].id if content == "tracks" else None
@@ -118,7 +117,7 @@ class LevelEstimate(QLabel):
         source, levels, level = self._source, self._levels, self._settings.level
         assert source is not None
         if levels is None:
-            self._say("Measuring…")
+            self.setText("Measuring…")
             return
         gain_db = levels.gain_db(level)
         if level.limiter and level.normalize == "loudness" and math.isfinite(gain_db) and levels.over_db(level) > 0.0:
@@ -132,7 +131,7 @@ class LevelEstimate(QLabel):
         if len({*self._settings.contents} - {"latents"}) > 1:
             reasons.append("of the first file")
         text = expected(levels, self._settings, self._limited)
-        self._say(f"{text} (estimate: {'; '.join(reasons)})" if reasons else text)
+        self.setText(f"{text} (estimate: {'; '.join(reasons)})" if reasons else text)
 
     def _on_chunk_changed(self, _index: int) -> None:
         """Measure again, once, when everything is rendered."""
@@ -156,7 +155,7 @@ class LevelEstimate(QLabel):
         def ended() -> None:
             if self._running is work:  # it has failed, and the error is shown
                 self.stop()
-                self._say("The level could not be measured.")
+                self.setText("The level could not be measured.")
 
         self._jobs.run(lambda _report, cancel: work(cancel), "", succeeded, ended=ended)
 
@@ -165,20 +164,6 @@ class LevelEstimate(QLabel):
 
     def _on_limited(self, reached: Limited) -> None:
         self._limited = reached
-
-    def _say(self, text: str) -> None:
-        self.setText(text)
-        self._make_room()
-
-    def _make_room(self) -> None:
-        """Let the dialog grow by the lines that the text needs: layouts of forms do not."""
-        self.setMinimumHeight(self.heightForWidth(self.width()) if self.text() else 0)
-
-    # Qt overrides
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._make_room()
 
 
 def _difference(reader: MixReader, dry: DryMix) -> Read:

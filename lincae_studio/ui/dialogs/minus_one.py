@@ -27,6 +27,7 @@ from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.growing_label import GrowingLabel
 from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.model.document import Document
@@ -76,8 +77,7 @@ class MinusOneDialog(QDialog):
         self.again.setAutoDefault(False)
         self.bar = QProgressBar(self)
         self.found = {name: QLabel("…", self) for name, _ in _FOUND}
-        self.message = QLabel(self)
-        self.message.setWordWrap(True)
+        self.message = GrowingLabel("", self)
         self.align = QCheckBox(self)
         self.level = QCheckBox(self)
         self.pan = QCheckBox(self)
@@ -138,12 +138,11 @@ class MinusOneDialog(QDialog):
         self._show()
 
     def _lay_out(self) -> None:
-        text = QLabel(
+        text = GrowingLabel(
             "Finds this track in the mix of the other audible tracks, aligns it, matches its gain, and subtracts its "
             "latents from the mix.",
             self,
         )
-        text.setWordWrap(True)
         theme.dim(text)
         search = QHBoxLayout()
         label = QLabel("Search earlier and later by &up to", self)

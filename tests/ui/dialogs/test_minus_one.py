@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
@@ -157,6 +158,11 @@ def test_a_stem_missing_from_the_mix_is_reported(qtbot: QtBot, pair: MainWindow,
     dialog = open_dialog(qtbot, pair)
     assert "No certain match" in dialog.message.text()
     assert not dialog.align.isChecked()
+    dialog.resize(dialog.width(), 1)
+    QApplication.processEvents()
+    for label in dialog.findChildren(QLabel):
+        lines_px = label.heightForWidth(label.width()) if label.wordWrap() else label.sizeHint().height()
+        assert label.isHidden() or lines_px <= label.height() < lines_px + 20, label.text()
     dialog.close()
 
 
