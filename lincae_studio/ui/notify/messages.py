@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QStyle, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from lincae_studio.ui.notify.card import TITLES, Kind, Message, MessageCard
 from lincae_studio.ui.notify.text_dialog import show_text
@@ -180,14 +181,15 @@ class MessageBar(QWidget):
         message = Message(kind, text, details, button, topic, passing)
         self.said.append(Said(time.strftime("%H:%M:%S"), message))
         self.changed.emit()
+        had_focus = False
         for card in self._cards.copy():
             other = card.message
             same = (other.kind, other.text, other.details) == (kind, message.text, details)
             # A second "Saved …" is news about the same, and what goes by itself makes room.
             if same or (topic and topic == other.topic) or (kind == "info" and other.lasting_ms):
-                self._remove(card)
+                had_focus |= self._remove(card)
         while len(self._cards) >= _SHOWN:
-            self._make_room(self._cards)
+            had_focus |= self._make_room(self._cards)
         card = self._newest = MessageCard(message, self)
         card.dismissed.connect(lambda: self._dismiss(card))
         card.details_requested.connect(lambda: self._show_details(card))
@@ -195,8 +197,10 @@ class MessageBar(QWidget):
         self._layout.addWidget(card)
         card.show()
         while len(self._cards) > 1 and not self._place():
-            self._make_room(self._cards[:-1])
+            had_focus |= self._make_room(self._cards[:-1])
         self._place()
+        if had_focus:
+            self._pass_focus_on()
         announcement = QAccessibleAnnouncementEvent(card, card.accessibleName())
         if kind != "info":
             announcement.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
@@ -205,27 +209,36 @@ class MessageBar(QWidget):
     def _dismiss(self, card: MessageCard) -> None:
         if card not in self._cards:
             return
-        focus = self.window().focusWidget()
-        had_focus = focus is not None and (focus is card or card.isAncestorOf(focus))
-        self._remove(card)
+        had_focus = self._remove(card)
         self._place()
         if had_focus:
-            if self._cards:
-                self._cards[-1].setFocus(Qt.FocusReason.ShortcutFocusReason)
-            elif self._focus_before is not None:
-                self._focus_before.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self._pass_focus_on()
 
-    def _remove(self, card: MessageCard) -> None:
+    def _pass_focus_on(self) -> None:
+        """Give the focus, which a removed message had, to the newest one, or to what had it before all of them."""
+        before, focus = self._focus_before, self.window().focusWidget()
+        if self._cards:
+            self._cards[-1].setFocus(Qt.FocusReason.ShortcutFocusReason)
+        elif before is not None and isValid(before) and before.isVisible():
+            before.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        elif focus is not None:
+            focus.clearFocus()  # the window knows where it goes then
+
+    def _remove(self, card: MessageCard) -> bool:
+        """Show a message no longer. Returns whether it had the focus, which is anywhere then."""
+        focus = self.window().focusWidget()
+        had_focus = focus is not None and (focus is card or card.isAncestorOf(focus))
         self._cards.remove(card)
         if card is self._newest:
             self._newest = self._cards[-1] if self._cards else None
         self._layout.removeWidget(card)
         card.hide()
         card.deleteLater()
+        return had_focus
 
-    def _make_room(self, older: list[MessageCard]) -> None:
-        """Show one of these messages less; it stays in the list."""
-        self._remove(next((card for card in older if card.message.kind == "info"), older[0]))
+    def _make_room(self, older: list[MessageCard]) -> bool:
+        """Show one of these messages less; it stays in the list. Returns whether it had the focus."""
+        return self._remove(next((card for card in older if card.message.kind == "info"), older[0]))
 
     def _place(self) -> bool:
         """Lie over the lower right corner of the area, beside the scroll bars. False if there is not room for all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QLabel, QPlainTextEdit, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QDialog, QLabel, QLineEdit, QPlainTextEdit, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.ui.main_window import MainWindow
@@ -161,6 +161,28 @@ def test_by_keyboard_alone(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.waitUntil(window.timeline.lanes.hasFocus, timeout=LIMIT_MS)
     press(window, Qt.Key.Key_F8)
     assert "Trouble" in shown_text(window, "Messages"), "with none shown, the list"
+
+
+def test_the_focus_stays_with_the_messages_when_another_takes_the_place_of_one(window: MainWindow) -> None:
+    window.timeline.lanes.setFocus()
+    window.messages.warning("no sound", topic="output")
+    press(window, Qt.Key.Key_F8)
+    window.messages.warning("still no sound", topic="output")
+    assert window.messages.cards[0].hasFocus()
+    press(window, Qt.Key.Key_Escape)
+    assert window.timeline.lanes.hasFocus()
+
+
+def test_the_focus_goes_home_when_what_had_it_is_gone(qtbot: QtBot, window: MainWindow) -> None:
+    name = QLineEdit(window.centralWidget())
+    name.show()
+    name.setFocus()
+    window.messages.error("trouble")
+    press(window, Qt.Key.Key_F8)
+    with qtbot.waitSignal(name.destroyed):
+        name.deleteLater()
+    press(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(window.timeline.lanes.hasFocus, timeout=LIMIT_MS)
 
 
 def test_buttons_dismiss_and_show_details(window: MainWindow) -> None:
