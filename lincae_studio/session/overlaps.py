@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Clip, Session
 from lincae_studio.session.times import count_of
 
 
@@ -41,12 +41,15 @@ def overlaps(session: Session, above: Collection[int]) -> Overlaps:
     crossfaded: set[int] = set()
     summed: set[int] = set()
     for track in session.tracks:
-        clips = [clip for clip in track.clips if not clip.mute]
-        for new in (clip for clip in clips if clip.id in above):
-            for old in clips:
-                if old.id in above or old.end <= new.start or new.end <= old.start:
-                    continue
-                first, second = sorted((old, new), key=lambda clip: clip.start)
-                in_turn = first.start < second.start and first.end < second.end
-                (crossfaded if in_turn else summed).add(old.id)
+        sounding: list[Clip] = []
+        for clip in track.clips:  # by start
+            if clip.mute:
+                continue
+            sounding = [earlier for earlier in sounding if earlier.end > clip.start]
+            for earlier in sounding:
+                if (clip.id in above) != (earlier.id in above):
+                    old = earlier if clip.id in above else clip
+                    in_turn = earlier.start < clip.start and earlier.end < clip.end
+                    (crossfaded if in_turn else summed).add(old.id)
+            sounding.append(clip)
     return Overlaps(frozenset(crossfaded - summed), frozenset(summed))
