@@ -72,7 +72,12 @@ class PlaceCommands(QObject):
     def on_loop_start_here(self) -> None:
         """Move the start of the loop; without a loop after it, the loop ends with the session."""
         at, loop, length = self._here, self._document.session.loop, self._document.session.length
-        self.set_loop(at, loop.end if loop is not None and loop.end > at else max(length, at))
+        end = loop.end if loop is not None and loop.end > at else length
+        if at >= end:
+            error = EditError("a loop cannot start after the last clip", "Shift+drag on the ruler to set a loop there")
+            self._document.refused.emit(error)
+            return
+        self.set_loop(at, end)
 
     def on_loop_end_here(self) -> None:
         """Move the end of the loop; without a loop before it, the loop begins with the session."""

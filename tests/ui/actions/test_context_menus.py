@@ -116,6 +116,12 @@ def test_a_right_click_on_a_control_of_a_header_opens_the_menu_of_the_track(song
     assert song.document.session.tracks[2].gain == track.gain, "the fader did not move"
 
 
+def test_a_loop_that_would_start_after_the_last_clip_is_refused_with_a_reason(song: MainWindow) -> None:
+    choose(right_click(song.timeline.ruler, 450, 30), "Start Loop Here")
+    assert "after the last clip" in song.messages.text.text()
+    assert song.document.session.loop is None
+
+
 def test_the_menu_of_the_ruler_acts_at_the_pointer(song: MainWindow) -> None:
     ruler = song.timeline.ruler
     choose(right_click(ruler, 200, 30), "Add Marker Here")
