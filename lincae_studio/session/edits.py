@@ -59,16 +59,6 @@ def remove_tracks(session: Session, track_ids: Collection[int]) -> Session:
     return replace(session, tracks=tuple(track for track in session.tracks if track.id not in track_ids))
 
 
-def move_track(session: Session, track_id: int, position: int) -> Session:
-    """Move a track to `position` (0 is the top)."""
-    track = session.track(track_id)
-    others = [other for other in session.tracks if other.id != track_id]
-    if not 0 <= position <= len(others):
-        raise EditError(f"track position {position} is not between 0 and {len(others)}")
-    others.insert(position, track)
-    return replace(session, tracks=tuple(others))
-
-
 def rename_track(session: Session, track_id: int, name: str) -> Session:
     """Rename a track; the name must not be blank."""
     if not name.strip():

@@ -17,8 +17,6 @@ from lincae_studio.session.model import MAX_GAIN, Session, Track
 
 def each(session: Session, track_ids: Collection[int], edit: Callable[[Session, int], Session]) -> Session:
     """Make the same edit of each track, which it gets in a session without the others: of 1,000 tracks in one pass."""
-    for unknown in set(track_ids) - {track.id for track in session.tracks}:
-        session.track(unknown)  # raises
     return _changed(session, track_ids, lambda track: edit(replace(session, tracks=(track,)), track.id).tracks[0])
 
 
@@ -57,8 +55,9 @@ def move_pans(session: Session, track_ids: Collection[int], lead: int, pan: floa
 
 def solo_only(session: Session, track_ids: Collection[int]) -> Session:
     """Solo tracks and unsolo all others; if that is so already, unsolo these, too. With no tracks, unsolo all."""
-    soloed = {track.id for track in session.tracks if track.solo}
-    chosen = set() if soloed == set(track_ids) else set(track_ids)
+    chosen = _existing(session, track_ids)
+    if chosen == {track.id for track in session.tracks if track.solo}:
+        chosen = frozenset()
     everything = [track.id for track in session.tracks]
     return _changed(session, everything, lambda track: replace(track, solo=track.id in chosen))
 
@@ -67,28 +66,33 @@ def place_tracks(session: Session, track_ids: Collection[int], gap: int) -> Sess
     """Move tracks together to the gap between two tracks; `gap`: the number of tracks above it before they move."""
     if not 0 <= gap <= len(session.tracks):
         raise EditError(f"track position {gap} is not between 0 and {len(session.tracks)}")
-    moved = tuple(track for track in session.tracks if track.id in track_ids)
-    above = tuple(track for track in session.tracks[:gap] if track.id not in track_ids)
-    below = tuple(track for track in session.tracks[gap:] if track.id not in track_ids)
+    chosen = _existing(session, track_ids)
+    moved = tuple(track for track in session.tracks if track.id in chosen)
+    above = tuple(track for track in session.tracks[:gap] if track.id not in chosen)
+    below = tuple(track for track in session.tracks[gap:] if track.id not in chosen)
     return replace(session, tracks=above + moved + below)
 
 
 def step_tracks(session: Session, track_ids: Collection[int], by: int) -> Session:
     """Move tracks up (-1) or down (1) by one place; those that have reached the end stay there."""
+    chosen = _existing(session, track_ids)
     tracks = list(session.tracks if by < 0 else reversed(session.tracks))
     for position in range(1, len(tracks)):
-        if tracks[position].id in track_ids and tracks[position - 1].id not in track_ids:
+        if tracks[position].id in chosen and tracks[position - 1].id not in chosen:
             tracks[position - 1], tracks[position] = tracks[position], tracks[position - 1]
     return replace(session, tracks=tuple(tracks if by < 0 else reversed(tracks)))
 
 
 def duplicate_tracks(session: Session, track_ids: Collection[int]) -> Session:
     """Duplicate tracks with their clips, the copies together below the last one."""
-    chosen = [track.id for track in session.tracks if track.id in track_ids]
+    chosen = _existing(session, track_ids)
+    originals = [track.id for track in session.tracks if track.id in chosen]
+    if not originals:
+        return session
     before = session
-    for track_id in chosen:
+    for track_id in originals:
         session = arrange.duplicate_track(session, track_id)
-    below = [track.id for track in session.tracks].index(chosen[-1]) + 1
+    below = [track.id for track in session.tracks].index(originals[-1]) + 1
     return place_tracks(session, added(before, session), below)
 
 
@@ -98,8 +102,16 @@ def added(before: Session, after: Session) -> list[int]:
     return [track.id for track in after.tracks if track.id not in known]
 
 
-def _changed(session: Session, track_ids: Collection[int], change: Callable[[Track], Track]) -> Session:
+def _existing(session: Session, track_ids: Collection[int]) -> frozenset[int]:
+    """These ids. Raises `EditError` when one of them is that of no track."""
     chosen = frozenset(track_ids)
+    for unknown in chosen - {track.id for track in session.tracks}:
+        session.track(unknown)  # raises
+    return chosen
+
+
+def _changed(session: Session, track_ids: Collection[int], change: Callable[[Track], Track]) -> Session:
+    chosen = _existing(session, track_ids)
     tracks: list[Track] = []
     for track in session.tracks:
         after = change(track) if track.id in chosen else track

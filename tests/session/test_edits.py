@@ -47,7 +47,6 @@ CASES = [
     Case("add_media", lambda s: edits.add_media(s, OTHER)),
     Case("add_track", lambda s: edits.add_track(s, "Voice")),
     Case("remove_tracks", lambda s: edits.remove_tracks(s, {1}), frozenset({0})),
-    Case("move_track", lambda s: edits.move_track(s, 1, 2)),
     Case("rename_track", lambda s: edits.rename_track(s, 1, "Drums"), frozenset({0})),
     Case("set_track_gain", lambda s: edits.set_track_gain(s, 1, 0.5), frozenset({0})),
     Case("set_track_pan", lambda s: edits.set_track_pan(s, 1, -0.5), frozenset({0})),
@@ -152,9 +151,6 @@ def test_every_edit_has_a_case() -> None:
 
 REFUSED: list[tuple[str, Edit]] = [
     ("no track 99", lambda s: edits.remove_tracks(s, {1, 99})),
-    ("no track 99", lambda s: edits.move_track(s, 99, 0)),
-    ("position 3 is not between 0 and 2", lambda s: edits.move_track(s, 1, 3)),
-    ("position -1 is not", lambda s: edits.move_track(s, 1, -1)),
     ("no track 99", lambda s: edits.rename_track(s, 99, "x")),
     ("needs a name", lambda s: edits.rename_track(s, 1, " \t")),
     ("gain -0.1 is not between", lambda s: edits.set_track_gain(s, 1, -0.1)),
@@ -283,11 +279,6 @@ def test_removed_tracks_take_their_clips_but_not_the_media() -> None:
     session = edits.remove_tracks(base(), {1, 2})
     assert [clip.id for clip in session.clips()] == [7]
     assert session.media == base().media
-
-
-@pytest.mark.parametrize(("position", "order"), [(0, [1, 2, 3]), (1, [2, 1, 3]), (2, [2, 3, 1])])
-def test_a_moved_track_gets_the_requested_position(position: int, order: list[int]) -> None:
-    assert [track.id for track in edits.move_track(base(), 1, position).tracks] == order
 
 
 def test_a_new_clip_is_the_whole_media_named_after_its_file() -> None:

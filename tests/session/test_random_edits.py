@@ -78,7 +78,7 @@ class Editing(RuleBasedStateMachine):
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, position=st.integers(-1, 5))
     def move_track(self, pick: int, position: int) -> None:
-        self.do(edits.move_track, self.track_id(pick), position)
+        self.do(strips.place_tracks, {self.track_id(pick)}, position)
 
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, gain=any_gain, pan=st.floats(-1.1, 1.1), mute=st.booleans(), name=st.text(max_size=5))

@@ -58,7 +58,7 @@ Edit = Callable[[Session], Session]
         ("Master Gain", lambda s: edits.set_master_gain(s, 0.5), "Master: gain -6.0 dB"),
         ("Remove Track", lambda s: edits.remove_tracks(s, [1]), "Remove Track: Drums"),
         ("Add Track", edits.add_track, "Add Track: Track 3"),
-        ("Move Track", lambda s: edits.move_track(s, 1, 1), "Move Track"),
+        ("Move Track", lambda s: strips.place_tracks(s, {1}, 2), "Move Track"),
         ("Move Clip", lambda s: edits.move_clips(s, {clip(s, "snare")}, SECOND // 2), "snare: move to 0:02.500"),
         ("Move Clips", lambda s: edits.move_clips(s, {clip(s, "kick"), clip(s, "snare")}, SECOND), "2 clips: move"),
         ("Clip Gain", lambda s: edits.set_clip_gain(s, {clip(s, "low")}, 0.5), "low: gain -6.0 dB"),

@@ -91,8 +91,15 @@ def test_unknown_tracks_and_places_are_refused() -> None:
     session = session_of()
     for edit in (
         lambda: strips.move_gains(session, (9,), 9, 1.0, session),
+        lambda: strips.move_gains(session, (1, 9), 1, 1.0, session),
+        lambda: strips.move_pans(session, (1, 9), 1, 0.5, session),
         lambda: strips.each(session, (1, 9), lambda s, track: edits.set_track_mute(s, track, True)),
+        lambda: strips.solo_only(session, (1, 9)),
+        lambda: strips.place_tracks(session, (1, 9), 0),
         lambda: strips.place_tracks(session, (1,), 6),
+        lambda: strips.place_tracks(session, (1,), -1),
+        lambda: strips.step_tracks(session, (1, 9), 1),
+        lambda: strips.duplicate_tracks(session, (1, 9)),
     ):
         with pytest.raises(EditError):
             edit()

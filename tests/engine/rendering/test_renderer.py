@@ -17,7 +17,7 @@ from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.stitch import stitch, window_slice
 from lincae_studio.errors import CodecError
-from lincae_studio.session import edits
+from lincae_studio.session import edits, strips
 from lincae_studio.session.model import Point, Session
 from tests.engine.reference import reference_render, waveform_mix
 from tests.helpers import MemoryAudio, made_up_media, new_renderer, plan_of, render_all, render_plan, session_of
@@ -194,7 +194,7 @@ def test_whatever_is_slower_than_a_frame_encodes_nothing_again() -> None:
         edits.set_track_pan(session, 1, 0.9),
         edits.set_track_mute(session, 1, True),
         edits.set_track_solo(session, 1, True),
-        edits.move_track(session, 1, 1),
+        strips.place_tracks(session, {1}, 2),
         edits.set_clip_gain(edits.set_clip_gain(session, {left}, 0.7), {right}, 0.7),
     ):
         assert encodes(changed, cache) == 0
