@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QTabWidget, QVBoxLayout, QWidget
 
 from lincae_studio import __version__, atomic, paths
-from lincae_studio.codecs import registry
+from lincae_studio.codecs import neural, registry
 from lincae_studio.errors import os_error_reason
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.save_file import file_to_write
@@ -33,7 +34,8 @@ from lincae_studio.ui.plain_text import shown
 #: The end of the log that is included, in bytes.
 _MAX_LOG = 400_000
 
-_PACKAGES = ("PySide6-Essentials", "pyqtgraph", "numpy", "torch", "soundfile", "sounddevice", "soxr", "msgspec")
+#: Whose versions are reported; the frozen program contains their metadata for this.
+PACKAGES = ("PySide6-Essentials", "pyqtgraph", "numpy", "torch", "soundfile", "sounddevice", "soxr", "msgspec")
 
 _PATH = "(a path)"
 _NAME = "(a name)"
@@ -116,13 +118,12 @@ def _versions() -> str:
         f"Python {platform.python_version()} on {platform.platform()}, {os.cpu_count()} processors",
         f"Qt {qVersion()}, platform {QGuiApplication.platformName()}",
     ]
-    for name in _PACKAGES:
-        try:
-            lines.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            lines.append(f"{name}: not installed")
-    found, damaged = registry.info_and_errors()
-    lines.append(f"codecs: {', '.join(info.id for info in found)}")
+    for name in PACKAGES:
+        # Torch may have been added, where this process does not look for it.
+        found = next(iter(importlib.metadata.distributions(name=name, path=[*sys.path, str(neural.folder())])), None)
+        lines.append(f"{name} {found.version}" if found else f"{name}: not installed")
+    codecs, damaged = registry.info_and_errors()
+    lines.append(f"codecs: {', '.join(info.id for info in codecs)}")
     lines += [f"codec {name}: {_without_home(str(error))}" for name, error in damaged.items()]
     return "\n".join(lines) + "\n"
 

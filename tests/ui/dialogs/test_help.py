@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import sys
 import zipfile
 from pathlib import Path
 
@@ -14,10 +16,11 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import __version__, paths
+from lincae_studio.codecs import neural
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.ui.app import log_to_file
 from lincae_studio.ui.dialogs.manual import ManualDialog, pages
-from lincae_studio.ui.dialogs.problem_report import ProblemReport
+from lincae_studio.ui.dialogs.problem_report import ProblemReport, report
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.conftest import LIMIT_MS
 
@@ -145,7 +148,8 @@ def test_a_report_contains_what_is_shown_and_no_paths(
         assert dialog is not None
         shown = {name: field.toPlainText() for name, field in dialog.texts.items()}
         assert f"LinCAE Studio {__version__}" in shown["versions.txt"]
-        assert "torch " in shown["versions.txt"]
+        assert re.search(r"^torch \d", shown["versions.txt"], re.MULTILINE)
+        assert "not installed" not in shown["versions.txt"]
         assert "~/secret song.wav is odd" in shown["studio.log"]
         assert f"not the home folder: {paths.home()}2" in shown["studio.log"]
         assert str(paths.home()) not in "".join(shown.values()).replace(f"{paths.home()}2", "")
@@ -163,3 +167,13 @@ def test_a_report_contains_what_is_shown_and_no_paths(
     finally:
         logging.getLogger().removeHandler(handler)
         handler.close()
+
+
+def test_a_report_names_the_version_of_torch_where_it_was_added(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = neural.folder() / "torch-9.8.7.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.8.7\n")
+    monkeypatch.setattr(sys, "path", [])
+    assert "torch 9.8.7\n" in report(window.preferences)["versions.txt"]
