@@ -176,8 +176,9 @@ def _add_neural() -> None:
 @codecs_app.command("remove-neural")
 def _remove_neural() -> None:
     """Delete what add-neural has installed; codecs are kept."""
+    added = neural.installed()
     neural.remove()
-    show("removed torch and the Hub’s client" if not neural.torch_included() else "torch is part of this installation")
+    show("removed torch and the Hub’s client" if added else "torch and the Hub’s client have not been added")
 
 
 def _row(info: CodecInfo) -> dict[str, object]:

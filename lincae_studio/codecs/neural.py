@@ -101,12 +101,12 @@ def install(progress: ReportProgress = no_progress, cancel: CancelToken | None =
         with library.alone("neural-codecs"):
             if installed():
                 return
-            for rest in (staging, place):  # of attempts that were killed, before their space is counted as taken
-                shutil.rmtree(rest, ignore_errors=True)
+            for remains in (staging, place):  # of attempts that were killed, before their space is counted as taken
+                shutil.rmtree(remains, ignore_errors=True)
             free = shutil.disk_usage(place.parent).free // 1_000_000
             if free < space_mb():
                 raise CodecError(
-                    f"neural codecs need {space_mb():,} MB of free space in {place.parent}, where {free:,} MB are left",
+                    f"neural codecs need {space_mb():,} MB of free space in {place.parent}, but only {free:,} MB are free",
                     "Free some space there, and try again",
                 )
             try:
@@ -134,7 +134,7 @@ def disable() -> None:
 
 
 def remove() -> None:
-    """Delete the packages and the rests of attempts to install them.
+    """Delete the packages and the remains of attempts to install them.
 
     Raises:
         CodecError: when they cannot be deleted, or are being installed.
@@ -199,7 +199,7 @@ def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
     if process.returncode:
         raise CodecError(
             f"neural codecs cannot be installed: {problem or last or f'pip ended with code {process.returncode}'}",
-            "Check the network connection and the free space, and try again: what has been downloaded is kept",
+            "Check the network connection and the free space, and try again: complete downloads are kept",
         )
 
 

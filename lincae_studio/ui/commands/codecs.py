@@ -335,7 +335,7 @@ class CodecMenu(QObject):
             neural.install(report, cancel)
 
         def cancelled() -> None:
-            self._messages.info("Adding neural codecs was cancelled; whole files are kept for the next time")
+            self._messages.info("Adding neural codecs was cancelled; complete downloads are kept for the next attempt")
 
         def succeeded() -> None:
             self._rendering.restart_engine()
@@ -359,7 +359,7 @@ class CodecMenu(QObject):
             neural.remove()
 
         def removed() -> None:
-            self._messages.info("Neural codecs were removed: Session > Codec adds them again")
+            self._messages.info("Neural codecs were removed; Session > Codec adds them again")
 
         failed = self._messages.error
         self._run(_NEURAL, work, "Removing neural codecs", "Deleting files…", failed, lambda: None, removed)
