@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from pathlib import Path
 
-from lincae_studio.media.store import MediaStore
-from lincae_studio.ui.app import make_application
-from lincae_studio.ui.main_window import MainWindow
-
 
 def figures(folder: Path) -> dict[str, float]:
     """The times of day of the first paint and of the complete window, in seconds, and whether torch was imported."""
+    gc.disable()  # as `cli.window` does
+    from lincae_studio.media.store import MediaStore
+    from lincae_studio.ui.app import make_application
+    from lincae_studio.ui.main_window import MainWindow
+
     app = make_application()
     window = MainWindow(MediaStore(folder), folder)
     found: dict[str, float] = {}

@@ -8,9 +8,6 @@ import re
 import sys
 from pathlib import Path
 
-from lincae_studio.cli.mixing import render_project
-from lincae_studio.cli.options import request
-
 
 def run_measurement(module: str, folder: str, *arguments: str) -> int:
     """Print the figures of a module of `bench`, or of an `export`, as JSON. Returns the exit code."""
@@ -21,6 +18,9 @@ def run_measurement(module: str, folder: str, *arguments: str) -> int:
 
 def _export(_folder: Path, project: str, output: str) -> dict[str, object]:
     """Export a project. Returns its speed as a multiple of real time, and the peak of the process's memory, in MiB."""
+    from lincae_studio.cli.mixing import render_project  # not needed to start a window
+    from lincae_studio.cli.options import request
+
     done = render_project(Path(project), Path(output), None, request(Path(output)))
     return {"x_realtime": done["x_realtime"], "peak_mib": _peak_mib()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ def open_window(files: Sequence[str], safe: bool = False, own: bool = False) -> 
             "there is no display to open a window on",
             "Use lincae-studio mix or render, or lincae-studio demo --headless",
         )
+    gc.disable()  # until `make_application`: looking for cycles among loaded modules takes a tenth of the start
     from lincae_studio.ui.app import run_app
 
     return run_app(paths, safe=safe, own=own)

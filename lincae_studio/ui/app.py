@@ -57,6 +57,8 @@ def make_application() -> QApplication:
         return existing
     sys.setswitchinterval(_SWITCH_S)
     gc.set_threshold(*_GC)
+    gc.freeze()  # what is loaded stays: no later collection goes through it
+    gc.enable()
     qInstallMessageHandler(_log_qt)
     QGuiApplication.setHighDpiScaleFactorRoundingPolicy(Qt.HighDpiScaleFactorRoundingPolicy.PassThrough)
     app = QApplication(sys.argv[:1])
