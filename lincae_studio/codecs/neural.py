@@ -106,7 +106,7 @@ def install(progress: ReportProgress = no_progress, cancel: CancelToken | None =
             free = shutil.disk_usage(place.parent).free // 1_000_000
             if free < space_mb():
                 raise CodecError(
-                    f"neural codecs need {space_mb():,} MB of free space in {place.parent}, but only {free:,} MB are free",
+                    f"neural codecs need {space_mb():,} MB in {place.parent}, but only {free:,} MB are free",
                     "Free some space there, and try again",
                 )
             try:
