@@ -75,6 +75,13 @@ def test_own_heights_grow_with_all_others() -> None:
     assert rows.height(1) == round(100 * 34 / ROW_PX)
 
 
+def test_what_is_at_the_top_stays_there_when_rows_grow() -> None:
+    rows = rows_of(*[0] * 40)
+    rows.set_offset(20 * rows.common_px)
+    rows.grow(2)
+    assert abs(rows.top(20)) < 20
+
+
 def test_a_track_is_made_taller_by_its_lower_border(tracks: MainWindow) -> None:
     before = tracks.document.session
     strip = header(tracks, 1)

@@ -20,7 +20,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.track_header import TrackHeader
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, wait_imported
-from tests.ui.drive import LEFT, NONE, click, drag, move, press, release, wheel
+from tests.ui.drive import LEFT, NONE, click, drag, move, press, release, right_click, wheel
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -80,6 +80,23 @@ def test_ctrl_and_shift_select_several_tracks(tracks: MainWindow) -> None:
     select(tracks, 3, CTRL)
     assert selected(tracks) == ["four"], "one stays selected"
     assert tracks.document.undo_text == "Add Track", "selecting is no edit"
+
+
+def test_the_nearest_selected_track_becomes_the_current_one(tracks: MainWindow) -> None:
+    select(tracks, 0)
+    select(tracks, 4, CTRL)
+    select(tracks, 1, CTRL)
+    select(tracks, 1, CTRL)
+    assert selected(tracks) == ["one", "five"]
+
+
+def test_a_range_starts_at_the_current_track_once_the_anchor_is_removed(tracks: MainWindow) -> None:
+    select(tracks, 0)
+    select(tracks, 2, CTRL)
+    tracks.document.apply("Remove Track", lambda s: edits.remove_tracks(s, {s.tracks[2].id}))
+    assert selected(tracks) == ["one"]
+    select(tracks, 3, SHIFT)
+    assert selected(tracks) == ["five", "one", "two", "four"]
 
 
 def test_up_and_down_select_tracks_and_shift_extends(tracks: MainWindow) -> None:
@@ -158,6 +175,18 @@ def test_a_fader_moves_those_of_all_selected_tracks_by_as_many_db(tracks: MainWi
     assert values(tracks, "gain")[:3] == [1.0, 1.0, 1.0]
     drag(header(tracks, 3).gain, (fader.width() * 0.782, 8), (2, 8))
     assert values(tracks, "gain")[:3] == [1.0, 1.0, 1.0], "that of another track moves alone"
+
+
+def test_after_a_drag_faders_move_from_where_they_are_now(tracks: MainWindow) -> None:
+    select(tracks, 0)
+    select(tracks, 1, SHIFT)
+    fader = header(tracks, 0).gain
+    drag(fader, (fader.width() * 0.782, 8), (fader.width() * 0.782 - 25, 8))
+    tracks.document.apply("Gain", lambda s: edits.set_track_gain(s, s.tracks[1].id, 1.0))
+    fallen = gain_to_db(tracks.document.session.tracks[0].gain)
+    wheel(fader, 20, 8, 2)
+    found = [gain_to_db(track.gain) for track in tracks.document.session.tracks[:2]]
+    assert found == pytest.approx([fallen + 1, 1], abs=0.01)
 
 
 def test_escape_returns_the_faders_of_all_selected_tracks(tracks: MainWindow) -> None:
@@ -277,6 +306,13 @@ def test_several_tracks_get_one_height(tracks: MainWindow) -> None:
     assert values(tracks, "height") == [0] * 5
 
 
+def test_a_click_on_a_border_keeps_the_selection(tracks: MainWindow) -> None:
+    select(tracks, 0)
+    select(tracks, 2, SHIFT)
+    click(header(tracks, 1), 20, ROW_PX - 2)
+    assert selected(tracks) == ["two", "one", "three"]
+
+
 def test_one_click_on_a_name_selects_and_a_double_click_renames(tracks: MainWindow) -> None:
     name = header(tracks, 1).name
     click(name, 10, 8)
@@ -294,6 +330,31 @@ def test_one_click_on_a_name_selects_and_a_double_click_renames(tracks: MainWind
     assert name.isReadOnly()
     drag(name, (10, 8), (10, 8 + 3 * ROW_PX))
     assert names(tracks) == ["one", "three", "four", "two", "five"], "a drag by the name moves the track"
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
+def test_the_menu_of_a_name_field_does_not_end_typing(tracks: MainWindow) -> None:
+    name = header(tracks, 0).name
+    header(tracks, 0).rename()
+    menu = right_click(name, 20, 8)
+    assert menu is not None
+    QTest.keyClick(menu, Qt.Key.Key_Escape)
+    assert name.typing
+    QTest.keyClicks(name, "Drums")
+    press(tracks, Qt.Key.Key_Return)
+    assert names(tracks)[0] == "Drums"
+
+
+def test_undo_belongs_to_a_name_that_is_being_typed(tracks: MainWindow) -> None:
+    before = tracks.document.session
+    header(tracks, 0).rename()
+    QTest.keyClicks(header(tracks, 0).name, "x")
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert header(tracks, 0).name.text() == "one"
+    assert tracks.document.session is before
+    press(tracks, Qt.Key.Key_Escape)
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert tracks.document.session is not before
 
 
 def test_a_name_that_does_not_fit_has_an_ellipsis_and_a_tooltip(tracks: MainWindow) -> None:
