@@ -1,4 +1,4 @@
-"""Where the keyboard focus goes when what had it lets go of it. Main thread."""
+"""Where the keyboard focus goes when the control that had it gives it up. Main thread."""
 
 from __future__ import annotations
 

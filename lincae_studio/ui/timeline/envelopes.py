@@ -36,7 +36,6 @@ _MARGIN_PX = 8
 #: Lines are straight in dB, not on the screen, so they are drawn in segments of this length.
 _PIECE_PX = 4
 
-
 #: The levels that the scale of a volume envelope may mark, in dB; 0 dB first.
 _MARKED_DB = (0, 6, -6, -12, -24, -40, -3, 3)
 
@@ -84,7 +83,7 @@ class ShownEnvelopes(QObject):
         self.changed.emit()
 
     def show_next(self, strip_id: int) -> None:
-        """Step from volume to pan, which the master has not, to none."""
+        """Step from volume to pan to none; the master has no pan."""
         following = _NEXT[self.of(strip_id)]
         self.show(strip_id, None if strip_id == MASTER and following is Kind.PAN else following)
 

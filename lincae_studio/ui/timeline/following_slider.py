@@ -49,7 +49,7 @@ class FollowingSlider(QSlider):
             self.setSliderDown(False)
 
     def _handle(self) -> tuple[float, float, float]:
-        """The handle's left border, its width, and the way that it can travel, in pixels."""
+        """The handle's left border, its width, and how far it can travel, in pixels."""
         option = QStyleOptionSlider()
         self.initStyleOption(option)
         found = []
