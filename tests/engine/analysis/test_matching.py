@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile as sf
+from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
@@ -15,7 +16,7 @@ from lincae_studio.jobs import CancelToken
 from lincae_studio.session import edits
 from lincae_studio.session.levels import mono_pan, stereo_balance
 from lincae_studio.session.minus_one import match_track, shift_track
-from lincae_studio.session.model import Media, Session
+from lincae_studio.session.model import Master, Media, Session
 from tests.helpers import DEMO, MemoryAudio, made_up_media, new_renderer, noise, render_all, si_sdr_db
 
 LENGTH = 200_000
@@ -166,6 +167,13 @@ def test_the_fader_and_the_polarity_of_the_stem_do_not_matter() -> None:
     changed = edits.set_track_subtract(edits.set_track_gain(session, track, 0.1), track, True)
     changed = edits.set_track_mute(changed, track, True)
     assert matched(changed, reader) == matched(session, reader)
+
+
+def test_the_master_does_not_matter() -> None:
+    stem = noise(3, LENGTH)[:, 0]
+    session, reader = project(0.3 * stem, stem)
+    quiet = replace(session, master=Master(gain=0.0))
+    assert matched(quiet, reader) == matched(session, reader)
 
 
 def test_silence_and_empty_tracks_are_refused() -> None:

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
+from lincae_studio.session.model import Session
 from lincae_studio.ui.commands.projects import is_project
 from lincae_studio.ui.main_window import MainWindow
 from tests.helpers import damage, si_sdr_db
@@ -91,6 +92,8 @@ def test_a_bundle_opens_and_sounds_without_audio(
     digest = other.document.session.media[0].digest
     assert other.rendering.dry.read(0, 44_100).any(), "its audio was decoded, for the dry mix and the waveforms"
     assert other_store.get(digest) is not None
+    other.document.replace(Session(), None)
+    assert "contains latents" not in other.messages.text.text(), "it was about another session"
 
 
 def test_damaged_audio_is_decoded_again(

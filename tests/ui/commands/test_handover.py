@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -114,14 +116,18 @@ def test_without_a_window_there_is_nobody_to_take_files(styled: object, tmp_path
     assert not handover.hand_over([tmp_path / "stem.wav"])
 
 
+@pytest.mark.linux("sockets are files")
 def test_a_socket_that_a_killed_window_left_is_replaced(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:
-    socket = paths.data_dir() / "window.socket"
-    socket.parent.mkdir(parents=True, exist_ok=True)
-    socket.touch()
+    left = paths.data_dir() / "window.socket"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(left))
+    assert left.is_socket()
     received: list[Path] = []
     Handover(window, received.extend)
+    assert stat.S_IMODE(left.stat().st_mode) & 0o077 == 0, "only the user may connect"
     assert answer(qtbot, start(started, tmp_path / "a.wav")) == "True"
     qtbot.waitUntil(lambda: received == [tmp_path / "a.wav"], timeout=LIMIT_MS)
 
@@ -139,11 +145,11 @@ def test_the_first_of_two_windows_takes_the_files(
 
 
 def connected(qtbot: QtBot, window: MainWindow) -> QLocalSocket:
-    socket = QLocalSocket(window)
-    socket.connectToServer(str(paths.data_dir() / "window.socket"))
-    qtbot.waitUntil(lambda: socket.bytesAvailable() > 0, timeout=LIMIT_MS)
-    assert socket.readAll().data() == b"ready\n"
-    return socket
+    start = QLocalSocket(window)
+    start.connectToServer(handover._address())
+    qtbot.waitUntil(lambda: start.bytesAvailable() > 0, timeout=LIMIT_MS)
+    assert start.readAll().data() == b"ready\n"
+    return start
 
 
 def test_a_start_that_did_not_wait_for_the_greeting_has_sent_nothing(
@@ -163,21 +169,21 @@ def test_a_start_that_did_not_wait_for_the_greeting_has_sent_nothing(
 def test_nonsense_is_not_accepted(qtbot: QtBot, window: MainWindow, message: bytes) -> None:
     received: list[Path] = []
     Handover(window, received.extend)
-    socket = connected(qtbot, window)
-    socket.write(message)
-    qtbot.waitUntil(lambda: socket.state() is QLocalSocket.LocalSocketState.UnconnectedState, timeout=LIMIT_MS)
+    start = connected(qtbot, window)
+    start.write(message)
+    qtbot.waitUntil(lambda: start.state() is QLocalSocket.LocalSocketState.UnconnectedState, timeout=LIMIT_MS)
     assert received == []
 
 
 def test_files_are_accepted_once_their_line_is_complete(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     received: list[Path] = []
     Handover(window, received.extend)
-    socket = connected(qtbot, window)
+    start = connected(qtbot, window)
     line = json.dumps([str(tmp_path / "a.wav")]).encode() + b"\n"
     for byte in (line[:5], line[5:-1], line[-1:]):
         assert received == []
-        socket.write(byte)
-        socket.flush()
+        start.write(byte)
+        start.flush()
         QApplication.processEvents()
     qtbot.waitUntil(lambda: received == [tmp_path / "a.wav"], timeout=LIMIT_MS)
-    socket.abort()
+    start.abort()

@@ -35,6 +35,14 @@ def test_neural_codecs_are_added_and_removed(
 ) -> None:
     assert entry(window, "Neural Codecs") is None, "torch is part of this installation"
     fake_packages(tmp_path, monkeypatch)
+    restarts: list[tuple[bool, bool]] = []
+    restart = window.rendering.restart_engine
+
+    def noted() -> None:
+        restarts.append((neural.installed(), neural.folder().exists()))
+        restart()
+
+    monkeypatch.setattr(window.rendering, "restart_engine", noted)
     click(window, "Add Neural Codecs…")
     dialog = window.findChild(AddNeuralDialog)
     assert dialog is not None
@@ -53,6 +61,7 @@ def test_neural_codecs_are_added_and_removed(
     assert not neural.installed()
     qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
     assert not neural.folder().exists()
+    assert restarts == [(True, True), (False, True)], "with the packages; and without, before they are deleted"
     assert "Neural codecs were removed" in window.messages.text.text()
     assert entry(window, "Add Neural Codecs…") is not None
 
