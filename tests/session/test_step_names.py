@@ -87,3 +87,13 @@ def test_faders_that_move_together_say_by_how_much(session: Session, first: floa
     before = edits.set_track_gain(edits.set_track_gain(session, 1, first), 2, second)
     after = strips.move_gains(before, {1, 2}, 1, 2.0, before)
     assert step_name("Gain", before, after).split(": ")[1] == name
+
+
+def test_the_value_of_very_many_tracks_is_left_out() -> None:
+    """An edit of all tracks of a large session must not take long."""
+    session = Session()
+    for _ in range(501):
+        session = edits.add_track(session)
+    ids = [track.id for track in session.tracks]
+    after = strips.each(session, ids, lambda s, track: edits.set_track_gain(s, track, 0.5))
+    assert step_name("Gain", session, after) == "501 tracks: gain"

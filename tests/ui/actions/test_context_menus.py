@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu
 
+from lincae_studio.session import places
 from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.envelopes import Kind, y_of
@@ -18,6 +20,7 @@ from tests.ui.drive import choose, click, drag, press, release, right_click
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
 
 CTRL = Qt.KeyboardModifier.ControlModifier
+ALT = Qt.KeyboardModifier.AltModifier
 
 #: The middle of track b's lane, below the name of its clip.
 B = 76 + 50
@@ -114,6 +117,18 @@ def test_a_right_click_on_a_control_of_a_header_opens_the_menu_of_the_track(song
     choose(right_click(gain, gain.width() // 2, gain.height() // 2), "Solo Track")
     assert song.document.session.tracks[2].solo
     assert song.document.session.tracks[2].gain == track.gain, "the fader did not move"
+
+
+def test_after_a_menu_is_closed_keys_act_at_the_playhead_again(song: MainWindow) -> None:
+    for at in (100, 300):
+        song.document.apply("Add Marker", partial(places.add_marker, at=at * PX))
+    song.transport.seek(300 * PX)
+    menu = right_click(song.timeline.ruler, 105, 5)
+    assert menu is not None
+    QTest.keyClick(menu, Qt.Key.Key_Escape)
+    QApplication.processEvents()
+    press(song, Qt.Key.Key_Delete, ALT)
+    assert [marker.at for marker in song.document.session.markers] == [100 * PX]
 
 
 def test_a_loop_that_would_start_after_the_last_clip_is_refused_with_a_reason(song: MainWindow) -> None:

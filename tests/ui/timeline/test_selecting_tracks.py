@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
@@ -306,6 +307,18 @@ def test_several_tracks_get_one_height(tracks: MainWindow) -> None:
     assert values(tracks, "height") == [0] * 5
 
 
+def test_key_presses_on_different_tracks_are_steps_of_their_own(tracks: MainWindow) -> None:
+    select(tracks, 0)
+    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    once = tracks.document.session
+    select(tracks, 3)
+    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    assert tracks.document.session is not once
+    press(tracks, Qt.Key.Key_Z, CTRL)
+    assert tracks.document.session is once
+
+
 def test_a_click_on_a_border_keeps_the_selection(tracks: MainWindow) -> None:
     select(tracks, 0)
     select(tracks, 2, SHIFT)
@@ -355,6 +368,16 @@ def test_undo_belongs_to_a_name_that_is_being_typed(tracks: MainWindow) -> None:
     press(tracks, Qt.Key.Key_Escape)
     press(tracks, Qt.Key.Key_Z, CTRL)
     assert tracks.document.session is not before
+
+
+def test_a_half_typed_name_is_not_given_to_a_track_of_another_project(tracks: MainWindow) -> None:
+    header(tracks, 0).rename()
+    QTest.keyClicks(header(tracks, 0).name, "x")
+    tracks.document.replace(replace(tracks.document.session, seed=5), None)
+    press(tracks, Qt.Key.Key_Return)
+    tracks.timeline.lanes.setFocus()
+    assert header(tracks, 0).name.text() == "one"
+    assert tracks.document.undo_text is None
 
 
 def test_a_name_that_does_not_fit_has_an_ellipsis_and_a_tooltip(tracks: MainWindow) -> None:
