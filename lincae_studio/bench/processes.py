@@ -32,13 +32,16 @@ def measured(module: str, *arguments: str) -> dict[str, float]:
     """
     platform = {} if platform_name() == "default" else {"QT_QPA_PLATFORM": platform_name()}
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [*paths.own_command(), paths.MEASURE_FLAG, module, folder, *arguments],
-            env={**os.environ, "LINCAE_STUDIO_CACHE": folder, **platform},
-            capture_output=True,
-            text=True,
-            timeout=_TIMEOUT_S,
-        )
+        try:
+            done = subprocess.run(
+                [*paths.own_command(), paths.MEASURE_FLAG, module, folder, *arguments],
+                env={**os.environ, "LINCAE_STUDIO_CACHE": folder, **platform},
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise StudioError(f"{module} could not be measured: it took more than {_TIMEOUT_S} s") from error
     if done.returncode:
         raise StudioError(f"{module} could not be measured: {''.join(done.stderr.strip().splitlines()[-1:])}")
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])

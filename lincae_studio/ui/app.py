@@ -105,7 +105,7 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False, own: 
         window.project_commands.offer_recovery()
         from lincae_studio.ui.commands.handover import Handover  # loads QtNetwork
 
-        Handover(window, lambda paths: window.importer.drop(paths, None))
+        Handover(window, lambda received: window.importer.drop(received, None))
 
     window.first_painted.connect(after_first_paint)
     place = WindowState(None if safe else paths.window_file(), window, window.timeline.splitter)

@@ -27,6 +27,20 @@ def test_text_and_bar_agree(qtbot: QtBot, done: int, percent: int) -> None:
     assert parent.findChildren(QProgressBar) == [dialog.bar]
 
 
+def test_without_a_total_the_bar_is_busy_and_the_text_names_no_percentage(qtbot: QtBot) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    job = BackgroundJob(lambda _progress, _cancel: None, parent)
+    dialog = ProgressDialog("Adding", job, parent)
+    job.progressed.emit(Progress(50, 100, "downloading"))
+    job.progressed.emit(Progress(0, 0, "installing"))
+    assert dialog.label.text() == "installing…"
+    assert dialog.bar.maximum() == 0
+    job.progressed.emit(Progress(50, 100, "checking"))
+    assert (dialog.label.text(), dialog.bar.value()) == ("checking: 50 %", dialog.bar.maximum() // 2)
+    job.ended.emit()
+
+
 def test_parts_of_a_job_add_up_to_a_hundred_percent() -> None:
     seen: list[int] = []
     whole = share_of(lambda progress: seen.append(progress.percent), 0.5, 1.0)
