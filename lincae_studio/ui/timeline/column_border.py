@@ -61,6 +61,7 @@ class ColumnBorder(QWidget):
             self.chosen.emit(self._column_width.px)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self._press = None
-        self._column_width.set(DEFAULT_PX)
-        self.chosen.emit(DEFAULT_PX)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self._press = None
+            self._column_width.set(DEFAULT_PX)
+            self.chosen.emit(DEFAULT_PX)

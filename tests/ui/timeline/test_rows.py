@@ -148,6 +148,14 @@ def test_the_headers_are_made_wider_by_their_border(qtbot: QtBot, tracks: MainWi
     qtbot.waitUntil(lambda: lanes.x() == left, timeout=LIMIT_MS)
 
 
+def test_only_the_left_button_resets_the_width_of_the_headers(tracks: MainWindow) -> None:
+    tracks.timeline.header_width.set(400)
+    QTest.mouseDClick(tracks.timeline.headers.border, Qt.MouseButton.MiddleButton)
+    assert tracks.timeline.header_width.px == 400
+    QTest.mouseDClick(tracks.timeline.headers.border, Qt.MouseButton.LeftButton)
+    assert tracks.timeline.header_width.px != 400
+
+
 def test_alt_and_the_wheel_make_all_tracks_shorter_down_to_their_names(tracks: MainWindow) -> None:
     wheel(header(tracks, 0).gain, 20, 8, -9, ALT)
     assert header(tracks, 0).height() == 34
