@@ -98,10 +98,8 @@ class LaneHits:
         begin = drag_at(self._document.session, track.id, kind, place, top, height, self._axis)
         return None if begin is None else lambda _: begin()
 
-    def clip_gesture(
-        self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier
-    ) -> Callable[[QPointF], Gesture] | None:
-        """What makes the gesture of a press on a zone of a clip, given the first movement of the mouse; or None."""
+    def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[QPointF], Gesture]:
+        """What makes the gesture of a press on a zone of a selected clip, given the first movement of the mouse."""
         session, selected = self._document.session, self._selection.clips
         if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
             return lambda _: SlipClip(session, clip.id)
@@ -110,8 +108,6 @@ class LaneHits:
             return lambda _: TrimClip(session, clip.id, left, self._snaps.snapping(session, {clip.id}))
         if zone in (ClipZone.FADE_IN, ClipZone.FADE_OUT):
             return lambda _: FadeClip(session, clip.id, zone is ClipZone.FADE_IN)
-        if clip.id not in selected:
-            return None
         step = self._snaps.step()
 
         def move_clips() -> Gesture:

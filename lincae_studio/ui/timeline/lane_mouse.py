@@ -39,7 +39,7 @@ class _Press:
         sample, y_px: the same place on the timeline and below the top of the first track, since the view may scroll or
             zoom during a drag.
         clip: the clip under it, None on an envelope or an empty area.
-        deselects: whether a click deselects the clip.
+        toggles: whether a click selects the clip besides the others, or deselects it.
         begin: makes the gesture of a drag, given how far the mouse has moved; None for a rubber band.
     """
 
@@ -48,7 +48,7 @@ class _Press:
     y_px: float
     position: int
     clip: int | None = None
-    deselects: bool = False
+    toggles: bool = False
     begin: Callable[[QPointF], Gesture] | None = None
 
 
@@ -150,15 +150,16 @@ class LaneMouse(QObject):
         if press.begin is not None or clip is None:
             return
         press.clip = clip.id
-        toggles = bool(modifiers & _TOGGLES)
-        # A selected clip is deselected on release only, since the press may start a drag.
-        press.deselects = toggles and clip.id in self._selection.clips
+        press.toggles = bool(modifiers & _TOGGLES)  # on release, since the press may start a drag
         zone = self._hits.zone_at(point, clip, modifiers)  # before selecting: invisible handles cannot be grabbed
-        if toggles and not press.deselects:
-            self._selection.set_clips(self._selection.clips | self._together(clip.id))
-        elif clip.id not in self._selection.clips:
-            self._selection.set_clips(self._together(clip.id))
-        press.begin = self._hits.clip_gesture(zone, clip, modifiers)
+        if not press.toggles:
+            self._select_for_drag(clip.id)
+
+        def begin(moved: QPointF) -> Gesture:
+            self._select_for_drag(clip.id)
+            return self._hits.clip_gesture(zone, clip, modifiers)(moved)
+
+        press.begin = begin
 
     def move(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Drag to a point."""
@@ -195,8 +196,9 @@ class LaneMouse(QObject):
             touched = {clip.id for clip in self._hits.clips_in(marquee)}
             self._selection.set_clips(arrange.with_groups(self._document.session, touched))
         elif press.clip is not None:
-            if press.deselects:
-                self._selection.set_clips(self._selection.clips - self._together(press.clip))
+            if press.toggles:
+                chosen, together = self._selection.clips, self._together(press.clip)
+                self._selection.set_clips(chosen - together if press.clip in chosen else chosen | together)
             elif not modifiers:
                 self._selection.set_clips(self._together(press.clip))
                 self.clip_clicked.emit(self._axis.sample_at(point.x()))
@@ -213,6 +215,11 @@ class LaneMouse(QObject):
         outcome = gesture.finish()
         if outcome is not None:
             self._document.apply(*outcome)
+
+    def _select_for_drag(self, clip_id: int) -> None:
+        """Select a clip alone, unless it is selected: then all selected ones are dragged."""
+        if clip_id not in self._selection.clips:
+            self._selection.set_clips(self._together(clip_id))
 
     def _together(self, clip_id: int) -> frozenset[int]:
         """A clip and its group, without clips that have been removed meanwhile."""

@@ -71,6 +71,18 @@ def test_a_drag_with_ctrl_copies(song: MainWindow) -> None:
     undone_and_redone(song, before)
 
 
+def test_a_drag_with_ctrl_takes_the_selected_clips_along_only_if_it_begins_at_one(song: MainWindow) -> None:
+    lanes = song.timeline.lanes
+    click(lanes, 100, row(2))
+    drag(lanes, (100, row(0)), (250, row(0)), CTRL)
+    assert names(song) == "aabc", "the clip that was dragged, not the selected one"
+    press(song, Qt.Key.Key_Z, CTRL)
+    click(lanes, 100, row(0))
+    click(lanes, 100, row(2), CTRL)
+    drag(lanes, (100, row(2)), (250, row(2)), CTRL)
+    assert names(song) == "aabcc"
+
+
 def test_copy_cut_and_paste_at_the_playhead(song: MainWindow) -> None:
     before = song.document.session
     click(song.timeline.lanes, 100, row(0))
