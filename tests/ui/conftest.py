@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -64,6 +66,7 @@ def window(
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow, timeout=LIMIT_MS)
     yield window
+    _release_buttons(window)
     cache_dir.mkdir(parents=True, exist_ok=True)  # the engine makes it, but may not be up yet
     window.document.save(cache_dir / "so_that_nothing_asks.lincae")
     assert window.close()
@@ -76,6 +79,14 @@ def window(
     ours = ("engine-client", "audio-feeder", "silent-sink", "job")
     left = [thread.name for thread in threading.enumerate() if thread.name.startswith(ours)]
     assert not left, f"threads outlived the window: {left}"
+
+
+def _release_buttons(window: MainWindow) -> None:
+    """Release what a test still holds: Qt remembers the buttons of the mouse for all windows."""
+    handle = window.windowHandle()
+    for button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton):
+        if handle is not None and QApplication.mouseButtons() & button:
+            QTest.mouseRelease(handle, button)
 
 
 @pytest.fixture
