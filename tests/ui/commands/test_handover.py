@@ -48,10 +48,11 @@ def started() -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
-def start(started: list[subprocess.Popen[str]], *names: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
-    """What a second start does with files before it opens a window."""
+def run_python(
+    started: list[subprocess.Popen[str]], *arguments: str | Path, cwd: Path | None = None
+) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", START, *map(str, names)],
+        [sys.executable, *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY), "QT_QPA_PLATFORM": "offscreen"},
         stdout=subprocess.PIPE,
@@ -60,6 +61,11 @@ def start(started: list[subprocess.Popen[str]], *names: str | Path, cwd: Path | 
     )
     started.append(process)
     return process
+
+
+def start(started: list[subprocess.Popen[str]], *names: str | Path, cwd: Path | None = None) -> subprocess.Popen[str]:
+    """What a second start does with files before it opens a window."""
+    return run_python(started, "-c", START, *names, cwd=cwd)
 
 
 def answer(qtbot: QtBot, process: subprocess.Popen[str]) -> str:
@@ -74,15 +80,7 @@ def test_a_second_start_hands_over_audio_and_ends(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     write_audio(tmp_path / "ä stem.wav", noise(1, 20_000))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lincae_studio", "ä stem.wav"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "QT_QPA_PLATFORM": "offscreen"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    started.append(process)
+    process = run_python(started, "-m", "lincae_studio", "ä stem.wav", cwd=tmp_path)
     assert answer(qtbot, process) == ""
     assert process.returncode == 0
     wait_imported(qtbot, window)

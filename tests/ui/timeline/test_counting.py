@@ -169,7 +169,7 @@ def test_the_tempo_is_tapped(qtbot: QtBot, song: MainWindow) -> None:
     dialog.unit.setCurrentIndex(1)
     for _ in range(2):
         QTest.mouseClick(dialog.tapping, Qt.MouseButton.LeftButton)
-    assert dialog.bpm.value() == 120.0, "80 dotted quarters per minute, counted anew after a pause"
+    assert dialog.bpm.value() == 120.0, "80 dotted quarters per minute, counted from the start after a pause"
     dialog.reject()
     assert song.document.session.tempo is None
 
