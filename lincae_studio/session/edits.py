@@ -13,14 +13,15 @@ from pathlib import PurePath
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
+from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import (
+    LONGEST,
     MAX_FRAMES,
     MAX_GAIN,
     MAX_HEIGHT,
     MAX_LENGTH,
     MAX_SEED,
     MIN_HEIGHT,
-    SESSION_RATE,
     TRACK_COLORS,
     Clip,
     FadeShape,
@@ -36,6 +37,9 @@ Edit = Callable[[Session], Session]
 
 def add_media(session: Session, media: Media) -> Session:
     """Add an audio file to the session; adding the same content again only updates its path."""
+    if rate_of(media.digest) != session.rate:
+        problem = f"{media.path} was converted to {rate_of(media.digest):,} Hz, but the session has {session.rate:,} Hz"
+        raise EditError(problem, "Import it again, or copy its clips again")
     others = tuple(item for item in session.media if item.digest != media.digest)
     if len(others) == len(session.media):
         return replace(session, media=(*session.media, media))
@@ -400,5 +404,5 @@ def checked_start(start: int, length: int) -> int:
     if start < 0:
         raise EditError("a clip cannot start before the beginning of the timeline")
     if start + length > MAX_LENGTH:
-        raise EditError(f"a session cannot be longer than {MAX_LENGTH // SESSION_RATE // 3600} hours")
+        raise EditError(f"a session cannot be longer than {LONGEST}")
     return int(start)

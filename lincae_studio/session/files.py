@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from lincae_studio import atomic, bounded
 from lincae_studio.errors import EditError, ProjectError, os_error_reason
-from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.model import DEFAULT_RATE, Media, Session
 from lincae_studio.session.rules import check
 
 SUFFIX = ".lincae"
@@ -31,8 +31,9 @@ DAWPROJECT_SUFFIX = ".dawproject"
 FORMAT: Final = "lincae-studio-project"
 #: Version 2 added envelopes and subtracted tracks; 3 markers, the loop, and the fade shapes, mute, colour and group of
 #: clips; 4 the tempo, and media that use some of a file's channels; 5 file sizes, media that exist only as latents, and
-#: units in the names of fields; 6 the master, the heights of tracks, and the note that a beat is.
-VERSION: Final = 6
+#: units in the names of fields; 6 the master, the heights of tracks, and the note that a beat is; 7 the session's rate,
+#: which was 44.1 kHz before.
+VERSION: Final = 7
 
 #: Names of fields before version 5, without units, by the object they belong to.
 _OLD_NAMES = {
@@ -61,8 +62,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A project file. All sample counts are at the session rate."""
 
     format: Literal["lincae-studio-project"] = FORMAT
-    version: Literal[6] = VERSION
-    session_rate_hz: Literal[44100] = SESSION_RATE
+    version: Literal[7] = VERSION
     session: Session
 
 
@@ -194,15 +194,18 @@ def _upgraded(manifest: Any) -> Any:
     """Convert a manifest of an earlier version to the current one; errors in it are left for validation."""
     if not isinstance(manifest, dict):
         return manifest
+    manifest = manifest | {"version": VERSION}
     if "session_rate_hz" in manifest:  # since then fields were only added, each with a default
-        return manifest | {"version": VERSION}
+        if manifest["session_rate_hz"] == DEFAULT_RATE:  # other values stay, and are refused
+            del manifest["session_rate_hz"]
+        return manifest
     session = manifest.get("session")
     if isinstance(session, dict):
         session = {name: _renamed(value, _OLD_NAMES.get(name, {})) for name, value in session.items()}
         for track in tracks if isinstance(tracks := session.get("tracks"), list) else ():
             if isinstance(track, dict) and "clips" in track:
                 track["clips"] = _renamed(track["clips"], _OLD_NAMES["clips"])
-    return manifest | {"version": VERSION, "session_rate_hz": SESSION_RATE, "session": session}
+    return manifest | {"session": session}
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

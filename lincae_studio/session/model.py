@@ -15,17 +15,23 @@ from msgspec import Meta, Struct
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import EditError
 
-#: The rate of every session, in Hz: that of the codecs. Other rates are converted on import.
-SESSION_RATE: Final = 44_100
+#: Sample rates that a session can have, in Hz. Audio files of other rates are converted on import.
+Rate = Literal[44_100, 48_000]
+RATES: Final[tuple[Rate, ...]] = (44_100, 48_000)
+DEFAULT_RATE: Final[Rate] = 44_100
+
+#: Being replaced by `Session.rate`, layer by layer.
+SESSION_RATE: Final = DEFAULT_RATE
 
 #: Largest gain of a fader or in a project file: +24 dB.
 MAX_GAIN = 10 ** (24 / 20)
 
-#: Longest session: 24 hours.
-MAX_LENGTH = 24 * 3600 * SESSION_RATE
+#: Longest session, in samples: 24 hours at 44.1 kHz, 22 hours at 48 kHz.
+MAX_LENGTH = 24 * 3600 * DEFAULT_RATE
+LONGEST: Final = "24 hours (22 hours at 48 kHz)"
 
-#: Shortest loop: 10 ms.
-MIN_LOOP = SESSION_RATE // 100
+#: Shortest loop, in samples: 10 ms at 44.1 kHz, 9 ms at 48 kHz.
+MIN_LOOP = DEFAULT_RATE // 100
 
 MAX_SEED = 2**31 - 1
 
@@ -52,7 +58,10 @@ Length = Annotated[int, Meta(ge=1, le=MAX_LENGTH, description="samples at the se
 Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor: 1 is 0 dB, 0 is silence")]
 Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 if unknown")]
 # (?!\n)$ is the end of the text; $ alone would let a line break follow, and \Z is not known to JSON Schema.
-Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}(?!\n)$", description="SHA-256 in hexadecimal")]
+Digest = Annotated[
+    str,
+    Meta(pattern=r"^[0-9a-f]{64}(@48000)?(?!\n)$", description="SHA-256 in hexadecimal; @48000 in sessions at 48 kHz"),
+]
 Height = Annotated[int, Meta(ge=0, le=MAX_HEIGHT, description=f"pixels at 100 %, at least {MIN_HEIGHT}; 0: default")]
 Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
 ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?(?!\n)$")]
@@ -100,7 +109,8 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
 
     Attributes:
         digest: SHA-256 of the file's bytes, in hexadecimal; where only some of its channels are used, the SHA-256 of
-            that digest, a colon and the selection.
+            that digest, a colon and the selection. In sessions at 48 kHz `@48000` follows, so that the same file
+            conformed to another rate is other media, here and in all caches (`digests.digest_at`).
         channel_selection: channels used of a file with more than two: "3" or "1,2" (counted from 1), "mix" for the mean
             of all; "" for all channels of a mono or stereo file.
         path: path of the file, absolute while the session is open.
@@ -190,10 +200,9 @@ class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     start: Samples = 0
     unit: Literal[4, 8] = 4
 
-    @property
-    def beat(self) -> float:
-        """Length of a beat, in samples."""
-        return SESSION_RATE * 60.0 / self.bpm * 4.0 / self.unit
+    def beat(self, rate: int) -> float:
+        """Length of a beat, in samples at a sample rate."""
+        return rate * 60.0 / self.bpm * 4.0 / self.unit
 
 
 class Master(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -238,10 +247,11 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
         return max((clip.end for clip in self.clips), default=0)
 
 
-class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True, rename={"rate": "rate_hz"}):
     """The whole document.
 
     Attributes:
+        rate: sample rate in Hz, that of all positions and of the conformed media (`rates.convert` changes it).
         master: what is applied to the sum of all tracks.
         markers: markers, sorted by position.
         codec: id of the codec, or path of a model folder.
@@ -250,6 +260,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
             that the codec does not support, for the codec's defaults.
     """
 
+    rate: Rate = DEFAULT_RATE
     media: tuple[Media, ...] = ()
     tracks: tuple[Track, ...] = ()
     master: Master = Master()

@@ -36,8 +36,9 @@ from lincae_studio.session.times import LAST_TIME_S
 _log = logging.getLogger(__name__)
 
 _FORMAT = "lincae-studio-journal"
-#: Version 2 uses the field names of project files of version 5.
-_VERSION = 2
+#: Version 2 uses the field names of project files of version 5; 3 adds the session's rate, of project version 7.
+_VERSION = 3
+_OLDEST_WITH_LINES = 2
 
 INFO, LOCK, TRIED = "info.json", "lock", "tried"
 
@@ -174,7 +175,7 @@ def recover(folder: Path) -> Recovered:
         if version > _VERSION:
             raise ProjectError(f"{folder} was left by a newer version", "Update LinCAE Studio, or discard it")
         lines = folder / f"{generation}.journal"
-        if version < _VERSION:  # its lines use other field names
+        if version < _OLDEST_WITH_LINES:  # its lines use other field names
             return Recovered(session, 0, damaged=os.path.exists(lines) and os.path.getsize(lines) > 0)
         return _replay(session, lines)
     raise problem

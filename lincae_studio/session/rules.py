@@ -12,13 +12,14 @@ from typing import Any
 import msgspec
 
 from lincae_studio.errors import EditError
+from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import (
+    LONGEST,
     MAX_GAIN,
     MAX_LENGTH,
     MAX_PATH,
     MIN_HEIGHT,
     MIN_LOOP,
-    SESSION_RATE,
     Clip,
     Master,
     Media,
@@ -41,6 +42,8 @@ def check(session: Session) -> None:
     if len(set(digests)) != len(digests):
         raise EditError("two media files have the same digest", "List each file only once")
     for media in session.media:
+        if rate_of(media.digest) != session.rate:
+            raise EditError(f"the audio file {media.path} is not listed at the session’s rate of {session.rate:,} Hz")
         for path in (media.path, media.original.path if media.original is not None else ""):
             if "\0" in path:
                 raise EditError("the path of an audio file is not valid: it has a NUL character")
@@ -85,7 +88,7 @@ def check_change(before: Session, after: Session) -> None:
             if id(clip) not in clips:
                 _check_types(clip, Clip, f"clip {clip.id} ({clip.name})")
                 _check_clip(clip, by_digest)
-    if after.media is not before.media:
+    if after.media is not before.media or after.rate != before.rate:
         check(after)
         return
     _check_places(after)
@@ -146,7 +149,7 @@ def _check_clip(clip: Clip, by_digest: Mapping[str, Media]) -> None:
     if clip.offset + clip.length > media.length:
         raise EditError(f"clip {clip.id} ({clip.name}) extends past the end of its media file")
     if clip.end > MAX_LENGTH:
-        raise EditError(f"clip {clip.id} ({clip.name}) ends after {MAX_LENGTH // SESSION_RATE // 3600} hours")
+        raise EditError(f"clip {clip.id} ({clip.name}) ends after {LONGEST}")
     if max(clip.fade_in, clip.fade_out) > clip.length:
         raise EditError(f"clip {clip.id} ({clip.name}) has a fade longer than the clip")
 

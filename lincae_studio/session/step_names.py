@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from lincae_studio.session.levels import format_db, format_pan
-from lincae_studio.session.model import SESSION_RATE, Clip, Marker, Master, Session, Track
+from lincae_studio.session.model import Clip, Marker, Master, Session, Track
 from lincae_studio.session.times import count_of, format_time
 
 _Thing = TypeVar("_Thing", bound=Track | Clip | Marker)
@@ -30,22 +30,25 @@ def step_name(text: str, before: Session, after: Session) -> str:
 
     `text` names the kind of edit: “Pan”. It is the whole name of edits that concern nothing with a name, or too much.
     """
+    rate = after.rate
+    if before.rate != rate:
+        return f"{text}: {rate / 1000:g} kHz"
     if before.master is not after.master and before.master != after.master:
-        return f"Master: {_what(text.replace('Master ', ''), [(before.master, after.master)])}"
+        return f"Master: {_what(text.replace('Master ', ''), [(before.master, after.master)], rate)}"
     if before.markers is not after.markers:
-        return _of_things(text, before.markers, after.markers)
+        return _of_things(text, before.markers, after.markers, rate)
     old, new = _by_id(before.tracks), _by_id(after.tracks)
     if old.keys() != new.keys():
-        return _of_things(text, before.tracks, after.tracks)
+        return _of_things(text, before.tracks, after.tracks, rate)
     touched = [(track, new[track.id]) for track in before.tracks if new[track.id] is not track]
     strips = [(one, two) for one, two in touched if _changed(one, two) - {"clips"}]
     if strips:
-        return _of_pairs(text, strips, "track")
+        return _of_pairs(text, strips, "track", rate)
     moved = [track.clips for pair in touched for track in pair]
-    return _of_things(text, _flat(moved[::2]), _flat(moved[1::2])) if touched else text
+    return _of_things(text, _flat(moved[::2]), _flat(moved[1::2]), rate) if touched else text
 
 
-def _of_things(text: str, before: Sequence[_Thing], after: Sequence[_Thing]) -> str:
+def _of_things(text: str, before: Sequence[_Thing], after: Sequence[_Thing], rate: int) -> str:
     """The name of a step that adds, removes or changes clips, markers or tracks."""
     old: Mapping[int, _Thing] = _by_id(before)
     new: Mapping[int, _Thing] = _by_id(after)
@@ -55,19 +58,21 @@ def _of_things(text: str, before: Sequence[_Thing], after: Sequence[_Thing]) -> 
     if changed and not removed:
         first = changed[0][0]
         kind = "track" if isinstance(first, Track) else "marker" if isinstance(first, Marker) else "clip"
-        return _of_pairs(text, changed, kind)
+        return _of_pairs(text, changed, kind, rate)
     alone = [*added, *removed]
     if len(alone) == 1 and not changed:
         return f"{text.removesuffix('s') if text.endswith('Clips') else text}: {_short(alone[0].name)}"
     return text
 
 
-def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str) -> str:
+def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str, rate: int) -> str:
     who = _short(pairs[0][0].name) if len(pairs) == 1 else count_of(len(pairs), kind)
-    return f"{who}: {_what(text, pairs)}"
+    return f"{who}: {_what(text, pairs, rate)}"
 
 
-def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track | Clip | Marker | Master]]) -> str:
+def _what(
+    text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track | Clip | Marker | Master]], rate: int
+) -> str:
     """What was done, with the new value if all have the same, or by how much all gains changed."""
     looked_at = pairs if len(pairs) <= _MOST_COMPARED else ()
     fields = set[str]().union(*(_changed(one, two) for one, two in looked_at)) - {"clips"}
@@ -79,7 +84,7 @@ def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track
     if field == "name" and value is not None:
         return f"rename to {_short(value)}"
     if field in ("at", "start") and value is not None and len(pairs) == 1:
-        return f"move to {format_time(value / SESSION_RATE)}"
+        return f"move to {format_time(value / rate)}"
     plain = text.lower()
     for kind in ("clips", "clip", "tracks", "track", "marker"):
         plain = plain.removesuffix(f" {kind}")
@@ -88,7 +93,7 @@ def _what(text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track
         return f"gain by {format_db(change)}"
     if value is None:
         return plain
-    return f"{_FIELDS[field]} {_format(field, value)}"
+    return f"{_FIELDS[field]} {_format(field, value, rate)}"
 
 
 def _gain_change(pairs: Iterable[tuple[object, object]]) -> float | None:
@@ -98,10 +103,10 @@ def _gain_change(pairs: Iterable[tuple[object, object]]) -> float | None:
     return factors[0] if same else None
 
 
-def _format(field: str, value: float) -> str:
+def _format(field: str, value: float, rate: int) -> str:
     if field == "gain":
         return format_db(value)
-    return format_pan(value) if field == "pan" else format_time(value / SESSION_RATE)
+    return format_pan(value) if field == "pan" else format_time(value / rate)
 
 
 def _changed(one: object, two: object) -> set[str]:

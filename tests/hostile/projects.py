@@ -39,7 +39,7 @@ def _track(number: int, *clips: dict[str, object], name: str = "one") -> dict[st
 
 def _project(place: Path, media: list[dict[str, Any]], tracks: list[dict[str, Any]], **values: object) -> Path:
     session = {"media": media, "tracks": tracks, "next_id": 1_000_000, **values}
-    manifest = {"format": "lincae-studio-project", "version": 6, "session_rate_hz": 44_100, "session": session}
+    manifest = {"format": "lincae-studio-project", "version": 7, "session": session}
     path = place / "song.lincae"
     path.write_text(json.dumps(manifest), encoding="utf-8")
     return path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import random
 import shutil
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
-from lincae_studio.session import arrange, edits, files, places
+from lincae_studio.session import arrange, edits, files, places, rates
 from lincae_studio.session.model import MAX_LENGTH, Original, Point, Session, Tempo
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
@@ -75,11 +76,18 @@ def fifth_session(folder: Path) -> Session:
     return validated(replace(session, media=media, chunk_frames=64, overlap_frames=5))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def sixth_session(folder: Path) -> Session:
+    """Uses every field of version 6 with a value that is not its default."""
     session = edits.set_track_height(fifth_session(folder), 3, 120)
     session = edits.set_master_points(edits.set_master_gain(session, 0.7), [Point(0, 0.0), Point(9000, 1.5)])
     return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=6, start=4410, unit=8)))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = sixth_session(folder)
+    high = {media.digest: rates.at_rate(media, 48_000, math.ceil(media.length * 480 / 441)) for media in session.media}
+    return validated(rates.convert(session, 48_000, high))
 
 
 @pytest.fixture
@@ -188,7 +196,22 @@ def test_version_5_still_loads() -> None:
 
 def test_version_6_still_loads() -> None:
     session = files.load(FIXTURES / "v6.lincae")
+    assert session == sixth_session(FIXTURES.resolve())
+    assert session.rate == 44_100, "the only rate until then"
+
+
+def test_version_7_still_loads() -> None:
+    session = files.load(FIXTURES / "v7.lincae")
     assert session == full_session(FIXTURES.resolve())
+    assert session.rate == 48_000
+
+
+def test_media_of_another_rate_than_the_session_are_refused(saved: Path, folder: Path) -> None:
+    content = manifest(saved)
+    content["session"]["rate_hz"] = 44_100
+    assert "is not listed at the session’s rate of 44,100 Hz" in refusal(json.dumps(content).encode(), folder)
+    content["session"]["rate_hz"] = 96_000
+    assert "rate_hz" in refusal(json.dumps(content).encode(), folder)
 
 
 def in_any_order(schema: object) -> object:
@@ -204,7 +227,7 @@ def in_any_order(schema: object) -> object:
 
 
 def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
-    published = json.loads(resource("schema/project-v6.json").read_text(encoding="utf-8"))
+    published = json.loads(resource("schema/project-v7.json").read_text(encoding="utf-8"))
     made = json.loads(json.dumps(files.schema()))
     assert in_any_order(published) == in_any_order(made), "write it again: lincae-studio info --schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -215,13 +238,13 @@ def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
         jsonschema.validate(broken, published)
 
 
-@pytest.mark.parametrize("version", [5, 6])
+@pytest.mark.parametrize("version", [5, 6, 7])
 def test_every_version_fits_its_published_schema(version: int) -> None:
     published = json.loads(resource(f"schema/project-v{version}.json").read_text(encoding="utf-8"))
     jsonschema.validate(json.loads((FIXTURES / f"v{version}.lincae").read_text()), published)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
 def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> None:
     content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
     name = "length_samples" if version >= 5 else "length"
@@ -233,10 +256,10 @@ def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> N
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v6.lincae"
-    shutil.copy(FIXTURES / "v6.lincae", again)
+    again = folder / "v7.lincae"
+    shutil.copy(FIXTURES / "v7.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v6.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v7.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -257,8 +280,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_is_reported(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 7, "whatever": [1]}
-    assert "newer version (format 7; this version reads up to 6)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 8, "whatever": [1]}
+    assert "newer version (format 8; this version reads up to 7)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])
@@ -285,7 +308,7 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     change("fade_in", fade_in_samples=-1),
     change("media", media="xyz"),
     change("past the end of its media file", offset_samples=99_999),
-    change("fade longer than the clip", fade_out_samples=88_001),
+    change("fade longer than the clip", fade_out_samples=96_001),
     change("which is not listed", media=DIGEST),
     change("same id", id=1),
     change("ends after 24 hours", start_samples=MAX_LENGTH - 1),

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, places, strips
+from lincae_studio.session import arrange, edits, files, places, rates, strips
+from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
-from lincae_studio.session.model import Point, Session, Tempo
+from lincae_studio.session.model import RATES, Media, Point, Rate, Session, Tempo
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
@@ -22,6 +23,16 @@ from tests.strategies import any_gain
 MEDIA = (made_up_media(1, 40_000), made_up_media(2, 12_345, 2), made_up_media(3, 7))
 positions = st.integers(0, 60_000)
 picks = st.integers(0, 1_000_000)
+
+
+#: Lengths at 48 kHz: rounded down, to the nearest, and up.
+HIGH_LENGTHS = {"6": 43_537, "d": 13_437, "4": 8}
+
+
+def conformed(media: Media, rate: Rate) -> Media:
+    """One of the media as it is stored for a rate."""
+    low = next(item for item in MEDIA if digest_at(media.digest, 44_100) == item.digest)
+    return low if rate == 44_100 else rates.at_rate(low, rate, HIGH_LENGTHS[low.digest[0]])
 
 
 class Editing(RuleBasedStateMachine):
@@ -54,6 +65,10 @@ class Editing(RuleBasedStateMachine):
             return
         self.history.push(edit.__name__, after)
 
+    def at_rate(self, media: Media) -> Media:
+        """The media as they are imported into the session; some files stay at 44.1 kHz, and are refused at 48 kHz."""
+        return media if media.length < 10 else conformed(media, self.session.rate)
+
     def has_clips(self) -> bool:
         return any(True for _ in self.session.clips())
 
@@ -63,12 +78,12 @@ class Editing(RuleBasedStateMachine):
 
     @rule(media=st.lists(st.sampled_from(MEDIA), min_size=1, max_size=3), start=positions, row=st.booleans())
     def add_stems(self, media: list[Any], start: int, row: bool) -> None:
-        self.do(edits.add_stems, media, start, None, row)
+        self.do(edits.add_stems, list(map(self.at_rate, media)), start, None, row)
 
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, media=st.sampled_from(MEDIA), start=positions)
     def add_clip(self, pick: int, media: Any, start: int) -> None:
-        self.do(edits.add_clip, self.track_id(pick), media, start)
+        self.do(edits.add_clip, self.track_id(pick), self.at_rate(media), start)
 
     @precondition(lambda self: len(self.session.tracks) > 2)
     @rule(pick=picks)
@@ -196,6 +211,11 @@ class Editing(RuleBasedStateMachine):
             self.do(strips.step_tracks, ids, -1 if pan < 0 else 1)
         else:
             self.do(strips.place_tracks, ids, number)
+
+    @rule()
+    def change_rate(self) -> None:
+        rate = RATES[1] if self.session.rate == RATES[0] else RATES[0]
+        self.do(rates.convert, rate, {media.digest: conformed(media, rate) for media in self.session.media})
 
     @rule(codec=st.sampled_from(["mdct-1x", "mdct-2x", "unknown"]))
     def choose_codec(self, codec: str) -> None:

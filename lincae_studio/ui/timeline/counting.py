@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.preferences import RulerUnit
-from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.session.model import Tempo
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.timeline.positions import Units, parse_position
@@ -45,7 +45,7 @@ class Counting(QObject):
     """The chosen unit for the ruler, the position display and the snap grid.
 
     Signals:
-        changed: the unit, tempo or frame length has changed, so labels and grid lines have too.
+        changed: the unit, tempo, frame length or sample rate has changed, so labels and grid lines have too.
     """
 
     changed = Signal()
@@ -68,7 +68,7 @@ class Counting(QObject):
         self.follow()
 
     def follow(self) -> None:
-        """Follow changes of the tempo or the codec."""
+        """Follow changes of the tempo, the codec or the sample rate."""
         basis = self._basis()
         if basis != self._counted:
             self._counted = basis
@@ -76,11 +76,11 @@ class Counting(QObject):
 
     def ticks(self, samples_per_px: float) -> Ticks:
         """The labels and lines at a zoom level."""
-        least = _LABEL_PX * samples_per_px
+        least, session = _LABEL_PX * samples_per_px, self._document.session
         if self._unit == "beats":
-            return _beats(self._document.session.tempo or _DEFAULT_TEMPO, least)
+            return _beats(session.tempo or _DEFAULT_TEMPO, session.rate, least)
         if self._unit == "time":
-            return _seconds(least)
+            return _seconds(session.rate, least)
         unit = 1 if self._unit == "samples" else self._hop()
         count = _round_count(least / unit)
         parts = next(parts for parts in (5, 4, 2, 1) if count % parts == 0)
@@ -88,41 +88,44 @@ class Counting(QObject):
 
     def text(self, sample: int) -> str:
         """A position as text, at the full resolution of the unit."""
+        session = self._document.session
         if self._unit == "samples":
             return f"{sample:,}".replace(",", "\u2009")
         if self._unit == "frames":
             return f"frame {sample // self._hop()}"
         if self._unit == "beats":
-            tempo = self._document.session.tempo or _DEFAULT_TEMPO
-            beat, part = divmod((sample - tempo.start) / tempo.beat, 1.0)
+            tempo = session.tempo or _DEFAULT_TEMPO
+            beat, part = divmod((sample - tempo.start) / tempo.beat(session.rate), 1.0)
             return f"{_bar_and_beat(int(beat), tempo)}.{int(part * 100):02d}"
-        return format_time(sample / SESSION_RATE)
+        return format_time(sample / session.rate)
 
     def parse(self, text: str, now: int) -> int:
         """The sample of a typed position; see `positions.parse_position`. Raises `EditError`."""
-        tempo = self._document.session.tempo or _DEFAULT_TEMPO
-        return parse_position(text, Units(self._unit, tempo, self._hop()), now)
+        session = self._document.session
+        units = Units(self._unit, session.tempo or _DEFAULT_TEMPO, self._hop(), session.rate)
+        return parse_position(text, units, now)
 
     def _basis(self) -> tuple[object, ...]:
         """Everything that the labels depend on."""
-        return self._unit, self._document.session.tempo, self._hop()
+        return self._unit, self._document.session.tempo, self._hop(), self._document.session.rate
 
 
-def _seconds(least: float) -> Ticks:
-    step_s = next((step for step in _STEPS_S if step * SESSION_RATE >= least), _STEPS_S[-1])
+def _seconds(rate: int, least: float) -> Ticks:
+    step_s = next((step for step in _STEPS_S if step * rate >= least), _STEPS_S[-1])
     decimals = max(0, -math.floor(math.log10(step_s))) if step_s < 1 else 0
-    return Ticks(step_s * SESSION_RATE, 5, lambda number: format_time(number * step_s, decimals))
+    return Ticks(step_s * rate, 5, lambda number: format_time(number * step_s, decimals))
 
 
-def _beats(tempo: Tempo, least: float) -> Ticks:
+def _beats(tempo: Tempo, rate: int, least: float) -> Ticks:
     """Beats, or if they are too close, every bar, every 2nd, 4th and so on."""
-    if tempo.beat >= least:
-        return Ticks(tempo.beat, 16 // tempo.unit, lambda number: _bar_and_beat(number, tempo), tempo.start)
+    beat = tempo.beat(rate)
+    if beat >= least:
+        return Ticks(beat, 16 // tempo.unit, lambda number: _bar_and_beat(number, tempo), tempo.start)
     bars = 1
-    while bars * tempo.beats * tempo.beat < least:
+    while bars * tempo.beats * beat < least:
         bars *= 2
     parts = tempo.beats if bars == 1 else min(bars, 4)
-    step = bars * tempo.beats * tempo.beat
+    step = bars * tempo.beats * beat
     if step / parts < least * _LINE_PX / _LABEL_PX:
         parts = 1
     return Ticks(step, parts, lambda number: str(_number_of(number * bars)), tempo.start)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lincae_studio.errors import EditError
 from lincae_studio.preferences import RulerUnit
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Tempo
+from lincae_studio.session.model import MAX_LENGTH, Tempo
 from lincae_studio.session.times import parse_time
 
 #: Units that may be named, in words and short forms, before or after the number.
@@ -31,11 +31,17 @@ _EXAMPLES: dict[RulerUnit, str] = {
 
 @dataclass(frozen=True)
 class Units:
-    """What typed numbers count: the unit of the ruler, the tempo, and the samples per latent frame."""
+    """What typed numbers count: the unit of the ruler, the tempo, and the samples per latent frame and per second."""
 
     unit: RulerUnit
     tempo: Tempo
     hop: int
+    rate: int
+
+    @property
+    def beat(self) -> float:
+        """Samples per beat."""
+        return self.tempo.beat(self.rate)
 
 
 def parse_position(text: str, units: Units, now: int) -> int:
@@ -70,26 +76,27 @@ def _samples(text: str, units: Units, relative: bool) -> int:
         if ":" in text or text.endswith("s"):
             unit = "time"
     if unit == "time":
-        return round(parse_time(text) * SESSION_RATE)
+        return round(parse_time(text) * units.rate)
     if unit == "beats":
-        return _beats(text, units.tempo, relative)
+        return _beats(text, units, relative)
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text, re.ASCII):
         text = text.replace(",", "")
     return _whole(text) * (1 if unit == "samples" else units.hop)
 
 
-def _beats(text: str, tempo: Tempo, relative: bool) -> int:
+def _beats(text: str, units: Units, relative: bool) -> int:
     """A bar, a bar and a beat, or with hundredths of a beat, all counted from 1; relative: bars and beats, from 0."""
+    tempo = units.tempo
     parts = text.replace(",", ".").split(".")
     if len(parts) > 3 or (len(parts) == 3 and len(parts[2]) != 2):
         raise ValueError(text)
     numbers = [_whole(part) for part in parts]
     bar, beat, part = (*numbers, *(0 if relative else 1, 0)[len(numbers) - 1 :])
     if relative:
-        return round((bar * tempo.beats + beat + part / 100) * tempo.beat)
+        return round((bar * tempo.beats + beat + part / 100) * units.beat)
     if not 1 <= beat <= tempo.beats or bar < 1:
         raise ValueError(text)
-    exact = tempo.start + ((bar - 1) * tempo.beats + beat - 1 + part / 100) * tempo.beat
+    exact = tempo.start + ((bar - 1) * tempo.beats + beat - 1 + part / 100) * units.beat
     return math.ceil(exact - 1e-6)  # as the clock shows it, which rounds down
 
 
