@@ -40,10 +40,11 @@ ALLOWED: dict[str, set[str]] = {
     "codecs": {"session", "media"},
     "engine": {"codecs", "media", "session"},
     "playback": {"engine", "codecs", "media", "session"},
-    "training": {"engine", "codecs", "media", "session"},
+    "evaluation": {"engine", "codecs", "media", "session"},
+    "training": {"evaluation", "engine", "codecs", "media", "session"},
     "ui": {"playback", "engine", "codecs", "media", "session", "training", "bench"},
-    "bench": {"engine", "codecs", "media", "session", "playback", "ui", "training"},
-    "cli": {"engine", "codecs", "media", "session", "playback", "ui", "training", "bench"},
+    "bench": {"engine", "codecs", "media", "session", "playback", "ui", "training", "evaluation"},
+    "cli": {"engine", "codecs", "media", "session", "playback", "ui", "training", "evaluation", "bench"},
     "__main__": {"cli"},
 }
 
@@ -53,6 +54,7 @@ BANNED: dict[str, tuple[str, ...]] = {
     "media": (*QT, *TORCH),
     "codecs": QT,
     "engine": (*QT, *TORCH[:-1]),
+    "evaluation": (*QT, *TORCH),
     "training": QT,
     "playback": TORCH,
     "ui": TORCH,

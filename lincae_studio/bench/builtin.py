@@ -17,8 +17,8 @@ from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.codecs.mdct import MDCT_4X, MdctCodec
 from lincae_studio.engine.rendering.algebra import combine
+from lincae_studio.evaluation.metrics import mel_distance, mr_stft, si_sdr, snr
 from lincae_studio.paths import resource
-from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
 
 CODECS = ("mdct-1x", "mdct-2x", "mdct-4x")
 

@@ -16,9 +16,10 @@ from lincae_studio.cli.batch import run_all
 from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
+from lincae_studio.cli.evaluation import evaluate
 from lincae_studio.cli.inputs import parse_input
 from lincae_studio.cli.text import LogFormatter, show_figures
-from lincae_studio.cli.training import evaluate, train
+from lincae_studio.cli.training import train
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import LatentFormat

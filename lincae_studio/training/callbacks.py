@@ -19,8 +19,8 @@ from rich.progress import Progress as Bars
 from torch import Tensor
 
 from lincae_studio.errors import StudioError
+from lincae_studio.evaluation.metrics import limited, si_sdr
 from lincae_studio.training.data import Array, Source, audible_window
-from lincae_studio.training.metrics import limited, si_sdr
 from lincae_studio.training.module import LinCaeTraining, learning_rate
 from lincae_studio.training.objective import step_size
 from lincae_studio.training.recipe import Recipe

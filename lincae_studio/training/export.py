@@ -19,12 +19,12 @@ from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import save_official, save_own
 from lincae_studio.errors import ExportError, os_error_reason
+from lincae_studio.evaluation.figures import FIGURES
+from lincae_studio.evaluation.measuring import Evaluation, evaluate
 from lincae_studio.training.data import Source, audible_window
-from lincae_studio.training.evaluation import Evaluation, evaluate
-from lincae_studio.training.evaluation_audio import synth_groups
-from lincae_studio.training.figures import FIGURES
 from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.recipe import Run
+from lincae_studio.training.synth import synth_groups
 
 CODEC_FOLDER = "codec"
 BEST_FOLDER = "codec-best"

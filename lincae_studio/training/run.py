@@ -31,8 +31,8 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lincae_studio import atomic, malloc
 from lincae_studio.errors import ExportError, UsageError, os_error_reason
+from lincae_studio.evaluation.measuring import Evaluation
 from lincae_studio.training.callbacks import Progress, Samples
-from lincae_studio.training.evaluation import Evaluation
 from lincae_studio.training.export import Weights, export, exported
 from lincae_studio.training.interruption import Interruption
 from lincae_studio.training.module import LinCaeTraining

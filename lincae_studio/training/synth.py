@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lincae_studio.codecs.base import CodecInfo
+
 Array = npt.NDArray[np.float32]
 
 STEMS = ("drums", "bass", "chords", "lead")
@@ -85,6 +87,12 @@ def unheard_song(number: tuple[int, int], samples: int, sample_rate: int) -> Arr
     """`(4, samples)`: a window of a song that no training uses."""
     seconds = _SONG_START_S + samples / sample_rate
     return make_song((_TEST_SEED, *number), seconds, sample_rate)[:, -samples:]
+
+
+def synth_groups(info: CodecInfo, count: int) -> Array:
+    """`(count, 4, N)`: stems of songs that are in no training pool, one window of each song."""
+    samples = info.window_samples(info.chunk_frames)
+    return np.stack([unheard_song((0, number), samples, info.sample_rate) for number in range(count)])
 
 
 # ------------------------------------------------------------------------------------------------ what is played

@@ -11,9 +11,9 @@ import numpy as np
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lincae_studio.errors import UsageError
+from lincae_studio.evaluation.metrics import limited, mr_stft, si_sdr
 from lincae_studio.training.callbacks import windows_of, writer_of
 from lincae_studio.training.data import SYNTH, Source
-from lincae_studio.training.metrics import limited, mr_stft, si_sdr
 from lincae_studio.training.module import LinCaeTraining
 from lincae_studio.training.recipe import Recipe
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.bench import builtin
-from lincae_studio.training.metrics import mel_distance, mr_stft, si_sdr, snr
+from lincae_studio.evaluation.metrics import mel_distance, mr_stft, si_sdr, snr
 
 pytestmark = pytest.mark.slow  # the table is measured
 

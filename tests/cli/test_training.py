@@ -1,9 +1,7 @@
-"""`lincae-studio train` and `evaluate`, from the command line."""
+"""`lincae-studio train`, from the command line."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import signal
 from collections.abc import Iterator
@@ -14,10 +12,10 @@ import pytest
 import torch
 
 from lincae_studio.cli import run
+from lincae_studio.evaluation.figures import FIGURES
 from lincae_studio.training import callbacks, data
 from lincae_studio.training import export as export_module
-from lincae_studio.training.figures import FIGURES
-from tests.helpers import DEMO, files_below, noise, read_audio, write_audio
+from tests.helpers import files_below, noise, read_audio, write_audio
 from tests.training.recipes import TINY
 
 TRAIN_TINY = ["train", "--preset", "mini", "--workers", "0"]
@@ -147,45 +145,6 @@ def test_speed_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert figures["fraction_of_peak"] == pytest.approx(figures["tflops"], abs=1e-3)
 
 
-def test_figures_as_csv_and_plots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stems = [str(DEMO / "bass.ogg"), str(DEMO / "drums.ogg")]
-    plots = tmp_path / "plots"
-    command = ["evaluate", "mdct-4x", *stems, "--stems", "--limit", "1", "--csv", "--plots", str(plots)]
-    assert run(command) == 0
-    header, *lines = csv.reader(io.StringIO(capsys.readouterr().out))
-    assert header == ["codec", "row", "seed", "group", "source", *FIGURES]
-    assert {line[0] for line in lines} == {"mdct-4x"}
-    windows = [line[3:5] for line in lines if line[1] == "window"]
-    assert windows == [["0", "0"], ["0", "1"], ["0", "mix"]]
-    cells = {line[1]: dict(zip(header, line, strict=True)) for line in lines if line[2] == ""}
-    assert 100.0 < float(cells["mean"]["decoder_homogeneity_db"]) < 160.0  # two of four gains are exact
-    assert (cells["limited"]["decoder_homogeneity_db"], cells["values"]["decoder_homogeneity_db"]) == ("4", "8")
-    assert float(cells["low"]["mr_stft"]) < float(cells["mean"]["mr_stft"]) < float(cells["high"]["mr_stft"])
-    pictures = sorted(plots.glob("*.png"))
-    assert len(pictures) == 4
-    assert all(picture.read_bytes().startswith(b"\x89PNG") for picture in pictures)
-
-
-def test_several_seeds_are_columns_of_one_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    audio = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 44_100)[:, 0])) for seed in (1, 2)]
-    command = ["evaluate", "mdct-4x", *audio, "--limit", "1", "--seeds", "2"]
-    assert run([*command]) == 0
-    out = capsys.readouterr().out
-    assert out.splitlines()[1].split()[:8] == ["figure", "mean", "±", "95", "%", "seed", "0", "seed"]
-    assert run([*command, "--json"]) == 0
-    figures = json.loads(capsys.readouterr().out)
-    assert [one["seed"] for one in figures["seeds"]] == [0, 1]
-    assert figures["statistics"]["mr_stft"].keys() >= {"mean", "deviation", "low", "high", "windows"}
-    assert [(row["seed"], row["source"]) for row in figures["rows"]] == [(s, k) for s in (0, 1) for k in (0, 1, None)]
-
-
-def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["evaluate", "mdct-1x", str(DEMO / "bass.ogg"), "--limit", "1"]) == 0
-    out = capsys.readouterr().out
-    assert "encoder additivity" in out
-    assert "decoder homogeneity, dB: 4 of 8 values limited to 160 dB" in out
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -201,9 +160,6 @@ def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         (["train", "--preset", "mini", "--out", "x", "--max-time", "inf"], "--max-time"),
         (["train", "--resume", "x", "--preset", "mini"], "--preset"),
         (["train", "--resume", "nowhere"], "nowhere"),
-        (["evaluate", "no-codec", "synth"], "mdct-1x"),
-        (["evaluate", "mdct-1x", "nowhere.wav"], "nowhere.wav"),
-        (["evaluate", "mdct-1x", "synth", "--json", "--csv"], "--csv"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lincae_studio.training.synth import STEMS, make_song, read_tables
+from lincae_studio.codecs.mdct import MDCT_1X
+from lincae_studio.training.synth import STEMS, make_song, read_tables, synth_groups
 
 
 def test_a_seed_is_a_song() -> None:
@@ -40,3 +41,10 @@ def test_a_table_is_read_up_to_the_very_end_of_its_period() -> None:
     table = np.array([[0.0, 1.0, 2.0, 3.0, 0.0]], np.float32)
     phase = np.array([0.0, 0.25, 0.375, 0.875, 1.25, np.nextafter(1.0, 0.0), np.nextafter(8.0, 0.0)])
     np.testing.assert_allclose(read_tables(table, phase)[0], [0.0, 1.0, 1.5, 1.5, 1.0, 0.0, 0.0], atol=1e-6)
+
+
+def test_songs_to_measure_with_are_the_same_each_time() -> None:
+    first, again = synth_groups(MDCT_1X, 2), synth_groups(MDCT_1X, 2)
+    assert first.shape == (2, 4, MDCT_1X.window_samples(MDCT_1X.chunk_frames))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first[0], first[1])

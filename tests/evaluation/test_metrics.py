@@ -10,7 +10,7 @@ import torch
 from auraloss.freq import MultiResolutionSTFTLoss
 from torchmetrics.functional.audio import scale_invariant_signal_distortion_ratio, signal_noise_ratio
 
-from lincae_studio.training.metrics import STFT_SIZES, mel_distance, mr_stft, mr_stft_auraloss, si_sdr, snr
+from lincae_studio.evaluation.metrics import STFT_SIZES, mel_distance, mr_stft, mr_stft_auraloss, si_sdr, snr
 
 RATE = 44_100
 

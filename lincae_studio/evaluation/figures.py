@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lincae_studio.training.metrics import LIMIT_DB, limited
+from lincae_studio.evaluation.metrics import LIMIT_DB, limited
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ import numpy as np
 from lincae_studio import jobs
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.rendering.algebra import combine
-from lincae_studio.training.evaluation_audio import audible
-from lincae_studio.training.figures import FIGURES, Measured, finite
-from lincae_studio.training.metrics import mel_distance, mr_stft, mr_stft_auraloss, si_sdr, snr
+from lincae_studio.evaluation.audio import audible
+from lincae_studio.evaluation.figures import FIGURES, Measured, finite
+from lincae_studio.evaluation.metrics import mel_distance, mr_stft, mr_stft_auraloss, si_sdr, snr
 
 #: Gains for the homogeneity figures, as in the authors' evaluation.
 GAINS = (0.25, 0.5, 0.75, 1.1)

@@ -1,4 +1,4 @@
-"""The audio of an evaluation: groups of windows that are mixed with each other, from files or procedural songs."""
+"""The audio of an evaluation: groups of windows that are mixed with each other, from files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.errors import MediaError, UsageError
-from lincae_studio.training.synth import unheard_song
 
 #: Windows below this RMS (-60 dB) count as silence; figures relative to them would be meaningless.
 SILENCE_RMS = 1e-3
@@ -43,13 +42,7 @@ def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: i
         groups = np.stack([windows, np.roll(windows, len(windows) // 2, axis=0)], axis=1)
     if not len(groups):
         raise MediaError("there is nothing to measure: the audio is silent", "Give other files")
-    return groups[np.linspace(0, len(groups) - 1, min(limit, len(groups))).round().astype(int)]
-
-
-def synth_groups(info: CodecInfo, count: int) -> Array:
-    """`(count, 4, N)`: stems of songs that are in no training pool, one window of each song."""
-    samples = info.window_samples(info.chunk_frames)
-    return np.stack([unheard_song((0, number), samples, info.sample_rate) for number in range(count)])
+    return np.asarray(groups[np.linspace(0, len(groups) - 1, min(limit, len(groups))).round().astype(int)])
 
 
 def _windows(signals: Array, samples: int) -> Array:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from lincae_studio.training.figures import Measured
+from lincae_studio.evaluation.figures import Measured
 
 
 def test_an_exact_value_is_limited_before_averaging() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lincae_studio.errors import ExportError, os_error_reason
-from lincae_studio.training.evaluation import Evaluation
+from lincae_studio.evaluation.measuring import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
