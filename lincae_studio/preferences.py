@@ -42,6 +42,9 @@ ViewName = Literal["heatmap", "spectrogram", "linearity", "trajectory", "levels"
 #: What the mouse wheel does without a modifier key: scroll the tracks, or zoom.
 Wheel = Literal["scroll", "zoom"]
 
+#: Whose default keys the commands have: this program's, or those of another one.
+ShortcutPreset = Literal["lincae", "audacity", "reaper", "ardour"]
+
 #: Device and precision of neural codecs.
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -78,7 +81,8 @@ class Preferences(Struct, frozen=True, kw_only=True):
         audio_host, audio_device: names from PortAudio; "" for the system default.
         audio_buffer: buffer size in frames; 0 for the device's default.
         export: the last export settings; `export_presets`: the user's presets, by name.
-        shortcuts: changed keyboard shortcuts, by command id; an empty list removes the shortcut.
+        shortcuts: changed keyboard shortcuts, by command id; an empty list removes the shortcut. They override those of
+            `shortcut_preset`.
     """
 
     theme: Theme = "dark"
@@ -110,6 +114,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     audio_device: DeviceName = ""
     audio_buffer: Annotated[int, Meta(ge=0, le=65_536)] = 0
     output_level_db: OutputLevel = 0.0
+    shortcut_preset: ShortcutPreset = "lincae"
     shortcuts: dict[str, Keys] = {}
     export: ExportSettings = ExportSettings()
     export_presets: Annotated[dict[str, ExportSettings], Meta(max_length=100)] = {}

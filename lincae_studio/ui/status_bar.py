@@ -30,7 +30,6 @@ class StatusLabels(QObject):
         self.engine = QLabel(bar)
         self.output = QLabel(bar)
         self.messages = QToolButton(bar)
-        self.messages.setToolTip("List all messages since the program was started (Shift+F8)")
         self.messages.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.messages.clicked.connect(messages.show_list)
         self.messages.hide()

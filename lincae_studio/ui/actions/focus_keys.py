@@ -25,6 +25,8 @@ _SLIDER_KEYS = (
     Qt.Key.Key_End,
 )
 
+_RETURN = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+
 _TEXTS = (QLineEdit, QAbstractSpinBox, QPlainTextEdit)
 
 _LIST_KEYS = (
@@ -40,6 +42,8 @@ _LIST_KEYS = (
 def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
     """Whether a key is meant for the focused control: arrows move a slider or along a list, Space presses a button.
 
+    Return ends typing in a field, opens an entry of a list, and lets a number be typed for a fader.
+
     Otherwise the shortcuts of the window (seek, play) would take these keys, and controls could not be used without a
     mouse. Controls get the focus only by Tab, so these keys still control the transport after a click.
     """
@@ -54,6 +58,8 @@ def belongs_to_focus(event: QEvent, focus: QWidget | None) -> bool:
         return event.key() in _ARROWS  # which make finer steps
     if modifiers:
         return False
+    if event.key() in _RETURN:
+        return isinstance(focus, (*_TEXTS, QAbstractItemView, QAbstractButton, QAbstractSlider, QComboBox))
     if isinstance(focus, (QAbstractItemView, QComboBox)):
         return event.key() in _LIST_KEYS
     if isinstance(focus, QAbstractSlider):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from PySide6.QtCore import QByteArray, QSize, Qt
 from PySide6.QtGui import QAction, QActionGroup, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
-from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar
+from PySide6.QtWidgets import QAbstractButton, QMainWindow, QMenu, QToolBar
 
 from lincae_studio.paths import resource
 from lincae_studio.ui import theme
@@ -57,6 +57,12 @@ def make_actions(window: QMainWindow, handler: Callable[[str], Handler]) -> dict
         actions[spec.id] = action
     apply_keys(actions, {})
     return actions
+
+
+def follow_tip(button: QAbstractButton, action: QAction) -> None:
+    """Let a button, which runs the command of an action, have its tooltip with its key."""
+    button.setToolTip(action.toolTip())
+    action.changed.connect(lambda: button.setToolTip(action.toolTip()))
 
 
 def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QMenu]:

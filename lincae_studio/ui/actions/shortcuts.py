@@ -1,4 +1,4 @@
-"""Keyboard shortcuts: the defaults of the table, and the user's own. No state."""
+"""Keyboard shortcuts: the defaults of the table, those of a preset in their place, and the user's own. No state."""
 
 from __future__ import annotations
 
@@ -6,22 +6,40 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtGui import QAction, QKeySequence
 
+from lincae_studio.preferences import ShortcutPreset
+from lincae_studio.ui.actions.presets import ardour, audacity, reaper
 from lincae_studio.ui.actions.spec import ActionSpec
 from lincae_studio.ui.actions.table import ACTIONS
 
 Chosen = Mapping[str, Sequence[str]]
 
+#: The keys that each preset gives to commands, by id, instead of the default ones.
+PRESETS: Mapping[ShortcutPreset, Chosen] = {
+    "lincae": {},
+    "audacity": audacity.KEYS,
+    "reaper": reaper.KEYS,
+    "ardour": ardour.KEYS,
+}
 
-def default_keys(spec: ActionSpec) -> list[QKeySequence]:
-    """The default keys of a command on this platform."""
-    return [QKeySequence(key) for key in spec.keys]
+#: Their names in the window.
+TITLES: Mapping[ShortcutPreset, str] = {
+    "lincae": "LinCAE Studio",
+    "audacity": "Audacity",
+    "reaper": "REAPER",
+    "ardour": "Ardour",
+}
 
 
-def keys_of(chosen: Chosen) -> dict[str, list[QKeySequence]]:
-    """The keys of every command, by id. Each key runs one command; the user's keys override defaults."""
+def default_keys(spec: ActionSpec, preset: ShortcutPreset = "lincae") -> list[QKeySequence]:
+    """The keys of a command in a preset, on this platform."""
+    return [QKeySequence(key) for key in PRESETS[preset].get(spec.id, spec.keys)]
+
+
+def keys_of(chosen: Chosen, preset: ShortcutPreset = "lincae") -> dict[str, list[QKeySequence]]:
+    """The keys of every command, by id. Each key runs one command; the user's keys override those of the preset."""
     keys: dict[str, list[QKeySequence]] = {spec.id: [] for spec in ACTIONS}
     taken: set[str] = set()
-    defaults = [(spec.id, default_keys(spec)) for spec in ACTIONS if spec.id not in chosen]
+    defaults = [(spec.id, default_keys(spec, preset)) for spec in ACTIONS if spec.id not in chosen]
     own = [
         (spec.id, [QKeySequence.fromString(key) for key in chosen[spec.id]]) for spec in ACTIONS if spec.id in chosen
     ]
@@ -34,9 +52,9 @@ def keys_of(chosen: Chosen) -> dict[str, list[QKeySequence]]:
     return keys
 
 
-def apply_keys(actions: Mapping[str, QAction], chosen: Chosen) -> None:
+def apply_keys(actions: Mapping[str, QAction], chosen: Chosen, preset: ShortcutPreset = "lincae") -> None:
     """Assign its keys to every action, and show the first one in its tooltip."""
-    keys = keys_of(chosen)
+    keys = keys_of(chosen, preset)
     for spec in ACTIONS:
         action = actions[spec.id]
         action.setShortcuts(keys[spec.id])
@@ -54,9 +72,9 @@ def with_key(chosen: Chosen, command: str, key: QKeySequence | None) -> dict[str
     return result
 
 
-def owner_of(key: QKeySequence, chosen: Chosen) -> ActionSpec | None:
+def owner_of(key: QKeySequence, chosen: Chosen, preset: ShortcutPreset = "lincae") -> ActionSpec | None:
     """The command that a key runs, if any."""
-    keys = keys_of(chosen)
+    keys = keys_of(chosen, preset)
     return next((spec for spec in ACTIONS if any(portable(one) == portable(key) for one in keys[spec.id])), None)
 
 

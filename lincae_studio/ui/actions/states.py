@@ -76,7 +76,7 @@ class ActionStates(QObject):
 
     def _follow_preferences(self) -> None:
         chosen = self._preferences.value
-        shortcuts.apply_keys(self._actions, chosen.shortcuts)
+        shortcuts.apply_keys(self._actions, chosen.shortcuts, chosen.shortcut_preset)
         checked = {"follow": chosen.follow_playhead, "snap": chosen.snap, "linearity": chosen.linearity_strip}
         checked["wave_scale"] = chosen.wave_scale
         checked |= {f"snap_to_{target}": target in chosen.snap_to for target in get_args(SnapTarget)}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from PySide6.QtCore import Qt, QUrl
+from PySide6.QtCore import QEvent, Qt, QUrl
 from PySide6.QtGui import QAction, QColor, QKeySequence, QShortcut, QTextCursor, QTextDocument
 from PySide6.QtWidgets import (
     QDialog,
@@ -25,13 +25,21 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio.paths import change_log, resource
+from lincae_studio.preferences import ShortcutPreset
 from lincae_studio.ui import theme
+from lincae_studio.ui.actions import shortcuts
+from lincae_studio.ui.actions.spec import ActionSpec
 from lincae_studio.ui.actions.table import ACTIONS, MENUS
 from lincae_studio.ui.model.window_state import resize_on_screen
 from lincae_studio.ui.plain_text import from_menu
 
 KEYBOARD_MAP = "Keyboard map"
+PRESETS = "Keys of other programs"
 WHATS_NEW = "What’s new"
+
+#: On every page of the manual, whose text has the default keys, if others are in use.
+_OTHER_KEYS = "*The keys on this page are those of LinCAE Studio’s own preset. You use others: see the "
+_OTHER_KEYS += "[keyboard map](#keyboard-map).*\n\n"
 
 
 @dataclass(frozen=True)
@@ -57,10 +65,13 @@ def pages(actions: Mapping[str, QAction]) -> list[Page]:
     """All pages; `actions`: by id, with their keys."""
     manual = resource("manual/manual.md").read_text(encoding="utf-8")
     first, *sections = re.split(r"^## ", manual, flags=re.MULTILINE)
-    found = [Page("About this manual", first)]
-    found += [Page(section.partition("\n")[0], f"## {section}") for section in sections]
+    note = _OTHER_KEYS if any(actions[spec.id].shortcuts() != shortcuts.default_keys(spec) for spec in ACTIONS) else ""
+    found = [Page("About this manual", f"{first}\n{note}")]
+    for section in sections:
+        title, _, text = section.partition("\n")
+        found.append(Page(title, f"## {title}\n\n{note}{text}"))
     news = change_log().read_text(encoding="utf-8")
-    return [*found, Page(KEYBOARD_MAP, _keyboard_map(actions)), Page(WHATS_NEW, news)]
+    return [*found, Page(KEYBOARD_MAP, _keyboard_map(actions)), Page(PRESETS, _presets()), Page(WHATS_NEW, news)]
 
 
 class ManualDialog(QDialog):
@@ -71,6 +82,7 @@ class ManualDialog(QDialog):
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("LinCAE Studio Manual")
+        self._actions = actions
         self._pages = pages(actions)
         self._page = -1
         self.browser = QTextBrowser(self)
@@ -122,6 +134,14 @@ class ManualDialog(QDialog):
     def find_previous(self) -> None:
         """Go to the previous match, on this page or an earlier one, then from the last page back."""
         self._find(-1)
+
+    def _follow_keys(self) -> None:
+        """Show the keys of now, after others were chosen in the preferences."""
+        now = pages(self._actions)
+        if now != self._pages:
+            self._pages, shown = now, self._pages[self._page].title
+            self._page = -1
+            self.show_page(shown)
 
     def _find(self, step: int) -> None:
         words = self.search.text()
@@ -249,6 +269,13 @@ class ManualDialog(QDialog):
         layout.addWidget(splitter)
         self.browser.setFocus()
 
+    # Qt overrides
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            self._follow_keys()
+        super().changeEvent(event)
+
 
 def _anchor(heading: str) -> str:
     """The name of a heading in links, as Markdown viewers derive it."""
@@ -257,17 +284,46 @@ def _anchor(heading: str) -> str:
 
 def _keyboard_map(actions: Mapping[str, QAction]) -> str:
     """A table per menu of the commands that have keys."""
-    lines = [f"## {KEYBOARD_MAP}", "", "Keys can be changed in *Edit > Preferences > Shortcuts*.", ""]
+    text = (
+        "The keys as they are now. *Edit > Preferences > Shortcuts* changes them, one by one or all to those of "
+        f"[another program](#{_anchor(PRESETS)})."
+    )
+    lines = [f"## {KEYBOARD_MAP}", "", text, ""]
     for menu in MENUS:
-        rows = [(spec, actions[spec.id].shortcuts()) for spec in ACTIONS if spec.menu == menu]
         lines += [f"### {menu}", "", "| Command | Keys |", "| --- | --- |"]
-        for spec, keys in rows:
-            if keys:
-                shown = ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys)
-                text = from_menu(spec.text).rstrip("…")
-                lines.append(f"| {text} | {_escaped(shown)} |")
+        for spec in (spec for spec in ACTIONS if spec.menu == menu and actions[spec.id].shortcuts()):
+            lines.append(f"| {_name(spec)} | {_keys(actions[spec.id].shortcuts())} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def _presets() -> str:
+    """A table per preset of the commands whose keys it changes."""
+    text = (
+        "*Edit > Preferences > Shortcuts* gives the commands the keys of a program that you know. Commands that are "
+        "not listed here keep their own keys, many of which are the same in these programs."
+    )
+    lines = [f"## {PRESETS}", "", text, ""]
+    for preset, keys in shortcuts.PRESETS.items():
+        if keys:
+            lines += [*_preset(preset, keys), ""]
+    return "\n".join(lines)
+
+
+def _preset(preset: ShortcutPreset, keys: shortcuts.Chosen) -> list[str]:
+    lines = [f"### {shortcuts.TITLES[preset]}", "", "| Command | Keys | LinCAE Studio’s own |", "| --- | --- | --- |"]
+    for spec in (spec for spec in ACTIONS if spec.id in keys):
+        own, theirs = shortcuts.default_keys(spec), shortcuts.default_keys(spec, preset)
+        lines.append(f"| {_name(spec)} | {_keys(theirs)} | {_keys(own)} |")
+    return lines
+
+
+def _name(spec: ActionSpec) -> str:
+    return from_menu(spec.text).rstrip("…")
+
+
+def _keys(keys: Sequence[QKeySequence]) -> str:
+    return _escaped(", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys))
 
 
 def _escaped(text: str) -> str:

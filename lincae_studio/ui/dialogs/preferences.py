@@ -7,6 +7,7 @@ from typing import get_args
 from PySide6.QtCore import QEvent, QKeyCombination, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
+    QComboBox,
     QDialog,
     QDialogButtonBox,
     QHBoxLayout,
@@ -35,6 +36,10 @@ from lincae_studio.ui.playback.transport import Transport
 
 #: Search words that find the audio page.
 AUDIO_WORDS = "audio sound output device host api buffer latency level volume test tone rescan"
+
+#: Search words that find the choice of a preset; their first letters are enough.
+PRESET_WORDS = ("preset", "audacity", "reaper", "ardour")
+_FIRST_LETTERS = 4
 
 _MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
 
@@ -111,6 +116,16 @@ class ShortcutsPage(QWidget):
     def __init__(self, store: PreferenceStore, parent: QWidget) -> None:
         super().__init__(parent)
         self._store = store
+        self.preset = QComboBox(self)
+        for preset, title in shortcuts.TITLES.items():
+            self.preset.addItem(title, preset)
+        self.preset.setAccessibleName("Preset of shortcuts")
+        self.preset.activated.connect(lambda: store.set(shortcut_preset=self.preset.currentData()))
+        label = QLabel("&Preset", self)
+        label.setBuddy(self.preset)
+        about = QLabel("The keys of a program that you know. Your own changes, in bold, stay as they are.", self)
+        about.setWordWrap(True)
+        theme.dim(about)
         self.search = QLineEdit(self)
         self.search.setPlaceholderText("Search commands and shortcuts")
         self.search.setAccessibleName("Find a command, or its keys")
@@ -137,11 +152,18 @@ class ShortcutsPage(QWidget):
         below = QHBoxLayout()
         below.addWidget(self.message, 1)
         below.addWidget(self.reset)
+        presets = QHBoxLayout()
+        presets.addWidget(label)
+        presets.addWidget(self.preset)
+        presets.addWidget(about, 1)
         layout = QVBoxLayout(self)
+        layout.addLayout(presets)
         layout.addWidget(self.search)
         layout.addWidget(self.table, 1)
         layout.addLayout(keys)
         layout.addLayout(below)
+        self.default.setToolTip("Give the command the keys of the preset again")
+        self.reset.setToolTip("Give all commands the keys of the preset again")
         self._items: dict[str, QTreeWidgetItem] = {}
         for spec in (spec for spec in ACTIONS if not spec.context_only):
             item = QTreeWidgetItem([f"{spec.menu}: {_name(spec)}", ""])
@@ -172,8 +194,9 @@ class ShortcutsPage(QWidget):
         self.table.setCurrentItem(self._items[command])
 
     def _show(self) -> None:
-        chosen = self._store.value.shortcuts
-        keys = shortcuts.keys_of(chosen)
+        chosen, preset = self._store.value.shortcuts, self._store.value.shortcut_preset
+        keys = shortcuts.keys_of(chosen, preset)
+        self.preset.setCurrentIndex(self.preset.findData(preset))
         for name, item in self._items.items():
             item.setText(1, ", ".join(key.toString(QKeySequence.SequenceFormat.NativeText) for key in keys[name]))
             font = item.font(1)
@@ -182,8 +205,12 @@ class ShortcutsPage(QWidget):
         self._follow()
 
     def search_for(self, text: str) -> bool:
-        """Show the commands that contain all the words; False if there are none."""
-        self.search.setText(text)
+        """Show the commands that contain all the words, or all for the name of a preset; False if there are none."""
+        words = text.casefold().split()
+        named = all(
+            any(name.startswith(word) for name in PRESET_WORDS) and len(word) >= _FIRST_LETTERS for word in words
+        )
+        self.search.setText("" if named else text)
         return any(not item.isHidden() for item in self._items.values())
 
     def _filter(self, text: str) -> None:
@@ -203,7 +230,7 @@ class ShortcutsPage(QWidget):
         self.assign.setEnabled(spec is not None and key is not None)
         self.message.setText("")
         if spec is not None and key is not None:
-            owner = shortcuts.owner_of(key, self._store.value.shortcuts)
+            owner = shortcuts.owner_of(key, self._store.value.shortcuts, self._store.value.shortcut_preset)
             if owner is not None and owner.id != spec.id:
                 self.message.setText(f"{self.key.text()} is assigned to “{_name(owner)}”, which would lose it.")
 

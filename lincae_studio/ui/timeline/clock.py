@@ -69,7 +69,7 @@ class Clock(QLineEdit):
             self._make_room()
         frame = position // self._rendering.plan.grid.hop
         where = f"{format_time(position / SESSION_RATE)}, sample {position}, latent frame {frame}"
-        self.setToolTip(f"{where}. Click to type a position (G)")
+        self.setToolTip(f"{where}. Click to type a position")
 
     def _make_room(self) -> None:
         """Be wide enough for the text, and not narrower than before: a changing width would move with every digit."""

@@ -18,7 +18,7 @@ from lincae_studio.ui.timeline.strip import GainFader
 from lincae_studio.ui.timeline.strip_fields import ValueField
 from lincae_studio.ui.timeline.strip_parts import join, read_gain, show_envelopes, toggle
 
-_ENVELOPE_TIP = "Show or hide the volume envelope of the master (A)"
+_ENVELOPE_TIP = "Show or hide the volume envelope of the master"
 
 
 class MasterStrip(QWidget):

@@ -118,7 +118,6 @@ class TimelinePanel(QWidget):
         self._horizontal.setAccessibleName("Scroll in time")
         self._vertical.setAccessibleName("Scroll tracks")
         self.add_track_button = QPushButton("+ Track", self)
-        self.add_track_button.setToolTip("Add an empty track (Ctrl+T)")
         self.add_track_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.splitter = PaneSplitter(self)
         self._canvases: list[TimeCanvas] = [self.ruler, self.render_bar, self.linearity, self.lanes, self.master]

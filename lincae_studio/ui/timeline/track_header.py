@@ -31,7 +31,7 @@ _BORDER_PX = 5
 #: Heights from which on the gain and the pan have room.
 _GAIN_FROM_PX, _PAN_FROM_PX = 54, 74
 
-_ENVELOPES_TIP = "Show the volume envelope, the pan envelope, or none (A)"
+_ENVELOPES_TIP = "Show the volume envelope, the pan envelope, or none"
 
 #: Events of its controls that a header looks at.
 _WATCHED = (

@@ -1,4 +1,4 @@
-"""Default keys on keyboards of other countries: what one press can mean there runs one command at most."""
+"""Keys of all presets on keyboards of other countries: what one press can mean there runs one command at most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication
 
-from lincae_studio.ui.actions.shortcuts import default_keys, portable
+from lincae_studio.preferences import ShortcutPreset
+from lincae_studio.ui.actions.shortcuts import PRESETS, default_keys, portable
 from lincae_studio.ui.actions.table import ACTIONS
 
 #: Keys that are not letters, or have a third character: those characters alone, with Shift, and with AltGr. A space
@@ -69,23 +70,27 @@ def presses(layout: str) -> Iterator[tuple[str, list[str]]]:
             yield f"AltGr and {alone}", [name(third, NONE)]
 
 
-def owners() -> dict[str, str]:
-    return {portable(key): spec.id for spec in ACTIONS for key in default_keys(spec)}
+def owners(preset: ShortcutPreset) -> dict[str, str]:
+    return {portable(key): spec.id for spec in ACTIONS for key in default_keys(spec, preset)}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_no_press_runs_two_commands(styled: QApplication, layout: str) -> None:
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_press_runs_two_commands(styled: QApplication, layout: str, preset: ShortcutPreset) -> None:
     """Qt runs none of them then."""
-    commands = owners()
+    commands = owners(preset)
     for press, meant in presses(layout):
         found = {commands[key] for key in meant if key in commands}
         assert len(found) <= 1, f"{press} on a {layout} keyboard"
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_command_has_a_key_that_is_pressed_as_it_is_named(styled: QApplication, layout: str) -> None:
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_command_has_a_key_that_is_pressed_as_it_is_named(
+    styled: QApplication, layout: str, preset: ShortcutPreset
+) -> None:
     """Without a Shift or AltGr that its name does not mention."""
-    commands = owners()
+    commands = owners(preset)
     modifiers = [ctrl | alt | shift for ctrl in (NONE, CTRL) for alt in (NONE, ALT) for shift in (NONE, SHIFT)]
     names = {name(character, held) for character, _, _ in keys(layout) for held in modifiers}
     within_reach = {spec for key, spec in commands.items() if key in names}
@@ -93,14 +98,15 @@ def test_every_command_has_a_key_that_is_pressed_as_it_is_named(styled: QApplica
         spec.id
         for spec in ACTIONS
         if spec.keys
-        and all(len(portable(key).split("+")[-1]) < 2 for key in default_keys(spec))  # not Home, F2 and so on
+        and all(len(portable(key).split("+")[-1]) < 2 for key in default_keys(spec, preset))  # not Home, F2 and so on
     }
     assert characters - within_reach == set()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_characters_typed_with_altgr_run_nothing(styled: QApplication, layout: str) -> None:
+@pytest.mark.parametrize("preset", PRESETS)
+def test_characters_typed_with_altgr_run_nothing(styled: QApplication, layout: str, preset: ShortcutPreset) -> None:
     """On Windows, AltGr is Ctrl and Alt: a name with a € in it must not open a dialog."""
-    commands = owners()
+    commands = owners(preset)
     typed = [name(alone, CTRL | ALT) for alone, _, third in keys(layout) if third != " "]
     assert [commands[key] for key in typed if key in commands] == []

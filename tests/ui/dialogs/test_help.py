@@ -128,6 +128,27 @@ def test_the_keyboard_map_shows_the_keys_of_now(qtbot: QtBot, window: MainWindow
     assert lines[lines.index("Zoom In") + 1].startswith("Ctrl+")
 
 
+def test_the_help_window_lists_presets_and_says_where_other_keys_are(qtbot: QtBot, window: MainWindow) -> None:
+    note = "The keys on this page are those of LinCAE Studio’s own preset."
+    dialog = opened(qtbot, window, "manual")
+    dialog.show_page("Views")
+    assert note not in text(dialog)
+    dialog.show_page("Keys of other programs", "Ardour")
+    lines = text(dialog).splitlines()
+    ardour = lines[lines.index("Ardour") :]
+    assert ardour[ardour.index("Next Marker") :][:3] == ["Next Marker", "W", "Alt+Right"]
+    assert {"Audacity", "REAPER"} <= set(lines)
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow, timeout=LIMIT_MS)
+    window.preferences.set(shortcut_preset="reaper")
+    dialog = opened(qtbot, window, "manual")
+    dialog.show_page("Views")
+    assert note in text(dialog)
+    dialog.browser.anchorClicked.emit(QUrl("#keyboard-map"))
+    lines = text(dialog).splitlines()
+    assert lines[lines.index("Next Marker") + 1] == "], Alt+Right"
+
+
 def test_what_is_new_is_this_version(qtbot: QtBot, window: MainWindow) -> None:
     assert __version__ in text(opened(qtbot, window, "whats_new"))
 

@@ -146,6 +146,38 @@ def test_keys_go_back_to_the_defaults(song: MainWindow, dialog: PreferencesDialo
         assert song.actions_by_id[spec.id].shortcuts() == shortcuts.default_keys(spec)
 
 
+def test_a_preset_is_chosen_with_the_user_s_keys_on_top(
+    song: MainWindow, dialog: PreferencesDialog, kept: Callable[[], Preferences]
+) -> None:
+    page = dialog.shortcuts
+    choose(dialog, "join", Qt.Key.Key_B, CTRL)  # which adds markers in Audacity
+
+    def shown(command: str) -> str:
+        return page._items[command].text(1)
+
+    page.preset.setFocus()
+    QTest.keyClick(page.preset, Qt.Key.Key_Down)
+    assert page.preset.currentText() == "Audacity"
+    assert kept().shortcut_preset == "audacity"
+    assert kept().shortcuts == {"join": ("Ctrl+B",)}
+    assert (shown("split"), shown("join")) == ("Ctrl+I", "Ctrl+B")
+    assert shown("add_marker") == "Ctrl+M, M"
+    assert page.message.text() == ""
+    page.select("delete")
+    page.key.setFocus()
+    QTest.keyClick(page.key, Qt.Key.Key_I, CTRL)
+    assert "Split at Playhead" in page.message.text(), "as in the preset"
+    QTest.mouseClick(page.reset, Qt.MouseButton.LeftButton)
+    assert shown("add_marker") == "Ctrl+B, Ctrl+M, M"
+    assert page.preset.currentText() == "Audacity"
+    page.preset.setFocus()
+    QTest.keyClick(page.preset, Qt.Key.Key_Up)
+    assert (shown("split"), shown("join")) == ("S", "Ctrl+J")
+    QTest.keyClicks(dialog.search, "reaper")
+    assert dialog.pages.isTabVisible(dialog.pages.indexOf(page))
+    assert not page._items["split"].isHidden()
+
+
 def test_commands_are_found_by_name_and_by_key(window: MainWindow, dialog: PreferencesDialog) -> None:
     page = dialog.shortcuts
     dialog.pages.setCurrentWidget(page)
@@ -256,7 +288,8 @@ def test_the_table_matches_the_fields() -> None:
         values = choices_of(preference)
         if values:
             assert tuple(value for value, _ in preference.choices) == values
-    elsewhere = {"views", "header_px", "heatmap_level", "snap_to", "recent", "shortcuts", "export", "export_presets"}
+    elsewhere = {"views", "header_px", "heatmap_level", "snap_to", "recent", "export", "export_presets"}
+    elsewhere |= {"shortcuts", "shortcut_preset"}
     audio = {name for name in fields if name.startswith("audio_")} | {"output_level_db"}
     assert fields.keys() == {preference.field for preference in PREFERENCES} | elsewhere | audio
 
