@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from lincae_studio import bounded, preferences
+from lincae_studio.codecs.folders import file_sha256
 from lincae_studio.codecs.lincae.folder import open_folder
-from lincae_studio.codecs.lincae.public import file_sha256, official_names
+from lincae_studio.codecs.lincae.public import official_names
 from lincae_studio.engine.bundles.latent_files import load_latents
 from lincae_studio.engine.bundles.store import BundleStore
 from lincae_studio.engine.bundles.writer import open_bundle

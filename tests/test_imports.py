@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import lincae_studio
+from lincae_studio.codecs import registry
 
 PACKAGE = Path(lincae_studio.__file__).parent
 
@@ -130,8 +131,21 @@ def test_no_part_imports_what_it_may_not(path: Path) -> None:
     roots = {name.split(".")[0] for name in imports_of(path)}
     assert not roots & set(BANNED.get(part, ()))
     if "torch" in roots:
-        lincae = path.is_relative_to(PACKAGE / "codecs" / "lincae")
-        assert part == "training" or lincae or path == PACKAGE / "bench" / "codec.py"
+        of_a_family = part == "codecs" and path.parent != PACKAGE / "codecs"
+        others = (PACKAGE / "codecs" / "device.py", PACKAGE / "bench" / "codec.py")
+        assert part == "training" or of_a_family or path in others
+
+
+def test_nothing_names_a_family_but_the_registry_and_what_trains_one() -> None:
+    families = {registry_line.partition(".")[0] for registry_line in registry._FAMILIES}
+    assert {"mdct", "lincae"} <= families
+    for path in SOURCES:
+        relative = path.relative_to(PACKAGE)
+        own = relative.parts[0] == "codecs" and relative.parts[1].removesuffix(".py") in families
+        if own or relative.parts[0] in ("training", "bench", "__init__.py"):
+            continue
+        named = {name.split(".")[2] for name in imports_of(path) if name.startswith("lincae_studio.codecs.")}
+        assert not named & families, path
 
 
 def test_the_document_needs_nothing_but_errors_and_safe_files() -> None:
@@ -203,7 +217,9 @@ def test_the_window_process_never_loads_torch() -> None:
 
 def test_the_subcommands_load_neither_torch_nor_qt() -> None:
     parts = ("cli.app", "cli.mixing", "engine.process.worker", "engine.bundles.decode")
-    loaded = modules_after("import " + ", ".join(f"lincae_studio.{part}" for part in parts))
+    families = "from lincae_studio.codecs import registry\nregistry.families()"
+    loaded = modules_after("import " + ", ".join(f"lincae_studio.{part}" for part in parts) + f"\n{families}")
+    assert "yaml" in loaded, "that the families were loaded"
     assert not loaded & {"torch", "PySide6", "pyqtgraph"}
 
 

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from lincae_studio import malloc
+from lincae_studio.codecs.device import default_device
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
-from lincae_studio.codecs.lincae.device import default_device
 from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import CodecError, UsageError

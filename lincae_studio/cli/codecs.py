@@ -14,25 +14,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lincae_studio.cli.import_options import with_import_options
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain, show
-from lincae_studio.codecs import library, neural, registry
+from lincae_studio.codecs import install, library, neural, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.codecs.lincae import install
-from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
-from lincae_studio.codecs.packages import require
+from lincae_studio.codecs.family import Download, OptionValue
 from lincae_studio.errors import CodecError
 
 codecs_app = typer.Typer(help="Manage codecs: list, download, import, convert, remove.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
-ScaleFactor = Annotated[
-    float | None, typer.Option("--scale-factor", help="Scale factor of the latents, missing in official folders.")
-]
-Linear = Annotated[
-    bool | None, typer.Option("--linear/--not-linear", help="Whether the model was trained to be linear.")
-]
+Source = Annotated[Path, typer.Argument(metavar="SRC", help="A model folder, published or exported.")]
 Title = Annotated[str | None, typer.Option("--title", help="Name in lists; default: the folder's name.")]
 
 _LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
@@ -45,7 +39,7 @@ def _list(as_json: AsJson = False) -> None:
     rows = [_row(info) for info in found]
     damaged = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
     here = {info.id for info in found} | errors.keys()
-    offered = [_offer(model_id, public) for model_id, public in PUBLIC_MODELS.items() if model_id not in here]
+    offered = [_offer(download) for download in registry.downloads() if download.id not in here]
     if as_json:
         print(json.dumps([*rows, *damaged, *offered], indent=2))
         return
@@ -84,8 +78,7 @@ def _show(
         "overlap_frames": info.overlap_frames,
         "identity": None if info.provisional else info.identity,
         "arithmetic": info.arithmetic or None,
-        "scale_factor": folder.scale_factor if folder else None,
-        "weights_sha256": folder.weights_sha256 if folder else None,
+        **(folder.details() if folder else {}),
     }
     if as_json:
         print(json.dumps(row, indent=2))
@@ -97,61 +90,45 @@ def _show(
 
 @codecs_app.command("download")
 def _download(
-    model_id: Annotated[str, typer.Argument(metavar="ID", help=f"One of {', '.join(PUBLIC_MODELS)}.")],
+    codec_id: Annotated[
+        str, typer.Argument(metavar="ID", help=f"One of {', '.join(one.id for one in registry.downloads())}.")
+    ],
 ) -> None:
     """Download a public model from the Hugging Face Hub and install it. An interrupted download is resumed."""
     with progress_bars() as report:
-        place = install.install_public(model_id, report(f"downloading {model_id}"))
-    show(f"{model_id} is installed in {place}")
+        place = install.install_download(codec_id, report(f"downloading {codec_id}"))
+    show(f"{codec_id} is installed in {place}")
 
 
 @codecs_app.command("import")
+@with_import_options
 def _import(
-    source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="A model folder, in the official or LinCAE Studio format.")
-    ],
+    source: Source,
     codec_id: Annotated[
         str | None, typer.Option("--id", help="Id of the installed codec; default: the folder's name.")
     ] = None,
-    scale_factor: ScaleFactor = None,
-    linear: Linear = None,
     title: Title = None,
+    **given: OptionValue,
 ) -> None:
     """Install a model from a folder, after checking that its weights load."""
-    require("torch")
-    from lincae_studio.codecs.lincae.pretrained import check_folder
-
     chosen = (codec_id or source.resolve().name).lower().replace(" ", "-")
-    check_folder(source)
+    install.check_folder(source)
     with progress_bars() as report:
-        place = install.import_folder(
-            source,
-            chosen,
-            taken=registry.ids(),
-            scale_factor=scale_factor,
-            linear=linear,
-            title=title,
-            progress=report(f"importing {chosen}"),
-        )
+        place = install.import_folder(source, chosen, given, title, report(f"importing {chosen}"))
     show(f"{chosen} is installed in {place}")
 
 
 @codecs_app.command("convert")
+@with_import_options
 def _convert(
-    source: Annotated[
-        Path, typer.Argument(metavar="SRC", help="A model folder, in the official or LinCAE Studio format.")
-    ],
+    source: Source,
     target: Annotated[Path, typer.Argument(metavar="DST", help="A new folder.")],
     to: Annotated[str | None, typer.Option("--to", help="safetensors or official; default: the other one.")] = None,
-    scale_factor: ScaleFactor = None,
-    linear: Linear = None,
     title: Title = None,
+    **given: OptionValue,
 ) -> None:
     """Convert between the official format (.pth and YAML) and the LinCAE Studio format (safetensors and JSON)."""
-    require("torch")
-    from lincae_studio.codecs.lincae.pretrained import convert
-
-    written = convert(source, target, to, scale_factor=scale_factor, linear=linear, title=title)
+    written = registry.recognise(source).convert(source, target, to, given, title)
     show(f"wrote the model in {written} format to {target}")
 
 
@@ -186,25 +163,18 @@ def _row(info: CodecInfo) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(info, name) for name in names}
     try:
         folder = registry.folder(info.id)
-        weights = folder.weights.stat().st_size if folder else 0
+        weights = sum(path.stat().st_size for path in folder.weights_files) if folder else 0
     except (CodecError, OSError):
         weights = 0
     return row | {"installed": True, "bytes": weights}
 
 
-def _offer(model_id: str, public: PublicModel) -> dict[str, object]:
-    """The row of a public model that is not installed; the size is that of the download."""
-    return {
-        "id": model_id,
-        "title": public.title,
-        "description": f"{public.description} (not installed: lincae-studio codecs download {model_id})",
-        "hop": public.hop,
-        "dim": public.dim,
-        "compression": public.compression,
-        "linearity": "trained" if public.linear else "none",
-        "installed": False,
-        "bytes": public.mebibytes * 2**20,
-    }
+def _offer(download: Download) -> dict[str, object]:
+    """The row of a download that is not installed; the size is that of its files."""
+    names = ("id", "title", "sample_rate", "hop", "dim", "compression", "linearity", "bytes")
+    row: dict[str, object] = {name: getattr(download, name) for name in names}
+    install_it = f"not installed: lincae-studio codecs download {download.id}"
+    return row | {"description": f"{download.description} ({install_it})", "installed": False}
 
 
 def _mebibytes(size: object) -> str:

@@ -29,7 +29,7 @@ class Computation(Struct, frozen=True):
         device: auto, cpu, cuda or mps, or another name that torch knows.
         precision: what was asked for.
         resolved: the arithmetic that this comes to; None until a process with torch has found out, in
-            `registry.resolved`.
+            `registry.resolve`.
         kind: the kind of device that `device` came to; None until then.
     """
 

@@ -25,6 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.codecs.base import Array, CodecInfo
+from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.family import CodecFamily, Entry, ModelFolder
 
 Matrix = npt.NDArray[np.float64]
 
@@ -161,3 +163,17 @@ def load_mdct_2x() -> MdctCodec:
 
 def load_mdct_4x() -> MdctCodec:
     return MdctCodec(MDCT_4X, exact=52, lowest_gain=0.3)
+
+
+class MdctFamily(CodecFamily[ModelFolder]):
+    """The built-in codecs."""
+
+    name = "mdct"
+
+    def codecs(self, computation: Computation) -> Sequence[Entry]:
+        return _ENTRIES
+
+
+_ENTRIES = (Entry(MDCT_1X, load_mdct_1x), Entry(MDCT_2X, load_mdct_2x), Entry(MDCT_4X, load_mdct_4x))
+
+FAMILY = MdctFamily()

@@ -11,8 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from lincae_studio.codecs import registry
-from lincae_studio.codecs.lincae import install
+from lincae_studio.codecs import install
+from lincae_studio.codecs.family import OptionValue
+from lincae_studio.jobs import CancelToken, no_progress
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -24,9 +25,17 @@ def etag(name: str, data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
-def import_folder(source: Path, codec_id: str, **options: Any) -> Path:
-    """Install a model folder next to the existing codecs."""
-    return install.import_folder(source, codec_id, taken=registry.ids(), **options)
+def import_folder(
+    source: Path,
+    codec_id: str,
+    *,
+    title: str | None = None,
+    progress: Any = no_progress,
+    cancel: CancelToken | None = None,
+    **given: OptionValue,
+) -> Path:
+    """Install a model folder next to the existing codecs; `given` are the options of its family."""
+    return install.import_folder(source, codec_id, given, title, progress, cancel)
 
 
 class LocalHub:

@@ -18,12 +18,14 @@ from lincae_studio import paths, preferences
 from lincae_studio.cli import bundling, options
 from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.mixing import render_project
-from lincae_studio.codecs import library, registry
+from lincae_studio.codecs import install, library, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import family as lincae
-from lincae_studio.codecs.lincae import install, pretrained, public
+from lincae_studio.codecs.lincae import install as lincae_install
+from lincae_studio.codecs.lincae import pretrained, public
+from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.errors import Cancelled, CodecError, ProjectError, UsageError
@@ -64,7 +66,7 @@ def staging() -> Path:
 
 def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     seen: list[Progress] = []
-    place = install.install_public("lin-cae", seen.append, CancelToken(), hub.endpoint)
+    place = install.install_download("lin-cae", seen.append, CancelToken(), hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert library.codec_folder("lin-cae") == place
     assert hidden() == []
@@ -75,7 +77,7 @@ def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     assert (info.hop, info.dim, info.edge, info.linearity, info.title) == (4096, 64, 1536, "trained", "Lin-CAE")
     assert "lin-cae" in [item.id for item in registry.all_info()]
     asked = len(hub.starts)
-    assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
+    assert install.install_download("lin-cae", endpoint=hub.endpoint) == place
     assert len(hub.starts) == asked
 
 
@@ -87,10 +89,10 @@ def test_a_cancelled_download_is_resumed(hub: LocalHub) -> None:
             cancel.cancel()
 
     with pytest.raises(Cancelled):
-        install.install_public("lin-cae", cancel_early, cancel, hub.endpoint)
+        install.install_download("lin-cae", cancel_early, cancel, hub.endpoint)
     assert library.installed() == ()
     assert not any(hub.starts)
-    install.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_download("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert max(hub.starts) > 1_000_000  # not all over again
 
@@ -98,7 +100,7 @@ def test_a_cancelled_download_is_resumed(hub: LocalHub) -> None:
 @pytest.mark.parametrize("size", [400_000, 60_000])
 def test_a_broken_connection_is_resumed(hub: LocalHub, size: int) -> None:
     hub.break_after = size
-    install.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_download("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
     assert max(hub.starts) > 0
 
@@ -106,10 +108,10 @@ def test_a_broken_connection_is_resumed(hub: LocalHub, size: int) -> None:
 def test_a_damaged_download_is_not_installed(hub: LocalHub) -> None:
     hub.wrong_checksums = True
     with pytest.raises(CodecError, match="checksum"):
-        install.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_download("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ()
     hub.wrong_checksums = False
-    install.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_download("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
 
 
@@ -119,7 +121,7 @@ def test_a_file_that_was_damaged_since_it_arrived_is_fetched_again(hub: LocalHub
         shutil.copyfile(official / name, folder / name)
     damaged = folder / "generator_kwargs_last.yaml"
     damaged.write_bytes(b"#" * damaged.stat().st_size)
-    place = install.install_public("lin-cae", endpoint=hub.endpoint)
+    place = install.install_download("lin-cae", endpoint=hub.endpoint)
     assert hub.starts == [0]
     assert (place / damaged.name).read_bytes() == (official / damaged.name).read_bytes()
 
@@ -131,7 +133,7 @@ def test_another_revision_that_was_begun_is_not_installed(hub: LocalHub, officia
     (folder / weights).write_bytes(data)
     (folder / f"{weights}.{etag(weights, bytes(data))}.part").write_bytes(data[:1000])
     (folder / CONFIG_NAME).write_text("{")
-    place = install.install_public("lin-cae", endpoint=hub.endpoint)
+    place = install.install_download("lin-cae", endpoint=hub.endpoint)
     assert (place / weights).read_bytes() == (official / weights).read_bytes()
     assert sorted(path.name for path in place.iterdir()) == sorted([*public.official_names(), CONFIG_NAME])
 
@@ -139,10 +141,10 @@ def test_another_revision_that_was_begun_is_not_installed(hub: LocalHub, officia
 def test_an_empty_file_is_fetched_and_one_of_unknown_size_refused(hub: LocalHub) -> None:
     (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").write_bytes(b"")
     with pytest.raises(CodecError, match=r"diffusion_kwargs_last\.yaml is not a table"):
-        install.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_download("lin-cae", endpoint=hub.endpoint)
     hub.tells_sizes = False
     with pytest.raises(CodecError, match="does not provide the size of autoencoder"):
-        install.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_download("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ()
 
 
@@ -153,12 +155,12 @@ def test_a_model_is_downloaded_by_one_at_a_time(hub: LocalHub) -> None:
         begun.set()
         assert go_on.wait(30.0)
 
-    first = threading.Thread(target=install.install_public, args=("lin-cae", wait, None, hub.endpoint))
+    first = threading.Thread(target=install.install_download, args=("lin-cae", wait, None, hub.endpoint))
     first.start()
     try:
         assert begun.wait(30.0)
         with pytest.raises(CodecError, match="already"):
-            install.install_public("lin-cae", endpoint=hub.endpoint)
+            install.install_download("lin-cae", endpoint=hub.endpoint)
         with pytest.raises(CodecError, match="already"):
             library.remove("lin-cae")
     finally:
@@ -169,9 +171,9 @@ def test_a_model_is_downloaded_by_one_at_a_time(hub: LocalHub) -> None:
 
 @pytest.mark.parametrize("broken", [CONFIG_NAME, public.official_names()[0]])
 def test_a_broken_public_model_is_downloaded_again(hub: LocalHub, broken: str) -> None:
-    place = install.install_public("lin-cae", endpoint=hub.endpoint)
+    place = install.install_download("lin-cae", endpoint=hub.endpoint)
     (place / broken).write_bytes(b"{")
-    assert install.install_public("lin-cae", endpoint=hub.endpoint) == place
+    assert install.install_download("lin-cae", endpoint=hub.endpoint) == place
     assert registry.info("lin-cae").title == "Lin-CAE"
     pretrained.check_folder(place)
     assert hidden() == []
@@ -182,7 +184,7 @@ def test_a_folder_in_the_way_is_named_and_can_be_removed(hub: LocalHub, official
     way.mkdir(parents=True)
     (way / "notes.txt").write_text("mine")
     installs: list[Callable[[], Path]] = [
-        lambda: install.install_public("lin-cae", endpoint=hub.endpoint),
+        lambda: install.install_download("lin-cae", endpoint=hub.endpoint),
         lambda: import_folder(official, "lin-cae"),
     ]
     for attempt in installs:
@@ -201,10 +203,10 @@ def test_what_a_cancelled_download_left_can_be_removed() -> None:
     assert hidden() == []
 
 
-@pytest.mark.parametrize("command", ["install.install_public('lin-cae')", "public.download('lin-cae')"])
+@pytest.mark.parametrize("command", ["install.install_download('lin-cae')", "public.download('lin-cae')"])
 def test_offline_mode_is_reported_and_not_as_a_disk_error(command: str) -> None:
     code = (
-        "from lincae_studio.codecs.lincae import install, public\n"
+        "from lincae_studio.codecs import install\nfrom lincae_studio.codecs.lincae import public\n"
         f"from lincae_studio.errors import CodecError\ntry:\n    {command}\n"
         "except CodecError as error:\n    print(error)"
     )
@@ -223,7 +225,7 @@ def test_offline_mode_is_reported_and_not_as_a_disk_error(command: str) -> None:
 def test_a_missing_file_on_the_hub_is_reported(hub: LocalHub) -> None:
     (hub.root / public.PUBLIC_MODELS["lin-cae"].folder / "diffusion_kwargs_last.yaml").unlink()
     with pytest.raises(CodecError, match=r"it has no autoencoder_inference_model_last\.pth or one of") as caught:
-        install.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_download("lin-cae", endpoint=hub.endpoint)
     assert "import a folder" in caught.value.remedy
 
 
@@ -237,11 +239,11 @@ def test_what_answers_in_place_of_the_files_is_named(
 ) -> None:
     setattr(hub, attribute, status)
     with pytest.raises(CodecError, match=reason) as caught:
-        install.install_public("lin-cae", endpoint=hub.endpoint)
+        install.install_download("lin-cae", endpoint=hub.endpoint)
     assert remedy in caught.value.remedy
     assert library.installed() == ()
     setattr(hub, attribute, None)
-    install.install_public("lin-cae", endpoint=hub.endpoint)
+    install.install_download("lin-cae", endpoint=hub.endpoint)
     assert library.installed() == ("lin-cae",)
 
 
@@ -258,7 +260,7 @@ def test_an_unreachable_hub_is_reported_with_a_remedy(tmp_path: Path) -> None:
     with LocalHub(tmp_path).running() as gone:
         pass
     with pytest.raises(CodecError, match="lin-cae cannot be downloaded") as caught:
-        install.install_public("lin-cae", endpoint=gone.endpoint)
+        install.install_download("lin-cae", endpoint=gone.endpoint)
     for name in public.official_names():
         assert name in caught.value.remedy
     assert library.installed() == ()
@@ -282,9 +284,7 @@ def test_an_imported_folder_is_a_codec_and_can_be_removed(official: Path) -> Non
 def test_the_files_of_a_public_model_may_be_imported_under_its_id(official: Path) -> None:
     import_folder(official, "lin-cae-2")
     assert registry.info("lin-cae-2").title == "Lin-CAE 2"
-    model = registry.folder("lin-cae-2")
-    assert model is not None
-    assert model.scale_factor == 40.0
+    assert open_folder(library.place_of("lin-cae-2")).scale_factor == 40.0
 
 
 @pytest.mark.parametrize("codec_id", ["", "Mine", "../out", ".hidden", "a b", "x" * 65, "mdct-2x"])
@@ -298,7 +298,7 @@ def test_a_full_disk_leaves_nothing_behind(official: Path, monkeypatch: pytest.M
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(install, "_copy", full)
+    monkeypatch.setattr(lincae_install, "copy_file", full)
     with pytest.raises(CodecError, match="disk is full"):
         import_folder(official, "mine", scale_factor=1.0)
     assert library.installed() == ()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import QAbstractItemModel, QAbstractListModel, QEvent, QModelIndex, Qt
@@ -41,12 +42,15 @@ from pytestqt.qtbot import QtBot
 
 import lincae_studio.ui.dialogs
 from lincae_studio import paths
+from lincae_studio.codecs.family import Question
+from lincae_studio.codecs.lincae.install import LINEAR
+from lincae_studio.codecs.lincae.public import DOWNLOADS
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.session import edits, files, places
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Session
 from lincae_studio.ui import plain_text
-from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ImportDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
@@ -109,9 +113,9 @@ def open_dialogs(window: MainWindow, tmp_path: Path) -> None:
         *("render_settings", "tempo", "minus_one"),
     ):
         window.actions_by_id[action].trigger()
-    DownloadDialog("lin-cae", window).open()
+    DownloadDialog(DOWNLOADS[0], window).open()
     AddNeuralDialog(window).open()
-    ScaleFactorDialog(tmp_path / NAME, 1.0, False, window).open()
+    ImportDialog(Question(NAME, (msgspec.structs.replace(LINEAR, title=NAME, help=NAME),)), window).open()
     job = BackgroundJob(lambda _report, _cancel: None, window.document)
     progress = ProgressDialog(f"Reading {NAME}", job, window, f"Reading {NAME}")
     progress.show()

@@ -91,16 +91,3 @@ def checked_noise(noise: Tensor | npt.NDArray[Any], shape: tuple[int, ...], step
         allowed = f"It must be {shape}, or that for each of {steps} steps: {(steps, *shape)}"
         raise CodecError(f"noise has shape {tuple(tensor.shape)}", allowed)
     return tensor
-
-
-def checked_device(device: str | torch.device) -> torch.device:
-    """The device, if it is available and works. Raises `CodecError` otherwise."""
-    try:
-        place = torch.device(device)
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError, TypeError, ImportError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
-        raise CodecError(f"the device “{device}” is not available: {reason}", "Choose cpu, cuda or mps") from error
-    if place.type == "meta":
-        raise CodecError("the device “meta” stores no values", "Choose cpu, cuda or mps")
-    return place

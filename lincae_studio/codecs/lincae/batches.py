@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from lincae_studio.codecs.lincae.device import empty_cache, is_out_of_memory
+from lincae_studio.codecs.device import empty_cache, is_out_of_memory
 
 _log = logging.getLogger(__name__)
 

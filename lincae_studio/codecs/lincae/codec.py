@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array, CodecInfo
-from lincae_studio.codecs.computation import DEVICE_VARIABLE, Computation
-from lincae_studio.codecs.lincae.arguments import checked_device
-from lincae_studio.codecs.lincae.device import decoder_arithmetic, default_device
+from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.device import chosen_device, resolve
 from lincae_studio.codecs.lincae.folder import ModelFolder
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import open_model
-from lincae_studio.errors import CodecError, UsageError
 
 #: Windows per forward pass. A GPU is faster in batches; a CPU is not (measured), and a single window is heard sooner.
 _GPU_BATCH = 8
@@ -64,7 +61,7 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
         CodecError: when the weights are damaged or do not fit, or the precision needs another device.
         UsageError: when the device does not exist or is not available.
     """
-    device = _device(computation.device)
+    device = chosen_device(computation.device)
     info = folder.info(codec_id, resolve(computation))
     assert folder.scale_factor is not None  # else `info` would have raised an error
     batch = 1 if device.type == "cpu" else _GPU_BATCH
@@ -77,29 +74,3 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
         name=codec_id,
     )
     return LinCaeCodec(info, model.to(device))
-
-
-def resolve(computation: Computation) -> Computation:
-    """The device and precision with the arithmetic that they come to.
-
-    Raises:
-        CodecError: when the precision needs another device.
-        UsageError: when the device does not exist or is not available.
-    """
-    device = _device(computation.device)
-    if computation.precision == "fp16" and device.type != "cuda":
-        remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
-        raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    return replace(computation, resolved=decoder_arithmetic(device, computation.precision), kind=device.type)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        return default_device()
-    try:
-        return checked_device(name)
-    except CodecError as error:
-        remedy = (
-            f"Choose another device in Edit > Preferences > Rendering, or with {DEVICE_VARIABLE} (auto, cpu, cuda, mps)"
-        )
-        raise UsageError(error.problem, remedy) from error

@@ -11,7 +11,6 @@ import hashlib
 import math
 import numbers
 import os
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,10 @@ from msgspec import Struct
 from lincae_studio import atomic, bounded
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.folders import MAX_CONFIG_BYTES, one_line
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae.config import ModelConfig, parse_config
-from lincae_studio.codecs.lincae.public import LAST, PUBLIC_MODELS, official_names, trainer_names
+from lincae_studio.codecs.lincae.public import DEFAULT_RATE, LAST, PUBLIC_MODELS, official_names, trainer_names
 from lincae_studio.errors import CodecError, os_error_reason
 
 WEIGHTS_NAME = "model.safetensors"
@@ -41,14 +41,11 @@ _STEP_S = 2.0
 #: Minimum length of the crossfade between chunks, in seconds. Not short, as a chunk's last frames lack what follows.
 _FADE_S = 0.1
 
-#: Limits for `config.json`, and for YAML, which take a few kilobytes; YAML is slow to read where libyaml is missing.
-_MAX_BYTES, _MAX_YAML_BYTES = 1 << 20, 1 << 14
+#: Limit for YAML, which takes a few kilobytes; it is slow to read where libyaml is missing.
+_MAX_YAML_BYTES = 1 << 14
 
 #: Deepest nesting of YAML: a table of options, some of which are lists.
 _MAX_DEPTH = 2
-
-#: Sample rate of configurations that do not specify it, as the public ones, in Hz.
-DEFAULT_RATE = 44_100
 
 
 class _SavedConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +81,14 @@ class ModelFolder:
     scale_factor: float | None = None
     weights_sha256: str | None = None
     linear: bool | None = None
+
+    @property
+    def weights_files(self) -> tuple[Path, ...]:
+        return (self.weights,)
+
+    def details(self) -> dict[str, object]:
+        """What only models of this family have."""
+        return {"scale_factor": self.scale_factor, "weights_sha256": self.weights_sha256}
 
     @property
     def sample_rate(self) -> int:
@@ -183,7 +188,7 @@ def _open(folder: Path, ckpt_type: str) -> ModelFolder:
         )
     frontend, generator, diffusion = (_read_yaml(folder / name) for name in names[1:])
     config = parse_config(frontend, generator, diffusion, str(folder))
-    return ModelFolder(folder, config, folder / names[0], title=_one_line(folder.name))
+    return ModelFolder(folder, config, folder / names[0], title=one_line(folder.name))
 
 
 def describe(
@@ -206,8 +211,8 @@ def describe(
     saved = _SavedConfig(
         format=FORMAT,
         version=FORMAT_VERSION,
-        title=_one_line(title),
-        description=_one_line(description),
+        title=one_line(title),
+        description=one_line(description),
         linear=linear,
         scale_factor=checked_scale_factor(scale_factor),
         weights=weights,
@@ -231,7 +236,7 @@ def public_description(model_id: str) -> dict[str, Any]:
 def _open_own(folder: Path) -> ModelFolder:
     path = folder / CONFIG_NAME
     try:
-        data = bounded.read(path, _MAX_BYTES)
+        data = bounded.read(path, MAX_CONFIG_BYTES)
         head = msgspec.json.decode(data, type=_Head)
         if head.format != FORMAT or head.version != FORMAT_VERSION:
             raise CodecError(f"{path} has another format or version", "Update LinCAE Studio")
@@ -253,8 +258,8 @@ def _open_own(folder: Path) -> ModelFolder:
         folder,
         config,
         weights,
-        title=_one_line(saved.title),
-        description=_one_line(saved.description),
+        title=one_line(saved.title),
+        description=one_line(saved.description),
         scale_factor=scale_factor,
         weights_sha256=saved.weights_sha256,
         linear=saved.linear,
@@ -293,8 +298,3 @@ def _check_events(events: Iterable[yaml.Event]) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MAX_DEPTH:
             raise ValueError(f"it is nested more than {_MAX_DEPTH} levels deep")
-
-
-def _one_line(text: str) -> str:
-    """The text on one line, with spaces for control characters, line breaks and lone surrogates."""
-    return "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)

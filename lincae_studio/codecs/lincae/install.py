@@ -1,16 +1,15 @@
-"""Installing models into the library of codecs, from the hub or from folders. No torch; any thread."""
+"""Installing models of this family: what a folder lacks, copying its weights, describing a download. No torch."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from lincae_studio import bounded, jobs
-from lincae_studio.codecs import library
+from lincae_studio import jobs
+from lincae_studio.codecs.family import Download, ImportOption, OptionValue, Question
+from lincae_studio.codecs.folders import copy_file, file_sha256
 from lincae_studio.codecs.library import CONFIG_NAME
-from lincae_studio.codecs.lincae import public
 from lincae_studio.codecs.lincae.folder import (
     ModelFolder,
     checked_scale_factor,
@@ -18,143 +17,99 @@ from lincae_studio.codecs.lincae.folder import (
     open_folder,
     public_description,
 )
-from lincae_studio.codecs.packages import require, require_installed
+from lincae_studio.codecs.lincae.public import DOWNLOADS, PUBLIC_MODELS
 from lincae_studio.errors import CodecError
 
-
-def install_public(
-    model_id: str,
-    progress: jobs.ReportProgress = jobs.no_progress,
-    cancel: jobs.CancelToken | None = None,
-    endpoint: str | None = None,
-) -> Path:
-    """Download and install a public model. A download that failed or was cancelled is resumed.
-
-    An installed model is kept, but replaced if it is damaged.
-
-    Raises:
-        CodecError: for an unknown id, missing packages, a hub that cannot be reached, a damaged file, a full disk, a
-            folder that is in the way, or while the same model is being installed elsewhere.
-        Cancelled: after `cancel` was set.
-    """
-    if model_id not in public.PUBLIC_MODELS:
-        raise CodecError(f"there is no public model “{model_id}”", f"Choose one of {', '.join(public.PUBLIC_MODELS)}")
-    require_installed("torch")  # not loaded: this may be the process of the window
-    require("huggingface_hub")
-    place = library.place_of(model_id)
-    if _is_whole(place, cancel):  # also on a read-only disk
-        return place
-    try:
-        with library.alone(model_id):
-            if _is_whole(place, cancel):  # installed by another process in the meantime
-                return place
-            replaced = library.codec_folder(model_id)  # a damaged one
-            if replaced is None:
-                library.check_free(place)
-            staging = library.download_folder(model_id)
-            staging.mkdir(exist_ok=True)
-            public.fetch(model_id, staging, progress, cancel, endpoint)
-            (staging / CONFIG_NAME).unlink(missing_ok=True)  # from an attempt that ended after writing it
-            _describe(open_folder(staging), staging, public_description(model_id), cancel)
-            if replaced is not None:
-                library.delete(replaced)
-            return staging.rename(place)
-    except OSError as error:
-        raise library.cannot_install(model_id, error) from error
+SCALE_FACTOR = ImportOption(
+    name="scale_factor",
+    title="Scale factor",
+    help="Scale factor of the latents, missing in official folders",
+    kind="number",
+    suggestion=PUBLIC_MODELS["lin-cae"].scale_factor,
+    lowest=0.01,
+    highest=1000.0,
+)
+LINEAR = ImportOption(
+    name="linear",
+    title="Trained to be linear",
+    help="Whether the model was trained to be linear: scaling and adding its latents scales and adds the audio",
+    kind="flag",
+    suggestion=False,
+)
 
 
-def import_folder(
-    source: Path,
-    codec_id: str,
-    *,
-    taken: Collection[str],
-    scale_factor: float | None = None,
-    linear: bool | None = None,
-    title: str | None = None,
-    progress: jobs.ReportProgress = jobs.no_progress,
-    cancel: jobs.CancelToken | None = None,
-) -> Path:
-    """Copy a model folder, in the official or the studio's format, to the library. Returns its folder there.
+def download_of(folder: ModelFolder) -> Download | None:
+    """The public model whose folder on the hub has the name of this one, which was downloaded by hand."""
+    return next((download for download in DOWNLOADS if download.subfolder == folder.path.name), None)
 
-    Args:
-        taken: ids that are already in use.
-        scale_factor: scale factor of the latents; required if the folder does not specify it.
-        linear: whether the model was trained to be linear; default: as in the folder, or False.
-        progress: called with the number of bytes.
 
-    Raises:
-        CodecError: when the folder is not a model, the scale factor is not a positive number, the id is not allowed or
-            already taken, or the disk is full.
-        Cancelled: after `cancel` was set.
-    """
-    if not library.CODEC_ID.fullmatch(codec_id):
-        raise CodecError(
-            f"“{codec_id}” is not a valid codec id",
-            "Use at most 64 lower-case letters, digits, '.', '_' and '-'; pass another --id",
-        )
-    if codec_id in taken:
-        raise CodecError(f"a codec “{codec_id}” already exists", "Choose another id, or remove that one")
-    model = open_folder(source)
-    known = public_description(codec_id) if codec_id in public.PUBLIC_MODELS else {}
-    scales = (scale_factor, model.scale_factor, known.get("scale_factor"))
+def question(folder: ModelFolder, codec_id: str) -> Question | None:
+    """Asks for the scale factor, where it is neither in the folder nor known."""
+    if folder.scale_factor is not None or _known(folder, codec_id):
+        return None
+    known = ", ".join(f"{model_id}: {model.scale_factor:g}" for model_id, model in PUBLIC_MODELS.items())
+    text = (
+        f"“{folder.path.name}” does not contain its scale factor, which brings its latents to about unit variance. "
+        f"Ask the author of the model for it. Public models: {known}."
+    )
+    return Question(text, (SCALE_FACTOR, LINEAR))
+
+
+def settings(folder: ModelFolder, codec_id: str, given: Mapping[str, OptionValue], title: str | None) -> dict[str, Any]:
+    """The arguments of `describe`. Raises `CodecError` when the scale factor is missing or not a positive number."""
+    known = _known(folder, codec_id)
+    named = public_description(codec_id) if codec_id in PUBLIC_MODELS else {}
+    scales = (given.get("scale_factor"), folder.scale_factor, known.get("scale_factor"))
     scale = next((scale for scale in scales if scale is not None), None)
     if scale is None:
         raise CodecError(
-            f"{source} does not specify a scale factor",
+            f"{folder.path} does not specify a scale factor",
             "Pass --scale-factor; the public models have 15 (m2l), 33 (lin-cae) and 40 (lin-cae-2)",
         )
-    description = {
+    return {
         "scale_factor": checked_scale_factor(scale),
-        "title": title or known.get("title") or model.title,
-        "description": known.get("description", model.description),
-        "linear": bool(known.get("linear", model.linear) if linear is None else linear),
+        "title": title or named.get("title") or folder.title,
+        "description": named.get("description", folder.description),
+        "linear": bool(given.get("linear", known.get("linear", folder.linear))),
     }
-    place = library.place_of(codec_id)
-    staging = place.with_name(f".{codec_id}.import")
-    try:
-        with library.alone(codec_id):
-            library.check_free(place)
-            try:
-                shutil.rmtree(staging, ignore_errors=True)
-                staging.mkdir()
-                _copy(model.weights, staging / model.weights.name, f"copying {codec_id}", progress, cancel)
-                _describe(model, staging, description, cancel)
-                return staging.rename(place)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
-    except OSError as error:
-        raise library.cannot_install(codec_id, error) from error
 
 
-def _is_whole(place: Path, cancel: jobs.CancelToken | None) -> bool:
-    """Whether an installed codec can be opened and its weights are undamaged."""
-    if not os.path.isfile(place / CONFIG_NAME):
-        return False
-    try:
-        model = open_folder(place)
-        return public.file_sha256(model.weights, cancel) == model.weights_sha256
-    except (CodecError, OSError, ValueError, RecursionError):
-        return False
-
-
-def _copy(
-    source: Path, target: Path, label: str, progress: jobs.ReportProgress, cancel: jobs.CancelToken | None
+def install(
+    folder: ModelFolder,
+    target: Path,
+    settings: Mapping[str, Any],
+    progress: jobs.ReportProgress,
+    cancel: jobs.CancelToken | None,
 ) -> None:
-    total, done = os.path.getsize(source), 0
-    with open(target, "wb") as writing:
-        for block in bounded.blocks(source):
-            if cancel is not None:
-                cancel.check()
-            writing.write(block)
-            done += len(block)
-            progress(jobs.Progress(done, total, label))
+    """Copy the weights, and describe them."""
+    copy_file(folder.weights, target / folder.weights.name, f"copying {settings['title']}", progress, cancel)
+    _describe(folder, target, settings, cancel)
+
+
+def complete(download: Download, target: Path, cancel: jobs.CancelToken | None) -> None:
+    """Describe the weights of a download."""
+    (target / CONFIG_NAME).unlink(missing_ok=True)  # from an attempt that ended after writing it
+    _describe(open_folder(target), target, public_description(download.id), cancel)
+
+
+def is_whole(path: Path, cancel: jobs.CancelToken | None) -> bool:
+    """Whether the weights have their checksum."""
+    model = open_folder(path)
+    return file_sha256(model.weights, cancel) == model.weights_sha256
+
+
+def _known(folder: ModelFolder, codec_id: str) -> dict[str, Any]:
+    """What is known of a folder that has the name or gets the id of a public model."""
+    download = download_of(folder)
+    model_id = codec_id if download is None else download.id
+    return public_description(model_id) if model_id in PUBLIC_MODELS else {}
 
 
 def _describe(
-    model: ModelFolder, folder: Path, description: dict[str, object], cancel: jobs.CancelToken | None
+    model: ModelFolder, folder: Path, description: Mapping[str, Any], cancel: jobs.CancelToken | None
 ) -> None:
     weights = folder / model.weights.name
-    sha256 = public.file_sha256(weights, cancel)
+    sha256 = file_sha256(weights, cancel)
     if model.weights_sha256 not in (None, sha256):
         raise CodecError(f"{model.weights} is damaged: its checksum is not the one in {CONFIG_NAME}", "Export it again")
-    describe(folder, model.config, weights=weights.name, weights_sha256=sha256, **description)  # type: ignore[arg-type]
+    describe(folder, model.config, weights=weights.name, weights_sha256=sha256, **description)

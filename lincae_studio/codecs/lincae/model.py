@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.computation import PRECISIONS
+from lincae_studio.codecs.device import native_bf16, rounds_to_tf32
 from lincae_studio.codecs.lincae.arguments import (
     checked_audio,
     checked_integer,
@@ -22,14 +23,13 @@ from lincae_studio.codecs.lincae.arguments import (
 )
 from lincae_studio.codecs.lincae.batches import in_batches
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
-from lincae_studio.codecs.lincae.device import native_bf16, rounds_to_tf32
 from lincae_studio.codecs.lincae.diffusion import Diffusion, sample
 from lincae_studio.codecs.lincae.draws import Draw, Shape, field_noise, given_noise, torch_noise
-from lincae_studio.codecs.lincae.folder import ARITHMETIC_VERSION, DEFAULT_RATE, checked_scale_factor
+from lincae_studio.codecs.lincae.folder import ARITHMETIC_VERSION, checked_scale_factor
 from lincae_studio.codecs.lincae.frontend import ScaledComplexStft
 from lincae_studio.codecs.lincae.lowered import Lowered, with_gradients
 from lincae_studio.codecs.lincae.overlap import overlap_add
-from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
+from lincae_studio.codecs.lincae.public import DEFAULT_RATE, PUBLIC_MODELS
 from lincae_studio.codecs.lincae.state import drop_duplicates_hook
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.errors import CodecError

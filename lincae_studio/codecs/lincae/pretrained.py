@@ -18,9 +18,11 @@ from torch import Tensor
 
 from lincae_studio import atomic, bounded
 from lincae_studio.codecs import library
+from lincae_studio.codecs.device import checked_device
+from lincae_studio.codecs.folders import file_sha256
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import checkpoint
-from lincae_studio.codecs.lincae.arguments import checked_device, is_finite
+from lincae_studio.codecs.lincae.arguments import is_finite
 from lincae_studio.codecs.lincae.folder import (
     WEIGHTS_NAME,
     ModelFolder,
@@ -34,7 +36,6 @@ from lincae_studio.codecs.lincae.public import (
     PARTS,
     PUBLIC_MODELS,
     download,
-    file_sha256,
     official_names,
     public_id,
 )

@@ -25,7 +25,6 @@ from lincae_studio import descriptors, malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Codec
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.planning.plan import Chunk
 from lincae_studio.engine.process import messages
@@ -118,7 +117,7 @@ class _Engine:
     def _resolve(self) -> None:
         computation = self._computation
         try:
-            computation = lincae.resolved(computation)
+            computation = registry.resolve(computation)
         except StudioError as error:
             _log.info("device and precision are not possible: %s", error)
         self._window.send(messages.Resolved(computation))

@@ -6,8 +6,7 @@ Never loads weights, which needs torch: the engine loads them when it renders, a
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,15 +20,13 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio import paths
-from lincae_studio.codecs import library, neural, registry
+from lincae_studio.codecs import install, library, neural, registry
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.codecs.lincae import install
-from lincae_studio.codecs.lincae.folder import open_folder
-from lincae_studio.codecs.lincae.public import PUBLIC_MODELS, PublicModel
+from lincae_studio.codecs.family import Download, OptionValue
 from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.session import edits
-from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ImportDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob, Work
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.model.document import Document
@@ -42,15 +39,8 @@ _MIB = 1 << 20
 #: The installation of what neural codecs need, among those of codecs; no codec has such an id.
 _NEURAL = "neural codecs"
 
-_ID_LENGTH = 64
-
 #: How long closing the window waits for each installation.
 _CLOSE_S = 3.0
-
-
-def id_for(name: str) -> str:
-    """Make a codec id from a folder's name or typed text; "codec" if it has no valid characters."""
-    return re.sub(r"[^a-z0-9._-]", "-", name.strip().lower()).lstrip("._-")[:_ID_LENGTH] or "codec"
 
 
 class CodecMenu(QObject):
@@ -59,7 +49,7 @@ class CodecMenu(QObject):
     Attributes:
         menu: the menu itself.
         actions: one per codec, by id, including the session's codec if it is not installed.
-        downloads: one per public model that is damaged or not installed, by id.
+        downloads: one per public codec that is damaged or not installed, by id.
         import_action: installs a codec from a folder.
         endpoint: URL of a hub to use instead of the public one, or None.
     """
@@ -102,11 +92,12 @@ class CodecMenu(QObject):
         self._document.apply("Codec", lambda session: edits.set_codec(session, codec))
         self._show_chosen()  # a click checks the entry even if the edit is refused
 
-    def download(self, model_id: str) -> None:
-        """Download a public model, install it and set it as the session's codec."""
-        model = PUBLIC_MODELS[model_id]
-        if model_id in self._jobs:
-            self._messages.info(f"{model.title} is already being installed")
+    def download(self, codec_id: str) -> None:
+        """Download a public codec, install it and set it as the session's codec."""
+        download = registry.download(codec_id)
+        assert download is not None
+        if codec_id in self._jobs:
+            self._messages.info(f"{download.title} is already being installed")
             return
         arrived = 0
 
@@ -115,50 +106,45 @@ class CodecMenu(QObject):
                 nonlocal arrived
                 arrived = progress.done
                 amount = f"{progress.done / _MIB:.1f} of {progress.total / _MIB:.1f} MiB"
-                report(replace(progress, label=f"{model.title}, {amount}"))
+                report(replace(progress, label=f"{download.title}, {amount}"))
 
-            return install.install_public(model_id, report_bytes, cancel, self.endpoint)
+            return install.install_download(codec_id, report_bytes, cancel, self.endpoint)
 
         def failed(error: StudioError) -> None:
             kept = (
                 " The intact part of the download is kept, and the next attempt resumes from there." if arrived else ""
             )
             text = str(error)
-            if text.startswith(f"{model_id} "):  # use the title that the menu shows
-                text = model.title + text.removeprefix(model_id)
+            if text.startswith(f"{codec_id} "):  # use the title that the menu shows
+                text = download.title + text.removeprefix(codec_id)
             self._messages.error(f"{text}{kept}", button=("Import Folder…", self._on_import_triggered))
 
         def cancelled() -> None:
             kept = ". The part downloaded so far is kept, and the next download resumes from there" if arrived else ""
-            self._messages.info(f"Download of {model.title} cancelled{kept}")
+            self._messages.info(f"Download of {download.title} cancelled{kept}")
 
-        self._run(model_id, work, f"Downloading {model.title}", "Contacting the Hub…", failed, cancelled)
+        self._run(codec_id, work, f"Downloading {download.title}", "Contacting the Hub…", failed, cancelled)
 
     def import_folder(self, folder: Path) -> None:
         """Install a model from a folder and set it as the session's codec, asking for any settings that it lacks."""
         try:
-            model = open_folder(folder)
+            family, model = registry.open_folder(folder)
         except StudioError as error:
             self._messages.error(error)
             return
-        public = _public_of(folder)
-        codec_id, title = public or id_for(folder.name), None
+        known = family.download_of(model)
+        codec_id, title = known.id if known else install.id_for(folder.name), None
         while codec_id in self._taken():
             typed = self._ask_name(codec_id)
             if typed is None:
                 return
-            codec_id, title = id_for(typed), typed.strip()
-        known = PUBLIC_MODELS.get(public or codec_id)
-        scale_factor, linear = model.scale_factor, model.linear
-        if scale_factor is None and known is not None:
-            scale_factor, linear = known.scale_factor, known.linear
-        if scale_factor is not None:
-            self._import(folder, codec_id, title, scale_factor, linear)
+            codec_id, title = install.id_for(typed), typed.strip()
+        question = family.question(model, codec_id)
+        if question is None:
+            self._import(folder, codec_id, title, {})
             return
-        dialog = ScaleFactorDialog(folder, PUBLIC_MODELS["lin-cae"].scale_factor, False, self._window)
-        dialog.accepted.connect(
-            lambda: self._import(folder, codec_id, title, dialog.scale_factor.value(), dialog.linear.isChecked())
-        )
+        dialog = ImportDialog(question, self._window)
+        dialog.accepted.connect(lambda: self._import(folder, codec_id, title, dialog.values))
         dialog.open()
 
     def close(self) -> None:
@@ -173,18 +159,9 @@ class CodecMenu(QObject):
 
     # Installing
 
-    def _import(self, folder: Path, codec_id: str, title: str | None, scale_factor: float, linear: bool | None) -> None:
+    def _import(self, folder: Path, codec_id: str, title: str | None, given: Mapping[str, OptionValue]) -> None:
         def work(report: ReportProgress, cancel: CancelToken) -> Path:
-            return install.import_folder(
-                folder,
-                codec_id,
-                taken=registry.ids(),
-                scale_factor=scale_factor,
-                linear=linear,
-                title=title,
-                progress=report,
-                cancel=cancel,
-            )
+            return install.import_folder(folder, codec_id, given, title, report, cancel)
 
         def cancelled() -> None:
             self._messages.info("Import cancelled: nothing was installed")
@@ -239,7 +216,7 @@ class CodecMenu(QObject):
         return {*registry.ids(), *self._jobs}
 
     def _ask_name(self, taken: str) -> str | None:
-        others = self._taken() | PUBLIC_MODELS.keys()
+        others = self._taken() | {download.id for download in registry.downloads()}
         number = next(number for number in range(2, 10_000) if f"{taken}-{number}" not in others)
         question = f"A codec named “{in_menu(taken)}” already exists. Name of the new codec:"
         typed, accepted = QInputDialog.getText(self._window, "Import Codec Folder", question, text=f"{taken}-{number}")
@@ -251,9 +228,9 @@ class CodecMenu(QObject):
             self._folder = Path(name).parent
             self.import_folder(Path(name))
 
-    def _on_download_triggered(self, model_id: str) -> None:
-        dialog = DownloadDialog(model_id, self._window)
-        dialog.accepted.connect(lambda: self.download(model_id))
+    def _on_download_triggered(self, download: Download) -> None:
+        dialog = DownloadDialog(download, self._window)
+        dialog.accepted.connect(lambda: self.download(download.id))
         dialog.open()
 
     # The menu
@@ -274,8 +251,8 @@ class CodecMenu(QObject):
         self.menu.addActions(list(self.actions.values()))
         self.menu.addSeparator()
         self.downloads.clear()
-        for model_id, model in _downloadable():
-            self.downloads[model_id] = self._download_action(model_id, model)
+        for download in _downloadable():
+            self.downloads[download.id] = self._download_action(download)
         self.menu.addActions([*self.downloads.values(), self.import_action])
         if neural.installed() or not neural.torch_included():
             self.menu.addSeparator()
@@ -299,15 +276,15 @@ class CodecMenu(QObject):
         action.triggered.connect(lambda _on=False: self.choose(codec))
         return action
 
-    def _download_action(self, model_id: str, model: PublicModel) -> QAction:
-        running = model_id in self._jobs
+    def _download_action(self, download: Download) -> QAction:
+        title, running = download.title, download.id in self._jobs
         action = QAction(
-            f"Installing {model.title}…" if running else f"Download {model.title} (about {model.mebibytes} MiB)…", self
+            f"Installing {title}…" if running else f"Download {title} (about {download.mebibytes} MiB)…", self
         )
         action.setEnabled(not running)
-        action.setToolTip(in_tip(model.description))
-        action.setStatusTip(model.description)
-        action.triggered.connect(lambda _on=False: self._on_download_triggered(model_id))
+        action.setToolTip(in_tip(download.description))
+        action.setStatusTip(download.description)
+        action.triggered.connect(lambda _on=False: self._on_download_triggered(download))
         return action
 
     def _neural_action(self) -> QAction:
@@ -383,15 +360,10 @@ class CodecMenu(QObject):
         self._generation += 1
 
 
-def _downloadable() -> Iterator[tuple[str, PublicModel]]:
-    """The public models that are not installed, or damaged; downloading replaces a damaged one."""
+def _downloadable() -> list[Download]:
+    """The public codecs that are not installed, or damaged; downloading replaces a damaged one."""
     sound = {info.id for info in registry.all_info()}
-    return ((model_id, model) for model_id, model in PUBLIC_MODELS.items() if model_id not in sound)
-
-
-def _public_of(folder: Path) -> str | None:
-    """The public model whose folder on the hub has this name, to recognise folders that were downloaded by hand."""
-    return next((model_id for model_id, model in PUBLIC_MODELS.items() if model.folder == folder.name), None)
+    return [download for download in registry.downloads() if download.id not in sound]
 
 
 def _title(info: CodecInfo) -> str:
@@ -401,6 +373,7 @@ def _title(info: CodecInfo) -> str:
 def _title_of_missing(codec: str) -> str:
     if codec in library.installed():
         return f"{codec} (damaged)"
-    if codec in PUBLIC_MODELS:
-        return f"{PUBLIC_MODELS[codec].title} (not installed)"
+    download = registry.download(codec)
+    if download is not None:
+        return f"{download.title} (not installed)"
     return f"{Path(codec).name if os.sep in codec else codec} (not installed)"

@@ -1,8 +1,8 @@
-"""The dialogs for installing a codec: confirming a download, and asking for its scale factor. Main thread."""
+"""The dialogs for installing a codec: confirming a download, and asking for what a folder lacks. Main thread."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -11,36 +11,34 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QLabel,
+    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
 
 from lincae_studio import paths
 from lincae_studio.codecs import neural
-from lincae_studio.codecs.lincae.public import HUB_REPOSITORY, PUBLIC_MODELS
+from lincae_studio.codecs.family import Download, ImportOption, OptionValue, Question
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
-from lincae_studio.ui.plain_text import in_title, shown
-
-_SCALE_FACTORS = (0.01, 1000.0)
+from lincae_studio.ui.plain_text import in_menu, in_title, shown
 
 
 class DownloadDialog(QDialog):
     """Shows what will be downloaded, from where and to where, and asks for confirmation."""
 
-    def __init__(self, model_id: str, parent: QWidget) -> None:
+    def __init__(self, download: Download, parent: QWidget) -> None:
         super().__init__(parent)
-        model = PUBLIC_MODELS[model_id]
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Download {in_title(model.title)}")
+        self.setWindowTitle(f"Download {in_title(download.title)}")
         form = QFormLayout()
         form.setHorizontalSpacing(16)
         for name, text in (
-            ("Codec", f"{model.title}. {model.description}."),
-            ("From", f"Hugging Face Hub, {HUB_REPOSITORY}"),
-            ("Size", f"About {model.mebibytes} MiB; an interrupted download is resumed"),
-            ("Stored in", str(paths.codecs_dir() / model_id)),
-            ("Licence", "Set by the publisher; see the repository's page on the Hub"),
+            ("Codec", f"{download.title}. {download.description}."),
+            ("From", f"Hugging Face Hub, {download.repository}"),
+            ("Size", f"About {download.mebibytes} MiB; an interrupted download is resumed"),
+            ("Stored in", str(paths.codecs_dir() / download.id)),
+            ("Licence", _licence(download)),
         ):
             form.addRow(_dim(name, self), _wrapped(text, self))
         hint = _wrapped("Requires an internet connection. You can continue editing during the download.", self)
@@ -74,29 +72,48 @@ class AddNeuralDialog(QDialog):
         _lay_out(self, [form, hint], "Add", 560)
 
 
-class ScaleFactorDialog(QDialog):
-    """Asks for what a model folder in the published format does not contain."""
+class ImportDialog(QDialog):
+    """Asks for what a model folder does not contain."""
 
-    def __init__(self, folder: Path, scale_factor: float, linear: bool, parent: QWidget) -> None:
+    def __init__(self, question: Question, parent: QWidget) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Import Codec Folder")
-        known = ", ".join(f"{model_id}: {model.scale_factor:g}" for model_id, model in PUBLIC_MODELS.items())
-        text = _wrapped(
-            f"“{folder.name}” does not contain its scale factor, which brings its latents to about unit variance. "
-            f"Ask the author of the model for it. Public models: {known}.",
-            self,
-        )
-        self.scale_factor = NumberField(*_SCALE_FACTORS, self, decimals=2, name="Scale factor")
-        self.scale_factor.setValue(scale_factor)
-        self.linear = QCheckBox("&Trained to be linear", self)
-        self.linear.setChecked(linear)
-        self.linear.setToolTip("Scaling and adding its latents scales and adds the audio")
         form = QFormLayout()
         form.setHorizontalSpacing(16)
-        form.addRow("&Scale factor", self.scale_factor)
-        form.addRow("", self.linear)
-        _lay_out(self, [text, form], "Import", 480)
+        #: The field of each option, by name, and what reads its value.
+        self.fields: dict[str, QWidget] = {}
+        self._read: dict[str, Callable[[], OptionValue]] = {}
+        for option in question.options:
+            field, self._read[option.name] = _field(option, self)
+            field.setToolTip(shown(option.help))
+            self.fields[option.name] = field
+            form.addRow("" if option.kind == "flag" else f"&{in_menu(option.title)}", field)
+        _lay_out(self, [_wrapped(question.text, self), form], "Import", 480)
+
+    @property
+    def values(self) -> dict[str, OptionValue]:
+        """What was entered, by the name of the option."""
+        return {name: read() for name, read in self._read.items()}
+
+
+def _field(option: ImportOption, parent: QWidget) -> tuple[QWidget, Callable[[], OptionValue]]:
+    """The field for an option, and the function that returns its value."""
+    if option.kind == "number":
+        number = NumberField(option.lowest, option.highest, parent, decimals=option.decimals, name=option.title)
+        number.setValue(float(option.suggestion))
+        return number, number.value
+    if option.kind == "flag":
+        flag = QCheckBox(f"&{in_menu(option.title)}", parent)
+        flag.setChecked(bool(option.suggestion))
+        return flag, flag.isChecked
+    text = QLineEdit(str(option.suggestion), parent)
+    return text, text.text
+
+
+def _licence(download: Download) -> str:
+    named = f"{download.licence}, {download.licence_url}" if download.licence else "Set by the publisher"
+    return named if download.licence_url else f"{named}; see {download.page}"
 
 
 def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, width_px: int) -> None:

@@ -13,7 +13,6 @@ from PySide6.QtCore import QObject, Qt, Signal
 from lincae_studio.codecs import library, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
@@ -338,7 +337,7 @@ class Rendering(QObject):
             if codec not in self._reported:
                 self._reported.add(codec)
                 # The remedy in the error is for the command line.
-                missing = codec in PUBLIC_MODELS and codec not in registry.ids()
+                missing = registry.download(codec) is not None and codec not in registry.ids()
                 advice = (
                     "Download it in Session > Codec" if missing else "Import it, or choose another, in Session > Codec"
                 )

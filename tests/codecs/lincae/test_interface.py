@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
-from lincae_studio.codecs import registry
+from lincae_studio.codecs import device, registry
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.codecs.lincae import codec, device, model, pretrained
+from lincae_studio.codecs.lincae import codec, model, pretrained
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.lowered import with_gradients
 from lincae_studio.codecs.lincae.noise import noise_field
@@ -63,7 +63,6 @@ def test_pythons_default_is_fp32_where_the_studio_uses_bf16(installed: str, monk
 
 def test_a_model_is_on_the_cpu_unless_told_otherwise(installed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "default_device", lambda: torch.device("meta"))
-    monkeypatch.setattr(codec, "default_device", lambda: torch.device("meta"))
     assert Autoencoder.from_pretrained(installed).device.type == "cpu"
     assert Autoencoder.from_pretrained(installed, device=None).device.type == "cpu"
 

@@ -14,19 +14,21 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QFileDialog, QInputDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QCheckBox, QDialog, QFileDialog, QInputDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio import paths
 from lincae_studio.codecs import library, registry
+from lincae_studio.codecs.install import id_for
 from lincae_studio.codecs.lincae import pretrained, public
+from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.ui.commands import codecs
-from lincae_studio.ui.commands.codecs import id_for
-from lincae_studio.ui.dialogs.codec import DownloadDialog, ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import DownloadDialog, ImportDialog
+from lincae_studio.ui.dialogs.number_field import NumberField
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
 from tests.codecs.hub import LocalHub, import_folder
@@ -366,32 +368,30 @@ def test_an_official_folder_needs_its_scale_factor(
     qtbot: QtBot, window: MainWindow, official: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import_by_menu(window, official, monkeypatch)
-    dialog = window.findChild(ScaleFactorDialog)
+    dialog = window.findChild(ImportDialog)
     assert dialog is not None
     assert dialog.isVisible()
     text = "\n".join(label.text() for label in dialog.findChildren(QLabel))
     for part in ("lin-cae: 33", "lin-cae-2: 40", "m2l: 15"):
         assert part in text
-    assert (dialog.scale_factor.value(), dialog.scale_factor.minimum(), dialog.scale_factor.maximum()) == (
-        33,
-        0.01,
-        1e3,
-    )
-    dialog.scale_factor.setValue(12.5)
-    dialog.linear.setChecked(True)
+    scale_factor, linear = dialog.fields["scale_factor"], dialog.fields["linear"]
+    assert isinstance(scale_factor, NumberField)
+    assert isinstance(linear, QCheckBox)
+    assert (scale_factor.value(), scale_factor.minimum(), scale_factor.maximum()) == (33, 0.01, 1e3)
+    scale_factor.setValue(12.5)
+    linear.setChecked(True)
     button(dialog, "Import").click()
     wait_installed(qtbot, window)
     assert window.document.session.codec == "official-model"
     assert window.document.undo_text == "Codec"
-    model = registry.folder("official-model")
-    assert model is not None
+    model = open_folder(library.place_of("official-model"))
     assert (model.scale_factor, model.linear, model.title) == (12.5, True, "Official Model")
     press(window, Qt.Key.Key_Z, CTRL)
     assert window.document.session.codec == "mdct-2x"
     before = window.document.session
     monkeypatch.setattr(QInputDialog, "getText", lambda *_, **__: ("other", True))
     import_by_menu(window, official, monkeypatch)
-    [dialog] = [item for item in window.findChildren(ScaleFactorDialog) if item.isVisible()]
+    [dialog] = [item for item in window.findChildren(ImportDialog) if item.isVisible()]
     button(dialog, "Cancel").click()
     assert not window.codecs.busy
     assert window.document.session is before
@@ -550,10 +550,10 @@ def test_weights_that_do_not_fit_are_reported_once(
 def test_downloading_loads_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys\n"
-        "from lincae_studio.codecs.lincae import install\n"
+        "from lincae_studio.codecs import install\n"
         "from lincae_studio.errors import CodecError\n"
         "from lincae_studio.ui.commands import codecs\n"
-        "try:\n    install.install_public('lin-cae', endpoint=sys.argv[1])\n"
+        "try:\n    install.install_download('lin-cae', endpoint=sys.argv[1])\n"
         "except CodecError as error:\n    print(error)\n"
         "print('torch' in sys.modules)"
     )

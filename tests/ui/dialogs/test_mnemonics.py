@@ -12,8 +12,11 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractButton, QApplication, QDialog, QLabel, QPushButton, QTabWidget, QWidget
 
 from lincae_studio import paths
+from lincae_studio.codecs.family import Question
+from lincae_studio.codecs.lincae.install import LINEAR, SCALE_FACTOR
+from lincae_studio.codecs.lincae.public import DOWNLOADS
 from lincae_studio.session.journal import Journal
-from lincae_studio.ui.dialogs.codec import DownloadDialog, ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import DownloadDialog, ImportDialog
 from lincae_studio.ui.main_window import MainWindow
 
 #: The commands that open a dialog.
@@ -74,8 +77,8 @@ def opened(song: MainWindow, tmp_path: Path) -> Iterator[list[QDialog]]:
     kept.close(keep=True)
     for command in COMMANDS:
         song.actions_by_id[command].trigger()
-    DownloadDialog("lin-cae", song).open()
-    ScaleFactorDialog(tmp_path / "model", 1.0, False, song).open()
+    DownloadDialog(DOWNLOADS[0], song).open()
+    ImportDialog(Question("", (SCALE_FACTOR, LINEAR)), song).open()
     song.messages.error("It failed", "because")
     song.messages.show_details()
     QApplication.processEvents()

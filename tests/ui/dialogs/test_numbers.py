@@ -13,8 +13,10 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 import lincae_studio.ui
+from lincae_studio.codecs.family import Question
+from lincae_studio.codecs.lincae.install import SCALE_FACTOR
 from lincae_studio.session.levels import db_to_gain
-from lincae_studio.ui.dialogs.codec import ScaleFactorDialog
+from lincae_studio.ui.dialogs.codec import ImportDialog
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.dialogs.minus_one import MinusOneDialog
 from lincae_studio.ui.dialogs.number_field import NumberField
@@ -132,11 +134,14 @@ def test_minus_one_and_the_size_of_a_picture(song: MainWindow, separator: str) -
     picture.close()
 
 
-def test_the_scale_factor(qtbot: QtBot, window: MainWindow, tmp_path: Path, separator: str) -> None:
-    dialog = ScaleFactorDialog(tmp_path, 33.0, False, window)
+def test_the_scale_factor(qtbot: QtBot, window: MainWindow, separator: str) -> None:
+    dialog = ImportDialog(Question("", (SCALE_FACTOR,)), window)
     dialog.open()
     qtbot.waitUntil(dialog.isVisible, timeout=LIMIT_MS)
-    assert type_into(dialog.scale_factor, f"12{separator}5") == 12.5
+    field = dialog.fields["scale_factor"]
+    assert isinstance(field, NumberField)
+    assert type_into(field, f"12{separator}5") == 12.5
+    assert dialog.values == {"scale_factor": 12.5}
     dialog.reject()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lincae_studio.codecs.lincae.device import decoder_arithmetic, native_bf16
+from lincae_studio.codecs.device import decoder_arithmetic, native_bf16
 
 
 @pytest.mark.parametrize(("bf16", "amx", "native"), [(True, False, True), (False, True, True), (False, False, False)])
