@@ -1,7 +1,7 @@
 """torch and the hub's client in a folder of their own, for installations that come without: added, found, removed.
 
-pip installs them, from wheels alone, in the versions that the program is tested with; it checks their hashes against
-those of the index. The engine process and the command line look there when torch is missing (`codecs.packages`); the
+pip chooses wheels, in the versions that the program is tested with; `wheels` downloads and checks them; pip
+installs the files. The engine process and the command line look there when torch is missing (`codecs.packages`); the
 window's process loads none of it. No Qt; any thread.
 """
 
@@ -12,16 +12,15 @@ import importlib.util
 import os
 import platform
 import queue
-import re
 import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lincae_studio import paths, private
-from lincae_studio.codecs import library
+from lincae_studio.codecs import library, wheels
 from lincae_studio.errors import CodecError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 
@@ -34,9 +33,10 @@ _MARKER = "complete"
 #: torch's own index of builds without CUDA, which are a tenth of the size of those of PyPI for Linux.
 _CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
-#: Free space that installing needs, and size of the download, in MB: with a GPU of NVIDIA, and without.
-_SPACE_MB = {True: 12_000, False: 2_500}
-_DOWNLOAD_MB = {True: 3_000, False: 200}
+#: Size of the download in MB, until pip has chosen, and how many times larger it is when it is unpacked (209 MB become
+#: 762 without a GPU). With a GPU of NVIDIA, and without.
+_DOWNLOAD_MB = {True: 3_000, False: 210}
+_UNPACKED = {True: 3, False: 4}
 
 #: How often a cancelled job is noticed, in seconds.
 _POLL_S = 0.1
@@ -79,16 +79,15 @@ def download_mb() -> int:
 
 
 def space_mb() -> int:
-    """The free space that installing needs, in MB."""
-    return _SPACE_MB[has_nvidia_gpu()]
+    """About how much free space installing needs, in MB: for the downloads, and what is in them."""
+    return download_mb() * (1 + _UNPACKED[has_nvidia_gpu()])
 
 
 def install(progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> None:
-    """Install the packages. What an earlier attempt has downloaded completely is not downloaded again.
+    """Install the packages. What an earlier attempt has downloaded is not downloaded again, be it part of a file.
 
     Args:
-        progress: called with the bytes of the file that is being downloaded; while its size is not known, and while
-            files are unpacked, with a total of 0.
+        progress: called with the bytes of all files; while files are chosen and unpacked, with a total of 0.
 
     Raises:
         CodecError: when they cannot be downloaded, the disk is too full, or they are being installed elsewhere.
@@ -103,15 +102,9 @@ def install(progress: ReportProgress = no_progress, cancel: CancelToken | None =
                 return
             for remains in (staging, place):  # of attempts that were killed, before their space is counted as taken
                 shutil.rmtree(remains, ignore_errors=True)
-            free = shutil.disk_usage(place.parent).free // 1_000_000
-            if free < space_mb():
-                raise CodecError(
-                    f"neural codecs need {space_mb():,} MB in {place.parent}, but only {free:,} MB are free",
-                    "Free some space there, and try again",
-                )
             try:
                 (staging / "tmp").mkdir(parents=True)
-                _run_pip(staging, cache, progress, cancel or CancelToken())
+                _install(staging, cache, progress, cancel or CancelToken())
                 shutil.rmtree(staging / "tmp")
                 (staging / _MARKER).touch()
                 staging.rename(place)
@@ -156,37 +149,50 @@ def _alone_to_delete() -> Iterator[None]:
         raise CodecError(f"neural codecs cannot be removed: {reason}", remedy) from error
 
 
-def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: CancelToken) -> None:
-    command = [
-        *paths.pip_command(),
-        *("install", "--target", str(target), "--cache-dir", str(cache), "--constraint", str(paths.constraints())),
-        *("--only-binary", ":all:", "--no-input", "--retries", "2", "--disable-pip-version-check"),
-        *("--progress-bar", "raw"),
-    ]
+def _install(target: Path, cache: Path, progress: ReportProgress, cancel: CancelToken) -> None:
+    progress(Progress(0, 0, "looking for packages"))
+    report = target / "tmp" / "report.json"
+    options = ["--dry-run", "--report", str(report), "--constraint", str(paths.constraints())]
     if not has_nvidia_gpu() and sys.platform != "darwin":
-        command += ["--extra-index-url", _CPU_INDEX]
-    environment = {**os.environ, "TMPDIR": str(target / "tmp"), "PYTHONUNBUFFERED": "1"}
+        options += ["--extra-index-url", _CPU_INDEX]
+    _run_pip(target, cancel, *options, "--cache-dir", str(cache / "pip"), "--retries", "2", *PACKAGES)
+    chosen = wheels.chosen(report.read_bytes(), cancel)
+    if not has_nvidia_gpu() and any(wheel.package.startswith("nvidia") for wheel in chosen):
+        raise CodecError(f"torch without CUDA was not found at {_CPU_INDEX}", "Try again later")
+    _check_space(cache, chosen)
+    files = wheels.fetch(chosen, cache / "wheels", progress, cancel)
+    progress(Progress(0, 0, "installing"))
+    _run_pip(target, cancel, "--no-index", "--no-deps", "--no-cache-dir", *map(str, files))
+
+
+def _check_space(cache: Path, chosen: Sequence[wheels.Wheel]) -> None:
+    unpacked = sum(wheel.size for wheel in chosen) * _UNPACKED[has_nvidia_gpu()]
+    needed = (wheels.missing_bytes(chosen, cache / "wheels") + unpacked) // 1_000_000
+    free = shutil.disk_usage(cache.parent).free // 1_000_000
+    if free < needed:
+        raise CodecError(
+            f"neural codecs need {needed:,} MB in {cache.parent}, but only {free:,} MB are free",
+            "Free some space there, and try again",
+        )
+
+
+def _run_pip(target: Path, cancel: CancelToken, *arguments: str) -> None:
+    """Run `pip install` in a process of its own. Raises `CodecError` with its first error, or `Cancelled`."""
+    command = [*paths.pip_command(), "install", "--target", str(target), "--only-binary", ":all:"]
     process = subprocess.Popen(
-        [*command, *PACKAGES],
-        env=environment,
+        [*command, "--no-input", "--disable-pip-version-check", "--progress-bar", "off", *arguments],
+        env={**os.environ, "TMPDIR": str(target / "tmp"), "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
     )
-    problem, last, file = "", "", ""
+    problem, last = "", ""
     try:
         for line in _lines(process, cancel):
-            if found := re.match(r"\s*(?:Downloading|Using cached) (?:\S*/)?([^\s/]+)", line):
-                file = found[1].partition("-")[0]
-                progress(Progress(0, 0, f"downloading {file}"))
-            elif found := re.match(r"Progress (\d+) of (\d+)", line):
-                done, total = int(found[1]), int(found[2])
-                amount = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
-                progress(Progress(done, total, f"downloading {file}, {amount}"))
-            elif line.startswith("Installing collected packages"):
-                progress(Progress(0, 0, "installing"))
+            if "connection broken by" in line:
+                problem = "the package index cannot be reached"
             elif line.startswith("ERROR: "):
                 problem = problem or line.removeprefix("ERROR: ").strip().rstrip(".")
             last = line.strip().rstrip(".") or last
@@ -199,7 +205,7 @@ def _run_pip(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
     if process.returncode:
         raise CodecError(
             f"neural codecs cannot be installed: {problem or last or f'pip ended with code {process.returncode}'}",
-            "Check the network connection and the free space, and try again: complete downloads are kept",
+            "Check the network connection and the free space, and try again: what has been downloaded is kept",
         )
 
 

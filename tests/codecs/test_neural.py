@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ from lincae_studio.cli import run
 from lincae_studio.codecs import neural, packages
 from lincae_studio.errors import Cancelled, CodecError
 from lincae_studio.jobs import CancelToken, Progress
+from tests.codecs.package_index import PackageIndex
 from tests.codecs.wheels import fake_packages, write_wheel
 
 
@@ -71,6 +75,30 @@ def test_what_is_not_found_is_named_and_nothing_is_left(wheels: Path) -> None:
     assert neural.installed()
 
 
+def test_an_index_that_cannot_be_reached_is_the_reason(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with PackageIndex(wheels).running() as index:
+        address = index.address
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    monkeypatch.setenv("PIP_INDEX_URL", address)
+    monkeypatch.setattr(neural, "_CPU_INDEX", address)
+    with pytest.raises(CodecError, match="cannot be installed: the package index cannot be reached"):
+        neural.install()
+
+
+def test_torch_for_cuda_is_not_downloaded_without_a_gpu(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pip chooses it from PyPI if the index of the other builds does not answer."""
+    monkeypatch.setattr(neural, "has_nvidia_gpu", lambda: False)
+    write_wheel(wheels, "torch_like", "2.1", "VALUE = 42\n", "nvidia_like")
+    write_wheel(wheels, "nvidia_like", "1.0", "VALUE = 42\n")
+    with pytest.raises(CodecError, match="torch without CUDA was not found"):
+        neural.install()
+    assert leftovers() == [], "nothing was downloaded"
+    monkeypatch.setattr(neural, "has_nvidia_gpu", lambda: True)
+    neural.install()
+    assert neural.installed()
+
+
 def test_a_file_that_was_changed_is_refused(wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index names the hash of each file; one that differs is not installed."""
     simple = tmp_path / "simple" / "torch-like"
@@ -89,10 +117,23 @@ def test_a_file_that_was_changed_is_refused(wheels: Path, tmp_path: Path, monkey
 @pytest.mark.usefixtures("wheels")
 def test_a_full_disk_is_noticed_before_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
     (paths.data_dir() / "neural.part").mkdir(parents=True)
-    monkeypatch.setattr(neural, "space_mb", lambda: 10**9)
-    with pytest.raises(CodecError, match="need 1,000,000,000 MB"):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: shutil._ntuple_diskusage(10, 10, 0))
+    monkeypatch.setattr(neural, "_UNPACKED", {True: 1_000, False: 1_000})
+    with pytest.raises(CodecError, match=r"need \d MB in .*, but only 0 MB are free"):
         neural.install()
-    assert leftovers() == []
+    assert not (paths.data_dir() / "neural.part").exists()
+    assert not (paths.data_dir() / "neural.cache" / "wheels").exists()
+
+
+@pytest.mark.linux("/dev/full")
+def test_a_disk_that_fills_up_is_named(wheels: Path) -> None:
+    digest = hashlib.sha256((wheels / "torch_like-2.1-py3-none-any.whl").read_bytes()).hexdigest()
+    partial = paths.data_dir() / "neural.cache" / "wheels" / f"{digest}.part"
+    partial.parent.mkdir(parents=True)
+    partial.symlink_to("/dev/full")
+    with pytest.raises(CodecError, match="neural codecs cannot be installed: the disk is full"):
+        neural.install()
+    assert not neural.installed()
 
 
 @pytest.mark.usefixtures("wheels")
@@ -134,6 +175,54 @@ def test_a_killed_installation_is_done_again(wheels: Path, monkeypatch: pytest.M
     neural.install(seen.append)
     assert neural.installed()
     assert seen[-1] == Progress(0, 0, "installing"), "nobody knows how long"
+
+
+_INSTALL = """
+import sys
+from pathlib import Path
+from lincae_studio import paths
+from lincae_studio.codecs import neural
+neural.PACKAGES = ("torch_like",)
+paths.constraints = lambda: Path(sys.argv[1])
+neural._CPU_INDEX = sys.argv[2]
+neural.install(lambda progress: print(progress.done, flush=True))
+"""
+
+
+@pytest.mark.linux("a killed process")
+def test_a_killed_program_goes_on_in_the_middle_of_a_file(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_wheel(wheels, "torch_like", "2.1", "import hub_like\nVALUE = 42\n", "hub_like", padding=3_000_000)
+    size = (wheels / "torch_like-2.1-py3-none-any.whl").stat().st_size
+    with PackageIndex(wheels).running() as index:
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.delenv("PIP_FIND_LINKS")
+        monkeypatch.setenv("PIP_INDEX_URL", index.address)
+        monkeypatch.setattr(neural, "_CPU_INDEX", index.address)
+        index.break_after, index.hangs = 1_000_000, True
+        command = [sys.executable, "-c", _INSTALL, str(tmp_path / "constraints.txt"), index.address]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+            assert program.stdout is not None
+            for line in program.stdout:
+                if int(line) >= 500_000:
+                    program.kill()
+                    break
+        assert leftovers() == ["neural.cache", "neural.part"]
+        (partial,) = (paths.data_dir() / "neural.cache" / "wheels").glob("*.part")
+        there = partial.stat().st_size
+        assert 500_000 <= there <= 1_000_000
+        index.break_after = None
+        seen: list[Progress] = []
+        neural.install(seen.append)
+    downloads = [progress for progress in seen if progress.total]
+    assert there <= downloads[0].done < there + 2_000
+    assert downloads[-1].done == downloads[-1].total, "over all files"
+    assert [sent for sent in index.sent if sent[0].startswith("torch_like")][1:] == [
+        ("torch_like-2.1-py3-none-any.whl", there, size - there)
+    ]
+    assert leftovers() == ["neural"]
+    packages.require("torch_like")
 
 
 @pytest.mark.usefixtures("wheels")

@@ -14,12 +14,13 @@ from lincae_studio import paths
 from lincae_studio.codecs import neural
 
 
-def write_wheel(folder: Path, name: str, version: str, code: str, requires: str = "") -> None:
-    """A wheel with one module."""
+def write_wheel(folder: Path, name: str, version: str, code: str, requires: str = "", padding: int = 0) -> None:
+    """A wheel with one module, and a file of `padding` bytes."""
     info = f"{name}-{version}.dist-info"
     needs = f"Requires-Dist: {requires}\n" if requires else ""
     texts = {
         f"{name}.py": code,
+        f"{name}.txt": " " * padding,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -42,7 +43,6 @@ def fake_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(paths, "constraints", lambda: tmp_path / "constraints.txt")
     monkeypatch.setattr(neural, "PACKAGES", ("torch_like",))
     monkeypatch.setattr(neural, "torch_included", lambda: False)
-    monkeypatch.setattr(neural, "space_mb", lambda: 1)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)

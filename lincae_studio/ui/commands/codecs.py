@@ -312,7 +312,7 @@ class CodecMenu(QObject):
             neural.install(report, cancel)
 
         def cancelled() -> None:
-            self._messages.info("Adding neural codecs was cancelled; complete downloads are kept for the next attempt")
+            self._messages.info("Adding neural codecs was cancelled; the next attempt resumes the download")
 
         def succeeded() -> None:
             self._rendering.restart_engine()
