@@ -3,6 +3,8 @@
 The first window listens on a socket in the user's private data folder. It greets a start that connects; only then does
 that send the paths of its files, as one line of JSON, and end. If no greeting comes in time, or the window is busy with
 a dialog, nothing has been sent: the second start opens a window of its own, and the files are opened only there.
+
+Each further window stays connected to the one that listens. When that closes or is killed, one of them takes over.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QLockFile, QObject, Qt, QTimer
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -49,7 +51,7 @@ class Handover(QObject):
     """Accepts files for a window, until that is destroyed."""
 
     def __init__(self, window: QWidget, accept: Callable[[Sequence[Path]], None]) -> None:
-        """`accept` is called with the paths of each second start. Another window that listens already goes on."""
+        """`accept` is called with the paths of each second start, once no other window listens."""
         super().__init__(window)
         self._window = window
         self._accept = accept
@@ -64,11 +66,15 @@ class Handover(QObject):
         except OSError as error:
             _log.info("files of other starts are not accepted: %s", error)
             return
-        other = QLocalSocket()
+        lock = QLockFile(str(paths.data_dir() / "window.lock"))  # of several, one replaces a window that has closed
+        lock.tryLock(_PATIENCE_MS)
+        other = QLocalSocket(self)
         other.connectToServer(_address())
         if other.waitForConnected(_PATIENCE_MS):
-            other.abort()
+            other.disconnected.connect(other.deleteLater)
+            other.disconnected.connect(self._listen)
             return
+        other.deleteLater()
         QLocalServer.removeServer(_address())  # left behind by a window that was killed
         if not self._server.listen(_address()):
             _log.info("files of other starts are not accepted: %s", self._server.errorString())

@@ -142,6 +142,40 @@ def test_the_first_of_two_windows_takes_the_files(
     assert second == []
 
 
+LISTEN = """
+import sys
+from lincae_studio.ui.app import make_application
+from lincae_studio.ui.commands.handover import Handover
+from PySide6.QtWidgets import QWidget
+app = make_application()
+window = QWidget()
+Handover(window, print)
+print("listening", flush=True)
+app.exec()
+"""
+
+
+@pytest.mark.linux("a killed process")
+def test_one_of_the_other_windows_takes_over_from_one_that_was_killed(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    first = run_python(started, "-c", LISTEN)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "listening\n"
+    received: dict[str, list[Path]] = {"second": [], "third": []}
+    others = {name: Handover(window, paths.extend) for name, paths in received.items()}
+    first.kill()
+    qtbot.waitUntil(lambda: any(other._server.isListening() for other in others.values()), timeout=LIMIT_MS)
+    assert answer(qtbot, start(started, tmp_path / "a.wav")) == "True"
+    qtbot.waitUntil(lambda: [tmp_path / "a.wav"] in received.values(), timeout=LIMIT_MS)
+    taker = next(name for name, paths in received.items() if paths)
+    last = next(name for name in received if name != taker)
+    others.pop(taker).deleteLater()  # as when its window closes
+    qtbot.waitUntil(others[last]._server.isListening, timeout=LIMIT_MS)
+    assert answer(qtbot, start(started, tmp_path / "b.wav")) == "True"
+    qtbot.waitUntil(lambda: received == {taker: [tmp_path / "a.wav"], last: [tmp_path / "b.wav"]}, timeout=LIMIT_MS)
+
+
 def connected(qtbot: QtBot, window: MainWindow) -> QLocalSocket:
     start = QLocalSocket(window)
     start.connectToServer(handover._address())
