@@ -59,6 +59,11 @@ def installed() -> bool:
     return (folder() / _MARKER).exists()
 
 
+def download_kept() -> bool:
+    """Whether an attempt to install the packages has left files from which the next one goes on."""
+    return (folder().with_name("neural.cache") / "wheels").exists()
+
+
 def has_nvidia_gpu() -> bool:
     """Whether a driver of NVIDIA is running on this machine."""
     return os.path.exists("/proc/driver/nvidia/version") or shutil.which("nvidia-smi") is not None

@@ -311,14 +311,21 @@ class CodecMenu(QObject):
         def work(report: ReportProgress, cancel: CancelToken) -> None:
             neural.install(report, cancel)
 
+        def button() -> tuple[str, Callable[[], None]] | None:
+            deleted = "The download was deleted"
+            return ("Delete Download", lambda: self._delete_neural(deleted)) if neural.download_kept() else None
+
+        def failed(error: StudioError) -> None:
+            self._messages.error(error, button=button())
+
         def cancelled() -> None:
-            self._messages.info("Adding neural codecs was cancelled; the next attempt resumes the download")
+            kept = "; the next attempt resumes the download" if neural.download_kept() else ""
+            self._messages.info(f"Adding neural codecs was cancelled{kept}", button=button())
 
         def succeeded() -> None:
             self._rendering.restart_engine()
             self._messages.info("Neural codecs can be used now: download or import one in Session > Codec")
 
-        failed = self._messages.error
         self._run(_NEURAL, work, "Adding neural codecs", "Looking for packages…", failed, cancelled, succeeded)
 
     def _on_remove_neural_triggered(self) -> None:
@@ -331,12 +338,14 @@ class CodecMenu(QObject):
             self._messages.error(error)
             return
         self._rendering.restart_engine()  # the old one may have the files open
+        self._delete_neural("Neural codecs were removed; Session > Codec adds them again")
 
+    def _delete_neural(self, message: str) -> None:
         def work(_report: ReportProgress, _cancel: CancelToken) -> None:
             neural.remove()
 
         def removed() -> None:
-            self._messages.info("Neural codecs were removed; Session > Codec adds them again")
+            self._messages.info(message)
 
         failed = self._messages.error
         self._run(_NEURAL, work, "Removing neural codecs", "Deleting files…", failed, lambda: None, removed)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs import neural
 from lincae_studio.ui.dialogs.codec import AddNeuralDialog
+from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
-from tests.codecs.wheels import fake_packages
+from tests.codecs.package_index import PackageIndex
+from tests.codecs.wheels import fake_packages, write_wheel
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS
 
@@ -77,4 +80,30 @@ def test_what_goes_wrong_is_said(
     dialog.accept()
     qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
     assert "Neural codecs cannot be installed" in window.messages.text.text()
+    assert not window.messages.offer.isVisible(), "nothing was downloaded"
     assert entry(window, "Add Neural Codecs…") is not None
+
+
+def test_a_cancelled_download_is_kept_or_deleted(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = fake_packages(tmp_path, monkeypatch)
+    write_wheel(wheels, "torch_like", "2.1", "VALUE = 42\n", "hub_like", padding=3_000_000)
+    with PackageIndex(wheels).running() as index:
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.delenv("PIP_FIND_LINKS")
+        monkeypatch.setenv("PIP_INDEX_URL", index.address)
+        monkeypatch.setattr(neural, "_CPU_INDEX", index.address)
+        index.break_after, index.hangs = 1_000_000, True
+        click(window, "Add Neural Codecs…")
+        window.findChild(AddNeuralDialog).accept()
+        progress = window.findChild(ProgressDialog)
+        qtbot.waitUntil(lambda: progress.label.text().startswith("downloading torch_like, 1 of 3 MB"), timeout=LIMIT_MS)
+        qtbot.mouseClick(progress.findChild(QPushButton), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
+    assert window.messages.text.text() == "Adding neural codecs was cancelled; the next attempt resumes the download"
+    assert neural.download_kept()
+    qtbot.mouseClick(window.messages.offer, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
+    assert not neural.download_kept()
+    assert window.messages.text.text() == "The download was deleted"
