@@ -96,8 +96,11 @@ def test_a_cancelled_download_is_kept_or_deleted(
         monkeypatch.setattr(neural, "_CPU_INDEX", index.address)
         index.break_after, index.hangs = 1_000_000, True
         click(window, "Add Neural Codecs…")
-        window.findChild(AddNeuralDialog).accept()
+        dialog = window.findChild(AddNeuralDialog)
+        assert dialog is not None
+        dialog.accept()
         progress = window.findChild(ProgressDialog)
+        assert progress is not None
         qtbot.waitUntil(lambda: progress.label.text().startswith("downloading torch_like, 1 of 3 MB"), timeout=LIMIT_MS)
         qtbot.mouseClick(progress.findChild(QPushButton), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
