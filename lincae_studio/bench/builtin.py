@@ -87,17 +87,16 @@ def _stem_removal(codec: Codec, stems: Array, latents: Array) -> float:
 
 
 def _windows(audio: Array, codec: Codec) -> Array:
-    """Signals `(B, N)` as one window each, zero-padded so that no sample is in the edge of a window."""
-    hop, edge = codec.info.hop, codec.info.edge
-    count = audio.shape[1]
-    frames = -(-(count + edge) // hop)
-    return np.pad(audio, ((0, 0), (edge, codec.info.window_samples(frames) - edge - count)))
+    """Signals `(B, N)` as one window each, zero-padded so that no sample is in the margin of a window."""
+    info, count = codec.info, audio.shape[1]
+    frames = -(-(count + 2 * info.margin - info.window_extra) // info.hop)
+    return np.pad(audio, ((0, 0), (info.margin, info.window_samples(frames) - info.margin - count)))
 
 
 def _heard(windows: Array, codec: Codec, count: int) -> Array:
     """The `(B, N)` signals in decoded windows."""
-    edge = codec.info.edge
-    return windows[:, edge : edge + count]
+    margin = codec.info.margin
+    return windows[:, margin : margin + count]
 
 
 def _decode_sum(codec: Codec, latents: Sequence[Array] | Array, coefficients: Sequence[float], count: int) -> Array:

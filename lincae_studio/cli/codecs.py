@@ -73,7 +73,8 @@ def _show(
     row = _row(info)
     folder = registry.folder(info.id)
     row |= {
-        "edge": info.edge,
+        "window_extra": info.window_extra,
+        "context": info.context,
         "chunk_frames": info.chunk_frames,
         "overlap_frames": info.overlap_frames,
         "identity": None if info.provisional else info.identity,

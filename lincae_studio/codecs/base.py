@@ -36,8 +36,11 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         sample_rate: sample rate of its audio, in Hz.
         hop: samples per latent frame.
         dim: channels of a latent frame.
-        edge: the frames of a window of T frames are computed from `T * hop + edge` samples; the first and last `edge`
-            of them are under-determined (an STFT or MDCT without padding).
+        window_extra: surplus samples of a window, the frames of which are computed from `T * hop + window_extra`
+            samples; the first and last `window_extra` of them are under-determined (an STFT or MDCT without padding).
+        context: number of frames at each end of a window that are unreliable, since what lies beyond the window would
+            change them (the receptive field of a convolutional codec); likewise the samples decoded from them.
+        fixed_window: whether all windows must have `chunk_frames` frames, as the codec attends over its whole window.
         chunk_frames: frames per chunk, chosen by measurement.
         overlap_frames: frames that neighbouring chunks share.
         linearity: of encoder and decoder: exact by construction, trained (nearly), or none.
@@ -51,11 +54,13 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     sample_rate: int
     hop: int
     dim: int
-    edge: int
+    window_extra: int
     chunk_frames: int
     overlap_frames: int
     linearity: Linearity
     stochastic: bool
+    context: int = 0
+    fixed_window: bool = False
     latents: str = ""
     requested: str = ""
     arithmetic: str = ""
@@ -81,7 +86,12 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
 
     def window_samples(self, frames: int) -> int:
         """Number of samples that `frames` frames are encoded from and decoded to."""
-        return frames * self.hop + self.edge
+        return frames * self.hop + self.window_extra
+
+    @property
+    def margin(self) -> int:
+        """Samples at each end of a window that are unreliable."""
+        return self.window_extra + self.context * self.hop
 
 
 class Codec(Protocol):
@@ -96,11 +106,11 @@ class Codec(Protocol):
         ...
 
     def encode(self, audio: Array) -> Array:
-        """Windows `(B, T*hop + edge)` to latents `(B, D, T)`."""
+        """Windows `(B, T*hop + window_extra)` to latents `(B, D, T)`."""
         ...
 
     def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
-        """Latents `(B, D, T)` to windows `(B, T*hop + edge)`.
+        """Latents `(B, D, T)` to windows `(B, T*hop + window_extra)`.
 
         `first_frames` (B absolute frame numbers) and `seed` determine the noise of a stochastic decoder; equal
         arguments give equal audio, independent of the batch.

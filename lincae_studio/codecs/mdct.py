@@ -140,7 +140,7 @@ def _info(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
         sample_rate=SAMPLE_RATE,
         hop=HOP,
         dim=dim,
-        edge=HOP,
+        window_extra=HOP,
         chunk_frames=_CHUNK_FRAMES,
         overlap_frames=_OVERLAP_FRAMES,
         linearity="exact",

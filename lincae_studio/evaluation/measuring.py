@@ -66,14 +66,14 @@ def evaluate(
         seeds: of the decoder's noise; everything is measured with each of them.
     """
     info = codec.info
-    origin = codec.silence((groups.shape[2] - info.edge) // info.hop)
+    origin = codec.silence((groups.shape[2] - info.window_extra) // info.hop)
     measured = Measured()
     latents = []
     for turn, seed in enumerate(seeds):
         for number, sources in enumerate(groups):
             z = codec.encode(sources)
             if turn == 0:
-                latents.append(z[audible(sources)])
+                latents.append(z[audible(sources), :, info.context : z.shape[2] - info.context])
             measuring = _Measuring(codec, origin, seed, number, measured)
             measuring.sources(sources, z)
             measuring.mixture(sources, z)
@@ -189,9 +189,9 @@ class _Measuring:
         return self.codec.decode(latents, first_frames=[0] * len(latents), seed=self.seed)
 
     def _heard(self, windows: Array) -> Array:
-        """Windows without their under-determined edges."""
-        edge = self.codec.info.edge
-        return windows[..., edge : windows.shape[-1] - edge]
+        """Windows without their unreliable ends."""
+        margin = self.codec.info.margin
+        return windows[..., margin : windows.shape[-1] - margin]
 
 
 def _numbers_of_audible(sources: Array) -> list[int]:

@@ -74,7 +74,7 @@ def test_a_downloaded_model_is_a_codec(hub: LocalHub) -> None:
     assert seen[-1].total == seen[-1].done == size
     assert [report.done for report in seen] == sorted(report.done for report in seen)
     info = registry.info("lin-cae")
-    assert (info.hop, info.dim, info.edge, info.linearity, info.title) == (4096, 64, 1536, "trained", "Lin-CAE")
+    assert (info.hop, info.dim, info.window_extra, info.linearity, info.title) == (4096, 64, 1536, "trained", "Lin-CAE")
     assert "lin-cae" in [item.id for item in registry.all_info()]
     asked = len(hub.starts)
     assert install.install_download("lin-cae", endpoint=hub.endpoint) == place

@@ -30,7 +30,7 @@ def test_1x_reconstructs_all_but_the_outer_hops() -> None:
     decoded = codec.decode(codec.encode(audio), first_frames=[0], seed=0)
     error = np.abs(decoded - audio)
     assert error[:, HOP:-HOP].max() < 1e-5
-    assert error[:, :HOP].max() > 0.01  # the edge that facts.edge announces is real
+    assert error[:, :HOP].max() > 0.01  # the edge that window_extra announces is real
     assert error[:, -HOP:].max() > 0.01
 
 

@@ -23,7 +23,9 @@ from lincae_studio.evaluation.metrics import LIMIT_DB
 from tests.helpers import DEMO, noise, write_audio
 
 HOP = 16
-FACTS = replace(MDCT_1X, id="fake", sample_rate=8_000, hop=HOP, dim=HOP, edge=0, chunk_frames=250, overlap_frames=1)
+FACTS = replace(
+    MDCT_1X, id="fake", sample_rate=8_000, hop=HOP, dim=HOP, window_extra=0, chunk_frames=250, overlap_frames=1
+)
 
 
 class Frames:

@@ -24,7 +24,9 @@ def _bundle(place: Path, session: bytes, latents: bytes) -> Path:
 
 
 #: Metadata of a file of latents that fits `_manifest`.
-_HEADER = Header(codec="mdct-2x", identity="x", hop=128, edge=128, frames=64, overlap=8, dim=64, media=("0" * 64,))
+_HEADER = Header(
+    codec="mdct-2x", identity="x", hop=128, window_extra=128, frames=64, overlap=8, dim=64, media=("0" * 64,)
+)
 
 
 def _latents(tensors_of: dict[str, object], data: bytes = b"") -> bytes:

@@ -108,8 +108,8 @@ class ModelFolder:
             )
         generator, frontend = self.config.generator, self.config.frontend
         hop = frontend.hop_size * generator.time_factor
-        edge = frontend.hop_size * (frontend.n_fft_factor - 1)
-        overlap = math.ceil((edge + _FADE_S * self.sample_rate) / hop)
+        window_extra = frontend.hop_size * (frontend.n_fft_factor - 1)
+        overlap = math.ceil((window_extra + _FADE_S * self.sample_rate) / hop)
         step = max(overlap, round(_STEP_S * self.sample_rate / hop))
         precision, arithmetic = computation.precision, computation.arithmetic
         common = (ARITHMETIC_VERSION, self.weights_sha256, self.config, self.scale_factor)
@@ -131,7 +131,7 @@ class ModelFolder:
             sample_rate=self.sample_rate,
             hop=hop,
             dim=generator.bottleneck_channels,
-            edge=edge,
+            window_extra=window_extra,
             chunk_frames=step + overlap,
             overlap_frames=overlap,
             linearity="trained" if self.linear else "none",

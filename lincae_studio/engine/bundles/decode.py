@@ -63,8 +63,7 @@ def _blocks(
     cancel: CancelToken,
 ) -> Iterator[Array]:
     """The audio `(n, channels)` of the media file, from start to end."""
-    header = latents.header
-    grid = Grid(header.hop, header.edge, header.frames, header.overlap)
+    grid = latents.header.grid
     windows = _windows(media, latents, grid)
     done, tail = 0, np.zeros((0, media.channels), np.float32)
     for start in range(0, len(windows), _BATCH):
@@ -73,8 +72,8 @@ def _blocks(
         for (position, _), audio in zip(
             batch, _decode(batch, start, latents, grid, seed, render, computation), strict=True
         ):
-            begin = max(0, position + grid.edge)
-            end = min(media.length, position + grid.frames * grid.hop)
+            begin = max(0, position + grid.margin)
+            end = min(media.length, position + grid.window_samples - grid.margin)
             if end <= done or end <= begin:
                 continue
             begin = max(begin, done)

@@ -58,7 +58,9 @@ class LatentHeader(Struct, frozen=True, kw_only=True):
 
     Attributes:
         codec: id of the codec; `identity` is the identity of its latents.
+        window_extra: `edge` in files.
         start, length: position and length of the audio, in timeline samples.
+        context: the first and last frames of each chunk that are unreliable, where neighbours have reliable ones.
     """
 
     format: str = FORMAT
@@ -67,7 +69,7 @@ class LatentHeader(Struct, frozen=True, kw_only=True):
     identity: str
     sample_rate_hz: _Positive
     hop: _Positive
-    edge: Annotated[int, Meta(ge=0, le=2**20)]
+    window_extra: Annotated[int, Meta(ge=0, le=2**20)] = msgspec.field(name="edge")
     frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
     overlap: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
     lead_frames: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
@@ -77,10 +79,11 @@ class LatentHeader(Struct, frozen=True, kw_only=True):
     start: Annotated[int, Meta(ge=0, le=MAX_LENGTH)]
     length: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    context: Annotated[int, Meta(ge=0, le=MAX_FRAMES)] = 0
 
     @property
     def grid(self) -> Grid:
-        return Grid(self.hop, self.edge, self.frames, self.overlap)
+        return Grid(self.hop, self.window_extra, self.frames, self.overlap, self.context)
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,8 @@ def latents_of(
         identity=plan.codec.latent_identity,
         sample_rate_hz=plan.codec.sample_rate,
         hop=plan.grid.hop,
-        edge=plan.grid.edge,
+        window_extra=plan.grid.window_extra,
+        context=plan.grid.context,
         frames=plan.grid.frames,
         overlap=plan.grid.overlap,
         lead_frames=plan.grid.lead_frames,
@@ -223,8 +227,8 @@ def decoded(content: Latents, codec: Codec) -> Stream:
             "Install the codec that made them",
         )
     info = codec.info
-    geometry = (header.hop, header.edge, header.dim, header.sample_rate_hz)
-    if geometry != (info.hop, info.edge, info.dim, info.sample_rate) or header.grid.problem(info):
+    fits = (header.dim, header.sample_rate_hz) == (info.dim, info.sample_rate) and header.grid.is_of(info)
+    if not fits or header.grid.problem(info):
         raise MediaError(f"the latents do not have the shape of those of {header.codec}", "Encode the audio again")
     plan = _plan_of(content, info)
 

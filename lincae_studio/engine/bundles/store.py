@@ -56,7 +56,8 @@ class Header(Struct, frozen=True, kw_only=True):
 
     Attributes:
         codec: id of the codec that made it; `identity` is the identity of its latents.
-        hop, edge, frames, overlap, dim: geometry of a window: `frames * hop + edge` samples, latents `(dim, frames)`.
+        hop, window_extra, frames, overlap, dim, context: geometry of a window, as in `CodecInfo` and `Grid`; latents
+            are `(dim, frames)`. `window_extra` is `edge` in files.
         media: digests of the audio, in the order in which tensor names number it.
     """
 
@@ -65,15 +66,20 @@ class Header(Struct, frozen=True, kw_only=True):
     codec: Annotated[str, Meta(max_length=200)]
     identity: Annotated[str, Meta(max_length=400)]
     hop: Annotated[int, Meta(ge=1, le=2**20)]
-    edge: Annotated[int, Meta(ge=0, le=2**20)]
+    window_extra: Annotated[int, Meta(ge=0, le=2**20)] = msgspec.field(name="edge")
     frames: Annotated[int, Meta(ge=1, le=MAX_FRAMES)]
     overlap: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
     dim: Annotated[int, Meta(ge=1, le=2**20)]
     media: tuple[Digest, ...]
+    context: Annotated[int, Meta(ge=0, le=MAX_FRAMES)] = 0
+
+    @property
+    def grid(self) -> Grid:
+        return Grid(self.hop, self.window_extra, self.frames, self.overlap, self.context)
 
     @property
     def window_samples(self) -> int:
-        return self.frames * self.hop + self.edge
+        return self.grid.window_samples
 
 
 def to_float16(latents: Array) -> Float16Array:
@@ -190,9 +196,8 @@ class BundledLatents:
             return  # then nothing is decoded
         if header.identity not in {info.latent_identity for info in infos}:
             return
-        info, grid = infos[0], Grid(header.hop, header.edge, header.frames, header.overlap)
-        fits = (header.hop, header.edge, header.dim) == (info.hop, info.edge, info.dim)
-        if not fits or grid.problem(info):
+        info, grid = infos[0], header.grid
+        if header.dim != info.dim or not grid.is_of(info) or grid.problem(info):
             raise ProjectError(f"the latents in {self.path} do not have the shape of those of {header.codec}", _RESTORE)
 
     def _source(self, name: str) -> Source | None:

@@ -1,20 +1,23 @@
 """The chunk grid: which frames and samples of the timeline a chunk covers, and how neighbours are crossfaded.
 
 The grid belongs to the timeline, not to files. Frame f is computed from the samples that start at
-`(f - lead_frames) * hop`: the lead-in keeps sample 0 away from the under-determined first `edge` samples of a window.
+`(f - lead_frames) * hop`: the lead-in keeps sample 0 away from the unreliable first `margin` samples of a window.
 Chunk k holds frames `[k * step, k * step + frames)`.
 
-                 |<-edge->|<-------- valid -------->|<-edge->|
+                 |<margin>|<-------- valid -------->|<margin>|
     chunk k      [........|=========================|........]
     chunk k+1                           [........|=========================|........]
                                                  |<xfade>|
+
+The `step` frames that a chunk owns, from its frame `lead_frames` on, are reliable; `context` frames at both ends are
+not.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from msgspec import Struct
+from msgspec import Struct, field
 
 from lincae_studio.codecs.base import Array, CodecInfo
 
@@ -24,13 +27,17 @@ MIN_STEP_S = 0.1
 MAX_WINDOW_S = 60.0
 
 
-class Grid(Struct, frozen=True):
-    """Geometry of the chunks of one codec; all positions are timeline samples unless named frames."""
+class Grid(Struct, frozen=True, omit_defaults=True):
+    """Geometry of the chunks of one codec; all positions are timeline samples unless named frames.
+
+    Keys of renders contain it as encoded: `window_extra` keeps the name that it had, and a context of 0 is left out.
+    """
 
     hop: int
-    edge: int
+    window_extra: int = field(name="edge")
     frames: int
     overlap: int
+    context: int = 0
 
     @classmethod
     def of(cls, info: CodecInfo, frames: int | None = None, overlap: int | None = None) -> Grid:
@@ -39,7 +46,8 @@ class Grid(Struct, frozen=True):
         Raises:
             ValueError: when chunks would overlap too little to leave no gap, or by more than half.
         """
-        grid = cls(info.hop, info.edge, frames or info.chunk_frames, overlap or info.overlap_frames)
+        chosen = frames or info.chunk_frames, overlap or info.overlap_frames
+        grid = cls(info.hop, info.window_extra, *chosen, info.context)
         if grid.fade < 0 or grid.step < grid.overlap:
             raise ValueError(f"chunks of {grid.frames} frames cannot overlap by {grid.overlap}")
         return grid
@@ -57,11 +65,17 @@ class Grid(Struct, frozen=True):
         """Why a session cannot use this grid: its chunks would be too many or too long; empty when it can."""
         if self.fade < 0 or self.step < max(1, self.overlap):
             return f"chunks of {self.frames} frames cannot overlap by {self.overlap}"
+        if info.fixed_window and self.frames != info.chunk_frames:
+            return f"chunks of this codec always have {info.chunk_frames} frames"
         if self.step_samples < MIN_STEP_S * info.sample_rate:
             return f"a new chunk would start every {1000 * self.step_samples / info.sample_rate:.0f} ms"
         if self.window_samples > MAX_WINDOW_S * info.sample_rate:
             return f"a chunk would be {self.window_samples / info.sample_rate:.0f} s long"
         return ""
+
+    def is_of(self, info: CodecInfo) -> bool:
+        """Whether the windows are those of a codec, but for their length and overlap."""
+        return (self.hop, self.window_extra, self.context) == (info.hop, info.window_extra, info.context)
 
     @property
     def step(self) -> int:
@@ -74,18 +88,23 @@ class Grid(Struct, frozen=True):
 
     @property
     def lead_frames(self) -> int:
-        """Frames before sample 0, which keep it out of the first window's edge."""
-        return -(-self.edge // self.hop)
+        """Frames before sample 0, which keep it out of the first window's margin."""
+        return -(-self.margin // self.hop)
+
+    @property
+    def margin(self) -> int:
+        """Samples at each end of a window that are unreliable."""
+        return self.window_extra + self.context * self.hop
 
     @property
     def window_samples(self) -> int:
         """Samples that a chunk is computed from, and that decoding it returns."""
-        return self.frames * self.hop + self.edge
+        return self.frames * self.hop + self.window_extra
 
     @property
     def fade(self) -> int:
         """Length of the crossfade between neighbours, in samples."""
-        return self.overlap * self.hop - self.edge
+        return self.overlap * self.hop + self.window_extra - 2 * self.margin
 
     def window_start(self, index: int) -> int:
         """First sample of a chunk's window; negative for the first chunk."""
@@ -93,13 +112,13 @@ class Grid(Struct, frozen=True):
 
     def frame_centres(self, index: int) -> npt.NDArray[np.float64]:
         """Timeline samples `(frames,)` at the centre of the samples that each of a chunk's frames is computed from."""
-        first = self.window_start(index) + (self.hop + self.edge) / 2.0
+        first = self.window_start(index) + (self.hop + self.window_extra) / 2.0
         return first + np.arange(self.frames, dtype=np.float64) * self.hop
 
     def valid(self, index: int) -> tuple[int, int]:
-        """The samples `[start, end)` that a chunk determines fully."""
-        start = self.window_start(index) + self.edge
-        return start, start + self.frames * self.hop - self.edge
+        """The samples `[start, end)` that a chunk determines reliably."""
+        start = self.window_start(index)
+        return start + self.margin, start + self.window_samples - self.margin
 
     def count(self, length: int) -> int:
         """Chunks needed for `length` samples from 0 on; none of them is needed for its fade-out alone."""

@@ -143,7 +143,7 @@ def test_the_first_and_last_50_ms_are_as_good_as_the_middle(folder: str) -> None
     middle = error(mix, edge, media.length - edge)
     assert ends < 2e-4
     assert middle < 2e-4
-    whole = media.length // codec.info.hop * codec.info.hop + codec.info.edge
+    whole = media.length // codec.info.hop * codec.info.hop + codec.info.window_extra
     plain = codec.decode(codec.encode(samples[None, :whole, 0]), first_frames=[0], seed=0)[0]
     assert error(plain, 0, edge) > 100 * ends  # what it would be without the lead-in
 
@@ -153,7 +153,7 @@ def test_the_grid_has_lead_in_and_a_long_crossfade(folder: str) -> None:
     grid = Grid.of(info)
     assert 1.5 < grid.step_samples / info.sample_rate < 2.5
     assert grid.fade >= 0.1 * info.sample_rate
-    assert grid.lead_frames * grid.hop >= info.edge
+    assert grid.lead_frames * grid.hop >= info.window_extra
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,8 @@ def test_a_header_that_does_not_fit_is_refused(
 
 
 @pytest.mark.parametrize(
-    "change", [{"hop": 1, "edge": 0}, {"dim": 64}, {"sample_rate_hz": 48_000}, {"frames": 4096}, {"edge": 0}]
+    "change",
+    [{"hop": 1, "window_extra": 0}, {"dim": 64}, {"sample_rate_hz": 48_000}, {"frames": 4096}, {"window_extra": 0}],
 )
 def test_latents_that_are_not_the_codecs_are_not_decoded(plan: Plan, store: MediaStore, change: dict[str, int]) -> None:
     content = latents_of(plan, 0, 50_000, new_renderer(StoreReader(store)).render_many)

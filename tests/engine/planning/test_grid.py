@@ -1,7 +1,8 @@
-"""The chunk grid: no gap, no sample from an edge, and crossfades that always sum to one."""
+"""The chunk grid: no gap, no sample or frame from a window's unreliable ends, and crossfades that always sum to one."""
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,10 +18,12 @@ FACTS = registry.info("mdct-2x")
 def grids(draw: st.DrawFn) -> Grid:
     """Any grid that `Grid.of` would accept."""
     hop = draw(st.integers(1, 64))
-    edge = draw(st.integers(0, 4 * hop))
-    overlap = draw(st.integers(max(1, -(-edge // hop)), -(-edge // hop) + 4))
+    extra = draw(st.integers(0, 4 * hop))
+    context = draw(st.sampled_from([0, 1, 3, 12]))
+    least = -(-extra // hop) + 2 * context
+    overlap = draw(st.integers(max(1, least), least + 4))
     frames = draw(st.integers(2 * overlap, 2 * overlap + 20))
-    return Grid(hop, edge, frames, overlap)
+    return Grid(hop, extra, frames, overlap, context)
 
 
 lengths = st.integers(1, 5000)
@@ -89,12 +92,26 @@ def test_the_owner_of_a_sample_has_it_in_its_valid_part(grid: Grid, sample: int)
 
 @given(grids())
 def test_geometry_agrees_with_itself(grid: Grid) -> None:
-    assert grid.valid(0)[0] <= 0  # the very first sample does not come from an edge
+    assert grid.valid(0)[0] <= 0  # the very first sample does not come from a margin
     start, end = grid.valid(2)
-    assert start == grid.window_start(2) + grid.edge
-    assert end == grid.window_start(2) + grid.window_samples - grid.edge
+    margin = grid.window_extra + grid.context * grid.hop
+    assert start == grid.window_start(2) + margin
+    assert end == grid.window_start(2) + grid.window_samples - margin
     assert grid.window_start(3) - grid.window_start(2) == grid.step_samples == grid.step * grid.hop
     assert end - grid.valid(3)[0] == grid.fade >= 0
+
+
+@given(grids())
+def test_the_frames_that_a_chunk_owns_are_reliable(grid: Grid) -> None:
+    assert grid.context <= grid.lead_frames
+    assert grid.lead_frames + grid.step <= grid.frames - grid.context
+
+
+def test_grids_without_a_context_are_encoded_as_before_there_was_one() -> None:
+    """Keys of renders on disk are made of it."""
+    before = {"hop": 4096, "edge": 1536, "frames": 24, "overlap": 2}
+    assert msgspec.msgpack.encode(Grid(4096, 1536, 24, 2)) == msgspec.msgpack.encode(before)
+    assert msgspec.to_builtins(Grid(4096, 1536, 24, 2, 1)) == {**before, "context": 1}
 
 
 def test_a_grid_uses_the_codecs_defaults_unless_others_are_given() -> None:
@@ -111,11 +128,11 @@ def test_chunks_that_cannot_overlap_are_refused(frames: int, overlap: int) -> No
 
 @pytest.mark.parametrize("grid", [Grid(256, 256, 8, 2), Grid(4096, 1536, 24, 2), Grid(512, 0, 5, 1)])
 def test_the_centre_of_a_frame_is_the_middle_of_the_samples_it_is_computed_from(grid: Grid) -> None:
-    """A window of one frame has `hop + edge` samples, and each frame more begins `hop` later."""
+    """A window of one frame has `hop + window_extra` samples, and each frame more begins `hop` later."""
     for index in (0, 3):
         for frame, centre in enumerate(grid.frame_centres(index)):
             first = grid.window_start(index) + frame * grid.hop
-            assert centre - first == first + grid.hop + grid.edge - centre
+            assert centre - first == first + grid.hop + grid.window_extra - centre
 
 
 @pytest.mark.parametrize(("frames", "overlap"), [(2, 1), (4, 1), (4096, 4000), (3, 2), (1, 0)])
@@ -123,6 +140,6 @@ def test_a_session_cannot_choose_chunks_that_would_take_forever(frames: int, ove
     """An untrusted project may request a chunk every few samples: the codec's default grid is used instead."""
     info = registry.info("mdct-2x")
     assert Grid.chosen(info, frames, overlap) == Grid.of(info)
-    assert Grid(info.hop, info.edge, frames, overlap).problem(info)
+    assert Grid(info.hop, info.window_extra, frames, overlap).problem(info)
     assert Grid.chosen(info, 200, 4).frames == 200
     assert Grid.chosen(info, 0, 0) == Grid.of(info)
