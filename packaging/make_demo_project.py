@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, places
-from lincae_studio.session.model import SESSION_RATE, Session, Tempo
+from lincae_studio.session.model import DEFAULT_RATE, Session, Tempo
 
 DEMO = Path(__file__).resolve().parent.parent / "resources" / "demo"
 PROJECT = DEMO / "paper_lanterns.lincae"
@@ -52,7 +52,7 @@ def main() -> None:
     files.save(session, PROJECT)
     if files.load(PROJECT) != session:
         raise SystemExit(f"{PROJECT.name} reads back differently from how it was written.")
-    print(f"{PROJECT.name}: {len(session.tracks)} tracks, {session.length / SESSION_RATE:g} s, codec {session.codec}")
+    print(f"{PROJECT.name}: {len(session.tracks)} tracks, {session.length / DEFAULT_RATE:g} s, codec {session.codec}")
 
 
 if __name__ == "__main__":

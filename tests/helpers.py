@@ -26,7 +26,7 @@ from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.engine.rendering.streams import mix_blocks
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import SESSION_RATE, Clip, Media, Session, Track
+from lincae_studio.session.model import DEFAULT_RATE, Clip, Media, Session, Track
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEMO = REPOSITORY / "resources" / "demo"
@@ -54,9 +54,9 @@ def missing_clips(tracks: int, clips: int) -> Session:
         Media(
             digest=hashlib.sha256(str(number).encode()).hexdigest(),
             path=f"/nowhere/{number}.wav",
-            sample_rate=SESSION_RATE,
+            sample_rate=DEFAULT_RATE,
             channels=1,
-            length=SESSION_RATE,
+            length=DEFAULT_RATE,
         )
         for number in range(clips)
     ]
@@ -67,9 +67,9 @@ def missing_clips(tracks: int, clips: int) -> Session:
                 id=tracks + 1 + number,
                 media=media[number].digest,
                 name=str(number),
-                start=number // tracks * SESSION_RATE,
+                start=number // tracks * DEFAULT_RATE,
                 offset=0,
-                length=SESSION_RATE,
+                length=DEFAULT_RATE,
             )
             for number in range(row, clips, tracks)
         )
@@ -83,13 +83,13 @@ def noise(seed: int, samples: int, channels: int = 1, level: float = 0.25) -> Ar
     return np.clip(values, -0.99, 0.99).astype(np.float32)
 
 
-def tone(frequency_hz: float, samples: int, rate: int = SESSION_RATE, level: float = 0.5) -> Array:
+def tone(frequency_hz: float, samples: int, rate: int = DEFAULT_RATE, level: float = 0.5) -> Array:
     """A sine `(samples, 1)`."""
     phase = 2.0 * np.pi * frequency_hz * np.arange(samples) / rate
     return (level * np.sin(phase)).astype(np.float32)[:, None]
 
 
-def write_audio(path: Path, audio: Array, rate: int = SESSION_RATE, subtype: str | None = "FLOAT") -> Path:
+def write_audio(path: Path, audio: Array, rate: int = DEFAULT_RATE, subtype: str | None = "FLOAT") -> Path:
     """Write `(N,)` or `(N, C)` samples; the suffix chooses the format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     sf.write(path, audio, rate, subtype=subtype)
@@ -99,7 +99,7 @@ def write_audio(path: Path, audio: Array, rate: int = SESSION_RATE, subtype: str
 def read_audio(path: Path) -> Array:
     """A file's samples `(channels, N)`."""
     samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    assert rate == SESSION_RATE
+    assert rate == DEFAULT_RATE
     return np.ascontiguousarray(samples.T)
 
 
@@ -121,7 +121,7 @@ def made_up_media(number: int, length: int, channels: int = 1, folder: str = "/m
     """A `Media` without a file."""
     digest = hashlib.sha256(str(number).encode()).hexdigest()
     path = f"{folder}/stem {number}.wav"
-    return Media(digest=digest, path=path, sample_rate=SESSION_RATE, channels=channels, length=length)
+    return Media(digest=digest, path=path, sample_rate=DEFAULT_RATE, channels=channels, length=length)
 
 
 def session_of(*media: Media, codec: str = "mdct-2x", start: int = 0) -> Session:

@@ -22,7 +22,7 @@ from lincae_studio.engine.rendering.streams import mix_blocks
 from lincae_studio.media.store import MediaStore
 from lincae_studio.paths import resource
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, Session
 
 CODECS = ("mdct-1x", "mdct-2x", "mdct-4x")
 
@@ -88,7 +88,7 @@ def _shortened(session: Session, seconds: float | None) -> Session:
     """The first seconds of every clip."""
     if seconds is None:
         return session
-    end = round(seconds * SESSION_RATE)
+    end = round(seconds * DEFAULT_RATE)
     for clip in list(session.clips()):
         session = edits.trim_clip(session, clip.id, clip.start, min(clip.end, clip.start + end))
     return session

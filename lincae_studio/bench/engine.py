@@ -34,7 +34,7 @@ from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.model import DEFAULT_RATE, Media, Session
 
 #: Stands for a full-size Lin-CAE with random weights, created for the run.
 RANDOM_LINCAE = "random-lin-cae"
@@ -162,15 +162,15 @@ def _media(store: MediaStore, folder: Path, seconds: float) -> Media:
     """A file of noise bursts; each track uses it from another offset, so that no two have equal latents."""
     rng = np.random.default_rng(0)
     path = folder / "noise.wav"
-    with sf.SoundFile(path, "w", SESSION_RATE, 1, subtype="PCM_16") as file:
+    with sf.SoundFile(path, "w", DEFAULT_RATE, 1, subtype="PCM_16") as file:
         for _ in range(round(seconds) + 1):
-            file.write(rng.normal(0.0, 0.03, SESSION_RATE) * np.linspace(1.0, 0.1, SESSION_RATE))
+            file.write(rng.normal(0.0, 0.03, DEFAULT_RATE) * np.linspace(1.0, 0.1, DEFAULT_RATE))
     return store.import_file(path)
 
 
 def _session(media: Media, codec_id: str, tracks: int, minutes: float) -> Session:
     session = edits.set_codec(Session(), codec_id)
-    length = round(minutes * 60.0 * SESSION_RATE)
+    length = round(minutes * 60.0 * DEFAULT_RATE)
     for number in range(tracks):
         session = edits.add_track(session)
         session = edits.add_clip(session, session.tracks[-1].id, media, 0)
@@ -318,7 +318,7 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Lo
             "pan": lambda session: edits.set_track_pan(session, track.id, 0.5),
             "move by a step": lambda session: edits.move_clips(session, {clip.id}, grid.step_samples),
             "move by a sample": lambda session: edits.move_clips(session, {clip.id}, 1),
-            "trim": lambda session: edits.trim_clip(session, clip.id, clip.start, clip.end - SESSION_RATE),
+            "trim": lambda session: edits.trim_clip(session, clip.id, clip.start, clip.end - DEFAULT_RATE),
             "split": lambda session: edits.split_clips(session, {clip.id}, middle),
         }
         counts: dict[str, dict[str, int]] = {}
@@ -364,8 +364,8 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
 
 def _plan_ms(clips: int, info: CodecInfo, repeats: int) -> float:
     """Planning time of a gain edit in an hour with 64 tracks; all chunks of the track are affected."""
-    hour = 3600 * SESSION_RATE
-    media = Media(digest="0" * 64, path="/noise.wav", sample_rate=SESSION_RATE, channels=1, length=2 * hour)
+    hour = 3600 * DEFAULT_RATE
+    media = Media(digest="0" * 64, path="/noise.wav", sample_rate=DEFAULT_RATE, channels=1, length=2 * hour)
     per_track = max(1, clips // 64)
     session = Session(media=(media,))
     for number in range(64):

@@ -19,7 +19,7 @@ from lincae_studio.bench.ui import open_window
 from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, MAX_LENGTH, Session
 from lincae_studio.ui.app import make_application
 from lincae_studio.ui.main_window import MainWindow
 
@@ -41,7 +41,7 @@ def measure_long_timeline(folder: Path, repeats: int) -> dict[str, float]:
     app = make_application()
     store = MediaStore(folder)
     window = open_window(app, store, folder, _session(store, folder))
-    ends = {"short": _SONG_S * SESSION_RATE, "long": MAX_LENGTH}
+    ends = {"short": _SONG_S * DEFAULT_RATE, "long": MAX_LENGTH}
     times: dict[str, list[float]] = {f"{span}_{edit}_ms": [] for span in ends for edit in ("move", "fader")}
     try:
         for number in range(repeats + 1):
@@ -63,14 +63,14 @@ def _session(store: MediaStore, folder: Path) -> Session:
     """Tracks of four minutes, and one with a short clip at the start."""
     rng = np.random.default_rng(0)
     path = folder / "song.wav"
-    sf.write(path, rng.normal(0.0, 0.03, _SONG_S * SESSION_RATE), SESSION_RATE, subtype="PCM_16")
+    sf.write(path, rng.normal(0.0, 0.03, _SONG_S * DEFAULT_RATE), DEFAULT_RATE, subtype="PCM_16")
     media = store.import_file(path)
     session = Session()
     for _ in range(_TRACKS):
         session = edits.add_track(session)
         session = edits.add_clip(session, session.tracks[-1].id, media, 0)
     clip = session.tracks[-1].clips[0]
-    return edits.trim_clip(session, clip.id, 0, _CLIP_S * SESSION_RATE)
+    return edits.trim_clip(session, clip.id, 0, _CLIP_S * DEFAULT_RATE)
 
 
 def _measure(app: QApplication, window: MainWindow, end: int, level: float) -> tuple[float, float]:

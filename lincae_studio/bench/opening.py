@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from lincae_studio.errors import StudioError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, TRACK_COLORS, Clip, Media, Session, Track
+from lincae_studio.session.model import DEFAULT_RATE, MAX_LENGTH, TRACK_COLORS, Clip, Media, Session, Track
 from lincae_studio.ui.app import make_application
 from lincae_studio.ui.main_window import MainWindow
 
@@ -95,7 +95,7 @@ class Blocks(QObject):
 
 def large_session(folder: Path, tracks: int, clips: int) -> Session:
     """Clips side by side, from track to track, over a day if there are many. Every other track's file is missing."""
-    length = min(MAX_LENGTH // clips, _LONGEST_CLIP_S * SESSION_RATE)
+    length = min(MAX_LENGTH // clips, _LONGEST_CLIP_S * DEFAULT_RATE)
     media = [_stem(folder / f"stem {number + 1}.wav", number, length) for number in range(tracks)]
     per_track: list[list[Clip]] = [[] for _ in range(tracks)]
     for number in range(clips):
@@ -114,12 +114,12 @@ def large_session(folder: Path, tracks: int, clips: int) -> Session:
 def _stem(path: Path, number: int, length: int) -> Media:
     """A file of noise, which is removed again if the number is odd."""
     noise = np.random.default_rng(number).normal(0.0, 0.1, length)
-    sf.write(path, noise, SESSION_RATE, subtype="PCM_U8")
+    sf.write(path, noise, DEFAULT_RATE, subtype="PCM_U8")
     content = path.read_bytes()
     if number % 2:
         path.unlink()
     digest = hashlib.sha256(content).hexdigest()
-    return Media(digest=digest, path=str(path), sample_rate=SESSION_RATE, channels=1, length=length, size=len(content))
+    return Media(digest=digest, path=str(path), sample_rate=DEFAULT_RATE, channels=1, length=length, size=len(content))
 
 
 def _opening_s(app: QApplication, window: MainWindow, project: Path) -> float:
@@ -141,7 +141,7 @@ def _edit(window: MainWindow) -> None:
     clip = track.clips[-1].id
     acts: list[Callable[[], object]] = [
         lambda: document.apply("Mute", lambda s: edits.set_track_mute(s, track.id, True)),
-        lambda: document.apply("Move Clips", lambda s: edits.move_clips(s, {clip}, -SESSION_RATE)),
+        lambda: document.apply("Move Clips", lambda s: edits.move_clips(s, {clip}, -DEFAULT_RATE)),
         document.undo,
         document.undo,
         *(partial(_set_gain, window, track.id, 0.5 + number / 100) for number in range(10)),

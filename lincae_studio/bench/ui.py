@@ -26,7 +26,7 @@ from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Preferences, ViewName
 from lincae_studio.session import edits
-from lincae_studio.session.model import SESSION_RATE, Clip, Session
+from lincae_studio.session.model import DEFAULT_RATE, Clip, Session
 from lincae_studio.ui.app import make_application
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.timeline.strip import GainFader
@@ -109,8 +109,8 @@ def measure_ui(bench: UiBench) -> dict[str, object]:
 def dense_session(store: MediaStore, folder: Path, bench: UiBench) -> Session:
     """Clips of equal length side by side on all tracks, from a few files, no two with the same audio."""
     per_track = -(-bench.clips // bench.tracks)
-    slot = round(bench.minutes * 60.0 * SESSION_RATE / per_track)
-    length = round(min(slot * _FILLED, (_LONGEST_FILE_S - 10.0) * SESSION_RATE))
+    slot = round(bench.minutes * 60.0 * DEFAULT_RATE / per_track)
+    length = round(min(slot * _FILLED, (_LONGEST_FILE_S - 10.0) * DEFAULT_RATE))
     media = [store.import_file(_music(folder / f"stem {number + 1}.wav", number)) for number in range(_FILES)]
     session = Session()
     left = bench.clips
@@ -140,12 +140,12 @@ def _part(whole: Clip, clip_id: int, start: int, offset: int, length: int) -> Cl
 def _music(path: Path, seed: int) -> Path:
     """A file of two minutes: bursts of noise over a slowly swelling chord."""
     rng = np.random.default_rng(seed)
-    count = round(_LONGEST_FILE_S * SESSION_RATE)
-    time_s = np.arange(count, dtype=np.float32) / SESSION_RATE
+    count = round(_LONGEST_FILE_S * DEFAULT_RATE)
+    time_s = np.arange(count, dtype=np.float32) / DEFAULT_RATE
     chord = sum(np.sin(2.0 * np.pi * 110.0 * (seed + ratio) * time_s) for ratio in (1.0, 1.25, 1.5))
     swell = 0.5 + 0.5 * np.sin(2.0 * np.pi * time_s / (5.0 + seed))
     bursts = rng.normal(0.0, 0.1, count).astype(np.float32) * (1.0 - (2.0 * time_s) % 1.0)
-    sf.write(path, 0.1 * chord * swell + bursts, SESSION_RATE, subtype="PCM_16")
+    sf.write(path, 0.1 * chord * swell + bursts, DEFAULT_RATE, subtype="PCM_16")
     return path
 
 

@@ -13,7 +13,7 @@ from lincae_studio.cli.text import show
 from lincae_studio.errors import ExportError, StudioError, os_error_reason
 from lincae_studio.preferences import ViewName
 from lincae_studio.preferences import cache_dir as preferred_cache_dir
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
@@ -60,7 +60,7 @@ def write_demo(folder: Path | None) -> int:
         window.project_commands.open_demo()
         _run_until(lambda: not window.importer.busy and window.document.session.length > 0)
         _run_until(lambda: len(set(window.rendering.progress())) == 1)
-        window.transport.seek(_PLAYHEAD_S * SESSION_RATE)
+        window.transport.seek(_PLAYHEAD_S * DEFAULT_RATE)
         _run_until(_Quiet(window))
         app.processEvents()
         if not window.grab().save(str(screenshot)):

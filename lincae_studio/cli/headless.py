@@ -28,7 +28,7 @@ from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_bytes, cache_dir, computing, make_cache_dir
 from lincae_studio.session import files
-from lincae_studio.session.model import Media, Session
+from lincae_studio.session.model import Media, Rate, Session
 from lincae_studio.session.times import count_of, listed
 
 #: Latents kept in memory: enough for a few chunks of a hundred tracks.
@@ -67,19 +67,19 @@ class Headless:
         """Render chunks of any kind."""
         return self.renderer.render_many(chunks)
 
-    def import_file(self, path: Path, report: Report, from_channels: str) -> Media:
-        """Import a file, or these channels of it if it has more than two. Warnings are printed.
+    def import_file(self, path: Path, report: Report, from_channels: str, rate: Rate) -> Media:
+        """Import a file at a session's rate, or these channels of it if it has more than two. Warnings are printed.
 
         Raises:
             StudioError: for a file that cannot be used, or channels that it does not have.
         """
         progress = report(f"importing {path.name}")
         try:
-            return self.store.import_file(path, progress, warn=warn)
+            return self.store.import_file(path, progress, warn=warn, rate=rate)
         except WideFileError:
             if not from_channels:
                 raise
-            return self.store.import_file(path, progress, None, from_channels, warn)
+            return self.store.import_file(path, progress, None, from_channels, warn, rate=rate)
 
     def open(self, path: Path, report: Report) -> Session:
         """Read a project or a bundle, and prepare its media files for rendering.

@@ -18,7 +18,7 @@ from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_dir
 from lincae_studio.session import files
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import Session
 
 LATENT_SUFFIXES = (".safetensors", ".npz")
 
@@ -44,8 +44,9 @@ def _session(session: Session) -> dict[str, object]:
     for clip in session.clips():
         clips[clip.media] = clips.get(clip.media, 0) + 1
     found: dict[str, object] = {
+        "sample_rate_hz": session.rate,
         "length_samples": session.length,
-        "duration_s": session.length / SESSION_RATE,
+        "duration_s": session.length / session.rate,
         "channels": session.channels,
         "tracks": [track.name for track in session.tracks],
         "clips": sum(clips.values()),
@@ -68,7 +69,7 @@ def _session(session: Session) -> dict[str, object]:
             "bytes": media.size,
             "sample_rate_hz": media.sample_rate,
             "channels": media.channels,
-            "duration_s": media.length / SESSION_RATE,
+            "duration_s": media.length / session.rate,
             "clips": clips.get(media.digest, 0),
         }
         for media in session.media

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lincae_studio.errors import UsageError
 from lincae_studio.session.levels import db_to_gain, gain_to_db
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE, MAX_GAIN, MAX_LENGTH
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _INPUT = re.compile(rf"(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P<start>{_NUMBER})s?)?", re.DOTALL)
@@ -17,11 +17,11 @@ _INPUT = re.compile(rf"(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P
 
 @dataclass(frozen=True)
 class MixInput:
-    """An input file of a mix: linear gain, start in samples."""
+    """An input file of a mix: linear gain, start in seconds."""
 
     path: Path
     gain: float
-    start: int
+    start_s: float
 
 
 def parse_input(text: str) -> MixInput:
@@ -32,12 +32,12 @@ def parse_input(text: str) -> MixInput:
     """
     match = _INPUT.fullmatch(text)
     if match is None or os.path.exists(text):  # Path.exists raises for names that are too long
-        return MixInput(Path(text), 1.0, 0)
+        return MixInput(Path(text), 1.0, 0.0)
     gain_text, start_text = match["gain"] or "0", match["start"] or "0"
     gain = 0.0 if gain_text == "-inf" else db_to_gain(float(gain_text))
     start_s = float(start_text)
     if gain > MAX_GAIN:
         raise UsageError(f"the gain of {match['file']}, {gain_text} dB, is above {gain_to_db(MAX_GAIN):.0f} dB")
-    if not 0 <= start_s <= MAX_LENGTH / SESSION_RATE:
+    if not 0 <= start_s <= MAX_LENGTH / DEFAULT_RATE:
         raise UsageError(f"the start of {match['file']}, {start_text} s, is not between 0 and 24 hours")
-    return MixInput(Path(match["file"]), gain, round(start_s * SESSION_RATE))
+    return MixInput(Path(match["file"]), gain, start_s)

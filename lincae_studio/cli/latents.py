@@ -13,7 +13,7 @@ from lincae_studio.engine.export.writer import ExportItem, export, refuse_overwr
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.media.writer import Tags
 from lincae_studio.session import edits
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, Session
 
 
 def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dict[str, object]:
@@ -30,7 +30,7 @@ def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dic
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:
         info = engine.info(codec)
-        media = engine.import_file(path, report, from_channels)
+        media = engine.import_file(path, report, from_channels, DEFAULT_RATE)
         session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
         plan = make_plan(session, info)
         content = latents_of(plan, 0, session.length, engine.render, report("encoding"))
@@ -40,7 +40,7 @@ def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dic
         "output": str(output),
         "codec": info.id,
         "shape": list(content.latents.shape),
-        "duration_s": media.length / SESSION_RATE,
+        "duration_s": media.length / session.rate,
         "bytes": output.stat().st_size,
         "pcm24_bytes": audio_bytes,
     }
@@ -70,6 +70,6 @@ def decode(path: Path, output: Path, request: Request) -> dict[str, object]:
         "sample_rate": result.sample_rate,
         "channels": result.channels,
         "length_samples": result.length,
-        "duration_s": header.length / SESSION_RATE,
+        "duration_s": header.length / header.sample_rate_hz,
         "clipped_samples": result.clipped_samples,
     }

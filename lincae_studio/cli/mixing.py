@@ -18,7 +18,7 @@ from lincae_studio.engine.export.mixdown import in_batches
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import Session
 
 
 def mix_files(
@@ -38,11 +38,11 @@ def mix_files(
     session = edits.set_codec(Session(), codec)
     with progress_bars() as report, headless() as engine:
         for item in inputs:
-            media = engine.import_file(item.path, report, from_channels)
+            media = engine.import_file(item.path, report, from_channels, session.rate)
             session = edits.add_track(session, item.path.stem)
             track = session.tracks[-1]
             session = edits.set_track_gain(session, track.id, item.gain)
-            session = edits.add_clip(session, track.id, media, item.start)
+            session = edits.add_clip(session, track.id, media, round(item.start_s * session.rate))
         return _export(engine, session, output, request, [item.path for item in inputs], report)
 
 
@@ -66,7 +66,11 @@ def _export(
 ) -> dict[str, object]:
     settings = request.settings
     check_paths(paths_of(session, settings, output), protected)
-    start, end = span_of(session, settings, request.selection)
+    selection = None
+    if request.selection_s is not None:
+        first_s, last_s = request.selection_s
+        selection = round(first_s * session.rate), round(last_s * session.rate)
+    start, end = span_of(session, settings, selection)
     started = time.perf_counter()
     plan = make_plan(session, engine.info(session.codec))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
@@ -78,7 +82,7 @@ def _export(
     for path in written:
         save_latents(latents_of(plan, start, end, engine.render, report("latents")), path)
     seconds = time.perf_counter() - started
-    duration_s = (end - start) / SESSION_RATE
+    duration_s = (end - start) / session.rate
     counters = engine.renderer.counters
     first: dict[str, object] = _row(results[0]) if results else {"output": str(written[0]), "channels": plan.channels}
     return {

@@ -16,7 +16,7 @@ import typer
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import PRESETS, AudioFormat, ExportSettings, Level
 from lincae_studio.media.formats import FORMATS, container_of, format_problem
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE, MAX_LENGTH
 
 Output = Annotated[
     Path,
@@ -81,10 +81,10 @@ _LOUDNESS_TARGET_DB = -14.0
 
 @dataclass(frozen=True)
 class Request:
-    """An export request: the settings, a range of samples if one was given, and a title."""
+    """An export request: the settings, a range of seconds if one was given, and a title."""
 
     settings: ExportSettings
-    selection: tuple[int, int] | None = None
+    selection_s: tuple[float, float] | None = None
     title: str = ""
 
 
@@ -221,11 +221,11 @@ def _choices(kind: object) -> tuple[object, ...]:
     return next((found for inner in get_args(kind) if (found := _choices(inner))), ())
 
 
-def _seconds(span: str) -> tuple[int, int]:
+def _seconds(span: str) -> tuple[float, float]:
     try:
-        start, end = (round(float(part) * SESSION_RATE) for part in span.split(":"))
+        start, end = (float(part) for part in span.split(":"))
     except (ValueError, OverflowError) as error:
         raise UsageError(f"--span {span} is not START:END in seconds", "Write it like 10:25.5") from error
-    if not 0 <= start < end <= MAX_LENGTH:
+    if not 0 <= start < end <= MAX_LENGTH / DEFAULT_RATE:
         raise UsageError(f"--span {span} is not a range of the timeline", "Start before the end, within 24 hours")
     return start, end

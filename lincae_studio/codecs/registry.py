@@ -23,7 +23,7 @@ from lincae_studio.codecs.folders import names_in, read_config
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.packages import require
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 
 #: One line per family: the module in this package whose `FAMILY` it is, in the order in which lists show their codecs.
 _FAMILIES = (
@@ -74,9 +74,9 @@ def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
 def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
     """Info of a codec for mixing a session. Raises `CodecError` like `info`, or if its sample rate differs."""
     found = info(codec, computation)
-    if found.sample_rate != SESSION_RATE:
+    if found.sample_rate != DEFAULT_RATE:
         raise CodecError(
-            f"the codec “{codec}” is for audio at {found.sample_rate} Hz, but the studio mixes at {SESSION_RATE} Hz",
+            f"the codec “{codec}” is for audio at {found.sample_rate} Hz, but the studio mixes at {DEFAULT_RATE} Hz",
             "Choose another codec; measure this one with lincae-studio evaluate",
         )
     return found

@@ -1,4 +1,4 @@
-"""Loudness and true peak by ITU-R BS.1770-4, EBU R 128, Tech 3341 and Tech 3342, at the session rate. numpy only.
+"""Loudness and true peak by ITU-R BS.1770-4, EBU R 128, Tech 3341 and Tech 3342, at the rates of sessions. numpy only.
 
 The weighting filters are recursive, which numpy does not support. But the output of a block, and the filters' state
 after it, are linear in the block's samples and the state before it: precomputed matrices filter all blocks at once, and
@@ -17,16 +17,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from lincae_studio.session.model import SESSION_RATE
-
 Floats = npt.NDArray[np.float64]
 Samples = npt.NDArray[np.float32]
 
-#: Samples in a tenth of a second, and in the blocks in which it is filtered.
-_STEP = SESSION_RATE // 10
-_BLOCK = 63
-_BLOCKS = _STEP // _BLOCK
-assert _BLOCKS * _BLOCK == _STEP
+#: By sample rate in Hz, the samples of the blocks in which a tenth of a second is filtered: a divisor of it near 64.
+_BLOCKS = {44_100: 63, 48_000: 64}
 
 #: Windows, in tenths of a second.
 MOMENTARY = 4
@@ -76,7 +71,11 @@ class TruePeak:
 class Meter:
     """Measures audio in consecutive blocks; all channels have weight 1."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, rate: int) -> None:
+        """`rate`: one that a session can have, in Hz."""
+        self._rate = rate
+        #: Samples in a tenth of a second.
+        self._step = rate // 10
         self._state = np.zeros((channels, _STATES))
         self._pending = np.zeros((channels, 0), np.float32)
         self._peak = TruePeak(channels)
@@ -86,10 +85,10 @@ class Meter:
     def add(self, samples: Samples) -> None:
         """Add `(channels, n)` samples."""
         self._pending = np.concatenate([self._pending, samples], axis=1)
-        steps = self._pending.shape[1] // _STEP
+        steps = self._pending.shape[1] // self._step
         if steps:
-            whole = self._pending[:, : steps * _STEP]
-            self._pending = self._pending[:, steps * _STEP :].copy()
+            whole = self._pending[:, : steps * self._step]
+            self._pending = self._pending[:, steps * self._step :].copy()
             self._powers.extend(self._filtered_powers(whole, steps).tolist())
             self._peak.add(whole)
 
@@ -123,34 +122,37 @@ class Meter:
         return _lufs(sum(self._powers[-steps:]) / steps)
 
     def _filtered_powers(self, samples: Samples, steps: int) -> Floats:
-        blocks, onwards = _matrices()
+        blocks, onwards = _matrices(self._rate)
+        size = _BLOCKS[self._rate]
+        count = self._step // size
         of_state = onwards[1]
-        x = samples.astype(np.float64).reshape(len(samples), steps, _BLOCKS, _BLOCK)
-        added = x @ blocks[_BLOCK:, :_BLOCK].T
+        x = samples.astype(np.float64).reshape(len(samples), steps, count, size)
+        added = x @ blocks[size:, :size].T
         # Filter all steps at once as if each began in silence, then add the effect of the state before each.
-        states = np.zeros((len(samples), steps, _BLOCKS + 1, _STATES))
-        for block in range(_BLOCKS):
+        states = np.zeros((len(samples), steps, count + 1, _STATES))
+        for block in range(count):
             states[:, :, block + 1] = states[:, :, block] @ of_state.T + added[:, :, block]
         for step in range(steps):
             states[:, step] += np.moveaxis(onwards @ self._state.T, 2, 0)
             self._state = states[:, step, -1].copy()
-        y = x @ blocks[:_BLOCK, :_BLOCK].T + states[:, :, :-1] @ blocks[:_BLOCK, _BLOCK:].T
-        powers: Floats = np.einsum("csbn,csbn->s", y, y) / _STEP
+        y = x @ blocks[:size, :size].T + states[:, :, :-1] @ blocks[:size, size:].T
+        powers: Floats = np.einsum("csbn,csbn->s", y, y) / self._step
         return powers
 
 
-def weighted(x: Floats, state: Floats) -> tuple[Floats, Floats]:
+def weighted(x: Floats, state: Floats, rate: int) -> tuple[Floats, Floats]:
     """Apply the two filters of the K-weighting, sample by sample.
 
     Args:
         x: `(n, columns)`, each column a signal.
         state: `(4, columns)`, the state of the filters before.
+        rate: in Hz.
 
     Returns:
         The filtered signals, and the state after them.
     """
     y, state = x.copy(), state.copy()
-    for index, (b, a) in enumerate(_filters()):
+    for index, (b, a) in enumerate(_filters(rate)):
         first, second = state[2 * index], state[2 * index + 1]
         for n, value in enumerate(y.copy()):
             y[n] = b[0] * value + first
@@ -164,35 +166,36 @@ def weighted(x: Floats, state: Floats) -> tuple[Floats, Floats]:
 _STATES = 4
 
 
-def _filters() -> list[tuple[tuple[float, float, float], tuple[float, float, float]]]:
-    """Coefficients (b, a) at the session rate.
+def _filters(rate: int) -> list[tuple[tuple[float, float, float], tuple[float, float, float]]]:
+    """Coefficients (b, a) at a sample rate.
 
-    BS.1770 gives them for 48 kHz only; these are from the analogue filters behind its tables, by bilinear transform.
+    BS.1770 tabulates them for 48 kHz; these are from the analogue filters behind its tables, by bilinear transform.
     """
-    k, q = math.tan(math.pi * 1681.974450955533 / SESSION_RATE), 0.7071752369554196
+    k, q = math.tan(math.pi * 1681.974450955533 / rate), 0.7071752369554196
     high = 10.0 ** (3.999843853973347 / 20.0)
     band = high**0.4996667741545416
     unit = 1.0 + k / q + k * k
     shelf_b = ((high + band * k / q + k * k) / unit, 2.0 * (k * k - high) / unit, (high - band * k / q + k * k) / unit)
     shelf_a = (1.0, 2.0 * (k * k - 1.0) / unit, (1.0 - k / q + k * k) / unit)
-    k, q = math.tan(math.pi * 38.13547087602444 / SESSION_RATE), 0.5003270373238773
+    k, q = math.tan(math.pi * 38.13547087602444 / rate), 0.5003270373238773
     unit = 1.0 + k / q + k * k
     high_pass_a = (1.0, 2.0 * (k * k - 1.0) / unit, (1.0 - k / q + k * k) / unit)
     return [(shelf_b, shelf_a), ((1.0, -2.0, 1.0), high_pass_a)]
 
 
 @cache
-def _matrices() -> tuple[Floats, Floats]:
+def _matrices(rate: int) -> tuple[Floats, Floats]:
     """The matrix from a block and the state before it to the filtered block and the state after it.
 
     Also the powers, from 0 to the number of blocks in a step, of the matrix from a state to that after a silent block.
     """
-    x = np.eye(_BLOCK, _BLOCK + _STATES)
-    state = np.eye(_STATES, _BLOCK + _STATES, _BLOCK)
-    blocks = np.concatenate(weighted(x, state))
+    size = _BLOCKS[rate]
+    x = np.eye(size, size + _STATES)
+    state = np.eye(_STATES, size + _STATES, size)
+    blocks = np.concatenate(weighted(x, state, rate))
     onwards = [np.eye(_STATES)]
-    for _ in range(_BLOCKS):
-        onwards.append(blocks[_BLOCK:, _BLOCK:] @ onwards[-1])
+    for _ in range(rate // 10 // size):
+        onwards.append(blocks[size:, size:] @ onwards[-1])
     return blocks, np.stack(onwards)
 
 

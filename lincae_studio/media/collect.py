@@ -19,7 +19,8 @@ from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.reading.reader import hash_of
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import FileState, MediaStore, digest_of, of_selection
-from lincae_studio.session.model import SESSION_RATE, Media
+from lincae_studio.session.digests import rate_of
+from lincae_studio.session.model import Media
 from lincae_studio.session.times import listed
 
 _BLOCK_FRAMES = 1 << 16
@@ -147,7 +148,8 @@ class _Copying:
         return self._copies[path]
 
     def _check(self, media: Media) -> None:
-        if of_selection(self._digests[media.path], media.channel_selection) != media.digest:
+        digest = of_selection(self._digests[media.path], media.channel_selection, rate_of(media.digest))
+        if digest != media.digest:
             raise _ChangedError
 
     def _copied(self, file: BinaryIO, source: Path, media: Media) -> Path:
@@ -198,12 +200,13 @@ def _from_store(store: MediaStore, media: Media, folder: Path, written: list[Pat
             continue
         with atomic.replacing(target) as temporary:
             kind = "RF64" if conformed.samples.nbytes > WAV_LIMIT_BYTES else "WAV"
-            with sf.SoundFile(temporary, "w", SESSION_RATE, conformed.channels, subtype="FLOAT", format=kind) as file:
+            rate = rate_of(media.digest)
+            with sf.SoundFile(temporary, "w", rate, conformed.channels, subtype="FLOAT", format=kind) as file:
                 for start in range(0, conformed.length, _BLOCK_FRAMES):
                     cancel.check()
                     file.write(conformed.frames(start, start + _BLOCK_FRAMES))
         written.append(target)
-        return store.import_file(target, cancel=cancel)
+        return store.import_file(target, cancel=cancel, rate=rate)
     raise _taken(folder, name)
 
 

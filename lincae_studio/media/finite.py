@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.errors import ExportError
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 
 #: What to do about it.
@@ -26,7 +25,7 @@ def first_not_finite(values: npt.NDArray[Any]) -> int | None:
     return int(np.argmin(finite.reshape(-1, finite.shape[-1]).all(axis=0)))
 
 
-def check_finite(audio: npt.NDArray[Any], start: int, what: str, rate: int = SESSION_RATE) -> None:
+def check_finite(audio: npt.NDArray[Any], start: int, what: str, rate: int) -> None:
     """Refuse samples `(channels, n)` that are NaN or infinite.
 
     Args:

@@ -17,7 +17,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress, part_of
 from lincae_studio.media.probe import EXTENSIONS, WideFileError
 from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import Media
+from lincae_studio.session.model import Media, Rate
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,13 @@ def import_all(
     paths: Sequence[Path],
     progress: ReportProgress,
     cancel: CancelToken,
+    rate: Rate,
     selections: Mapping[Path, Sequence[str]] | None = None,
 ) -> Imported:
     """Import files one by one; a file that cannot be read does not stop the import of the others.
 
     Args:
+        rate: the session's, in Hz.
         selections: channel selections for files with more than two channels; files without one are returned in `wide`.
     """
     media: dict[Path, tuple[Media, ...]] = {}
@@ -95,7 +97,9 @@ def import_all(
         report = part_of(progress, number, len(paths), "Importing")
         try:
             chosen = (selections or {}).get(path, ("",))
-            media[path] = tuple(store.import_file(path, report, cancel, one, warnings.append) for one in chosen)
+            media[path] = tuple(
+                store.import_file(path, report, cancel, one, warnings.append, rate=rate) for one in chosen
+            )
         except WideFileError as error:
             wide.append(error.info)
         except MediaError as error:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import soxr
 
 from lincae_studio.media import bs1770
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE, RATES
 
 Samples = npt.NDArray[np.float32]
 
@@ -49,8 +49,9 @@ class Loudness:
 class LoudnessMeter:
     """Measures consecutive blocks of samples at the session rate."""
 
-    def __init__(self) -> None:
-        self._meter = bs1770.Meter(_CHANNELS)
+    def __init__(self, rate: int) -> None:
+        """`rate`: the session's, in Hz."""
+        self._meter = bs1770.Meter(_CHANNELS, rate)
 
     def add(self, samples: Samples) -> None:
         """Add `(1 or 2, n)` samples."""
@@ -72,10 +73,11 @@ class FileMeter:
 
     def __init__(self, channels: int, rate: int) -> None:
         """`channels`: 1 or 2. `rate`: in Hz."""
-        self._meter = LoudnessMeter()
+        native = rate in RATES
+        self._meter = LoudnessMeter(rate if native else DEFAULT_RATE)
         self._channels = channels
-        self._resampler = None if rate == SESSION_RATE else soxr.ResampleStream(rate, SESSION_RATE, channels)
-        self._peak = None if rate == SESSION_RATE else bs1770.TruePeak(channels)
+        self._resampler = None if native else soxr.ResampleStream(rate, DEFAULT_RATE, channels)
+        self._peak = None if native else bs1770.TruePeak(channels)
 
     def add(self, samples: Samples) -> None:
         """Add `(channels, n)` samples."""
@@ -100,7 +102,7 @@ def decibels(level: float) -> float:
     return 20.0 * math.log10(level) if level > 0.0 else SILENT
 
 
-def blocks(length: int, size: int = SESSION_RATE) -> Iterator[tuple[int, int]]:
+def blocks(length: int, size: int = 1 << 16) -> Iterator[tuple[int, int]]:
     """(start, count) of consecutive blocks of `size` samples that make up `length`."""
     for start in range(0, length, size):
         yield start, min(size, length - start)

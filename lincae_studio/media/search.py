@@ -11,7 +11,8 @@ from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.probe import EXTENSIONS, probe
 from lincae_studio.media.store import digest_of, of_selection
-from lincae_studio.session.model import SESSION_RATE, Media
+from lincae_studio.session.digests import rate_of
+from lincae_studio.session.model import Media
 
 _SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
 
@@ -89,15 +90,18 @@ def _matches(path: Path, targets: Sequence[Media], found: dict[str, Match], canc
         if not candidates and not named:
             return {}
         info = probe(path, wide=True)
-        length = round(info.length * SESSION_RATE / info.sample_rate)
-        fitting = {media.digest for media in targets if abs(media.length - length) <= _ROUNDING}
+        fitting = {
+            media.digest
+            for media in targets
+            if abs(media.length - info.length * rate_of(media.digest) / info.sample_rate) <= _ROUNDING
+        }
         matches = {}
         if any(media.digest in fitting for media in candidates):
             digest = digest_of(path, cancel)
             matches = {
                 media.digest: Match(path, exact=True)
                 for media in candidates
-                if of_selection(digest, _channel_selection(media)) == _digest(media)
+                if of_selection(digest, _channel_selection(media), rate_of(_digest(media))) == _digest(media)
             }
         for media in named:
             fits = media.digest in fitting and (media.channels == info.channels or _channel_selection(media))

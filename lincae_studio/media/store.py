@@ -38,7 +38,8 @@ from lincae_studio.media.conformed import (
 from lincae_studio.media.peaks import BLOCK, Audio
 from lincae_studio.media.probe import check_width
 from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, FileInfo, hash_of
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Media
+from lincae_studio.session.digests import digest_at, rate_of
+from lincae_studio.session.model import DEFAULT_RATE, LONGEST, MAX_LENGTH, Media, Rate
 from lincae_studio.session.times import count_of
 
 _log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class MediaStore:
         channel_selection: str = "",
         warn: Callable[[str], None] = _log.info,
         expected: str = "",
+        rate: Rate = DEFAULT_RATE,
     ) -> Media:
         """Conform a file, unless a file with the same content was conformed before and is undamaged.
 
@@ -93,6 +95,7 @@ class MediaStore:
             channel_selection: which channels, as in `Media`; required for files with more than two.
             warn: receives a message about a file that may be incomplete.
             expected: the digest that the media must have, if any; otherwise nothing is stored.
+            rate: the session's, in Hz.
 
         Raises:
             MediaError: when the file is not complete, finite audio with one or two channels (or with the selected
@@ -108,7 +111,7 @@ class MediaStore:
             if info.warning:
                 warn(f"{path.name}: {info.warning}")
             channels = _channels_of(channel_selection, info)
-            digest = of_selection(file.digest(cancel), channel_selection)
+            digest = of_selection(file.digest(cancel), channel_selection, rate)
             if expected and digest != expected:
                 raise MediaError(f"{path} has changed since the project was saved", _RESTORE)
             self._forget_if_gone(digest)
@@ -117,7 +120,7 @@ class MediaStore:
                 if stored:
                     break
                 try:
-                    self._keep(digest, _resampled(file, channels, progress, cancel), path.name)
+                    self._keep(digest, _resampled(file, channels, rate, progress, cancel), path.name)
                 except OSError as error:
                     reason, remedy = os_error_reason(error, self._root)
                     raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
@@ -221,7 +224,8 @@ class MediaStore:
         """
         if self.get(media.digest) is None:
             try:
-                self.import_file(Path(media.path), progress, cancel, media.channel_selection, expected=media.digest)
+                selection, rate = media.channel_selection, rate_of(media.digest)
+                self.import_file(Path(media.path), progress, cancel, selection, expected=media.digest, rate=rate)
             except MediaError as error:
                 if media.digest not in self._damaged.values():
                     raise
@@ -272,7 +276,7 @@ class MediaStore:
                 digest = hash_of(file, path, cancel or CancelToken())
         except (OSError, ValueError, MediaError):
             return "missing"
-        if of_selection(digest, media.channel_selection) != media.digest:
+        if of_selection(digest, media.channel_selection, rate_of(media.digest)) != media.digest:
             return "changed"
         self._add_mark(media.digest, [media.path, status.st_size, status.st_mtime_ns])
         return "here"
@@ -324,11 +328,10 @@ class MediaStore:
                 for block in _whole_blocks(audio):
                     writer.write(block)
                     if writer.length > MAX_LENGTH:
-                        hours = MAX_LENGTH // SESSION_RATE // 3600
-                        problem = f"cannot import {name}: it is longer than {hours} hours"
+                        problem = f"cannot import {name}: it is longer than {LONGEST}"
                         raise MediaError(problem, "Split it into shorter files")
                 if writer.length == 0:
-                    problem = f"it is shorter than one sample at {SESSION_RATE / 1000:g} kHz"
+                    problem = f"it is shorter than one sample at {rate_of(digest) / 1000:g} kHz"
                     raise MediaError(f"cannot import {name}: {problem}", "Choose a longer file")
                 writer.finish()
             self._publish(temporary, folder)
@@ -356,9 +359,11 @@ class MediaStore:
                 shutil.rmtree(bad, ignore_errors=True)
 
 
-def of_selection(digest: str, selection: str) -> str:
-    """The digest of media that use a selection of a file's channels; the file's own digest without a selection."""
-    return hashlib.sha256(f"{digest}:{selection}".encode()).hexdigest() if selection else digest
+def of_selection(digest: str, selection: str, rate: Rate) -> str:
+    """The digest of media at a rate that use a selection of a file's channels, or all of them, by the file's digest."""
+    if selection:
+        digest = hashlib.sha256(f"{digest}:{selection}".encode()).hexdigest()
+    return digest_at(digest, rate)
 
 
 def digest_of(path: Path, cancel: CancelToken) -> str:
@@ -393,13 +398,15 @@ def _selected(file: AudioFile, channels: Channels, progress: ReportProgress, can
         yield block.mean(axis=1, keepdims=True) if channels is None else np.ascontiguousarray(block[:, channels])
 
 
-def _resampled(file: AudioFile, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """The samples at the session rate, streamed through soxr at very high quality if the rates differ."""
-    if file.info.sample_rate == SESSION_RATE:
+def _resampled(
+    file: AudioFile, channels: Channels, rate: Rate, progress: ReportProgress, cancel: CancelToken
+) -> Iterator[Audio]:
+    """The samples at `rate`, streamed through soxr at very high quality if the rates differ."""
+    if file.info.sample_rate == rate:
         yield from _selected(file, channels, progress, cancel)
         return
     count = 1 if channels is None else len(channels)
-    stream = soxr.ResampleStream(file.info.sample_rate, SESSION_RATE, count, dtype="float32", quality="VHQ")
+    stream = soxr.ResampleStream(file.info.sample_rate, rate, count, dtype="float32", quality="VHQ")
     for block in _selected(file, channels, progress, cancel):
         yield stream.resample_chunk(block)
     yield stream.resample_chunk(np.zeros((0, count), np.float32), last=True)

@@ -32,7 +32,6 @@ from lincae_studio.media.formats import (
     is_lossy,
 )
 from lincae_studio.media.peaks import Audio
-from lincae_studio.session.model import SESSION_RATE
 
 #: Dither noise is always the same, so that exporting twice gives equal files.
 _DITHER_SEED = 1
@@ -53,7 +52,7 @@ class Tags:
 class Converter:
     """Converts blocks to the channels and the rate of a format, and refuses output that is NaN or infinite."""
 
-    def __init__(self, audio_format: AudioFormat, channels: int, rate: int = SESSION_RATE) -> None:
+    def __init__(self, audio_format: AudioFormat, channels: int, rate: int) -> None:
         """`channels`, `rate`: channels of the input blocks, 1 or 2, and their sample rate in Hz."""
         self.channels = channels_of(audio_format, channels)
         self._rate = audio_format.sample_rate
@@ -162,7 +161,8 @@ def writing(
     length: int,
     audio_format: AudioFormat | None = None,
     tags: Tags | None = None,
-    rate: int = SESSION_RATE,
+    *,
+    rate: int,
 ) -> Iterator[AudioWriter]:
     """Open `path` to write about `length` samples at `rate` Hz; on an error or cancel it stays as it was.
 

@@ -21,7 +21,6 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.ring import CHANNELS, RingBuffer
 from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink, Sink
-from lincae_studio.session.model import SESSION_RATE
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +40,10 @@ _GRAIN_FADE = BLOCK // 4
 
 
 class MixSource(Protocol):
-    """A source to play: samples `(channels, n)`, and the length at which playback ends."""
+    """A source to play: samples `(channels, n)`, their rate in Hz, and the length at which playback ends."""
+
+    @property
+    def rate(self) -> int: ...
 
     @property
     def length(self) -> int: ...
@@ -62,10 +64,10 @@ class Player:
     def __init__(
         self,
         on_end: Callable[[], None],
-        sinks: Sequence[Callable[[Pull], Sink]] = (DeviceSink, SilentSink),
+        sinks: Sequence[Callable[[Pull, int], Sink]] = (DeviceSink, SilentSink),
         on_lost: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`sinks` are tried in order when playback starts; the last one must not fail.
+        """`sinks` open an output at a rate in Hz. They are tried in order when playback starts; the last must not fail.
 
         `on_lost` is called with the name of a sink that stopped by itself.
         """
@@ -79,6 +81,8 @@ class Player:
         self._converter: soxr.ResampleStream | None = None
         self._ring = RingBuffer(_BUFFER)
         self._source: MixSource | None = None
+        #: The rate of the source when playback started, in Hz.
+        self._rate = 0
         self._sink: Sink | None = None
         self._feeder: threading.Thread | None = None
         self._stopping = threading.Event()
@@ -132,10 +136,12 @@ class Player:
     @property
     def _ratio(self) -> float:
         """Frames of the sink per frame of the session."""
-        return self._sink.rate / SESSION_RATE if self._sink is not None else 1.0
+        return self._sink.rate / self._rate if self._sink is not None else 1.0
 
     def set_source(self, source: MixSource) -> None:
-        """Set the source to play from the next block on."""
+        """Set the source to play from the next block on. Stops playback if its rate differs."""
+        if self._feeder is not None and source.rate != self._rate:
+            self.stop()
         self._source = source
 
     def set_loop(self, loop: tuple[int, int] | None) -> None:
@@ -159,9 +165,11 @@ class Player:
         self.failure = None
         self._stopping.clear()
         self._ring = RingBuffer(_BUFFER)
+        assert self._source is not None, "there is nothing to play"
+        self._rate = self._source.rate
         for open_sink in self.sinks:
             try:
-                self._use(open_sink(self._pull))
+                self._use(open_sink(self._pull, self._rate))
                 break
             except AudioDeviceError as error:
                 _log.warning("%s", error)
@@ -210,11 +218,11 @@ class Player:
     def _use(self, sink: Sink) -> None:
         """Play through a sink, resampling to its rate."""
         self._sink, self._audible = sink, sink.audible
-        if sink.rate > SESSION_RATE:
-            self._ring = RingBuffer(round(_BUFFER * sink.rate / SESSION_RATE) + _RESAMPLER_DELAY)
+        if sink.rate > self._rate:
+            self._ring = RingBuffer(round(_BUFFER * sink.rate / self._rate) + _RESAMPLER_DELAY)
         self._converter = None
-        if sink.rate != SESSION_RATE:
-            self._converter = soxr.ResampleStream(SESSION_RATE, sink.rate, CHANNELS, dtype="float32", quality="HQ")
+        if sink.rate != self._rate:
+            self._converter = soxr.ResampleStream(self._rate, sink.rate, CHANNELS, dtype="float32", quality="HQ")
 
     def _replace_lost(self, lost: Sink) -> None:
         """Feeder: continue with the last sink, which does not fail."""
@@ -225,7 +233,7 @@ class Player:
             self._runs.clear()
             self._runs.append((self._ring.written, position))
             self._position = position
-        self._use(self.sinks[-1](self._pull))
+        self._use(self.sinks[-1](self._pull, self._rate))
         self._on_lost(lost.name)
 
     def _write(self, frames: Array) -> None:

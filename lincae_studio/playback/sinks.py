@@ -16,7 +16,6 @@ import numpy as np
 from lincae_studio.codecs.base import Array
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.ring import CHANNELS
-from lincae_studio.session.model import SESSION_RATE
 
 Pull = Callable[[Array], None]
 
@@ -63,11 +62,11 @@ class Sink(Protocol):
 
 
 class DeviceSink:
-    """An output device through PortAudio, at the session rate, or at its default rate if it refuses that."""
+    """An output device through PortAudio, at the requested rate, or at its default rate if it refuses that."""
 
     audible = True
 
-    def __init__(self, pull: Pull, output: Output | None = None) -> None:
+    def __init__(self, pull: Pull, rate: int, output: Output | None = None) -> None:
         """Raises `AudioDeviceError` when PortAudio or the device is missing, or the device has no stereo output."""
         sounddevice = _sounddevice()
         chosen = output or Output()
@@ -96,10 +95,10 @@ class DeviceSink:
             device = _find(sounddevice, chosen)
             own = round(sounddevice.query_devices(device, "output")["default_samplerate"])
             try:
-                self.rate = SESSION_RATE
-                self._stream = open_at(SESSION_RATE)
+                self._requested = self.rate = rate
+                self._stream = open_at(rate)
             except sounddevice.PortAudioError:
-                if own == SESSION_RATE:
+                if own == rate:
                     raise
                 self.rate = own
                 self._stream = open_at(own)
@@ -113,7 +112,7 @@ class DeviceSink:
 
     @property
     def name(self) -> str:
-        return self._name if self.rate == SESSION_RATE else f"{self._name} at {self.rate / 1000:g} kHz"
+        return self._name if self.rate == self._requested else f"{self._name} at {self.rate / 1000:g} kHz"
 
     def close(self) -> None:
         self._closing = True
@@ -123,11 +122,11 @@ class DeviceSink:
 class SilentSink:
     """Consumes frames in real time without playing them, so that the playhead moves without a device."""
 
-    rate = SESSION_RATE
     lost = False
     audible = False
 
-    def __init__(self, pull: Pull) -> None:
+    def __init__(self, pull: Pull, rate: int) -> None:
+        self.rate = rate
         self._pull = pull
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="silent-sink", daemon=True)
@@ -146,7 +145,7 @@ class SilentSink:
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             self._pull(block)
-            due += _CLOCK_BLOCK / SESSION_RATE
+            due += _CLOCK_BLOCK / self.rate
 
 
 def outputs(rescan: bool) -> dict[str, list[str]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.session.model import SESSION_RATE
 
 _HZ = 440.0
 _LEVEL = 0.1
-_FADE = SESSION_RATE // 100
+_RATE = 44_100
+_FADE = _RATE // 100
 
 
 class TestTone:
@@ -18,14 +18,18 @@ class TestTone:
     __test__ = False  # pytest would take a class of this name for tests
 
     @property
+    def rate(self) -> int:
+        return _RATE
+
+    @property
     def length(self) -> int:
-        return 2 * SESSION_RATE
+        return 2 * _RATE
 
     def read(self, start: int, count: int) -> Array:
         """Samples `(2, count)` from `start` on; silence after the end."""
         at = np.arange(start, start + count)
-        within = at % SESSION_RATE
-        edge = np.minimum(np.minimum(within, SESSION_RATE - 1 - within) / _FADE, 1.0)
-        tone = _LEVEL * np.sin(2.0 * np.pi * _HZ * at / SESSION_RATE) * edge
-        side = at // SESSION_RATE
+        within = at % _RATE
+        edge = np.minimum(np.minimum(within, _RATE - 1 - within) / _FADE, 1.0)
+        tone = _LEVEL * np.sin(2.0 * np.pi * _HZ * at / _RATE) * edge
+        side = at // _RATE
         return np.stack([tone * (side == 0), tone * (side == 1)]).astype(np.float32)

@@ -17,6 +17,11 @@ def digest_at(digest: str, rate: Rate) -> str:
     return digest[:_HEX] + (_SUFFIX if rate == _HIGH else "")
 
 
+def plain(digest: str) -> str:
+    """The digest without a rate: that of the file, or of a selection of its channels."""
+    return digest[:_HEX]
+
+
 def rate_of(digest: str) -> Rate:
     """The rate that media with this digest are conformed to, in Hz."""
     return _HIGH if digest.endswith(_SUFFIX) else DEFAULT_RATE

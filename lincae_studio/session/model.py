@@ -20,9 +20,6 @@ Rate = Literal[44_100, 48_000]
 RATES: Final[tuple[Rate, ...]] = (44_100, 48_000)
 DEFAULT_RATE: Final[Rate] = 44_100
 
-#: Being replaced by `Session.rate`, layer by layer.
-SESSION_RATE: Final = DEFAULT_RATE
-
 #: Largest gain of a fader or in a project file: +24 dB.
 MAX_GAIN = 10 ** (24 / 20)
 

@@ -11,7 +11,7 @@ import soundfile as sf
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore, digest_of
 from lincae_studio.session import edits, files
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, Session
 from tests.cli.test_exports import printed, refused
 from tests.cli.test_mix import lincae
 from tests.helpers import files_below, noise, read_audio, tone, write_audio
@@ -25,9 +25,9 @@ def too_loud(tmp_path: Path, store: MediaStore) -> Path:
 
     An audio file with such samples is not imported.
     """
-    path = write_audio(tmp_path / "in" / "loud.wav", noise(1, 2 * SESSION_RATE, 2))
-    audio = noise(1, 2 * SESSION_RATE, 2)
-    audio[3 * SESSION_RATE // 2 :] = 3.3e38
+    path = write_audio(tmp_path / "in" / "loud.wav", noise(1, 2 * DEFAULT_RATE, 2))
+    audio = noise(1, 2 * DEFAULT_RATE, 2)
+    audio[3 * DEFAULT_RATE // 2 :] = 3.3e38
     store.put(digest_of(path, CancelToken()), iter([audio]), path.name)
     return path
 
@@ -76,9 +76,9 @@ def test_loud_but_finite_audio_is_written_as_it_is(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("samples", "level", "reason"),
     [
-        (5 * SESSION_RATE, 10 ** (QUIET_DB / 20), "below -70 LUFS"),
+        (5 * DEFAULT_RATE, 10 ** (QUIET_DB / 20), "below -70 LUFS"),
         (13_230, 0.3, "shorter than 0.4 s"),
-        (SESSION_RATE, 0.0, "silent"),
+        (DEFAULT_RATE, 0.0, "silent"),
     ],
 )
 def test_a_loudness_that_cannot_be_measured_changes_nothing(
@@ -106,7 +106,7 @@ def test_what_cannot_be_measured_still_keeps_the_true_peak(tmp_path: Path, capsy
 def test_a_missed_target_is_reported_and_the_limiter_reaches_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    audio = noise(1, 3 * SESSION_RATE, level=0.05)
+    audio = noise(1, 3 * DEFAULT_RATE, level=0.05)
     audio[20_000] = 0.9
     path, out = write_audio(tmp_path / "in.wav", audio), tmp_path / "out.wav"
     options = ("mix", path, "-o", out, "--write", "dry", "--normalize", "loudness")
@@ -140,8 +140,8 @@ def test_a_level_that_would_have_no_effect_is_refused(
 @pytest.fixture
 def band(tmp_path: Path, store: MediaStore) -> Path:
     """Loud noise, room tone below the gate, and silence, each on its track."""
-    sounds = {"drums": noise(1, 2 * SESSION_RATE, level=0.05), "room": noise(2, 2 * SESSION_RATE, level=1e-5)}
-    sounds["nothing"] = np.zeros((2 * SESSION_RATE, 1), np.float32)
+    sounds = {"drums": noise(1, 2 * DEFAULT_RATE, level=0.05), "room": noise(2, 2 * DEFAULT_RATE, level=1e-5)}
+    sounds["nothing"] = np.zeros((2 * DEFAULT_RATE, 1), np.float32)
     media = [store.import_file(write_audio(tmp_path / "in" / f"{name}.wav", audio)) for name, audio in sounds.items()]
     files.save(edits.set_codec(edits.add_stems(Session(), media, 0), "mdct-1x"), tmp_path / "in" / "band.lincae")
     return tmp_path / "in" / "band.lincae"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.cli import run
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 from tests.helpers import noise, read_audio, write_audio
 from tests.media.reading.test_reading import PLAIN, N, bursts, encoded, riff, wav_of, without_end, without_xing
 
@@ -20,9 +20,9 @@ WHOLE: dict[str, tuple[Callable[[], bytes], int]] = {
     "never_closed.wav": (lambda: riff(PLAIN, riff_size=0, data_size=0), N),
     "piped.wav": (lambda: riff(PLAIN, riff_size=0xFFFF_FFFF, data_size=0xFFFF_FFFF), N),
     "packed.wav": (lambda: wav_of(24, 4, np.arange(N, dtype="<i4").tobytes()), N),
-    "stream.mp3": (lambda: without_xing(encoded(bursts(2.0), "MP3")), 2 * SESSION_RATE),
-    "joined.mp3": (lambda: 2 * encoded(bursts(1.0), "MP3"), 2 * SESSION_RATE),
-    "chained.ogg": (lambda: 2 * encoded(bursts(1.0), "OGG"), 2 * SESSION_RATE),
+    "stream.mp3": (lambda: without_xing(encoded(bursts(2.0), "MP3")), 2 * DEFAULT_RATE),
+    "joined.mp3": (lambda: 2 * encoded(bursts(1.0), "MP3"), 2 * DEFAULT_RATE),
+    "chained.ogg": (lambda: 2 * encoded(bursts(1.0), "OGG"), 2 * DEFAULT_RATE),
 }
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "cut.wav": (lambda: riff(PLAIN, riff_size=3_000_000_036, data_size=3_000_000_000), "truncated or damaged"),
@@ -39,7 +39,7 @@ def test_all_of_its_audio_is_mixed(tmp_path: Path, capfd: pytest.CaptureFixture[
     (tmp_path / name).write_bytes(make())
     assert run(["mix", str(tmp_path / name), "-o", str(tmp_path / "mix.wav"), "--json"]) == 0
     out, err = capfd.readouterr()
-    assert 0 <= json.loads(out)["duration_s"] * SESSION_RATE - samples < 2 * 1152 + 1
+    assert 0 <= json.loads(out)["duration_s"] * DEFAULT_RATE - samples < 2 * 1152 + 1
     assert err == ""
 
 

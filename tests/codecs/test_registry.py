@@ -8,7 +8,7 @@ import pytest
 from lincae_studio.codecs import registry
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import CodecError
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 
 BUILT_IN = ["mdct-1x", "mdct-2x", "mdct-4x"]
 
@@ -42,7 +42,7 @@ def test_info_agrees_with_the_codec(codec_id: str) -> None:
     codec = registry.load(codec_id)
     info = registry.info(codec_id)
     assert codec.info == info
-    assert info.sample_rate == SESSION_RATE
+    assert info.sample_rate == DEFAULT_RATE
     assert info.compression == {"mdct-1x": 1.0, "mdct-2x": 2.0, "mdct-4x": 4.0}[codec_id]
     assert info.linearity == "exact"
     assert not info.stochastic

@@ -22,7 +22,7 @@ from lincae_studio.media import conformed as conformed_module
 from lincae_studio.media.importing import import_all, natural_order, with_folders
 from lincae_studio.media.search import search
 from lincae_studio.media.store import MediaStore, digest_of
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 from tests.helpers import FullDisk, files_below, made_up_media, noise, tone, write_audio
 
 
@@ -95,7 +95,7 @@ def test_folders_of_pipes_and_devices_are_dropped_without_waiting(tmp_path: Path
     for name in ("zero", "random"):
         (folder / f"{name}.wav").symlink_to(f"/dev/{name}")
     (folder / "pagemap.wav").symlink_to("/proc/self/pagemap")
-    imported = import_all(store, natural_order(with_folders([folder])), no_progress, CancelToken())
+    imported = import_all(store, natural_order(with_folders([folder])), no_progress, CancelToken(), DEFAULT_RATE)
     assert [path.name for path in imported.media] == ["kick.wav"]
     assert len(imported.problems) == 4
 
@@ -140,7 +140,7 @@ def test_files_that_are_not_audio(tmp_path: Path, refused: Any, data: bytes, rea
     assert reason in refused(path)
 
 
-def wav_bytes(audio: np.ndarray, rate: int = SESSION_RATE, subtype: str = "PCM_16") -> bytearray:
+def wav_bytes(audio: np.ndarray, rate: int = DEFAULT_RATE, subtype: str = "PCM_16") -> bytearray:
     buffer = io.BytesIO()
     sf.write(buffer, audio, rate, subtype=subtype, format="WAV")
     return bytearray(buffer.getvalue())

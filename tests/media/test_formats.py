@@ -23,7 +23,7 @@ from lincae_studio.errors import Cancelled, MediaError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.probe import EXTENSIONS, probe
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import SESSION_RATE, Media
+from lincae_studio.session.model import DEFAULT_RATE, Media
 from tests.helpers import REPOSITORY, files_below, noise, tone, write_audio
 
 #: Suffix, libsndfile subtype, largest error of a sample (None: lossy).
@@ -52,10 +52,10 @@ def test_every_format_is_imported(
     audio = np.concatenate([tone(440.0, 50_000), tone(1234.5, 50_000)], axis=1)[:, :channels]
     path = write_audio(tmp_path / f"a.{suffix}", audio, subtype=subtype)
     info = probe(path)
-    assert (info.sample_rate, info.channels) == (SESSION_RATE, channels)
+    assert (info.sample_rate, info.channels) == (DEFAULT_RATE, channels)
     assert info.length == pytest.approx(50_000, rel=0.05)
     media = store.import_file(path)
-    assert (media.sample_rate, media.channels, media.path) == (SESSION_RATE, channels, str(path))
+    assert (media.sample_rate, media.channels, media.path) == (DEFAULT_RATE, channels, str(path))
     stored = store.open(media.digest)
     assert stored.samples.dtype == np.float32
     assert stored.samples.shape == (media.length, channels)
@@ -71,7 +71,7 @@ def test_every_format_is_imported(
 def assert_sine(samples: np.ndarray, frequency_hz: float, level: float, level_tolerance: float = 0.002) -> None:
     """The middle of the samples is a sine of that frequency and level, and hardly anything else."""
     middle = samples[len(samples) // 4 : -len(samples) // 4].astype(np.float64)
-    phase = 2.0 * np.pi * frequency_hz * np.arange(len(middle)) / SESSION_RATE
+    phase = 2.0 * np.pi * frequency_hz * np.arange(len(middle)) / DEFAULT_RATE
     basis = np.stack([np.sin(phase), np.cos(phase)], axis=1)
     weights, *_ = np.linalg.lstsq(basis, middle, rcond=None)
     assert np.hypot(*weights) == pytest.approx(level, rel=level_tolerance)
@@ -85,7 +85,7 @@ def test_every_rate_is_converted_in_length_pitch_and_level(tmp_path: Path, store
     path = write_audio(tmp_path / "a.wav", tone(997.0, rate + 7, rate), rate)
     media = store.import_file(path)
     assert media.sample_rate == rate
-    assert abs(media.length - (rate + 7) * SESSION_RATE / rate) <= 1
+    assert abs(media.length - (rate + 7) * DEFAULT_RATE / rate) <= 1
     assert_sine(store.open(media.digest).samples[:, 0], 997.0, 0.5)
 
 
@@ -110,7 +110,7 @@ def test_a_wav_written_to_a_pipe_is_accepted(tmp_path: Path, store: MediaStore) 
     """Programs that stream cannot go back and write the sizes: they leave 0xFFFFFFFF."""
     audio = noise(1, 5000)
     buffer = io.BytesIO()
-    sf.write(buffer, audio, SESSION_RATE, subtype="PCM_16", format="WAV")
+    sf.write(buffer, audio, DEFAULT_RATE, subtype="PCM_16", format="WAV")
     data = bytearray(buffer.getvalue())
     struct.pack_into("<I", data, 4, 0xFFFFFFFF)
     struct.pack_into("<I", data, data.index(b"data") + 4, 0xFFFFFFFF)
@@ -376,7 +376,7 @@ class CancelAfter:
             self._token.cancel()
 
 
-@pytest.mark.parametrize("rate", [SESSION_RATE, 48_000])
+@pytest.mark.parametrize("rate", [DEFAULT_RATE, 48_000])
 def test_a_cancelled_import_leaves_nothing(tmp_path: Path, store: MediaStore, cache_dir: Path, rate: int) -> None:
     path = write_audio(tmp_path / "a.wav", noise(1, 400_000), rate)
     token = CancelToken()
@@ -402,7 +402,7 @@ def write_long(path: Path, minutes: int, rate: int) -> None:
             file.write(block)
 
 
-@pytest.mark.parametrize("rate", [SESSION_RATE, 22_050])
+@pytest.mark.parametrize("rate", [DEFAULT_RATE, 22_050])
 def test_memory_does_not_grow_with_the_length(tmp_path: Path, store: MediaStore, rate: int) -> None:
     path = tmp_path / "long.wav"
     write_long(path, 20, rate)
@@ -412,7 +412,7 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path, store: MediaStore,
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert media.length == 20 * 60 * SESSION_RATE
+    assert media.length == 20 * 60 * DEFAULT_RATE
     assert media.length * 4 > 200e6  # what it would take as a whole
     assert peak_bytes < 64e6
 

@@ -11,11 +11,11 @@ import pytest
 from lincae_studio.media import limiter
 from lincae_studio.media.bs1770 import AFTER, TruePeak
 from lincae_studio.media.limiter import BLOCK, LOOK_AHEAD_S, RELEASE_S, Samples, limited
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 
 CEILING_DB = -1.0
 CEILING = 10.0 ** (CEILING_DB / 20.0)
-LENGTH = SESSION_RATE
+LENGTH = DEFAULT_RATE
 
 
 def nasty(name: str) -> Samples:
@@ -25,9 +25,9 @@ def nasty(name: str) -> Samples:
     if name == "quarter":  # its crests are 3 dB above its samples
         audio[0] = np.sin(np.pi / 2 * at + np.pi / 4)
     elif name == "square":
-        audio[0] = np.sign(np.sin(2 * np.pi * 441.7 * at / SESSION_RATE))
+        audio[0] = np.sign(np.sin(2 * np.pi * 441.7 * at / DEFAULT_RATE))
     elif name == "high square":
-        audio[0] = np.sign(np.sin(2 * np.pi * 5003.0 * at / SESSION_RATE))
+        audio[0] = np.sign(np.sin(2 * np.pi * 5003.0 * at / DEFAULT_RATE))
     elif name == "impulses":
         audio[0, 500::7001] = 1.0
     elif name == "impulse in noise":
@@ -51,7 +51,7 @@ def parts(audio: Samples, size: int) -> Iterator[Samples]:
 
 
 def limit(audio: Samples, size: int = 7001, ceiling: float = CEILING) -> Samples:
-    return np.concatenate(list(limited(parts(audio, size), ceiling, SESSION_RATE)), axis=1)
+    return np.concatenate(list(limited(parts(audio, size), ceiling, DEFAULT_RATE)), axis=1)
 
 
 def true_peak_db(audio: Samples) -> float:
@@ -108,7 +108,7 @@ def test_the_true_peak_is_kept_before_the_first_sample_and_after_the_last(freque
 @pytest.mark.parametrize("length", [0, 1, 30, BLOCK - 1, BLOCK, BLOCK + 1])
 def test_as_many_samples_go_out_as_come_in(length: int) -> None:
     audio = np.full((2, length), 2.0, np.float32)
-    found = list(limited(iter([audio]), CEILING, SESSION_RATE))
+    found = list(limited(iter([audio]), CEILING, DEFAULT_RATE))
     assert sum(block.shape[1] for block in found) == length
     assert not length or true_peak_db(np.concatenate(found, axis=1)) == pytest.approx(CEILING_DB, abs=0.01)
 
@@ -119,7 +119,7 @@ def test_nothing_is_delayed_and_a_peak_changes_only_its_surroundings() -> None:
     audio = np.tile(audio, 2)
     audio[:, place] = 4.0
     found = limit(audio)
-    before, after = place - AFTER - round(LOOK_AHEAD_S * SESSION_RATE), place + round(16 * RELEASE_S * SESSION_RATE)
+    before, after = place - AFTER - round(LOOK_AHEAD_S * DEFAULT_RATE), place + round(16 * RELEASE_S * DEFAULT_RATE)
     np.testing.assert_array_equal(found[:, :before], audio[:, :before])
     np.testing.assert_array_equal(found[:, after:], audio[:, after:])
     assert np.abs(found[:, place]).max() == pytest.approx(CEILING, rel=0.1), "the peak is where it was"
@@ -137,7 +137,7 @@ def test_it_does_not_matter_where_blocks_begin() -> None:
         np.testing.assert_allclose(later[:, shift:], whole, atol=1e-6)
 
 
-@pytest.mark.parametrize("rate", [16_000, SESSION_RATE, 192_000])
+@pytest.mark.parametrize("rate", [16_000, DEFAULT_RATE, 192_000])
 def test_it_looks_ahead_as_long_at_every_rate(rate: int) -> None:
     envelope = np.full(BLOCK, 0.1, np.float32)
     envelope[10_000] = 1.0
@@ -157,10 +157,10 @@ def test_channels_are_lowered_alike() -> None:
 def test_gains_are_smooth_and_recover_within_the_release() -> None:
     envelope = np.full(BLOCK, 0.1, np.float32)
     envelope[10_000] = 4.0 * CEILING
-    gain_db = 20.0 * np.log10(np.concatenate(list(limiter.gains([envelope], CEILING, SESSION_RATE))))
+    gain_db = 20.0 * np.log10(np.concatenate(list(limiter.gains([envelope], CEILING, DEFAULT_RATE))))
     lowest = -20.0 * math.log10(4.0)
     np.testing.assert_allclose(gain_db[10_000 - 12 : 10_000 + 13], lowest, atol=1e-6)
     assert np.abs(np.diff(gain_db)).max() < 0.2, "in decibels, from one sample to the next"
-    later = 10_000 + round(RELEASE_S * SESSION_RATE)
+    later = 10_000 + round(RELEASE_S * DEFAULT_RATE)
     assert gain_db[later] == pytest.approx(lowest / math.e, abs=0.3)
     assert gain_db[-1] == pytest.approx(0.0, abs=0.01)

@@ -34,7 +34,7 @@ class Pace:
         self._taken = 0
         self._aborted = False
 
-    def open_sink(self, pull: Pull) -> DeviceSink:
+    def open_sink(self, pull: Pull, rate: int) -> DeviceSink:
         def wait_and_pull(out: Array) -> None:
             with self._changed:
                 self.holding = self._taken + len(out) > self._allowed
@@ -46,7 +46,7 @@ class Pace:
             pull(out)
             self._taken += len(out)
 
-        return DeviceSink(wait_and_pull)
+        return DeviceSink(wait_and_pull, rate)
 
     def allow(self, frames: float = math.inf) -> None:
         """Let the device take this many frames in all."""

@@ -17,7 +17,7 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.errors import AudioDeviceError
 from lincae_studio.playback.player import BLOCK, GRAIN, Player
 from lincae_studio.playback.sinks import DeviceSink, Pull, SilentSink
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 from tests.helpers import REPOSITORY, eventually, noise, tone
 
 #: Frames that the player keeps ready.
@@ -27,8 +27,9 @@ BUFFER = 6 * BLOCK
 class Samples:
     """A mix of known samples `(channels, N)`; `starts`: where it was read."""
 
-    def __init__(self, samples: Array) -> None:
+    def __init__(self, samples: Array, rate: int = DEFAULT_RATE) -> None:
         self.samples = samples
+        self.rate = rate
         self.starts: list[int] = []
 
     @property
@@ -57,7 +58,7 @@ class SteppedSink:
 
     audible = True
 
-    def __init__(self, pull: Pull, rate: int = SESSION_RATE) -> None:
+    def __init__(self, pull: Pull, rate: int = DEFAULT_RATE) -> None:
         self._pull = pull
         self.rate = rate
         self.lost = False
@@ -90,11 +91,11 @@ class Stage:
     def __init__(self) -> None:
         self.ended = threading.Event()
         self.sinks: list[SteppedSink] = []
-        self.rate = SESSION_RATE
+        self.rate: int = DEFAULT_RATE
         self.lost: list[str] = []
         self.player = Player(self.ended.set, (self._open,), self.lost.append)
 
-    def _open(self, pull: Pull) -> SteppedSink:
+    def _open(self, pull: Pull, _rate: int) -> SteppedSink:
         self.sinks.append(SteppedSink(pull, self.rate))
         return self.sinks[-1]
 
@@ -109,7 +110,7 @@ class Stage:
 
     def wait_full(self, left: int = BUFFER) -> None:
         """Wait until the feeder has nothing to do."""
-        full = BUFFER - BLOCK + 1 if self.rate >= SESSION_RATE else BUFFER // 2  # a resampler needs more room
+        full = BUFFER - BLOCK + 1 if self.rate >= DEFAULT_RATE else BUFFER // 2  # a resampler needs more room
         eventually(lambda: self.player.ready >= min(left, full))
 
     def take_all(self, count: int) -> Array:
@@ -445,11 +446,11 @@ def test_the_silent_sink_keeps_time(stage: Stage) -> None:
 
 
 def test_without_a_device_the_playhead_moves_and_the_reason_is_returned() -> None:
-    def no_device(_pull: Pull) -> SilentSink:
+    def no_device(_pull: Pull, _rate: int) -> SilentSink:
         raise AudioDeviceError("there is no sound: no usable audio output", "Connect one")
 
     ended = threading.Event()
-    sinks: tuple[Callable[[Pull], SilentSink], ...] = (no_device, SilentSink)
+    sinks: tuple[Callable[[Pull, int], SilentSink], ...] = (no_device, SilentSink)
     player = Player(ended.set, sinks)
     player.set_source(Samples(STEREO.samples[:, :4_000]))
     problem = player.play(0)
@@ -522,4 +523,4 @@ def test_the_device_sink_reports_the_problem_and_a_remedy(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(sounddevice, "OutputStream", refuse)
     with pytest.raises(AudioDeviceError, match=r"no usable audio output .*querying device.*start playback again"):
-        DeviceSink(lambda out: None)
+        DeviceSink(lambda out: None, DEFAULT_RATE)

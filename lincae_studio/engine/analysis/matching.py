@@ -31,7 +31,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.session import edits
 from lincae_studio.session.excerpt import only_track, without_track
 from lincae_studio.session.minus_one import shift_track
-from lincae_studio.session.model import SESSION_RATE, Master, Session
+from lincae_studio.session.model import Master, Session
 
 #: The number and length of the loudest segments of the stem, which are used to find the lag.
 _SEGMENTS = 6
@@ -145,7 +145,7 @@ def match_stem(
     plan: Plan,
     reader: AudioReader,
     provide: Provide,
-    max_lag: int = SESSION_RATE,
+    max_lag: int,
     report: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
 ) -> StemMatch:

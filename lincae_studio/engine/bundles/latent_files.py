@@ -33,7 +33,7 @@ from lincae_studio.errors import ExportError, MediaError, os_error_reason
 from lincae_studio.export_settings import LatentFormat
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.finite import REMEDY, first_not_finite
-from lincae_studio.session.model import MAX_FRAMES, MAX_LENGTH, SESSION_RATE
+from lincae_studio.session.model import MAX_FRAMES, MAX_LENGTH
 from lincae_studio.session.times import format_time
 
 FORMAT = "lincae-studio-chunks"
@@ -124,7 +124,8 @@ def latents_of(
         for chunk, found in zip(batch, render([latents_only(chunk) for chunk in batch]), strict=True):
             place = first_not_finite(found.latents)
             if place is not None:
-                seconds = max(0, plan.grid.window_start(chunk.index) + place * plan.grid.hop) / SESSION_RATE
+                sample = max(0, plan.grid.window_start(chunk.index) + place * plan.grid.hop)
+                seconds = sample / plan.codec.sample_rate
                 raise ExportError(f"the latents are NaN or infinite at {format_time(seconds)}", REMEDY)
             latents[chunk.index - heard[0]] = found.latents  # a single bus is copied to both
             audible[chunk.index - heard[0]] = 1
@@ -243,7 +244,7 @@ def decoded(content: Latents, codec: Codec) -> Stream:
 def _plan_of(content: Latents, info: CodecInfo) -> Plan:
     """A plan whose chunks have no terms, as their sums are known."""
     header, grid = content.header, content.header.grid
-    codec = CodecRef(header.codec, info.identity)
+    codec = CodecRef(header.codec, info.identity, info.sample_rate)
 
     first, end = header.first_chunk, header.first_chunk + len(content.audible)
     numbers = (number for number in range(first, end) if content.audible[number - first])

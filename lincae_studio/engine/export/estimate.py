@@ -15,7 +15,6 @@ from lincae_studio.jobs import CancelToken
 from lincae_studio.media import limiter
 from lincae_studio.media.loudness import LoudnessMeter, blocks, decibels
 from lincae_studio.media.writer import Converter
-from lincae_studio.session.model import SESSION_RATE
 
 #: Reads a number of samples `(channels, n)` from a start on.
 Read = Callable[[int, int], Samples]
@@ -23,12 +22,17 @@ Read = Callable[[int, int], Samples]
 
 @dataclass(frozen=True)
 class Source:
-    """Audio that can be read repeatedly: samples `[start, end)` of the timeline, with the channels of a file."""
+    """Audio that can be read repeatedly: samples `[start, end)` of the timeline, with the channels of a file.
+
+    Attributes:
+        rate: in Hz.
+    """
 
     read: Read
     converter: Converter
     start: int
     end: int
+    rate: int
 
     def blocks(self, cancel: CancelToken) -> Iterator[Samples]:
         """The samples `(channels, n)`. Raises `Cancelled`."""
@@ -66,7 +70,7 @@ class Limited:
 
 def measured(source: Source, cancel: CancelToken) -> Levels:
     """The levels of a source. Raises `Cancelled`."""
-    meter, peak = LoudnessMeter(), 0.0
+    meter, peak = LoudnessMeter(source.rate), 0.0
     for samples in source.blocks(cancel):
         meter.add(samples)
         peak = max(peak, float(np.abs(samples).max(initial=0.0)))
@@ -78,9 +82,9 @@ def limited(source: Source, levels: Levels, level: Level, cancel: CancelToken) -
     """What an export with the limiter reaches, found as there. Raises `Cancelled`."""
 
     def loudness_at(gain_db: float) -> float:
-        meter = LoudnessMeter()
+        meter = LoudnessMeter(source.rate)
         gained = (samples * np.float32(factor(gain_db)) for samples in source.blocks(cancel))
-        for samples in limiter.limited(gained, factor(level.true_peak_db), SESSION_RATE):
+        for samples in limiter.limited(gained, factor(level.true_peak_db), source.rate):
             meter.add(samples)
         return meter.read().integrated
 

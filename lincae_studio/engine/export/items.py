@@ -17,7 +17,7 @@ from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.media.writer import Tags
 from lincae_studio.session.excerpt import only_track
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session, Track
+from lincae_studio.session.model import MAX_LENGTH, Session, Track
 
 #: Characters that some file systems do not allow in names.
 _INVALID = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
@@ -46,7 +46,7 @@ def span_of(session: Session, settings: ExportSettings, selection: tuple[int, in
         start, end = selection
     if end <= start:
         raise ExportError("there is nothing to export", "Add at least one clip")
-    return start, min(end + round(settings.tail_s * SESSION_RATE), MAX_LENGTH)
+    return start, min(end + round(settings.tail_s * session.rate), MAX_LENGTH)
 
 
 def stems_of(session: Session, settings: ExportSettings) -> list[Track]:

@@ -24,7 +24,6 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.media.finite import check_finite
 from lincae_studio.media.loudness import GATE_LUFS, FileMeter, decibels
 from lincae_studio.media.writer import Converter, Tags, channels_of, writing
-from lincae_studio.session.model import SESSION_RATE
 
 #: The shares of an export that are done once files are measured, and once it is known how to limit them, if they are.
 _MEASURED = 0.5
@@ -136,7 +135,7 @@ def _export(
         spools = []
         try:
             for item, report in zip(items, _callbacks(share_of(progress, 0.0, _MEASURED), items), strict=True):
-                converter = Converter(audio_format, item.stream.channels)
+                converter = Converter(audio_format, item.stream.channels, item.stream.rate)
                 blocks, length = _finite_blocks(item, start, end), end - start
                 place, name = temporary(), item.path.name
                 spools.append(spooled(blocks, converter, audio_format.sample_rate, place, name, length, report, cancel))
@@ -156,7 +155,7 @@ def _finite_blocks(item: ExportItem, start: int, end: int) -> Iterator[Array]:
     """The blocks of an item. Raises `ExportError` at the first sample that is NaN or infinite."""
     done = start
     for block in item.stream.blocks(start, end):
-        check_finite(block, done, f"cannot export to {item.path.name}: the audio")
+        check_finite(block, done, f"cannot export to {item.path.name}: the audio", item.stream.rate)
         done += block.shape[1]
         yield block
 
@@ -171,11 +170,11 @@ def _write(
     converted: Spool | None = None,
 ) -> ExportResult:
     """Write blocks at the session rate, or as they are in a spool; its levels are those of the file."""
-    channels, rate = item.stream.channels, SESSION_RATE
+    channels, rate = item.stream.channels, item.stream.rate
     if converted is not None:
         channels, rate = converted.channels, converted.rate
     done = 0
-    with writing(item.path, channels, length, audio_format, item.tags, rate) as writer:
+    with writing(item.path, channels, length, audio_format, item.tags, rate=rate) as writer:
         for block in blocks:
             cancel.check()
             writer.write(block.T)

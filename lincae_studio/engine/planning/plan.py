@@ -27,7 +27,7 @@ from lincae_studio.engine.planning.factors import Factor, automated, bus_factors
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fades, Placement, Source, effective_fades, key_of, source_of
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import Clip, Master, Media, Session, Track
+from lincae_studio.session.model import DEFAULT_RATE, Clip, Master, Media, Session, Track
 
 #: Sources are cached in runs of this many chunks, so that each cache entry has a bounded size.
 _RUN = 64
@@ -52,10 +52,11 @@ class Term(Struct, frozen=True, array_like=True, gc=False):
 
 
 class CodecRef(Struct, frozen=True, array_like=True):
-    """The codec that a chunk is for: its id, and its identity when the chunk was planned."""
+    """The codec that a chunk is for: its id, its identity when the chunk was planned, and the session's rate in Hz."""
 
     id: str
     identity: str
+    rate: int = DEFAULT_RATE
 
 
 class Contribution(Struct, frozen=True, array_like=True, gc=False):
@@ -353,7 +354,7 @@ class Planner:
         stochastic = context.codec.stochastic
         header = msgspec.msgpack.encode((context.codec.identity, context.grid, context.seed if stochastic else None))
         common = hashlib.blake2b(header, digest_size=20)
-        codec = CodecRef(context.codec.id, context.codec.identity)
+        codec = CodecRef(context.codec.id, context.codec.identity, context.codec.sample_rate)
         while self._changed:
             for index in [self._changed.pop() for _ in range(min(len(self._changed), _RUN))]:
                 total = self._sums[index]

@@ -16,10 +16,13 @@ import numpy as np
 from msgspec import Struct
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.session.model import SESSION_RATE, Clip, FadeShape, Media, Track
+from lincae_studio.session.digests import rate_of
+from lincae_studio.session.model import Clip, FadeShape, Media, Track
 
-#: Length of the fade where a clip's edge cuts into the audio of its file, so that it does not click.
-DECLICK_SAMPLES = SESSION_RATE * 5 // 1000
+
+def declick_samples(rate: int) -> int:
+    """Length of the fade where a clip's edge cuts into the audio of its file, so that it does not click: 5 ms."""
+    return rate * 5 // 1000
 
 
 class FadeRamp(Struct, frozen=True, array_like=True, gc=False):
@@ -134,7 +137,6 @@ def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, Fades
     starts = {(clip.media, clip.start, clip.offset, clip.gain) for clip in clips if not clip.fade_in}
     ends = {(clip.media, clip.end, clip.offset + clip.length, clip.gain) for clip in clips if not clip.fade_out}
     ins, outs = _crossfades(clips)
-    declick = FadeRamp(DECLICK_SAMPLES)
     fades: dict[int, Fades] = {}
     for clip in clips:
         cut_in = clip.offset > 0 and (clip.media, clip.start, clip.offset, clip.gain) not in ends
@@ -142,7 +144,7 @@ def effective_fades(track: Track, media: Mapping[str, Media]) -> dict[int, Fades
         known = media.get(clip.media)
         whole_end = known is not None and clip_end >= known.length
         cut_out = not whole_end and (clip.media, clip.end, clip_end, clip.gain) not in starts
-        short = declick if clip.length >= DECLICK_SAMPLES else FadeRamp(clip.length)
+        short = FadeRamp(min(clip.length, declick_samples(rate_of(clip.media))))
         fades[clip.id] = (
             FadeRamp(clip.fade_in, clip.fade_in_shape) if clip.fade_in else ins.get(clip.id, short if cut_in else None),
             FadeRamp(clip.fade_out, clip.fade_out_shape)

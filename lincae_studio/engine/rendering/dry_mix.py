@@ -42,6 +42,7 @@ class DryMix:
     def __init__(self, session: Session, reader: AudioReader, before: DryMix | None = None) -> None:
         """`before`: the mix of an earlier session; what it computed for unchanged tracks is reused."""
         self.channels = session.channels
+        self.rate = session.rate
         self._master = session.master
         self._reader = reader
         self._tracks: dict[int, tuple[Track, list[_AudibleClip]]] = {}

@@ -307,6 +307,11 @@ class MixReader:
         """Length of the mix, in samples."""
         return self.plan.length
 
+    @property
+    def rate(self) -> int:
+        """Sample rate of the mix, in Hz."""
+        return self._dry.rate
+
     def read(self, start: int, count: int) -> Array:
         """Samples `(channels, count)` from `start` on; zeros after the end."""
         return stitch(self.plan, self._chunk_audio, start, count)

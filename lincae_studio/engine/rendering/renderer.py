@@ -18,7 +18,6 @@ from lincae_studio.errors import CodecError, EngineError, MediaError, StudioErro
 from lincae_studio.media.conformed import DamagedMediaError
 from lincae_studio.media.finite import REMEDY, first_not_finite
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 
 #: Windows encoded at once: few enough to bound memory, enough for efficient matrix products.
@@ -249,5 +248,5 @@ def _check_finite(values: Array, chunk: Chunk, hop: int) -> None:
     """
     place = first_not_finite(values)
     if place is not None:
-        seconds = max(0, chunk.grid.window_start(chunk.index) + place * hop) / SESSION_RATE
+        seconds = max(0, chunk.grid.window_start(chunk.index) + place * hop) / chunk.codec.rate
         raise EngineError(f"the mix is NaN or infinite at {format_time(seconds)}", REMEDY)

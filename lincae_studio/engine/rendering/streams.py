@@ -29,10 +29,12 @@ class Stream:
 
     Attributes:
         channels: 1 or 2.
+        rate: in Hz.
         blocks: yields the samples `(channels, n)` of `[start, end)`, in order; silence after the end.
     """
 
     channels: int
+    rate: int
     blocks: Callable[[int, int], Iterator[Array]]
 
 
@@ -43,7 +45,7 @@ def rendered(plan: Plan, provide: ProvideChunk) -> Stream:
         for _, block in mix_blocks(plan, provide, start, end):
             yield block
 
-    return Stream(plan.channels, blocks)
+    return Stream(plan.channels, plan.codec.sample_rate, blocks)
 
 
 def dry(mix: DryMix) -> Stream:
@@ -53,7 +55,7 @@ def dry(mix: DryMix) -> Stream:
         for at in range(start, end, _DRY_BLOCK):
             yield mix.read(at, min(_DRY_BLOCK, end - at))
 
-    return Stream(mix.channels, blocks)
+    return Stream(mix.channels, mix.rate, blocks)
 
 
 def difference(plan: Plan, provide: ProvideChunk, mix: DryMix) -> Stream:
@@ -65,7 +67,7 @@ def difference(plan: Plan, provide: ProvideChunk, mix: DryMix) -> Stream:
             yield block - mix.read(at, block.shape[1])
             at += block.shape[1]
 
-    return Stream(max(plan.channels, mix.channels), blocks)
+    return Stream(max(plan.channels, mix.channels), mix.rate, blocks)
 
 
 def mix_blocks(

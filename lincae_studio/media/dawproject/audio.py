@@ -21,7 +21,7 @@ from lincae_studio.media.dawproject.pieces import FileRef, Stated
 from lincae_studio.media.outside import is_outside
 from lincae_studio.media.probe import probe
 from lincae_studio.media.store import MediaStore, digest_of, of_selection
-from lincae_studio.session.model import MAX_LENGTH, MAX_PATH, SESSION_RATE, Media
+from lincae_studio.session.model import MAX_LENGTH, MAX_PATH, Media, Rate
 
 _COPY_BYTES = 1 << 20
 
@@ -35,15 +35,16 @@ class AudioFiles:
     """Imports the files that clips refer to, each once. A context manager: written files are deleted on an error."""
 
     def __init__(
-        self, archive: zipfile.ZipFile, path: Path, folder: Path, store: MediaStore, cancel: CancelToken
+        self, archive: zipfile.ZipFile, path: Path, folder: Path, store: MediaStore, rate: Rate, cancel: CancelToken
     ) -> None:
-        """`path`: path of the archive, for errors and for files relative to it."""
+        """`path`: path of the archive, for errors and for files relative to it; `rate`: the session's, in Hz."""
         self._archive = archive
         self._members = members_of(archive)
         self._folded = {name.casefold(): info for name, info in self._members.items()}
         self._path = path
         self._folder = folder
         self._store = store
+        self._rate = rate
         self._cancel = cancel
         self._written: list[Path] = []
         self._made: list[Path] = []
@@ -111,7 +112,7 @@ class AudioFiles:
             self._leave_out(name, place, error)
             return None
         try:
-            found = self._store.import_file(place, progress, self._cancel, "mix" if wide else "")
+            found = self._store.import_file(place, progress, self._cancel, "mix" if wide else "", rate=self._rate)
         except MediaError as error:
             if isinstance(error.__cause__, OSError):  # a problem of the store's disk, not of the file
                 raise
@@ -127,11 +128,11 @@ class AudioFiles:
         here = spellings(text)[0]
         path = file_name(here) if _elsewhere(here) or len(here) > MAX_PATH else here
         return Media(
-            digest=of_selection(hashlib.sha256(f"missing {text}".encode()).hexdigest(), selection),
+            digest=of_selection(hashlib.sha256(f"missing {text}".encode()).hexdigest(), selection, self._rate),
             path=os.path.normpath(self._path.absolute().parent / path),
-            sample_rate=int(min(max(stated.sample_rate, 1), 1e8)) if stated.sample_rate > 0 else SESSION_RATE,
+            sample_rate=int(min(max(stated.sample_rate, 1), 1e8)) if stated.sample_rate > 0 else self._rate,
             channels=2 if stated.channels == 2 else 1,
-            length=min(max(round(min(stated.seconds, 1e6) * SESSION_RATE), 1), MAX_LENGTH),
+            length=min(max(round(min(stated.seconds, 1e6) * self._rate), 1), MAX_LENGTH),
             channel_selection=selection,
         )
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.media.dawproject.pieces import Corner
-from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, SESSION_RATE, Point
+from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, Point
 
 #: Tolerance, so that a rounded quotient is not taken for a value out of range.
 _ROUNDING = 1e-9
@@ -125,10 +125,11 @@ def _levels(points: Sequence[Point], places: list[int]) -> npt.NDArray[np.float6
 
 
 def corners(found: list[Corner]) -> tuple[Point, ...]:
-    """Points of a piecewise linear envelope, at most one per sample; steps use two neighbouring samples."""
-    places = sorted(
-        ((min(max(round(corner.at * SESSION_RATE), 0), MAX_LENGTH), corner) for corner in found), key=lambda one: one[0]
-    )
+    """Points of a piecewise linear envelope, at most one per sample; steps use two neighbouring samples.
+
+    `found`: at samples, which are rounded.
+    """
+    places = sorted(((min(max(round(corner.at), 0), MAX_LENGTH), corner) for corner in found), key=lambda one: one[0])
     points: list[Point] = []
     for number, (at, corner) in enumerate(places):
         value, before = corner.value, places[number - 1][1] if number else None

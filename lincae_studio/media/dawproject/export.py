@@ -30,7 +30,8 @@ from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, Master, Media, Session, Track
+from lincae_studio.session.digests import plain, rate_of
+from lincae_studio.session.model import MAX_GAIN, Clip, Master, Media, Session, Track
 
 _BLOCK_FRAMES = 1 << 16
 
@@ -114,11 +115,12 @@ def _embedded(
     if as_file:
         info = probe(Path(media.path))
         rate, channels, seconds = info.sample_rate, info.channels, info.length / info.sample_rate
-        _copy(archive, Path(media.path), member, cancel, media.digest)
+        _copy(archive, Path(media.path), member, cancel, plain(media.digest))
         if PurePosixPath(name).suffix.lower() not in _COMMON_SUFFIXES:
             notes.append(f"few programs can read the format of {name}")
     else:
-        rate, channels, seconds = SESSION_RATE, media.channels, media.length / SESSION_RATE
+        rate, channels = rate_of(media.digest), media.channels
+        seconds = media.length / rate
         with atomic.temporary(folder) as temporary:
             _write_wav(store, media, temporary, cancel)
             _copy(archive, temporary, member, cancel)
@@ -169,7 +171,8 @@ def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToke
         raise MediaError(f"{name_of(media)} {problem}", remedy)
     kind = "RF64" if conformed.samples.nbytes > WAV_LIMIT_BYTES else "WAV"
     try:
-        with sf.SoundFile(target, "w", SESSION_RATE, conformed.channels, subtype="FLOAT", format=kind) as file:
+        rate = rate_of(media.digest)
+        with sf.SoundFile(target, "w", rate, conformed.channels, subtype="FLOAT", format=kind) as file:
             for start in range(0, conformed.length, _BLOCK_FRAMES):
                 cancel.check()
                 file.write(conformed.frames(start, start + _BLOCK_FRAMES))
@@ -195,14 +198,14 @@ def _project(session: Session, audio: dict[str, Element]) -> Element:
     arrangement = SubElement(root, "Arrangement", id="arrangement")
     lanes = SubElement(arrangement, "Lanes", timeUnit="seconds", id="lanes")
     for track in session.tracks:
-        lanes.append(_lane(track, audio))
+        lanes.append(_lane(track, audio, session.rate))
     if session.master.gain_points:
         lane = SubElement(lanes, "Lanes", track="master", id="master-lanes")
-        lane.append(_volume("master", session.master))
+        lane.append(_volume("master", session.master, session.rate))
     if session.markers:
         markers = SubElement(arrangement, "Markers", timeUnit="seconds", id="markers")
         for marker in session.markers:
-            SubElement(markers, "Marker", time=_seconds(marker.at), name=xml_text(marker.name))
+            SubElement(markers, "Marker", time=_number(marker.at / session.rate), name=xml_text(marker.name))
     SubElement(root, "Scenes")
     return root
 
@@ -235,36 +238,39 @@ def _top(strip: Track | Master, least: float = MAX_GAIN) -> float:
     return max([least, strip.gain, *(strip.gain * point.value for point in strip.gain_points)])
 
 
-def _lane(track: Track, audio: dict[str, Element]) -> Element:
+def _lane(track: Track, audio: dict[str, Element], rate: int) -> Element:
     name = f"track-{track.id}"
     lane = Element("Lanes", track=name, id=f"{name}-lanes")
     clips = SubElement(lane, "Clips", id=f"{name}-clips")
     for clip in track.clips:
-        clips.append(_clip(clip, copy.deepcopy(audio[clip.media])))
+        clips.append(_clip(clip, copy.deepcopy(audio[clip.media]), rate))
     if track.gain_points:
-        lane.append(_volume(name, track))
+        lane.append(_volume(name, track, rate))
     if track.pan_points:
         places = [(point.at, _pan(min(max(track.pan + point.value, -1.0), 1.0))) for point in track.pan_points]
-        lane.append(_points(f"{name}-pan", "normalized", places))
+        lane.append(_points(f"{name}-pan", "normalized", places, rate))
     return lane
 
 
-def _volume(name: str, strip: Track | Master) -> Element:
+def _volume(name: str, strip: Track | Master, rate: int) -> Element:
     """The automation of a fader."""
     levels = [(point.at, _number(strip.gain * point.value)) for point in amplitude_lines(strip.gain_points)]
-    return _points(f"{name}-volume", "linear", levels)
+    return _points(f"{name}-volume", "linear", levels, rate)
 
 
-def _clip(clip: Clip, audio: Element) -> Element:
+def _clip(clip: Clip, audio: Element, rate: int) -> Element:
+    start, length, offset, fade_in, fade_out = (
+        _number(samples / rate) for samples in (clip.start, clip.length, clip.offset, clip.fade_in, clip.fade_out)
+    )
     element = Element(
         "Clip",
-        time=_seconds(clip.start),
-        duration=_seconds(clip.length),
+        time=start,
+        duration=length,
         contentTimeUnit="seconds",
-        playStart=_seconds(clip.offset),
+        playStart=offset,
         fadeTimeUnit="seconds",
-        fadeInTime=_seconds(clip.fade_in),
-        fadeOutTime=_seconds(clip.fade_out),
+        fadeInTime=fade_in,
+        fadeOutTime=fade_out,
         enable=_flag(not clip.mute),
         name=xml_text(clip.name),
     )
@@ -289,16 +295,12 @@ def _audio(member: str, rate: int, channels: int, seconds: float) -> Element:
     return element
 
 
-def _points(parameter: str, unit: str, values: list[tuple[int, str]]) -> Element:
+def _points(parameter: str, unit: str, values: list[tuple[int, str]], rate: int) -> Element:
     points = Element("Points", timeUnit="seconds", unit=unit, id=f"{parameter}-points")
     SubElement(points, "Target", parameter=parameter)
     for at, value in values:
-        SubElement(points, "RealPoint", time=_seconds(at), value=value, interpolation="linear")
+        SubElement(points, "RealPoint", time=_number(at / rate), value=value, interpolation="linear")
     return points
-
-
-def _seconds(samples: int) -> str:
-    return _number(samples / SESSION_RATE)
 
 
 def _number(value: float) -> str:

@@ -21,15 +21,16 @@ from lincae_studio.media.dawproject.timeline import flatten
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.edits import sorted_clips
 from lincae_studio.session.model import (
+    DEFAULT_RATE,
     MAX_GAIN,
     MAX_LENGTH,
-    SESSION_RATE,
     TRACK_COLORS,
     Clip,
     Marker,
     Master,
     Media,
     Point,
+    Rate,
     Session,
     Tempo,
     Track,
@@ -56,12 +57,13 @@ def read_dawproject(
     store: MediaStore,
     progress: ReportProgress = no_progress,
     cancel: CancelToken | None = None,
+    rate: Rate = DEFAULT_RATE,
 ) -> tuple[Session, list[str]]:
     """Read a DAWproject: its tracks, audio clips, volume and pan automation, markers and tempo.
 
     Audio in the archive is extracted to `folder`, which is created if needed, under sanitised names; no existing file
     is replaced. External audio is used where it is. Times are converted to samples at the session rate, levels to
-    amplitude factors.
+    amplitude factors. `rate`: the rate of the session, in Hz.
 
     Returns:
         A valid session, and notes for the user on what was left out, changed or limited.
@@ -95,7 +97,7 @@ def read_dawproject(
         if len(pieces) < len(flat.pieces):
             notes["clips on tracks that are not in the file are left out"] = None
         used = list(dict.fromkeys(piece.file for piece in pieces))
-        with AudioFiles(archive, path, folder, store, cancel) as audio:
+        with AudioFiles(archive, path, folder, store, rate, cancel) as audio:
             audio.check_room(used)
             media: dict[FileRef, Media] = {}
             stated = _stated(flat)
@@ -107,7 +109,7 @@ def read_dawproject(
                     media[file] = found
             cancel.check()
             progress(Progress(len(used), max(1, len(used)), "imported"))
-            builder = _Builder(desk, pieces, media, flat, notes)
+            builder = _Builder(desk, pieces, media, flat, notes, rate)
             try:
                 session = validated(builder.session(tempo))
             except EditError as error:
@@ -167,6 +169,7 @@ class _Builder:
     media: dict[FileRef, Media]
     flat: Flat
     notes: dict[str, None]
+    rate: Rate
 
     def session(self, tempo: Tempo | None) -> Session:
         ids = itertools.count(1)
@@ -196,6 +199,7 @@ class _Builder:
         used = {clip.media for track in tracks for clip in track.clips}
         media = {item.digest: item for item in self.media.values() if item.digest in used}
         return Session(
+            rate=self.rate,
             media=tuple(media.values()),
             tracks=tracks,
             master=Master(gain=self._gain(gain), gain_points=gain_points),
@@ -243,20 +247,20 @@ class _Builder:
     def _automation(
         self, parameter: Node | None, convert: Callable[[float, str | None, Node], float]
     ) -> tuple[str | None, list[Corner]]:
-        """The unit of a parameter's automation, and its points in the session's unit."""
+        """The unit of a parameter's automation, and its points in the session's unit, at samples."""
         if parameter is None or not parameter.get("id"):
             return None, []
         unit, found = self.flat.automation.get(parameter.get("id") or "", (None, []))
         unit = unit or parameter.get("unit")
-        return unit, [Corner(one.at, convert(one.value, unit, parameter), one.line) for one in found]
+        return unit, [Corner(one.at * self.rate, convert(one.value, unit, parameter), one.line) for one in found]
 
     def _clip(self, piece: Piece, ids: Iterator[int]) -> Clip | None:
         """The part of a piece for which its file has audio; None when there is none, or no file."""
         media = self.media.get(piece.file)
         if media is None:
             return None
-        start, end = round(piece.start * SESSION_RATE), round(piece.end * SESSION_RATE)
-        offset = round(piece.position * SESSION_RATE)
+        start, end = round(piece.start * self.rate), round(piece.end * self.rate)
+        offset = round(piece.position * self.rate)
         if start < 0 or end > MAX_LENGTH:
             self.notes["clips are cut at the ends of the timeline, and left out beyond them"] = None
         head = max(0, -start)
@@ -265,7 +269,7 @@ class _Builder:
         if length < 1:
             self.notes["clips without audio are left out"] = None
             return None
-        fades = [round(fade * SESSION_RATE) for fade in (piece.fade_in, piece.fade_out)]
+        fades = [round(fade * self.rate) for fade in (piece.fade_in, piece.fade_out)]
         if max(fades) > length:
             self.notes["fades longer than their clips are shortened"] = None
         stem = PurePosixPath(piece.file.path.replace("\\", "/")).stem
@@ -294,7 +298,7 @@ class _Builder:
         return name[:_NAME_LENGTH]
 
     def _on_timeline(self, at: float) -> int:
-        place = round(at * SESSION_RATE)
+        place = round(at * self.rate)
         if not 0 <= place <= MAX_LENGTH:
             self.notes["markers beyond the timeline are moved to its ends"] = None
         return min(max(place, 0), MAX_LENGTH)

@@ -18,7 +18,7 @@ from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import MAX_DEPTH, RESTORE, Node
 from lincae_studio.media.dawproject.pieces import Corner, FileRef, Flat, Piece, Stated
 from lincae_studio.media.dawproject.tempo import TempoMap
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import RATES
 
 #: Most clips and timelines visited, including the repetitions of loops.
 MAX_STEPS = 100_000
@@ -35,8 +35,8 @@ _WARP_SHARE, _WARP_S = 1e-5, 1e-3
 #: Amplitude factors beyond this, +120 dB, are limited.
 MOST = 1e6
 
-#: Half a sample.
-_NOTHING_S = 0.5 / SESSION_RATE
+#: Half a sample at the highest rate.
+_NOTHING_S = 0.5 / max(RATES)
 
 _TIMELINES = frozenset(
     {"Timeline", "Lanes", "Notes", "Clips", "ClipSlot", "Markers", "markers", "Warps", "Audio", "Video", "Points"}

@@ -16,7 +16,7 @@ from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
-from lincae_studio.session.model import SESSION_RATE, Media, Session
+from lincae_studio.session.model import Media, Session
 from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
@@ -125,7 +125,7 @@ class Importer(QObject):
         ordered = natural_order(paths)
         if not ordered:
             return
-        was_empty = not self._document.session.length
+        was_empty, rate = not self._document.session.length, self._document.session.rate
 
         def read(imported: Imported) -> None:
             if not imported.wide:
@@ -142,7 +142,7 @@ class Importer(QObject):
                 place(Imported(imported.media | more.media, problems, warnings=warnings))
 
             self._jobs.run(
-                lambda report, cancel: import_all(self._store, list(selections), report, cancel, selections),
+                lambda report, cancel: import_all(self._store, list(selections), report, cancel, rate, selections),
                 "Importing",
                 read_wide,
                 cancelled,
@@ -171,7 +171,7 @@ class Importer(QObject):
             self._messages.info("Import cancelled: nothing was added")
 
         def work(report: ReportProgress, cancel: CancelToken) -> Imported:
-            return import_all(self._store, ordered, report, cancel)
+            return import_all(self._store, ordered, report, cancel, rate)
 
         self._jobs.run(work, "Importing", read, cancelled)
 
@@ -249,11 +249,12 @@ class Importer(QObject):
             ended(missing)
 
     def _report_converted(self, media: Sequence[Media], warnings: Sequence[str]) -> None:
-        converted = [item for item in media if item.sample_rate != SESSION_RATE]
+        rate = self._document.session.rate
+        converted = [item for item in media if item.sample_rate != rate]
         texts = []
         if converted:
             rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
-            texts.append(f"{count_of(len(converted), 'file')} converted from {rates} to 44.1 kHz")
+            texts.append(f"{count_of(len(converted), 'file')} converted from {rates} to {rate / 1000:g} kHz")
         if len(warnings) == 1:
             texts.append(warnings[0])
         elif warnings:

@@ -37,7 +37,6 @@ from lincae_studio.export_settings import (
 from lincae_studio.media.formats import FORMATS, SAMPLE_FORMAT_TITLES, container_of, format_problem, is_lossy
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import channels_of
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.export_presets import PresetRow
@@ -388,7 +387,7 @@ class ExportDialog(QDialog):
         start, end = self._span(settings)
         count = channels_of(settings.format, plan.channels)
         parts = [
-            format_time((end - start) / SESSION_RATE),
+            format_time((end - start) / self._rendering.session.rate),
             "stereo" if count == 2 else "mono",
             f"{settings.format.sample_rate / 1000:g} kHz",
             f"codec {plan.codec.title}",

@@ -21,7 +21,6 @@ from lincae_studio.export_settings import AudioFormat, ExportSettings
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.writer import Converter
 from lincae_studio.session.excerpt import only_track
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.growing_label import GrowingLabel
@@ -110,7 +109,8 @@ class LevelEstimate(GrowingLabel):
             alone = functools.cache(lambda: DryMix(only_track(session, stem), audio))
             read, channels = lambda start, count: alone().read(start, count), dry.channels
             self._reasons = ["of the first stem, without the codec"]
-        return Source(read, Converter(AudioFormat(channels=settings.format.channels), channels), start, end)
+        converter = Converter(AudioFormat(channels=settings.format.channels), channels, dry.rate)
+        return Source(read, converter, start, end, dry.rate)
 
     def _go_on(self) -> None:
         """Say what is known, and measure what is not."""
@@ -126,7 +126,7 @@ class LevelEstimate(GrowingLabel):
                 self._tried, self._limited = tried, None
                 self._measure(lambda cancel: limited(source, levels, level, cancel), self._on_limited)
         reasons = list(self._reasons)
-        if self._settings.format.sample_rate < SESSION_RATE:
+        if self._settings.format.sample_rate < self._rendering.session.rate:
             reasons.append("before the change of the sample rate")
         if len({*self._settings.contents} - {"latents"}) > 1:
             reasons.append("of the first file")

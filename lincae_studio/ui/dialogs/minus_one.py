@@ -25,7 +25,7 @@ from lincae_studio.errors import StudioError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
 from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.minus_one import match_track
-from lincae_studio.session.model import MAX_GAIN, SESSION_RATE
+from lincae_studio.session.model import MAX_GAIN
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.growing_label import GrowingLabel
 from lincae_studio.ui.dialogs.number_field import NumberField
@@ -108,7 +108,7 @@ class MinusOneDialog(QDialog):
         self.preview.setChecked(False)
         session, plan, rendering = self._document.session, self._rendering.update_plan(), self._rendering
         playable = rendering.playable(session)
-        track_id, most = self._track_id, round(self.reach.value() * SESSION_RATE)
+        track_id, most = self._track_id, round(self.reach.value() * session.rate)
 
         def work(report: ReportProgress, cancel: CancelToken) -> StemMatch:
             try:
@@ -188,7 +188,7 @@ class MinusOneDialog(QDialog):
         samples = match.lag.samples
         where = "later" if samples > 0 else "earlier"
         unit = "sample" if abs(samples) == 1 else "samples"
-        milliseconds = abs(samples) / SESSION_RATE * 1e3
+        milliseconds = abs(samples) / self._document.session.rate * 1e3
         self.found["lag"].setText(f"{abs(samples)} {unit} ({milliseconds:.1f} ms) {where}" if samples else "aligned")
         sure = "certain" if match.steady else "likely" if match.found else "uncertain"
         self.found["certainty"].setText(sure)

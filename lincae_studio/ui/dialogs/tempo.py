@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from lincae_studio.session import places
-from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.session.model import Tempo
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.number_field import NumberField
@@ -87,9 +87,9 @@ class TempoDialog(QDialog):
         self.unit.addItem("8", 8)
         self.unit.setCurrentIndex(self.unit.findData(tempo.unit))
         self.start = NumberField(0.0, 24 * 3600.0, self, decimals=6, suffix=" s")
-        self.start.setValue(tempo.start / SESSION_RATE)
+        self.start.setValue(tempo.start / document.session.rate)
         here = QPushButton("At &Playhead", self)
-        here.clicked.connect(lambda: self.start.setValue(playhead / SESSION_RATE))
+        here.clicked.connect(lambda: self.start.setValue(playhead / document.session.rate))
         self.tapping = QPushButton("&Tap", self)
         self.tapping.pressed.connect(self.tap)
         self.tapped = QLabel(self)
@@ -147,7 +147,7 @@ class TempoDialog(QDialog):
         self.tapped.setText(f"{counted}, one for each {note}" if self._taps else f"or press T for each {note}")
 
     def _on_accepted(self) -> None:
-        start = round(self.start.value() * SESSION_RATE)
+        start = round(self.start.value() * self._document.session.rate)
         unit = self.unit.currentData()
         self._set(Tempo(bpm=self.bpm.value(), beats=self.beats.whole, start=start, unit=unit))
 

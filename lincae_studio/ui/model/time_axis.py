@@ -6,7 +6,7 @@ import math
 
 from PySide6.QtCore import QObject, Signal
 
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 from lincae_studio.ui.model.wheel import Scrolling
 
 #: Closest zoom, in samples per pixel.
@@ -23,7 +23,7 @@ class TimeAxis(QObject):
     """Maps samples to pixels from the left border of the lanes.
 
     Signals:
-        changed: start, zoom, width or length changed.
+        changed: start, zoom, width, length or sample rate changed.
     """
 
     changed = Signal()
@@ -33,7 +33,8 @@ class TimeAxis(QObject):
         self.start = 0.0
         self.width_px = 1000
         self.length = 0
-        self.samples_per_px = _EMPTY_S * SESSION_RATE / self.width_px
+        self.rate: int = DEFAULT_RATE
+        self.samples_per_px = _EMPTY_S * self.rate / self.width_px
         self._before = (self.start, self.samples_per_px)
         #: Whether the view was fitted to the session and not zoomed or scrolled since.
         self._fitted = False
@@ -52,7 +53,7 @@ class TimeAxis(QObject):
     @property
     def max_samples_per_px(self) -> float:
         """Upper limit of samples per pixel: twice the session across the width."""
-        return max(_EMPTY_S * SESSION_RATE, 2.0 * self.length) / self.width_px
+        return max(_EMPTY_S * self.rate, 2.0 * self.length) / self.width_px
 
     @property
     def scroll_range(self) -> float:
@@ -82,11 +83,16 @@ class TimeAxis(QObject):
                 self._show_all()
             self._limit()
 
-    def set_length(self, length: int) -> None:
-        """Follow the session's length."""
-        if length != self.length:
-            self.length = length
-            self._limit()
+    def set_length(self, length: int, rate: int = DEFAULT_RATE) -> None:
+        """Follow the session's length in samples, and its sample rate in Hz: the view keeps its place in seconds."""
+        if (length, rate) == (self.length, self.rate):
+            return
+        ratio, self.length, self.rate = rate / self.rate, length, rate
+        start, samples_per_px = self._before
+        self._before = (start * ratio, samples_per_px * ratio)
+        self.start *= ratio
+        self.samples_per_px *= ratio
+        self._limit()
 
     def zoom(self, factor: float, anchor_px: float) -> None:
         """Show `factor` times as many samples, keeping the sample under `anchor_px` in place."""
@@ -137,7 +143,7 @@ class TimeAxis(QObject):
 
     def _show_all(self) -> None:
         self.start = 0.0
-        self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * SESSION_RATE) / self.width_px, _CLOSEST)
+        self.samples_per_px = max((self.length * _ROOM or _EMPTY_S * self.rate) / self.width_px, _CLOSEST)
 
     def _limit(self) -> None:
         self.samples_per_px = min(max(self.samples_per_px, _CLOSEST), self.max_samples_per_px)

@@ -16,8 +16,9 @@ from PySide6.QtCore import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableView, QWidget
 
+from lincae_studio.session.digests import rate_of
 from lincae_studio.session.levels import format_db
-from lincae_studio.session.model import SESSION_RATE, Clip, Session, Track
+from lincae_studio.session.model import Clip, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
@@ -156,19 +157,20 @@ class ClipTable(QDockWidget):
 
 
 def _text(column: int, track: Track, clip: Clip, audible: bool) -> str:
+    rate = rate_of(clip.media)
     match _COLUMNS[column]:
         case "Track":
             return track.name
         case "Clip":
             return clip.name
         case "Start":
-            return format_time(clip.start / SESSION_RATE)
+            return format_time(clip.start / rate)
         case "Length":
-            return format_time(clip.length / SESSION_RATE)
+            return format_time(clip.length / rate)
         case "Gain":
             return format_db(clip.gain)
         case "Fades":
-            return " / ".join(format_time(length / SESSION_RATE) for length in (clip.fade_in, clip.fade_out))
+            return " / ".join(format_time(length / rate) for length in (clip.fade_in, clip.fade_out))
         case _:
             states = {"muted": clip.mute, "silent": not audible, "grouped": bool(clip.group)}
             return ", ".join(name for name, is_on in states.items() if is_on)

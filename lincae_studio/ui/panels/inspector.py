@@ -19,8 +19,9 @@ from PySide6.QtWidgets import (
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits
+from lincae_studio.session.digests import rate_of
 from lincae_studio.session.levels import format_db, parse_db
-from lincae_studio.session.model import MAX_GAIN, SESSION_RATE, Clip, FadeShape, Session
+from lincae_studio.session.model import MAX_GAIN, Clip, FadeShape, Session
 from lincae_studio.session.times import count_of, format_time, parse_time
 from lincae_studio.ui.model.docking import PanelBody
 from lincae_studio.ui.model.document import Document
@@ -50,12 +51,12 @@ class Inspector(QDockWidget):
         self.summary.setWordWrap(True)
         form.addRow(self.summary)
         self._add(form, "Name", lambda clip: clip.name, _rename, True)
-        self._add(form, "Start", lambda clip: _time(clip.start), _move_to, True)
-        self._add(form, "Length", lambda clip: _time(clip.length), _set_length, True)
-        self._add(form, "Offset in file", lambda clip: _time(clip.offset), _set_offset, True)
+        self._add(form, "Start", lambda clip: _time(clip, clip.start), _move_to, True)
+        self._add(form, "Length", lambda clip: _time(clip, clip.length), _set_length, True)
+        self._add(form, "Offset in file", lambda clip: _time(clip, clip.offset), _set_offset, True)
         self._add(form, "Gain", lambda clip: format_db(clip.gain), _set_gain)
-        self._add(form, "Fade in", lambda clip: _time(clip.fade_in), _fade_in)
-        self._add(form, "Fade out", lambda clip: _time(clip.fade_out), _fade_out)
+        self._add(form, "Fade in", lambda clip: _time(clip, clip.fade_in), _fade_in)
+        self._add(form, "Fade out", lambda clip: _time(clip, clip.fade_out), _fade_out)
         self.shape_in = self._add_shapes(form, "Shape of fade in")
         self.shape_out = self._add_shapes(form, "Shape of fade out")
         self.mute = QCheckBox("Muted", body)
@@ -164,14 +165,14 @@ class Inspector(QDockWidget):
             self._document.apply(text, lambda session: edit(session, ids))
 
 
-def _time(samples: int) -> str:
+def _time(clip: Clip, samples: int) -> str:
     """Six decimals, so that every sample has a distinct text."""
-    return format_time(samples / SESSION_RATE, 6)
+    return format_time(samples / rate_of(clip.media), 6)
 
 
-def _samples(text: str) -> int:
+def _samples(session: Session, text: str) -> int:
     try:
-        return round(parse_time(text) * SESSION_RATE)
+        return round(parse_time(text) * session.rate)
     except ValueError as error:
         raise EditError(f"“{text}” is not a time", "Enter seconds or minutes:seconds") from error
 
@@ -183,17 +184,17 @@ def _rename(session: Session, ids: Collection[int], text: str) -> Session:
 
 def _move_to(session: Session, ids: Collection[int], text: str) -> Session:
     ((_, clip),) = session.clips_of(ids)
-    return edits.move_clips(session, ids, _samples(text) - clip.start)
+    return edits.move_clips(session, ids, _samples(session, text) - clip.start)
 
 
 def _set_length(session: Session, ids: Collection[int], text: str) -> Session:
-    length = _samples(text)
+    length = _samples(session, text)
     return edits.trim_clips(session, {clip.id: (clip.start, clip.start + length) for _, clip in session.clips_of(ids)})
 
 
 def _set_offset(session: Session, ids: Collection[int], text: str) -> Session:
     ((_, clip),) = session.clips_of(ids)
-    return edits.slip_clip(session, clip.id, clip.offset - _samples(text))
+    return edits.slip_clip(session, clip.id, clip.offset - _samples(session, text))
 
 
 def _set_gain(session: Session, ids: Collection[int], text: str) -> Session:
@@ -205,8 +206,8 @@ def _set_gain(session: Session, ids: Collection[int], text: str) -> Session:
 
 
 def _fade_in(session: Session, ids: Collection[int], text: str) -> Session:
-    return edits.set_clip_fades(session, ids, fade_in=_samples(text))
+    return edits.set_clip_fades(session, ids, fade_in=_samples(session, text))
 
 
 def _fade_out(session: Session, ids: Collection[int], text: str) -> Session:
-    return edits.set_clip_fades(session, ids, fade_out=_samples(text))
+    return edits.set_clip_fades(session, ids, fade_out=_samples(session, text))

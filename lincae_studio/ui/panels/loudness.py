@@ -122,7 +122,7 @@ class LoudnessPanel(QDockWidget):
 
 
 def _measure(reader: MixReader, report: ReportProgress, cancel: CancelToken) -> Loudness:
-    meter = LoudnessMeter()
+    meter = LoudnessMeter(reader.rate)
     for start, count in blocks(reader.length):
         cancel.check()
         meter.add(reader.read(start, count))

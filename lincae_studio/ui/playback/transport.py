@@ -14,7 +14,6 @@ from lincae_studio.playback.player import Player
 from lincae_studio.playback.sinks import DeviceSink, Output, SilentSink
 from lincae_studio.playback.tone import TestTone
 from lincae_studio.session.levels import db_to_gain
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.time_axis import TimeAxis
@@ -239,7 +238,7 @@ class Transport(QObject):
         self._silent = silent
 
     def _seek_by(self, seconds: float) -> None:
-        self.seek_and_show(max(0, round(self.player.position + seconds * SESSION_RATE)))
+        self.seek_and_show(max(0, round(self.player.position + seconds * self._document.session.rate)))
 
     def _set_render_position(self, sample: int) -> None:
         """Tell the renderer what will be heard next: while a loop plays, its start follows its end."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from lincae_studio import atomic
 from lincae_studio.engine.analysis.residual import own_samples, residual_db
 from lincae_studio.errors import ExportError, os_error_reason
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import Session
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 
@@ -40,7 +40,7 @@ def write_report(path: Path, session: Session, rendering: Rendering, linearity_m
             figures = measured.tracks.get(track.id) if measured is not None else None
             row += [figures.level_db, figures.share, figures.loss_db] if figures is not None else [None, None, None]
         media = len({term.source.media for term in chunk.terms})
-        where = [chunk.index, f"{start / SESSION_RATE:.6f}", f"{end / SESSION_RATE:.6f}", media]
+        where = [chunk.index, *(f"{at / session.rate:.6f}" for at in (start, end)), media]
         table.writerow([*where, *("" if figure is None else f"{figure:.3f}" for figure in row)])
     try:
         atomic.write_bytes(path, out.getvalue().encode())

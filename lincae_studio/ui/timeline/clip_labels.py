@@ -8,8 +8,9 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, QTextOption
 
+from lincae_studio.session.digests import rate_of
 from lincae_studio.session.levels import format_db
-from lincae_studio.session.model import SESSION_RATE, Clip, Media
+from lincae_studio.session.model import Clip, Media
 from lincae_studio.ui.plain_text import reads_right_to_left, shown
 from lincae_studio.ui.timeline.hits import NAME_PX
 
@@ -41,8 +42,9 @@ def label_of(clip: Clip, media: Mapping[str, Media], offline: frozenset[str], lo
         badges.append("loading…" if loading else "media missing")
     if file.original is not None:
         badges.append("from latents")
-    if file.sample_rate != SESSION_RATE:
-        badges.append(f"{file.sample_rate / 1000:g} k → {SESSION_RATE / 1000:g} k")
+    rate = rate_of(clip.media)
+    if file.sample_rate != rate:
+        badges.append(f"{file.sample_rate / 1000:g} k → {rate / 1000:g} k")
     return " · ".join([clip.name, *badges])
 
 

@@ -9,7 +9,6 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from lincae_studio.errors import EditError
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
@@ -68,7 +67,8 @@ class Clock(QLineEdit):
             self.setText(text)
             self._make_room()
         frame = position // self._rendering.plan.grid.hop
-        where = f"{format_time(position / SESSION_RATE)}, sample {position}, latent frame {frame}"
+        seconds = position / self._rendering.session.rate
+        where = f"{format_time(seconds)}, sample {position}, latent frame {frame}"
         self.setToolTip(f"{where}. Click to type a position")
 
     def _make_room(self) -> None:

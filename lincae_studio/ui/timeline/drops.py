@@ -5,7 +5,7 @@ The files are probed once, in a thread, when the drag enters: they may be on a s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,6 @@ from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.media.importing import natural_order, with_folders
 from lincae_studio.media.probe import probe
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.jobs.background_job import BackgroundJob
@@ -69,8 +68,10 @@ class DropPreview(QObject):
 
     changed = Signal()
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self, rate: Callable[[], int], parent: QObject) -> None:
+        """`rate`: returns the session's sample rate, in Hz."""
         super().__init__(parent)
+        self._rate = rate
         self.target: DropTarget | None = None
         self.ghosts: tuple[Ghost, ...] = ()
         self._paths: tuple[Path, ...] = ()
@@ -124,7 +125,9 @@ class DropPreview(QObject):
             painter.drawRect(rect)
             painter.setPen(QColor(theme.colors().text))
             text = rect.adjusted(6, 0, -4, 0)
-            painter.drawText(text.intersected(QRectF(0, text.top(), axis.width_px, NAME_PX + 4)), _label(ghost))
+            painter.drawText(
+                text.intersected(QRectF(0, text.top(), axis.width_px, NAME_PX + 4)), _label(ghost, self._rate())
+            )
         painter.setBrush(Qt.BrushStyle.NoBrush)
 
     def rects(self, axis: TimeAxis, rows: TrackRows, tracks: int) -> list[QRectF]:
@@ -144,12 +147,13 @@ class DropPreview(QObject):
     def _probe(self, paths: Sequence[Path]) -> None:
         if self._job is not None:
             self._job.cancel()
+        rate = self._rate()
 
         def work(_report: ReportProgress, cancel: CancelToken) -> tuple[Ghost, ...]:
             found = []
             for path in paths:
                 cancel.check()
-                found.append(_ghost_of(path))
+                found.append(_ghost_of(path, rate))
             return tuple(found)
 
         def done(found: tuple[Ghost, ...]) -> None:
@@ -167,16 +171,16 @@ def local_paths(data: QMimeData) -> list[Path]:
     return with_folders(Path(url.toLocalFile()) for url in data.urls() if QUrl.isLocalFile(url))
 
 
-def _ghost_of(path: Path) -> Ghost:
+def _ghost_of(path: Path, rate: int) -> Ghost:
     try:
         info = probe(path, wide=True)
     except MediaError:
         return Ghost(path.name, problem=True)
-    return Ghost(path.name, max(1, round(info.length * SESSION_RATE / info.sample_rate)))
+    return Ghost(path.name, max(1, round(info.length * rate / info.sample_rate)))
 
 
-def _label(ghost: Ghost) -> str:
+def _label(ghost: Ghost, rate: int) -> str:
     if ghost.problem:
         return shown(f"{ghost.name}: cannot be read")
     name = shown(ghost.name)
-    return name if ghost.length is None else f"{name}  {format_time(ghost.length / SESSION_RATE, 1)}"
+    return name if ghost.length is None else f"{name}  {format_time(ghost.length / rate, 1)}"

@@ -17,7 +17,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 from lincae_studio.engine.planning.factors import Curve, Positions, gain_envelope, pan_envelope
 from lincae_studio.session import edits
 from lincae_studio.session.levels import db_to_gain, fader_to_gain, format_db, format_pan, gain_to_fader
-from lincae_studio.session.model import MASTER, MAX_LENGTH, SESSION_RATE, Master, Point, Session, Track
+from lincae_studio.session.model import MASTER, MAX_LENGTH, Master, Point, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
@@ -223,7 +223,7 @@ class MovePoint:
     def hint(self) -> str:
         value = self._moved.value
         text = format_db(value) if self.kind is Kind.GAIN else format_pan(value)
-        return f"{text} at {format_time(self._moved.at / SESSION_RATE)}"
+        return f"{text} at {format_time(self._moved.at / self.session.rate)}"
 
     def move(self, drag: Drag) -> Session:
         at = min(max(self.point.at + drag.samples, 0), MAX_LENGTH)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from lincae_studio.session import arrange, edits
 from lincae_studio.session.levels import format_db
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
+from lincae_studio.session.model import MAX_LENGTH, Session
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.timeline.hits import gain_moved
 from lincae_studio.ui.timeline.snapping import Snapping
@@ -79,7 +79,7 @@ class MoveClips:
     @property
     def hint(self) -> str:
         start = min(clip.start for clip in self._clips) + self._by[0]
-        text = f"{'copy' if self._copy else 'start'} {format_time(start / SESSION_RATE)}"
+        text = f"{'copy' if self._copy else 'start'} {format_time(start / self._session.rate)}"
         whole = self._by[0] % self._step_samples == 0
         return text + (", latents kept" if whole and self._by[0] else "")
 
@@ -117,9 +117,10 @@ class TrimClip:
 
     @property
     def hint(self) -> str:
-        start, end = self._edges
-        edge = f"start {format_time(start / SESSION_RATE)}" if self._left else f"end {format_time(end / SESSION_RATE)}"
-        return f"{edge}, length {format_time((end - start) / SESSION_RATE)}"
+        rate = self._session.rate
+        start_s, end_s = (edge / rate for edge in self._edges)
+        edge = f"start {format_time(start_s)}" if self._left else f"end {format_time(end_s)}"
+        return f"{edge}, length {format_time(end_s - start_s)}"
 
     def move(self, drag: Drag) -> Session:
         clip = self._clip
@@ -151,7 +152,7 @@ class SlipClip:
 
     @property
     def hint(self) -> str:
-        return f"slipped by {self._by / SESSION_RATE:+.3f} s"
+        return f"slipped by {self._by / self._session.rate:+.3f} s"
 
     def move(self, drag: Drag) -> Session:
         clip = self._clip
@@ -176,7 +177,7 @@ class FadeClip:
 
     @property
     def hint(self) -> str:
-        length = self._fades[0 if self._fade_in else 1] / SESSION_RATE
+        length = self._fades[0 if self._fade_in else 1] / self._session.rate
         return f"fade {'in' if self._fade_in else 'out'} {length:.3f} s"
 
     def move(self, drag: Drag) -> Session:

@@ -114,7 +114,7 @@ class Lanes(TimeCanvas):
         self.mouse.changed.connect(self._on_mouse_changed)
         self.mouse.seek.connect(self.seek)
         self.mouse.clip_clicked.connect(self.clip_clicked)
-        self.drop = DropPreview(self)
+        self.drop = DropPreview(lambda: document.session.rate, self)
         self.drop.changed.connect(self.update)
         self.setAcceptDrops(True)
         self.setMouseTracking(True)

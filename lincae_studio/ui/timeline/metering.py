@@ -8,7 +8,6 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.media.loudness import LoudnessMeter, Samples
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.header_column import HeaderColumn
@@ -20,8 +19,8 @@ _READ_MS = 33
 #: Loudness is reported at every third update.
 _LOUDNESS_EVERY = 3
 
-#: At most this many samples are measured after a jump or a delay.
-_LONGEST = SESSION_RATE // 5
+#: No more than this is measured after a jump or a delay.
+_LONGEST_S = 0.2
 
 
 class Metering(QObject):
@@ -40,7 +39,7 @@ class Metering(QObject):
         self._headers = headers
         self._mix = mix
         self._before = 0
-        self._loudness = LoudnessMeter()
+        self._loudness = LoudnessMeter(rendering.session.rate)
         self._read_count = 0
         self._clock = QTimer(self)
         self._clock.setInterval(_READ_MS)
@@ -50,7 +49,7 @@ class Metering(QObject):
     def _on_playing_changed(self) -> None:
         self._before = self._transport.position
         if self._transport.playing and not self._clock.isActive():
-            self._loudness = LoudnessMeter()
+            self._loudness = LoudnessMeter(self._rendering.session.rate)
             self._read_count = 0
             self._headers.levels.forget()
             for channel in self._mix.channels:
@@ -67,12 +66,13 @@ class Metering(QObject):
     def _read(self) -> None:
         position, now = self._transport.position, time.monotonic()
         start, self._before = self._before, position
+        longest = round(_LONGEST_S * self._rendering.session.rate)
         if not self._transport.playing:
             count = 0
-        elif 0 < position - start <= _LONGEST:
+        elif 0 < position - start <= longest:
             count = position - start
         else:
-            start, count = max(0, position - _LONGEST // 4), min(position, _LONGEST // 4)
+            start, count = max(0, position - longest // 4), min(position, longest // 4)
         mix = self._rendering.monitor_reader(self._transport.monitor).read(start, count)
         self._mix.update_levels(np.abs(mix).max(axis=1).tolist() if count else (0.0,), now)
         tracks = self._rendering.track_peaks(start, count)

@@ -234,7 +234,7 @@ class TimelinePanel(QWidget):
 
     def _follow_document(self) -> None:
         session = self._document.session
-        self.axis.set_length(session.length)
+        self.axis.set_length(session.length, session.rate)
         focus = self.window().focusWidget()
         if session.tracks and focus is not None and self.empty_hint.isAncestorOf(focus):
             self.lanes.setFocus()  # else the next button would get it, and Space would press it

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
@@ -44,8 +44,5 @@ def description(session: Session, selection: Selection) -> str:
     position, clip = placed[0]
     what = f"{clip.name}, track {session.tracks[position].name}" if len(placed) == 1 else count_of(len(placed), "clip")
     muted = ", muted" if all(clip.mute for _, clip in placed) else ""
-    return f"{what}, at {_time(start)}, length {_time(length)}{muted}"
-
-
-def _time(samples: int) -> str:
-    return format_time(samples / SESSION_RATE, 3)
+    start_s, length_s = start / session.rate, length / session.rate
+    return f"{what}, at {format_time(start_s)}, length {format_time(length_s)}{muted}"

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QL
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.excerpt import only_clip, only_track
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import Session
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
@@ -130,7 +130,7 @@ class HeatmapPlot(ChunkPicture):
         if value is None:
             return ""
         frame = sample // self._rendering.plan.grid.hop
-        return f"{format_time(sample / SESSION_RATE)}, frame {frame}\nchannel {channel}: {value:+.4f}"
+        return f"{format_time(sample / self._rendering.session.rate)}, frame {frame}\nchannel {channel}: {value:+.4f}"
 
     def _restart(self) -> None:
         self._auto_level = 0.0

@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from lincae_studio.engine.analysis.linearity import TrackFigures, median_db
-from lincae_studio.session.model import SESSION_RATE, Track
+from lincae_studio.session.model import Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import plain_text, theme
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
@@ -178,7 +178,7 @@ class LinearityPlot(TimeCanvas):
         index = plan.grid.owner(sample)
         if sample >= plan.length or index >= len(plan.chunks):
             return ""
-        lines = [f"{format_time(sample / SESSION_RATE)}, chunk {index}"]
+        lines = [f"{format_time(sample / self._rendering.session.rate)}, chunk {index}"]
         if self.shown == "residuals":
             for name, text in reversed(MEASURES):
                 value = self.figure(name, index)

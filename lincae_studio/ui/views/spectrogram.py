@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.rendering.render_store import ChunkState, MixReader
-from lincae_studio.session.model import SESSION_RATE
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
@@ -32,7 +31,7 @@ HOP = 512
 #: Rows are bands of equal width on a logarithmic frequency scale.
 ROWS = 192
 LOWEST_HZ = 30.0
-HIGHEST_HZ = SESSION_RATE / 2
+HIGHEST_HZ = 22_050.0
 
 #: Lower levels are drawn as this one; levels are stored as bytes, in half decibels above it.
 FLOOR_DB = -120.0
@@ -80,7 +79,7 @@ class _Task:
     end: int
 
 
-def spectrogram(audio: Array, count: int) -> Array:
+def spectrogram(audio: Array, count: int, rate: int) -> Array:
     """Levels `(ROWS, count)` in dB of `(channels, (count - 1) * HOP + WINDOW)` samples; a full-scale sine has 0 dB.
 
     A band with several FFT bins shows the loudest; a band between two bins is interpolated.
@@ -89,7 +88,7 @@ def spectrogram(audio: Array, count: int) -> Array:
     frames = np.lib.stride_tricks.sliding_window_view(audio, WINDOW, axis=1)[:, : (count - 1) * HOP + 1 : HOP]
     spectrum = np.fft.rfft(frames * window, axis=-1)
     power = (np.abs(spectrum) ** 2).mean(axis=0).T * (2.0 / window.sum()) ** 2
-    bins = row_edges() / (SESSION_RATE / WINDOW)
+    bins = row_edges() / (rate / WINDOW)
     first = np.ceil(bins[:-1]).astype(int)
     last = np.minimum(np.ceil(bins[1:]).astype(int), len(power))
     levels = np.empty((ROWS, count))
@@ -212,7 +211,7 @@ def _compute(task: _Task) -> npt.NDArray[np.uint8]:
     begin = task.start - lead
     needed = (count - 1) * HOP + WINDOW
     audio = task.reader.read(max(0, begin), needed - max(0, -begin))
-    levels = spectrogram(np.pad(audio, ((0, 0), (max(0, -begin), 0))), count)
+    levels = spectrogram(np.pad(audio, ((0, 0), (max(0, -begin), 0))), count, task.reader.rate)
     return np.round((np.maximum(levels, FLOOR_DB) - FLOOR_DB) * _PER_DB).clip(0, 255).astype(np.uint8)
 
 
@@ -252,7 +251,8 @@ class SpectrogramPlot(ChunkPicture):
             return ""
         frequency, level = frequency_at(height), value + FLOOR_DB
         value_text = f"{level:.0f} dB" if value else f"below {FLOOR_DB:.0f} dB"
-        return f"{format_time(sample / SESSION_RATE)}\n{frequency:.0f} Hz: {value_text}".replace("-", "−")
+        seconds = sample / self._rendering.session.rate
+        return f"{format_time(seconds)}\n{frequency:.0f} Hz: {value_text}".replace("-", "−")
 
 
 class SpectrogramPanel(QWidget):

@@ -195,7 +195,7 @@ def test_it_can_be_cancelled() -> None:
     token.cancel()
     plan = make_plan(session, registry.info("mdct-4x"))
     with pytest.raises(Cancelled):
-        match_stem(session, session.tracks[1].id, plan, reader, new_renderer(reader).render_many, cancel=token)
+        match_stem(session, session.tracks[1].id, plan, reader, new_renderer(reader).render_many, 44_100, cancel=token)
 
 
 # The edit

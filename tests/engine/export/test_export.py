@@ -28,7 +28,7 @@ from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.media.store import MediaStore
 from lincae_studio.media.writer import Tags
 from lincae_studio.session import edits, places
-from lincae_studio.session.model import SESSION_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, Session
 from tests.helpers import files_below, import_audio, new_renderer, noise, plan_of, render_all, si_sdr_db, tone
 
 SOX = shutil.which("sox")
@@ -41,7 +41,7 @@ def stream_of(audio: Array) -> Stream:
         for at in range(start, end, 7001):
             yield audio[:, at : min(at + 7001, end)]
 
-    return Stream(len(audio), blocks)
+    return Stream(len(audio), DEFAULT_RATE, blocks)
 
 
 def write(
@@ -92,7 +92,7 @@ def test_sox_reads_lossless_files_back(tmp_path: Path, kind: str, rate: int) -> 
     statistics = {line[:9].strip(): line[9:].split() for line in sox(path, "-n", "stats").splitlines()}
     rms_db = [20 * math.log10(level / math.sqrt(2)) for level in (0.4, 0.2)]
     assert list(map(float, statistics["RMS lev d"][2:])) == pytest.approx(rms_db, abs=0.05)
-    if rate == SESSION_RATE:
+    if rate == DEFAULT_RATE:
         peak_db = [20 * math.log10(level) for level in (0.4, 0.2)]
         assert list(map(float, statistics["Pk lev dB"][1:])) == pytest.approx(peak_db, abs=0.02)
 
@@ -174,7 +174,7 @@ def test_dither_makes_noise_of_errors_and_none_without(tmp_path: Path) -> None:
 
 def loudness_of(path: Path) -> tuple[float, float]:
     """Integrated loudness and true peak, of the file at the session rate."""
-    meter = LoudnessMeter()
+    meter = LoudnessMeter(DEFAULT_RATE)
     samples, _ = sf.read(path, dtype="float32", always_2d=True)
     meter.add(samples.T)
     found = meter.read()
@@ -190,18 +190,18 @@ def test_the_peak_is_normalised(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", [-23.0, -16.0, -14.0])
 def test_loudness_is_normalised(tmp_path: Path, target: float) -> None:
-    audio = noise(3, 5 * SESSION_RATE, 2, 0.05).T.copy()
+    audio = noise(3, 5 * DEFAULT_RATE, 2, 0.05).T.copy()
     write(tmp_path / "out.wav", audio, level=Level(normalize="loudness", target_db=target, true_peak_db=0.0))
     assert loudness_of(tmp_path / "out.wav")[0] == pytest.approx(target, abs=0.1)
 
 
 def test_no_file_is_louder_than_the_true_peak(tmp_path: Path) -> None:
     """Samples of this tone never meet its crests: its true peak is 3 dB above them."""
-    at = np.arange(3 * SESSION_RATE)
+    at = np.arange(3 * DEFAULT_RATE)
     crests = (0.9 * np.sin(np.pi / 2 * at + np.pi / 4))[None].astype(np.float32)
     write(tmp_path / "out.wav", crests, level=Level(normalize="peak", target_db=0.0, true_peak_db=-1.0))
     assert loudness_of(tmp_path / "out.wav")[1] == pytest.approx(-1.0, abs=0.2)
-    quiet = noise(3, 3 * SESSION_RATE, 1, 0.01).T.copy()
+    quiet = noise(3, 3 * DEFAULT_RATE, 1, 0.01).T.copy()
     quiet[0, 5000] = 0.9
     write(tmp_path / "out.wav", quiet, level=Level(normalize="loudness", target_db=-10.0, true_peak_db=-1.0))
     loudness, true_peak = loudness_of(tmp_path / "out.wav")
@@ -218,7 +218,7 @@ def test_silence_stays_silence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("normalize", ["peak", "loudness"])
 def test_stems_that_are_changed_alike_still_add_up(tmp_path: Path, normalize: str) -> None:
-    one, two = noise(1, 4 * SESSION_RATE, 1, 0.02).T.copy(), noise(2, 4 * SESSION_RATE, 1, 0.05).T.copy()
+    one, two = noise(1, 4 * DEFAULT_RATE, 1, 0.02).T.copy(), noise(2, 4 * DEFAULT_RATE, 1, 0.05).T.copy()
     items = [
         ExportItem(tmp_path / f"{name}.wav", stream_of(audio))
         for name, audio in (("mix", one + two), ("one", one), ("two", two))
@@ -234,7 +234,7 @@ def test_stems_that_are_changed_alike_still_add_up(tmp_path: Path, normalize: st
 
 def test_no_stem_is_louder_than_the_true_peak_either(tmp_path: Path) -> None:
     """The mix is quiet where a stem is not: what the one cancels, the other still peaks with."""
-    mix = noise(1, 4 * SESSION_RATE, 1, 0.02).T.copy()
+    mix = noise(1, 4 * DEFAULT_RATE, 1, 0.02).T.copy()
     stem = mix.copy()
     stem[0, 9000] = 0.95
     items = [ExportItem(tmp_path / f"{n}.wav", stream_of(audio)) for n, audio in enumerate((mix, stem))]
@@ -336,7 +336,7 @@ class Renders:
 def test_a_span_costs_only_its_chunks_and_is_cut_to_the_sample(
     session: Session, store: MediaStore, tmp_path: Path
 ) -> None:
-    long = edits.move_clips(session, {4}, 60 * SESSION_RATE)
+    long = edits.move_clips(session, {4}, 60 * DEFAULT_RATE)
     plan = plan_of(long, "mdct-2x")
     renders = Renders(store)
     whole = render_all(long, StoreReader(store), "mdct-2x")
@@ -358,10 +358,10 @@ def test_a_tail_contains_the_decay(store: MediaStore, tmp_path: Path) -> None:
     )
     plan = plan_of(session, "mdct-4x")
     stream = rendered(plan, new_renderer(StoreReader(store)).render)
-    audio = np.concatenate(list(stream.blocks(0, 50_000 + 3 * SESSION_RATE)), axis=1)
-    assert audio.shape == (1, 50_000 + 3 * SESSION_RATE)
+    audio = np.concatenate(list(stream.blocks(0, 50_000 + 3 * DEFAULT_RATE)), axis=1)
+    assert audio.shape == (1, 50_000 + 3 * DEFAULT_RATE)
     assert np.abs(audio[0, 50_000:50_500]).max() > 0.001
-    assert not audio[0, 52_000 + 2 * SESSION_RATE :].any()
+    assert not audio[0, 52_000 + 2 * DEFAULT_RATE :].any()
 
 
 def test_all_contents_are_what_they_say(session: Session, store: MediaStore, tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_stems_and_spans_as_chosen(session: Session, tmp_path: Path) -> None:
     assert len(paths_of(session, replace(heard, stems="all"), target)) == 3
     assert paths_of(session, ExportSettings(contents=("dry",)), target) == [target], "a single file has the name itself"
     assert span_of(session, ExportSettings(span="loop")) == (30_000, 100_000)
-    assert span_of(session, ExportSettings(span="selection", tail_s=1.0), (5, 50)) == (5, 50 + SESSION_RATE)
+    assert span_of(session, ExportSettings(span="selection", tail_s=1.0), (5, 50)) == (5, 50 + DEFAULT_RATE)
     with pytest.raises(ExportError, match="no loop"):
         span_of(replace(session, loop=None), ExportSettings(span="loop"))
     with pytest.raises(ExportError, match="nothing is selected"):

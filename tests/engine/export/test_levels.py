@@ -20,7 +20,7 @@ from lincae_studio.export_settings import PRESETS, AudioFormat, ExportSettings, 
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.loudness import FileMeter
 from lincae_studio.media.writer import Tags
-from lincae_studio.session.model import SESSION_RATE
+from lincae_studio.session.model import DEFAULT_RATE
 from tests.engine.export.test_export import stream_of
 from tests.helpers import files_below, noise
 
@@ -30,8 +30,8 @@ LIMITED = msgspec.structs.replace(STREAMING, limiter=True)
 
 def spiky(seed: int = 3, channels: int = 2) -> Array:
     """Three seconds of noise at about -25 LUFS, with hits that peak at full scale."""
-    audio = noise(seed, 3 * SESSION_RATE, channels, 0.05).T.copy()
-    hits = noise(seed + 1, 3 * SESSION_RATE, channels, 1.0).T
+    audio = noise(seed, 3 * DEFAULT_RATE, channels, 0.05).T.copy()
+    hits = noise(seed + 1, 3 * DEFAULT_RATE, channels, 1.0).T
     for place in range(5000, audio.shape[1] - 2000, 20_000):
         audio[:, place : place + 300] = hits[:, place : place + 300]
     return audio
@@ -86,7 +86,7 @@ def test_with_the_limiter_the_target_is_reached(tmp_path: Path, rate: int, chann
 
 
 def test_a_target_that_no_limiter_reaches_is_missed_and_said(tmp_path: Path) -> None:
-    audio = np.zeros((1, 3 * SESSION_RATE), np.float32)
+    audio = np.zeros((1, 3 * DEFAULT_RATE), np.float32)
     audio[0, 1000::4410] = 0.5
     result = write(tmp_path / "out.wav", audio, LIMITED)
     loudness, true_peak_db = levels_of(tmp_path / "out.wav")
@@ -98,7 +98,7 @@ def test_a_target_that_no_limiter_reaches_is_missed_and_said(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("limiter", [False, True])
 def test_a_file_that_gets_too_quiet_to_measure_is_written_and_said(tmp_path: Path, limiter: bool) -> None:
-    audio = np.zeros((1, 3 * SESSION_RATE), np.float32)
+    audio = np.zeros((1, 3 * DEFAULT_RATE), np.float32)
     audio[0, 1000::8820] = 0.5
     level = Level(normalize="loudness", target_db=-14.0, true_peak_db=-60.0, limiter=limiter)
     result = write(tmp_path / "out.wav", audio, level)
@@ -122,7 +122,7 @@ def test_peaks_that_no_float_could_raise_to_the_target_are_silence(tmp_path: Pat
 
 
 def test_nothing_is_limited_where_the_gain_alone_reaches_the_target(tmp_path: Path) -> None:
-    audio = noise(3, 2 * SESSION_RATE, 2, 0.05).T.copy()
+    audio = noise(3, 2 * DEFAULT_RATE, 2, 0.05).T.copy()
     found = []
     for level in (STREAMING, LIMITED):
         result = write(tmp_path / "out.wav", audio, msgspec.structs.replace(level, target_db=-25.0))
@@ -144,7 +144,7 @@ def test_a_level_that_is_not_normalised_can_be_limited(tmp_path: Path) -> None:
 
 
 def test_a_peak_target_above_the_true_peak_is_missed_and_said(tmp_path: Path) -> None:
-    at = np.arange(SESSION_RATE)
+    at = np.arange(DEFAULT_RATE)
     crests = (0.5 * np.sin(np.pi / 2 * at + np.pi / 4))[None].astype(np.float32)
     for limiter, reason in (
         (False, "with more gain, its true peak would exceed"),
@@ -160,7 +160,7 @@ def test_a_peak_target_above_the_true_peak_is_missed_and_said(tmp_path: Path) ->
 
 
 def test_the_highest_of_files_with_one_gain_is_the_one_that_misses_a_peak_target(tmp_path: Path) -> None:
-    at = np.arange(SESSION_RATE)
+    at = np.arange(DEFAULT_RATE)
     crests = (0.5 * np.sin(np.pi / 2 * at + np.pi / 4))[None].astype(np.float32)
     items = [ExportItem(tmp_path / f"{gain}.wav", stream_of(crests * np.float32(gain))) for gain in (0.1, 1.0)]
     for limiter in (False, True):
@@ -177,7 +177,7 @@ def test_silence_before_it_does_not_keep_a_file_from_its_target(tmp_path: Path) 
     assert levels_of(result.path)[0] == pytest.approx(-14.0, abs=0.1)
 
 
-@pytest.mark.parametrize("samples", [10_000, 3 * SESSION_RATE])
+@pytest.mark.parametrize("samples", [10_000, 3 * DEFAULT_RATE])
 @pytest.mark.parametrize("limiter", [False, True])
 def test_each_file_by_itself_keeps_the_true_peak(tmp_path: Path, samples: int, limiter: bool) -> None:
     """Also those that are too short to measure their loudness."""
@@ -189,8 +189,8 @@ def test_each_file_by_itself_keeps_the_true_peak(tmp_path: Path, samples: int, l
 
 
 def test_limited_stems_still_add_up_to_the_limited_mix(tmp_path: Path) -> None:
-    one, two = spiky(3), noise(9, 3 * SESSION_RATE, 2, 0.1).T.copy()
-    mono = noise(10, 3 * SESSION_RATE, 1, 0.05).T.copy()
+    one, two = spiky(3), noise(9, 3 * DEFAULT_RATE, 2, 0.1).T.copy()
+    mono = noise(10, 3 * DEFAULT_RATE, 1, 0.05).T.copy()
     parts = {"mix": one + two + mono, "one": one, "two": two, "mono": mono}
     items = [ExportItem(tmp_path / f"{name}.wav", stream_of(audio)) for name, audio in parts.items()]
     results = export(items, 0, one.shape[1], AudioFormat(), LIMITED)
@@ -210,7 +210,7 @@ def test_limited_stems_still_add_up_to_the_limited_mix(tmp_path: Path) -> None:
 
 def test_the_file_that_allows_no_more_gain_is_named(tmp_path: Path) -> None:
     """What the mix cancels, a stem still peaks with."""
-    mix = noise(1, 2 * SESSION_RATE, 1, 0.02).T.copy()
+    mix = noise(1, 2 * DEFAULT_RATE, 1, 0.02).T.copy()
     stem = mix.copy()
     stem[0, 9000] = 0.95
     items = [ExportItem(tmp_path / f"{name}.wav", stream_of(audio)) for name, audio in (("mix", mix), ("stem", stem))]
@@ -226,7 +226,7 @@ def test_the_file_that_allows_no_more_gain_is_named(tmp_path: Path) -> None:
 def test_progress_grows_while_the_gain_is_looked_for(tmp_path: Path) -> None:
     reports: list[Progress] = []
     items = [ExportItem(tmp_path / f"{number}.wav", stream_of(spiky(number))) for number in range(2)]
-    export(items, 0, 3 * SESSION_RATE, AudioFormat(), msgspec.structs.replace(LIMITED, together=False), reports.append)
+    export(items, 0, 3 * DEFAULT_RATE, AudioFormat(), msgspec.structs.replace(LIMITED, together=False), reports.append)
     done = [report.fraction for report in reports]
     assert done == sorted(done)
     assert done[-1] == 1.0
@@ -243,7 +243,7 @@ def test_cancelled_while_the_gain_is_looked_for_nothing_is_left(tmp_path: Path, 
 
     item = ExportItem(tmp_path / "out.wav", stream_of(spiky()))
     with pytest.raises(Cancelled):
-        export([item], 0, 3 * SESSION_RATE, AudioFormat(), LIMITED, report, cancel)
+        export([item], 0, 3 * DEFAULT_RATE, AudioFormat(), LIMITED, report, cancel)
     assert files_below(tmp_path) == []
 
 

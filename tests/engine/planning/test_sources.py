@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.sources import (
-    DECLICK_SAMPLES,
     Fade,
     FadeRamp,
     Fades,
     Source,
     _crossfades,
+    declick_samples,
     effective_fades,
     key_of,
     read_source,
@@ -56,7 +56,7 @@ def test_the_natural_ends_of_a_file_get_no_fade() -> None:
 
 
 def test_edges_that_cut_into_the_media_are_declicked() -> None:
-    assert DECLICK_SAMPLES == 220
+    assert (declick_samples(44_100), declick_samples(48_000)) == (220, 240)
     trimmed = edits.trim_clip(session_of(MEDIA), 2, 5, 20_000)
     assert fades_of(trimmed) == [(220, 0)]
     assert fades_of(edits.trim_clip(trimmed, 2, 5, 19_999)) == [(220, 220)]
@@ -147,7 +147,7 @@ def test_trimming_an_end_keeps_the_keys_of_the_rest(cut: int) -> None:
     before, after = (source_keys(plan_of(item, "mdct-2x", GRID)) for item in (session, trimmed))
     for index, keys in enumerate(after):
         window_end = GRID.window_start(index) + GRID.window_samples
-        reached = window_end > MEDIA.length - cut - DECLICK_SAMPLES
+        reached = window_end > MEDIA.length - cut - declick_samples(44_100)
         assert (keys == before[index]) != reached
 
 

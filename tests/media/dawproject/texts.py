@@ -11,13 +11,13 @@ from pathlib import Path
 import soundfile as sf
 
 from lincae_studio.session.model import (
-    SESSION_RATE,
+    DEFAULT_RATE,
     Clip,
     Session,
 )
 from tests.helpers import noise
 
-RATE = SESSION_RATE
+RATE = DEFAULT_RATE
 
 
 @cache

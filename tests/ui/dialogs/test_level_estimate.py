@@ -18,7 +18,7 @@ from lincae_studio.errors import StudioError
 from lincae_studio.export_settings import AudioFormat, ExportSettings, Level
 from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.session import edits
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import DEFAULT_RATE, Session
 from lincae_studio.ui.dialogs import level_estimate
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.dialogs.level_estimate import expected
@@ -86,7 +86,7 @@ def estimated(qtbot: QtBot, dialog: ExportDialog) -> str:
 
 
 def measured(window: MainWindow, audio: object) -> LoudnessMeter:
-    meter = LoudnessMeter()
+    meter = LoudnessMeter(DEFAULT_RATE)
     session: Session = window.document.session
     meter.add(audio.read(0, session.length))  # type: ignore[attr-defined]
     return meter
@@ -147,7 +147,7 @@ def test_the_span_that_is_exported_is_measured(qtbot: QtBot, song: MainWindow) -
     dialog.contents["dry"].setChecked(True)
     dialog.contents["mix"].setChecked(False)
     choose(dialog.span_box, "loop")
-    meter = LoudnessMeter()
+    meter = LoudnessMeter(DEFAULT_RATE)
     meter.add(song.rendering.dry.read(2 * 44_100, 44_100))
     gain = f"level changed by {-14.0 - meter.read().integrated:+.1f} dB"
     assert gain in estimated(qtbot, dialog)
@@ -240,7 +240,7 @@ def test_what_was_estimated_is_what_is_written_and_said(qtbot: QtBot, song: Main
     assert f", -14.0 LUFS, true peak -8.0 dBTP, level changed by {gain}, peaks limited by up to {reduction})" in text
     assert "below the target" not in text
     samples, _ = sf.read(tmp_path / "limited.wav", dtype="float32", always_2d=True)
-    meter = LoudnessMeter()
+    meter = LoudnessMeter(DEFAULT_RATE)
     meter.add(samples.T)
     assert meter.read().integrated == pytest.approx(-14.0, abs=0.1)
     assert meter.read().true_peak == pytest.approx(-8.0, abs=0.1)

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.session import edits
+from lincae_studio.session.model import DEFAULT_RATE
 from lincae_studio.ui.main_window import MainWindow
 from tests.ui.conftest import LIMIT_MS, wait_rendered
 from tests.ui.drive import engine_frozen, press
@@ -34,7 +35,7 @@ def test_the_whole_mix_is_measured(qtbot: QtBot, song: MainWindow) -> None:
     assert shown(song)["integrated"] == "−∞ LUFS"
     QTest.mouseClick(song.loudness.measure_button, Qt.MouseButton.LeftButton)
     wait_measured(qtbot, song)
-    meter = LoudnessMeter()
+    meter = LoudnessMeter(DEFAULT_RATE)
     meter.add(song.rendering.reader().read(0, song.document.session.length))
     expected = meter.read()
     assert shown(song)["integrated"] == f"{expected.integrated:.1f} LUFS".replace("-", "−")

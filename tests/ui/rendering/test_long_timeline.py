@@ -14,14 +14,14 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.media.peaks import BLOCK, block_peaks
 from lincae_studio.session import edits
-from lincae_studio.session.model import MAX_LENGTH, SESSION_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, MAX_LENGTH, Session
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.views.registry import VIEWS
 from tests.helpers import made_up_media
 from tests.ui.conftest import wait_rendered
 from tests.ui.drive import click, drag
 
-MINUTES_4 = 240 * SESSION_RATE
+MINUTES_4 = 240 * DEFAULT_RATE
 
 
 def work_of(done: Callable[[], object]) -> tuple[int, int]:
@@ -80,7 +80,7 @@ def test_the_waveform_of_the_mix_follows_a_clip_there_and_back(qtbot: QtBot, son
         wait_rendered(qtbot, song)
         plan = song.rendering.plan
         for start in range(0, plan.length, 300_000 * BLOCK):
-            count = min(10 * SESSION_RATE, plan.length - start)
+            count = min(10 * DEFAULT_RATE, plan.length - start)
             expected = block_peaks(song.rendering.reader().read(start, count).T)
             found = peaks.pyramid.level_0(start // BLOCK, start // BLOCK + len(expected))
             np.testing.assert_allclose(found[:-1], expected[:-1], atol=1e-5)
@@ -90,7 +90,7 @@ def test_the_waveform_of_the_mix_follows_a_clip_there_and_back(qtbot: QtBot, son
 
     agree()
     clip = document.session.tracks[1].clips[0]
-    document.apply("Move", lambda s: edits.move_clips(s, {clip.id}, 3_600 * SESSION_RATE))
+    document.apply("Move", lambda s: edits.move_clips(s, {clip.id}, 3_600 * DEFAULT_RATE))
     agree()
     before, chunks = peaks.updates, len(song.rendering.plan.audible)
     document.apply("Gain", lambda s: edits.set_clip_gain(s, {clip.id}, 0.5))
@@ -103,7 +103,7 @@ def test_the_waveform_of_the_mix_follows_a_clip_there_and_back(qtbot: QtBot, son
 
 
 def test_the_playhead_and_the_loop_can_be_anywhere_on_the_longest_timeline(window: MainWindow) -> None:
-    media = made_up_media(1, SESSION_RATE)
+    media = made_up_media(1, DEFAULT_RATE)
     session = edits.add_clip(edits.add_track(Session()), 1, media, MAX_LENGTH - media.length)
     window.document.replace(session, None)
     timeline = window.timeline

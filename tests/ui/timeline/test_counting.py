@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import places
-from lincae_studio.session.model import SESSION_RATE, Tempo
+from lincae_studio.session.model import DEFAULT_RATE, Tempo
 from lincae_studio.ui.dialogs.tempo import Taps, TempoDialog
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
@@ -20,7 +20,7 @@ from tests.ui.conftest import LIMIT_MS, PX, set_zoom
 from tests.ui.drive import drag, press, release
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
-SECOND = SESSION_RATE
+SECOND = DEFAULT_RATE
 
 
 def row(position: int) -> int:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QDockWidget, QLabel
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
+from lincae_studio.session.model import DEFAULT_RATE
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.views.levels import LevelsPanel
@@ -63,7 +64,7 @@ def test_a_full_scale_sine_has_0_db_in_the_row_of_its_frequency() -> None:
     for frequency in (100.0, 1000.0, 12_000.0):
         frequency = round(frequency * WINDOW / 44_100) * 44_100 / WINDOW  # in the middle of a bin
         audio = tone(frequency, WINDOW + HOP, level=1.0).reshape(1, -1)
-        levels = spectrogram(audio, 2)
+        levels = spectrogram(audio, 2, DEFAULT_RATE)
         assert levels.shape == (ROWS, 2)
         row = int(np.searchsorted(edges, frequency) - 1)
         assert levels[row - 1 : row + 2].max() == pytest.approx(0.0, abs=1.0), frequency
@@ -71,13 +72,13 @@ def test_a_full_scale_sine_has_0_db_in_the_row_of_its_frequency() -> None:
 
 
 def test_silence_is_at_the_floor() -> None:
-    assert (spectrogram(np.zeros((2, WINDOW), np.float32), 1) == FLOOR_DB).all()
+    assert (spectrogram(np.zeros((2, WINDOW), np.float32), 1, DEFAULT_RATE) == FLOOR_DB).all()
 
 
 def test_rows_are_the_loudest_of_their_frequencies() -> None:
     audio = noise(3, WINDOW + 9 * HOP, channels=2).T
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)
-    levels, edges = spectrogram(audio, 10), row_edges()
+    levels, edges = spectrogram(audio, 10, DEFAULT_RATE), row_edges()
     frequencies = np.fft.rfftfreq(WINDOW, 1 / 44_100)
     for row in (120, 150, 190):
         inside = frequencies[(frequencies >= edges[row]) & (frequencies < edges[row + 1])]
@@ -95,7 +96,7 @@ def test_the_picture_is_the_spectrogram_of_the_decoded_mix(qtbot: QtBot, song: M
     panel = wait_spectrogram(qtbot, song)
     mix = song.rendering.monitor_reader("latent").read(0, song.rendering.update_plan().length + WINDOW)
     lead = (WINDOW - HOP) // 2
-    whole = spectrogram(np.pad(mix, ((0, 0), (lead, 0))), song.rendering.update_plan().length // HOP - 1)
+    whole = spectrogram(np.pad(mix, ((0, 0), (lead, 0))), song.rendering.update_plan().length // HOP - 1, DEFAULT_RATE)
     columns = song.rendering.update_plan().grid.step_samples // HOP
     for index in (0, 1):
         shown = panel.plot.shown_values(index)
