@@ -72,7 +72,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command("open")
 def _open(
-    paths: Annotated[list[str] | None, typer.Argument(metavar="FILES", help="Audio files, or one project.")] = None,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="FILES", help="A project, audio files, or both.")] = None,
     safe_mode: Annotated[
         bool, typer.Option("--safe-mode", help="Start with the default preferences, and save no changes to them.")
     ] = False,

@@ -19,19 +19,17 @@ def has_display() -> bool:
 
 
 def open_window(files: Sequence[str], safe: bool = False, own: bool = False) -> int:
-    """Open a project or audio files in the window that is open, or in a new one; returns when that is closed.
+    """Open a project, audio files, or both, in the window that is open, or in a new one; returns when that is closed.
 
     `own`: open a new one in any case.
 
     Raises:
-        UsageError: when there is no display, a file does not exist, or a project is given with other files.
+        UsageError: when there is no display, or a file does not exist.
     """
     paths = [Path(name) for name in files]
     for path in paths:
         if not os.path.exists(path):  # Path.exists raises for names that are too long
             raise UsageError(f"{path} is neither a file nor a command", "See lincae-studio --help")
-    if len(paths) > 1 and any(path.suffix.lower() in (".lincae", ".lincaez", ".dawproject") for path in paths):
-        raise UsageError("a project cannot be opened together with other files", "Give one project, or audio files")
     if not has_display():
         raise UsageError(
             "there is no display to open a window on",

@@ -30,7 +30,7 @@ from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.media_found import MediaFound
 from lincae_studio.ui.commands.panels import PanelCommands
 from lincae_studio.ui.commands.places import PlaceCommands
-from lincae_studio.ui.commands.projects import ProjectCommands, is_project
+from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.commands.reports import ReportCommands
 from lincae_studio.ui.commands.session import SessionCommands
 from lincae_studio.ui.commands.strips import StripCommands
@@ -101,11 +101,9 @@ class MainWindow(QMainWindow):
         self.views.start()
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """Open the files named on the command line: one project, or audio files, placed at the start."""
-        if len(paths) == 1 and is_project(paths[0]):
-            self.open_project(paths[0])
-        elif paths:
-            self.importer.import_files(paths, 0)
+        """Open the files named on the command line, as if they had been dropped on the window."""
+        if paths:
+            self.importer.drop(paths, None)
 
     def open_project(self, path: Path, untitled: bool = False) -> None:
         """Replace the document with a project; `untitled` opens it as a copy without a file name."""

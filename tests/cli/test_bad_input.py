@@ -110,7 +110,7 @@ BAD: list[tuple[list[str], str]] = [
     (["x" * 300], "neither a file nor a command"),
     (["--nope"], "No such option"),
     (["good.wav"], "no display"),
-    (["empty.lincae", "good.wav"], "a project cannot be opened together"),
+    (["empty.lincae", "good.wav"], "no display"),
 ]
 
 

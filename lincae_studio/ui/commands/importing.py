@@ -102,18 +102,33 @@ class Importer(QObject):
             self.import_files(paths, start, first_track if first_track is not None and first_track < tracks else None)
 
     def drop(self, paths: Sequence[Path], target: DropTarget | None) -> None:
-        """Open a dropped project, or import dropped audio; `target`: the place on the lanes, None beside them."""
+        """Open a dropped project, and import dropped audio; `target`: the place on the lanes, None beside them.
+
+        With a project, the audio goes into that, on tracks of its own from the start.
+        """
+        projects = [path for path in paths if is_project(path)]
         if not paths:
             remedy = "Drop files or folders from this computer, or use File > Import Audio"
             self._messages.error(f"No local audio files were dropped. {remedy}.")
-        elif len(paths) == 1 and is_project(paths[0]):
+        elif projects:
             if self._projects.may_leave():
-                self._projects.open_project(paths[0])
+                self._open_project(projects, [path for path in paths if path not in projects])
         elif target is None:
             self.import_at_playhead(paths)
         else:
             track = target.track if target.track >= 0 else None
             self.import_files(paths, target.start, track, target.in_sequence)
+
+    def _open_project(self, projects: Sequence[Path], audio: Sequence[Path]) -> None:
+        """Open the first project; audio is imported once that is open, and not at all if it cannot be opened."""
+        project, *others = projects
+        if others:
+            names = listed([path.name for path in others])
+            self._messages.error(
+                f"Only {project.name} is opened, not {names}: a window shows one project. Open the others later, or "
+                "in windows of their own with lincae-studio open --new-window."
+            )
+        self._projects.open_project(project, then=lambda: self.import_files(audio, 0))
 
     def import_files(
         self, paths: Sequence[Path], start: int, first_track: int | None = None, in_sequence: bool = False

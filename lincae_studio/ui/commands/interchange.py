@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -43,7 +43,8 @@ class InterchangeCommands(QObject):
         self._jobs = DocumentJobs(document, window, self._on_import_failed)
         #: Exports continue even if their document is replaced in the meantime.
         self._exports = DocumentJobs(document, window, messages.error, lasting=True)
-        self._importing: Path | None = None
+        #: Opens the file that was last chosen, with its audio in another folder.
+        self._retry: Callable[[Path], None] | None = None
         projects.dawproject_chosen.connect(self.open)
 
     @property
@@ -64,11 +65,11 @@ class InterchangeCommands(QObject):
         if name:
             self.open(Path(name))
 
-    def open(self, path: Path, folder: Path | None = None) -> None:
-        """Open a DAWproject and extract its audio to `folder`, by default a folder next to the file."""
+    def open(self, path: Path, then: Callable[[], None] = lambda: None, folder: Path | None = None) -> None:
+        """Open a DAWproject, extract its audio to `folder`, by default one next to the file, and call `then`."""
         before = self._document.session
         folder = folder or path.with_name(f"{path.stem} audio")
-        self._importing = path
+        self._retry = lambda other: self.open(path, then, other)
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[Session, list[str]]:
             from lincae_studio.media.dawproject.reader import read_dawproject  # rarely used, so imported late
@@ -84,6 +85,7 @@ class InterchangeCommands(QObject):
             self._projects.open_copy(session, path.stem, path)
             where = f" Its audio is in {folder}." if any(Path(m.path).parent == folder for m in session.media) else ""
             self._report(f"Imported {path.name}.{where}", notes)
+            then()
 
         def cancelled() -> None:
             self._messages.info("Import cancelled: nothing was written")
@@ -118,8 +120,8 @@ class InterchangeCommands(QObject):
 
     def _on_import_failed(self, error: StudioError) -> None:
         """Report the error; if the audio cannot be written, offer to choose another folder."""
-        path = self._importing
-        if path is None or "audio" not in error.problem:
+        retry = self._retry
+        if retry is None or "audio" not in error.problem:
             self._messages.error(error, topic=OUTCOME)
             return
 
@@ -128,7 +130,7 @@ class InterchangeCommands(QObject):
                 self._window, "Choose Folder for Audio", str(self._projects.folder)
             )
             if folder:
-                self.open(path, Path(folder))
+                retry(Path(folder))
 
         self._messages.error(error, button=("Choose Folder…", ask), topic=OUTCOME)
 

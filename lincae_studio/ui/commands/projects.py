@@ -68,12 +68,12 @@ class ProjectCommands(QObject):
         replaced: the window shows another document.
         opened: a document was opened; its `Session`, whose audio must be found.
         preferences_requested: the user asked to change the preferences; `audio_files_requested`: for the list of files.
-        dawproject_chosen: the user chose a DAWproject to open; its `Path`.
+        dawproject_chosen: the user chose a DAWproject to open; its `Path`, and what to call when it is open.
     """
 
     replaced = Signal()
     opened = Signal(object)
-    dawproject_chosen = Signal(object)
+    dawproject_chosen = Signal(object, object)
     preferences_requested = Signal()
     audio_files_requested = Signal()
 
@@ -180,18 +180,18 @@ class ProjectCommands(QObject):
         """Open the demo song as an untitled document."""
         self.open_project(resource(DEMO_PROJECT), untitled=True)
 
-    def open_project(self, path: Path, untitled: bool = False) -> None:
-        """Replace the document with a project; `untitled` opens it as a copy without a file name.
+    def open_project(self, path: Path, untitled: bool = False, then: Callable[[], None] = lambda: None) -> None:
+        """Replace the document with a project, and call `then`; `untitled` opens it as a copy without a file name.
 
         So are the program's own projects, which must not be saved over.
         """
         path = path.absolute()
         untitled = untitled or in_resources(path)
         if files.is_dawproject(path):
-            self.dawproject_chosen.emit(path)
+            self.dawproject_chosen.emit(path, then)
             return
         if files.is_bundle(path):
-            self._open_bundle(path)
+            self._open_bundle(path, then)
             return
         before = self._document.session
         self._reading.abandon()
@@ -203,7 +203,7 @@ class ProjectCommands(QObject):
             session, cancel = result
             # The document may have been edited while the project was read.
             if not cancel.cancelled and (self._document.session is before or self.may_leave()):
-                self._show_project(session, path, untitled)
+                self._show_project(session, path, untitled, then)
 
         def ended() -> None:
             if not os.path.exists(path):
@@ -211,7 +211,7 @@ class ProjectCommands(QObject):
 
         self._reading.run(work, f"Opening {path.name}", done, ended=ended, patience_s=PATIENCE_S)
 
-    def _show_project(self, session: Session, path: Path, untitled: bool) -> None:
+    def _show_project(self, session: Session, path: Path, untitled: bool, then: Callable[[], None]) -> None:
         if not untitled and not self._autosave.lock(path):
             if not confirm(self._window, f"“{path.stem}” is open in another window.", "Open a copy?"):
                 return
@@ -221,13 +221,14 @@ class ProjectCommands(QObject):
         if not untitled:
             self._note_recent(path)
         self.opened.emit(session)
+        then()
 
     def open_copy(self, session: Session, title: str, origin: Path) -> None:
         """Open a session as a modified document without a project file; `origin`: the file that it was read from."""
         self._replace(session, None, title, modified=True, origin=origin)
         self.opened.emit(session)
 
-    def _open_bundle(self, path: Path) -> None:
+    def _open_bundle(self, path: Path, then: Callable[[], None]) -> None:
         before = self._document.session
 
         def opened(session: Session) -> None:
@@ -244,6 +245,7 @@ class ProjectCommands(QObject):
                 button=("Audio Files…", self.audio_files_requested.emit),
                 topic=_BUNDLE,
             )
+            then()
 
         if not os.path.exists(path):
             self._forget_recent(path)

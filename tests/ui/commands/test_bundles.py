@@ -18,7 +18,7 @@ from lincae_studio.session import edits, files
 from lincae_studio.session.model import Session
 from lincae_studio.ui.commands.projects import is_project
 from lincae_studio.ui.main_window import MainWindow
-from tests.helpers import damage, si_sdr_db
+from tests.helpers import damage, noise, si_sdr_db, write_audio
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, set_zoom, wait_rendered
 from tests.ui.dialogs.test_audio_files import files_dialog, states
@@ -142,6 +142,16 @@ def test_finding_the_audio_upgrades_it(
     assert set(states(dialog).values()) == {"present"}
     assert all(media.original is None for media in other.document.session.media)
     np.testing.assert_array_equal(mix(other), mix(song))
+
+
+def test_audio_opened_together_with_a_bundle_goes_into_it(
+    qtbot: QtBot, other: MainWindow, bundle: Path, tmp_path: Path
+) -> None:
+    other.open_paths([write_audio(tmp_path / "d.wav", noise(4, 20_000)), bundle])
+    settle(qtbot, other)
+    qtbot.waitUntil(lambda: len(other.document.session.tracks) == 4, timeout=LIMIT_MS)
+    assert other.document.session.tracks[-1].name == "d"
+    assert "contains latents of" in other.messages.said[0].message.text
 
 
 def test_a_project_of_latents_needs_its_bundle(qtbot: QtBot, other: MainWindow, bundle: Path, tmp_path: Path) -> None:

@@ -98,6 +98,21 @@ def test_a_project_replaces_the_session_that_is_open(
 
 
 @pytest.mark.usefixtures("listening")
+def test_a_second_start_with_a_project_and_audio_adds_the_audio_to_the_project(
+    qtbot: QtBot, song: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    song.save_to(tmp_path / "first.lincae")
+    files.save(song.document.session, tmp_path / "second.lincae")
+    write_audio(tmp_path / "extra.wav", noise(1, 20_000))
+    process = run_python(started, "-m", "lincae_studio", "open", "extra.wav", "second.lincae", cwd=tmp_path)
+    assert answer(qtbot, process) == ""
+    assert process.returncode == 0
+    qtbot.waitUntil(lambda: len(song.document.session.tracks) == 4, timeout=LIMIT_MS)
+    assert song.document.path == tmp_path / "second.lincae"
+    assert song.document.session.tracks[-1].name == "extra"
+
+
+@pytest.mark.usefixtures("listening")
 def test_a_window_with_an_open_dialog_takes_no_files(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits
 from lincae_studio.ui.main_window import MainWindow
+from tests.helpers import noise, write_audio
 from tests.ui.asked import Answer, Asked
 from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
 from tests.ui.drive import drop_files, press
@@ -128,14 +129,14 @@ def test_where_audio_cannot_be_written_another_folder_is_offered(
 ) -> None:
     written.with_name("song audio").write_text("a file in the way")
     press(song, Qt.Key.Key_N, CTRL)
-    song.open_project(written)
+    song.open_paths([written, write_audio(tmp_path / "d.wav", noise(4, 20_000))])
     settle(qtbot, song)
     assert "song audio" in song.messages.text.text()
     (tmp_path / "elsewhere").mkdir()
     asked.name = str(tmp_path / "elsewhere")
     qtbot.mouseClick(song.messages.offer, Qt.MouseButton.LeftButton)
     settle(qtbot, song)
-    assert len(song.document.session.tracks) == 3
+    assert [track.name for track in song.document.session.tracks] == ["a", "b", "c", "d"], "with audio opened together"
     assert sorted(path.name for path in (tmp_path / "elsewhere").iterdir()) == ["a.wav", "b.wav", "c.wav"]
 
 
