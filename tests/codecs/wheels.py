@@ -14,10 +14,10 @@ from lincae_studio import paths
 from lincae_studio.codecs import neural
 
 
-def write_wheel(folder: Path, name: str, version: str, code: str, requires: str = "", padding: int = 0) -> None:
-    """A wheel with one module, and a file of `padding` bytes."""
+def write_wheel(folder: Path, name: str, version: str, code: str, *requires: str, padding: int = 0) -> None:
+    """A wheel with one module, and a file of `padding` bytes; `name` as in file names, without dashes."""
     info = f"{name}-{version}.dist-info"
-    needs = f"Requires-Dist: {requires}\n" if requires else ""
+    needs = "".join(f"Requires-Dist: {one}\n" for one in requires)
     texts = {
         f"{name}.py": code,
         f"{name}.txt": " " * padding,
