@@ -81,6 +81,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         audio_host, audio_device: names from PortAudio; "" for the system default.
         audio_buffer: buffer size in frames; 0 for the device's default.
         export: the last export settings; `export_presets`: the user's presets, by name.
+        welcomed: whether the welcome panel has been shown at a start.
         shortcuts: changed keyboard shortcuts, by command id; an empty list removes the shortcut. They override those of
             `shortcut_preset`.
     """
@@ -114,6 +115,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     audio_device: DeviceName = ""
     audio_buffer: Annotated[int, Meta(ge=0, le=65_536)] = 0
     output_level_db: OutputLevel = 0.0
+    welcomed: bool = False
     shortcut_preset: ShortcutPreset = "lincae"
     shortcuts: dict[str, Keys] = {}
     export: ExportSettings = ExportSettings()

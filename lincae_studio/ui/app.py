@@ -4,7 +4,7 @@ Order:
     1. logging to the log file, Qt application, theme
     2. media store, main window, exception hooks
     3. show where the window last was; first paint
-    4. engine process, heatmap (pyqtgraph), files named on the command line
+    4. engine process, heatmap (pyqtgraph), files named on the command line, or the welcome panel at the first start
     5. offer to recover sessions after a crash
     6. event loop
     7. on close: end playback, jobs and the engine process
@@ -102,6 +102,8 @@ def run_app(files: Sequence[Path], demo: bool = False, safe: bool = False, own: 
             window.project_commands.open_demo()
         else:
             window.open_paths(files)
+        if not (demo or files or safe):
+            window.welcome.show_once()
         window.project_commands.offer_recovery()
         from lincae_studio.ui.commands.handover import Handover  # loads QtNetwork
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from lincae_studio.media.store import MediaStore
@@ -36,6 +36,7 @@ from lincae_studio.ui.commands.session import SessionCommands
 from lincae_studio.ui.commands.strips import StripCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
+from lincae_studio.ui.commands.welcome import WelcomeCommands
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.context import ContextPlace, Place
@@ -191,6 +192,9 @@ class MainWindow(QMainWindow):
             media,
             messages,
         )
+        self.welcome = WelcomeCommands(
+            document, self.preferences, projects, self.importer, self.codecs, self.timeline, messages, self
+        )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
         self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)
 
@@ -215,6 +219,7 @@ class MainWindow(QMainWindow):
             self.views,
             self.session_commands,
             self.application_commands,
+            self.welcome,
         ):
             self.handlers.register(group.handlers)
         self.actions_by_id.update(menus.make_actions(self, self.handlers.handler))
@@ -328,6 +333,10 @@ class MainWindow(QMainWindow):
         return make_menu(self.actions_by_id, Place("panel", QPoint()), self)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         if event.mimeData().hasUrls():
             event.acceptProposedAction()
 

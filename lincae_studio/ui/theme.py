@@ -380,6 +380,7 @@ QLineEdit#clock:hover {{ background: {c.button_hover}; }}
 QLineEdit#clock:focus {{ background: {c.lane}; border-color: {c.accent}; }}
 QLabel#hint_title {{ font-size: 22px; font-weight: 600; border: 0; }}
 QLabel#hint_text {{ color: {c.text_dim}; border: 0; }}
+QFrame#welcome {{ border: 1px solid {c.line}; border-radius: 12px; background: {c.panel}; }}
 QFrame#hint {{ border: 2px dashed {c.line}; border-radius: 12px; background: {c.lane}; }}
 MessageCard {{
     background: {c.button}; border: 1px solid {c.line}; border-left: 5px solid {c.accent};

@@ -36,6 +36,24 @@ main_window.MainWindow.start_engine_and_views = then
 sys.exit(app.run_app([]))
 """
 
+FIRST_AND_SECOND_START = """
+import sys
+from PySide6.QtCore import QTimer
+from lincae_studio.ui import app
+from lincae_studio.ui.commands.welcome import WelcomeCommands
+
+def shown_after(offer, name):
+    def then(self):
+        offer(self)
+        print(name, self.panel is not None)
+        self._document.replace(self._document.session, None)
+        QTimer.singleShot(0, self, self.parent().close)
+    return then
+
+WelcomeCommands.show_once = shown_after(WelcomeCommands.show_once, sys.argv[1])
+sys.exit(app.run_app([]))
+"""
+
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _DISPLAYS}
@@ -83,6 +101,22 @@ def test_the_window_opens_without_torch_and_closes_without_output() -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout == "False True\n"
     assert run.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_first_start_alone_welcomes() -> None:
+    lines = []
+    for start in ("first", "second"):
+        run = subprocess.run(
+            [sys.executable, "-c", FIRST_AND_SECOND_START, start],
+            env=environment(QT_QPA_PLATFORM="offscreen"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        lines.append(run.stdout)
+    assert lines == ["first True\n", "second False\n"]
 
 
 def test_an_unusable_cache_folder_is_reported_in_the_window(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class CodecMenu(QObject):
         self.import_action.setStatusTip(self.import_action.toolTip())
         self.import_action.triggered.connect(self._on_import_triggered)
         self.endpoint: str | None = None
+        #: Adds or removes what neural codecs need, unless it is part of the installation.
+        self._neural: QAction | None = None
         self._group = QActionGroup(self)
         #: Running installations, by codec id.
         self._jobs: dict[str, BackgroundJob] = {}
@@ -86,6 +88,12 @@ class CodecMenu(QObject):
     @property
     def busy(self) -> bool:
         return bool(self._jobs)
+
+    def installers(self) -> list[QAction]:
+        """The entries of the menu that install a codec, or what neural codecs need. Valid until they have run."""
+        self._update()
+        adding = [self._neural] if self._neural is not None and not neural.installed() else []
+        return [*adding, *self.downloads.values(), self.import_action]
 
     def choose(self, codec: str) -> None:
         """Set the session's codec, as one undoable edit."""
@@ -254,9 +262,10 @@ class CodecMenu(QObject):
         for download in _downloadable():
             self.downloads[download.id] = self._download_action(download)
         self.menu.addActions([*self.downloads.values(), self.import_action])
-        if neural.installed() or not neural.torch_included():
+        self._neural = self._neural_action() if neural.installed() or not neural.torch_included() else None
+        if self._neural is not None:
             self.menu.addSeparator()
-            self.menu.addAction(self._neural_action())
+            self.menu.addAction(self._neural)
         self._show_chosen()
 
     def _codec_action(self, codec: str) -> QAction:

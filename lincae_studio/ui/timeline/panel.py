@@ -113,6 +113,7 @@ class TimelinePanel(QWidget):
         self.master_strip = MasterStrip(document, selection, self.envelopes, self)
         self.mix_meter = self.master_strip.meter
         self.empty_hint = EmptyHint(self.lanes)
+        self._hint_covered = False
         self._horizontal = QScrollBar(Qt.Orientation.Horizontal, self)
         self._vertical = QScrollBar(Qt.Orientation.Vertical, self)
         self._horizontal.setAccessibleName("Scroll in time")
@@ -152,6 +153,14 @@ class TimelinePanel(QWidget):
         self.residuals.set_active(self.linearity, chosen.linearity_strip)
         for canvas in self._canvases:
             canvas.wheel_zooms = chosen.wheel == "zoom"
+
+    def cover_hint(self, covered: bool) -> None:
+        """Hide what an empty session shows while something else lies over the tracks."""
+        self._hint_covered = covered
+        self._show_hint()
+
+    def _show_hint(self) -> None:
+        self.empty_hint.setVisible(not self._document.session.tracks and not self._hint_covered)
 
     def add_view(self, name: str, view: QWidget, place: int) -> None:
         """Add a view over time below the mix, at an index among the views."""
@@ -238,7 +247,7 @@ class TimelinePanel(QWidget):
         focus = self.window().focusWidget()
         if session.tracks and focus is not None and self.empty_hint.isAncestorOf(focus):
             self.lanes.setFocus()  # else the next button would get it, and Space would press it
-        self.empty_hint.setVisible(not session.tracks)
+        self._show_hint()
         self._fit_to_size()
 
     def _follow_axis(self) -> None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 from lincae_studio.ui.actions.spec import ActionSpec
 
 ROWS = (
+    ActionSpec(
+        "welcome",
+        "We&lcome",
+        "Open the demo song, import audio, get a neural codec, or choose the keys of a program that you know",
+        "Help",
+    ),
     ActionSpec("manual", "&Manual", "Read the manual", "Help", ("F1",)),
     ActionSpec(
         "go_to_message",
