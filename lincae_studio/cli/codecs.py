@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lincae_studio.cli.import_options import with_import_options
+from lincae_studio.cli.import_options import parse_settings, with_import_options
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain, show
 from lincae_studio.codecs import install, library, neural, registry
@@ -29,6 +29,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Source = Annotated[Path, typer.Argument(metavar="SRC", help="A model folder, published or exported.")]
 Title = Annotated[str | None, typer.Option("--title", help="Name in lists; default: the folder's name.")]
 
+#: Ids of the downloads for which no package has to be looked at.
+_OURS = [download.id for download in registry.downloads(packages=False)]
+
 _LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
 
 
@@ -37,7 +40,10 @@ def _list(as_json: AsJson = False) -> None:
     """List the codecs with their latent geometry, and the public ones that can be downloaded."""
     found, errors = registry.info_and_errors()
     rows = [_row(info) for info in found]
-    damaged = [{"id": codec_id, "installed": False, "error": str(error)} for codec_id, error in errors.items()]
+    damaged = [
+        {"id": codec_id, "installed": False, "error": str(error)}
+        for codec_id, error in (*errors.items(), *registry.package_errors().items())
+    ]
     here = {info.id for info in found} | errors.keys()
     offered = [_offer(download) for download in registry.downloads() if download.id not in here]
     if as_json:
@@ -92,7 +98,7 @@ def _show(
 @codecs_app.command("download")
 def _download(
     codec_id: Annotated[
-        str, typer.Argument(metavar="ID", help=f"One of {', '.join(one.id for one in registry.downloads())}.")
+        str, typer.Argument(metavar="ID", help=f"One of {', '.join(_OURS)}, or of an installed package.")
     ],
 ) -> None:
     """Download a public model from the Hugging Face Hub and install it. An interrupted download is resumed."""
@@ -109,10 +115,15 @@ def _import(
         str | None, typer.Option("--id", help="Id of the installed codec; default: the folder's name.")
     ] = None,
     title: Title = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of a family from an installed package."),
+    ] = None,
     **given: OptionValue,
 ) -> None:
     """Install a model from a folder, after checking that its weights load."""
     chosen = (codec_id or source.resolve().name).lower().replace(" ", "-")
+    given |= parse_settings(settings or (), registry.recognise(source).import_options)
     install.check_folder(source)
     with progress_bars() as report:
         place = install.import_folder(source, chosen, given, title, report(f"importing {chosen}"))
@@ -167,7 +178,8 @@ def _row(info: CodecInfo) -> dict[str, object]:
         weights = sum(path.stat().st_size for path in folder.weights_files) if folder else 0
     except (CodecError, OSError):
         weights = 0
-    return row | {"installed": True, "bytes": weights}
+    family = registry.family_of(info.id)
+    return row | {"installed": True, "bytes": weights, "family": family.name, "package": family.package or None}
 
 
 def _offer(download: Download) -> dict[str, object]:

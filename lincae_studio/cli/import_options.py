@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.family import ImportOption
+from lincae_studio.codecs.family import ImportOption, OptionValue
+from lincae_studio.errors import UsageError
 
-_TYPES = {"number": float, "flag": bool, "text": str}
+_TYPES: dict[str, type[OptionValue]] = {"number": float, "flag": bool, "text": str}
 
 
 def with_import_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -29,6 +31,23 @@ def with_import_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run
+
+
+def parse_settings(settings: Sequence[str], options: Sequence[ImportOption]) -> dict[str, OptionValue]:
+    """Values from `NAME=VALUE`, with the names and types of a family's options. Raises `UsageError`."""
+    kinds = {option.name: option.kind for option in options}
+    given: dict[str, OptionValue] = {}
+    for setting in settings:
+        name, _, text = setting.partition("=")
+        name = name.replace("-", "_")
+        if name not in kinds:
+            known = f"Choose one of {', '.join(kinds)}" if kinds else "This kind of model has none"
+            raise UsageError(f"--set {setting}: there is no such option", known)
+        try:
+            given[name] = msgspec.convert(text, _TYPES[kinds[name]], strict=False)
+        except msgspec.ValidationError as error:
+            raise UsageError(f"--set {setting}: the value is not valid", f"It must be a {kinds[name]}") from error
+    return given
 
 
 def _parameter(option: ImportOption) -> inspect.Parameter:

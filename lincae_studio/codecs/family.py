@@ -151,6 +151,7 @@ class CodecFamily(Generic[AnyFolder]):
 
     Attributes:
         name: for lists and messages.
+        package: name and version of the package that it comes from; empty for ours. The registry sets it.
         packages: packages that loading needs besides the program's own, such as torch; the window does not load them.
         downloads: what can be downloaded and installed.
         import_options: settings that importing a folder of this family may need.
@@ -158,6 +159,7 @@ class CodecFamily(Generic[AnyFolder]):
     """
 
     name: str = ""
+    package: str = ""
     packages: tuple[str, ...] = ()
     downloads: tuple[Download, ...] = ()
     import_options: tuple[ImportOption, ...] = ()

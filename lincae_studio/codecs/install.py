@@ -40,7 +40,7 @@ def install_download(
     if download is None:
         known = ", ".join(one.id for one in registry.downloads())
         raise CodecError(f"there is no public model “{codec_id}”", f"Choose one of {known}")
-    family = registry.family_of(download)
+    family = registry.family_of_download(download)
     for package in family.packages:
         require_installed(package)  # not loaded: this may be the process of the window
     require("huggingface_hub")

@@ -1,4 +1,7 @@
-"""The available codecs: of a family's own, installed, or a model folder given by its path.
+"""The available codecs: of families' own, installed, or a model folder given by its path.
+
+Families of packages (`third_party`) come last, and are loaded only when nothing else has what is looked for, or all is
+listed: `packages=False` leaves them out, so that neither the window's start nor commands wait for them.
 
 Infos are cheap and need no torch; a codec is loaded only where it runs. Device and precision affect a codec's identity,
 so callers that plan or load pass them, while lists, names and geometry do not depend on them. Callers that plan pass
@@ -11,11 +14,11 @@ import contextlib
 import functools
 import importlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lincae_studio.codecs import library
+from lincae_studio.codecs import library, third_party
 from lincae_studio.codecs.base import Codec, CodecInfo
 from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.codecs.family import CodecFamily, Download, Entry, ImportOption, ModelFolder
@@ -34,32 +37,41 @@ _FAMILIES = (
 Family = CodecFamily[Any]
 
 
-@functools.cache
-def families() -> tuple[Family, ...]:
-    """All families."""
-    return tuple(importlib.import_module(f"{__package__}.{name}").FAMILY for name in _FAMILIES)
+def families(packages: bool = True) -> Iterator[Family]:
+    """All families, ours first."""
+    yield from _ours()
+    if packages:
+        yield from third_party.found()[0]
 
 
-def ids() -> tuple[str, ...]:
-    """Ids of the families' own codecs, then of the installed ones."""
-    return (*(entry.info.id for entry in _own(AUTO)), *library.installed())
+def ids(packages: bool = True) -> tuple[str, ...]:
+    """Ids of our families' own codecs, of the installed ones, then of those of packages."""
+    added = _of_packages(AUTO)[0] if packages else ()
+    ours = (entry.info.id for _, entry in _own(AUTO))
+    return (*ours, *library.installed(), *(entry.info.id for _, entry in added))
 
 
-def all_info() -> tuple[CodecInfo, ...]:
+def all_info(packages: bool = True) -> tuple[CodecInfo, ...]:
     """Infos of all codecs with an id, except those whose folder is damaged."""
-    return info_and_errors()[0]
+    return info_and_errors(packages)[0]
 
 
-def info_and_errors() -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
-    """Infos of all codecs with an id, and the errors of damaged ones, by id."""
-    found = [entry.info for entry in _own(AUTO)]
+def info_and_errors(packages: bool = True) -> tuple[tuple[CodecInfo, ...], dict[str, StudioError]]:
+    """Infos of all codecs with an id, in the order of `ids`, and the errors of damaged ones, by id."""
+    found = [entry.info for _, entry in _own(AUTO)]
     errors: dict[str, StudioError] = {}
     for codec_id in library.installed():
         try:
             found.append(info(codec_id))
         except StudioError as error:
             errors[codec_id] = error
+    found += [entry.info for _, entry in (_of_packages(AUTO)[0] if packages else ())]
     return tuple(found), errors
+
+
+def package_errors() -> Mapping[str, StudioError]:
+    """What is wrong with packages that add codecs, by their names and versions."""
+    return _of_packages(AUTO)[1]
 
 
 def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
@@ -68,7 +80,12 @@ def info(codec: str, computation: Computation = AUTO) -> CodecInfo:
     Raises:
         CodecError: when there is no such codec (the message lists the ids), or its folder is damaged.
     """
-    return _find(codec, computation).info
+    return _find(codec, computation)[1].info
+
+
+def family_of(codec: str) -> Family:
+    """The family of a codec. Raises `CodecError` like `info`."""
+    return _find(codec, AUTO)[0]
 
 
 def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
@@ -102,14 +119,14 @@ def resolve(computation: Computation) -> Computation:
 
 def load(codec: str, computation: Computation = AUTO) -> Codec:
     """The codec itself. Raises `CodecError` like `info`, and when its weights are damaged or a package is missing."""
-    return _find(codec, computation).load()
+    return _find(codec, computation)[1].load()
 
 
 def by_path(codec: str) -> str:
     """The codec name to store in a session: an id unchanged, or a folder as an absolute path."""
-    if codec in ids() or download(codec) is not None:
+    if not os.path.isdir(codec) or codec in ids() or download(codec) is not None:
         return codec
-    return str(Path(codec).resolve()) if os.path.isdir(codec) else codec
+    return str(Path(codec).resolve())
 
 
 # Folders
@@ -132,9 +149,15 @@ def recognise(path: Path) -> Family:
         if CONFIG_NAME in names:
             with contextlib.suppress(CodecError):  # the family reports it; other files tell which one
                 config = read_config(path)
+        failed: CodecError | None = None
         for family in families():
-            if family.recognises(names, config):
-                return family
+            try:
+                if family.recognises(names, config):
+                    return family
+            except CodecError as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
         if CONFIG_NAME in names:
             read_config(path)
             raise CodecError(
@@ -167,33 +190,67 @@ def reading(path: Path) -> Iterator[None]:
 # Downloads
 
 
-def downloads() -> tuple[Download, ...]:
-    """What can be downloaded from the hub and installed, in the order of lists."""
-    return tuple(download for family in families() for download in family.downloads)
+def downloads(packages: bool = True) -> tuple[Download, ...]:
+    """What can be downloaded from the hub and installed, in the order of lists; of equal ids only the first."""
+    found: dict[str, Download] = {}
+    for family in families(packages):
+        for download in family.downloads:
+            found.setdefault(download.id, download)
+    return tuple(found.values())
 
 
 def download(codec: str) -> Download | None:
     """The download with an id, or None."""
-    return next((download for download in downloads() if download.id == codec), None)
+    return next((download for family in families() for download in family.downloads if download.id == codec), None)
 
 
-def family_of(download: Download) -> Family:
+def family_of_download(download: Download) -> Family:
     return next(family for family in families() if download in family.downloads)
 
 
 def import_options() -> tuple[ImportOption, ...]:
-    """The options that importing a folder of any family may need; one of each name."""
-    options = {option.name: option for family in reversed(families()) for option in family.import_options}
+    """The options that importing a folder of our families may need; one of each name."""
+    options: dict[str, ImportOption] = {}
+    for family in families(packages=False):
+        for option in family.import_options:
+            options.setdefault(option.name, option)
     return tuple(options.values())
 
 
 # Looking up
 
 
-def _own(computation: Computation) -> Iterator[Entry]:
-    """The families' own codecs."""
-    for family in families():
-        yield from family.codecs(computation)
+@functools.cache
+def _ours() -> tuple[Family, ...]:
+    return tuple(importlib.import_module(f"{__package__}.{name}").FAMILY for name in _FAMILIES)
+
+
+def _own(computation: Computation) -> Iterator[tuple[Family, Entry]]:
+    """Our families' own codecs."""
+    for family in _ours():
+        for entry in family.codecs(computation):
+            yield family, entry
+
+
+def _of_packages(computation: Computation) -> tuple[list[tuple[Family, Entry]], dict[str, StudioError]]:
+    """The codecs of packages, and what is wrong with packages. An id that is taken stays that of the other codec."""
+    families, load_errors = third_party.found()
+    errors: dict[str, StudioError] = dict(load_errors)
+    taken = {*ids(packages=False), *(download.id for download in downloads(packages=False))}
+    found: list[tuple[Family, Entry]] = []
+    for family in families:
+        try:
+            entries = family.codecs(computation)
+        except CodecError as error:
+            errors[family.package] = error
+            continue
+        for entry in entries:
+            if entry.info.id in taken:
+                errors[family.package] = family.clash(entry.info.id)
+            else:
+                taken.add(entry.info.id)
+                found.append((family, entry))
+    return found, errors
 
 
 def _path_of(codec: str) -> Path | None:
@@ -202,22 +259,28 @@ def _path_of(codec: str) -> Path | None:
     return Path(codec) if path is None and os.sep in codec and os.path.isdir(codec) else path
 
 
-def _find(codec: str, computation: Computation) -> Entry:
-    for entry in _own(computation):
+def _find(codec: str, computation: Computation) -> tuple[Family, Entry]:
+    for family, entry in _own(computation):
         if entry.info.id == codec:
-            return entry
+            return family, entry
     path = _path_of(codec)
     if path is not None:
         family, model = open_folder(path)
         with reading(path):
             found = model.info(codec, computation)
-        return Entry(found, lambda: _load(family, model, codec, computation))
+        return family, Entry(found, lambda: _load(family, model, codec, computation))
+    if os.sep in codec:
+        raise CodecError(f"there is no codec in {codec}", "Put the folder back, or choose another codec")
+    if codec not in {download.id for download in downloads(packages=False)}:
+        for family, entry in _of_packages(computation)[0]:
+            if entry.info.id == codec:
+                return family, entry
     if download(codec) is not None:
         remedy = f"Download it: Session > Codec, or lincae-studio codecs download {codec}"
         raise CodecError(f"the codec “{codec}” is not installed", remedy)
-    if os.sep in codec:
-        raise CodecError(f"there is no codec in {codec}", "Put the folder back, or choose another codec")
-    raise CodecError(f"there is no codec “{codec}”", f"Choose one of {', '.join(ids())}, or the path of a folder")
+    reasons = "".join(f"; {error.problem}" for error in package_errors().values())
+    choices = f"Choose one of {', '.join(ids())}, or the path of a folder"
+    raise CodecError(f"there is no codec “{codec}”{reasons}", choices)
 
 
 def _load(family: Family, model: ModelFolder, codec_id: str, computation: Computation) -> Codec:

@@ -79,6 +79,8 @@ class CodecMenu(QObject):
         self._folder = paths.home()
         #: The session's codec when the menu was last filled.
         self._listed_for = ""
+        #: Whether codecs of packages are listed: looking for them takes too long for the window's start.
+        self._with_packages = False
         self._update()
         self.menu.aboutToShow.connect(self._on_menu_about_to_show)
         document.changed.connect(self._on_document_changed)
@@ -252,14 +254,17 @@ class CodecMenu(QObject):
                 action.deleteLater()
         chosen = self._listed_for = self._document.session.codec
         self.actions.clear()
-        for codec in registry.ids():
+        for codec in registry.ids(self._with_packages):
             self.actions[codec] = self._codec_action(codec)
         if chosen not in self.actions:
             self.actions[chosen] = self._codec_action(chosen)
         self.menu.addActions(list(self.actions.values()))
+        if self._with_packages:
+            for package, error in registry.package_errors().items():
+                self.menu.addAction(_failed_action(package, error, self.menu))
         self.menu.addSeparator()
         self.downloads.clear()
-        for download in _downloadable():
+        for download in _downloadable(self._with_packages):
             self.downloads[download.id] = self._download_action(download)
         self.menu.addActions([*self.downloads.values(), self.import_action])
         self._neural = self._neural_action() if neural.installed() or not neural.torch_included() else None
@@ -365,6 +370,7 @@ class CodecMenu(QObject):
             action.setChecked(codec == chosen)
 
     def _on_menu_about_to_show(self) -> None:
+        self._with_packages = True
         self._update()
         codec = self._document.session.codec
         if self._rendering.update_plan().codec.id != codec and codec in registry.ids():
@@ -378,10 +384,19 @@ class CodecMenu(QObject):
         self._generation += 1
 
 
-def _downloadable() -> list[Download]:
+def _downloadable(packages: bool) -> list[Download]:
     """The public codecs that are not installed, or damaged; downloading replaces a damaged one."""
-    sound = {info.id for info in registry.all_info()}
-    return [download for download in registry.downloads() if download.id not in sound]
+    sound = {info.id for info in registry.all_info(packages)}
+    return [download for download in registry.downloads(packages) if download.id not in sound]
+
+
+def _failed_action(package: str, error: StudioError, parent: QObject) -> QAction:
+    """An entry that says what is wrong with a package that adds codecs."""
+    action = QAction(in_menu(f"{package} (does not work)"), parent)
+    action.setEnabled(False)
+    action.setToolTip(in_tip(str(error)))
+    action.setStatusTip(shown(str(error)))
+    return action
 
 
 def _title(info: CodecInfo) -> str:

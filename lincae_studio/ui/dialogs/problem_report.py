@@ -125,6 +125,7 @@ def _versions() -> str:
     codecs, damaged = registry.info_and_errors()
     lines.append(f"codecs: {', '.join(info.id for info in codecs)}")
     lines += [f"codec {name}: {_without_home(str(error))}" for name, error in damaged.items()]
+    lines += [f"package {name}: {_without_home(str(error))}" for name, error in registry.package_errors().items()]
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,188 @@
+"""Codecs of packages: what they add, and that nothing they do wrong stops more than themselves."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lincae_studio.cli import run
+from lincae_studio.codecs import library, registry, third_party
+from lincae_studio.codecs.mdct import MDCT_2X
+from lincae_studio.engine.rendering.renderer import StoreReader
+from lincae_studio.errors import CodecError
+from lincae_studio.media.store import MediaStore
+from tests.codecs.packaged import install, on_path
+from tests.helpers import import_audio, new_renderer, noise, plan_of, read_audio, render_plan, session_of, write_audio
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Path]:
+    """A folder whose packages are installed."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    with on_path(folder):
+        yield folder
+
+
+def test_a_package_adds_its_codec_after_ours(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site)
+    assert registry.ids()[-1] == "raw"
+    assert "raw" not in registry.ids(packages=False)
+    assert registry.info("raw").hop == 128
+    assert registry.family_of("raw").package == "raw-codec 1.0"
+    assert registry.package_errors() == {}
+    assert run(["codecs", "list", "--json"]) == 0
+    [row] = [row for row in json.loads(capsys.readouterr().out) if row["id"] == "raw"]
+    assert (row["family"], row["package"]) == ("raw", "raw-codec 1.0")
+    stem = write_audio(tmp_path / "stem.wav", noise(1, 50_000))
+    assert run(["mix", str(stem), "-o", str(tmp_path / "mix.wav"), "--codec", "raw"]) == 0
+    np.testing.assert_allclose(read_audio(tmp_path / "mix.wav"), read_audio(stem), atol=1e-6)
+
+
+@pytest.mark.parametrize("codec_id", ["mdct-2x", "lin-cae", "mine"])
+def test_an_id_that_is_taken_stays_that_of_the_other_codec(site: Path, codec_id: str) -> None:
+    place = library.place_of("mine")
+    place.mkdir(parents=True)
+    (place / "config.json").write_text("{}")
+    install(site, codec_id=codec_id)
+    [error] = registry.package_errors().values()
+    assert f"“{codec_id}”" in str(error)
+    assert "raw-codec 1.0" in str(error)
+    assert registry.ids().count(codec_id) == (codec_id != "lin-cae")
+    if codec_id == "mdct-2x":
+        assert registry.info("mdct-2x") == MDCT_2X
+    else:
+        with pytest.raises(CodecError, match=r"not installed|describes no kind of model"):
+            registry.info(codec_id)
+
+
+def test_of_two_packages_with_one_id_the_first_has_it(site: Path) -> None:
+    install(site, "a-codec")
+    install(site, "b-codec")
+    assert registry.family_of("raw").package == "a-codec 1.0"
+    assert list(registry.package_errors()) == ["b-codec 1.0"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["raise RuntimeError('out of\\norder')", "import a_module_that_is_missing", "sys.exit(3)", "raise SystemExit"],
+)
+@pytest.mark.parametrize(
+    ("mark", "when"), [("at_import", "when it was loaded"), ("at_codecs", "when it was asked for its codecs")]
+)
+def test_a_family_that_raises_before_it_has_codecs(
+    site: Path, capsys: pytest.CaptureFixture[str], mark: str, when: str, line: str
+) -> None:
+    install(site, **{mark: line})
+    install(site, "good-codec", "good")
+    [(package, error)] = registry.package_errors().items()
+    assert package == "raw-codec 1.0"
+    assert str(error).startswith(f"the package raw-codec 1.0 failed {when}: ")
+    assert "pip uninstall raw-codec" in error.remedy
+    assert "good" in registry.ids()
+    with pytest.raises(CodecError, match=r"there is no codec “raw”; the package raw-codec 1\.0 failed"):
+        registry.info("raw")
+    assert run(["codecs", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "the package raw-codec 1.0 failed" in listed
+    assert "mdct-2x" in listed
+
+
+@pytest.mark.parametrize(
+    ("mark", "line", "what"),
+    [
+        ("at_load", "raise KeyError('weights')", "failed when it loaded raw: KeyError: 'weights'"),
+        ("at_load", "self.info = INFO.hop", "gave int as the info of a codec instead of a CodecInfo"),
+        ("at_encode", "raise ValueError('no')", "failed when raw encoded: ValueError: no"),
+        ("at_encode", "raise SystemExit(1)", "failed when raw encoded: SystemExit: 1"),
+        ("at_encode", "latents = latents[:, :-1]", "encoding by raw gave the shape (1, 127, 690) instead of"),
+        ("at_encode", "latents = latents.astype(float)", "encoding by raw gave float64 instead of float32"),
+        ("at_encode", "latents = latents * np.nan", "encoding by raw gave NaN or infinite values"),
+        ("at_encode", "latents = latents.tolist()", "encoding by raw gave list instead of an array"),
+        ("at_decode", "raise MemoryError", "failed when raw decoded: MemoryError"),
+        ("at_decode", "audio = audio[:, 1:]", "decoding by raw gave the shape (1, 88319) instead of (1, 88320)"),
+        ("at_decode", "audio = audio.astype(np.float16)", "decoding by raw gave float16 instead of float32"),
+        ("at_decode", "audio = audio / 0", "decoding by raw gave NaN or infinite values"),
+    ],
+)
+def test_a_codec_that_does_something_wrong(
+    site: Path, store: MediaStore, tmp_path: Path, mark: str, line: str, what: str
+) -> None:
+    install(site, **{mark: f"with np.errstate(all='ignore'): {line}"})
+    session = session_of(import_audio(store, tmp_path / "a.wav", noise(1, 50_000)), codec="raw")
+    plan, renderer = plan_of(session, "raw"), new_renderer(StoreReader(store))
+    with pytest.raises(CodecError) as caught:
+        render_plan(plan, renderer)
+    assert str(caught.value).startswith("the package raw-codec 1.0 ")
+    assert what in str(caught.value)
+    assert "pip uninstall raw-codec" in caught.value.remedy
+    render_plan(plan_of(session, "mdct-2x"), renderer)
+
+
+def test_a_family_that_raises_at_a_folder(site: Path, tmp_path: Path) -> None:
+    install(site, at_folder="if 'odd' in names: raise OSError('disk')")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with pytest.raises(CodecError, match="is not a model"):
+        registry.info(str(folder))
+    (folder / "odd").touch()
+    with pytest.raises(
+        CodecError, match=r"the package raw-codec 1\.0 failed when it was shown a folder: OSError: disk"
+    ):
+        registry.info(str(folder))
+    (folder / "odd").unlink()
+    (folder / "raw.model").touch()
+    with pytest.raises(
+        CodecError, match=f"the package raw-codec 1.0 failed when it opened {folder}: ValueError: no idea"
+    ):
+        registry.info(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("FAMILY = RawFamily()", "FAMILY = RawFamily", "has type as its family instead of a CodecFamily"),
+        ("hop=128", "hop=0", "a number is too small"),
+        ("hop=128", "hop='128'", "Expected `int`, got `str`"),
+        ("overlap_frames=2", "overlap_frames=2, context=3", "overlap too little"),
+        ('id="raw"', 'id="../raw"', "not a valid id"),
+        ("[Entry(INFO, Raw)]", "[Raw]", "gave type instead of Entry"),
+    ],
+)
+def test_a_family_that_is_not_valid(site: Path, old: str, new: str, what: str) -> None:
+    install(site)
+    module = site / "raw_codec.py"
+    text = module.read_text()
+    assert old in text
+    module.write_text(text.replace(old, new))
+    [error] = registry.package_errors().values()
+    assert what in str(error)
+    assert "raw-codec 1.0" in str(error)
+
+
+def test_only_what_is_looked_for_loads_packages(site: Path) -> None:
+    """Neither our codecs by id nor lists without packages look for any."""
+    install(site)
+    code = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(site)!r})\n"
+        "from lincae_studio.codecs import registry\n"
+        "registry.info('mdct-2x'), registry.load('mdct-1x'), registry.by_path('mdct-2x')\n"
+        "registry.ids(packages=False), registry.info_and_errors(packages=False), registry.downloads(packages=False)\n"
+        "print('raw_codec' in sys.modules, end=' ')\n"
+        "registry.info('raw')\n"
+        "print('raw_codec' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_infos_of_ours_are_valid() -> None:
+    for info in registry.all_info(packages=False):
+        assert third_party.info_problem(info) == ""
