@@ -152,11 +152,16 @@ class MemoryAudio:
 
 def plan_of(session: Session, codec_id: str, grid: Grid | None = None) -> Plan:
     """The plan of a session for a codec of the registry."""
-    return make_plan(session, registry.info(codec_id), grid)
+    return make_plan(session, registry.for_session(codec_id, rate=session.rate), grid)
+
+
+def load_codec(codec: str, rate: int) -> Codec:
+    """A codec at a session's rate, on the default device."""
+    return registry.load(codec, rate=rate)
 
 
 def new_renderer(
-    reader: AudioReader, cache: LatentCache | None = None, load: Callable[[str], Codec] = registry.load
+    reader: AudioReader, cache: LatentCache | None = None, load: Callable[[str, int], Codec] = load_codec
 ) -> Renderer:
     """A renderer in this process, with an empty cache unless one is given."""
     return Renderer(load, reader, cache or LatentCache())

@@ -12,7 +12,7 @@ import numpy as np
 from lincae_studio import malloc
 from lincae_studio.bench.engine import resolve_codec
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundled_files, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, write_bundle
 from lincae_studio.engine.planning.plan import make_plan
@@ -25,6 +25,10 @@ from lincae_studio.session import edits, files
 from lincae_studio.session.model import DEFAULT_RATE, Session
 
 CODECS = ("mdct-1x", "mdct-2x", "mdct-4x")
+
+
+def _load(codec: str, rate: int) -> Codec:
+    return registry.load(codec, rate=rate)
 
 
 def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = None) -> list[dict[str, object]]:
@@ -54,7 +58,7 @@ def measure_bundles(codecs: tuple[str, ...] = CODECS, seconds: float | None = No
 
 def _measure(session: Session, store: MediaStore, place: Path) -> dict[str, object]:
     info = registry.for_session(session.codec)
-    renderer = Renderer(registry.load, StoreReader(store), LatentCache())
+    renderer = Renderer(_load, StoreReader(store), LatentCache())
     place.mkdir(parents=True)
     started = time.perf_counter()
     result = write_bundle(session, info, renderer.render_many, place / "song.lincaez")
@@ -63,7 +67,7 @@ def _measure(session: Session, store: MediaStore, place: Path) -> dict[str, obje
     read = time.perf_counter()
     cache = LatentCache()
     cache.attach(BundledLatents(path) for path in bundled_files(place))
-    other = Renderer(registry.load, StoreReader(MediaStore(place / "empty")), cache)
+    other = Renderer(_load, StoreReader(MediaStore(place / "empty")), cache)
     expected, found = _mix(session, renderer), _mix(opened, other)
     noise = float(np.mean(np.square(found - expected, dtype=np.float64)))
     power = float(np.mean(np.square(expected, dtype=np.float64)))

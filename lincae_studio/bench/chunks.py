@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 from lincae_studio import malloc
@@ -44,7 +43,9 @@ def measure_chunks(codec_id: str, computation: Computation = AUTO) -> list[dict[
             plan, edited = make_plan(session, info, grid), make_plan(louder, info, grid)
             cold, gain, first = [], [], []
             for _ in range(_REPEATS):
-                renderer = Renderer(partial(registry.load, computation=computation), StoreReader(store), LatentCache())
+                renderer = Renderer(
+                    lambda codec, rate: registry.load(codec, computation, rate), StoreReader(store), LatentCache()
+                )
                 cold.append(_seconds_to_render(renderer, plan.audible))
                 gain.append(_seconds_to_render(renderer, edited.audible))
                 first.append(_seconds_to_render(renderer, edited.audible[:1]))

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -55,7 +54,7 @@ _LONGEST_MIN = 600
 #: Batch size of the simple script, in windows.
 _BATCH = 16
 
-_Load = Callable[[str], Codec]
+_Load = Callable[[str, int], Codec]
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,10 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         folder = Path(name)
         codec_id = resolve_codec(bench.codec, folder)
         info = registry.for_session(codec_id, registry.resolved(codec_id, bench.computation))
-        load = partial(registry.load, computation=bench.computation)
+
+        def load(codec: str, rate: int) -> Codec:
+            return registry.load(codec, bench.computation, rate)
+
         store = MediaStore(folder)
         media = _media(store, folder, bench.minutes * 60.0 + 1.0)
         chunk_ms = _chunk_ms(_session(media, codec_id, 1, bench.minutes), info, store, load)

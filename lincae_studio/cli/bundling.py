@@ -27,7 +27,7 @@ def bundle(project: Path, output: Path) -> dict[str, object]:
         raise UsageError(f"{output} is not a name for a bundle", f"Use a name ending in {files.BUNDLE_SUFFIX}")
     with progress_bars() as report, headless() as engine:
         session = engine.open(project, report)
-        codec = engine.info(session.codec)
+        codec = engine.info(session.codec, session.rate)
         engine.prepare_bundle(session, codec, report)
         result = write_bundle(session, codec, engine.render, output, report("encoding"))
     return {

@@ -56,7 +56,7 @@ class Headless:
         latent_bytes, render_bytes = cache_bytes()
         # Each chunk is rendered once, so nothing needs to be cached except on disk.
         self.renderer = Renderer(
-            lambda codec: registry.load(codec, self.computation),
+            lambda codec, rate: registry.load(codec, self.computation, rate),
             self.reader,
             LatentCache(folder, memory_bytes=_MEMORY_BYTES, disk_bytes=latent_bytes),
             RenderCache(folder, disk_bytes=render_bytes),
@@ -127,9 +127,9 @@ class Headless:
             computation = registry.resolved(latents.header.codec, self.computation)
             decode_media(media, latents, seed, self.render, self.store, computation, report(f"decoding {name}"))
 
-    def info(self, codec: str) -> CodecInfo:
-        """The info of a session's codec, for planning. Raises `CodecError`, or `UsageError` for the device."""
-        return registry.for_session(codec, registry.resolved(codec, self.computation))
+    def info(self, codec: str, rate: int) -> CodecInfo:
+        """The info of a codec for sessions of a rate. Raises `CodecError`, or `UsageError` for the device."""
+        return registry.for_session(codec, registry.resolved(codec, self.computation), rate)
 
     def close(self) -> None:
         """Finish writing, and close the caches."""

@@ -55,7 +55,7 @@ def _session(session: Session) -> dict[str, object]:
         "seed": session.seed,
     }
     try:
-        codec = registry.for_session(session.codec)
+        codec = registry.for_session(session.codec, rate=session.rate)
         grid = Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
         found |= {"codec_here": True, "chunk_frames": grid.frames, "overlap_frames": grid.overlap}
     except CodecError:

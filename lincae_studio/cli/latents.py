@@ -29,7 +29,7 @@ def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dic
     codec = registry.by_path(codec)
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:
-        info = engine.info(codec)
+        info = engine.info(codec, DEFAULT_RATE)
         media = engine.import_file(path, report, from_channels, DEFAULT_RATE)
         session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
         plan = make_plan(session, info)
@@ -56,8 +56,8 @@ def decode(path: Path, output: Path, request: Request) -> dict[str, object]:
     content = load_latents(path)
     header = content.header
     computation = preferred_computation()
-    info = registry.for_session(header.codec, computation)
-    stream = decoded(content, registry.load(header.codec, computation))
+    info = registry.for_session(header.codec, computation, header.sample_rate_hz)
+    stream = decoded(content, registry.load(header.codec, computation, header.sample_rate_hz))
     tags = Tags(request.title or output.stem, request.settings.artist, f"decoded from latents of {info.title}")
     settings = request.settings
     end = header.start + header.length

@@ -56,7 +56,7 @@ def render_project(path: Path, output: Path, codec: str | None, request: Request
         session = engine.open(path, report)
         if codec is not None:
             session = edits.set_codec(session, registry.by_path(codec))
-        registry.for_session(session.codec)
+        registry.for_session(session.codec, rate=session.rate)
         protected = [path, *(Path(item.path) for item in session.used_media())]
         return _export(engine, session, output, request, protected, report)
 
@@ -72,7 +72,7 @@ def _export(
         selection = round(first_s * session.rate), round(last_s * session.rate)
     start, end = span_of(session, settings, selection)
     started = time.perf_counter()
-    plan = make_plan(session, engine.info(session.codec))
+    plan = make_plan(session, engine.info(session.codec, session.rate))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
     items = items_of(
         session, plan, settings, output, request.title, lambda one: in_batches(one, engine.renderer), engine.reader

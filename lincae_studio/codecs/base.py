@@ -40,6 +40,8 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
             samples; the first and last `window_extra` of them are under-determined (an STFT or MDCT without padding).
         context: number of frames at each end of a window that are unreliable, since what lies beyond the window would
             change them (the receptive field of a convolutional codec); likewise the samples decoded from them.
+        any_rate: whether the codec computes alike at every sample rate, and is not resampled: the edges of its bands
+            and the duration of its frames scale with the rate.
         fixed_window: whether all windows must have `chunk_frames` frames, as the codec attends over its whole window.
         chunk_frames: frames per chunk, chosen by measurement.
         overlap_frames: frames that neighbouring chunks share.
@@ -60,6 +62,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     linearity: Linearity
     stochastic: bool
     context: int = 0
+    any_rate: bool = False
     fixed_window: bool = False
     latents: str = ""
     requested: str = ""

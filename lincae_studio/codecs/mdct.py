@@ -13,7 +13,8 @@ of least squared error for white bands, sqrt(n) keeps the band's energy; between
 
 f the band's centre and f_c the first sketched frequency: nearly exact near f_c, nearly energy-true on top. Both
 directions are therefore one constant matrix each: analysis (512, K) on overlapping frames, synthesis (K, 512) with
-overlap-add. Runs in any process; numpy only.
+overlap-add. Frequencies are those at 44.1 kHz. In sessions at 48 kHz the matrices are the same, so that the edges of
+the bands are higher by 48 / 44.1. Runs in any process; numpy only.
 """
 
 from __future__ import annotations
@@ -145,6 +146,7 @@ def _info(codec_id: str, dim: int, title: str, description: str) -> CodecInfo:
         overlap_frames=_OVERLAP_FRAMES,
         linearity="exact",
         stochastic=False,
+        any_rate=True,
     )
 
 

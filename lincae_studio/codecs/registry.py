@@ -25,8 +25,9 @@ from lincae_studio.codecs.family import CodecFamily, Download, Entry, ImportOpti
 from lincae_studio.codecs.folders import names_in, read_config
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.packages import require
+from lincae_studio.codecs.resampled import at_rate, info_at
 from lincae_studio.errors import CodecError, StudioError, os_error_reason
-from lincae_studio.session.model import DEFAULT_RATE
+from lincae_studio.session.model import DEFAULT_RATE, RATES
 
 #: One line per family: the module in this package whose `FAMILY` it is, in the order in which lists show their codecs.
 _FAMILIES = (
@@ -88,15 +89,11 @@ def family_of(codec: str) -> Family:
     return _find(codec, AUTO)[0]
 
 
-def for_session(codec: str, computation: Computation = AUTO) -> CodecInfo:
-    """Info of a codec for mixing a session. Raises `CodecError` like `info`, or if its sample rate differs."""
-    found = info(codec, computation)
-    if found.sample_rate != DEFAULT_RATE:
-        raise CodecError(
-            f"the codec “{codec}” is for audio at {found.sample_rate} Hz, but the studio mixes at {DEFAULT_RATE} Hz",
-            "Choose another codec; measure this one with lincae-studio evaluate",
-        )
-    return found
+def for_session(codec: str, computation: Computation = AUTO, rate: int = DEFAULT_RATE) -> CodecInfo:
+    """Info of a codec for sessions of a rate in Hz. Raises `CodecError` like `info`, or if no session has that rate."""
+    if rate not in RATES:
+        raise CodecError(f"sessions cannot have a sample rate of {rate:,} Hz", "Use 44.1 or 48 kHz")
+    return info_at(info(codec, computation), rate)
 
 
 def resolved(codec: str, computation: Computation) -> Computation:
@@ -117,9 +114,14 @@ def resolve(computation: Computation) -> Computation:
     return resolve(computation)
 
 
-def load(codec: str, computation: Computation = AUTO) -> Codec:
-    """The codec itself. Raises `CodecError` like `info`, and when its weights are damaged or a package is missing."""
-    return _find(codec, computation)[1].load()
+def load(codec: str, computation: Computation = AUTO, rate: int | None = None) -> Codec:
+    """The codec itself, at a session's rate in Hz or by default at its own.
+
+    Raises:
+        CodecError: like `info`, and when its weights are damaged or a package is missing.
+    """
+    found = _find(codec, computation)[1].load()
+    return found if rate is None else at_rate(found, rate)
 
 
 def by_path(codec: str) -> str:

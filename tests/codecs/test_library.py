@@ -488,7 +488,7 @@ def test_a_bundle_of_a_neural_codec_outlives_another_precision(
     media = import_audio(store, tmp_path / "a.wav", noise(1, 120_000))
     session = session_of(media, codec="mine")
     with headless() as engine:
-        write_bundle(session, engine.info("mine"), engine.render, tmp_path / "song.lincaez")
+        write_bundle(session, engine.info("mine", 44_100), engine.render, tmp_path / "song.lincaez")
     request = options.request(tmp_path / "x.wav")
     shutil.rmtree(tmp_path / "user" / "cache")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
@@ -507,7 +507,7 @@ def test_the_command_line_uses_the_preferred_device_and_precision(
     import_folder(official, "mine", scale_factor=1.0)
     preferences.save(preferences.Preferences(precision="bf16", device="cpu"), paths.preferences_file())
     with headless() as engine:
-        assert engine.info("mine").identity == registry.info("mine", Computation("cpu", "bf16")).identity
+        assert engine.info("mine", 44_100).identity == registry.info("mine", Computation("cpu", "bf16")).identity
         assert engine.computation == Computation("cpu", "bf16")
     monkeypatch.setenv("LINCAE_STUDIO_PRECISION", "fp32")
     assert preferred_computation() == Computation("cpu", "fp32"), "the environment overrides preferences"
@@ -518,8 +518,11 @@ def test_the_command_line_uses_the_preferred_device_and_precision(
         preferred_computation()
 
 
-def test_a_codec_of_another_rate_cannot_mix_a_session(tmp_path: Path) -> None:
+def test_a_codec_of_another_rate_is_resampled_to_that_of_the_session(tmp_path: Path) -> None:
     pretrained.save_own(small_model(frontend={"sample_rate": 11_025}), tmp_path / "low", title="Low", linear=False)
-    assert registry.info(str(tmp_path / "low")).sample_rate == 11_025
-    with pytest.raises(CodecError, match="11025 Hz"):
-        registry.for_session(str(tmp_path / "low"))
+    low = registry.info(str(tmp_path / "low"))
+    assert low.sample_rate == 11_025
+    found = registry.for_session(str(tmp_path / "low"))
+    assert (found.sample_rate, found.hop) == (44_100, 4 * low.hop)
+    with pytest.raises(CodecError, match="96,000 Hz"):
+        registry.for_session(str(tmp_path / "low"), rate=96_000)

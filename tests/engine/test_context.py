@@ -72,7 +72,7 @@ def test_without_a_context_they_would_not(session: Session, store: MediaStore, a
     _, expected = whole(audio)
     careless = replace(INFO, context=0, overlap_frames=2)
     plan = make_plan(session, careless)
-    renderer = new_renderer(StoreReader(store), load=lambda _: WideCodec(careless))
+    renderer = new_renderer(StoreReader(store), load=lambda *_: WideCodec(careless))
     assert np.abs(render_plan(plan, renderer)[0] - expected[: plan.length]).max() > 0.1
 
 

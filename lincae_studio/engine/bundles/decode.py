@@ -118,7 +118,8 @@ def _decode(
 ) -> list[Array]:
     """The decoded audio `(window_samples, channels)` of each window."""
     header = latents.header
-    codec = CodecRef(header.codec, registry.info(header.codec, computation).identity)
+    info = registry.for_session(header.codec, computation, header.rate)
+    codec = CodecRef(header.codec, info.identity, header.rate)
     chunks = []
     for number, (_, sources) in enumerate(windows):
         for source in sources:

@@ -31,7 +31,8 @@ from lincae_studio.codecs.computation import PRECISIONS, Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.sources import Fade, FadeRamp, Source, key_of
 from lincae_studio.errors import CodecError, ProjectError, os_error_reason
-from lincae_studio.session.model import MAX_FRAMES, Digest, FadeShape
+from lincae_studio.session.digests import digest_at
+from lincae_studio.session.model import DEFAULT_RATE, MAX_FRAMES, Digest, FadeShape, Rate
 
 FORMAT = "lincae-studio-latents"
 VERSION = 1
@@ -58,6 +59,7 @@ class Header(Struct, frozen=True, kw_only=True):
         codec: id of the codec that made it; `identity` is the identity of its latents.
         hop, window_extra, frames, overlap, dim, context: geometry of a window, as in `CodecInfo` and `Grid`; latents
             are `(dim, frames)`. `window_extra` is `edge` in files.
+        rate: sample rate of the session, in Hz.
         media: digests of the audio, in the order in which tensor names number it.
     """
 
@@ -71,6 +73,7 @@ class Header(Struct, frozen=True, kw_only=True):
     overlap: Annotated[int, Meta(ge=0, le=MAX_FRAMES)]
     dim: Annotated[int, Meta(ge=1, le=2**20)]
     media: tuple[Digest, ...]
+    rate: Rate = DEFAULT_RATE
     context: Annotated[int, Meta(ge=0, le=MAX_FRAMES)] = 0
 
     @property
@@ -93,9 +96,9 @@ def encode(header: Header, latents: Mapping[tuple[int, Source], Float16Array]) -
     return save(tensors, {_HEADER: msgspec.json.encode(header).decode()})
 
 
-def media_digest(file_digest: str, number: int) -> str:
-    """The digest of audio known only as latents, from the digest of the file of latents."""
-    return hashlib.sha256(f"{file_digest}:{number}".encode()).hexdigest()
+def media_digest(file_digest: str, number: int, rate: Rate) -> str:
+    """The digest of audio known only as latents, from the digest of the file of latents and the session's rate."""
+    return digest_at(hashlib.sha256(f"{file_digest}:{number}".encode()).hexdigest(), rate)
 
 
 class BundledLatents:
@@ -130,7 +133,9 @@ class BundledLatents:
             raise ProjectError(
                 f"the latents in {path} are damaged: the file names more windows than it contains", _RESTORE
             )
-        self.media = tuple(media_digest(path.stem, number) for number in range(len(self.header.media)))
+        self.media = tuple(
+            media_digest(path.stem, number, self.header.rate) for number in range(len(self.header.media))
+        )
         self._names: dict[str, str] = {}
         self._sources: dict[str, list[Source]] = {digest: [] for digest in self.media}
         for name in names:
@@ -146,7 +151,7 @@ class BundledLatents:
     def problem(self, computation: Computation) -> str:
         """Why the latents cannot be used: the codec is missing or differs; empty when they can."""
         try:
-            info = registry.info(self.header.codec, computation)
+            info = registry.for_session(self.header.codec, computation, self.header.rate)
         except CodecError as error:
             return f"they were made with the codec {self.header.codec}, which is not available: {error}"
         if info.latent_identity != self.header.identity:
@@ -191,7 +196,8 @@ class BundledLatents:
         header = self.header
         try:
             # Any precision may be chosen later; the geometry is the same in all.
-            infos = [registry.info(header.codec, Computation(precision=precision)) for precision in PRECISIONS]
+            every = [Computation(precision=precision) for precision in PRECISIONS]
+            infos = [registry.for_session(header.codec, computation, header.rate) for computation in every]
         except CodecError:
             return  # then nothing is decoded
         if header.identity not in {info.latent_identity for info in infos}:

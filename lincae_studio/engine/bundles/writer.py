@@ -111,6 +111,7 @@ def write_bundle(
         frames=grid.frames,
         overlap=grid.overlap,
         dim=codec.dim,
+        rate=session.rate,
         media=tuple(original.digest for original in originals),
     )
     data = bundle_store.encode(header, latents)
@@ -118,7 +119,7 @@ def write_bundle(
     bundles = {
         item.digest: replace(
             item,
-            digest=bundle_store.media_digest(file_digest, number),
+            digest=bundle_store.media_digest(file_digest, number, session.rate),
             path=str(path),
             channel_selection="",
             size=0,

@@ -111,8 +111,8 @@ class _Engine:
                 self._ask()
             self._render(chunks)
 
-    def _load(self, codec: str) -> Codec:
-        return registry.load(codec, self._computation)
+    def _load(self, codec: str, rate: int) -> Codec:
+        return registry.load(codec, self._computation, rate)
 
     def _resolve(self) -> None:
         computation = self._computation

@@ -101,12 +101,12 @@ class Renderer:
     """Encodes what is not cached, sums, and decodes.
 
     Attributes:
-        load_codec: loads a codec by id.
+        load_codec: loads a codec by id, for sessions of a rate in Hz.
         renders: where chunks that took at least `keep_from_s` seconds to render are stored; None keeps none.
         sums: partial sums of chunks, reused when the same chunks are edited again.
     """
 
-    load_codec: Callable[[str], Codec]
+    load_codec: Callable[[str, int], Codec]
     reader: AudioReader
     cache: LatentCache
     renders: RenderCache | None = None
@@ -207,15 +207,15 @@ class Renderer:
             StudioError: when it cannot be loaded, or is not the one that the plan was made for.
         """
         codec = self._codecs.get(ref.id)
-        if codec is not None and codec.info.matches(ref.identity):
+        if codec is not None and _fits(codec, ref):
             return codec
         error, until = self._failures.get(ref, (None, 0.0))
         if error is not None and time.monotonic() < until:
             raise error
         self._codecs.pop(ref.id, None)
         try:
-            codec = self.load_codec(ref.id)
-            if not codec.info.matches(ref.identity):
+            codec = self.load_codec(ref.id, ref.rate)
+            if not _fits(codec, ref):
                 raise CodecError(f"the codec “{ref.id}” has been replaced", "Choose it again in Session > Codec")
         except StudioError as problem:
             self._failures[ref] = problem, time.monotonic() + _FAILURE_S
@@ -238,6 +238,10 @@ class Renderer:
             self.cache.put_many(new)
             found.update(new)
         return [found[term.key] for term in terms]
+
+
+def _fits(codec: Codec, ref: CodecRef) -> bool:
+    return codec.info.matches(ref.identity) and codec.info.sample_rate == ref.rate
 
 
 def _check_finite(values: Array, chunk: Chunk, hop: int) -> None:

@@ -331,9 +331,9 @@ class Rendering(QObject):
         """The session's codec, or if it is not available the default one, which is reported once."""
         codec = session.codec
         try:
-            found = registry.for_session(codec, self.computation)
+            found = registry.for_session(codec, self.computation, session.rate)
         except StudioError as error:
-            fallback = registry.info(DEFAULT_CODEC)
+            fallback = registry.for_session(DEFAULT_CODEC, rate=session.rate)
             if codec not in self._reported:
                 self._reported.add(codec)
                 # The remedy in the error is for the command line.

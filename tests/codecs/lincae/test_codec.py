@@ -133,7 +133,7 @@ def test_the_first_and_last_50_ms_are_as_good_as_the_middle(folder: str) -> None
     codec = FrontendCodec(registry.info(folder))
     plan = make_plan(session_of(media), codec.info)
     assert len(plan.audible) == 2
-    mix = render_plan(plan, new_renderer(MemoryAudio({media.digest: samples}), load=lambda _: codec))[0]
+    mix = render_plan(plan, new_renderer(MemoryAudio({media.digest: samples}), load=lambda *_: codec))[0]
 
     def error(found: Array, start: int, end: int) -> float:
         return float(np.abs(found[start:end] - samples[start:end, 0]).max())

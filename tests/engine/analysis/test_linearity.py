@@ -58,7 +58,7 @@ def song() -> Session:
 def figures(session: Session, codec: Codec) -> tuple[Plan, list[ChunkFigures], Renderer]:
     reader = MemoryAudio.of(*session.media)
     plan = make_plan(session, codec.info, GRID)
-    renderer = Renderer(lambda _: codec, reader, LatentCache())
+    renderer = Renderer(lambda *_: codec, reader, LatentCache())
     dry, parts = DryMix(session, reader), solo_mixes(session, plan, reader)
     found = []
     for chunk in plan.audible:

@@ -35,6 +35,7 @@ from tests.helpers import (
     MemoryAudio,
     files_below,
     import_audio,
+    load_codec,
     made_up_media,
     new_renderer,
     noise,
@@ -74,7 +75,7 @@ class Elsewhere:
         self.store = MediaStore(root)
         self.bundles = BundleStore(bundles_dir(root))
         self.cache = LatentCache(None)
-        self.renderer = Renderer(registry.load, StoreReader(self.store), self.cache)
+        self.renderer = Renderer(load_codec, StoreReader(self.store), self.cache)
 
     def open(self, path: Path) -> Session:
         session = open_bundle(path, self.bundles)

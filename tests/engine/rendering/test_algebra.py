@@ -104,5 +104,5 @@ def test_an_affine_codec_mixes_as_well_as_a_linear_one() -> None:
     session = edits.move_clips(session, {4}, 3000)
     codec = AffineCodec()
     grid = Grid.of(codec.info, 8, 2)
-    mix = render_plan(make_plan(session, codec.info, grid), new_renderer(reader, load=lambda _id: codec))
+    mix = render_plan(make_plan(session, codec.info, grid), new_renderer(reader, load=lambda *_: codec))
     assert np.abs(mix - waveform_mix(session, reader.audio)).max() < 1e-4

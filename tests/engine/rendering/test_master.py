@@ -94,7 +94,7 @@ def test_moving_the_master_encodes_nothing_and_sums_nothing_again() -> None:
 def test_a_master_scales_the_mix_about_the_latents_of_silence() -> None:
     """With a codec that puts silence elsewhere than at 0."""
     codec = bent()
-    renderer = Renderer(lambda _: codec, READER, LatentCache())
+    renderer = Renderer(lambda *_: codec, READER, LatentCache())
     moved = edits.set_master_points(edits.set_master_gain(mix(), 2.0), FALLING)
     plain_plan = make_plan(mix(), codec.info, GRID)
     for after in make_plan(moved, codec.info, GRID).audible:

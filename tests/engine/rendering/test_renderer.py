@@ -152,7 +152,7 @@ def test_an_unknown_codec_is_a_codec_error() -> None:
 def test_a_codec_that_cannot_be_loaded_is_not_read_again_for_every_chunk() -> None:
     loads: list[str] = []
 
-    def broken(codec_id: str) -> Codec:
+    def broken(codec_id: str, _rate: int) -> Codec:
         loads.append(codec_id)
         raise CodecError("the weights are damaged")
 
@@ -165,13 +165,13 @@ def test_a_codec_that_cannot_be_loaded_is_not_read_again_for_every_chunk() -> No
 
 def test_a_codec_that_became_another_one_under_its_id_is_loaded_again() -> None:
     loaded: list[Codec] = [registry.load("mdct-1x"), registry.load("mdct-4x")]
-    renderer = new_renderer(LONG_READER, load=lambda _: loaded[0])
+    renderer = new_renderer(LONG_READER, load=lambda *_: loaded[0])
     session = session_of(LONG)
     first = renderer.render(make_plan(session, replace(loaded[0].info, id="mine")).audible[0])
     second = make_plan(session, replace(loaded[1].info, id="mine")).audible[0]
     with pytest.raises(CodecError, match="replaced"):
         renderer.render(second)
-    other = new_renderer(LONG_READER, load=lambda _: loaded.pop())
+    other = new_renderer(LONG_READER, load=lambda *_: loaded.pop())
     assert other.render(second).latents.shape != first.latents.shape
 
 
