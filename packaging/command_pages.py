@@ -1,8 +1,8 @@
-"""Writes the man page and the bash completion of `lincae-studio` from the commands themselves.
+"""Writes the man page of `lincae-studio` and its completion in bash, zsh and fish from the commands themselves.
 
     python packaging/command_pages.py FOLDER
 
-writes FOLDER/lincae-studio.1 and FOLDER/lincae-studio.bash.
+writes FOLDER/lincae-studio.1, and lincae-studio.bash, _lincae-studio (zsh) and lincae-studio.fish there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 from lincae_studio import __version__
 from lincae_studio.cli.app import app
 
-_COMPLETION = """\
+_BASH = """\
 # bash completion of lincae-studio; bash reads it from /usr/share/bash-completion/completions.
 _lincae_studio() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]-}} choices=
@@ -32,6 +32,28 @@ _lincae_studio() {{
     mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word"; [[ $word == -* ]] || compgen -f -- "$word")
 }}
 complete -F _lincae_studio lincae-studio
+"""
+
+_ZSH = """\
+#compdef lincae-studio
+local command=$words[2]
+[[ $CURRENT -lt 4 || $command != (codecs|bench|cache) ]] || command+=" $words[3]"
+local -a choices
+if [[ $CURRENT -gt 2 ]]; then
+    case $command in
+{cases}
+    esac
+else
+    choices=({commands})
+fi
+compadd -- $choices
+[[ $PREFIX == -* ]] || _files
+"""
+
+_FISH = """\
+# fish completion of lincae-studio; fish reads it from /usr/share/fish/vendor_completions.d.
+complete -c lincae-studio -n __fish_is_first_token -a "{commands}"
+{cases}
 """
 
 
@@ -83,17 +105,29 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def completion() -> str:
-    """The script for bash: commands, then the options of the command, then files."""
+def completions() -> dict[str, str]:
+    """The script of each shell, by its file name: commands, then the options of the command, then files."""
     options: dict[str, list[str]] = {}
     for name, command in commands():
         group, _, inner = name.partition(" ")
         if inner:
             options.setdefault(group, []).append(inner)
         options[name] = [*(text for found in command.params for text in found.opts if text.startswith("--")), "--help"]
-    cases = [f'            "{name}") choices="{" ".join(words)}" ;;' for name, words in options.items()]
-    first = " ".join(dict.fromkeys(name.partition(" ")[0] for name in options))
-    return _COMPLETION.format(cases="\n".join(cases), commands=f'"{first} --help --version"')
+    first = " ".join(dict.fromkeys(name.partition(" ")[0] for name in options)) + " --help --version"
+    lines = {name: " ".join(words) for name, words in options.items()}
+    bash = [f'            "{name}") choices="{words}" ;;' for name, words in lines.items()]
+    zsh = [f'        "{name}") choices=({words}) ;;' for name, words in lines.items()]
+    fish = [f'complete -c lincae-studio -n "{_seen(name)}" -a "{words}"' for name, words in lines.items()]
+    return {
+        "lincae-studio.bash": _BASH.format(cases="\n".join(bash), commands=f'"{first}"'),
+        "_lincae-studio": _ZSH.format(cases="\n".join(zsh), commands=first),
+        "lincae-studio.fish": _FISH.format(cases="\n".join(fish), commands=first),
+    }
+
+
+def _seen(name: str) -> str:
+    """The condition of fish that a command has been typed."""
+    return "; and ".join(f"__fish_seen_subcommand_from {word}" for word in name.split())
 
 
 def _troff(text: str) -> str:
@@ -105,4 +139,5 @@ def _troff(text: str) -> str:
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     (folder / "lincae-studio.1").write_text(man_page(), encoding="utf-8")
-    (folder / "lincae-studio.bash").write_text(completion(), encoding="utf-8")
+    for script, text in completions().items():
+        (folder / script).write_text(text, encoding="utf-8")

@@ -54,6 +54,8 @@ gzip -9n "$work/pages/lincae-studio.1"
 place() { install -Dm644 "$1" "$tree/usr/share/$2"; }
 place "$work/pages/lincae-studio.1.gz" man/man1/lincae-studio.1.gz
 place "$work/pages/lincae-studio.bash" bash-completion/completions/lincae-studio
+place "$work/pages/_lincae-studio" zsh/vendor-completions/_lincae-studio
+place "$work/pages/lincae-studio.fish" fish/vendor_completions.d/lincae-studio.fish
 place packaging/linux/lincae-studio.desktop applications/lincae-studio.desktop
 place packaging/linux/lincae-studio.xml mime/packages/lincae-studio.xml
 place resources/icons/lincae-studio.svg icons/hicolor/scalable/apps/lincae-studio.svg

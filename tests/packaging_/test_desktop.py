@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import importlib.util
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -67,25 +68,43 @@ def test_the_man_page_has_every_command(pages: ModuleType) -> None:
     assert "\\fB\\-\\-headless\\fR" in page
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_bash_completes_commands_options_and_files(pages: ModuleType, tmp_path: Path) -> None:
-    script = tmp_path / "lincae-studio.bash"
-    script.write_text(pages.completion(), encoding="utf-8")
+#: What completes the last word in a shell, given the words as $1, $2, …; one answer a line.
+COMPLETED = {
+    "bash": (
+        "lincae-studio.bash",
+        'compopt() { :; }; source "$SCRIPT"; COMP_WORDS=(lincae-studio "$@"); COMP_CWORD=$#; _lincae_studio; '
+        "printf '%s\\n' \"${COMPREPLY[@]}\"",
+    ),
+    "zsh": (
+        "_lincae-studio",
+        "compadd() { shift; print -l -- ${(M)@:#$PREFIX*}; }; _files() { print -l -- $PREFIX*(N); }; "
+        'words=(lincae-studio "$@"); CURRENT=$#words; PREFIX=$words[-1]; source $SCRIPT',
+    ),
+    "fish": ("lincae-studio.fish", 'source $SCRIPT; complete -C "lincae-studio $argv"'),
+}
+
+
+@pytest.mark.parametrize("shell", COMPLETED)
+def test_shells_complete_commands_options_and_files(pages: ModuleType, tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    name, code = COMPLETED[shell]
+    script = tmp_path / "scripts" / name
+    script.parent.mkdir()
+    script.write_text(pages.completions()[name], encoding="utf-8")
     (tmp_path / "a song.lincae").touch()
 
     def completed(*words: str) -> list[str]:
-        quoted = " ".join(f"'{word}'" for word in ("lincae-studio", *words))
-        code = (
-            f"source '{script}'; compopt() {{ :; }}; COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; "
-            "_lincae_studio; printf '%s\\n' \"${COMPREPLY[@]}\""
-        )
-        done = subprocess.run(["bash", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert done.stderr == ""
-        return done.stdout.splitlines()
+        command = [shell, "-c", code, *(() if shell == "fish" else (shell,)), *words]
+        variables = {**os.environ, "SCRIPT": str(script)}
+        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        return [line for line in done.stdout.splitlines() if line]
 
     assert completed("co") == ["codecs"]
     assert completed("codecs", "do") == ["download"]
     assert "--linear" in completed("codecs", "import", "--l")
+    assert set(completed("codecs", "list", "--")) == {"--help", "--json"}
     assert completed("render", "--out") == ["--output"]
     assert completed("render", "a") == ["a song.lincae"]
     assert completed("a") == ["a song.lincae"]
