@@ -124,7 +124,7 @@ class Importer(QObject):
         project, *others = projects
         if others:
             names = listed([path.name for path in others])
-            self._messages.error(
+            self._messages.warning(
                 f"Only {project.name} is opened, not {names}: a window shows one project. Open the others later, or "
                 "in windows of their own with lincae-studio open --new-window."
             )
