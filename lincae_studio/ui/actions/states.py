@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
 from lincae_studio.preferences import RulerUnit, SnapTarget
+from lincae_studio.session.model import MASTER
 from lincae_studio.ui.actions import menus, shortcuts
 from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.model.document import Document
@@ -63,6 +64,8 @@ class ActionStates(QObject):
             "markers": bool(session.markers),
             "track": self._selection.track is not None,
             "strip": self._selection.strip is not None,
+            "points": self._has_points(),
+            "solos": session.any_solo,
             "undo": document.undo_text is not None,
             "redo": document.redo_text is not None,
         }
@@ -73,6 +76,16 @@ class ActionStates(QObject):
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
         self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())
         self._actions["redo"].setText(f"&Redo {in_menu(document.redo_name or '')}".rstrip())
+
+    def _has_points(self) -> bool:
+        """Whether the selected tracks, or the master, have any envelope points."""
+        session, strip = self._document.session, self._selection.strip
+        if strip == MASTER:
+            return bool(session.master.gain_points)
+        if strip is None:
+            return False
+        tracks = (session.track(track) for track in self._selection.targets(strip))
+        return any(track.gain_points or track.pan_points for track in tracks)
 
     def _follow_preferences(self) -> None:
         chosen = self._preferences.value

@@ -123,7 +123,7 @@ class ShortcutsPage(QWidget):
         self.preset.activated.connect(lambda: store.set(shortcut_preset=self.preset.currentData()))
         label = QLabel("&Preset", self)
         label.setBuddy(self.preset)
-        about = QLabel("The keys of a program that you know. Your own changes, in bold, stay as they are.", self)
+        about = QLabel("The keys of a program that you know. Your own keys, in bold, override them.", self)
         about.setWordWrap(True)
         theme.dim(about)
         self.search = QLineEdit(self)

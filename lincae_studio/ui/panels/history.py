@@ -33,7 +33,7 @@ class HistoryPanel(QDockWidget):
             return
         done, undone = self._document.steps
         forgotten = self._document.forgotten
-        beginning = f"{count_of(forgotten, 'earlier step')} can no longer be undone" if forgotten else "As opened"
+        beginning = f"{count_of(forgotten, 'earlier step')} can no longer be undone" if forgotten else "Original state"
         self.list.clear()
         for row, text in enumerate((beginning, *done, *undone)):
             item = QListWidgetItem(shown(text))

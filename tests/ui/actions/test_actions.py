@@ -37,7 +37,19 @@ def test_the_table_is_consistent() -> None:
         assert spec.menu in MENUS
         assert spec.text
         assert spec.tip
-        assert spec.needs in ("", "clips", "selection", "track", "strip", "markers", "undo", "redo", "place")
+        assert spec.needs in (
+            "",
+            "clips",
+            "selection",
+            "track",
+            "strip",
+            "points",
+            "solos",
+            "markers",
+            "undo",
+            "redo",
+            "place",
+        )
         assert not spec.icon or resource(f"icons/{spec.icon}.svg").is_file()
     assert set(TOOLBAR) - {None} <= set(IDS)
 
@@ -98,6 +110,22 @@ def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
     press(song, Qt.Key.Key_Delete)
     assert song.actions_by_id["undo"].text() == "&Undo Delete Clip: a"
     assert not song.actions_by_id["delete"].isEnabled()
+
+
+def test_what_clears_is_enabled_while_there_is_something_to_clear(song: MainWindow) -> None:
+    actions = song.actions_by_id
+    song.selection.set_track(song.document.session.tracks[0].id)
+    assert not actions["clear_solos"].isEnabled()
+    press(song, Qt.Key.Key_S, Qt.KeyboardModifier.ShiftModifier)
+    assert actions["clear_solos"].isEnabled()
+    actions["clear_solos"].trigger()
+    assert not actions["clear_solos"].isEnabled()
+    assert not actions["clear_envelopes"].isEnabled()
+    press(song, Qt.Key.Key_A)
+    press(song, Qt.Key.Key_A, Qt.KeyboardModifier.ShiftModifier)
+    assert actions["clear_envelopes"].isEnabled()
+    song.selection.set_track(song.document.session.tracks[1].id)
+    assert not actions["clear_envelopes"].isEnabled()
 
 
 @pytest.mark.engine

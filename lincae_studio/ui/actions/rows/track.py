@@ -66,7 +66,15 @@ ROWS = (
         needs="track",
         contexts=("track",),
     ),
-    ActionSpec("clear_solos", "Clear Solos", "Unsolo all tracks", "Track", ("Alt+Shift+S",), contexts=("track",)),
+    ActionSpec(
+        "clear_solos",
+        "Clear Solos",
+        "Unsolo all tracks",
+        "Track",
+        ("Alt+Shift+S",),
+        needs="solos",
+        contexts=("track",),
+    ),
     ActionSpec(
         "subtract_track",
         "Su&btract Track",
@@ -177,7 +185,7 @@ ROWS = (
         "Clear Envelopes",
         "Remove all envelope points of the track or the master",
         "Track",
-        needs="strip",
+        needs="points",
         contexts=("point", "track", "mix"),
     ),
     ActionSpec(
