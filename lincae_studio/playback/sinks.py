@@ -105,8 +105,11 @@ class DeviceSink:
             self._stream.start()
             self._name = str(sounddevice.query_devices(self._stream.device)["name"])
         except (sounddevice.PortAudioError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            # Device -1 is PortAudio's name for none.
+            found = "no audio output was found" if reason.endswith("-1") else f"no usable audio output ({reason})"
             raise AudioDeviceError(
-                f"there is no sound: no usable audio output ({str(error).splitlines()[0]})",
+                f"there is no sound: {found}",
                 "Connect or enable an audio device, or choose one in Edit > Preferences, then start playback again",
             ) from error
 

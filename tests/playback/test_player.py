@@ -515,12 +515,25 @@ def test_without_any_device_it_plays_silently(tmp_path: Path) -> None:
     assert lines[2:] == ["True", "22050"]
 
 
-def test_the_device_sink_reports_the_problem_and_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("Error querying device -1", r"no audio output was found\W.*start playback again"),
+        (
+            "Error opening OutputStream: Device unavailable",
+            r"no usable audio output \(Error opening .*start playback again",
+        ),
+    ],
+)
+def test_the_device_sink_reports_the_problem_and_a_remedy(
+    monkeypatch: pytest.MonkeyPatch, reason: str, said: str
+) -> None:
     import sounddevice
 
-    def refuse(**_options: object) -> None:
-        raise sounddevice.PortAudioError("Error querying device -1")
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise sounddevice.PortAudioError(reason)
 
     monkeypatch.setattr(sounddevice, "OutputStream", refuse)
-    with pytest.raises(AudioDeviceError, match=r"no usable audio output .*querying device.*start playback again"):
+    monkeypatch.setattr(sounddevice, "query_devices", refuse)
+    with pytest.raises(AudioDeviceError, match=said):
         DeviceSink(lambda out: None, DEFAULT_RATE)
