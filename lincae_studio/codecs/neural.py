@@ -75,7 +75,7 @@ def machine() -> str:
         return "NVIDIA GPU (CUDA)"
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "Apple GPU (MPS)"
-    return "processor"
+    return "the processor: no supported GPU was found"
 
 
 def download_mb() -> int:
@@ -155,7 +155,7 @@ def _alone_to_delete() -> Iterator[None]:
 
 
 def _install(target: Path, cache: Path, progress: ReportProgress, cancel: CancelToken) -> None:
-    progress(Progress(0, 0, "looking for packages"))
+    progress(Progress(0, 0, "Looking for packages"))
     report = target / "tmp" / "report.json"
     options = ["--dry-run", "--report", str(report), "--constraint", str(paths.constraints())]
     if not has_nvidia_gpu() and sys.platform != "darwin":
@@ -166,7 +166,7 @@ def _install(target: Path, cache: Path, progress: ReportProgress, cancel: Cancel
         raise CodecError(f"torch without CUDA was not found at {_CPU_INDEX}", "Try again later")
     _check_space(cache, chosen)
     files = wheels.fetch(chosen, cache / "wheels", progress, cancel)
-    progress(Progress(0, 0, "installing"))
+    progress(Progress(0, 0, "Installing"))
     _run_pip(target, cancel, "--no-index", "--no-deps", "--no-cache-dir", *map(str, files))
 
 

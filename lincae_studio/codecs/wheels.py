@@ -100,7 +100,7 @@ def fetch(wheels: Sequence[Wheel], folder: Path, progress: ReportProgress, cance
 
         def report(done: int, before: int = before, wheel: Wheel = wheel) -> None:
             amount = f"{(before + done) / 1e6:.0f} of {total / 1e6:.0f} MB"
-            progress(Progress(before + done, total, f"downloading {wheel.package}, {amount}"))
+            progress(Progress(before + done, total, f"Downloading {wheel.package}, {amount}"))
             cancel.check()
 
         if not (path.is_file() and _sha256(path) == wheel.sha256):

@@ -174,7 +174,7 @@ def test_a_killed_installation_is_done_again(wheels: Path, monkeypatch: pytest.M
     seen: list[Progress] = []
     neural.install(seen.append)
     assert neural.installed()
-    assert seen[-1] == Progress(0, 0, "installing"), "nobody knows how long"
+    assert seen[-1] == Progress(0, 0, "Installing"), "nobody knows how long"
 
 
 _INSTALL = """

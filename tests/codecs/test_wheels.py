@@ -60,8 +60,8 @@ def test_all_are_downloaded_and_what_is_there_is_not_downloaded_again(index: Pac
     folder, seen = tmp_path / "wheels", list[Progress]()
     assert wheels.missing_bytes(chosen(index), folder) == SIZE + 500
     fetch(index, folder, seen.append)
-    assert seen[0] == Progress(0, SIZE + 500, "downloading small, 0 of 1 MB")
-    assert seen[-1] == Progress(SIZE + 500, SIZE + 500, "downloading large_one, 1 of 1 MB")
+    assert seen[0] == Progress(0, SIZE + 500, "Downloading small, 0 of 1 MB")
+    assert seen[-1] == Progress(SIZE + 500, SIZE + 500, "Downloading large_one, 1 of 1 MB")
     assert [progress.done for progress in seen] == sorted(progress.done for progress in seen)
     (folder / "of-an-older-choice.whl").touch()
     assert wheels.missing_bytes(chosen(index), folder) == 0

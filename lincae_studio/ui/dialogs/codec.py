@@ -60,7 +60,8 @@ class AddNeuralDialog(QDialog):
             ("From", "The Python Package Index, pypi.org, and pytorch.org"),
             (
                 "Size",
-                f"About {neural.download_mb():,} MB to download, {neural.space_mb():,} MB of free space",
+                f"About {neural.download_mb():,} MB to download, and {neural.space_mb():,} MB of free space; "
+                "an interrupted download is resumed",
             ),
             ("Stored in", str(neural.folder())),
         ):

@@ -101,7 +101,7 @@ def test_a_cancelled_download_is_kept_or_deleted(
         dialog.accept()
         progress = window.findChild(ProgressDialog)
         assert progress is not None
-        qtbot.waitUntil(lambda: progress.label.text().startswith("downloading torch_like, 1 of 3 MB"), timeout=LIMIT_MS)
+        qtbot.waitUntil(lambda: progress.label.text().startswith("Downloading torch_like, 1 of 3 MB"), timeout=LIMIT_MS)
         qtbot.mouseClick(progress.findChild(QPushButton), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not window.codecs.busy, timeout=LIMIT_MS)
     assert window.messages.text.text() == "Adding neural codecs was cancelled; the next attempt resumes the download"
