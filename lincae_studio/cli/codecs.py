@@ -16,12 +16,12 @@ from rich.table import Table
 
 from lincae_studio.cli.import_options import parse_settings, with_import_options
 from lincae_studio.cli.progress import progress_bars
-from lincae_studio.cli.text import plain, show
+from lincae_studio.cli.text import plain, show, show_error
 from lincae_studio.codecs import install, library, neural, registry
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.family import Download, OptionValue
-from lincae_studio.errors import CodecError
+from lincae_studio.errors import CodecError, UsageError
 
 codecs_app = typer.Typer(help="Manage codecs: list, download, import, convert, remove.", no_args_is_help=True)
 
@@ -100,8 +100,17 @@ def _download(
     codec_id: Annotated[
         str, typer.Argument(metavar="ID", help=f"One of {', '.join(_OURS)}, or of an installed package.")
     ],
+    accepted: Annotated[
+        bool, typer.Option("--accept-licence", help="Accept the licence, which some models require.")
+    ] = False,
 ) -> None:
     """Download a public model from the Hugging Face Hub and install it. An interrupted download is resumed."""
+    download = registry.download(codec_id)
+    if download is not None:
+        show_error(f"licence of {codec_id}: {download.terms}")
+        if download.accept and not accepted:
+            remedy = f"Read it, then run lincae-studio codecs download {codec_id} --accept-licence"
+            raise UsageError(f"the licence of {codec_id} has to be accepted ({download.terms})", remedy)
     with progress_bars() as report:
         place = install.install_download(codec_id, report(f"downloading {codec_id}"))
     show(f"{codec_id} is installed in {place}")
@@ -184,7 +193,7 @@ def _row(info: CodecInfo) -> dict[str, object]:
 
 def _offer(download: Download) -> dict[str, object]:
     """The row of a download that is not installed; the size is that of its files."""
-    names = ("id", "title", "sample_rate", "hop", "dim", "compression", "linearity", "bytes")
+    names = ("id", "title", "sample_rate", "hop", "dim", "compression", "linearity", "bytes", "licence", "gated")
     row: dict[str, object] = {name: getattr(download, name) for name in names}
     install_it = f"not installed: lincae-studio codecs download {download.id}"
     return row | {"description": f"{download.description} ({install_it})", "installed": False}

@@ -85,6 +85,11 @@ class Download(Struct, frozen=True, kw_only=True):
         return f"{HUB_URL}/{self.repository}"
 
     @property
+    def terms(self) -> str:
+        """The licence, and where to read it."""
+        return f"{self.licence or 'Set by the publisher'}; see {self.licence_url or self.page}"
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Paths of the files in the repository."""
         return tuple(str(PurePosixPath(self.subfolder, name)) for name in self.files)

@@ -51,6 +51,8 @@ class LocalHub:
         self.body_status: int | None = None
         self.wrong_checksums = False
         self.tells_sizes = True
+        #: The token without which nothing is sent, as of a gated repository; None for public ones.
+        self.token: str | None = None
         #: Where the answers with a body began, in bytes.
         self.starts: list[int] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -99,6 +101,12 @@ class LocalHub:
                     self.end_headers()
                     if with_body:
                         self.wfile.write(page)
+                    return
+                if hub.token is not None and self.headers.get("Authorization") != f"Bearer {hub.token}":
+                    self.send_response(401)
+                    self.send_header("X-Error-Code", "GatedRepo")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                     return
                 path = hub.root / self.path.partition("/resolve/main/")[2]
                 if not path.is_file():

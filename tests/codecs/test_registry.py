@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import CodecError
 from lincae_studio.session.model import DEFAULT_RATE
@@ -53,3 +56,35 @@ def test_info_agrees_with_the_codec(codec_id: str) -> None:
         assert codec.decode(latents, first_frames=[0], seed=0).shape == (1, samples)
         with pytest.raises(ValueError, match="whole number"):
             codec.encode(np.zeros((1, samples + 1), np.float32))
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({}, "is not a model"),
+        ({"config.json": "{"}, "config.json cannot be read"),
+        ({"config.json": "[1]"}, "config.json cannot be read: it is not a table"),
+        ({"config.json": "[" * 100_000}, "config.json cannot be read"),
+        ({"config.json": '{"format": "another"}'}, "config.json describes no kind of model"),
+        ({"config.json": '{"format": "lincae-studio-autoencoder", "version": 99}'}, "config.json has another format"),
+        ({"config.json": " " * ((1 << 20) + 1)}, "config.json cannot be read"),
+        ({"autoencoder.pth": ""}, "is not a model: .* missing"),
+    ],
+)
+def test_a_folder_that_is_no_model_is_refused_by_name(tmp_path: Path, files: dict[str, str], said: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(CodecError, match=said) as caught:
+        registry.open_folder(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_a_folder_that_is_gone_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(CodecError, match="gone cannot be read: there is no such file"):
+        registry.open_folder(tmp_path / "gone")
+
+
+def test_what_a_precision_comes_to_is_asked_only_where_it_matters() -> None:
+    asked = Computation("cuda:7", "fp16")  # not available here: would be an error
+    assert registry.resolved("mdct-2x", asked) == asked

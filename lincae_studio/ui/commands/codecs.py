@@ -394,8 +394,9 @@ def _failed_action(package: str, error: StudioError, parent: QObject) -> QAction
     """An entry that says what is wrong with a package that adds codecs."""
     action = QAction(in_menu(f"{package} (does not work)"), parent)
     action.setEnabled(False)
-    action.setToolTip(in_tip(str(error)))
-    action.setStatusTip(shown(str(error)))
+    problem = str(error)
+    action.setToolTip(in_tip(problem[:1].upper() + problem[1:]))
+    action.setStatusTip(shown(problem))
     return action
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QLabel,
     QLineEdit,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
@@ -38,11 +39,16 @@ class DownloadDialog(QDialog):
             ("From", f"Hugging Face Hub, {download.repository}"),
             ("Size", f"About {download.mebibytes} MiB; an interrupted download is resumed"),
             ("Stored in", str(paths.codecs_dir() / download.id)),
-            ("Licence", _licence(download)),
+            ("Licence", download.terms),
         ):
             form.addRow(_dim(name, self), _wrapped(text, self))
         hint = _wrapped("Requires an internet connection. You can continue editing during the download.", self)
-        _lay_out(self, [form, hint], "Download", 560)
+        self.licence = QCheckBox("I have read and accept the &licence", self)
+        self.licence.setVisible(download.accept)
+        confirm = _lay_out(self, [form, hint, self.licence], "Download", 560)
+        if download.accept:
+            confirm.setEnabled(False)
+            self.licence.toggled.connect(confirm.setEnabled)
 
 
 class AddNeuralDialog(QDialog):
@@ -112,27 +118,24 @@ def _field(option: ImportOption, parent: QWidget) -> tuple[QWidget, Callable[[],
     return text, text.text
 
 
-def _licence(download: Download) -> str:
-    named = f"{download.licence}, {download.licence_url}" if download.licence else "Set by the publisher"
-    return named if download.licence_url else f"{named}; see {download.page}"
-
-
-def _lay_out(dialog: QDialog, parts: list[QLabel | QFormLayout], verb: str, width_px: int) -> None:
-    """Stack the widgets and the buttons, as high as the wrapped text needs at this width."""
+def _lay_out(dialog: QDialog, parts: list[QWidget | QFormLayout], verb: str, width_px: int) -> QPushButton:
+    """Stack the widgets and the buttons, as high as the wrapped text needs at this width; returns the default one."""
     buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel, dialog)
-    buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole).setDefault(True)
+    default = buttons.addButton(verb, QDialogButtonBox.ButtonRole.AcceptRole)
+    default.setDefault(True)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     layout = QVBoxLayout(dialog)
     layout.setSpacing(12)
     for part in parts:
-        if isinstance(part, QLabel):
+        if isinstance(part, QWidget):
             layout.addWidget(part)
         else:
             layout.addLayout(part)
     layout.addWidget(buttons)
     dialog.setMinimumWidth(width_px)  # otherwise Qt assumes narrower lines
     dialog.resize(width_px, layout.totalHeightForWidth(width_px))
+    return default
 
 
 def _dim(text: str, parent: QWidget) -> QLabel:
