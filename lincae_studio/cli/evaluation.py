@@ -2,38 +2,55 @@
 
 from __future__ import annotations
 
-import csv
+import datetime
 import importlib.util
 import json
-import math
 import os
-import sys
+import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from lincae_studio import malloc
+from lincae_studio import atomic, malloc
+from lincae_studio.cli import exit_codes
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain, show_error
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.errors import UsageError
+from lincae_studio.errors import ExportError, StudioError, UsageError, os_error_reason
+from lincae_studio.session.times import count_of, listed
 
 if TYPE_CHECKING:
-    from lincae_studio.evaluation.figures import Statistics
-    from lincae_studio.evaluation.measuring import Evaluation
+    from lincae_studio.evaluation.audio import Excerpt, Recordings
+    from lincae_studio.evaluation.comparison import Measured, Result
+
+#: Stands for procedural songs among the inputs.
+_SYNTH = "synth"
+
+#: The rate of excerpts if no codec can be loaded.
+_USUAL_RATE = 44_100
 
 
 def evaluate(
-    codec: Annotated[str, typer.Argument(help="Codec id (see `codecs list`), or the folder of a trained codec.")],
-    audio: Annotated[
-        list[str], typer.Argument(metavar="AUDIO...", help="Audio files, or `synth` for procedural songs.")
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CODEC... AUDIO...",
+            help="Codecs: ids (see `codecs list`) or folders. Audio: files, or `synth` for procedural songs.",
+        ),
     ],
     stems: Annotated[bool, typer.Option("--stems", help="The files are the stems of one song.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Page to write: tables, sound and pictures in one file.")
+    ] = None,
+    excerpt: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, max=60.0, help="Length of the sounds of the page.")
+    ] = 10.0,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Sounds of the page as FLAC, not Ogg Vorbis.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print figures as CSV.")] = False,
     plots: Annotated[
@@ -43,114 +60,142 @@ def evaluate(
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, help="Number of seeds of the decoder's noise to measure with, from 0 on.")
     ] = 1,
-) -> None:
-    """Measure a codec: reconstruction, homogeneity, additivity, removal of sources, latents."""
+) -> int:
+    """Measure codecs: reconstruction, mixing, scaling and removal against the true signals, linearity, latents."""
     if as_json and as_csv:
         raise UsageError("--json and --csv cannot be combined", "Use only one of them")
     if plots is not None and importlib.util.find_spec("matplotlib") is None:
         raise UsageError("plots need matplotlib", "Install it with pip install 'lincae-studio[train]'")
+    codecs, audio = codecs_and_audio(inputs)
 
-    from lincae_studio.evaluation import audio as evaluation_audio
-    from lincae_studio.evaluation import measuring
+    from lincae_studio.cli import evaluation_tables
+    from lincae_studio.evaluation.audio import Recordings, read_groups
+    from lincae_studio.evaluation.comparison import Failed, Measured, compare
     from lincae_studio.training.synth import synth_groups
 
     malloc.keep_freed()
-    loaded = registry.load(registry.by_path(codec), Computation().overridden(os.environ))
-    if audio == ["synth"]:
-        groups = synth_groups(loaded.info, limit)
-    else:
-        groups = evaluation_audio.read_groups([Path(name) for name in audio], loaded.info, stems=stems, limit=limit)
-    with progress_bars() as report:
-        result = measuring.evaluate(loaded, groups, report("measuring"), range(seeds))
-    _print(result, as_json, as_csv)
-    if plots is not None:
-        from lincae_studio.evaluation.plots import draw_latents
+    computation = Computation().overridden(os.environ)
+    recordings = Recordings([Path(name) for name in audio], stems=stems) if audio else None
+    rates = _rates(codecs)
+    if recordings is not None:
+        for rate in rates:
+            recordings.at(rate)  # errors of files are reported before anything is measured
 
-        for path in draw_latents(result, plots):
+    def groups(info: CodecInfo) -> Array:
+        return synth_groups(info, limit) if recordings is None else read_groups(recordings, info, limit=limit)
+
+    heard = _excerpt(recordings, max(rates, default=_USUAL_RATE), excerpt) if html is not None else None
+    with progress_bars() as report:
+        results = compare(
+            codecs,
+            lambda name: registry.load(registry.by_path(name), computation),
+            groups,
+            heard,
+            range(seeds),
+            lambda name: report(f"measuring {name}"),
+        )
+    failed = [one for one in results if isinstance(one, Failed)]
+    measured = [one for one in results if isinstance(one, Measured)]
+    if len(results) == 1 and failed and html is None:
+        raise failed[0].error
+    if as_json:
+        print(json.dumps(_as_json(results), indent=2))
+    elif as_csv:
+        evaluation_tables.print_csv(measured)
+    else:
+        evaluation_tables.print_table(measured)
+    if plots is not None:
+        _draw(measured, plots, single=len(results) == 1)
+    if html is not None:
+        assert heard is not None
+        options = {"--stems": stems, "--lossless": lossless, "--limit": limit, "--seeds": seeds, "--excerpt": excerpt}
+        _write_page(html, results, heard, inputs, options)
+    for one in failed:
+        show_error(f"error: {one.name}: {one.error}")
+    return exit_codes.BAD_INPUT if failed else 0
+
+
+def codecs_and_audio(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Tell codecs from audio files; no files stand for procedural songs.
+
+    An id of a codec is a codec, even if there is a file with that name; so is a folder. All else must be a file.
+
+    Raises:
+        UsageError: for what is none of them (the message lists it), and when codecs or audio are missing.
+    """
+    ids = {*registry.ids(), *(one.id for one in registry.downloads())}
+    codecs = [name for name in dict.fromkeys(inputs) if name in ids or os.path.isdir(name)]
+    audio = [name for name in inputs if name not in codecs]
+    unknown = [name for name in audio if name != _SYNTH and not os.path.lexists(name)]
+    if unknown:
+        raise UsageError(
+            f"no codec and no file: {listed(unknown, len(unknown))}",
+            f"Codecs are {', '.join(registry.ids())}, and folders; give their audio files as paths, or {_SYNTH}",
+        )
+    if not codecs:
+        raise UsageError("there is no codec to measure", f"Give one of {', '.join(registry.ids())}, or a folder")
+    if not audio:
+        raise UsageError("there is no audio to measure with", f"Give audio files, or {_SYNTH}")
+    if _SYNTH in audio and len(audio) > 1:
+        raise UsageError(f"{_SYNTH} and audio files cannot be combined", "Give only one of them")
+    return codecs, [] if audio == [_SYNTH] else audio
+
+
+def _rates(codecs: Sequence[str]) -> list[int]:
+    """The sample rates of those codecs whose info can be read."""
+    rates = set()
+    for name in codecs:
+        try:
+            rates.add(registry.info(registry.by_path(name)).sample_rate)
+        except StudioError:
+            continue  # it will fail again, and be reported, when it is loaded
+    return sorted(rates)
+
+
+def _excerpt(recordings: Recordings | None, sample_rate: int, seconds: float) -> Excerpt:
+    from lincae_studio.evaluation.audio import Excerpt, loudest_excerpt
+    from lincae_studio.training.synth import STEMS, unheard_song
+
+    if recordings is not None:
+        return loudest_excerpt(recordings, sample_rate, seconds)
+    song = unheard_song((0, 0), round(seconds * sample_rate), sample_rate)
+    return Excerpt(STEMS, (0.0,) * len(STEMS), sample_rate, song)
+
+
+def _as_json(results: Sequence[Result]) -> dict[str, object]:
+    """The figures of a single codec, or a list for several."""
+    return results[0].plain() if len(results) == 1 else {"codecs": [one.plain() for one in results]}
+
+
+def _draw(measured: Sequence[Measured], folder: Path, *, single: bool) -> None:
+    from lincae_studio.evaluation.plots import draw_latents
+
+    for number, one in enumerate(measured, 1):
+        own = folder if single else folder / f"{number}-{re.sub(r'[^A-Za-z0-9._-]+', '-', one.name).strip('-.')}"
+        for path in draw_latents(one.evaluation, own):
             show_error(str(path))
 
 
-def _print(result: Evaluation, as_json: bool, as_csv: bool) -> None:
-    if as_json:
-        print(json.dumps(_as_json(result), indent=2))
-    elif as_csv:
-        csv.writer(sys.stdout).writerows(_as_csv(result))
-    else:
-        _print_table(result)
+def _write_page(
+    path: Path, results: Sequence[Result], excerpt: Excerpt, inputs: Sequence[str], options: dict[str, bool | float]
+) -> None:
+    """Write the page. Raises `ExportError`."""
+    from lincae_studio.evaluation.page import Origin, page
 
-
-def _as_json(result: Evaluation) -> dict[str, Any]:
-    from lincae_studio.evaluation.figures import finite
-
-    rows = [
-        {
-            "seed": row.seed,
-            "group": row.group,
-            "source": row.source,
-            **{name: finite(value) for name, value in row.values.items()},
-        }
-        for row in result.measured.rows()
-    ]
-    seeds = [
-        {"seed": seed, "statistics": {name: one.plain() for name, one in result.measured.statistics(seed).items()}}
-        for seed in result.seeds
-    ]
-    return {"codec": result.codec, **result.plain(), "seeds": seeds, "rows": rows}
-
-
-def _as_csv(result: Evaluation) -> list[list[Any]]:
-    """A line for each statistic of all seeds and of each seed, then a line for each window."""
-    from lincae_studio.evaluation.figures import finite
-
-    def line(kind: str, seed: int | str, group: int | str, source: int | str, values: dict[str, float]) -> list[Any]:
-        cells = [finite(values.get(name, math.nan)) for name in result.figures]
-        return [plain(result.codec), kind, seed, group, source, *("" if cell is None else cell for cell in cells)]
-
-    lines: list[list[Any]] = [["codec", "row", "seed", "group", "source", *result.figures]]
-    lines.append(line("mean", "", "", "", result.figures))
-    for seed in (None, *result.seeds):
-        statistics = result.measured.statistics(seed)
-        names = ["deviation", "low", "high", "windows", "values", "limited", "undefined"]
-        for name in names if seed is None else ["mean", *names]:
-            values = {figure: getattr(one, name) for figure, one in statistics.items()}
-            lines.append(line(name, "" if seed is None else seed, "", "", values))
-    for row in result.measured.rows():
-        source = "mix" if row.source is None else row.source
-        lines.append(line("window", row.seed, row.group, source, row.values))
-    return lines
-
-
-def _print_table(result: Evaluation) -> None:
-    from lincae_studio.evaluation.figures import FIGURES
-
-    several = len(result.seeds) > 1
-    overall = result.measured.statistics()
-    of_seeds = [result.measured.statistics(seed) for seed in result.seeds] if several else []
-    heads = [f"seed {seed}" for seed in result.seeds] if several else []
-    table = Table(
-        "figure", "mean" if several else "value", "± 95 %", *heads, "better", "meaning", box=None, pad_edge=False
+    words = ["lincae-studio", "evaluate", *inputs]
+    for name, value in options.items():
+        words += [name] if value is True else [] if value is False else [name, f"{value:g}"]
+    audio = [name for name in inputs if name in codecs_and_audio(inputs)[1]]
+    described = count_of(len(audio), "stem" if options["--stems"] else "file") if audio else "procedural songs"
+    origin = Origin(
+        shlex.join([*words, "--html", str(path)]),
+        f"{described}: {listed([Path(name).name for name in audio], 6)}" if audio else described,
+        datetime.date.today().isoformat(),
+        bool(options["--lossless"]),
     )
-    for name, value in result.figures.items():
-        about = FIGURES[name]
-        cells = [_cell(statistics[name]) if name in statistics else "" for statistics in of_seeds]
-        if name in overall:
-            half = overall[name].high - overall[name].mean
-            table.add_row(about.title, _cell(overall[name]), _number(half), *cells, about.better, about.meaning)
-        else:
-            table.add_row(about.title, _number(value), "", *cells, about.better, about.meaning)
-    console = Console(width=None if sys.stdout.isatty() else 160 + 12 * len(heads))
-    console.print(escape(plain(f"{result.codec}, {result.windows} windows")), highlight=False)
-    console.print(table)
-    for name, one in overall.items():
-        if one.undefined or (one.limited and not one.exact):
-            limits = f"{one.limited} of {one.values} values limited to 160 dB" if one.limited else ""
-            unknown = f"{one.undefined} left out, since the reference is silent" if one.undefined else ""
-            console.print(f"{FIGURES[name].title}: {', '.join(filter(None, (limits, unknown)))}", highlight=False)
-
-
-def _cell(one: Statistics) -> str:
-    return "exact" if one.exact else _number(one.mean)
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.4g}"
+    try:
+        atomic.write_bytes(path, page(results, excerpt, origin).encode())
+    except OSError as error:
+        reason, remedy = os_error_reason(error, path)
+        raise ExportError(f"cannot write {path}: {reason}", remedy) from error
+    show_error(plain(str(path)))

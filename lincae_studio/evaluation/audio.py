@@ -1,69 +1,194 @@
-"""The audio of an evaluation: groups of windows that are mixed with each other, from files."""
+"""The audio of an evaluation: files in mono at any rate, and groups of windows of them that are mixed with each other.
+
+Files are decoded once for each rate, into temporary files: memory does not depend on their length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soxr
 
+from lincae_studio import paths, private
 from lincae_studio.codecs.base import Array, CodecInfo
-from lincae_studio.errors import MediaError, UsageError
+from lincae_studio.errors import MediaError, UsageError, os_error_reason
+from lincae_studio.media.probe import check_width
+from lincae_studio.media.reading.reader import AudioFile
 
 #: Windows below this RMS (-60 dB) count as silence; figures relative to them would be meaningless.
 SILENCE_RMS = 1e-3
 
+#: The steps in which the loudest part is looked for.
+_STEP_S = 0.1
 
-def read_groups(paths: Sequence[Path], info: CodecInfo, *, stems: bool, limit: int) -> Array:
-    """`(groups, sources, N)` windows of audio files, mono at the codec's rate.
+#: Signals are read in blocks of this length, to look for the loudest part.
+_BLOCK_S = 60.0
 
-    With `stems` the files are the stems of one song, and a group is all of them at the same time. Otherwise a group is
-    two windows of any files. At most `limit` groups are used, spread evenly.
+
+class Recordings:
+    """Audio files, mixed to mono."""
+
+    def __init__(self, files: Sequence[Path], *, stems: bool = False) -> None:
+        """`stems`: the files are the stems of one song.
+
+        Raises:
+            UsageError: for `stems` with a single file.
+        """
+        if stems and len(files) < 2:
+            raise UsageError("--stems needs at least two files", "Give the stems of one song")
+        self.files = tuple(files)
+        self.stems = stems
+        self._known: dict[int, list[Array]] = {}
+
+    def at(self, sample_rate: int) -> list[Array]:
+        """The signals `(N,)` at a rate.
+
+        Raises:
+            MediaError: for a file that cannot be read, or has more than two channels.
+        """
+        if sample_rate not in self._known:
+            self._known[sample_rate] = [_mono(path, sample_rate) for path in self.files]
+        return self._known[sample_rate]
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A few seconds of signals that are mixed with each other.
+
+    Attributes:
+        names: of the signals.
+        starts_s: where they start in their files.
+        sample_rate: of `signals`, in Hz.
+        signals: `(S, N)`.
+    """
+
+    names: tuple[str, ...]
+    starts_s: tuple[float, ...]
+    sample_rate: int
+    signals: Array
+
+    def at(self, sample_rate: int) -> Array:
+        """The signals `(S, N)` at another rate."""
+        if sample_rate == self.sample_rate:
+            return self.signals
+        resampled = soxr.resample(self.signals.T, self.sample_rate, sample_rate)
+        return np.ascontiguousarray(resampled.T, np.float32)
+
+
+def read_groups(recordings: Recordings, info: CodecInfo, *, limit: int) -> Array:
+    """`(groups, sources, N)` windows of audio files, mono at the codec's rate, one chunk of the codec each.
+
+    A group of stems is all of them at the same time. Otherwise a group is two windows of any files. At most `limit`
+    groups are used, spread evenly.
 
     Raises:
         MediaError: for a file that cannot be read, or audio that is too short or silent.
-        UsageError: for `stems` with a single file.
     """
     samples = info.window_samples(info.chunk_frames)
-    signals = [_read(path, info.sample_rate) for path in paths]
-    if stems:
-        if len(signals) < 2:
-            raise UsageError("--stems needs at least two files", "Give the stems of one song")
-        longest = max(len(signal) for signal in signals)
-        song = np.stack([np.pad(signal, (0, longest - len(signal))) for signal in signals])
-        groups = _windows(song, samples).transpose(1, 0, 2)
-        groups = groups[[audible(group).sum() >= 2 for group in groups]]
+    signals = recordings.at(info.sample_rate)
+    if recordings.stems:
+        rows = range(len(signals))
+        count = max(1, max(len(signal) for signal in signals) // samples)
+        places = [[(row, window) for row in rows] for window in range(count)]
+        places = [group for group in places if audible(_windows(signals, group, samples)).sum() >= 2]
     else:
-        windows = np.concatenate([_windows(signal[None], samples)[0] for signal in signals])
-        windows = windows[audible(windows)]
+        windows = [
+            (row, window) for row, signal in enumerate(signals) for window in range(max(1, len(signal) // samples))
+        ]
+        windows = [one for one in windows if audible(_windows(signals, [one], samples))[0]]
         if len(windows) == 1:
             raise MediaError("there is only one window of audio", "Give more files: windows are mixed with each other")
         # Pair each window with the one half the list away, which is usually from another file.
-        groups = np.stack([windows, np.roll(windows, len(windows) // 2, axis=0)], axis=1)
-    if not len(groups):
+        half = len(windows) // 2
+        places = [[one, windows[number - half]] for number, one in enumerate(windows)]
+    if not places:
         raise MediaError("there is nothing to measure: the audio is silent", "Give other files")
-    return np.asarray(groups[np.linspace(0, len(groups) - 1, min(limit, len(groups))).round().astype(int)])
+    chosen = np.linspace(0, len(places) - 1, min(limit, len(places))).round().astype(int)
+    return np.stack([_windows(signals, places[number], samples) for number in chosen])
 
 
-def _windows(signals: Array, samples: int) -> Array:
-    """`(B, N)` to `(B, windows, samples)` without overlap; a short signal is padded to one window."""
-    count = max(1, signals.shape[1] // samples)
-    padded = np.pad(signals, ((0, 0), (0, max(0, samples - signals.shape[1]))))
-    return padded[:, : count * samples].reshape(len(signals), count, samples)
+def loudest_excerpt(recordings: Recordings, sample_rate: int, seconds: float) -> Excerpt:
+    """The loudest part of the mix of stems; or of the first two files, or of the two halves of a single one.
 
-
-def _read(path: Path, sample_rate: int) -> Array:
-    import soxr
-
-    from lincae_studio.media.probe import check_width
-    from lincae_studio.media.reading.reader import AudioFile
-
-    with AudioFile(path) as file:
-        check_width(file.info)
-        audio = np.concatenate([block.mean(axis=1) for block in file.blocks()])
-        return np.asarray(soxr.resample(audio, file.info.sample_rate, sample_rate), np.float32)
+    Raises:
+        MediaError: for a file that cannot be read.
+    """
+    signals = recordings.at(sample_rate)
+    names = [path.stem for path in recordings.files]
+    offsets = [0] * len(signals)
+    if recordings.stems:
+        starts = [_loudest(signals, sample_rate, seconds)] * len(signals)
+    else:
+        if len(signals) == 1:
+            half = len(signals[0]) // 2
+            signals, offsets = [signals[0][:half], signals[0][half:]], [0, half]
+            names = [f"{names[0]}, first half", f"{names[0]}, second half"]
+        signals, names, offsets = signals[:2], names[:2], offsets[:2]
+        starts = [_loudest([signal], sample_rate, seconds) for signal in signals]
+    longest = max(len(signal) - start for signal, start in zip(signals, starts, strict=True))
+    count = min(round(seconds * sample_rate), longest)
+    parts = [_part(signal, start, count) for signal, start in zip(signals, starts, strict=True)]
+    starts_s = tuple((start + offset) / sample_rate for start, offset in zip(starts, offsets, strict=True))
+    return Excerpt(tuple(names), starts_s, sample_rate, np.stack(parts))
 
 
 def audible(windows: Array) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which of `(B, N)` windows are not silent."""
     return np.asarray(np.sqrt(np.mean(np.square(windows), axis=1)) >= SILENCE_RMS)
+
+
+def _windows(signals: Sequence[Array], places: Sequence[tuple[int, int]], samples: int) -> Array:
+    """`(B, samples)`: windows given by their signal and number; beyond the end of a signal there is silence."""
+    return np.stack([_part(signals[row], window * samples, samples) for row, window in places])
+
+
+def _part(signal: Array, start: int, count: int) -> Array:
+    part = signal[start : start + count]
+    return np.pad(part, (0, count - len(part)))
+
+
+def _loudest(signals: Sequence[Array], sample_rate: int, seconds: float) -> int:
+    """The start of the part of the mix with the most energy, on a grid of steps; the first of several."""
+    step = round(_STEP_S * sample_rate)
+    energies = np.concatenate(list(_energies(signals, step, round(_BLOCK_S * sample_rate) // step * step)))
+    length = max(1, round(seconds / _STEP_S))
+    if len(energies) <= length:
+        return 0
+    sums = np.concatenate([[0.0], np.cumsum(energies)])
+    return int(np.argmax(sums[length:] - sums[:-length])) * step
+
+
+def _energies(signals: Sequence[Array], step: int, block: int) -> Iterator[Array]:
+    """The energy of each whole step of the mix."""
+    longest = max(len(signal) for signal in signals)
+    for start in range(0, longest, block):
+        count = min(block, longest - start)
+        mix = np.sum([_part(signal, start, count) for signal in signals], axis=0)
+        yield np.square(mix[: count // step * step]).reshape(-1, step).sum(axis=1)
+
+
+def _mono(path: Path, sample_rate: int) -> Array:
+    """A file's samples `(N,)`, mapped from a temporary file."""
+    folder = private.make(paths.cache_dir())
+    with AudioFile(path) as source:
+        check_width(source.info)
+        rate = source.info.sample_rate
+        resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32") if rate != sample_rate else None
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                for block in source.blocks():
+                    mono = block.mean(axis=1, dtype=np.float32)
+                    file.write((mono if resampler is None else resampler.resample_chunk(mono)).tobytes())
+                if resampler is not None:
+                    file.write(resampler.resample_chunk(np.zeros(0, np.float32), last=True).tobytes())
+                file.flush()
+                if not file.tell():
+                    return np.zeros(0, np.float32)
+                return np.memmap(file, np.float32, "r")
+        except OSError as error:
+            reason, remedy = os_error_reason(error, folder)
+            raise MediaError(f"cannot decode {path.name} into {folder}: {reason}", remedy) from error

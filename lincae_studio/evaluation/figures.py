@@ -9,10 +9,23 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from lincae_studio.evaluation.metrics import LIMIT_DB, limited
+
+#: What figures compare with, in the order of all tables: the true signal first.
+Against = Literal["truth", "latents", "decodes", "reference", "nothing"]
+
+#: Headings of tables.
+SECTIONS: dict[Against, str] = {
+    "truth": "Decoded audio against the true signals",
+    "latents": "Latents against latents",
+    "decodes": "Decoded audio against decoded audio: a codec that decodes everything alike can be perfect here",
+    "reference": "As the authors of Lin-CAE measure",
+    "nothing": "Statistics of latents",
+}
 
 
 @dataclass(frozen=True)
@@ -23,47 +36,76 @@ class Figure:
         title: for tables.
         meaning: its definition.
         better: `higher`, `lower`, or empty where neither is.
+        against: what it compares with.
     """
 
     title: str
     meaning: str
     better: str = ""
+    against: Against = "truth"
+
+
+def _against_truth(name: str, title: str, meaning: str) -> dict[str, Figure]:
+    """The three measures of a decoded signal; `name` begins their names, `title` their titles."""
+    return {
+        f"{name}snr_db": Figure(f"{title}: SNR, dB", meaning, "higher"),
+        f"{name}si_sdr_db": Figure(f"{title}: SI-SDR, dB", meaning, "higher"),
+        f"{name}mr_stft": Figure(f"{title}: MR-STFT", meaning, "lower"),
+    }
 
 
 FIGURES = {
-    "snr_db": Figure("SNR, dB", "D(z_i) against x_i", "higher"),
-    "si_sdr_db": Figure("SI-SDR, dB", "D(z_i) against x_i", "higher"),
-    "mr_stft": Figure("MR-STFT", "D(z_i) against x_i", "lower"),
-    "mel_db": Figure("mel distance, dB", "D(z_i) against x_i", "lower"),
-    "encoder_homogeneity": Figure("encoder homogeneity", "|E(a x_i) - a . z_i| / |E(a x_i) - z0|", "lower"),
-    "encoder_homogeneity_plain": Figure("- without z0", "the same with 0 for z0", "lower"),
-    "encoder_additivity": Figure("encoder additivity", "|z - sum . z_i| / |z - z0|", "lower"),
-    "encoder_additivity_plain": Figure("- without z0", "the same with 0 for z0", "lower"),
-    "decoder_homogeneity_db": Figure("decoder homogeneity, dB", "SNR of D(a . z_i) against a D(z_i)", "higher"),
-    "decoder_homogeneity_plain_db": Figure("- without z0", "the same with 0 for z0", "higher"),
-    "decoder_additivity_db": Figure("decoder additivity, dB", "SNR of D(sum . z_i) against sum D(z_i)", "higher"),
-    "decoder_additivity_plain_db": Figure("- without z0", "the same with 0 for z0", "higher"),
-    "separability_db": Figure("separability, dB", "SI-SDR of D(z - z_i) against D(E(x - x_i))", "higher"),
-    "mix_snr_db": Figure("mixed: SNR, dB", "D(sum . z_i) against the true mix", "higher"),
-    "mix_si_sdr_db": Figure("mixed: SI-SDR, dB", "D(sum . z_i) against the true mix", "higher"),
-    "mix_mr_stft": Figure("mixed: MR-STFT", "D(sum . z_i) against the true mix", "lower"),
-    "rest_snr_db": Figure("removed: SNR, dB", "D(z - z_i) against the true rest", "higher"),
-    "rest_si_sdr_db": Figure("removed: SI-SDR, dB", "D(z - z_i) against the true rest", "higher"),
-    "rest_mr_stft": Figure("removed: MR-STFT", "D(z - z_i) against the true rest", "lower"),
-    "reference_mr_stft": Figure("reference: MR-STFT", "D(z_i) against x_i, windows of auraloss", "lower"),
-    "reference_encoder_homogeneity": Figure("reference: encoder homogeneity", "|E(a x_i) - a z_i| / |a z_i|", "lower"),
-    "reference_decoder_additivity": Figure(
-        "reference: decoder additivity", "MR-STFT of D(sum z_i) against D(z), windows of auraloss", "lower"
+    **_against_truth("", "autoencoded", "D(z_i) against the true x_i"),
+    "mel_db": Figure("autoencoded: mel distance, dB", "D(z_i) against the true x_i", "lower"),
+    **_against_truth("mix_", "mixed", "D(sum . z_i) against the true mix"),
+    **_against_truth("scaled_", "scaled", "D(a . z_i) against the true a x_i"),
+    **_against_truth("rest_", "removed", "D(z - z_i) against the true rest"),
+    "encoder_homogeneity": Figure("encoder homogeneity", "|E(a x_i) - a . z_i| / |E(a x_i) - z0|", "lower", "latents"),
+    "encoder_homogeneity_plain": Figure("- without z0", "the same with 0 for z0", "lower", "latents"),
+    "encoder_additivity": Figure("encoder additivity", "|z - sum . z_i| / |z - z0|", "lower", "latents"),
+    "encoder_additivity_plain": Figure("- without z0", "the same with 0 for z0", "lower", "latents"),
+    "decoder_homogeneity_db": Figure(
+        "decoder homogeneity, dB", "SNR of D(a . z_i) against a D(z_i)", "higher", "decodes"
+    ),
+    "decoder_homogeneity_plain_db": Figure("- without z0", "the same with 0 for z0", "higher", "decodes"),
+    "decoder_additivity_db": Figure(
+        "decoder additivity, dB", "SNR of D(sum . z_i) against sum D(z_i)", "higher", "decodes"
+    ),
+    "decoder_additivity_plain_db": Figure("- without z0", "the same with 0 for z0", "higher", "decodes"),
+    "separability_db": Figure("separability, dB", "SI-SDR of D(z - z_i) against D(E(x - x_i))", "higher", "decodes"),
+    "reference_mr_stft": Figure(
+        "reference: MR-STFT", "D(z_i) against the true x_i, windows of auraloss", "lower", "reference"
     ),
     "reference_separability": Figure(
-        "reference: separability", "MR-STFT of D(z - z_i) against the true rest, windows of auraloss", "lower"
+        "reference: separability",
+        "MR-STFT of D(z - z_i) against the true rest, windows of auraloss",
+        "lower",
+        "reference",
     ),
-    "reference_silence_norm": Figure("reference: norm of silence", "mean of |z0| of a channel", "lower"),
-    "effective_rank": Figure("effective rank", "exp of the entropy of the latents' normalised singular values"),
-    "latent_std": Figure("latent deviation", "standard deviation of all latent values"),
-    "scale_factor": Figure("suggested scale", "1 / deviation: times the factor in use, it gives unit variance"),
-    "silence_norm": Figure("norm of silence", "mean |z0| of a frame over mean |z_i| of a frame", "lower"),
+    "reference_encoder_homogeneity": Figure(
+        "reference: encoder homogeneity", "|E(a x_i) - a z_i| / |a z_i|", "lower", "reference"
+    ),
+    "reference_decoder_additivity": Figure(
+        "reference: decoder additivity",
+        "MR-STFT of D(sum z_i) against D(z), windows of auraloss",
+        "lower",
+        "reference",
+    ),
+    "reference_silence_norm": Figure("reference: norm of silence", "mean of |z0| of a channel", "lower", "reference"),
+    "effective_rank": Figure(
+        "effective rank", "exp of the entropy of the latents' normalised singular values", "", "nothing"
+    ),
+    "latent_std": Figure("latent deviation", "standard deviation of all latent values", "", "nothing"),
+    "scale_factor": Figure(
+        "suggested scale", "1 / deviation: times the factor in use, it gives unit variance", "", "nothing"
+    ),
+    "silence_norm": Figure("norm of silence", "mean |z0| of a frame over mean |z_i| of a frame", "lower", "nothing"),
 }
+
+
+def against(kind: Against) -> list[str]:
+    """The names of the figures of one kind, in order."""
+    return [name for name, one in FIGURES.items() if one.against == kind]
 
 
 @dataclass(frozen=True)

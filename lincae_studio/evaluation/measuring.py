@@ -5,6 +5,10 @@ of silence, latents are scaled and summed about z0, as in the studio: `a . z_i =
 `_plain` use 0 for z0, as in the paper; for a linear codec both are the same. Every decoding of a seed starts from the
 same noise.
 
+First of all, decoded audio is compared with the true signals: stems, mix, scaled stems, and the rest without a stem.
+Decoded audio is compared with decoded audio as well, which says where an error comes from, but not whether there is
+one: a codec that decodes everything to silence is perfectly additive.
+
 numpy only; the codec may use anything.
 """
 
@@ -21,6 +25,7 @@ from lincae_studio import jobs
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.evaluation.audio import audible
+from lincae_studio.evaluation.coding import CheckedCodec
 from lincae_studio.evaluation.figures import FIGURES, Measured, finite
 from lincae_studio.evaluation.metrics import mel_distance, mr_stft, mr_stft_auraloss, si_sdr, snr
 
@@ -64,7 +69,11 @@ def evaluate(
 
     Args:
         seeds: of the decoder's noise; everything is measured with each of them.
+
+    Raises:
+        CodecError: when the codec fails, or gives values that are NaN or infinite.
     """
+    codec = CheckedCodec(codec)
     info = codec.info
     origin = codec.silence((groups.shape[2] - info.window_extra) // info.hop)
     measured = Measured()
@@ -108,7 +117,7 @@ def latent_figures(latents: Array, silence: Array) -> dict[str, float]:
 class _Measuring:
     """The measurement of one group of windows with one seed."""
 
-    codec: Codec
+    codec: CheckedCodec
     origin: Array
     seed: int
     group: int
@@ -124,9 +133,7 @@ class _Measuring:
         for number, ours, theirs in zip(numbers, decoded, sources, strict=True):
             self._add(number, "reference_mr_stft", mr_stft_auraloss(ours, theirs))
             ours, theirs = self._heard(ours), self._heard(theirs)
-            self._add(number, "snr_db", snr(ours, theirs))
-            self._add(number, "si_sdr_db", si_sdr(ours, theirs))
-            self._add(number, "mr_stft", mr_stft(ours, theirs))
+            self._against_truth(number, "", ours, theirs)
             self._add(number, "mel_db", mel_distance(ours, theirs, self.codec.info.sample_rate))
         for gain in GAINS:
             scaled = self.codec.encode(np.float32(gain) * sources)
@@ -136,7 +143,10 @@ class _Measuring:
                 for k, number in enumerate(numbers):
                     error = _relative(expected[k], scaled[k], centre)
                     self._add(number, "encoder_homogeneity" + suffix, error)
-                    ratio = snr(self._heard(mixed[k]), gain * self._heard(decoded[k]))
+                    ours, theirs = self._heard(mixed[k]), np.float32(gain) * self._heard(sources[k])
+                    if not suffix:
+                        self._against_truth(number, "scaled_", ours, theirs)
+                    ratio = snr(ours, gain * self._heard(decoded[k]))
                     self._add(number, f"decoder_homogeneity{suffix}_db", ratio)
                     if suffix:
                         error = _relative(scaled[k], expected[k], centre)
@@ -161,10 +171,7 @@ class _Measuring:
                 distance = mr_stft_auraloss(whole, self._decode(z_mix[None])[0])
                 self._add(None, "reference_decoder_additivity", distance)
             else:
-                true_mix = self._heard(mix)
-                self._add(None, "mix_snr_db", snr(mixed, true_mix))
-                self._add(None, "mix_si_sdr_db", si_sdr(mixed, true_mix))
-                self._add(None, "mix_mr_stft", mr_stft(mixed, true_mix))
+                self._against_truth(None, "mix_", mixed, self._heard(mix))
         for number in numbers:
             rest = mix - sources[number]
             if not audible(rest[None])[0]:
@@ -177,9 +184,13 @@ class _Measuring:
             left, true_rest = self._heard(left), self._heard(rest)
             again = self._heard(self._decode(self.codec.encode(rest[None]))[0])
             self._add(number, "separability_db", si_sdr(left, again))
-            self._add(number, "rest_snr_db", snr(left, true_rest))
-            self._add(number, "rest_si_sdr_db", si_sdr(left, true_rest))
-            self._add(number, "rest_mr_stft", mr_stft(left, true_rest))
+            self._against_truth(number, "rest_", left, true_rest)
+
+    def _against_truth(self, source: int | None, name: str, ours: Array, theirs: Array) -> None:
+        """The measures of a decoded signal compared with the true one."""
+        self._add(source, f"{name}snr_db", snr(ours, theirs))
+        self._add(source, f"{name}si_sdr_db", si_sdr(ours, theirs))
+        self._add(source, f"{name}mr_stft", mr_stft(ours, theirs))
 
     def _add(self, source: int | None, name: str, value: float) -> None:
         self.measured.add(self.seed, self.group, source, name, value)

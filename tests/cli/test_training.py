@@ -47,7 +47,7 @@ def test_from_data_to_a_codec_that_is_measured_and_mixed_with(
     assert captured.out.splitlines()[-1].startswith(f"{out / 'codec'}: SI-SDR ")
     assert run(["evaluate", str(out / "codec"), "synth", "--limit", "1", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert figures.keys() == {"codec", "windows", "statistics", "seeds", "rows", *FIGURES}
+    assert figures.keys() == {"codec", "about", "comparisons", "windows", "statistics", "seeds", "rows", *FIGURES}
     stems = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 22_050))) for seed in (1, 2)]
     mixed = tmp_path / "mix.wav"
     assert run(["mix", *stems, "--codec", str(out / "codec"), "-o", str(mixed), "--json"]) == 0

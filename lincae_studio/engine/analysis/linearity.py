@@ -1,8 +1,9 @@
-"""Linearity figures, chunk by chunk: the decoded sum against the sum of decodes, the noise floor, and track shares.
+"""Linearity figures, chunk by chunk: against the true mix first, then decodes against decodes, and track shares.
 
 All figures cover the samples, or frames, that a chunk owns (one step of the grid), on all buses together. With `D` the
 decoder, `z_i` a term's latents, `c_i` its coefficient multiplied by the master's, `z0` the latents of silence:
 
+    residual  the mix against the true one; see `residual`
     sum       20 log10(|| D(z0 + sum c_i (z_i - z0)) - sum c_i D(z_i) || / || sum c_i D(z_i) ||)
     floor     20 log10(|| D(z; seed) - D(z; seed + 1) || / || D(z; seed) ||), for decoders that start from noise
     level     20 log10(|| d_t || / || d ||), with d_t the sum of c_i (z_i - z0) of a track, d that of all

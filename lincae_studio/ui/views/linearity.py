@@ -34,8 +34,16 @@ TOP_SHARE, BOTTOM_SHARE = 1.5, -0.5
 
 _LINE_PX = 2.0
 
-#: The measures in drawing order, with their names.
-MEASURES = (("floor", "noise floor"), ("residual", "latent − dry"), ("sum", "D(Σ) − Σ D"))
+#: The measures with their names: first what compares with the true mix. The first one is drawn on top.
+MEASURES = (("residual", "latent − dry"), ("sum", "D(Σ) − Σ D"), ("floor", "noise floor"))
+
+#: What the measures compare.
+_COMPARISONS = {
+    "residual": "Against the true mix: the latent mix compared with the dry mix, the plain sum of the clips.",
+    "sum": "Decodes against decodes: the decoded sum compared with the sum of decoded clips. "
+    "A codec that decodes everything to next to nothing would be perfect here: read latent − dry first.",
+    "floor": "Decodes against decodes: the change caused by another seed of the decoder's noise.",
+}
 
 #: Longer track names are shortened to fit the header.
 _NAME = 10
@@ -124,7 +132,7 @@ class LinearityPlot(TimeCanvas):
     def _draw_residuals(self, painter: QPainter, chunks: Sequence[int], count: int) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         sides = {index: self._sides(index, count) for index in chunks}
-        for name, _ in MEASURES:
+        for name, _ in reversed(MEASURES):
             lines = []
             for index, (left, right) in sides.items():
                 value = self.figure(name, index)
@@ -180,7 +188,7 @@ class LinearityPlot(TimeCanvas):
             return ""
         lines = [f"{format_time(sample / self._rendering.session.rate)}, chunk {index}"]
         if self.shown == "residuals":
-            for name, text in reversed(MEASURES):
+            for name, text in MEASURES:
                 value = self.figure(name, index)
                 if value is not None:
                     lines.append(f"{text}: {value:.1f} dB")
@@ -262,7 +270,7 @@ class LinearityPanel(QWidget):
         inside.setVerticalSpacing(3)
         inside.addWidget(title, 0, 0)
         inside.addWidget(self.shown_box, 0, 1)
-        for row, (name, _) in enumerate(reversed(MEASURES), 1):
+        for row, (name, _) in enumerate(MEASURES, 1):
             legend = QHBoxLayout()
             self.medians[name].setWordWrap(True)
             legend.addWidget(self._keys[name])
@@ -313,7 +321,7 @@ class LinearityPanel(QWidget):
                 value_text = "…" if name == "residual" else "not measured"
             label = self.medians[name]
             label.setText(f"{text}: {value_text}")
-            label.setToolTip("Median of the chunks in view")
+            label.setToolTip(f"{_COMPARISONS[name]} Median of the chunks in view.")
 
     def _show_state(self) -> None:
         linearity_meter, session = self._context.linearity_meter, self._context.document.session

@@ -91,6 +91,21 @@ def test_measured_figures_are_those_of_the_renders(qtbot: QtBot, song: MainWindo
     assert figures.tracks[first].loss_db == pytest.approx(loss.of(0), abs=0.05), "its residual when it is alone"
 
 
+def test_the_comparison_with_the_true_mix_comes_first(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
+    measure(qtbot, song, panel)
+    labels = [panel.medians[name] for name in ("residual", "sum", "floor")]
+    tops = [label.mapTo(panel, QPoint(0, 0)).y() for label in labels]
+    assert tops == sorted(tops)
+    assert [label.toolTip().partition(":")[0] for label in labels] == [
+        "Against the true mix",
+        "Decodes against decodes",
+        "Decodes against decodes",
+    ]
+    QTest.mouseMove(panel.plot, QPoint(60, 30))
+    hovered = next(label.text() for label in panel.findChildren(QLabel) if "chunk 0" in label.text())
+    assert [line.partition(":")[0] for line in hovered.splitlines()[1:]] == ["latent − dry", "D(Σ) − Σ D"]
+
+
 def test_shares_are_stacked_in_the_colours_of_the_tracks(qtbot: QtBot, song: MainWindow, panel: LinearityPanel) -> None:
     measure(qtbot, song, panel)
     panel.shown_box.setCurrentIndex(1)
