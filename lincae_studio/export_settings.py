@@ -11,8 +11,8 @@ Container = Literal["wav", "flac", "ogg", "mp3"]
 
 SampleFormat = Literal["16", "24", "32f"]
 
-#: Available sample rates, in Hz; the first is the session rate.
-Rate = Literal[44100, 48000, 88200, 96000, 176400, 192000, 32000, 22050, 16000]
+#: Available sample rates, in Hz; 0 is that of the session.
+Rate = Literal[0, 44100, 48000, 88200, 96000, 176400, 192000, 32000, 22050, 16000]
 
 #: Channels of a file: those of the mix, or always one or two.
 Channels = Literal["mix", "mono", "stereo"]
@@ -30,17 +30,21 @@ class AudioFormat(Struct, frozen=True, kw_only=True):
     """The format of an audio file.
 
     Attributes:
-        sample_rate: in Hz.
+        sample_rate: in Hz; 0 for that of the session.
         dither: add TPDF dither of one step when rounding to 16 bits.
         quality: quality of a lossy format, from 0 (smallest file) to 1 (best).
     """
 
     container: Container = "wav"
     sample_format: SampleFormat = "32f"
-    sample_rate: Rate = 44100
+    sample_rate: Rate = 0
     channels: Channels = "mix"
     dither: bool = True
     quality: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.7
+
+    def rate_of(self, session_rate: int) -> int:
+        """The sample rate of a file of a session with this rate, in Hz."""
+        return self.sample_rate or session_rate
 
 
 class Level(Struct, frozen=True, kw_only=True):
@@ -84,7 +88,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
 #: Built-in presets, by name.
 PRESETS: dict[str, ExportSettings] = {
     "Mix, 32-bit float": ExportSettings(),
-    "Mix, 16-bit for CD": ExportSettings(format=AudioFormat(sample_format="16")),
+    "Mix, 16-bit for CD": ExportSettings(format=AudioFormat(sample_format="16", sample_rate=44100)),
     "Mix for streaming, -14 LUFS": ExportSettings(
         format=AudioFormat(sample_format="24"), level=Level(normalize="loudness", target_db=-14.0)
     ),

@@ -38,7 +38,7 @@ class Preference:
     title: str
     description: str
     takes_effect: str = IMMEDIATELY
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str | int, str], ...] = ()
     unit: str = ""
     zero: str = ""
 
@@ -98,6 +98,14 @@ PREFERENCES: tuple[Preference, ...] = (
         "to the journal in any case.",
         unit="min",
         zero="never",
+    ),
+    Preference(
+        "sample_rate",
+        "Projects",
+        "Sample rate of &new sessions",
+        "Audio files of other rates are converted. For the open session use Session > Sample Rate.",
+        NEW_SESSIONS,
+        choices=((44_100, "44.1 kHz"), (48_000, "48 kHz")),
     ),
     Preference(
         "codec",

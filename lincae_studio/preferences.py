@@ -73,7 +73,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
         heatmap_level: the half range that the heatmap's colours are fixed to; 0 if they follow the latents.
         autosave_minutes: interval at which the whole session is written for recovery; 0 for never. Every edit is
             written to the journal in any case.
-        codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
+        sample_rate, codec, seed, chunk_frames, overlap_frames: defaults of new sessions.
         device, precision: for neural codecs.
         latent_cache_gb, render_cache_gb, latent_memory_mb, render_memory_mb: upper limits; `cache_folder`: "" for the
             system default.
@@ -99,6 +99,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     header_px: Annotated[int, Meta(ge=100, le=2000)] = 320
     snap_to: tuple[SnapTarget, ...] = ("clips", "playhead", "markers")
     autosave_minutes: Annotated[float, Meta(ge=0.0, le=120.0)] = 2.0
+    sample_rate: Literal[44_100, 48_000] = 44_100
     codec: Annotated[str, Meta(min_length=1, max_length=200)] = DEFAULT_CODEC
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
     chunk_frames: Annotated[int, Meta(ge=0, le=4096)] = 0

@@ -26,6 +26,7 @@ from lincae_studio.export_settings import LatentFormat
 from lincae_studio.media.formats import FORMATS
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.session import files
+from lincae_studio.session.model import DEFAULT_RATE
 from lincae_studio.session.times import count_of
 
 #: Suffixes of the files that `render` accepts.
@@ -93,6 +94,7 @@ def _mix(
     output: options.Output,
     request: options.Request,
     codec: options.Codec = DEFAULT_CODEC,
+    session_rate: options.SessionRate = DEFAULT_RATE,
     from_channels: options.FromChannels = "",
     as_json: options.AsJson = False,
 ) -> None:
@@ -100,7 +102,8 @@ def _mix(
     from lincae_studio.cli.mixing import mix_files
 
     channels = options.check_from_channels(from_channels)
-    figures = mix_files([parse_input(text) for text in inputs], output, codec, request, channels)
+    rate = options.check_session_rate(session_rate)
+    figures = mix_files([parse_input(text) for text in inputs], output, codec, request, rate, channels)
     show_figures(figures, _exported(figures), as_json)
 
 
@@ -194,12 +197,13 @@ def _export_dawproject(
 def _import_dawproject(
     path: Annotated[Path, typer.Argument(metavar="FILE", help="A DAWproject.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the project and its audio.")],
+    session_rate: options.SessionRate = DEFAULT_RATE,
     as_json: options.AsJson = False,
 ) -> None:
     """Convert a DAWproject, as exported by Bitwig Studio, Studio One, Cubase and others, to a project."""
     from lincae_studio.cli.interchange import import_dawproject
 
-    _print_interchange(import_dawproject(path, output), as_json)
+    _print_interchange(import_dawproject(path, output, options.check_session_rate(session_rate)), as_json)
 
 
 @app.command("encode")
@@ -208,6 +212,7 @@ def _encode(
     output: options.Output,
     codec: options.Codec = DEFAULT_CODEC,
     latents: options.LatentsAs = None,
+    session_rate: options.SessionRate = DEFAULT_RATE,
     from_channels: options.FromChannels = "",
     as_json: options.AsJson = False,
 ) -> int:
@@ -225,8 +230,9 @@ def _encode(
         raise UsageError(f"the name {output} does not match --latents {latents}", f"Use a name ending in .{latents}")
     ending = f".{latents or kinds[0]}"
     suffixes = [f".{ending}" for ending in EXTENSIONS]
+    rate = options.check_session_rate(session_rate)
     return run_all(
-        path, output, suffixes, ending, lambda one, place: encode(one, place, codec, channels), summarize, as_json
+        path, output, suffixes, ending, lambda one, place: encode(one, place, codec, rate, channels), summarize, as_json
     )
 
 

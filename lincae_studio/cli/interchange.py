@@ -14,6 +14,7 @@ from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_dir, make_cache_dir
 from lincae_studio.session import files
+from lincae_studio.session.model import DEFAULT_RATE, Rate
 
 
 def export_dawproject(project: Path, output: Path) -> dict[str, object]:
@@ -39,7 +40,7 @@ def export_dawproject(project: Path, output: Path) -> dict[str, object]:
     }
 
 
-def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
+def import_dawproject(path: Path, folder: Path, rate: Rate = DEFAULT_RATE) -> dict[str, object]:
     """Convert a DAWproject to a project in a folder, with its audio in a subfolder. Returns its figures.
 
     Raises:
@@ -52,7 +53,7 @@ def import_dawproject(path: Path, folder: Path) -> dict[str, object]:
     fresh = not os.path.exists(audio)
     make_cache_dir(cache_dir())
     with progress_bars() as report:
-        session, notes = read_dawproject(path, audio, MediaStore(cache_dir()), report("importing audio"))
+        session, notes = read_dawproject(path, audio, MediaStore(cache_dir()), report("importing audio"), rate=rate)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files.save(session, project)

@@ -13,10 +13,12 @@ from lincae_studio.engine.export.writer import ExportItem, export, refuse_overwr
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.media.writer import Tags
 from lincae_studio.session import edits
-from lincae_studio.session.model import DEFAULT_RATE, Session
+from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 
 
-def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dict[str, object]:
+def encode(
+    path: Path, output: Path, codec: str, rate: Rate = DEFAULT_RATE, from_channels: str = ""
+) -> dict[str, object]:
     """Encode an audio file to a latents file. Returns its figures.
 
     Args:
@@ -29,9 +31,9 @@ def encode(path: Path, output: Path, codec: str, from_channels: str = "") -> dic
     codec = registry.by_path(codec)
     refuse_overwriting([path], output)
     with progress_bars() as report, headless() as engine:
-        info = engine.info(codec, DEFAULT_RATE)
-        media = engine.import_file(path, report, from_channels, DEFAULT_RATE)
-        session = edits.set_codec(edits.add_stems(Session(), [media], 0), codec)
+        info = engine.info(codec, rate)
+        media = engine.import_file(path, report, from_channels, rate)
+        session = edits.set_codec(edits.add_stems(Session(rate=rate), [media], 0), codec)
         plan = make_plan(session, info)
         content = latents_of(plan, 0, session.length, engine.render, report("encoding"))
         save_latents(content, output)

@@ -18,24 +18,30 @@ from lincae_studio.engine.export.mixdown import in_batches
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.session import edits
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 
 
 def mix_files(
-    inputs: Sequence[MixInput], output: Path, codec: str, request: Request, from_channels: str = ""
+    inputs: Sequence[MixInput],
+    output: Path,
+    codec: str,
+    request: Request,
+    rate: Rate = DEFAULT_RATE,
+    from_channels: str = "",
 ) -> dict[str, object]:
     """Mix files, each on its own track. Returns the figures of the export.
 
     Args:
+        rate: of the session, in Hz.
         from_channels: which channels of files with more than two, as in `Media.channel_selection`.
 
     Raises:
         StudioError: for a file, codec or output that cannot be used; an existing output is kept.
     """
     codec = registry.by_path(codec)
-    registry.for_session(codec)
+    registry.for_session(codec, rate=rate)
     check_paths([output], [item.path for item in inputs])
-    session = edits.set_codec(Session(), codec)
+    session = edits.set_codec(Session(rate=rate), codec)
     with progress_bars() as report, headless() as engine:
         for item in inputs:
             media = engine.import_file(item.path, report, from_channels, session.rate)

@@ -16,7 +16,7 @@ import typer
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import PRESETS, AudioFormat, ExportSettings, Level
 from lincae_studio.media.formats import FORMATS, container_of, format_problem
-from lincae_studio.session.model import DEFAULT_RATE, MAX_LENGTH
+from lincae_studio.session.model import DEFAULT_RATE, MAX_LENGTH, RATES, Rate
 
 Output = Annotated[
     Path,
@@ -30,7 +30,10 @@ Bits = Annotated[
 Format = Annotated[
     str | None, typer.Option("--format", help="wav, flac, ogg or mp3; default: from the name of the output.")
 ]
-SampleRate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; default: 44100.")]
+SampleRate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; default: that of the session.")]
+SessionRate = Annotated[
+    int, typer.Option("--session-rate", help="Sample rate of the session in Hz, 44100 or 48000: files are converted.")
+]
 ChannelCount = Annotated[str | None, typer.Option("--channels", help="mix, mono or stereo.")]
 FromChannels = Annotated[
     str,
@@ -72,6 +75,14 @@ def check_from_channels(text: str) -> str:
     if text and not re.fullmatch(r"mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?", text):
         raise UsageError(f"--from-channels {text} is not a valid choice", "Use 1, 1,2, or mix, for example")
     return text
+
+
+def check_session_rate(rate: int) -> Rate:
+    """The value of `--session-rate`. Raises `UsageError` if no session has that rate."""
+    for known in RATES:
+        if rate == known:
+            return known
+    raise UsageError(f"--session-rate {rate} is not a valid choice", f"Choose from {', '.join(map(str, RATES))}")
 
 
 _Struct = TypeVar("_Struct", AudioFormat, Level, ExportSettings)
@@ -217,7 +228,7 @@ def _changed(settings: _Struct, options: dict[str, tuple[str, Any]]) -> _Struct:
 def _choices(kind: object) -> tuple[object, ...]:
     """The possible values of a field, or of its items; empty where they cannot be listed."""
     if get_origin(kind) is Literal:
-        return get_args(kind)
+        return tuple(choice for choice in get_args(kind) if choice != 0)  # 0 stands for a default
     return next((found for inner in get_args(kind) if (found := _choices(inner))), ())
 
 

@@ -103,6 +103,6 @@ def format_problem(audio_format: AudioFormat) -> str:
     if not one.lossy and audio_format.sample_format not in one.sample_formats:
         choices = " or ".join(one.sample_formats)
         return f"{one.title} supports {choices} bits, not {audio_format.sample_format}"
-    if one.rates and audio_format.sample_rate not in one.rates:
+    if one.rates and audio_format.sample_rate not in (0, *one.rates):
         return f"{one.title} does not support {audio_format.sample_rate} Hz"
     return ""

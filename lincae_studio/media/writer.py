@@ -55,7 +55,7 @@ class Converter:
     def __init__(self, audio_format: AudioFormat, channels: int, rate: int) -> None:
         """`channels`, `rate`: channels of the input blocks, 1 or 2, and their sample rate in Hz."""
         self.channels = channels_of(audio_format, channels)
-        self._rate = audio_format.sample_rate
+        self._rate = audio_format.rate_of(rate)
         #: Output samples so far.
         self._done = 0
         self._resampler = (
@@ -202,11 +202,12 @@ def writing(
 def _options(audio_format: AudioFormat, channels: int, length: int, rate: int) -> dict[str, Any]:
     """The arguments for `soundfile.SoundFile`."""
     one = FORMATS[audio_format.container]
-    options: dict[str, Any] = {"samplerate": audio_format.sample_rate, "channels": channels, **one.options}
+    file_rate = audio_format.rate_of(rate)
+    options: dict[str, Any] = {"samplerate": file_rate, "channels": channels, **one.options}
     if one.lossy:
         compression = min(1.0 - audio_format.quality, one.most_compression)
         return options | {"format": one.library_name, "compression_level": compression}
-    frames = length * audio_format.sample_rate / rate
+    frames = length * file_rate / rate
     large = frames * channels * BYTES_PER_SAMPLE[audio_format.sample_format] > WAV_LIMIT_BYTES
     name = one.large_name if large and one.large_name else one.library_name
     return options | {"format": name, "subtype": SUBTYPES[audio_format.sample_format]}

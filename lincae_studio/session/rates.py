@@ -23,35 +23,42 @@ def convert(session: Session, rate: Rate, media: Mapping[str, Media]) -> Session
     """The session at another sample rate; the session itself if it has that rate.
 
     Args:
-        media: all media of the session, conformed to the new rate, by their digests in the session.
+        media: all media that clips use, conformed to the new rate, by their digests in the session. Others are
+            dropped.
 
     Raises:
         EditError: when one of the media is missing, or the session would be too long.
     """
     if rate == session.rate:
         return session
-    missing = [item.path for item in session.media if item.digest not in media]
+    used = session.used_media()
+    missing = [item.path for item in used if item.digest not in media]
     if missing:
-        raise EditError(f"{missing[0]} has not been converted to {rate / 1000:g} kHz", "Change the sample rate again")
+        raise EditError(f"{missing[0]} has not been converted to {in_khz(rate)}", "Change the sample rate again")
     before = session.rate
 
     def converted(at: int) -> int:
         return (2 * at * rate + before) // (2 * before)  # rounded; at may be negative
 
     if converted(_end(session)) > MAX_LENGTH:
-        raise EditError(f"at {rate / 1000:g} kHz the session would be longer than {LONGEST}", "Shorten it first")
+        raise EditError(f"at {in_khz(rate)} the session would be longer than {LONGEST}", "Shorten it first")
     markers = tuple(replace(marker, at=converted(marker.at)) for marker in session.markers)
     tempo = session.tempo
     return replace(
         session,
         rate=rate,
-        media=tuple(media[item.digest] for item in session.media),
+        media=tuple(media[item.digest] for item in used),
         tracks=tuple(_track(track, converted, rate, media) for track in session.tracks),
         master=replace(session.master, gain_points=_points(session.master.gain_points, converted)),
         markers=markers,
         loop=_loop(session.loop, converted),
         tempo=replace(tempo, start=converted(tempo.start)) if tempo is not None else None,
     )
+
+
+def in_khz(rate: int) -> str:
+    """A sample rate as text: 44.1 kHz."""
+    return f"{rate / 1000:g} kHz"
 
 
 def at_rate(media: Media, rate: Rate, length: int) -> Media:

@@ -32,6 +32,7 @@ from lincae_studio.ui.commands.panels import PanelCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.commands.reports import ReportCommands
+from lincae_studio.ui.commands.sample_rate import SampleRateCommands
 from lincae_studio.ui.commands.session import SessionCommands
 from lincae_studio.ui.commands.strips import StripCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
@@ -196,6 +197,8 @@ class MainWindow(QMainWindow):
             document, self.preferences, projects, self.importer, self.codecs, self.timeline, messages, self
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
+        self.sample_rate = SampleRateCommands(document, media, messages, self)
+        self.sample_rate.audio_missing.connect(self.importer.find_media)
         self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)
 
     def _register(self) -> None:
@@ -218,6 +221,7 @@ class MainWindow(QMainWindow):
             self.panel_commands,
             self.views,
             self.session_commands,
+            self.sample_rate,
             self.application_commands,
             self.welcome,
         ):

@@ -1,4 +1,4 @@
-"""The status bar labels: rendered chunks, codec, engine, audio output. Main thread."""
+"""The status bar labels: rendered chunks, sample rate and codec, engine, audio output. Main thread."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QLabel, QStatusBar, QToolButton
 
 from lincae_studio.engine.rendering.render_store import Monitor
+from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.plain_text import shown
@@ -65,7 +66,8 @@ class StatusLabels(QObject):
         self.messages.show()
 
     def _show_plan(self) -> None:
-        self.codec.setText(shown(f"codec {self._rendering.plan.codec.title}"))
+        rate = in_khz(self._rendering.session.rate)
+        self.codec.setText(shown(f"{rate} · codec {self._rendering.plan.codec.title}"))
         self._show_progress()
 
     def _show_progress(self) -> None:

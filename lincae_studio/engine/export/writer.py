@@ -135,10 +135,11 @@ def _export(
         spools = []
         try:
             for item, report in zip(items, _callbacks(share_of(progress, 0.0, _MEASURED), items), strict=True):
+                rate = audio_format.rate_of(item.stream.rate)
                 converter = Converter(audio_format, item.stream.channels, item.stream.rate)
                 blocks, length = _finite_blocks(item, start, end), end - start
                 place, name = temporary(), item.path.name
-                spools.append(spooled(blocks, converter, audio_format.sample_rate, place, name, length, report, cancel))
+                spools.append(spooled(blocks, converter, rate, place, name, length, report, cancel))
             found = changes(spools, level, temporary, share_of(progress, _MEASURED, known), cancel)
         except OSError as error:
             path = items[min(len(spools), len(items) - 1)].path
@@ -185,7 +186,7 @@ def _write(
         item.path,
         writer.written,
         channels_of(audio_format, item.stream.channels),
-        audio_format.sample_rate,
+        audio_format.rate_of(item.stream.rate),
         writer.peak,
         writer.clipped_samples,
     )

@@ -74,6 +74,7 @@ class ActionStates(QObject):
             for spec in ACTIONS:
                 self._actions[spec.id].setEnabled(met[spec.needs])
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
+        self._actions[f"sample_rate_{session.rate}"].setChecked(True)
         self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())
         self._actions["redo"].setText(f"&Redo {in_menu(document.redo_name or '')}".rstrip())
 

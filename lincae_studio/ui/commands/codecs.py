@@ -209,7 +209,7 @@ class CodecMenu(QObject):
     def _use(self, codec_id: str, generation: int) -> None:
         """Set a newly installed codec as the session's, if the document is still the one it was installed for."""
         try:
-            info = registry.for_session(codec_id)
+            info = registry.for_session(codec_id, rate=self._document.session.rate)
         except StudioError as error:
             self._messages.error(f"{codec_id} is installed, but {error}")
             return
@@ -277,7 +277,7 @@ class CodecMenu(QObject):
         info: CodecInfo | None = None
         try:
             info = registry.info(codec)
-            registry.for_session(codec)
+            registry.for_session(codec, rate=self._document.session.rate)
             text, tip, usable = _title(info), info.description, True
         except StudioError as error:
             text, tip, usable = _title(info) if info else _title_of_missing(codec), str(error), False

@@ -67,14 +67,14 @@ class InterchangeCommands(QObject):
 
     def open(self, path: Path, then: Callable[[], None] = lambda: None, folder: Path | None = None) -> None:
         """Open a DAWproject, extract its audio to `folder`, by default one next to the file, and call `then`."""
-        before = self._document.session
+        before, rate = self._document.session, self._projects.new_rate
         folder = folder or path.with_name(f"{path.stem} audio")
         self._retry = lambda other: self.open(path, then, other)
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[Session, list[str]]:
             from lincae_studio.media.dawproject.reader import read_dawproject  # rarely used, so imported late
 
-            return read_dawproject(path, folder, self._store, report, cancel)
+            return read_dawproject(path, folder, self._store, report, cancel, rate)
 
         def done(result: tuple[Session, list[str]]) -> None:
             session, notes = result

@@ -18,7 +18,7 @@ from lincae_studio.errors import ProjectError, StudioError
 from lincae_studio.jobs import CancelToken, ReportProgress
 from lincae_studio.paths import home, in_resources, resource
 from lincae_studio.session import files, recovery, versions
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import Rate, Session
 from lincae_studio.session.recovery import Leftover
 from lincae_studio.session.versions import Version
 from lincae_studio.ui.actions.handlers import Handlers
@@ -142,12 +142,17 @@ class ProjectCommands(QObject):
         if self.may_leave():
             self._replace(self.new_session(), None)
 
+    @property
+    def new_rate(self) -> Rate:
+        """The sample rate of new sessions, in Hz."""
+        return self._preferences.value.sample_rate
+
     def new_session(self) -> Session:
         """An empty session with the codec and render settings of the preferences."""
         chosen = self._preferences.value
         frames, overlap = chosen.chunk_frames, chosen.overlap_frames
         try:
-            info = registry.for_session(chosen.codec)
+            info = registry.for_session(chosen.codec, rate=chosen.sample_rate)
             grid = Grid.chosen(info, frames, overlap)
             if (frames and grid.frames != frames) or (overlap and grid.overlap != overlap):
                 self._messages.error(
@@ -159,6 +164,7 @@ class ProjectCommands(QObject):
         except StudioError:
             pass  # a problem with the codec is reported when it is used
         return Session(
+            rate=chosen.sample_rate,
             codec=chosen.codec,
             seed=chosen.seed,
             chunk_frames=frames,

@@ -37,6 +37,7 @@ from lincae_studio.export_settings import (
 from lincae_studio.media.formats import FORMATS, SAMPLE_FORMAT_TITLES, container_of, format_problem, is_lossy
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.media.writer import channels_of
+from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.export_presets import PresetRow
@@ -130,7 +131,9 @@ class ExportDialog(QDialog):
         self.quality.setToolTip("Left: smaller file. Right: better quality")
         self.quality.valueChanged.connect(self._on_changed)
         self.quality_text = _label("")
-        self.rate_box = self._combo("Sample rate", {rate: f"{rate / 1000:g} kHz" for rate in get_args(Rate)})
+        self.rate_box = self._combo(
+            "Sample rate", {rate: in_khz(rate) if rate else "Rate of the session" for rate in get_args(Rate)}
+        )
         self.channels_box = self._combo("Channels", _CHANNEL_TITLES)
         self.dither = QCheckBox("Dit&her (TPDF)", self)
         self.dither.setToolTip(
@@ -389,7 +392,7 @@ class ExportDialog(QDialog):
         parts = [
             format_time((end - start) / self._rendering.session.rate),
             "stereo" if count == 2 else "mono",
-            f"{settings.format.sample_rate / 1000:g} kHz",
+            in_khz(settings.format.rate_of(self._rendering.session.rate)),
             f"codec {plan.codec.title}",
         ]
         names = [path.name for path in self.paths]

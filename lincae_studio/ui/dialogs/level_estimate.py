@@ -126,7 +126,7 @@ class LevelEstimate(GrowingLabel):
                 self._tried, self._limited = tried, None
                 self._measure(lambda cancel: limited(source, levels, level, cancel), self._on_limited)
         reasons = list(self._reasons)
-        if self._settings.format.sample_rate < self._rendering.session.rate:
+        if self._settings.format.rate_of(self._rendering.session.rate) < self._rendering.session.rate:
             reasons.append("before the change of the sample rate")
         if len({*self._settings.contents} - {"latents"}) > 1:
             reasons.append("of the first file")

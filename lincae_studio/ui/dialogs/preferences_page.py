@@ -63,7 +63,7 @@ class SettingsPage(QWidget):
                 shown += matches
         return shown
 
-    def _add(self, preference: Preference, choices: Sequence[tuple[str, str]]) -> None:
+    def _add(self, preference: Preference, choices: Sequence[tuple[str | int, str]]) -> None:
         widget: QWidget
         default = preference.default
         if choices or preference.field == "codec":
@@ -92,7 +92,7 @@ class SettingsPage(QWidget):
         self._layout.addRow("", description)
         self._rows[preference.field] = row, description
 
-    def _combo(self, preference: Preference, choices: Sequence[tuple[str, str]]) -> QComboBox:
+    def _combo(self, preference: Preference, choices: Sequence[tuple[str | int, str]]) -> QComboBox:
         box = QComboBox(self)
         for value, text in choices:
             box.addItem(text, value)

@@ -73,6 +73,7 @@ class Transport(QObject):
         #: Where playback last started, and the playhead's position at the last `_follow`.
         self._began = 0
         self._followed = 0
+        self._rate = document.session.rate
         self._scrubbing = False
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
@@ -84,7 +85,7 @@ class Transport(QObject):
         document.replaced.connect(self.rewind)
         document.at_close(self.silence)
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
-        document.changed.connect(lambda: self.player.set_loop(self._active_loop()))
+        document.changed.connect(self._follow_document)
         rendering.plan_changed.connect(self._take_source)
         rendering.chunk_changed.connect(lambda _: self._source_timer.isActive() or self._source_timer.start())
 
@@ -152,6 +153,15 @@ class Transport(QObject):
             self.player.stop()
             self.player.seek(sample)
             self.moved.emit(self.player.position)
+
+    def _follow_document(self) -> None:
+        """Follow the loop, and the sample rate: playback stops, and the playhead keeps its time."""
+        before, self._rate = self._rate, self._document.session.rate
+        if self._rate != before:
+            self.silence()
+            self._began = round(self._began * self._rate / before)
+            self.seek(round(self.position * self._rate / before))
+        self.player.set_loop(self._active_loop())
 
     def rewind(self) -> None:
         """Stop, go to the start and count dropouts from 0, for another document."""
