@@ -39,7 +39,7 @@ def evaluate(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="CODEC... AUDIO...",
+            metavar="CODEC... AUDIO",
             help="Codecs: ids (see `codecs list`) or folders. Audio: files, or `synth` for procedural songs.",
         ),
     ],
@@ -128,8 +128,9 @@ def codecs_and_audio(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
     audio = [name for name in inputs if name not in codecs]
     unknown = [name for name in audio if name != _SYNTH and not os.path.lexists(name)]
     if unknown:
+        reasons = "".join(f"; {error.problem}" for error in registry.package_errors().values())
         raise UsageError(
-            f"no codec and no file: {listed(unknown, len(unknown))}",
+            f"no codec and no file: {listed(unknown, len(unknown))}{reasons}",
             f"Codecs are {', '.join(registry.ids())}, and folders; give their audio files as paths, or {_SYNTH}",
         )
     if not codecs:

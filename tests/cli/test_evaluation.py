@@ -12,6 +12,7 @@ import pytest
 from lincae_studio.cli import run
 from lincae_studio.cli.evaluation import codecs_and_audio
 from lincae_studio.evaluation.figures import FIGURES, against
+from tests.codecs.packaged import install, on_path
 from tests.helpers import DEMO, noise, write_audio
 
 
@@ -118,3 +119,23 @@ def test_several_codecs_are_columns_and_one_that_fails_is_a_message(
     assert run([*command, "--csv"]) == 2
     lines = list(csv.reader(io.StringIO(capsys.readouterr().out)))
     assert [line[0] for line in lines if line[1:3] == ["mean", ""]] == ["mdct-2x", "mdct-4x"]
+
+
+@pytest.mark.parametrize("broken", ["", "at_load", "at_encode", "at_decode", "at_import"])
+def test_a_codec_of_a_package_is_measured_or_named(
+    broken: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stems = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 100_000))) for seed in (1, 2)]
+    site = tmp_path / "site"
+    install(site, **({broken: "raise KeyError('weights')"} if broken else {}))
+    page = tmp_path / "report.html"
+    command = ["evaluate", "raw", "mdct-4x", *stems, "--stems", "--limit", "1", "--excerpt", "1", "--html", str(page)]
+    with on_path(site):
+        assert run(command) == (2 if broken else 0)
+    captured = capsys.readouterr()
+    if broken:
+        (error,) = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+        assert "raw-codec 1.0" in error
+        assert "KeyError" in error
+    assert page.exists() == (broken != "at_import"), "an unknown name stops the command before it starts"
+    assert ("mixed: SI-SDR" in captured.out) == (broken != "at_import")

@@ -320,7 +320,8 @@ class LinearityPanel(QWidget):
             else:
                 value_text = "…" if name == "residual" else "not measured"
             label = self.medians[name]
-            label.setText(f"{text}: {value_text}")
+            compared = "true mix" if name == "residual" else "decodes"
+            label.setText(f"{text} ({compared}): {value_text}")
             label.setToolTip(f"{_COMPARISONS[name]} Median of the chunks in view.")
 
     def _show_state(self) -> None:
