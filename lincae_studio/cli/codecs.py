@@ -105,12 +105,11 @@ def _download(
     ] = False,
 ) -> None:
     """Download a public model from the Hugging Face Hub and install it. An interrupted download is resumed."""
-    download = registry.download(codec_id)
-    if download is not None:
-        show_error(f"licence of {codec_id}: {download.terms}")
-        if download.accept and not accepted:
-            remedy = f"Read it, then run lincae-studio codecs download {codec_id} --accept-licence"
-            raise UsageError(f"the licence of {codec_id} has to be accepted ({download.terms})", remedy)
+    download = install.possible_download(codec_id)
+    if download.accept and not accepted:
+        remedy = f"Read it, then run lincae-studio codecs download {codec_id} --accept-licence"
+        raise UsageError(f"the licence of {codec_id} has to be accepted ({download.terms})", remedy)
+    show_error(f"licence of {codec_id}: {download.terms}")
     with progress_bars() as report:
         place = install.install_download(codec_id, report(f"downloading {codec_id}"))
     show(f"{codec_id} is installed in {place}")

@@ -171,7 +171,10 @@ class CodecFamily(Generic[AnyFolder]):
     contents: str = ""
 
     def codecs(self, computation: Computation) -> Sequence[Entry]:
-        """The codecs that need no folder. Their ids and geometry must not depend on `computation`."""
+        """The codecs that need no folder. Their ids and geometry must not depend on `computation`.
+
+        To load one whose `identity` is provisional, this is called with what the computation comes to.
+        """
         return ()
 
     def recognises(self, names: frozenset[str], config: Mapping[str, Any]) -> bool:
@@ -186,7 +189,10 @@ class CodecFamily(Generic[AnyFolder]):
         raise NotImplementedError
 
     def load(self, folder: AnyFolder, codec_id: str, computation: Computation) -> Codec:
-        """Load the codec in a folder. Raises `CodecError` when its weights are damaged. May load torch."""
+        """Load the codec in a folder. Raises `CodecError` when its weights are damaged. May load torch.
+
+        `computation` is resolved if the folder's info would be provisional without.
+        """
         raise NotImplementedError
 
     # Installing

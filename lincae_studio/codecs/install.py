@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lincae_studio import jobs
 from lincae_studio.codecs import hub, library, registry
-from lincae_studio.codecs.family import OptionValue
+from lincae_studio.codecs.family import Download, OptionValue
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.packages import require, require_installed
 from lincae_studio.errors import CodecError
@@ -19,6 +19,18 @@ from lincae_studio.errors import CodecError
 def id_for(name: str) -> str:
     """Make a codec id from a folder's name or typed text; "codec" if it has no valid characters."""
     return re.sub(r"[^a-z0-9._-]", "-", name.strip().lower()).lstrip("._-")[:64] or "codec"
+
+
+def possible_download(codec_id: str) -> Download:
+    """The public codec with an id, if what it needs is installed. Raises `CodecError`."""
+    download = registry.download(codec_id)
+    if download is None:
+        known = ", ".join(one.id for one in registry.downloads())
+        raise CodecError(f"there is no public model “{codec_id}”", f"Choose one of {known}")
+    for package in registry.family_of_download(download).packages:
+        require_installed(package)  # not loaded: this may be the process of the window
+    require("huggingface_hub")
+    return download
 
 
 def install_download(
@@ -36,14 +48,8 @@ def install_download(
             folder that is in the way, or while the same codec is being installed elsewhere.
         Cancelled: after `cancel` was set.
     """
-    download = registry.download(codec_id)
-    if download is None:
-        known = ", ".join(one.id for one in registry.downloads())
-        raise CodecError(f"there is no public model “{codec_id}”", f"Choose one of {known}")
+    download = possible_download(codec_id)
     family = registry.family_of_download(download)
-    for package in family.packages:
-        require_installed(package)  # not loaded: this may be the process of the window
-    require("huggingface_hub")
     place = library.place_of(codec_id)
     if _is_whole(family, place, cancel):  # also on a read-only disk
         return place

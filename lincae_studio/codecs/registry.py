@@ -115,12 +115,13 @@ def resolve(computation: Computation) -> Computation:
 
 
 def load(codec: str, computation: Computation = AUTO, rate: int | None = None) -> Codec:
-    """The codec itself, at a session's rate in Hz or by default at its own.
+    """The codec itself, at a session's rate in Hz or by default at its own. Families get a resolved computation.
 
     Raises:
-        CodecError: like `info`, and when its weights are damaged or a package is missing.
+        CodecError: like `resolved`, and when its weights are damaged or a package is missing.
+        UsageError: when the device does not exist or is not available.
     """
-    found = _find(codec, computation)[1].load()
+    found = _find(codec, resolved(codec, computation))[1].load()
     return found if rate is None else at_rate(found, rate)
 
 

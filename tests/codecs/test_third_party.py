@@ -13,6 +13,7 @@ import pytest
 
 from lincae_studio.cli import run
 from lincae_studio.codecs import library, registry, third_party
+from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.mdct import MDCT_2X
 from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.errors import CodecError
@@ -123,6 +124,28 @@ def test_a_codec_that_does_something_wrong(
     assert what in str(caught.value)
     assert "pip uninstall raw-codec" in caught.value.remedy
     render_plan(plan_of(session, "mdct-2x"), renderer)
+
+
+def test_the_identity_of_its_codec_holds_what_a_precision_comes_to(site: Path) -> None:
+    install(site)
+    module = site / "raw_codec.py"
+    text = module.read_text().replace(
+        "return [Entry(INFO, Raw)]",
+        "asked = f'raw on {computation.device} in {computation.precision}'\n"
+        "        known = computation.arithmetic and f'raw {computation.summary}'\n"
+        "        info = msgspec.structs.replace(INFO, identity=known or asked, requested=asked)\n"
+        "        return [Entry(info, lambda: Raw(info))]",
+    )
+    text = text.replace("def __init__(self):", "def __init__(self, info):\n        self.info = info").replace(
+        "import numpy as np", "import msgspec\nimport numpy as np"
+    )
+    module.write_text(text)
+    asked = Computation("cpu", "auto")
+    assert registry.info("raw", asked).provisional
+    loaded = registry.load("raw", asked).info
+    assert not loaded.provisional
+    assert loaded == registry.info("raw", registry.resolved("raw", asked))
+    assert registry.load("raw", Computation("cpu", "fp32")).info.identity == "raw fp32 on cpu"
 
 
 def test_a_family_that_raises_at_a_folder(site: Path, tmp_path: Path) -> None:
