@@ -96,10 +96,10 @@ def write_audio(path: Path, audio: Array, rate: int = DEFAULT_RATE, subtype: str
     return path
 
 
-def read_audio(path: Path) -> Array:
-    """A file's samples `(channels, N)`."""
-    samples, rate = sf.read(path, dtype="float32", always_2d=True)
-    assert rate == DEFAULT_RATE
+def read_audio(path: Path, rate: int = DEFAULT_RATE) -> Array:
+    """A file's samples `(channels, N)`, which must have this rate."""
+    samples, found = sf.read(path, dtype="float32", always_2d=True)
+    assert found == rate
     return np.ascontiguousarray(samples.T)
 
 

@@ -214,3 +214,22 @@ def test_nothing_but_the_output_and_the_cache_is_written(
     lincae(capsys, "mix", path, "-o", tmp_path / "out" / "mix.wav")
     written = [found for found in files_below(tmp_path) if isolated / "cache" not in found.parents]
     assert written == [path, tmp_path / "out" / "mix.wav"]
+
+
+def test_a_session_at_48_khz(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Files of that rate are not resampled, starts are in seconds, and the output has the rate of the session."""
+    samples = noise(1, 96_000, level=0.1)
+    path, out = write_audio(tmp_path / "a.wav", samples, 48_000), tmp_path / "mix.wav"
+    mix = ("mix", f"{path}:-6@0.5", "-o", out, "--codec", "mdct-1x")
+    found = figures(capsys, *mix, "--session-rate", 48_000)
+    assert (found["sample_rate"], found["duration_s"]) == (48_000, 2.5)
+    audio = read_audio(out, 48_000)[0]
+    assert np.abs(audio[24_000:] - samples[:, 0] * 10 ** (-6 / 20)).max() < 1e-4
+    found = figures(capsys, *mix, "--session-rate", 48_000, "--rate", 44_100)
+    assert (found["sample_rate"], sf.info(out).samplerate) == (44_100, 44_100)
+    latents = tmp_path / "a.safetensors"
+    lincae(capsys, "encode", path, "-o", latents, "--session-rate", 48_000, "--codec", "mdct-1x")
+    lincae(capsys, "decode", latents, "-o", tmp_path / "back.wav")
+    assert np.abs(read_audio(tmp_path / "back.wav", 48_000)[0] - samples[:, 0]).max() < 1e-4
+    assert run([str(part) for part in (*mix, "--session-rate", 96_000)]) == 2
+    assert "--session-rate 96000 is not a valid choice" in capsys.readouterr().err
