@@ -53,7 +53,7 @@ def _list(as_json: AsJson = False) -> None:
     for row in rows + offered:
         table.add_row(
             str(row["id"]),
-            _mebibytes(row["bytes"]),
+            _size(row),
             str(row["hop"]),
             str(row["dim"]),
             f"{row['compression']:g}x",
@@ -198,5 +198,9 @@ def _offer(download: Download) -> dict[str, object]:
     return row | {"description": f"{download.description} ({install_it})", "installed": False}
 
 
-def _mebibytes(size: object) -> str:
-    return f"{size / 2**20:.0f} MiB" if isinstance(size, int) and size else "built in"
+def _size(row: dict[str, object]) -> str:
+    """The size of the weights, or where a codec without weights comes from."""
+    size = row["bytes"]
+    if isinstance(size, int) and size:
+        return f"{size / 2**20:.0f} MiB"
+    return plain(str(row.get("package") or "built in"))

@@ -164,7 +164,8 @@ def recognise(path: Path) -> Family:
         if CONFIG_NAME in names:
             read_config(path)
             raise CodecError(
-                f"{path / CONFIG_NAME} describes no kind of model that this version knows", "Update LinCAE Studio"
+                f"{path / CONFIG_NAME} describes no kind of model that is known here",
+                "Update LinCAE Studio, or install the package that the model is for",
             )
     kinds = "; or ".join(filter(None, (family.contents for family in families())))
     raise CodecError(f"{path} is not a model", f"It must contain {kinds}")

@@ -41,6 +41,9 @@ def test_a_package_adds_its_codec_after_ours(site: Path, tmp_path: Path, capsys:
     assert run(["codecs", "list", "--json"]) == 0
     [row] = [row for row in json.loads(capsys.readouterr().out) if row["id"] == "raw"]
     assert (row["family"], row["package"]) == ("raw", "raw-codec 1.0")
+    assert run(["codecs", "list"]) == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("raw ")]
+    assert "raw-codec 1.0" in line
     stem = write_audio(tmp_path / "stem.wav", noise(1, 50_000))
     assert run(["mix", str(stem), "-o", str(tmp_path / "mix.wav"), "--codec", "raw"]) == 0
     np.testing.assert_allclose(read_audio(tmp_path / "mix.wav"), read_audio(stem), atol=1e-6)
