@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from hypothesis import strategies as st
 
 from lincae_studio.session.model import (
+    DEFAULT_RATE,
     MAX_GAIN,
     TRACK_COLORS,
     Clip,
@@ -17,10 +18,12 @@ from lincae_studio.session.model import (
     Master,
     Media,
     Point,
+    Rate,
     Session,
     Tempo,
     Track,
 )
+from lincae_studio.session.rates import at_rate
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 
@@ -104,8 +107,13 @@ def sessions(
     max_tracks: int = 4,
     max_clips: int = 3,
     moving: bool = True,
+    rate: Rate = DEFAULT_RATE,
 ) -> Session:
-    """A valid session; with `moving` some tracks, and some masters, have envelopes."""
+    """A valid session; with `moving` some tracks, and some masters, have envelopes.
+
+    At another rate than the default, the media are those at that rate, of the same lengths.
+    """
+    media = [at_rate(item, rate, item.length) for item in media]
     ids = itertools.count(draw(st.integers(1, 1000)))
     found = tuple(
         draw(tracks(ids, media, max_start, max_clips, moving)) for _ in range(draw(st.integers(0, max_tracks)))
@@ -119,6 +127,7 @@ def sessions(
     tempo = draw(st.sampled_from([None, Tempo(bpm=120.0), Tempo(bpm=61.7, beats=7, start=99, unit=8)]))
     return validated(
         Session(
+            rate=rate,
             media=tuple(media),
             tracks=found,
             master=draw(masters(moving)),

@@ -29,7 +29,7 @@ def measure_chunks(codec_id: str, computation: Computation = AUTO) -> list[dict[
     Times are the best of a few runs, in milliseconds. `overhead` is decoded samples per sample of the mix.
     """
     malloc.keep_freed()  # as the engine does
-    info = registry.info(codec_id, registry.resolved(codec_id, computation))
+    info = registry.for_session(codec_id, registry.resolved(codec_id, computation))
     session = edits.set_codec(files.load(resource("demo/paper_lanterns.lincae")), codec_id)
     louder = edits.set_track_gain(session, session.tracks[0].id, 0.5)
     with tempfile.TemporaryDirectory() as folder:

@@ -15,12 +15,13 @@ from typing import Any
 import jsonschema
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
 from lincae_studio.session import arrange, edits, files, places, rates
-from lincae_studio.session.model import MAX_LENGTH, Original, Point, Session, Tempo
+from lincae_studio.session.model import MAX_LENGTH, RATES, Original, Point, Session, Tempo
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
@@ -109,7 +110,7 @@ def test_a_saved_session_is_read_back(folder: Path, saved: Path) -> None:
     assert files_below(folder) == [saved]
 
 
-@given(sessions(max_start=MAX_LENGTH - 10_000))
+@given(st.sampled_from(RATES).flatmap(lambda rate: sessions(max_start=MAX_LENGTH - 10_000, rate=rate)))
 def test_every_session_is_read_back_exactly(tmp_path: Path, session: Session) -> None:
     path = tmp_path.resolve() / "song.lincae"
     files.save(session, path)

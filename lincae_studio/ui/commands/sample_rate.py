@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtWidgets import QApplication, QWidget
 
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, ReportProgress, part_of
@@ -22,6 +22,9 @@ from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.notify import MessageBar
+
+#: How often it is tried again while a mouse button is held.
+_RETRY_MS = 50
 
 
 class SampleRateCommands(QObject):
@@ -41,12 +44,17 @@ class SampleRateCommands(QObject):
         self._messages = messages
         self._jobs = DocumentJobs(document, window, messages.error)
         self._rate = document.session.rate
+        #: The rate, and the media converted to it, until nothing is dragged: positions must not change under the mouse.
+        self._converted: tuple[Rate, dict[str, Media]] | None = None
+        self._retry = QTimer(self)
+        self._retry.setInterval(_RETRY_MS)
+        self._retry.timeout.connect(self._apply)
         document.replaced.connect(self._on_replaced)
         document.changed.connect(self._on_changed)
 
     @property
     def busy(self) -> bool:
-        return self._jobs.busy
+        return self._jobs.busy or self._converted is not None
 
     @property
     def handlers(self) -> Handlers:
@@ -62,13 +70,13 @@ class SampleRateCommands(QObject):
 
         def work(report: ReportProgress, cancel: CancelToken) -> dict[str, Media]:
             return {
-                media.digest: self._converted(media, rate, part_of(report, number, len(used), "Converting"), cancel)
+                media.digest: self._at_rate(media, rate, part_of(report, number, len(used), "Converting"), cancel)
                 for number, media in enumerate(used)
             }
 
         def done(converted: dict[str, Media]) -> None:
-            if self._document.apply("Sample Rate", lambda session: rates.convert(session, rate, converted)):
-                self._messages.info(f"The session now has a sample rate of {rates.in_khz(rate)}")
+            self._converted = rate, converted
+            self._apply()
 
         def cancelled() -> None:
             self._messages.info("Cancelled: the sample rate was not changed")
@@ -78,7 +86,22 @@ class SampleRateCommands(QObject):
         else:
             done({})
 
-    def _converted(self, media: Media, rate: Rate, report: ReportProgress, cancel: CancelToken) -> Media:
+    def _apply(self) -> None:
+        if self._converted is None:
+            return
+        if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._retry.start()
+            return
+        rate, converted = self._converted
+        self._forget()
+        if self._document.apply("Sample Rate", lambda session: rates.convert(session, rate, converted)):
+            self._messages.info(f"The session now has a sample rate of {rates.in_khz(rate)}")
+
+    def _forget(self) -> None:
+        self._converted = None
+        self._retry.stop()
+
+    def _at_rate(self, media: Media, rate: Rate, report: ReportProgress, cancel: CancelToken) -> Media:
         """Job: one of the media at another rate, in the store."""
         if media.original is not None:
             problem = f"{name_of(media)} exists only as latents at {rates.in_khz(rate_of(media.digest))}"
@@ -95,6 +118,7 @@ class SampleRateCommands(QObject):
         return rates.at_rate(media, rate, made.length)
 
     def _on_replaced(self) -> None:
+        self._forget()
         self._rate = self._document.session.rate
 
     def _on_changed(self) -> None:

@@ -20,10 +20,11 @@ from lincae_studio.session import edits, files, places
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Loop, Session, Tempo
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.model.track_rows import ROW_PX
 from tests.helpers import new_renderer, tone, write_audio
 from tests.playback.test_player import SteppedSink
-from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
-from tests.ui.drive import choose, press
+from tests.ui.conftest import LIMIT_MS, PX, wait_imported, wait_rendered
+from tests.ui.drive import choose, drag, move, press, release
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -191,3 +192,20 @@ def test_clips_copied_at_another_rate_are_not_pasted(qtbot: QtBot, song: MainWin
     press(song, Qt.Key.Key_V, CTRL)
     assert song.document.session is before
     assert "was converted to 44,100 Hz" in song.messages.text.text()
+
+
+def test_a_drag_ends_before_positions_change(qtbot: QtBot, song: MainWindow) -> None:
+    """The conversion, during which editing continues, may end while a clip is held."""
+    lanes, clip, y = song.timeline.lanes, next(iter(song.document.session.clips())), ROW_PX / 2
+    song.preferences.set(snap=False)
+    song.sample_rate.change(48_000)
+    drag(lanes, (100, y), (150, y), release=False)
+    qtbot.waitUntil(lambda: not song.sample_rate._jobs.busy, timeout=LIMIT_MS)
+    assert song.document.session.rate == 44_100
+    assert song.sample_rate.busy
+    move(lanes, 200, y)
+    release(lanes, 200, y)
+    moved = song.document.session.clip(clip.id).start
+    assert moved == 100 * PX
+    qtbot.waitUntil(lambda: song.document.session.rate == 48_000, timeout=LIMIT_MS)
+    assert song.document.session.clip(clip.id).start == 48_000
