@@ -61,7 +61,8 @@ audio{{display:block;width:100%;height:36px}}
 pre{{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--panel);padding:10px;border-radius:6px;font-size:13px}}
 li{{overflow-wrap:anywhere}}
 @media print{{audio{{display:none}}main{{max-width:none;padding:0}}body{{font-size:11px}}
-.wide{{overflow:visible}}table{{font-size:9px}}th,td{{padding-right:7px}}thead th,th[scope=row]{{min-width:0}}.cards{{grid-template-columns:repeat(3,1fr)}}tr,svg{{break-inside:avoid}}
+.wide{{overflow:visible}}table{{font-size:9px}}th,td{{padding-right:7px}}
+thead th,th[scope=row]{{min-width:0}}.cards{{grid-template-columns:repeat(3,1fr)}}tr,svg{{break-inside:avoid}}
 h2,h3,h4{{break-after:avoid}}*{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 """
 

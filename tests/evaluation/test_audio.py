@@ -28,6 +28,7 @@ def test_two_channels_are_mixed_to_mono_at_any_rate(tmp_path: Path) -> None:
     np.testing.assert_allclose(recordings.at(8_000)[0], (left + right) / 2, atol=1e-6)
     (faster,) = recordings.at(12_000)
     assert len(faster) == 12_000
+    assert isinstance(faster, np.memmap), "memory does not grow with the length"
     assert recordings.at(12_000)[0] is faster, "a file is decoded once for each rate"
     assert not list(paths.cache_dir().iterdir()), "temporary files have no names"
 

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.linearity import LinearityPanel
 from tests.codecs.packaged import install, on_path
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, wait_imported, wait_rendered
+from tests.ui.drive import press
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +69,15 @@ def test_a_codec_of_a_package_renders(qtbot: QtBot, window: MainWindow, tmp_path
     heard = window.rendering.reader().read(0, 6 * 44_100)
     assert window.rendering.plan.codec.id == "good"
     assert np.abs(heard).max() > 0.3
+    press(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
+    panel = window.views.get("linearity")
+    assert isinstance(panel, LinearityPanel)
+    QTest.mouseClick(panel.measure_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not window.linearity_meter.busy, timeout=LIMIT_MS)
+    qtbot.waitUntil(lambda: "true mix" in panel.medians["residual"].text(), timeout=LIMIT_MS)
+    plot = panel.plot
+    qtbot.waitUntil(lambda: None not in (plot.figure("residual", 0), plot.figure("sum", 0)), timeout=LIMIT_MS)
+    assert [(plot.figure(name, 0) or 0.0) < -100.0 for name in ("residual", "sum")] == [True, True]
 
 
 @pytest.mark.engine
