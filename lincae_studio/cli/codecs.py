@@ -161,13 +161,13 @@ def _remove(codec_id: Annotated[str, typer.Argument(metavar="ID", help="An insta
 
 @codecs_app.command("add-neural")
 def _add_neural() -> None:
-    """Install torch and the Hub's client, which neural codecs need, where the program came without them."""
+    """Install torch, diffusers and the Hub's client, which neural codecs need, where the program came without them."""
     if neural.torch_included():
         show("torch is part of this installation")
         return
     with progress_bars() as report:
         neural.install(report("neural codecs"))
-    show(f"installed torch and the Hub’s client in {neural.folder()}")
+    show(f"installed {neural.NAMES} in {neural.folder()}")
 
 
 @codecs_app.command("remove-neural")
@@ -175,7 +175,7 @@ def _remove_neural() -> None:
     """Delete what add-neural has installed; codecs are kept."""
     added = neural.installed()
     neural.remove()
-    show("removed torch and the Hub’s client" if added else "torch and the Hub’s client have not been added")
+    show(f"removed {neural.NAMES}" if added else f"{neural.NAMES} have not been added")
 
 
 def _row(info: CodecInfo) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""torch and the hub's client in a folder of their own, for installations that come without: added, found, removed.
+"""torch, diffusers and the hub's client in a folder of their own, for installations that come without: added, removed.
 
 pip chooses wheels, in the versions that the program is tested with; `wheels` downloads and checks them; pip
 installs the files. The engine process and the command line look there when torch is missing (`codecs.packages`); the
@@ -25,7 +25,10 @@ from lincae_studio.errors import CodecError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 
 #: What is installed, with what they need.
-PACKAGES = ("torch", "huggingface_hub")
+PACKAGES = ("torch", "huggingface_hub", "diffusers")
+
+#: For the user.
+NAMES = "torch, diffusers and the Hub’s client"
 
 #: Written last, so that a folder with it is complete.
 _MARKER = "complete"

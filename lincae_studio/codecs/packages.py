@@ -12,6 +12,9 @@ from lincae_studio import paths
 from lincae_studio.codecs import neural
 from lincae_studio.errors import CodecError
 
+#: Packages that only some codecs need, with the extra of this program that installs each.
+_EXTRAS = {"diffusers": "lincae-studio[diffusers]"}
+
 
 def require(*names: str) -> None:
     """Import packages that are used next.
@@ -62,6 +65,8 @@ def _remedy(package: str) -> str:
     if paths.frozen():
         return "Add it with Session > Codec > Add Neural Codecs, or lincae-studio codecs add-neural"
     if Path(sys.prefix).parent.name == "tools" and Path(sys.prefix).parent.parent.name == "uv":
-        return "Install the program again with uv tool install --reinstall lincae-studio, or choose a built-in codec"
-    command = shlex.join([sys.executable, "-m", "pip", "install", "--force-reinstall", package])
+        name = shlex.quote(_EXTRAS.get(package, "lincae-studio"))
+        return f"Install the program again with uv tool install --reinstall {name}, or choose a built-in codec"
+    wanted = [_EXTRAS[package]] if package in _EXTRAS else ["--force-reinstall", package]
+    command = shlex.join([sys.executable, "-m", "pip", "install", *wanted])
     return f"Install it with {command}, or choose a built-in codec"

@@ -33,6 +33,7 @@ from lincae_studio.session.model import DEFAULT_RATE, RATES
 _FAMILIES = (
     "mdct",
     "lincae.family",
+    "diffusers.family",
 )
 
 Family = CodecFamily[Any]

@@ -60,8 +60,8 @@ def test_packages_are_added_used_and_removed(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr()
     assert printed.err == ""
     assert printed.out.splitlines()[-2:] == [
-        "removed torch and the Hub’s client",
-        "torch and the Hub’s client have not been added",
+        "removed torch, diffusers and the Hub’s client",
+        "torch, diffusers and the Hub’s client have not been added",
     ]
 
 

@@ -90,3 +90,10 @@ def test_what_to_do_depends_on_the_installation(monkeypatch: pytest.MonkeyPatch)
     assert "uv tool install" in remedy()
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert "Session > Codec > Add Neural Codecs" in remedy()
+
+
+def test_what_only_some_codecs_need_is_installed_by_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(CodecError, match="need diffusers, which is not installed") as error:
+        packages.require("diffusers")
+    assert "-m pip install 'lincae-studio[diffusers]'" in str(error.value.remedy)

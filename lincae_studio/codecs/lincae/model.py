@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lincae_studio.codecs.batches import in_batches
 from lincae_studio.codecs.computation import PRECISIONS
 from lincae_studio.codecs.device import native_bf16, rounds_to_tf32
 from lincae_studio.codecs.lincae.arguments import (
@@ -21,7 +22,6 @@ from lincae_studio.codecs.lincae.arguments import (
     checked_noise,
     checked_seeds,
 )
-from lincae_studio.codecs.lincae.batches import in_batches
 from lincae_studio.codecs.lincae.config import DiffusionConfig, FrontendConfig, GeneratorConfig, parse_config
 from lincae_studio.codecs.lincae.diffusion import Diffusion, sample
 from lincae_studio.codecs.lincae.draws import Draw, Shape, field_noise, given_noise, torch_noise

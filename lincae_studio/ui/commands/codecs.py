@@ -305,11 +305,11 @@ class CodecMenu(QObject):
         """Adds torch and the hub's client to an installation that came without them, or removes them again."""
         if neural.installed():
             action = QAction("Remove &Neural Codecs…", self)
-            action.setToolTip("Delete torch and the Hub’s client, which have been added; installed codecs are kept")
+            action.setToolTip(f"Delete {neural.NAMES}, which have been added; installed codecs are kept")
             action.triggered.connect(self._on_remove_neural_triggered)
         else:
             action = QAction("Add &Neural Codecs…", self)
-            action.setToolTip("Install torch and the Hub’s client, which neural codecs need")
+            action.setToolTip(f"Install {neural.NAMES}, which neural codecs need")
             action.triggered.connect(self.add_neural)
         action.setEnabled(_NEURAL not in self._jobs)
         action.setStatusTip(action.toolTip())
@@ -343,7 +343,7 @@ class CodecMenu(QObject):
         self._run(_NEURAL, work, "Adding neural codecs", "Looking for packages…", failed, cancelled, succeeded)
 
     def _on_remove_neural_triggered(self) -> None:
-        question = f"Torch and the Hub’s client in {neural.folder()} will be deleted. Installed codecs are kept."
+        question = f"This will delete {neural.NAMES} in {neural.folder()}. Installed codecs are kept."
         if not confirm(self._window, question, "Remove them?"):
             return
         try:

@@ -61,7 +61,10 @@ class AddNeuralDialog(QDialog):
         form = QFormLayout()
         form.setHorizontalSpacing(16)
         for name, text in (
-            ("Packages", "torch, which computes neural networks, and the client of the Hugging Face Hub"),
+            (
+                "Packages",
+                f"{neural.NAMES}: to compute networks, to define them, to download them",
+            ),
             ("Computes on", neural.machine()),
             ("From", "The Python Package Index, pypi.org, and pytorch.org"),
             (

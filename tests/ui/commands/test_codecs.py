@@ -178,6 +178,9 @@ def test_the_menu_lists_installed_and_downloadable_codecs(window: MainWindow, of
         "Download Lin-CAE",
         "Download Lin-CAE 2",
         "Download Music2Latent",
+        "Download Stable Audio Open",
+        "Download ACE-Step 1.5",
+        "Download KVAE-Audio",
         "&Import Codec Folder…",
     ]
     assert "Download Lin-CAE (about 223 MiB)…" in entries
