@@ -146,7 +146,7 @@ def test_an_output_whose_name_is_not_valid_unicode_is_written_and_reported(folde
 
 
 @pytest.mark.linux("elsewhere there is always a display")
-@pytest.mark.parametrize("display", [{"DISPLAY": ":77"}, {"QT_QPA_PLATFORM": "nonsense"}])
+@pytest.mark.parametrize("display", [{"DISPLAY": ":60999"}, {"QT_QPA_PLATFORM": "nonsense"}])
 @pytest.mark.parametrize("arguments", [["demo"], ["open"]])
 def test_a_display_that_cannot_be_used(folder: Path, display: dict[str, str], arguments: list[str]) -> None:
     command = [sys.executable, "-m", "lincae_studio", *arguments]

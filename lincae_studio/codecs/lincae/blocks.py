@@ -97,6 +97,11 @@ def silu(x: Tensor) -> Tensor:
     return functional.silu(x, inplace=not _as_published())
 
 
+#: oneDNN's strided convolution in bfloat16 (3.x, on processors with AMX) reads beyond images of fewer frames than this,
+#: and returns garbage that differs from call to call.
+_FEWEST_FRAMES = 3
+
+
 class FrequencyGain(nn.Module):
     """A learned gain for each frequency bin."""
 
@@ -124,7 +129,13 @@ class Downsample(nn.Module):
             self.c = nn.Conv2d(channels, out_channels, 3, stride=2, padding=1, padding_mode=padding_mode)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.c(self.norm(x) if self.normalize else x)
+        if self.normalize:
+            x = self.norm(x)
+        frames = x.shape[-1]
+        sound = x.dtype is torch.float32 or self.c.stride != (2, 2) or self.c.padding_mode != "zeros"
+        if sound or frames >= _FEWEST_FRAMES:
+            return self.c(x)
+        return self.c(functional.pad(x, (0, _FEWEST_FRAMES - frames)))[..., : (frames + 1) // 2]
 
 
 class Upsample(nn.Module):

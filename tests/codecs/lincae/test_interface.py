@@ -14,6 +14,7 @@ from lincae_studio.codecs import device, registry
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.lincae import codec, model, pretrained
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
+from lincae_studio.codecs.lincae.blocks import FREQUENCY_AND_TIME, Downsample
 from lincae_studio.codecs.lincae.lowered import with_gradients
 from lincae_studio.codecs.lincae.noise import noise_field
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
@@ -303,3 +304,14 @@ def test_a_folder_of_the_references_trainer_can_be_installed(tmp_path: Path) -> 
         np.testing.assert_allclose(found, loaded.encode(sound(700)).numpy() * 7.0 / 33.0, rtol=1e-5, atol=1e-6)
     with pytest.raises(CodecError, match=r"autoencoder_inference_model_best\.pth"):
         Autoencoder.from_pretrained(tmp_path / "official", "best", scale_factor=33.0)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4])
+def test_short_images_are_halved_in_reduced_precision(frames: int) -> None:
+    exact = Downsample(64, 64, FREQUENCY_AND_TIME, False, "zeros").requires_grad_(False)
+    image = torch.randn(1, 64, 64, frames, generator=torch.Generator().manual_seed(0))
+    expected = exact(image)
+    reduced = exact.bfloat16().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    found = reduced(image.bfloat16().to(memory_format=torch.channels_last))
+    assert found.shape == expected.shape
+    assert float((found - expected).norm() / expected.norm()) < 0.02
