@@ -67,7 +67,7 @@ class DiffusersCodec:
 
     def encode_channels(self, audio: Array) -> Array:
         """Windows `(B, C, T*hop)` with the channels of the network to latents `(B, D, T)`."""
-        return self._in_batches(audio, lambda batch: _mode(self._encoder.encode(batch.to(self._encoder.dtype))))
+        return self._in_batches(audio, lambda batch: network.mode(self._encoder.encode(batch.to(self._encoder.dtype))))
 
     def decode_channels(self, latents: Array) -> Array:
         """Latents `(B, D, T)` to windows `(B, C, T*hop)` with the channels of the network."""
@@ -96,15 +96,6 @@ def load_codec(folder: DiffusersFolder, codec_id: str, computation: Computation)
     decoder = encoder = network.load(folder)
     if dtype is not torch.float32:
         # As with all codecs, the encoder computes in 32 bits unless less is asked for.
-        decoder = _cast(copy.deepcopy(encoder), dtype)
+        decoder = network.cast(copy.deepcopy(encoder), dtype)
         encoder = encoder if computation.precision == "auto" else decoder
     return DiffusersCodec(info, encoder.to(device), decoder.to(device), channels=folder.config.channels, device=device)
-
-
-def _cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:
-    return nn.Module.to(module, dtype=dtype)  # that of diffusers logs a warning about layers that it does not have
-
-
-def _mode(encoded: Any) -> Tensor:
-    """The latents in what `encode` returns: of a distribution the mode."""
-    return encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents

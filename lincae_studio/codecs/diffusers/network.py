@@ -82,6 +82,17 @@ def check(folder: DiffusersFolder) -> None:
         raise CodecError(f"{files} does not fit {folder.path / 'config.json'}: {reason}", _REMEDY) from error
 
 
+def cast(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The network with another data type, changed in place."""
+    return nn.Module.to(network, dtype=dtype)  # that of diffusers logs a warning about layers that it does not have
+
+
+def mode(encoded: Any) -> Tensor:
+    """The latents in what a network's `encode` returns: of a distribution the mode."""
+    latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+    return latents
+
+
 def _options(config: Config) -> list[tuple[str, Any]]:
     return [(name, getattr(config, name)) for name in config.__struct_fields__]
 
