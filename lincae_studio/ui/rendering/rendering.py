@@ -57,7 +57,7 @@ class Rendering(QObject):
         chunk_changed: the state of the chunk with this index has changed.
         engine_changed: `engine_text` has changed.
         problem: a `StudioError` to show.
-        session_replaced: another document was opened; later signals refer to it.
+        session_replaced: another document was opened, or the sample rate has changed; later signals refer to that.
         probe_rendered: a `Rendered` that a view or job requested for analysis.
         media_damaged: cached audio of the session was found to be damaged; its clips are silent until it is rebuilt.
     """
@@ -154,9 +154,11 @@ class Rendering(QObject):
         self._planning.advance()
 
     def _on_planned(self, planned: Planned) -> None:
-        offline = self.offline
+        offline, rate = self.offline, self.plan.codec.sample_rate
         self._take(planned)
         self._request_mix()
+        if self.plan.codec.sample_rate != rate:
+            self.session_replaced.emit()  # pictures of chunks are elsewhere in time
         self.plan_changed.emit()
         if self.offline != offline:
             self.offline_changed.emit()

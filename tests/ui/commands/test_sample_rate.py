@@ -21,6 +21,7 @@ from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Loop, Session, Tempo
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.views.heatmap import HeatmapPanel
 from tests.helpers import new_renderer, tone, write_audio
 from tests.playback.test_player import SteppedSink
 from tests.ui.conftest import LIMIT_MS, PX, wait_imported, wait_rendered
@@ -209,3 +210,17 @@ def test_a_drag_ends_before_positions_change(qtbot: QtBot, song: MainWindow) -> 
     assert moved == 100 * PX
     qtbot.waitUntil(lambda: song.document.session.rate == 48_000, timeout=LIMIT_MS)
     assert song.document.session.clip(clip.id).start == 48_000
+
+
+@pytest.mark.engine
+def test_views_show_nothing_of_the_other_rate(qtbot: QtBot, song: MainWindow) -> None:
+    """Chunks with the same number are elsewhere in time, so their old pictures must not stand for the new ones."""
+    wait_rendered(qtbot, song)
+    panel = song.views.get("heatmap")
+    assert isinstance(panel, HeatmapPanel)
+    picture = panel.plot
+    qtbot.waitUntil(lambda: len(picture._items) > 0, timeout=LIMIT_MS)
+    dropped: list[int] = []
+    song.rendering.session_replaced.connect(lambda: dropped.append(len(picture._items)))
+    convert(qtbot, song, "48")
+    qtbot.waitUntil(lambda: dropped == [0], timeout=LIMIT_MS)
