@@ -88,5 +88,5 @@ class StableAudioVAE(nn.Module):
     def decode(self, z: Tensor, **_: object) -> Tensor:
         """Latents `(B, D, T)` to the first channel `(B, N)`. Further arguments have no effect."""
         size = min(len(z), self.max_batch_size)
-        parts = torch.split(z.to(self.device, self.model.dtype), max(1, int(size)))  # type: ignore[no-untyped-call]
+        parts = torch.split(z.to(self.device, self.model.dtype), max(1, int(size)))
         return torch.cat([cast(Tensor, self.model.decode(part).sample[:, 0]).float() for part in parts])
