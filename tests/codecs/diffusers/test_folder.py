@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -168,6 +169,27 @@ def test_options_that_do_not_fit_each_other_are_refused(
     change(folder, **options)
     with pytest.raises(CodecError, match=problem):
         registry.info(str(folder))
+
+
+@pytest.mark.parametrize(("name", "reach"), [("config.json", 500), (WEIGHTS_NAME, 3_000)])
+def test_a_mutated_file_is_a_clear_error_or_still_good(copied: Path, name: str, reach: int) -> None:
+    path = copied / name
+    good = path.read_bytes()
+    rng = random.Random(1)
+    refused: list[str] = []
+    for _ in range(60):
+        data = bytearray(good)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(min(reach, len(data)))
+            data[at : at + rng.randint(0, 2)] = rng.choice([b"9", b"0", b"-", b"\xff", b"[", b'"', b"1e9", b"\0"])
+        path.write_bytes(data)
+        try:
+            install.check_folder(copied)
+            registry.info(str(copied), EXACT)
+        except CodecError as error:
+            refused.append(str(error))
+    assert len(refused) > 20
+    assert all(str(copied) in message for message in refused)
 
 
 def test_a_scale_of_a_pipeline_does_not_change_the_latents(copied: Path) -> None:
