@@ -149,6 +149,7 @@ def test_a_failed_chunk_is_marked_heard_dry_and_rendered_on_retry(
 class BrokenMix:
     """A mix that cannot be read."""
 
+    rate = 44_100
     length = 100_000
 
     def read(self, start: int, count: int) -> np.ndarray:
