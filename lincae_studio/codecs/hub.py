@@ -15,13 +15,8 @@ from typing import Any, NamedTuple
 from lincae_studio import jobs
 from lincae_studio.codecs.family import Download
 from lincae_studio.codecs.folders import file_sha256
+from lincae_studio.codecs.resuming import TIMEOUT_S, receive
 from lincae_studio.errors import CodecError
-
-#: Attempts in a row without receiving data before a download fails.
-_TRIES = 4
-
-#: Seconds without a response after which a server counts as unreachable; also the longest wait when cancelling.
-_TIMEOUT_S = 10.0
 
 
 def fetch(
@@ -114,18 +109,12 @@ def _fetch_file(
     for other in path.parent.glob(f"{path.name}.*.part"):  # of a file that the hub has replaced
         if other != partial:
             other.unlink()
-    partial.touch()
-    failures_in_a_row = 0
-    while (start := partial.stat().st_size) < size:
-        report(start)
-        failure: Exception = _DamagedError(f"{path.name} ends too early")
-        try:
-            _append(source, partial, start, report)
-        except source.network_errors as error:
-            failure = error
-        failures_in_a_row = 0 if partial.stat().st_size > start else failures_in_a_row + 1
-        if failures_in_a_row == _TRIES:
-            raise failure
+    incomplete = _DamagedError(f"{path.name} ends too early")
+
+    def append(start: int) -> None:
+        _append(source, partial, start, report)
+
+    receive(partial, size, append, source.network_errors, incomplete, report)
     if not _is_whole(partial, etag, size, cancel):
         partial.unlink()
         raise _DamagedError(f"{path.name} was damaged in transit (its size or checksum is wrong)")
@@ -145,9 +134,7 @@ def _is_whole(path: Path, etag: str, size: int, cancel: jobs.CancelToken | None)
 
 def _append(source: _Source, partial: Path, start: int, report: Callable[[int], None]) -> None:
     headers = {**source.headers, **({"Range": f"bytes={start}-"} if start else {})}
-    with source.client.stream(
-        "GET", source.url, headers=headers, follow_redirects=True, timeout=_TIMEOUT_S
-    ) as response:
+    with source.client.stream("GET", source.url, headers=headers, follow_redirects=True, timeout=TIMEOUT_S) as response:
         response.raise_for_status()
         if response.headers.get("Content-Type", "").startswith("text/html"):
             raise _PortalError

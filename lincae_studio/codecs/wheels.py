@@ -7,7 +7,6 @@ hashes are those of the index. No Qt; any thread.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import http.client
 import importlib
 import json
@@ -21,14 +20,10 @@ from typing import Any
 
 from msgspec import Struct
 
+from lincae_studio.codecs.folders import file_sha256
+from lincae_studio.codecs.resuming import TIMEOUT_S, receive
 from lincae_studio.errors import CodecError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress
-
-#: Attempts in a row without receiving data before a download fails.
-_TRIES = 4
-
-#: Seconds without a response after which a server counts as unreachable; also the longest wait when cancelling.
-_TIMEOUT_S = 10.0
 
 _BLOCK_BYTES = 1 << 18
 
@@ -103,8 +98,8 @@ def fetch(wheels: Sequence[Wheel], folder: Path, progress: ReportProgress, cance
             progress(Progress(before + done, total, f"Downloading {wheel.package}, {amount}"))
             cancel.check()
 
-        if not (path.is_file() and _sha256(path) == wheel.sha256):
-            _fetch(opener, wheel, _partial(wheel, folder), report)
+        if not (path.is_file() and file_sha256(path, cancel) == wheel.sha256):
+            _fetch(opener, wheel, _partial(wheel, folder), report, cancel)
             _partial(wheel, folder).replace(path)
         before += wheel.size
         report(0, before)
@@ -124,21 +119,17 @@ def _present(wheel: Wheel, folder: Path) -> int:
     return max((place.stat().st_size for place in places if place.exists()), default=0)
 
 
-def _fetch(opener: Any, wheel: Wheel, partial: Path, report: Callable[[int], None]) -> None:
+def _fetch(opener: Any, wheel: Wheel, partial: Path, report: Callable[[int], None], cancel: CancelToken) -> None:
     """Download a wheel, resuming an earlier attempt, and check it."""
-    partial.touch()
-    failures_in_a_row = 0
-    while (start := partial.stat().st_size) < wheel.size:
-        report(start)
-        reason = "it ends too early"
-        try:
-            _append(opener, wheel.url, partial, start, report)
-        except _NetworkError as error:
-            reason = str(error)
-        failures_in_a_row = 0 if partial.stat().st_size > start else failures_in_a_row + 1
-        if failures_in_a_row == _TRIES:
-            raise _not_downloaded(wheel.name, reason)
-    if _sha256(partial) != wheel.sha256:
+
+    def append(start: int) -> None:
+        _append(opener, wheel.url, partial, start, report)
+
+    try:
+        receive(partial, wheel.size, append, (_NetworkError,), _NetworkError("it ends too early"), report)
+    except _NetworkError as error:
+        raise _not_downloaded(wheel.name, str(error)) from error
+    if file_sha256(partial, cancel) != wheel.sha256:
         partial.unlink()
         raise _not_downloaded(wheel.name, "it was damaged in transit (its hash is not the one of its index)")
 
@@ -171,7 +162,7 @@ def _opener() -> Any:
 @contextlib.contextmanager
 def _open(opener: Any, request: urllib.request.Request) -> Iterator[Any]:
     with _network():
-        response = opener.open(request, timeout=_TIMEOUT_S)
+        response = opener.open(request, timeout=TIMEOUT_S)
     with response:
         yield response
 
@@ -188,11 +179,6 @@ def _network() -> Iterator[None]:
         reason = getattr(error, "reason", error)  # of an URLError
         text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise _NetworkError(text) from error
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _not_downloaded(name: str, reason: str) -> CodecError:
