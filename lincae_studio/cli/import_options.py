@@ -16,6 +16,9 @@ from lincae_studio.errors import UsageError
 
 _TYPES: dict[str, type[OptionValue]] = {"number": float, "flag": bool, "text": str}
 
+#: What values of each kind look like, for messages.
+_VALUES = {"number": "a number", "flag": "true or false", "text": "text"}
+
 
 def with_import_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each import option; those given arrive as its keyword arguments, by name."""
@@ -46,7 +49,9 @@ def parse_settings(settings: Sequence[str], options: Sequence[ImportOption]) -> 
         try:
             given[name] = msgspec.convert(text, _TYPES[kinds[name]], strict=False)
         except msgspec.ValidationError as error:
-            raise UsageError(f"--set {setting}: the value is not valid", f"It must be a {kinds[name]}") from error
+            raise UsageError(
+                f"--set {setting}: the value is not valid", f"It must be {_VALUES[kinds[name]]}"
+            ) from error
     return given
 
 

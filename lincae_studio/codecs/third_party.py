@@ -96,6 +96,8 @@ class PackagedFamily(CodecFamily[ModelFolder]):
         self.package = str(package)
         self.packages = tuple(family.packages)
         self.downloads = _all(package, Download, family.downloads)
+        for download in self.downloads:
+            self._check_id(download.id)
         self.import_options = _all(package, ImportOption, family.import_options)
         self.contents = str(family.contents)
 
@@ -104,8 +106,7 @@ class PackagedFamily(CodecFamily[ModelFolder]):
             entries = _all(self._package, Entry, self._family.codecs(computation))
             for entry in entries:
                 self._check_info(entry.info)
-                if not CODEC_ID.fullmatch(entry.info.id):
-                    raise self._package.error(f"has a codec “{entry.info.id}”, which is not a valid id")
+                self._check_id(entry.info.id)
         return [Entry(entry.info, functools.partial(self._loaded, entry.info, entry.load)) for entry in entries]
 
     def clash(self, codec_id: str) -> CodecError:
@@ -189,6 +190,10 @@ class PackagedFamily(CodecFamily[ModelFolder]):
             raise self._package.error(f"has loaded a codec that differs from the info of {info.id}")
         return PackagedCodec(self._package, codec, own)
 
+    def _check_id(self, codec_id: str) -> None:
+        if not CODEC_ID.fullmatch(codec_id):
+            raise self._package.error(f"has a codec “{codec_id}”, which is not a valid id")
+
     def _check_info(self, info: object) -> None:
         if not isinstance(info, CodecInfo):
             raise self._package.error(f"gave {type(info).__name__} as the info of a codec instead of a CodecInfo")
@@ -213,6 +218,8 @@ class _PackagedFolder:
         with self._package.guard(f"when it described {self.path}"):
             info = self.own.info(codec_id, computation)
         self._check_info(info)
+        if info.id != codec_id:
+            raise self._package.error(f"described {self.path} as the codec “{info.id}” instead of “{codec_id}”")
         return info
 
     def details(self) -> Mapping[str, object]:
@@ -284,7 +291,8 @@ def info_problem(info: CodecInfo) -> str:
 
 
 def _geometry(info: CodecInfo) -> tuple[object, ...]:
-    return info.id, info.sample_rate, info.hop, info.dim, info.window_extra, info.context, info.stochastic
+    lengths = info.sample_rate, info.any_rate, info.hop, info.dim, info.window_extra, info.context
+    return info.id, *lengths, info.stochastic
 
 
 def _own(folder: ModelFolder) -> Any:

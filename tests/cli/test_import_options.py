@@ -37,7 +37,7 @@ def test_settings_are_read_by_name_and_type() -> None:
     [
         ("colour=red", "no such option", "gain_db, fast, label"),
         ("gain_db=loud", "not valid", "a number"),
-        ("fast", "not valid", "a flag"),
+        ("fast", "not valid", "true or false"),
     ],
 )
 def test_settings_that_are_not_valid_are_refused(setting: str, problem: str, remedy: str) -> None:

@@ -13,6 +13,7 @@ from lincae_studio.codecs import third_party
 #: A codec that works: blocks of samples as they are. `{marks}` in it are where tests break it.
 SOURCE = """
 import numpy as np
+from msgspec.structs import replace
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.family import CodecFamily, Entry
 

@@ -14,9 +14,10 @@ import pytest
 from lincae_studio.cli import run
 from lincae_studio.codecs import library, registry, third_party
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.install import import_folder
 from lincae_studio.codecs.mdct import MDCT_2X
 from lincae_studio.engine.rendering.renderer import StoreReader
-from lincae_studio.errors import CodecError
+from lincae_studio.errors import Cancelled, CodecError
 from lincae_studio.media.store import MediaStore
 from tests.codecs.packaged import install, on_path
 from tests.helpers import import_audio, new_renderer, noise, plan_of, read_audio, render_plan, session_of, write_audio
@@ -103,6 +104,8 @@ def test_a_family_that_raises_before_it_has_codecs(
     [
         ("at_load", "raise KeyError('weights')", "failed when it loaded raw: KeyError: 'weights'"),
         ("at_load", "self.info = INFO.hop", "gave int as the info of a codec instead of a CodecInfo"),
+        ("at_load", "self.info = replace(INFO, hop=64)", "has loaded a codec that differs from the info of raw"),
+        ("at_load", "self.info = replace(INFO, any_rate=True)", "has loaded a codec that differs from the info of raw"),
         ("at_encode", "raise ValueError('no')", "failed when raw encoded: ValueError: no"),
         ("at_encode", "raise SystemExit(1)", "failed when raw encoded: SystemExit: 1"),
         ("at_encode", "latents = latents[:, :-1]", "encoding by raw gave the shape (1, 127, 690) instead of"),
@@ -190,6 +193,73 @@ def test_a_family_that_is_not_valid(site: Path, old: str, new: str, what: str) -
     [error] = registry.package_errors().values()
     assert what in str(error)
     assert "raw-codec 1.0" in str(error)
+
+
+DOWNLOADS = """
+from lincae_studio.codecs.family import Download
+RawFamily.downloads = (
+    Download(id="../raw", title="Raw", description="", repository="", files=(), bytes=0, sample_rate=1, hop=1, dim=1,
+    linearity="none"),
+)
+"""
+
+
+def test_a_download_without_a_valid_id_is_refused(site: Path) -> None:
+    """Its files would go elsewhere than into the library."""
+    install(site)
+    module = site / "raw_codec.py"
+    module.write_text(module.read_text().replace("FAMILY =", f"{DOWNLOADS}\nFAMILY ="))
+    [error] = registry.package_errors().values()
+    assert str(error).startswith("the package raw-codec 1.0 has a codec “../raw”, which is not a valid id")
+    assert "../raw" not in [download.id for download in registry.downloads()]
+
+
+FOLDER = """
+import types
+def opened(self, path):
+    info = lambda codec_id, computation: msgspec.structs.replace(INFO, id=GIVEN)
+    return types.SimpleNamespace(path=path, weights_files=(), info=info)
+RawFamily.open = opened
+"""
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_folder_is_described_under_the_id_that_was_asked_for(site: Path, tmp_path: Path, right: bool) -> None:
+    install(site)
+    module, folder = site / "raw_codec.py", tmp_path / "model"
+    opened = "import msgspec\n" + FOLDER.replace("GIVEN", "codec_id" if right else "'other'")
+    module.write_text(module.read_text().replace("FAMILY =", f"{opened}\nFAMILY ="))
+    folder.mkdir()
+    (folder / "raw.model").touch()
+    if right:
+        assert registry.info(str(folder)).id == str(folder)
+    else:
+        with pytest.raises(CodecError, match=f"described {folder} as the codec “other” instead of “{folder}”"):
+            registry.info(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("line", "error", "what"),
+    [
+        ("raise OSError(28, 'No space left on device')", CodecError, "^copy cannot be installed: .*(?i:space|full)"),
+        ("raise errors.Cancelled", Cancelled, None),
+        ("1 / 0", CodecError, r"^the package raw-codec 1\.0 failed when it imported .*: ZeroDivisionError"),
+    ],
+    ids=["full disk", "cancelled", "its own"],
+)
+def test_a_full_disk_and_cancelling_are_not_blamed_on_a_package(
+    site: Path, tmp_path: Path, line: str, error: type[Exception], what: str | None
+) -> None:
+    install(site)
+    module, folder = site / "raw_codec.py", tmp_path / "model"
+    family = "import msgspec\nfrom lincae_studio import errors\n" + FOLDER.replace("GIVEN", "codec_id")
+    family += f"def install(*_):\n    {line}\nRawFamily.install = install\n"
+    module.write_text(module.read_text().replace("FAMILY =", f"{family}\nFAMILY ="))
+    folder.mkdir()
+    (folder / "raw.model").touch()
+    with pytest.raises(error, match=what):
+        import_folder(folder, "copy")
+    assert library.installed() == ()
 
 
 def test_only_what_is_looked_for_loads_packages(site: Path) -> None:
