@@ -278,7 +278,9 @@ class CodecMenu(QObject):
         try:
             info = registry.info(codec)
             registry.for_session(codec, rate=self._document.session.rate)
-            text, tip, usable = _title(info), info.description, True
+            package = registry.family_of(codec).package
+            source = f"; from the package {package}" if package else ""
+            text, tip, usable = _title(info), f"{info.description}{source}", True
         except StudioError as error:
             text, tip, usable = _title(info) if info else _title_of_missing(codec), str(error), False
         action = QAction(in_menu(text), self._group)

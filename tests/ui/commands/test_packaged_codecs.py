@@ -49,6 +49,7 @@ def test_the_menu_lists_what_packages_add_and_what_is_wrong_with_them(window: Ma
     entries = open_menu(window)
     assert "Raw (128 channels, hop 128)" in entries
     assert {"good", "late"} < window.codecs.actions.keys()
+    assert window.codecs.actions["good"].statusTip() == "Blocks as they are; from the package good-codec 1.0"
     assert "lost" not in window.codecs.actions
     for package, what in (("lost-codec 1.0", "RuntimeError: lost"), ("same-codec 1.0", "belongs to another codec")):
         [action] = [one for one in window.codecs.menu.actions() if one.text() == f"{package} (does not work)"]
