@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lincae_studio.codecs.device import decoder_arithmetic, native_bf16
+from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.device import decoder_arithmetic, default_device, native_bf16, resolve
 
 
 @pytest.mark.parametrize(("bf16", "amx", "native"), [(True, False, True), (False, True, True), (False, False, False)])
@@ -21,6 +22,17 @@ def test_without_torchs_private_functions_a_processor_has_no_bf16(monkeypatch: p
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.delattr(torch.cpu, name, raising=False)
     assert not native_bf16(torch.device("cpu"))
+
+
+def test_what_auto_comes_to_is_known_with_the_kind_of_device() -> None:
+    """Both are part of identities: results of two kinds of devices differ in their last bits."""
+    auto = Computation()
+    assert (auto.arithmetic, auto.device_kind, auto.summary) == (None, None, "")
+    found, device = resolve(auto), default_device()
+    assert found.device_kind == device.type
+    assert found.arithmetic == decoder_arithmetic(device, "auto")
+    assert found.summary == f"{found.arithmetic} on {device.type}"
+    assert found.requested == auto
 
 
 @pytest.mark.parametrize(

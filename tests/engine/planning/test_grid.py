@@ -120,6 +120,15 @@ def test_a_grid_uses_the_codecs_defaults_unless_others_are_given() -> None:
     assert Grid.of(FACTS).window_samples == FACTS.window_samples(FACTS.chunk_frames)
 
 
+def test_a_grid_is_of_the_codecs_that_have_its_windows() -> None:
+    """Files of latents are decoded on their own grid, whose margins must be those of the codec."""
+    wider = msgspec.structs.replace(FACTS, context=1, overlap_frames=4)
+    assert Grid.of(FACTS, 50, 5).is_of(FACTS)
+    assert Grid.of(wider).is_of(wider)
+    assert not Grid.of(wider).is_of(FACTS)
+    assert not Grid.of(FACTS).is_of(wider)
+
+
 @pytest.mark.parametrize(("frames", "overlap"), [(3, 2), (10, 6), (2, 2)])
 def test_chunks_that_cannot_overlap_are_refused(frames: int, overlap: int) -> None:
     with pytest.raises(ValueError, match=f"chunks of {frames} frames cannot overlap by {overlap}"):

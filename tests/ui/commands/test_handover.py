@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtNetwork import QLocalSocket
+from PySide6.QtCore import QLockFile
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
 from PySide6.QtWidgets import QApplication, QDialog
 from pytestqt.qtbot import QtBot
 
@@ -80,9 +81,11 @@ def test_a_second_start_hands_over_audio_and_ends(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     write_audio(tmp_path / "ä stem.wav", noise(1, 20_000))
+    window.showMinimized()
     process = run_python(started, "-m", "lincae_studio", "ä stem.wav", cwd=tmp_path)
     assert answer(qtbot, process) == ""
     assert process.returncode == 0
+    assert not window.isMinimized()
     wait_imported(qtbot, window)
     assert [track.name for track in window.document.session.tracks] == ["ä stem"]
 
@@ -189,6 +192,24 @@ def test_one_of_the_other_windows_takes_over_from_one_that_was_killed(
     qtbot.waitUntil(others[last]._server.isListening, timeout=LIMIT_MS)
     assert answer(qtbot, start(started, tmp_path / "b.wav")) == "True"
     qtbot.waitUntil(lambda: received == {taker: [tmp_path / "a.wav"], last: [tmp_path / "b.wav"]}, timeout=LIMIT_MS)
+
+
+def test_one_window_at_a_time_looks_for_another_and_listens(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two that take over at the same moment would remove each other's socket."""
+    free: list[bool] = []
+
+    class Server(QLocalServer):
+        def listen(self, name: str) -> bool:  # type: ignore[override]
+            free.append(QLockFile(str(paths.data_dir() / "window.lock")).tryLock(0))
+            return super().listen(name)
+
+    monkeypatch.setattr(handover, "QLocalServer", Server)
+    listening = Handover(window, list[Path]().extend)
+    assert listening._server.isListening()
+    assert free == [False]
+    assert QLockFile(str(paths.data_dir() / "window.lock")).tryLock(0)
 
 
 def connected(qtbot: QtBot, window: MainWindow) -> QLocalSocket:
