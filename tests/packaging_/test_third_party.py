@@ -13,11 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.helpers import noise, read_audio, si_sdr_db, write_audio
+from tests.helpers import REPOSITORY, noise, read_audio, si_sdr_db, write_audio
+from tests.packaging_.building import build_wheel
 
-ROOT = Path(__file__).resolve().parents[2]
-
-PAGE = ROOT / ".github" / "CONTRIBUTING.md"
+PAGE = REPOSITORY / ".github" / "CONTRIBUTING.md"
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -36,7 +35,7 @@ class Environment:
         venv.create(folder, with_pip=False)
         self.python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         self.packages = Path(self.run("-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
-        here = [str(ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+        here = [str(REPOSITORY), *(path for path in sys.path if path.endswith("site-packages"))]
         (self.packages / "program.pth").write_text("\n".join(here) + "\n", encoding="utf-8")
 
     def run(self, *arguments: object) -> str:
@@ -51,33 +50,21 @@ class Environment:
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of the package on the page."""
     folder = tmp_path_factory.mktemp("package")
     files = files_on_the_page()
     assert set(files) == {"pyproject.toml", "blocks_codec.py"}
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--wheel",
-        "--no-isolation",
-        "--outdir",
-        str(folder / "dist"),
-        str(folder),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    [built] = (folder / "dist").glob("*.whl")
-    return built
+    return build_wheel(folder, folder / "dist")
 
 
-def test_a_package_adds_a_codec(wheel: Path, tmp_path: Path) -> None:
+def test_a_package_adds_a_codec(package: Path, tmp_path: Path) -> None:
     environment = Environment(tmp_path / "environment")
     before = {row["id"] for row in json.loads(environment.studio("codecs", "list", "--json"))}
     assert "blocks-2x" not in before
-    environment.run("-m", "pip", "install", "--no-deps", "--no-index", "--target", environment.packages, wheel)
+    environment.run("-m", "pip", "install", "--no-deps", "--no-index", "--target", environment.packages, package)
     rows = {row["id"]: row for row in json.loads(environment.studio("codecs", "list", "--json"))}
     assert rows.keys() == before | {"blocks-2x"}
     row = rows["blocks-2x"]
