@@ -8,9 +8,14 @@ from __future__ import annotations
 import torch
 from msgspec.structs import replace
 
+from lincae_studio import paths
+from lincae_studio.codecs import tiles
 from lincae_studio.codecs.computation import DEVICE_VARIABLE, Arithmetic, Computation
 from lincae_studio.errors import CodecError, UsageError
 from lincae_studio.preferences import Precision
+
+#: What `tiles.narrowest` measured on this machine.
+_TILES_NAME = "tiles.json"
 
 #: The first CUDA GPUs with TF32: compute capability 8.0.
 _TF32_SINCE = (8, 0)
@@ -27,7 +32,13 @@ def resolve(computation: Computation) -> Computation:
     if computation.precision == "fp16" and device.type != "cuda":
         remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    return replace(computation, resolved=decoder_arithmetic(device, computation.precision), kind=device.type)
+    by_tiles = device.type == "cpu" and computation.precision == "auto"
+    return replace(
+        computation,
+        resolved=decoder_arithmetic(device, computation.precision),
+        kind=device.type,
+        tiles=tiles.narrowest(paths.cache_dir() / _TILES_NAME) if by_tiles else 0,
+    )
 
 
 def chosen_device(name: str) -> torch.device:

@@ -18,9 +18,9 @@ from lincae_studio import paths, preferences
 from lincae_studio.cli import bundling, options
 from lincae_studio.cli.headless import headless, preferred_computation
 from lincae_studio.cli.mixing import render_project
-from lincae_studio.codecs import install, library, registry
+from lincae_studio.codecs import install, library, registry, tiles
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.computation import Arithmetic, Computation
 from lincae_studio.codecs.library import CONFIG_NAME
 from lincae_studio.codecs.lincae import family as lincae
 from lincae_studio.codecs.lincae import install as lincae_install
@@ -399,6 +399,7 @@ def processor(monkeypatch: pytest.MonkeyPatch, bf16: bool) -> None:
 
 def test_the_identity_holds_what_the_precision_comes_to(official: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_folder(official, "mine", scale_factor=1.0)
+    monkeypatch.setattr(tiles, "narrowest", lambda _file: 0)
 
     def info(precision: preferences.Precision, bf16: bool) -> CodecInfo:
         processor(monkeypatch, bf16)
@@ -439,6 +440,19 @@ def test_the_identity_holds_the_kind_of_device(official: Path) -> None:
     assert len({info.latent_identity for info in kinds}) == 1, "bundles fit on every device"
     assert [info.identity for info in kinds] == [info(device).identity for device in ("cpu", "cuda:1", "mps")]
     assert not any(info.provisional for info in kinds)
+
+
+def test_the_identity_holds_from_which_size_on_convolutions_are_computed_by_tiles(official: Path) -> None:
+    import_folder(official, "mine", scale_factor=1.0)
+
+    def info(arithmetic: Arithmetic, tiles: int) -> CodecInfo:
+        return registry.info("mine", Computation("cpu", "auto", arithmetic, "cpu", tiles))
+
+    infos = [info("fp32", 0), info("fp32", 64), info("fp32", 128), info("bf16", 0)]
+    assert len({info.identity for info in infos}) == 4
+    assert len({info.latent_identity for info in infos}) == 1, "they round less than the 16 bits of a bundle do"
+    assert info("bf16", 64).identity == info("bf16", 0).identity, "its decoder uses none"
+    assert info("fp32", 64).arithmetic.startswith("fp32 by tiles on cpu")
 
 
 def test_renders_of_different_precisions_are_not_mixed_up(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.lincae.config import PaddingMode
+from lincae_studio.codecs.tiles import Conv2d
 
 #: Scale of the frequency resampling between two levels: factors for frequency and time, by entry of the option list.
 FREQUENCY_ONLY = (4, 1)
@@ -272,12 +273,12 @@ class ResBlock(nn.Module):
         padding_mode: PaddingMode = "zeros",
     ) -> None:
         super().__init__()
-        conv = nn.Conv2d if two_d else nn.Conv1d
+        conv, conv_1 = (Conv2d, nn.Conv2d) if two_d else (nn.Conv1d, nn.Conv1d)
         self.normalize = normalize
         self.min_res_dropout = min_res_dropout
         self.conv1 = conv(channels, out_channels, 3, padding=1, padding_mode=padding_mode)
         self.conv2 = zeroed(conv(out_channels, out_channels, 3, padding=1, padding_mode=padding_mode), zero_init)
-        self.res_conv = conv(channels, out_channels, 1) if channels != out_channels else nn.Identity()
+        self.res_conv = conv_1(channels, out_channels, 1) if channels != out_channels else nn.Identity()
         if normalize:
             self.norm1 = group_norm(channels)
             self.norm2 = group_norm(out_channels)

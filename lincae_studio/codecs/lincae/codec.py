@@ -62,7 +62,8 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
         UsageError: when the device does not exist or is not available.
     """
     device = chosen_device(computation.device)
-    info = folder.info(codec_id, resolve(computation))
+    computation = resolve(computation)
+    info = folder.info(codec_id, computation)
     assert folder.scale_factor is not None  # else `info` would have raised an error
     batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
@@ -71,6 +72,7 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
         scale_factor=folder.scale_factor,
         max_batch_size=batch,
         precision=computation.precision,
+        tiles=computation.tiles,
         name=codec_id,
     )
     return LinCaeCodec(info, model.to(device))

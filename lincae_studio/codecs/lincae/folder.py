@@ -118,6 +118,8 @@ class ModelFolder:
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
         # Identities of before the kind of device was part of them stay valid on the CPU.
         decoder = (("decoder", arithmetic), *(() if computation.device_kind == "cpu" else (computation.device_kind,)))
+        if arithmetic == "fp32" and computation.tiles:
+            decoder = (*decoder, ("tiles", computation.tiles))
         requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(
             id=codec_id,

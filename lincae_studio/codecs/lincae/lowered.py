@@ -1,6 +1,7 @@
-"""A network in reduced precision: a copy that can tell whether its weights have changed, or one with gradients.
+"""A network in another arithmetic: a copy that can tell whether its weights have changed, or one with gradients.
 
-A copy, since autocast would convert all weights in every call and run norms in float32, limited by memory.
+A copy, since autocast would convert all weights in every call and run norms in float32, limited by memory. A copy in
+float32 shares its weights with the network.
 """
 
 from __future__ import annotations
@@ -9,17 +10,25 @@ import torch
 from torch import nn
 
 from lincae_studio.codecs.lincae.unet import UNet
+from lincae_studio.codecs.tiles import Conv2d
 
 
 class Lowered:
-    """A copy of a network in reduced precision, and the state of the weights that it was made from."""
+    """A copy of a network in reduced precision or by tiles, and the state of the weights that it was made from.
 
-    def __init__(self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter]) -> None:
+    Args:
+        tiles: channels from which on convolutions are computed by tiles, or 0.
+    """
+
+    def __init__(self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter], tiles: int = 0) -> None:
         with torch.device("meta"):
             copy = UNet(network.config)
         lowered = {key: weight.to(dtype) for key, weight in network.state_dict().items()}
         copy.load_state_dict(lowered, assign=True)
         self.network = copy.requires_grad_(False).eval()
+        for module in copy.modules():
+            if isinstance(module, Conv2d):
+                module.by_tiles = 0 < tiles <= min(module.in_channels, module.out_channels)
         self._weights = weights  # kept alive, so that no other tensor gets the id of one of them
         self._made_from = self._state(weights)
 

@@ -20,7 +20,7 @@ from lincae_studio.codecs.lincae.noise import noise_field
 from lincae_studio.codecs.lincae.public import PUBLIC_MODELS
 from lincae_studio.errors import CodecError
 from tests.codecs.hub import import_folder
-from tests.codecs.lincae.models import TINY, TINY_FRONTEND, randomise, tiny_model
+from tests.codecs.lincae.models import TINY, TINY_FRONTEND, randomise, small_model, tiny_model
 
 
 @pytest.fixture
@@ -315,3 +315,25 @@ def test_short_images_are_halved_in_reduced_precision(frames: int) -> None:
     found = reduced(image.bfloat16().to(memory_format=torch.channels_last))
     assert found.shape == expected.shape
     assert float((found - expected).norm() / expected.norm()) < 0.02
+
+
+def test_tiles_change_only_the_rounding() -> None:
+    directly, by_tiles = small_model(precision="auto"), small_model(precision="auto", tiles=8)
+    for autoencoder in (directly, by_tiles):
+        autoencoder.arithmetic = lambda part: torch.float32  # type: ignore[method-assign]
+    audio = sound(40_000, batch=1)
+    with torch.no_grad():
+        latents, tiled = directly.encode(audio), by_tiles.encode(audio)
+        found, expected = by_tiles.decode(latents, seed=0), directly.decode(latents, seed=0)
+    for one, other in ((tiled, latents), (found, expected)):
+        assert not torch.equal(one, other)
+        assert float((one - other).norm() / other.norm()) < 1e-5
+    assert directly.identity != by_tiles.identity
+    by_tiles.load_state_dict(small_model(seed=1).state_dict())
+    assert not torch.allclose(by_tiles.encode(audio), tiled), "weights that changed take effect"
+
+
+def test_without_an_automatic_precision_there_are_no_tiles() -> None:
+    audio = sound(40_000, batch=1)
+    with torch.no_grad():
+        assert torch.equal(small_model(tiles=8).encode(audio), small_model().encode(audio))

@@ -1,0 +1,93 @@
+"""3x3 convolutions by tiles, and where they are used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional
+
+from lincae_studio.codecs import device, tiles
+from lincae_studio.codecs.computation import Computation
+
+
+@pytest.fixture(autouse=True)
+def _without_gradients() -> object:
+    with torch.no_grad():
+        yield
+
+
+def image(channels: int, bins: int, frames: int, batch: int = 1) -> torch.Tensor:
+    values = torch.randn(batch, channels, bins, frames, generator=torch.Generator().manual_seed(channels + frames))
+    return values.to(memory_format=torch.channels_last)
+
+
+def exact(x: torch.Tensor, conv: tiles.Conv2d) -> torch.Tensor:
+    bias = None if conv.bias is None else conv.bias.double()
+    return functional.conv2d(x.double(), conv.weight.double(), bias, padding=1)
+
+
+def error(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 40), (37, 21), (5, 14), (512, 3)])
+@pytest.mark.parametrize(("channels", "out_channels", "bias"), [(64, 128, True), (256, 256, False)])
+def test_tiles_give_the_convolution(size: tuple[int, int], channels: int, out_channels: int, bias: bool) -> None:
+    conv = tiles.Conv2d(channels, out_channels, 3, padding=1, bias=bias)
+    x = image(channels, *size, batch=2)
+    found = tiles.convolved(x, conv.weight, conv.bias)
+    assert found.shape == (2, out_channels, *size)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert error(found, exact(x, conv)) < 2e-6
+    assert torch.equal(found, tiles.convolved(x, conv.weight, conv.bias)), "not repeatable"
+
+
+def test_a_convolution_computes_by_tiles_where_it_may_and_can() -> None:
+    conv = tiles.Conv2d(8, 8, 3, padding=1)
+    x = image(8, 32, 32)
+    directly = functional.conv2d(x, conv.weight, conv.bias, padding=1)
+    assert torch.equal(conv(x), directly), "only if it is asked to"
+    conv.by_tiles = True
+    assert torch.equal(conv(x), tiles.convolved(x, conv.weight, conv.bias))
+    assert not torch.equal(conv(x), directly)
+    assert torch.equal(conv(x[..., :4, :4]), functional.conv2d(x[..., :4, :4], conv.weight, conv.bias, padding=1))
+    with torch.enable_grad():
+        assert torch.equal(conv(x), directly)
+    assert conv.bfloat16()(x.bfloat16()).dtype is torch.bfloat16
+
+
+def test_another_padding_is_not_computed_by_tiles() -> None:
+    conv = tiles.Conv2d(8, 8, 3, padding=1, padding_mode="reflect")
+    conv.by_tiles = True
+    padded = functional.pad(image(8, 32, 32), (1, 1, 1, 1), mode="reflect")
+    torch.testing.assert_close(conv(image(8, 32, 32)), functional.conv2d(padded, conv.weight, conv.bias))
+
+
+def test_what_was_measured_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "tiles.json"
+    measured = tiles.narrowest(file)
+    assert measured in (0, 64, 128, 256)
+    file.write_text(file.read_text().replace(f":{measured}}}", ":128}"))
+    assert tiles.narrowest(file) == 128
+    file.write_text(file.read_text().replace(":128}", ":0}"))
+    assert tiles.narrowest(file) == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"x": "y"}', b"\xff" * 100_000])
+def test_a_damaged_file_of_measurements_is_replaced(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "tiles.json"
+    file.write_bytes(content)
+    assert tiles.narrowest(file) in (0, 64, 128, 256)
+    assert file.read_bytes() != content
+
+
+def test_where_nothing_can_be_kept_it_is_measured_each_time(tmp_path: Path) -> None:
+    assert tiles.narrowest(tmp_path / "missing" / "tiles.json") in (0, 64, 128, 256)
+
+
+def test_only_an_automatic_precision_uses_tiles() -> None:
+    assert device.resolve(Computation("cpu", "fp32")).tiles == 0
+    assert device.resolve(Computation("cpu", "bf16")).tiles == 0
+    assert device.resolve(Computation("cpu", "auto")).tiles in (0, 64, 128, 256)
