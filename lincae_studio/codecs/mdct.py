@@ -82,8 +82,9 @@ class MdctCodec:
         """`(B, K, T)` to `(B, T*256 + 256)`; deterministic, so frame numbers and seed have no effect."""
         batch, _, frames = latents.shape
         coefficients = latents.transpose(0, 2, 1)
-        blocks = np.zeros((batch, frames + 1, HOP), np.float32)
-        blocks[:, :-1] = coefficients @ self._synthesis[:, :HOP]
+        blocks = np.empty((batch, frames + 1, HOP), np.float32)
+        np.matmul(coefficients, self._synthesis[:, :HOP], out=blocks[:, :-1])
+        blocks[:, -1] = 0.0
         blocks[:, 1:] += coefficients @ self._synthesis[:, HOP:]
         return blocks.reshape(batch, (frames + 1) * HOP)
 
