@@ -27,6 +27,7 @@ from lincae_studio.media.formats import FORMATS
 from lincae_studio.media.probe import EXTENSIONS
 from lincae_studio.session import files
 from lincae_studio.session.model import DEFAULT_RATE
+from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of
 
 #: Suffixes of the files that `render` accepts.
@@ -316,7 +317,7 @@ def _exported(figures: dict[str, object]) -> list[str]:
 
 def _measured(row: dict[str, Any]) -> str:
     channels = "stereo" if row["channels"] == 2 else "mono"
-    parts = [channels, f"{row['sample_rate'] / 1000:g} kHz", f"peak {row['peak_dbfs']:.1f} dBFS"]
+    parts = [channels, in_khz(row["sample_rate"]), f"peak {row['peak_dbfs']:.1f} dBFS"]
     if row["loudness_lufs"] is not None:
         parts.append(f"{row['loudness_lufs']:.1f} LUFS")
     if row["true_peak_dbtp"] is not None:

@@ -40,6 +40,7 @@ from lincae_studio.media.probe import check_width
 from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, FileInfo, hash_of
 from lincae_studio.session.digests import digest_at, rate_of
 from lincae_studio.session.model import DEFAULT_RATE, LONGEST, MAX_LENGTH, Media, Rate
+from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of
 
 _log = logging.getLogger(__name__)
@@ -331,7 +332,7 @@ class MediaStore:
                         problem = f"cannot import {name}: it is longer than {LONGEST}"
                         raise MediaError(problem, "Split it into shorter files")
                 if writer.length == 0:
-                    problem = f"it is shorter than one sample at {rate_of(digest) / 1000:g} kHz"
+                    problem = f"it is shorter than one sample at {in_khz(rate_of(digest))}"
                     raise MediaError(f"cannot import {name}: {problem}", "Choose a longer file")
                 writer.finish()
             self._publish(temporary, folder)

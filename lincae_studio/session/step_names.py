@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.model import Clip, Marker, Master, Session, Track
+from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of, format_time
 
 _Thing = TypeVar("_Thing", bound=Track | Clip | Marker)
@@ -32,7 +33,7 @@ def step_name(text: str, before: Session, after: Session) -> str:
     """
     rate = after.rate
     if before.rate != rate:
-        return f"{text}: {rate / 1000:g} kHz"
+        return f"{text}: {in_khz(rate)}"
     if before.master is not after.master and before.master != after.master:
         return f"Master: {_what(text.replace('Master ', ''), [(before.master, after.master)], rate)}"
     if before.markers is not after.markers:

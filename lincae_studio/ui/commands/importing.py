@@ -17,6 +17,7 @@ from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits
 from lincae_studio.session.model import Media, Session
+from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of, listed
 from lincae_studio.ui.actions.handlers import Handlers
 from lincae_studio.ui.commands.projects import ProjectCommands, is_project
@@ -268,8 +269,8 @@ class Importer(QObject):
         converted = [item for item in media if item.sample_rate != rate]
         texts = []
         if converted:
-            rates = ", ".join(sorted({f"{item.sample_rate / 1000:g} kHz" for item in converted}))
-            texts.append(f"{count_of(len(converted), 'file')} converted from {rates} to {rate / 1000:g} kHz")
+            rates = ", ".join(sorted({in_khz(item.sample_rate) for item in converted}))
+            texts.append(f"{count_of(len(converted), 'file')} converted from {rates} to {in_khz(rate)}")
         if len(warnings) == 1:
             texts.append(warnings[0])
         elif warnings:
