@@ -109,7 +109,7 @@ def evaluate(
     if html is not None:
         assert heard is not None
         options = {"--stems": stems, "--lossless": lossless, "--limit": limit, "--seeds": seeds, "--excerpt": excerpt}
-        _write_page(html, results, heard, inputs, options)
+        _write_page(html, results, heard, inputs, audio, options)
     for one in failed:
         show_error(f"error: {one.name}: {one.error}")
     return exit_codes.BAD_INPUT if failed else 0
@@ -178,7 +178,12 @@ def _draw(measured: Sequence[Measured], folder: Path, *, single: bool) -> None:
 
 
 def _write_page(
-    path: Path, results: Sequence[Result], excerpt: Excerpt, inputs: Sequence[str], options: dict[str, bool | float]
+    path: Path,
+    results: Sequence[Result],
+    excerpt: Excerpt,
+    inputs: Sequence[str],
+    audio: Sequence[str],
+    options: dict[str, bool | float],
 ) -> None:
     """Write the page. Raises `ExportError`."""
     from lincae_studio.evaluation.page import Origin, page
@@ -186,7 +191,6 @@ def _write_page(
     words = ["lincae-studio", "evaluate", *inputs]
     for name, value in options.items():
         words += [name] if value is True else [] if value is False else [name, f"{value:g}"]
-    audio = [name for name in inputs if name in codecs_and_audio(inputs)[1]]
     described = count_of(len(audio), "stem" if options["--stems"] else "file") if audio else "procedural songs"
     origin = Origin(
         shlex.join([*words, "--html", str(path)]),
