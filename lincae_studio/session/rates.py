@@ -104,12 +104,11 @@ def _clip(clip: Clip, converted: _Convert, available: int, digest: str) -> Clip:
 
 
 def _points(points: Iterable[Point], converted: _Convert) -> tuple[Point, ...]:
-    """Points stay in order and apart; those that would lie after the longest session are left out."""
+    """Points stay in order and apart."""
     found: list[Point] = []
     for point in points:
         at = max(converted(point.at), found[-1].at + 1 if found else 0)
-        if at <= MAX_LENGTH:
-            found.append(replace(point, at=at))
+        found.append(replace(point, at=at))
     return tuple(found)
 
 

@@ -201,6 +201,12 @@ def test_version_6_still_loads() -> None:
     assert session.rate == 44_100, "the only rate until then"
 
 
+def test_a_rate_that_earlier_versions_did_not_have_is_refused(folder: Path) -> None:
+    content = json.loads((FIXTURES / "v6.lincae").read_text())
+    content["session_rate_hz"] = 48_000
+    assert "session_rate_hz" in refusal(json.dumps(content).encode(), folder)
+
+
 def test_version_7_still_loads() -> None:
     session = files.load(FIXTURES / "v7.lincae")
     assert session == full_session(FIXTURES.resolve())

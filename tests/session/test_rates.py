@@ -15,7 +15,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session import edits, places, rates
 from lincae_studio.session.digests import digest_at, rate_of
 from lincae_studio.session.history import History
-from lincae_studio.session.model import LONGEST, MAX_LENGTH, Media, Point, Rate, Session, Tempo
+from lincae_studio.session.model import LONGEST, MAX_LENGTH, Master, Media, Point, Rate, Session, Tempo, Track
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import sessions
@@ -35,6 +35,17 @@ def converted(session: Session, rate: Rate) -> Session:
     return validated(rates.convert(session, rate, conformed(session, rate)))
 
 
+def exact_places(session: Session) -> list[int]:
+    """All positions and durations in samples that the lengths of files do not limit."""
+    found = [marker.at for marker in session.markers]
+    found += [session.loop.start, session.loop.end] if session.loop is not None else []
+    found += [session.tempo.start] if session.tempo is not None else []
+    found += [point.at for point in session.master.gain_points]
+    for track in session.tracks:
+        found += [point.at for points in (track.gain_points, track.pan_points) for point in points]
+    return found
+
+
 def test_a_digest_states_the_rate() -> None:
     plain = "0" * 64
     high = digest_at(plain, 48_000)
@@ -52,8 +63,10 @@ def test_every_position_keeps_its_time_and_comes_back(session: Session) -> None:
         # A file whose length was rounded down is shorter by up to a sample.
         assert abs(after.end / 48_000 - before.end / 44_100) <= 1.5 / 48_000 + 1e-12
         assert abs(after.offset / 48_000 - before.offset / 44_100) <= 1.5 / 48_000
-    for marker, moved in zip(session.markers, high.markers, strict=True):
-        assert abs(moved.at / 48_000 - marker.at / 44_100) <= 0.5 / 48_000 + 1e-12
+        assert abs(after.fade_in / 48_000 - before.fade_in / 44_100) <= 1.5 / 48_000
+        assert abs(after.fade_out / 48_000 - before.fade_out / 44_100) <= 1.5 / 48_000
+    for at, moved in zip(exact_places(session), exact_places(high), strict=True):
+        assert abs(moved / 48_000 - at / 44_100) <= 0.5 / 48_000 + 1e-12
     back = converted(high, 44_100)
     assert [clip.start for clip in back.clips()] == [clip.start for clip in session.clips()]
     assert (back.markers, back.loop, back.tempo, back.master) == (
@@ -86,6 +99,15 @@ def test_points_of_an_envelope_stay_apart() -> None:
     places_of = [point.at for point in low.tracks[0].gain_points]
     assert len(places_of) == 12
     assert places_of == sorted(set(places_of))
+
+
+def test_clips_that_come_to_start_together_are_in_order() -> None:
+    """Clips are sorted by their starts, then by their ids."""
+    session = edits.add_stems(replace(Session(), rate=48_000), [rates.at_rate(DRUMS, 48_000, 480_000)], 0)
+    track = session.tracks[0]
+    first, second = (replace(track.clips[0], id=number, start=start) for number, start in ((8, 6), (7, 7)))
+    session = validated(replace(session, tracks=(replace(track, clips=(first, second)),), next_id=9))
+    assert [(clip.id, clip.start) for clip in converted(session, 44_100).clips()] == [(7, 6), (8, 6)]
 
 
 def test_a_short_loop_stays_long_enough() -> None:
@@ -132,10 +154,20 @@ def test_without_its_media_nothing_is_changed() -> None:
     assert rates.convert(session, 44_100, {}) is session
 
 
-def test_a_session_that_would_become_too_long_is_refused() -> None:
-    session = places.add_marker(Session(), MAX_LENGTH)
+@pytest.mark.parametrize(
+    "session",
+    [
+        places.add_marker(Session(), MAX_LENGTH),
+        places.set_loop(Session(), 0, MAX_LENGTH),
+        places.set_tempo(Session(), Tempo(bpm=60.0, start=MAX_LENGTH)),
+        Session(master=Master(gain_points=(Point(0, 0.5), Point(MAX_LENGTH, 1.0)))),
+        Session(tracks=(Track(id=1, name="", color="#000000", pan_points=(Point(MAX_LENGTH, 1.0),)),), next_id=2),
+    ],
+    ids=["marker", "loop", "tempo", "master", "track"],
+)
+def test_a_session_that_would_become_too_long_is_refused(session: Session) -> None:
     with pytest.raises(EditError) as caught:
-        rates.convert(session, 48_000, {})
+        rates.convert(validated(session), 48_000, {})
     assert LONGEST in caught.value.problem
 
 

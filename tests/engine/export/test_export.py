@@ -404,7 +404,9 @@ def test_stems_and_spans_as_chosen(session: Session, tmp_path: Path) -> None:
     assert len(paths_of(session, replace(heard, stems="all"), target)) == 3
     assert paths_of(session, ExportSettings(contents=("dry",)), target) == [target], "a single file has the name itself"
     assert span_of(session, ExportSettings(span="loop")) == (30_000, 100_000)
-    assert span_of(session, ExportSettings(span="selection", tail_s=1.0), (5, 50)) == (5, 50 + DEFAULT_RATE)
+    tail = ExportSettings(span="selection", tail_s=1.0)
+    assert span_of(session, tail, (5, 50)) == (5, 50 + DEFAULT_RATE)
+    assert span_of(replace(session, rate=48_000), tail, (5, 50)) == (5, 50 + 48_000)
     with pytest.raises(ExportError, match="no loop"):
         span_of(replace(session, loop=None), ExportSettings(span="loop"))
     with pytest.raises(ExportError, match="nothing is selected"):

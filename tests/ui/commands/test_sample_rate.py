@@ -146,6 +146,15 @@ def test_a_missing_file_is_named_and_nothing_changes(qtbot: QtBot, song: MainWin
     assert "b.wav" in song.messages.text.text()
 
 
+def test_a_file_that_has_changed_is_named_and_nothing_changes(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
+    before = song.document.session
+    write_audio(tmp_path / "song" / "b.wav", tone(330.0, 3 * 44_100, level=0.2))
+    song.sample_rate.change(48_000)
+    qtbot.waitUntil(lambda: not song.sample_rate.busy, timeout=LIMIT_MS)
+    assert song.document.session is before
+    assert "b.wav has changed" in song.messages.text.text()
+
+
 def test_unused_files_may_be_missing(qtbot: QtBot, song: MainWindow, tmp_path: Path) -> None:
     (tmp_path / "song" / "b.wav").unlink()
     track = song.document.session.tracks[1].id
@@ -210,6 +219,17 @@ def test_a_drag_ends_before_positions_change(qtbot: QtBot, song: MainWindow) -> 
     assert moved == 100 * PX
     qtbot.waitUntil(lambda: song.document.session.rate == 48_000, timeout=LIMIT_MS)
     assert song.document.session.clip(clip.id).start == 48_000
+
+
+def test_another_session_opened_during_a_drag_keeps_its_rate(qtbot: QtBot, song: MainWindow) -> None:
+    lanes, y = song.timeline.lanes, ROW_PX / 2
+    song.sample_rate.change(48_000)
+    drag(lanes, (100, y), (150, y), release=False)
+    qtbot.waitUntil(lambda: not song.sample_rate._jobs.busy, timeout=LIMIT_MS)
+    song.document.replace(Session(), None)
+    assert not song.sample_rate.busy
+    release(lanes, 150, y)
+    assert song.document.session == Session()
 
 
 @pytest.mark.engine
