@@ -38,6 +38,7 @@ def fake_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "wheels"
     folder.mkdir()
     write_wheel(folder, "torch_like", "2.1", "import hub_like\nVALUE = hub_like.VALUE + 1\n", "hub_like>=1")
+    write_wheel(folder, "torch_like", "3.0", "raise ImportError('newer than the tested version')\n")
     write_wheel(folder, "hub_like", "1.5", "VALUE = 41\n")
     (tmp_path / "constraints.txt").write_text("torch_like==2.1\n")
     monkeypatch.setattr(paths, "constraints", lambda: tmp_path / "constraints.txt")
