@@ -29,8 +29,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 Source = Annotated[Path, typer.Argument(metavar="SRC", help="A model folder, published or exported.")]
 Title = Annotated[str | None, typer.Option("--title", help="Name in lists; default: the folder's name.")]
 
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An option of a family from an installed package."),
+]
+
 #: Ids of the downloads for which no package has to be looked at.
-_OURS = [download.id for download in registry.downloads(packages=False)]
+_OURS = ", ".join(download.id for download in registry.downloads(packages=False))
 
 _LINEARITY = {"exact": "exactly", "trained": "nearly", "none": "no"}
 
@@ -97,9 +102,7 @@ def _show(
 
 @codecs_app.command("download")
 def _download(
-    codec_id: Annotated[
-        str, typer.Argument(metavar="ID", help=f"One of {', '.join(_OURS)}, or of an installed package.")
-    ],
+    codec_id: Annotated[str, typer.Argument(metavar="ID", help=f"One of {_OURS}, or of an installed package.")],
     accepted: Annotated[
         bool, typer.Option("--accept-licence", help="Accept the licence, which some models require.")
     ] = False,
@@ -123,10 +126,7 @@ def _import(
         str | None, typer.Option("--id", help="Id of the installed codec; default: the folder's name.")
     ] = None,
     title: Title = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An option of a family from an installed package."),
-    ] = None,
+    settings: Settings = None,
     **given: OptionValue,
 ) -> None:
     """Install a model from a folder, after checking that its weights load."""
@@ -145,10 +145,13 @@ def _convert(
     target: Annotated[Path, typer.Argument(metavar="DST", help="A new folder.")],
     to: Annotated[str | None, typer.Option("--to", help="safetensors or official; default: the other one.")] = None,
     title: Title = None,
+    settings: Settings = None,
     **given: OptionValue,
 ) -> None:
     """Convert between the official format (.pth and YAML) and the LinCAE Studio format (safetensors and JSON)."""
-    written = registry.recognise(source).convert(source, target, to, given, title)
+    family = registry.recognise(source)
+    given |= parse_settings(settings or (), family.import_options)
+    written = family.convert(source, target, to, given, title)
     show(f"wrote the model in {written} format to {target}")
 
 

@@ -262,6 +262,36 @@ def test_a_full_disk_and_cancelling_are_not_blamed_on_a_package(
     assert library.installed() == ()
 
 
+OPTIONS = """
+from lincae_studio.codecs.family import ImportOption
+RawFamily.import_options = (ImportOption(name="gain_db", title="Gain", help="Gain", kind="number", suggestion=0.0),)
+def install(self, folder, target, settings, progress, cancel):
+    (target / "config.json").write_text(str(settings["gain_db"]))
+RawFamily.install = install
+def convert(self, source, target, to, given, title):
+    target.write_text(str(given["gain_db"]))
+    return "raw"
+RawFamily.convert = convert
+"""
+
+
+def test_options_of_a_package_are_given_on_the_command_line(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install(site)
+    module, folder, converted = site / "raw_codec.py", tmp_path / "model", tmp_path / "converted"
+    family = "import msgspec\n" + FOLDER.replace("GIVEN", "codec_id") + OPTIONS
+    module.write_text(module.read_text().replace("FAMILY =", f"{family}\nFAMILY ="))
+    folder.mkdir()
+    (folder / "raw.model").touch()
+    assert run(["codecs", "import", str(folder), "--id", "copy", "--set", "gain-db=-3"]) == 0
+    assert (library.place_of("copy") / "config.json").read_text() == "-3.0"
+    assert run(["codecs", "convert", str(folder), str(converted), "--set", "gain_db=-6"]) == 0
+    assert converted.read_text() == "-6.0"
+    assert run(["codecs", "convert", str(folder), str(converted), "--set", "colour=red"]) == 2
+    assert "Choose one of gain_db" in capsys.readouterr().err
+
+
 def test_only_what_is_looked_for_loads_packages(site: Path) -> None:
     """Neither our codecs by id nor lists without packages look for any."""
     install(site)
