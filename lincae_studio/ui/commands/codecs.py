@@ -92,7 +92,7 @@ class CodecMenu(QObject):
         return bool(self._jobs)
 
     def installers(self) -> list[QAction]:
-        """The entries of the menu that install a codec, or what neural codecs need. Valid until they have run."""
+        """The entries of the menu that install a codec, or what neural codecs need. Valid until it is filled again."""
         self._update()
         adding = [self._neural] if self._neural is not None and not neural.installed() else []
         return [*adding, *self.downloads.values(), self.import_action]

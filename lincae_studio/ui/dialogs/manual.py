@@ -136,7 +136,7 @@ class ManualDialog(QDialog):
         self._find(-1)
 
     def _follow_keys(self) -> None:
-        """Show the keys of now, after others were chosen in the preferences."""
+        """Show the current keys, after the preferences changed them."""
         now = pages(self._actions)
         if now != self._pages:
             self._pages, shown = now, self._pages[self._page].title
