@@ -266,10 +266,10 @@ OPTIONS = """
 from lincae_studio.codecs.family import ImportOption
 RawFamily.import_options = (ImportOption(name="gain_db", title="Gain", help="Gain", kind="number", suggestion=0.0),)
 def install(self, folder, target, settings, progress, cancel):
-    (target / "config.json").write_text(str(settings["gain_db"]))
+    (target / "config.json").write_text(str(sorted(settings.items())))
 RawFamily.install = install
 def convert(self, source, target, to, given, title):
-    target.write_text(str(given["gain_db"]))
+    target.write_text(str(given))
     return "raw"
 RawFamily.convert = convert
 """
@@ -285,9 +285,9 @@ def test_options_of_a_package_are_given_on_the_command_line(
     folder.mkdir()
     (folder / "raw.model").touch()
     assert run(["codecs", "import", str(folder), "--id", "copy", "--set", "gain-db=-3"]) == 0
-    assert (library.place_of("copy") / "config.json").read_text() == "-3.0"
+    assert (library.place_of("copy") / "config.json").read_text() == "[('gain_db', -3.0), ('title', 'model')]"
     assert run(["codecs", "convert", str(folder), str(converted), "--set", "gain_db=-6"]) == 0
-    assert converted.read_text() == "-6.0"
+    assert converted.read_text() == "{'gain_db': -6.0}", "without those of other families"
     assert run(["codecs", "convert", str(folder), str(converted), "--set", "colour=red"]) == 2
     assert "Choose one of gain_db" in capsys.readouterr().err
 
