@@ -9,8 +9,8 @@ import pytest
 
 from lincae_studio import paths
 from lincae_studio.errors import MediaError
-from lincae_studio.evaluation.audio import Recordings, loudest_excerpt
-from tests.helpers import noise, write_audio
+from lincae_studio.evaluation.audio import Excerpt, Recordings, loudest_excerpt
+from tests.helpers import noise, tone, write_audio
 
 
 def quiet_but(
@@ -63,6 +63,13 @@ def test_a_song_that_is_shorter_than_the_excerpt_is_used_whole(tmp_path: Path) -
     found = loudest_excerpt(Recordings(files, stems=True), 8_000, 10.0)
     assert found.signals.shape == (2, 1_800)
     assert not found.signals[0, 900:].any()
+
+
+def test_an_excerpt_is_the_same_signal_at_another_rate() -> None:
+    low, high = (np.stack([tone(hz, rate, rate, 0.5)[:, 0] for hz in (440.0, 3000.0)]) for rate in (44_100, 48_000))
+    found = Excerpt(("a", "b"), (0.0, 0.0), 44_100, low).at(48_000)
+    assert found.shape == high.shape
+    assert np.abs(found - high)[:, 500:-500].max() < 1e-4
 
 
 def test_more_than_two_channels_are_refused(tmp_path: Path) -> None:

@@ -204,6 +204,22 @@ def test_precision_is_part_of_the_identity(folders: dict[str, Path], name: str) 
     assert np.linalg.norm(decoded - rounded) < 0.2 * np.linalg.norm(decoded)
 
 
+def test_encoders_compute_in_32_bits_unless_less_is_asked_for(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Latents of a CPU with bfloat16 have the same keys as those of others, so they must be the same."""
+    monkeypatch.setattr("lincae_studio.codecs.device.native_bf16", lambda device: True)
+    monkeypatch.setattr("lincae_studio.codecs.tiles.narrowest", lambda path: 0)
+    exact, lower = load(folders["same"]), load(folders["same"], Computation("cpu", "bf16"))
+    automatic = load(folders["same"], Computation("cpu", "auto"))
+    assert automatic.info.arithmetic.startswith("bf16 on cpu")
+    assert automatic.info.latents == exact.info.latents
+    audio = noise(9, exact.info.window_samples(4)).T
+    latents = automatic.encode(audio)
+    assert np.array_equal(latents, exact.encode(audio))
+    assert np.array_equal(automatic.decode(latents), lower.decode(latents))
+
+
 def test_weights_are_part_of_the_identity(folders: dict[str, Path], tmp_path: Path) -> None:
     again = save(tmp_path / "again", "same")
     other = save(tmp_path / "other", "same", seed=1)

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from msgspec.structs import replace
+from safetensors.torch import load_file, save_file
 
 from lincae_studio.codecs import install, library, registry
 from lincae_studio.codecs.computation import Computation
@@ -106,6 +108,12 @@ def other_weights(folder: Path) -> None:
     change(folder, latent_dim=16)
 
 
+def integers(folder: Path) -> None:
+    tensors = load_file(folder / WEIGHTS_NAME)
+    name = next(iter(tensors))
+    save_file({**tensors, name: tensors[name].to(torch.int8)}, folder / WEIGHTS_NAME)
+
+
 def without_json(folder: Path) -> None:
     (folder / "config.json").write_text('{"_class_name": "AutoencoderSAME",')
 
@@ -117,6 +125,7 @@ def without_json(folder: Path) -> None:
         (pickled, f"{PICKLE_NAME} is a pickle, which can run code and is never loaded"),
         (truncated, f"{WEIGHTS_NAME} is damaged"),
         (no_safetensors, f"{WEIGHTS_NAME} is damaged"),
+        (integers, "has the type I8, not floating point"),
         (other_weights, r"does not fit .*config\.json"),
         (without_json, r"config\.json cannot be read"),
     ],

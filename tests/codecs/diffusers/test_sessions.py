@@ -69,14 +69,16 @@ def test_a_session_is_mixed_rendered_exported_and_bundled(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["stable-audio", "kvae"])
+@pytest.mark.parametrize("name", ["stable-audio", "kvae", "same"])
 def test_evaluate_measures_it_by_the_path_of_its_folder(
     folders: dict[str, Path], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stems = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 9 * 44_100)[:, 0])) for seed in (1, 2)]
     assert run(["evaluate", str(folders[name]), *stems, "--stems", "--limit", "1", "--json"]) == 0
     figures = json.loads(capsys.readouterr().out)
-    assert figures
+    assert figures["about"]["sample_rate"] == registry.info(str(folders[name])).sample_rate
+    for measured in ("si_sdr_db", "mix_si_sdr_db", "scaled_si_sdr_db", "rest_si_sdr_db", "encoder_additivity"):
+        assert np.isfinite(figures[measured]), measured
 
 
 def test_show_lists_what_is_known_without_loading_weights(
