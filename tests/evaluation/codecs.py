@@ -52,6 +52,33 @@ class Faint(Frames):
         return super().decode(kept, first_frames=first_frames, seed=seed)
 
 
+class Numbered(Frames):
+    """Decodes every frame to its number, as a stochastic decoder takes its noise from there."""
+
+    def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
+        numbers = np.asarray(first_frames)[:, None] + np.arange(latents.shape[2])
+        return np.repeat(numbers, HOP, axis=1).astype(np.float32)
+
+
+class Ragged(Frames):
+    """Wrong in the frames that its info calls unreliable, at each end of a window, and nowhere else."""
+
+    CONTEXT = 5
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.info = replace(self.info, context=self.CONTEXT, overlap_frames=2 * self.CONTEXT + 1)
+
+    def encode(self, audio: Array) -> Array:
+        return self._spoilt(super().encode(audio))
+
+    def decode(self, latents: Array, *, first_frames: Sequence[int], seed: int) -> Array:
+        return super().decode(self._spoilt(latents), first_frames=first_frames, seed=seed)
+
+    def _spoilt(self, latents: Array) -> Array:
+        return np.pad(latents[:, :, self.CONTEXT : -self.CONTEXT], ((0, 0), (0, 0), (self.CONTEXT, self.CONTEXT)))
+
+
 class Failing(Frames):
     """Raises an exception of its own, or returns something else than audio."""
 

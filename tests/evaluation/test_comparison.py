@@ -10,11 +10,12 @@ import pytest
 
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.errors import UsageError
 from lincae_studio.evaluation.audio import Recordings, loudest_excerpt, read_groups
 from lincae_studio.evaluation.comparison import Failed, Measured, compare
 from lincae_studio.evaluation.figures import FIGURES, SECTIONS, against
-from tests.evaluation.codecs import Failing, Faint, Frames, Silent
+from tests.evaluation.codecs import HOP, Failing, Faint, Frames, Numbered, Silent
 from tests.helpers import noise, write_audio
 
 
@@ -132,6 +133,15 @@ def test_demonstrations_of_a_linear_or_affine_codec_give_the_true_signals(
     np.testing.assert_allclose(demo.direct["removed"], expected["removed"], atol=1e-5)
     assert np.abs(demo.difference).max() < 1e-5
     assert demo.latents.shape == demo.difference.shape == (16, -(-len(loudest) // 16))
+
+
+def test_demonstrations_decode_every_chunk_at_its_place(recordings: Recordings) -> None:
+    (one,) = compared(recordings, {"numbered": Numbered()}, 1.5)
+    assert isinstance(one, Measured)
+    assert one.demonstration is not None
+    lead = Grid.of(one.info).lead_frames
+    for signal in one.demonstration.decoded.values():
+        np.testing.assert_allclose(signal[HOP // 2 :: HOP], lead + np.arange(len(signal) // HOP), rtol=1e-6)
 
 
 def test_demonstrations_are_crossfaded_as_in_the_studio(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from lincae_studio.evaluation.audio import Recordings, read_groups
 from lincae_studio.evaluation.figures import FIGURES, against
 from lincae_studio.evaluation.measuring import GAINS, evaluate, latent_figures
 from lincae_studio.evaluation.metrics import LIMIT_DB
-from tests.evaluation.codecs import FACTS, HOP, Frames, Silent
+from tests.evaluation.codecs import FACTS, HOP, Frames, Ragged, Silent
 from tests.helpers import DEMO, noise, write_audio
 
 
@@ -35,6 +35,13 @@ def test_a_linear_codec_is_exact(groups: Array) -> None:
     for name in against("truth"):
         assert figures[name] > 100.0 if name.endswith("r_db") else figures[name] < 1e-3
     assert figures["silence_norm"] == 0.0
+
+
+def test_the_unreliable_ends_of_windows_are_left_out(groups: Array) -> None:
+    result = evaluate(Ragged(), groups)
+    for name in ("snr_db", "mix_snr_db", "scaled_snr_db", "rest_snr_db", "separability_db"):
+        assert result.figures[name] > 100.0, name
+    assert len(result.latents) == 6 * (250 - 2 * Ragged.CONTEXT)
 
 
 def test_an_affine_codec_is_exact_about_its_origin_alone(groups: Array) -> None:
