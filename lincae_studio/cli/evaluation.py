@@ -130,8 +130,8 @@ def codecs_and_audio(inputs: Sequence[str]) -> tuple[list[str], list[str]]:
     if unknown:
         reasons = "".join(f"; {error.problem}" for error in registry.package_errors().values())
         raise UsageError(
-            f"no codec and no file: {listed(unknown, len(unknown))}{reasons}",
-            f"Codecs are {', '.join(registry.ids())}, and folders; give their audio files as paths, or {_SYNTH}",
+            f"neither a codec nor a file: {listed(unknown, len(unknown))}{reasons}",
+            f"Codecs are {', '.join(registry.ids())}, and folders; audio is given as paths of files, or {_SYNTH}",
         )
     if not codecs:
         raise UsageError("there is no codec to measure", f"Give one of {', '.join(registry.ids())}, or a folder")

@@ -81,7 +81,9 @@ def print_table(measured: Sequence[Measured]) -> None:
             if found.undefined or (found.limited and not found.exact):
                 limits = f"{found.limited} of {found.values} values limited to 160 dB" if found.limited else ""
                 unknown = f"{found.undefined} left out, since the reference is silent" if found.undefined else ""
-                note = f"{codec}{FIGURES[name].title}: {', '.join(filter(None, (limits, unknown)))}"
+                # In the table, a figure without z0 follows the one with it.
+                title = FIGURES[name.replace("_plain", "")].title + (" without z0" if "_plain" in name else "")
+                note = f"{codec}{title}: {', '.join(filter(None, (limits, unknown)))}"
                 console.print(escape(note), highlight=False)
 
 
