@@ -166,6 +166,16 @@ def test_pages_of_other_audio(audio: str, tmp_path: Path, capsys: pytest.Capture
     assert ("procedural songs" if audio == "synth" else "a, second half") in page.text
 
 
+def test_sounds_of_a_loud_mix_do_not_clip(tmp_path: Path) -> None:
+    stems = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 60_000, level=0.9))) for seed in (1, 2)]
+    path = tmp_path / "report.html"
+    command = ["evaluate", "mdct-1x", *stems, "--stems", "--limit", "1", "--excerpt", "1", "--lossless"]
+    assert run([*command, "--html", str(path)]) == 0
+    sounds = [one["src"].split(";base64,")[1] for one in Page(path).attributes("audio")]
+    peaks = [np.abs(sf.read(io.BytesIO(base64.b64decode(data)))[0]).max() for data in sounds]
+    assert max(peaks) == pytest.approx(0.98, abs=0.01)
+
+
 def test_a_page_without_a_codec_says_why(tmp_path: Path) -> None:
     stems = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 60_000))) for seed in (1, 2)]
     path = tmp_path / "report.html"
