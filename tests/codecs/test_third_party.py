@@ -173,6 +173,15 @@ def test_a_family_that_raises_at_a_folder(site: Path, tmp_path: Path) -> None:
         registry.info(str(folder))
 
 
+def test_a_family_that_raises_at_a_folder_of_another_does_not_hide_it(site: Path, tmp_path: Path) -> None:
+    install(site, "a-codec", at_folder="raise OSError('disk')")
+    install(site, "b-codec", "other")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "raw.model").touch()
+    assert registry.recognise(folder).package == "b-codec 1.0"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "what"),
     [
@@ -298,9 +307,12 @@ def test_only_what_is_looked_for_loads_packages(site: Path) -> None:
     code = (
         "import sys\n"
         f"sys.path.insert(0, {str(site)!r})\n"
+        "from lincae_studio import errors\n"
         "from lincae_studio.codecs import registry\n"
         "registry.info('mdct-2x'), registry.load('mdct-1x'), registry.by_path('mdct-2x')\n"
         "registry.ids(packages=False), registry.info_and_errors(packages=False), registry.downloads(packages=False)\n"
+        "try: registry.info('lin-cae')\n"
+        "except errors.CodecError: pass\n"
         "print('raw_codec' in sys.modules, end=' ')\n"
         "registry.info('raw')\n"
         "print('raw_codec' in sys.modules)\n"

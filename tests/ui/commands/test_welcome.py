@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.errors import PreferencesError
 from lincae_studio.session import edits
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.welcome import Welcome
@@ -62,6 +63,15 @@ def test_it_is_not_shown_over_a_song_at_the_start(song: MainWindow) -> None:
     song.welcome.show_once()
     assert not is_open(song)
     assert not song.preferences.value.welcomed, "but at a later start"
+
+
+def test_it_does_not_lie_over_the_message_that_preferences_cannot_be_read(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it known then whether this is the first start."""
+    monkeypatch.setattr(window.preferences, "_load_error", PreferencesError("cannot be read", "Delete them"))
+    window.welcome.show_once()
+    assert not is_open(window)
 
 
 def test_it_opens_the_demo_song(qtbot: QtBot, window: MainWindow) -> None:
