@@ -13,6 +13,8 @@ import pytest
 import soundfile as sf
 from PySide6.QtGui import QImage
 
+from lincae_studio.session import files
+from lincae_studio.session.model import Session
 from tests.helpers import DEMO, REPOSITORY, eventually, si_sdr_db
 
 #: Where a headless command may not find a display.
@@ -47,11 +49,24 @@ def shown_after(offer, name):
         offer(self)
         print(name, self.panel is not None)
         self._document.replace(self._document.session, None)
-        QTimer.singleShot(0, self, self.parent().close)
+        QTimer.singleShot(0, self._window, self._window.close)
     return then
 
 WelcomeCommands.show_once = shown_after(WelcomeCommands.show_once, sys.argv[1])
 sys.exit(app.run_app([]))
+"""
+
+START_WITH_A_PROJECT = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QTimer
+from lincae_studio.ui import app
+from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.commands.welcome import WelcomeCommands
+
+WelcomeCommands.show_once = lambda self: print("welcome")
+ProjectCommands.offer_recovery = lambda self: QTimer.singleShot(0, self._window, self._window.close)
+sys.exit(app.run_app([Path(sys.argv[1])]))
 """
 
 
@@ -117,6 +132,19 @@ def test_the_first_start_alone_welcomes() -> None:
         assert (run.returncode, run.stderr) == (0, "")
         lines.append(run.stdout)
     assert lines == ["first True\n", "second False\n"]
+
+
+def test_a_start_with_a_file_does_not_welcome(tmp_path: Path) -> None:
+    """Nor does one whose project has no tracks yet."""
+    files.save(Session(), tmp_path / "song.lincae")
+    run = subprocess.run(
+        [sys.executable, "-c", START_WITH_A_PROJECT, str(tmp_path / "song.lincae")],
+        env=environment(QT_QPA_PLATFORM="offscreen"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
 
 
 def test_an_unusable_cache_folder_is_reported_in_the_window(tmp_path: Path) -> None:
