@@ -94,6 +94,10 @@ def test_a_page_plays_and_shows_what_was_measured(
         assert text.split(" ± ")[0] == expected, (codec, figure)
     assert page.cells.keys() == {(codec, figure) for codec in codecs for figure in FIGURES}
 
+    for figure, best in (("mix_si_sdr_db", max), ("mel_db", min)):
+        bold = re.findall(rf'data-figure="{figure}" data-codec="([^"]+)"><b>', path.read_text(encoding="utf-8"))
+        assert bold == [best(codecs, key=lambda codec: figures[codec][figure])]
+
     lengths: Counter[int] = Counter()
     for attributes in page.attributes("audio"):
         kind, data = attributes["src"].split(";base64,")
