@@ -11,7 +11,7 @@ import enum
 import heapq
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Literal
 
@@ -168,6 +168,13 @@ class RenderStore:
         """The chunks of a plan that are neither rendered nor failed."""
         renders, failures = self._renders, self._failures
         return [chunk for chunk in plan.chunks.audible if chunk.key not in renders and chunk.key not in failures]
+
+    def absent_from(self, plan: Plan, first: int) -> Iterator[Chunk]:
+        """The absent chunks of a plan from index `first` on, each looked for when it is needed."""
+        for index, _ in plan.chunks.spans(first, len(plan.chunks), together=1):
+            chunk = plan.chunks.get(index)
+            if chunk is not None and chunk.key not in self._renders and chunk.key not in self._failures:
+                yield chunk
 
     def missing(self, plan: Plan) -> list[Chunk]:
         """The absent chunks of a plan that would be kept once rendered: those near enough to the playhead to have room.

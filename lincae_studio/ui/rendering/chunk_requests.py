@@ -37,7 +37,7 @@ class ChunkRequests:
         """For exports, in their thread: wait for a chunk, requesting it and the next ones if they are missing."""
 
         def request() -> None:
-            ahead = [other for other in self._store.absent(plan) if other.index >= chunk.index][:_EXPORT_AHEAD]
+            ahead = list(itertools.islice(self._store.absent_from(plan, chunk.index), _EXPORT_AHEAD))
             self._client.request(ahead, "export")
 
         return self._store.wait_for(chunk, cancel, request)
