@@ -13,6 +13,7 @@ import numpy as np
 import soundfile as sf
 from msgspec.structs import replace
 
+from lincae_studio.bench.spread import spread
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.codecs.mdct import MDCT_4X, MdctCodec
@@ -59,8 +60,8 @@ def measure(codec: Codec, stems: Array) -> dict[str, object]:
     count = stems.shape[1]
     windows = _windows(stems, codec)
     seconds_of_audio = windows.size / info.sample_rate
-    latents, encode_s = _timed(lambda: codec.encode(windows))
-    decoded, decode_s = _timed(lambda: codec.decode(latents, first_frames=[0] * len(latents), seed=0))
+    latents, encodes = _timed(lambda: codec.encode(windows))
+    decoded, decodes = _timed(lambda: codec.decode(latents, first_frames=[0] * len(latents), seed=0))
     mix = stems.sum(axis=0, dtype=np.float64)
     mixed = _decode_sum(codec, latents, [1.0] * len(stems), count)
     return {
@@ -71,8 +72,12 @@ def measure(codec: Codec, stems: Array) -> dict[str, object]:
         "mel_db": mel_distance(mixed, mix, info.sample_rate),
         "stem_removal_db": _stem_removal(codec, stems, latents),
         "additivity_db": snr(mixed, _heard(decoded, codec, count).sum(axis=0, dtype=np.float64)),
-        "encode_x_realtime": seconds_of_audio / encode_s,
-        "decode_x_realtime": seconds_of_audio / decode_s,
+        "encode_x_realtime": seconds_of_audio / min(encodes),
+        "decode_x_realtime": seconds_of_audio / min(decodes),
+        "spread": {
+            "encode_x_realtime": spread(seconds_of_audio / time_s for time_s in encodes),
+            "decode_x_realtime": spread(seconds_of_audio / time_s for time_s in decodes),
+        },
     }
 
 
@@ -106,11 +111,11 @@ def _decode_sum(codec: Codec, latents: Sequence[Array] | Array, coefficients: Se
     return _heard(codec.decode(mixed, first_frames=[0], seed=0), codec, count).reshape(count)
 
 
-def _timed(work: Callable[[], Array]) -> tuple[Array, float]:
-    """The result of the work, and its shortest time in seconds."""
+def _timed(work: Callable[[], Array]) -> tuple[Array, list[float]]:
+    """The result of the work, and the times of its runs in seconds."""
     times = []
     for _ in range(_TIMED_RUNS):
         started = time.perf_counter()
         result = work()
         times.append(time.perf_counter() - started)
-    return result, min(times)
+    return result, times

@@ -20,6 +20,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from lincae_studio import malloc
+from lincae_studio.bench.machine import machine
+from lincae_studio.bench.spread import spread
 from lincae_studio.codecs.device import default_device
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.pretrained import save_own
@@ -102,6 +104,7 @@ def measure_codec(
     }
     figures: dict[str, object] = {
         "device": _device_name(place),
+        "isa": machine()["isa"],
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "audio_s": duration,
@@ -109,12 +112,15 @@ def measure_codec(
         "gflop_per_s_of_audio": {name: count / duration / 1e9 for name, count in flops.items()},
         "matrix_product_gflops": products,
     }
+    spreads: dict[str, list[float]] = {}
     for name, seconds_taken in median.items():
         part, precision_name = name.split("_")
         gflops = flops[part] / seconds_taken / 1e9
         figures[f"{name}_s"] = seconds_taken
         figures[f"{name}_x_realtime"] = duration / seconds_taken
         figures[f"{name}_gflops"] = gflops
+        spreads[f"{name}_s"] = spread(times[name][1:])
+        spreads[f"{name}_x_realtime"] = spread(duration / run for run in times[name][1:])
         if precision_name in products:
             arithmetic = "fp32" if part == "encode" else precision_name
             figures[f"{name}_share_of_product"] = gflops / products[arithmetic]
@@ -130,6 +136,7 @@ def measure_codec(
     ours.precision = "auto"
     figures["auto_error_db"] = _db(_error(ours.decode(latents, seed=0), exact))
     malloc.keep_freed()
+    figures["spread"] = spreads
     if batch_sizes:
         figures["batches"] = [_batch(ours, place, size, repeats) for size in batch_sizes]
     return figures

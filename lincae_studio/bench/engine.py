@@ -21,6 +21,7 @@ import soundfile as sf
 
 from lincae_studio import malloc
 from lincae_studio.bench.processes import measured
+from lincae_studio.bench.spread import spread
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec, CodecInfo
 from lincae_studio.codecs.computation import AUTO, Computation
@@ -123,9 +124,8 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
             "chunk_decode_ms": chunk_ms,
         }
         sessions = {count: _session(media, codec_id, count, bench.minutes) for count in bench.tracks}
-        result["edit_to_audio_ms"] = {
-            str(count): _edit_to_audio_ms(session, info, folder, slow, bench) for count, session in sessions.items()
-        }
+        waits = {str(n): _edit_to_audio_ms(one, info, folder, slow, bench) for n, one in sessions.items()}
+        result["edit_to_audio_ms"] = {count: statistics.median(times) for count, times in waits.items()}
         plain = {
             count: _plain_ms(session, info, store, slow, load, bench.repeats) for count, session in sessions.items()
         }
@@ -135,9 +135,14 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         result["edits"] = _count_edits(edited, info, store, load)
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
-    result["plan_ms"] = {str(count): _plan_ms(count, info, bench.repeats) for count in bench.clips}
+    plans = {str(count): _plan_ms(count, info, bench.repeats) for count in bench.clips}
+    result["plan_ms"] = {count: statistics.median(times) for count, times in plans.items()}
     result["long_timeline"] = times = measured("long_timeline", str(bench.repeats))
     result["long_timeline_ratio"] = times.pop("ratio")
+    result["spread"] = {
+        "edit_to_audio_ms": {count: spread(found) for count, found in waits.items()},
+        "plan_ms": {count: spread(found) for count, found in plans.items()},
+    }
     return result
 
 
@@ -222,7 +227,7 @@ class _Window:
             self.changed.wait_for(lambda: self.started <= self.rendered or self.failed)
 
 
-def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, bench: EngineBench) -> float:
+def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, bench: EngineBench) -> list[float]:
     window = _Window()
     window.client = engine.EngineClient(folder, window.receive)
     window.client.configure(bench.computation)
@@ -253,7 +258,7 @@ def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: boo
             window.wait_for({chunk.key})
             times.append((time.perf_counter() - started) * 1e3)
             settle(plan)
-        return statistics.median(times)
+        return times
     finally:
         window.client.close()
 
@@ -364,8 +369,8 @@ def _export(codec_id: str, minutes: float, folder: Path) -> dict[str, float]:
     return {"minutes": minutes, **figures}
 
 
-def _plan_ms(clips: int, info: CodecInfo, repeats: int) -> float:
-    """Planning time of a gain edit in an hour with 64 tracks; all chunks of the track are affected."""
+def _plan_ms(clips: int, info: CodecInfo, repeats: int) -> list[float]:
+    """Planning times of a gain edit in an hour with 64 tracks; all chunks of the track are affected."""
     hour = 3600 * DEFAULT_RATE
     media = Media(digest="0" * 64, path="/noise.wav", sample_rate=DEFAULT_RATE, channels=1, length=2 * hour)
     per_track = max(1, clips // 64)
@@ -393,4 +398,4 @@ def _plan_ms(clips: int, info: CodecInfo, repeats: int) -> float:
         started = time.perf_counter()
         planner.plan(session, info)
         times.append((time.perf_counter() - started) * 1e3)
-    return statistics.median(times)
+    return times

@@ -6,6 +6,7 @@ import statistics
 import time
 
 from lincae_studio.bench.processes import measured, platform_name
+from lincae_studio.bench.spread import spread
 
 
 def measure_start(runs: int) -> dict[str, object]:
@@ -30,4 +31,5 @@ def measure_start(runs: int) -> dict[str, object]:
         "platform": platform_name(),
         "torch_imported": torch_imported,
         "runs": runs,
+        "spread": {"first_paint_s": spread(painted), "complete_s": spread(complete)},
     }

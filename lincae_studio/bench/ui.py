@@ -155,6 +155,8 @@ class _Frames:
     def __init__(self, app: QApplication) -> None:
         self._app = app
         self.figures: dict[str, object] = {}
+        #: The quartiles: single frames differ by far more than medians do.
+        self.spread: dict[str, list[float]] = {}
         self._all: list[float] = []
 
     def measure(self, name: str, count: int, movement: Callable[[int], None]) -> None:
@@ -168,11 +170,12 @@ class _Frames:
                 times.append((time.perf_counter() - started) * 1e3)
         self._all += times
         self.figures[f"{name}_ms"] = round(float(np.median(times)), 2)
+        self.spread[f"{name}_ms"] = [round(float(part), 2) for part in np.percentile(times, (25, 75))]
         self.figures[f"{name}_p95_ms"] = round(float(np.percentile(times, 95)), 2)
 
     def finish(self) -> dict[str, object]:
         over = sum(took > BUDGET_MS for took in self._all) / len(self._all)
-        return {**self.figures, "over_budget": round(over, 4)}
+        return {**self.figures, "over_budget": round(over, 4), "spread": self.spread}
 
 
 def _measure(folder: Path, bench: UiBench) -> dict[str, object]:

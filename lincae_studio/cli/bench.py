@@ -6,33 +6,105 @@ import json
 import math
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from lincae_studio.cli.text import show_figures
+from lincae_studio.atomic import write_bytes
+from lincae_studio.bench.machine import machine
+from lincae_studio.cli.text import plain, show, show_error, show_figures, warn
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.packages import require
 from lincae_studio.defaults import DEFAULT_CODEC
-from lincae_studio.errors import UsageError
+from lincae_studio.errors import StudioError, UsageError, os_error_reason
 
 bench_app = typer.Typer(help="Run benchmarks of this installation.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print figures as JSON.")]
 
 
+@bench_app.callback()
+def _before(context: typer.Context) -> None:
+    """Run benchmarks of this installation."""
+    context.obj = machine()  # before measuring, for its load
+
+
+@bench_app.command("all")
+def _all(
+    output: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to write the figures.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure small sessions, in a few minutes.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run all benchmarks and write their figures to one file, for `bench compare`. One that fails is listed in it."""
+    from lincae_studio.bench.suite import measure_all
+
+    found = measure_all(quick, lambda name: show_error(f"bench {name} ..."))
+    errors = found["errors"]
+    assert isinstance(errors, dict)
+    for name, reason in errors.items():
+        warn(f"bench {name} failed: {reason}")
+    if output is None:
+        print(json.dumps(found, indent=2))
+        return
+    try:
+        write_bytes(output, json.dumps(found, indent=2).encode())
+    except OSError as error:
+        reason, remedy = os_error_reason(error, output)
+        raise StudioError(f"cannot write {output}: {reason}", remedy) from error
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        show(f"{output}: the figures of all benchmarks" + (f", except {', '.join(errors)}" if errors else ""))
+
+
+@bench_app.command("compare")
+def _compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Figures of `bench all`, or of one benchmark with --json.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Figures to divide by those of A.")],
+    as_json: AsJson = False,
+) -> None:
+    """Ratios B / A of two files of figures; marks those that differ by more than the repeats within each file."""
+    from lincae_studio.bench.compare import compare
+
+    found = compare(a, b)
+    for difference in found.machines:
+        warn(f"the machines differ: {difference}")
+    for name in found.only:
+        warn(f"only one file has bench {name or 'figures of this kind'}")
+    if as_json:
+        rows = [
+            {"benchmark": one.benchmark, "figure": one.figure, "a": one.a, "b": one.b}
+            | {"ratio": one.ratio, "low": one.low, "high": one.high, "differs": one.differs}
+            for one in found.ratios
+        ]
+        print(json.dumps({"ratios": rows, "machines": found.machines, "only": found.only}, indent=2))
+        return
+    table = Table("figure", "A", "B", "B / A", "spread", "", box=None, pad_edge=False)
+    group = None
+    for one in found.ratios:
+        if one.benchmark != group:
+            group = one.benchmark
+            table.add_row(plain(group), style="bold")
+        span = "" if one.low is None else f"{one.low:.3f} to {one.high:.3f}"
+        mark = "differs" if one.differs else ""
+        table.add_row(plain(one.figure), f"{one.a:.4g}", f"{one.b:.4g}", f"{one.ratio:.3f}", span, mark)
+    _console().print(table)
+
+
 @bench_app.command("builtin")
-def _builtin(as_json: AsJson = False) -> None:
+def _builtin(context: typer.Context, as_json: AsJson = False) -> None:
     """Quality of the built-in codecs on the demo song: reconstruction, stem removal, additivity, speed."""
     from lincae_studio.bench.builtin import measure_builtin
 
-    _print_rows(measure_builtin(), as_json)
+    _print_rows(measure_builtin(), as_json, context)
 
 
 @bench_app.command("bundle")
 def _bundle(
+    context: typer.Context,
     codec: Annotated[
         str,
         typer.Option("--codec", help="Codec ids, separated by commas; random-lin-cae: full size, random weights."),
@@ -45,21 +117,24 @@ def _bundle(
     """Size of the demo song as a latent bundle, compared with 24-bit PCM, and the difference of its render."""
     from lincae_studio.bench.bundle import measure_bundles
 
-    _print_rows(measure_bundles(tuple(codec.split(",")), seconds), as_json)
+    _print_rows(measure_bundles(tuple(codec.split(",")), seconds), as_json, context)
 
 
 @bench_app.command("chunks")
 def _chunks(
-    codec: Annotated[str, typer.Option("--codec", help="Codec to measure.")] = DEFAULT_CODEC, as_json: AsJson = False
+    context: typer.Context,
+    codec: Annotated[str, typer.Option("--codec", help="Codec to measure.")] = DEFAULT_CODEC,
+    as_json: AsJson = False,
 ) -> None:
     """Render times of the demo song for several chunk lengths, the basis of a codec's default."""
     from lincae_studio.bench.chunks import measure_chunks
 
-    _print_rows(measure_chunks(codec, Computation().overridden(os.environ)), as_json)
+    _print_rows(measure_chunks(codec, Computation().overridden(os.environ)), as_json, context)
 
 
 @bench_app.command("codec")
 def _codec(
+    context: typer.Context,
     against: Annotated[
         str | None, typer.Option("--against", help="Reference package to compare with: linear-cae.")
     ] = None,
@@ -83,17 +158,19 @@ def _codec(
         against=against, device=device, seconds=seconds, repeats=repeats, batch_sizes=sizes, base_channels=base_channels
     )
     if as_json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(figures | {"machine": context.obj}, indent=2))
         return
     batches = figures.pop("batches", None)
+    figures.pop("spread", None)
     for name, value in figures.items():
         print(f"{name}: {value:.4g}" if isinstance(value, float) else f"{name}: {value}")
     if isinstance(batches, list):
-        _print_rows(batches, as_json=False)
+        _print_rows(batches, False, context)
 
 
 @bench_app.command("engine")
 def _engine(
+    context: typer.Context,
     codec: Annotated[
         str, typer.Option("--codec", help="A codec id, or random-lin-cae: full size, random weights.")
     ] = DEFAULT_CODEC,
@@ -118,11 +195,26 @@ def _engine(
         repeats=repeats,
         computation=Computation().overridden(os.environ),
     )
-    _print_figures(measure_engine(bench), as_json)
+    _print_figures(measure_engine(bench), as_json, context)
+
+
+@bench_app.command("import")
+def _import(
+    context: typer.Context,
+    files: Annotated[int, typer.Option("--files", help="Number of stems.")] = 12,
+    seconds: Annotated[float, typer.Option("--seconds", help="Length of each.")] = 60.0,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="How many times they are imported.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Import of many stems, compared with only decoding and hashing the same files on all cores."""
+    from lincae_studio.bench.importing import measure_import
+
+    _print_figures(measure_import(files, seconds, repeats), as_json, context)
 
 
 @bench_app.command("playback")
 def _playback(
+    context: typer.Context,
     seconds: Annotated[float, typer.Option("--seconds", help="How long to play.")] = 60.0,
     tracks: Annotated[int, typer.Option("--tracks", help="Tracks of the session.")] = 16,
     codec: Annotated[
@@ -133,19 +225,24 @@ def _playback(
     """Dropouts while the engine is busy: the full window plays while a fader is moved twice a second."""
     from lincae_studio.bench.playback import measure_playback
 
-    _print_figures(measure_playback(seconds, tracks, codec), as_json)
+    _print_figures(measure_playback(seconds, tracks, codec), as_json, context)
 
 
 @bench_app.command("start")
-def _start(as_json: AsJson = False, runs: Annotated[int, typer.Option(min=1, help="Number of starts.")] = 5) -> None:
+def _start(
+    context: typer.Context,
+    as_json: AsJson = False,
+    runs: Annotated[int, typer.Option(min=1, help="Number of starts.")] = 5,
+) -> None:
     """Time from the command to the first paint of the window, in fresh processes, and the modules they import."""
     from lincae_studio.bench.start import measure_start
 
-    _print_figures(measure_start(runs), as_json)
+    _print_figures(measure_start(runs), as_json, context)
 
 
 @bench_app.command("training")
 def _training(
+    context: typer.Context,
     preset: Annotated[str, typer.Option(help="Training preset.")] = "mini",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting of the recipe.")
@@ -161,11 +258,12 @@ def _training(
     from lincae_studio.training.recipe import preset as make_recipe
     from lincae_studio.training.throughput import measure_training
 
-    _print_figures(measure_training(make_recipe(preset, settings or ()), seconds, peak_tflops), as_json)
+    _print_figures(measure_training(make_recipe(preset, settings or ()), seconds, peak_tflops), as_json, context)
 
 
 @bench_app.command("ui")
 def _ui(
+    context: typer.Context,
     tracks: Annotated[int, typer.Option("--tracks", help="Tracks of the session.")] = 64,
     clips: Annotated[int, typer.Option("--clips", help="Clips on all tracks together.")] = 2000,
     minutes: Annotated[float, typer.Option("--minutes", help="Length of the session.")] = 60.0,
@@ -184,11 +282,16 @@ def _ui(
     from lincae_studio.bench.ui import UiBench, measure_ui
 
     bench = UiBench(tracks, clips, minutes, frames, starts, all_views, opened_tracks, opened_clips)
-    _print_figures(measure_ui(bench), as_json)
+    _print_figures(measure_ui(bench), as_json, context)
 
 
-def _print_figures(figures: dict[str, object], as_json: bool) -> None:
-    show_figures(figures, [f"{name}: {value}" for name, value in figures.items()], as_json)
+def _print_figures(figures: dict[str, object], as_json: bool, context: typer.Context) -> None:
+    lines = [f"{name}: {value}" for name, value in figures.items() if name != "spread"]
+    show_figures(figures | {"machine": context.obj}, lines, as_json)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160)
 
 
 def _numbers(option: str, text: str) -> list[float]:
@@ -208,11 +311,13 @@ def _counts(option: str, text: str) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def _print_rows(rows: list[dict[str, object]], as_json: bool) -> None:
+def _print_rows(rows: list[dict[str, object]], as_json: bool, context: typer.Context) -> None:
     if as_json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps([row | {"machine": context.obj} for row in rows], indent=2))
         return
-    table = Table(*rows[0], box=None, pad_edge=False)
+    names = [name for name in rows[0] if name != "spread"]
+    table = Table(*names, box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+        values = (row[name] for name in names)
+        table.add_row(*(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values))
+    _console().print(table)
