@@ -105,7 +105,7 @@ class ConformedMedia:
         for first in range(0, self.length, frames):
             cancel.check()
             block = self.frames(first, first + frames)
-            found.append(np.stack([block_peaks(channel) for channel in block.T]))
+            found.append(np.stack([block_peaks(channel) for channel in np.ascontiguousarray(block.T)]))
             self._unmap(first, min(first + frames, self.length))
         file = io.BytesIO()
         np.save(file, np.concatenate(found, axis=1))
@@ -237,7 +237,7 @@ class FolderWriter:
     def write(self, block: Audio) -> None:
         """Add samples `(n, C)`; n is a multiple of `BLOCK`, except for the last."""
         if block.any():
-            data = memoryview(block.tobytes())
+            data = np.ascontiguousarray(block).data.cast("B")
             self._audio.write(data)
         else:
             data = memoryview(bytes(block.nbytes))  # zeros may be negative
@@ -247,7 +247,7 @@ class FolderWriter:
             self._filled += len(part)
             if self._filled == CHECKED_BYTES:
                 self._end_block()
-        self._peaks.append(np.stack([block_peaks(channel) for channel in block.T]))
+        self._peaks.append(np.stack([block_peaks(channel) for channel in np.ascontiguousarray(block.T)]))
         self.length, self._channels = self.length + len(block), block.shape[1]
 
     def finish(self) -> None:

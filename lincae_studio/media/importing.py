@@ -8,12 +8,14 @@ from __future__ import annotations
 import enum
 import os
 import re
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from lincae_studio.errors import MediaError
-from lincae_studio.jobs import CancelToken, ReportProgress, part_of
+from lincae_studio.jobs import CancelToken, Progress, ReportProgress, share_of
 from lincae_studio.media.probe import EXTENSIONS, WideFileError
 from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import MediaStore
@@ -83,25 +85,59 @@ def import_all(
     rate: Rate,
     selections: Mapping[Path, Sequence[str]] | None = None,
 ) -> Imported:
-    """Import files one by one; a file that cannot be read does not stop the import of the others.
+    """Import files on all cores; a file that cannot be read does not stop the import of the others.
 
     Args:
         rate: the session's, in Hz.
         selections: channel selections for files with more than two channels; files without one are returned in `wide`.
+
+    Raises:
+        Cancelled: when `cancel` was set.
     """
-    media: dict[Path, tuple[Media, ...]] = {}
-    problems: list[str] = []
-    wide: list[FileInfo] = []
-    warnings: list[str] = []
-    for number, path in enumerate(paths):
-        report = part_of(progress, number, len(paths), "Importing")
+    shared = _SharedProgress(progress, len(paths))
+
+    def read(number: int) -> Imported:
+        path, report, warnings = paths[number], shared.of_file(number), list[str]()
         try:
             chosen = (selections or {}).get(path, ("",))
-            media[path] = tuple(
-                store.import_file(path, report, cancel, one, warnings.append, rate=rate) for one in chosen
-            )
+            media = tuple(store.import_file(path, report, cancel, one, warnings.append, rate=rate) for one in chosen)
         except WideFileError as error:
-            wide.append(error.info)
+            return Imported({}, (), (error.info,), tuple(warnings))
         except MediaError as error:
-            problems.append(str(error))
-    return Imported(media, tuple(problems), tuple(wide), tuple(dict.fromkeys(warnings)))
+            return Imported({}, (str(error),), (), tuple(warnings))
+        return Imported({path: media}, (), (), tuple(warnings))
+
+    # Decoding, resampling, hashing and writing all release the interpreter's lock.
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="import") as pool:
+        running = [pool.submit(read, number) for number in range(len(paths))]
+        try:
+            found = [future.result() for future in running]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return Imported(
+        {path: media for one in found for path, media in one.media.items()},
+        tuple(problem for one in found for problem in one.problems),
+        tuple(info for one in found for info in one.wide),
+        tuple(dict.fromkeys(warning for one in found for warning in one.warnings)),
+    )
+
+
+class _SharedProgress:
+    """The progress of files that are imported at the same time, as that of one job. Reports come one at a time."""
+
+    def __init__(self, progress: ReportProgress, files: int) -> None:
+        self._progress = progress
+        self._fractions = [0.0] * files
+        self._lock = threading.Lock()
+
+    def of_file(self, number: int) -> ReportProgress:
+        """A progress callback for one file, for any thread."""
+
+        def report(part: Progress) -> None:
+            with self._lock:
+                self._fractions[number] = max(self._fractions[number], part.fraction)
+                share = sum(self._fractions) / len(self._fractions)
+                share_of(self._progress, 0.0, share, "Importing")(Progress(1, 1, part.label))
+
+        return report

@@ -395,8 +395,12 @@ def _channels_of(selection: str, info: FileInfo) -> Channels:
 
 def _selected(file: AudioFile, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
     """The selected channels, `(n, 1 or 2)`, at the file's own rate."""
+    everything = channels == list(range(file.info.channels))
     for block in file.blocks(progress, cancel):
-        yield block.mean(axis=1, keepdims=True) if channels is None else np.ascontiguousarray(block[:, channels])
+        if channels is None:
+            yield block.mean(axis=1, keepdims=True)
+        else:
+            yield block if everything else np.ascontiguousarray(block[:, channels])
 
 
 def _resampled(
@@ -421,9 +425,9 @@ def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:
         rest.append(part)
         waiting += len(part)
         if waiting >= BLOCK_FRAMES:
-            joined = np.concatenate(rest)
+            joined = np.concatenate(rest) if len(rest) > 1 else part
             whole = len(joined) // BLOCK * BLOCK
             yield joined[:whole]
-            rest, waiting = [joined[whole:]], len(joined) - whole
+            rest, waiting = ([joined[whole:]] if whole < len(joined) else []), len(joined) - whole
     if waiting:
         yield np.concatenate(rest)
