@@ -101,6 +101,7 @@ def test_the_comparison_with_the_true_mix_comes_first(qtbot: QtBot, song: MainWi
         "Decodes against decodes",
         "Decodes against decodes",
     ]
+    qtbot.waitUntil(lambda: song.timeline.residuals.of(0) is not None, timeout=LIMIT_MS)
     QTest.mouseMove(panel.plot, QPoint(60, 30))
     hovered = next(label.text() for label in panel.findChildren(QLabel) if "chunk 0" in label.text())
     assert [line.partition(":")[0] for line in hovered.splitlines()[1:]] == ["latent − dry", "D(Σ) − Σ D"]
