@@ -22,7 +22,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from lincae_studio import malloc
 from lincae_studio.bench.machine import machine
 from lincae_studio.bench.spread import spread
-from lincae_studio.codecs.device import default_device
+from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.device import default_device, resolve
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.codecs.lincae.unet import UNet
@@ -77,6 +78,7 @@ def measure_codec(
     ours = Autoencoder(_FRONTEND, options, {}, scale_factor=33.0, precision="fp32")
     _randomise(ours)
     ours.to(place)
+    ours.tiles = resolve(Computation(str(place))).tiles  # as the studio does
     reference = _Reference(against, options, ours) if against else None
     audio = _audio(ours.get_decoded_size(max(1, round(seconds * ours.sample_rate / ours.hop))), place)
     duration = audio.shape[-1] / ours.sample_rate
@@ -109,6 +111,7 @@ def measure_codec(
         "torch": torch.__version__,
         "audio_s": duration,
         "auto_decoder": decoder_type,
+        "tiles": ours.tiles,
         "gflop_per_s_of_audio": {name: count / duration / 1e9 for name, count in flops.items()},
         "matrix_product_gflops": products,
     }
