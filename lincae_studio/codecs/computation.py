@@ -31,8 +31,8 @@ class Computation(Struct, frozen=True):
         resolved: the arithmetic that this comes to; None until a process with torch has found out, in
             `registry.resolve`.
         kind: the kind of device that `device` came to; None until then.
-        tiles: channels from which on convolutions in 32 bits are computed by tiles, which is faster and differs by
-            rounding; 0 if none are. Only with `auto`.
+        tiles: channels from which on Lin-CAE's convolutions in 32 bits are computed by tiles, which is faster and
+            differs by rounding; 0 if none are. Only with `auto`.
     """
 
     device: str = "auto"
@@ -63,8 +63,7 @@ class Computation(Struct, frozen=True):
     @property
     def summary(self) -> str:
         """The arithmetic of decoders and the kind of device; empty if they are not known yet."""
-        tiles = " by tiles" if self.tiles and self.arithmetic == "fp32" else ""
-        return f"{self.arithmetic}{tiles} on {self.device_kind}" if self.arithmetic else ""
+        return f"{self.arithmetic} on {self.device_kind}" if self.arithmetic else ""
 
     @property
     def requested(self) -> Computation:

@@ -2,8 +2,7 @@
 
 F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section 4: tiles of 6x6
 inputs, which overlap by 2, are transformed to 36 points; there the convolution is a product of matrices per point; and
-transforming back gives 4x4 outputs. Both transforms cost less the more channels there are. The matrices are those of
-the interpolation points 0, 1, -1, 2, -2 and infinity.
+transforming back gives 4x4 outputs. The more channels there are, the less the transforms matter.
 """
 
 from __future__ import annotations

@@ -452,7 +452,7 @@ def test_the_identity_holds_from_which_size_on_convolutions_are_computed_by_tile
     assert len({info.identity for info in infos}) == 4
     assert len({info.latent_identity for info in infos}) == 1, "they round less than the 16 bits of a bundle do"
     assert info("bf16", 64).identity == info("bf16", 0).identity, "its decoder uses none"
-    assert info("fp32", 64).arithmetic.startswith("fp32 by tiles on cpu")
+    assert info("fp32", 64).arithmetic.startswith("fp32 on cpu by tiles")
 
 
 def test_renders_of_different_precisions_are_not_mixed_up(

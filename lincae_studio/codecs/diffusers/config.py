@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from lincae_studio.errors import CodecError
 
@@ -49,8 +49,8 @@ class Oobleck(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channel_multiples: Multiples = (1, 2, 4, 8, 16)
     decoder_channels: Channels = 128
     decoder_input_channels: Channels = 64
-    audio_channels: AudioChannels = 2
-    sampling_rate: Rate = 44_100
+    channels: AudioChannels = field(default=2, name="audio_channels")
+    sample_rate: Rate = field(default=44_100, name="sampling_rate")
 
     def __post_init__(self) -> None:
         if len(self.channel_multiples) != len(self.downsampling_ratios):
@@ -60,14 +60,6 @@ class Oobleck(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.encoder_hidden_size != 2 * self.decoder_input_channels:
             raise ValueError("encoder_hidden_size must be twice decoder_input_channels: mean and scale of the latents")
         _check_size(self.hop, max(self.channel_multiples) * max(self.encoder_hidden_size, self.decoder_channels))
-
-    @property
-    def sample_rate(self) -> int:
-        return self.sampling_rate
-
-    @property
-    def channels(self) -> int:
-        return self.audio_channels
 
     @property
     def hop(self) -> int:
@@ -96,7 +88,7 @@ class KvaeAudio(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     decoder_dim: Channels = 1536
     decoder_rates: Strides = (8, 5, 4, 3, 2)
     sample_rate: Rate = 48_000
-    num_channels: AudioChannels = 1
+    channels: AudioChannels = field(default=1, name="num_channels")
     attn_num_heads: Annotated[int, Meta(ge=1, le=256)] = 8
 
     def __post_init__(self) -> None:
@@ -107,10 +99,6 @@ class KvaeAudio(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if self.decoder_dim % 2 ** len(self.decoder_rates):
             raise ValueError("decoder_dim must be divisible by 2 for each of decoder_rates")
         _check_size(self.hop, self.encoder_dim * 2 ** len(self.encoder_rates))
-
-    @property
-    def channels(self) -> int:
-        return self.num_channels
 
     @property
     def hop(self) -> int:
@@ -133,7 +121,7 @@ class Same(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     module: ClassVar[str] = "autoencoder_same"
     fixed_window: ClassVar[bool] = False
 
-    audio_channels: AudioChannels = 2
+    channels: AudioChannels = field(default=2, name="audio_channels")
     patch_size: Annotated[int, Meta(ge=1, le=16_384)] = 256
     encoder_channels: Channels = 128
     encoder_c_mults: Multiples = (6,)
@@ -146,7 +134,7 @@ class Same(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     sliding_window: Annotated[int, Meta(ge=1, le=64)] = 1
     encoder_sinusoidal_blocks: Counts = (0,)
     decoder_sinusoidal_blocks: Counts = (0,)
-    sampling_rate: Rate = 44_100
+    sample_rate: Rate = field(default=44_100, name="sampling_rate")
 
     def __post_init__(self) -> None:
         levels = len(self.encoder_strides)
@@ -160,14 +148,6 @@ class Same(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if width % min(self.dim_heads, width) or width % 4:
                 raise ValueError(f"{width} channels cannot be shared by heads of {self.dim_heads}")
             _check_size(self.hop, width * self.ff_mult)
-
-    @property
-    def sample_rate(self) -> int:
-        return self.sampling_rate
-
-    @property
-    def channels(self) -> int:
-        return self.audio_channels
 
     @property
     def hop(self) -> int:
@@ -212,7 +192,7 @@ def parse_config(config: Mapping[str, Any], source: Path) -> Config:
     try:
         return msgspec.convert(options, kind)
     except (msgspec.ValidationError, ValueError) as error:
-        allowed = ", ".join(field.name for field in msgspec.structs.fields(kind))
+        allowed = ", ".join(option.encode_name for option in msgspec.structs.fields(kind))
         raise CodecError(f"{source}: {error}", f"Options of {kind.class_name} are {allowed}") from error
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
@@ -41,8 +42,8 @@ def build(config: Config) -> nn.Module:
     except (ImportError, AttributeError) as error:
         remedy = "Install a newer one: pip install --upgrade 'lincae-studio[diffusers]'"
         raise CodecError(f"the installed diffusers has no {config.class_name}: {error}", remedy) from error
-    # Lists, as in a `config.json`: diffusers joins them with others.
-    options = {name: list(value) if isinstance(value, tuple) else value for name, value in _options(config)}
+    # As in a `config.json`: its names, and lists, which diffusers joins with others.
+    options = msgspec.json.decode(msgspec.json.encode(config))
     with _quietly():
         built: nn.Module = network(**options)
     return built
@@ -91,10 +92,6 @@ def mode(encoded: Any) -> Tensor:
     """The latents in what a network's `encode` returns: of a distribution the mode."""
     latents: Tensor = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
     return latents
-
-
-def _options(config: Config) -> list[tuple[str, Any]]:
-    return [(name, getattr(config, name)) for name in config.__struct_fields__]
 
 
 def _described(path: Path) -> dict[str, Tensor]:

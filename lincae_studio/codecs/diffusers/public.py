@@ -40,7 +40,7 @@ DOWNLOADS = (
     ),
     _download(
         "ace-step",
-        Oobleck(downsampling_ratios=(2, 4, 4, 6, 10), sampling_rate=48_000),
+        Oobleck(downsampling_ratios=(2, 4, 4, 6, 10), sample_rate=48_000),
         title="ACE-Step 1.5",
         description="The autoencoder of ACE-Step 1.5, for stereo at 48 kHz",
         repository="ACE-Step/Ace-Step1.5",

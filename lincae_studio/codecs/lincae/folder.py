@@ -118,8 +118,10 @@ class ModelFolder:
         encoder = ("encoder", "fp32" if precision == "auto" else precision)
         # Identities of before the kind of device was part of them stay valid on the CPU.
         decoder = (("decoder", arithmetic), *(() if computation.device_kind == "cpu" else (computation.device_kind,)))
+        summary = computation.summary
         if arithmetic == "fp32" and computation.tiles:
             decoder = (*decoder, ("tiles", computation.tiles))
+            summary += " by tiles"
         requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(
             id=codec_id,
@@ -129,7 +131,7 @@ class ModelFolder:
             identity=requested if arithmetic is None else _digest(*common, encoder, *decoder),
             requested=requested,
             latents=_digest(*common, encoder),
-            arithmetic=f"{computation.summary}, version {ARITHMETIC_VERSION}" if arithmetic else "",
+            arithmetic=f"{summary}, version {ARITHMETIC_VERSION}" if arithmetic else "",
             sample_rate=self.sample_rate,
             hop=hop,
             dim=generator.bottleneck_channels,

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from lincae_studio.codecs.diffusers.config import CLASSES
@@ -40,7 +41,7 @@ def small_network(name: str, seed: int = 0) -> Any:
     """One of `OPTIONS` as a network of diffusers, every branch of which can be heard."""
     kind, options = OPTIONS[name]
     torch.manual_seed(seed)
-    network: Any = build(CLASSES[kind](**{key: _fixed(value) for key, value in options.items()}))
+    network: Any = build(msgspec.convert(options, CLASSES[kind]))
     with torch.no_grad():
         for key, parameter in network.named_parameters():
             if key.endswith(("to_out.weight", "proj_out.weight")):  # these start as zero
@@ -56,7 +57,3 @@ def save(folder: Path, name: str, seed: int = 0) -> Path:
         warnings.simplefilter("ignore")
         small_network(name, seed).save_pretrained(folder, safe_serialization=True)
     return folder
-
-
-def _fixed(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
