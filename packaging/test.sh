@@ -22,7 +22,8 @@ run_tests() {
     local log color=no status=0
     log=$(mktemp)
     [[ ! -t 1 ]] || color=yes
-    "$venv/bin/python" -m pytest -q --color="$color" "$@" 2>&1 | tee "$log" || status=1
+    # Each file is one process's, since its tests may share what they made.
+    "$venv/bin/python" -m pytest -q --color="$color" -n "$(nproc)" --maxprocesses=4 --dist=loadfile "$@" 2>&1 | tee "$log" || status=1
     # pytest succeeds when every test is skipped; this script does not.
     grep -Eq '[1-9][0-9]* passed' "$log" || status=1
     rm -f "$log"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lincae_studio import malloc
 from lincae_studio.media.store import MediaStore
 
 # Equal runs on every machine: a property that fails here fails for everyone. Random search belongs to a longer run.
@@ -42,6 +44,13 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector the modules and tests themselves: a scan of them takes longer than most tests."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def freed_memory_is_returned() -> Iterator[None]:
+    """Training and evaluation keep freed memory in their process: the tests' own would grow to gigabytes."""
+    yield
+    malloc.restore_defaults()
 
 
 @pytest.fixture(autouse=True)

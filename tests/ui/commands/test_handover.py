@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,14 @@ from lincae_studio.ui.commands.handover import hand_over
 app = make_application()
 print(hand_over([Path(name) for name in sys.argv[1:]]))
 """
+
+
+@pytest.fixture(autouse=True)
+def short_data_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Paths of sockets have at most 107 bytes, and those of pytest's folders in parallel runs are longer."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setenv("XDG_DATA_HOME", folder)
+        yield
 
 
 @pytest.fixture
