@@ -73,7 +73,7 @@ def cache_dir() -> Path:
     try:
         return Path(platformdirs.user_cache_dir(APP_NAME, appauthor=False))
     except RuntimeError:
-        return _fallback_folder() / "cache"
+        return fallback_folder() / "cache"
 
 
 def codecs_dir() -> Path:
@@ -84,7 +84,7 @@ def codecs_dir() -> Path:
     try:
         return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False)) / "codecs"
     except RuntimeError:
-        return _fallback_folder() / "codecs"
+        return fallback_folder() / "codecs"
 
 
 def preferences_file() -> Path:
@@ -93,7 +93,7 @@ def preferences_file() -> Path:
     try:
         folder = Path(override or platformdirs.user_config_dir(APP_NAME, appauthor=False))
     except RuntimeError:
-        folder = _fallback_folder()
+        folder = fallback_folder()
     return folder / "preferences.json"
 
 
@@ -113,12 +113,12 @@ def data_dir() -> Path:
     try:
         return Path(platformdirs.user_data_dir(APP_NAME, appauthor=False))
     except RuntimeError:
-        return _fallback_folder() / "data"
+        return fallback_folder() / "data"
 
 
 def recovery_dirs() -> tuple[Path, Path]:
     """The folder in which edits are recorded for recovery, and a fallback if it cannot be written."""
-    return data_dir() / "recovery", _fallback_folder() / "recovery"
+    return data_dir() / "recovery", fallback_folder() / "recovery"
 
 
 def versions_dir() -> Path:
@@ -131,7 +131,7 @@ def log_file() -> Path:
     try:
         return Path(platformdirs.user_log_dir(APP_NAME, appauthor=False)) / "studio.log"
     except RuntimeError:
-        return _fallback_folder() / "studio.log"
+        return fallback_folder() / "studio.log"
 
 
 def home() -> Path:
@@ -139,11 +139,11 @@ def home() -> Path:
     try:
         return Path.home()
     except RuntimeError:
-        return _fallback_folder()
+        return fallback_folder()
 
 
-def _fallback_folder() -> Path:
-    """A folder for users without a home folder (a uid without an account in a container); it may not exist yet.
+def fallback_folder() -> Path:
+    """A folder with a short path, also for users without a home (a uid without an account); it may not exist yet.
 
     In a place where everybody may write, it is never one that another user has made.
     """

@@ -54,11 +54,12 @@ def _list(as_json: AsJson = False) -> None:
     if as_json:
         print(json.dumps([*rows, *damaged, *offered], indent=2))
         return
-    table = Table("id", "size", "hop", "dim", "ratio", "linear", "description", box=None, pad_edge=False)
+    table = Table("id", "size", "kHz", "hop", "dim", "ratio", "linear", "description", box=None, pad_edge=False)
     for row in rows + offered:
         table.add_row(
             str(row["id"]),
             _size(row),
+            "any" if row.get("any_rate") else f"{int(str(row['sample_rate'])) / 1000:g}",
             str(row["hop"]),
             str(row["dim"]),
             f"{row['compression']:g}x",
@@ -66,7 +67,7 @@ def _list(as_json: AsJson = False) -> None:
             escape(plain(str(row["description"]))),
         )
     for row in damaged:
-        table.add_row(str(row["id"]), *[""] * 5, escape(f"damaged: {plain(str(row['error']))}"))
+        table.add_row(str(row["id"]), *[""] * 6, escape(f"damaged: {plain(str(row['error']))}"))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
@@ -182,8 +183,8 @@ def _remove_neural() -> None:
 
 
 def _row(info: CodecInfo) -> dict[str, object]:
-    names = ("id", "title", "description", "sample_rate", "hop", "dim", "compression", "linearity", "stochastic")
-    row: dict[str, object] = {name: getattr(info, name) for name in names}
+    names = ("id", "title", "description", "sample_rate", "any_rate", "hop", "dim", "compression", "linearity")
+    row: dict[str, object] = {name: getattr(info, name) for name in (*names, "stochastic")}
     try:
         folder = registry.folder(info.id)
         weights = sum(path.stat().st_size for path in folder.weights_files) if folder else 0

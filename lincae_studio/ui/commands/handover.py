@@ -1,6 +1,7 @@
 """Files of a second start go to the window that is open already, as when a file is double-clicked. Main thread.
 
-The first window listens on a socket in the user's private data folder. It greets a start that connects; only then does
+The first window listens on a socket in the user's private data folder, or where its path is too long for a socket, in
+a private folder for temporary files. It greets a start that connects; only then does
 that send the paths of its files, as one line of JSON, and end. If no greeting comes in time, or the window is busy with
 a dialog, nothing has been sent: the second start opens a window of its own, and the files are opened only there.
 
@@ -31,12 +32,19 @@ _BUSY = b"busy\n"
 #: How long a start waits for a window that is open, in milliseconds; it may be painting, or opening a project.
 _PATIENCE_MS = 3000
 
+#: Longest path of our socket, in bytes. The limit is 103 on macOS and 107 on Linux, of which Qt uses a few itself.
+_LONGEST = 90
+
 #: Longer messages are not read.
 _MAX_BYTES = 1 << 20
 
 
 def hand_over(files: Sequence[Path]) -> bool:
     """Send files to the window that is open; False if there is none, or it does not accept them."""
+    try:
+        private.check(Path(_address()).parent)
+    except OSError:
+        return False
     line = json.dumps([os.path.abspath(file) for file in files]).encode() + b"\n"
     socket = QLocalSocket()
     socket.connectToServer(_address())
@@ -63,6 +71,7 @@ class Handover(QObject):
     def _listen(self) -> None:
         try:
             private.make(paths.data_dir())
+            private.make(Path(_address()).parent)
         except OSError as error:
             _log.info("files of other starts are not accepted: %s", error)
             return
@@ -103,8 +112,10 @@ class Handover(QObject):
 
 def _address() -> str:
     path = str(paths.data_dir() / "window.socket")
-    # The names of pipes on Windows have no backslashes.
-    return f"lincae-studio-{hashlib.sha256(path.encode()).hexdigest()[:32]}" if sys.platform == "win32" else path
+    short = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    if sys.platform == "win32":  # the names of pipes have no backslashes
+        return f"lincae-studio-{short}"
+    return path if len(os.fsencode(path)) <= _LONGEST else str(paths.fallback_folder() / f"{short}.socket")
 
 
 def _decoded(line: bytes) -> list[Path] | None:

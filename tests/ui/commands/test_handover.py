@@ -37,10 +37,12 @@ print(hand_over([Path(name) for name in sys.argv[1:]]))
 
 
 @pytest.fixture(autouse=True)
-def short_data_folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Paths of sockets have at most 107 bytes, and those of pytest's folders in parallel runs are longer."""
+def data_folder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A data folder with a path short enough for sockets, which pytest's folders may not have; or the one asked for."""
     with tempfile.TemporaryDirectory() as folder:
-        monkeypatch.setenv("XDG_DATA_HOME", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("XDG_DATA_HOME", str(Path(folder, getattr(request, "param", "data"))))
         yield
 
 
@@ -101,6 +103,17 @@ def test_a_second_start_hands_over_audio_and_ends(
 
 @pytest.mark.usefixtures("listening")
 def test_a_project_replaces_the_session_that_is_open(
+    qtbot: QtBot, song: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
+) -> None:
+    song.save_to(tmp_path / "first.lincae")
+    files.save(song.document.session, tmp_path / "second.lincae")
+    assert answer(qtbot, start(started, "second.lincae", cwd=tmp_path)) == "True"
+    qtbot.waitUntil(lambda: song.document.path == tmp_path / "second.lincae", timeout=LIMIT_MS)
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize("data_folder", ["long " * 20], indirect=True)
+def test_the_path_of_the_data_folder_may_be_long(
     qtbot: QtBot, song: MainWindow, tmp_path: Path, started: list[subprocess.Popen[str]]
 ) -> None:
     song.save_to(tmp_path / "first.lincae")
