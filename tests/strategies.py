@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lincae_studio.session.model import (
     DEFAULT_RATE,
@@ -17,9 +18,12 @@ from lincae_studio.session.model import (
     Marker,
     Master,
     Media,
+    Morph,
     Point,
     Rate,
     Session,
+    Snapshot,
+    StripState,
     Tempo,
     Track,
 )
@@ -100,6 +104,36 @@ def masters(draw: st.DrawFn, moving: bool) -> Master:
 
 
 @st.composite
+def morphed(draw: st.DrawFn, session: Session, moving: bool) -> Session:
+    """A session, now and then with snapshots of other mixers, also of tracks that are gone, and a morph of them."""
+    if draw(st.integers(0, 2)):
+        return session
+    ids = [*draw(st.sets(st.sampled_from([track.id for track in session.tracks] or [1]))), 2**20]
+    snapshots = tuple(
+        Snapshot(
+            id=session.next_id + number,
+            name=draw(names),
+            strips=tuple(
+                StripState(
+                    id=one,
+                    gain=draw(gains),
+                    pan=draw(pans),
+                    mute=draw(st.sampled_from([False, False, True])),
+                    solo=draw(st.sampled_from([False, False, True])),
+                    subtract=draw(st.booleans()),
+                )
+                for one in ids
+            ),
+            master=draw(st.sampled_from([1.0, 1.0, 0.5, 0.0])),
+        )
+        for number in range(2)
+    )
+    points = draw(envelopes(st.sampled_from([0.0, 0.25, 1.0])))
+    morph = Morph(first=session.next_id, second=session.next_id + 1, points=points, on=moving and draw(st.booleans()))
+    return replace(session, snapshots=snapshots, morph=morph, next_id=session.next_id + 2)
+
+
+@st.composite
 def sessions(
     draw: st.DrawFn,
     media: Sequence[Media] = SHORT_MEDIA,
@@ -125,20 +159,19 @@ def sessions(
         st.sampled_from([None, Loop(start=start, end=start + 500), Loop(start=start, end=start + 441, on=False)])
     )
     tempo = draw(st.sampled_from([None, Tempo(bpm=120.0), Tempo(bpm=61.7, beats=7, start=99, unit=8)]))
-    return validated(
-        Session(
-            rate=rate,
-            media=tuple(media),
-            tracks=found,
-            master=draw(masters(moving)),
-            markers=markers,
-            loop=loop,
-            tempo=tempo,
-            chunk_frames=draw(st.sampled_from([0, 0, 0, 48, 4096])),
-            overlap_frames=draw(st.sampled_from([0, 0, 0, 3])),
-            next_id=next(ids),
-        )
+    made = Session(
+        rate=rate,
+        media=tuple(media),
+        tracks=found,
+        master=draw(masters(moving)),
+        markers=markers,
+        loop=loop,
+        tempo=tempo,
+        chunk_frames=draw(st.sampled_from([0, 0, 0, 48, 4096])),
+        overlap_frames=draw(st.sampled_from([0, 0, 0, 3])),
+        next_id=next(ids),
     )
+    return validated(draw(morphed(made, moving)))
 
 
 any_gain = st.floats(0.0, MAX_GAIN)

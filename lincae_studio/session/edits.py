@@ -16,6 +16,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import (
     LONGEST,
+    MASTER,
     MAX_FRAMES,
     MAX_GAIN,
     MAX_HEIGHT,
@@ -72,6 +73,7 @@ def rename_track(session: Session, track_id: int, name: str) -> Session:
 
 def set_track_gain(session: Session, track_id: int, gain: float) -> Session:
     """Set a track's fader, as an amplitude factor in `[0, MAX_GAIN]`."""
+    check_strips(session, (track_id,))
     return _with_track(session, replace(session.track(track_id), gain=_checked_gain(gain)))
 
 
@@ -79,22 +81,36 @@ def set_track_pan(session: Session, track_id: int, pan: float) -> Session:
     """Set a track's pan in `[-1, 1]`."""
     if not -1.0 <= pan <= 1.0:
         raise EditError(f"pan {pan} is not between -1 (left) and 1 (right)")
+    check_strips(session, (track_id,))
     return _with_track(session, replace(session.track(track_id), pan=float(pan)))
 
 
 def set_track_mute(session: Session, track_id: int, mute: bool) -> Session:
     """Mute or unmute a track."""
+    check_strips(session, (track_id,))
     return _with_track(session, replace(session.track(track_id), mute=mute))
 
 
 def set_track_solo(session: Session, track_id: int, solo: bool) -> Session:
     """Solo or unsolo a track."""
+    check_strips(session, (track_id,))
     return _with_track(session, replace(session.track(track_id), solo=solo))
 
 
 def set_track_subtract(session: Session, track_id: int, subtract: bool) -> Session:
     """Subtract a track from the mix instead of adding it, or add it again."""
+    check_strips(session, (track_id,))
     return _with_track(session, replace(session.track(track_id), subtract=subtract))
+
+
+def check_strips(session: Session, strip_ids: Collection[int]) -> None:
+    """Raises `EditError` if a morph is on, and decides about one of these strips: moving it would not be heard."""
+    decided = {MASTER, *(state.id for snapshot in session.morphed for state in snapshot.strips)}
+    if session.morphed and not decided.isdisjoint(strip_ids):
+        names = " and ".join(f"“{snapshot.name}”" for snapshot in session.morphed)
+        raise EditError(
+            f"a morph is on: the strips are those of {names}", "Turn the morph off, or recall a snapshot, to move them"
+        )
 
 
 def set_gain_points(session: Session, track_id: int, points: Iterable[Point]) -> Session:
@@ -123,6 +139,7 @@ def set_track_height(session: Session, track_id: int, height: int) -> Session:
 
 def set_master_gain(session: Session, gain: float) -> Session:
     """Set the master's fader, as an amplitude factor in `[0, MAX_GAIN]`."""
+    check_strips(session, (MASTER,))
     return replace(session, master=replace(session.master, gain=_checked_gain(gain)))
 
 

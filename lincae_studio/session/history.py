@@ -186,6 +186,10 @@ def _added(before: Session, after: Session) -> int:
             size += _ENTRY_BYTES * len(new)
     if before.master.gain_points is not after.master.gain_points:
         size += _POINT_BYTES * len(after.master.gain_points)
+    if after.morph is not None and after.morph is not before.morph:
+        size += _POINT_BYTES * len(after.morph.points)
+    kept = {id(snapshot) for snapshot in before.snapshots}
+    size += sum(_POINT_BYTES * len(new.strips) for new in after.snapshots if id(new) not in kept)
     known = {id(track): track for track in before.tracks}
     by_id = {track.id: track for track in before.tracks}
     return size + sum(_added_track(by_id.get(track.id), track) for track in after.tracks if id(track) not in known)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import EditError
@@ -53,6 +54,7 @@ TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a"
 Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH, description="samples at the session rate")]
 Length = Annotated[int, Meta(ge=1, le=MAX_LENGTH, description="samples at the session rate")]
 Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor: 1 is 0 dB, 0 is silence")]
+Pan = Annotated[float, Meta(ge=-1.0, le=1.0)]
 Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 if unknown")]
 # (?!\n)$ is the end of the text; $ alone would let a line break follow, and \Z is not known to JSON Schema.
 Digest = Annotated[
@@ -214,6 +216,46 @@ class Master(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     gain_points: tuple[Point, ...] = ()
 
 
+class StripState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The strip of a track in a snapshot, by the track's id. Envelopes are not part of it: the fader moves them."""
+
+    id: Id
+    gain: Gain = 1.0
+    pan: Pan = 0.0
+    mute: bool = False
+    solo: bool = False
+    subtract: bool = False
+
+
+class Snapshot(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A named state of the whole mixer (`snapshots` stores and recalls it).
+
+    Attributes:
+        strips: those of the tracks that there were. Later tracks keep their strips when it is recalled, and the ids of
+            deleted ones match nothing.
+        master: the fader of the master.
+    """
+
+    id: Id
+    name: Name
+    strips: tuple[StripState, ...] = ()
+    master: Gain = 1.0
+
+
+class Morph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A crossfade between the mixes of two snapshots. While it is on, it is heard instead of the session's own strips.
+
+    Attributes:
+        first, second: ids of the snapshots that are heard at 0 and at 1.
+        points: straight lines from 0 to 1; without points, the first snapshot.
+    """
+
+    first: Id
+    second: Id
+    points: tuple[Point, ...] = ()
+    on: bool = True
+
+
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """One track: its clips and its channel strip.
 
@@ -229,7 +271,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     name: Name
     color: Color
     gain: Gain = 1.0
-    pan: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.0
+    pan: Pan = 0.0
     mute: bool = False
     solo: bool = False
     subtract: bool = False
@@ -250,6 +292,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     Attributes:
         rate: sample rate in Hz, that of all positions and of the conformed media (`rates.convert` changes it).
         master: what is applied to the sum of all tracks.
+        snapshots: stored states of the mixer; `morph`: a crossfade between two of them.
         markers: markers, sorted by position.
         codec: id of the codec, or path of a model folder.
         seed: seed of the noise of codecs that decode from noise.
@@ -261,6 +304,8 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     media: tuple[Media, ...] = ()
     tracks: tuple[Track, ...] = ()
     master: Master = Master()
+    snapshots: tuple[Snapshot, ...] = ()
+    morph: Morph | None = None
     markers: tuple[Marker, ...] = ()
     loop: Loop | None = None
     tempo: Tempo | None = None
@@ -282,8 +327,9 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         Mutes do not count: muting a track must not turn the mix from stereo to mono.
         """
         stereo = {media.digest for media in self.media if media.channels == 2}
+        morphed = {state.id for snapshot in self.morphed for state in snapshot.strips if state.pan != 0.0}
         for track in self.tracks:
-            panned = track.pan != 0.0 or bool(track.pan_points)
+            panned = track.pan != 0.0 or bool(track.pan_points) or track.id in morphed
             if track.clips and (panned or any(clip.media in stereo for clip in track.clips)):
                 return 2
         return 1
@@ -343,8 +389,43 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
                 return media
         raise EditError(f"there is no media file {digest[:12]}", "Import the file first")
 
+    def snapshot(self, snapshot_id: int) -> Snapshot:
+        """The snapshot with this id. Raises `EditError` when there is none."""
+        for snapshot in self.snapshots:
+            if snapshot.id == snapshot_id:
+                return snapshot
+        raise EditError(f"there is no snapshot {snapshot_id}", "Store the mixer as a snapshot first")
+
+    @cached_property
+    def morphed(self) -> tuple[Snapshot, ...]:
+        """The two snapshots that a morph goes between while it is on, else none."""
+        if self.morph is None or not self.morph.on:
+            return ()
+        return self.snapshot(self.morph.first), self.snapshot(self.morph.second)
+
+    @cached_property
+    def mixes(self) -> tuple[Session, ...]:
+        """The two mixes that a morph goes between while it is on, as sessions without a morph, else none."""
+        return tuple(self.with_strips(snapshot) for snapshot in self.morphed)
+
+    def with_strips(self, snapshot: Snapshot) -> Session:
+        """The session with its mixer as in a snapshot, and no morph on; the same object if it is that already."""
+        states = {state.id: state for state in snapshot.strips}
+        tracks = tuple(set_strip(track, states[track.id]) if track.id in states else track for track in self.tracks)
+        same = all(one is other for one, other in zip(tracks, self.tracks, strict=True))
+        if same and self.master.gain == snapshot.master and not self.morphed:
+            return self
+        morph = replace(self.morph, on=False) if self.morph is not None else None
+        tracks = self.tracks if same else tracks
+        return replace(self, tracks=tracks, master=replace(self.master, gain=snapshot.master), morph=morph)
+
     def audible(self, track: Track) -> bool:
-        """Whether a track is audible: mute overrides solo, and any solo silences all tracks that are not soloed."""
+        """Whether a track is audible: mute overrides solo, and any solo silences all tracks that are not soloed.
+
+        Under a morph, whether it is so in either of the mixes.
+        """
+        if self.mixes:
+            return any(mix.audible(mix.track(track.id)) for mix in self.mixes)
         if track.mute:
             return False
         return track.solo or not self.any_solo
@@ -353,3 +434,14 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     def any_solo(self) -> bool:
         """Whether any track is soloed."""
         return any(track.solo for track in self.tracks)
+
+
+def state_of(track: Track) -> StripState:
+    """The strip of a track, for a snapshot."""
+    return StripState(**{name: getattr(track, name) for name in StripState.__struct_fields__})
+
+
+def set_strip(track: Track, state: StripState) -> Track:
+    """A track with the strip of a snapshot; the same object if it has that already."""
+    same = state_of(track) == state
+    return track if same else replace(track, **{name: getattr(state, name) for name in StripState.__struct_fields__})

@@ -43,13 +43,14 @@ def convert(session: Session, rate: Rate, media: Mapping[str, Media]) -> Session
     if converted(_end(session)) > MAX_LENGTH:
         raise EditError(f"at {in_khz(rate)} the session would be longer than {LONGEST}", "Shorten it first")
     markers = tuple(replace(marker, at=converted(marker.at)) for marker in session.markers)
-    tempo = session.tempo
+    tempo, morph = session.tempo, session.morph
     return replace(
         session,
         rate=rate,
         media=tuple(media[item.digest] for item in used),
         tracks=tuple(_track(track, converted, rate, media) for track in session.tracks),
         master=replace(session.master, gain_points=_points(session.master.gain_points, converted)),
+        morph=replace(morph, points=_points(morph.points, converted)) if morph is not None else None,
         markers=markers,
         loop=_loop(session.loop, converted),
         tempo=replace(tempo, start=converted(tempo.start)) if tempo is not None else None,
@@ -70,7 +71,12 @@ def _end(session: Session) -> int:
     """The last position of anything on the timeline, in samples."""
     ends = [session.length, session.tempo.start if session.tempo is not None else 0]
     ends += [session.loop.end if session.loop is not None else 0, *(marker.at for marker in session.markers)]
-    for points in (session.master.gain_points, *(points for track in session.tracks for points in _envelopes(track))):
+    morph = session.morph.points if session.morph is not None else ()
+    for points in (
+        session.master.gain_points,
+        morph,
+        *(points for track in session.tracks for points in _envelopes(track)),
+    ):
         ends += [point.at for point in points[-1:]]
     return max(ends)
 

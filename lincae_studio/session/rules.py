@@ -52,6 +52,7 @@ def check(session: Session) -> None:
     _check_ids(session)
     _check_places(session)
     _check_master(session.master)
+    _check_morph(session)
     for track in session.tracks:
         _check_track(track)
     by_digest = {media.digest: media for media in session.media}
@@ -94,8 +95,11 @@ def check_change(before: Session, after: Session) -> None:
     _check_places(after)
     if after.master is not before.master:
         _check_master(after.master)
+    if after.morph is not before.morph or after.snapshots is not before.snapshots:
+        _check_morph(after)
     strips_only = [(track.id, id(track.clips)) for track in changed] == [(old.id, id(old.clips)) for old in replaced]
-    if not strips_only or after.markers is not before.markers or after.next_id < before.next_id:
+    named = after.markers is not before.markers or after.snapshots is not before.snapshots
+    if not strips_only or named or after.next_id < before.next_id:
         _check_ids(after)
 
 
@@ -113,9 +117,9 @@ def _check_types(value: object, kind: Any, name: str) -> None:
 
 def _check_ids(session: Session) -> None:
     ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
-    ids += [marker.id for marker in session.markers]
+    ids += [marker.id for marker in session.markers] + [snapshot.id for snapshot in session.snapshots]
     if len(set(ids)) != len(ids):
-        raise EditError("two tracks, clips or markers have the same id")
+        raise EditError("two tracks, clips, markers or snapshots have the same id")
     if ids and max(ids) >= session.next_id:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
 
@@ -131,6 +135,19 @@ def _check_master(master: Master) -> None:
     problem = envelope_problem(master.gain_points, 0.0, MAX_GAIN)
     if problem:
         raise EditError(f"the envelope of the master is not valid: {problem}")
+
+
+def _check_morph(session: Session) -> None:
+    for snapshot in session.snapshots:
+        if len({state.id for state in snapshot.strips}) != len(snapshot.strips):
+            raise EditError(f"the snapshot {snapshot.name} has two strips of the same track")
+    if session.morph is None:
+        return
+    if {session.morph.first, session.morph.second} - {snapshot.id for snapshot in session.snapshots}:
+        raise EditError("the morph goes between snapshots that do not exist")
+    problem = envelope_problem(session.morph.points, 0.0, 1.0)
+    if problem:
+        raise EditError(f"the line of the morph is not valid: {problem}")
 
 
 def _check_track(track: Track) -> None:

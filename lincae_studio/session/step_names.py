@@ -7,17 +7,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from lincae_studio.session.levels import format_db, format_pan
-from lincae_studio.session.model import Clip, Marker, Master, Session, Track
+from lincae_studio.session.model import Clip, Marker, Master, Session, Snapshot, Track
 from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of, format_time
 
-_Thing = TypeVar("_Thing", bound=Track | Clip | Marker)
+_Thing = TypeVar("_Thing", bound=Track | Clip | Marker | Snapshot)
+
+_Strip = Track | Master
 
 #: Longer names of tracks and clips are cut, in characters.
 _MOST = 48
 
 #: Whether more than this many things got the same value is not looked at: an edit must not take long.
 _MOST_COMPARED = 500
+
+#: What the texts of steps that recall a snapshot begin with; a colon and its name follow.
+RECALL = "Recall Snapshot"
 
 #: What a field is called, without its value.
 _FIELDS = {"gain": "gain", "pan": "pan", "fade_in": "fade in", "fade_out": "fade out", "at": "move", "start": "move"}
@@ -32,6 +37,10 @@ def step_name(text: str, before: Session, after: Session) -> str:
     `text` names the kind of edit: “Pan”. It is the whole name of edits that concern nothing with a name, or too much.
     """
     rate = after.rate
+    if text.startswith(RECALL):  # by far the most strips change, and it has a name
+        return f"{RECALL}: {_short(text.removeprefix(RECALL + ': '))}"
+    if before.snapshots is not after.snapshots:
+        return _of_things(text, before.snapshots, after.snapshots, rate)
     if before.rate != rate:
         return f"{text}: {in_khz(rate)}"
     if before.master is not after.master and before.master != after.master:
@@ -58,7 +67,7 @@ def _of_things(text: str, before: Sequence[_Thing], after: Sequence[_Thing], rat
     changed = [(thing, new[name]) for name, thing in old.items() if name in new and new[name] != thing]
     if changed and not removed:
         first = changed[0][0]
-        kind = "track" if isinstance(first, Track) else "marker" if isinstance(first, Marker) else "clip"
+        kind = type(first).__name__.lower()
         return _of_pairs(text, changed, kind, rate)
     alone = [*added, *removed]
     if len(alone) == 1 and not changed:
@@ -72,7 +81,7 @@ def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str, rate
 
 
 def _what(
-    text: str, pairs: Sequence[tuple[Track | Clip | Marker | Master, Track | Clip | Marker | Master]], rate: int
+    text: str, pairs: Sequence[tuple[_Strip | Clip | Marker | Snapshot, _Strip | Clip | Marker | Snapshot]], rate: int
 ) -> str:
     """What was done, with the new value if all have the same, or by how much all gains changed."""
     looked_at = pairs if len(pairs) <= _MOST_COMPARED else ()
@@ -87,7 +96,7 @@ def _what(
     if field in ("at", "start") and value is not None and len(pairs) == 1:
         return f"move to {format_time(value / rate)}"
     plain = text.lower()
-    for kind in ("clips", "clip", "tracks", "track", "marker"):
+    for kind in ("clips", "clip", "tracks", "track", "marker", "snapshot"):
         plain = plain.removesuffix(f" {kind}")
     change = _gain_change(pairs) if field == "gain" and value is None else None
     if change is not None:

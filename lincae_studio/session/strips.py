@@ -25,6 +25,7 @@ def move_gains(session: Session, track_ids: Collection[int], lead: int, gain: fl
 
     Silence is infinitely far away in dB: from there, `lead` takes along only the others that were silent.
     """
+    edits.check_strips(session, track_ids)
     session = edits.set_track_gain(session, lead, gain)
     if len(track_ids) == 1:
         return session
@@ -41,6 +42,7 @@ def move_gains(session: Session, track_ids: Collection[int], lead: int, gain: fl
 
 def move_pans(session: Session, track_ids: Collection[int], lead: int, pan: float, before: Session) -> Session:
     """Set the pan of the track `lead`, and move those of the others as far, from where they were in `before`."""
+    edits.check_strips(session, track_ids)
     session = edits.set_track_pan(session, lead, pan)
     if len(track_ids) == 1:
         return session
@@ -59,6 +61,7 @@ def solo_only(session: Session, track_ids: Collection[int]) -> Session:
     if chosen == {track.id for track in session.tracks if track.solo}:
         chosen = frozenset()
     everything = [track.id for track in session.tracks]
+    edits.check_strips(session, everything)
     return _changed(session, everything, lambda track: replace(track, solo=track.id in chosen))
 
 

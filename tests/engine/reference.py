@@ -8,9 +8,10 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from msgspec.structs import replace
 
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.session.model import Clip, Point, Session, Track
+from lincae_studio.session.model import Clip, Point, Session, Snapshot, StripState, Track
 from tests.codecs.reference import HOP, ReferenceMdct
 
 Signal = npt.NDArray[np.float64]
@@ -114,30 +115,65 @@ def matrix(track: Track, clip: Clip, media_channels: int, buses: int, at: float)
 
 def heard_parts(session: Session, audio: Mapping[str, np.ndarray]) -> list[tuple[int, Signal, partial[Signal]]]:
     """For each audible clip: its start, its signal `(length, C)`, and its gains `(buses, C)` at a place."""
-    solo = any(track.solo for track in session.tracks)
     parts = []
-    for track in session.tracks:
-        if track.mute or (solo and not track.solo):
-            continue
+    for number, track in enumerate(session.tracks):
         for clip in track.clips:
             if clip.mute:
                 continue
             samples = audio[clip.media]
-            gains = partial(matrix, track, clip, samples.shape[1], session.channels)
+            gains = partial(heard_matrix, session, number, clip, samples.shape[1])
             parts.append((clip.start, clip_signal(session, track, clip, samples), gains))
     return parts
 
 
+def heard_matrix(session: Session, number: int, clip: Clip, media_channels: int, at: float) -> Signal:
+    """Gains `(buses, media channels)` at one place, 0 where the track is silent; between two mixes under a morph."""
+    if session.morph is not None and session.morph.on:
+        share = morph_place(session, at)
+        total = np.zeros((session.channels, media_channels))
+        for weight, snapshot in zip((1.0 - share, share), ends(session), strict=True):
+            states = {state.id: state for state in snapshot.strips}
+            tracks = [restored(track, states.get(track.id)) for track in session.tracks]
+            total += weight * snapshot.master * strip_matrix(tracks, number, clip, media_channels, session.channels, at)
+        return total
+    return session.master.gain * strip_matrix(list(session.tracks), number, clip, media_channels, session.channels, at)
+
+
+def strip_matrix(tracks: list[Track], number: int, clip: Clip, media_channels: int, buses: int, at: float) -> Signal:
+    track = tracks[number]
+    if track.mute or (any(other.solo for other in tracks) and not track.solo):
+        return np.zeros((buses, media_channels))
+    return matrix(track, clip, media_channels, buses, at)
+
+
+def restored(track: Track, state: StripState | None) -> Track:
+    if state is None:
+        return track
+    return replace(track, gain=state.gain, pan=state.pan, mute=state.mute, solo=state.solo, subtract=state.subtract)
+
+
+def ends(session: Session) -> tuple[Snapshot, Snapshot]:
+    assert session.morph is not None
+    by_id = {snapshot.id: snapshot for snapshot in session.snapshots}
+    return by_id[session.morph.first], by_id[session.morph.second]
+
+
+def morph_place(session: Session, at: float) -> float:
+    assert session.morph is not None
+    return envelope(session.morph.points, at, in_db=False) if session.morph.points else 0.0
+
+
 def master_gain(session: Session, at: float) -> float:
-    """The factor of the mix at one place."""
+    """The envelope of the master at one place; its fader is part of the gains."""
     points = session.master.gain_points
-    return session.master.gain * (envelope(points, at, in_db=True) if points else 1.0)
+    return envelope(points, at, in_db=True) if points else 1.0
 
 
 def moving(gains: partial[Signal]) -> bool:
     """Whether gains differ from place to place."""
-    track: Track = gains.args[0]
-    return bool(track.gain_points or track.pan_points)
+    session: Session = gains.args[0]
+    track = session.tracks[gains.args[1]]
+    return bool(track.gain_points or track.pan_points or (session.morph is not None and session.morph.on))
 
 
 def waveform_mix(session: Session, audio: Mapping[str, np.ndarray]) -> Signal:

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
-from lincae_studio.session import arrange, edits, files, places, rates
+from lincae_studio.session import arrange, edits, files, places, rates, snapshots
 from lincae_studio.session.model import MAX_LENGTH, RATES, Original, Point, Session, Tempo
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
@@ -84,11 +84,21 @@ def sixth_session(folder: Path) -> Session:
     return validated(places.set_tempo(session, Tempo(bpm=93.5, beats=6, start=4410, unit=8)))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def seventh_session(folder: Path) -> Session:
+    """Uses every field of version 7 with a value that is not its default."""
     session = sixth_session(folder)
     high = {media.digest: rates.at_rate(media, 48_000, math.ceil(media.length * 480 / 441)) for media in session.media}
     return validated(rates.convert(session, 48_000, high))
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = snapshots.store(seventh_session(folder), "Verse")
+    session = edits.set_track_gain(edits.set_master_gain(session, 0.5), 1, 2.0)
+    session = snapshots.store(edits.set_track_pan(edits.set_track_subtract(session, 1, True), 3, 0.5), "Chorus")
+    verse, chorus = (snapshot.id for snapshot in session.snapshots)
+    session = snapshots.set_morph_points(snapshots.set_morph(session, verse, chorus), [Point(0, 0.25), Point(999, 1.0)])
+    return validated(snapshots.turn_morph(session, False))
 
 
 @pytest.fixture
@@ -209,8 +219,13 @@ def test_a_rate_that_earlier_versions_did_not_have_is_refused(folder: Path) -> N
 
 def test_version_7_still_loads() -> None:
     session = files.load(FIXTURES / "v7.lincae")
-    assert session == full_session(FIXTURES.resolve())
+    assert session == seventh_session(FIXTURES.resolve())
     assert session.rate == 48_000
+
+
+def test_version_8_still_loads() -> None:
+    session = files.load(FIXTURES / "v8.lincae")
+    assert session == full_session(FIXTURES.resolve())
 
 
 def test_media_of_another_rate_than_the_session_are_refused(saved: Path, folder: Path) -> None:
@@ -234,7 +249,7 @@ def in_any_order(schema: object) -> object:
 
 
 def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
-    published = json.loads(resource("schema/project-v7.json").read_text(encoding="utf-8"))
+    published = json.loads(resource("schema/project-v8.json").read_text(encoding="utf-8"))
     made = json.loads(json.dumps(files.schema()))
     assert in_any_order(published) == in_any_order(made), "write it again: lincae-studio info --schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -245,13 +260,13 @@ def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
         jsonschema.validate(broken, published)
 
 
-@pytest.mark.parametrize("version", [5, 6, 7])
+@pytest.mark.parametrize("version", [5, 6, 7, 8])
 def test_every_version_fits_its_published_schema(version: int) -> None:
     published = json.loads(resource(f"schema/project-v{version}.json").read_text(encoding="utf-8"))
     jsonschema.validate(json.loads((FIXTURES / f"v{version}.lincae").read_text()), published)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> None:
     content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
     name = "length_samples" if version >= 5 else "length"
@@ -263,10 +278,10 @@ def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> N
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v7.lincae"
-    shutil.copy(FIXTURES / "v7.lincae", again)
+    again = folder / "v8.lincae"
+    shutil.copy(FIXTURES / "v8.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v7.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v8.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -287,8 +302,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_is_reported(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 8, "whatever": [1]}
-    assert "newer version (format 8; this version reads up to 7)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 9, "whatever": [1]}
+    assert "newer version (format 9; this version reads up to 8)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, places, rates, strips
+from lincae_studio.session import arrange, edits, files, places, rates, snapshots, strips
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
 from lincae_studio.session.model import RATES, Media, Point, Rate, Session, Tempo
@@ -186,6 +186,30 @@ class Editing(RuleBasedStateMachine):
         self.do(edits.set_master_gain, gain)
         self.do(edits.set_master_points, points)
 
+    @rule(name=st.text(max_size=3), pick=picks, number=st.integers(0, 4))
+    def snapshots(self, name: str, pick: int, number: int) -> None:
+        self.do(snapshots.store, name)
+        chosen = self.session.snapshots[pick % len(self.session.snapshots)].id
+        if number == 0:
+            self.do(snapshots.remove, chosen)
+        elif number == 1:
+            self.do(snapshots.rename, chosen, name)
+        elif number == 2:
+            self.do(snapshots.update, chosen)
+        else:
+            self.do(snapshots.recall, chosen)
+            assert chosen in snapshots.current(self.session)
+
+    @precondition(lambda self: self.session.snapshots)
+    @rule(pick=picks, other=picks, points=st.lists(st.builds(Point, positions, st.floats(-0.1, 1.1)), max_size=3))
+    def morph(self, pick: int, other: int, points: list[Point]) -> None:
+        found = self.session.snapshots
+        self.do(snapshots.set_morph, found[pick % len(found)].id, found[other % len(found)].id)
+        self.do(snapshots.set_morph_points, points)
+        self.do(snapshots.turn_morph, bool(pick % 3))
+        if pick % 5 == 0:
+            self.do(snapshots.clear_morph)
+
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, height=st.integers(0, 700))
     def height(self, pick: int, height: int) -> None:
@@ -242,7 +266,7 @@ class Editing(RuleBasedStateMachine):
     @invariant()
     def ids_are_unique_and_only_grow(self) -> None:
         ids = [track.id for track in self.session.tracks] + [clip.id for clip in self.session.clips()]
-        ids += [marker.id for marker in self.session.markers]
+        ids += [marker.id for marker in self.session.markers] + [one.id for one in self.session.snapshots]
         assert len(set(ids)) == len(ids)
         fresh = set(ids) - self.ids_seen
         assert not fresh or not self.ids_seen or min(fresh) > max(self.ids_seen)

@@ -31,7 +31,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.session import edits
 from lincae_studio.session.excerpt import only_track, without_track
 from lincae_studio.session.minus_one import shift_track
-from lincae_studio.session.model import Master, Session
+from lincae_studio.session.model import MASTER, Master, Session
 
 #: The number and length of the loudest segments of the stem, which are used to find the lag.
 _SEGMENTS = 6
@@ -159,11 +159,12 @@ def match_stem(
         max_lag: the largest lag to search for, in samples.
 
     Raises:
-        EditError: when the track or the mix without it is silent.
+        EditError: when the track or the mix without it is silent, or a morph is on.
         EngineError: when a chunk cannot be rendered.
         Cancelled: when `cancel` was set.
     """
     cancel = cancel or CancelToken()
+    edits.check_strips(session, (MASTER,))
     session = replace(session, master=Master())  # it is applied to both, and may silence them
     stem_session = _plain(only_track(session, track_id), track_id)
     mix_session = without_track(session, track_id)

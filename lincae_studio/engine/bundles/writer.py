@@ -256,7 +256,7 @@ def _all_audible(session: Session) -> Session:
         tracks.append(
             replace(track, clips=clips, mute=False, solo=False, gain=1.0, pan=0.0, gain_points=(), pan_points=())
         )
-    return replace(session, tracks=tuple(tracks), master=Master())
+    return replace(session, tracks=tuple(tracks), master=Master(), morph=None)
 
 
 def _each_alone(session: Session) -> Session:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.session.levels import mono_pan, stereo_balance
-from lincae_studio.session.model import Clip, Master, Point, Track
+from lincae_studio.session.model import Clip, Point, Track
 
 #: One value for each position.
 Curve = npt.NDArray[np.float64]
@@ -48,13 +48,6 @@ def bus_factors(
     else:
         left, right = mono_pan(track.pan) if media_channels == 1 else stereo_balance(track.pan)
     return [(gain * left, gain * right)] if media_channels == 1 else [(gain * left, 0.0), (0.0, gain * right)]
-
-
-def master_factor(master: Master, positions: Positions) -> Factor:
-    """The factor of the mix: fader and envelope. `positions` only matter for a master with an envelope."""
-    if not master.gain_points:
-        return master.gain
-    return master.gain * gain_envelope(master.gain_points, positions)
 
 
 def automated(track: Track) -> bool:

@@ -23,11 +23,12 @@ import numpy as np
 from msgspec import Struct
 
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.engine.planning.factors import Factor, automated, bus_factors, master_factor
+from lincae_studio.engine.planning.factors import Factor
 from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.heard import Heard, HeardMaster, master_of, tracks_of
 from lincae_studio.engine.planning.sources import Fades, Placement, Source, effective_fades, key_of, source_of
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import DEFAULT_RATE, Clip, Master, Media, Session, Track
+from lincae_studio.session.model import DEFAULT_RATE, Clip, Media, Session
 
 #: Sources are cached in runs of this many chunks, so that each cache entry has a bounded size.
 _RUN = 64
@@ -288,10 +289,10 @@ class Planner:
     def __init__(self) -> None:
         self._context: _Context | None = None
         #: The contributions in the sums, by track id, with their track; None while only some of them are in the sums.
-        self._tracks: dict[int, tuple[Track | None, _Contributions]] = {}
+        self._tracks: dict[int, tuple[Heard | None, _Contributions]] = {}
         self._sums: dict[int, _ChunkSum] = {}
         self._chunks: dict[int, Chunk] = {}
-        self._master = Master()
+        self._master = HeardMaster(1.0, (), None)
         #: Indices of the chunks that have not followed their sums, or the master, yet.
         self._changed: set[int] = set()
 
@@ -308,23 +309,19 @@ class Planner:
         if context != self._context:
             self._context, self._tracks, self._sums, self._chunks, self._changed = context, {}, {}, {}, set()
         media = {item.digest: item for item in session.media}
-        solo = any(track.solo for track in session.tracks)
-        heard = {
-            track.id: track
-            for track in session.tracks
-            if not (track.mute or (solo and not track.solo) or track.gain == 0.0)
-        }
+        heard = {name: one for name, one in tracks_of(session).items() if any(strip.gain for strip in one.strips)}
         for track_id in self._tracks.keys() - heard.keys():
             yield from self._correct_sums(track_id, {})
             del self._tracks[track_id]
-        for track in heard.values():
-            known = self._tracks.get(track.id)
-            if known is None or (known[0] is not track and known[0] != track):
-                contributions = yield from _contributions_of(track, media, context)
-                yield from self._correct_sums(track.id, contributions)
-                self._tracks[track.id] = track, contributions
-        if session.master != self._master:
-            self._master = session.master
+        for track_id, one in heard.items():
+            known = self._tracks.get(track_id)
+            if known is None or known[0] != one:
+                contributions = yield from _contributions_of(one, media, context)
+                yield from self._correct_sums(track_id, contributions)
+                self._tracks[track_id] = one, contributions
+        master = master_of(session)
+        if master != self._master:
+            self._master = master
             self._changed.update(self._sums)
         yield from self._rebuild(context)
         count = context.grid.count(session.length)
@@ -381,18 +378,19 @@ class Planner:
 
     def _master_in(self, index: int, grid: Grid) -> Coefficient:
         """The factor of the mix in a chunk."""
-        positions = grid.frame_centres(index) if self._master.gain_points else _NOWHERE
-        return _coefficient(master_factor(self._master, positions))
+        positions = grid.frame_centres(index) if self._master.moving else _NOWHERE
+        return _coefficient(self._master.factor(positions))
 
 
 def _grid(session: Session, codec: CodecInfo) -> Grid:
     return Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
 
 
-def _contributions_of(track: Track, media: Mapping[str, Media], context: _Context) -> Steps[_Contributions]:
+def _contributions_of(heard: Heard, media: Mapping[str, Media], context: _Context) -> Steps[_Contributions]:
     contributions: dict[int, Contribution] = {}
+    track = heard.track
     fades = effective_fades(track, media)
-    grid, identity, follows = context.grid, context.codec.latent_identity, automated(track)
+    grid, identity, follows = context.grid, context.codec.latent_identity, heard.moving
     for clip in track.clips:
         yield
         if clip.mute:
@@ -402,7 +400,7 @@ def _contributions_of(track: Track, media: Mapping[str, Media], context: _Contex
         @cache
         def coefficients_of(index: int, clip: Clip = clip, channels: int = channels) -> list[tuple[Coefficient, ...]]:
             positions = grid.frame_centres(index) if follows else _NOWHERE
-            factors = bus_factors(track, clip, channels, context.channels, positions)
+            factors = heard.factors(clip, channels, context.channels, positions)
             return [tuple(map(_coefficient, on_buses)) for on_buses in factors]
 
         constant = None if follows else coefficients_of(0)
@@ -422,7 +420,7 @@ def _contributions_of(track: Track, media: Mapping[str, Media], context: _Contex
 def _coefficient(factor: Factor) -> Coefficient:
     """A factor as plain numbers; a single one where it does not change within the chunk."""
     if isinstance(factor, float):
-        return factor
+        return float(factor)
     values: list[float] = factor.tolist()
     return values[0] if min(values) == max(values) else tuple(values)
 

@@ -12,10 +12,11 @@ import msgspec
 import numpy as np
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.engine.planning.factors import Factor, Positions, automated, bus_factors, master_factor
+from lincae_studio.engine.planning.factors import Factor, Positions
+from lincae_studio.engine.planning.heard import Heard, master_of, tracks_of
 from lincae_studio.engine.planning.sources import AudioReader, Fades, Placement, effective_fades, read_source, source_of
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import Clip, Master, Media, Session, Track
+from lincae_studio.session.model import Clip, Media, Session
 
 #: Clips that are prepared in one step.
 _CLIPS = 64
@@ -26,9 +27,9 @@ _NOWHERE = np.zeros(0)
 
 @dataclass(frozen=True)
 class _AudibleClip:
-    """A clip that is heard; `constant` has its factors by channel and bus, or is None where they follow envelopes."""
+    """A clip that is heard; `constant` has its factors by channel and bus, or is None where they move."""
 
-    track: Track
+    heard: Heard
     clip: Clip
     channels: int
     placement: Placement
@@ -43,9 +44,9 @@ class DryMix:
         """`before`: the mix of an earlier session; what it computed for unchanged tracks is reused."""
         self.channels = session.channels
         self.rate = session.rate
-        self._master = session.master
+        self._master = master_of(session)
         self._reader = reader
-        self._tracks: dict[int, tuple[Track, list[_AudibleClip]]] = {}
+        self._tracks: dict[int, tuple[Heard, list[_AudibleClip]]] = {}
         finished(self._add_tracks(session, before))
 
     @classmethod
@@ -59,26 +60,24 @@ class DryMix:
     def _add_tracks(self, session: Session, before: DryMix | None) -> Steps[None]:
         media = {item.digest: item for item in session.media}
         known = before._tracks if before is not None and before.channels == self.channels else {}
-        solo = any(track.solo for track in session.tracks)
-        for track in session.tracks:
-            if not (track.mute or (solo and not track.solo)):
-                kept = known.get(track.id)
-                if kept is None or kept[0] is not track:
-                    kept = track, (yield from self._clips_of(track, media))
-                self._tracks[track.id] = kept
+        for track_id, heard in tracks_of(session).items():
+            kept = known.get(track_id)
+            if kept is None or kept[0] != heard:
+                kept = heard, (yield from self._clips_of(heard, media))
+            self._tracks[track_id] = kept
         self._clips = _InTime([clip for _, clips in self._tracks.values() for clip in clips])
 
-    def _clips_of(self, track: Track, media: Mapping[str, Media]) -> Steps[list[_AudibleClip]]:
-        fades = effective_fades(track, media)
+    def _clips_of(self, heard: Heard, media: Mapping[str, Media]) -> Steps[list[_AudibleClip]]:
+        fades = effective_fades(heard.track, media)
         clips: list[_AudibleClip] = []
-        for number, clip in enumerate(track.clips):
+        for number, clip in enumerate(heard.track.clips):
             if number % _CLIPS == 0:
                 yield
             if clip.mute:
                 continue
             channels = media[clip.media].channels
-            constant = None if automated(track) else tuple(bus_factors(track, clip, channels, self.channels, _NOWHERE))
-            clips.append(_AudibleClip(track, clip, channels, Placement.of(clip), fades[clip.id], constant))
+            constant = None if heard.moving else tuple(heard.factors(clip, channels, self.channels, _NOWHERE))
+            clips.append(_AudibleClip(heard, clip, channels, Placement.of(clip), fades[clip.id], constant))
         return clips
 
     @property
@@ -91,17 +90,18 @@ class DryMix:
         mix = np.zeros((self.channels, count), np.float32)
         for clip in self._clips.between(start, start + count):
             self._add(clip, start, count, mix)
-        if self._master != Master():
-            mix *= np.asarray(master_factor(self._master, _positions(start, count)), np.float32)
+        master = self._master.factor(_positions(start, count) if self._master.moving else _NOWHERE)
+        if not isinstance(master, float) or master != 1.0:
+            mix *= np.asarray(master, np.float32)
         return mix
 
     def peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
         """The largest magnitude of each track's samples on each channel, after its fader, by id. No master."""
         heard: dict[int, Array] = {}
         for clip in self._clips.between(start, start + count):
-            alone = heard.get(clip.track.id)
+            alone = heard.get(clip.heard.track.id)
             if alone is None:
-                alone = heard[clip.track.id] = np.zeros((self.channels, count), np.float32)
+                alone = heard[clip.heard.track.id] = np.zeros((self.channels, count), np.float32)
             self._add(clip, start, count, alone)
         return {track_id: tuple(np.abs(alone).max(axis=1).tolist()) for track_id, alone in heard.items()}
 
@@ -110,7 +110,7 @@ class DryMix:
         factors = clip.constant
         if factors is None:
             positions = _positions(start, count)
-            factors = tuple(bus_factors(clip.track, clip.clip, clip.channels, self.channels, positions))
+            factors = tuple(clip.heard.factors(clip.clip, clip.channels, self.channels, positions))
         for channel, coefficients in enumerate(factors):
             if not any(map(np.any, coefficients)):
                 continue

@@ -337,6 +337,9 @@ def _notes(session: Session) -> Iterator[str]:
         yield "points are added to volume envelopes, whose lines are straight in amplitude in other programs"
     if any(_top(strip, least=0.0) > _COMMON_TOP for strip in strips):
         yield "levels above +6 dB may be limited by other programs"
+    if session.snapshots:
+        morph = ", nor the morph between them: the faders are written as they are" if session.morphed else ""
+        yield f"snapshots of the mixer cannot be written{morph}"
     if session.loop is not None:
         yield "the loop cannot be written"
     if session.tempo is not None and session.tempo.start:

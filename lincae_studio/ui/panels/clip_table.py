@@ -45,14 +45,13 @@ class _Clips(QAbstractTableModel):
     def show(self, session: Session) -> None:
         """Show another session, keeping the current row where there is one."""
         rows = [(track, clip) for track in session.tracks for clip in track.clips]
-        solo = any(track.solo for track in session.tracks)
         before, common = len(self.rows), min(len(rows), len(self.rows))
         if len(rows) > before:
             self.beginInsertRows(QModelIndex(), before, len(rows) - 1)
         elif len(rows) < before:
             self.beginRemoveRows(QModelIndex(), len(rows), before - 1)
         self.rows = rows
-        self._audible = {track.id: not track.mute and (track.solo or not solo) for track in session.tracks}
+        self._audible = {track.id: session.audible(track) for track in session.tracks}
         if len(rows) > before:
             self.endInsertRows()
         elif len(rows) < before:

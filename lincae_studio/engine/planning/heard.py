@@ -1,0 +1,130 @@
+"""Which tracks are heard, and with which strips: those of the session or, under a morph, those of two snapshots.
+
+A morph is a crossfade of two mixes A and B along a line m(t). With their masters M, and the coefficients c of a term,
+
+    (1 - m) M_A sum c_A z + m M_B sum c_B z  =  M sum (w_A c_A + w_B c_B) z,    M = M_A + m (M_B - M_A),
+
+w_A = (1 - m) M_A / M and w_B = m M_B / M. So a term keeps one coefficient per frame, and the mix is decoded once. Where
+m is 0 or 1, coefficients and master are those of the snapshot exactly, and so are the keys of the chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from lincae_studio.engine.planning.factors import Factor, Positions, automated, bus_factors, gain_envelope
+from lincae_studio.session.model import Clip, Point, Session, Track
+
+
+class Line(Struct, frozen=True):
+    """The line of a morph, and the faders of the master at its ends."""
+
+    points: tuple[Point, ...]
+    first: float
+    second: float
+
+    def place(self, positions: Positions) -> Factor:
+        """Where the morph is, from 0 to 1."""
+        if not self.points:
+            return 0.0
+        return np.interp(positions, [point.at for point in self.points], [point.value for point in self.points])
+
+    def master(self, positions: Positions) -> Factor:
+        """The fader of the master on the way."""
+        return self.first + self.place(positions) * (self.second - self.first)
+
+    def weights(self, positions: Positions) -> tuple[Factor, Factor]:
+        """By how much each mix goes into the sum before the master."""
+        place = self.place(positions)
+        if self.first == self.second:
+            return 1.0 - place, place
+        master = np.maximum(self.master(positions), 1e-12)  # where it is 0, the mix is silent
+        return (1.0 - place) * self.first / master, place * self.second / master
+
+
+class Heard(Struct, frozen=True):
+    """A track as it is heard.
+
+    Attributes:
+        strips: the track with its strip; under a morph that changes it, with that of each mix, silent where it is not
+            heard.
+        line: that of the morph, for two strips.
+    """
+
+    strips: tuple[Track, ...]
+    line: Line | None = None
+
+    @property
+    def track(self) -> Track:
+        """The track with its clips and envelopes."""
+        return self.strips[0]
+
+    @property
+    def moving(self) -> bool:
+        """Whether the factors depend on the position on the timeline."""
+        return self.line is not None or automated(self.track)
+
+    def factors(self, clip: Clip, media_channels: int, buses: int, positions: Positions) -> list[tuple[Factor, ...]]:
+        """The factor of each channel of a clip on each bus; `positions` only matter if they are `moving`."""
+        found = [bus_factors(strip, clip, media_channels, buses, positions) for strip in self.strips]
+        if self.line is None:
+            return found[0]
+        first, second = self.line.weights(positions)
+        return [
+            tuple(first * one + second * other for one, other in zip(*on_buses, strict=True))
+            for on_buses in zip(*found, strict=True)
+        ]
+
+
+class HeardMaster(Struct, frozen=True):
+    """The master as it is heard: its fader, or that of a morph, and its envelope."""
+
+    gain: float
+    gain_points: tuple[Point, ...]
+    line: Line | None
+
+    @property
+    def moving(self) -> bool:
+        """Whether the factor depends on the position on the timeline."""
+        return bool(self.gain_points) or self.line is not None
+
+    def factor(self, positions: Positions) -> Factor:
+        """The factor of the mix; `positions` only matter if it is `moving`."""
+        gain: Factor = self.gain if self.line is None else self.line.master(positions)
+        return gain * gain_envelope(self.gain_points, positions) if self.gain_points else gain
+
+
+def line_of(session: Session) -> Line | None:
+    """The line of the session's morph; None while none is on."""
+    if session.morph is None or not session.morph.on:
+        return None
+    first, second = session.morphed
+    return Line(session.morph.points, first.master, second.master)
+
+
+def master_of(session: Session) -> HeardMaster:
+    """The session's master as it is heard."""
+    line = line_of(session)
+    if line is not None and line.first == line.second:
+        return HeardMaster(line.first, session.master.gain_points, None)
+    return HeardMaster(session.master.gain, session.master.gain_points, line)
+
+
+def tracks_of(session: Session) -> dict[int, Heard]:
+    """The tracks that are heard, by id, in the order of the session."""
+    mixes: Sequence[Session] = session.mixes
+    if not mixes:
+        return {track.id: Heard((track,)) for track in session.tracks if session.audible(track)}
+    line, found = line_of(session), {}
+    for tracks in zip(*(mix.tracks for mix in mixes), strict=True):
+        strips = tuple(
+            replace(track, gain=track.gain if mix.audible(track) else 0.0, mute=False, solo=False)
+            for mix, track in zip(mixes, tracks, strict=True)
+        )
+        if any(strip.gain for strip in strips):
+            found[strips[0].id] = Heard(strips[:1]) if strips[0] == strips[1] else Heard(strips, line)
+    return found
