@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from lincae_studio.session.groups import parents_at
 from lincae_studio.session.model import (
     DEFAULT_RATE,
     MAX_GAIN,
@@ -149,9 +150,11 @@ def sessions(
     """
     media = [at_rate(item, rate, item.length) for item in media]
     ids = itertools.count(draw(st.integers(1, 1000)))
-    found = tuple(
-        draw(tracks(ids, media, max_start, max_clips, moving)) for _ in range(draw(st.integers(0, max_tracks)))
-    )
+    found: tuple[Track, ...] = ()
+    for _ in range(draw(st.integers(0, max_tracks))):
+        track = draw(tracks(ids, media, max_start, max_clips, moving))
+        parents = [0, *parents_at(Session(tracks=found), len(found)), *(one.id for one in found[-1:])]
+        found = (*found, replace(track, parent=draw(st.sampled_from(parents)), folded=draw(st.booleans())))
     places = sorted(draw(st.lists(st.integers(0, 20_000), max_size=2)))
     markers = tuple(Marker(id=next(ids), at=at, name=draw(names)) for at in places)
     start = draw(st.integers(0, 20_000))

@@ -83,16 +83,6 @@ def copy_moved(session: Session, clip_ids: Collection[int], by_samples: int, by_
     return paste_clips(session, clipboard, clipboard.start + by_samples, first)
 
 
-def duplicate_track(session: Session, track_id: int) -> Session:
-    """Duplicate a track with its clips, right below it."""
-    position = [track.id for track in session.tracks].index(session.track(track_id).id)
-    original, next_id = session.tracks[position], session.next_id + 1
-    copies = tuple(replace(clip, id=next_id + number) for number, clip in enumerate(original.clips))
-    copy = replace(original, id=session.next_id, name=f"{original.name} copy"[:400], clips=copies)
-    tracks = (*session.tracks[: position + 1], copy, *session.tracks[position + 1 :])
-    return replace(session, tracks=tracks, next_id=next_id + len(copies))
-
-
 def remove_and_close_gap(session: Session, clip_ids: Collection[int]) -> Session:
     """Remove clips and move later clips on the same track earlier by the removed length (ripple delete)."""
     session.clips_of(clip_ids)

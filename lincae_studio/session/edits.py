@@ -48,20 +48,28 @@ def add_media(session: Session, media: Media) -> Session:
 
 
 def add_track(session: Session, name: str = "", at: int | None = None) -> Session:
-    """Insert an empty track before position `at` (default: at the end), in the next colour of the cycle."""
+    """Insert an empty track before position `at` (default: at the end), in the next colour of the cycle.
+
+    It comes into the group of the track at that position.
+    """
     track_id = session.next_id
     color = TRACK_COLORS[len(session.tracks) % len(TRACK_COLORS)]
-    track = Track(id=track_id, name=name[:400] or f"Track {len(session.tracks) + 1}", color=color)
     position = len(session.tracks) if at is None else max(0, min(at, len(session.tracks)))
+    parent = session.tracks[position].parent if position < len(session.tracks) else 0
+    track = Track(id=track_id, name=name[:400] or f"Track {len(session.tracks) + 1}", color=color, parent=parent)
     tracks = (*session.tracks[:position], track, *session.tracks[position:])
     return replace(session, tracks=tracks, next_id=track_id + 1)
 
 
 def remove_tracks(session: Session, track_ids: Collection[int]) -> Session:
-    """Remove tracks with their clips. Their media stay in the session, so that undo and reuse cost nothing."""
+    """Remove tracks with their clips, and the tracks in groups.
+
+    Their media stay in the session, so that undo and reuse cost nothing.
+    """
     for track_id in track_ids:
         session.track(track_id)
-    return replace(session, tracks=tuple(track for track in session.tracks if track.id not in track_ids))
+    removed = session.within(track_ids)
+    return replace(session, tracks=tuple(track for track in session.tracks if track.id not in removed))
 
 
 def rename_track(session: Session, track_id: int, name: str) -> Session:

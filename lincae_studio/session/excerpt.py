@@ -1,9 +1,12 @@
-"""Parts of a session as sessions of their own: what one track or clip contributes to the mix. Pure functions.
+"""Parts of a session as sessions of their own: what one track, group or clip adds to the mix. Pure functions.
 
-The master stays, so that the parts add up to the mix.
+The master and the groups around it stay, so that the parts add up to the mix, and also, in both of its mixes, a morph
+that is on. Length and channels stay the same, and a subtracted track stays subtracted.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from msgspec.structs import replace
 
@@ -12,17 +15,34 @@ from lincae_studio.session.snapshots import in_each_mix
 
 
 def only_track(session: Session, track_id: int) -> Session:
-    """The session with only this track audible, as it goes into the mix, even if it is muted there.
+    """The session with the clips of this track alone audible, as they go into the mix, even if it is muted there.
 
-    The length and channels of the session stay the same, and a subtracted track stays subtracted. Under a morph, the
-    track is silent in the mixes in which it is not heard.
+    Of a group, that is without the tracks in it. Under a morph, the track is silent in the mixes in which it is not
+    heard.
     """
     morphed = bool(session.morphed)
 
     def alone(mix: Session) -> Session:
-        silent = {track.id for track in mix.tracks if morphed and not mix.audible(track)}
-        tracks = [replace(track, mute=track.id != track_id or track.id in silent, solo=False) for track in mix.tracks]
-        return replace(mix, tracks=tuple(tracks))
+        heard = {track.id for track in mix.tracks if track.id == track_id and (not morphed or mix.audible(track))}
+        return _alone(mix, heard)
+
+    return in_each_mix(session, alone)
+
+
+def only_group(session: Session, track_id: int) -> Session:
+    """The session with this track and all tracks in it audible, as they go into the mix.
+
+    If none of them is audible there, those that are not muted within the group; under a morph, none.
+    """
+    inside, morphed = session.within({track_id}), bool(session.morphed)
+
+    def alone(mix: Session) -> Session:
+        tracks = [track for track in mix.tracks if track.id in inside]
+        audible = {track.id for track in tracks if mix.audible(track)}
+        if audible or morphed:
+            return _alone(mix, audible)
+        muted = mix.within({track.id for track in tracks if track.mute and track.id != track_id})
+        return _alone(mix, inside - muted)
 
     return in_each_mix(session, alone)
 
@@ -41,10 +61,25 @@ def without_track(session: Session, track_id: int) -> Session:
 
 def only_clip(session: Session, clip_id: int) -> Session:
     """The session with only this clip audible, with its track's settings. An unknown clip gives silence."""
+    here = {track.id for track in session.tracks if any(clip.id == clip_id for clip in track.clips)}
 
     def changed(track: Track) -> Track:
-        here = any(clip.id == clip_id for clip in track.clips)
-        clips = tuple(replace(clip, mute=clip.id != clip_id) for clip in track.clips) if here else track.clips
-        return replace(track, clips=clips, mute=not here, solo=False)
+        if track.id not in here:
+            return track
+        return replace(track, clips=tuple(replace(clip, mute=clip.id != clip_id) for clip in track.clips))
 
-    return in_each_mix(session, lambda mix: replace(mix, tracks=tuple(map(changed, mix.tracks))))
+    def alone(mix: Session) -> Session:
+        return _alone(replace(mix, tracks=tuple(map(changed, mix.tracks))), here)
+
+    return in_each_mix(session, alone)
+
+
+def _alone(mix: Session, heard: Collection[int]) -> Session:
+    """The session with the clips of these tracks alone audible."""
+    around = {group.id for track_id in heard for group in mix.groups_of(track_id)}
+
+    def changed(track: Track) -> Track:
+        # Groups around a track are not muted, but their own clips are silent, since only the track is soloed.
+        return replace(track, mute=track.id not in heard and track.id not in around, solo=track.id in heard)
+
+    return replace(mix, tracks=tuple(map(changed, mix.tracks)))

@@ -1,7 +1,8 @@
 """The document as a frozen value.
 
 All times are in samples at the session rate, all gains are linear amplitude factors (1.0 is 0 dB, 0.0 is silence).
-Ids are small integers, unique within a session and never reused. The invariants are in `rules`.
+Ids are small integers, unique within a session and never reused. The invariants are in `rules`. (Long because the types
+of the document are in one place.)
 """
 
 from __future__ import annotations
@@ -44,6 +45,9 @@ MAX_FRAMES = 4096
 
 #: Lowest and highest row of a track, in pixels at a scale of 100 %.
 MIN_HEIGHT, MAX_HEIGHT = 24, 600
+
+#: Most groups that a track can be in, one within the other.
+MAX_DEPTH = 16
 
 #: Stands for the master where the id of a track's strip is expected: no track has it.
 MASTER: Final = 0
@@ -257,9 +261,14 @@ class Morph(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
-    """One track: its clips and its channel strip.
+    """One track: its clips and its channel strip. A track that others name as their parent is a group.
+
+    What the strip of a group does, it does to all tracks in it: they are multiplied by its fader and envelope, and its
+    pan is a balance of left and right. A group may have clips of its own.
 
     Attributes:
+        parent: id of the group that contains it, 0 for none. The tracks in a group follow it, in one piece.
+        folded: the tracks in it are not shown.
         pan: from -1 (left) to 1 (right).
         subtract: the track is subtracted from the mix instead of added (inverted polarity).
         gain_points: envelope of amplitude factors, multiplied by the fader; linear in dB between points.
@@ -278,6 +287,8 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     gain_points: tuple[Point, ...] = ()
     pan_points: tuple[Point, ...] = ()
     height: Height = 0
+    parent: Annotated[int, Meta(ge=0, le=2**31 - 1, description="id of the group that contains it; 0: none")] = 0
+    folded: bool = False
     clips: tuple[Clip, ...] = ()
 
     @cached_property
@@ -327,12 +338,44 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         Mutes do not count: muting a track must not turn the mix from stereo to mono.
         """
         stereo = {media.digest for media in self.media if media.channels == 2}
-        morphed = {state.id for snapshot in self.morphed for state in snapshot.strips if state.pan != 0.0}
+        panned = {track.id for track in self.tracks if track.pan != 0.0 or track.pan_points}
+        panned |= {state.id for snapshot in self.morphed for state in snapshot.strips if state.pan != 0.0}
         for track in self.tracks:
-            panned = track.pan != 0.0 or bool(track.pan_points) or track.id in morphed
-            if track.clips and (panned or any(clip.media in stereo for clip in track.clips)):
+            if track.clips and (
+                any(strip.id in panned for strip in (track, *self.groups_of(track.id)))
+                or any(clip.media in stereo for clip in track.clips)
+            ):
                 return 2
         return 1
+
+    @cached_property
+    def _groups(self) -> dict[int, tuple[Track, ...]]:
+        """The groups of each track. A group stands above its tracks; one that does not exist is none."""
+        groups: dict[int, tuple[Track, ...]] = {}
+        above: dict[int, Track] = {}
+        for track in self.tracks:
+            group = above.get(track.parent)
+            groups[track.id] = () if group is None else (group, *groups[group.id])
+            above[track.id] = track
+        return groups
+
+    def groups_of(self, track_id: int) -> tuple[Track, ...]:
+        """The groups that contain a track, the innermost first."""
+        return self._groups.get(track_id, ())
+
+    @cached_property
+    def group_ids(self) -> frozenset[int]:
+        """The ids of the tracks that are groups."""
+        return frozenset(groups[0].id for groups in self._groups.values() if groups)
+
+    def within(self, track_ids: Collection[int]) -> frozenset[int]:
+        """The ids of tracks and of all tracks in them, which follow them in the order of the tracks."""
+        chosen = set(track_ids)
+        if not chosen.isdisjoint(self.group_ids):
+            for track in self.tracks:
+                if track.parent in chosen:
+                    chosen.add(track.id)
+        return frozenset(chosen)
 
     def clips(self) -> Iterator[Clip]:
         """Every clip, track by track."""
@@ -422,13 +465,15 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     def audible(self, track: Track) -> bool:
         """Whether a track is audible: mute overrides solo, and any solo silences all tracks that are not soloed.
 
-        Under a morph, whether it is so in either of the mixes.
+        A group that is muted or soloed mutes or solos all tracks in it. Under a morph, whether the track is audible in
+        either of the mixes.
         """
         if self.mixes:
             return any(mix.audible(mix.track(track.id)) for mix in self.mixes)
-        if track.mute:
+        strips = (track, *self.groups_of(track.id))
+        if any(strip.mute for strip in strips):
             return False
-        return track.solo or not self.any_solo
+        return not self.any_solo or any(strip.solo for strip in strips)
 
     @cached_property
     def any_solo(self) -> bool:

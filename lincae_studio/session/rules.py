@@ -15,6 +15,7 @@ from lincae_studio.errors import EditError
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import (
     LONGEST,
+    MAX_DEPTH,
     MAX_GAIN,
     MAX_LENGTH,
     MAX_PATH,
@@ -50,6 +51,7 @@ def check(session: Session) -> None:
             if len(path) > MAX_PATH:
                 raise EditError(f"the path of an audio file is not valid: it has {len(path):,} characters")
     _check_ids(session)
+    check_groups(session.tracks)
     _check_places(session)
     _check_master(session.master)
     _check_morph(session)
@@ -92,6 +94,7 @@ def check_change(before: Session, after: Session) -> None:
     if after.media is not before.media or after.rate != before.rate:
         check(after)
         return
+    check_groups(after.tracks)
     _check_places(after)
     if after.master is not before.master:
         _check_master(after.master)
@@ -122,6 +125,24 @@ def _check_ids(session: Session) -> None:
         raise EditError("two tracks, clips, markers or snapshots have the same id")
     if ids and max(ids) >= session.next_id:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
+
+
+def check_groups(tracks: Sequence[Track]) -> None:
+    """Check that the tracks in each group follow it, in one piece, and that groups are not nested too deeply.
+
+    Raises:
+        EditError: naming the first track that breaks a rule.
+    """
+    around: list[int] = []
+    for track in tracks:
+        while around and around[-1] != track.parent:
+            around.pop()
+        if track.parent and not around:
+            raise EditError(f"track {track.id} ({track.name}) does not follow the other tracks of its group")
+        if len(around) > MAX_DEPTH:
+            problem = f"track {track.id} ({track.name}) would be in {len(around)} groups, one within the other"
+            raise EditError(problem, f"Nest at most {MAX_DEPTH} groups")
+        around.append(track.id)
 
 
 def _check_places(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Pure edits of several tracks at once: faders, pans, solo, order, copies.
+"""Pure edits of the strips of several tracks at once: faders, pans, solo.
 
 As in `edits`, each returns a new session, tracks that do not change stay the same objects, and unknown tracks raise
 `EditError`.
@@ -10,8 +10,7 @@ from collections.abc import Callable, Collection
 
 from msgspec.structs import replace
 
-from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits
+from lincae_studio.session import edits
 from lincae_studio.session.model import MAX_GAIN, Session, Track
 
 
@@ -63,46 +62,6 @@ def solo_only(session: Session, track_ids: Collection[int]) -> Session:
     everything = [track.id for track in session.tracks]
     edits.check_strips(session, everything)
     return _changed(session, everything, lambda track: replace(track, solo=track.id in chosen))
-
-
-def place_tracks(session: Session, track_ids: Collection[int], gap: int) -> Session:
-    """Move tracks together to the gap between two tracks; `gap`: the number of tracks above it before they move."""
-    if not 0 <= gap <= len(session.tracks):
-        raise EditError(f"track position {gap} is not between 0 and {len(session.tracks)}")
-    chosen = _existing(session, track_ids)
-    moved = tuple(track for track in session.tracks if track.id in chosen)
-    above = tuple(track for track in session.tracks[:gap] if track.id not in chosen)
-    below = tuple(track for track in session.tracks[gap:] if track.id not in chosen)
-    return replace(session, tracks=above + moved + below)
-
-
-def step_tracks(session: Session, track_ids: Collection[int], by: int) -> Session:
-    """Move tracks up (-1) or down (1) by one place; those that have reached the end stay there."""
-    chosen = _existing(session, track_ids)
-    tracks = list(session.tracks if by < 0 else reversed(session.tracks))
-    for position in range(1, len(tracks)):
-        if tracks[position].id in chosen and tracks[position - 1].id not in chosen:
-            tracks[position - 1], tracks[position] = tracks[position], tracks[position - 1]
-    return replace(session, tracks=tuple(tracks if by < 0 else reversed(tracks)))
-
-
-def duplicate_tracks(session: Session, track_ids: Collection[int]) -> Session:
-    """Duplicate tracks with their clips, the copies together below the last one."""
-    chosen = _existing(session, track_ids)
-    originals = [track.id for track in session.tracks if track.id in chosen]
-    if not originals:
-        return session
-    before = session
-    for track_id in originals:
-        session = arrange.duplicate_track(session, track_id)
-    below = [track.id for track in session.tracks].index(originals[-1]) + 1
-    return place_tracks(session, added(before, session), below)
-
-
-def added(before: Session, after: Session) -> list[int]:
-    """The ids of the tracks that an edit has added, from top to bottom."""
-    known = {track.id for track in before.tracks}
-    return [track.id for track in after.tracks if track.id not in known]
 
 
 def _existing(session: Session, track_ids: Collection[int]) -> frozenset[int]:

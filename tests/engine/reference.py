@@ -140,10 +140,23 @@ def heard_matrix(session: Session, number: int, clip: Clip, media_channels: int,
 
 
 def strip_matrix(tracks: list[Track], number: int, clip: Clip, media_channels: int, buses: int, at: float) -> Signal:
-    track = tracks[number]
-    if track.mute or (any(other.solo for other in tracks) and not track.solo):
+    """The gains of a track, then those of each group around it, as of a stereo clip."""
+    strips = strips_around(tracks, number)
+    soloed = not any(other.solo for other in tracks) or any(strip.solo for strip in strips)
+    if any(strip.mute for strip in strips) or not soloed:
         return np.zeros((buses, media_channels))
-    return matrix(track, clip, media_channels, buses, at)
+    gains = matrix(strips[0], clip, media_channels, buses, at)
+    for group in strips[1:]:
+        gains = matrix(group, replace(clip, gain=1.0), 2, buses, at) @ gains
+    return gains
+
+
+def strips_around(tracks: Sequence[Track], number: int) -> list[Track]:
+    """A track and the groups that contain it, from the inside out."""
+    found = [tracks[number]]
+    while found[-1].parent:
+        found.append(next(track for track in tracks if track.id == found[-1].parent))
+    return found
 
 
 def restored(track: Track, state: StripState | None) -> Track:
@@ -172,8 +185,9 @@ def master_gain(session: Session, at: float) -> float:
 def moving(gains: partial[Signal]) -> bool:
     """Whether gains differ from place to place."""
     session: Session = gains.args[0]
-    track = session.tracks[gains.args[1]]
-    return bool(track.gain_points or track.pan_points or (session.morph is not None and session.morph.on))
+    strips = strips_around(session.tracks, gains.args[1])
+    moved = any(strip.gain_points or strip.pan_points for strip in strips)
+    return moved or (session.morph is not None and session.morph.on)
 
 
 def waveform_mix(session: Session, audio: Mapping[str, np.ndarray]) -> Signal:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, places
+from lincae_studio.session import arrange, edits, groups, places, strips
 from lincae_studio.session.edits import Edit
 from lincae_studio.session.history import History
 from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, Tempo
@@ -41,6 +41,11 @@ class Case:
     name: str
     edit: Edit
     touched: frozenset[int] = frozenset()
+
+
+def renamed(session: Session, *track_ids: int) -> Session:
+    """With new names, so that the case touches tracks that would be the same as before."""
+    return strips.each(session, track_ids, lambda s, track: edits.rename_track(s, track, f"Take {track}"))
 
 
 CASES = [
@@ -85,7 +90,18 @@ CASES = [
     Case("paste_clips", lambda s: arrange.paste_clips(s, arrange.copy_clips(s, {5, 6}), 70, 2), frozenset({2})),
     Case("duplicate_clips", lambda s: arrange.duplicate_clips(s, {4, 6}), frozenset({0, 1})),
     Case("copy_moved", lambda s: arrange.copy_moved(s, {4}, 70, 2), frozenset({2})),
-    Case("duplicate_track", lambda s: arrange.duplicate_track(s, 1)),
+    Case("duplicate_tracks", lambda s: groups.duplicate_tracks(s, {1})),
+    Case("place_tracks", lambda s: groups.place_tracks(s, {1}, 3)),
+    Case("step_tracks", lambda s: groups.step_tracks(s, {1}, 1)),
+    Case("group_tracks", lambda s: groups.group_tracks(s, {1, 3}), frozenset({0, 2})),
+    Case(
+        "ungroup_tracks",
+        lambda s: groups.ungroup_tracks(groups.group_tracks(renamed(s, 2, 3), {2, 3}), {8}),
+        frozenset({1, 2}),
+    ),
+    Case("move_out", lambda s: groups.move_out(groups.group_tracks(renamed(s, 2), {1, 2}), {2}), frozenset({0, 1})),
+    Case("move_in", lambda s: groups.move_in(groups.group_tracks(s, {1}), {2}), frozenset({0, 1})),
+    Case("fold_groups", lambda s: groups.fold_groups(groups.group_tracks(s, {3}), {8}, True), frozenset({2})),
     Case("remove_and_close_gap", lambda s: arrange.remove_and_close_gap(s, {4}), frozenset({0})),
     Case(
         "join_clips",
@@ -139,7 +155,7 @@ def test_every_edit_has_a_case() -> None:
     """An edit is a public function from a session to a session."""
     public = {
         name
-        for module in (edits, arrange, places)
+        for module in (edits, arrange, places, groups)
         for name, function in vars(module).items()
         if inspect.isfunction(function)
         and function.__module__ == module.__name__
@@ -207,7 +223,7 @@ REFUSED: list[tuple[str, Edit]] = [
     ("before the beginning of the timeline", lambda s: arrange.copy_moved(s, {4}, -1, 0)),
     ("cannot move past the first or last track", lambda s: arrange.copy_moved(s, {4}, 0, 3)),
     ("cannot move past the first or last track", lambda s: arrange.copy_moved(s, {4, 6}, 0, -1)),
-    ("no track 99", lambda s: arrange.duplicate_track(s, 99)),
+    ("no track 99", lambda s: groups.duplicate_tracks(s, {99})),
     ("no clip 99", lambda s: arrange.remove_and_close_gap(s, {99})),
     ("nothing to join", lambda s: arrange.join_clips(s, {4})),
     ("nothing to join", lambda s: arrange.join_clips(s, {4, 6})),

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
-from lincae_studio.session import arrange, edits, files, places, rates, snapshots
+from lincae_studio.session import arrange, edits, files, groups, places, rates, snapshots
 from lincae_studio.session.model import MAX_LENGTH, RATES, Original, Point, Session, Tempo
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
@@ -98,7 +98,8 @@ def full_session(folder: Path) -> Session:
     session = snapshots.store(edits.set_track_pan(edits.set_track_subtract(session, 1, True), 3, 0.5), "Chorus")
     verse, chorus = (snapshot.id for snapshot in session.snapshots)
     session = snapshots.set_morph_points(snapshots.set_morph(session, verse, chorus), [Point(0, 0.25), Point(999, 1.0)])
-    return validated(snapshots.turn_morph(session, False))
+    session = groups.group_tracks(snapshots.turn_morph(session, False), {3}, "Voices")
+    return validated(groups.fold_groups(session, session.group_ids, True))
 
 
 @pytest.fixture
@@ -221,11 +222,13 @@ def test_version_7_still_loads() -> None:
     session = files.load(FIXTURES / "v7.lincae")
     assert session == seventh_session(FIXTURES.resolve())
     assert session.rate == 48_000
+    assert not session.group_ids
 
 
 def test_version_8_still_loads() -> None:
     session = files.load(FIXTURES / "v8.lincae")
     assert session == full_session(FIXTURES.resolve())
+    assert len(session.group_ids) == 1
 
 
 def test_media_of_another_rate_than_the_session_are_refused(saved: Path, folder: Path) -> None:

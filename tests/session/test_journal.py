@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lincae_studio.errors import ProjectError, StudioError
-from lincae_studio.session import edits, journal, recovery, strips
+from lincae_studio.session import edits, groups, journal, recovery
 from lincae_studio.session.delta import apply, delta
 from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Point, Session
@@ -92,7 +92,7 @@ def history(count: int = 5) -> list[Session]:
         elif change == 2:
             session = edits.split_clips(session, [track.clips[0].id], 1000 + number)
         elif change == 3:
-            session = strips.place_tracks(session, {track.id}, len(session.tracks))
+            session = groups.place_tracks(session, {track.id}, len(session.tracks))
         else:
             session = edits.set_gain_points(session, track.id, [Point(number, 0.5)])
         found.append(session)

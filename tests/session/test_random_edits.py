@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, places, rates, snapshots, strips
+from lincae_studio.session import arrange, edits, files, groups, places, rates, snapshots, strips
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
 from lincae_studio.session.model import RATES, Media, Point, Rate, Session, Tempo
@@ -93,7 +93,7 @@ class Editing(RuleBasedStateMachine):
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, position=st.integers(-1, 5))
     def move_track(self, pick: int, position: int) -> None:
-        self.do(strips.place_tracks, {self.track_id(pick)}, position)
+        self.do(groups.place_tracks, {self.track_id(pick)}, position)
 
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, gain=any_gain, pan=st.floats(-1.1, 1.1), mute=st.booleans(), name=st.text(max_size=5))
@@ -148,7 +148,7 @@ class Editing(RuleBasedStateMachine):
         if number < len(several):
             self.do(several[number], ids)
         else:
-            self.do(arrange.duplicate_track, self.track_id(picked[0]))
+            self.do(groups.duplicate_tracks, {self.track_id(picked[0])})
 
     @precondition(has_clips)
     @rule(picked=st.lists(picks, min_size=1, max_size=3), at=positions, track=st.integers(0, 4))
@@ -230,11 +230,28 @@ class Editing(RuleBasedStateMachine):
         if number == 0:
             self.do(strips.solo_only, ids)
         elif number == 1:
-            self.do(strips.duplicate_tracks, ids)
+            self.do(groups.duplicate_tracks, ids)
         elif number == 2:
-            self.do(strips.step_tracks, ids, -1 if pan < 0 else 1)
+            self.do(groups.step_tracks, ids, -1 if pan < 0 else 1)
         else:
-            self.do(strips.place_tracks, ids, number)
+            self.do(groups.place_tracks, ids, number)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), gap=st.integers(0, 5), parent=picks, number=st.integers(0, 6))
+    def group(self, picked: list[int], gap: int, parent: int, number: int) -> None:
+        ids = {self.track_id(pick) for pick in picked}
+        if number == 0:
+            self.do(groups.ungroup_tracks, ids)
+        elif number == 1:
+            self.do(groups.move_out, ids)
+        elif number == 2:
+            self.do(groups.move_in, ids)
+        elif number == 3:
+            self.do(groups.fold_groups, ids, bool(gap % 2))
+        elif number == 4:
+            self.do(groups.place_tracks, ids, gap, self.track_id(parent))
+        else:
+            self.do(groups.group_tracks, ids)
 
     @rule()
     def change_rate(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lincae_studio.session import arrange, edits, places, strips
+from lincae_studio.session import edits, groups, places, strips
 from lincae_studio.session.model import MAX_GAIN, Point, Session
 from lincae_studio.session.step_names import step_name
 from tests.helpers import made_up_media
@@ -58,7 +58,7 @@ Edit = Callable[[Session], Session]
         ("Master Gain", lambda s: edits.set_master_gain(s, 0.5), "Master: gain -6.0 dB"),
         ("Remove Track", lambda s: edits.remove_tracks(s, [1]), "Remove Track: Drums"),
         ("Add Track", edits.add_track, "Add Track: Track 3"),
-        ("Move Track", lambda s: strips.place_tracks(s, {1}, 2), "Move Track"),
+        ("Move Track", lambda s: groups.place_tracks(s, {1}, 2), "Move Track"),
         ("Move Clip", lambda s: edits.move_clips(s, {clip(s, "snare")}, SECOND // 2), "snare: move to 0:02.500"),
         ("Move Clips", lambda s: edits.move_clips(s, {clip(s, "kick"), clip(s, "snare")}, SECOND), "2 clips: move"),
         ("Clip Gain", lambda s: edits.set_clip_gain(s, {clip(s, "low")}, 0.5), "low: gain -6.0 dB"),
@@ -72,7 +72,7 @@ Edit = Callable[[Session], Session]
         ("Delete Marker", lambda s: places.remove_marker(s, s.markers[0].id), "Delete Marker: Verse"),
         ("Add Marker", lambda s: places.add_marker(s, 5), "Add Marker: Marker 1"),
         ("Loop On", lambda s: places.turn_loop(s, True), "Loop On"),
-        ("Duplicate Track", lambda s: arrange.duplicate_track(s, 1), "Duplicate Track: Drums copy"),
+        ("Duplicate Track", lambda s: groups.duplicate_tracks(s, {1}), "Duplicate Track: Drums copy"),
     ],
 )
 def test_a_step_names_what_it_changed_and_the_new_value(session: Session, text: str, edit: Edit, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Edits of several tracks at once."""
+"""Edits of the strips of several tracks at once."""
 
 from __future__ import annotations
 
@@ -20,10 +20,6 @@ def session_of(gains: tuple[float, ...] = (1.0,) * 5, pans: tuple[float, ...] = 
         for number, gain, pan in zip(IDS, gains, pans, strict=True)
     )
     return Session(tracks=tracks, next_id=6)
-
-
-def order(session: Session) -> list[int]:
-    return [track.id for track in session.tracks]
 
 
 def test_gains_move_by_the_same_number_of_decibels() -> None:
@@ -60,34 +56,7 @@ def test_solo_only_is_exclusive_and_ends_when_repeated() -> None:
     assert not any(track.solo for track in strips.solo_only(session, ()).tracks)
 
 
-@given(st.sets(st.sampled_from(IDS), min_size=1), st.integers(0, 5))
-def test_placed_tracks_stay_in_order_and_next_to_each_other(chosen: set[int], gap: int) -> None:
-    before = session_of()
-    after = order(strips.place_tracks(before, chosen, gap))
-    places = [after.index(track) for track in sorted(chosen)]
-    assert places == list(range(places[0], places[0] + len(chosen)))
-    assert [track for track in after if track not in chosen] == [track for track in IDS if track not in chosen]
-    assert places[0] == sum(track not in chosen for track in IDS[:gap])
-
-
-@given(st.sets(st.sampled_from(IDS), min_size=1), st.sampled_from((-1, 1)))
-def test_stepped_tracks_keep_their_order_and_stop_at_the_end(chosen: set[int], by: int) -> None:
-    before = session_of()
-    after = before
-    for _ in range(6):
-        after = strips.step_tracks(after, chosen, by)
-        assert [track for track in order(after) if track in chosen] == sorted(chosen)
-    ends = order(after)[: len(chosen)] if by < 0 else order(after)[-len(chosen) :]
-    assert ends == sorted(chosen)
-
-
-def test_copies_stand_together_below_the_last_original() -> None:
-    after = strips.duplicate_tracks(session_of(), (1, 3))
-    assert [track.name for track in after.tracks] == ["1", "2", "3", "1 copy", "3 copy", "4", "5"]
-    assert len({track.id for track in after.tracks}) == 7
-
-
-def test_unknown_tracks_and_places_are_refused() -> None:
+def test_unknown_tracks_are_refused() -> None:
     session = session_of()
     for edit in (
         lambda: strips.move_gains(session, (9,), 9, 1.0, session),
@@ -95,11 +64,6 @@ def test_unknown_tracks_and_places_are_refused() -> None:
         lambda: strips.move_pans(session, (1, 9), 1, 0.5, session),
         lambda: strips.each(session, (1, 9), lambda s, track: edits.set_track_mute(s, track, True)),
         lambda: strips.solo_only(session, (1, 9)),
-        lambda: strips.place_tracks(session, (1, 9), 0),
-        lambda: strips.place_tracks(session, (1,), 6),
-        lambda: strips.place_tracks(session, (1,), -1),
-        lambda: strips.step_tracks(session, (1, 9), 1),
-        lambda: strips.duplicate_tracks(session, (1, 9)),
     ):
         with pytest.raises(EditError):
             edit()

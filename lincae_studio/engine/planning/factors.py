@@ -1,18 +1,21 @@
 """Mix factors: by what a clip's channel is multiplied on each bus, and what the master multiplies the mix by.
 
+The strips of a track and of the groups around it are multiplied with each other on each bus.
+
 They are constants, or follow envelopes. The plan evaluates them at the centres of latent frames, the dry mix at every
 sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.session.levels import mono_pan, stereo_balance
-from lincae_studio.session.model import Clip, Point, Track
+from lincae_studio.session.model import Clip, Point, Session, Track
 
 #: One value for each position.
 Curve = npt.NDArray[np.float64]
@@ -27,32 +30,77 @@ Positions = npt.NDArray[np.float64]
 _SILENCE_DB = -60.0
 
 
+class Group(NamedTuple):
+    """What a group does to the tracks in it: the fields of its strip that change factors."""
+
+    gain: float
+    pan: float
+    subtract: bool
+    gain_points: tuple[Point, ...]
+    pan_points: tuple[Point, ...]
+
+
+#: What the groups around a track do to it, the innermost first.
+Groups = tuple[Group, ...]
+
+
+def groups_of(session: Session) -> Mapping[int, Groups]:
+    """The groups around each track of a session, by the id of the track."""
+    around: dict[int, Groups] = {0: ()}
+    found = {}
+    for track in session.tracks:
+        found[track.id] = groups = around.get(track.parent, ())
+        if track.id in session.group_ids:
+            own = Group(track.gain, track.pan, track.subtract, track.gain_points, track.pan_points)
+            around[track.id] = (own, *groups)
+    return found
+
+
 def bus_factors(
-    track: Track, clip: Clip, media_channels: int, buses: int, positions: Positions
+    track: Track, groups: Groups, clip: Clip, media_channels: int, buses: int, positions: Positions
 ) -> list[tuple[Factor, ...]]:
     """The factor of each channel of a clip on each bus: clip gain, fader, envelopes, pan and polarity combined.
 
-    `positions` only matter for tracks with envelopes.
+    `positions` only matter for tracks with envelopes, or in groups with envelopes.
     """
-    sign = -1.0 if track.subtract else 1.0
-    gain: Factor = sign * clip.gain * track.gain
-    if track.gain_points:
-        gain = gain * gain_envelope(track.gain_points, positions)
+    factors = _strip_factors(track, clip.gain, media_channels, buses, positions)
+    for group in groups:
+        on_buses = group_factors(group, buses, positions)
+        factors = tuple(factor * other for factor, other in zip(factors, on_buses, strict=True))
+    if buses == 1 or media_channels == 1:
+        return [factors]
+    left, right = factors
+    return [(left, 0.0), (0.0, right)]
+
+
+def group_factors(group: Group, buses: int, positions: Positions) -> tuple[Factor, ...]:
+    """The factor by which a group multiplies the sum of its tracks on each bus; its pan is that of a stereo signal."""
+    return _strip_factors(group, 1.0, 2, buses, positions)
+
+
+def _strip_factors(
+    strip: Group | Track, clip_gain: float, channels: int, buses: int, positions: Positions
+) -> tuple[Factor, ...]:
+    """The factors of a strip on each bus; `channels`: of what it is applied to."""
+    sign = -1.0 if strip.subtract else 1.0
+    gain: Factor = sign * clip_gain * strip.gain
+    if strip.gain_points:
+        gain = gain * gain_envelope(strip.gain_points, positions)
     if buses == 1:
-        return [(gain,)]
+        return (gain,)
     left: Factor
     right: Factor
-    if track.pan_points:
-        pans = np.clip(pan_envelope(track.pan_points, positions) + track.pan, -1.0, 1.0)
-        left, right = _pan_laws(pans, media_channels)
+    if strip.pan_points:
+        pans = np.clip(pan_envelope(strip.pan_points, positions) + strip.pan, -1.0, 1.0)
+        left, right = _pan_laws(pans, channels)
     else:
-        left, right = mono_pan(track.pan) if media_channels == 1 else stereo_balance(track.pan)
-    return [(gain * left, gain * right)] if media_channels == 1 else [(gain * left, 0.0), (0.0, gain * right)]
+        left, right = mono_pan(strip.pan) if channels == 1 else stereo_balance(strip.pan)
+    return gain * left, gain * right
 
 
-def automated(track: Track) -> bool:
-    """Whether the factors of a track depend on the position on the timeline."""
-    return bool(track.gain_points or track.pan_points)
+def automated(track: Track, groups: Groups) -> bool:
+    """Whether the factors of a track in these groups depend on the position on the timeline."""
+    return bool(track.gain_points or track.pan_points or any(one.gain_points or one.pan_points for one in groups))
 
 
 def _pan_laws(

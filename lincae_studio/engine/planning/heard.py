@@ -16,7 +16,16 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lincae_studio.engine.planning.factors import Factor, Positions, automated, bus_factors, gain_envelope
+from lincae_studio.engine.planning.factors import (
+    Factor,
+    Groups,
+    Positions,
+    automated,
+    bus_factors,
+    gain_envelope,
+    group_factors,
+    groups_of,
+)
 from lincae_studio.session.model import Clip, Point, Session, Track
 
 
@@ -52,10 +61,12 @@ class Heard(Struct, frozen=True):
     Attributes:
         strips: the track with its strip; under a morph that changes it, with that of each mix, silent where it is not
             heard.
+        groups: the groups around it, for each of the strips.
         line: that of the morph, for two strips.
     """
 
     strips: tuple[Track, ...]
+    groups: tuple[Groups, ...]
     line: Line | None = None
 
     @property
@@ -66,18 +77,38 @@ class Heard(Struct, frozen=True):
     @property
     def moving(self) -> bool:
         """Whether the factors depend on the position on the timeline."""
-        return self.line is not None or automated(self.track)
+        return self.line is not None or automated(self.track, self.groups[0])
+
+    @property
+    def silent(self) -> bool:
+        """Whether a fader is all the way down, in each mix."""
+        return not any(
+            strip.gain and all(group.gain for group in groups)
+            for strip, groups in zip(self.strips, self.groups, strict=True)
+        )
+
+    def without_groups(self) -> Heard:
+        """The track as it goes into its group."""
+        return replace(self, groups=((),) * len(self.groups))
 
     def factors(self, clip: Clip, media_channels: int, buses: int, positions: Positions) -> list[tuple[Factor, ...]]:
         """The factor of each channel of a clip on each bus; `positions` only matter if they are `moving`."""
-        found = [bus_factors(strip, clip, media_channels, buses, positions) for strip in self.strips]
-        if self.line is None:
-            return found[0]
-        first, second = self.line.weights(positions)
-        return [
-            tuple(first * one + second * other for one, other in zip(*on_buses, strict=True))
-            for on_buses in zip(*found, strict=True)
+        found = [
+            bus_factors(strip, groups, clip, media_channels, buses, positions)
+            for strip, groups in zip(self.strips, self.groups, strict=True)
         ]
+        return [self._morphed(on_buses, positions) for on_buses in zip(*found, strict=True)]
+
+    def group_factors(self, number: int, buses: int, positions: Positions) -> tuple[Factor, ...]:
+        """The factor of one of the groups around it on each bus, from 0 for the innermost."""
+        return self._morphed([group_factors(groups[number], buses, positions) for groups in self.groups], positions)
+
+    def _morphed(self, factors: Sequence[tuple[Factor, ...]], positions: Positions) -> tuple[Factor, ...]:
+        """One of the factors of each mix: those of the only one, or those under the morph."""
+        if self.line is None:
+            return factors[0]
+        first, second = self.line.weights(positions)
+        return tuple(first * one + second * other for one, other in zip(*factors, strict=True))
 
 
 class HeardMaster(Struct, frozen=True):
@@ -118,13 +149,18 @@ def tracks_of(session: Session) -> dict[int, Heard]:
     """The tracks that are heard, by id, in the order of the session."""
     mixes: Sequence[Session] = session.mixes
     if not mixes:
-        return {track.id: Heard((track,)) for track in session.tracks if session.audible(track)}
+        groups = groups_of(session)
+        return {one.id: Heard((one,), (groups[one.id],)) for one in session.tracks if session.audible(one)}
     line, found = line_of(session), {}
+    in_mixes = [groups_of(mix) for mix in mixes]
     for tracks in zip(*(mix.tracks for mix in mixes), strict=True):
         strips = tuple(
             replace(track, gain=track.gain if mix.audible(track) else 0.0, mute=False, solo=False)
             for mix, track in zip(mixes, tracks, strict=True)
         )
         if any(strip.gain for strip in strips):
-            found[strips[0].id] = Heard(strips[:1]) if strips[0] == strips[1] else Heard(strips, line)
+            track_id = strips[0].id
+            around = tuple(groups[track_id] for groups in in_mixes)
+            same = strips[0] == strips[1] and around[0] == around[1]
+            found[track_id] = Heard(strips[:1], around[:1]) if same else Heard(strips, around, line)
     return found

@@ -309,7 +309,7 @@ class Planner:
         if context != self._context:
             self._context, self._tracks, self._sums, self._chunks, self._changed = context, {}, {}, {}, set()
         media = {item.digest: item for item in session.media}
-        heard = {name: one for name, one in tracks_of(session).items() if any(strip.gain for strip in one.strips)}
+        heard = {name: one for name, one in tracks_of(session).items() if not one.silent}
         for track_id in self._tracks.keys() - heard.keys():
             yield from self._correct_sums(track_id, {})
             del self._tracks[track_id]

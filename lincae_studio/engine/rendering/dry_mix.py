@@ -6,7 +6,7 @@ It is the reference that renders are compared with, and what is heard until a ch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -47,6 +47,8 @@ class DryMix:
         self._master = master_of(session)
         self._reader = reader
         self._tracks: dict[int, tuple[Heard, list[_AudibleClip]]] = {}
+        #: The ids of the groups around each track that is heard, from the inside out.
+        self._groups: dict[int, tuple[int, ...]] = {}
         finished(self._add_tracks(session, before))
 
     @classmethod
@@ -65,6 +67,7 @@ class DryMix:
             if kept is None or kept[0] != heard:
                 kept = heard, (yield from self._clips_of(heard, media))
             self._tracks[track_id] = kept
+            self._groups[track_id] = tuple(group.id for group in session.groups_of(track_id))
         self._clips = _InTime([clip for _, clips in self._tracks.values() for clip in clips])
 
     def _clips_of(self, heard: Heard, media: Mapping[str, Media]) -> Steps[list[_AudibleClip]]:
@@ -96,13 +99,23 @@ class DryMix:
         return mix
 
     def peaks(self, start: int, count: int) -> dict[int, tuple[float, ...]]:
-        """The largest magnitude of each track's samples on each channel, after its fader, by id. No master."""
+        """The largest magnitude of each track's samples on each channel, after its fader, by id.
+
+        Those of a group are of the sum of all in it, after its fader. The master and groups around do not count.
+        """
         heard: dict[int, Array] = {}
         for clip in self._clips.between(start, start + count):
-            alone = heard.get(clip.heard.track.id)
+            track_id = clip.heard.track.id
+            alone = heard.get(track_id)
             if alone is None:
-                alone = heard[clip.heard.track.id] = np.zeros((self.channels, count), np.float32)
-            self._add(clip, start, count, alone)
+                alone = heard[track_id] = np.zeros((self.channels, count), np.float32)
+            own = replace(clip, heard=clip.heard.without_groups(), constant=None) if self._groups[track_id] else clip
+            self._add(own, start, count, alone)
+        for track_id, alone in list(heard.items()):
+            for number, group_id in enumerate(self._groups[track_id]):
+                factors = self._tracks[track_id][0].group_factors(number, self.channels, _positions(start, count))
+                alone = np.stack([np.asarray(factor, np.float32) * alone[bus] for bus, factor in enumerate(factors)])
+                heard[group_id] = heard[group_id] + alone if group_id in heard else alone
         return {track_id: tuple(np.abs(alone).max(axis=1).tolist()) for track_id, alone in heard.items()}
 
     def _add(self, clip: _AudibleClip, start: int, count: int, mix: Array) -> None:

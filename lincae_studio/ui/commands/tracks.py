@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.session import edits, strips
+from lincae_studio.session import edits, groups, strips
 from lincae_studio.session.levels import stepped_gain
 from lincae_studio.session.model import MASTER, MAX_GAIN, MAX_HEIGHT, MIN_HEIGHT, Session
 from lincae_studio.ui.actions.handlers import Handlers
@@ -73,7 +73,7 @@ class TrackCommands(QObject):
         """Add a track, whose name can be typed at once."""
         before = self._document.session
         if self._document.apply("Add Track", edits.add_track):
-            self._show(strips.added(before, self._document.session))
+            self._show(groups.added(before, self._document.session))
             self.on_rename_track()
 
     def on_remove_track(self) -> None:
@@ -81,8 +81,8 @@ class TrackCommands(QObject):
 
     def on_duplicate_track(self) -> None:
         before = self._document.session
-        self._edit_all("Duplicate", strips.duplicate_tracks)
-        self._show(strips.added(before, self._document.session))
+        self._edit_all("Duplicate", groups.duplicate_tracks)
+        self._show(groups.added(before, self._document.session))
 
     def on_rename_track(self) -> None:
         if self._selection.track is not None:
@@ -196,7 +196,7 @@ class TrackCommands(QObject):
         self._edit_each("Track Height", edit, sweep="height", plural=False)
 
     def _move(self, by: int) -> None:
-        self._edit_all("Move", lambda session, tracks: strips.step_tracks(session, tracks, by))
+        self._edit_all("Move", lambda session, tracks: groups.step_tracks(session, tracks, by))
         self._headers.reveal(*self._selection.tracks)
 
     def _select(self, by: int, extend: bool = False) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.session import edits, strips
+from lincae_studio.session import edits, groups, strips
 from lincae_studio.session.model import Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
@@ -148,7 +148,7 @@ class HeaderColumn(QWidget):
     def _on_dropped(self, track_id: int, y: float) -> None:
         gap, chosen = self._rows.gap_at(y), self._selection.targets(track_id)
         text = "Move Track" if len(chosen) == 1 else "Move Tracks"
-        self._document.apply(text, lambda session: strips.place_tracks(session, chosen, gap))
+        self._document.apply(text, lambda session: groups.place_tracks(session, chosen, gap))
 
     def _on_height_dragged(self, track_id: int, px: float) -> None:
         height = self._rows.own_height(px)

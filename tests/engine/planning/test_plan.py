@@ -12,7 +12,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Chunks, CodecRef, Plan, Planner, _sources_of_run, make_plan
 from lincae_studio.engine.planning.sources import Source, key_of
-from lincae_studio.session import edits
+from lincae_studio.session import edits, groups
 from lincae_studio.session.model import Session
 from tests.helpers import made_up_media, plan_of, session_of
 from tests.strategies import sessions
@@ -33,9 +33,13 @@ def plan(session: Session) -> Plan:
 
 @given(sessions(), st.randoms(use_true_random=False))
 def test_ids_names_colours_and_the_order_of_tracks_do_not_matter(session: Session, dice: random.Random) -> None:
-    tracks = [replace(track, id=900 + track.id, name="x", color="#000000") for track in session.tracks]
-    dice.shuffle(tracks)
-    other = replace(session, tracks=tuple(tracks), next_id=10_000)
+    tracks = tuple(
+        replace(track, id=900 + track.id, parent=track.parent and 900 + track.parent, name="x", color="#000000")
+        for track in session.tracks
+    )
+    other = replace(session, tracks=tracks, next_id=10_000)
+    for track in dice.sample(tracks, len(tracks)):
+        other = groups.step_tracks(other, {track.id}, dice.choice((-1, 1)))
     assert keys(plan(other)) == keys(plan(session))
     assert plan(session) == plan(session)
 

@@ -17,7 +17,7 @@ from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.stitch import stitch, window_slice
 from lincae_studio.errors import CodecError
-from lincae_studio.session import edits, strips
+from lincae_studio.session import edits, groups
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import Point, Session
 from tests.engine.reference import reference_render, waveform_mix
@@ -191,7 +191,7 @@ def test_whatever_is_slower_than_a_frame_encodes_nothing_again() -> None:
         edits.set_track_pan(session, 1, 0.9),
         edits.set_track_mute(session, 1, True),
         edits.set_track_solo(session, 1, True),
-        strips.place_tracks(session, {1}, 2),
+        groups.place_tracks(session, {1}, 2),
         edits.set_clip_gain(edits.set_clip_gain(session, {left}, 0.7), {right}, 0.7),
     ):
         assert encodes(changed, cache) == 0
