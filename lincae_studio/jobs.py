@@ -95,3 +95,12 @@ def finished(steps: Steps[_Result]) -> _Result:
 
 def no_progress(_progress: Progress) -> None:
     """A progress callback that does nothing."""
+
+
+#: Makes the progress callback of a part of a job, from its label.
+Report = Callable[[str], ReportProgress]
+
+
+def no_report(_label: str) -> ReportProgress:
+    """Reports nothing."""
+    return no_progress

@@ -7,18 +7,20 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from lincae_studio.cli.headless import Headless, headless
+from lincae_studio.cli.headless import headless
 from lincae_studio.cli.inputs import MixInput
 from lincae_studio.cli.options import Request
-from lincae_studio.cli.progress import Report, progress_bars
+from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
-from lincae_studio.engine.export.mixdown import in_batches
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import make_plan
+from lincae_studio.engine.rendering.renderer import Renderer
+from lincae_studio.jobs import Report
 from lincae_studio.session import edits
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
+from lincae_studio.studio.engine import Engine
 
 
 def mix_files(
@@ -68,7 +70,7 @@ def render_project(path: Path, output: Path, codec: str | None, request: Request
 
 
 def _export(
-    engine: Headless, session: Session, output: Path, request: Request, protected: Sequence[Path], report: Report
+    engine: Engine, session: Session, output: Path, request: Request, protected: Sequence[Path], report: Report
 ) -> dict[str, object]:
     settings = request.settings
     check_paths(paths_of(session, settings, output), protected)
@@ -80,15 +82,14 @@ def _export(
     started = time.perf_counter()
     plan = make_plan(session, engine.info(session.codec, session.rate))
     engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
-    items = items_of(
-        session, plan, settings, output, request.title, lambda one: in_batches(one, engine.renderer), engine.reader
-    )
+    items = items_of(session, plan, settings, output, request.title, engine.provide, engine.reader)
     results = export(items, start, end, settings.format, settings.level, report("rendering")) if items else []
     written = latent_paths(settings, output)
     for path in written:
         save_latents(latents_of(plan, start, end, engine.render, report("latents")), path)
     seconds = time.perf_counter() - started
     duration_s = (end - start) / session.rate
+    assert isinstance(engine.renderer, Renderer), "commands render in their own process"
     counters = engine.renderer.counters
     first: dict[str, object] = _row(results[0]) if results else {"output": str(written[0]), "channels": plan.channels}
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,11 +11,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from lincae_studio import jobs
 from lincae_studio.cli.text import plain
 
-Report = Callable[[str], jobs.ReportProgress]
-
 
 @contextmanager
-def progress_bars() -> Iterator[Report]:
+def progress_bars() -> Iterator[jobs.Report]:
     """Yield a function that adds a labelled bar: `report("rendering")` returns a `ReportProgress`."""
     # Labels contain names of files and codecs, which may look like markup.
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lincae_studio.engine.export.writer import ExportItem, ExportResult, export
-from lincae_studio.engine.planning.plan import Chunk, Plan
-from lincae_studio.engine.rendering.renderer import Rendered, Renderer
+from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
+from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.streams import ProvideChunk, rendered
 from lincae_studio.export_settings import AudioFormat, Level
 from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
 from lincae_studio.media.writer import Tags
 
 
-def in_batches(plan: Plan, renderer: Renderer) -> ProvideChunk:
-    """Provides the chunks of a plan, requested in order, rendered here in batches of the best size for the codec."""
+def in_batches(
+    plan: Plan, render: Callable[[Sequence[Chunk]], list[Rendered]], batch_of: Callable[[CodecRef], int]
+) -> ProvideChunk:
+    """Provides the chunks of a plan, requested in order, rendered in batches of the best size for the codec."""
     ready: dict[str, Rendered] = {}
 
     def provide(chunk: Chunk) -> Rendered:
         if chunk.key not in ready:
             following = plan.chunks.between(chunk.index, len(plan.chunks))
-            batch = list(itertools.islice(following, renderer.codec(chunk.codec).batch))
-            ready.update({rendered.key: rendered for rendered in renderer.render_many(batch)})
+            batch = list(itertools.islice(following, batch_of(chunk.codec)))
+            ready.update({rendered.key: rendered for rendered in render(batch)})
         return ready.pop(chunk.key)
 
     return provide

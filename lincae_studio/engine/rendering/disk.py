@@ -1,7 +1,7 @@
 """Arrays on disk by content key: the storage behind the caches of latents and of renders.
 
 One SQLite database in WAL mode, so that several engines may share it. As it is a cache, an error in it is reported once
-and costs speed, never a result. One thread uses an instance.
+and costs speed, never a result. One thread at a time uses an instance.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class _Writer:
     def __init__(self, path: Path, cap_bytes: int) -> None:
         self._path = path
         self._cap_bytes = cap_bytes
-        self._connection = _connect(path, any_thread=True)
+        self._connection = _connect(path)
         try:
             self._size = self._measure()
         except BaseException:
@@ -295,12 +295,12 @@ def _is_locked(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _connect(path: Path, any_thread: bool = False) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     """Open a database. Raises `sqlite3.Error`, or `OSError` where the system does not let SQLite open the file."""
     with contextlib.suppress(OSError):  # SQLite reports the error, and gives its other files the same permissions
         private.keep_from_others(path)
     try:
-        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=not any_thread)
+        connection = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
     except sqlite3.OperationalError:
         _check_openable(path)
         raise

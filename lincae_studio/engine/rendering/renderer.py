@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,7 +12,7 @@ import numpy as np
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.planning.sources import AudioReader, read_source
-from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
+from lincae_studio.engine.rendering.cache import LatentCache, LatentSource, RenderCache
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import CodecError, EngineError, MediaError, StudioError
 from lincae_studio.media.conformed import DamagedMediaError
@@ -119,6 +119,14 @@ class Renderer:
     def batches(self) -> dict[str, int]:
         """Chunks that are best rendered at once, by codec id, for loaded codecs for which this is more than one."""
         return {name: codec.batch for name, codec in self._codecs.items() if codec.batch > 1}
+
+    def batch_of(self, ref: CodecRef) -> int:
+        """Chunks of a codec that are best rendered at once. Raises `StudioError` when it cannot be loaded."""
+        return self.codec(ref).batch
+
+    def attach(self, bundles: Iterable[LatentSource]) -> None:
+        """Also use the latents of these bundles, which replace those attached before. Any thread."""
+        self.cache.attach(bundles)
 
     def render(self, chunk: Chunk) -> Rendered:
         """Render one chunk, or read it from disk.

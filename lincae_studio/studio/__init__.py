@@ -1,0 +1,1 @@
+"""Sessions from Python and without a window: values to edit, rendered to arrays, that show themselves in notebooks."""
