@@ -10,8 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lincae_studio.codecs.lincae.autoencoder import Autoencoder
-    from lincae_studio.codecs.lincae.autoencoder import Autoencoder as AutoencoderInferenceModel
+    from lincae_studio.codecs.lincae.autoencoder import Autoencoder, Autoencoder as AutoencoderInferenceModel
     from lincae_studio.codecs.lincae.diffusion import Diffusion
     from lincae_studio.codecs.lincae.unet import UNet
 

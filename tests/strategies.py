@@ -22,6 +22,7 @@ from lincae_studio.session.model import (
     Morph,
     Point,
     Rate,
+    Region,
     Session,
     Snapshot,
     StripState,
@@ -51,7 +52,35 @@ def envelopes(draw: st.DrawFn, values: st.SearchStrategy[float]) -> tuple[Point,
 
 
 @st.composite
-def clips(draw: st.DrawFn, clip_id: int, media: Sequence[Media], max_start: int) -> Clip:
+def regions(draw: st.DrawFn, drawn: bool) -> tuple[Region, ...]:
+    """No region, more often than not, or some of the built-in codecs, of which one has them applied."""
+    if not drawn or draw(st.integers(0, 2)):
+        return ()
+    found = []
+    for number in range(draw(st.integers(1, 2))):
+        start, low = draw(st.integers(0, 15_000)), draw(st.integers(0, 255))
+        found.append(
+            Region(
+                id=number + 1,
+                name=draw(names),
+                start=start,
+                end=start + draw(st.integers(1, 9000)),
+                low=low,
+                high=low + draw(st.integers(0, 100)),
+                gain=draw(gains),
+                keep=draw(st.booleans()),
+                fade=draw(st.sampled_from([0, 0, 700, 20_000])),
+                fade_channels=draw(st.sampled_from([0, 0, 1, 30])),
+                on=draw(st.sampled_from([True, True, True, False])),
+                space=draw(st.sampled_from(["mdct-1x/1", "mdct-2x/1", "mdct-2x/1"])),
+                codec=draw(st.sampled_from(["", "mdct-1x"])),
+            )
+        )
+    return tuple(found)
+
+
+@st.composite
+def clips(draw: st.DrawFn, clip_id: int, media: Sequence[Media], max_start: int, edited: bool = False) -> Clip:
     """A valid clip on one of the media."""
     item = draw(st.sampled_from(media))
     offset = draw(st.one_of(st.just(0), st.integers(0, item.length - 1)))
@@ -71,15 +100,22 @@ def clips(draw: st.DrawFn, clip_id: int, media: Sequence[Media], max_start: int)
         mute=draw(st.sampled_from([False, False, False, True])),
         color=draw(st.sampled_from([None, "#123abc"])),
         group=draw(st.sampled_from([0, 0, 7])),
+        regions=draw(regions(edited)),
     )
 
 
 @st.composite
 def tracks(
-    draw: st.DrawFn, ids: Iterator[int], media: Sequence[Media], max_start: int, max_clips: int, moving: bool
+    draw: st.DrawFn,
+    ids: Iterator[int],
+    media: Sequence[Media],
+    max_start: int,
+    max_clips: int,
+    moving: bool,
+    edited: bool = False,
 ) -> Track:
     """A valid track whose clips may overlap."""
-    found = [draw(clips(next(ids), media, max_start)) for _ in range(draw(st.integers(0, max_clips)))]
+    found = [draw(clips(next(ids), media, max_start, edited)) for _ in range(draw(st.integers(0, max_clips)))]
     return Track(
         id=next(ids),
         name=draw(names),
@@ -92,16 +128,18 @@ def tracks(
         gain_points=draw(envelopes(gains)) if moving else (),
         pan_points=draw(envelopes(pans)) if moving else (),
         height=draw(st.sampled_from([0, 0, 24, 600])),
+        regions=draw(regions(edited)),
         clips=tuple(sorted(found, key=lambda clip: (clip.start, clip.id))),
     )
 
 
 @st.composite
-def masters(draw: st.DrawFn, moving: bool) -> Master:
+def masters(draw: st.DrawFn, moving: bool, edited: bool = False) -> Master:
     """A master that changes nothing, more often than not, or any."""
     if draw(st.integers(0, 2)):
         return Master()
-    return Master(gain=draw(gains), gain_points=draw(envelopes(gains)) if moving else ())
+    points = draw(envelopes(gains)) if moving else ()
+    return Master(gain=draw(gains), gain_points=points, regions=draw(regions(edited)))
 
 
 @st.composite
@@ -143,16 +181,17 @@ def sessions(
     max_clips: int = 3,
     moving: bool = True,
     rate: Rate = DEFAULT_RATE,
+    edited: bool = False,
 ) -> Session:
-    """A valid session; with `moving` some tracks, and some masters, have envelopes.
+    """A valid session; with `moving` some tracks, and some masters, have envelopes, with `edited` some regions.
 
     At another rate than the default, the media are those at that rate, of the same lengths.
     """
     media = [at_rate(item, rate, item.length) for item in media]
-    ids = itertools.count(draw(st.integers(1, 1000)))
+    ids = itertools.count(draw(st.integers(3, 1000)))
     found: tuple[Track, ...] = ()
     for _ in range(draw(st.integers(0, max_tracks))):
-        track = draw(tracks(ids, media, max_start, max_clips, moving))
+        track = draw(tracks(ids, media, max_start, max_clips, moving, edited))
         parents = [0, *parents_at(Session(tracks=found), len(found)), *(one.id for one in found[-1:])]
         found = (*found, replace(track, parent=draw(st.sampled_from(parents)), folded=draw(st.booleans())))
     places = sorted(draw(st.lists(st.integers(0, 20_000), max_size=2)))
@@ -166,7 +205,7 @@ def sessions(
         rate=rate,
         media=tuple(media),
         tracks=found,
-        master=draw(masters(moving)),
+        master=draw(masters(moving, edited)),
         markers=markers,
         loop=loop,
         tempo=tempo,

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from lincae_studio.cli.text import show
 from lincae_studio.errors import ExportError, StudioError, os_error_reason
-from lincae_studio.preferences import ViewName
-from lincae_studio.preferences import cache_dir as preferred_cache_dir
+from lincae_studio.preferences import ViewName, cache_dir as preferred_cache_dir
 from lincae_studio.session.model import DEFAULT_RATE
 
 if TYPE_CHECKING:

@@ -62,11 +62,9 @@ def train(
         raise UsageError("a new run needs --preset and --out", "Add them, or resume a run with --resume FOLDER")
 
     require("torch")
-    from lincae_studio.training import data as audio
-    from lincae_studio.training import run
+    from lincae_studio.training import data as audio, run
     from lincae_studio.training.export import summary
-    from lincae_studio.training.recipe import Run
-    from lincae_studio.training.recipe import preset as make_recipe
+    from lincae_studio.training.recipe import Run, preset as make_recipe
     from lincae_studio.training.validation import parse_validation
 
     def keep() -> None:

@@ -31,6 +31,8 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
             find it out. It holds the device and precision asked for. Empty if there is nothing to find out.
         latents: changes whenever the same audio would give different latents, and is part of their keys; the precision
             of the decoder does not affect it. Empty if it equals `identity`.
+        space: identifies what the channels of its latents mean, whatever precision, device and rate: the weights.
+            Regions belong to it. Empty if it equals `latents`.
         arithmetic: for the user: the precision that the decoder computes in, the kind of device, and the version of the
             codec's arithmetic. Empty if it computes alike everywhere, or while that is not known.
         sample_rate: sample rate of its audio, in Hz.
@@ -65,6 +67,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     any_rate: bool = False
     fixed_window: bool = False
     latents: str = ""
+    space: str = ""
     requested: str = ""
     arithmetic: str = ""
 
@@ -81,6 +84,11 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     def latent_identity(self) -> str:
         """The identity used in keys of latents."""
         return self.latents or self.identity
+
+    @property
+    def latent_space(self) -> str:
+        """Identifies what its channels mean: regions of latents are applied with equal ones only."""
+        return self.space or self.latent_identity
 
     @property
     def compression(self) -> float:

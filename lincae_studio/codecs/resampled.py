@@ -49,6 +49,7 @@ def info_at(info: CodecInfo, rate: int) -> CodecInfo:
         identity=info.identity + how,
         requested=info.requested and info.requested + how,
         latents=info.latents and info.latents + how,
+        space=info.latent_space,
         sample_rate=rate,
         hop=hop,
         window_extra=extra,

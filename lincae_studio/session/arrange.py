@@ -51,6 +51,8 @@ def paste_clips(session: Session, clipboard: Clipboard, at: int, first_track: in
     while len(session.tracks) < first_track + len(clipboard.rows):
         session = edits.add_track(session)
     shift, next_id = at - clipboard.start, session.next_id
+    regions = [region.id for row in clipboard.rows for clip in row for region in clip.regions]
+    next_id = max(next_id, max(regions, default=0) + 1)  # copies keep them, from another session, too
     groups: dict[int, int] = {}
     tracks = list(session.tracks)
     for position, row in enumerate(clipboard.rows, start=first_track):
@@ -117,7 +119,16 @@ def join_clips(session: Session, clip_ids: Collection[int]) -> Session:
         if continuation != (after.media, after.start, after.offset, after.gain):
             problem = f"{after.name} does not continue {before.name}"
             raise EditError(problem, "Only adjacent clips of the same file, with the same gain, can be joined")
-    joined = replace(first, length=last.end - first.start, fade_out=last.fade_out, fade_out_shape=last.fade_out_shape)
+    regions = {region: None for clip in clips for region in clip.regions}  # parts of a split clip share theirs
+    if len({region.id for region in regions}) < len(regions):
+        raise EditError(f"the parts of {first.name} have different regions", "Delete those of all but one of them")
+    joined = replace(
+        first,
+        length=last.end - first.start,
+        fade_out=last.fade_out,
+        fade_out_shape=last.fade_out_shape,
+        regions=tuple(regions),
+    )
     session = edits.remove_clips(session, {clip.id for clip in clips[1:]})
     return edits.change_clips(session, {first.id}, lambda _: joined)
 

@@ -32,7 +32,7 @@ FORMAT: Final = "lincae-studio-project"
 #: Version 2 added envelopes and subtracted tracks; 3 markers, the loop, and the fade shapes, mute, colour and group of
 #: clips; 4 the tempo, and media that use some of a file's channels; 5 file sizes, media that exist only as latents, and
 #: units in the names of fields; 6 the master, the heights of tracks, and the note that a beat is; 7 the session's rate,
-#: which was 44.1 kHz before; 8 snapshots, the morph, and groups of tracks.
+#: which was 44.1 kHz before; 8 snapshots, the morph, groups of tracks, and regions of latents.
 VERSION: Final = 8
 
 #: Names of fields before version 5, without units, by the object they belong to.

@@ -9,203 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cached_property
-from typing import Annotated, Final, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.errors import EditError
-
-#: Sample rates that a session can have, in Hz. Audio files of other rates are converted on import.
-Rate = Literal[44_100, 48_000]
-RATES: Final[tuple[Rate, ...]] = (44_100, 48_000)
-DEFAULT_RATE: Final[Rate] = 44_100
-
-#: Largest gain of a fader or in a project file: +24 dB.
-MAX_GAIN = 10 ** (24 / 20)
-
-#: Longest session, in samples: 24 hours at 44.1 kHz, 22 hours at 48 kHz.
-MAX_LENGTH = 24 * 3600 * DEFAULT_RATE
-LONGEST: Final = "24 hours (22 hours at 48 kHz)"
-
-#: Shortest loop, in samples: 10 ms at 44.1 kHz, 9 ms at 48 kHz.
-MIN_LOOP = DEFAULT_RATE // 100
-
-MAX_SEED = 2**31 - 1
-
-#: Longest path of an audio file, in characters: no system has longer ones than Windows.
-MAX_PATH = 32_767
-
-#: Largest sample rate that the header of an audio file can state, in Hz.
-MAX_FILE_RATE = 2**32 - 1
-
-#: Longest chunk, in latent frames.
-MAX_FRAMES = 4096
-
-#: Lowest and highest row of a track, in pixels at a scale of 100 %.
-MIN_HEIGHT, MAX_HEIGHT = 24, 600
-
-#: Most groups that a track can be in, one within the other.
-MAX_DEPTH = 16
-
-#: Stands for the master where the id of a track's strip is expected: no track has it.
-MASTER: Final = 0
-
-#: Track colours, used in turn; each has a contrast of at least 4.5 : 1 against the dark track background.
-TRACK_COLORS = ("#4fb3bf", "#e0a458", "#8fbf6f", "#d97b93", "#8c9eff", "#d4c65a", "#c78be0", "#6fc3a5")
-
-Samples = Annotated[int, Meta(ge=0, le=MAX_LENGTH, description="samples at the session rate")]
-Length = Annotated[int, Meta(ge=1, le=MAX_LENGTH, description="samples at the session rate")]
-Gain = Annotated[float, Meta(ge=0.0, le=MAX_GAIN, description="amplitude factor: 1 is 0 dB, 0 is silence")]
-Pan = Annotated[float, Meta(ge=-1.0, le=1.0)]
-Bytes = Annotated[int, Meta(ge=0, le=2**53, description="size of the file in bytes; 0 if unknown")]
-# (?!\n)$ is the end of the text; $ alone would let a line break follow, and \Z is not known to JSON Schema.
-Digest = Annotated[
-    str,
-    Meta(pattern=r"^[0-9a-f]{64}(@48000)?(?!\n)$", description="SHA-256 in hexadecimal; @48000 in sessions at 48 kHz"),
-]
-Height = Annotated[int, Meta(ge=0, le=MAX_HEIGHT, description=f"pixels at 100 %, at least {MIN_HEIGHT}; 0: default")]
-Frames = Annotated[int, Meta(ge=0, le=MAX_FRAMES, description="latent frames")]
-ChannelSelection = Annotated[str, Meta(pattern=r"^(mix|[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})?)?(?!\n)$")]
-Color = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}(?!\n)$")]
-Name = Annotated[str, Meta(max_length=400)]
-Id = Annotated[int, Meta(ge=1, le=2**31 - 1)]
-
-#: How a fade rises from 0 to 1: a straight line; sin(x * pi/2), which keeps the power of a crossfade between unlike
-#: sounds; (1 - cos(x * pi)) / 2, which keeps the sum of a crossfade, as the line does.
-FadeShape = Literal["linear", "equal-power", "s-curve"]
-
-
-#: Fields that have other names in files, where most include the unit.
-_UNITS = {
-    "start": "start_samples",
-    "end": "end_samples",
-    "at": "at_samples",
-    "offset": "offset_samples",
-    "length": "length_samples",
-    "fade_in": "fade_in_samples",
-    "fade_out": "fade_out_samples",
-    "sample_rate": "sample_rate_hz",
-    "size": "size_bytes",
-    "channel_selection": "take",
-}
-
-
-class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """The audio file that latents were encoded from, for media that exist only as latents.
-
-    Attributes:
-        digest: digest of the original media; `path`: where its file was; `channel_selection`: as in `Media`.
-        codec: id of the codec that encoded the latents.
-    """
-
-    digest: Digest
-    path: str
-    codec: Annotated[str, Meta(min_length=1, max_length=200)]
-    size: Bytes = 0
-    channel_selection: ChannelSelection = ""
-
-
-class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """One imported audio file, or its latents in a bundle.
-
-    Attributes:
-        digest: SHA-256 of the file's bytes, in hexadecimal; where only some of its channels are used, the SHA-256 of
-            that digest, a colon and the selection. In sessions at 48 kHz `@48000` follows, so that the same file
-            conformed to another rate is other media, here and in all caches (`digests.digest_at`).
-        channel_selection: channels used of a file with more than two: "3" or "1,2" (counted from 1), "mix" for the mean
-            of all; "" for all channels of a mono or stereo file.
-        path: path of the file, absolute while the session is open.
-        sample_rate: sample rate of the file, in Hz; `length` is already at the session rate.
-        length: samples at the session rate, after conforming.
-        size: size of the file, in bytes; 0 if unknown (projects of older versions).
-        original: for media that exist only as latents, the file they were encoded from. `path` is then the bundle with
-            the latents, and `digest` is the digest of the latents.
-    """
-
-    digest: Digest
-    path: str
-    sample_rate: Annotated[int, Meta(ge=1, le=MAX_FILE_RATE, description="of the file, in Hz")]
-    channels: Annotated[int, Meta(ge=1, le=2)]
-    length: Length
-    channel_selection: ChannelSelection = ""
-    size: Bytes = 0
-    original: Original | None = None
-
-
-class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A window `[offset, offset + length)` of an audio file, heard from `start` on the timeline.
-
-    Attributes:
-        fade_in, fade_out: lengths of the fades; 0 for automatic crossfades and declicking (see `engine.planning`).
-        color: colour of this clip; None for that of its track.
-        group: clips with the same number are selected together; 0 for none.
-    """
-
-    id: Id
-    media: Digest
-    name: Name
-    start: Samples
-    offset: Samples
-    length: Length
-    gain: Gain = 1.0
-    fade_in: Samples = 0
-    fade_out: Samples = 0
-    fade_in_shape: FadeShape = "linear"
-    fade_out_shape: FadeShape = "linear"
-    mute: bool = False
-    color: Color | None = None
-    group: Annotated[int, Meta(ge=0)] = 0
-
-    @property
-    def end(self) -> int:
-        """First sample after the clip."""
-        return self.start + self.length
-
-
-class Point(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """A point of an envelope: a value at a sample of the timeline."""
-
-    at: Samples
-    value: float
-
-
-class Marker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A named position on the timeline."""
-
-    id: Id
-    at: Samples
-    name: Name
-
-
-class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """The loop range: samples `[start, end)`, repeated while `on`."""
-
-    start: Samples
-    end: Annotated[int, Meta(ge=1, le=MAX_LENGTH)]
-    on: bool = True
-
-
-class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A grid of bars and beats, for the ruler and for snapping. It does not affect the audio.
-
-    Attributes:
-        bpm: quarter notes per minute, whatever the beat is.
-        beats: beats per bar: the upper number of the time signature.
-        start: where bar 1 starts, in samples.
-        unit: the note that is a beat, the lower number of the time signature: 4 for quarter notes, 8 for eighths. A
-            beat lasts `60 / bpm * 4 / unit` seconds, so that eighths are twice as fast as `bpm`.
-    """
-
-    bpm: Annotated[float, Meta(ge=20.0, le=400.0, description="quarter notes per minute")]
-    beats: Annotated[int, Meta(ge=1, le=32)] = 4
-    start: Samples = 0
-    unit: Literal[4, 8] = 4
-
-    def beat(self, rate: int) -> float:
-        """Length of a beat, in samples at a sample rate."""
-        return rate * 60.0 / self.bpm * 4.0 / self.unit
+from lincae_studio.session.parts import (
+    DEFAULT_RATE as DEFAULT_RATE,
+    LONGEST as LONGEST,
+    MASTER as MASTER,
+    MAX_CHANNEL as MAX_CHANNEL,
+    MAX_DEPTH as MAX_DEPTH,
+    MAX_FILE_RATE as MAX_FILE_RATE,
+    MAX_FRAMES as MAX_FRAMES,
+    MAX_GAIN as MAX_GAIN,
+    MAX_HEIGHT as MAX_HEIGHT,
+    MAX_LENGTH as MAX_LENGTH,
+    MAX_PATH as MAX_PATH,
+    MAX_SEED as MAX_SEED,
+    MIN_HEIGHT as MIN_HEIGHT,
+    MIN_LOOP as MIN_LOOP,
+    RATES as RATES,
+    TRACK_COLORS as TRACK_COLORS,
+    ChannelSelection as ChannelSelection,
+    Clip as Clip,
+    Color as Color,
+    Digest as Digest,
+    FadeShape as FadeShape,
+    Frames as Frames,
+    Gain as Gain,
+    Height as Height,
+    Id as Id,
+    Loop as Loop,
+    Marker as Marker,
+    Media as Media,
+    Name as Name,
+    Original as Original,
+    Pan as Pan,
+    Point as Point,
+    Rate as Rate,
+    Region as Region,
+    Tempo as Tempo,
+)
 
 
 class Master(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,10 +61,12 @@ class Master(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         gain: the fader.
         gain_points: envelope of amplitude factors, multiplied by the fader; linear in dB between points.
+        regions: edits of the latents of the mix.
     """
 
     gain: Gain = 1.0
     gain_points: tuple[Point, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 class StripState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -274,6 +123,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
         gain_points: envelope of amplitude factors, multiplied by the fader; linear in dB between points.
         pan_points: envelope added to the pan.
         height: height of its row in the window, in pixels at a scale of 100 %; 0 for the default.
+        regions: edits of the latents of all its clips, at samples of the timeline.
     """
 
     id: Id
@@ -289,6 +139,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     height: Height = 0
     parent: Annotated[int, Meta(ge=0, le=2**31 - 1, description="id of the group that contains it; 0: none")] = 0
     folded: bool = False
+    regions: tuple[Region, ...] = ()
     clips: tuple[Clip, ...] = ()
 
     @cached_property

@@ -13,7 +13,19 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session.digests import digest_at
-from lincae_studio.session.model import LONGEST, MAX_LENGTH, MIN_LOOP, Clip, Loop, Media, Point, Rate, Session, Track
+from lincae_studio.session.model import (
+    LONGEST,
+    MAX_LENGTH,
+    MIN_LOOP,
+    Clip,
+    Loop,
+    Media,
+    Point,
+    Rate,
+    Region,
+    Session,
+    Track,
+)
 
 #: A position at the old rate to one at the new rate, in samples.
 _Convert = Callable[[int], int]
@@ -49,7 +61,11 @@ def convert(session: Session, rate: Rate, media: Mapping[str, Media]) -> Session
         rate=rate,
         media=tuple(media[item.digest] for item in used),
         tracks=tuple(_track(track, converted, rate, media) for track in session.tracks),
-        master=replace(session.master, gain_points=_points(session.master.gain_points, converted)),
+        master=replace(
+            session.master,
+            gain_points=_points(session.master.gain_points, converted),
+            regions=_regions(session.master.regions, converted),
+        ),
         morph=replace(morph, points=_points(morph.points, converted)) if morph is not None else None,
         markers=markers,
         loop=_loop(session.loop, converted),
@@ -89,7 +105,8 @@ def _track(track: Track, converted: _Convert, rate: Rate, media: Mapping[str, Me
     gain_points, pan_points = (_points(points, converted) for points in _envelopes(track))
     clips = (_clip(clip, converted, media[clip.media].length, digest_at(clip.media, rate)) for clip in track.clips)
     ordered = tuple(sorted(clips, key=lambda clip: (clip.start, clip.id)))
-    return replace(track, clips=ordered, gain_points=gain_points, pan_points=pan_points)
+    regions = _regions(track.regions, converted)
+    return replace(track, clips=ordered, gain_points=gain_points, pan_points=pan_points, regions=regions)
 
 
 def _clip(clip: Clip, converted: _Convert, available: int, digest: str) -> Clip:
@@ -106,7 +123,18 @@ def _clip(clip: Clip, converted: _Convert, available: int, digest: str) -> Clip:
         length=length,
         fade_in=min(converted(clip.fade_in), length),
         fade_out=min(converted(clip.fade_out), length),
+        regions=_regions(clip.regions, converted),
     )
+
+
+def _regions(regions: Iterable[Region], converted: _Convert) -> tuple[Region, ...]:
+    """Regions keep at least one sample; those of clips may lie beyond the end of the audio file."""
+    found = []
+    for region in regions:
+        start = min(converted(region.start), MAX_LENGTH - 1)
+        end = min(max(converted(region.end), start + 1), MAX_LENGTH)
+        found.append(replace(region, start=start, end=end, fade=min(converted(region.fade), MAX_LENGTH)))
+    return tuple(found)
 
 
 def _points(points: Iterable[Point], converted: _Convert) -> tuple[Point, ...]:

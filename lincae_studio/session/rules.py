@@ -25,6 +25,7 @@ from lincae_studio.session.model import (
     Master,
     Media,
     Point,
+    Region,
     Session,
     Track,
 )
@@ -53,10 +54,10 @@ def check(session: Session) -> None:
     _check_ids(session)
     check_groups(session.tracks)
     _check_places(session)
-    _check_master(session.master)
+    _check_master(session.master, session.next_id)
     _check_morph(session)
     for track in session.tracks:
-        _check_track(track)
+        _check_track(track, session.next_id)
     by_digest = {media.digest: media for media in session.media}
     for clip in session.clips():
         _check_clip(clip, by_digest)
@@ -86,7 +87,7 @@ def check_change(before: Session, after: Session) -> None:
     by_digest = {media.digest: media for media in after.media} if changed else {}
     for track in changed:
         _check_types(msgspec.structs.replace(track, clips=()), Track, f"track {track.id} ({track.name})")
-        _check_track(track)
+        _check_track(track, after.next_id)
         for clip in track.clips:
             if id(clip) not in clips:
                 _check_types(clip, Clip, f"clip {clip.id} ({clip.name})")
@@ -97,7 +98,7 @@ def check_change(before: Session, after: Session) -> None:
     check_groups(after.tracks)
     _check_places(after)
     if after.master is not before.master:
-        _check_master(after.master)
+        _check_master(after.master, after.next_id)
     if after.morph is not before.morph or after.snapshots is not before.snapshots:
         _check_morph(after)
     strips_only = [(track.id, id(track.clips)) for track in changed] == [(old.id, id(old.clips)) for old in replaced]
@@ -145,6 +146,15 @@ def check_groups(tracks: Sequence[Track]) -> None:
         around.append(track.id)
 
 
+def _check_regions(regions: Sequence[Region], whose: str, next_id: int) -> None:
+    ids = [region.id for region in regions]
+    if len(set(ids)) != len(ids) or max(ids, default=0) >= next_id:
+        raise EditError(f"the regions of {whose} have ids that are not valid")
+    for region in regions:
+        if region.end <= region.start or region.high < region.low:
+            raise EditError(f"a region of {whose} ends before it starts")
+
+
 def _check_places(session: Session) -> None:
     if any(later.at < earlier.at for earlier, later in pairwise(session.markers)):
         raise EditError("markers are not in order")
@@ -152,7 +162,8 @@ def _check_places(session: Session) -> None:
         raise EditError(f"the loop ends at {session.loop.end}, less than {MIN_LOOP} samples after its start")
 
 
-def _check_master(master: Master) -> None:
+def _check_master(master: Master, next_id: int) -> None:
+    _check_regions(master.regions, "the mix", next_id)
     problem = envelope_problem(master.gain_points, 0.0, MAX_GAIN)
     if problem:
         raise EditError(f"the envelope of the master is not valid: {problem}")
@@ -171,7 +182,11 @@ def _check_morph(session: Session) -> None:
         raise EditError(f"the line of the morph is not valid: {problem}")
 
 
-def _check_track(track: Track) -> None:
+def _check_track(track: Track, next_id: int) -> None:
+    _check_regions(track.regions, f"track {track.id} ({track.name})", next_id)
+    for clip in track.clips:
+        if clip.regions:
+            _check_regions(clip.regions, f"clip {clip.id} ({clip.name})", next_id)
     if 0 < track.height < MIN_HEIGHT:
         raise EditError(f"track {track.id} ({track.name}) is less than {MIN_HEIGHT} pixels high")
     for points, least, most in ((track.gain_points, 0.0, MAX_GAIN), (track.pan_points, -1.0, 1.0)):

@@ -13,8 +13,7 @@ import torch
 
 from lincae_studio.cli import run
 from lincae_studio.evaluation.figures import FIGURES
-from lincae_studio.training import callbacks, data
-from lincae_studio.training import export as export_module
+from lincae_studio.training import callbacks, data, export as export_module
 from tests.helpers import files_below, noise, read_audio, write_audio
 from tests.training.recipes import TINY
 

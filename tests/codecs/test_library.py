@@ -22,9 +22,7 @@ from lincae_studio.codecs import install, library, registry, tiles
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.codecs.computation import Arithmetic, Computation
 from lincae_studio.codecs.library import CONFIG_NAME
-from lincae_studio.codecs.lincae import family as lincae
-from lincae_studio.codecs.lincae import install as lincae_install
-from lincae_studio.codecs.lincae import pretrained, public
+from lincae_studio.codecs.lincae import family as lincae, install as lincae_install, pretrained, public
 from lincae_studio.codecs.lincae.folder import open_folder
 from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.engine.rendering.renderer import Renderer

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from msgspec.structs import replace
 
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.session.model import Clip, Point, Session, Snapshot, StripState, Track
+from lincae_studio.session.model import Clip, Point, Region, Session, Snapshot, StripState, Track
 from tests.codecs.reference import HOP, ReferenceMdct
 
 Signal = npt.NDArray[np.float64]
@@ -182,6 +182,21 @@ def master_gain(session: Session, at: float) -> float:
     return envelope(points, at, in_db=True) if points else 1.0
 
 
+def region_factors(regions: Sequence[Region], space: str, channels: int, at: float) -> Signal:
+    """The factor of each channel at one place."""
+    factors = np.ones(channels)
+    for region in regions:
+        if not region.on or region.space != space or not region.start <= at < region.end:
+            continue
+        share = min(1.0, (at - region.start) / region.fade, (region.end - at) / region.fade) if region.fade else 1.0
+        for channel in range(channels):
+            within = min(channel - region.low, region.high - channel) + 1
+            weight = min(max(within / (region.fade_channels + 1), 0.0), 1.0)
+            weight = 1.0 - weight if region.keep else weight
+            factors[channel] *= 1.0 + (region.gain - 1.0) * share * weight
+    return factors
+
+
 def moving(gains: partial[Signal]) -> bool:
     """Whether gains differ from place to place."""
     session: Session = gains.args[0]
@@ -205,6 +220,7 @@ def waveform_mix(session: Session, audio: Mapping[str, np.ndarray]) -> Signal:
 def reference_render(session: Session, audio: Mapping[str, np.ndarray], codec_id: str, grid: Grid) -> Signal:
     """Every clip encoded in every chunk, weighted, summed, decoded, and overlap-added with linear crossfades."""
     codec = ReferenceMdct(codec_id)
+    dim = codec.analysis.shape[0]
     parts = heard_parts(session, audio)
     out = np.zeros((session.channels, session.length))
     window = (grid.frames + 1) * HOP
@@ -212,18 +228,37 @@ def reference_render(session: Session, audio: Mapping[str, np.ndarray], codec_id
     fade = grid.overlap * HOP - HOP
     for index in range(session.length // step + 2):
         start = index * step - HOP
-        latents = np.zeros((session.channels, codec.analysis.shape[0], grid.frames))
+        latents = np.zeros((session.channels, dim, grid.frames))
         for clip_start, signal, gains in parts:
             lo, hi = max(start, clip_start), min(start + window, clip_start + len(signal))
             if hi <= lo:
                 continue
+            number, clip = gains.args[1:3]
+            strips = [session.tracks[number]]
+            while strips[-1].parent:
+                strips.append(session.track(strips[-1].parent))
+            of_strips = [region for strip in strips for region in strip.regions]
+            centres = [start + frame * HOP + HOP for frame in range(grid.frames)]
+            edits = np.stack(
+                [
+                    region_factors(of_strips, f"{codec_id}/1", dim, at)
+                    * region_factors(clip.regions, f"{codec_id}/1", dim, at - clip.start + clip.offset)
+                    for at in centres
+                ],
+                axis=1,
+            )
             for channel in range(signal.shape[1]):
                 cut = np.zeros(window)
                 cut[lo - start : hi - start] = signal[lo - clip_start : hi - clip_start, channel]
                 # A frame is weighted as its middle is: of two hops, for this codec.
                 frames = [gains(start + frame * HOP + HOP)[:, channel] for frame in range(grid.frames)]
-                latents += np.stack(frames, axis=1)[:, None] * codec.encode(cut)
+                latents += np.stack(frames, axis=1)[:, None] * codec.encode(cut) * edits
         latents *= [master_gain(session, start + frame * HOP + HOP) for frame in range(grid.frames)]
+        mix_edits = [
+            region_factors(session.master.regions, f"{codec_id}/1", dim, start + frame * HOP + HOP)
+            for frame in range(grid.frames)
+        ]
+        latents *= np.stack(mix_edits, axis=1)
         valid_start, valid_end = start + HOP, start + window - HOP
         weights = np.ones(valid_end - valid_start)
         if fade:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lincae_studio.media.peaks import BLOCK, FACTOR, PeakPyramid, SparsePyramid, block_peaks, sample_columns
 from tests.helpers import noise

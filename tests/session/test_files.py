@@ -14,14 +14,13 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
-from lincae_studio.session import arrange, edits, files, groups, places, rates, snapshots
-from lincae_studio.session.model import MAX_LENGTH, RATES, Original, Point, Session, Tempo
+from lincae_studio.session import arrange, edits, files, groups, places, rates, regions, snapshots
+from lincae_studio.session.model import MASTER, MAX_LENGTH, RATES, Original, Point, Region, Session, Tempo
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
@@ -99,7 +98,25 @@ def full_session(folder: Path) -> Session:
     verse, chorus = (snapshot.id for snapshot in session.snapshots)
     session = snapshots.set_morph_points(snapshots.set_morph(session, verse, chorus), [Point(0, 0.25), Point(999, 1.0)])
     session = groups.group_tracks(snapshots.turn_morph(session, False), {3}, "Voices")
-    return validated(groups.fold_groups(session, session.group_ids, True))
+    session = groups.fold_groups(session, session.group_ids, True)
+    region = Region(
+        id=1,
+        name="Whistle",
+        start=100,
+        end=9000,
+        low=20,
+        high=30,
+        gain=0.25,
+        keep=True,
+        fade=480,
+        fade_channels=2,
+        on=False,
+        space="mdct-1x/1",
+        codec="mdct-1x",
+    )
+    for owner in (MASTER, session.tracks[0].id, session.tracks[0].clips[0].id):
+        session = regions.add(session, owner, region)
+    return validated(session)
 
 
 @pytest.fixture
@@ -121,7 +138,7 @@ def test_a_saved_session_is_read_back(folder: Path, saved: Path) -> None:
     assert files_below(folder) == [saved]
 
 
-@given(st.sampled_from(RATES).flatmap(lambda rate: sessions(max_start=MAX_LENGTH - 10_000, rate=rate)))
+@given(st.sampled_from(RATES).flatmap(lambda rate: sessions(max_start=MAX_LENGTH - 10_000, rate=rate, edited=True)))
 def test_every_session_is_read_back_exactly(tmp_path: Path, session: Session) -> None:
     path = tmp_path.resolve() / "song.lincae"
     files.save(session, path)

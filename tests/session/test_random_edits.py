@@ -7,15 +7,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, groups, places, rates, snapshots, strips
+from lincae_studio.session import arrange, edits, files, groups, places, rates, regions, snapshots, strips
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
-from lincae_studio.session.model import RATES, Media, Point, Rate, Session, Tempo
+from lincae_studio.session.model import MASTER, RATES, Media, Point, Rate, Region, Session, Tempo
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
@@ -209,6 +208,39 @@ class Editing(RuleBasedStateMachine):
         self.do(snapshots.turn_morph, bool(pick % 3))
         if pick % 5 == 0:
             self.do(snapshots.clear_morph)
+
+    @rule(
+        pick=picks,
+        start=st.integers(-5, 60_000),
+        length=st.integers(-1, 60_000),
+        low=st.integers(-1, 300),
+        channels=st.integers(-1, 100),
+        gain=any_gain,
+        keep=st.booleans(),
+    )
+    def add_region(self, pick: int, start: int, length: int, low: int, channels: int, gain: float, keep: bool) -> None:
+        owners = [MASTER, *(track.id for track in self.session.tracks), *(clip.id for clip in self.session.clips())]
+        region = Region(
+            id=1,
+            start=start,
+            end=start + length,
+            low=low,
+            high=low + channels,
+            gain=gain,
+            keep=keep,
+            space="mdct-1x/1",
+        )
+        self.do(regions.add, owners[pick % len(owners)], region)
+
+    @precondition(lambda self: any(True for _ in regions.all_regions(self.session)))
+    @rule(pick=picks, by=st.integers(-70_000, 70_000), channels=st.integers(-400, 400), fade=st.integers(0, 9000))
+    def change_region(self, pick: int, by: int, channels: int, fade: int) -> None:
+        found = list(regions.all_regions(self.session))
+        owner, region = found[pick % len(found)]
+        self.do(regions.move, owner, region.id, by, channels, 256)
+        self.do(lambda session: regions.change(session, owner, region.id, fade=fade, on=by > 0, name="a" * (fade % 3)))
+        if by % 5 == 0:
+            self.do(regions.remove, owner, {region.id})
 
     @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, height=st.integers(0, 700))

@@ -13,8 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.errors import StudioError, UsageError
-from lincae_studio.training import callbacks, validation
-from lincae_studio.training import export as export_module
+from lincae_studio.training import callbacks, export as export_module, validation
 from lincae_studio.training.audio_folder import AudioFolder
 from lincae_studio.training.data import Mixed
 from lincae_studio.training.linearity import Gains, draw_combination, premixed

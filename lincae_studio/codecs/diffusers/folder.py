@@ -103,6 +103,7 @@ class DiffusersFolder:
             identity=requested if arithmetic is None else identity,
             requested=requested,
             latents=_digest(*common, encoder),
+            space=_digest(sha256, "space"),
             arithmetic=f"{computation.summary}, version {ARITHMETIC_VERSION}" if arithmetic else "",
             sample_rate=config.sample_rate,
             hop=config.hop,

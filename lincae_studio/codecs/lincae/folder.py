@@ -131,6 +131,7 @@ class ModelFolder:
             identity=requested if arithmetic is None else _digest(*common, encoder, *decoder),
             requested=requested,
             latents=_digest(*common, encoder),
+            space=_digest(self.weights_sha256, "space"),
             arithmetic=f"{summary}, version {ARITHMETIC_VERSION}" if arithmetic else "",
             sample_rate=self.sample_rate,
             hop=hop,

@@ -1,7 +1,8 @@
 """Linearity figures, chunk by chunk: against the true mix first, then decodes against decodes, and track shares.
 
 All figures cover the samples, or frames, that a chunk owns (one step of the grid), on all buses together. With `D` the
-decoder, `z_i` a term's latents, `c_i` its coefficient multiplied by the master's, `z0` the latents of silence:
+decoder, `z_i` a term's latents after regions, `c_i` its coefficient multiplied by the master's, `z0` the latents of
+silence:
 
     residual  the mix against the true one; see `residual`
     sum       20 log10(|| D(z0 + sum c_i (z_i - z0)) - sum c_i D(z_i) || / || sum c_i D(z_i) ||)
@@ -9,6 +10,8 @@ decoder, `z_i` a term's latents, `c_i` its coefficient multiplied by the master'
     level     20 log10(|| d_t || / || d ||), with d_t the sum of c_i (z_i - z0) of a track, d that of all
     share     <d_t, d> / <d, d>, a ratio: the shares of all tracks add up to 1
     loss      20 log10(|| sum c_i D(z_i) - dry || / || dry ||) over the terms of one track: its loss in the codec
+
+Where regions change a chunk, there is no `residual` and no `loss`: the dry mix does not have regions.
 
 Where coefficients follow an envelope, they are interpolated linearly from frames to samples, and `sum` includes the
 error of that. Terms are decoded singly and at unity gain, so that moving a fader never decodes one again.
@@ -25,7 +28,7 @@ import numpy.typing as npt
 
 from lincae_studio.engine.analysis.residual import own_samples, ratio_db, residual_db
 from lincae_studio.engine.planning.plan import Chunk, Plan, Term, make_plan
-from lincae_studio.engine.planning.probes import silence_of, term_alone, with_seed
+from lincae_studio.engine.planning.probes import silence_of, term_edited, with_seed
 from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Rendered
@@ -76,10 +79,9 @@ def solo_mixes(session: Session, plan: Plan, reader: AudioReader) -> list[SoloMi
 
 def needed(plan: Plan, chunk: Chunk) -> list[Chunk]:
     """The chunks that must be rendered for the figures of a chunk, itself included."""
-    terms = {term.key: term for term in chunk.terms}
-    alone = [term_alone(term, chunk) for term in terms.values()]
+    alone = {one.key: one for one in (term_edited(term, chunk) for term in chunk.terms)}
     other = [with_seed(chunk, chunk.seed + 1)] if plan.codec.stochastic else []
-    return [chunk, silence_of(chunk), *alone, *other]
+    return [chunk, silence_of(chunk), *alone.values(), *other]
 
 
 def measure(
@@ -96,7 +98,7 @@ def measure(
     def sum_of_decodes(terms: Sequence[Term]) -> _Audio:
         total = np.zeros((plan.channels, end - start))
         for term in terms:
-            alone = own(renders[term_alone(term, chunk).key].audio)
+            alone = own(renders[term_edited(term, chunk).key].audio)
             for channel in range(plan.channels):
                 factor = term.coefficients[min(channel, len(term.coefficients) - 1)]
                 total[channel] += _at_samples(factor, plan, chunk.index, start, end) * alone[0]
@@ -113,7 +115,7 @@ def measure(
     def deviation(terms: Sequence[Term]) -> _Audio:
         total = np.zeros((plan.channels, *origin.shape))
         for term in terms:
-            latents = renders[term_alone(term, chunk).key].latents[0].astype(np.float64) - origin
+            latents = renders[term_edited(term, chunk).key].latents[0].astype(np.float64) - origin
             for channel in range(plan.channels):
                 total[channel] += np.asarray(term.coefficients[min(channel, len(term.coefficients) - 1)]) * latents
         total *= np.asarray(chunk.master)
@@ -129,7 +131,7 @@ def measure(
         power = float((whole**2).sum())
         share = float((own_deviation * whole).sum()) / power if power else None
         reference = track.dry.read(start, end - start)
-        loss = ratio_db(sum_of_decodes(alone.terms) - reference, reference)
+        loss = None if alone.edited else ratio_db(sum_of_decodes(alone.terms) - reference, reference)
         figures[track.id] = TrackFigures(ratio_db(own_deviation, whole), share, loss)
     return ChunkFigures(
         residual_db(plan, dry, rendered, chunk.index), ratio_db(own(rendered.audio) - decodes, decodes), floor, figures

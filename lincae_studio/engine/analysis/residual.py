@@ -43,9 +43,13 @@ def ratio_db(difference: npt.NDArray[Any], reference: npt.NDArray[Any]) -> float
 
 
 def residual_db(plan: Plan, dry: DryMix, rendered: Rendered, index: int) -> float | None:
-    """The residual of a rendered chunk in dB; None where the dry mix is silent."""
+    """The residual of a rendered chunk in dB.
+
+    None where the dry mix is silent, and where regions change the chunk: the dry mix does not have them.
+    """
     start, end = own_samples(plan, index)
-    if end <= start:
+    chunk = plan.chunks.get(index)
+    if end <= start or (chunk is not None and chunk.edited):
         return None
     reference = dry.read(start, end - start)
     return ratio_db(window_slice(plan, rendered.audio, index, start, end) - reference.astype(np.float64), reference)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.session.levels import mono_pan, stereo_balance
-from lincae_studio.session.model import Clip, Point, Session, Track
+from lincae_studio.session.model import Clip, Point, Region, Session, Track
 
 #: One value for each position.
 Curve = npt.NDArray[np.float64]
@@ -31,13 +31,14 @@ _SILENCE_DB = -60.0
 
 
 class Group(NamedTuple):
-    """What a group does to the tracks in it: the fields of its strip that change factors."""
+    """What a group does to the tracks in it: the fields of its strip that change factors, and its regions."""
 
     gain: float
     pan: float
     subtract: bool
     gain_points: tuple[Point, ...]
     pan_points: tuple[Point, ...]
+    regions: tuple[Region, ...] = ()
 
 
 #: What the groups around a track do to it, the innermost first.
@@ -51,7 +52,7 @@ def groups_of(session: Session) -> Mapping[int, Groups]:
     for track in session.tracks:
         found[track.id] = groups = around.get(track.parent, ())
         if track.id in session.group_ids:
-            own = Group(track.gain, track.pan, track.subtract, track.gain_points, track.pan_points)
+            own = Group(track.gain, track.pan, track.subtract, track.gain_points, track.pan_points, track.regions)
             around[track.id] = (own, *groups)
     return found
 

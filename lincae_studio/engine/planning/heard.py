@@ -26,7 +26,7 @@ from lincae_studio.engine.planning.factors import (
     group_factors,
     groups_of,
 )
-from lincae_studio.session.model import Clip, Point, Session, Track
+from lincae_studio.session.model import Clip, Point, Region, Session, Track
 
 
 class Line(Struct, frozen=True):
@@ -75,6 +75,11 @@ class Heard(Struct, frozen=True):
         return self.strips[0]
 
     @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions of the track, and of the groups around it."""
+        return self.track.regions + tuple(region for group in self.groups[0] for region in group.regions)
+
+    @property
     def moving(self) -> bool:
         """Whether the factors depend on the position on the timeline."""
         return self.line is not None or automated(self.track, self.groups[0])
@@ -112,11 +117,12 @@ class Heard(Struct, frozen=True):
 
 
 class HeardMaster(Struct, frozen=True):
-    """The master as it is heard: its fader, or that of a morph, and its envelope."""
+    """The master as it is heard: its fader, or that of a morph, its envelope, and the regions of the mix."""
 
     gain: float
     gain_points: tuple[Point, ...]
     line: Line | None
+    regions: tuple[Region, ...] = ()
 
     @property
     def moving(self) -> bool:
@@ -139,10 +145,10 @@ def line_of(session: Session) -> Line | None:
 
 def master_of(session: Session) -> HeardMaster:
     """The session's master as it is heard."""
-    line = line_of(session)
+    line, master = line_of(session), session.master
     if line is not None and line.first == line.second:
-        return HeardMaster(line.first, session.master.gain_points, None)
-    return HeardMaster(session.master.gain, session.master.gain_points, line)
+        return HeardMaster(line.first, master.gain_points, None, master.regions)
+    return HeardMaster(master.gain, master.gain_points, line, master.regions)
 
 
 def tracks_of(session: Session) -> dict[int, Heard]:

@@ -15,7 +15,7 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache
 from typing import overload
 
 import msgspec
@@ -26,15 +26,11 @@ from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.factors import Factor
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.heard import Heard, HeardMaster, master_of, tracks_of
-from lincae_studio.engine.planning.sources import Fades, Placement, Source, effective_fades, key_of, source_of
+from lincae_studio.engine.planning.masks import Mask, applicable, masks_of
+from lincae_studio.engine.planning.runs import RUN, sources_of
+from lincae_studio.engine.planning.sources import Source, effective_fades
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import DEFAULT_RATE, Clip, Media, Session
-
-#: Sources are cached in runs of this many chunks, so that each cache entry has a bounded size.
-_RUN = 64
-
-#: Runs in the cache: some four hours of eight stereo tracks in chunks of two seconds, 100 MB when full.
-_RUNS = 4096
+from lincae_studio.session.model import DEFAULT_RATE, Clip, Media, Region, Session
 
 #: For factors that do not depend on the position.
 _NOWHERE = np.zeros(0)
@@ -45,11 +41,12 @@ Coefficient = float | tuple[float, ...]
 
 # gc=False, here and in sources: a long session has tens of thousands of these, and none can be part of a cycle.
 class Term(Struct, frozen=True, array_like=True, gc=False):
-    """A source with its key and its coefficient on each bus."""
+    """A source with its key, its coefficient on each bus, and the masks of regions."""
 
     key: str
     source: Source
     coefficients: tuple[Coefficient, ...]
+    masks: tuple[Mask, ...] = ()
 
 
 class CodecRef(Struct, frozen=True, array_like=True):
@@ -81,6 +78,8 @@ class Contribution(Struct, frozen=True, array_like=True, gc=False):
         # A chunk with equal buses is the same in a stereo session as in a mono session.
         equal = all(coefficient == coefficients[0] for coefficient in coefficients)
         content = term.key + repr(coefficients[:1] if equal else coefficients)
+        if term.masks:  # without regions, keys are those of versions that had none
+            content += repr(term.masks)
         return cls(track, (term,), not equal, hashlib.blake2b(content.encode(), digest_size=32).digest())
 
     def joined(self, other: Contribution) -> Contribution:
@@ -112,7 +111,8 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
         buses: 1, or 2 where left and right differ; a stereo mix may have chunks of one bus.
         contributions: what each track adds, shared with earlier and later plans; `terms` lists all of it.
         audio: False if only the summed latents are requested, and nothing is to be decoded.
-        master: the factor of the sum, which leaves the terms and their partial sums as they are.
+        master: the factor of the sum, which leaves the terms and their partial sums as they are; `masks`: of the
+            regions of the mix, likewise.
     """
 
     key: str
@@ -124,6 +124,7 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
     contributions: tuple[Contribution, ...]
     audio: bool = True
     master: Coefficient = 1.0
+    masks: tuple[Mask, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Chunk) and (self.key, self.index) == (other.key, other.index)
@@ -148,8 +149,14 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
         """The terms of all tracks, listed on demand, in an order that does not depend on the order of the tracks."""
         found = [term for contribution in self.contributions for term in contribution.terms]
         if self.buses == 1:
-            found = [Term(term.key, term.source, term.coefficients[:1]) for term in found]
-        return tuple(sorted(found, key=lambda term: (term.key, repr(term.coefficients))))
+            found = [Term(term.key, term.source, term.coefficients[:1], term.masks) for term in found]
+        return tuple(sorted(found, key=lambda term: (term.key, repr(term.coefficients), repr(term.masks))))
+
+    @property
+    def edited(self) -> bool:
+        """Whether regions change its latents: then it is not what the dry mix has, which knows no channels."""
+        terms = (term for contribution in self.contributions for term in contribution.terms)
+        return bool(self.masks) or any(term.masks for term in terms)
 
 
 class Chunks(Sequence[Chunk | None]):
@@ -343,7 +350,7 @@ class Planner:
                 else:
                     summed[index] = added
                 self._changed.add(index)
-            if number % _RUN == 0:
+            if number % RUN == 0:
                 yield
 
     def _rebuild(self, context: _Context) -> Steps[None]:
@@ -351,9 +358,10 @@ class Planner:
         stochastic = context.codec.stochastic
         header = msgspec.msgpack.encode((context.codec.identity, context.grid, context.seed if stochastic else None))
         common = hashlib.blake2b(header, digest_size=20)
+        regions = applicable(self._master.regions, context.codec)
         codec = CodecRef(context.codec.id, context.codec.identity, context.codec.sample_rate)
         while self._changed:
-            for index in [self._changed.pop() for _ in range(min(len(self._changed), _RUN))]:
+            for index in [self._changed.pop() for _ in range(min(len(self._changed), RUN))]:
                 total = self._sums[index]
                 if not total.contributions:
                     del self._sums[index]
@@ -369,10 +377,13 @@ class Planner:
                 if master != 1.0:  # without a master, keys are those of versions that had none
                     digest.update(b" master")
                     digest.update(array("d", master if isinstance(master, tuple) else (master,)))
+                masks = masks_of(regions, context.grid.frame_centres(index)) if regions else ()
+                if masks:
+                    digest.update(b" regions" + msgspec.msgpack.encode(masks))
                 # Only its own contributions: whole tracks would keep every older plan alive.
                 added = tuple(total.contributions.values())
                 self._chunks[index] = Chunk(
-                    digest.hexdigest(), index, codec, context.grid, context.seed, buses, added, master=master
+                    digest.hexdigest(), index, codec, context.grid, context.seed, buses, added, True, master, masks
                 )
             yield
 
@@ -391,10 +402,19 @@ def _contributions_of(heard: Heard, media: Mapping[str, Media], context: _Contex
     track = heard.track
     fades = effective_fades(track, media)
     grid, identity, follows = context.grid, context.codec.latent_identity, heard.moving
+    of_track = applicable(heard.regions, context.codec)
     for clip in track.clips:
         yield
         if clip.mute:
             continue
+        of_clip = applicable(clip.regions, context.codec)
+
+        @cache
+        def masks(index: int, clip: Clip = clip, of_clip: tuple[Region, ...] = of_clip) -> tuple[Mask, ...]:
+            centres = grid.frame_centres(index)
+            found = masks_of(of_track, centres) + masks_of(of_clip, centres - (clip.start - clip.offset))
+            return tuple(sorted(found, key=repr))
+
         channels = media[clip.media].channels
 
         @cache
@@ -407,11 +427,12 @@ def _contributions_of(heard: Heard, media: Mapping[str, Media], context: _Contex
         for channel in range(channels):
             if constant is not None and not any(constant[channel]):
                 continue
-            for sources in _sources(clip, channel, fades[clip.id], grid, identity):
+            for sources in sources_of(clip, channel, fades[clip.id], grid, identity):
                 for index, source, key in sources:
                     coefficients = (constant or coefficients_of(index))[channel]
                     if any(coefficients):
-                        added = Contribution.of(track.id, Term(key, source, coefficients))
+                        edited = masks(index) if of_track or of_clip else ()
+                        added = Contribution.of(track.id, Term(key, source, coefficients, edited))
                         contributions[index] = contributions[index].joined(added) if index in contributions else added
                 yield
     return contributions
@@ -423,26 +444,3 @@ def _coefficient(factor: Factor) -> Coefficient:
         return float(factor)
     values: list[float] = factor.tolist()
     return values[0] if min(values) == max(values) else tuple(values)
-
-
-def _sources(
-    clip: Clip, channel: int, fades: Fades, grid: Grid, codec_identity: str
-) -> Iterator[tuple[tuple[int, Source, str], ...]]:
-    """The source of a clip's channel in each chunk it overlaps, in runs: chunk index, source, and its key."""
-    placement, touched = Placement.of(clip), grid.touching(clip.start, clip.end)
-    for run in range(touched.start // _RUN, -(-touched.stop // _RUN)):
-        yield _sources_of_run(placement, channel, fades, grid, codec_identity, run)
-
-
-# Nothing here depends on gain, pan, mute or name: while a fader moves, no source is computed or hashed again.
-@lru_cache(maxsize=_RUNS)
-def _sources_of_run(
-    clip: Placement, channel: int, fades: Fades, grid: Grid, codec_identity: str, run: int
-) -> tuple[tuple[int, Source, str], ...]:
-    touched = grid.touching(clip.start, clip.end)
-    found = []
-    for index in range(max(touched.start, run * _RUN), min(touched.stop, (run + 1) * _RUN)):
-        source = source_of(clip, channel, fades, grid.window_start(index), grid.window_samples)
-        assert source is not None, "grid.touching and source_of disagree"
-        found.append((index, source, key_of(source, grid.window_samples, codec_identity)))
-    return tuple(found)

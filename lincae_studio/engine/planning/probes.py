@@ -30,6 +30,16 @@ def term_alone(term: Term, chunk: Chunk) -> Chunk:
     return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Contribution(0, (alone,)),))
 
 
+def term_edited(term: Term, chunk: Chunk) -> Chunk:
+    """As `term_alone`, with the regions that change the term within the chunk."""
+    masks = term.masks + chunk.masks
+    alone = term_alone(term, chunk)
+    if not masks:
+        return alone
+    key = hashlib.blake2b(alone.key.encode() + msgspec.msgpack.encode(masks), digest_size=20).hexdigest()
+    return msgspec.structs.replace(alone, key=f"{_TERM} {key}", masks=masks)
+
+
 def term_latents(term: Term, chunk: Chunk) -> Chunk:
     """The latents of a single term; nothing is decoded."""
     alone = term_alone(term, chunk)

@@ -202,7 +202,7 @@ class Renderer:
 
     def _total(self, chunk: Chunk, origin: Array) -> Array:
         """The summed latents of a chunk. Raises `EngineError` if they are not finite."""
-        mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin, chunk.master)
+        mixed = self.sums.total(chunk.terms, partial(self.latents, chunk=chunk), origin, chunk.master, chunk.masks)
         _check_finite(mixed, chunk, chunk.grid.hop)
         return mixed
 

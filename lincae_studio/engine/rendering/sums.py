@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.masks import Mask, factors_of
 from lincae_studio.engine.planning.plan import Coefficient, Term
 from lincae_studio.engine.rendering.algebra import weighted
 
@@ -19,7 +20,7 @@ from lincae_studio.engine.rendering.algebra import weighted
 _MEMORY_BYTES = 512 * 1024 * 1024
 
 #: Identifies a group by what its sum depends on.
-_Group = tuple[tuple[str, tuple[Coefficient, ...]], ...]
+_Group = tuple[tuple[str, tuple[Coefficient, ...], tuple[Mask, ...]], ...]
 
 
 class ChunkSums:
@@ -36,33 +37,41 @@ class ChunkSums:
         latents_of: Callable[[Sequence[Term]], Sequence[Array]],
         origin: Array,
         master: Coefficient = 1.0,
+        masks: Sequence[Mask] = (),
     ) -> Array:
-        """`(buses, D, T)`: `origin + master * sum_i c[i, b] * (z_i - origin)`.
+        """`(buses, D, T)`: `origin + master * masks * sum_i c[i, b] * M_i * (z_i - origin)`.
 
         Args:
             terms: sorted by key, at least one.
             latents_of: returns the latents `(D, T)` of terms. It is called at most once, with those that are needed.
             origin: `(D, T)`, the latents of silence.
             master: the factor of the sum: a number, or T numbers. Partial sums do not depend on it.
+            masks: of the regions of the mix; likewise.
         """
         groups: dict[str, list[Term]] = {}
         for term in terms:
             groups.setdefault(term.key[0], []).append(term)
-        names = {digit: tuple((term.key, term.coefficients) for term in group) for digit, group in groups.items()}
+        names = {
+            digit: tuple((term.key, term.coefficients, term.masks) for term in group) for digit, group in groups.items()
+        }
         kept = {digit: self._kept[name] for digit, name in names.items() if name in self._kept}
         missing = [term for digit, group in groups.items() if digit not in kept for term in group]
         latents = dict(zip(map(id, missing), latents_of(missing), strict=True)) if missing else {}
+        edits = factors_of(masks, len(origin)) if masks else None
         total = origin[None].repeat(len(terms[0].coefficients), axis=0)
         for digit, group in groups.items():
             found = kept.get(digit)
             if found is None:
                 coefficients = [term.coefficients for term in group]
-                found = weighted([latents[id(term)] for term in group], coefficients, origin)
+                edited = [term.masks for term in group]
+                found = weighted([latents[id(term)] for term in group], coefficients, origin, edited)
                 if len(group) > 1:  # for one term, multiplying again is just as fast
                     self._keep(names[digit], found)
             else:
                 self._kept.move_to_end(names[digit])
-            total += found if master == 1.0 else np.asarray(master, np.float32) * found
+            if master != 1.0:
+                found = np.asarray(master, np.float32) * found
+            total += found if edits is None else edits * found
         return total
 
     def _keep(self, name: _Group, found: Array) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
@@ -206,7 +205,7 @@ def test_a_project_saved_from_a_bundle_refers_to_it(
 
 
 @settings(max_examples=25)
-@given(sessions(max_tracks=3, max_clips=2))
+@given(sessions(max_tracks=3, max_clips=2, edited=True))
 @pytest.mark.slow
 def test_every_session_can_be_bundled(tmp_path_factory: pytest.TempPathFactory, session: Session) -> None:
     folder = tmp_path_factory.mktemp("bundle")

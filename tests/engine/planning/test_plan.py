@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, Chunks, CodecRef, Plan, Planner, _sources_of_run, make_plan
+from lincae_studio.engine.planning.plan import Chunk, Chunks, CodecRef, Plan, Planner, make_plan
+from lincae_studio.engine.planning.runs import sources_of_run
 from lincae_studio.engine.planning.sources import Source, key_of
 from lincae_studio.session import edits, groups
 from lincae_studio.session.model import Session
@@ -37,7 +37,11 @@ def test_ids_names_colours_and_the_order_of_tracks_do_not_matter(session: Sessio
         replace(track, id=900 + track.id, parent=track.parent and 900 + track.parent, name="x", color="#000000")
         for track in session.tracks
     )
-    other = replace(session, tracks=tracks, next_id=10_000)
+    stored = tuple(
+        replace(one, strips=tuple(replace(strip, id=900 + strip.id) for strip in one.strips))
+        for one in session.snapshots
+    )
+    other = replace(session, tracks=tracks, snapshots=stored, next_id=10_000)
     for track in dice.sample(tracks, len(tracks)):
         other = groups.step_tracks(other, {track.id}, dice.choice((-1, 1)))
     assert keys(plan(other)) == keys(plan(session))
@@ -198,9 +202,9 @@ def test_a_plan_depends_on_nothing_that_was_planned_before(session: Session, ear
     def plans() -> list[Plan]:
         return [plan(session), plan_of(session, "mdct-1x", GRID), plan_of(session, "mdct-2x", Grid(256, 256, 9, 2))]
 
-    _sources_of_run.cache_clear()
+    sources_of_run.cache_clear()
     alone = plans()
-    _sources_of_run.cache_clear()
+    sources_of_run.cache_clear()
     plan(earlier)
     assert plans() == alone
     assert plans() == alone

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
@@ -23,11 +22,12 @@ GRID = Grid(256, 256, 8, 2)
 def by_value(plan: Plan) -> list[object]:
     """All of each chunk: by themselves chunks go by key and index."""
     return [
-        (chunk, chunk.buses, chunk.master, chunk.terms, chunk.fingerprint) if chunk else None for chunk in plan.chunks
+        (chunk, chunk.buses, chunk.master, chunk.masks, chunk.terms, chunk.fingerprint) if chunk else None
+        for chunk in plan.chunks
     ]
 
 
-@given(st.lists(sessions(), min_size=2, max_size=5))
+@given(st.lists(sessions(edited=True), min_size=2, max_size=5))
 def test_what_was_planned_before_does_not_matter(several: list[Session]) -> None:
     planner = Planner()
     for session in [*several, several[0]]:

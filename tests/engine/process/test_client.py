@@ -24,8 +24,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only
-from lincae_studio.engine.process import client as client_module
-from lincae_studio.engine.process import messages, worker
+from lincae_studio.engine.process import client as client_module, messages, worker
 from lincae_studio.engine.process.client import (
     ChunkFailed,
     ChunkFinished,

@@ -18,8 +18,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.engine.export.mixdown import mixdown
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Planner
-from lincae_studio.engine.process import client as engine
-from lincae_studio.engine.process import worker
+from lincae_studio.engine.process import client as engine, worker
 from lincae_studio.engine.rendering.cache import latent_database, render_database
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader

@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lincae_studio.media.dawproject.names import file_name
 from lincae_studio.media.dawproject.reader import read_dawproject

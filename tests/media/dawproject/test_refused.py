@@ -12,14 +12,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import Cancelled, MediaError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress
-from lincae_studio.media.dawproject import audio as audio_module
-from lincae_studio.media.dawproject import timeline
+from lincae_studio.media.dawproject import audio as audio_module, timeline
 from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore

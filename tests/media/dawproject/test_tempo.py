@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lincae_studio.media.dawproject.tempo import TempoMap
 from tests.media.dawproject.texts import RATE, Read, file_of, lane_of, placed, project_of, wav

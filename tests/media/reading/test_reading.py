@@ -13,8 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import pytest
 import soundfile as sf
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.errors import MediaError
