@@ -32,6 +32,7 @@ from lincae_studio.session.model import (
     Track,
 )
 from lincae_studio.session.rules import envelope_problem
+from lincae_studio.session.snapshots import decided
 
 Edit = Callable[[Session], Session]
 
@@ -113,8 +114,7 @@ def set_track_subtract(session: Session, track_id: int, subtract: bool) -> Sessi
 
 def check_strips(session: Session, strip_ids: Collection[int]) -> None:
     """Raises `EditError` if a morph is on, and decides about one of these strips: moving it would not be heard."""
-    decided = {MASTER, *(state.id for snapshot in session.morphed for state in snapshot.strips)}
-    if session.morphed and not decided.isdisjoint(strip_ids):
+    if not decided(session).isdisjoint(strip_ids):
         names = " and ".join(f"“{snapshot.name}”" for snapshot in session.morphed)
         raise EditError(
             f"a morph is on: the strips are those of {names}", "Turn the morph off, or recall a snapshot, to move them"

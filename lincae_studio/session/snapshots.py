@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session.model import Morph, Point, Session, Snapshot, state_of
+from lincae_studio.session.model import MASTER, Morph, Point, Session, Snapshot, state_of
 from lincae_studio.session.rules import envelope_problem
 
 
@@ -95,6 +95,12 @@ def in_each_mix(session: Session, edit: Callable[[Session], Session]) -> Session
     for snapshot, mix in zip(session.morphed, session.mixes, strict=True):
         changed = _with_snapshot(changed, taken(edit(mix), snapshot.id, snapshot.name))
     return changed
+
+
+def decided(session: Session) -> frozenset[int]:
+    """The ids of the strips that a morph decides about while it is on, `MASTER` among them."""
+    states = (state.id for snapshot in session.morphed for state in snapshot.strips)
+    return frozenset((MASTER, *states)) if session.morphed else frozenset()
 
 
 def _morph(session: Session) -> Morph:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPoint, QTimer, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QShowEvent
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from lincae_studio.media.store import MediaStore
@@ -34,6 +34,7 @@ from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.commands.reports import ReportCommands
 from lincae_studio.ui.commands.sample_rate import SampleRateCommands
 from lincae_studio.ui.commands.session import SessionCommands
+from lincae_studio.ui.commands.snapshots import SnapshotCommands
 from lincae_studio.ui.commands.strips import StripCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
@@ -49,6 +50,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.panels.snapshots import SnapshotPanel
 from lincae_studio.ui.plain_text import in_title
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.engine_settings import EngineSettings
@@ -153,6 +155,7 @@ class MainWindow(QMainWindow):
         self.history = HistoryPanel(self.document, self)
         self.loudness = LoudnessPanel(self.document, self.rendering, self.metering, self)
         self.clip_table = ClipTable(self.document, self.selection, self)
+        self.snapshots = SnapshotPanel(self.document, self._key_of_snapshot, self)
 
     def _make_commands(self, media: MediaStore, cache_dir: Path) -> None:
         document, selection, rendering, messages = self.document, self.selection, self.rendering, self.messages
@@ -171,11 +174,12 @@ class MainWindow(QMainWindow):
         self.clip_commands = ClipCommands(document, selection, transport, rendering, self.context_place)
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
         self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport, self.context_place)
+        self.snapshot_commands = SnapshotCommands(document, self.snapshots, self.timeline.envelopes)
         self.place_commands = PlaceCommands(document, selection, transport, self.timeline.ruler, self.context_place)
         rows, wave_zoom = self.timeline.rows, self.timeline.wave_zoom
         self.view_commands = ViewCommands(document, selection, axis, rows, wave_zoom, self.preferences, transport)
         self.panel_commands = PanelCommands(
-            selection, self.inspector, self.history, self.loudness, self.clip_table, self
+            selection, self.inspector, self.history, self.loudness, self.clip_table, self.snapshots, self
         )
         self.report_commands = ReportCommands(
             document, rendering, self.linearity_meter, self.timeline, self.views, self.exporter, messages, self
@@ -201,6 +205,11 @@ class MainWindow(QMainWindow):
         self.sample_rate.audio_missing.connect(self.importer.find_media)
         self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)
 
+    def _key_of_snapshot(self, row: int) -> str:
+        """The key that recalls the snapshot of a row, from 0 on."""
+        action = self.actions_by_id.get(f"recall_snapshot_{row + 1}")
+        return action.shortcut().toString(QKeySequence.SequenceFormat.NativeText) if action is not None else ""
+
     def _register(self) -> None:
         """Register the command groups, one line each; a new command in a group needs no change here."""
         self.handlers = HandlerTable()
@@ -214,6 +223,7 @@ class MainWindow(QMainWindow):
             self.clip_commands,
             self.track_commands,
             self.strip_commands,
+            self.snapshot_commands,
             self.place_commands,
             self.transport,
             self.clock,
@@ -292,6 +302,7 @@ class MainWindow(QMainWindow):
         attach(self.timeline.master_strip, found.on_master)
         attach(self.clip_table.table, self.clip_table.context_at)
         attach(self.history.list, self.history.context_at)
+        attach(self.snapshots.list, self.snapshots.context_at)
         self.views.view_shown.connect(lambda view: attach(view, partial(found.on_view, view)))
 
     # Title and theme

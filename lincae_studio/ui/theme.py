@@ -364,6 +364,7 @@ QPushButton:disabled {{ color: {c.text_disabled}; }}
 QSlider::groove:horizontal {{ height: 4px; background: {c.groove}; border-radius: 2px; }}
 QSlider::handle:horizontal {{ width: 10px; height: 14px; margin: -5px 0; border-radius: 3px; background: {c.handle}; }}
 QSlider::handle:horizontal:hover {{ background: {c.handle_hover}; }}
+QSlider::handle:horizontal:disabled {{ background: {c.groove}; }}
 QSplitter::handle {{ background: {c.line}; }}
 QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QMenu::separator {{ height: 1px; background: {c.line}; margin: 4px 8px; }}

@@ -62,6 +62,9 @@ class ActionStates(QObject):
             "clips": session.length > 0,
             "selection": bool(self._selection.clips),
             "markers": bool(session.markers),
+            "snapshots": bool(session.snapshots),
+            "two snapshots": len(session.snapshots) > 1,
+            "morph": session.morph is not None,
             "track": self._selection.track is not None,
             "strip": self._selection.strip is not None,
             "points": self._has_points(),
@@ -73,6 +76,7 @@ class ActionStates(QObject):
             self._met = met
             for spec in ACTIONS:
                 self._actions[spec.id].setEnabled(met[spec.needs])
+        self._actions["morph"].setChecked(bool(session.morphed))
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
         self._actions[f"sample_rate_{session.rate}"].setChecked(True)
         self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())

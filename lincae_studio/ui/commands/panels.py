@@ -1,4 +1,4 @@
-"""Commands that show panels: clip inspector, history, loudness, clip table. Main thread."""
+"""Commands that show panels: clip inspector, history, loudness, clip table, snapshots. Main thread."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.panels.snapshots import SnapshotPanel
 
 #: Initial height of the clip table.
 _TABLE_PX = 150
@@ -30,6 +31,7 @@ class PanelCommands:
         history: HistoryPanel,
         loudness: LoudnessPanel,
         clip_table: ClipTable,
+        snapshots: SnapshotPanel,
         window: QMainWindow,
     ) -> None:
         self._selection = selection
@@ -41,9 +43,11 @@ class PanelCommands:
             "history": history,
             "loudness": loudness,
             "clip_table": clip_table,
+            "snapshots": snapshots,
         }
         self._history = history
         self._loudness = loudness
+        self._snapshots = snapshots
 
     @property
     def handlers(self) -> Handlers:
@@ -52,6 +56,7 @@ class PanelCommands:
             "history": self.on_history,
             "loudness": self.on_loudness,
             "clip_table": self.on_clip_table,
+            "snapshots": self.on_snapshots,
             "history_step": self._history.go_to_current_row,
         }
 
@@ -77,6 +82,10 @@ class PanelCommands:
 
     def on_loudness(self, on: bool) -> None:
         self._toggle(self._loudness, on)
+
+    def on_snapshots(self, on: bool) -> None:
+        if self._toggle(self._snapshots, on):
+            self._snapshots.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def on_clip_table(self, on: bool) -> None:
         remembered = self._clip_table.height() > _TABLE_PX // 2  # since it was last open, or from an earlier start

@@ -15,7 +15,15 @@ from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
-from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, name_of, points_of, set_points, value_on_line
+from lincae_studio.ui.timeline.envelopes import (
+    Kind,
+    ShownEnvelopes,
+    name_of,
+    points_of,
+    set_points,
+    strip_of,
+    value_on_line,
+)
 
 _GAIN_STEP_DB = 0.5
 _PAN_STEP = 0.05
@@ -77,7 +85,7 @@ class StripCommands(QObject):
         self._envelopes.show(strip_id, kind)
 
         def edit(session: Session, strip_id: int) -> Session:
-            strip = session.strip(strip_id)
+            strip = strip_of(session, strip_id, kind)
             others = [point for point in points_of(strip, kind) if point.at != at]
             return set_points(session, strip_id, kind, [*others, Point(at, value_on_line(strip, kind, at))])
 
@@ -103,13 +111,15 @@ class StripCommands(QObject):
             return
 
         def edit(session: Session, strip_id: int) -> Session:
-            points = list(points_of(session.strip(strip_id), kind))
+            points = list(points_of(strip_of(session, strip_id, kind), kind))
             before = [number for number, point in enumerate(points) if point.at <= at]
             if not before:
                 raise EditError("there is no point at or before the playhead", "Add a point first")
             value = points[before[-1]].value
             if kind is Kind.GAIN:
                 value = stepped_gain(value, _GAIN_STEP_DB * by, db_to_gain(FADER_TOP_DB))
+            elif kind is Kind.MORPH:
+                value = min(max(round(value + _PAN_STEP * by, 6), 0.0), 1.0)
             else:
                 value = min(max(round(value - _PAN_STEP * by, 6), -1.0), 1.0)  # left is at the top
             points[before[-1]] = Point(points[before[-1]].at, value)

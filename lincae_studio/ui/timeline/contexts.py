@@ -10,7 +10,7 @@ from lincae_studio.session.model import MASTER
 from lincae_studio.ui.model.context import Context, Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.timeline.envelopes import Kind, deletion_at
+from lincae_studio.ui.timeline.envelopes import deletion_at
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.panel import TimelinePanel
 
@@ -76,9 +76,10 @@ class TimelineContexts:
         """The lane of the mix, or a point of the master's envelope on it; the master becomes selected."""
         self._selection.set_master()
         lane, session = self._timeline.master, self._document.session
-        if point is not None and self._timeline.envelopes.of(MASTER) is not None:
+        kind = self._timeline.envelopes.of(MASTER)
+        if point is not None and kind is not None:
             place = QPointF(point)
-            deletion = deletion_at(session, MASTER, Kind.GAIN, place, 0, lane.height(), lane.axis)
+            deletion = deletion_at(session, MASTER, kind, place, 0, lane.height(), lane.axis)
             if deletion is not None:
                 return Place("point", point, self._sample(lane, point), deletion=deletion)
         return self._on_axis("mix", self._timeline.master, point)

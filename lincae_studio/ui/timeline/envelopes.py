@@ -6,7 +6,7 @@ The master's lane has one, too: ids of strips are those of tracks, or `MASTER`.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,9 +15,10 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from lincae_studio.engine.planning.factors import Curve, Positions, gain_envelope, pan_envelope
-from lincae_studio.session import edits
+from lincae_studio.errors import EditError
+from lincae_studio.session import edits, snapshots
 from lincae_studio.session.levels import db_to_gain, fader_to_gain, format_db, format_pan, gain_to_fader
-from lincae_studio.session.model import MASTER, MAX_LENGTH, Master, Point, Session, Track
+from lincae_studio.session.model import MASTER, MAX_LENGTH, Master, Morph, Point, Session, Track
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
@@ -48,13 +49,15 @@ class Kind(enum.Enum):
 
     GAIN = "volume"
     PAN = "pan"
+    MORPH = "morph"
 
 
-#: An envelope belongs to the strip of a track, or to the master, which has no pan.
-Strip = Track | Master
+#: An envelope belongs to the strip of a track, or to the master, which has no pan, but the line of the morph.
+Strip = Track | Master | Morph
 
-#: The order in which a track's button steps through the envelopes.
+#: The order in which the button of a track, and that of the master, steps through the envelopes.
 _NEXT: dict[Kind | None, Kind | None] = {None: Kind.GAIN, Kind.GAIN: Kind.PAN, Kind.PAN: None}
+_NEXT_OF_MASTER: dict[Kind | None, Kind | None] = {None: Kind.GAIN, Kind.GAIN: Kind.MORPH, Kind.MORPH: None}
 
 
 class ShownEnvelopes(QObject):
@@ -68,11 +71,13 @@ class ShownEnvelopes(QObject):
 
     def __init__(self, document: Document) -> None:
         super().__init__(document)
+        self._document = document
         self._shown: dict[int, Kind] = {}
         document.replaced.connect(self._shown.clear)
 
     def of(self, strip_id: int) -> Kind | None:
-        return self._shown.get(strip_id)
+        kind = self._shown.get(strip_id)
+        return None if kind is Kind.MORPH and self._document.session.morph is None else kind
 
     def show(self, strip_id: int, kind: Kind | None) -> None:
         """Show an envelope of a strip, or none."""
@@ -83,16 +88,29 @@ class ShownEnvelopes(QObject):
         self.changed.emit()
 
     def show_next(self, strip_id: int) -> None:
-        """Step from volume to pan to none; the master has no pan."""
-        following = _NEXT[self.of(strip_id)]
-        self.show(strip_id, None if strip_id == MASTER and following is Kind.PAN else following)
+        """Step from volume to pan to none, for the master to the line of the morph if there is one."""
+        following = (_NEXT_OF_MASTER if strip_id == MASTER else _NEXT)[self.of(strip_id)]
+        self.show(strip_id, None if following is Kind.MORPH and self._document.session.morph is None else following)
+
+
+def strip_of(session: Session, strip_id: int, kind: Kind) -> Strip:
+    """What an envelope belongs to. Raises `EditError` when there is no such strip, or no morph."""
+    if kind is not Kind.MORPH:
+        return session.strip(strip_id)
+    if session.morph is None:
+        raise EditError("there is no morph", "Choose two snapshots to morph between first")
+    return session.morph
 
 
 def points_of(strip: Strip, kind: Kind) -> tuple[Point, ...]:
+    if isinstance(strip, Morph):
+        return strip.points
     return strip.gain_points if kind is Kind.GAIN or isinstance(strip, Master) else strip.pan_points
 
 
 def set_points(session: Session, strip_id: int, kind: Kind, points: Sequence[Point]) -> Session:
+    if kind is Kind.MORPH:
+        return snapshots.set_morph_points(session, points)
     if strip_id == MASTER:
         return edits.set_master_points(session, points)
     edit = edits.set_gain_points if kind is Kind.GAIN else edits.set_pan_points
@@ -100,19 +118,28 @@ def set_points(session: Session, strip_id: int, kind: Kind, points: Sequence[Poi
 
 
 def name_of(strip_id: int, kind: Kind) -> str:
-    """What the names of edits call an envelope: `Volume`, `Master Volume`."""
-    return f"{'Master ' if strip_id == MASTER else ''}{kind.value.capitalize()}"
+    """What the names of edits call an envelope: `Volume`, `Master Volume`, `Morph`."""
+    return f"{'Master ' if strip_id == MASTER and kind is not Kind.MORPH else ''}{kind.value.capitalize()}"
 
 
 def y_of(value: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
     """The y of a value: volume has the taper of the fader, with +6 dB at the top; pan has left at the top."""
-    share = gain_to_fader(value) if kind is Kind.GAIN else (1.0 - value) / 2.0
+    share = gain_to_fader(value) if kind is Kind.GAIN else value if kind is Kind.MORPH else (1.0 - value) / 2.0
     return top + _MARGIN_PX + (1.0 - share) * (height_px - 2 * _MARGIN_PX)
 
 
 def value_at(y: float, kind: Kind, top: int, height_px: int = ROW_PX) -> float:
     share = min(max(1.0 - (y - top - _MARGIN_PX) / (height_px - 2 * _MARGIN_PX), 0.0), 1.0)
+    if kind is Kind.MORPH:
+        return share
     return fader_to_gain(share) if kind is Kind.GAIN else 1.0 - 2.0 * share
+
+
+def text_of(value: float, kind: Kind) -> str:
+    """A value of an envelope as text: -6.0 dB, L45, 50 %."""
+    if kind is Kind.MORPH:
+        return f"{value:.0%}".replace("%", " %")
+    return format_db(value) if kind is Kind.GAIN else format_pan(value)
 
 
 def value_on_line(strip: Strip, kind: Kind, sample: float) -> float:
@@ -134,8 +161,10 @@ def on_line(strip: Strip, kind: Kind, place: QPointF, top: int, height_px: int, 
     return abs(y_of(value, kind, top, height_px) - place.y()) <= _LINE_PX
 
 
-def paint_envelope(painter: QPainter, strip: Strip, kind: Kind, top: int, height_px: int, axis: TimeAxis) -> None:
-    """Paint the line across the lane, its points, and its name."""
+def paint_envelope(
+    painter: QPainter, strip: Strip, kind: Kind, top: int, height_px: int, axis: TimeAxis, text: str = ""
+) -> None:
+    """Paint the line across the lane, its points, and its name, or another text."""
     xs = np.arange(0.0, axis.width_px + _PIECE_PX, _PIECE_PX)
     points = points_of(strip, kind)
     corners = [x for point in points if 0.0 <= (x := axis.x_of(point.at)) <= axis.width_px]
@@ -152,8 +181,9 @@ def paint_envelope(painter: QPainter, strip: Strip, kind: Kind, top: int, height
         painter.drawEllipse(QPointF(axis.x_of(point.at), y_of(point.value, kind, top, height_px)), 4.0, 4.0)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    text = f"{kind.value} envelope"
-    box = QRectF(6, top + height_px - 20, painter.fontMetrics().horizontalAdvance(text) + 10, 15)
+    text = text or f"{kind.value} envelope"
+    below = 3 if kind is Kind.MORPH else height_px - 20  # where its line does not begin, as a rule
+    box = QRectF(6, top + below, painter.fontMetrics().horizontalAdvance(text) + 10, 15)
     painter.fillRect(box, QColor(theme.colors().panel))
     painter.setPen(QColor(theme.colors().envelope))
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
@@ -161,7 +191,9 @@ def paint_envelope(painter: QPainter, strip: Strip, kind: Kind, top: int, height
 
 @lru_cache(256)
 def envelope_marks(kind: Kind, top: int, height_px: int) -> tuple[Mark, ...]:
-    """The scale of an envelope: dB, or left, centre and right."""
+    """The scale of an envelope: dB, percent of the way, or left, centre and right."""
+    if kind is Kind.MORPH:
+        return tuple((y_of(value, kind, top, height_px), text_of(value, kind)) for value in (1.0, 0.5, 0.0))
     if kind is Kind.PAN:
         sides = ((-1.0, "L"), (0.0, "C"), (1.0, "R"))
         return tuple((y_of(value, kind, top, height_px), text) for value, text in sides)
@@ -170,9 +202,9 @@ def envelope_marks(kind: Kind, top: int, height_px: int) -> tuple[Mark, ...]:
     return spread(marks, top, height_px)
 
 
-def paint_hidden_sign(painter: QPainter, strip: Strip, shown: Kind | None, top: int, height_px: int) -> None:
-    """Paint the names of the envelopes that have points and are not shown, at the left border of the lane."""
-    hidden = [kind.value for kind in Kind if kind is not shown and kind in having_points(strip)]
+def paint_hidden_sign(painter: QPainter, kinds: Collection[Kind], shown: Kind | None, top: int, height_px: int) -> None:
+    """Paint the names of the envelopes of these kinds that are not shown, at the left border of the lane."""
+    hidden = [kind.value for kind in kinds if kind is not shown]
     if not hidden:
         return
     text = f"∿ {', '.join(hidden)}"
@@ -189,17 +221,21 @@ def paint_hidden_sign(painter: QPainter, strip: Strip, shown: Kind | None, top: 
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
-def having_points(strip: Strip) -> tuple[Kind, ...]:
-    """The envelopes of a strip that change its sound."""
-    kinds = (Kind.GAIN,) if isinstance(strip, Master) else (Kind.GAIN, Kind.PAN)
-    return tuple(kind for kind in kinds if points_of(strip, kind))
+def having_points(track: Track) -> tuple[Kind, ...]:
+    """The envelopes of a track that change its sound."""
+    return tuple(kind for kind in (Kind.GAIN, Kind.PAN) if points_of(track, kind))
+
+
+def heard_on_master(session: Session) -> tuple[Kind, ...]:
+    """The envelopes of the master, and of the morph, that change the sound."""
+    return (Kind.GAIN,) * bool(session.master.gain_points) + (Kind.MORPH,) * bool(session.morphed)
 
 
 def _values(strip: Strip, kind: Kind, positions: Positions) -> Curve:
     points = points_of(strip, kind)
     if not points:
         return np.full(len(positions), 1.0 if kind is Kind.GAIN else 0.0)
-    return gain_envelope(points, positions) if kind is Kind.GAIN else pan_envelope(points, positions)
+    return gain_envelope(points, positions) if kind is Kind.GAIN else pan_envelope(points, positions)  # as the morph
 
 
 @dataclass
@@ -215,15 +251,13 @@ class MovePoint:
     height_px: int
 
     def __post_init__(self) -> None:
-        points = points_of(self.session.strip(self.strip_id), self.kind)
+        points = points_of(strip_of(self.session, self.strip_id, self.kind), self.kind)
         self._others = tuple(p for n, p in enumerate(points) if n != self.number)
         self._moved = self.point
 
     @property
     def hint(self) -> str:
-        value = self._moved.value
-        text = format_db(value) if self.kind is Kind.GAIN else format_pan(value)
-        return f"{text} at {format_time(self._moved.at / self.session.rate)}"
+        return f"{text_of(self._moved.value, self.kind)} at {format_time(self._moved.at / self.session.rate)}"
 
     def move(self, drag: Drag) -> Session:
         at = min(max(self.point.at + drag.samples, 0), MAX_LENGTH)
@@ -248,7 +282,7 @@ def drag_at(
     session: Session, strip_id: int, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis
 ) -> Callable[[], MovePoint] | None:
     """Makes the gesture for the point, or for a new point on the line, at a position; None where neither is."""
-    strip = session.strip(strip_id)
+    strip = strip_of(session, strip_id, kind)
     number = point_at(strip, kind, place, top, height_px, axis)
     if number is not None:
         point = points_of(strip, kind)[number]
@@ -264,7 +298,7 @@ def deletion_at(
     session: Session, strip_id: int, kind: Kind, place: QPointF, top: int, height_px: int, axis: TimeAxis
 ) -> Outcome | None:
     """The edit that deletes the point at a position; None where there is none."""
-    strip = session.strip(strip_id)
+    strip = strip_of(session, strip_id, kind)
     number = point_at(strip, kind, place, top, height_px, axis)
     if number is None:
         return None

@@ -45,6 +45,7 @@ from lincae_studio.ui.timeline.envelopes import (
     ShownEnvelopes,
     deletion_at,
     envelope_marks,
+    having_points,
     paint_envelope,
     paint_hidden_sign,
 )
@@ -262,7 +263,7 @@ class Lanes(TimeCanvas):
             track, top, height = self._session.tracks[position], self._rows.top(position), self._rows.height(position)
             kind = self._envelopes.of(track.id)
             if clip.left() < HIDDEN_SIGN_PX:
-                paint_hidden_sign(painter, track, kind, top, height)
+                paint_hidden_sign(painter, having_points(track), kind, top, height)
             if clip.right() < right - SCALE_PX:
                 continue
             if kind is not None:

@@ -82,7 +82,7 @@ class MasterLane(TimeCanvas):
 
     def paint_overlay(self, painter: QPainter) -> None:
         if self._envelope.shown:
-            marks = envelope_marks(Kind.GAIN, 0, self.height())
+            marks = envelope_marks(self._envelope.kind or Kind.GAIN, 0, self.height())
             paint_scale(painter, self.width(), 0, self.height(), marks)
         elif self.shows_scale and self._rendering.plan.length:
             marks = wave_marks(0, self.height(), self._wave_zoom.factor, stereo=False)

@@ -1,4 +1,4 @@
-"""The master's envelope on the lane of the mix: how it is painted, and the mouse on it. Main thread."""
+"""The master's envelope, or the line of the morph, on the lane of the mix: painting, mouse. Main thread."""
 
 from __future__ import annotations
 
@@ -7,14 +7,30 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QPointF, Signal
 from PySide6.QtGui import QPainter
 
-from lincae_studio.session.model import MASTER, Master, Session
+from lincae_studio.session.model import MASTER, Morph, Session
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.canvas import TimeCanvas
-from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, deletion_at, drag_at, paint_envelope, paint_hidden_sign
+from lincae_studio.ui.timeline.envelopes import (
+    Kind,
+    ShownEnvelopes,
+    deletion_at,
+    drag_at,
+    heard_on_master,
+    paint_envelope,
+    paint_hidden_sign,
+    strip_of,
+)
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX, Drag, Gesture
 from lincae_studio.ui.timeline.hint import paint_hint
+
+
+def morph_text(session: Session, morph: Morph) -> str:
+    """What a morph does, in a few words."""
+    first, second = (shown(session.snapshot(one).name) for one in (morph.first, morph.second))
+    return f"morph: crossfade of the mixes {first} (0 %) and {second} (100 %){'' if morph.on else ', off'}"
 
 
 class MasterEnvelope(QObject):
@@ -37,7 +53,7 @@ class MasterEnvelope(QObject):
         self._gesture: Gesture | None = None
         self._preview: Session | None = None
         self._pointer = QPointF()
-        self._painted: Master | None = None
+        self._painted: tuple[object, ...] | None = None
         self._keys = GestureKeys(canvas, self.cancel)
         document.replaced.connect(self.cancel)
         document.changed.connect(self._follow)
@@ -45,17 +61,26 @@ class MasterEnvelope(QObject):
 
     @property
     def shown(self) -> bool:
-        return self._envelopes.of(MASTER) is not None
+        return self.kind is not None
+
+    @property
+    def kind(self) -> Kind | None:
+        """What is shown."""
+        return self._envelopes.of(MASTER)
 
     def paint(self, painter: QPainter) -> None:
         """Paint the envelope if it is shown."""
         kind = self._envelopes.of(MASTER)
         if kind is not None:
-            paint_envelope(painter, self._session.master, kind, 0, self._canvas.height(), self._canvas.axis)
+            strip, text = strip_of(self._session, MASTER, kind), ""
+            if kind is Kind.MORPH and self._session.morph is not None:
+                text = morph_text(self._session, self._session.morph)
+            paint_envelope(painter, strip, kind, 0, self._canvas.height(), self._canvas.axis, text)
 
     def paint_overlay(self, painter: QPainter) -> None:
         """Paint what a drag would give, beside the pointer."""
-        paint_hidden_sign(painter, self._session.master, self._envelopes.of(MASTER), 0, self._canvas.height())
+        kinds = heard_on_master(self._session)
+        paint_hidden_sign(painter, kinds, self._envelopes.of(MASTER), 0, self._canvas.height())
         if self._gesture is not None:
             paint_hint(painter, self._canvas, self._gesture.hint, self._pointer)
 
@@ -123,7 +148,8 @@ class MasterEnvelope(QObject):
         return self._preview or self._document.session
 
     def _follow(self) -> None:
-        painted = self._session.master if self.shown else None
+        session, kind = self._session, self._envelopes.of(MASTER)
+        painted = (kind, session.master, session.morph, session.snapshots) if kind is not None else None
         if painted != self._painted:
             self._painted = painted
             self.changed.emit()

@@ -12,13 +12,14 @@ from lincae_studio.session.model import MASTER
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
-from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
+from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, heard_on_master
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader
 from lincae_studio.ui.timeline.strip_fields import ValueField
-from lincae_studio.ui.timeline.strip_parts import join, read_gain, show_envelopes, toggle
+from lincae_studio.ui.timeline.strip_parts import MORPH_TIP, enable, join, read_gain, show_envelopes, toggle
 
 _ENVELOPE_TIP = "Show or hide the volume envelope of the master"
+_MORPH_TIP = "Show the volume envelope of the master, the line of the morph, or none"
 
 
 class MasterStrip(QWidget):
@@ -77,7 +78,11 @@ class MasterStrip(QWidget):
         master = self._document.session.master
         self.gain.show_value(master.gain)
         self.gain_text.show_value(format_db(master.gain))
-        show_envelopes(self.envelope, master, self._envelopes.of(MASTER), _ENVELOPE_TIP)
+        session = self._document.session
+        tip = _ENVELOPE_TIP if session.morph is None else _MORPH_TIP
+        show_envelopes(self.envelope, heard_on_master(session), self._envelopes.of(MASTER), tip)
+        enable((self.gain, self.gain_text), not session.morphed)
+        self.setToolTip(MORPH_TIP if session.morphed else "")
         self.update()
 
     def _set_gain(self, gain: float, sweep: bool) -> None:

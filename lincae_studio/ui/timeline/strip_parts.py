@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QToolButton, QWidget
 
@@ -9,9 +11,12 @@ from lincae_studio.errors import EditError
 from lincae_studio.session.levels import parse_db, parse_pan
 from lincae_studio.session.model import MAX_GAIN
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.timeline.envelopes import Kind, Strip, having_points
+from lincae_studio.ui.timeline.envelopes import Kind
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import ValueField
+
+#: Why the controls of a strip are disabled.
+MORPH_TIP = "A morph is on: the strip is that of its snapshots, and these are the values when it is off"
 
 
 def toggle(role: str, text: str, tip: str, parent: QWidget) -> QToolButton:
@@ -26,10 +31,17 @@ def toggle(role: str, text: str, tip: str, parent: QWidget) -> QToolButton:
     return button
 
 
-def show_envelopes(button: QToolButton, strip: Strip, shown: Kind | None, tip: str) -> None:
-    """Show on the button of a strip's envelopes whether one is shown, and which others have points."""
+def enable(widgets: Collection[QWidget], on: bool) -> None:
+    """Enable the controls of a strip, or disable them while a morph decides about it."""
+    for widget in widgets:
+        if widget.isEnabled() != on:
+            widget.setEnabled(on)
+
+
+def show_envelopes(button: QToolButton, kinds: Collection[Kind], shown: Kind | None, tip: str) -> None:
+    """Show on the button of a strip's envelopes whether one is shown, and which of these kinds are not."""
     button.setChecked(shown is not None)
-    hidden = [kind.value for kind in having_points(strip) if kind is not shown]
+    hidden = [kind.value for kind in kinds if kind is not shown]
     button.setToolTip(f"{tip}; {' and '.join(hidden)} changed by an envelope that is hidden" if hidden else tip)
     if button.property("points") != bool(hidden):
         button.setProperty("points", bool(hidden))

@@ -8,20 +8,20 @@ from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
-from lincae_studio.session import edits, strips
+from lincae_studio.session import edits, snapshots, strips
 from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.model import Session, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.wheel import Scrolling
-from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes
+from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, having_points
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import NameField, ValueField
-from lincae_studio.ui.timeline.strip_parts import join, read_gain, read_pan, show_envelopes, toggle
+from lincae_studio.ui.timeline.strip_parts import MORPH_TIP, enable, join, read_gain, read_pan, show_envelopes, toggle
 
 _CTRL, _SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
@@ -84,7 +84,7 @@ class TrackHeader(QWidget):
         self._document = document
         self._selection = selection
         self.track_id = track.id
-        self._shown: tuple[Track, bool, Kind | None] | None = None
+        self._shown: tuple[Track, bool, Kind | None, bool] | None = None
         #: The session when a fader was pressed, from which the faders of other selected tracks are moved.
         self._before: Session | None = None
         self._press_y: float | None = None
@@ -129,10 +129,10 @@ class TrackHeader(QWidget):
     def show_track(self, track: Track, selected: bool) -> None:
         """Show a track's values; it may be another track than before unless the header is in use."""
         self.track_id = track.id
-        envelope = self._envelopes.of(track.id)
-        if (track, selected, envelope) == self._shown:
+        envelope, decided = self._envelopes.of(track.id), track.id in snapshots.decided(self._document.session)
+        if (track, selected, envelope, decided) == self._shown:
             return
-        self._shown = (track, selected, envelope)
+        self._shown = (track, selected, envelope, decided)
         self._selected = selected
         self._color = QColor(track.color)
         for widget, role in (
@@ -155,7 +155,10 @@ class TrackHeader(QWidget):
         self.pan.show_value(track.pan)
         for button, value in ((self.subtract, track.subtract), (self.mute, track.mute), (self.solo, track.solo)):
             button.setChecked(value)
-        show_envelopes(self.envelope, track, envelope, _ENVELOPES_TIP)
+        show_envelopes(self.envelope, having_points(track), envelope, _ENVELOPES_TIP)
+        strip = (self.gain, self.gain_text, self.pan, self.pan_text, self.subtract, self.mute, self.solo)
+        enable(strip, not decided)
+        self.setToolTip(MORPH_TIP if decided else "")
         self.update()
 
     def rename(self) -> None:

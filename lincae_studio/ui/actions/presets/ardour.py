@@ -4,8 +4,8 @@ Checked against its `ardour.keys.in`. Ardour moves the playhead by the grid, and
 steps of a second. Not Ardour's:
 
 - Ctrl+Shift+Up and Ctrl+Shift+Down move clips between tracks, since without Shift they move tracks.
-- Ctrl+1 to Ctrl+5 show views, Alt+Page Up and Alt+Page Down zoom waveforms, Ctrl+Page Up and Ctrl+Page Down select
-  clips: their default keys have other meanings.
+- Ctrl+1 to Ctrl+5 show views, Ctrl+F1 to Ctrl+F5 recall snapshots, Alt+Page Up and Alt+Page Down zoom waveforms,
+  Ctrl+Page Up and Ctrl+Page Down select clips: their default keys have other meanings.
 
 Left out: Tab (adds a marker; Enter on the numeric keypad does, too), Alt+E (export; Ctrl+E, quick export, does) and
 Alt+S (solo), which open menus.
@@ -52,4 +52,5 @@ KEYS: dict[str, tuple[str, ...]] = {
     "zoom_selection": ("Z",),
     "wave_zoom_in": ("Alt+PgUp",),
     "wave_zoom_out": ("Alt+PgDown",),
+    **{f"recall_snapshot_{number}": (f"Ctrl+F{number}",) for number in range(1, 6)},
 }

@@ -5,6 +5,7 @@ Checked against both programs' sources (`src/menus` of version 3, `shortcuts.xml
 - Shift+J and Shift+K trim here; there they select from the start of the track to the cursor, and from there to its
   end. J and K alone, which only move the cursor there, do nothing.
 - Alt+M, since Ctrl+M adds a label.
+- Ctrl+F1 to Ctrl+F5 recall snapshots, since Ctrl+1 and Ctrl+3 zoom.
 """
 
 from __future__ import annotations
@@ -30,4 +31,5 @@ KEYS: dict[str, tuple[str, ...]] = {
     "add_marker": ("Ctrl+B", "Ctrl+M", "M"),
     "zoom_in": (*with_french("Ctrl+1"), "Ctrl+=", "Ctrl++", "=", "+"),
     "zoom_out": (*with_french("Ctrl+3"), "Ctrl+-", "-"),
+    **{f"recall_snapshot_{number}": (f"Ctrl+F{number}",) for number in range(1, 6)},
 }

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from lincae_studio.session.model import RATES
 from lincae_studio.session.rates import in_khz
-from lincae_studio.ui.actions.spec import ActionSpec
+from lincae_studio.ui.actions.spec import ActionSpec, with_french
+
+#: Numbers of the snapshots, in their order, that are recalled by a key.
+RECALLED_BY_KEY = range(1, 6)
 
 ROWS = (
     ActionSpec("render_settings", "Render Setti&ngs…", "Set the seed and the length and overlap of chunks", "Session"),
@@ -21,6 +24,87 @@ ROWS = (
             exclusive=True,
         )
         for rate in RATES
+    ),
+    ActionSpec(
+        "store_snapshot",
+        "&Store Snapshot",
+        "Store the faders, pans and buttons of all tracks and of the master as a snapshot",
+        "Session",
+        ("Shift+B",),
+        needs="clips",
+        contexts=("mix", "snapshot"),
+        opens_section=True,
+    ),
+    ActionSpec(
+        "recall_snapshot",
+        "R&ecall Selected Snapshot",
+        "Set the mixer as the selected snapshot has it",
+        "Session",
+        needs="snapshots",
+        contexts=("snapshot",),
+    ),
+    ActionSpec(
+        "compare_snapshots",
+        "&Compare A/B",
+        "Recall the snapshot before the latest one; again to go back",
+        "Session",
+        ("B",),
+        needs="two snapshots",
+        contexts=("mix", "snapshot"),
+    ),
+    ActionSpec(
+        "update_snapshot",
+        "&Update Snapshot",
+        "Store the mixer in the selected snapshot",
+        "Session",
+        needs="snapshots",
+        contexts=("snapshot",),
+    ),
+    ActionSpec(
+        "rename_snapshot",
+        "Rename Snapshot",
+        "Rename the selected snapshot",
+        "Session",
+        needs="snapshots",
+        contexts=("snapshot",),
+    ),
+    ActionSpec(
+        "delete_snapshot",
+        "&Delete Snapshot",
+        "Delete the selected snapshot",
+        "Session",
+        needs="snapshots",
+        contexts=("snapshot",),
+    ),
+    ActionSpec(
+        "morph",
+        "&Morph",
+        "Hear a crossfade of the mixes of two snapshots, along the line on the lane of the mix",
+        "Session",
+        ("Ctrl+Alt+B",),
+        checkable=True,
+        needs="two snapshots",
+        contexts=("mix", "snapshot"),
+    ),
+    ActionSpec(
+        "clear_morph",
+        "Delete Mor&ph",
+        "Delete the morph with its line; the snapshots stay",
+        "Session",
+        needs="morph",
+        contexts=("mix", "snapshot"),
+    ),
+    *(
+        ActionSpec(
+            f"recall_snapshot_{number}",
+            f"Snapshot &{number}",
+            f"Set the mixer as snapshot {number} has it",
+            "Session",
+            with_french(f"Ctrl+{number}"),
+            needs="snapshots",
+            submenu="Recall Snapshot",
+        )
+        for number in RECALLED_BY_KEY
     ),
     ActionSpec("retry", "&Retry Failed Chunks", "Retry rendering the failed chunks", "Session", opens_section=True),
 )

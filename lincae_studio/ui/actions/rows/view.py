@@ -42,6 +42,15 @@ ROWS = (
         checkable=True,
         contexts=("mix", "panel"),
     ),
+    ActionSpec(
+        "snapshots",
+        "Snapshots",
+        "Store and recall states of the mixer, and morph between two of them",
+        "View",
+        ("Ctrl+Shift+B",),
+        checkable=True,
+        contexts=("mix", "panel"),
+    ),
     *(
         ActionSpec(
             view_action(view.id),
