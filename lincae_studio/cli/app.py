@@ -115,6 +115,7 @@ def _render(
     output: options.Output,
     request: options.Request,
     codec: Annotated[str | None, typer.Option("--codec", help="Codec to use instead of the project's.")] = None,
+    snapshot: Annotated[str, typer.Option("--snapshot", help="Name of a snapshot of the mixer to recall.")] = "",
     as_json: options.AsJson = False,
 ) -> int:
     """Render a project or a bundle, or each one in a folder, to audio files."""
@@ -126,7 +127,7 @@ def _render(
         output,
         _PROJECTS,
         ending,
-        lambda one, place: render_project(one, place, codec, request),
+        lambda one, place: render_project(one, place, codec, request, snapshot),
         _exported,
         as_json,
     )

@@ -51,6 +51,7 @@ def _session(session: Session) -> dict[str, object]:
         "tracks": [track.name for track in session.tracks],
         "clips": sum(clips.values()),
         "markers": len(session.markers),
+        "snapshots": [snapshot.name for snapshot in session.snapshots],
         "codec": session.codec,
         "seed": session.seed,
     }

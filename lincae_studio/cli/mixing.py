@@ -18,7 +18,7 @@ from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.jobs import Report
-from lincae_studio.session import edits
+from lincae_studio.session import edits, snapshots
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 from lincae_studio.studio.engine import Engine
 
@@ -54,8 +54,10 @@ def mix_files(
         return _export(engine, session, output, request, [item.path for item in inputs], report)
 
 
-def render_project(path: Path, output: Path, codec: str | None, request: Request) -> dict[str, object]:
-    """Render a project or a bundle. Returns the figures of the export.
+def render_project(
+    path: Path, output: Path, codec: str | None, request: Request, snapshot: str = ""
+) -> dict[str, object]:
+    """Render a project or a bundle, with a snapshot recalled if one is named. Returns the figures of the export.
 
     Raises:
         StudioError: for a project, media, codec or output that cannot be used; an existing output is kept.
@@ -64,6 +66,8 @@ def render_project(path: Path, output: Path, codec: str | None, request: Request
         session = engine.open(path, report)
         if codec is not None:
             session = edits.set_codec(session, registry.by_path(codec))
+        if snapshot:
+            session = snapshots.recall(session, snapshots.named(session, snapshot))
         registry.for_session(session.codec, rate=session.rate)
         protected = [path, *(Path(item.path) for item in session.used_media())]
         return _export(engine, session, output, request, protected, report)

@@ -51,6 +51,15 @@ def recall(session: Session, snapshot_id: int) -> Session:
     return session.with_strips(session.snapshot(snapshot_id))
 
 
+def named(session: Session, name: str) -> int:
+    """The id of the first snapshot with a name. Raises `EditError` that lists those there are."""
+    for snapshot in session.snapshots:
+        if snapshot.name == name:
+            return snapshot.id
+    names = ", ".join(snapshot.name for snapshot in session.snapshots)
+    raise EditError(f"there is no snapshot “{name}”", f"Use one of these: {names}" if names else "Store one first")
+
+
 def current(session: Session) -> frozenset[int]:
     """The ids of the snapshots that the mixer agrees with; none under a morph."""
     if session.morphed:

@@ -347,6 +347,7 @@ QToolTip {{ background: {c.panel}; color: {c.text}; border: 1px solid {c.line}; 
 QToolBar {{ background: {c.panel}; border: 0; border-bottom: 1px solid {c.line}; spacing: 3px; padding: 4px 8px; }}
 QToolButton {{ padding: 4px 6px; border: 1px solid transparent; border-radius: 4px; color: {c.text}; }}
 QToolButton:hover {{ background: {c.button_hover}; }}
+QToolButton:disabled {{ color: {c.text_disabled}; }}
 QToolButton:checked {{ background: {c.checked}; border-color: {c.accent}; }}
 QFileDialog QToolButton {{ background: {c.button if c is LIGHT else c.handle}; padding: 2px; }}
 QFileDialog QToolButton:hover {{ background: {c.handle_hover if c is not LIGHT else c.button_hover}; }}

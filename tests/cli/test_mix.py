@@ -16,9 +16,9 @@ from lincae_studio import __version__
 from lincae_studio.cli import run
 from lincae_studio.codecs import registry
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files
+from lincae_studio.session import edits, files, snapshots
 from lincae_studio.session.model import Session
-from tests.helpers import DEMO, files_below, noise, read_audio, si_sdr_db, write_audio
+from tests.helpers import DEMO, files_below, import_audio, noise, read_audio, session_of, si_sdr_db, tone, write_audio
 
 KEYS = {
     "output",
@@ -233,3 +233,20 @@ def test_a_session_at_48_khz(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert np.abs(read_audio(tmp_path / "back.wav", 48_000)[0] - samples[:, 0]).max() < 1e-4
     assert run([str(part) for part in (*mix, "--session-rate", 96_000)]) == 2
     assert "--session-rate 96000 is not a valid choice" in capsys.readouterr().err
+
+
+def test_a_snapshot_is_recalled_by_its_name(
+    tmp_path: Path, store: MediaStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    media = import_audio(store, tmp_path / "a.wav", tone(440.0, 44_100, level=0.5))
+    session = snapshots.store(session_of(media), "Loud")
+    session = edits.set_track_gain(session, session.tracks[0].id, 0.5)
+    files.save(session, tmp_path / "song.lincae")
+    for options, peak in (((), 0.25), (("--snapshot", "Loud"), 0.5)):
+        assert run(["render", str(tmp_path / "song.lincae"), "-o", str(tmp_path / "out.wav"), *options]) == 0
+        assert np.abs(read_audio(tmp_path / "out.wav")).max() == pytest.approx(peak, abs=0.01)
+    capsys.readouterr()
+    assert run(["render", str(tmp_path / "song.lincae"), "-o", str(tmp_path / "x.wav"), "--snapshot", "Quiet"]) == 2
+    assert "there is no snapshot “Quiet”. Use one of these: Loud" in capsys.readouterr().err
+    assert run(["info", str(tmp_path / "song.lincae"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["snapshots"] == ["Loud"]

@@ -182,8 +182,9 @@ def paint_envelope(
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
     text = text or f"{kind.value} envelope"
-    below = 3 if kind is Kind.MORPH else height_px - 20  # where its line does not begin, as a rule
-    box = QRectF(6, top + below, painter.fontMetrics().horizontalAdvance(text) + 10, 15)
+    across = painter.fontMetrics().horizontalAdvance(text) + 10
+    low = kind is Kind.MORPH and np.mean(values[: max(1, int(across // _PIECE_PX))]) < 0.5  # the line is there
+    box = QRectF(6, top + (3 if low else height_px - 20), across, 15)
     painter.fillRect(box, QColor(theme.colors().panel))
     painter.setPen(QColor(theme.colors().envelope))
     painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
