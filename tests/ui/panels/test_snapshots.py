@@ -85,7 +85,7 @@ def test_the_panel_lists_marks_and_recalls(two: MainWindow) -> None:
     rows = [panel.list.topLevelItem(row) for row in range(2)]
     assert [(row.text(0), row.text(1)) for row in rows if row] == [("Snapshot 1", "Ctrl+1"), ("Snapshot 2", "Ctrl+2")]
     assert [row.font(0).bold() for row in rows if row] == [False, True]
-    viewport, at = panel.list.viewport(), panel.list.visualItemRect(panel.list.topLevelItem(0)).center()
+    viewport, at = panel.list.viewport(), panel.list.visualRect(panel.list.model().index(0, 0)).center()
     QTest.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=at)
     assert gain(two) == 0.5, "a click only selects"
     QTest.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=at)
@@ -118,7 +118,7 @@ def test_names_are_typed_in_the_list(two: MainWindow) -> None:
 @pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
 def test_buttons_and_the_context_menu_update_and_delete(two: MainWindow) -> None:
     panel = open_panel(two).snapshots
-    at = panel.list.visualItemRect(panel.list.topLevelItem(0)).center()
+    at = panel.list.visualRect(panel.list.model().index(0, 0)).center()
     menu = right_click(panel.list.viewport(), at.x(), at.y())
     choose(menu, "Update Snapshot")
     QApplication.processEvents()
@@ -177,7 +177,7 @@ def test_the_line_is_drawn_on_the_lane_of_the_mix(morphed: MainWindow) -> None:
     drag(lane, (200, middle), (100, y_of(1.0, Kind.MORPH, 0, height)))
     assert morphed.document.session.morph is not None
     at, moved, _ = morphed.document.session.morph.points
-    assert (at.at, moved) == (0, Point(100 * PX, pytest.approx(1.0, abs=0.03)))
+    assert (at.at, moved.at, moved.value) == (0, 100 * PX, pytest.approx(1.0, abs=0.03))
     assert morphed.document.undo_text == "Add Morph Point"
     undone_and_redone(morphed, before)
     place = QPoint(100, round(y_of(moved.value, Kind.MORPH, 0, height)))
@@ -192,7 +192,8 @@ def test_points_are_added_and_moved_by_keys(morphed: MainWindow) -> None:
     press(morphed, Qt.Key.Key_A, SHIFT)
     press(morphed, Qt.Key.Key_Up, CTRL | ALT)
     assert morphed.document.session.morph is not None
-    assert morphed.document.session.morph.points[1] == Point(44_100, pytest.approx(0.3))
+    added = morphed.document.session.morph.points[1]
+    assert (added.at, added.value) == (44_100, pytest.approx(0.3))
     press(morphed, Qt.Key.Key_A)
     assert morphed.timeline.envelopes.of(MASTER) is None
     press(morphed, Qt.Key.Key_A)
