@@ -16,14 +16,14 @@ from pathlib import Path
 from types import TracebackType
 
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import CodecInfo
+from lincae_studio.codecs.base import Codec, CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, windows_of
 from lincae_studio.engine.export.mixdown import in_batches
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, Plan, Term
+from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan, Term
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk
@@ -56,7 +56,7 @@ class Engine:
 
         >>> with Engine(process=True) as engine:
         ...     engine.info("mdct-2x").dim
-        256
+        128
 
     Attributes:
         computation: device and precision of neural codecs.
@@ -96,6 +96,8 @@ class Engine:
         self.reader = StoreReader(self.store, repair=self._imported.repair)
         self.bundles = BundleStore(bundles_dir(self._folder))
         self._latents: dict[Path, BundledLatents] = {}
+        #: Those that were loaded here although chunks are rendered in a process.
+        self._codecs: dict[tuple[str, int], Codec] = {}
         self._lock = threading.RLock()
 
     @cached_property
@@ -143,6 +145,19 @@ class Engine:
                     renderer.resolved() if isinstance(renderer, EngineProcess) else registry.resolve(computation)
                 )
         return registry.for_session(codec, computation, rate)
+
+    def load(self, codec: str, rate: int = DEFAULT_RATE) -> Codec:
+        """A codec itself, in the calling process, for sessions of a rate in Hz. Raises like `info`.
+
+        Its windows, and latents `(B, D, T)`, are those of `codecs.base.Codec`.
+        """
+        with self._lock:
+            info = self.info(codec, rate)
+            if isinstance(self.renderer, Renderer):
+                return self.renderer.codec(CodecRef(codec, info.identity, rate))
+            if (codec, rate) not in self._codecs:
+                self._codecs[codec, rate] = registry.load(codec, self.computation, rate)
+            return self._codecs[codec, rate]
 
     def import_file(
         self, path: Path, report: Report = no_report, channels: str = "", rate: Rate = DEFAULT_RATE

@@ -28,7 +28,7 @@ class NoAverage:
 class Autoencoder(ConsistencyAutoencoder):
     """The model with the interface of the reference package `linear-cae` 0.1.4; switching takes one import line.
 
-    The manual ("Python") has a table of its names, and of what differs on purpose.
+    The manual ("Lin-CAE models in Python") has a table of its names, and of what differs on purpose.
     """
 
     #: For code that also evaluates training modules of the reference.
