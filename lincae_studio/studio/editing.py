@@ -15,8 +15,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits, excerpt, groups, places, snapshots
 from lincae_studio.session.levels import db_to_gain
-from lincae_studio.session.model import FadeShape, Point
-from lincae_studio.session.model import Session as Document
+from lincae_studio.session.model import FadeShape, Point, Session as Document
 from lincae_studio.session.rules import check_change
 from lincae_studio.studio.engine import Engine
 from lincae_studio.studio.mix import Mix

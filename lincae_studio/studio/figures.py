@@ -22,8 +22,7 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.errors import MediaError
 from lincae_studio.evaluation.audio import audible
 from lincae_studio.evaluation.figures import FIGURES, SECTIONS, against
-from lincae_studio.evaluation.measuring import Evaluation as Measured
-from lincae_studio.evaluation.measuring import evaluate
+from lincae_studio.evaluation.measuring import Evaluation as Measured, evaluate
 from lincae_studio.evaluation.pictures import chart
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import Session as Document

@@ -27,6 +27,7 @@ class Latents:
 
     They can be added, subtracted and multiplied by numbers, as the mixer does it: about the latents of silence, so that
     `0.5 * z` are the latents of a signal at half the level for every codec whose encoder is linear but for an offset.
+    Mono latents are heard on both sides when they are added to stereo ones.
 
     Attributes:
         header: codec, rate, grid and place of the latents (`engine.bundles.latent_files.LatentHeader`).
@@ -159,13 +160,14 @@ class Latents:
     def _summed(self, other: Latents, sign: float) -> Latents:
         if not isinstance(other, Latents):
             return NotImplemented
-        if (self._place, self.chunks.shape) != (other._place, other.chunks.shape):
+        if self._place != other._place:
             raise UsageError(
-                "latents of different codecs, grids, spans or numbers of channels cannot be combined",
+                "latents of different codecs, grids or spans cannot be combined",
                 "Take them from one session, with the same codec and span",
             )
         chunks = self.silence + (self.chunks - self.silence) + np.float32(sign) * (other.chunks - self.silence)
-        return Latents(latent_files.Latents(self.header, chunks, self.audible | other.audible), self._engine)
+        header = replace(self.header, channels=chunks.shape[1])
+        return Latents(latent_files.Latents(header, chunks, self.audible | other.audible), self._engine)
 
     @property
     def _place(self) -> tuple[object, ...]:

@@ -23,8 +23,7 @@ from lincae_studio.engine.rendering.streams import Stream
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import Level
 from lincae_studio.session import edits
-from lincae_studio.session.model import Rate
-from lincae_studio.session.model import Session as Document
+from lincae_studio.session.model import Rate, Session as Document
 from lincae_studio.studio.audio import Audio, format_of
 from lincae_studio.studio.engine import Engine
 from lincae_studio.studio.latents import Latents

@@ -15,8 +15,7 @@ from lincae_studio.engine.bundles.writer import write_bundle
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits, files
 from lincae_studio.session.minus_one import match_track
-from lincae_studio.session.model import Rate
-from lincae_studio.session.model import Session as Document
+from lincae_studio.session.model import Rate, Session as Document
 from lincae_studio.session.times import count_of, format_time
 from lincae_studio.studio import display
 from lincae_studio.studio.editing import Edited, TrackLike

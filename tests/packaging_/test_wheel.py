@@ -56,6 +56,12 @@ def test_the_wheel_holds_the_demo_song(wheel: Path, names: set[str]) -> None:
             assert archive.read(name) == source.read_bytes()
 
 
+def test_the_wheel_holds_the_notebooks(names: set[str]) -> None:
+    notebooks = {f"lincae_studio/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob("resources/notebooks/*")}
+    assert len(notebooks) == 3
+    assert notebooks <= names
+
+
 def test_the_wheel_holds_every_module(names: set[str]) -> None:
     modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "lincae_studio").rglob("*.py")}
     assert modules <= names

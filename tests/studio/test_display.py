@@ -132,7 +132,8 @@ def test_nothing_loads_qt_or_torch(song: ls.Session, tmp_path: Path) -> None:
 import sys
 import lincae_studio as ls
 song = ls.open(sys.argv[1])
-for value in (song, song["drums"], song.render(), song.latents(), song.linearity(), song.only("drums").evaluate(limit=1)):
+drums = song["drums"]
+for value in (song, drums, song.render(), song.latents(), song.linearity(), song.only("drums").evaluate(limit=1)):
     assert value._repr_html_()
 print(*sorted({"PySide6", "pyqtgraph", "torch", "matplotlib"} & sys.modules.keys()))
 """

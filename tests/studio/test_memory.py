@@ -30,7 +30,7 @@ def hour(tmp_path: Path) -> ls.Session:
     return song
 
 
-class Watched(np.memmap):  # type: ignore[type-arg]
+class Watched(np.memmap):
     """An array in a file, which notes the largest memory of the process while it is written to."""
 
     most = 0

@@ -10,10 +10,8 @@ import pytest
 import lincae_studio as ls
 from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, groups, places, snapshots
-from lincae_studio.session import files as project_files
-from lincae_studio.session.model import Point
-from lincae_studio.session.model import Session as Document
+from lincae_studio.session import edits, files as project_files, groups, places, snapshots
+from lincae_studio.session.model import Point, Session as Document
 from tests.helpers import noise, read_audio, render_all, tone, write_audio
 
 RATE = 44_100
@@ -200,6 +198,14 @@ def test_latents_add_up_as_tracks_do(song: ls.Session) -> None:
     with pytest.raises(ls.StudioError, match="shape"):
         mix.with_chunks(np.zeros(3))
     assert not np.asarray(mix.with_chunks(np.zeros_like(mix.chunks)).decode()).any()
+
+
+def test_mono_latents_are_added_to_both_sides(song: ls.Session) -> None:
+    mono, stereo = song.latents(), song.set_track("bass", pan=1.0).latents()
+    both = mono + stereo
+    assert both.shape == stereo.shape
+    np.testing.assert_allclose(both.values, mono.values + stereo.values, atol=1e-5)
+    assert both.decode().channels == 2
 
 
 def test_latents_are_summed_about_silence_if_it_is_not_zero(song: ls.Session) -> None:
