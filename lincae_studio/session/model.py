@@ -219,6 +219,16 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         """The ids of the tracks that are groups."""
         return frozenset(groups[0].id for groups in self._groups.values() if groups)
 
+    @cached_property
+    def hidden(self) -> frozenset[int]:
+        """The ids of the tracks that are not shown, because a group around them is folded."""
+        return frozenset(name for name, groups in self._groups.items() if any(group.folded for group in groups))
+
+    def shown(self, track_id: int) -> int:
+        """The id of the track itself or, if it is not shown, of the outermost folded group around it."""
+        folded = [group.id for group in self.groups_of(track_id) if group.folded]
+        return folded[-1] if folded else track_id
+
     def within(self, track_ids: Collection[int]) -> frozenset[int]:
         """The ids of tracks and of all tracks in them, which follow them in the order of the tracks."""
         chosen = set(track_ids)

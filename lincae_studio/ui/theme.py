@@ -403,6 +403,7 @@ QScrollArea#column QScrollBar::handle:vertical {{
 }}
 QScrollArea#column QScrollBar::add-line:vertical, QScrollArea#column QScrollBar::sub-line:vertical {{ height: 0; }}
 QWidget#gap {{ background: {c.accent}; }}
+QWidget#into {{ border: 3px solid {c.accent}; background: transparent; }}
 TrackHeader QLineEdit, MasterStrip QLineEdit {{
     background: transparent; border: 1px solid transparent; border-radius: 3px; padding: 0 3px; color: {c.text};
 }}

@@ -69,6 +69,9 @@ class ActionStates(QObject):
             "strip": self._selection.strip is not None,
             "points": self._has_points(),
             "solos": session.any_solo,
+            "group": not session.group_ids.isdisjoint(self._selection.tracks),
+            "grouped": self._selection.track is not None and bool(session.groups_of(self._selection.track)),
+            "groups": bool(session.group_ids),
             "undo": document.undo_text is not None,
             "redo": document.redo_text is not None,
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
@@ -65,6 +65,13 @@ class TrackCommands(QObject):
             "gain_down": self.on_gain_down,
             "pan_left": self.on_pan_left,
             "pan_right": self.on_pan_right,
+            "group_tracks": self.on_group_tracks,
+            "ungroup_tracks": self.on_ungroup_tracks,
+            "fold_group": self.on_fold_group,
+            "fold_all_groups": self.on_fold_all_groups,
+            "select_group": self.on_select_group,
+            "move_in": self.on_move_in,
+            "move_out": self.on_move_out,
             "track_up": self.on_track_up,
             "track_down": self.on_track_down,
         }
@@ -133,7 +140,8 @@ class TrackCommands(QObject):
 
     def on_select_all_tracks(self) -> None:
         current = self._selection.track
-        others = [track.id for track in self._document.session.tracks if track.id != current]
+        session = self._document.session
+        others = [track.id for track in session.tracks if track.id != current and track.id not in session.hidden]
         self._selection.set_tracks(others if current is None else [current, *others])
 
     def on_taller_track(self) -> None:
@@ -162,6 +170,46 @@ class TrackCommands(QObject):
 
     def on_track_down(self) -> None:
         self._move(1)
+
+    def on_group_tracks(self) -> None:
+        """Put the selected tracks into a new group, whose name can be typed at once."""
+        before = self._document.session
+        self._edit_all("Group", groups.group_tracks)
+        added = groups.added(before, self._document.session)
+        if added:
+            self._show(added)
+            self.on_rename_track()
+
+    def on_ungroup_tracks(self) -> None:
+        self._edit_all("Ungroup", groups.ungroup_tracks)
+
+    def on_fold_group(self) -> None:
+        session = self._document.session
+        chosen = session.group_ids.intersection(self._selection.tracks)
+        self._fold(chosen, not all(session.track(group).folded for group in chosen))
+
+    def on_fold_all_groups(self) -> None:
+        session = self._document.session
+        self._fold(session.group_ids, not all(session.track(group).folded for group in session.group_ids))
+
+    def on_select_group(self) -> None:
+        track = self._selection.track
+        outer = self._document.session.groups_of(track) if track is not None else ()
+        if outer:
+            self._selection.set_track(outer[0].id)
+            self._headers.reveal(outer[0].id)
+
+    def on_move_in(self) -> None:
+        self._edit_all("Move into Group", groups.move_in, plural=False)
+        self._headers.reveal(*self._selection.tracks)
+
+    def on_move_out(self) -> None:
+        self._edit_all("Move out of Group", groups.move_out, plural=False)
+        self._headers.reveal(*self._selection.tracks)
+
+    def _fold(self, chosen: Collection[int], folded: bool) -> None:
+        text = f"{'Fold' if folded else 'Unfold'} {'Group' if len(chosen) == 1 else 'Groups'}"
+        self._document.apply(text, lambda session: groups.fold_groups(session, chosen, folded))
 
     def _step_gain(self, step_db: float) -> None:
         if self._selection.strip == MASTER:

@@ -105,8 +105,8 @@ class Selection(QObject):
             self._set(self._clips, frozenset(left), current)
 
     def extend_tracks(self, track: int) -> None:
-        """Select the tracks from the anchor to this one."""
-        order = [one.id for one in self._document.session.tracks]
+        """Select the tracks that are shown from the anchor to this one."""
+        order = self._shown()
         first, last = order.index(self._anchor if self._anchor in order else track), order.index(track)
         chosen = order[min(first, last) : max(first, last) + 1]
         self._set(self._clips, frozenset(chosen), track)
@@ -116,7 +116,7 @@ class Selection(QObject):
 
         The master follows the last track.
         """
-        order = [track.id for track in self._document.session.tracks]
+        order = self._shown()
         if not order:
             return
         if by > 0 and (self._master or (not extend and self._track == order[-1])):
@@ -130,6 +130,11 @@ class Selection(QObject):
             self.extend_tracks(track)
         else:
             self.set_track(track)
+
+    def _shown(self) -> list[int]:
+        """The tracks that are shown, from top to bottom: not those in folded groups."""
+        session = self._document.session
+        return [track.id for track in session.tracks if track.id not in session.hidden]
 
     def _away(self, one: int, other: int) -> int:
         order = [track.id for track in self._document.session.tracks]
@@ -148,8 +153,9 @@ class Selection(QObject):
         session = self._document.session
         order = [track.id for track in session.tracks]
         before, self._order = self._order, order
-        tracks = self._tracks.intersection(order)
-        track = self._track if self._track in tracks else None
+        tracks = frozenset(map(session.shown, self._tracks.intersection(order)))
+        current = session.shown(self._track) if self._track in order else None
+        track = current if current in tracks else None
         if track is None and tracks:
             track = next(one for one in order if one in tracks)
         elif track is None and order and not self._master:
@@ -164,4 +170,5 @@ class Selection(QObject):
         """The track that follows the current one, which was removed, or the last one."""
         place = before.index(self._track) if self._track in before else 0
         left = set(order)
-        return next((one for one in before[place:] if one in left), order[-1] if before else order[0])
+        found = next((one for one in before[place:] if one in left), order[-1] if before else order[0])
+        return self._document.session.shown(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
@@ -17,6 +17,9 @@ ROW_PX = 76
 #: Bounds of the factor by which all rows are taller: from a name alone to four rows' height.
 _LEAST_ZOOM, _MOST_ZOOM = 34 / ROW_PX, 4.0
 
+#: Stands for the height of a track that is not shown.
+_HIDDEN = -1
+
 #: Factor for one wheel notch or one key press.
 _STEP = 1.25
 
@@ -24,8 +27,8 @@ _STEP = 1.25
 class TrackRows(QObject):
     """Maps track positions to y coordinates.
 
-    Positions above the first track and below the last one are rows of the common height, so that what is dragged there
-    has a place.
+    Tracks in folded groups have rows of no height. Positions above the first track and below the last one are rows of
+    the common height, so that what is dragged there has a place.
 
     Attributes:
         offset_px: how far the rows are scrolled up.
@@ -46,6 +49,8 @@ class TrackRows(QObject):
         #: Heights by track id that are tried out by a drag.
         self._tried: Mapping[int, int] = {}
         self.tops: Sequence[int] = (0,)
+        #: The positions of the tracks that are shown.
+        self.shown: Sequence[int] = ()
         #: The heights of the tracks and the zoom that `tops` was made from.
         self._laid_out: tuple[list[int], float] = ([], 1.0)
         document.changed.connect(self._lay_out)
@@ -105,18 +110,31 @@ class TrackRows(QObject):
         """The position of the gap between two rows nearest to y: 0 above the first row."""
         position = self.position_at(y_px)
         middle = self.top(position) + self.height(position) / 2
-        return min(max(position + (y_px >= middle), 0), len(self.tops) - 1)
+        gap = min(max(position + (y_px >= middle), 0), len(self.tops) - 1)
+        while gap < len(self.tops) - 1 and gap > 0 and self.height(gap) == 0:  # below a folded group, not in it
+            gap += 1
+        return gap
+
+    def shown_between(self, top_px: float, bottom_px: float, margin: int = 0) -> Sequence[int]:
+        """The positions of the tracks that are shown from one y to another, and `margin` more above and below."""
+        first = bisect_left(self.shown, self.position_at(top_px))
+        last = bisect_right(self.shown, self.position_at(bottom_px))
+        return self.shown[max(first - margin, 0) : last + margin]
 
     def _lay_out(self) -> None:
         tracks, tried = self._document.session.tracks, self._tried
+        hidden = self._document.session.hidden
         heights = [track.height for track in tracks]
-        if tried:
-            heights = [tried.get(track.id, track.height) for track in tracks]
+        if tried or hidden:
+            heights = [_HIDDEN if track.id in hidden else tried.get(track.id, track.height) for track in tracks]
         if (heights, self._zoom) == self._laid_out:  # as after nearly every edit
             return
         self._laid_out = heights, self._zoom
+        self.shown = [position for position, height in enumerate(heights) if height != _HIDDEN]
         self.tops = tuple(accumulate(map(self._px_of, heights), initial=0))
         self.changed.emit()
 
     def _px_of(self, height: int) -> int:
+        if height == _HIDDEN:
+            return 0
         return min(max(round((height or ROW_PX) * self._zoom), MIN_HEIGHT), MAX_HEIGHT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
@@ -23,6 +23,7 @@ from lincae_studio.ui.model.wheel import Scrolling
 from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_PX, direction
 from lincae_studio.ui.timeline.column_border import ColumnBorder
 from lincae_studio.ui.timeline.envelopes import ShownEnvelopes
+from lincae_studio.ui.timeline.nesting import drop_place, left_px
 from lincae_studio.ui.timeline.track_header import TrackHeader
 from lincae_studio.ui.timeline.track_levels import TrackLevels
 
@@ -73,8 +74,13 @@ class HeaderColumn(QWidget):
         self._gap = QWidget(self)
         self._gap.setObjectName("gap")
         self._gap.hide()
-        #: The y of a dragged header's pointer, and that of the press.
-        self._dragged: tuple[float, float] | None = None
+        #: A frame around the group that it would go into.
+        self._into = QWidget(self)
+        self._into.setObjectName("into")
+        self._into.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._into.hide()
+        #: The track of a dragged header, and in the column its pointer, and the place of the press.
+        self._dragged: tuple[int, QPointF, QPointF] | None = None
         self._stepping = QTimer(self)
         self._stepping.setInterval(STEP_MS)
         self._stepping.timeout.connect(self._on_step_due)
@@ -126,29 +132,47 @@ class HeaderColumn(QWidget):
 
     def _on_step_due(self) -> None:
         """Keep scrolling while a header is held at the upper or lower border."""
-        down = direction(*self._dragged, self.height()) if self._dragged is not None else 0
+        down = self._direction()
         if self._dragged is None or not down:
             self._stepping.stop()
             return
         lowest = max(0, self._rows.total_px - self.height())
         self._rows.set_offset(min(max(self._rows.offset_px + down * STEP_PX, 0), lowest))
-        self._show_gap(self._dragged[0])
+        self._show_gap()
 
-    def _on_dragged(self, y: float, pressed: float) -> None:
-        self._dragged = y, pressed
-        if direction(*self._dragged, self.height()) and not self._stepping.isActive():
+    def _direction(self) -> int:
+        """Whether the column scrolls up or down for a drag, or not."""
+        if self._dragged is None:
+            return 0
+        _, pointer, pressed = self._dragged
+        return direction(pointer.y(), pressed.y(), self.height())
+
+    def _on_dragged(self, track_id: int, pointer: QPointF, pressed: QPointF) -> None:
+        self._dragged = track_id, pointer, pressed
+        if self._direction() and not self._stepping.isActive():
             self._stepping.start()
-        self._show_gap(y)
+        self._show_gap()
 
-    def _show_gap(self, y: float) -> None:
-        self._gap.setGeometry(0, self._rows.top(self._rows.gap_at(y)) - 2, self.width(), 4)
-        self._gap.show()
-        self._gap.raise_()
+    def _show_gap(self) -> None:
+        """Show where the dragged track would go: between two tracks, as deep in groups as it would be, or into one."""
+        if self._dragged is None:
+            return
+        place = drop_place(
+            self._document.session, self._rows, self._selection.targets(self._dragged[0]), *self._dragged
+        )
+        left = left_px(place.depth)
+        if place.into is not None:
+            self._into.setGeometry(left, self._rows.top(place.into), self.width() - left, self._rows.height(place.into))
+        self._gap.setGeometry(left, self._rows.top(place.gap) - 2, self.width() - left, 4)
+        for mark, shown in ((self._into, place.into is not None), (self._gap, place.into is None)):
+            mark.setVisible(shown)
+            mark.raise_()
 
-    def _on_dropped(self, track_id: int, y: float) -> None:
-        gap, chosen = self._rows.gap_at(y), self._selection.targets(track_id)
+    def _on_dropped(self, track_id: int, pointer: QPointF, pressed: QPointF) -> None:
+        chosen = self._selection.targets(track_id)
+        place = drop_place(self._document.session, self._rows, chosen, track_id, pointer, pressed)
         text = "Move Track" if len(chosen) == 1 else "Move Tracks"
-        self._document.apply(text, lambda session: groups.place_tracks(session, chosen, gap))
+        self._document.apply(text, lambda session: groups.place_tracks(session, chosen, place.gap, place.parent))
 
     def _on_height_dragged(self, track_id: int, px: float) -> None:
         height = self._rows.own_height(px)
@@ -167,6 +191,7 @@ class HeaderColumn(QWidget):
         self._stepping.stop()
         self._dragged = None
         self._gap.hide()
+        self._into.hide()
         self._rows.try_heights({})
 
     def _forget(self) -> None:
@@ -177,15 +202,16 @@ class HeaderColumn(QWidget):
 
     def _follow(self) -> None:
         """Give each track in view a header."""
-        tracks = self._document.session.tracks
-        first = max(0, self._rows.position_at(0) - _MARGIN)
-        last = min(len(tracks) - 1, self._rows.position_at(self.height() - 1) + _MARGIN)
-        shown = {tracks[position].id: position for position in range(first, last + 1)}
+        tracks, hidden = self._document.session.tracks, self._document.session.hidden
+        positions = self._rows.shown_between(0, self.height() - 1, _MARGIN)
+        shown = {tracks[position].id: position for position in positions if position < len(tracks)}
         focused = self._focused()
         for track_id in [track_id for track_id in self._headers if track_id not in shown]:
             if not self._headers[track_id].in_use:
                 self._release(track_id)
-            elif (position := next((n for n, track in enumerate(tracks) if track.id == track_id), None)) is not None:
+            elif (
+                position := next((n for n, track in enumerate(tracks) if track.id == track_id), None)
+            ) is not None and track_id not in hidden:
                 shown[track_id] = position
             else:
                 self._release(track_id, gone=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, Qt, Signal
 from PySide6.QtGui import (
@@ -49,6 +49,7 @@ from lincae_studio.ui.timeline.envelopes import (
     paint_envelope,
     paint_hidden_sign,
 )
+from lincae_studio.ui.timeline.folded_lane import folded_looks, paint_folded
 from lincae_studio.ui.timeline.gestures import MoveClips
 from lincae_studio.ui.timeline.hint import paint_hint
 from lincae_studio.ui.timeline.hits import NAME_PX, ClipZone
@@ -153,6 +154,8 @@ class Lanes(TimeCanvas):
             for layer in self._layers(track):
                 row = Row(track, top, height, audible, selected, media, self._offline(), self._loading, layer, zoom)
                 paint_row(painter, area, row, self._media, self.axis, self.paint_ratio)
+            if track.folded:
+                paint_folded(painter, area, session, track, top, height, self.axis)
             kind = self._envelopes.of(track.id)
             if kind is not None:
                 paint_envelope(painter, track, kind, top, height, self.axis)
@@ -203,11 +206,10 @@ class Lanes(TimeCanvas):
                 right = min(round(max(ends)) + 2, self.width())
                 self.invalidate(QRect(0, top, right, MARGIN_PX + NAME_PX))
 
-    def _visible(self, area: QRect) -> range:
+    def _visible(self, area: QRect) -> Sequence[int]:
         """Positions of the tracks whose lanes touch an area."""
         count = len(self._session.tracks)
-        first = max(0, self._rows.position_at(area.top()))
-        return range(first, min(count, self._rows.position_at(area.bottom()) + 1))
+        return [position for position in self._rows.shown_between(area.top(), area.bottom()) if position < count]
 
     def _follow(self) -> None:
         """Repaint the lanes whose content has changed."""
@@ -224,6 +226,7 @@ class Lanes(TimeCanvas):
                 (track.gain_points, track.pan_points),
                 frozenset(clip.id for clip in track.clips if clip.id in selected) if selected else selected,
                 len(self._layers(track)),
+                folded_looks(session, track) if track.folded else (),
             )
             self._painted[position] = looks
             if before.get(position) != looks:

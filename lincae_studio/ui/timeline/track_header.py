@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QPointF, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QWidget
 
-from lincae_studio.session import edits, snapshots, strips
+from lincae_studio.session import edits, groups, snapshots, strips
 from lincae_studio.session.levels import format_db, format_pan
 from lincae_studio.session.model import Session, Track
+from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.wheel import Scrolling
-from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, having_points
+from lincae_studio.ui.timeline.envelopes import ShownEnvelopes, having_points
 from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.meter import Meter
+from lincae_studio.ui.timeline.nesting import left_px
 from lincae_studio.ui.timeline.strip import GainFader, PanSlider
 from lincae_studio.ui.timeline.strip_fields import NameField, ValueField
 from lincae_studio.ui.timeline.strip_parts import MORPH_TIP, enable, join, read_gain, read_pan, show_envelopes, toggle
@@ -55,16 +57,17 @@ class TrackHeader(QWidget):
     and typed values to the same.
 
     Signals:
-        dragged: the header is being dragged by its background; the pointer's y in the column, and that of the press.
-        dropped: the header was dropped: the track's id, and the y.
+        dragged: the header is being dragged by its background: the track's id, and in the column the places of the
+            pointer and of the press.
+        dropped: the header was dropped; as `dragged`.
         height_dragged: its lower border is being dragged: the track's id, and the height in pixels.
         height_chosen: the border was dropped, or double-clicked: the id, and the height, or 0 for the common one.
         drag_ended: a drag has ended or was cancelled; follows `dropped` and `height_chosen`.
         reached: the keyboard focus has moved here by Tab; the track's id.
     """
 
-    dragged = Signal(float, float)
-    dropped = Signal(int, float)
+    dragged = Signal(int, QPointF, QPointF)
+    dropped = Signal(int, QPointF, QPointF)
     height_dragged = Signal(int, float)
     height_chosen = Signal(int, float)
     drag_ended = Signal()
@@ -84,16 +87,21 @@ class TrackHeader(QWidget):
         self._document = document
         self._selection = selection
         self.track_id = track.id
-        self._shown: tuple[Track, bool, Kind | None, bool] | None = None
+        self._shown: tuple[object, ...] | None = None
+        #: The colours of the groups around the track, the outermost first.
+        self._around: tuple[QColor, ...] = ()
         #: The session when a fader was pressed, from which the faders of other selected tracks are moved.
         self._before: Session | None = None
-        self._press_y: float | None = None
+        #: Where the mouse was pressed, on the screen.
+        self._press: QPointF | None = None
         self._dragging = False
         #: The height at the press, if it was on the lower border.
         self._press_height: int | None = None
         self._click_selects = False
         self._keys = GestureKeys(self, self._end_drag)
         self._color = QColor(track.color)
+        self.fold = toggle("fold", "▾", "", self)
+        self.fold.setFixedWidth(18)
         self.name = NameField(self)
         self.name.setObjectName("name")
         self.gain = GainFader("Gain", self, scrolling)
@@ -104,7 +112,7 @@ class TrackHeader(QWidget):
         self.envelope = toggle("envelope", "∿", _ENVELOPES_TIP, self)
         self.mute = toggle("mute", "M", "Mute", self)
         self.solo = toggle("solo", "S", "Solo; with Ctrl only this track", self)
-        self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
+        self._buttons = (self.fold, self.subtract, self.envelope, self.mute, self.solo)
         self.meter = Meter("level", self)
         self.meter.setToolTip("Peak of the dry track after its fader, before the master; click to reset the figure")
         self._lay_out()
@@ -119,7 +127,7 @@ class TrackHeader(QWidget):
         """Whether the header has the keyboard focus or is held by the mouse, and so must stay with its track."""
         focus = self.window().focusWidget()
         held = self.gain.isSliderDown() or self.pan.isSliderDown() or any(button.isDown() for button in self._buttons)
-        return held or self._press_y is not None or (focus is not None and (focus is self or self.isAncestorOf(focus)))
+        return held or self._press is not None or (focus is not None and (focus is self or self.isAncestorOf(focus)))
 
     @property
     def focus_chain(self) -> tuple[QWidget, ...]:
@@ -129,14 +137,29 @@ class TrackHeader(QWidget):
     def show_track(self, track: Track, selected: bool) -> None:
         """Show a track's values; it may be another track than before unless the header is in use."""
         self.track_id = track.id
-        envelope, decided = self._envelopes.of(track.id), track.id in snapshots.decided(self._document.session)
-        if (track, selected, envelope, decided) == self._shown:
+        envelope, session = self._envelopes.of(track.id), self._document.session
+        decided = track.id in snapshots.decided(session)
+        outer = session.groups_of(track.id)
+        inside = len(session.within({track.id})) - 1
+        around = tuple(group.color for group in reversed(outer))
+        shown = (track, selected, envelope, decided, inside, around, tuple(group.name for group in outer))
+        if shown == self._shown:
             return
-        self._shown = (track, selected, envelope, decided)
+        self._shown = shown
+        self._around = tuple(map(QColor, around))
+        self._whole.setContentsMargins(12 + left_px(len(outer)), 0, 5, 1)
+        self.setAccessibleName(track.name)
+        contains = [f"group of {count_of(inside, 'track')}"] if inside else []
+        self.setAccessibleDescription(", ".join([*contains, *(f"in {group.name}" for group in outer)]))
+        self.fold.setVisible(inside > 0)
+        self.fold.setChecked(track.folded)
+        self.fold.setText("▸" if track.folded else "▾")
+        self.fold.setToolTip("Show the tracks in this group" if track.folded else "Hide the tracks in this group")
         self._selected = selected
         self._color = QColor(track.color)
         for widget, role in (
             (self.name, "name"),
+            (self.fold, "fold"),
             (self.gain, "gain"),
             (self.gain_text, "gain in dB"),
             (self.pan, "pan"),
@@ -172,8 +195,7 @@ class TrackHeader(QWidget):
             field.clearFocus()
 
     def _lay_out(self) -> None:
-        whole = QHBoxLayout(self)
-        whole.setContentsMargins(12, 0, 5, 1)
+        whole = self._whole = QHBoxLayout(self)
         whole.setSpacing(6)
         layout = self._grid = QGridLayout()
         layout.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -181,6 +203,7 @@ class TrackHeader(QWidget):
         layout.setHorizontalSpacing(6)
         top = QHBoxLayout()
         top.setSpacing(4)
+        top.addWidget(self.fold)
         top.addWidget(self.name, 1)
         top.addWidget(self.envelope)
         top.addWidget(self.subtract)
@@ -215,6 +238,7 @@ class TrackHeader(QWidget):
             join(slider, field, document)
             slider.edit_began.connect(self._on_slider_pressed)
             slider.sliderReleased.connect(self._on_slider_released)
+        self.fold.clicked.connect(self._on_fold_clicked)
         self.envelope.clicked.connect(lambda: self._envelopes.show_next(self.track_id))
         self.subtract.clicked.connect(
             lambda on: self._apply("Subtract" if on else "Add to Mix", lambda s, t: edits.set_track_subtract(s, t, on))
@@ -263,6 +287,11 @@ class TrackHeader(QWidget):
         track_id = self.track_id
         self._document.apply("Rename Track", lambda session: edits.rename_track(session, track_id, name))
 
+    def _on_fold_clicked(self, folded: bool) -> None:
+        track_id = self.track_id
+        text = "Fold Group" if folded else "Unfold Group"
+        self._document.apply(text, lambda session: groups.fold_groups(session, {track_id}, folded))
+
     def _solo_only(self) -> None:
         track_id = self.track_id
         self._document.apply("Solo Only", lambda session: strips.solo_only(session, (track_id,)))
@@ -299,35 +328,36 @@ class TrackHeader(QWidget):
             self._click_selects = left and self.track_id in self._selection.tracks
             self._selection.hold_track(self.track_id)
         if left:
-            self._press_y = event.globalPosition().y()
+            self._press = event.globalPosition()
             on_border = event.position().y() >= self.height() - _BORDER_PX
             self._press_height = self.height() if on_border else None
             self.setFocus(Qt.FocusReason.MouseFocusReason)  # ends typing in a field
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._press_y is None:
+        if self._press is None:
             on_border = event.position().y() >= self.height() - _BORDER_PX
             self.setCursor(Qt.CursorShape.SplitVCursor if on_border else Qt.CursorShape.ArrowCursor)
             return
-        down = event.globalPosition().y() - self._press_y
-        if not self._dragging and abs(down) < DRAG_PX:
+        moved = event.globalPosition() - self._press
+        if not self._dragging and abs(moved.y()) < DRAG_PX and abs(moved.x()) < DRAG_PX:
             return
         self._dragging = True
         if self._press_height is not None:
-            self.height_dragged.emit(self.track_id, self._press_height + down)
+            self.height_dragged.emit(self.track_id, self._press_height + moved.y())
         else:
-            y = self.y() + event.position().y()
-            self.dragged.emit(y, y - down)
+            pointer = QPointF(self.pos()) + event.position()
+            self.dragged.emit(self.track_id, pointer, pointer - moved)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        press_y, height = self._press_y, self._press_height
-        if press_y is None or event.button() != Qt.MouseButton.LeftButton:
+        press, height = self._press, self._press_height
+        if press is None or event.button() != Qt.MouseButton.LeftButton:
             return
-        dragging, y = self._dragging, self.y() + event.position().y()
+        dragging, moved = self._dragging, event.globalPosition() - press
         if dragging and height is not None:
-            self.height_chosen.emit(self.track_id, height + event.globalPosition().y() - press_y)
+            self.height_chosen.emit(self.track_id, height + moved.y())
         elif dragging:
-            self.dropped.emit(self.track_id, y)
+            pointer = QPointF(self.pos()) + event.position()
+            self.dropped.emit(self.track_id, pointer, pointer - moved)
         elif self._click_selects and height is None:
             self._selection.set_track(self.track_id)
         self._end_drag()
@@ -338,7 +368,7 @@ class TrackHeader(QWidget):
             self.height_chosen.emit(self.track_id, 0.0)
 
     def _end_drag(self) -> None:
-        self._press_y, self._press_height, self._dragging = None, None, False
+        self._press, self._press_height, self._dragging = None, None, False
         self.drag_ended.emit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -355,9 +385,13 @@ class TrackHeader(QWidget):
         painter.fillRect(
             self.rect(), QColor(theme.colors().header_selected if self._selected else theme.colors().panel)
         )
-        painter.fillRect(0, 0, 5, self.height(), self._color)
+        left = left_px(len(self._around))
+        for depth, color in enumerate(self._around):
+            if left_px(depth) < left:
+                painter.fillRect(left_px(depth), 0, 5, self.height(), color)
+        painter.fillRect(left, 0, 5, self.height(), self._color)
         painter.setPen(QColor(theme.colors().line))
-        painter.drawLine(0, self.height() - 1, self.width(), self.height() - 1)
+        painter.drawLine(left, self.height() - 1, self.width(), self.height() - 1)
         painter.end()
 
 
