@@ -69,7 +69,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
     """All settings of an export except file names.
 
     Attributes:
-        stems: for `tracks`: audible tracks only, or all.
+        stems: for `tracks`: audible tracks only, or all; or groups, each as one file, and the tracks that are in none.
         span: range of the timeline: all of it, the loop, or from the first to the last selected clip.
         tail_s: seconds to add after the end: the decay of the codec's output, then silence.
         artist: for the tags of the files.
@@ -78,7 +78,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
     format: AudioFormat = AudioFormat()
     level: Level = Level()
     contents: Annotated[tuple[Content, ...], Meta(max_length=5)] = ("mix",)
-    stems: Literal["heard", "all"] = "heard"
+    stems: Literal["heard", "all", "groups"] = "heard"
     span: Literal["all", "loop", "selection"] = "all"
     tail_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.0
     artist: Annotated[str, Meta(max_length=200)] = ""

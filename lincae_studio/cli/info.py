@@ -48,7 +48,12 @@ def _session(session: Session) -> dict[str, object]:
         "length_samples": session.length,
         "duration_s": session.length / session.rate,
         "channels": session.channels,
-        "tracks": [track.name for track in session.tracks],
+        "tracks": [track.name for track in session.tracks if track.id not in session.group_ids or track.clips],
+        "groups": [
+            {"name": track.name, "tracks": [one.name for one in session.tracks if one.parent == track.id]}
+            for track in session.tracks
+            if track.id in session.group_ids
+        ],
         "clips": sum(clips.values()),
         "markers": len(session.markers),
         "snapshots": [snapshot.name for snapshot in session.snapshots],

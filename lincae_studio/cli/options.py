@@ -58,7 +58,7 @@ Write = Annotated[
     str | None,
     typer.Option("--write", help="What to write: mix, dry, difference, tracks, latents; separate several by commas."),
 ]
-Stems = Annotated[str | None, typer.Option("--stems", help="Tracks to write as stems: heard (audible) or all.")]
+Stems = Annotated[str | None, typer.Option("--stems", help="Stems: heard (audible tracks), all, or groups.")]
 Span = Annotated[str | None, typer.Option("--span", help="Range to export: all, loop, or START:END in seconds.")]
 Tail = Annotated[float | None, typer.Option("--tail", help="Seconds to add after the end.")]
 LatentsAs = Annotated[str | None, typer.Option("--latents", help="Format of latents files: safetensors or npz.")]

@@ -178,12 +178,15 @@ def add_stems(
 ) -> Session:
     """Place several media files at a common start, one track each, named after the files.
 
-    With `first_track` (a track's position) they go on that track and the ones below it, and missing tracks are added;
-    without it each file gets a new track at the end. `in_sequence` places them one after another on one track.
+    With `first_track` (a track's position) they go on that track and the ones below it that are not in folded groups,
+    and missing tracks are added; without it each file gets a new track at the end. `in_sequence` places them one after
+    another on one track.
     """
     last = len(session.tracks)
     position = last if first_track is None else min(max(0, first_track), last)
     for item in media:
+        while position < len(session.tracks) and session.tracks[position].id in session.hidden:
+            position += 1
         if position >= len(session.tracks):
             session = add_track(session, name=name_of(item)[:400])
         session = add_clip(session, session.tracks[position].id, item, start)

@@ -16,7 +16,7 @@ from lincae_studio.engine.rendering.streams import ProvideChunk, difference, dry
 from lincae_studio.errors import ExportError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.media.writer import Tags
-from lincae_studio.session.excerpt import only_track
+from lincae_studio.session.excerpt import only_group, only_track
 from lincae_studio.session.model import MAX_LENGTH, Session, Track
 
 #: Characters that some file systems do not allow in names.
@@ -50,10 +50,18 @@ def span_of(session: Session, settings: ExportSettings, selection: tuple[int, in
 
 
 def stems_of(session: Session, settings: ExportSettings) -> list[Track]:
-    """The tracks that are written as stems, each to its own file."""
+    """The tracks or groups that are written as stems, each to its own file. All audible ones add up to the mix."""
     if "tracks" not in settings.contents:
         return []
+    if settings.stems == "groups":
+        heard = {track.id for track in session.tracks if track.clips and session.audible(track)}
+        return [one for one in session.tracks if not one.parent and heard & session.within({one.id})]
     return [track for track in session.tracks if track.clips and (settings.stems == "all" or session.audible(track))]
+
+
+def stem_of(session: Session, track_id: int, settings: ExportSettings) -> Session:
+    """The session with only one of the stems audible."""
+    return (only_group if settings.stems == "groups" else only_track)(session, track_id)
 
 
 def paths_of(session: Session, settings: ExportSettings, target: Path) -> list[Path]:
@@ -94,7 +102,7 @@ def items_of(
     items = []
     for content, path in _contents(session, settings, target):
         if isinstance(content, Track):
-            alone = make_plan(only_track(session, content.id), plan.codec, plan.grid)
+            alone = make_plan(stem_of(session, content.id, settings), plan.codec, plan.grid)
             name = f"{title} - {content.name}" if title else content.name
             stream, comment = rendered(alone, provide(alone)), codec
         elif content == "mix":

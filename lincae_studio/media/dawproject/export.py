@@ -191,8 +191,10 @@ def _project(session: Session, audio: dict[str, Element]) -> Element:
         beats, unit = str(session.tempo.beats), str(session.tempo.unit)
         SubElement(transport, "TimeSignature", numerator=beats, denominator=unit, id="signature")
     structure = SubElement(root, "Structure")
+    elements = {0: structure}
     for track in session.tracks:
-        structure.append(_strip(track))
+        elements[track.id] = _strip(track, track.id in session.group_ids)
+        elements[track.parent].append(elements[track.id])
     master = SubElement(structure, "Track", contentType="audio notes", loaded="true", id="master", name="Master")
     _channel(master, "master", _MASTER, "master", session.master.gain, 0.0, _top(session.master))
     arrangement = SubElement(root, "Arrangement", id="arrangement")
@@ -210,13 +212,16 @@ def _project(session: Session, audio: dict[str, Element]) -> Element:
     return root
 
 
-def _strip(track: Track) -> Element:
+def _strip(track: Track, is_group: bool) -> Element:
+    """A track, or a group, whose channel is that of its sum."""
     name = f"track-{track.id}"
+    content = ("audio tracks" if track.clips else "tracks") if is_group else "audio"
     element = Element(
-        "Track", contentType="audio", loaded="true", id=name, name=xml_text(track.name), color=track.color
+        "Track", contentType=content, loaded="true", id=name, name=xml_text(track.name), color=track.color
     )
-    channel = _channel(element, name, f"{name}-channel", "regular", track.gain, track.pan, _top(track), track.mute)
-    channel.set("destination", _MASTER)
+    role = "master" if is_group else "regular"
+    channel = _channel(element, name, f"{name}-channel", role, track.gain, track.pan, _top(track), track.mute)
+    channel.set("destination", f"track-{track.parent}-channel" if track.parent else _MASTER)
     channel.set("solo", _flag(track.solo))
     return element
 
@@ -344,6 +349,8 @@ def _notes(session: Session) -> Iterator[str]:
         yield "the loop cannot be written"
     if session.tempo is not None and session.tempo.start:
         yield "bar 1 will be at the start of the timeline"
+    if any(track.clips for track in session.tracks if track.id in session.group_ids):
+        yield "clips on groups themselves may be left out by other programs: move them to a track in the group"
     if any(clip.group for clip in clips):
         yield "clip groups cannot be written"
     names = [*(track.name for track in session.tracks), *(clip.name for clip in clips)]

@@ -1,8 +1,8 @@
 """Tracks and channels of a DAWproject as strips. Pure functions.
 
-Groups and submixes are flattened: their faders and mutes are applied to the tracks, and so is a mute of the master. A
-channel that names no destination goes to the bus of its folder, or of the next folder around that has one, and else to
-the master.
+Folders become groups, with the strip of their bus if all tracks in them are routed through it. Other buses and submixes
+are flattened: their faders and mutes are applied to the tracks, and so is a mute of the master. A channel that names no
+destination goes to the bus of its folder, or of the next folder around that has one, and else to the master.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.dawproject.document import Node
 from lincae_studio.media.dawproject.timeline import MOST, amplitude
+from lincae_studio.session.model import MAX_DEPTH
 
 #: Longest chain of channels that a track is routed through.
 MAX_CHAIN = 64
@@ -24,16 +25,20 @@ class Strip:
     """A track.
 
     Attributes:
+        node: the number of its track, and `folder`, that of the group around it; None for none.
+        own: ids of tracks whose audio is on it: its own, and that of the track with the bus of a folder.
         gain: fader, as an amplitude factor; `through`: product of the faders between it and the master.
         pan: from -1 (left) to 1 (right).
         mute: its own mute; `silent`: muted otherwise, by what it is routed through or because it is deactivated.
         volume, pan_parameter, mute_parameter: elements that automation refers to.
         audio: the track is for audio only.
-        group: a folder, or what others are routed through; a track here only if there is audio on it.
+        group: a folder, or what others are routed through; a track here only if there is audio on it, or in it.
         notes: what was done to the track; true only if it is used.
     """
 
-    id: str
+    node: int
+    folder: int | None
+    own: tuple[str, ...]
     name: str | None
     color: str | None
     gain: float
@@ -71,11 +76,19 @@ def mixer_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> Mixe
         cancel.check()
         channel = track.child("Channel") or Node("Channel", {})
         routed.append((track, channel, routes.chain(track, channel)))
+    groups_of = _Groups(routes, routed)
     flattened = {id(other) for _, _, chain in routed for other in chain}
     for track, channel, chain in routed:
         cancel.check()
         _note_channel(channel, notes)
+        if id(track) in groups_of.merged:
+            continue
         nested = track.child("Track") is not None
+        if (bus := groups_of.buses.get(id(track))) is not None:
+            channel, chain = bus, []
+        around = groups_of.around(track)
+        kept = {id(groups_of.buses[folder]) for folder in around}
+        chain = [other for other in chain if id(other) not in kept]
         if len(chain) > MAX_CHAIN:
             notes[f"channels routed through more than {MAX_CHAIN} others are cut short"] = None
             chain.pop()
@@ -88,7 +101,9 @@ def mixer_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> Mixe
         itself = channel is routes.master
         found.append(
             Strip(
-                id=track.get("id") or "",
+                node=id(track),
+                folder=around[0] if around else None,
+                own=tuple(groups_of.audio_of(track)),
                 name=track.get("name"),
                 color=track.get("color"),
                 gain=1.0 if itself else _gain(channel),
@@ -109,6 +124,52 @@ def mixer_of(project: Node, notes: dict[str, None], cancel: CancelToken) -> Mixe
     if master is None:
         return Mixer(tuple(found))
     return Mixer(tuple(found), _gain(master), master.child("Volume"))
+
+
+class _Groups:
+    """Which folders become groups of tracks.
+
+    Attributes:
+        buses: of these folders, the channels whose strips they get.
+        merged: tracks that have only the bus of such a folder, and are not tracks of their own.
+    """
+
+    def __init__(self, routes: _Routes, routed: list[tuple[Node, Node, list[Node]]]) -> None:
+        self._routes = routes
+        missed: set[int] = set()
+        filled: set[int] = set()
+        for track, channel, chain in routed:
+            if track.child("Track") is None:
+                through = {id(channel), *map(id, chain)}
+                for folder in routes.folders(track):
+                    filled.add(id(folder))
+                    if id(routes.bus(folder)) not in through:
+                        missed.add(id(folder))
+        self.buses: dict[int, Node] = {}
+        self.merged: set[int] = set()
+        for track in routes.tracks:  # folders come before what is in them
+            if id(track) not in filled or len(self.around(track)) == MAX_DEPTH:
+                continue
+            bus = routes.bus(track)
+            owner = routes.owner(bus) if bus is not None else None
+            if bus is not None and id(track) not in missed:
+                self.buses[id(track)] = bus
+                if owner is not None and owner is not track:
+                    self.merged.add(id(owner))
+            elif owner is not track:
+                self.buses[id(track)] = Node("Channel", {})  # a group that only keeps its tracks together
+
+    def around(self, track: Node) -> list[int]:
+        """The numbers of the groups around a track, the innermost first."""
+        return [id(folder) for folder in self._routes.folders(track) if id(folder) in self.buses]
+
+    def audio_of(self, track: Node) -> Iterator[str]:
+        """The ids of the tracks whose audio is on this one."""
+        yield track.get("id") or ""
+        bus = self.buses.get(id(track))
+        owner = self._routes.owner(bus) if bus is not None else None
+        if owner is not None and id(owner) in self.merged:
+            yield owner.get("id") or ""
 
 
 class _Routes:
@@ -136,6 +197,21 @@ class _Routes:
             found.append(here)
             here = self._next(self._owners.get(id(here)), here)
         return found
+
+    def folders(self, track: Node) -> Iterator[Node]:
+        """The folders around a track, the innermost first."""
+        folder = self._folders.get(id(track))
+        return self._up(folder) if folder is not None else iter(())
+
+    def bus(self, folder: Node) -> Node | None:
+        """The channel of a folder: the one in its first track, or its own."""
+        if folder.child("Track") is None:
+            return None
+        return self._buses.get(id(folder)) or folder.child("Channel")
+
+    def owner(self, channel: Node) -> Node | None:
+        """The track that a channel belongs to."""
+        return self._owners.get(id(channel))
 
     def off(self, track: Node, chain: list[Node]) -> bool:
         """Whether a track, a folder around it, or a track that it is routed through is deactivated."""
@@ -182,11 +258,11 @@ def _master(node: Node) -> bool:
 
 def _applied(groups: list[Node], master: list[Node]) -> Iterator[str]:
     if groups:
-        yield "groups and submixes are flattened: their faders and mutes are applied to the tracks"
+        yield "submixes are flattened: their faders and mutes are applied to the tracks"
     if any(_muted(other) for other in master):
         yield "the master is muted, and so are all tracks"
     if any(_pan(other) != 0.0 for other in (*groups, *master)):
-        yield "the pans of groups and of the master are left out"
+        yield "the pans of submixes and of the master are left out"
 
 
 def _regular(channel: Node) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from msgspec.structs import replace
+
 from lincae_studio.errors import EditError, ProjectError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.dawproject import envelopes, mixer
@@ -92,7 +94,7 @@ def read_dawproject(
         scenes = project.child("Scenes")
         if scenes is not None and scenes.filled:
             notes["clip launcher scenes are left out"] = None
-        known = {strip.id for strip in desk.strips}
+        known = {name for strip in desk.strips for name in strip.own}
         pieces = [piece for piece in flat.pieces if piece.track in known]
         if len(pieces) < len(flat.pieces):
             notes["clips on tracks that are not in the file are left out"] = None
@@ -177,13 +179,23 @@ class _Builder:
         for piece in self.pieces:
             by_track.setdefault(piece.track, []).append(piece)
         heard = {piece.track for piece in self.pieces}
-        taken = [strip for strip in self.mixer.strips if strip.audio or strip.id in heard]
-        count = sum(not (strip.audio or strip.group or strip.id in heard) for strip in self.mixer.strips)
+        folders = {strip.node: strip.folder for strip in self.mixer.strips}
+        needed: set[int] = set()
+        for strip in self.mixer.strips:
+            here: int | None = strip.node if strip.audio or not heard.isdisjoint(strip.own) else None
+            while here is not None and here not in needed:
+                needed.add(here)
+                here = folders[here]
+        taken = [strip for strip in self.mixer.strips if strip.node in needed]
+        count = sum(not strip.group and strip.node not in needed for strip in self.mixer.strips)
         if count:
             self.notes[f"{count_of(count, 'track')} without audio left out"] = None
-        tracks = tuple(
-            self._track(strip, number, ids, by_track.get(strip.id, [])) for number, strip in enumerate(taken)
-        )
+        numbers: dict[int | None, int] = {None: 0}
+        tracks: list[Track] = []
+        for number, strip in enumerate(taken):
+            pieces = [piece for name in strip.own for piece in by_track.get(name, [])]
+            tracks.append(replace(self._track(strip, number, ids, pieces), parent=numbers[strip.folder]))
+            numbers[strip.node] = tracks[-1].id
         gain, gain_points = self._fader(self.mixer.gain, self.mixer.volume)
         nodes = [
             self.mixer.volume,
@@ -201,7 +213,7 @@ class _Builder:
         return Session(
             rate=self.rate,
             media=tuple(media.values()),
-            tracks=tracks,
+            tracks=tuple(tracks),
             master=Master(gain=self._gain(gain), gain_points=gain_points),
             markers=tuple(markers),
             tempo=tempo,

@@ -267,8 +267,12 @@ class ClipCommands(QObject):
     def _move(self, by_samples: int, by_tracks: int) -> None:
         clips = self._selection.clips
         if clips:
-            first = min(clip.start for _, clip in self._document.session.clips_of(clips))
-            by = max(by_samples, -first)
+            session, step = self._document.session, by_tracks
+            placed = session.clips_of(clips)
+            by = max(by_samples, -min(clip.start for _, clip in placed))
+            hidden = {place for place, track in enumerate(session.tracks) if track.id in session.hidden}
+            while step and not hidden.isdisjoint(place + by_tracks for place, _ in placed):
+                by_tracks += step  # to the other side of a folded group
             self._document.apply("Move Clips", lambda session: edits.move_clips(session, clips, by, by_tracks))
 
     def _apply(self, text: str, edit: Callable[[Session, frozenset[int]], Session]) -> None:

@@ -53,7 +53,7 @@ _CONTENT_TITLES: dict[Content, tuple[str, str]] = {
     "mix": ("&Mix", "The latent mix, as heard"),
     "dry": ("Dr&y mix", "The same mix without the codec"),
     "difference": ("D&ifference", "The latent mix minus the dry mix: what the codec changes"),
-    "tracks": ("S&tems", "Each track on its own, decoded from latents, after its fader and the master"),
+    "tracks": ("S&tems", "Each track or group on its own, decoded from latents, after its fader, groups and master"),
     "latents": ("Latent&s", "The summed latents of the mix, as an array"),
 }
 
@@ -114,7 +114,9 @@ class ExportDialog(QDialog):
             self.contents[content] = box = QCheckBox(text, self)
             box.setToolTip(tip)
             box.toggled.connect(self._on_changed)
-        self.stems_box = self._combo("Which stems", {"heard": "of audible tracks", "all": "of all tracks"})
+        self.stems_box = self._combo(
+            "Which stems", {"heard": "of audible tracks", "all": "of all tracks", "groups": "of groups"}
+        )
         self.latents_box = self._combo("Format of latents", _LATENT_TITLES)
         spans = {"all": "All"}
         if session.loop is not None:

@@ -13,14 +13,13 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from lincae_studio.engine.export.estimate import Levels, Limited, Read, Source, limited, measured
-from lincae_studio.engine.export.items import stems_of
+from lincae_studio.engine.export.items import stem_of, stems_of
 from lincae_studio.engine.export.levels import TOLERANCE_DB
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import MixReader
 from lincae_studio.export_settings import AudioFormat, ExportSettings
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.writer import Converter
-from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.times import count_of
 from lincae_studio.ui import theme
 from lincae_studio.ui.dialogs.growing_label import GrowingLabel
@@ -70,7 +69,7 @@ class LevelEstimate(GrowingLabel):
             return
         start, end = span[0], min(span[1], self._rendering.plan.length)
         stem = stems_of(self._rendering.session, settings)[0].id if content == "tracks" else None
-        chosen = (content, start, end, settings.format.channels, stem)
+        chosen = (content, start, end, settings.format.channels, stem, settings.stems)
         if chosen != self._chosen:
             self.stop()
             self._chosen = chosen
@@ -106,7 +105,7 @@ class LevelEstimate(GrowingLabel):
         else:
             session, audio = rendering.session, rendering.audio
             # Made in the job: it may be large.
-            alone = functools.cache(lambda: DryMix(only_track(session, stem), audio))
+            alone = functools.cache(lambda: DryMix(stem_of(session, stem, settings), audio))
             read, channels = lambda start, count: alone().read(start, count), dry.channels
             self._reasons = ["of the first stem, without the codec"]
         converter = Converter(AudioFormat(channels=settings.format.channels), channels, dry.rate)

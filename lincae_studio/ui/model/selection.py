@@ -11,7 +11,7 @@ from lincae_studio.ui.model.document import Document
 
 
 class Selection(QObject):
-    """Ids of clips and of tracks; deleted ones leave the selection.
+    """Ids of clips and of tracks; deleted ones leave the selection, and a folded group stands for the tracks in it.
 
     One of the selected tracks is the current one, on which commands for a single track act. Ranges of tracks are
     selected from the anchor: the track that was selected last without Shift. The master is selected in place of tracks.
@@ -141,6 +141,10 @@ class Selection(QObject):
         return order.index(one) - order.index(other)
 
     def _set(self, clips: frozenset[int], tracks: frozenset[int], track: int | None, master: bool = False) -> None:
+        session = self._document.session
+        if not session.hidden.isdisjoint(tracks):
+            tracks = frozenset(map(session.shown, tracks))
+        track = session.shown(track) if track is not None else None
         if (clips, tracks, track, master) != (self._clips, self._tracks, self._track, self._master):
             self._clips, self._tracks, self._track, self._master = clips, tracks, track, master
             self.changed.emit()
@@ -153,9 +157,8 @@ class Selection(QObject):
         session = self._document.session
         order = [track.id for track in session.tracks]
         before, self._order = self._order, order
-        tracks = frozenset(map(session.shown, self._tracks.intersection(order)))
-        current = session.shown(self._track) if self._track in order else None
-        track = current if current in tracks else None
+        tracks = self._tracks.intersection(order)
+        track = self._track if self._track in tracks else None
         if track is None and tracks:
             track = next(one for one in order if one in tracks)
         elif track is None and order and not self._master:
@@ -170,5 +173,4 @@ class Selection(QObject):
         """The track that follows the current one, which was removed, or the last one."""
         place = before.index(self._track) if self._track in before else 0
         left = set(order)
-        found = next((one for one in before[place:] if one in left), order[-1] if before else order[0])
-        return self._document.session.shown(found)
+        return next((one for one in before[place:] if one in left), order[-1] if before else order[0])

@@ -11,7 +11,7 @@ from lincae_studio.ui.model.time_axis import TimeAxis
 _MARGIN_PX = 4
 
 #: Bars are at most this high; of more tracks than have room for one pixel, bars share pixels.
-_HIGHEST_PX = 10
+_HIGHEST_PX = 23
 
 #: Opacity of what is heard, and of what is not.
 _HEARD, _SILENT = 150, 45

@@ -69,6 +69,8 @@ class HeaderColumn(QWidget):
         self._tab_to: tuple[QWidget, ...] = ()
         #: The ids of the tracks with a header, in the order in which Tab reaches them.
         self._order: list[int] = []
+        #: The same with the number of controls.
+        self._chains: list[tuple[int, int]] = []
         self.levels = TrackLevels()
         #: Marks where a dragged track would go.
         self._gap = QWidget(self)
@@ -202,16 +204,15 @@ class HeaderColumn(QWidget):
 
     def _follow(self) -> None:
         """Give each track in view a header."""
-        tracks, hidden = self._document.session.tracks, self._document.session.hidden
+        self._leave_hidden()
+        tracks = self._document.session.tracks
         positions = self._rows.shown_between(0, self.height() - 1, _MARGIN)
         shown = {tracks[position].id: position for position in positions if position < len(tracks)}
         focused = self._focused()
         for track_id in [track_id for track_id in self._headers if track_id not in shown]:
             if not self._headers[track_id].in_use:
                 self._release(track_id)
-            elif (
-                position := next((n for n, track in enumerate(tracks) if track.id == track_id), None)
-            ) is not None and track_id not in hidden:
+            elif (position := next((n for n, track in enumerate(tracks) if track.id == track_id), None)) is not None:
                 shown[track_id] = position
             else:
                 self._release(track_id, gone=True)
@@ -221,14 +222,24 @@ class HeaderColumn(QWidget):
             header.setGeometry(0, self._rows.top(position), self.width(), self._rows.height(position))
             header.show()
         order = sorted(shown, key=shown.__getitem__)
-        if order != self._order:
-            self._order = order
+        chains = [(track_id, len(self._headers[track_id].focus_chain)) for track_id in order]
+        if chains != self._chains:
+            self._order, self._chains = order, chains
             chain = [widget for track_id in order for widget in self._headers[track_id].focus_chain]
             for before, after in pairwise([*self._tab_from, *chain, *self._tab_to]):
                 QWidget.setTabOrder(before, after)
         if focused is not None and focused[0] not in shown and order:
             _, place, control = focused
-            self._headers[order[min(place, len(order) - 1)]].focus_chain[control].setFocus()
+            chain = list(self._headers[order[min(place, len(order) - 1)]].focus_chain)
+            chain[min(control, len(chain) - 1)].setFocus()
+
+    def _leave_hidden(self) -> None:
+        """Move the focus from the header of a track that was folded away to that of its group."""
+        session, focus = self._document.session, self.window().focusWidget()
+        for track_id in session.hidden & self._headers.keys():
+            header = self._headers[track_id]
+            if focus is not None and (header is focus or header.isAncestorOf(focus)):
+                self._headers.get(session.shown(track_id), self).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _focused(self) -> tuple[int, int, int] | None:
         """The track whose header has the focus, its place among those with a header, and which control has it."""
@@ -259,7 +270,7 @@ class HeaderColumn(QWidget):
     def _release(self, track_id: int, gone: bool = False) -> None:
         """Take the header from a track. With `gone`, a header in use is discarded along with any half-typed text."""
         header = self._headers.pop(track_id)
-        self._order = []
+        self._order, self._chains = [], []
         if gone and header.in_use:
             header.leave()
             header.hide()

@@ -38,7 +38,12 @@ def description(session: Session, selection: Selection) -> str:
     placed = session.clips_of(selection.clips)
     if not placed:
         current = next((track for track in session.tracks if track.id == selection.track), None)
-        return f"track {current.name}, {count_of(len(current.clips), 'clip')}" if current is not None else ""
+        if current is None:
+            return ""
+        if current.id in session.group_ids:
+            inside = count_of(len(session.within({current.id})) - 1, "track")
+            return f"group {current.name}, {inside}{', folded' if current.folded else ''}"
+        return f"track {current.name}, {count_of(len(current.clips), 'clip')}"
     start = min(clip.start for _, clip in placed)
     length = max(clip.end for _, clip in placed) - start
     position, clip = placed[0]

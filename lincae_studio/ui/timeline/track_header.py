@@ -90,6 +90,8 @@ class TrackHeader(QWidget):
         self._shown: tuple[object, ...] | None = None
         #: The colours of the groups around the track, the outermost first.
         self._around: tuple[QColor, ...] = ()
+        #: The number of tracks in it.
+        self._inside = 0
         #: The session when a fader was pressed, from which the faders of other selected tracks are moved.
         self._before: Session | None = None
         #: Where the mouse was pressed, on the screen.
@@ -112,7 +114,7 @@ class TrackHeader(QWidget):
         self.envelope = toggle("envelope", "∿", _ENVELOPES_TIP, self)
         self.mute = toggle("mute", "M", "Mute", self)
         self.solo = toggle("solo", "S", "Solo; with Ctrl only this track", self)
-        self._buttons = (self.fold, self.subtract, self.envelope, self.mute, self.solo)
+        self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
         self.meter = Meter("level", self)
         self.meter.setToolTip("Peak of the dry track after its fader, before the master; click to reset the figure")
         self._lay_out()
@@ -126,13 +128,17 @@ class TrackHeader(QWidget):
     def in_use(self) -> bool:
         """Whether the header has the keyboard focus or is held by the mouse, and so must stay with its track."""
         focus = self.window().focusWidget()
-        held = self.gain.isSliderDown() or self.pan.isSliderDown() or any(button.isDown() for button in self._buttons)
+        held = (
+            self.gain.isSliderDown()
+            or self.pan.isSliderDown()
+            or any(button.isDown() for button in (*self._buttons, self.fold))
+        )
         return held or self._press is not None or (focus is not None and (focus is self or self.isAncestorOf(focus)))
 
     @property
     def focus_chain(self) -> tuple[QWidget, ...]:
         """The controls in the order in which Tab reaches them."""
-        return (self.gain, self.pan, *self._buttons)
+        return (self.gain, self.pan, *self._buttons, *([self.fold] if self._inside else []))
 
     def show_track(self, track: Track, selected: bool) -> None:
         """Show a track's values; it may be another track than before unless the header is in use."""
@@ -140,7 +146,7 @@ class TrackHeader(QWidget):
         envelope, session = self._envelopes.of(track.id), self._document.session
         decided = track.id in snapshots.decided(session)
         outer = session.groups_of(track.id)
-        inside = len(session.within({track.id})) - 1
+        inside = self._inside = len(session.within({track.id})) - 1
         around = tuple(group.color for group in reversed(outer))
         shown = (track, selected, envelope, decided, inside, around, tuple(group.name for group in outer))
         if shown == self._shown:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.session.excerpt import only_clip, only_track
+from lincae_studio.session.excerpt import only_clip, only_group
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
@@ -309,7 +309,7 @@ class HeatmapPanel(QWidget):
                 return None
             if choice[0] == "clip":
                 return only_clip(session, chosen)
-            return only_track(session, chosen) if any(chosen == track.id for track in session.tracks) else None
+            return only_group(session, chosen) if any(chosen == track.id for track in session.tracks) else None
 
         return ExcerptSource(self._rendering, self._context.document, excerpt_of, self.plot)
 

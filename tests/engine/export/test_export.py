@@ -27,7 +27,7 @@ from lincae_studio.media.formats import format_problem
 from lincae_studio.media.loudness import LoudnessMeter
 from lincae_studio.media.store import MediaStore
 from lincae_studio.media.writer import Tags
-from lincae_studio.session import edits, places
+from lincae_studio.session import edits, groups, places
 from lincae_studio.session.model import DEFAULT_RATE, Session
 from tests.helpers import files_below, import_audio, new_renderer, noise, plan_of, render_all, si_sdr_db, tone
 
@@ -402,6 +402,9 @@ def test_stems_and_spans_as_chosen(session: Session, tmp_path: Path) -> None:
         "song - 2 bass_ deep_low_.flac",
     ]
     assert len(paths_of(session, replace(heard, stems="all"), target)) == 3
+    grouped = groups.group_tracks(session, {track.id for track in session.tracks[1:]}, "Low: end")
+    names = [path.name for path in paths_of(grouped, replace(heard, stems="groups"), target)]
+    assert names == ["song - 1 drums.flac", "song - 2 Low_ end.flac"]
     assert paths_of(session, ExportSettings(contents=("dry",)), target) == [target], "a single file has the name itself"
     assert span_of(session, ExportSettings(span="loop")) == (30_000, 100_000)
     tail = ExportSettings(span="selection", tail_s=1.0)

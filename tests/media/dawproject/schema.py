@@ -66,7 +66,7 @@ VALUES = {
     "role": {"regular", "master"},
     "interpolation": {"hold", "linear"},
     "expression": {"gain"},
-    "contentType": {"audio", "audio notes"},
+    "contentType": {"audio", "audio notes", "tracks", "audio tracks"},
     **{name: {"true", "false"} for name in ("solo", "loaded", "enable", "external")},
 }
 NUMBERS = ("time", "duration", "playStart", "fadeInTime", "fadeOutTime", "min", "max")

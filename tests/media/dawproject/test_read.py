@@ -156,17 +156,19 @@ def test_as_studio_one_writes(read: Read) -> None:
     text = project_of(lane_of(clip), structure=structure, transport="", more=markers + tempo)
     session, notes = read(text)
     assert placed(session) == [(4 * RATE, RATE, RATE)]
-    assert [track.name for track in session.tracks] == ["Vox"]
-    assert session.tracks[0].gain == pytest.approx(0.5 * 0.1), "its own, the bus's"
+    assert [track.name for track in session.tracks] == ["Folder", "Vox"]
+    assert session.tracks[1].parent == session.tracks[0].id
+    assert session.tracks[0].gain == 1.0, "the folder has no channel"
+    assert session.tracks[1].gain == pytest.approx(0.5 * 0.1), "its own, the bus's"
     assert session.master.gain == 0.5
-    assert session.tracks[0].mute
+    assert session.tracks[1].mute
     assert [(marker.at, marker.name) for marker in session.markers] == [(RATE, "Marker 1"), (2 * RATE, "Chorus")]
     assert session.tempo == Tempo(bpm=60.0)
     said = "\n".join(notes)
-    words = ("shows 60 BPM", "flattened", "pans of groups")
+    words = ("shows 60 BPM", "flattened", "pans of submixes")
     for word in words:
         assert word in said
-    assert "without audio" not in said, "a folder and a bus are flattened, not left out"
+    assert "without audio" not in said, "the bus is flattened, not left out"
 
 
 def test_non_audio_content_is_left_out_with_notes(read: Read) -> None:

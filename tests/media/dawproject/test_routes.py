@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from lincae_studio.session.model import MAX_GAIN
+from lincae_studio.session.model import MAX_GAIN, Session, Track
 from tests.media.dawproject.texts import Read, channel, file_of, lane_of, project_of
 
 MASTER = '<Track contentType="audio" id="m" name="Master"><Channel role="master" id="mc">{}</Channel></Track>'
@@ -25,9 +27,13 @@ def fader(gain: float, mute: str = "false") -> str:
 
 
 def gains(read: Read, structure: str) -> list[float]:
-    """Of each track, with the master."""
+    """Of each track that is no group, with the groups around it and the master."""
     session, _ = read(project_of("", structure=structure))
-    return [one.gain * session.master.gain for one in session.tracks]
+    return [through(session, one) for one in session.tracks if one.id not in session.group_ids]
+
+
+def through(session: Session, track: Track) -> float:
+    return track.gain * math.prod(group.gain for group in session.groups_of(track.id)) * session.master.gain
 
 
 @pytest.mark.parametrize(
@@ -52,10 +58,16 @@ def test_channels_without_a_destination(read: Read, structure: str, expected: li
 
 def test_mute_and_solo_of_a_folder_are_those_of_its_tracks(read: Read) -> None:
     structure = folder(track(1), fader(1.0, "true")) + track(2)
-    session, _ = read(project_of("", structure=structure))
-    assert [one.mute for one in session.tracks] == [True, False]
-    soloed = structure.replace('role="master"', 'role="master" solo="true"')
-    assert [one.solo for one in read(project_of("", structure=soloed))[0].tracks] == [True, False]
+    session, notes = read(project_of("", structure=structure))
+    assert [(one.mute, session.audible(one)) for one in session.tracks] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
+    assert session.track(session.tracks[1].parent) is session.tracks[0]
+    assert notes == []
+    soloed = read(project_of("", structure=structure.replace('role="master"', 'role="master" solo="true"')))[0]
+    assert [one.solo for one in soloed.tracks] == [True, False, False]
     session, notes = read(project_of("", structure=track(1) + MASTER.format(fader(1.0, "true"))))
     assert session.tracks[0].mute
     assert any("master is muted" in note for note in notes)
@@ -66,7 +78,7 @@ def test_audio_on_the_bus_of_a_folder_is_heard_through_it(read: Read) -> None:
     structure = f'<Track contentType="tracks">{bus}{track(1, volume="0.5")}</Track>' + MASTER.format(fader(0.5))
     clip = f'<Clip time="0" duration="1">{file_of()}</Clip>'
     session, notes = read(project_of(lane_of(clip, "bus"), structure=structure))
-    assert [(len(one.clips), one.gain) for one in session.tracks] == [(1, 0.5), (0, 0.25)]
+    assert [(len(one.clips), through(session, one)) for one in session.tracks] == [(1, 0.25), (0, 0.125)]
     assert session.master.gain == 0.5
     assert not any("not in the file" in note for note in notes)
 
@@ -90,7 +102,7 @@ def test_deactivated_tracks_are_muted(read: Read) -> None:
     assert [one.mute for one in session.tracks] == [False, True, False]
     assert "deactivated tracks are muted" in notes
     session, _ = read(project_of("", structure=folder(folder(track(1)), more=off) + track(2)))
-    assert [one.mute for one in session.tracks] == [True, False], "a folder takes all in it along"
+    assert [session.audible(one) for one in session.tracks][-2:] == [False, True], "a folder takes all in it along"
     bus = MASTER.format(fader(1.0)).replace("master", "submix").replace('id="m"', off)
     session, notes = read(project_of("", structure=track(1, 'destination="mc"') + track(2) + bus))
     assert [one.mute for one in session.tracks] == [True, False], "or a bus"

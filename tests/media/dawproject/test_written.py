@@ -16,12 +16,13 @@ from msgspec.structs import replace
 
 from lincae_studio.cli.interchange import export_dawproject, import_dawproject
 from lincae_studio.engine.planning.factors import Curve, gain_envelope
+from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.errors import Cancelled, MediaError, ProjectError, StudioError, UsageError
 from lincae_studio.jobs import CancelToken, Progress
 from lincae_studio.media.dawproject.export import write_dawproject
 from lincae_studio.media.dawproject.reader import read_dawproject
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files
+from lincae_studio.session import edits, files, groups
 from lincae_studio.session.model import MAX_GAIN, Loop, Master, Media, Point, Session, Tempo, Track
 from lincae_studio.session.rules import validated
 from tests.helpers import files_below, noise, session_of, write_audio
@@ -40,6 +41,11 @@ def heard(track: Track | Master) -> Curve:
     """The levels of a track, or of the master, at each sample, in dB; silence and what is next to it as -60 dB."""
     levels = track.gain * gain_envelope(track.gain_points or (Point(0, 1.0),), np.arange(20_010.0))
     return 20.0 * np.log10(np.maximum(levels, 1e-3))
+
+
+def parent(session: Session, track: Track) -> int | None:
+    """The position of the group around a track."""
+    return next((number for number, one in enumerate(session.tracks) if one.id == track.parent), None)
 
 
 def panned(track: Track) -> list[tuple[int, float]]:
@@ -66,6 +72,7 @@ def test_sessions_survive_a_round_trip(
     assert len(found.tracks) == len(session.tracks)
     for track, was in zip(found.tracks, session.tracks, strict=True):
         assert (track.name, track.color) == (xml_legal(was.name), was.color)
+        assert parent(found, track) == parent(session, was)
         assert (track.mute, track.solo, track.subtract) == (was.mute, was.solo, False)
         if was.gain_points:
             assert {point.at for point in track.gain_points} >= {point.at for point in was.gain_points}
@@ -293,3 +300,47 @@ def _full(_path: Path, _data: bytes, _private: bool) -> None:
     import errno
 
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_groups_sound_as_before_after_a_round_trip(store: MediaStore, media: list[Media], tmp_path: Path) -> None:
+    """Nested groups with faders, pans, mutes and envelopes, and clips of their own."""
+    session = session_of(*media[:3])
+    first, second, third = (track.id for track in session.tracks)
+    session = groups.group_tracks(session, {first, second}, "Inner")
+    inner = session.tracks[0].id
+    session = groups.group_tracks(session, {inner, third}, "Outer")
+    outer = session.tracks[0].id
+    session = edits.set_track_pan(edits.set_track_gain(session, inner, 0.5), inner, -0.4)
+    session = edits.set_track_pan(edits.set_track_gain(session, outer, 1.5), outer, 0.3)
+    session = edits.set_pan_points(session, inner, [Point(0, 0.0), Point(5000, 0.6)])
+    session = edits.set_gain_points(session, outer, [Point(0, 1.0), Point(4000, 0.8), Point(8000, 1.0)])
+    session = edits.add_clip(session, inner, media[0], 300)
+    path = tmp_path / "song.dawproject"
+    notes = write_dawproject(session, store, path, "Song")
+    assert any("clips on groups" in note for note in notes)
+    check_schema(document(path))
+    for muted, soloed in ((None, None), (inner, None), (None, outer), (third, inner)):
+        changed = edits.set_track_mute(session, muted, True) if muted else session
+        changed = edits.set_track_solo(changed, soloed, True) if soloed else changed
+        write_dawproject(changed, store, path, "Song")
+        found, notes = read_dawproject(path, tmp_path / "audio", store)
+        assert [track.name for track in found.tracks[:2]] == ["Outer", "Inner"]
+        assert not any("flattened" in note for note in notes)
+        was, now = (DryMix(one, Reading(store)).read(0, 9000) for one in (changed, found))
+        assert np.abs(was).max() > 0.05
+        assert np.abs(now - was).max() < 0.02 * np.abs(was).max()
+
+
+class Reading:
+    """Reads the audio of a store."""
+
+    def __init__(self, store: MediaStore) -> None:
+        self._store = store
+
+    def read(self, digest: str, channel: int, start: int, count: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        samples = self._store.open(digest).samples
+        out = np.zeros(count, np.float32)
+        low, high = max(0, start), min(samples.shape[0], start + count)
+        if high > low:
+            out[low - start : high - start] = samples[low:high, channel]
+        return out
