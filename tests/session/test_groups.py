@@ -256,4 +256,5 @@ def test_the_parts_of_a_mix_are_what_is_heard(session: Session) -> None:
     assert set().union(*parts) == audible
     assert sum(map(len, parts)) == len(audible)
     for track in session.tracks:
-        assert heard(excerpt.only_track(session, track.id)) == {track.id}
+        alone = {track.id} if not session.morphed else {track.id} & audible
+        assert heard(excerpt.only_track(session, track.id)) == alone
