@@ -5,6 +5,8 @@ For all families that use torch, so that one device and precision mean the same 
 
 from __future__ import annotations
 
+import os
+
 import torch
 from msgspec.structs import replace
 
@@ -16,6 +18,9 @@ from lincae_studio.preferences import Precision
 
 #: What `tiles.narrowest` measured on this machine.
 _TILES_NAME = "tiles.json"
+
+#: Values of oneDNN's variable with which it multiplies bfloat16 in hardware.
+_BF16_ISA = {"", "DEFAULT", "ALL", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16"}
 
 #: The first CUDA GPUs with TF32: compute capability 8.0.
 _TF32_SINCE = (8, 0)
@@ -32,12 +37,12 @@ def resolve(computation: Computation) -> Computation:
     if computation.precision == "fp16" and device.type != "cuda":
         remedy = "Choose auto, fp32 or bf16, in Edit > Preferences > Rendering or in the environment"
         raise CodecError("16-bit float (fp16) needs an NVIDIA GPU (cuda)", remedy)
-    by_tiles = device.type == "cpu" and computation.precision == "auto"
+    automatic = computation.precision == "auto"
     return replace(
         computation,
         resolved=decoder_arithmetic(device, computation.precision),
         kind=device.type,
-        tiles=tiles.narrowest(paths.cache_dir() / _TILES_NAME) if by_tiles else 0,
+        tiles=tiles.narrowest(paths.cache_dir() / _TILES_NAME) if automatic and device.type == "cpu" else 0,
     )
 
 
@@ -91,7 +96,8 @@ def native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
-        return _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
+        has_it = _cpu_has("_is_avx512_bf16_supported") or _cpu_has("_is_amx_tile_supported")
+        return has_it and not _is_limited()
     return False
 
 
@@ -107,6 +113,12 @@ def rounds_to_tf32(device: torch.device) -> bool:
     if device.type != "cuda" or not torch.backends.cudnn.allow_tf32:
         return False
     return torch.cuda.get_device_capability(device) >= _TF32_SINCE
+
+
+def _is_limited() -> bool:
+    """Whether the environment keeps torch or oneDNN, its convolutions, from the processor's bfloat16."""
+    limits = {os.environ.get(f"{library}_MAX_CPU_ISA", "").upper() for library in ("ONEDNN", "DNNL")}
+    return torch.backends.cpu.get_cpu_capability() != "AVX512" or not limits <= _BF16_ISA
 
 
 def _cpu_has(check: str) -> bool:

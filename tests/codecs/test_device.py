@@ -15,6 +15,32 @@ def test_a_processor_that_torch_knows_is_asked(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    _unlimited(monkeypatch)
+    assert native_bf16(torch.device("cpu")) is native
+
+
+def _unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("capability", "variable", "limit", "native"),
+    [
+        ("AVX2", "ONEDNN_MAX_CPU_ISA", "", False),
+        ("AVX512", "ONEDNN_MAX_CPU_ISA", "avx512_core_bf16", True),
+        ("AVX512", "ONEDNN_MAX_CPU_ISA", "AVX512_CORE", False),
+        ("AVX512", "DNNL_MAX_CPU_ISA", "AVX2", False),
+    ],
+)
+def test_limits_of_the_environment_are_those_of_the_processor(
+    capability: str, variable: str, limit: str, native: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    _unlimited(monkeypatch)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setenv(variable, limit)
     assert native_bf16(torch.device("cpu")) is native
 
 
