@@ -23,13 +23,17 @@ from torch.nn import functional
 
 from lincae_studio import atomic, bounded
 
-#: Tiles that are transformed at once: their points should stay in the processor's cache.
-_GROUP = 128
+#: Tiles that are transformed at once, and their values: their points should stay in the processor's cache.
+_GROUP = 150
+_GROUP_VALUES = 19_200
+
+#: Values of an image that are computed at once, so that they stay in the processor's cache.
+SLICE = 1 << 17
 
 #: Images with fewer tiles than this are left to torch: transforming the weights would cost more than it saves.
 _FEWEST = 16
 
-#: What is measured: channels, and size of the image. With fewer channels tiles save less.
+#: What is measured, with what comes before and after: channels, and size of the image. Fewer channels save less.
 _MEASURED = ((256, (32, 44)), (128, (64, 44)), (64, (128, 88)))
 
 #: Tiles must save this part of the time, so that measuring again is unlikely to choose otherwise.
@@ -56,53 +60,163 @@ class Conv2d(nn.Conv2d):
     by_tiles = False
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.by_tiles and x.device.type == "cpu" and x.dtype is torch.float32 and not torch.is_grad_enabled():
-            rows, columns = -(-x.shape[2] // 4), -(-x.shape[3] // 4)
-            if self.padding_mode == "zeros" and rows * columns >= _FEWEST:
-                return convolved(x, self.weight, self.bias)
-        return super().forward(x)
+        return convolved(x, self.weight, self.bias) if self.tiled(x) else super().forward(x)
+
+    def tiled(self, x: Tensor) -> bool:
+        """Whether an image is computed by tiles."""
+        if not self.by_tiles or x.device.type != "cpu" or x.dtype is not torch.float32 or torch.is_grad_enabled():
+            return False
+        return self.padding_mode == "zeros" and -(-x.shape[2] // 4) * -(-x.shape[3] // 4) >= _FEWEST
 
 
-def convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def convolved(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    activation: tuple[Tensor, Tensor] | None = None,
+    added: Tensor | None = None,
+    sums: Tensor | None = None,
+    enlarged: int = 1,
+) -> Tensor:
     """The convolution of `(B, C, F, S)` with weights `(O, C, 3, 3)`, zeros around the image, as `(B, O, F, S)`.
 
-    In float32; fastest in channels-last layout, which the result has.
+    In float32; fastest in channels-last layout, which the result has. What comes before and after is done while a part
+    of the image is in the processor's cache.
+
+    Args:
+        bias: `(O,)`, or one per image `(B, O)`.
+        activation: factor and offset, each `(B, C)`: values become their SiLU after these are applied.
+        added: `(B, O, F, S)`, added to the result.
+        sums: filled with what `row_sums` gives for the result.
+        enlarged: each pixel becomes a square of this size, whose pixels are the slower index of the weights'
+            outputs: `(B, O / n**2, n * F, n * S)`. Not with `sums`.
     """
-    batch, channels, height, width = x.shape
-    out_channels = len(weight)
-    rows, columns = -(-height // 4), -(-width // 4)
-    at_once = min(rows, max(1, _GROUP // columns))
-    forth, of_weights, back = _transforms()
-    points = of_weights @ weight.permute(2, 3, 1, 0).reshape(9, -1)
-    points = points.view(36, channels, out_channels)
-    padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 4 * columns + 1 - width, 1, 4 * rows + 1 - height))
-    added = None if bias is None else bias.repeat(at_once * columns)
-    out = torch.empty(batch, height, width, out_channels)
-    _, by_row, by_column, _ = padded.stride()
+    batch, _, height, width = x.shape
+    size, channels = (height * enlarged, width * enlarged), len(weight) // enlarged**2
+    group = min(_GROUP, _GROUP_VALUES // max(weight.shape[:2]))
+    points = _Points(weight, width, min(-(-height // 4), max(1, group // -(-width // 4))))
+    out = torch.empty(batch, *size, channels)
+    offsets = None if bias is None else bias.expand(batch, len(weight))
+    images, others = (None if tensor is None else tensor.permute(0, 2, 3, 1) for tensor in (x, added))
+    assert images is not None
     for item in range(batch):
-        for row in range(0, rows, at_once):
-            count = min(at_once, rows - row)
-            tiles = padded[item, 4 * row :].as_strided(
-                (6, 6, count, columns, channels), (by_row, by_column, 4 * by_row, 4 * by_column, 1)
-            )
-            transformed = _both_axes(forth, tiles.reshape(36, -1)).view(36, count * columns, channels)
-            results = _both_axes(back, torch.bmm(transformed, points).view(36, -1))
-            if added is not None:
-                results += added[: results.shape[1]]
-            in_rows = results.view(4, 4, count, columns, out_channels).permute(2, 0, 3, 1, 4)
-            target = out[item, 4 * row : 4 * (row + count)]
-            if target.shape[:2] == (4 * count, 4 * columns):
-                target.view(in_rows.shape).copy_(in_rows)
+        offset = None if offsets is None else offsets[item]
+        pair = None
+        if activation is not None:  # for whole rows, since short loops are slow
+            factors, shifts = (part[item].expand(width, -1).contiguous() for part in activation)
+            pair = factors, shifts
+        for row in range(0, height, 4 * points.rows):
+            results = points.computed(images[item], row, pair)
+            if offset is not None:
+                results += offset
+            target = out[item, row * enlarged : (row + 4 * points.rows) * enlarged]
+            ordered = results.view(4, 4, -1, points.columns, enlarged, enlarged, channels).permute(2, 0, 4, 3, 1, 5, 6)
+            if width % 4 or len(target) % (4 * enlarged):
+                ordered = ordered.reshape(-1, 4 * points.columns * enlarged, channels)[: len(target), : size[1]]
+            in_order = target.view(ordered.shape)
+            if others is None:
+                in_order.copy_(ordered)
             else:
-                target.copy_(in_rows.reshape(4 * count, 4 * columns, out_channels)[: len(target), :width])
+                torch.add(ordered, others[item, row : row + len(target)].reshape(ordered.shape), out=in_order)
+            if sums is not None:
+                _add_up(target, sums[item, :, row : row + len(target)])
     return out.permute(0, 3, 1, 2)
 
 
-def _both_axes(matrix: Tensor, tiles: Tensor) -> Tensor:
-    """Transform both axes of tiles `(n * n, values)` with a matrix `(m, n)`, to `(m * m, values)`."""
-    size, old = matrix.shape
-    by_row = (matrix @ tiles.view(old, -1)).view(size, old, -1)
-    return torch.matmul(matrix, by_row).view(size * size, -1)
+class _Points:
+    """Strips of an image as tiles, and the products of their points. Buffers are used again, so that they stay cached.
+
+    Args:
+        weight: `(O, C, 3, 3)`.
+        width: of the images.
+        rows: tiles per column of a strip.
+    """
+
+    def __init__(self, weight: Tensor, width: int, rows: int) -> None:
+        self.rows, self.columns = rows, -(-width // 4)
+        self._width = width
+        self._sizes = weight.shape[1], weight.shape[0]
+        self._forth, of_weights, self._back = _transforms()
+        self._weights = (of_weights @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, *self._sizes)
+        self._strip = torch.zeros(4 * rows + 2, 4 * self.columns + 2, self._sizes[0])
+        self._buffers = torch.empty(2, 36 * rows * self.columns * max(self._sizes))
+        self._views: dict[int, _Views] = {}
+
+    def computed(self, image: Tensor, row: int, activation: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Results `(16, tiles, O)` of the strip that begins at a row of an image `(F, S, C)`, valid until the next.
+
+        Strips of an image must be computed in order.
+        """
+        count = min(self.rows, -(-(len(image) - row) // 4))
+        self._read(image, row, count, activation)
+        if count not in self._views:
+            self._views[count] = _Views(self._strip, self._buffers, count * self.columns, *self._sizes)
+        views = self._views[count]
+        views.gathered.copy_(views.tiles)
+        torch.mm(self._forth, views.by_row_in, out=views.by_row_out)
+        torch.bmm(self._forth.expand(6, 6, 6), views.by_column_in, out=views.by_column_out)
+        torch.bmm(views.points, self._weights, out=views.products)
+        torch.mm(self._back, views.back_by_row_in, out=views.back_by_row_out)
+        torch.bmm(self._back.expand(4, 4, 6), views.back_by_column_in, out=views.back_by_column_out)
+        return views.results
+
+    def _read(self, image: Tensor, row: int, count: int, activation: tuple[Tensor, Tensor] | None) -> None:
+        """Fill the strip: rows that the one before ends with, new ones, and zeros around the image."""
+        first, at = (row + 1, 2) if row else (0, 1)
+        if row:
+            self._strip[:2] = self._strip[4 * self.rows :]
+        else:
+            self._strip[0] = 0.0
+        new = image[first : row + 4 * count + 1]
+        inner = self._strip[at : at + len(new), 1 : self._width + 1]
+        if activation is None:
+            inner.copy_(new)
+        else:
+            functional.silu(torch.addcmul(activation[1], new, activation[0], out=inner), inplace=True)
+        if at + len(new) < 4 * count + 2:
+            self._strip[at + len(new) :] = 0.0
+
+
+class _Views:
+    """The buffers of a strip in the shapes of each step, made once. Steps read one buffer and write the other."""
+
+    def __init__(self, strip: Tensor, buffers: Tensor, tiles: int, channels: int, out_channels: int) -> None:
+        by_row, by_column, _ = strip.stride()
+        columns = strip.shape[1] // 4
+        self.tiles = strip.as_strided(
+            (6, 6, tiles // columns, columns, channels), (by_row, by_column, 4 * by_row, 4 * by_column, 1)
+        )
+        even, odd = buffers[:, : 36 * tiles * channels].unbind()
+        self.gathered = even.view(self.tiles.shape)
+        self.by_row_in, self.by_row_out = even.view(6, -1), odd.view(6, -1)
+        self.by_column_in, self.by_column_out = odd.view(6, 6, -1), even.view(6, 6, -1)
+        self.points = even.view(36, tiles, channels)
+        odd = buffers[1, : 36 * tiles * out_channels]
+        self.products = odd.view(36, tiles, out_channels)
+        self.back_by_row_in = odd.view(6, -1)
+        even = buffers[0, : 24 * tiles * out_channels]
+        self.back_by_row_out, self.back_by_column_in = even.view(4, -1), even.view(4, 6, -1)
+        self.results = buffers[1, : 16 * tiles * out_channels].view(16, tiles, out_channels)
+        self.back_by_column_out = self.results.view(4, 4, -1)
+
+
+def row_sums(x: Tensor) -> Tensor:
+    """The sums of each row's values and of their squares, `(B, 2, F, C)`, of channels-last images `(B, C, F, S)`."""
+    images = x.permute(0, 2, 3, 1)
+    sums = torch.empty(len(x), 2, *images.shape[1::2])
+    at_once = len(images[0]) if torch.compiler.is_compiling() else max(1, SLICE // images[0, 0].numel())
+    for item, image in enumerate(images):
+        for row in range(0, len(image), at_once):
+            _add_up(image[row : row + at_once], sums[item, :, row : row + at_once])
+    return sums
+
+
+def _add_up(rows: Tensor, sums: Tensor) -> None:
+    """Rows `(F, S, C)` to `(2, F, C)`, as products with ones, which are the fastest."""
+    ones = torch.ones(1, 1, rows.shape[1]).expand(len(rows), -1, -1)
+    for target, values in zip(sums, (rows, rows.square()), strict=True):
+        target.copy_(torch.bmm(ones, values)[:, 0])
 
 
 @cache
@@ -162,15 +276,19 @@ def _measured() -> int:
     found = 0
     for width, size in _MEASURED:
         x = torch.ones(1, width, *size).to(memory_format=torch.channels_last)
-        conv = Conv2d(width, width, 3, padding=1)
-        conv.weight.data = conv.weight.data.contiguous(memory_format=torch.channels_last)
+        weight = torch.ones(width, width, 3, 3).contiguous(memory_format=torch.channels_last)
+        ones = torch.ones(1, width)
         best = {True: float("inf"), False: float("inf")}
         with torch.no_grad():
             for _ in range(_REPEATS):
-                for conv.by_tiles in best:
+                for by_tiles in best:
                     started = time.perf_counter()
-                    conv(x)
-                    best[conv.by_tiles] = min(best[conv.by_tiles], time.perf_counter() - started)
+                    if by_tiles:
+                        convolved(x, weight, ones[0], activation=(ones, ones), added=x)
+                    else:
+                        activated = functional.silu(x * ones[..., None, None] + ones[..., None, None], inplace=True)
+                        functional.conv2d(activated, weight, ones[0], padding=1).add_(x)
+                    best[by_tiles] = min(best[by_tiles], time.perf_counter() - started)
         if best[True] > best[False] * (1.0 - _LEAST_SAVED):
             break
         found = width

@@ -44,6 +44,29 @@ def test_tiles_give_the_convolution(size: tuple[int, int], channels: int, out_ch
     assert torch.equal(found, tiles.convolved(x, conv.weight, conv.bias)), "not repeatable"
 
 
+@pytest.mark.parametrize("size", [(64, 40), (37, 21), (5, 130)])
+def test_what_comes_before_and_after_is_computed_with_it(size: tuple[int, int]) -> None:
+    conv = tiles.Conv2d(16, 24, 3, padding=1, bias=False)
+    x, added = image(16, *size, batch=2), image(24, *size, batch=2)
+    scale, shift, bias = torch.rand(2, 16) + 0.5, torch.randn(2, 16), torch.randn(2, 24)
+    activated = functional.silu(x * scale[..., None, None] + shift[..., None, None])
+    expected = exact(activated, conv) + bias[..., None, None].double() + added
+    sums = torch.empty(2, 2, size[0], 24)
+    found = tiles.convolved(x, conv.weight, bias, activation=(scale, shift), added=added, sums=sums)
+    assert error(found, expected) < 2e-6
+    assert torch.equal(sums, tiles.row_sums(found))
+    assert error(sums[:, 0], found.double().sum(3).transpose(1, 2)) < 1e-6
+    assert error(sums[:, 1], found.double().square().sum(3).transpose(1, 2)) < 1e-6
+
+
+@pytest.mark.parametrize("size", [(64, 40), (37, 21)])
+def test_pixels_of_an_enlarged_image_come_from_channels(size: tuple[int, int]) -> None:
+    conv = tiles.Conv2d(16, 4 * 12, 3, padding=1)
+    x = image(16, *size, batch=2)
+    expected = exact(x, conv).view(2, 2, 2, 12, *size).permute(0, 3, 4, 1, 5, 2).reshape(2, 12, 2 * size[0], -1)
+    assert error(tiles.convolved(x, conv.weight, conv.bias, enlarged=2), expected) < 2e-6
+
+
 def test_a_convolution_computes_by_tiles_where_it_may_and_can() -> None:
     conv = tiles.Conv2d(8, 8, 3, padding=1)
     x = image(8, 32, 32)

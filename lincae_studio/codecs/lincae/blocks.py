@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.lincae.config import PaddingMode
-from lincae_studio.codecs.tiles import Conv2d
+from lincae_studio.codecs.tiles import SLICE, Conv2d, convolved, row_sums
 
 #: Scale of the frequency resampling between two levels: factors for frequency and time, by entry of the option list.
 FREQUENCY_ONLY = (4, 1)
@@ -44,6 +44,10 @@ class GroupNorm(nn.GroupNorm):
                 return self._in_place_layout(x)
         return super().forward(x)
 
+    def activated(self, x: Tensor) -> Tensor:
+        """The SiLU of the norm."""
+        return silu(self(x))
+
     def _in_place_layout(self, x: Tensor) -> Tensor:
         batch, channels, bins, frames = x.shape
         grouped = x.permute(0, 2, 3, 1).view(batch, bins * frames, self.num_groups, -1)
@@ -54,25 +58,21 @@ class GroupNorm(nn.GroupNorm):
         return torch.addcmul(shift.reshape(shape), x, scale.reshape(shape))
 
     def _exact(self, x: Tensor) -> Tensor:
-        batch, channels = x.shape[:2]
-        out = x.square()
-        count = x[0].numel() / self.num_groups
-        mean = self._by_group(_sums(x)) / count
-        variance = (self._by_group(_sums(out)) / count - mean.square()).clamp_min(0.0)
-        scale = (variance + self.eps).rsqrt().repeat_interleave(channels // self.num_groups, dim=1) * self.weight
-        shift = self.bias - mean.repeat_interleave(channels // self.num_groups, dim=1) * scale
-        shape = (batch, channels, 1, 1)
-        target = None if torch.compiler.is_compiling() else out  # compilers reuse memory themselves
-        return torch.addcmul(shift.float().view(shape), x, scale.float().view(shape), out=target)
+        scale, shift = self.factors(row_sums(x), x.shape[-1])
+        return torch.addcmul(shift[..., None, None], x, scale[..., None, None])
 
-    def _by_group(self, sums: Tensor) -> Tensor:
-        return sums.reshape(len(sums), self.num_groups, -1).sum(-1)
+    def factors(self, sums: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """What the norm multiplies each channel by and what it adds, each `(B, C)`.
 
-
-def _sums(x: Tensor) -> Tensor:
-    """`(B, C, F, S)` in channels last to `(B, C)` in float64; the product with ones is the fastest sum."""
-    ones = torch.ones(1, x.shape[3], dtype=x.dtype)
-    return torch.matmul(ones, x.permute(0, 2, 3, 1)).double().sum((1, 2))
+        Args:
+            sums: of `row_sums`, for rows of `count` values.
+        """
+        batch, _, rows, channels = sums.shape
+        size = channels // self.num_groups
+        grouped = sums.double().sum(2).view(batch, 2, self.num_groups, size).sum(-1)
+        mean, square = (grouped / (rows * count * size)).unbind(1)
+        scale = ((square - mean.square()).clamp_min(0.0) + self.eps).rsqrt().repeat_interleave(size, 1) * self.weight
+        return scale.float(), (self.bias - mean.repeat_interleave(size, 1) * scale).float()
 
 
 def group_norm(channels: int) -> GroupNorm:
@@ -96,6 +96,30 @@ def _as_published() -> bool:
 def silu(x: Tensor) -> Tensor:
     """SiLU of a tensor with no other user, in place unless gradients need it."""
     return functional.silu(x, inplace=not _as_published())
+
+
+def merged(conv: nn.Module, x: Tensor, *others: Tensor) -> Tensor:
+    """A 1x1 convolution of an image plus other images, divided so that the sum of independent ones keeps its level."""
+    share = math.sqrt(1.0 / (1 + len(others)))
+    if _as_published() or x.device.type != "cpu" or x.dtype is not torch.float32:
+        y = conv(x)
+        for other in others:
+            y = y.add_(other)
+        return y.mul_(share)
+    # In slices that stay in the processor's cache, and as products, which add and scale by themselves.
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    values, *rest = (image.permute(0, 2, 3, 1).reshape(-1, image.shape[1]) for image in (x, *others))
+    weight, bias = conv.weight.flatten(1).t(), conv.bias
+    out = torch.empty(len(values), conv.out_channels)
+    rows = max(1, SLICE // conv.out_channels)
+    for start in range(0, len(out), rows):
+        part = slice(start, start + rows)
+        into = torch.add(rest[0][part], bias, out=out[part])
+        for other in rest[1:]:
+            into += other[part]
+        into.addmm_(values[part], weight, beta=share, alpha=share)
+    return out.view(len(x), *x.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 #: oneDNN's strided convolution in bfloat16 (3.x, on processors with AMX) reads beyond images of fewer frames than this,
@@ -153,9 +177,11 @@ class Upsample(nn.Module):
         if factors == FREQUENCY_ONLY:
             self.c = nn.Conv2d(channels, out_channels, (5, 1), padding=(2, 0))
         else:
-            self.c = nn.Conv2d(channels, out_channels, 3, padding=1, padding_mode=padding_mode)
+            self.c = Conv2d(channels, out_channels, 3, padding=1, padding_mode=padding_mode)
 
     def forward(self, x: Tensor) -> Tensor:
+        if isinstance(self.c, Conv2d) and self.c.tiled(x):
+            return self._by_tiles(x)
         if _as_published() or x.device.type != "cpu" or self.c.padding_mode != "zeros":
             enlarged = functional.interpolate(x, scale_factor=[float(f) for f in self.factors], mode="nearest")
             return self.c(enlarged)
@@ -180,6 +206,13 @@ class Upsample(nn.Module):
         if self.c.bias is not None:
             out += self.c.bias.to(out.dtype)[:, None, None]
         return out
+
+    def _by_tiles(self, x: Tensor) -> Tensor:
+        folding = _fold_taps(2, 3, self.c.weight)
+        # On three pixels, as tiles need them: the first phase has none on the last, the second none on the first.
+        rows = torch.stack([functional.pad(folding[0], (0, 0, 0, 1)), functional.pad(folding[1], (0, 0, 1, 0))])
+        weights = torch.einsum("auk,bvl,oikl->aboiuv", rows, rows, self.c.weight).flatten(0, 2)
+        return convolved(x, weights, None if self.c.bias is None else self.c.bias.repeat(4), enlarged=2)
 
     def _phase_weights(self) -> Tensor:
         """`(phases * out, in, 2, 1 or 2)`: for each phase the summed taps on its two small pixels per axis."""
@@ -243,7 +276,8 @@ class FrequencyAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, channels, bins, frames = x.shape
-        tokens = self.norm(x).permute(0, 3, 2, 1).reshape(batch * frames, bins, channels)
+        # Contiguous, since torch multiplies others frame by frame.
+        tokens = self.norm(x).permute(0, 3, 2, 1).contiguous().view(batch * frames, bins, channels)
         projected = functional.linear(tokens, self.mha.in_proj_weight, self.mha.in_proj_bias)
         query, key, value = (
             part.reshape(batch * frames, bins, self.heads, channels // self.heads).transpose(1, 2)
@@ -291,13 +325,28 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """`condition`: the noise level's embedding `(B, cond_channels)`."""
-        y = silu(self.norm1(x)) if self.normalize else functional.silu(x)
+        if self.normalize and not self.training and isinstance(self.conv1, Conv2d) and self.conv1.tiled(x):
+            y = self._by_tiles(x, condition)
+            return self.att(y) if self.attention else y
+        y = self.norm1.activated(x) if self.normalize else functional.silu(x)
         y = self.conv1(y)
         if condition is not None:
             shift = self.proj_emb(condition)
             y += shift.reshape(*shift.shape, *[1] * (y.ndim - 2))
-        y = silu(self.norm2(y) if self.normalize else y)
+        y = self.norm2.activated(y) if self.normalize else silu(y)
         if y.shape[-1] <= self.min_res_dropout:
             y = self.dropout(y)
         y = self.conv2(y).add_(self.res_conv(x))
         return self.att(y) if self.attention else y
+
+    def _by_tiles(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """The block without attention: norms, SiLU, noise level and input are applied to what is in the cache."""
+        assert isinstance(self.conv1, Conv2d)
+        assert isinstance(self.conv2, Conv2d)
+        count = x.shape[-1]
+        bias = self.conv1.bias if condition is None else self.conv1.bias + self.proj_emb(condition)
+        sums = torch.empty(len(x), 2, x.shape[2], self.conv1.out_channels)
+        before = self.norm1.factors(row_sums(x), count)
+        y = convolved(x, self.conv1.weight, bias, activation=before, sums=sums)
+        after, skipped = self.norm2.factors(sums, count), self.res_conv(x)
+        return convolved(y, self.conv2.weight, self.conv2.bias, activation=after, added=skipped)

