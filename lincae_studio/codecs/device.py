@@ -5,6 +5,7 @@ For all families that use torch, so that one device and precision mean the same 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 import torch
@@ -43,7 +44,13 @@ def resolve(computation: Computation) -> Computation:
         resolved=decoder_arithmetic(device, computation.precision),
         kind=device.type,
         tiles=tiles.narrowest(paths.cache_dir() / _TILES_NAME) if automatic and device.type == "cpu" else 0,
+        kernels=automatic and has_kernels(device),
     )
+
+
+def has_kernels(device: torch.device) -> bool:
+    """Whether kernels in Triton can be used: on CUDA, where torch comes with it on most systems."""
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 def chosen_device(name: str) -> torch.device:

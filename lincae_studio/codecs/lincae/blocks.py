@@ -34,9 +34,16 @@ class GroupNorm(nn.GroupNorm):
     On the CPU torch adds up one long float32 sum: over ten seconds of audio it is wrong by 5e-5, where sums by blocks,
     joined in float64, are wrong by 5e-8. On CUDA torch copies the image to the other layout and back: large images
     are 1.5 times faster without that.
+
+    Attributes:
+        by_kernels: whether it is computed on CUDA by kernels of our own.
     """
 
+    by_kernels = False
+
     def forward(self, x: Tensor) -> Tensor:
+        if self._has_kernels_for(x):
+            return self._by_kernels(x, with_silu=False)
         if not _as_published() and x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
             if x.device.type == "cpu" and x.dtype is torch.float32:
                 return self._exact(x)
@@ -46,7 +53,17 @@ class GroupNorm(nn.GroupNorm):
 
     def activated(self, x: Tensor) -> Tensor:
         """The SiLU of the norm."""
-        return silu(self(x))
+        return self._by_kernels(x, with_silu=True) if self._has_kernels_for(x) else silu(self(x))
+
+    def _has_kernels_for(self, x: Tensor) -> bool:
+        if not self.by_kernels or _as_published() or torch.compiler.is_compiling() or x.ndim != 4:
+            return False
+        return x.is_contiguous(memory_format=torch.channels_last)
+
+    def _by_kernels(self, x: Tensor, with_silu: bool) -> Tensor:
+        from lincae_studio.codecs.lincae import kernels  # loads triton, which there is with CUDA only
+
+        return kernels.group_norm(x, self.num_groups, self.weight, self.bias, self.eps, with_silu)
 
     def _in_place_layout(self, x: Tensor) -> Tensor:
         batch, channels, bins, frames = x.shape

@@ -10,11 +10,9 @@ from lincae_studio.codecs.base import Array, CodecInfo
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.codecs.device import chosen_device, resolve
 from lincae_studio.codecs.lincae.folder import ModelFolder
+from lincae_studio.codecs.lincae.gpu import LARGEST_BATCH, fitting_batch
 from lincae_studio.codecs.lincae.model import ConsistencyAutoencoder
 from lincae_studio.codecs.lincae.pretrained import open_model
-
-#: Windows per forward pass. A GPU is faster in batches; a CPU is not (measured), and a single window is heard sooner.
-_GPU_BATCH = 8
 
 
 class LinCaeCodec:
@@ -65,14 +63,24 @@ def load_codec(folder: ModelFolder, codec_id: str, computation: Computation) -> 
     computation = resolve(computation)
     info = folder.info(codec_id, computation)
     assert folder.scale_factor is not None  # else `info` would have raised an error
-    batch = 1 if device.type == "cpu" else _GPU_BATCH
     model = open_model(
         ConsistencyAutoencoder,
         folder,
         scale_factor=folder.scale_factor,
-        max_batch_size=batch,
         precision=computation.precision,
         tiles=computation.tiles,
         name=codec_id,
     )
-    return LinCaeCodec(info, model.to(device))
+    model.to(device)
+    model.max_batch_size = _batch(model, info.chunk_frames, device)
+    return LinCaeCodec(info, model)
+
+
+def _batch(model: ConsistencyAutoencoder, frames: int, device: torch.device) -> int:
+    """Windows per forward pass. A GPU is faster in batches; a CPU is not (measured), and one window is heard sooner."""
+    if device.type != "cuda":
+        return 1 if device.type == "cpu" else LARGEST_BATCH
+    generator = model.config.generator
+    values = generator.widths[0] * 2 * generator.hop * frames * generator.time_factor
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return fitting_batch(free_bytes, values * model.arithmetic("decoder").itemsize)

@@ -122,6 +122,8 @@ class ModelFolder:
         if arithmetic == "fp32" and computation.tiles:
             decoder = (*decoder, ("tiles", computation.tiles))
             summary += " by tiles"
+        if arithmetic == "bf16" and computation.kernels:
+            decoder = (*decoder, "kernels")
         requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(
             id=codec_id,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from lincae_studio.codecs.lincae.blocks import GroupNorm
+from lincae_studio.codecs.lincae.gpu import Graphs
 from lincae_studio.codecs.lincae.unet import UNet
 from lincae_studio.codecs.tiles import Conv2d
 
@@ -18,9 +20,15 @@ class Lowered:
 
     Args:
         tiles: channels from which on convolutions are computed by tiles, or 0.
+        kernels: whether norms are computed by `kernels.group_norm`, and runs are recorded: see `gpu`.
+
+    Attributes:
+        graphs: what runs it on CUDA; None if it just runs. They refer to its weights, and go with it.
     """
 
-    def __init__(self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter], tiles: int = 0) -> None:
+    def __init__(
+        self, network: UNet, dtype: torch.dtype, weights: list[nn.Parameter], tiles: int = 0, kernels: bool = False
+    ) -> None:
         with torch.device("meta"):
             copy = UNet(network.config)
         lowered = {key: weight.to(dtype) for key, weight in network.state_dict().items()}
@@ -29,6 +37,9 @@ class Lowered:
         for module in copy.modules():
             if isinstance(module, Conv2d):
                 module.by_tiles = 0 < tiles <= min(module.in_channels, module.out_channels)
+            elif isinstance(module, GroupNorm):
+                module.by_kernels = kernels
+        self.graphs = Graphs() if kernels else None
         self._weights = weights  # kept alive, so that no other tensor gets the id of one of them
         self._made_from = self._state(weights)
 

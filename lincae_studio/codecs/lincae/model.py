@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from lincae_studio.codecs.batches import in_batches
 from lincae_studio.codecs.computation import PRECISIONS
-from lincae_studio.codecs.device import native_bf16, rounds_to_tf32
+from lincae_studio.codecs.device import has_kernels, native_bf16, rounds_to_tf32
 from lincae_studio.codecs.lincae.arguments import (
     checked_audio,
     checked_integer,
@@ -142,6 +142,8 @@ class ConsistencyAutoencoder(nn.Module):
         digest.update(f"{self.device.type} {self.arithmetic('encoder')} {self.arithmetic('decoder')} {tf32}".encode())
         if self.tiles and self.precision == "auto":
             digest.update(f"tiles {self.tiles}".encode())
+        if self._has_kernels():
+            digest.update(b"kernels")
         for key, value in sorted(self.state_dict().items()):
             digest.update(f"{key} {value.dtype}".encode())
             digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
@@ -336,11 +338,14 @@ class ConsistencyAutoencoder(nn.Module):
     ) -> Iterator[tuple[range, Tensor]]:
         """Yield (range of rows, their audio)."""
         network = self._network("decoder")
+        graphs = next((copy.graphs for copy in self._lowered.values() if copy.network is network), None)
+
+        def decoded(batch: Tensor, *noises: Tensor) -> Tensor:
+            return sample(network, self.diffusion, batch, noises)
 
         def forward(rows: range) -> Tensor:
-            noises = draw(rows)
-            batch = latents[rows.start : rows.stop] / self.scale_factor
-            return self.frontend.to_waveform(sample(network, self.diffusion, batch, noises))
+            inputs = (latents[rows.start : rows.stop] / self.scale_factor, *draw(rows))
+            return self.frontend.to_waveform(graphs(decoded, *inputs) if graphs else decoded(*inputs))
 
         return self._batches(len(latents), max_batch_size, forward)
 
@@ -394,8 +399,12 @@ class ConsistencyAutoencoder(nn.Module):
             return with_gradients(self.generator, dtype)
         made = self._lowered.get((dtype, tiles))
         if made is None or not made.is_of(weights):
-            made = self._lowered[dtype, tiles] = Lowered(self.generator, dtype, weights, tiles)
+            kernels = dtype is torch.bfloat16 and self._has_kernels()
+            made = self._lowered[dtype, tiles] = Lowered(self.generator, dtype, weights, tiles, kernels)
         return made.network
+
+    def _has_kernels(self) -> bool:
+        return self.precision == "auto" and has_kernels(self.device)
 
     def _check_attributes(self) -> None:
         """Attributes may be set at any time, so they are checked when used."""
