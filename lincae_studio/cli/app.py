@@ -17,7 +17,7 @@ from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.evaluation import evaluate
-from lincae_studio.cli.inputs import parse_input
+from lincae_studio.cli.inputs import parse_group, parse_input
 from lincae_studio.cli.text import LogFormatter, show_figures
 from lincae_studio.cli.training import train
 from lincae_studio.defaults import DEFAULT_CODEC
@@ -97,6 +97,9 @@ def _mix(
     codec: options.Codec = DEFAULT_CODEC,
     session_rate: options.SessionRate = DEFAULT_RATE,
     from_channels: options.FromChannels = "",
+    group: Annotated[
+        list[str] | None, typer.Option("--group", help="Group of inputs: NAME[:GAIN_DB]=1,2,...; may be repeated.")
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
@@ -104,7 +107,8 @@ def _mix(
 
     channels = options.check_from_channels(from_channels)
     rate = options.check_session_rate(session_rate)
-    figures = mix_files([parse_input(text) for text in inputs], output, codec, request, rate, channels)
+    grouped = [parse_group(text, len(inputs)) for text in group or ()]
+    figures = mix_files([parse_input(text) for text in inputs], output, codec, request, rate, channels, grouped)
     show_figures(figures, _exported(figures), as_json)
 
 

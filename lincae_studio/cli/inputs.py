@@ -1,4 +1,4 @@
-"""The input syntax of `lincae-studio mix`: FILE[:GAIN_DB][@START_S]."""
+"""The input syntax of `lincae-studio mix`: FILE[:GAIN_DB][@START_S], and NAME[:GAIN_DB]=1,2,... for groups."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from lincae_studio.session.levels import db_to_gain, gain_to_db
 from lincae_studio.session.model import DEFAULT_RATE, MAX_GAIN, MAX_LENGTH
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
+_GROUP = re.compile(rf"(?P<name>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?=(?P<numbers>\d+(?:,\d+)*)", re.DOTALL)
 _INPUT = re.compile(rf"(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P<start>{_NUMBER})s?)?", re.DOTALL)
 
 
@@ -24,6 +25,41 @@ class MixInput:
     start_s: float
 
 
+@dataclass(frozen=True)
+class MixGroup:
+    """A group of inputs of a mix: its name, linear gain, and the numbers of its inputs, from 0."""
+
+    name: str
+    gain: float
+    inputs: tuple[int, ...]
+
+
+def parse_group(text: str, inputs: int) -> MixGroup:
+    """Parse NAME[:GAIN_DB]=1,2,... with numbers of inputs, counted from 1; `inputs`: how many there are.
+
+    Raises:
+        UsageError: when it is something else, the gain is out of range, or there is no such input.
+    """
+    match = _GROUP.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{text} is not a group of inputs", "Write it as NAME[:GAIN_DB]=1,2,..., such as Drums:-3=1,2")
+    gain = _gain(match["gain"] or "0", match["name"])
+    numbers = tuple(int(number) for number in match["numbers"].split(","))
+    for number in numbers:
+        if not 1 <= number <= inputs:
+            raise UsageError(
+                f"there is no input {number} for the group {match['name']}", f"Use numbers from 1 to {inputs}"
+            )
+    return MixGroup(match["name"], gain, tuple(number - 1 for number in numbers))
+
+
+def _gain(text: str, name: str) -> float:
+    gain = 0.0 if text == "-inf" else db_to_gain(float(text))
+    if gain > MAX_GAIN:
+        raise UsageError(f"the gain of {name}, {text} dB, is above {gain_to_db(MAX_GAIN):.0f} dB")
+    return gain
+
+
 def parse_input(text: str) -> MixInput:
     """Parse FILE[:GAIN_DB][@START_S]; if a file with the whole text as its name exists, that file is used.
 
@@ -33,11 +69,8 @@ def parse_input(text: str) -> MixInput:
     match = _INPUT.fullmatch(text)
     if match is None or os.path.exists(text):  # Path.exists raises for names that are too long
         return MixInput(Path(text), 1.0, 0.0)
-    gain_text, start_text = match["gain"] or "0", match["start"] or "0"
-    gain = 0.0 if gain_text == "-inf" else db_to_gain(float(gain_text))
+    gain, start_text = _gain(match["gain"] or "0", match["file"]), match["start"] or "0"
     start_s = float(start_text)
-    if gain > MAX_GAIN:
-        raise UsageError(f"the gain of {match['file']}, {gain_text} dB, is above {gain_to_db(MAX_GAIN):.0f} dB")
     if not 0 <= start_s <= MAX_LENGTH / DEFAULT_RATE:
         raise UsageError(f"the start of {match['file']}, {start_text} s, is not between 0 and 24 hours")
     return MixInput(Path(match["file"]), gain, start_s)

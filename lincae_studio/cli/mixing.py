@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lincae_studio.cli.headless import headless
-from lincae_studio.cli.inputs import MixInput
+from lincae_studio.cli.inputs import MixGroup, MixInput
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.codecs import registry
@@ -18,7 +18,7 @@ from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.jobs import Report
-from lincae_studio.session import edits, snapshots
+from lincae_studio.session import edits, groups, snapshots
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 from lincae_studio.studio.engine import Engine
 
@@ -30,10 +30,12 @@ def mix_files(
     request: Request,
     rate: Rate = DEFAULT_RATE,
     from_channels: str = "",
+    grouped: Sequence[MixGroup] = (),
 ) -> dict[str, object]:
     """Mix files, each on its own track. Returns the figures of the export.
 
     Args:
+        grouped: groups of the files, made in this order: a later one may contain earlier ones.
         rate: of the session, in Hz.
         from_channels: which channels of files with more than two, as in `Media.channel_selection`.
 
@@ -51,7 +53,23 @@ def mix_files(
             track = session.tracks[-1]
             session = edits.set_track_gain(session, track.id, item.gain)
             session = edits.add_clip(session, track.id, media, round(item.start_s * session.rate))
+        tracks = [track.id for track in session.tracks]
+        for group in grouped:
+            chosen = _outermost(session, {tracks[number] for number in group.inputs})
+            group_id = session.next_id
+            session = groups.group_tracks(session, chosen, group.name)
+            session = edits.set_track_gain(session, group_id, group.gain)
         return _export(engine, session, output, request, [item.path for item in inputs], report)
+
+
+def _outermost(session: Session, track_ids: Collection[int]) -> set[int]:
+    """The largest groups whose tracks are all among these, and those of these tracks that are in none of them."""
+    chosen = set(track_ids)
+    for track in reversed(session.tracks):
+        inside = session.within({track.id}) - {track.id}
+        if inside and inside <= chosen:
+            chosen.add(track.id)
+    return chosen
 
 
 def render_project(

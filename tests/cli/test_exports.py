@@ -15,7 +15,7 @@ from lincae_studio.cli import run
 from lincae_studio.engine.bundles.store import BundleStore
 from lincae_studio.engine.bundles.writer import open_bundle
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files, places
+from lincae_studio.session import edits, files, groups, places
 from lincae_studio.session.model import Session
 from tests.cli.test_mix import lincae
 from tests.helpers import DEMO, files_below, noise, read_audio, si_sdr_db, tone, write_audio
@@ -177,6 +177,22 @@ def test_a_folder_of_projects(project: Path, tmp_path: Path, capsys: pytest.Capt
     assert "is a folder" in refused(capsys, "render", project.parent, "-o", out / "song.flac")
     (tmp_path / "empty").mkdir()
     assert "nothing to do" in refused(capsys, "render", tmp_path / "empty", "-o", out)
+
+
+def test_stems_of_groups(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    session = files.load(project)
+    session = edits.add_clip(edits.add_track(session, "pad"), session.next_id, session.media[0], 0)
+    session = groups.group_tracks(session, {track.id for track in session.tracks[1:]}, "Rest")
+    group = session.tracks[1].id
+    files.save(edits.set_track_pan(edits.set_track_gain(session, group, 0.5), group, -0.5), project)
+    found = printed(capsys, "info", project)
+    assert found["tracks"] == ["drums", "bass", "pad"]
+    assert found["groups"] == [{"name": "Rest", "tracks": ["bass", "pad"]}]
+    out = tmp_path / "out.wav"
+    lincae(capsys, "render", project, "-o", out, "--write", "mix,tracks", "--stems", "groups")
+    names = ["out - 1 drums.wav", "out - 2 Rest.wav"]
+    assert sorted(path.name for path in tmp_path.glob("out - *")) == names
+    np.testing.assert_allclose(sum(read_audio(tmp_path / name) for name in names), read_audio(out), atol=1e-4)
 
 
 def test_an_output_folder_for_one_file(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,9 @@ import soundfile as sf
 
 from lincae_studio import __version__
 from lincae_studio.cli import run
+from lincae_studio.cli.inputs import parse_group
 from lincae_studio.codecs import registry
+from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, snapshots
 from lincae_studio.session.model import Session
@@ -146,6 +148,26 @@ def test_bits_choose_the_sample_format(
     lincae(capsys, "mix", path, "-o", out, "--bits", bits, "--codec", "mdct-1x")
     assert sf.info(out).subtype == subtype
     assert np.abs(read_audio(out)[0] - audio[:, 0]).max() < (2e-4 if bits == "16" else 1e-4)
+
+
+def test_inputs_are_grouped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names = [str(write_audio(tmp_path / f"{seed}.wav", noise(seed, 30_000, 1, 0.1))) for seed in (1, 2, 3)]
+    out = tmp_path / "mix.wav"
+    lincae(capsys, "mix", *names, "-o", out, "--group", "Drums:-6=1,2", "--group", "All:+3=1,2,3")
+    grouped = read_audio(out)
+    lincae(capsys, "mix", f"{names[0]}:-3", f"{names[1]}:-3", f"{names[2]}:+3", "-o", out)
+    np.testing.assert_allclose(grouped, read_audio(out), atol=1e-6)
+    lincae(capsys, "mix", *names, "-o", out, "--write", "tracks", "--stems", "groups", "--group", "A=1,3")
+    assert sorted(path.name for path in tmp_path.glob("mix - *")) == ["mix - 1 A.wav", "mix - 4 2.wav"]
+
+
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [("Drums", "not a group"), ("A=0", "no input 0"), ("A=4", "no input 4"), ("A:99=1", "above 24 dB")],
+)
+def test_groups_that_cannot_be_made(group: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        parse_group(group, 3)
 
 
 def test_clipping_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -181,7 +181,7 @@ class TrackCommands(QObject):
             self.on_rename_track()
 
     def on_ungroup_tracks(self) -> None:
-        self._edit_all("Ungroup", groups.ungroup_tracks)
+        self._edit_all("Ungroup Tracks", groups.ungroup_tracks, plural=False)
 
     def on_fold_group(self) -> None:
         session = self._document.session

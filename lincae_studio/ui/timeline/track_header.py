@@ -103,6 +103,7 @@ class TrackHeader(QWidget):
         self._keys = GestureKeys(self, self._end_drag)
         self._color = QColor(track.color)
         self.fold = toggle("fold", "▾", "", self)
+        self.fold.setCheckable(False)
         self.fold.setFixedWidth(18)
         self.name = NameField(self)
         self.name.setObjectName("name")
@@ -158,14 +159,13 @@ class TrackHeader(QWidget):
         contains = [f"group of {count_of(inside, 'track')}"] if inside else []
         self.setAccessibleDescription(", ".join([*contains, *(f"in {group.name}" for group in outer)]))
         self.fold.setVisible(inside > 0)
-        self.fold.setChecked(track.folded)
         self.fold.setText("▸" if track.folded else "▾")
         self.fold.setToolTip("Show the tracks in this group" if track.folded else "Hide the tracks in this group")
         self._selected = selected
         self._color = QColor(track.color)
         for widget, role in (
             (self.name, "name"),
-            (self.fold, "fold"),
+            (self.fold, "unfold" if track.folded else "fold"),
             (self.gain, "gain"),
             (self.gain_text, "gain in dB"),
             (self.pan, "pan"),
@@ -293,8 +293,9 @@ class TrackHeader(QWidget):
         track_id = self.track_id
         self._document.apply("Rename Track", lambda session: edits.rename_track(session, track_id, name))
 
-    def _on_fold_clicked(self, folded: bool) -> None:
+    def _on_fold_clicked(self) -> None:
         track_id = self.track_id
+        folded = not self._document.session.track(track_id).folded
         text = "Fold Group" if folded else "Unfold Group"
         self._document.apply(text, lambda session: groups.fold_groups(session, {track_id}, folded))
 

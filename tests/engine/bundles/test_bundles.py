@@ -27,7 +27,7 @@ from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.errors import Cancelled, ProjectError, StudioError
 from lincae_studio.jobs import CancelToken
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files
+from lincae_studio.session import edits, files, groups
 from lincae_studio.session.model import Session
 from lincae_studio.session.relink import relink
 from tests.helpers import (
@@ -116,7 +116,9 @@ def test_a_bundle_renders_as_the_project_but_for_float16(
     assert not files_below(tmp_path / "another machine" / "media-v1")
 
 
-@pytest.mark.parametrize("change", ["unmute", "solo", "gain", "pan", "move by a step", "delete", "other fader"])
+@pytest.mark.parametrize(
+    "change", ["unmute", "solo", "gain", "pan", "move by a step", "delete", "other fader", "group"]
+)
 def test_mixing_needs_no_audio(
     session: Session, store: MediaStore, elsewhere: Elsewhere, tmp_path: Path, change: str
 ) -> None:
@@ -129,6 +131,9 @@ def test_mixing_needs_no_audio(
             "pan": lambda: edits.set_track_pan(session, 3, 1.0),
             "move by a step": lambda: edits.move_clips(session, {4}, step),
             "delete": lambda: edits.remove_tracks(session, [1]),
+            "group": lambda: edits.set_track_pan(
+                edits.set_track_gain(groups.group_tracks(session, {1, 3}), session.next_id, 0.5), session.next_id, 0.5
+            ),
             "other fader": lambda: edits.set_track_subtract(edits.set_track_gain(session, 1, 2.0), 1, True),
         }[change]()
 
