@@ -59,7 +59,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def number(value: float | None, digits: int = 1) -> str:
     """A figure as text; a dash where there is none."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    if value is None or math.isnan(value):
+        return "–"
+    small = 0.0 < abs(value) < 0.5 * 10.0**-digits
+    return (f"{value:.1e}" if small else f"{value:.{digits}f}").replace("-", "−")
 
 
 def player(samples: Array, rate: int) -> str:

@@ -13,12 +13,12 @@ import numpy as np
 
 from lincae_studio.codecs import registry
 from lincae_studio.errors import EditError
-from lincae_studio.session import edits, excerpt, groups, places, snapshots
+from lincae_studio.session import edits, excerpt, groups, places, regions, snapshots
 from lincae_studio.session.levels import db_to_gain
-from lincae_studio.session.model import FadeShape, Point, Session as Document
+from lincae_studio.session.model import MASTER, FadeShape, Point, Region, Session as Document
 from lincae_studio.session.rules import check_change
 from lincae_studio.studio.engine import Engine
-from lincae_studio.studio.mix import Mix
+from lincae_studio.studio.mix import Mix, Span
 from lincae_studio.studio.tracks import Clip, EnvelopePoint, Track
 
 _Arguments = ParamSpec("_Arguments")
@@ -252,6 +252,54 @@ class Edited(Mix):
     def add_marker(self, at: float, name: str = "") -> Self:
         """Add a marker."""
         return self.apply(places.add_marker, self._at(at), name)
+
+    def add_region(
+        self,
+        span: Span,
+        channels: tuple[int, int],
+        *,
+        gain: float | None = None,
+        gain_db: float | None = None,
+        of: TrackLike | Clip | None = None,
+        keep: bool = False,
+        fade: float = 0.0,
+        fade_channels: int = 0,
+        name: str = "",
+    ) -> Self:
+        """Turn some latent channels down or up for some time, with the session's codec.
+
+        Args:
+            span: `(start, end)` on the timeline, in seconds.
+            channels: the first and the last, counted from 0.
+            gain, gain_db: 0, silence, if neither is given.
+            of: a track or a clip; None for the mix.
+            keep: whether the gain is that of all other channels instead.
+            fade: how long it rises at the start and falls at the end, in seconds.
+            fade_channels: over how many channels it rises and falls at the other two edges.
+
+        Raises:
+            CodecError: when the session's codec is missing.
+        """
+        factor = _factor(gain, gain_db)
+        owner = MASTER if of is None else of.id if isinstance(of, Clip) else self._track_id(of)
+        origin = regions.origin_of(self.document, owner)
+        start, end = (self._at(seconds) - origin for seconds in span)
+        codec = self.engine.info(self.document.codec, self.rate)
+        region = Region(
+            id=self.document.next_id,
+            name=name,
+            start=start,
+            end=end,
+            low=int(channels[0]),
+            high=int(channels[1]),
+            gain=0.0 if factor is None else factor,
+            keep=keep,
+            fade=self._at(fade),
+            fade_channels=fade_channels,
+            space=codec.latent_space,
+            codec=codec.id,
+        )
+        return self.apply(regions.add, owner, region)
 
     def store_snapshot(self, name: str = "") -> Self:
         """Store the mixer, gains, pans, mutes, solos and polarities, as a snapshot."""

@@ -28,7 +28,7 @@ from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.engine.rendering.sums import ChunkSums
-from lincae_studio.errors import MediaError, ProjectError
+from lincae_studio.errors import EngineError, MediaError, ProjectError
 from lincae_studio.jobs import CancelToken, Report, no_report
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.probe import WideFileError
@@ -98,6 +98,7 @@ class Engine:
         self._latents: dict[Path, BundledLatents] = {}
         #: Those that were loaded here although chunks are rendered in a process.
         self._codecs: dict[tuple[str, int], Codec] = {}
+        self._closed = False
         self._lock = threading.RLock()
 
     @cached_property
@@ -124,6 +125,7 @@ class Engine:
     def render(self, chunks: Sequence[Chunk]) -> list[Rendered]:
         """Render chunks of any kind. Raises `StudioError` when one of them cannot be rendered."""
         with self._lock:
+            self._check_open()
             return self.renderer.render_many(chunks)
 
     def provide(self, plan: Plan) -> ProvideChunk:
@@ -140,6 +142,7 @@ class Engine:
         computation = self.computation
         if registry.info(codec, computation).provisional:
             with self._lock:
+                self._check_open()
                 renderer = self.renderer
                 computation = (
                     renderer.resolved() if isinstance(renderer, EngineProcess) else registry.resolve(computation)
@@ -227,8 +230,13 @@ class Engine:
 
     def close(self) -> None:
         """Finish writing, and close the caches; the process ends. The engine cannot render any more."""
+        self._closed = True
         if "renderer" in self.__dict__:
             self._finish()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EngineError("the engine is closed", "Make another one: Engine()")
 
     def __enter__(self) -> Engine:
         return self

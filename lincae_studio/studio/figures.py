@@ -102,19 +102,19 @@ class Evaluation:
         return f"<Evaluation of {', '.join(self.measured)} in {windows} windows>"
 
     def _repr_html_(self) -> str:
-        parts = []
+        rows: list[tuple[str, ...]] = []
         for kind, heading in SECTIONS.items():
             names = [name for name in against(kind) if any(name in one.figures for one in self.measured.values())]
-            rows = [
+            found = [
                 (
                     f'<span title="{display.text(FIGURES[name].meaning)}">{display.text(FIGURES[name].title)}</span>',
                     *(display.number(one.figures.get(name, math.nan), 3) for one in self.measured.values()),
                 )
                 for name in names
             ]
-            if rows:
-                parts += [display.table((display.text(heading), *map(display.text, self.measured)), rows)]
-        return display.block(*parts)
+            if found:
+                rows += [(f"<b>{display.text(heading)}</b>", *("" for _ in self.measured)), *found]
+        return display.table(("", *map(display.text, self.measured)), rows)
 
 
 def linearity_of(document: Document, plan: Plan, start: int, end: int, engine: Engine) -> Linearity:

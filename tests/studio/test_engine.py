@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 import lincae_studio as ls
+from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.studio.process import EngineProcess
+from tests.codecs.lincae.models import small_model
 from tests.helpers import damage, noise, write_audio
 
 RATE = 44_100
@@ -74,6 +76,31 @@ def test_an_engine_closes_when_nothing_uses_it(files: list[Path]) -> None:
     gc.collect()
     assert engine() is None
     assert "cache-writer" not in {thread.name for thread in threading.enumerate()}
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_neural_codec_computes_alike_here_and_in_a_process(files: list[Path], tmp_path: Path) -> None:
+    """Its identity depends on device and precision, which only a process with torch finds out."""
+    pretrained.save_own(small_model(), tmp_path / "model", title="Small", linear=False)
+    codec = str(tmp_path / "model")
+    here = ls.Session.from_files(*files, codec=codec, engine=ls.Engine(device="cpu"))
+    expected = here.render(span=(0.0, 0.5))
+    assert np.abs(expected.samples).max() > 0.0
+    with ls.Engine(process=True, device="cpu") as engine:
+        there = ls.Session.from_files(*files, codec=codec, engine=engine)
+        assert engine.info(codec).identity == here.engine.info(codec).identity
+        np.testing.assert_allclose(there.render(span=(0.0, 0.5)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("process", [False, pytest.param(True, marks=pytest.mark.process)])
+def test_a_closed_engine_says_so(files: list[Path], process: bool) -> None:
+    with ls.Engine(process=process) as engine:
+        song = ls.Session.from_files(*files, engine=engine)
+        song.render(span=(0.0, 0.5))
+    engine.close()
+    with pytest.raises(ls.StudioError, match="the engine is closed"):
+        song.render()
 
 
 def test_edits_need_no_codec_and_start_nothing() -> None:

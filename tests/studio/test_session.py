@@ -104,6 +104,27 @@ def test_a_morph_goes_between_snapshots(song: ls.Session) -> None:
         stored.recall_snapshot("Soft")
 
 
+def test_regions_turn_channels_down_for_some_time(song: ls.Session) -> None:
+    """In the mix, a track and a clip, with times of the timeline."""
+    z = song.latents().values
+    first, last = RATE // 256 + 1, 2 * RATE // 256
+    for of in (None, "drums", song["drums"].clips[0]):
+        alone = song if of is None else song.only("drums")
+        before = alone.latents().values
+        muted = alone.add_region((1.0, 2.0), (0, 63), of=of).latents().values
+        np.testing.assert_array_equal(muted[:, 64:], before[:, 64:])
+        assert not muted[:, :64, first:last].any()
+        np.testing.assert_array_equal(muted[:, :, : first - 2], before[:, :, : first - 2])
+        kept = alone.add_region((1.0, 2.0), (0, 63), gain=0.5, of=of, keep=True).latents().values
+        np.testing.assert_array_equal(kept[:, :64], before[:, :64])
+        np.testing.assert_allclose(kept[:, 64:, first:last], 0.5 * before[:, 64:, first:last], atol=1e-6)
+    moved = song.move_clip(song["bass"].clips[0], 0.5)
+    clip = moved["bass"].clips[0]
+    [region] = moved.add_region((1.0, 2.0), (0, 3), of=clip)["bass"].value.clips[0].regions
+    assert (region.start, region.end) == (RATE // 2, 3 * RATE // 2), "samples of its file"
+    assert z.any()
+
+
 @pytest.mark.parametrize(
     ("edit", "problem"),
     [
@@ -115,6 +136,8 @@ def test_a_morph_goes_between_snapshots(song: ls.Session) -> None:
         (lambda song: song.set_track("bass", gain_envelope=[(0.0, 1.0), (0.0, 0.5)]), "envelope"),
         (lambda song: song.set_clip(99, mute=True), "no clip 99"),
         (lambda song: song.split_clip(3, float("nan")), "finite"),
+        (lambda song: song.add_region((1.0, 1.0), (0, 3)), "end after its start"),
+        (lambda song: song.add_region((0.0, 1.0), (3, 0)), "first channel"),
         (lambda song: song.move_clip(song["bass"].clips[0], -1.0), "before the beginning"),
         (lambda song: song.set_codec("nothing"), "no codec “nothing”"),
         (lambda song: song.apply(lambda document: Document(next_id=0)), "next_id"),
