@@ -163,7 +163,7 @@ PREFERENCES: tuple[Preference, ...] = (
         "latent_cache_gb",
         "Cache",
         "&Latents on disk",
-        "Size limit; the least recently used latents are deleted first.",
+        "Size limit of the latents of all but built-in codecs; the least recently used are deleted first.",
         unit="GB",
     ),
     Preference(

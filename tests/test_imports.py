@@ -24,6 +24,7 @@ BASE = {
     "defaults",
     "export_settings",
     "preference_table",
+    "cores",
     "malloc",
     "descriptors",
     "preferences",

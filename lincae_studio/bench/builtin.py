@@ -13,6 +13,7 @@ import numpy as np
 import soundfile as sf
 from msgspec.structs import replace
 
+from lincae_studio import cores
 from lincae_studio.bench.spread import spread
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array, Codec
@@ -28,6 +29,7 @@ _TIMED_RUNS = 3
 
 def measure_builtin() -> list[dict[str, object]]:
     """One row per codec, in the order of `CODECS`, then the low-pass; the columns are those of `measure`."""
+    cores.use_one_per_product()  # as the engine process does
     stems = demo_stems()
     codecs = [registry.load(codec_id) for codec_id in CODECS]
     return [measure(codec, stems) for codec in (*codecs, low_pass())]

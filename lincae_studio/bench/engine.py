@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import soundfile as sf
 
-from lincae_studio import malloc
+from lincae_studio import cores, malloc
 from lincae_studio.bench.processes import measured
 from lincae_studio.bench.spread import spread
 from lincae_studio.codecs import registry
@@ -105,6 +105,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         four minutes, and `long_timeline`, the times of these edits.
     """
     malloc.keep_freed()  # as the engine process and exports do
+    cores.use_one_per_product()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         codec_id = resolve_codec(bench.codec, folder)

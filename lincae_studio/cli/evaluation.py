@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lincae_studio import atomic, malloc
+from lincae_studio import atomic, cores, malloc
 from lincae_studio.cli import exit_codes
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import plain, show_error
@@ -74,6 +74,7 @@ def evaluate(
     from lincae_studio.training.synth import synth_groups
 
     malloc.keep_freed()
+    cores.use_one_per_product()
     computation = Computation().overridden(os.environ)
     recordings = Recordings([Path(name) for name in audio], stems=stems) if audio else None
     rates = _rates(codecs)

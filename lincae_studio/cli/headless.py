@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from lincae_studio import malloc
+from lincae_studio import cores, malloc
 from lincae_studio.cli.text import warn
 from lincae_studio.studio.engine import Engine, preferred_computation
 
@@ -14,12 +14,13 @@ __all__ = ["headless", "preferred_computation"]
 
 @contextlib.contextmanager
 def headless() -> Iterator[Engine]:
-    """An engine that prints warnings, and is closed at the end. The process keeps freed memory from now on.
+    """An engine that prints warnings, and is closed at the end. Memory and cores are used as in the engine process.
 
     Raises:
         UsageError: for a precision that does not exist.
         PreferencesError: for an unusable cache folder.
     """
     malloc.keep_freed()
+    cores.use_one_per_product()
     with Engine(warn=warn) as engine:
         yield engine

@@ -45,6 +45,8 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
         any_rate: whether the codec computes alike at every sample rate, and is not resampled: the edges of its bands
             and the duration of its frames scale with the rate.
         fixed_window: whether all windows must have `chunk_frames` frames, as the codec attends over its whole window.
+        quick: whether encoding a window takes no longer than reading its latents from the disk, where they are not kept
+            then.
         chunk_frames: frames per chunk, chosen by measurement.
         overlap_frames: frames that neighbouring chunks share.
         linearity: of encoder and decoder: exact by construction, trained (nearly), or none.
@@ -66,6 +68,7 @@ class CodecInfo(Struct, frozen=True, kw_only=True):
     context: int = 0
     any_rate: bool = False
     fixed_window: bool = False
+    quick: bool = False
     latents: str = ""
     space: str = ""
     requested: str = ""

@@ -115,8 +115,8 @@ class ConformedMedia:
 
     def read(self, channel: int, start: int, count: int) -> Audio:
         """A copy of `count` samples of one channel; samples outside the media are 0. Raises `DamagedMediaError`."""
-        out = np.zeros(count, np.float32)
         lo, hi = max(0, start), min(self.length, start + count)
+        out = np.zeros(count, np.float32) if hi - lo < count else np.empty(count, np.float32)
         if hi > lo:
             out[lo - start : hi - start] = self.frames(lo, hi)[:, channel]
             self._unmap(lo, hi)

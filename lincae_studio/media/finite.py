@@ -19,9 +19,9 @@ REMEDY = "Turn down or remove the audio that plays there: 32-bit floats cannot h
 
 def first_not_finite(values: npt.NDArray[Any]) -> int | None:
     """The first place on the last axis with a value that is NaN or infinite; None if all are finite."""
-    finite = np.isfinite(values)
-    if finite.all():
+    if np.isfinite(values.min(initial=0.0)) and np.isfinite(values.max(initial=0.0)):  # NaN is both; twice as fast
         return None
+    finite = np.isfinite(values)
     return int(np.argmin(finite.reshape(-1, finite.shape[-1]).all(axis=0)))
 
 

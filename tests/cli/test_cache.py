@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from lincae_studio.cli import run
+from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache, latent_database
 from lincae_studio.paths import cache_dir
+from tests.codecs.lincae.models import small_model
 from tests.helpers import noise, read_audio, write_audio
 
 
@@ -23,7 +25,9 @@ def info(capsys: pytest.CaptureFixture[str]) -> dict[str, int]:
 def test_info_counts_what_a_mix_left_and_clear_deletes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (info(capsys)["media"], info(capsys)["latents"]) == (0, 0)
     stem = write_audio(tmp_path / "stem.wav", noise(1, 60_000))
-    assert run(["mix", str(stem), "-o", str(tmp_path / "one.wav")]) == 0
+    save_own(small_model(), tmp_path / "model", title="Mine", linear=True)
+    codec = ["--codec", str(tmp_path / "model")]  # latents of built-in codecs are not kept
+    assert run(["mix", str(stem), "-o", str(tmp_path / "one.wav"), *codec]) == 0
     capsys.readouterr()
     figures = info(capsys)
     assert figures["media"] == 1
@@ -39,7 +43,7 @@ def test_info_counts_what_a_mix_left_and_clear_deletes_it(tmp_path: Path, capsys
     assert run(["cache", "clear", "--media"]) == 0
     capsys.readouterr()
     assert info(capsys)["media"] == 0
-    assert run(["mix", str(stem), "-o", str(tmp_path / "two.wav")]) == 0
+    assert run(["mix", str(stem), "-o", str(tmp_path / "two.wav"), *codec]) == 0
     assert np.array_equal(read_audio(tmp_path / "one.wav"), read_audio(tmp_path / "two.wav"))
 
 

@@ -16,10 +16,12 @@ from lincae_studio import __version__
 from lincae_studio.cli import run
 from lincae_studio.cli.inputs import parse_group
 from lincae_studio.codecs import registry
+from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, snapshots
 from lincae_studio.session.model import Session
+from tests.codecs.lincae.models import small_model
 from tests.helpers import DEMO, files_below, import_audio, noise, read_audio, session_of, si_sdr_db, tone, write_audio
 
 KEYS = {
@@ -191,13 +193,15 @@ def test_the_default_codec_is_good_on_the_demo_song(tmp_path: Path, capsys: pyte
 
 
 def test_a_second_mix_encodes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write_audio(tmp_path / "a.wav", noise(1, 100_000))
-    first = figures(capsys, "mix", path, "-o", tmp_path / "mix.wav")
+    path = write_audio(tmp_path / "a.wav", noise(1, 50_000))
+    save_own(small_model(), tmp_path / "model", title="Mine", linear=True)
+    arguments = ("-o", tmp_path / "mix.wav", "--codec", tmp_path / "model")
+    first = figures(capsys, "mix", path, *arguments)
     before = read_audio(tmp_path / "mix.wav")
-    second = figures(capsys, "mix", path, "-o", tmp_path / "mix.wav")
+    second = figures(capsys, "mix", path, *arguments)
     assert (first["encodes"] > 0, second["encodes"]) == (True, 0)
     assert np.array_equal(read_audio(tmp_path / "mix.wav"), before)
-    assert figures(capsys, "mix", f"{path}:-6", "-o", tmp_path / "mix.wav")["encodes"] == 0
+    assert figures(capsys, "mix", f"{path}:-6", *arguments)["encodes"] == 0
 
 
 def saved_project(folder: Path, store: MediaStore) -> Path:

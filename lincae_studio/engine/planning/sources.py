@@ -114,7 +114,6 @@ def source_of(clip: Placement, channel: int, fades: Fades, window_start: int, wi
 
 def read_source(source: Source, window_samples: int, reader: AudioReader) -> Array:
     """The window's samples `(window_samples,)`: trimmed and faded audio, zeros elsewhere."""
-    window = np.zeros(window_samples, np.float32)
     count = source.last - source.first
     audio = reader.read(source.media, source.channel, source.position + source.first, count)
     if source.fade_in is not None:
@@ -122,6 +121,9 @@ def read_source(source: Source, window_samples: int, reader: AudioReader) -> Arr
     if source.fade_out is not None:
         end = source.fade_out.start + source.fade_out.ramp.length
         audio *= _ramp(source.fade_out.ramp, end - source.last, count)[::-1]
+    if count == window_samples:
+        return audio
+    window = np.zeros(window_samples, np.float32)
     window[source.first : source.last] = audio
     return window
 

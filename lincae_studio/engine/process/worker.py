@@ -21,7 +21,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from lincae_studio import descriptors, malloc
+from lincae_studio import cores, descriptors, malloc
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Codec
 from lincae_studio.codecs.computation import Computation
@@ -51,6 +51,7 @@ def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = No
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     malloc.keep_freed()
+    cores.use_one_per_product()
     descriptors.raise_limit()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
     window = _Window(connection)

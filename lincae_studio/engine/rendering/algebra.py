@@ -48,6 +48,7 @@ def weighted(
     `masks`: of each term; empty for none at all.
     """
     total = np.zeros((len(coefficients[0]), *origin.shape), np.float32)
+    scaled = np.empty(origin.shape, np.float32)
     centred = bool(origin.any())
     for term, factors, edits in zip(latents, coefficients, masks or [()] * len(latents), strict=True):
         deviation = term - origin if centred else term
@@ -55,5 +56,5 @@ def weighted(
             deviation = deviation * factors_of(edits, len(origin))
         for bus, factor in enumerate(factors):
             if factor:
-                total[bus] += np.asarray(factor, np.float32) * deviation
+                total[bus] += np.multiply(np.asarray(factor, np.float32), deviation, out=scaled)
     return total

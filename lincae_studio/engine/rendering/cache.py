@@ -96,11 +96,11 @@ class LatentCache(_OnDisk):
                 self._store_in_memory(key, latents)
         return found
 
-    def put_many(self, items: Mapping[str, Array]) -> None:
-        """Store latents."""
+    def put_many(self, items: Mapping[str, Array], on_disk: bool = True) -> None:
+        """Store latents, in memory only unless `on_disk`."""
         for key, latents in items.items():
             self._store_in_memory(key, latents)
-        if self._disk is not None:
+        if on_disk and self._disk is not None:
             self._disk.put_many(items)
 
     def _store_in_memory(self, key: str, latents: Array) -> None:

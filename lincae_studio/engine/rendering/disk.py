@@ -28,7 +28,7 @@ from lincae_studio.session.times import CLOCK_AHEAD_S
 _log = logging.getLogger(__name__)
 
 #: Increased when the storage format changes.
-_VERSION = 2
+_VERSION = 3
 
 #: Eviction frees space down to this fraction of the cap, so that it does not run at every write.
 _EVICT_TO = 0.9

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from lincae_studio import cores
 from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.planning.sources import AudioReader, read_source
@@ -19,6 +20,9 @@ from lincae_studio.media.conformed import DamagedMediaError
 from lincae_studio.media.finite import REMEDY, first_not_finite
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.times import format_time
+
+#: Windows that are read in several threads if they are as many: starting these takes as long as reading a window.
+_READ_IN_THREADS = 4
 
 #: Windows encoded at once: few enough to bound memory, enough for efficient matrix products.
 _ENCODE_BATCH = 16
@@ -238,14 +242,28 @@ class Renderer:
         missing = list({term.key: term for term in terms if term.key not in found}.values())
         for start in range(0, len(missing), _ENCODE_BATCH):
             batch = missing[start : start + _ENCODE_BATCH]
-            windows = np.stack([read_source(term.source, window_samples, self.reader) for term in batch])
-            encoded = codec.encode(windows)
+            encoded = codec.encode(self._read(batch, window_samples))
             _check_finite(encoded, chunk, chunk.grid.hop)
             self.counters.encodes += len(batch)
             new = {term.key: latents for term, latents in zip(batch, encoded, strict=True)}
-            self.cache.put_many(new)
+            self.cache.put_many(new, on_disk=not codec.info.quick)
             found.update(new)
         return [found[term.key] for term in terms]
+
+    def _read(self, terms: Sequence[Term], window_samples: int) -> Array:
+        """The windows `(B, window_samples)` of terms, read on all cores where they are many."""
+        windows = np.empty((len(terms), window_samples), np.float32)
+
+        def read(row: int) -> None:
+            windows[row] = read_source(terms[row].source, window_samples, self.reader)
+
+        rows = range(len(terms))
+        if len(rows) >= _READ_IN_THREADS:
+            cores.on_all(read, rows)
+        else:
+            for row in rows:
+                read(row)
+        return windows
 
 
 def _fits(codec: Codec, ref: CodecRef) -> bool:

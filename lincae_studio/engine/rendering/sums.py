@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from lincae_studio import cores
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.masks import Mask, factors_of
 from lincae_studio.engine.planning.plan import Coefficient, Term
@@ -58,17 +59,22 @@ class ChunkSums:
         missing = [term for digit, group in groups.items() if digit not in kept for term in group]
         latents = dict(zip(map(id, missing), latents_of(missing), strict=True)) if missing else {}
         edits = factors_of(masks, len(origin)) if masks else None
+
+        def sum_of(digit: str) -> Array:
+            group = groups[digit]
+            coefficients, edited = [term.coefficients for term in group], [term.masks for term in group]
+            return weighted([latents[id(term)] for term in group], coefficients, origin, edited)
+
+        absent = [digit for digit in groups if digit not in kept]
+        summed = dict(zip(absent, cores.on_all(sum_of, absent), strict=True))
         total = origin[None].repeat(len(terms[0].coefficients), axis=0)
         for digit, group in groups.items():
-            found = kept.get(digit)
+            found = summed.get(digit)
             if found is None:
-                coefficients = [term.coefficients for term in group]
-                edited = [term.masks for term in group]
-                found = weighted([latents[id(term)] for term in group], coefficients, origin, edited)
-                if len(group) > 1:  # for one term, multiplying again is just as fast
-                    self._keep(names[digit], found)
-            else:
+                found = kept[digit]
                 self._kept.move_to_end(names[digit])
+            elif len(group) > 1:  # for one term, multiplying again is just as fast
+                self._keep(names[digit], found)
             if master != 1.0:
                 found = np.asarray(master, np.float32) * found
             total += found if edits is None else edits * found

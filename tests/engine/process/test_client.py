@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 
 from lincae_studio.codecs.computation import Computation
+from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only
@@ -39,6 +40,7 @@ from lincae_studio.engine.rendering.cache import LatentCache, latent_database
 from lincae_studio.engine.rendering.disk import disk_usage
 from lincae_studio.engine.rendering.renderer import StoreReader
 from lincae_studio.media.store import MediaStore
+from tests.codecs.lincae.models import small_model
 from tests.engine import fakes
 from tests.helpers import eventually, import_audio, made_up_media, new_renderer, noise, plan_of, session_of
 
@@ -116,6 +118,14 @@ def plan(tmp_path: Path, store: MediaStore) -> Plan:
     return plan_of(session_of(one, two), "mdct-2x", Grid(256, 256, 32, 2))
 
 
+@pytest.fixture
+def model_plan(tmp_path: Path, store: MediaStore) -> Plan:
+    """A plan for a model, whose latents are kept on disk, unlike those of a built-in codec."""
+    save_own(small_model(), tmp_path / "model", title="Mine", linear=True)
+    media = import_audio(store, tmp_path / "three.wav", noise(3, 300_000))
+    return plan_of(session_of(media), str(tmp_path / "model"))
+
+
 def test_an_engine_that_hangs_is_replaced(cache_dir: Path, plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
     with closing(Engine(cache_dir, silent_s=3 * messages.ALIVE_EVERY_S)) as engine:
         engine.client.start()
@@ -146,18 +156,22 @@ def test_the_process_renders_what_this_one_would(engine: Engine, plan: Plan, sto
     assert not engine.of(EngineDown)
 
 
-def test_limits_of_the_caches_reach_the_process_and_the_next_one(engine: Engine, plan: Plan, cache_dir: Path) -> None:
-    limit = 300_000
+def test_limits_of_the_caches_reach_the_process_and_the_next_one(
+    engine: Engine, model_plan: Plan, cache_dir: Path
+) -> None:
+    limit = 12_000
     engine.client.set_limits(messages.Limits(1_000_000, limit, limit))
     engine.client.start()
-    engine.client.request(plan.audible[:25])
-    engine.wait_for(plan.audible[:25])
+    engine.client.request(model_plan.audible[:1])
+    engine.wait_for(model_plan.audible[:1])
     os.kill(engine.pid, signal.SIGKILL)
     engine.wait(lambda: engine.of(EngineDown))
-    engine.client.request(plan.audible)
-    engine.wait_for(plan.audible)
+    engine.client.request(model_plan.audible)
+    engine.wait_for(model_plan.audible)
     engine.client.close()
-    assert disk_usage(latent_database(cache_dir)).array_bytes <= limit
+    grid, terms = model_plan.grid, [term for chunk in model_plan.audible for term in chunk.terms]
+    assert 4 * model_plan.codec.dim * grid.frames * len(terms) > limit
+    assert 0 < disk_usage(latent_database(cache_dir)).array_bytes <= limit
 
 
 def test_a_restart_for_another_computation_is_not_a_crash(
@@ -312,12 +326,12 @@ def test_an_unknown_codec_fails_the_chunk_with_the_known_ones(engine: Engine, pl
     assert "mdct-2x" in engine.of(ChunkFailed)[0].message
 
 
-def test_latents_are_left_for_the_next_engine(engine: Engine, plan: Plan, cache_dir: Path) -> None:
-    engine.client.request(plan.audible)
+def test_latents_are_left_for_the_next_engine(engine: Engine, model_plan: Plan, cache_dir: Path) -> None:
+    engine.client.request(model_plan.audible)
     engine.client.start()
-    engine.wait_for(plan.audible)
+    engine.wait_for(model_plan.audible)
     cache = LatentCache(cache_dir)
-    keys = {term.key for chunk in plan.audible for term in chunk.terms}
+    keys = {term.key for chunk in model_plan.audible for term in chunk.terms}
     # The engine writes behind its rendering, and closing would end it at once.
     eventually(lambda: cache.get_many(keys).keys() == keys)
     cache.close()
