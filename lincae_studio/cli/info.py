@@ -17,7 +17,8 @@ from lincae_studio.media.probe import probe
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import cache_dir
-from lincae_studio.session import files
+from lincae_studio.session import files, regions
+from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import Session
 
 LATENT_SUFFIXES = (".safetensors", ".npz")
@@ -43,10 +44,11 @@ def _session(session: Session) -> dict[str, object]:
     clips: dict[str, int] = {}
     for clip in session.clips():
         clips[clip.media] = clips.get(clip.media, 0) + 1
+    length_s = session.length / session.rate
     found: dict[str, object] = {
         "sample_rate_hz": session.rate,
         "length_samples": session.length,
-        "duration_s": session.length / session.rate,
+        "duration_s": length_s,
         "channels": session.channels,
         "tracks": [track.name for track in session.tracks if track.id not in session.group_ids or track.clips],
         "groups": [
@@ -57,6 +59,20 @@ def _session(session: Session) -> dict[str, object]:
         "clips": sum(clips.values()),
         "markers": len(session.markers),
         "snapshots": [snapshot.name for snapshot in session.snapshots],
+        "regions": [
+            {
+                "in": regions.name_of(session, owner),
+                "name": region.name,
+                "start_s": max(0, region.start + regions.origin_of(session, owner)) / session.rate,
+                "end_s": min((region.end + regions.origin_of(session, owner)) / session.rate, length_s),
+                "channels": f"{region.low}-{region.high}",
+                "gain": format_db(region.gain),
+                "applies_to": "other channels" if region.keep else "these channels",
+                "on": region.on,
+                "codec": region.codec,
+            }
+            for owner, region in regions.all_regions(session)
+        ],
         "codec": session.codec,
         "seed": session.seed,
     }

@@ -11,6 +11,7 @@ from lincae_studio.cli.headless import headless
 from lincae_studio.cli.inputs import MixGroup, MixInput
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
+from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
@@ -18,7 +19,7 @@ from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import make_plan
 from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.jobs import Report
-from lincae_studio.session import edits, groups, snapshots
+from lincae_studio.session import edits, groups, regions, snapshots
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 from lincae_studio.studio.engine import Engine
 
@@ -103,7 +104,10 @@ def _export(
     start, end = span_of(session, settings, selection)
     started = time.perf_counter()
     plan = make_plan(session, engine.info(session.codec, session.rate))
-    engine.prepare(plan, session, not {"dry", "difference"}.isdisjoint(settings.contents), report)
+    dry = not {"dry", "difference"}.isdisjoint(settings.contents)
+    for text in regions.warnings(session, plan.codec.latent_space, dry):
+        warn(text)
+    engine.prepare(plan, session, dry, report)
     items = items_of(session, plan, settings, output, request.title, engine.provide, engine.reader)
     results = export(items, start, end, settings.format, settings.level, report("rendering")) if items else []
     written = latent_paths(settings, output)

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits
 from lincae_studio.session.model import MASTER, MAX_CHANNEL, MAX_GAIN, MAX_LENGTH, Clip, Master, Region, Session, Track
+from lincae_studio.session.times import count_of, listed
 
 #: Most regions of one clip, track or mix.
 MOST = 1000
@@ -102,12 +103,44 @@ def move(session: Session, owner_id: int, region_id: int, by_samples: int, by_ch
     )
 
 
+def is_solo(region: Region) -> bool:
+    """Whether a region lets only some channels be heard from start to end, as `solo` makes it."""
+    return region.keep and region.gain == 0.0 and (region.start, region.end) == (0, MAX_LENGTH)
+
+
+def solo(session: Session, owner_id: int, low: int, high: int, space: str, codec: str) -> Session:
+    """Let only some channels be heard, from start to end: a region. Again for the same ones, it is removed."""
+    owner = owner_of(session, owner_id)
+    found = next((region for region in owner.regions if is_solo(region) and region.space == space), None)
+    if found is None:
+        region = Region(id=1, name="Solo", start=0, end=MAX_LENGTH, low=low, high=high, keep=True, space=space)
+        return add(session, owner_id, replace(region, codec=codec))
+    if (found.low, found.high, found.on) == (low, high, True):
+        return remove(session, owner_id, [found.id])
+    return change(session, owner_id, found.id, low=low, high=high, on=True)
+
+
 def remove(session: Session, owner_id: int, region_ids: Collection[int]) -> Session:
     """Remove regions from the mix, a track or a clip. Raises `EditError` when one of them does not exist."""
     for region_id in region_ids:
         region_of(session, owner_id, region_id)
     kept = tuple(region for region in owner_of(session, owner_id).regions if region.id not in region_ids)
     return _with_regions(session, owner_id, kept)
+
+
+def warnings(session: Session, space: str, dry: bool = False) -> list[str]:
+    """Warnings about regions that an export does not have. `space`: of the codec; `dry`: the dry mix is part of it."""
+    found = [region for _, region in all_regions(session) if region.on]
+    others = [region for region in found if region.space != space]
+    texts = []
+    if others:
+        made = listed(sorted({region.codec or "another codec" for region in others}))
+        texts.append(
+            f"{count_of(len(others), 'region')} of latents made with {made} cannot be applied with this codec."
+        )
+    if dry and len(others) < len(found):
+        texts.append("The dry mix has no regions of latents; a difference includes what they change.")
+    return texts
 
 
 def _checked(region: Region) -> Region:

@@ -31,6 +31,7 @@ from lincae_studio.ui.commands.media_found import MediaFound
 from lincae_studio.ui.commands.panels import PanelCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.commands.regions import RegionCommands
 from lincae_studio.ui.commands.reports import ReportCommands
 from lincae_studio.ui.commands.sample_rate import SampleRateCommands
 from lincae_studio.ui.commands.session import SessionCommands
@@ -50,6 +51,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.panels.region_table import RegionTable
 from lincae_studio.ui.panels.snapshots import SnapshotPanel
 from lincae_studio.ui.plain_text import in_title
 from lincae_studio.ui.playback.transport import Transport
@@ -156,6 +158,7 @@ class MainWindow(QMainWindow):
         self.loudness = LoudnessPanel(self.document, self.rendering, self.metering, self)
         self.clip_table = ClipTable(self.document, self.selection, self)
         self.snapshots = SnapshotPanel(self.document, self._key_of_snapshot, self)
+        self.region_table = RegionTable(self.document, self.selection, self.rendering, self)
 
     def _make_commands(self, media: MediaStore, cache_dir: Path) -> None:
         document, selection, rendering, messages = self.document, self.selection, self.rendering, self.messages
@@ -179,8 +182,16 @@ class MainWindow(QMainWindow):
         rows, wave_zoom = self.timeline.rows, self.timeline.wave_zoom
         self.view_commands = ViewCommands(document, selection, axis, rows, wave_zoom, self.preferences, transport)
         self.panel_commands = PanelCommands(
-            selection, self.inspector, self.history, self.loudness, self.clip_table, self.snapshots, self
+            selection,
+            self.inspector,
+            self.history,
+            self.loudness,
+            self.clip_table,
+            self.snapshots,
+            self.region_table,
+            self,
         )
+        self.region_commands = RegionCommands(document, selection)
         self.report_commands = ReportCommands(
             document, rendering, self.linearity_meter, self.timeline, self.views, self.exporter, messages, self
         )
@@ -229,6 +240,7 @@ class MainWindow(QMainWindow):
             self.clock,
             self.view_commands,
             self.panel_commands,
+            self.region_commands,
             self.views,
             self.session_commands,
             self.sample_rate,
@@ -276,6 +288,7 @@ class MainWindow(QMainWindow):
         if self.preferences.load_error is not None:
             self.messages.error(self.preferences.load_error)
         self.clip_commands.said.connect(self.messages.info)
+        self.region_commands.said.connect(self.messages.info)
         self.preferences.changed.connect(self._follow_theme)
         self.document.changed.connect(self._show_title)
         self.document.state_changed.connect(self._show_title)
@@ -301,6 +314,7 @@ class MainWindow(QMainWindow):
         attach(self.timeline.master, found.on_mix)
         attach(self.timeline.master_strip, found.on_master)
         attach(self.clip_table.table, self.clip_table.context_at)
+        attach(self.region_table.table, self.region_table.context_at)
         attach(self.history.list, self.history.context_at)
         attach(self.snapshots.list, self.snapshots.context_at)
         self.views.view_shown.connect(lambda view: attach(view, partial(found.on_view, view)))

@@ -32,6 +32,7 @@ from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.digests import plain, rate_of
 from lincae_studio.session.model import MAX_GAIN, Clip, Master, Media, Session, Track
+from lincae_studio.session.regions import all_regions
 
 _BLOCK_FRAMES = 1 << 16
 
@@ -345,6 +346,8 @@ def _notes(session: Session) -> Iterator[str]:
     if session.snapshots:
         morph = ", nor the morph between them: the faders are written as they are" if session.morphed else ""
         yield f"snapshots of the mixer cannot be written{morph}"
+    if any(True for _ in all_regions(session)):
+        yield "regions of latents cannot be written: the audio has what they turn down"
     if session.loop is not None:
         yield "the loop cannot be written"
     if session.tempo is not None and session.tempo.start:

@@ -66,10 +66,11 @@ def make_menu(actions: Mapping[str, QAction], place: Place, parent: QWidget) -> 
     section, last = 0, 0
     submenus: dict[str, QMenu] = {}
     menu_before = ""
+    contexts = {place.context, *(("view",) if place.context == "heatmap" else ())}
     for spec in ACTIONS:
         section += spec.opens_section or spec.menu != menu_before
         menu_before = spec.menu
-        if place.context not in spec.contexts or (spec.needs == "place" and place.sample is None):
+        if contexts.isdisjoint(spec.contexts) or (spec.needs == "place" and place.sample is None):
             continue
         if last and section != last:
             menu.addSeparator()

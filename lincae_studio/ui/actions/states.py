@@ -42,6 +42,7 @@ class ActionStates(QObject):
         document.state_changed.connect(self._follow_document)
         document.refused.connect(self._follow_document)  # a click has already toggled a checkable action
         selection.changed.connect(self._follow_document)
+        selection.regions.changed.connect(self._follow_document)
         preferences.changed.connect(self._follow_preferences)
         transport.playing_changed.connect(self._follow_transport)
         transport.monitor_changed.connect(self._follow_transport)
@@ -55,7 +56,7 @@ class ActionStates(QObject):
         self._follow_transport()
 
     def _follow_document(self, *_: object) -> None:
-        document, session = self._document, self._document.session
+        document, session, selected = self._document, self._document.session, self._selection.regions
         met = {
             "": True,
             "place": True,  # rows without one are left out of the menu
@@ -72,6 +73,8 @@ class ActionStates(QObject):
             "group": not session.group_ids.isdisjoint(self._selection.tracks),
             "grouped": self._selection.track is not None and bool(session.groups_of(self._selection.track)),
             "groups": bool(session.group_ids),
+            "region": selected.chosen is not None or selected.box is not None,
+            "channel": selected.pointed is not None,
             "undo": document.undo_text is not None,
             "redo": document.redo_text is not None,
         }

@@ -1,4 +1,4 @@
-"""Commands that show panels: clip inspector, history, loudness, clip table, snapshots. Main thread."""
+"""Commands that show panels: clip inspector, history, loudness, snapshots, tables of clips, regions. Main thread."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lincae_studio.ui.panels.clip_table import ClipTable
 from lincae_studio.ui.panels.history import HistoryPanel
 from lincae_studio.ui.panels.inspector import Inspector
 from lincae_studio.ui.panels.loudness import LoudnessPanel
+from lincae_studio.ui.panels.region_table import RegionTable
 from lincae_studio.ui.panels.snapshots import SnapshotPanel
 
 #: Initial height of the clip table.
@@ -32,11 +33,13 @@ class PanelCommands:
         loudness: LoudnessPanel,
         clip_table: ClipTable,
         snapshots: SnapshotPanel,
+        region_table: RegionTable,
         window: QMainWindow,
     ) -> None:
         self._selection = selection
         self._inspector = inspector
         self._clip_table = clip_table
+        self._region_table = region_table
         self._window = window
         self._panels: dict[str, QDockWidget] = {
             "inspector": inspector,
@@ -44,6 +47,7 @@ class PanelCommands:
             "loudness": loudness,
             "clip_table": clip_table,
             "snapshots": snapshots,
+            "region_table": region_table,
         }
         self._history = history
         self._loudness = loudness
@@ -57,6 +61,7 @@ class PanelCommands:
             "loudness": self.on_loudness,
             "clip_table": self.on_clip_table,
             "snapshots": self.on_snapshots,
+            "region_table": self.on_region_table,
             "history_step": self._history.go_to_current_row,
         }
 
@@ -64,7 +69,7 @@ class PanelCommands:
         """Dock the panels; their actions show which are open, whoever opens and closes them."""
         below, beside = Qt.DockWidgetArea.BottomDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
         for action, panel in self._panels.items():
-            self._window.addDockWidget(below if panel is self._clip_table else beside, panel)
+            self._window.addDockWidget(below if panel in (self._clip_table, self._region_table) else beside, panel)
             panel.hide()
             panel.visibilityChanged.connect(self._follower(panel, actions[action]))
 
@@ -88,11 +93,17 @@ class PanelCommands:
             self._snapshots.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def on_clip_table(self, on: bool) -> None:
-        remembered = self._clip_table.height() > _TABLE_PX // 2  # since it was last open, or from an earlier start
-        if self._toggle(self._clip_table, on):
-            self._clip_table.edit()
+        self._toggle_table(self._clip_table, on)
+
+    def on_region_table(self, on: bool) -> None:
+        self._toggle_table(self._region_table, on)
+
+    def _toggle_table(self, table: ClipTable | RegionTable, on: bool) -> None:
+        remembered = table.height() > _TABLE_PX // 2  # since it was last open, or from an earlier start
+        if self._toggle(table, on):
+            table.edit()
             if not remembered:
-                self._window.resizeDocks([self._clip_table], [_TABLE_PX], Qt.Orientation.Vertical)
+                self._window.resizeDocks([table], [_TABLE_PX], Qt.Orientation.Vertical)
 
     def _toggle(self, panel: QDockWidget, on: bool) -> bool:
         """Open or close a panel; one behind another tab comes to the front. Returns whether it is open."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal
 
 from lincae_studio.session.model import MASTER
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.region_selection import RegionSelection
 
 
 class Selection(QObject):
@@ -16,8 +17,11 @@ class Selection(QObject):
     One of the selected tracks is the current one, on which commands for a single track act. Ranges of tracks are
     selected from the anchor: the track that was selected last without Shift. The master is selected in place of tracks.
 
+    Attributes:
+        regions: the selected region of latents.
+
     Signals:
-        changed: the selection has changed.
+        changed: the selection of clips and tracks has changed.
     """
 
     changed = Signal()
@@ -25,6 +29,7 @@ class Selection(QObject):
     def __init__(self, document: Document) -> None:
         super().__init__(document)
         self._document = document
+        self.regions = RegionSelection(document, self)
         self._clips: frozenset[int] = frozenset()
         self._tracks: frozenset[int] = frozenset()
         self._track: int | None = None

@@ -92,7 +92,7 @@ class TimelineContexts:
     def on_view(self, view: QWidget, point: QPoint | None) -> Place:
         """A view, on the time axis or not."""
         if self._timeline.isAncestorOf(view):
-            return self._on_axis("view", view, point)
+            return self._on_axis("heatmap" if view.objectName() == "heatmap" else "view", view, point)
         return Place("view", point or QPoint(_INSET_PX, _INSET_PX))
 
     def _on_axis(self, context: Context, widget: QWidget, point: QPoint | None) -> Place:

@@ -63,7 +63,10 @@ class LinearityStrip(TimeCanvas):
         if isinstance(event, QHelpEvent):
             index = self._rendering.plan.grid.owner(self.axis.sample_at(event.pos().x()))
             value = self._residuals.of(index)
+            chunk = self._rendering.plan.chunks.get(index)
             text = "" if value is None else f"Chunk {index}: residual between latent and dry mix {value:.1f} dB"
+            if chunk is not None and chunk.edited:
+                text = f"Chunk {index} has regions of latents, and is not compared with the dry mix"
             QToolTip.showText(event.globalPos(), text, self)
             return True
         return super().event(event)

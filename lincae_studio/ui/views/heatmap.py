@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.excerpt import only_clip, only_group
-from lincae_studio.session.model import Session
+from lincae_studio.session.model import MASTER, Session
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
-from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.plain_text import shown
-from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.following_slider import FollowingSlider
+from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.region_layer import RegionLayer
 from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, ExcerptSource, MixSource
-from lincae_studio.ui.views.statistics import LatentStatistics, Statistics
+from lincae_studio.ui.views.statistics import LatentStatistics, Statistics, Vector
 
 #: Share of the values within the automatic colour range.
 _AUTO_QUANTILE = 0.9
@@ -62,9 +64,16 @@ class HeatmapPlot(ChunkPicture):
     _order: np.ndarray[tuple[int], np.dtype[np.intp]] | None = None
 
     def __init__(
-        self, axis: TimeAxis, rendering: Rendering, source: ChunkSource, parent: QWidget | None = None
+        self, context: ViewContext, source: ChunkSource, owner: Callable[[], int | None], parent: QWidget | None = None
     ) -> None:
-        super().__init__(axis, rendering, source, "Latents, channel over time", parent)
+        """`owner`: returns the id of what is shown, whose regions can be edited; None if they cannot."""
+        super().__init__(context.axis, context.rendering, source, "Latents, channel over time", parent)
+        #: The energy of each channel in view, with the keys of the chunks that it is of.
+        self._shares: tuple[object, Vector] = (None, np.zeros(source.rows))
+        selected = context.selection.regions
+        self.regions = RegionLayer(self, context.axis, context.rendering, context.document, selected, owner)
+        GestureKeys(self.viewport(), self.regions.cancel)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     @property
     def level(self) -> float:
@@ -130,12 +139,58 @@ class HeatmapPlot(ChunkPicture):
         if value is None:
             return ""
         frame = sample // self._rendering.plan.grid.hop
-        return f"{format_time(sample / self._rendering.session.rate)}, frame {frame}\nchannel {channel}: {value:+.4f}"
+        share = self.share(channel, channel)
+        of_energy = "" if share is None else f", {100.0 * share:.1f} % of the energy"
+        at = format_time(sample / self._rendering.session.rate)
+        return f"{at}, frame {frame}\nchannel {channel}: {value:+.4f}{of_energy}"
 
     def _restart(self) -> None:
         self._auto_level = 0.0
         self._order = None
         super()._restart()
+
+    def share(self, low: int, high: int) -> float | None:
+        """The share of channels, from the first to the last, in the energy of the latents in view; None if unknown."""
+        known = tuple(self._keys.items())
+        if known != self._shares[0]:
+            energy = np.zeros(self.source.rows)
+            for values in self._values.values():
+                if len(values) == len(energy):
+                    energy += np.square(values, dtype=np.float64).sum(axis=1)
+            self._shares = known, energy
+        energy = self._shares[1]
+        total = float(energy.sum())
+        return float(energy[low : high + 1].sum()) / total if total > 0.0 else None
+
+    # Qt overrides
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self.regions.takes(event):
+            event.accept()
+            return True
+        return bool(super().event(event))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.regions.takes(event):
+            self.regions.key(event, round(self._line.value()))
+        else:
+            event.ignore()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.regions.press(event.position())
+
+    def mouseMoveEvent(self, event: QEvent) -> None:
+        super().mouseMoveEvent(event)
+        at = event.position()  # type: ignore[attr-defined]
+        self.regions.move(at)
+        if not event.buttons():  # type: ignore[attr-defined]
+            self.viewport().setCursor(self.regions.cursor_at(at))
+            self.regions.point_at(self.channel_at(1.0 - at.y() / max(1, self.height())), self.share)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and not self.regions.release():
+            self.seek.emit(self._axis.sample_at(event.position().x()))
 
 
 class HeatmapPanel(QWidget):
@@ -143,12 +198,13 @@ class HeatmapPanel(QWidget):
 
     def __init__(self, context: ViewContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setObjectName("heatmap")  # context menus ask for it
         self._context = context
         self._rendering = context.rendering
         self._shown: tuple[LatentChoice, LatentChoice] = (_MIX, _NOTHING)
         self._resolved: tuple[int | None, ...] = ()
         self._tracks: list[tuple[int, str]] = []
-        self.plot = HeatmapPlot(context.axis, context.rendering, MixSource(context.rendering), self)
+        self.plot = HeatmapPlot(context, MixSource(context.rendering), self._owner, self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
         self.shown_box = self._choice("Latents that the heatmap shows", "The latents to show")
         self.subtracted_box = self._choice("Latents that are subtracted from them", "The latents to subtract")
@@ -263,6 +319,16 @@ class HeatmapPanel(QWidget):
             box.blockSignals(False)
         self._on_chosen()
 
+    def _owner(self) -> int | None:
+        """The id of what is shown, if regions can be edited there: in the order of channels, and no difference."""
+        shown, subtracted = self._shown
+        if subtracted != _NOTHING or self.order.currentData() != "index":
+            return None
+        owner = MASTER if shown == _MIX else self._id_of(shown)
+        session = self._context.document.session
+        known = {MASTER, *(track.id for track in session.tracks), *(clip.id for clip in session.clips())}
+        return owner if owner in known else None
+
     def _follow_selection(self) -> None:
         """Follow the selection, but do not sum again if it does not affect what is shown."""
         if self._selected() != self._resolved:
@@ -297,6 +363,7 @@ class HeatmapPanel(QWidget):
         source = one if subtracted == _NOTHING else DifferenceSource(one, self._source_of(subtracted), self.plot)
         self.plot.set_source(source)
         self.statistics.set_source(source)
+        self.plot.regions.redraw()
         self._show_facts()
 
     def _source_of(self, choice: LatentChoice) -> ChunkSource:
@@ -321,6 +388,10 @@ class HeatmapPanel(QWidget):
             text = "No track is selected"
         if ("clip", 0) in self._shown and len(selection.clips) != 1:
             text = "Select one clip to see its latents"
+        elif self._owner() is not None:
+            text += ". Drag to select channels and time"
+        else:
+            text += ". Regions can be edited in the order of channel numbers, and not in a difference"
         self._info.setText(shown(text))
 
     def _show_range(self) -> None:
@@ -343,6 +414,8 @@ class HeatmapPanel(QWidget):
 
     def _on_order_changed(self) -> None:
         self.statistics.set_active(self.order.currentData() != "index")
+        self.plot.regions.redraw()
+        self._show_facts()
         self._arrange()
 
     def _arrange(self) -> None:

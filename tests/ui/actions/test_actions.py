@@ -51,6 +51,8 @@ def test_the_table_is_consistent() -> None:
             "markers",
             "snapshots",
             "two snapshots",
+            "region",
+            "channel",
             "morph",
             "undo",
             "redo",

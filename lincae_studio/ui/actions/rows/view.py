@@ -34,6 +34,15 @@ ROWS = (
         contexts=("panel",),
     ),
     ActionSpec(
+        "region_table",
+        "Latent Regions",
+        "List the regions of latents, and edit their numbers",
+        "View",
+        ("Ctrl+Alt+N",),
+        checkable=True,
+        contexts=("heatmap", "panel"),
+    ),
+    ActionSpec(
         "loudness",
         "Loudness",
         "Measure the loudness to EBU R 128",

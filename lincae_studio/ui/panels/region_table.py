@@ -1,0 +1,240 @@
+"""A table of all regions of latents: to select, rename, and edit by number. Main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt
+from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QLabel, QStackedWidget, QTableView, QWidget
+
+from lincae_studio.session import regions
+from lincae_studio.session.levels import format_db, parse_db
+from lincae_studio.session.model import MAX_CHANNEL, MAX_LENGTH, Region, Session
+from lincae_studio.session.times import format_time, parse_time
+from lincae_studio.ui.model.context import Place
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.rendering.rendering import Rendering
+
+_COLUMNS = ("In", "Name", "Start", "End", "Channels", "Gain", "Applies to", "Fade", "Fade channels", "State")
+
+#: Columns that cannot be edited.
+_FIXED = ("In", "State")
+
+_ROW_PX = 22
+
+_EMPTY = "No regions. Drag on the latent heatmap to select channels and time, then mute them or turn them down."
+
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class _Regions(QAbstractTableModel):
+    """The regions of a session, each with the id of its owner."""
+
+    def __init__(self, change: Callable[[int, Region, dict[str, Any]], bool], parent: QWidget) -> None:
+        """`change`: changes fields of an owner's region."""
+        super().__init__(parent)
+        self._change = change
+        self._session = Session()
+        self._space = ""
+        self.rows: list[tuple[int, Region]] = []
+
+    def show(self, session: Session, space: str) -> None:
+        """Show the regions of another session, keeping the current cell; `space`: the latents that its codec has."""
+        rows = list(regions.all_regions(session))
+        before, common = len(self.rows), min(len(rows), len(self.rows))
+        if len(rows) > before:
+            self.beginInsertRows(QModelIndex(), before, len(rows) - 1)
+        elif len(rows) < before:
+            self.beginRemoveRows(QModelIndex(), len(rows), before - 1)
+        self._session, self._space, self.rows = session, space, rows
+        if len(rows) > before:
+            self.endInsertRows()
+        elif len(rows) < before:
+            self.endRemoveRows()
+        if common:
+            self.dataChanged.emit(self.index(0, 0), self.index(common - 1, len(_COLUMNS) - 1))
+
+    # Qt overrides
+
+    def rowCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(self.rows)
+
+    def columnCount(self, parent: _Index | None = None) -> int:
+        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return None
+        owner, region = self.rows[index.row()]
+        column = _COLUMNS[index.column()]
+        if column == "In":
+            return regions.name_of(self._session, owner)
+        if column == "State":
+            return "bypassed" if not region.on else "" if region.space == self._space else f"only with {region.codec}"
+        return _text(column, region, regions.origin_of(self._session, owner), self._session.rate)
+
+    def flags(self, index: _Index) -> Qt.ItemFlag:
+        fixed = _COLUMNS[index.column()] in _FIXED
+        return super().flags(index) | (Qt.ItemFlag.NoItemFlags if fixed else Qt.ItemFlag.ItemIsEditable)
+
+    def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        owner, region = self.rows[index.row()]
+        origin = regions.origin_of(self._session, owner)
+        try:
+            fields = _fields(_COLUMNS[index.column()], str(value), region, origin, self._session.rate)
+        except ValueError:
+            return False  # the field shows what it was
+        return self._change(owner, region, fields)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role != Qt.ItemDataRole.DisplayRole or orientation is not Qt.Orientation.Horizontal:
+            return None
+        return _COLUMNS[section]
+
+
+class RegionTable(QDockWidget):
+    """One row per region; shares the selection with the heatmap. Return or a double click edits a cell."""
+
+    def __init__(self, document: Document, selection: Selection, rendering: Rendering, parent: QWidget) -> None:
+        super().__init__("Latent Regions", parent)
+        self.setObjectName("region_table")
+        self._document = document
+        self._selection = selection
+        self._rendering = rendering
+        #: Whether the program, not the user, is changing the table's selection.
+        self._following = False
+        self.table = QTableView(self)
+        self._regions = _Regions(self._change, self.table)
+        self.table.setModel(self._regions)
+        self.table.setAccessibleName("Latent regions")
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        triggers = QAbstractItemView.EditTrigger
+        self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
+        self.table.activated.connect(self._edit_by_key)
+        self.table.setTabKeyNavigation(False)
+        self.table.verticalHeader().hide()
+        self.table.verticalHeader().setDefaultSectionSize(_ROW_PX)
+        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        self.table.selectionModel().selectionChanged.connect(self._on_selected)
+        self._empty = QLabel(_EMPTY, self)
+        self._empty.setWordWrap(True)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedWidget(self)
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(self.table)
+        self.setWidget(self._pages)
+        document.changed.connect(self._fill)
+        rendering.plan_changed.connect(self._fill)
+        selection.regions.changed.connect(self._show_selection)
+        self.visibilityChanged.connect(lambda _: self._fill())
+
+    def edit(self) -> None:
+        """Give the table the keyboard focus."""
+        self.show()
+        self.raise_()
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def context_at(self, point: QPoint | None) -> Place:
+        """The row under a point of the table, which becomes selected; by key, the selected row."""
+        if point is None:
+            row = self.table.visualRect(self.table.currentIndex())
+            return Place("heatmap", self.table.viewport().mapTo(self.table, row.center()))
+        index = self.table.indexAt(self.table.viewport().mapFrom(self.table, point))
+        if index.isValid():
+            self.table.selectRow(index.row())
+        return Place("heatmap", point)
+
+    def _fill(self, *_: object) -> None:
+        if self.isHidden():
+            return
+        shown = list(regions.all_regions(self._document.session))
+        self._pages.setCurrentIndex(1 if shown else 0)
+        self._following = True
+        self._regions.show(self._document.session, self._rendering.plan.codec.latent_space)
+        self._following = False
+        self._show_selection()
+
+    def _show_selection(self) -> None:
+        if self.isHidden():
+            return
+        keys = [(owner, region.id) for owner, region in self._regions.rows]
+        chosen = self._selection.regions.chosen
+        self._following = True
+        if chosen in keys:
+            row = keys.index(chosen)
+            if not self.table.selectionModel().isRowSelected(row):  # it would end the editing of a cell
+                self.table.setCurrentIndex(self._regions.index(row, 1))
+                self.table.selectRow(row)
+        else:
+            self.table.clearSelection()
+        self._following = False
+
+    def _on_selected(self) -> None:
+        chosen = self.table.selectionModel().selectedRows()
+        if not self._following and chosen:
+            owner, region = self._regions.rows[chosen[0].row()]
+            self._selection.regions.select(owner, region.id)
+
+    def _edit_by_key(self, index: QModelIndex) -> None:
+        if self.table.state() != QAbstractItemView.State.EditingState:
+            self.table.edit(index)
+
+    def _change(self, owner: int, region: Region, fields: dict[str, Any]) -> bool:
+        return self._document.apply("Edit Region", lambda session: regions.change(session, owner, region.id, **fields))
+
+
+def _text(column: str, region: Region, origin: int, rate: int) -> str:
+    match column:
+        case "Name":
+            return region.name
+        case "Start":
+            return _time(region.start + origin, rate)
+        case "End":
+            return "end" if region.end == MAX_LENGTH else _time(region.end + origin, rate)
+        case "Channels":
+            return f"{region.low}" if region.low == region.high else f"{region.low}–{region.high}"
+        case "Gain":
+            return format_db(region.gain)
+        case "Applies to":
+            return "other channels" if region.keep else "these channels"
+        case "Fade":
+            return f"{1000 * region.fade / rate:.0f} ms"
+        case _:
+            return str(region.fade_channels)
+
+
+def _time(sample: int, rate: int) -> str:
+    return ("-" if sample < 0 else "") + format_time(abs(sample) / rate)
+
+
+def _fields(column: str, text: str, region: Region, origin: int, rate: int) -> dict[str, Any]:
+    """The fields that a typed text stands for. Raises `ValueError` when it is not valid."""
+    match column:
+        case "Name":
+            return {"name": text.strip()[:400]}
+        case "Start":
+            return {"start": max(0, round(parse_time(text) * rate) - origin)}
+        case "End":
+            whole = text.strip().lower() == "end"
+            return {"end": MAX_LENGTH if whole else max(0, round(parse_time(text) * rate) - origin)}
+        case "Channels":
+            ends = text.replace("–", "-").replace("−", "-").split("-")
+            low, high = int(ends[0]), int(ends[-1])
+            if len(ends) > 2 or not 0 <= low <= high <= MAX_CHANNEL:
+                raise ValueError(f"“{text}” is not a range of channels")
+            return {"low": low, "high": high}
+        case "Gain":
+            return {"gain": parse_db(text)}
+        case "Applies to":
+            others = {"o": True, "t": False}
+            return {"keep": others[text.strip().lower()[:1]]} if text.strip().lower()[:1] in others else {}
+        case "Fade":
+            number = text.strip().lower()
+            fade = parse_time(number if number.endswith("s") else f"{number} ms")
+            return {"fade": min(round(fade * rate), MAX_LENGTH)}
+        case _:
+            return {"fade_channels": min(max(0, int(text)), MAX_CHANNEL)}
