@@ -36,14 +36,14 @@ _MAX_BYTES = 3 * 1024 * 1024 * 1024
 _POLL_S = 0.1
 
 
-class ChunkState(enum.Enum):
+class ChunkState(enum.IntEnum):
     """Whether a chunk's audio is available."""
 
-    SILENT = "silent"
-    STALE = "stale"
-    RENDERING = "rendering"
-    RENDERED = "rendered"
-    FAILED = "failed"
+    SILENT = 0
+    STALE = 1
+    RENDERING = 2
+    RENDERED = 3
+    FAILED = 4
 
 
 class RenderStore:

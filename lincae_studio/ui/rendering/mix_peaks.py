@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from lincae_studio.engine.analysis.residual import own_samples
@@ -35,6 +36,10 @@ class ChunkPeaks:
         self._shown: dict[int, tuple[str, int, int]] = {}
         #: Number of chunks whose peaks were set or cleared so far.
         self.updates = 0
+        #: The indices of the plan's audible chunks, and whether the peaks of each are current.
+        self._indices = np.zeros(0, np.int64)
+        self.current = np.zeros(0, np.bool_)
+        self.fit(plan)
 
     def fit(self, plan: Plan) -> None:
         """Adapt to a plan, keeping the last peaks of its audible chunks, and clearing those of the others."""
@@ -49,11 +54,15 @@ class ChunkPeaks:
                 if index in self._shown:
                     self._shown[index] = ("", *self._shown[index][1:])
             self._length = plan.length
+        shown, none = self._shown, ("", 0, 0)
+        audible = plan.chunks.audible
+        self._indices = np.fromiter((chunk.index for chunk in audible), np.int64, len(audible))
+        keys = (shown.get(chunk.index, none)[0] == chunk.key for chunk in audible)
+        self.current = np.fromiter(keys, np.bool_, len(audible))
 
     def outdated(self, plan: Plan) -> list[Chunk]:
-        """The audible chunks whose peaks are not current."""
-        shown, none = self._shown, ("", 0, 0)
-        return [chunk for chunk in plan.chunks.audible if shown.get(chunk.index, none)[0] != chunk.key]
+        """The audible chunks of the plan that was fitted to whose peaks are not current."""
+        return [plan.chunks.audible[place] for place in np.flatnonzero(~self.current).tolist()]
 
     def shows(self, chunk: Chunk) -> bool:
         """Whether the peaks of a chunk are current."""
@@ -63,6 +72,7 @@ class ChunkPeaks:
     def forget(self) -> None:
         """Mark all peaks as outdated; they are shown until they are replaced."""
         self._shown = {index: ("", first, last) for index, (_, first, last) in self._shown.items()}
+        self.current[:] = False
 
     def put(self, plan: Plan, chunk: Chunk, pairs: Audio) -> None:
         """Set the level-0 pairs `(blocks, 2)` of a chunk."""
@@ -73,6 +83,7 @@ class ChunkPeaks:
             self.pyramid.clear(last, before[2])
         self.pyramid.update(first, pairs)
         self._shown[chunk.index] = chunk.key, first, last
+        self.current[np.searchsorted(self._indices, chunk.index)] = True
         self.updates += 1
 
     def _clear(self, index: int) -> None:

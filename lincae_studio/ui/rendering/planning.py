@@ -23,9 +23,10 @@ from lincae_studio.ui.model.document import Document
 #: Shortest interval between plans while edits keep coming, as from a fader.
 _INTERVAL_S = 0.05
 
-#: A plan is worked on for this long at once; what takes longer is done in slices between events.
+#: The plan of a single edit is worked on for this long at once; what takes longer is done in slices between events, as
+#: are all plans while edits keep coming.
 _AT_ONCE_S = 0.03
-_SLICE_S = 0.02
+_SLICE_S = 0.004
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,14 @@ class Planning(QObject):
         self.pending = False
         self._document = document
         self._bundled = bundled
-        #: The work on the next plan, once it has begun, and whether the plan before is that of another document.
+        #: The work on a plan, once it has begun, of which session, and whether the plan before is of another document.
         self._steps: Steps[Planned] | None = None
+        self._session: Session | None = None
         self._foreign = False
         self._finished_at = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.advance)
+        self._timer.timeout.connect(self._on_slice_due)
         document.replaced.connect(self._on_document_replaced)
         self._media = media
         self._reader = reader
@@ -89,21 +91,38 @@ class Planning(QObject):
         self._playable: dict[int, tuple[Track, Track]] = {}
 
     def begin(self, continuous: bool = False) -> None:
-        """Plan the current session: now, or while edits keep coming (`continuous`), 50 ms after the last plan."""
-        self.pending, self._steps = True, None
-        wait = self._finished_at + _INTERVAL_S - time.monotonic()
-        if wait <= 0.0 or not continuous:
+        """Plan the current session: now, or while edits keep coming (`continuous`), 50 ms after the last plan.
+
+        While edits keep coming, a plan that was begun is made to its end before the next one: begun again at each edit,
+        it might never be ready.
+        """
+        self.pending = True
+        if not continuous:
+            self._steps = None
             self.advance()
-        elif not self._timer.isActive():
-            self._timer.start(max(1, round(wait * 1e3)))
+        elif self._steps is None:
+            self._plan_soon()
 
     def advance(self) -> None:
         """Make a pending plan if that takes little time; else do some of the work now, and the rest between events."""
-        self._work_for(_AT_ONCE_S if self._steps is None else _SLICE_S)
+        self._work_for(_AT_ONCE_S)
 
     def finish(self) -> None:
         """Make a pending plan now."""
+        if self._session is not self._document.session:
+            self._steps = None
         self._work_for(math.inf)
+
+    def _plan_soon(self) -> None:
+        """Begin a plan, not too soon after the one before."""
+        wait = self._finished_at + _INTERVAL_S - time.monotonic()
+        if wait <= 0.0:
+            self._on_slice_due()
+        elif not self._timer.isActive():
+            self._timer.start(max(1, round(wait * 1e3)))
+
+    def _on_slice_due(self) -> None:
+        self._work_for(_SLICE_S)
 
     def _work_for(self, limit_s: float) -> None:
         """Work for up to `limit_s` of the main thread's CPU time, which does not depend on the load of the machine."""
@@ -111,16 +130,19 @@ class Planning(QObject):
         if not self.pending:
             return
         if self._steps is None:
-            self._steps = self._plan(self._document.session)
+            self._session = self._document.session
+            self._steps = self._plan(self._session)
         end = time.thread_time() + limit_s
         try:
             next(self._steps)
             while time.thread_time() < end:
                 next(self._steps)
         except StopIteration as done:
-            self.pending, self._steps, self._foreign = False, None, False
+            self.pending, self._steps, self._foreign = self._session is not self._document.session, None, False
             self.planned.emit(done.value)
             self._finished_at = time.monotonic()
+            if self.pending:
+                self._plan_soon()
             return
         except Exception:  # reported as any other; the remaining steps cannot be used
             self.pending, self._steps = False, None

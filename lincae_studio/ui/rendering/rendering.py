@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,8 @@ from lincae_studio.session import regions
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of
 from lincae_studio.ui.model.document import Document
-from lincae_studio.ui.rendering import chunk_runs
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
+from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 from lincae_studio.ui.rendering.planning import Planned, Planning
 
@@ -50,6 +50,7 @@ class Rendering(QObject):
         computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
             has found out. Until then plans for a neural codec have a provisional identity, and no mix is requested.
         requests: requests chunks from the engine, in any thread.
+        states: the states of the chunks of `plan`.
 
     Signals:
         plan_changed: `plan` has changed.
@@ -108,10 +109,6 @@ class Rendering(QObject):
         self._render_position: tuple[int, Loop | None] = (0, None)
         self._planning = Planning(document, media, self._reader, self._codec_of, self._bundled)
         self._planning.planned.connect(self._on_planned)
-        #: The states of the audible chunks, by index.
-        self._states: dict[int, ChunkState] = {}
-        #: Indices of the rendered chunks.
-        self._rendered: set[int] = set()
         self._take(self._planning.silence(document.session))
         document.at_close(self.close)
         document.replaced.connect(self._on_document_replaced)
@@ -228,17 +225,15 @@ class Rendering(QObject):
         return self.store.state(self.plan.chunks[index])
 
     def runs(
-        self, start: int, end: int, merged: bool = True, together: int = 1
-    ) -> Iterator[tuple[int, int, ChunkState]]:
-        """The audible chunks in samples `[start, end)` as (first, last, state).
+        self, start: int, end: int, merged: bool = True, together: int = 1, looks: Looks | None = None
+    ) -> list[tuple[int, int, int]]:
+        """The audible chunks in samples `[start, end)` as (first, last, `ChunkState`).
 
         With `merged`, neighbours in the same state are one. With `together`, for painting, the first audible chunk
-        stands for that number of neighbours: as many as a pixel shows.
+        stands for that number of neighbours: as many as a pixel shows. `looks`: instead of the states; see `states`.
         """
-        grid, states = self.plan.grid, self._states
-        spans = self.plan.chunks.spans(grid.owner(start), grid.owner(max(start, end - 1)), together)
-        runs = ((first, last, states[first]) for first, last in spans)
-        return chunk_runs.merged(runs, together) if merged else runs
+        grid = self.plan.grid
+        return self.states.runs(grid.owner(start), grid.owner(max(start, end - 1)), together, merged, looks)
 
     def rendered(self, index: int) -> Rendered | None:
         """The render of a chunk, or None."""
@@ -247,7 +242,7 @@ class Rendering(QObject):
 
     def progress(self) -> tuple[int, int]:
         """The number of rendered chunks, and of all chunks to render."""
-        return len(self._rendered), len(self._states)
+        return self.states.rendered, len(self.states.states)
 
     def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
         """Set the playhead and the active loop: what is heard next is rendered first, long sessions only around it."""
@@ -327,8 +322,7 @@ class Rendering(QObject):
     def _update_states(self) -> None:
         """Update the state of every audible chunk."""
         self._has_room = self.store.has_room(self.plan)
-        self._states = self.store.states(self.plan)
-        self._rendered = {index for index, state in self._states.items() if state is ChunkState.RENDERED}
+        self.states = ChunkStates(self.store.states(self.plan))
 
     def _codec_of(self, session: Session) -> CodecInfo:
         """The session's codec, or if it is not available the default one, which is reported once."""
@@ -437,8 +431,7 @@ class Rendering(QObject):
 
     def _announce(self, key: str) -> None:
         for index in self.indices(key):
-            state = self._states[index] = self.state(index)
-            (self._rendered.add if state is ChunkState.RENDERED else self._rendered.discard)(index)
+            self.states.set(index, self.state(index))
             self.chunk_changed.emit(index)
 
     def _set_engine_text(self, text: str) -> None:

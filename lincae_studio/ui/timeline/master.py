@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
@@ -16,7 +17,6 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.wave_zoom import WaveZoom
-from lincae_studio.ui.rendering.chunk_runs import merged
 from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.canvas import TimeCanvas
@@ -138,7 +138,7 @@ class MasterLane(TimeCanvas):
     def _draw_states(self, painter: QPainter, area: QRect) -> None:
         """Underline chunks that are not rendered, in the colours of the render bar."""
         colors, step = theme.colors(), self._rendering.plan.grid.step_samples
-        of_state = {
+        of_state: dict[int, str] = {
             ChunkState.STALE: colors.state_stale,
             ChunkState.RENDERING: colors.state_rendering,
             ChunkState.FAILED: colors.state_failed,
@@ -152,13 +152,11 @@ class MasterLane(TimeCanvas):
 
     def _runs(self, area: QRect) -> list[tuple[int, int, bool, bool]]:
         """Runs of chunks drawn alike, as (first, last, rendered, dry peaks known), so that each run is one image."""
-        begin, end = self.axis.start_and_end(area.left(), area.right() + 1)
-        together = self._together
-        runs = (
-            (first, last, (state is ChunkState.RENDERED, self.dry.known(first)))
-            for first, last, state in self._rendering.runs(begin, end, merged=False, together=together)
+        looks = (self._rendering.states.states == ChunkState.RENDERED) + np.uint8(2) * self.dry.peaks.current
+        runs = self._rendering.runs(
+            *self.axis.start_and_end(area.left(), area.right() + 1), together=self._together, looks=looks
         )
-        return [(first, last, *look) for first, last, look in merged(runs, together)]
+        return [(first, last, bool(look & 1), bool(look & 2)) for first, last, look in runs]
 
     @property
     def _together(self) -> int:

@@ -55,7 +55,7 @@ class RenderBar(TimeCanvas):
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         painter.fillRect(area, QColor(theme.colors().window))
         colors = theme.colors()
-        shown = {
+        shown: dict[int, str] = {
             ChunkState.RENDERED: colors.state_rendered,
             ChunkState.STALE: colors.state_stale,
             ChunkState.RENDERING: colors.state_rendering,
@@ -69,7 +69,7 @@ class RenderBar(TimeCanvas):
             cell = self._cell(first, last, gaps)
             color = QColor(shown[state])
             painter.fillRect(cell, QColor(colors.window) if color.lightness() < 128 else color.darker(260))
-            painter.fillRect(cell, QBrush(color, _PATTERNS[state]))
+            painter.fillRect(cell, QBrush(color, _PATTERNS[ChunkState(state)]))
 
     def _cell(self, first: int, last: int, gap: bool) -> QRectF:
         plan = self._rendering.plan

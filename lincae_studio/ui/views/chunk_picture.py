@@ -29,7 +29,7 @@ _FRAME_MS = 16
 _STALE_OPACITY = 0.35
 
 #: Values of chunks are looked up for this long between two events, this many at a time.
-_SURVEY_S = 0.01
+_SURVEY_S = 0.002
 _SURVEYED = 8
 
 #: Chunks narrower than this are drawn from the overview.
@@ -59,9 +59,10 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._values: dict[int, Array] = {}
         #: The key of the values in the overview, by chunk.
         self._known: dict[int, str] = {}
-        #: Whether the overview has the current values of each chunk; visible chunks to look up, the last one first.
+        #: Whether the overview has the current values of each chunk, and whether they are still to be looked up: the
+        #: source reports those that arrive later.
         self._current = np.zeros(0, np.bool_)
-        self._unseen: list[int] = []
+        self._unseen = np.zeros(0, np.bool_)
         self._pooling = 1
         self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
         self._colors = self.color_table()
@@ -84,7 +85,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self.addItem(self._whole, ignoreBounds=True)
         self._drawing = QTimer(self)
         self._drawing.setSingleShot(True)
-        self._drawing.timeout.connect(self._draw_whole)
+        self._drawing.timeout.connect(self._on_drawing_due)
         self._line = pg.InfiniteLine(0, pen=pg.mkPen(theme.colors().playhead, width=1), movable=False)
         self._line.setZValue(10)
         self.addItem(self._line, ignoreBounds=True)
@@ -200,6 +201,8 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             del self._known[index]
         self._current = np.ones(len(plan.chunks), np.bool_)
         self._current[[index for index, key in keys.items() if self._known.get(index) != key]] = False
+        self._unseen = ~self._current
+        self._survey_some()
         self.getViewBox().setYRange(0, self._source.rows, padding=0)
         self._follow_axis()
 
@@ -211,11 +214,8 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if self._narrow:
             for index in list(self._items):
                 self._remove(index)
-            outdated = first + np.flatnonzero(~self._current[first : last + 1])
-            self._unseen = outdated[::-1].tolist()
             self._draw_whole()
             return
-        self._unseen = []
         self._whole.hide()
         for index in set(self._items) - set(range(first, last + 1)):
             self._remove(index)
@@ -235,13 +235,13 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
     def _on_chunk_changed(self, index: int) -> None:
         if index >= len(self._rendering.plan.chunks):
             return
+        self._unseen[index : index + 1] = True
+        if not self._drawing.isActive():
+            self._drawing.start(_FRAME_MS)
         step = self._rendering.plan.grid.step_samples
         start = index * step
-        self._survey(index)
-        if self._narrow:
-            if not self._drawing.isActive():
-                self._drawing.start(_FRAME_MS)
-        elif start + step > self._axis.start and start < self._axis.start + self._axis.visible_samples:
+        in_view = start + step > self._axis.start and start < self._axis.start + self._axis.visible_samples
+        if in_view and not self._narrow:
             self._follow_chunk(index)
 
     def _follow_chunk(self, index: int) -> None:
@@ -286,13 +286,24 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self.observe(values)
 
     def _survey_some(self) -> None:
-        """Update outdated chunks in view for some milliseconds; the rest follows with the next drawing."""
+        """Look up chunks whose values may have arrived, for some milliseconds; the rest follows between events."""
+        first, last = self._in_view()
+        unseen = np.flatnonzero(self._unseen)
+        unseen = unseen[np.argsort((unseen < first) | (unseen > last), kind="stable")]
         end = time.thread_time() + _SURVEY_S
-        while self._unseen and time.thread_time() < end:
-            for _ in range(min(len(self._unseen), _SURVEYED)):
-                self._survey(self._unseen.pop())
-        if self._unseen and not self._drawing.isActive():
+        for place in range(0, len(unseen), _SURVEYED):
+            some = unseen[place : place + _SURVEYED]
+            self._unseen[some] = False
+            for index in some.tolist():
+                self._survey(index)
+            if time.thread_time() >= end:
+                break
+        if self._unseen.any() and not self._drawing.isActive():
             self._drawing.start(_FRAME_MS)
+
+    def _on_drawing_due(self) -> None:
+        self._survey_some()
+        self._draw_whole()
 
     # Drawing
 
@@ -308,7 +319,6 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             self._whole.hide()
             return
         width = max(1, round(count * plan.grid.step_samples / self._axis.samples_per_px))
-        self._survey_some()
         waits = np.ones(count, np.float32)
         waits[np.flatnonzero(~self._current[first : last + 1])] = _STALE_OPACITY
         image, chunks_per_column = self._overview.picture(first, last + 1, round(width * self.devicePixelRatioF()))
