@@ -26,7 +26,7 @@ _INTERVAL_S = 0.05
 #: The plan of a single edit is worked on for this long at once; what takes longer is done in slices between events, as
 #: are all plans while edits keep coming.
 _AT_ONCE_S = 0.03
-_SLICE_S = 0.004
+_SLICE_S = 0.003
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ class Planning(QObject):
         #: The work on a plan, once it has begun, of which session, and whether the plan before is of another document.
         self._steps: Steps[Planned] | None = None
         self._session: Session | None = None
+        #: The result of all steps, if it is announced in the next slice.
+        self._made: Planned | None = None
         self._foreign = False
         self._finished_at = 0.0
         self._timer = QTimer(self)
@@ -129,21 +131,23 @@ class Planning(QObject):
         self._timer.stop()
         if not self.pending:
             return
+        begins = self._steps is None
         if self._steps is None:
-            self._session = self._document.session
+            self._session, self._made = self._document.session, None
             self._steps = self._plan(self._session)
+        if self._made is not None:
+            self._announce(self._made)
+            return
         end = time.thread_time() + limit_s
         try:
             next(self._steps)
             while time.thread_time() < end:
                 next(self._steps)
         except StopIteration as done:
-            self.pending, self._steps, self._foreign = self._session is not self._document.session, None, False
-            self.planned.emit(done.value)
-            self._finished_at = time.monotonic()
-            if self.pending:
-                self._plan_soon()
-            return
+            if begins or limit_s == math.inf:
+                self._announce(done.value)
+                return
+            self._made = done.value  # what follows a new plan takes as long as a slice
         except Exception:  # reported as any other; the remaining steps cannot be used
             self.pending, self._steps = False, None
             raise
@@ -151,6 +155,13 @@ class Planning(QObject):
             self._foreign = False
             self.planned.emit(self.silence(self._document.session))
         self._timer.start(0)
+
+    def _announce(self, planned: Planned) -> None:
+        self.pending, self._steps, self._foreign = self._session is not self._document.session, None, False
+        self.planned.emit(planned)
+        self._finished_at = time.monotonic()
+        if self.pending and self._steps is None:
+            self._plan_soon()
 
     def _on_document_replaced(self) -> None:
         self._foreign = True

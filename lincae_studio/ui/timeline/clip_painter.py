@@ -17,10 +17,16 @@ from lincae_studio.session.model import Clip, Media, Track
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.track_rows import ROW_PX
-from lincae_studio.ui.timeline.clip_fades import overlaps_of, paint_crossfade, paint_fades, paint_overlap_ground
+from lincae_studio.ui.timeline.clip_fades import (
+    Overlap,
+    overlaps_of,
+    paint_crossfade,
+    paint_fades,
+    paint_overlap_ground,
+)
 from lincae_studio.ui.timeline.clip_labels import label_of, name_font, paint_label
 from lincae_studio.ui.timeline.hits import HANDLE_PX, HANDLED_PX, NAME_PX, fade_in_handle, fade_out_handle, gain_y
-from lincae_studio.ui.timeline.waveform import Piece, WaveLook, row_image
+from lincae_studio.ui.timeline.waveform import Piece, WaveLook, rows_image
 
 #: Gap between a clip and the borders of its lane.
 MARGIN_PX = 3
@@ -98,13 +104,35 @@ def splits_stereo(height_px: int) -> bool:
     return wave_span(0, height_px)[1] >= 2 * _WAVE_PX
 
 
-def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis: TimeAxis, ratio: float) -> None:
-    """Paint the clips of a lane within an area, later ones over earlier ones.
+def paint_rows(
+    painter: QPainter, area: QRect, rows: Sequence[Row], store: MediaStore, axis: TimeAxis, ratio: float
+) -> None:
+    """Paint the clips of lanes within an area, later ones over earlier ones.
 
     Inaudible clips are grey. Clips with missing media are hatched and labelled, unless it is still being read. Selected
     clips show their handles: fades at the top corners of the waveform.
     """
-    shown = _shown(area, row, store, axis)
+    font = name_font(painter.font())
+    painter.setFont(font)
+    description = font.toString()
+    shown = [_shown(area, row, store, axis) for row in rows]
+    overlaps = [_paint_ground(painter, row, items) for row, items in zip(rows, shown, strict=True)]
+    whole = [[(item, item.rect) for item in items] for items in shown]
+    _paint_waves(painter, area, rows, whole, axis, ratio)
+    if any(overlaps):
+        under = [[(items[lap.under], lap.rect) for lap in laps] for items, laps in zip(shown, overlaps, strict=True)]
+        painter.setOpacity(_COVERED)
+        _paint_waves(painter, area, rows, under, axis, ratio)
+        painter.setOpacity(1.0)
+    for row, items, laps in zip(rows, shown, overlaps, strict=True):
+        for lap in laps:
+            paint_crossfade(painter, lap, items[lap.under].clip, items[lap.over].clip)
+        for item in items:
+            _paint_details(painter, item, row, axis, description)
+
+
+def _paint_ground(painter: QPainter, row: Row, shown: Sequence[_Shown]) -> list[Overlap]:
+    """Paint what is below the waveforms. Returns where clips overlap."""
     for item in shown:
         rect = item.rect
         painter.fillRect(rect, item.body)
@@ -117,19 +145,7 @@ def paint_row(painter: QPainter, area: QRect, row: Row, store: MediaStore, axis:
     overlaps = overlaps_of([item.rect for item in shown]) if covered else []
     for overlap in overlaps:
         paint_overlap_ground(painter, overlap)
-    if area.bottom() >= row.top + MARGIN_PX + NAME_PX:
-        _paint_waves(painter, area, row, [(item, item.rect) for item in shown], axis, ratio)
-        if overlaps:
-            painter.setOpacity(_COVERED)
-            _paint_waves(painter, area, row, [(shown[lap.under], lap.rect) for lap in overlaps], axis, ratio)
-            painter.setOpacity(1.0)
-    for overlap in overlaps:
-        paint_crossfade(painter, overlap, shown[overlap.under].clip, shown[overlap.over].clip)
-    font = name_font(painter.font())
-    painter.setFont(font)
-    description = font.toString()
-    for item in shown:
-        _paint_details(painter, item, row, axis, description)
+    return overlaps
 
 
 def _shown(area: QRect, row: Row, store: MediaStore, axis: TimeAxis) -> list[_Shown]:
@@ -182,30 +198,40 @@ def _paint_outlines(painter: QPainter, shown: Sequence[_Shown]) -> None:
 def _paint_waves(
     painter: QPainter,
     area: QRect,
-    row: Row,
-    items: Sequence[tuple[_Shown, QRectF]],
+    rows: Sequence[Row],
+    items: Sequence[Sequence[tuple[_Shown, QRectF]]],
     axis: TimeAxis,
     ratio: float,
 ) -> None:
-    """Paint the waveforms of clips within rectangles as one image, with one column per device pixel."""
+    """Paint the waveforms of the clips of each row within rectangles, with one column per device pixel.
+
+    Rows of equal height are one image.
+    """
     left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
-    top, span = wave_span(row.top, row.height_px)
-    height = int(span * ratio)
     samples_per_column = axis.samples_per_px / ratio
-    pieces = []
-    for item, rect in items:
-        first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (rect.left(), rect.right()))
-        if item.audio is None or last <= first or last <= left or first >= right:
+    alike: dict[tuple[int, float], list[tuple[int, list[Piece]]]] = {}
+    for row, clips in zip(rows, items, strict=True):
+        pieces = []
+        for item, rect in clips if area.bottom() >= row.top + MARGIN_PX + NAME_PX else ():
+            first, last = (math.floor(x * ratio + 0.5 + 1e-4) for x in (rect.left(), rect.right()))
+            if item.audio is None or last <= first or last <= left or first >= right:
+                continue
+            first = max(first, left)
+            start = axis.start + first * samples_per_column - item.clip.start + item.clip.offset
+            pieces.append(Piece(item.audio, first, min(last, right), start, item.clip.gain, item.wave))
+        if pieces:
+            alike.setdefault((row.height_px, row.zoom), []).append((row.top, pieces))
+    for (height_px, zoom), waves in alike.items():
+        height = int(wave_span(0, height_px)[1] * ratio)
+        if height < 1:
             continue
-        first = max(first, left)
-        start = axis.start + first * samples_per_column - item.clip.start + item.clip.offset
-        pieces.append(Piece(item.audio, first, min(last, right), start, item.clip.gain, item.wave))
-    if not pieces or height < 1:
-        return
-    look = WaveLook(row.zoom, QColor(theme.colors().meter_clip))
-    image = row_image(pieces, samples_per_column, left, right, height, look, splits_stereo(row.height_px))
-    image.setDevicePixelRatio(ratio)
-    painter.drawImage(QPointF(left / ratio, top), image)
+        look = WaveLook(zoom, QColor(theme.colors().meter_clip))
+        pieces_of_rows = [pieces for _, pieces in waves]
+        image = rows_image(pieces_of_rows, samples_per_column, left, right, height, look, splits_stereo(height_px))
+        image.setDevicePixelRatio(ratio)
+        for number, (top, _) in enumerate(waves):
+            part = QRectF(0, number * height, image.width(), height)
+            painter.drawImage(QPointF(left / ratio, wave_span(top, height_px)[0]), image, part)
 
 
 def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, font: str) -> None:

@@ -34,7 +34,7 @@ from lincae_studio.ui.timeline.clip_painter import (
     MARGIN_PX,
     Row,
     paint_gain_line,
-    paint_row,
+    paint_rows,
     splits_stereo,
     wave_span,
 )
@@ -144,16 +144,24 @@ class Lanes(TimeCanvas):
     def paint_content(self, painter: QPainter, area: QRect) -> None:
         session = self._session
         media = {item.digest: item for item in session.media}
-        for position in self._visible(area):
+        offline, selected, zoom = self._offline(), self._selection.clips, self._wave_zoom.factor
+        layers: dict[int, list[Row]] = {}
+        visible = self._visible(area)
+        for position in visible:
             track, top, height = session.tracks[position], self._rows.top(position), self._rows.height(position)
             if track.id in self._selection.tracks:
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
-            self._paint_grid(painter, area, top, height)
-            audible, selected = session.audible(track), self._selection.clips
-            zoom = self._wave_zoom.factor
-            for layer in self._layers(track):
-                row = Row(track, top, height, audible, selected, media, self._offline(), self._loading, layer, zoom)
-                paint_row(painter, area, row, self._media, self.axis, self.paint_ratio)
+            audible = session.audible(track)
+            for number, layer in enumerate(self._layers(track)):
+                row = Row(track, top, height, audible, selected, media, offline, self._loading, layer, zoom)
+                layers.setdefault(number, []).append(row)
+        if visible:
+            bottom = self._rows.top(visible[-1]) + self._rows.height(visible[-1])
+            self._paint_grid(painter, area, self._rows.top(visible[0]), bottom)
+        for _, rows in sorted(layers.items()):
+            paint_rows(painter, area, rows, self._media, self.axis, self.paint_ratio)
+        for position in visible:
+            track, top, height = session.tracks[position], self._rows.top(position), self._rows.height(position)
             if track.folded:
                 paint_folded(painter, area, session, track, top, height, self.axis)
             kind = self._envelopes.of(track.id)
@@ -170,14 +178,14 @@ class Lanes(TimeCanvas):
         lifted = tuple(clip for clip in track.clips if lifts(clip.id))
         return [tuple(clip for clip in track.clips if not lifts(clip.id)), lifted] if lifted else [track.clips]
 
-    def _paint_grid(self, painter: QPainter, area: QRect, top: int, height: int) -> None:
+    def _paint_grid(self, painter: QPainter, area: QRect, top: int, bottom: int) -> None:
         """Paint a line below the clips at every label of the ruler."""
         ticks = self._counting.ticks(self.axis.samples_per_px)
         begin, end = self.axis.start_and_end(area.left() - 1, area.right() + 2)
         first = math.floor((begin - ticks.origin) / ticks.step)
         for number in range(first, math.ceil((end - ticks.origin) / ticks.step) + 1):
             x = self.axis.pixel_of(ticks.origin + number * ticks.step)
-            painter.fillRect(QRect(x, top, 1, height - 1), QColor(theme.colors().grid))
+            painter.fillRect(QRect(x, top, 1, bottom - top), QColor(theme.colors().grid))
 
     def pattern_origin(self) -> QPoint:
         return super().pattern_origin() - QPoint(0, self._rows.offset_px % PATTERN_PX)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, Qt, QTimer, Signal
@@ -102,36 +102,41 @@ class MasterLane(TimeCanvas):
             return
         painter.fillRect(QRect(0, self.height() // 2, self.width(), 1), QColor(theme.colors().line))
         grey, color = QColor(theme.colors().mix_wave_stale), QColor(theme.colors().mix_wave)
-        for first, last, rendered, known in self._runs(area):
-            if known:
-                self._draw(painter, area, first, last, self._dry_columns, grey)
-            elif not rendered:
-                self._draw(painter, area, first, last, self._last_columns, grey)
-            if rendered:
-                self._draw(painter, area, first, last, self._columns, color)
+        runs = self._runs(area)
+        self._draw(painter, area, [run[:2] for run in runs if run[3]], self._dry_columns, grey)
+        self._draw(painter, area, [run[:2] for run in runs if not run[2] and not run[3]], self._last_columns, grey)
+        self._draw(painter, area, [run[:2] for run in runs if run[2]], self._columns, color)
         self._draw_states(painter, area)
 
     def _draw(
         self,
         painter: QPainter,
         area: QRect,
-        first: int,
-        last: int,
+        runs: Sequence[tuple[int, int]],
         columns: Callable[[float, float, int], Audio],
         color: QColor,
     ) -> None:
-        """Draw the waveform of chunks `first` to `last` within an area."""
+        """Draw the waveform of runs of chunks (first, last) within an area, as one image."""
         ratio, plan = self.paint_ratio, self._rendering.plan
-        begin = self.axis.x_of(first * plan.grid.step_samples)
-        end = self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length))
-        left = max(math.floor(area.left() * ratio), math.floor(begin * ratio))
-        right = min(math.ceil((area.right() + 1) * ratio), math.floor(end * ratio))
-        if right <= left:
-            return
+        left, right = math.floor(area.left() * ratio), math.ceil((area.right() + 1) * ratio)
         samples_per_column = self.axis.samples_per_px / ratio
-        pairs = columns(self.axis.start + left * samples_per_column, samples_per_column, right - left)
+        pairs, colors = np.zeros((right - left, 2), np.float32), np.zeros(right - left, np.uint32)
+        spans = []
+        for first, last in runs:
+            begin = math.floor(self.axis.x_of(first * plan.grid.step_samples) * ratio)
+            end = math.floor(self.axis.x_of(min((last + 1) * plan.grid.step_samples, plan.length)) * ratio)
+            spans.append((max(left, begin) - left, min(right, end) - left))
+        for begin, end in [(spans[0][0], spans[-1][1])] if spans and samples_per_column >= BLOCK else spans:
+            if end > begin:  # from peaks, columns of all runs are faster than of each
+                start = self.axis.start + (left + begin) * samples_per_column
+                pairs[begin:end] = columns(start, samples_per_column, end - begin)
+        for begin, end in spans:
+            colors[begin : max(begin, end)] = color.rgba()
+        if not colors.any():
+            return
+        pairs[colors == 0] = 0.0  # nothing clips between the runs
         look = WaveLook(self._wave_zoom.factor, QColor(theme.colors().meter_clip))
-        image = wave_image(pairs, round(self.height() * ratio), color, look)
+        image = wave_image(pairs, round(self.height() * ratio), colors, look)
         image.setDevicePixelRatio(ratio)
         painter.drawImage(QPointF(left / ratio, 0), image)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -71,8 +72,8 @@ def media_columns(
     return sample_columns(mine, start - first, samples_per_column, count)
 
 
-def row_image(
-    pieces: Sequence[Piece],
+def rows_image(
+    rows: Sequence[Sequence[Piece]],
     samples_per_column: float,
     left: int,
     right: int,
@@ -80,25 +81,28 @@ def row_image(
     look: WaveLook,
     split: bool,
 ) -> QImage:
-    """The image of columns `[left, right)` of a row: later pieces over earlier ones, transparent between them.
+    """Columns `[left, right)` of rows, one below the other: later pieces over earlier ones, transparent between them.
 
-    All pieces of one media file are looked up together, since a row may have hundreds. `split`: draw the channels of
-    stereo files as two waves, the left one above.
+    All pieces of one media file are looked up together, since rows may have hundreds, and all rows are computed at
+    once, since each operation takes longer to begin than to go through a row. `height`: of each row. `split`: draw the
+    channels of stereo files as two waves, the left one above.
     """
-    starts = np.zeros(right - left)
-    gains = np.zeros(right - left, np.float32)
-    colors = np.zeros(right - left, np.uint32)
-    owners = np.full(right - left, -1)
-    medias = {id(piece.media): (number, piece.media) for number, piece in enumerate(pieces)}
-    for piece in pieces:
-        first, last = max(piece.first, left), min(piece.last, right)
-        part = slice(first - left, last - left)
-        starts[part] = piece.start + samples_per_column * np.arange(first - piece.first, last - piece.first)
-        gains[part] = piece.gain
-        colors[part] = piece.color.rgba()
-        owners[part] = medias[id(piece.media)][0]
-    columns = np.zeros((2, right - left, 2), np.float32)
-    stereo = np.zeros(right - left, bool)
+    width = right - left
+    starts = np.zeros(len(rows) * width)
+    gains = np.zeros(len(starts), np.float32)
+    colors = np.zeros(len(starts), np.uint32)
+    owners = np.full(len(starts), -1)
+    medias = {id(piece.media): (number, piece.media) for number, piece in enumerate(chain(*rows))}
+    for row, pieces in enumerate(rows):
+        for piece in pieces:
+            first, last = max(piece.first, left), min(piece.last, right)
+            part = slice(row * width + first - left, row * width + last - left)
+            starts[part] = piece.start + samples_per_column * np.arange(first - piece.first, last - piece.first)
+            gains[part] = piece.gain
+            colors[part] = piece.color.rgba()
+            owners[part] = medias[id(piece.media)][0]
+    columns = np.zeros((2, len(starts), 2), np.float32)
+    stereo = np.zeros(len(starts), bool)
     for number, media in medias.values():
         mine = np.flatnonzero(owners == number)
         if not len(mine):
@@ -111,7 +115,7 @@ def row_image(
             columns[1, mine] = columns[0, mine]
     columns *= gains[:, None]
     second = (columns[1], stereo) if stereo.any() else None
-    return wave_image(columns[0], height, colors, look, second)
+    return wave_image(columns[0], height, colors, look, second, len(rows))
 
 
 def _look_up(
@@ -137,6 +141,7 @@ def wave_image(
     color: QColor | Pixels,
     look: WaveLook,
     second: tuple[Audio, npt.NDArray[np.bool_]] | None = None,
+    rows: int = 1,
 ) -> QImage:
     """An image of `height` pixels with one column per pair of peaks on a transparent ground; -1 to 1 fills the height.
 
@@ -144,11 +149,12 @@ def wave_image(
         color: of all columns, or of each column.
         second: the peaks of the other channel, and in which columns they are drawn below those of the first one; in
             the others both are the same.
+        rows: the pairs are those of this number of rows, drawn one below the other, each of that height.
     """
     count = len(columns)
     colors = np.full(count, color.rgba(), np.uint32) if isinstance(color, QColor) else color
     if second is None:
-        pixels = _band(columns, 0, height, (height - 1) / 2, (height - 1) / 2, colors, look)
+        pixels = _band(columns, 0, height, (height - 1) / 2, (height - 1) / 2, colors, look, rows)
     else:
         other, stereo = second
         half = height // 2
@@ -157,12 +163,14 @@ def wave_image(
         lower = np.where(stereo, height - 1 - radius, (height - 1) / 2)
         pixels = np.concatenate(
             [
-                _band(columns, 0, half, upper, radius, colors, look),
-                _band(other, half, height, lower, radius, colors, look),
-            ]
+                _band(columns, 0, half, upper, radius, colors, look, rows),
+                _band(other, half, height, lower, radius, colors, look, rows),
+            ],
+            axis=1,
         )
     # Fully opaque or transparent, so premultiplied is equivalent, and faster. copy(): numpy will free the array.
-    return QImage(pixels.data, count, height, 4 * count, QImage.Format.Format_ARGB32_Premultiplied).copy()
+    width = count // rows
+    return QImage(pixels.data, width, rows * height, 4 * width, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
 
 def _band(
@@ -173,8 +181,12 @@ def _band(
     radius: float | npt.NDArray[np.float64],
     colors: Pixels,
     look: WaveLook,
+    rows: int,
 ) -> Pixels:
-    """Rows `[first, last)` of waves around `middle`, in which full scale divided by the zoom is `radius` rows away."""
+    """Pixels `(rows, last - first, width)`: lines `[first, last)` of the waves of each row.
+
+    They are around line `middle`, and full scale divided by the zoom is `radius` lines away.
+    """
     clipped = (columns[:, 0] < -_FULL_SCALE) | (columns[:, 1] > _FULL_SCALE)
     if clipped.any():
         colors = np.where(clipped, np.uint32(look.clipped.rgba()), colors)
@@ -183,6 +195,7 @@ def _band(
     top = np.clip(np.floor(middle - shown[:, 1] * radius + 0.5), low, high)
     bottom = np.clip(np.ceil(middle - shown[:, 0] * radius - 0.5), low, high)
     top, bottom = np.minimum(top, bottom).astype(np.int16), np.maximum(top, bottom).astype(np.int16)
-    rows = np.arange(first, last, dtype=np.int16)[:, None]
-    pixels: Pixels = ((rows >= top) & (rows <= bottom)) * colors
+    lines = np.arange(first, last, dtype=np.int16)[:, None]
+    top, bottom, colors = (each.reshape(rows, 1, -1) for each in (top, bottom, colors))
+    pixels: Pixels = ((lines >= top) & (lines <= bottom)) * colors
     return pixels

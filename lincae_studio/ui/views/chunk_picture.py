@@ -63,6 +63,8 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         #: source reports those that arrive later.
         self._current = np.zeros(0, np.bool_)
         self._unseen = np.zeros(0, np.bool_)
+        #: Whether other chunks are outdated than those that are drawn faded.
+        self._outdated = False
         self._pooling = 1
         self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
         self._colors = self.color_table()
@@ -201,10 +203,16 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
             del self._known[index]
         self._current = np.ones(len(plan.chunks), np.bool_)
         self._current[[index for index, key in keys.items() if self._known.get(index) != key]] = False
-        self._unseen = ~self._current
-        self._survey_some()
+        self._unseen = np.zeros_like(self._current)
+        self._unseen[self._source.stored(len(plan.chunks))] = True
+        self._unseen &= ~self._current
         self.getViewBox().setYRange(0, self._source.rows, padding=0)
-        self._follow_axis()
+        if self._narrow:
+            self._source.set_visible_chunks(*self._in_view())
+            self._outdated = True
+            self._draw_soon()
+        else:
+            self._follow_axis()
 
     def _follow_axis(self) -> None:
         """Show the range of the axis, keeping images of the visible chunks only."""
@@ -236,8 +244,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if index >= len(self._rendering.plan.chunks):
             return
         self._unseen[index : index + 1] = True
-        if not self._drawing.isActive():
-            self._drawing.start(_FRAME_MS)
+        self._draw_soon()
         step = self._rendering.plan.grid.step_samples
         start = index * step
         in_view = start + step > self._axis.start and start < self._axis.start + self._axis.visible_samples
@@ -272,44 +279,47 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         """Whether chunks are drawn from the overview."""
         return self._rendering.plan.grid.step_samples / self._axis.samples_per_px < _NARROW_PX
 
-    def _survey(self, index: int) -> None:
-        """Update a chunk in the overview if its values are available."""
+    def _survey(self, index: int) -> bool:
+        """Update a chunk in the overview if its values are available. False if nothing has changed."""
         key = self._source.key(index)
-        if key is None or self._known.get(index) == key:
-            return
-        values = self._source.values(index)
-        if values is None:
-            return
+        if key is None or self._known.get(index) == key or (values := self._source.values(index)) is None:
+            return False
         self._overview.put(index, values)
         self._known[index] = key
         self._current[index : index + 1] = True
         self.observe(values)
+        return True
 
-    def _survey_some(self) -> None:
+    def _survey_some(self) -> bool:
         """Look up chunks whose values may have arrived, for some milliseconds; the rest follows between events."""
         first, last = self._in_view()
         unseen = np.flatnonzero(self._unseen)
         unseen = unseen[np.argsort((unseen < first) | (unseen > last), kind="stable")]
-        end = time.thread_time() + _SURVEY_S
+        end, changed = time.thread_time() + _SURVEY_S, False
         for place in range(0, len(unseen), _SURVEYED):
             some = unseen[place : place + _SURVEYED]
             self._unseen[some] = False
             for index in some.tolist():
-                self._survey(index)
+                changed |= self._survey(index)
             if time.thread_time() >= end:
                 break
-        if self._unseen.any() and not self._drawing.isActive():
+        if self._unseen.any():
+            self._draw_soon()
+        return changed
+
+    def _draw_soon(self) -> None:
+        if not self._drawing.isActive():
             self._drawing.start(_FRAME_MS)
 
     def _on_drawing_due(self) -> None:
-        self._survey_some()
-        self._draw_whole()
+        if self._survey_some() or self._outdated:
+            self._draw_whole()
 
     # Drawing
 
     def _draw_whole(self) -> None:
         """Draw the visible part of the overview as one image, fading outdated chunks."""
-        plan = self._rendering.plan
+        plan, self._outdated = self._rendering.plan, False
         if not self._narrow or not plan.chunks:
             self._whole.hide()
             return

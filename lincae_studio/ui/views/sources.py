@@ -6,7 +6,7 @@ A stereo mix is shown as the mean of its two buses, which by linearity are the l
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Plan, Planner
 from lincae_studio.engine.planning.probes import latents_only
+from lincae_studio.engine.rendering.render_store import ChunkState
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.session.model import Session
 from lincae_studio.ui.model.document import Document
@@ -57,6 +58,10 @@ class ChunkSource(QObject):
     def keys(self, count: int) -> dict[int, str]:
         """The keys of those of the first `count` chunks that are not silent, by index."""
         return {index: key for index in self.audible(0, count - 1) if (key := self.key(index)) is not None}
+
+    def stored(self, count: int) -> Sequence[int]:
+        """Those of the first `count` chunks whose values may be available now."""
+        return self.audible(0, count - 1)
 
     def deferred(self, index: int) -> Deferred | None:
         """A function returning the values of the current key, or None while they are not available."""
@@ -104,6 +109,11 @@ class MixSource(ChunkSource):
 
     def keys(self, count: int) -> dict[int, str]:
         return {chunk.index: chunk.key for chunk in self._rendering.plan.chunks.between(0, count - 1)}
+
+    def stored(self, count: int) -> Sequence[int]:
+        states = self._rendering.states
+        found: list[int] = states.indices[states.states == ChunkState.RENDERED].tolist()
+        return found
 
     def deferred(self, index: int) -> Deferred | None:
         rendered = self._rendering.rendered(index)

@@ -17,6 +17,7 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.rendering import planning
 from tests.helpers import calls, missing_clips
 from tests.ui.conftest import LIMIT_MS
+from tests.ui.drive import drag, move, release
 
 EMPTY = Session()
 
@@ -26,6 +27,7 @@ def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session is planned step by step, however small it is."""
     monkeypatch.setattr(planning, "_AT_ONCE_S", 0.0)
     monkeypatch.setattr(planning, "_SLICE_S", 0.0)
+    monkeypatch.setattr(planning, "_INTERVAL_S", 0.0)
 
 
 def planned(qtbot: QtBot, window: MainWindow) -> None:
@@ -65,6 +67,48 @@ def test_an_edit_while_planning_is_in_the_plan(qtbot: QtBot, song: MainWindow, i
     assert not song.rendering.planning
     read = DryMix(song.document.session, song.rendering.audio).read(0, 9999)
     assert (song.rendering.dry.read(0, 9999) == read).all()
+
+
+def test_a_fader_moves_while_its_plans_are_made_in_order(qtbot: QtBot, song: MainWindow, in_steps: None) -> None:
+    """Each movement does one step of a plan; each plan is made to its end, of the latest session when it began."""
+    document, codec = song.document, registry.info(song.document.session.codec)
+    fader = song.timeline.headers.header(document.session.tracks[0].id).gain
+    sessions, plans = [document.session], []
+    document.changed.connect(lambda _: sessions.append(document.session))
+    song.rendering.plan_changed.connect(lambda: plans.append(song.rendering.plan))
+    drag(fader, (fader.width() // 2, 8), (fader.width() // 2 + 5, 8), release=False)
+    for number in range(6, 60):
+        move(fader, fader.width() // 2 + number % 20, 8)
+        QApplication.processEvents()
+    assert song.rendering.planning
+    assert len(plans) > 1, "although each movement was an edit"
+    found = [next(n for n, session in enumerate(sessions) if plan == make_plan(session, codec)) for plan in plans]
+    assert found == sorted(set(found)), "in the order of the edits, and none twice"
+    release(fader, fader.width() // 2, 8)
+    planned(qtbot, song)
+    assert song.rendering.plan == make_plan(document.session, codec)
+    document.undo()
+    assert song.rendering.update_plan() == make_plan(sessions[0], codec)
+
+
+def test_a_movement_of_a_fader_plans_no_more_than_a_slice(song: MainWindow, in_steps: None) -> None:
+    document = song.document
+    length = document.session.length
+    for number in range(1, 60):
+        document.apply("Repeat", partial(_repeated, at=number * length))
+    song.rendering.update_plan()
+    fader = song.timeline.headers.header(document.session.tracks[0].id).gain
+    drag(fader, (fader.width() // 2, 8), (fader.width() // 2 + 5, 8), release=False)
+    song.rendering.update_plan()
+    most = calls(lambda: move(fader, fader.width() // 2 + 9, 8))
+    whole = calls(song.rendering.update_plan)
+    release(fader, fader.width() // 2, 8)
+    assert 5 * most < whole, "the rest is done between events, or when it is needed at once"
+
+
+def _repeated(session: Session, at: int) -> Session:
+    track = session.tracks[0]
+    return edits.add_clip(session, track.id, session.media_of(track.clips[0].media), at)
 
 
 @pytest.mark.parametrize("tracks", [1, 0], ids=["on one track", "one on each track"])

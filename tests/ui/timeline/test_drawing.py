@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QFileDialog, QToolButton
 from pytestqt.qtbot import QtBot
@@ -26,7 +26,7 @@ from lincae_studio.ui.model.track_rows import ROW_PX
 from lincae_studio.ui.timeline.envelopes import Kind
 from tests.helpers import noise, write_audio
 from tests.ui.conftest import LIMIT_MS, set_zoom
-from tests.ui.drive import drag, press, release
+from tests.ui.drive import NONE, drag, press, release, wheel
 from tests.ui.look import heatmap, pixels, rgb
 
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -141,6 +141,26 @@ def test_scrolling_draws_the_whole_envelope_of_the_master(song: MainWindow) -> N
             song.timeline.axis.scroll_to(song.timeline.axis.start + px * song.timeline.axis.samples_per_px)
             look(song)
             assert_drawn_whole(song, f"scrolling by {px} pixels")
+
+
+def test_wheel_turns_leave_the_same_pixels_as_a_full_repaint(song: MainWindow) -> None:
+    lanes, document = song.timeline.lanes, song.document
+    tracks = document.session.tracks
+    clip = tracks[2].clips[0]
+    document.apply("Split", lambda s: edits.split_clips(s, {clip.id}, clip.length // 2))
+    document.apply("Overlap", lambda s: edits.move_clips(s, {clip.id}, clip.length // 4))
+    for track, height in zip(tracks, (74, 74, 160), strict=True):  # alike, and in stereo
+        document.apply("Height", partial(edits.set_track_height, track_id=track.id, height=height))
+    shift, ctrl = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
+    for number, (notches, modifiers) in enumerate(
+        ((2, ctrl), (-1, shift), (-0.5, shift), (-1, NONE), (3, ctrl), (1, shift), (-4, ctrl), (1, NONE), (0.5, shift))
+    ):
+        wheel(lanes, 200, 60, notches, modifiers)
+        assert_drawn_whole(song, f"wheel turn {number}")
+        whole = lanes.grab().toImage()
+        for position in range(len(tracks)):
+            lanes.invalidate(QRect(0, song.timeline.rows.top(position), lanes.width(), 20 + 30 * position))
+            assert lanes.grab().toImage() == whole, f"a part of lane {position}, painted alone after turn {number}"
 
 
 def test_a_drag_paints_the_lanes_that_it_touches(song: MainWindow) -> None:
