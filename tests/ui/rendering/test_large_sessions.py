@@ -76,9 +76,9 @@ def test_a_fader_moves_while_its_plans_are_made_in_order(qtbot: QtBot, song: Mai
     sessions, plans = [document.session], []
     document.changed.connect(lambda _: sessions.append(document.session))
     song.rendering.plan_changed.connect(lambda: plans.append(song.rendering.plan))
-    drag(fader, (fader.width() // 2, 8), (fader.width() // 2 - 40, 8), release=False)
-    for number in range(1, 60):
-        move(fader, fader.width() // 2 + number - 40, 8)  # never back to a gain of before
+    drag(fader, (fader.width() // 2, 8), (fader.width() // 2 - 1, 8), release=False)
+    for number in range(2, 60):
+        move(fader, fader.width() // 2 - number, 8)  # never back to a gain of before
         QApplication.processEvents()
     assert song.rendering.planning
     assert len(plans) > 1, "although each movement was an edit"
