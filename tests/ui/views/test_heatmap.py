@@ -21,7 +21,7 @@ from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.views.heatmap import HeatmapPanel, HeatmapPlot
 from tests.ui.conftest import LIMIT_MS, PX, set_zoom, wait_rendered
 from tests.ui.drive import click, engine_frozen, press
-from tests.ui.look import heatmap, pixels, rgb, two_chunks
+from tests.ui.look import drawn, heatmap, pixels, rgb, two_chunks
 
 pytestmark = pytest.mark.engine
 
@@ -112,7 +112,9 @@ def test_hovering_shows_the_value(qtbot: QtBot, song: MainWindow) -> None:
     frame = 100 * PX // 256
     latents = plot.shown_values(0)
     assert latents is not None
-    assert texts[-1] == f"0:01.000, frame {frame}\nchannel 1: {latents[1, frame]:+.4f}"
+    energy = sum(np.square(plot.shown_values(index), dtype=np.float64).sum(axis=1) for index in drawn(plot))
+    share = f"{100 * energy[1] / energy.sum():.1f} % of the energy"
+    assert texts[-1] == f"0:01.000, frame {frame}\nchannel 1: {latents[1, frame]:+.4f}, {share}"
     assert any(texts[-1] == label.text() for label in panel(song).findChildren(QLabel))
     QTest.mouseMove(plot.viewport(), QPoint(900, 20))
     assert texts[-1] == "", "nothing there"
