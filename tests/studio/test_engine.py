@@ -36,6 +36,7 @@ def test_a_process_renders_the_same(files: list[Path]) -> None:
         np.testing.assert_array_equal(there.latents(), here.latents())
         np.testing.assert_array_equal(there.latents().decode(), here.render())
         assert there.linearity().residual_db.tolist() == here.linearity().residual_db.tolist()
+        assert not engine.renderer._events.store.nbytes, "what was returned is not kept"
 
 
 @pytest.mark.process
