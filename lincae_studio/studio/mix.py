@@ -14,7 +14,7 @@ import numpy as np
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.bundles.latent_files import latents_of
-from lincae_studio.engine.export.writer import ExportItem, export
+from lincae_studio.engine.export.writer import ExportItem, export, refuse_overwriting
 from lincae_studio.engine.planning.plan import Plan, make_plan
 from lincae_studio.engine.planning.probes import latents_only, silence_of
 from lincae_studio.engine.rendering import streams
@@ -166,11 +166,12 @@ class Mix:
 
         Raises:
             UsageError: when the span is empty or negative.
-            ExportError: when the ending is unknown, there is nothing to write, or the file cannot be written; an older
-                file is kept.
+            ExportError: when the ending is unknown, there is nothing to write, the file is one of the session's own, or
+                it cannot be written; an older file is kept.
         """
         path = Path(path)
         audio_format = format_of(path)
+        refuse_overwriting([Path(media.path) for media in self._heard.media], path)
         start, end = self._samples(span)
         export([ExportItem(path, self._stream(codec, content))], start, end, audio_format, level or Level())
         return path

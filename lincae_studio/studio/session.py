@@ -12,7 +12,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.analysis.matching import StemMatch, match_stem, pan_of
 from lincae_studio.engine.bundles.writer import write_bundle
-from lincae_studio.errors import EditError
+from lincae_studio.errors import EditError, ProjectError
 from lincae_studio.session import edits, files
 from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import Rate, Session as Document
@@ -92,9 +92,12 @@ class Session(Edited):
         A bundle has latents of the session's codec instead of audio files.
 
         Raises:
-            ProjectError: when it cannot be written; an older file is kept.
+            ProjectError: when the name ends in neither, or the file cannot be written; an older file is kept.
         """
         path = Path(path)
+        if path.suffix.lower() not in (files.SUFFIX, files.BUNDLE_SUFFIX):
+            choices = f"Choose a name that ends in {files.SUFFIX}, or in {files.BUNDLE_SUFFIX} for a bundle"
+            raise ProjectError(f"{path.name} is not a name for a project", choices)
         if files.is_bundle(path):
             codec = self.engine.info(self.codec, self.rate)
             self.engine.prepare_bundle(self.document, codec)

@@ -269,6 +269,16 @@ def test_an_export_is_the_render(song: ls.Session, tmp_path: Path) -> None:
     np.testing.assert_allclose(read_audio(tmp_path / "mix.flac"), quiet, atol=2**-23)
 
 
+def test_audio_files_of_a_session_are_never_replaced(song: ls.Session, drums: Path) -> None:
+    before = drums.read_bytes()
+    for write in (song.export, song["bass"].export):
+        with pytest.raises(ls.StudioError, match="one of the inputs"):
+            write(drums)
+    with pytest.raises(ls.StudioError, match=r"not a name for a project.*\.lincaez"):
+        song.save(drums)
+    assert drums.read_bytes() == before
+
+
 def test_a_stem_is_taken_out_of_a_mix(song: ls.Session, tmp_path: Path) -> None:
     song.set_track("drums", gain=0.5).export(tmp_path / "mix.wav", content="dry")
     [stem] = song["drums"].clips
