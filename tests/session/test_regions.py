@@ -114,3 +114,25 @@ def test_an_id_that_is_used_twice_is_refused_in_files() -> None:
     doubled = replace(track, regions=track.regions * 2)
     with pytest.raises(EditError, match="ids"):
         validated(replace(session, tracks=(doubled,)))
+
+
+def test_soloing_channels_adds_moves_and_removes_a_region() -> None:
+    first = regions.solo(song(), 1, 5, 5, "mdct-1x/1", "mdct-1x")
+    (_, region) = next(regions.all_regions(validated(first)))
+    assert regions.is_solo(region)
+    assert not regions.is_solo(REGION)
+    assert (region.low, region.high, region.keep, region.gain) == (5, 5, True, 0.0)
+    other = regions.solo(first, 1, 9, 12, "mdct-1x/1", "mdct-1x")
+    assert [(region.low, region.high) for _, region in regions.all_regions(validated(other))] == [(9, 12)]
+    assert list(regions.all_regions(regions.solo(other, 1, 9, 12, "mdct-1x/1", "mdct-1x"))) == []
+
+
+def test_exports_warn_about_regions_that_they_do_not_have() -> None:
+    session = regions.add(song(), 1, replace(REGION, codec="mdct-1x"))
+    assert regions.warnings(session, "mdct-1x/1") == []
+    (dry,) = regions.warnings(session, "mdct-1x/1", dry=True)
+    assert "dry mix" in dry
+    (foreign,) = regions.warnings(session, "another", dry=True)
+    assert foreign.startswith("1 region of latents made with mdct-1x")
+    off = regions.change(session, 1, song().next_id, on=False)
+    assert regions.warnings(off, "another", dry=True) == []

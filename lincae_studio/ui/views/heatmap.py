@@ -255,6 +255,7 @@ class HeatmapPanel(QWidget):
 
     def follow_theme(self) -> None:
         self.plot.follow_theme()
+        self.plot.regions.redraw()
 
     def shutdown(self) -> None:
         """Close the source and the statistics."""

@@ -88,6 +88,7 @@ class RegionLayer(QObject):
         self._pressed = False
         document.changed.connect(lambda _continuous: self.redraw())
         rendering.plan_changed.connect(self.redraw)
+        axis.changed.connect(self._follow_axis)
         selected.changed.connect(self.redraw)
 
     # Places
@@ -366,6 +367,11 @@ class RegionLayer(QObject):
             self._draw(self._preview, "", True, True, dashed=True)
         elif box is not None and box.owner == owner:
             self._draw(self.area_of(box, owner), "", True, True, dashed=True)
+
+    def _follow_axis(self) -> None:
+        """Keep labels in view."""
+        if self._items:
+            self.redraw()
 
     def _draw(self, area: Area, text: str, selected: bool, on: bool, dashed: bool = False) -> None:
         colors = theme.colors()
