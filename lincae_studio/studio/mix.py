@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -26,10 +26,8 @@ from lincae_studio.session import edits
 from lincae_studio.session.model import Rate, Session as Document
 from lincae_studio.studio.audio import Audio, format_of
 from lincae_studio.studio.engine import Engine
+from lincae_studio.studio.figures import Linearity, linearity_of
 from lincae_studio.studio.latents import Latents
-
-if TYPE_CHECKING:
-    from lincae_studio.studio.figures import Linearity
 
 #: Start and end in seconds.
 Span = tuple[float, float]
@@ -182,8 +180,6 @@ class Mix:
         Raises:
             UsageError: when the span is empty or negative.
         """
-        from lincae_studio.studio.figures import linearity_of
-
         start, end = self._samples(span)
         document, plan = self._document(codec), self._plan(codec)
         self._engine.prepare(plan, document, audio=True)
