@@ -23,6 +23,9 @@ Content = Literal["mix", "dry", "difference", "tracks", "latents"]
 
 LatentFormat = Literal["safetensors", "npz"]
 
+#: Most decodes that are averaged: each takes as long as the first, and halving the rest takes four times as many.
+MAX_DECODES = 64
+
 Decibels = Annotated[float, Meta(ge=-70.0, le=0.0)]
 
 
@@ -73,6 +76,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
         span: range of the timeline: all of it, the loop, or from the first to the last selected clip.
         tail_s: seconds to add after the end: the decay of the codec's output, then silence.
         artist: for the tags of the files.
+        decodes: decodes that are averaged, each from another seed, if the codec decodes from noise.
     """
 
     format: AudioFormat = AudioFormat()
@@ -83,6 +87,7 @@ class ExportSettings(Struct, frozen=True, kw_only=True):
     tail_s: Annotated[float, Meta(ge=0.0, le=60.0)] = 0.0
     artist: Annotated[str, Meta(max_length=200)] = ""
     latents: LatentFormat = "safetensors"
+    decodes: Annotated[int, Meta(ge=1, le=MAX_DECODES)] = 1
 
 
 #: Built-in presets, by name.

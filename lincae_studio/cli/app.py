@@ -300,6 +300,9 @@ def _exported(figures: dict[str, object]) -> list[str]:
     assert isinstance(latents, list)
     count = len(rows) + len(latents)
     lines = [f"{row['output']}: {_measured(row)}" for row in rows] + [f"{name}: latents" for name in latents]
+    averaging = figures["averaging"]
+    if isinstance(averaging, dict):
+        lines.append(averaging["text"])
     clipped = sum(row["clipped_samples"] for row in rows)
     how = f"{figures['duration_s']:.3f} s, codec {figures['codec']}, rendered at {figures['x_realtime']:.0f}x realtime"
     if count > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Collection, Sequence
@@ -16,8 +17,11 @@ from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
 from lincae_studio.engine.export.writer import ExportResult, export
-from lincae_studio.engine.planning.plan import make_plan
+from lincae_studio.engine.planning.plan import Plan, make_plan
+from lincae_studio.engine.rendering.averaging import Averaged, Gain
 from lincae_studio.engine.rendering.renderer import Renderer
+from lincae_studio.errors import UsageError
+from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import Report
 from lincae_studio.session import edits, groups, regions, snapshots
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
@@ -108,7 +112,8 @@ def _export(
     for text in regions.warnings(session, plan.codec.latent_space, dry):
         warn(text)
     engine.prepare(plan, session, dry, report)
-    items = items_of(session, plan, settings, output, request.title, engine.provide, engine.reader)
+    averaged = _averaged(engine, plan, settings)
+    items = items_of(session, plan, settings, output, request.title, engine.provide, engine.reader, averaged)
     results = export(items, start, end, settings.format, settings.level, report("rendering")) if items else []
     written = latent_paths(settings, output)
     for path in written:
@@ -128,7 +133,22 @@ def _export(
         "x_realtime": duration_s / seconds,
         "files": [_row(result) for result in results],
         "latents": [str(path) for path in written],
+        "averaging": _gain(averaged.gain) if averaged is not None and averaged.gain is not None else None,
     }
+
+
+def _gain(gain: Gain) -> dict[str, object]:
+    return dataclasses.asdict(gain) | {"gain_db": gain.gain_db, "text": gain.text}
+
+
+def _averaged(engine: Engine, plan: Plan, settings: ExportSettings) -> Averaged | None:
+    """What averages decodes, if that was asked for. Raises `UsageError` if all decodes are equal."""
+    if settings.decodes == 1:
+        return None
+    if not plan.codec.stochastic:
+        problem = f"--decodes averages nothing: codec {plan.codec.title} does not decode from noise"
+        raise UsageError(problem, "Leave it out, or choose another --codec")
+    return Averaged(settings.decodes, lambda chunks: [engine.render([chunk])[0] for chunk in chunks])
 
 
 def _row(result: ExportResult) -> dict[str, object]:

@@ -62,6 +62,10 @@ Stems = Annotated[str | None, typer.Option("--stems", help="Stems: heard (audibl
 Span = Annotated[str | None, typer.Option("--span", help="Range to export: all, loop, or START:END in seconds.")]
 Tail = Annotated[float | None, typer.Option("--tail", help="Seconds to add after the end.")]
 LatentsAs = Annotated[str | None, typer.Option("--latents", help="Format of latents files: safetensors or npz.")]
+Decodes = Annotated[
+    int | None,
+    typer.Option("--decodes", help="Decodes to average, each from another seed; for codecs that decode from noise."),
+]
 Title = Annotated[str, typer.Option("--title", help="Title tag; default: the file's name.")]
 Artist = Annotated[str | None, typer.Option("--artist", help="Artist tag.")]
 Preset = Annotated[
@@ -118,6 +122,7 @@ def request(
     span: Span = None,
     tail: Tail = None,
     latents: LatentsAs = None,
+    decodes: Decodes = None,
     title: Title = "",
     artist: Artist = None,
     preset: Preset = None,
@@ -178,6 +183,7 @@ def request(
             "span": ("--span", span),
             "tail_s": ("--tail", tail),
             "latents": ("--latents", latents),
+            "decodes": ("--decodes", decodes),
             "artist": ("--artist", artist),
         },
     )

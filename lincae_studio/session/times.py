@@ -52,3 +52,11 @@ def parse_time(text: str) -> float:
     if not 0.0 <= seconds < math.inf:
         raise ValueError(f"“{text}” is not a time")
     return seconds
+
+
+def about(seconds: float) -> str:
+    """How long something will take, as text: about 40 s, about 12 min, about 1.5 h."""
+    if seconds < 90.0:
+        return f"about {max(seconds, 1.0):.0f} s"
+    minutes = seconds / 60.0
+    return f"about {minutes:.0f} min" if minutes < 90.0 else f"about {minutes / 60.0:.1f} h"

@@ -23,6 +23,7 @@ from lincae_studio.ui.commands.application import ApplicationCommands
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.codecs import CodecMenu
+from lincae_studio.ui.commands.confidence import ConfidenceCommands
 from lincae_studio.ui.commands.exporting import Exporter
 from lincae_studio.ui.commands.importing import Importer
 from lincae_studio.ui.commands.interchange import InterchangeCommands
@@ -192,6 +193,7 @@ class MainWindow(QMainWindow):
             self,
         )
         self.region_commands = RegionCommands(document, selection)
+        self.confidence = ConfidenceCommands(rendering, self.timeline.spread, self)
         self.report_commands = ReportCommands(
             document, rendering, self.linearity_meter, self.timeline, self.views, self.exporter, messages, self
         )
@@ -231,6 +233,7 @@ class MainWindow(QMainWindow):
             self.media_commands,
             self.interchange_commands,
             self.report_commands,
+            self.confidence,
             self.clip_commands,
             self.track_commands,
             self.strip_commands,
@@ -289,6 +292,8 @@ class MainWindow(QMainWindow):
             self.messages.error(self.preferences.load_error)
         self.clip_commands.said.connect(self.messages.info)
         self.region_commands.said.connect(self.messages.info)
+        self.confidence.refused.connect(self.messages.refusal)
+        self.confidence.turned.connect(self.actions_by_id["confidence"].setChecked)
         self.preferences.changed.connect(self._follow_theme)
         self.document.changed.connect(self._show_title)
         self.document.state_changed.connect(self._show_title)

@@ -21,7 +21,7 @@ from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session import edits, files, snapshots
 from lincae_studio.session.model import Session
-from tests.codecs.lincae.models import small_model
+from tests.codecs.lincae.models import small_model, tiny_model
 from tests.helpers import DEMO, files_below, import_audio, noise, read_audio, session_of, si_sdr_db, tone, write_audio
 
 KEYS = {
@@ -47,6 +47,7 @@ KEYS = {
     "limiter_helps",
     "files",
     "latents",
+    "averaging",
 }
 
 
@@ -259,6 +260,24 @@ def test_a_session_at_48_khz(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert np.abs(read_audio(tmp_path / "back.wav", 48_000)[0] - samples[:, 0]).max() < 1e-4
     assert run([str(part) for part in (*mix, "--session-rate", 96_000)]) == 2
     assert "--session-rate 96000 is not a valid choice" in capsys.readouterr().err
+
+
+def test_decodes_are_averaged_and_what_they_gain_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_own(tiny_model(), tmp_path / "tiny", title="Tiny", linear=True)
+    stem = write_audio(tmp_path / "a.wav", noise(1, 30_000))
+    arguments = ("mix", stem, "-o", tmp_path / "out.wav", "--codec", tmp_path / "tiny")
+    one = figures(capsys, *arguments)
+    assert one["averaging"] is None
+    mean = figures(capsys, *arguments, "--decodes", "3")
+    assert mean["encodes"] == 0
+    assert mean["decodes"] >= 2 * one["decodes"] > 0
+    gain = mean["averaging"]
+    assert gain["gain_db"] == pytest.approx(gain["one_db"] - gain["mean_db"])
+    assert gain["gain_db"] > 0.0
+    assert gain["decodes"] == 3
+    assert gain["text"] in lincae(capsys, *arguments, "--decodes", "3")
+    assert run(["mix", str(stem), "-o", str(tmp_path / "x.wav"), "--decodes", "3"]) == 2
+    assert "codec MDCT 2x does not decode from noise" in capsys.readouterr().err
 
 
 def test_a_snapshot_is_recalled_by_its_name(

@@ -11,6 +11,7 @@ from lincae_studio.defaults import is_untitled
 from lincae_studio.engine.export.writer import ExportItem, refuse_overwriting
 from lincae_studio.engine.planning.plan import Plan, make_plan
 from lincae_studio.engine.planning.sources import AudioReader
+from lincae_studio.engine.rendering.averaging import Averaged
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.streams import ProvideChunk, difference, dry, rendered
 from lincae_studio.errors import ExportError
@@ -86,6 +87,7 @@ def items_of(
     title: str,
     provide: Provide,
     reader: AudioReader,
+    averaged: Averaged | None = None,
 ) -> list[ExportItem]:
     """The audio files of an export.
 
@@ -94,24 +96,32 @@ def items_of(
         target: the chosen file; if there are several, they are in its folder and their names derive from it.
         title: title of the session, for the tags; if empty, that of `default_title`.
         reader: reads the audio for the dry mix.
+        averaged: averages decodes of codecs that decode from noise; the mix is measured.
     """
     made = f"LinCAE Studio {__version__}"
     arithmetic = f", {plan.codec.arithmetic}" if plan.codec.arithmetic else ""
     codec = f"{made}, codec {plan.codec.title} ({plan.codec.identity}{arithmetic}), seed {session.seed}"
+    if averaged is not None and plan.codec.stochastic:
+        codec += f", mean of {averaged.decodes} decodes"
+
+    def decoded(one: Plan, against: DryMix | None = None) -> ProvideChunk:
+        return provide(one) if averaged is None else averaged.provider(one, provide(one), against)
+
     title = title or default_title(target)
     items = []
     for content, path in _contents(session, settings, target):
         if isinstance(content, Track):
             alone = make_plan(stem_of(session, content.id, settings), plan.codec, plan.grid)
             name = f"{title} - {content.name}" if title else content.name
-            stream, comment = rendered(alone, provide(alone)), codec
+            stream, comment = rendered(alone, decoded(alone)), codec
         elif content == "mix":
-            stream, name, comment = rendered(plan, provide(plan)), title, codec
+            mix = DryMix(session, reader) if averaged is not None and plan.codec.stochastic else None
+            stream, name, comment = rendered(plan, decoded(plan, mix)), title, codec
         elif content == "dry":
             stream, name = dry(DryMix(session, reader)), f"{title} (dry)".strip()
             comment = f"{made}, dry mix without a codec"
         else:
-            stream = difference(plan, provide(plan), DryMix(session, reader))
+            stream = difference(plan, decoded(plan), DryMix(session, reader))
             name, comment = f"{title} (difference)".strip(), f"{codec}, minus the dry mix"
         items.append(ExportItem(path, stream, Tags(name, settings.artist, comment)))
     return items

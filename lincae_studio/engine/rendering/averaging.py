@@ -54,6 +54,14 @@ class Gain:
         """By how much the mean is nearer to the dry mix than one decode."""
         return self.one_db - self.mean_db
 
+    @property
+    def text(self) -> str:
+        """In words, with all figures."""
+        nearer = (
+            f"{self.gain_db:.1f} dB nearer to the dry mix than one ({self.mean_db:.1f} instead of {self.one_db:.1f} dB)"
+        )
+        return f"mean of {self.decodes} decodes: {nearer}, their spread {self.spread_db:.1f} dB"
+
 
 @dataclass
 class Averaged:
@@ -77,7 +85,7 @@ class Averaged:
         def averaged(chunk: Chunk) -> Rendered:
             first = provide(chunk)
             audio = [first.audio, *(rendered.audio for rendered in self.render(other_seeds(chunk, self.decodes)))]
-            mean = np.mean(audio, axis=0, dtype=np.float64).astype(np.float32)
+            mean = np.stack(audio).mean(axis=0, dtype=np.float64).astype(np.float32)
             if dry is not None and not chunk.edited:  # the dry mix does not have edits of latents
                 self._measure(plan, dry, chunk, audio, mean)
             return Rendered(first.key, first.latents, mean)

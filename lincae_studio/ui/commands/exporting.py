@@ -16,6 +16,7 @@ from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import Chunk, Plan
+from lincae_studio.engine.rendering.averaging import Averaged, Gain
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.errors import ExportError, StudioError
@@ -43,10 +44,11 @@ _JUST_MISSED_DB = 0.5
 
 @dataclass(frozen=True)
 class Exported:
-    """The files that an export has written: audio and latents."""
+    """The files that an export has written: audio and latents; and what averaging decodes has gained, if measured."""
 
     results: tuple[ExportResult, ...]
     latents: tuple[Path, ...] = ()
+    gain: Gain | None = None
 
 
 class Exporter(QObject):
@@ -175,7 +177,8 @@ class Exporter(QObject):
             def render(chunks: Sequence[Chunk]) -> list[Rendered]:
                 return self._rendering.requests.wait_for_probes(owner, chunks, cancel)
 
-            items = items_of(session, plan, settings, path, title, provide, self._rendering.audio)
+            averaged = Averaged(settings.decodes, render) if settings.decodes > 1 else None
+            items = items_of(session, plan, settings, path, title, provide, self._rendering.audio, averaged)
             written = latent_paths(settings, path)
             share = len(items) / (len(items) + len(written))
             audio = share_of(progress, 0.0, share)
@@ -184,7 +187,7 @@ class Exporter(QObject):
                 report = share_of(progress, share, 1.0, "Exporting", place.name)
                 latents = latents_of(plan, start, end, render, report, cancel)
                 save_latents(latents, place)
-            return Exported(tuple(results), tuple(written))
+            return Exported(tuple(results), tuple(written), averaged.gain if averaged is not None else None)
 
         job = self._job = BackgroundJob(work, self)
         ProgressDialog(f"Exporting {path.name}", job, self._window)
@@ -243,6 +246,8 @@ def _outcome(exported: Exported) -> str:
     reduction_db = max(result.reduction_db for result in results)
     if reduction_db:
         parts.append(f"peaks limited by up to {reduction_db:.1f} dB")
+    if exported.gain is not None:
+        parts.append(exported.gain.text)
     count = len(results) + len(exported.latents)
     what = str(first.path) if count == 1 else f"{count_of(count, 'file')} to {first.path.parent}"
     return f"Exported {what} ({', '.join(parts)})"

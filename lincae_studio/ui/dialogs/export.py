@@ -40,6 +40,7 @@ from lincae_studio.media.writer import channels_of
 from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
+from lincae_studio.ui.dialogs.decodes_row import DecodesRow
 from lincae_studio.ui.dialogs.export_presets import PresetRow
 from lincae_studio.ui.dialogs.level_estimate import LevelEstimate
 from lincae_studio.ui.dialogs.number_field import NumberField
@@ -118,6 +119,8 @@ class ExportDialog(QDialog):
             "Which stems", {"heard": "of audible tracks", "all": "of all tracks", "groups": "of groups"}
         )
         self.latents_box = self._combo("Format of latents", _LATENT_TITLES)
+        self.decodes = DecodesRow(rendering, self)
+        self.decodes.changed.connect(self._on_changed)
         spans = {"all": "All"}
         if session.loop is not None:
             spans["loop"] = "Loop"
@@ -226,6 +229,7 @@ class ExportDialog(QDialog):
             tail_s=round(self.tail.value(), 2),
             artist=self.artist_field.text().strip()[:200],
             latents=self.latents_box.currentData(),
+            decodes=self.decodes.number.whole,
         )
 
     def fill(self, settings: ExportSettings) -> None:
@@ -244,6 +248,7 @@ class ExportDialog(QDialog):
         self.true_peak.setValue(level.true_peak_db)
         self.limiter.setChecked(level.limiter)
         self.together.setChecked(level.together)
+        self.decodes.number.setValue(settings.decodes)
         for content, box in self.contents.items():
             box.setChecked(content in settings.contents)
         self._choose(self.stems_box, settings.stems)
@@ -264,6 +269,7 @@ class ExportDialog(QDialog):
         boxes = self.contents
         form.addRow("Export", _row(boxes["mix"], boxes["dry"], boxes["difference"]))
         form.addRow("", _row(boxes["tracks"], self.stems_box, boxes["latents"], self.latents_box))
+        form.addRow(_buddy("De&codes averaged", self.decodes.number), self.decodes)
         form.addRow(_buddy("Spa&n", self.span_box), _row(self.span_box, _label("Tail"), self.tail))
         form.addRow(
             _buddy("F&ormat", self.container_box),
@@ -369,6 +375,7 @@ class ExportDialog(QDialog):
         self.summary.setText(shown(problem) or (self._described(settings) if named else ""))
         self._export.setEnabled(named and not problem)
         self.presets.show_settings(settings)
+        self.decodes.show_cost(settings, None if problem else self._span(settings))
         self.estimate.update_for(settings, None if problem else self._span(settings))
 
     def _span(self, settings: ExportSettings) -> tuple[int, int]:

@@ -125,6 +125,8 @@ class LevelEstimate(GrowingLabel):
                 self._tried, self._limited = tried, None
                 self._measure(lambda cancel: limited(source, levels, level, cancel), self._on_limited)
         reasons = list(self._reasons)
+        if self._settings.decodes > 1 and self._rendering.plan.codec.stochastic:
+            reasons.append("of one decode")
         if self._settings.format.rate_of(self._rendering.session.rate) < self._rendering.session.rate:
             reasons.append("before the change of the sample rate")
         if len({*self._settings.contents} - {"latents"}) > 1:

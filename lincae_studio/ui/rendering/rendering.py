@@ -30,6 +30,7 @@ from lincae_studio.session.times import count_of
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
+from lincae_studio.ui.rendering.decode_time import DecodeTime
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 from lincae_studio.ui.rendering.planning import Planned, Planning
 
@@ -97,6 +98,7 @@ class Rendering(QObject):
         self._not_possible = False
         self.idle_gate = IdleGate()
         self.store = RenderStore()
+        self.decode_time = DecodeTime()
         self.engine_text = "engine starting"
         self._client = engine.EngineClient(cache_dir, self._receive)
         self.requests = ChunkRequests(self._client, self.store)
@@ -373,8 +375,10 @@ class Rendering(QObject):
         match event:
             case engine.ChunkStarted(key=key):
                 self._current_key = key
+                self.decode_time.start(key)
                 self._announce(key)
             case engine.ChunkFinished(rendered=Rendered(key=key) as rendered):
+                self.decode_time.finish(key)
                 if is_probe(key):
                     self.probe_rendered.emit(rendered)
                 self._announce(key)

@@ -19,11 +19,15 @@ from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.model.wave_zoom import WaveZoom
 from lincae_studio.ui.rendering.mix_peaks import DryPeaks, MixPeaks
 from lincae_studio.ui.rendering.rendering import Rendering
+from lincae_studio.ui.rendering.spread import Spread
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.envelopes import Kind, ShownEnvelopes, envelope_marks
 from lincae_studio.ui.timeline.master_envelope import MasterEnvelope
 from lincae_studio.ui.timeline.scales import paint_scale, wave_marks
 from lincae_studio.ui.timeline.waveform import WaveLook, wave_image
+
+#: Opacity of the spread, through which the waveform is seen.
+_GHOST = 0.7
 
 #: Height of the line at the bottom that shows the state of chunks that are not rendered.
 _STATE_PX = 3
@@ -48,6 +52,7 @@ class MasterLane(TimeCanvas):
         selection: Selection,
         envelopes: ShownEnvelopes,
         wave_zoom: WaveZoom,
+        spread: Spread,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(axis, parent)
@@ -58,6 +63,9 @@ class MasterLane(TimeCanvas):
         #: Whether the scale of the waveform is shown.
         self.shows_scale = True
         self._rendering = rendering
+        self._spread = spread
+        spread.changed.connect(self._invalidate_chunk)
+        spread.turned.connect(self.invalidate)
         self.peaks = MixPeaks(rendering)
         self.dry = DryPeaks(rendering)
         self.setMinimumHeight(40)
@@ -106,6 +114,11 @@ class MasterLane(TimeCanvas):
         self._draw(painter, area, [run[:2] for run in runs if run[3]], self._dry_columns, grey)
         self._draw(painter, area, [run[:2] for run in runs if not run[2] and not run[3]], self._last_columns, grey)
         self._draw(painter, area, [run[:2] for run in runs if run[2]], self._columns, color)
+        if self._spread.on:
+            painter.setOpacity(_GHOST)
+            ghost = QColor(theme.colors().envelope)
+            self._draw(painter, area, [run[:2] for run in runs if run[2]], self._spread_columns, ghost)
+            painter.setOpacity(1.0)
         self._draw_states(painter, area)
 
     def _draw(
@@ -177,6 +190,10 @@ class MasterLane(TimeCanvas):
         audio = self._rendering.reader().read(begin, end - begin)
         return sample_columns(audio.T, start - begin, samples_per_column, count)
 
+    def _spread_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
+        """The standard deviation of decodes, as peaks below and above 0."""
+        return self._spread.peaks.pyramid.columns(start, samples_per_column, count)
+
     def _last_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
         """Peaks of the last render, even if outdated."""
         return self.peaks.pyramid.columns(start, samples_per_column, count)
@@ -193,6 +210,7 @@ class MasterLane(TimeCanvas):
 
     def _request_dry_peaks(self) -> None:
         self.dry.set_visible(*self.axis.start_and_end(0, self.width()))
+        self._spread.set_visible(*self.axis.start_and_end(0, self.width()))
 
     def _on_plan_changed(self) -> None:
         self.peaks.follow_plan()

@@ -25,6 +25,7 @@ from lincae_studio.ui.model.track_rows import TrackRows
 from lincae_studio.ui.model.wave_zoom import WaveZoom
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
+from lincae_studio.ui.rendering.spread import Spread
 from lincae_studio.ui.timeline.canvas import TimeCanvas
 from lincae_studio.ui.timeline.counting import Counting
 from lincae_studio.ui.timeline.empty_hint import EmptyHint
@@ -90,6 +91,7 @@ class TimelinePanel(QWidget):
         self.ruler = Ruler(self.axis, document, self.counting, self.snaps, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
         self.residuals = Residuals(rendering)
+        self.spread = Spread(rendering)
         self.linearity = LinearityStrip(self.axis, rendering, self.residuals, self)
         self.envelopes = ShownEnvelopes(document)
         self.headers = HeaderColumn(
@@ -109,7 +111,9 @@ class TimelinePanel(QWidget):
             self,
         )
         LaneSpeech(self.lanes, document, selection)
-        self.master = MasterLane(self.axis, rendering, document, selection, self.envelopes, self.wave_zoom, self)
+        self.master = MasterLane(
+            self.axis, rendering, document, selection, self.envelopes, self.wave_zoom, self.spread, self
+        )
         self.master_strip = MasterStrip(document, selection, self.envelopes, self)
         self.mix_meter = self.master_strip.meter
         self.empty_hint = EmptyHint(self.lanes)
@@ -125,6 +129,7 @@ class TimelinePanel(QWidget):
         self._lay_out()
         self._connect()
         document.at_close(self.residuals.close)
+        document.at_close(self.spread.close)
         document.at_close(self.master.dry.close)
         self._follow_document()
         self._follow_preferences()

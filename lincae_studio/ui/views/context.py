@@ -13,6 +13,7 @@ from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
+from lincae_studio.ui.rendering.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class ViewContext:
     header_width: HeaderWidth
     rendering: Rendering
     residuals: Residuals
+    spread: Spread
     linearity_meter: LinearityMeter
     seek: Callable[[int], None]
     export_linearity: Callable[[], None]

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
 from lincae_studio.session.excerpt import only_clip, only_group
@@ -23,6 +23,7 @@ from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
 from lincae_studio.ui.views.region_layer import RegionLayer
 from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, ExcerptSource, MixSource
+from lincae_studio.ui.views.spread_strip import SpreadStrip
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics, Vector
 
 #: Share of the values within the automatic colour range.
@@ -208,6 +209,7 @@ class HeatmapPanel(QWidget):
         self._resolved: tuple[int | None, ...] = ()
         self._tracks: list[tuple[int, str]] = []
         self.plot = HeatmapPlot(context, MixSource(context.rendering), self._owner, self)
+        self.spread = SpreadStrip(context.axis, context.rendering, context.spread, self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
         self.shown_box = self._choice("Latents that the heatmap shows", "The latents to show")
         self.subtracted_box = self._choice("Latents that are subtracted from them", "The latents to subtract")
@@ -252,6 +254,7 @@ class HeatmapPanel(QWidget):
 
     def set_playhead(self, sample: int) -> None:
         self.plot.set_playhead(sample)
+        self.spread.set_playhead(sample)
 
     def follow_theme(self) -> None:
         self.plot.follow_theme()
@@ -302,7 +305,11 @@ class HeatmapPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(ViewColumn(inside, self._context.header_width, self))
-        layout.addWidget(self.plot, 1)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        right.addWidget(self.spread)
+        right.addWidget(self.plot, 1)
+        layout.addLayout(right, 1)
 
     def _follow_document(self) -> None:
         """Update the choices, keeping the current ones if they still exist."""

@@ -53,6 +53,7 @@ class ViewManager(QObject):
             timeline.header_width,
             rendering,
             timeline.residuals,
+            timeline.spread,
             linearity_meter,
             transport.seek,
             self.linearity_export_requested.emit,

@@ -21,11 +21,13 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from lincae_studio.codecs.lincae import pretrained
 from lincae_studio.media import writer
 from lincae_studio.session import edits
 from lincae_studio.ui.dialogs.export import ExportDialog
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
+from tests.codecs.lincae.models import tiny_model
 from tests.helpers import FullDisk, files_below, read_audio
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, wait_rendered
@@ -439,6 +441,41 @@ def test_a_song_without_a_name_is_not_tagged_untitled(qtbot: QtBot, song: MainWi
     dialog = ask(song)
     assert dialog.title_field.text() == "ballad"
     dialog.reject()
+
+
+def test_averaging_is_not_offered_where_all_decodes_are_equal(song: MainWindow) -> None:
+    dialog = ask(song)
+    assert not dialog.decodes.number.isEnabled()
+    assert dialog.decodes.cost.text() == "MDCT 2x does not decode from noise: all decodes are equal"
+    dialog.reject()
+
+
+@pytest.mark.engine
+@pytest.mark.slow
+def test_decodes_are_averaged_their_cost_is_said_before_and_their_gain_after(
+    qtbot: QtBot, song: MainWindow, out: Path, tmp_path: Path
+) -> None:
+    pretrained.save_own(tiny_model(), tmp_path / "tiny", title="Tiny", linear=True)
+    song.document.apply("Codec", lambda session: edits.set_codec(session, str(tmp_path / "tiny")))
+    qtbot.waitUntil(lambda: song.rendering.progress()[0] > 0, timeout=120_000)  # the engine loads torch first
+    wait_rendered(qtbot, song)
+    rendered = song.rendering.reader().read(0, song.document.session.length)
+    dialog = ask(song)
+    assert dialog.decodes.cost.text() == "one decode of each chunk"
+    dialog.decodes.number.setFocus()
+    dialog.decodes.number.selectAll()
+    QTest.keyClicks(dialog.decodes.number, "3")
+    count = len(song.rendering.plan.audible)
+    assert dialog.decodes.cost.text().startswith(f"{3 * count} renders, ")
+    dialog.path_field.selectAll()
+    QTest.keyClicks(dialog.path_field, str(out / "mean.wav"))
+    accept_button(dialog).click()
+    assert "mean of 3 decodes: " in finish(qtbot, song)
+    mean = read_audio(out / "mean.wav")
+    assert mean.shape == rendered.shape
+    assert 0.0 < np.abs(mean - rendered).mean() < 2.0 * np.abs(rendered).mean()
+    assert "mean of 3 decodes" in sf.SoundFile(out / "mean.wav").comment
+    assert song.preferences.value.export.decodes == 3
 
 
 def test_presets_are_chosen_kept_and_forgotten(qtbot: QtBot, song: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,15 @@ ROWS = (
         checkable=True,
         contexts=("mix", "view"),
     ),
+    ActionSpec(
+        "confidence",
+        "Confidence",
+        "Show by how much decodes from other seeds differ, for codecs that decode from noise",
+        "View",
+        ("Ctrl+Shift+H",),
+        checkable=True,
+        contexts=("mix", "view"),
+    ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
     ActionSpec(
         "context_menu",
