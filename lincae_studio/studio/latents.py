@@ -35,6 +35,9 @@ class Latents:
         audible: uint8 `(chunks,)`, 0 for chunks of digital silence, which are not decoded.
     """
 
+    #: Numbers of numpy leave arithmetic to this class, instead of taking it for its array.
+    __array_priority__ = 1000.0
+
     def __init__(self, content: latent_files.Latents, engine: Engine) -> None:
         """`content`: as in a file of latents."""
         self.header = content.header

@@ -216,6 +216,9 @@ def test_latents_add_up_as_tracks_do(song: ls.Session) -> None:
     np.testing.assert_allclose(mix - bass, drums, atol=1e-5)
     np.testing.assert_allclose(0.5 * mix, song.set_master(gain=0.5).latents(), atol=1e-5)
     np.testing.assert_array_equal(-mix, mix * -1)
+    by_numpy = np.float64(0.5) * mix
+    assert isinstance(by_numpy, ls.Latents)
+    np.testing.assert_array_equal(by_numpy, 0.5 * mix)
     with pytest.raises(ls.StudioError, match="cannot be combined"):
         mix + song.latents(codec="mdct-4x")
     with pytest.raises(ls.StudioError, match="shape"):
