@@ -411,7 +411,11 @@ def test_the_identity_holds_what_the_precision_comes_to(official: Path, monkeypa
     assert old.identity != new.identity
     assert old.latent_identity == new.latent_identity, "the encoder computes in 32 bits on both"
     assert old.identity == info("fp32", True).identity == info("fp32", False).identity
-    assert info("bf16", True).identity not in (old.identity, new.identity), "its encoder has 16 bits too"
+    short = info("bf16", True)
+    assert short.identity not in (old.identity, new.identity), "its encoder has 16 bits too"
+    assert short.latent_identity != old.latent_identity
+    assert short.latent_space == old.latent_space, "a region means the same channels in any precision"
+    assert short.latent_space not in (short.identity, short.latent_identity)
 
 
 def test_the_identity_is_provisional_until_the_precision_is_known(official: Path) -> None:

@@ -168,6 +168,7 @@ def test_identities_tell_rates_apart() -> None:
     ):
         assert before != after
     assert info_at(own, 48_000) is own
+    assert info.latent_space == own.latent_space, "channels mean the same"
     provisional = info_at(replace(own, identity="asked for"), 44_100)
     assert provisional.provisional
     assert not info.provisional

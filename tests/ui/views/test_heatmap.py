@@ -112,7 +112,8 @@ def test_hovering_shows_the_value(qtbot: QtBot, song: MainWindow) -> None:
     frame = 100 * PX // 256
     latents = plot.shown_values(0)
     assert latents is not None
-    energy = sum(np.square(plot.shown_values(index), dtype=np.float64).sum(axis=1) for index in drawn(plot))
+    known = [plot.shown_values(index) for index in drawn(plot)]
+    energy = np.sum([np.square(values, dtype=np.float64).sum(axis=1) for values in known if values is not None], axis=0)
     share = f"{100 * energy[1] / energy.sum():.1f} % of the energy"
     assert texts[-1] == f"0:01.000, frame {frame}\nchannel 1: {latents[1, frame]:+.4f}, {share}"
     assert any(texts[-1] == label.text() for label in panel(song).findChildren(QLabel))
