@@ -164,7 +164,10 @@ class HeaderColumn(QWidget):
         )
         left = left_px(place.depth)
         if place.into is not None:
-            self._into.setGeometry(left, self._rows.top(place.into), self.width() - left, self._rows.height(place.into))
+            outer = left_px(place.depth - 1)
+            self._into.setGeometry(
+                outer, self._rows.top(place.into), self.width() - outer, self._rows.height(place.into)
+            )
         self._gap.setGeometry(left, self._rows.top(place.gap) - 2, self.width() - left, 4)
         for mark, shown in ((self._into, place.into is not None), (self._gap, place.into is None)):
             mark.setVisible(shown)

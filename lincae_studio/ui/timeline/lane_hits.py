@@ -54,10 +54,12 @@ class LaneHits:
         return hits[-1] if hits else None
 
     def clips_in(self, area: QRectF) -> list[Clip]:
-        """The clips that intersect an area."""
+        """The clips that intersect an area; those in folded groups are not shown."""
+        session = self._document.session
         return [
             clip
-            for position, track in enumerate(self._document.session.tracks)
+            for position, track in enumerate(session.tracks)
+            if track.id not in session.hidden
             for clip in track.clips
             if self.rect(clip, position).intersects(area)
         ]

@@ -117,7 +117,7 @@ class TrackHeader(QWidget):
         self.solo = toggle("solo", "S", "Solo; with Ctrl only this track", self)
         self._buttons = (self.subtract, self.envelope, self.mute, self.solo)
         self.meter = Meter("level", self)
-        self.meter.setToolTip("Peak of the dry track after its fader, before the master; click to reset the figure")
+        self.meter.setToolTip("Peak of the dry track or group after its own fader; click to reset the figure")
         self._lay_out()
         self._connect()
         for child in self.findChildren(QWidget):

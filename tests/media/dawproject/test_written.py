@@ -319,6 +319,11 @@ def test_groups_sound_as_before_after_a_round_trip(store: MediaStore, media: lis
     notes = write_dawproject(session, store, path, "Song")
     assert any("clips on groups" in note for note in notes)
     check_schema(document(path))
+    exact = edits.clear_envelopes(edits.clear_envelopes(session, inner), outer)
+    write_dawproject(exact, store, path, "Song")
+    found, _ = read_dawproject(path, tmp_path / "audio", store)
+    mixes = [DryMix(one, Reading(store)).read(0, 9000) for one in (exact, found)]
+    assert np.abs(mixes[0] - mixes[1]).max() < 1e-6
     for muted, soloed in ((None, None), (inner, None), (None, outer), (third, inner)):
         changed = edits.set_track_mute(session, muted, True) if muted else session
         changed = edits.set_track_solo(changed, soloed, True) if soloed else changed

@@ -238,6 +238,25 @@ def test_a_folded_group_shows_the_clips_in_it(song: MainWindow) -> None:
     assert lanes.grab().toImage().pixelColor(50, 12) not in (heard, empty)
 
 
+def test_a_marquee_leaves_folded_clips_alone(song: MainWindow) -> None:
+    inside, outside = song.document.session.tracks[1], song.document.session.tracks[3]
+    for number, track in enumerate((inside, outside)):
+        song.document.apply("Add Clip", partial(add_clip, track_id=track.id, start=44_100 + number))
+    lanes, rows = song.timeline.lanes, song.timeline.rows
+    for folded, expected in ((False, 2), (True, 1)):
+        song.document.apply("Fold", partial(fold_all, folded=folded))
+        drag(lanes, (2, 2), (300, rows.top(4) - 4))
+        assert len(song.selection.clips) == expected
+
+
+def add_clip(session: Session, track_id: int, start: int) -> Session:
+    return edits.add_clip(session, track_id, made_up_media(1, 400_000), start)
+
+
+def fold_all(session: Session, folded: bool) -> Session:
+    return groups.fold_groups(session, session.group_ids, folded)
+
+
 def test_clips_move_by_key_past_a_folded_group(song: MainWindow) -> None:
     track = song.document.session.tracks[3]
     song.document.apply("Add Clip", lambda s: edits.add_clip(s, track.id, made_up_media(1, 400_000), 0))
