@@ -118,7 +118,7 @@ def silu(x: Tensor) -> Tensor:
 def merged(conv: nn.Module, x: Tensor, *others: Tensor) -> Tensor:
     """A 1x1 convolution of an image plus other images, divided so that the sum of independent ones keeps its level."""
     share = math.sqrt(1.0 / (1 + len(others)))
-    if _as_published() or x.device.type != "cpu" or x.dtype is not torch.float32:
+    if _as_published() or x.device.type != "cpu" or x.dtype not in (torch.float32, torch.bfloat16):
         y = conv(x)
         for other in others:
             y = y.add_(other)
@@ -128,7 +128,7 @@ def merged(conv: nn.Module, x: Tensor, *others: Tensor) -> Tensor:
     assert conv.bias is not None
     values, *rest = (image.permute(0, 2, 3, 1).reshape(-1, image.shape[1]) for image in (x, *others))
     weight, bias = conv.weight.flatten(1).t(), conv.bias
-    out = torch.empty(len(values), conv.out_channels)
+    out = torch.empty(len(values), conv.out_channels, dtype=x.dtype)
     rows = max(1, SLICE // conv.out_channels)
     for start in range(0, len(out), rows):
         part = slice(start, start + rows)
@@ -346,15 +346,24 @@ class ResBlock(nn.Module):
             y = self._by_tiles(x, condition)
             return self.att(y) if self.attention else y
         y = self.norm1.activated(x) if self.normalize else functional.silu(x)
-        y = self.conv1(y)
-        if condition is not None:
-            shift = self.proj_emb(condition)
-            y += shift.reshape(*shift.shape, *[1] * (y.ndim - 2))
+        y = self._conditioned(y, condition)
         y = self.norm2.activated(y) if self.normalize else silu(y)
         if y.shape[-1] <= self.min_res_dropout:
             y = self.dropout(y)
         y = self.conv2(y).add_(self.res_conv(x))
         return self.att(y) if self.attention else y
+
+    def _conditioned(self, y: Tensor, condition: Tensor | None) -> Tensor:
+        """The first convolution, plus what the noise level adds to each channel."""
+        if condition is None:
+            return self.conv1(y)
+        shift = self.proj_emb(condition)
+        if len(y) == 1 and y.device.type == "cpu" and self.conv1.bias is not None and not _as_published():
+            # A part of the bias, which saves reading and writing the image once more.
+            return self.conv1._conv_forward(y, self.conv1.weight, self.conv1.bias + shift[0])
+        y = self.conv1(y)
+        y += shift.reshape(*shift.shape, *[1] * (y.ndim - 2))
+        return y
 
     def _by_tiles(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """The block without attention: norms, SiLU, noise level and input are applied to what is in the cache."""
