@@ -19,6 +19,7 @@ from lincae_studio.cli.text import show_error
 COMMANDS = (
     *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
     *("export-dawproject", "import-dawproject"),
+    *("check", "match"),
     *("demo", "codecs", "cache", "bench", "train", "evaluate", "open"),
 )
 

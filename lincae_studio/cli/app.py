@@ -266,6 +266,47 @@ def _decode(
     )
 
 
+@app.command("check")
+def _check(
+    master: Annotated[Path, typer.Argument(help="The audio file with the whole mix.")],
+    stems: Annotated[list[Path], typer.Argument(metavar="STEM...", help="The audio files of its stems.")],
+    codec: options.Codec = DEFAULT_CODEC,
+    session_rate: options.SessionRate = DEFAULT_RATE,
+    from_channels: options.FromChannels = "",
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Table to write.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Page to write.")] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare a master with its stems: which is too loud, too quiet, late, missing or another version, and when."""
+    from lincae_studio.cli.comparing import check
+
+    rate, channels = options.check_session_rate(session_rate), options.check_from_channels(from_channels)
+    figures, lines = check(master, stems, codec, rate, channels, csv, html)
+    show_figures(figures, lines, as_json)
+
+
+@app.command("match")
+def _match(
+    reference: Annotated[Path, typer.Argument(help="The audio file with the mix to match.")],
+    stems: Annotated[list[Path], typer.Argument(metavar="STEM...", help="The audio files of the stems.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Project to write (.lincae).")],
+    codec: options.Codec = DEFAULT_CODEC,
+    session_rate: options.SessionRate = DEFAULT_RATE,
+    from_channels: options.FromChannels = "",
+    smoothing: Annotated[
+        float,
+        typer.Option("--smoothing", metavar="SECONDS", min=0.0, max=10.0, help="How slowly levels follow the mix."),
+    ] = 0.2,
+    as_json: options.AsJson = False,
+) -> None:
+    """Write a project whose envelopes and pans mix the stems as a reference does."""
+    from lincae_studio.cli.comparing import match
+
+    rate, channels = options.check_session_rate(session_rate), options.check_from_channels(from_channels)
+    figures, lines = match(reference, stems, output, codec, rate, channels, smoothing)
+    show_figures(figures, lines, as_json)
+
+
 @app.command("demo")
 def _demo(
     headless: Annotated[bool, typer.Option("--headless", help="Write a mixdown and a screenshot instead.")] = False,

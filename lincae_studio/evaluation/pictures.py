@@ -82,6 +82,12 @@ def heatmap(values: Array, scale: float) -> str:
     return png_uri(_indices(0.5 + 0.5 * np.sign(places) * np.sqrt(np.abs(places))), _palette(_SIGNED))
 
 
+def level_map(levels: npt.NDArray[np.float64], lowest: float, highest: float) -> str:
+    """A PNG of levels `(rows, columns)` in dB, row 0 at the bottom; the range has all colours."""
+    places = (levels[::-1] - lowest) / (highest - lowest)
+    return png_uri(_indices(np.repeat(places, max(1, HEIGHT_PX // max(1, len(levels))), axis=0)), _palette(_LEVELS))
+
+
 def error_levels(decoded: Array, truth: Array, points: int = 100) -> list[float]:
     """The level of the error in each of `points` parts of a signal, in dB relative to the whole true signal."""
     level = math.sqrt(float(np.mean(np.square(truth, dtype=np.float64))))
