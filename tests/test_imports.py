@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": {"engine", "codecs", "media", "session"},
     "studio": {"evaluation", "engine", "codecs", "media", "session"},
     "training": {"evaluation", "engine", "codecs", "media", "session"},
-    "ui": {"playback", "engine", "codecs", "media", "session", "training", "bench"},
+    "ui": {"playback", "engine", "codecs", "media", "session", "evaluation", "training", "bench"},
     "bench": {"engine", "codecs", "media", "session", "playback", "ui", "training", "evaluation"},
     "cli": {"studio", "engine", "codecs", "media", "session", "playback", "ui", "training", "evaluation", "bench"},
     "__main__": {"cli"},

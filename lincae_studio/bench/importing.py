@@ -5,6 +5,7 @@ Both run on all cores, and alternate, so that noise of the machine affects both.
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import tempfile
@@ -17,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
-from lincae_studio import cores
 from lincae_studio.bench.spread import spread
 from lincae_studio.errors import StudioError, UsageError
 from lincae_studio.jobs import CancelToken, no_progress
@@ -99,7 +99,7 @@ def _bare(stems: Sequence[Path]) -> None:
             for _ in file.blocks():
                 pass
 
-    with ThreadPoolExecutor(cores.count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(read, stems))
 
 

@@ -23,6 +23,7 @@ from lincae_studio.ui.commands.application import ApplicationCommands
 from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.codecs import CodecMenu
+from lincae_studio.ui.commands.comparing import CompareCommands
 from lincae_studio.ui.commands.confidence import ConfidenceCommands
 from lincae_studio.ui.commands.exporting import Exporter
 from lincae_studio.ui.commands.importing import Importer
@@ -214,6 +215,9 @@ class MainWindow(QMainWindow):
             document, self.preferences, projects, self.importer, self.codecs, self.timeline, messages, self
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
+        self.compare_commands = CompareCommands(
+            document, selection, rendering, media, transport, lambda: self.exporter.folder, messages, self
+        )
         self.sample_rate = SampleRateCommands(document, media, messages, self)
         self.sample_rate.audio_missing.connect(self.importer.find_media)
         self.application_commands = ApplicationCommands(self.preferences, transport, messages, self.actions_by_id, self)
@@ -246,6 +250,7 @@ class MainWindow(QMainWindow):
             self.region_commands,
             self.views,
             self.session_commands,
+            self.compare_commands,
             self.sample_rate,
             self.application_commands,
             self.welcome,

@@ -106,5 +106,22 @@ ROWS = (
         )
         for number in RECALLED_BY_KEY
     ),
+    ActionSpec(
+        "check_master",
+        "Check Against Master…",
+        "Find which stems differ from the master, and when",
+        "Session",
+        ("Ctrl+Alt+C",),
+        needs="clips",
+        opens_section=True,
+    ),
+    ActionSpec(
+        "match_reference",
+        "Match Reference Mix…",
+        "Mix the tracks as a reference is mixed, with envelopes and pans",
+        "Session",
+        ("Ctrl+Alt+J",),
+        needs="clips",
+    ),
     ActionSpec("retry", "&Retry Failed Chunks", "Retry rendering the failed chunks", "Session", opens_section=True),
 )

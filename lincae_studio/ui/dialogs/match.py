@@ -1,0 +1,118 @@
+"""The window of *Match Reference Mix*: envelopes and pans that mix tracks as a reference is. Main thread; not modal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtWidgets import QLabel, QWidget
+
+from lincae_studio.engine.analysis.match_words import balances, level_text, match_notes, pan_text
+from lincae_studio.engine.analysis.reference_match import (
+    MAX_SMOOTHING_S,
+    SMOOTHING_S,
+    ReferenceMatch,
+    match_reference,
+)
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.session.balance import set_balance
+from lincae_studio.ui.dialogs.comparison import ComparisonDialog
+from lincae_studio.ui.dialogs.number_field import NumberField
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.rendering.rendering import Rendering
+
+_ABOUT = (
+    "Finds how loud each other track, and where in stereo, is in the reference at each time, by least squares on their "
+    "latents. Nothing is decoded. Applying it sets faders, pans and envelopes, and mutes the reference."
+)
+
+
+class MatchDialog(ComparisonDialog):
+    """Shows the levels that were found; applying them is one edit."""
+
+    def __init__(
+        self,
+        document: Document,
+        selection: Selection,
+        rendering: Rendering,
+        jobs: DocumentJobs,
+        parent: QWidget,
+    ) -> None:
+        super().__init__(
+            document,
+            selection,
+            rendering,
+            jobs,
+            parent,
+            title="Match Reference Mix",
+            about=_ABOUT,
+            track_label="&Reference",
+            run_label="&Match",
+            columns=("Track", "Level", "Pan", "Points", "Moved"),
+            table_name="Levels of the tracks in the reference",
+        )
+        self.found: ReferenceMatch | None = None
+        self.smoothing = NumberField(0.0, MAX_SMOOTHING_S, self, decimals=2, suffix=" s", name="Smoothing")
+        self.smoothing.setSingleStep(0.1)
+        self.smoothing.setValue(SMOOTHING_S)
+        self.smoothing.setToolTip("How slowly levels follow the reference: longer is steadier, with fewer points")
+        label = QLabel("&Smoothing", self)
+        label.setBuddy(self.smoothing)
+        place = self.top.indexOf(self.run_button)
+        self.top.insertWidget(place, label)
+        self.top.insertWidget(place + 1, self.smoothing)
+        self.apply_button = self.add_button("&Apply", "Set faders, pans and envelopes of the tracks, in one step")
+        self.apply_button.clicked.connect(self._on_apply)
+
+    def work(self, chosen: int, others: Sequence[int]) -> Callable[[ReportProgress, CancelToken], ReferenceMatch]:
+        rendering, owner, smoothing_s = self._rendering, self._jobs, self.smoothing.value()
+        session, codec = rendering.playable(self._document.session), rendering.update_plan().codec
+
+        def match(report: ReportProgress, cancel: CancelToken) -> ReferenceMatch:
+            try:
+                return match_reference(
+                    session,
+                    chosen,
+                    others,
+                    codec,
+                    rendering.audio,
+                    lambda chunks: rendering.requests.wait_for_probes(owner, chunks, cancel),
+                    smoothing_s,
+                    report,
+                    cancel,
+                )
+            finally:
+                rendering.requests.analyse(owner, ())
+
+        return match
+
+    def show_result(self, result: ReferenceMatch | None) -> None:
+        self.found = result
+        self.apply_button.setEnabled(result is not None)
+        if result is None:
+            self.fill(())
+            return
+        notes = "".join(f" Note: {note}." for note in match_notes(result, self.name_of))
+        self.say(f"Matched: {result.residual_db:.1f} dB of the reference are left.".replace("-", "−") + notes)
+        self.fill(
+            [
+                (
+                    self.name_of(track_id),
+                    level_text(level),
+                    pan_text(level),
+                    str(len(level.gain_points) + len(level.pan_points) or "none"),
+                    f"{level.lag:+d} samples".replace("-", "−") if level.lag else "no",
+                )
+                for track_id, level in result.levels.items()
+            ]
+        )
+
+    def _on_apply(self) -> None:
+        if self.found is None:
+            return
+        reference, tracks = self._compared[0], balances(self.found)
+        self._heard = None  # moving tracks is no reason to drop the result
+        if self._document.apply("Match Reference Mix", lambda session: set_balance(session, reference, tracks)):
+            self.say("Applied. Undo takes it back.")
+            self.apply_button.setEnabled(False)
