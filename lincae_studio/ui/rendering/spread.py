@@ -97,6 +97,12 @@ class Spread(QObject):
         found = self._work.of(chunk.key) if chunk is not None and self.on else None
         return found.level_db if found is not None else None
 
+    def known(self, start: int, end: int) -> list[int]:
+        """The indices of the chunks in samples `[start, end)` whose spread is in the peaks."""
+        plan = self._rendering.plan
+        chunks = plan.chunks.between(plan.grid.owner(start), plan.grid.owner(max(start, end - 1)))
+        return [chunk.index for chunk in chunks if self.peaks.shows(chunk)]
+
     def missing(self) -> list[Chunk]:
         """The visible chunks whose spread is not known."""
         plan = self._rendering.plan

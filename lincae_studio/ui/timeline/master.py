@@ -116,8 +116,9 @@ class MasterLane(TimeCanvas):
         self._draw(painter, area, [run[:2] for run in runs if run[2]], self._columns, color)
         if self._spread.on:
             painter.setOpacity(_GHOST)
-            ghost = QColor(theme.colors().envelope)
-            self._draw(painter, area, [run[:2] for run in runs if run[2]], self._spread_columns, ghost)
+            known = self._spread.known(*self.axis.start_and_end(area.left(), area.right() + 1))
+            ghost = QColor(theme.colors().state_rendering)
+            self._draw(painter, area, [(index, index) for index in known], self._spread_columns, ghost)
             painter.setOpacity(1.0)
         self._draw_states(painter, area)
 

@@ -43,7 +43,7 @@ class SpreadStrip(TimeCanvas):
             share = min(max(1.0 - value / _FLOOR_DB, 0.05), 1.0)
             height = round((self.height() - 2) * share)
             painter.fillRect(
-                left, self.height() - 1 - height, max(right - left - 1, 1), height, QColor(colors.envelope)
+                left, self.height() - 1 - height, max(right - left - 1, 1), height, QColor(colors.state_rendering)
             )
 
     # Qt overrides
