@@ -120,7 +120,12 @@ def join_clips(session: Session, clip_ids: Collection[int]) -> Session:
             problem = f"{after.name} does not continue {before.name}"
             raise EditError(problem, "Only adjacent clips of the same file, with the same gain, can be joined")
     regions = {region: None for clip in clips for region in clip.regions}  # parts of a split clip share theirs
-    if len({region.id for region in regions}) < len(regions):
+    reaching = any(
+        region.start < clip.offset + clip.length and region.end > clip.offset and region not in clip.regions
+        for region in regions
+        for clip in clips
+    )
+    if reaching or len({region.id for region in regions}) < len(regions):
         raise EditError(f"the parts of {first.name} have different regions", "Delete those of all but one of them")
     joined = replace(
         first,

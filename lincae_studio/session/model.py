@@ -28,6 +28,7 @@ from lincae_studio.session.parts import (
     MAX_HEIGHT as MAX_HEIGHT,
     MAX_LENGTH as MAX_LENGTH,
     MAX_PATH as MAX_PATH,
+    MAX_REGIONS as MAX_REGIONS,
     MAX_SEED as MAX_SEED,
     MIN_HEIGHT as MIN_HEIGHT,
     MIN_LOOP as MIN_LOOP,
@@ -51,6 +52,7 @@ from lincae_studio.session.parts import (
     Point as Point,
     Rate as Rate,
     Region as Region,
+    Regions as Regions,
     Tempo as Tempo,
 )
 
@@ -66,7 +68,7 @@ class Master(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     gain: Gain = 1.0
     gain_points: tuple[Point, ...] = ()
-    regions: tuple[Region, ...] = ()
+    regions: Regions = ()
 
 
 class StripState(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,7 +141,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     height: Height = 0
     parent: Annotated[int, Meta(ge=0, le=2**31 - 1, description="id of the group that contains it; 0: none")] = 0
     folded: bool = False
-    regions: tuple[Region, ...] = ()
+    regions: Regions = ()
     clips: tuple[Clip, ...] = ()
 
     @cached_property

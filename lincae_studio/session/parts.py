@@ -38,6 +38,9 @@ MAX_FRAMES = 4096
 #: Last channel that a region can have.
 MAX_CHANNEL = 65_535
 
+#: Most regions of one clip, track or mix.
+MAX_REGIONS = 1000
+
 #: Lowest and highest row of a track, in pixels at a scale of 100 %.
 MIN_HEIGHT, MAX_HEIGHT = 24, 600
 
@@ -164,6 +167,9 @@ class Region(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
     codec: Annotated[str, Meta(max_length=200)] = ""
 
 
+Regions = Annotated[tuple[Region, ...], Meta(max_length=MAX_REGIONS)]
+
+
 class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
     """A window `[offset, offset + length)` of an audio file, heard from `start` on the timeline.
 
@@ -188,7 +194,7 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     mute: bool = False
     color: Color | None = None
     group: Annotated[int, Meta(ge=0)] = 0
-    regions: tuple[Region, ...] = ()
+    regions: Regions = ()
 
     @property
     def end(self) -> int:

@@ -133,6 +133,8 @@ def _regions(regions: Iterable[Region], converted: _Convert) -> tuple[Region, ..
     for region in regions:
         start = min(converted(region.start), MAX_LENGTH - 1)
         end = min(max(converted(region.end), start + 1), MAX_LENGTH)
+        if region.end == MAX_LENGTH:  # to the end of the timeline, as `regions.solo` makes them
+            end = MAX_LENGTH
         found.append(replace(region, start=start, end=end, fade=min(converted(region.fade), MAX_LENGTH)))
     return tuple(found)
 

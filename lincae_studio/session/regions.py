@@ -12,11 +12,19 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits
-from lincae_studio.session.model import MASTER, MAX_CHANNEL, MAX_GAIN, MAX_LENGTH, Clip, Master, Region, Session, Track
+from lincae_studio.session.model import (
+    MASTER,
+    MAX_CHANNEL,
+    MAX_GAIN,
+    MAX_LENGTH,
+    MAX_REGIONS,
+    Clip,
+    Master,
+    Region,
+    Session,
+    Track,
+)
 from lincae_studio.session.times import count_of, listed
-
-#: Most regions of one clip, track or mix.
-MOST = 1000
 
 
 def owner_of(session: Session, owner_id: int) -> Master | Track | Clip:
@@ -67,8 +75,8 @@ def name_of(session: Session, owner_id: int) -> str:
 def add(session: Session, owner_id: int, region: Region) -> Session:
     """Add a region, which gets a new id: `session.next_id`. Raises `EditError` when it is not valid."""
     regions = owner_of(session, owner_id).regions
-    if len(regions) >= MOST:
-        raise EditError(f"there are {MOST:,} regions already", "Delete some of them first")
+    if len(regions) >= MAX_REGIONS:
+        raise EditError(f"there are {MAX_REGIONS:,} regions already", "Delete some of them first")
     added = _checked(replace(region, id=session.next_id))
     return _with_regions(replace(session, next_id=session.next_id + 1), owner_id, (*regions, added))
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import arrange, edits, groups, rates, regions
-from lincae_studio.session.model import MASTER, MAX_LENGTH, Region, Session
+from lincae_studio.session.model import MASTER, MAX_LENGTH, MAX_REGIONS, Master, Region, Session
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media, session_of
 
@@ -85,8 +85,11 @@ def test_both_parts_of_a_split_clip_have_its_regions_and_joining_gives_them_back
     other = regions.change(split, 2, parts[0].regions[0].id, gain=0.5)
     with pytest.raises(EditError, match="different regions"):
         arrange.join_clips(other, [clip.id for clip in parts])
-    more = regions.add(split, parts[1].id, REGION)
+    more = regions.add(split, parts[1].id, replace(REGION, start=2000))
     assert len(arrange.join_clips(more, [clip.id for clip in parts]).clip(2).regions) == 2
+    reaching = regions.add(split, parts[1].id, replace(REGION, start=1999))
+    with pytest.raises(EditError, match="different regions"):
+        arrange.join_clips(reaching, [clip.id for clip in parts])
 
 
 def test_copies_keep_regions_and_new_ones_get_other_ids() -> None:
@@ -108,12 +111,33 @@ def test_regions_keep_their_time_at_another_rate() -> None:
     assert high.clip(2).regions[0].fade == 480
 
 
+def test_channels_that_are_soloed_stay_so_at_another_rate() -> None:
+    """From start to end at every rate: otherwise soloing them again would add another region."""
+    media = rates.at_rate(MEDIA, 48_000, 43_538)
+    high = rates.convert(song(), 48_000, {MEDIA.digest: media})
+    soloed = regions.solo(high, 1, 5, 5, "mdct-1x/1", "mdct-1x")
+    low = validated(rates.convert(soloed, 44_100, {media.digest: MEDIA}))
+    assert regions.is_solo(low.track(1).regions[0])
+    assert not regions.solo(low, 1, 5, 5, "mdct-1x/1", "mdct-1x").track(1).regions
+
+
 def test_an_id_that_is_used_twice_is_refused_in_files() -> None:
     session = regions.add(song(), 1, REGION)
     track = session.track(1)
     doubled = replace(track, regions=track.regions * 2)
     with pytest.raises(EditError, match="ids"):
         validated(replace(session, tracks=(doubled,)))
+
+
+def test_more_regions_than_there_may_be_are_refused_in_edits_and_files() -> None:
+    many = tuple(replace(REGION, id=number) for number in range(1, MAX_REGIONS + 1))
+    full = replace(song(), master=Master(regions=many), next_id=MAX_REGIONS + 1)
+    assert len(validated(full).master.regions) == MAX_REGIONS
+    with pytest.raises(EditError, match="1,000 regions"):
+        regions.add(full, MASTER, REGION)
+    more = (*many, replace(REGION, id=MAX_REGIONS + 1))
+    with pytest.raises(EditError, match="1000"):
+        validated(replace(full, master=Master(regions=more), next_id=MAX_REGIONS + 2))
 
 
 def test_soloing_channels_adds_moves_and_removes_a_region() -> None:

@@ -2,7 +2,7 @@
 
 A morph is a crossfade of two mixes A and B along a line m(t). With their masters M, and the coefficients c of a term,
 
-    (1 - m) M_A sum c_A z + m M_B sum c_B z  =  M sum (w_A c_A + w_B c_B) z,    M = M_A + m (M_B - M_A),
+    (1 - m) M_A sum c_A z + m M_B sum c_B z  =  M sum (w_A c_A + w_B c_B) z,    M = (1 - m) M_A + m M_B,
 
 w_A = (1 - m) M_A / M and w_B = m M_B / M. So a term keeps one coefficient per frame, and the mix is decoded once. Where
 m is 0 or 1, coefficients and master are those of the snapshot exactly, and so are the keys of the chunks.
@@ -44,7 +44,8 @@ class Line(Struct, frozen=True):
 
     def master(self, positions: Positions) -> Factor:
         """The fader of the master on the way."""
-        return self.first + self.place(positions) * (self.second - self.first)
+        place = self.place(positions)
+        return (1.0 - place) * self.first + place * self.second
 
     def weights(self, positions: Positions) -> tuple[Factor, Factor]:
         """By how much each mix goes into the sum before the master."""
