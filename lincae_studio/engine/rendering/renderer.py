@@ -11,6 +11,7 @@ import numpy as np
 
 from lincae_studio import cores
 from lincae_studio.codecs.base import Array, Codec
+from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
 from lincae_studio.engine.planning.sources import AudioReader, read_source
 from lincae_studio.engine.rendering.cache import LatentCache, LatentSource, RenderCache
@@ -141,7 +142,7 @@ class Renderer:
         return self.render_many([chunk])[0]
 
     def render_many(self, chunks: Sequence[Chunk]) -> list[Rendered]:
-        """Render chunks of one codec, grid and seed, decoded as one batch.
+        """Render chunks; those that have codec, grid and seed in common are decoded as one batch.
 
         Raises:
             StudioError: when the codec is unknown, an audio file is missing, or latents or audio are NaN or infinite;
@@ -149,9 +150,12 @@ class Renderer:
         """
         with np.errstate(over="ignore", invalid="ignore"):  # values that are not finite are refused below
             found = {chunk.key: self._stored(chunk.key) if chunk.audio else self._sum(chunk) for chunk in chunks}
-            missing = [chunk for chunk in chunks if found[chunk.key] is None]
-            if missing:
-                found.update(self._decode(missing))
+            batches: dict[tuple[CodecRef, Grid, int], list[Chunk]] = {}
+            for chunk in chunks:
+                if found[chunk.key] is None:
+                    batches.setdefault((chunk.codec, chunk.grid, chunk.seed), []).append(chunk)
+            for batch in batches.values():
+                found.update(self._decode(batch))
         return [rendered for chunk in chunks if (rendered := found[chunk.key]) is not None]
 
     def set_limits(self, memory: int, latents: int, renders: int) -> None:
@@ -183,6 +187,7 @@ class Renderer:
         return Rendered(chunk.key, mixed, np.zeros((len(mixed), 0), np.float32))
 
     def _decode(self, chunks: Sequence[Chunk]) -> dict[str, Rendered]:
+        """Decode chunks of one codec, grid and seed as one batch."""
         first = chunks[0]
         codec = self.codec(first.codec)
         started = time.perf_counter()

@@ -57,6 +57,16 @@ def test_the_mean_is_that_of_renders_with_the_seeds_from_the_sessions_own_on() -
         assert [one.seed - chunk.seed for one in other_seeds(chunk, 3)] == [1, 2]
 
 
+def test_chunks_of_several_seeds_can_be_rendered_together() -> None:
+    """Each is decoded from the noise of its own seed, in whichever order they come."""
+    _, plan, renderer, _ = setting()
+    chunks = [*plan.audible[:2], *other_seeds(plan.audible[0], 3), plan.audible[2]]
+    together = renderer.render_many(chunks)
+    assert [rendered.key for rendered in together] == [chunk.key for chunk in chunks]
+    for rendered, chunk in zip(together, chunks, strict=True):
+        np.testing.assert_array_equal(rendered.audio, renderer.render(chunk).audio)
+
+
 def test_it_costs_as_many_decodes_as_were_asked_for_and_no_encode() -> None:
     _, plan, renderer, _ = setting()
     renderer.render_many(plan.audible)
