@@ -263,7 +263,7 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         made = menus.make_menus(self, self.actions_by_id)
-        made["Session"].addMenu(self.codecs.menu)
+        made["Session"].insertMenu(made["Session"].actions()[0], self.codecs.menu)
         made["File"].insertMenu(self.actions_by_id["open_demo"], self.project_commands.recent_menu)
         bar = menus.make_toolbar(self, self.actions_by_id)
         self.addToolBar(bar)

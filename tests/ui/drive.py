@@ -118,13 +118,16 @@ def right_click(widget: QWidget, x: float, y: float) -> QMenu | None:
     return menu
 
 
-def choose(menu: QMenu | None, text: str) -> None:
-    """Press Return on the entry of a menu whose text begins like this."""
-    assert menu is not None, "no menu is open"
-    found = [action for action in menu.actions() if action.text().replace("&", "").startswith(text)]
-    assert found, f"no {text} among {[action.text() for action in menu.actions()]}"
-    menu.setActiveAction(found[0])
-    QTest.keyClick(menu, Qt.Key.Key_Return)
+def choose(menu: QMenu | None, *path: str) -> None:
+    """Press Return on the entry of a menu whose text begins like this, or of submenus one after the other."""
+    for text in path:
+        assert menu is not None, "no menu is open"
+        found = [action for action in menu.actions() if action.text().replace("&", "").startswith(text)]
+        assert found, f"no {text} among {[action.text() for action in menu.actions()]}"
+        menu.setActiveAction(found[0])
+        QTest.keyClick(menu, Qt.Key.Key_Return)
+        submenu = found[0].menu()
+        menu = submenu if isinstance(submenu, QMenu) else None
     assert QApplication.activePopupWidget() is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import get_args
 
 from PySide6.QtCore import QObject
@@ -11,6 +12,7 @@ from PySide6.QtGui import QAction
 from lincae_studio.preferences import RulerUnit, SnapTarget
 from lincae_studio.session.model import MASTER
 from lincae_studio.ui.actions import menus, shortcuts
+from lincae_studio.ui.actions.rows.session import RECALLED_BY_KEY
 from lincae_studio.ui.actions.table import ACTIONS
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
@@ -85,6 +87,9 @@ class ActionStates(QObject):
         self._actions["morph"].setChecked(bool(session.morphed))
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
         self._actions[f"sample_rate_{session.rate}"].setChecked(True)
+        for number, snapshot in zip_longest(RECALLED_BY_KEY, session.snapshots[: len(RECALLED_BY_KEY)]):
+            name = f": {in_menu(snapshot.name)}" if snapshot is not None else ""
+            self._actions[f"recall_snapshot_{number}"].setText(f"Snapshot &{number}{name}")
         self._actions["undo"].setText(f"&Undo {in_menu(document.undo_name or '')}".rstrip())
         self._actions["redo"].setText(f"&Redo {in_menu(document.redo_name or '')}".rstrip())
 

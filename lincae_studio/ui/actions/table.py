@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lincae_studio.ui.actions.rows import edit, file, help, region, session, track, transport, view
+from lincae_studio.ui.actions.rows import edit, file, help, session, track, transport, view
 
-ACTIONS = (*file.ROWS, *edit.ROWS, *region.ROWS, *track.ROWS, *transport.ROWS, *view.ROWS, *session.ROWS, *help.ROWS)
+ACTIONS = (*file.ROWS, *edit.ROWS, *track.ROWS, *transport.ROWS, *view.ROWS, *session.ROWS, *help.ROWS)
 
 MENUS = ("File", "Edit", "Track", "Transport", "View", "Session", "Help")
 

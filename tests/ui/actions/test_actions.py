@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs import registry
 from lincae_studio.paths import resource
+from lincae_studio.session import snapshots
 from lincae_studio.ui.actions.shortcuts import default_keys
 from lincae_studio.ui.actions.table import ACTIONS, MENUS, TOOLBAR
 from lincae_studio.ui.main_window import MainWindow
@@ -101,6 +102,24 @@ def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> N
     assert named == [name for name in TOOLBAR if name]
     for name in named:
         assert bar.widgetForAction(window.actions_by_id[name]).accessibleName()
+
+
+def test_menus_fit_on_a_small_screen(window: MainWindow) -> None:
+    heights = {menu.title(): menu.sizeHint().height() for menu in window.menuBar().findChildren(QMenu)}
+    assert max(heights.values()) < 700, heights
+
+
+def test_preferences_are_the_last_of_the_edit_menu(window: MainWindow) -> None:
+    menu = next(menu for menu in window.menuBar().findChildren(QMenu) if menu.title() == "&Edit")
+    assert menu.actions()[-1] is window.actions_by_id["preferences"]
+
+
+def test_commands_that_recall_snapshots_have_their_names(song: MainWindow) -> None:
+    song.document.apply("Store Snapshot", lambda session: snapshots.store(session, "Drums & Bass"))
+    assert song.actions_by_id["recall_snapshot_1"].text() == "Snapshot &1: Drums && Bass"
+    assert song.actions_by_id["recall_snapshot_2"].text() == "Snapshot &2"
+    press(song, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert song.actions_by_id["recall_snapshot_1"].text() == "Snapshot &1"
 
 
 def test_actions_are_enabled_when_they_can_be_used(window: MainWindow) -> None:

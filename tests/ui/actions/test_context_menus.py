@@ -55,7 +55,7 @@ def test_a_right_click_on_a_clip_selects_it_and_opens_its_menu(song: MainWindow)
     assert names(song) == ["b"]
     assert song.selection.track == song.document.session.tracks[1].id
     found = texts(menu)
-    assert {"Cut", "Copy", "Paste Here", "Split Here", "Join Clips", "Mute Clips", "Group", "Clip Inspector"} <= {
+    assert {"Cut", "Copy", "Paste Here", "Split Here", "Join Clips", "Mute Clips", "Group Clips", "Clip Inspector"} <= {
         *found
     }
     assert "Rename Track" not in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lincae_studio.ui.actions.rows import region
 from lincae_studio.ui.actions.spec import ActionSpec, Standard
 
 ROWS = (
@@ -140,7 +141,7 @@ ROWS = (
     ),
     ActionSpec(
         "group",
-        "Gr&oup",
+        "Gr&oup Clips",
         "Group the selected clips, so that they are selected and moved together",
         "Edit",
         ("Ctrl+G",),
@@ -217,6 +218,7 @@ ROWS = (
         contexts=("lane",),
     ),
     ActionSpec("select_none", "Select &None", "Clear the selection", "Edit", ("Ctrl+Shift+A",), needs="selection"),
+    *region.ROWS,
     ActionSpec(
         "preferences",
         "Preferences…",

@@ -10,9 +10,6 @@ from lincae_studio.ui.actions.spec import ActionSpec, with_french
 RECALLED_BY_KEY = range(1, 6)
 
 ROWS = (
-    ActionSpec("render_settings", "Render Setti&ngs…", "Set the seed and the length and overlap of chunks", "Session"),
-    ActionSpec("tempo", "&Tempo…", "Set the tempo and the beats per bar of the grid", "Session", contexts=("ruler",)),
-    ActionSpec("tap_tempo", "T&ap Tempo…", "Find the tempo by pressing T with the beat", "Session", ("T",)),
     *(
         ActionSpec(
             f"sample_rate_{rate}",
@@ -25,6 +22,17 @@ ROWS = (
         )
         for rate in RATES
     ),
+    ActionSpec("render_settings", "Render Setti&ngs…", "Set the seed and the length and overlap of chunks", "Session"),
+    ActionSpec("retry", "&Retry Failed Chunks", "Retry rendering the failed chunks", "Session"),
+    ActionSpec(
+        "tempo",
+        "&Tempo…",
+        "Set the tempo and the beats per bar of the grid",
+        "Session",
+        contexts=("ruler",),
+        opens_section=True,
+    ),
+    ActionSpec("tap_tempo", "T&ap Tempo…", "Find the tempo by pressing T with the beat", "Session", ("T",)),
     ActionSpec(
         "store_snapshot",
         "&Store Snapshot",
@@ -35,13 +43,17 @@ ROWS = (
         contexts=("mix", "snapshot"),
         opens_section=True,
     ),
-    ActionSpec(
-        "recall_snapshot",
-        "R&ecall Selected Snapshot",
-        "Set the mixer as the selected snapshot has it",
-        "Session",
-        needs="snapshots",
-        contexts=("snapshot",),
+    *(
+        ActionSpec(
+            f"recall_snapshot_{number}",
+            f"Snapshot &{number}",
+            f"Set the mixer as snapshot {number} has it",
+            "Session",
+            with_french(f"Ctrl+{number}"),
+            needs="snapshots",
+            submenu="Recall Snapshot",
+        )
+        for number in RECALLED_BY_KEY
     ),
     ActionSpec(
         "compare_snapshots",
@@ -51,6 +63,14 @@ ROWS = (
         ("B",),
         needs="two snapshots",
         contexts=("mix", "snapshot"),
+    ),
+    ActionSpec(
+        "recall_snapshot",
+        "R&ecall Selected Snapshot",
+        "Set the mixer as the selected snapshot has it",
+        "Session",
+        needs="snapshots",
+        contexts=("snapshot",),
     ),
     ActionSpec(
         "update_snapshot",
@@ -85,6 +105,7 @@ ROWS = (
         checkable=True,
         needs="two snapshots",
         contexts=("mix", "snapshot"),
+        opens_section=True,
     ),
     ActionSpec(
         "clear_morph",
@@ -94,21 +115,9 @@ ROWS = (
         needs="morph",
         contexts=("mix", "snapshot"),
     ),
-    *(
-        ActionSpec(
-            f"recall_snapshot_{number}",
-            f"Snapshot &{number}",
-            f"Set the mixer as snapshot {number} has it",
-            "Session",
-            with_french(f"Ctrl+{number}"),
-            needs="snapshots",
-            submenu="Recall Snapshot",
-        )
-        for number in RECALLED_BY_KEY
-    ),
     ActionSpec(
         "check_master",
-        "Check Against Master…",
+        "C&heck Against Master…",
         "Find which stems differ from the master, and when",
         "Session",
         ("Ctrl+Alt+C",),
@@ -117,11 +126,10 @@ ROWS = (
     ),
     ActionSpec(
         "match_reference",
-        "Match Reference Mix…",
+        "Match Re&ference Mix…",
         "Mix the tracks as a reference is mixed, with envelopes and pans",
         "Session",
         ("Ctrl+Alt+J",),
         needs="clips",
     ),
-    ActionSpec("retry", "&Retry Failed Chunks", "Retry rendering the failed chunks", "Session", opens_section=True),
 )

@@ -100,11 +100,35 @@ ROWS = (
         "Track",
         ("Up",),
         opens_section=True,
+        submenu="Select",
     ),
-    ActionSpec("select_below", "Select Track Below", "Select the track below the current one", "Track", ("Down",)),
-    ActionSpec("extend_above", "Extend Selection Up", "Select the track above as well", "Track", ("Shift+Up",)),
-    ActionSpec("extend_below", "Extend Selection Down", "Select the track below as well", "Track", ("Shift+Down",)),
-    ActionSpec("select_all_tracks", "Select All Tracks", "Select all tracks", "Track", ("Ctrl+Alt+A",)),
+    ActionSpec(
+        "select_below",
+        "Select Track Below",
+        "Select the track below the current one",
+        "Track",
+        ("Down",),
+        submenu="Select",
+    ),
+    ActionSpec(
+        "extend_above",
+        "Extend Selection Up",
+        "Select the track above as well",
+        "Track",
+        ("Shift+Up",),
+        submenu="Select",
+    ),
+    ActionSpec(
+        "extend_below",
+        "Extend Selection Down",
+        "Select the track below as well",
+        "Track",
+        ("Shift+Down",),
+        submenu="Select",
+    ),
+    ActionSpec(
+        "select_all_tracks", "Select All Tracks", "Select all tracks", "Track", ("Ctrl+Alt+A",), submenu="Select"
+    ),
     ActionSpec(
         "gain_up",
         "Gain &Up",
@@ -137,6 +161,7 @@ ROWS = (
         needs="strip",
         opens_section=True,
         contexts=("point", "lane", "track", "mix"),
+        submenu="Envelope",
     ),
     ActionSpec(
         "envelope_point",
@@ -146,6 +171,7 @@ ROWS = (
         ("Shift+A",),
         needs="strip",
         contexts=("lane", "mix"),
+        submenu="Envelope",
     ),
     ActionSpec(
         "envelope_point_here",
@@ -171,6 +197,7 @@ ROWS = (
         "Track",
         ("Ctrl+Alt+Up",),
         needs="strip",
+        submenu="Envelope",
     ),
     ActionSpec(
         "envelope_down",
@@ -179,6 +206,7 @@ ROWS = (
         "Track",
         ("Ctrl+Alt+Down",),
         needs="strip",
+        submenu="Envelope",
     ),
     ActionSpec(
         "clear_envelopes",
@@ -187,6 +215,7 @@ ROWS = (
         "Track",
         needs="points",
         contexts=("point", "track", "mix"),
+        submenu="Envelope",
     ),
     ActionSpec(
         "track_up",
@@ -215,7 +244,7 @@ ROWS = (
         ("Ctrl+Alt+G",),
         needs="track",
         contexts=("track",),
-        opens_section=True,
+        submenu="Group",
     ),
     ActionSpec(
         "ungroup_tracks",
@@ -225,6 +254,7 @@ ROWS = (
         ("Ctrl+Alt+Shift+G",),
         needs="group",
         contexts=("track",),
+        submenu="Group",
     ),
     ActionSpec(
         "fold_group",
@@ -234,6 +264,7 @@ ROWS = (
         ("Shift+G",),
         needs="group",
         contexts=("track",),
+        submenu="Group",
     ),
     ActionSpec(
         "fold_all_groups",
@@ -243,15 +274,17 @@ ROWS = (
         ("Ctrl+Alt+F",),
         needs="groups",
         contexts=("lane",),
+        submenu="Group",
     ),
     ActionSpec(
         "select_group",
         "Select Group",
         "Select the group that contains the current track",
         "Track",
-        ("Ctrl+Alt+Left",),
+        ("Ctrl+Shift+Home",),
         needs="grouped",
         contexts=("track",),
+        submenu="Group",
     ),
     ActionSpec(
         "move_in",
@@ -259,8 +292,9 @@ ROWS = (
         "Move the selected tracks into the group above them",
         "Track",
         ("Ctrl+Shift+Right",),
-        needs="track",
+        needs="groups",
         contexts=("track",),
+        submenu="Group",
     ),
     ActionSpec(
         "move_out",
@@ -270,6 +304,7 @@ ROWS = (
         ("Ctrl+Shift+Left",),
         needs="grouped",
         contexts=("track",),
+        submenu="Group",
     ),
     ActionSpec(
         "taller_track",
@@ -279,7 +314,7 @@ ROWS = (
         ("Shift+PgUp",),
         needs="track",
         contexts=("track",),
-        opens_section=True,
+        submenu="Height",
     ),
     ActionSpec(
         "shorter_track",
@@ -289,6 +324,7 @@ ROWS = (
         ("Shift+PgDown",),
         needs="track",
         contexts=("track",),
+        submenu="Height",
     ),
     ActionSpec(
         "reset_heights",
@@ -298,6 +334,7 @@ ROWS = (
         ("Ctrl+Shift+PgUp",),
         needs="track",
         contexts=("track",),
+        submenu="Height",
     ),
     ActionSpec(
         "remove_track",

@@ -69,6 +69,7 @@ ROWS = (
             with_french(view.keys),
             checkable=True,
             contexts=("view", "panel"),
+            opens_section=view is VIEWS[0],
         )
         for view in VIEWS
     ),
@@ -90,7 +91,7 @@ ROWS = (
         checkable=True,
         contexts=("mix", "view"),
     ),
-    ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",)),
+    ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",), opens_section=True),
     ActionSpec(
         "context_menu",
         "Context Menu",
