@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import count
 
 from msgspec.structs import replace
 
@@ -17,9 +18,9 @@ def taken(session: Session, snapshot_id: int, name: str) -> Snapshot:
 
 
 def store(session: Session, name: str = "") -> Session:
-    """Store the mixer as a new snapshot, named “Snapshot 1” and so on unless it gets a name."""
+    """Store the mixer as a new snapshot, named by its place, “Snapshot 1” and so on, unless it gets a name."""
     used = {snapshot.name for snapshot in session.snapshots}
-    numbered = (f"Snapshot {number}" for number in range(1, len(used) + 2))
+    numbered = (f"Snapshot {number}" for number in count(len(session.snapshots) + 1))
     name = name.strip() or next(free for free in numbered if free not in used)
     added = taken(session, session.next_id, name[:400])
     return replace(session, snapshots=(*session.snapshots, added), next_id=added.id + 1)

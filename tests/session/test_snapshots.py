@@ -62,7 +62,7 @@ def test_later_tracks_keep_their_strips_and_deleted_ones_get_theirs_when_they_co
 
 def test_names_are_given_changed_and_not_blank() -> None:
     session = snapshots.store(snapshots.store(snapshots.store(PLAIN, "Snapshot 2")))
-    assert [snapshot.name for snapshot in session.snapshots] == ["Snapshot 2", "Snapshot 1", "Snapshot 3"]
+    assert [snapshot.name for snapshot in session.snapshots] == ["Snapshot 2", "Snapshot 3", "Snapshot 4"]
     assert snapshots.rename(session, ids(session)[0], " Bridge ").snapshots[0].name == "Bridge"
     with pytest.raises(EditError, match="needs a name"):
         snapshots.rename(session, ids(session)[0], " ")

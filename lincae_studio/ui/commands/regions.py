@@ -91,7 +91,7 @@ class RegionCommands(QObject):
         elif share is None:
             self.said.emit(f"Only {channels} can be heard")
         else:
-            self.said.emit(f"Only {channels} can be heard: {100 * share:.1f} % of the energy in view before")
+            self.said.emit(f"Only {channels} can be heard, with {100 * share:.1f} % of the energy in view")
 
     def _step(self, by_db: float, text: str) -> None:
         # A rectangle that is no region yet starts at 0 dB.

@@ -146,7 +146,7 @@ class HeatmapPlot(ChunkPicture):
         share = self.share(channel, channel)
         of_energy = "" if share is None else f", {100.0 * share:.1f} % of the energy"
         at = format_time(sample / self._rendering.session.rate)
-        return f"{at}, frame {frame}\nchannel {channel}: {value:+.4f}{of_energy}"
+        return f"{at}, frame {frame}\nchannel {channel}: {value:+.4f}{of_energy}".replace("-", "−")
 
     def _restart(self) -> None:
         self._auto_level = 0.0
@@ -222,6 +222,7 @@ class HeatmapPanel(QWidget):
         self._range = QLabel(self)
         theme.dim(self._range)
         self._hover = QLabel(self)
+        self._hover.hide()
         self.range_slider = FollowingSlider(self, default=0)
         self.range_slider.setRange(-_RANGE_STEPS, _RANGE_STEPS)
         self.range_slider.setAccessibleName("Colour range of the heatmap")
@@ -242,7 +243,7 @@ class HeatmapPanel(QWidget):
         self.range_slider.sliderReleased.connect(self._remember)
         self.fixed.toggled.connect(self._on_fixed)
         self.plot.auto_level_changed.connect(self._show_range)
-        self.plot.hovered.connect(self._hover.setText)
+        self.plot.hovered.connect(self._on_hovered)
         self.plot.seek.connect(context.seek)
         self.shown_box.currentIndexChanged.connect(self._on_chosen)
         self.subtracted_box.currentIndexChanged.connect(self._on_chosen)
@@ -404,6 +405,11 @@ class HeatmapPanel(QWidget):
         else:
             text += ". Regions can be edited in the order of channel numbers, and not in a difference"
         self._info.setText(shown(text))
+
+    def _on_hovered(self, text: str) -> None:  # in place of the facts: the column never gets a scroll bar of it
+        self._hover.setText(text)
+        self._hover.setVisible(bool(text))
+        self._info.setVisible(not text)
 
     def _show_range(self) -> None:
         self._range.setText(f"Colours: −{self.plot.level:.3g} to +{self.plot.level:.3g}")

@@ -115,10 +115,13 @@ def test_hovering_shows_the_value(qtbot: QtBot, song: MainWindow) -> None:
     known = [plot.shown_values(index) for index in drawn(plot)]
     energy = np.sum([np.square(values, dtype=np.float64).sum(axis=1) for values in known if values is not None], axis=0)
     share = f"{100 * energy[1] / energy.sum():.1f} % of the energy"
-    assert texts[-1] == f"0:01.000, frame {frame}\nchannel 1: {latents[1, frame]:+.4f}, {share}"
-    assert any(texts[-1] == label.text() for label in panel(song).findChildren(QLabel))
+    assert texts[-1] == f"0:01.000, frame {frame}\nchannel 1: {latents[1, frame]:+.4f}, {share}".replace("-", "−")
+    shown = [label.text() for label in panel(song).findChildren(QLabel) if label.isVisible()]
+    assert texts[-1] in shown
+    assert not any("samples per frame" in text for text in shown), "the column does not get longer"
     QTest.mouseMove(plot.viewport(), QPoint(900, 20))
     assert texts[-1] == "", "nothing there"
+    assert any("samples per frame" in label.text() for label in panel(song).findChildren(QLabel) if label.isVisible())
 
 
 def test_fixed_colours_stay_and_are_remembered(qtbot: QtBot, song: MainWindow) -> None:
