@@ -110,7 +110,7 @@ def match(
         "inseparable": alike,
         "residual_db": round(found.residual_db, 3),
     }
-    lines = [f"{output}: {found.residual_db:.1f} dB of the reference are left"]
+    lines = [f"{output}: the residual is {found.residual_db:.1f} dB relative to the reference"]
     lines += [f"{name_of(track_id)}: {stem_line(level)}" for track_id, level in found.levels.items()]
     return result, lines + [f"note: {note}" for note in match_notes(found, name_of)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QTableWidgetItem, QWidget
 
 from lincae_studio import atomic
@@ -32,8 +33,8 @@ from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _ABOUT = (
-    "Compares the track with the master with all other tracks that have clips, its stems. They are aligned and their "
-    "levels are matched first; faders, pans, envelopes and mutes have no effect."
+    "Compares a master with its stems: all other tracks that have clips. They are aligned and their levels are matched "
+    "first; faders, pans, envelopes and mutes have no effect."
 )
 
 _KINDS = "CSV table (*.csv);;HTML page (*.html)"
@@ -127,6 +128,9 @@ class CheckDialog(ComparisonDialog):
                 for one in result.findings
             ]
         )
+        if result.findings:  # Down would not select the only row of a list without a selection
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.table.selectRow(0)
 
     def _on_clicked(self, _item: QTableWidgetItem) -> None:
         """Go there again, even if the row is selected already."""

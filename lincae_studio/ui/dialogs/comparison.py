@@ -168,6 +168,8 @@ class ComparisonDialog(QDialog):
             for column, text in enumerate(cells):
                 item = QTableWidgetItem(text)
                 item.setToolTip(shown(text))
+                if column:  # times, levels and numbers
+                    item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(number, column, item)
 
     def _fill_tracks(self) -> None:

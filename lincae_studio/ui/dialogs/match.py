@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 
 from lincae_studio.engine.analysis.match_words import balances, level_text, match_notes, pan_text
@@ -94,7 +95,8 @@ class MatchDialog(ComparisonDialog):
             self.fill(())
             return
         notes = "".join(f" Note: {note}." for note in match_notes(result, self.name_of))
-        self.say(f"Matched: {result.residual_db:.1f} dB of the reference are left.".replace("-", "−") + notes)
+        residual = f"{result.residual_db:.1f} dB".replace("-", "−")
+        self.say(f"Matched. The residual is {residual} relative to the reference.{notes}")
         self.fill(
             [
                 (
@@ -107,6 +109,7 @@ class MatchDialog(ComparisonDialog):
                 for track_id, level in result.levels.items()
             ]
         )
+        self.apply_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_apply(self) -> None:
         if self.found is None:
@@ -114,5 +117,5 @@ class MatchDialog(ComparisonDialog):
         reference, tracks = self._compared[0], balances(self.found)
         self._heard = None  # moving tracks is no reason to drop the result
         if self._document.apply("Match Reference Mix", lambda session: set_balance(session, reference, tracks)):
-            self.say("Applied. Undo takes it back.")
+            self.say("Applied. Edit > Undo reverts it.")
             self.apply_button.setEnabled(False)

@@ -78,6 +78,9 @@ def test_findings_are_listed_and_a_click_goes_there(qtbot: QtBot, damaged: MainW
     cells = [cell(dialog, 0, column) for column in range(4)]
     assert cells[0] == "vox 2.0 dB too high from 0:03 to 0:05"
     assert cells[3] == "2.0 dB too high"
+    assert [index.row() for index in dialog.table.selectionModel().selectedRows()] == [0]
+    assert dialog.focusWidget() is dialog.table, "so that Up and Down go to others, and leave the master"
+    damaged.transport.seek(0)
     click_row(dialog, 0)
     session = damaged.document.session
     assert damaged.selection.track == next(track.id for track in session.tracks if track.name == "vox")
