@@ -47,12 +47,26 @@ def only_group(session: Session, track_id: int) -> Session:
     return in_each_mix(session, alone)
 
 
+def only_tracks(session: Session, track_ids: Collection[int]) -> Session:
+    """The session with these tracks and all tracks in them audible, as they go into the mix.
+
+    Also those that are muted there; under a morph, only in the mixes in which they are heard.
+    """
+    inside, morphed = session.within(track_ids), bool(session.morphed)
+
+    def alone(mix: Session) -> Session:
+        return _alone(mix, {one.id for one in mix.tracks if one.id in inside and (not morphed or mix.audible(one))})
+
+    return in_each_mix(session, alone)
+
+
 def without_track(session: Session, track_id: int) -> Session:
-    """The session with this track muted; its length and channels stay the same."""
+    """The session with this track, and all tracks in it, muted; its length and channels stay the same."""
+    inside = session.within({track_id})
 
     def rest(mix: Session) -> Session:
         tracks = [replace(track, mute=track.mute or track.id == track_id) for track in mix.tracks]
-        if any(track.solo and track.id != track_id for track in mix.tracks):
+        if any(track.solo and track.id not in inside for track in mix.tracks):
             return replace(mix, tracks=tuple(tracks))
         return replace(mix, tracks=tuple(replace(track, solo=False) for track in tracks))
 

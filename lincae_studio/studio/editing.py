@@ -179,13 +179,8 @@ class Edited(Mix):
         return self.apply(groups.ungroup_tracks, self._track_ids(tracks))
 
     def only(self, *tracks: TrackLike) -> Self:
-        """The session with all other tracks muted, and no solos."""
-        kept = self.document.within(self._track_ids(tracks))
-        kept |= {group.id for track_id in kept for group in self.document.groups_of(track_id)}
-        changed = self
-        for track in self.document.tracks:
-            changed = changed.set_track(track.id, mute=track.id not in kept, solo=False)
-        return changed
+        """The session with these tracks, and those in them, alone audible; its length and channels stay the same."""
+        return self.apply(excerpt.only_tracks, self._track_ids(tracks))
 
     def without(self, track: TrackLike) -> Self:
         """The session with a track muted; its length and channels stay the same."""
@@ -334,13 +329,7 @@ class Edited(Mix):
         return list(map(self._track_id, tracks))
 
     def _snapshot_id(self, snapshot: str | int) -> int:
-        if isinstance(snapshot, int):
-            return snapshot
-        found = [one.id for one in self.document.snapshots if one.name == snapshot]
-        if not found:
-            names = ", ".join(one.name for one in self.document.snapshots) or "none"
-            raise EditError(f"there is no snapshot “{snapshot}”", f"Use one of these: {names}")
-        return found[0]
+        return snapshot if isinstance(snapshot, int) else snapshots.named(self.document, snapshot)
 
     def _at(self, seconds: float) -> int:
         """The sample at a time. Raises `EditError` for what is not a finite number."""

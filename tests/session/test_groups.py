@@ -227,6 +227,13 @@ def test_mute_and_solo_of_a_group_are_those_of_its_tracks() -> None:
     assert heard(edits.set_track_mute(edits.set_track_solo(session, 7, True), 2, True)) == {7, 6, 1, 3}
 
 
+def test_what_is_left_without_a_group_is_heard_although_a_track_in_it_is_soloed() -> None:
+    soloed = edits.set_track_solo(nested(), 1, True)
+    assert heard(soloed) == {1}
+    assert heard(excerpt.without_track(soloed, 7)) == {4, 5}
+    assert heard(excerpt.without_track(edits.set_track_solo(soloed, 4, True), 7)) == {4}
+
+
 def test_a_panned_group_makes_the_mix_stereo() -> None:
     session = edits.add_clip(nested(), 1, made_up_media(1, 100), 0)
     assert session.channels == 1

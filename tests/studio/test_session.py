@@ -187,6 +187,18 @@ def test_a_group_renders_its_tracks(song: ls.Session) -> None:
     np.testing.assert_allclose(grouped.render(), 0.5 * song.render().samples, atol=1e-5)
 
 
+def test_only_some_tracks_are_heard_without_what_is_beside_them_in_their_group_and_in_a_morph(
+    song: ls.Session, bass: Path
+) -> None:
+    grouped = song.group_tracks("drums", "bass", name="Rhythm").add_clip("Rhythm", bass)
+    np.testing.assert_array_equal(grouped.only("drums").render(), grouped["drums"].render())
+    stored = song.store_snapshot("Loud").set_track("drums", gain=0.25, mute=True).store_snapshot("Quiet")
+    morphed = stored.morph("Loud", "Quiet", [(0.0, 0.0), (3.0, 1.0)])
+    np.testing.assert_array_equal(morphed.only("drums").render(), morphed["drums"].render())
+    both = morphed.only("drums", "bass").render().samples
+    np.testing.assert_allclose(both, morphed.render(), atol=1e-6)
+
+
 def test_an_empty_session_renders_nothing() -> None:
     empty = ls.Session()
     assert empty.render().shape == (1, 0)

@@ -16,7 +16,7 @@ from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.engine.rendering.renderer import Renderer
-from lincae_studio.session import edits, snapshots
+from lincae_studio.session import edits, groups, snapshots
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import Point, Session
 from tests.engine.analysis.test_linearity import bent
@@ -78,6 +78,22 @@ def test_latents_go_over_about_those_of_silence_frame_by_frame(masters: tuple[fl
         expected = (1.0 - place) * np.broadcast_to(first, shape) + place * np.broadcast_to(second, shape)
         between = np.broadcast_to(renderer.render(chunk).latents, shape)
         np.testing.assert_allclose(between, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("chosen", [1, 3, "group"])
+def test_each_mix_has_its_own_solos_and_the_mutes_of_its_groups(chosen: int | str) -> None:
+    session = groups.group_tracks(snapshots.store(session_of(MONO, STEREO), "one"), {3})
+    if chosen == "group":
+        session = edits.set_track_mute(session, session.track(3).parent, True)
+    else:
+        session = edits.set_track_solo(session, int(chosen), True)
+    session = snapshots.store(session, "two")
+    one, other = (snapshot.id for snapshot in session.snapshots)
+    session = snapshots.set_morph_points(snapshots.set_morph(session, one, other), LINE)
+    before, after = (DryMix(mix, READER).read(3000, 15_000) for mix in session.mixes)
+    place = share(3000, 15_000)
+    heard = DryMix(session, READER).read(3000, 15_000)
+    np.testing.assert_allclose(heard, (1.0 - place) * before + place * after, atol=1e-5)
 
 
 def test_chunks_at_the_ends_of_the_line_are_those_of_the_snapshots() -> None:
