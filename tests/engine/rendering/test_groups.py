@@ -84,6 +84,14 @@ def test_latents_are_weighted_as_the_dry_mix_is() -> None:
     assert np.abs(rendered - DryMix(session, READER).read(0, LENGTH)).max() < 1e-4
 
 
+def test_an_envelope_of_the_outermost_group_alone_moves_all_in_it() -> None:
+    session, inner, outer = nested()
+    for track in (5, inner):
+        session = edits.clear_envelopes(session, track)
+    still = DryMix(edits.clear_envelopes(session, outer), READER).read(0, LENGTH)
+    np.testing.assert_allclose(DryMix(session, READER).read(0, LENGTH), curve(FALLING) * still, atol=1e-6)
+
+
 def test_a_group_that_does_nothing_leaves_all_keys_as_they_are() -> None:
     alone = [chunk.key for chunk in plan(song()).audible]
     session = groups.group_tracks(groups.group_tracks(song(), {1, 3}), {5})

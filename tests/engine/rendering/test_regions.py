@@ -19,7 +19,7 @@ from lincae_studio.engine.process import messages
 from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Renderer
-from lincae_studio.session import edits, regions
+from lincae_studio.session import edits, groups, regions
 from lincae_studio.session.excerpt import only_track
 from lincae_studio.session.model import MASTER, Region, Session
 from tests.engine.analysis.test_linearity import bent, figures, mdct, song
@@ -166,6 +166,24 @@ def test_linearity_is_measured_with_regions() -> None:
         assert found.residual_db is None
         shares = [track.share for track in found.tracks.values() if track.share is not None]
         assert abs(sum(shares) - 1.0) < 1e-6
+
+
+def test_the_order_of_regions_and_of_equal_sources_changes_neither_keys_nor_bits() -> None:
+    """Of regions of one owner, of a track and its clip, and of two tracks with one clip's audio but other regions."""
+    first, second, third = PART, replace(PART, low=60, high=120, gain=0.3), replace(PART, low=70, keep=True, gain=0.7)
+    for owner in (MASTER, 1, 2):
+        one = regions.add(regions.add(regions.add(mix(), owner, first), owner, second), owner, third)
+        other = regions.add(regions.add(regions.add(mix(), owner, third), owner, second), owner, first)
+        assert plan(one) == plan(other)
+    assert plan(regions.add(with_region(1, second), 2, first)) == plan(regions.add(with_region(1, first), 2, second))
+    doubled = groups.duplicate_tracks(mix(), [1])
+    twin = next(track.id for track in doubled.tracks if track.name.endswith("copy"))
+    one, other = (
+        regions.add(regions.add(doubled, owners[0], second), owners[1], third) for owners in ((1, twin), (twin, 1))
+    )
+    assert plan(one) == plan(other)
+    for before, after in zip(plan(one).audible, plan(other).audible, strict=True):
+        assert before.terms == after.terms
 
 
 def test_masks_reach_the_engine_process() -> None:

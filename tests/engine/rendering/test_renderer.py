@@ -16,9 +16,9 @@ from lincae_studio.engine.rendering.cache import LatentCache
 from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.stitch import stitch, window_slice
 from lincae_studio.errors import CodecError
-from lincae_studio.session import edits, groups
+from lincae_studio.session import edits, groups, regions, snapshots
 from lincae_studio.session.excerpt import only_track
-from lincae_studio.session.model import Point, Session
+from lincae_studio.session.model import MASTER, Point, Region, Session
 from tests.engine.reference import reference_render, waveform_mix
 from tests.helpers import MemoryAudio, made_up_media, new_renderer, plan_of, render_all, render_plan, session_of
 from tests.strategies import SHORT_MEDIA, sessions
@@ -44,6 +44,39 @@ def long_session() -> Session:
 def test_the_engine_equals_the_reference(session: Session, grid: Grid, codec_id: str) -> None:
     expected = reference_render(session, READER.audio, codec_id, grid)
     assert np.abs(render_all(session, READER, codec_id, grid) - expected).max(initial=0.0) < 1e-5
+
+
+def everything(second_master: float, of_group: bool) -> Session:
+    """Nested groups, envelopes, regions everywhere, and a morph of two mixes, in which one or all strips differ."""
+    session = session_of(*SHORT_MEDIA[:2], start=500)
+    session = groups.group_tracks(groups.group_tracks(session, {1}), {3})
+    first, second = (session.track(track).parent for track in (1, 3))
+    session = groups.group_tracks(session, {first})
+    outer = session.track(first).parent
+    session = edits.set_gain_points(session, outer, [Point(0, 0.3), Point(6000, 1.2)])
+    session = edits.set_track_pan(edits.set_track_solo(session, outer, True), first, -0.5)
+    session = edits.set_master_points(session, [Point(1000, 1.0), Point(5000, 0.4)])
+    region = Region(id=1, start=1000, end=5000, low=5, high=40, gain=0.2, fade=700, space="mdct-2x/1")
+    for number, owner in enumerate((MASTER, 1, 2, first, outer)):
+        session = regions.add(session, owner, replace(region, low=5 + 8 * number, keep=number == 3))
+    session = snapshots.store(edits.set_master_gain(session, 0.5))
+    session = edits.set_track_gain(session, outer, 0.25)
+    if not of_group:
+        session = edits.set_track_solo(edits.set_track_solo(session, outer, False), second, True)
+    session = snapshots.store(edits.set_master_gain(session, second_master))
+    session = snapshots.set_morph(session, *(snapshot.id for snapshot in session.snapshots))
+    return snapshots.set_morph_points(session, [Point(1000, 0.1), Point(5000, 0.9)])
+
+
+@pytest.mark.parametrize("second_master", [0.5, 1.5])
+@pytest.mark.parametrize("of_group", [True, False])
+def test_all_features_together_equal_the_reference(second_master: float, of_group: bool) -> None:
+    session = everything(second_master, of_group)
+    expected = reference_render(session, READER.audio, "mdct-2x", GRIDS[1])
+    assert np.abs(expected).max() > 0.02
+    assert np.abs(render_all(session, READER, "mdct-2x", GRIDS[1]) - expected).max() < 1e-5
+    dry = DryMix(session, READER).read(0, session.length)
+    assert np.abs(dry - waveform_mix(session, READER.audio)).max() < 1e-5
 
 
 @given(sessions())
