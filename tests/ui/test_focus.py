@@ -151,3 +151,26 @@ def test_tab_goes_from_top_to_bottom(song: MainWindow) -> None:
     assert places == sorted(places)
     views = names.index("What the linearity view shows")
     assert places[-1] < views < names.index("Import Audio"), "then the views, then the toolbar again"
+
+
+@pytest.mark.parametrize(
+    ("action", "name", "key", "modifiers"),
+    [
+        ("snapshots", "Snapshots", Qt.Key.Key_B, CTRL | SHIFT),
+        ("history", "History", Qt.Key.Key_H, CTRL),
+        ("view_heatmap", "heatmap", Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier),
+    ],
+)
+def test_closing_what_has_the_focus_leaves_it_on_the_timeline(
+    song: MainWindow, action: str, name: str, key: Qt.Key, modifiers: Qt.KeyboardModifier
+) -> None:
+    """Not on the first button of the toolbar, which Space would press."""
+    if not song.actions_by_id[action].isChecked():
+        press(song, key, modifiers)
+    inside = next(one for one in song.findChildren(QWidget) if name in (one.accessibleName(), one.objectName()))
+    inside = next(one for one in (inside, *inside.findChildren(QWidget)) if one.focusPolicy() & Qt.FocusPolicy.TabFocus)
+    inside.setFocus(Qt.FocusReason.TabFocusReason)
+    assert song.focusWidget() is inside
+    press(song, key, modifiers)
+    assert not song.actions_by_id[action].isChecked()
+    assert song.focusWidget() is song.timeline.lanes
