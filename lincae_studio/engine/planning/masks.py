@@ -1,7 +1,7 @@
 """Masks: by what regions multiply the latents of a chunk, as a few numbers per frame. Any thread.
 
-A mask stands for a matrix `(D, T)` of factors. It is kept apart into frames and channels, since a plan may have one for
-each term of thousands of chunks, and its numbers are part of their keys.
+A mask stands for a matrix `(D, T)` of factors. It is kept apart into frames and channels, and in most chunks it is one
+number, since a plan may have many for each term of thousands of chunks, and their numbers are part of the keys.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Mask(Struct, frozen=True, array_like=True, gc=False):
     """The factors of one region: `1 + amounts[t] * w[d]`.
 
     Attributes:
-        amounts: by how much the factor differs from 1 where `w` is 1, for each frame.
+        amounts: by how much the factor differs from 1 where `w` is 1: one number, or one for each frame.
         low, high: the first and the last channel of the region.
         fade: channels over which `w` rises from 0 outside to 1 inside.
         keep: whether `w` is 1 outside and 0 inside instead.
     """
 
-    amounts: tuple[float, ...]
+    amounts: float | tuple[float, ...]
     low: int
     high: int
     fade: int = 0
@@ -47,20 +47,23 @@ def masks_of(regions: Iterable[Region], centres: Positions) -> tuple[Mask, ...]:
     for region in regions:
         if region.start > centres[-1] or region.end <= centres[0] or region.gain == 1.0:
             continue
-        weights = ((centres >= region.start) & (centres < region.end)).astype(np.float64)
-        if region.fade:
-            weights *= np.clip(np.minimum(centres - region.start, region.end - centres) / region.fade, 0.0, 1.0)
-        if weights.any():
+        amounts: float | tuple[float, ...] = region.gain - 1.0
+        if not (region.start + region.fade <= centres[0] and centres[-1] < region.end - region.fade):
+            weights = ((centres >= region.start) & (centres < region.end)).astype(np.float64)
+            if region.fade:
+                weights *= np.clip(np.minimum(centres - region.start, region.end - centres) / region.fade, 0.0, 1.0)
+            if not weights.any():
+                continue
             amounts = tuple(((region.gain - 1.0) * weights).tolist())
-            found.append(Mask(amounts, region.low, region.high, region.fade_channels, region.keep))
+        found.append(Mask(amounts, region.low, region.high, region.fade_channels, region.keep))
     return tuple(sorted(found, key=repr))
 
 
 def factors_of(masks: Sequence[Mask], channels: int) -> Array:
-    """The product of at least one mask, `(channels, T)`."""
-    total = np.ones((channels, len(masks[0].amounts)))
+    """The product of masks: `(channels, T)`, or `(channels, 1)` where it is the same in all frames."""
+    total = np.ones((channels, 1))
     for mask in masks:
-        total *= 1.0 + channel_weights(mask, channels)[:, None] * np.array(mask.amounts)
+        total = total * (1.0 + channel_weights(mask, channels)[:, None] * np.array(mask.amounts))
     return total.astype(np.float32)
 
 

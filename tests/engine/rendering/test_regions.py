@@ -108,8 +108,30 @@ def test_factors_have_fades_over_frames_and_channels() -> None:
     factors = factors_of([mask], 12)
     np.testing.assert_allclose(1 - factors[5], 0.5 * np.array([0, 0, 0.5, 1, 1, 1, 0.505, 0.005, 0, 0]), atol=1e-6)
     np.testing.assert_allclose(1 - factors[:, 4], 0.5 * np.array([0, 0, 0.5, 1, 1, 1, 1, 1, 0.5, 0, 0, 0]), atol=1e-6)
+    (whole,) = masks_of([replace(PART, start=0, end=901, low=2, high=8, gain=0.5, fade_channels=1)], centres)
+    assert whole.amounts == -0.5
+    np.testing.assert_allclose(factors_of([whole], 12), factors[:, 4:5], atol=1e-6)
+    np.testing.assert_allclose(factors_of([whole, mask], 12), factors[:, 4:5] * factors, atol=1e-6)
+    for edge in ({"start": 1}, {"end": 900}, {"start": 0, "fade": 1}, {"start": -1, "end": 901, "fade": 2}):
+        (part,) = masks_of([replace(PART, **({"start": 0, "end": 901} | edge))], centres)
+        assert isinstance(part.amounts, tuple), edge
     both = factors_of([mask, mask], 12)
     np.testing.assert_allclose(both, factors**2, atol=1e-6)
+
+
+def test_a_mask_is_one_number_where_it_does_not_change_within_a_chunk() -> None:
+    """Plans of long regions stay small, and moving an edge changes only the keys of the chunks around it."""
+    long = replace(PART, start=256 * 40, end=256 * 130, fade=256 * 6)
+    for owner in (MASTER, 1, 2):
+        before, after = (plan(with_region(owner, part)).audible for part in (long, replace(long, end=256 * 140)))
+        kinds = []
+        for chunk, other in zip(before, after, strict=True):
+            masks = [*chunk.masks, *(mask for term in chunk.terms for mask in term.masks)]
+            kinds += [type(mask.amounts) for mask in masks]
+            if masks and all(isinstance(mask.amounts, float) for mask in masks):
+                assert chunk == other
+        assert kinds.count(float) >= 1
+        assert kinds.count(tuple) >= 2
 
 
 def test_changing_a_region_encodes_nothing_again_and_keeps_partial_sums_of_the_mix() -> None:
