@@ -140,6 +140,11 @@ def test_more_regions_than_there_may_be_are_refused_in_edits_and_files() -> None
         validated(replace(full, master=Master(regions=more), next_id=MAX_REGIONS + 2))
 
 
+def test_ids_of_regions_that_are_not_used_yet_are_refused() -> None:
+    with pytest.raises(EditError, match="ids"):
+        validated(replace(song(), master=Master(regions=(replace(REGION, id=song().next_id),))))
+
+
 def test_soloing_channels_adds_moves_and_removes_a_region() -> None:
     first = regions.solo(song(), 1, 5, 5, "mdct-1x/1", "mdct-1x")
     (_, region) = next(regions.all_regions(validated(first)))

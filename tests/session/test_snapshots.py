@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import edits, snapshots, strips
+from lincae_studio.session import edits, rates, snapshots, strips
 from lincae_studio.session.excerpt import only_track, without_track
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Morph, Point, Session
-from lincae_studio.session.rules import validated
+from lincae_studio.session.rules import check_change, validated
 from lincae_studio.session.step_names import RECALL
 from tests.helpers import made_up_media, session_of
 
@@ -198,3 +198,21 @@ def test_a_morph_that_cannot_be_is_refused(change: str) -> None:
     broken = replace(session.morph, **({"first": 1} if change == "first" else {"points": (Point(0, 2.0),)}))
     with pytest.raises(EditError, match=r"the morph goes between|the line of the morph"):
         validated(replace(session, morph=broken))
+
+
+def test_a_morph_to_a_snapshot_that_does_not_exist_is_refused() -> None:
+    one, other = ids(two())
+    for morph in (Morph(first=one, second=99), Morph(first=99, second=other)):
+        with pytest.raises(EditError, match="do not exist"):
+            validated(replace(two(), morph=morph))
+    morphed = snapshots.set_morph(two(), one, other)
+    with pytest.raises(EditError, match="do not exist"):
+        check_change(morphed, replace(morphed, snapshots=morphed.snapshots[:1]))
+
+
+def test_the_line_of_a_morph_keeps_its_times_at_another_rate() -> None:
+    session = snapshots.set_morph_points(snapshots.set_morph(two(), *ids(two())), [Point(0, 0.0), Point(4410, 1.0)])
+    media = {one.digest: rates.at_rate(one, 48_000, 9796) for one in session.media}
+    high = validated(rates.convert(session, 48_000, media))
+    assert high.morph is not None
+    assert high.morph.points == (Point(0, 0.0), Point(4800, 1.0))
