@@ -5,7 +5,6 @@ Both run on all cores, and alternate, so that noise of the machine affects both.
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+from lincae_studio import cores
 from lincae_studio.bench.spread import spread
 from lincae_studio.errors import StudioError, UsageError
 from lincae_studio.jobs import CancelToken, no_progress
@@ -99,7 +99,7 @@ def _bare(stems: Sequence[Path]) -> None:
             for _ in file.blocks():
                 pass
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores.count()) as pool:
         list(pool.map(read, stems))
 
 

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Collection
 from pathlib import Path
 
-from lincae_studio import __version__
+from lincae_studio import __version__, cores
 
 #: Features of processors that decide how fast codecs are, as Linux names them, from the oldest to the newest.
 _FEATURES = (
@@ -34,7 +34,7 @@ def machine() -> dict[str, object]:
         "isa": isa_of(features) or platform.machine().lower(),
         "features": features,
         "processor": model or platform.processor() or platform.machine(),
-        "cores": _cores(),
+        "cores": cores.count(),
         "system": platform.platform(),
         "versions": _versions(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
@@ -61,10 +61,6 @@ def _processor(cpuinfo: Path) -> tuple[str, list[str]]:
     fields = {name.strip().lower(): value.strip() for name, _, value in pairs}
     flags = set((fields.get("flags") or fields.get("features") or "").split())
     return fields.get("model name", ""), [name for name in _FEATURES if name in flags]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

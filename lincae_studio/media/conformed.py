@@ -224,6 +224,8 @@ class FolderWriter:
         #: Level-0 pairs `(C, n, 2)` of each block.
         self._peaks: list[Audio] = []
         self._checksums: list[int] = []
+        #: Room for a block channel by channel.
+        self._turned: Audio = np.empty(0, np.float32)
         #: Checksum of the last block so far, and its bytes.
         self._last, self._filled = 0, 0
         self.length, self._channels = 0, 1
@@ -236,7 +238,12 @@ class FolderWriter:
 
     def write(self, block: Audio) -> None:
         """Add samples `(n, C)`; n is a multiple of `BLOCK`, except for the last."""
-        if block.any():
+        if self._turned.size < block.size:
+            self._turned = np.empty(block.size, np.float32)
+        turned = self._turned[: block.shape[1] * len(block)].reshape(block.shape[1], len(block))
+        turned[...] = block.T
+        peaks = np.stack([block_peaks(channel) for channel in turned])
+        if peaks.any():
             data = np.ascontiguousarray(block).data.cast("B")
             self._audio.write(data)
         else:
@@ -247,7 +254,7 @@ class FolderWriter:
             self._filled += len(part)
             if self._filled == CHECKED_BYTES:
                 self._end_block()
-        self._peaks.append(np.stack([block_peaks(channel) for channel in np.ascontiguousarray(block.T)]))
+        self._peaks.append(peaks)
         self.length, self._channels = self.length + len(block), block.shape[1]
 
     def finish(self) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from lincae_studio import cores
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, share_of
 from lincae_studio.media.probe import EXTENSIONS, WideFileError
@@ -108,7 +109,7 @@ def import_all(
         return Imported({path: media}, (), (), tuple(warnings))
 
     # Decoding, resampling, hashing and writing all release the interpreter's lock.
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="import") as pool:
+    with ThreadPoolExecutor(cores.count(), thread_name_prefix="import") as pool:
         running = [pool.submit(read, number) for number in range(len(paths))]
         try:
             found = [future.result() for future in running]

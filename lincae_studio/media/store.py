@@ -422,10 +422,13 @@ def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:
     rest: list[Audio] = []
     waiting = 0
     for part in parts:
-        rest.append(part)
+        if not rest and len(part) % BLOCK == 0:
+            yield part
+            continue
+        rest.append(part.copy())  # it may be valid until the next one only
         waiting += len(part)
         if waiting >= BLOCK_FRAMES:
-            joined = np.concatenate(rest) if len(rest) > 1 else part
+            joined = np.concatenate(rest) if len(rest) > 1 else rest[0]
             whole = len(joined) // BLOCK * BLOCK
             yield joined[:whole]
             rest, waiting = ([joined[whole:]] if whole < len(joined) else []), len(joined) - whole

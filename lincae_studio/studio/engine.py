@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
+from lincae_studio import cores
 from lincae_studio.codecs import registry
 from lincae_studio.codecs.base import Codec, CodecInfo
 from lincae_studio.codecs.computation import Computation
@@ -170,15 +171,26 @@ class Engine:
         Raises:
             StudioError: for a file that cannot be used, or channels that it does not have.
         """
-        progress = report(f"importing {path.name}")
-        with self._lock:
+        return self.import_files([path], report, channels, rate)[path]
+
+    def import_files(
+        self, paths: Iterable[Path], report: Report = no_report, channels: str = "", rate: Rate = DEFAULT_RATE
+    ) -> dict[Path, Media]:
+        """As `import_file`, for several files at the same time, on all cores. Raises the first error."""
+
+        def conform(path: Path) -> Media:
+            progress = report(f"importing {path.name}")
             try:
-                media = self.store.import_file(path, progress, warn=self._warn, rate=rate)
+                return self.store.import_file(path, progress, warn=self._warn, rate=rate)
             except WideFileError:
                 if not channels:
                     raise
-                media = self.store.import_file(path, progress, None, channels, self._warn, rate=rate)
-            self._imported.media[media.digest] = media
+                return self.store.import_file(path, progress, None, channels, self._warn, rate=rate)
+
+        with self._lock:
+            unique = list(dict.fromkeys(paths))
+            media = dict(zip(unique, cores.on_all(conform, unique), strict=True))
+            self._imported.media.update((one.digest, one) for one in media.values())
             return media
 
     def open(self, path: Path, report: Report = no_report) -> Session:
@@ -190,10 +202,9 @@ class Engine:
         session = open_bundle(path, self.bundles) if files.is_bundle(path) else files.load(path)
         outside = [media.path for media in new_outside(self.store, session, path.absolute().parent)]
         with self._lock:
-            for media in session.used_media():
-                if media.original is None:
-                    self.store.ensure(media, report(f"importing {Path(media.path).name}"))
-                    self._imported.media[media.digest] = media
+            files_of = [media for media in session.used_media() if media.original is None]
+            cores.on_all(lambda one: self.store.ensure(one, report(f"importing {Path(one.path).name}")), files_of)
+            self._imported.media.update((media.digest, media) for media in files_of)
             if outside:
                 count = count_of(len(outside), "file")
                 self._warn(f"the project uses {count} outside its folder, new to this computer: {listed(outside, 10)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from lincae_studio import cores
 from lincae_studio.errors import Cancelled
 from lincae_studio.jobs import CancelToken, Progress, no_progress
 from lincae_studio.media.importing import import_all, natural_order
@@ -50,7 +50,7 @@ def test_files_keep_their_order_and_errors_are_their_own(tmp_path: Path) -> None
 
 
 def test_files_are_imported_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(cores, "count", lambda: 2)
     both = threading.Barrier(2, timeout=30.0)
 
     class Store(MediaStore):

@@ -115,7 +115,7 @@ class AudioFile:
         return hash_of(self._file, self.path, cancel)
 
     def blocks(self, progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> Iterator[Audio]:
-        """The samples `(n, C)` at the file's own rate, all of them.
+        """The samples `(n, C)` at the file's own rate, all of them. A block is valid until the next one is read.
 
         Raises:
             MediaError: when audio is missing, a sample is not finite or far out of range, or the file was changed since
@@ -157,9 +157,11 @@ class AudioFile:
     def _blocks_of(self, pieces: list[Piece]) -> Iterator[Audio]:
         with _open(FileView(self._file, pieces)) as file:
             promised, done = file.frames, 0
+            # One buffer for all blocks: the system would clear the memory of each.
+            buffer = np.empty((min(BLOCK_FRAMES, promised), file.channels), np.float32)
             # No more than is promised: what lies behind may be tags, about which decoders complain.
             while count := min(BLOCK_FRAMES, promised - done):
-                block = file.read(count, dtype="float32", always_2d=True)
+                block = file.read(out=buffer[:count])
                 if not len(block):
                     break
                 done += len(block)
@@ -168,8 +170,8 @@ class AudioFile:
             raise truncated_at(done / promised)
 
     def _check(self, block: Audio, at: int) -> None:
-        fine = np.abs(block) <= _LARGEST_SAMPLE  # false for NaN, too
-        if not fine.all():
+        if not (block.min() >= -_LARGEST_SAMPLE and block.max() <= _LARGEST_SAMPLE):  # false for NaN, too
+            fine = np.abs(block) <= _LARGEST_SAMPLE
             frame, channel = divmod(int(np.argmin(fine)), block.shape[1])
             value = block[frame, channel]
             what = "samples over +600 dBFS" if np.isfinite(value) else "NaN or infinite samples"

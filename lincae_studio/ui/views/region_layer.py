@@ -87,7 +87,8 @@ class RegionLayer(QObject):
         self._preview: Area | None = None
         self._pressed = False
         document.changed.connect(lambda _continuous: self.redraw())
-        rendering.plan_changed.connect(self.redraw)
+        document.replaced.connect(self.cancel)  # its regions are of another document
+        rendering.plan_changed.connect(self._follow_plan)
         axis.changed.connect(self._follow_axis)
         selected.changed.connect(self.redraw)
 
@@ -367,6 +368,13 @@ class RegionLayer(QObject):
             self._draw(self._preview, "", True, True, dashed=True)
         elif box is not None and box.owner == owner:
             self._draw(self.area_of(box, owner), "", True, True, dashed=True)
+
+    def _follow_plan(self) -> None:
+        """Let go of a rectangle of other latents."""
+        box = self._selected.box
+        if box is not None and box.space != self._rendering.plan.codec.latent_space:
+            self._selected.clear()
+        self.redraw()
 
     def _follow_axis(self) -> None:
         """Keep labels in view."""

@@ -47,7 +47,7 @@ def bursts(seconds: float = 4.0) -> Array:
 def read(path: Path) -> Array:
     """A file's samples; its announced length must be theirs."""
     with AudioFile(path) as file:
-        audio = np.concatenate(list(file.blocks()))
+        audio = np.concatenate([block.copy() for block in file.blocks()])
         assert len(audio) == file.info.length
     return audio
 

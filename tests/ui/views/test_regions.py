@@ -214,6 +214,13 @@ def test_in_another_order_or_a_difference_there_are_no_regions(shown: MainWindow
     assert shown.selection.regions.box is None
 
 
+def test_another_codec_lets_go_of_the_rectangle(shown: MainWindow) -> None:
+    drag_on(shown, (0.5, 200), (1.5, 100))
+    shown.document.apply("Codec", lambda session: edits.set_codec(session, "mdct-4x"))
+    shown.rendering.update_plan()
+    assert shown.selection.regions.box is None
+
+
 @pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
 def test_the_context_menu_has_the_commands(shown: MainWindow) -> None:
     drag_on(shown, (0.5, 200), (1.5, 100))
