@@ -120,7 +120,7 @@ def _session(
 ) -> Session:
     """A session with each file on a track of its own, in this order."""
     registry.for_session(codec, rate=rate)
-    media = [engine.import_file(path, report, from_channels, rate) for path in paths]
+    media = engine.import_files(paths, report, from_channels, rate)
     return edits.add_stems(edits.set_codec(Session(rate=rate), codec), media, 0)
 
 

@@ -53,11 +53,11 @@ def mix_files(
     session = edits.set_codec(Session(rate=rate), codec)
     with progress_bars() as report, headless() as engine:
         imported = engine.import_files((item.path for item in inputs), report, from_channels, session.rate)
-        for item in inputs:
+        for item, media in zip(inputs, imported, strict=True):
             session = edits.add_track(session, item.path.stem)
             track = session.tracks[-1]
             session = edits.set_track_gain(session, track.id, item.gain)
-            session = edits.add_clip(session, track.id, imported[item.path], round(item.start_s * session.rate))
+            session = edits.add_clip(session, track.id, media, round(item.start_s * session.rate))
         tracks = [track.id for track in session.tracks]
         for group in grouped:
             chosen = _outermost(session, {tracks[number] for number in group.inputs})

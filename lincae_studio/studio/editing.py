@@ -100,7 +100,7 @@ class Edited(Mix):
         Raises:
             MediaError: for a file that cannot be read, or has more than two channels.
         """
-        media = [self.engine.import_file(Path(path), channels=channels, rate=self.rate) for path in paths]
+        media = self.engine.import_files(map(Path, paths), channels=channels, rate=self.rate)
         return self.apply(edits.add_stems, media, self._at(start))
 
     def add_clip(self, track: TrackLike, path: str | Path, *, start: float = 0.0, channels: str = "") -> Self:

@@ -31,6 +31,7 @@ from lincae_studio.engine.rendering.streams import ProvideChunk
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import EngineError, MediaError, ProjectError
 from lincae_studio.jobs import CancelToken, Report, no_report
+from lincae_studio.media.importing import WAITING
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.probe import WideFileError
 from lincae_studio.media.store import MediaStore
@@ -171,12 +172,16 @@ class Engine:
         Raises:
             StudioError: for a file that cannot be used, or channels that it does not have.
         """
-        return self.import_files([path], report, channels, rate)[path]
+        return self.import_files([path], report, channels, rate)[0]
 
     def import_files(
         self, paths: Iterable[Path], report: Report = no_report, channels: str = "", rate: Rate = DEFAULT_RATE
-    ) -> dict[Path, Media]:
-        """As `import_file`, for several files at the same time, on all cores. Raises the first error."""
+    ) -> list[Media]:
+        """As `import_file`, for several files at the same time, on all cores. The media are in the order of the paths.
+
+        Raises:
+            StudioError: for the first of the files that cannot be used.
+        """
 
         def conform(path: Path) -> Media:
             progress = report(f"importing {path.name}")
@@ -188,10 +193,11 @@ class Engine:
                 return self.store.import_file(path, progress, None, channels, self._warn, rate=rate)
 
         with self._lock:
+            paths = list(paths)
             unique = list(dict.fromkeys(paths))
-            media = dict(zip(unique, cores.on_all(conform, unique), strict=True))
+            media = dict(zip(unique, cores.on_all(conform, unique, more=WAITING), strict=True))
             self._imported.media.update((one.digest, one) for one in media.values())
-            return media
+            return [media[path] for path in paths]
 
     def open(self, path: Path, report: Report = no_report) -> Session:
         """Read a project or a bundle, and prepare its media files for rendering.
@@ -203,7 +209,9 @@ class Engine:
         outside = [media.path for media in new_outside(self.store, session, path.absolute().parent)]
         with self._lock:
             files_of = [media for media in session.used_media() if media.original is None]
-            cores.on_all(lambda one: self.store.ensure(one, report(f"importing {Path(one.path).name}")), files_of)
+            cores.on_all(
+                lambda one: self.store.ensure(one, report(f"importing {Path(one.path).name}")), files_of, more=WAITING
+            )
             self._imported.media.update((media.digest, media) for media in files_of)
             if outside:
                 count = count_of(len(outside), "file")

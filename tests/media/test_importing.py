@@ -51,14 +51,14 @@ def test_files_keep_their_order_and_errors_are_their_own(tmp_path: Path) -> None
 
 def test_files_are_imported_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "count", lambda: 2)
-    both = threading.Barrier(2, timeout=30.0)
+    together = threading.Barrier(3, timeout=30.0)  # one waits for the disk
 
     class Store(MediaStore):
         def import_file(self, *arguments: Any, **named: Any) -> Media:
-            both.wait()
+            together.wait()
             return super().import_file(*arguments, **named)
 
-    paths = stems(tmp_path, 4)
+    paths = stems(tmp_path, 6)
     found = import_all(Store(tmp_path / "store"), paths, no_progress, CancelToken(), DEFAULT_RATE)
     assert list(found.media) == paths
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import threading
 import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import lincae_studio as ls
+from lincae_studio import cores
 from lincae_studio.codecs.lincae import pretrained
+from lincae_studio.session.model import Media
 from lincae_studio.studio.process import EngineProcess
 from tests.codecs.lincae.models import small_model
 from tests.helpers import damage, noise, write_audio
@@ -148,3 +152,75 @@ def test_no_engine_warns_of_ordinary_files(files: list[Path]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ls.Session.from_files(*files).render(span=(0.0, 0.5))
+
+
+@pytest.fixture
+def engine(cache_dir: Path) -> ls.Engine:
+    return ls.Engine()
+
+
+def test_files_are_imported_in_the_order_given_and_each_once(
+    engine: ls.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths = {f"{number}.wav": 90_000 - 9000 * number for number in range(6)}
+    paths = [write_audio(tmp_path / name, noise(length, length)) for name, length in lengths.items()]
+    copied = tmp_path / "copy.wav"
+    shutil.copyfile(paths[2], copied)
+    read: list[Path] = []
+    import_file = engine.store.import_file
+
+    def counted(path: Path, *arguments: Any, **named: Any) -> Media:
+        read.append(path)
+        return import_file(path, *arguments, **named)
+
+    monkeypatch.setattr(engine.store, "import_file", counted)
+    media = engine.import_files([*paths, paths[0], copied])
+    assert [one.length for one in media] == [*lengths.values(), lengths["0.wav"], lengths["2.wav"]]
+    assert sorted(read) == sorted([*paths, copied])
+    assert media[6] == media[0]
+    assert (media[7].digest, media[7].path) == (media[2].digest, str(copied))
+    assert engine.store.usage()[0] == len(paths)
+    assert engine._imported.media.keys() == {one.digest for one in media}
+    assert engine.import_files([]) == []
+
+
+def test_files_are_imported_at_the_same_time(
+    engine: ls.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cores, "count", lambda: 2)
+    together = threading.Barrier(3, timeout=30)  # one more than cores, as each waits for the disk at its end
+    import_file = engine.store.import_file
+
+    def waiting(*arguments: Any, **named: Any) -> Media:
+        together.wait()
+        return import_file(*arguments, **named)
+
+    monkeypatch.setattr(engine.store, "import_file", waiting)
+    paths = [write_audio(tmp_path / f"{number}.wav", noise(number, 1000)) for number in range(6)]
+    assert [one.path for one in engine.import_files(paths)] == list(map(str, paths))
+
+
+def test_the_error_is_that_of_the_first_bad_file(engine: ls.Engine, files: list[Path], tmp_path: Path) -> None:
+    damaged, missing = tmp_path / "damaged.wav", tmp_path / "missing.wav"
+    damaged.write_bytes(b"no audio")
+    for _ in range(5):
+        with pytest.raises(ls.StudioError, match=r"damaged\.wav"):
+            engine.import_files([files[0], damaged, missing, files[1]])
+        with pytest.raises(ls.StudioError, match=r"missing\.wav"):
+            engine.import_files([missing, damaged])
+    assert [one.path for one in engine.import_files(files)] == list(map(str, files)), "the engine is still usable"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("core_")]
+
+
+def test_wide_files_need_a_choice_of_channels(engine: ls.Engine, files: list[Path], tmp_path: Path) -> None:
+    audio = noise(1, 70_000, 3)
+    wide = write_audio(tmp_path / "wide.wav", audio)
+    with pytest.raises(ls.StudioError, match=r"wide\.wav"):
+        engine.import_files([*files, wide])
+    narrow, _, mixed = engine.import_files([*files, wide], channels="mix")
+    assert (narrow.channel_selection, mixed.channel_selection) == ("", "mix"), "others are imported as they are"
+    np.testing.assert_array_equal(engine.store.open(mixed.digest).samples, audio.mean(axis=1, keepdims=True))
+    (pair,) = engine.import_files([wide], channels="2,3")
+    np.testing.assert_array_equal(engine.store.open(pair.digest).samples, audio[:, 1:])
+    with pytest.raises(ls.StudioError, match="channel 4"):
+        engine.import_files([wide], channels="4")
