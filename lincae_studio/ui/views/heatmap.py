@@ -336,10 +336,11 @@ class HeatmapPanel(QWidget):
         shown, subtracted = self._shown
         if subtracted != _NOTHING or self.order.currentData() != "index":
             return None
-        owner = MASTER if shown == _MIX else self._id_of(shown)
-        session = self._context.document.session
-        known = {MASTER, *(track.id for track in session.tracks), *(clip.id for clip in session.clips())}
-        return owner if owner in known else None
+        if shown == _MIX:
+            return MASTER
+        owner, session = self._id_of(shown), self._context.document.session
+        known = any(track.id == owner for track in session.tracks) or any(clip.id == owner for clip in session.clips())
+        return owner if known else None
 
     def _follow_selection(self) -> None:
         """Follow the selection, but do not sum again if it does not affect what is shown."""
