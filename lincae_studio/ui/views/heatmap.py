@@ -314,20 +314,19 @@ class HeatmapPanel(QWidget):
 
     def _follow_document(self) -> None:
         """Update the choices, keeping the current ones if they still exist."""
-        tracks = [(track.id, track.name) for track in self._context.document.session.tracks]
-        if tracks == self._tracks and self.shown_box.count():
+        before, self._tracks = self._tracks, [(one.id, one.name) for one in self._context.document.session.tracks]
+        if self._tracks == before and self.shown_box.count():
             return
-        self._tracks = tracks
         choices = [("Mix", _MIX), ("Selected track", ("track", 0)), ("Selected clip", ("clip", 0))]
-        choices += [(name, ("track", track_id)) for track_id, name in tracks]
+        choices += [(name, ("track", track_id)) for track_id, name in self._tracks]
         for box, first in ((self.shown_box, ()), (self.subtracted_box, (("nothing", _NOTHING),))):
             chosen = self._chosen(box)
             box.blockSignals(True)
             box.clear()
             for text, data in (*first, *choices):
                 box.addItem(text, data)
-            places = [number for number in range(box.count()) if tuple(box.itemData(number)) == chosen]
-            box.setCurrentIndex(places[0] if places else 0)
+            places = (number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
+            box.setCurrentIndex(next(places, 0))
             box.blockSignals(False)
         self._on_chosen()
 
