@@ -6,16 +6,14 @@ and no script.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 
 import numpy as np
 
-from lincae_studio import __version__
 from lincae_studio.engine.analysis.check_words import KINDS, NameOf, amount_text, sentence, stem_of, summary
 from lincae_studio.engine.analysis.findings import CheckResult
 from lincae_studio.evaluation import pictures
-from lincae_studio.evaluation.style import STYLE
+from lincae_studio.evaluation.frame import document, text as _text
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import format_time
@@ -28,23 +26,7 @@ def check_page(result: CheckResult, session: Session, master: str, name_of: Name
     """The page. `master`: the name of the master."""
     title = f"Stems of {master}"
     body = "\n".join(_parts(result, session, title, name_of))
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="LinCAE Studio {_text(__version__)}">
-<title>{_text(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-</body>
-</html>
-"""
+    return document(title, body, "default-src 'none'; img-src data:; style-src 'unsafe-inline'")
 
 
 def _parts(result: CheckResult, session: Session, title: str, name_of: NameOf) -> Iterator[str]:
@@ -82,7 +64,3 @@ def _parts(result: CheckResult, session: Session, title: str, name_of: NameOf) -
 
 def _cells(tag: str, texts: tuple[str, ...]) -> str:
     return "".join(f"<{tag}>{_text(text)}</{tag}>" for text in texts)
-
-
-def _text(text: str) -> str:
-    return html.escape(text)

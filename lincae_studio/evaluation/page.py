@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import html
 import importlib.metadata
 import math
 import os
@@ -26,9 +25,10 @@ from lincae_studio.evaluation.audio import Excerpt
 from lincae_studio.evaluation.comparison import Failed, Measured, Result
 from lincae_studio.evaluation.demonstrations import GAIN, Demonstration, Name, chosen_stem, true_signals
 from lincae_studio.evaluation.figures import FIGURES, SECTIONS, against
+from lincae_studio.evaluation.frame import document, text as _text
 from lincae_studio.evaluation.metrics import limited, si_sdr, snr
 from lincae_studio.evaluation.sounds import audio_uri
-from lincae_studio.evaluation.style import SCRIPT, STYLE
+from lincae_studio.evaluation.style import SCRIPT
 from lincae_studio.session.times import count_of, format_time
 
 #: Peak of the loudest true signal.
@@ -89,24 +89,7 @@ def page(results: Sequence[Result], excerpt: Excerpt, origin: Origin) -> str:
         parts += _demonstrations(measured, excerpt, origin)
     parts += _how(measured, failed, origin)
     body = "\n".join(parts)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="LinCAE Studio {_text(__version__)}">
-<title>{_text(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-<main>
-{body}
-</main>
-<script>{SCRIPT}</script>
-</body>
-</html>
-"""
+    return document(title, body, policy, SCRIPT)
 
 
 def _codecs(results: Sequence[Result]) -> Iterator[str]:
@@ -344,8 +327,3 @@ def _labels(measured: Sequence[Measured]) -> list[str]:
 
 def _cells(tag: str, texts: Iterable[str]) -> str:
     return "".join(f"<{tag}>{_text(text)}</{tag}>" for text in texts)
-
-
-def _text(text: str) -> str:
-    """Text as HTML, also in attributes. Characters that do not print, such as marks of direction, are escaped."""
-    return html.escape("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))

@@ -89,7 +89,7 @@ class _Events:
     """What the process has answered: renders and failures, and what device and precision come to. Any thread."""
 
     def __init__(self) -> None:
-        #: Nothing is kept but what somebody waits for.
+        #: Keeps only the renders that a caller is waiting for.
         self.store = RenderStore(old_bytes=0, max_bytes=0)
         self.changed = threading.Condition()
         self.computation: Computation | None = None

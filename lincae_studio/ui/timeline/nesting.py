@@ -39,7 +39,7 @@ class DropPlace:
 
 
 def left_px(depth: int) -> int:
-    """The left border of a header in so many groups."""
+    """The left border of the header of a track, by how many groups it is nested in."""
     return INDENT_PX * min(depth, _DEEPEST)
 
 

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given, settings, strategies as st
+from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.masks import Mask
 from lincae_studio.engine.planning.plan import Coefficient, Term
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.sums import ChunkSums
@@ -62,6 +64,15 @@ def test_a_changed_gain_asks_for_its_group_only() -> None:
     assert asked[1] < 8
     sums.total(sorted_terms(before), counting, ORIGIN)  # undone
     assert len(asked) == 2
+
+
+def test_a_sum_with_other_masks_is_another_sum() -> None:
+    sums = ChunkSums()
+    terms = [Term("00", _SOURCE, (1.0,)), Term("01", _SOURCE, (1.0,))]
+    masked = [terms[0], replace(terms[1], masks=(Mask(-1.0, 0, 1),))]
+    sums.total(terms, latents_of, ORIGIN)
+    muted = sums.total(masked, latents_of, ORIGIN)
+    assert np.array_equal(muted, ChunkSums().total(masked, latents_of, ORIGIN))
 
 
 def test_memory_is_bounded() -> None:
