@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from lincae_studio import bounded, paths
@@ -39,13 +39,14 @@ _LARGEST_BYTES = 1 << 24
 _TIMEOUT_S = 7200
 
 
-def measure_all(quick: bool, report: Callable[[str], None]) -> dict[str, object]:
+def measure_all(quick: bool, report: Callable[[str], None]) -> Iterator[dict[str, object]]:
     """Run all benchmarks.
 
     Args:
         report: receives the name of each before it runs.
 
-    Returns:
+    Yields:
+        After each benchmark, what has been measured so far, so that a run that is stopped leaves the rest.
         `machine`; `benchmarks`: by name what each prints with `--json`, its `machine` left out; `loads`: by name the
         load before each; `errors`: by name why one failed.
     """
@@ -53,18 +54,20 @@ def measure_all(quick: bool, report: Callable[[str], None]) -> dict[str, object]
     found: dict[str, object] = {}
     loads: dict[str, object] = {}
     errors: dict[str, str] = {}
+    everything: dict[str, object] = {"format": FORMAT, "machine": here, "quick": quick}
+    everything |= {"benchmarks": found, "loads": loads, "errors": errors}
     for name, arguments in QUICK.items():
         report(name)
         try:
             figures = _measured([*paths.own_command(), "bench", name, "--json", *(arguments if quick else ())])
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             errors[name] = str(error)
-            continue
-        rows = figures if isinstance(figures, list) else [figures]
-        before = [row.pop("machine", {}) for row in rows]
-        loads[name] = before[0].get("load")
-        found[name] = figures
-    return {"format": FORMAT, "machine": here, "quick": quick, "benchmarks": found, "loads": loads, "errors": errors}
+        else:
+            rows = figures if isinstance(figures, list) else [figures]
+            before = [row.pop("machine", {}) for row in rows]
+            loads[name] = before[0].get("load")
+            found[name] = figures
+        yield everything
 
 
 def _measured(command: list[str]) -> list[dict[str, dict[str, object]]] | dict[str, dict[str, object]]:

@@ -38,26 +38,30 @@ def _all(
     quick: Annotated[bool, typer.Option("--quick", help="Measure small sessions, in a few minutes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run all benchmarks and write their figures to one file, for `bench compare`. One that fails is listed in it."""
+    """Run all benchmarks, and write their figures to one file after each. One that fails is listed in it."""
     from lincae_studio.bench.suite import measure_all
 
-    found = measure_all(quick, lambda name: show_error(f"bench {name} ..."))
+    found: dict[str, object] = {}
+    for found in measure_all(quick, lambda name: show_error(f"bench {name} ...")):
+        if output is not None:
+            _write_figures(output, found)
     errors = found["errors"]
     assert isinstance(errors, dict)
     for name, reason in errors.items():
         warn(f"bench {name} failed: {reason}")
-    if output is None:
+    if as_json or output is None:
         print(json.dumps(found, indent=2))
-        return
+    else:
+        show(f"{output}: the figures of all benchmarks" + (f", except {', '.join(errors)}" if errors else ""))
+
+
+def _write_figures(output: Path, found: dict[str, object]) -> None:
+    """Raises `StudioError` when the file cannot be written."""
     try:
         write_bytes(output, json.dumps(found, indent=2).encode())
     except OSError as error:
         reason, remedy = os_error_reason(error, output)
         raise StudioError(f"cannot write {output}: {reason}", remedy) from error
-    if as_json:
-        print(json.dumps(found, indent=2))
-    else:
-        show(f"{output}: the figures of all benchmarks" + (f", except {', '.join(errors)}" if errors else ""))
 
 
 @bench_app.command("compare")

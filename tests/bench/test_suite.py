@@ -41,15 +41,15 @@ def test_stems_that_cannot_be_measured_are_refused() -> None:
 
 
 def test_a_benchmark_that_fails_does_not_stop_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = tmp_path / "program.py"
+    program, output = tmp_path / "program.py", tmp_path / "figures.json"
     program.write_text(
-        "import json, sys\n"
+        "import json, pathlib, sys\n"
         "if sys.argv[2] == 'start': sys.exit('no display')\n"
         "row = {'arguments': sys.argv[4:], 'machine': {'load': 0.5}}\n"
+        f"if sys.argv[2] == 'ui': row['so far'] = len(json.loads(pathlib.Path({str(output)!r}).read_text())['loads'])\n"
         "print(json.dumps([row] if sys.argv[2] == 'builtin' else row))\n"
     )
     monkeypatch.setattr("lincae_studio.paths.own_command", lambda: [sys.executable, str(program)])
-    output = tmp_path / "figures.json"
     assert run(["bench", "all", str(output), "--quick"]) == 0
     found = json.loads(output.read_text())
     assert found["errors"] == {"start": "no display"}
@@ -57,6 +57,7 @@ def test_a_benchmark_that_fails_does_not_stop_the_others(tmp_path: Path, monkeyp
     assert found["benchmarks"]["builtin"] == [{"arguments": []}]
     assert found["benchmarks"]["training"] == {"arguments": ["--seconds", "2"]}
     assert found["loads"]["ui"] == 0.5
+    assert found["benchmarks"]["ui"]["so far"] == len(suite.QUICK) - 2, "the file is not written after each benchmark"
     _, benchmarks = suite.read_figures(output)
     assert benchmarks == found["benchmarks"]
 

@@ -28,9 +28,9 @@ _READ_IN_THREADS = 4
 #: Windows encoded at once: few enough to bound memory, enough for efficient matrix products.
 _ENCODE_BATCH = 16
 
-#: Chunks that took at least this many seconds are worth keeping on disk: each takes up about a megabyte and some
+#: Chunks that took at least this many seconds are worth keeping on disk: each takes up about a megabyte, and four
 #: milliseconds to read.
-_KEEP_FROM_S = 0.05
+_KEEP_FROM_S = 0.02
 
 #: Audio that is damaged is read again if this or another process has repaired it.
 _READ_ATTEMPTS = 3
