@@ -23,8 +23,9 @@ from lincae_studio.engine.bundles.decode import decode_media
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, bundles_dir
 from lincae_studio.engine.bundles.writer import open_bundle, windows_of
 from lincae_studio.engine.export.mixdown import in_batches
+from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan, Term
+from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.engine.rendering.streams import ProvideChunk

@@ -27,7 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.engine.analysis.residual import own_samples, ratio_db, residual_db
-from lincae_studio.engine.planning.plan import Chunk, Plan, Term, make_plan
+from lincae_studio.engine.planning.contributions import Term
+from lincae_studio.engine.planning.plan import Chunk, Plan, make_plan
 from lincae_studio.engine.planning.probes import silence_of, term_edited, with_seed
 from lincae_studio.engine.planning.sources import AudioReader
 from lincae_studio.engine.rendering.dry_mix import DryMix

@@ -12,8 +12,9 @@ from lincae_studio.codecs.base import Array
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
 from lincae_studio.engine.bundles.writer import Render
+from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
+from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.planning.probes import term_alone
 from lincae_studio.engine.planning.sources import Source, key_of
 from lincae_studio.errors import CodecError

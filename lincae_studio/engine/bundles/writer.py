@@ -22,8 +22,9 @@ from lincae_studio import atomic, bounded, private
 from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.bundles import store as bundle_store
 from lincae_studio.engine.bundles.store import BundledLatents, BundleStore, Header
+from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, Term, make_plan
+from lincae_studio.engine.planning.plan import Chunk, make_plan
 from lincae_studio.engine.planning.probes import term_latents
 from lincae_studio.engine.planning.sources import Source, key_of
 from lincae_studio.engine.rendering.renderer import Rendered

@@ -15,38 +15,28 @@ import hashlib
 from array import array
 from collections.abc import Iterable, Iterator, KeysView, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import overload
 
 import msgspec
-import numpy as np
 from msgspec import Struct
 
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.engine.planning.factors import Factor
+from lincae_studio.engine.planning.contributions import (
+    NOWHERE,
+    Coefficient,
+    Contribution,
+    Contributions,
+    Term,
+    coefficient_of,
+    contributions_of,
+    number_of,
+)
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.heard import Heard, HeardMaster, master_of, tracks_of
 from lincae_studio.engine.planning.masks import Mask, applicable, masks_of
-from lincae_studio.engine.planning.runs import RUN, sources_of
-from lincae_studio.engine.planning.sources import Source, effective_fades
+from lincae_studio.engine.planning.runs import RUN
 from lincae_studio.jobs import Steps, finished
-from lincae_studio.session.model import DEFAULT_RATE, Clip, Media, Region, Session
-
-#: For factors that do not depend on the position.
-_NOWHERE = np.zeros(0)
-
-#: The factor of a source on a bus: one number, or one for each latent frame.
-Coefficient = float | tuple[float, ...]
-
-
-# gc=False, here and in sources: a long session has tens of thousands of these, and none can be part of a cycle.
-class Term(Struct, frozen=True, array_like=True, gc=False):
-    """A source with its key, its coefficient on each bus, and the masks of regions."""
-
-    key: str
-    source: Source
-    coefficients: tuple[Coefficient, ...]
-    masks: tuple[Mask, ...] = ()
+from lincae_studio.session.model import DEFAULT_RATE, Session
 
 
 class CodecRef(Struct, frozen=True, array_like=True):
@@ -55,46 +45,6 @@ class CodecRef(Struct, frozen=True, array_like=True):
     id: str
     identity: str
     rate: int = DEFAULT_RATE
-
-
-class Contribution(Struct, frozen=True, array_like=True, gc=False):
-    """What one track contributes to one chunk.
-
-    Attributes:
-        track: id of the track; 0 if the terms belong to no track.
-        terms: its sources with their coefficients.
-        unequal: whether any coefficient differs between the two buses.
-        digest: the sum of the digests of its terms, little-endian. Only plans need it.
-    """
-
-    track: int
-    terms: tuple[Term, ...]
-    unequal: bool = False
-    digest: bytes = b""
-
-    @classmethod
-    def of(cls, track: int, term: Term) -> Contribution:
-        coefficients = term.coefficients
-        # A chunk with equal buses is the same in a stereo session as in a mono session.
-        equal = all(coefficient == coefficients[0] for coefficient in coefficients)
-        content = term.key + repr(coefficients[:1] if equal else coefficients)
-        if term.masks:  # without regions, keys are those of versions that had none
-            content += repr(term.masks)
-        return cls(track, (term,), not equal, hashlib.blake2b(content.encode(), digest_size=32).digest())
-
-    def joined(self, other: Contribution) -> Contribution:
-        """The terms of both, which belong to one track."""
-        total = _number(self.digest) + _number(other.digest)
-        digest = total.to_bytes(-(-total.bit_length() // 8), "little")
-        return Contribution(self.track, self.terms + other.terms, self.unequal or other.unequal, digest)
-
-
-def _number(digest: bytes) -> int:
-    return int.from_bytes(digest, "little")
-
-
-#: The contributions of a track, by chunk index.
-_Contributions = Mapping[int, Contribution]
 
 
 class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
@@ -282,11 +232,11 @@ class _ChunkSum:
     def replace(self, track_id: int, contribution: Contribution | None) -> None:
         old = self.contributions.pop(track_id, None)
         if old is not None:
-            self.digest -= _number(old.digest)
+            self.digest -= number_of(old.digest)
             self.unequal -= old.unequal
         if contribution is not None:
             self.contributions[track_id] = contribution
-            self.digest += _number(contribution.digest)
+            self.digest += number_of(contribution.digest)
             self.unequal += contribution.unequal
 
 
@@ -296,7 +246,7 @@ class Planner:
     def __init__(self) -> None:
         self._context: _Context | None = None
         #: The contributions in the sums, by track id, with their track; None while only some of them are in the sums.
-        self._tracks: dict[int, tuple[Heard | None, _Contributions]] = {}
+        self._tracks: dict[int, tuple[Heard | None, Contributions]] = {}
         self._sums: dict[int, _ChunkSum] = {}
         self._chunks: dict[int, Chunk] = {}
         self._master = HeardMaster(1.0, (), None)
@@ -323,7 +273,7 @@ class Planner:
         for track_id, one in heard.items():
             known = self._tracks.get(track_id)
             if known is None or known[0] != one:
-                contributions = yield from _contributions_of(one, media, context)
+                contributions = yield from contributions_of(one, media, codec, context.grid, context.channels)
                 yield from self._correct_sums(track_id, contributions)
                 self._tracks[track_id] = one, contributions
         master = master_of(session)
@@ -334,7 +284,7 @@ class Planner:
         count = context.grid.count(session.length)
         return Plan(codec, context.grid, context.channels, session.length, Chunks(self._chunks.values(), count))
 
-    def _correct_sums(self, track_id: int, new: _Contributions) -> Steps[None]:
+    def _correct_sums(self, track_id: int, new: Contributions) -> Steps[None]:
         """Subtract the contributions of a track that are gone, and add the new ones."""
         old = self._tracks[track_id][1] if track_id in self._tracks else {}
         summed = dict(old)
@@ -389,58 +339,9 @@ class Planner:
 
     def _master_in(self, index: int, grid: Grid) -> Coefficient:
         """The factor of the mix in a chunk."""
-        positions = grid.frame_centres(index) if self._master.moving else _NOWHERE
-        return _coefficient(self._master.factor(positions))
+        positions = grid.frame_centres(index) if self._master.moving else NOWHERE
+        return coefficient_of(self._master.factor(positions))
 
 
 def _grid(session: Session, codec: CodecInfo) -> Grid:
     return Grid.chosen(codec, session.chunk_frames, session.overlap_frames)
-
-
-def _contributions_of(heard: Heard, media: Mapping[str, Media], context: _Context) -> Steps[_Contributions]:
-    contributions: dict[int, Contribution] = {}
-    track = heard.track
-    fades = effective_fades(track, media)
-    grid, identity, follows = context.grid, context.codec.latent_identity, heard.moving
-    of_track = applicable(heard.regions, context.codec)
-    for clip in track.clips:
-        yield
-        if clip.mute:
-            continue
-        of_clip = applicable(clip.regions, context.codec)
-
-        @cache
-        def masks(index: int, clip: Clip = clip, of_clip: tuple[Region, ...] = of_clip) -> tuple[Mask, ...]:
-            centres = grid.frame_centres(index)
-            found = masks_of(of_track, centres) + masks_of(of_clip, centres - (clip.start - clip.offset))
-            return tuple(sorted(found, key=repr))
-
-        channels = media[clip.media].channels
-
-        @cache
-        def coefficients_of(index: int, clip: Clip = clip, channels: int = channels) -> list[tuple[Coefficient, ...]]:
-            positions = grid.frame_centres(index) if follows else _NOWHERE
-            factors = heard.factors(clip, channels, context.channels, positions)
-            return [tuple(map(_coefficient, on_buses)) for on_buses in factors]
-
-        constant = None if follows else coefficients_of(0)
-        for channel in range(channels):
-            if constant is not None and not any(constant[channel]):
-                continue
-            for sources in sources_of(clip, channel, fades[clip.id], grid, identity):
-                for index, source, key in sources:
-                    coefficients = (constant or coefficients_of(index))[channel]
-                    if any(coefficients):
-                        edited = masks(index) if of_track or of_clip else ()
-                        added = Contribution.of(track.id, Term(key, source, coefficients, edited))
-                        contributions[index] = contributions[index].joined(added) if index in contributions else added
-                yield
-    return contributions
-
-
-def _coefficient(factor: Factor) -> Coefficient:
-    """A factor as plain numbers; a single one where it does not change within the chunk."""
-    if isinstance(factor, float):
-        return float(factor)
-    values: list[float] = factor.tolist()
-    return values[0] if min(values) == max(values) else tuple(values)

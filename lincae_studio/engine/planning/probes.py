@@ -6,7 +6,8 @@ import hashlib
 
 import msgspec
 
-from lincae_studio.engine.planning.plan import Chunk, Contribution, Term
+from lincae_studio.engine.planning.contributions import Contribution, Term
+from lincae_studio.engine.planning.plan import Chunk
 
 #: The keys of probes begin with one of these words; those of a mix never do.
 _LATENTS, _TERM, _SEED = _PREFIXES = ("latents", "term", "seed")

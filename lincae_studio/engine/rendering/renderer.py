@@ -11,8 +11,9 @@ import numpy as np
 
 from lincae_studio import cores
 from lincae_studio.codecs.base import Array, Codec
+from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
-from lincae_studio.engine.planning.plan import Chunk, CodecRef, Term
+from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.planning.sources import AudioReader, read_source
 from lincae_studio.engine.rendering.cache import LatentCache, LatentSource, RenderCache
 from lincae_studio.engine.rendering.sums import ChunkSums

@@ -13,8 +13,8 @@ import numpy as np
 
 from lincae_studio import cores
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.contributions import Coefficient, Term
 from lincae_studio.engine.planning.masks import Mask, factors_of
-from lincae_studio.engine.planning.plan import Coefficient, Term
 from lincae_studio.engine.rendering.algebra import weighted
 
 #: About five minutes of 64 stereo tracks with a built-in codec; hours with Lin-CAE.

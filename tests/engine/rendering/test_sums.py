@@ -9,8 +9,8 @@ from hypothesis import given, settings, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.codecs.base import Array
+from lincae_studio.engine.planning.contributions import Coefficient, Term
 from lincae_studio.engine.planning.masks import Mask
-from lincae_studio.engine.planning.plan import Coefficient, Term
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.sums import ChunkSums
 from tests.helpers import made_up_media, noise, plan_of, session_of

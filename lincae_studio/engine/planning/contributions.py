@@ -1,0 +1,133 @@
+"""Contributions: what each track adds to each chunk, as sources of its clips with their coefficients. Any thread.
+
+A track's contributions depend on the track, its groups and the media alone, so that a plan can keep those of all tracks
+that an edit did not touch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from msgspec import Struct
+
+from lincae_studio.codecs.base import CodecInfo
+from lincae_studio.engine.planning.factors import Factor
+from lincae_studio.engine.planning.grid import Grid
+from lincae_studio.engine.planning.heard import Heard
+from lincae_studio.engine.planning.masks import Mask, applicable, masks_of
+from lincae_studio.engine.planning.runs import sources_of
+from lincae_studio.engine.planning.sources import Source, effective_fades
+from lincae_studio.jobs import Steps
+from lincae_studio.session.model import Clip, Media, Region
+
+#: For factors that do not depend on the position.
+NOWHERE = np.zeros(0)
+
+#: The factor of a source on a bus: one number, or one for each latent frame.
+Coefficient = float | tuple[float, ...]
+
+
+# gc=False, here and in sources: a long session has tens of thousands of these, and none can be part of a cycle.
+class Term(Struct, frozen=True, array_like=True, gc=False):
+    """A source with its key, its coefficient on each bus, and the masks of regions."""
+
+    key: str
+    source: Source
+    coefficients: tuple[Coefficient, ...]
+    masks: tuple[Mask, ...] = ()
+
+
+class Contribution(Struct, frozen=True, array_like=True, gc=False):
+    """What one track contributes to one chunk.
+
+    Attributes:
+        track: id of the track; 0 if the terms belong to no track.
+        terms: its sources with their coefficients.
+        unequal: whether any coefficient differs between the two buses.
+        digest: the sum of the digests of its terms, little-endian. Only plans need it.
+    """
+
+    track: int
+    terms: tuple[Term, ...]
+    unequal: bool = False
+    digest: bytes = b""
+
+    @classmethod
+    def of(cls, track: int, term: Term) -> Contribution:
+        coefficients = term.coefficients
+        # A chunk with equal buses is the same in a stereo session as in a mono session.
+        equal = all(coefficient == coefficients[0] for coefficient in coefficients)
+        content = term.key + repr(coefficients[:1] if equal else coefficients)
+        if term.masks:  # without regions, keys are those of versions that had none
+            content += repr(term.masks)
+        return cls(track, (term,), not equal, hashlib.blake2b(content.encode(), digest_size=32).digest())
+
+    def joined(self, other: Contribution) -> Contribution:
+        """The terms of both, which belong to one track."""
+        total = number_of(self.digest) + number_of(other.digest)
+        digest = total.to_bytes(-(-total.bit_length() // 8), "little")
+        return Contribution(self.track, self.terms + other.terms, self.unequal or other.unequal, digest)
+
+
+def number_of(digest: bytes) -> int:
+    """A digest as a number, which can be added to others."""
+    return int.from_bytes(digest, "little")
+
+
+#: The contributions of a track, by chunk index.
+Contributions = Mapping[int, Contribution]
+
+
+def contributions_of(
+    heard: Heard, media: Mapping[str, Media], codec: CodecInfo, grid: Grid, buses: int
+) -> Steps[Contributions]:
+    """What a track adds to each chunk, made in steps. `media`: by digest; `buses`: of the mix."""
+    contributions: dict[int, Contribution] = {}
+    track = heard.track
+    fades = effective_fades(track, media)
+    identity, follows = codec.latent_identity, heard.moving
+    of_track = applicable(heard.regions, codec)
+    for clip in track.clips:
+        yield
+        if clip.mute:
+            continue
+        of_clip = applicable(clip.regions, codec)
+
+        @cache
+        def masks(index: int, clip: Clip = clip, of_clip: tuple[Region, ...] = of_clip) -> tuple[Mask, ...]:
+            centres = grid.frame_centres(index)
+            found = masks_of(of_track, centres) + masks_of(of_clip, centres - (clip.start - clip.offset))
+            return tuple(sorted(found, key=repr))
+
+        channels = media[clip.media].channels
+
+        @cache
+        def coefficients_of(index: int, clip: Clip = clip, channels: int = channels) -> list[tuple[Coefficient, ...]]:
+            positions = grid.frame_centres(index) if follows else NOWHERE
+            factors = heard.factors(clip, channels, buses, positions)
+            return [tuple(map(coefficient_of, on_buses)) for on_buses in factors]
+
+        constant = None if follows else coefficients_of(0)
+        for channel in range(channels):
+            if constant is not None and not any(constant[channel]):
+                continue
+            for sources in sources_of(clip, channel, fades[clip.id], grid, identity):
+                for index, source, key in sources:
+                    coefficients = (constant or coefficients_of(index))[channel]
+                    if any(coefficients):
+                        edited = masks(index) if of_track or of_clip else ()
+                        added = Contribution.of(track.id, Term(key, source, coefficients, edited))
+                        contributions[index] = contributions[index].joined(added) if index in contributions else added
+                yield
+    return contributions
+
+
+def coefficient_of(factor: Factor) -> Coefficient:
+    """A factor as plain numbers; a single one where it does not change within the chunk."""
+    if isinstance(factor, float):
+        return float(factor)
+    values: list[float] = factor.tolist()
+    return values[0] if min(values) == max(values) else tuple(values)
