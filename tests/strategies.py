@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from array import array
 from collections.abc import Iterator, Sequence
 
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from lincae_studio.session.model import (
     Master,
     Media,
     Morph,
+    Operator,
     Point,
     Rate,
     Region,
@@ -38,6 +40,7 @@ SHORT_MEDIA = (made_up_media(1, 9_000), made_up_media(2, 6_500, 2), made_up_medi
 
 gains = st.one_of(st.sampled_from([0.0, 1.0, 0.5]), st.floats(0.0, 2.0, width=32))
 pans = st.one_of(st.just(0.0), st.sampled_from([-1.0, 1.0]), st.floats(-1.0, 1.0, width=32))
+floats = st.floats(-10.0, 10.0, width=32)
 names = st.text(max_size=12)
 shapes: st.SearchStrategy[FadeShape] = st.sampled_from(["linear", "equal-power", "s-curve"])
 
@@ -173,6 +176,36 @@ def morphed(draw: st.DrawFn, session: Session, moving: bool) -> Session:
 
 
 @st.composite
+def inserted(draw: st.DrawFn, session: Session) -> Session:
+    """A session, now and then with operators of two channels, which no codec has, and inserts of them."""
+    if draw(st.integers(0, 2)):
+        return session
+    made = []
+    for number in range(draw(st.integers(1, 2))):
+        reach, past, future = draw(st.integers(0, 3)), draw(st.integers(0, 2)), draw(st.integers(0, 2))
+        count = 2 * min(2 * reach + 1, 2) * (past + 1 + future)
+        made.append(
+            Operator(
+                id=session.next_id + number,
+                name=draw(names),
+                space=draw(st.sampled_from(["mdct-1x/1", "mdct-2x/1"])),
+                codec=draw(st.sampled_from(["", "mdct-1x"])),
+                channels=2,
+                reach=reach,
+                past=past,
+                future=future,
+                weights=array("f", draw(st.lists(floats, min_size=count, max_size=count))).tobytes(),
+                r2=draw(st.floats(-1.0, 1.0)),
+                plain_r2=draw(st.floats(0.0, 1.0)),
+                bands=tuple(draw(st.lists(st.floats(-1.0, 1.0), max_size=2))),
+            )
+        )
+    ids = [0, *(operator.id for operator in made)]
+    tracks = tuple(replace(track, insert=draw(st.sampled_from(ids))) for track in session.tracks)
+    return replace(session, operators=tuple(made), tracks=tracks, next_id=session.next_id + len(made))
+
+
+@st.composite
 def sessions(
     draw: st.DrawFn,
     media: Sequence[Media] = SHORT_MEDIA,
@@ -183,7 +216,8 @@ def sessions(
     rate: Rate = DEFAULT_RATE,
     edited: bool = False,
 ) -> Session:
-    """A valid session; with `moving` some tracks, and some masters, have envelopes, with `edited` some regions.
+    """A valid session; with `moving` some tracks, and some masters, have envelopes, with `edited` some
+    regions and inserts.
 
     At another rate than the default, the media are those at that rate, of the same lengths.
     """
@@ -213,7 +247,8 @@ def sessions(
         overlap_frames=draw(st.sampled_from([0, 0, 0, 3])),
         next_id=next(ids),
     )
-    return validated(draw(morphed(made, moving)))
+    found_session = draw(morphed(made, moving))
+    return validated(draw(inserted(found_session)) if edited else found_session)
 
 
 any_gain = st.floats(0.0, MAX_GAIN)

@@ -32,8 +32,9 @@ FORMAT: Final = "lincae-studio-project"
 #: Version 2 added envelopes and subtracted tracks; 3 markers, the loop, and the fade shapes, mute, colour and group of
 #: clips; 4 the tempo, and media that use some of a file's channels; 5 file sizes, media that exist only as latents, and
 #: units in the names of fields; 6 the master, the heights of tracks, and the note that a beat is; 7 the session's rate,
-#: which was 44.1 kHz before; 8 snapshots, the morph, groups of tracks, and regions of latents.
-VERSION: Final = 8
+#: which was 44.1 kHz before; 8 snapshots, the morph, groups of tracks, and regions of latents; 9 operators and
+#: inserts of tracks.
+VERSION: Final = 9
 
 #: Names of fields before version 5, without units, by the object they belong to.
 _OLD_NAMES = {
@@ -62,7 +63,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A project file. All sample counts are at the session rate."""
 
     format: Literal["lincae-studio-project"] = FORMAT
-    version: Literal[8] = VERSION
+    version: Literal[9] = VERSION
     session: Session
 
 

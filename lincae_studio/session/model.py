@@ -27,9 +27,12 @@ from lincae_studio.session.parts import (
     MAX_GAIN as MAX_GAIN,
     MAX_HEIGHT as MAX_HEIGHT,
     MAX_LENGTH as MAX_LENGTH,
+    MAX_OPERATORS as MAX_OPERATORS,
     MAX_PATH as MAX_PATH,
+    MAX_REACH_FRAMES as MAX_REACH_FRAMES,
     MAX_REGIONS as MAX_REGIONS,
     MAX_SEED as MAX_SEED,
+    MAX_WEIGHTS as MAX_WEIGHTS,
     MIN_HEIGHT as MIN_HEIGHT,
     MIN_LOOP as MIN_LOOP,
     RATES as RATES,
@@ -47,6 +50,7 @@ from lincae_studio.session.parts import (
     Marker as Marker,
     Media as Media,
     Name as Name,
+    Operator as Operator,
     Original as Original,
     Pan as Pan,
     Point as Point,
@@ -126,6 +130,8 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
         pan_points: envelope added to the pan.
         height: height of its row in the window, in pixels at a scale of 100 %; 0 for the default.
         regions: edits of the latents of all its clips, at samples of the timeline.
+        insert: id of the operator that is applied to the latents of its own clips: after the regions of clips, before
+            those of the track and its fader; 0 for none.
     """
 
     id: Id
@@ -142,6 +148,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     parent: Annotated[int, Meta(ge=0, le=2**31 - 1, description="id of the group that contains it; 0: none")] = 0
     folded: bool = False
     regions: Regions = ()
+    insert: Annotated[int, Meta(ge=0, le=2**31 - 1, description="id of an operator; 0: none")] = 0
     clips: tuple[Clip, ...] = ()
 
     @cached_property
@@ -157,6 +164,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
         rate: sample rate in Hz, that of all positions and of the conformed media (`rates.convert` changes it).
         master: what is applied to the sum of all tracks.
         snapshots: stored states of the mixer; `morph`: a crossfade between two of them.
+        operators: learned from examples, for the inserts of tracks.
         markers: markers, sorted by position.
         codec: id of the codec, or path of a model folder.
         seed: seed of the noise of codecs that decode from noise.
@@ -170,6 +178,7 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
     master: Master = Master()
     snapshots: tuple[Snapshot, ...] = ()
     morph: Morph | None = None
+    operators: Annotated[tuple[Operator, ...], Meta(max_length=MAX_OPERATORS)] = ()
     markers: tuple[Marker, ...] = ()
     loop: Loop | None = None
     tempo: Tempo | None = None
@@ -301,6 +310,13 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
             if snapshot.id == snapshot_id:
                 return snapshot
         raise EditError(f"there is no snapshot {snapshot_id}", "Store the mixer as a snapshot first")
+
+    def operator(self, operator_id: int) -> Operator:
+        """The operator with this id. Raises `EditError` when there is none."""
+        for operator in self.operators:
+            if operator.id == operator_id:
+                return operator
+        raise EditError(f"there is no operator {operator_id}", "It may have been deleted")
 
     @cached_property
     def morphed(self) -> tuple[Snapshot, ...]:

@@ -41,6 +41,11 @@ MAX_CHANNEL = 65_535
 #: Most regions of one clip, track or mix.
 MAX_REGIONS = 1000
 
+#: Most operators of a session, most latent frames that one looks back or ahead, and most weights of one: 1 MiB.
+MAX_OPERATORS = 64
+MAX_REACH_FRAMES = 64
+MAX_WEIGHTS = 2**18
+
 #: Lowest and highest row of a track, in pixels at a scale of 100 %.
 MIN_HEIGHT, MAX_HEIGHT = 24, 600
 
@@ -168,6 +173,49 @@ class Region(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
 
 
 Regions = Annotated[tuple[Region, ...], Meta(max_length=MAX_REGIONS)]
+
+
+class Operator(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A linear map of latents that was learned from an example, for the inserts of tracks.
+
+    With `z` the latents less those of silence, it makes `y[d, t] = sum_k sum_j W[d, j, k] z[j, t - k]`, for k from
+    `-future` to `past`. There is no constant: silence stays silence, and sums stay sums.
+
+    Attributes:
+        space: the latents that it maps (`CodecInfo.latent_space`); with others it is not applied.
+        codec: id of the codec that it was made with, for people.
+        channels: of these latents.
+        reach: channels on each side of a channel that it is made of; of all, if they are as many.
+        past, future: frames before and after a frame that it is made of.
+        weights: float32, little-endian, `(channels, width, past + future + 1)`: of each channel, from `reach` below to
+            `reach` above it, or of all; from the frame that is `future` frames ahead to the one `past` frames back.
+        r2: the share of the energy that it explains, of the part of the example that it was not learned from; `bands`:
+            the same from low to high channels.
+        plain_r2: the share that the best gain explains, as a comparison.
+    """
+
+    id: Id
+    name: Name
+    space: Annotated[str, Meta(min_length=1, max_length=200)]
+    codec: Annotated[str, Meta(max_length=200)] = ""
+    channels: Annotated[int, Meta(ge=1, le=MAX_CHANNEL + 1)]
+    reach: Channel = 0
+    past: Annotated[int, Meta(ge=0, le=MAX_REACH_FRAMES, description="latent frames")] = 0
+    future: Annotated[int, Meta(ge=0, le=MAX_REACH_FRAMES, description="latent frames")] = 0
+    weights: Annotated[bytes, Meta(max_length=4 * MAX_WEIGHTS, description="float32, little-endian")]
+    r2: Annotated[float, Meta(le=1.0)]
+    plain_r2: Annotated[float, Meta(le=1.0)] = 0.0
+    bands: Annotated[tuple[Annotated[float, Meta(le=1.0)], ...], Meta(max_length=64)] = ()
+
+    @property
+    def width(self) -> int:
+        """How many channels each channel is made of, counting those that do not exist."""
+        return min(2 * self.reach + 1, self.channels)
+
+    @property
+    def frames(self) -> int:
+        """How many frames each frame is made of."""
+        return self.past + 1 + self.future
 
 
 class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import math
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -24,6 +27,7 @@ from lincae_studio.session.model import (
     Clip,
     Master,
     Media,
+    Operator,
     Point,
     Region,
     Session,
@@ -56,6 +60,9 @@ def check(session: Session) -> None:
     _check_places(session)
     _check_master(session.master, session.next_id)
     _check_morph(session)
+    for operator in session.operators:
+        _check_operator(operator)
+    _check_inserts(session)
     for track in session.tracks:
         _check_track(track, session.next_id)
     by_digest = {media.digest: media for media in session.media}
@@ -101,8 +108,14 @@ def check_change(before: Session, after: Session) -> None:
         _check_master(after.master, after.next_id)
     if after.morph is not before.morph or after.snapshots is not before.snapshots:
         _check_morph(after)
+    known_operators = {id(operator) for operator in before.operators}
+    for operator in after.operators:
+        if id(operator) not in known_operators:
+            _check_operator(operator)
+    if changed or after.operators is not before.operators:
+        _check_inserts(after)
     strips_only = [(track.id, id(track.clips)) for track in changed] == [(old.id, id(old.clips)) for old in replaced]
-    named = after.markers is not before.markers or after.snapshots is not before.snapshots
+    named = any(getattr(after, name) is not getattr(before, name) for name in ("markers", "snapshots", "operators"))
     if not strips_only or named or after.next_id < before.next_id:
         _check_ids(after)
 
@@ -121,9 +134,9 @@ def _check_types(value: object, kind: Any, name: str) -> None:
 
 def _check_ids(session: Session) -> None:
     ids = [track.id for track in session.tracks] + [clip.id for clip in session.clips()]
-    ids += [marker.id for marker in session.markers] + [snapshot.id for snapshot in session.snapshots]
+    ids += [one.id for named in (session.markers, session.snapshots, session.operators) for one in named]
     if len(set(ids)) != len(ids):
-        raise EditError("two tracks, clips, markers or snapshots have the same id")
+        raise EditError("two tracks, clips, markers, snapshots or operators have the same id")
     if ids and max(ids) >= session.next_id:
         raise EditError(f"next_id is {session.next_id}, but id {max(ids)} is in use")
 
@@ -180,6 +193,24 @@ def _check_morph(session: Session) -> None:
     problem = envelope_problem(session.morph.points, 0.0, 1.0)
     if problem:
         raise EditError(f"the line of the morph is not valid: {problem}")
+
+
+def _check_operator(operator: Operator) -> None:
+    count = operator.channels * operator.width * operator.frames
+    if len(operator.weights) != 4 * count:
+        raise EditError(f"the operator {operator.name} does not have {count:,} weights")
+    weights = array("f", operator.weights)
+    if sys.byteorder == "big":
+        weights.byteswap()
+    if not math.isfinite(sum(weights)):
+        raise EditError(f"weights of the operator {operator.name} are NaN or infinite")
+
+
+def _check_inserts(session: Session) -> None:
+    known = {0, *(operator.id for operator in session.operators)}
+    for track in session.tracks:
+        if track.insert not in known:
+            raise EditError(f"track {track.id} ({track.name}) has an insert that does not exist")
 
 
 def _check_track(track: Track, next_id: int) -> None:

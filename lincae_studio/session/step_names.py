@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from lincae_studio.session.levels import format_db, format_pan
-from lincae_studio.session.model import Clip, Marker, Master, Session, Snapshot, Track
+from lincae_studio.session.model import Clip, Marker, Master, Operator, Session, Snapshot, Track
 from lincae_studio.session.rates import in_khz
 from lincae_studio.session.times import count_of, format_time
 
-_Thing = TypeVar("_Thing", bound=Track | Clip | Marker | Snapshot)
+_Thing = TypeVar("_Thing", bound=Track | Clip | Marker | Snapshot | Operator)
 
 _Strip = Track | Master
+
+_Named = _Strip | Clip | Marker | Snapshot | Operator
 
 #: Longer names of tracks and clips are cut, in characters.
 _MOST = 48
@@ -41,6 +43,8 @@ def step_name(text: str, before: Session, after: Session) -> str:
         return f"{RECALL}: {_short(text.removeprefix(RECALL + ': '))}"
     if before.snapshots is not after.snapshots:
         return _of_things(text, before.snapshots, after.snapshots, rate)
+    if before.operators is not after.operators:
+        return _of_things(text, before.operators, after.operators, rate)
     if before.rate != rate:
         return f"{text}: {in_khz(rate)}"
     if before.master is not after.master and before.master != after.master:
@@ -80,9 +84,7 @@ def _of_pairs(text: str, pairs: Sequence[tuple[_Thing, _Thing]], kind: str, rate
     return f"{who}: {_what(text, pairs, rate)}"
 
 
-def _what(
-    text: str, pairs: Sequence[tuple[_Strip | Clip | Marker | Snapshot, _Strip | Clip | Marker | Snapshot]], rate: int
-) -> str:
+def _what(text: str, pairs: Sequence[tuple[_Named, _Named]], rate: int) -> str:
     """What was done, with the new value if all have the same, or by how much all gains changed."""
     looked_at = pairs if len(pairs) <= _MOST_COMPARED else ()
     fields = set[str]().union(*(_changed(one, two) for one, two in looked_at)) - {"clips"}
@@ -96,7 +98,7 @@ def _what(
     if field in ("at", "start") and value is not None and len(pairs) == 1:
         return f"move to {format_time(value / rate)}"
     plain = text.lower()
-    for kind in ("clips", "clip", "tracks", "track", "marker", "snapshot"):
+    for kind in ("clips", "clip", "tracks", "track", "marker", "snapshot", "operator"):
         plain = plain.removesuffix(f" {kind}")
     change = _gain_change(pairs) if field == "gain" and value is None else None
     if change is not None:

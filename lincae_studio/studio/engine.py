@@ -294,9 +294,10 @@ class Engine:
         """Digests of the media files from bundles that lack the latents of a term."""
         bundled = {digest: one for one in self._latents.values() for digest in one.media}
         return {
-            term.source.media
+            source.media
             for term in terms
-            if term.source.media in bundled and not bundled[term.source.media].holds(term.key)
+            for key, source in term.windows.items()
+            if source.media in bundled and not bundled[source.media].holds(key)
         }
 
 

@@ -8,6 +8,7 @@ import math
 import os
 import random
 import shutil
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
-from lincae_studio.session import arrange, edits, files, groups, places, rates, regions, snapshots
-from lincae_studio.session.model import MASTER, MAX_LENGTH, RATES, Original, Point, Region, Session, Tempo
+from lincae_studio.session import arrange, edits, files, groups, operators, places, rates, regions, snapshots
+from lincae_studio.session.model import MASTER, MAX_LENGTH, RATES, Operator, Original, Point, Region, Session, Tempo
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
@@ -90,8 +91,8 @@ def seventh_session(folder: Path) -> Session:
     return validated(rates.convert(session, 48_000, high))
 
 
-def full_session(folder: Path) -> Session:
-    """Uses every field of the document with a value that is not its default."""
+def eighth_session(folder: Path) -> Session:
+    """Uses every field of version 8 with a value that is not its default."""
     session = snapshots.store(seventh_session(folder), "Verse")
     session = edits.set_track_gain(edits.set_master_gain(session, 0.5), 1, 2.0)
     session = snapshots.store(edits.set_track_pan(edits.set_track_subtract(session, 1, True), 3, 0.5), "Chorus")
@@ -117,6 +118,27 @@ def full_session(folder: Path) -> Session:
     for owner in (MASTER, session.tracks[0].id, session.tracks[0].clips[0].id):
         session = regions.add(session, owner, region)
     return validated(session)
+
+
+def full_session(folder: Path) -> Session:
+    """Uses every field of the document with a value that is not its default."""
+    session = eighth_session(folder)
+    operator = Operator(
+        id=1,
+        name="Room",
+        space="mdct-1x/1",
+        codec="mdct-1x",
+        channels=2,
+        reach=1,
+        past=1,
+        future=1,
+        weights=array("f", [0.5, -0.25, 1.0] * 4).tobytes(),
+        r2=0.75,
+        plain_r2=0.5,
+        bands=(0.875, 0.25),
+    )
+    track = session.tracks[0]
+    return validated(operators.set_insert(operators.add(session, operator), [track.id], session.next_id))
 
 
 @pytest.fixture
@@ -244,8 +266,14 @@ def test_version_7_still_loads() -> None:
 
 def test_version_8_still_loads() -> None:
     session = files.load(FIXTURES / "v8.lincae")
-    assert session == full_session(FIXTURES.resolve())
+    assert session == eighth_session(FIXTURES.resolve())
     assert len(session.group_ids) == 1
+
+
+def test_version_9_still_loads() -> None:
+    session = files.load(FIXTURES / "v9.lincae")
+    assert session == full_session(FIXTURES.resolve())
+    assert session.operator(session.tracks[0].insert).name == "Room"
 
 
 def test_media_of_another_rate_than_the_session_are_refused(saved: Path, folder: Path) -> None:
@@ -269,7 +297,7 @@ def in_any_order(schema: object) -> object:
 
 
 def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
-    published = json.loads(resource("schema/project-v8.json").read_text(encoding="utf-8"))
+    published = json.loads(resource("schema/project-v9.json").read_text(encoding="utf-8"))
     made = json.loads(json.dumps(files.schema()))
     assert in_any_order(published) == in_any_order(made), "write it again: lincae-studio info --schema"
     jsonschema.Draft202012Validator.check_schema(published)
@@ -280,13 +308,13 @@ def test_the_published_schema_is_that_of_the_program(saved: Path) -> None:
         jsonschema.validate(broken, published)
 
 
-@pytest.mark.parametrize("version", [5, 6, 7, 8])
+@pytest.mark.parametrize("version", [5, 6, 7, 8, 9])
 def test_every_version_fits_its_published_schema(version: int) -> None:
     published = json.loads(resource(f"schema/project-v{version}.json").read_text(encoding="utf-8"))
     jsonschema.validate(json.loads((FIXTURES / f"v{version}.lincae").read_text()), published)
 
 
-@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("version", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> None:
     content = json.loads((FIXTURES / f"v{version}.lincae").read_text())
     name = "length_samples" if version >= 5 else "length"
@@ -298,10 +326,10 @@ def test_errors_in_older_versions_are_named_too(folder: Path, version: int) -> N
 
 def test_saving_the_fixture_again_gives_the_same_bytes(folder: Path) -> None:
     """The form in which a version is written is fixed: a change of it is a change of version."""
-    again = folder / "v8.lincae"
-    shutil.copy(FIXTURES / "v8.lincae", again)
+    again = folder / "v9.lincae"
+    shutil.copy(FIXTURES / "v9.lincae", again)
     files.save(files.load(again), again)
-    assert again.read_bytes() == (FIXTURES / "v8.lincae").read_bytes()
+    assert again.read_bytes() == (FIXTURES / "v9.lincae").read_bytes()
 
 
 # What cannot be opened
@@ -322,8 +350,8 @@ def manifest(saved: Path) -> Any:
 
 
 def test_a_newer_version_is_reported(saved: Path, folder: Path) -> None:
-    content = manifest(saved) | {"version": 9, "whatever": [1]}
-    assert "newer version (format 9; this version reads up to 8)" in refusal(json.dumps(content).encode(), folder)
+    content = manifest(saved) | {"version": 10, "whatever": [1]}
+    assert "newer version (format 10; this version reads up to 9)" in refusal(json.dumps(content).encode(), folder)
 
 
 @pytest.mark.parametrize("version", [0, -1, 1.5, "1", None, True, 10**30])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,10 +12,10 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, groups, places, rates, regions, snapshots, strips
+from lincae_studio.session import arrange, edits, files, groups, operators, places, rates, regions, snapshots, strips
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
-from lincae_studio.session.model import MASTER, RATES, Media, Point, Rate, Region, Session, Tempo
+from lincae_studio.session.model import MASTER, RATES, Media, Operator, Point, Rate, Region, Session, Tempo
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
@@ -243,6 +244,21 @@ class Editing(RuleBasedStateMachine):
             self.do(regions.remove, owner, {region.id})
 
     @precondition(lambda self: self.session.tracks)
+    @rule(pick=picks, count=st.integers(0, 13), name=st.text(max_size=3), value=st.floats(-2.0, 2.0, width=32))
+    def operators(self, pick: int, count: int, name: str, value: float) -> None:
+        known = [0, *(one.id for one in self.session.operators)]
+        chosen = known[pick % len(known)]
+        weights = array("f", [value] * 12).tobytes()
+        made = Operator(id=1, name=name, space="mdct-2x/1", channels=2, reach=9, past=2, weights=weights, r2=0.5)
+        if count < 3:
+            self.do(operators.add, made)
+        elif count < 10 and self.session.tracks:
+            self.do(operators.set_insert, {self.track_id(pick), self.track_id(pick + count)}, chosen)
+        elif count < 12:
+            self.do(operators.rename, chosen, name)
+        else:
+            self.do(operators.remove, chosen)
+
     @rule(pick=picks, height=st.integers(0, 700))
     def height(self, pick: int, height: int) -> None:
         self.do(edits.set_track_height, self.track_id(pick), height)
@@ -315,7 +331,8 @@ class Editing(RuleBasedStateMachine):
     @invariant()
     def ids_are_unique_and_only_grow(self) -> None:
         ids = [track.id for track in self.session.tracks] + [clip.id for clip in self.session.clips()]
-        ids += [marker.id for marker in self.session.markers] + [one.id for one in self.session.snapshots]
+        ids += [marker.id for marker in self.session.markers]
+        ids += [one.id for one in self.session.snapshots] + [one.id for one in self.session.operators]
         assert len(set(ids)) == len(ids)
         fresh = set(ids) - self.ids_seen
         assert not fresh or not self.ids_seen or min(fresh) > max(self.ids_seen)

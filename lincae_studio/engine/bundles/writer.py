@@ -32,6 +32,7 @@ from lincae_studio.errors import ProjectError, os_error_reason
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.session import files
 from lincae_studio.session.model import Master, Media, Original, Session
+from lincae_studio.session.operators import set_insert
 from lincae_studio.session.relink import relink
 
 _MANIFEST = "project.json"
@@ -151,6 +152,7 @@ def windows_of(session: Session, codec: CodecInfo, grid: Grid) -> Iterator[Chunk
     """The windows of a bundle, each once, as chunks with a single term that are not decoded."""
     lengths = {item.digest: item.length for item in session.media}
     seen: set[str] = set()
+    session = set_insert(session, [track.id for track in session.tracks], 0)  # it needs no windows of its own
     audible = _all_audible(session)
     for version in (session, audible, _each_alone(audible)):
         for chunk in make_plan(version, codec, grid).audible:

@@ -7,7 +7,7 @@ that an edit did not touch.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
@@ -17,8 +17,9 @@ from lincae_studio.codecs.base import CodecInfo
 from lincae_studio.engine.planning.factors import Factor
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.heard import Heard
+from lincae_studio.engine.planning.inserts import Insert, Kernel, insert_at, kernel_of, reach_of
 from lincae_studio.engine.planning.masks import Mask, applicable, masks_of
-from lincae_studio.engine.planning.runs import sources_of
+from lincae_studio.engine.planning.runs import RUN, sources_of
 from lincae_studio.engine.planning.sources import Source, effective_fades
 from lincae_studio.jobs import Steps
 from lincae_studio.session.model import Clip, Media, Region
@@ -32,12 +33,23 @@ Coefficient = float | tuple[float, ...]
 
 # gc=False, here and in sources: a long session has tens of thousands of these, and none can be part of a cycle.
 class Term(Struct, frozen=True, array_like=True, gc=False):
-    """A source with its key, its coefficient on each bus, and the masks of regions."""
+    """A source with its key, its coefficient on each bus, and the masks of regions.
+
+    With an insert, it is that of its parts, of which the source is one; `masks` are then without those of the clip.
+    """
 
     key: str
     source: Source
     coefficients: tuple[Coefficient, ...]
     masks: tuple[Mask, ...] = ()
+    insert: Insert | None = None
+
+    @property
+    def windows(self) -> Mapping[str, Source]:
+        """The sources that its latents are made of, by their keys."""
+        if self.insert is None:
+            return {self.key: self.source}
+        return {part.key: part.source for part in self.insert.parts}
 
 
 class Contribution(Struct, frozen=True, array_like=True, gc=False):
@@ -48,28 +60,33 @@ class Contribution(Struct, frozen=True, array_like=True, gc=False):
         terms: its sources with their coefficients.
         unequal: whether any coefficient differs between the two buses.
         digest: the sum of the digests of its terms, little-endian. Only plans need it.
+        kernel: what the operator computes that is the insert of the track.
     """
 
     track: int
     terms: tuple[Term, ...]
     unequal: bool = False
     digest: bytes = b""
+    kernel: Kernel | None = None
 
     @classmethod
-    def of(cls, track: int, term: Term) -> Contribution:
+    def of(cls, track: int, term: Term, kernel: Kernel | None = None) -> Contribution:
         coefficients = term.coefficients
         # A chunk with equal buses is the same in a stereo session as in a mono session.
         equal = all(coefficient == coefficients[0] for coefficient in coefficients)
         content = term.key + repr(coefficients[:1] if equal else coefficients)
         if term.masks:  # without regions, keys are those of versions that had none
             content += repr(term.masks)
-        return cls(track, (term,), not equal, hashlib.blake2b(content.encode(), digest_size=32).digest())
+        if term.insert is not None:
+            content += repr(term.insert)
+        return cls(track, (term,), not equal, hashlib.blake2b(content.encode(), digest_size=32).digest(), kernel)
 
     def joined(self, other: Contribution) -> Contribution:
         """The terms of both, which belong to one track."""
         total = number_of(self.digest) + number_of(other.digest)
         digest = total.to_bytes(-(-total.bit_length() // 8), "little")
-        return Contribution(self.track, self.terms + other.terms, self.unequal or other.unequal, digest)
+        unequal = self.unequal or other.unequal
+        return Contribution(self.track, self.terms + other.terms, unequal, digest, self.kernel)
 
 
 def number_of(digest: bytes) -> int:
@@ -90,6 +107,7 @@ def contributions_of(
     fades = effective_fades(track, media)
     identity, follows = codec.latent_identity, heard.moving
     of_track = applicable(heard.regions, codec)
+    kernel = kernel_of(heard.operator, codec) if heard.operator is not None else None
     for clip in track.clips:
         yield
         if clip.mute:
@@ -97,10 +115,13 @@ def contributions_of(
         of_clip = applicable(clip.regions, codec)
 
         @cache
-        def masks(index: int, clip: Clip = clip, of_clip: tuple[Region, ...] = of_clip) -> tuple[Mask, ...]:
-            centres = grid.frame_centres(index)
-            found = masks_of(of_track, centres) + masks_of(of_clip, centres - (clip.start - clip.offset))
-            return tuple(sorted(found, key=repr))
+        def clip_masks(index: int, clip: Clip = clip, of_clip: tuple[Region, ...] = of_clip) -> tuple[Mask, ...]:
+            return masks_of(of_clip, grid.frame_centres(index) - (clip.start - clip.offset)) if of_clip else ()
+
+        @cache
+        def masks(index: int, of_clip: Callable[[int], tuple[Mask, ...]] = clip_masks) -> tuple[Mask, ...]:
+            found = masks_of(of_track, grid.frame_centres(index)) if of_track else ()
+            return tuple(sorted(found + of_clip(index), key=repr)) if kernel is None else found
 
         channels = media[clip.media].channels
 
@@ -114,15 +135,47 @@ def contributions_of(
         for channel in range(channels):
             if constant is not None and not any(constant[channel]):
                 continue
-            for sources in sources_of(clip, channel, fades[clip.id], grid, identity):
-                for index, source, key in sources:
+            runs = sources_of(clip, channel, fades[clip.id], grid, identity)
+            for terms in _without_insert(runs) if kernel is None else _inserted(kernel, grid, runs, clip_masks):
+                for index, source, key, insert in terms:
                     coefficients = (constant or coefficients_of(index))[channel]
                     if any(coefficients):
-                        edited = masks(index) if of_track or of_clip else ()
-                        added = Contribution.of(track.id, Term(key, source, coefficients, edited))
+                        term = Term(key, source, coefficients, masks(index), insert)
+                        added = Contribution.of(track.id, term, kernel)
                         contributions[index] = contributions[index].joined(added) if index in contributions else added
                 yield
     return contributions
+
+
+#: Of each chunk of a run: its index, a source with its key, and the insert.
+_Run = Sequence[tuple[int, Source, str, Insert | None]]
+
+
+def _without_insert(runs: Iterator[Sequence[tuple[int, Source, str]]]) -> Iterator[_Run]:
+    for run in runs:
+        yield [(index, source, key, None) for index, source, key in run]
+
+
+def _inserted(
+    kernel: Kernel,
+    grid: Grid,
+    runs: Iterator[Sequence[tuple[int, Source, str]]],
+    masks: Callable[[int], tuple[Mask, ...]],
+) -> Iterator[_Run]:
+    """The terms of one channel of a clip with an insert, which also sounds in chunks around the clip."""
+    sources = {index: (source, key) for run in runs for index, source, key in run}
+    before, after = reach_of(kernel, grid)
+    found: list[tuple[int, Source, str, Insert | None]] = []
+    for index in range(max(0, min(sources) - before), max(sources) + after + 1):
+        insert = insert_at(kernel, grid, index, sources, masks)
+        if insert is not None:
+            first = insert.parts[0]
+            source, key = sources.get(index, (first.source, first.key))
+            found.append((index, source, key, insert))
+        if len(found) == RUN:
+            yield found
+            found = []
+    yield found
 
 
 def coefficient_of(factor: Factor) -> Coefficient:

@@ -26,7 +26,8 @@ from lincae_studio.engine.planning.factors import (
     group_factors,
     groups_of,
 )
-from lincae_studio.session.model import Clip, Point, Region, Session, Track
+from lincae_studio.session.model import Clip, Operator, Point, Region, Session, Track
+from lincae_studio.session.operators import insert_of
 
 
 class Line(Struct, frozen=True):
@@ -64,11 +65,13 @@ class Heard(Struct, frozen=True):
             heard.
         groups: the groups around it, for each of the strips.
         line: that of the morph, for two strips.
+        operator: the insert of the track.
     """
 
     strips: tuple[Track, ...]
     groups: tuple[Groups, ...]
     line: Line | None = None
+    operator: Operator | None = None
 
     @property
     def track(self) -> Track:
@@ -157,7 +160,11 @@ def tracks_of(session: Session) -> dict[int, Heard]:
     mixes: Sequence[Session] = session.mixes
     if not mixes:
         groups = groups_of(session)
-        return {one.id: Heard((one,), (groups[one.id],)) for one in session.tracks if session.audible(one)}
+        return {
+            one.id: Heard((one,), (groups[one.id],), operator=insert_of(session, one))
+            for one in session.tracks
+            if session.audible(one)
+        }
     line, found = line_of(session), {}
     in_mixes = [groups_of(mix) for mix in mixes]
     for tracks in zip(*(mix.tracks for mix in mixes), strict=True):
@@ -169,5 +176,7 @@ def tracks_of(session: Session) -> dict[int, Heard]:
             track_id = strips[0].id
             around = tuple(groups[track_id] for groups in in_mixes)
             same = strips[0] == strips[1] and around[0] == around[1]
-            found[track_id] = Heard(strips[:1], around[:1]) if same else Heard(strips, around, line)
+            own = insert_of(session, strips[0])
+            heard = Heard(strips[:1], around[:1]) if same else Heard(strips, around, line)
+            found[track_id] = replace(heard, operator=own) if own is not None else heard
     return found

@@ -33,6 +33,7 @@ from lincae_studio.engine.planning.contributions import (
 )
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.heard import Heard, HeardMaster, master_of, tracks_of
+from lincae_studio.engine.planning.inserts import Kernel
 from lincae_studio.engine.planning.masks import Mask, applicable, masks_of
 from lincae_studio.engine.planning.runs import RUN
 from lincae_studio.jobs import Steps, finished
@@ -99,14 +100,24 @@ class Chunk(Struct, frozen=True, array_like=True, eq=False, gc=False):
         """The terms of all tracks, listed on demand, in an order that does not depend on the order of the tracks."""
         found = [term for contribution in self.contributions for term in contribution.terms]
         if self.buses == 1:
-            found = [Term(term.key, term.source, term.coefficients[:1], term.masks) for term in found]
-        return tuple(sorted(found, key=lambda term: (term.key, repr(term.coefficients), repr(term.masks))))
+            found = [Term(term.key, term.source, term.coefficients[:1], term.masks, term.insert) for term in found]
+        return tuple(sorted(found, key=_order))
 
     @property
     def edited(self) -> bool:
-        """Whether regions change its latents: then it is not what the dry mix has, which knows no channels."""
+        """Whether regions or inserts change its latents: then it is not what the dry mix has, which knows neither."""
         terms = (term for contribution in self.contributions for term in contribution.terms)
-        return bool(self.masks) or any(term.masks for term in terms)
+        return bool(self.masks) or any(term.masks or term.insert for term in terms)
+
+    @property
+    def kernels(self) -> dict[str, Kernel]:
+        """What the inserts of its terms compute, by digest."""
+        kernels = (contribution.kernel for contribution in self.contributions)
+        return {kernel.digest: kernel for kernel in kernels if kernel is not None}
+
+
+def _order(term: Term) -> tuple[str, ...]:
+    return term.key, repr(term.coefficients), repr(term.masks), repr(term.insert) if term.insert is not None else ""
 
 
 class Chunks(Sequence[Chunk | None]):

@@ -24,11 +24,14 @@ def latents_only(chunk: Chunk) -> Chunk:
 
 
 def term_alone(term: Term, chunk: Chunk) -> Chunk:
-    """A term of a chunk by itself, at unity gain on one bus: moving its fader never decodes it again."""
+    """A term of a chunk by itself, with its insert, at unity gain on one bus: its fader never decodes it again."""
     header = (term.key, chunk.codec.identity, chunk.grid, chunk.seed, chunk.index)
     key = hashlib.blake2b(msgspec.msgpack.encode(header), digest_size=20).hexdigest()
-    alone = Term(term.key, term.source, (1.0,))
-    return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (Contribution(0, (alone,)),))
+    if term.insert is not None:
+        key = hashlib.blake2b(key.encode() + msgspec.msgpack.encode(term.insert), digest_size=20).hexdigest()
+    kernel = chunk.kernels[term.insert.kernel] if term.insert is not None else None
+    contribution = Contribution(0, (Term(term.key, term.source, (1.0,), (), term.insert),), kernel=kernel)
+    return Chunk(f"{_TERM} {key}", chunk.index, chunk.codec, chunk.grid, chunk.seed, 1, (contribution,))
 
 
 def term_edited(term: Term, chunk: Chunk) -> Chunk:

@@ -15,7 +15,7 @@ from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.planning.plan import Chunk
 
 #: Increased with every incompatible change; a process of another version is refused.
-PROTOCOL = 14
+PROTOCOL = 15
 
 
 #: How often the engine sends `Alive`, in seconds.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -14,7 +14,8 @@ from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.engine.planning.contributions import Term
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef
-from lincae_studio.engine.planning.sources import AudioReader, read_source
+from lincae_studio.engine.planning.sources import AudioReader, Source, read_source
+from lincae_studio.engine.rendering import operators
 from lincae_studio.engine.rendering.cache import LatentCache, LatentSource, RenderCache
 from lincae_studio.engine.rendering.sums import ChunkSums
 from lincae_studio.errors import CodecError, EngineError, MediaError, StudioError
@@ -242,28 +243,47 @@ class Renderer:
         return codec
 
     def latents(self, terms: Sequence[Term], chunk: Chunk) -> list[Array]:
-        """Latents `(D, T)` of each of a chunk's terms, from the cache or encoded now."""
+        """Latents `(D, T)` of each of a chunk's terms, from the cache, or encoded and passed through its insert now."""
+        plain = self._windows({term.key: term.source for term in terms if term.insert is None}, chunk)
+        inserts = {operators.key_of(term.insert): term.insert for term in terms if term.insert is not None}
+        if not inserts:
+            return [plain[term.key] for term in terms]
+        found = self.cache.get_many(inserts)
+        missing = {key: insert for key, insert in inserts.items() if key not in found}
+        windows = self._windows({part.key: part.source for insert in missing.values() for part in insert.parts}, chunk)
+        origin, kernels = self.codec(chunk.codec).silence(chunk.grid.frames), chunk.kernels
+
+        def apply(key: str) -> Array:
+            return operators.inserted(missing[key], kernels[missing[key].kernel], windows, origin)
+
+        made = dict(zip(missing, cores.on_all(apply, list(missing)), strict=True))
+        self.cache.put_many(made, on_disk=False)
+        found.update(made)
+        return [plain[term.key] if term.insert is None else found[operators.key_of(term.insert)] for term in terms]
+
+    def _windows(self, sources: Mapping[str, Source], chunk: Chunk) -> dict[str, Array]:
+        """Latents `(D, T)` of windows, by key, from the cache or encoded now."""
         codec, window_samples = self.codec(chunk.codec), chunk.grid.window_samples
-        found = self.cache.get_many(term.key for term in terms)
-        missing = list({term.key: term for term in terms if term.key not in found}.values())
+        found = self.cache.get_many(sources)
+        missing = [key for key in sources if key not in found]
         for start in range(0, len(missing), _ENCODE_BATCH):
             batch = missing[start : start + _ENCODE_BATCH]
-            encoded = codec.encode(self._read(batch, window_samples))
+            encoded = codec.encode(self._read([sources[key] for key in batch], window_samples))
             _check_finite(encoded, chunk, chunk.grid.hop)
             self.counters.encodes += len(batch)
-            new = {term.key: latents for term, latents in zip(batch, encoded, strict=True)}
+            new = dict(zip(batch, encoded, strict=True))
             self.cache.put_many(new, on_disk=not codec.info.quick)
             found.update(new)
-        return [found[term.key] for term in terms]
+        return found
 
-    def _read(self, terms: Sequence[Term], window_samples: int) -> Array:
-        """The windows `(B, window_samples)` of terms, read on all cores where they are many."""
-        windows = np.empty((len(terms), window_samples), np.float32)
+    def _read(self, sources: Sequence[Source], window_samples: int) -> Array:
+        """The windows `(B, window_samples)` of sources, read on all cores where they are many."""
+        windows = np.empty((len(sources), window_samples), np.float32)
 
         def read(row: int) -> None:
-            windows[row] = read_source(terms[row].source, window_samples, self.reader)
+            windows[row] = read_source(sources[row], window_samples, self.reader)
 
-        rows = range(len(terms))
+        rows = range(len(sources))
         if len(rows) >= _READ_IN_THREADS:
             cores.on_all(read, rows)
         else:

@@ -14,6 +14,7 @@ import numpy as np
 from lincae_studio import cores
 from lincae_studio.codecs.base import Array
 from lincae_studio.engine.planning.contributions import Coefficient, Term
+from lincae_studio.engine.planning.inserts import Insert
 from lincae_studio.engine.planning.masks import Mask, factors_of
 from lincae_studio.engine.rendering.algebra import weighted
 
@@ -21,7 +22,7 @@ from lincae_studio.engine.rendering.algebra import weighted
 _MEMORY_BYTES = 512 * 1024 * 1024
 
 #: Identifies a group by what its sum depends on.
-_Group = tuple[tuple[str, tuple[Coefficient, ...], tuple[Mask, ...]], ...]
+_Group = tuple[tuple[str, tuple[Coefficient, ...], tuple[Mask, ...], Insert | None], ...]
 
 
 class ChunkSums:
@@ -53,7 +54,8 @@ class ChunkSums:
         for term in terms:
             groups.setdefault(term.key[0], []).append(term)
         names = {
-            digit: tuple((term.key, term.coefficients, term.masks) for term in group) for digit, group in groups.items()
+            digit: tuple((term.key, term.coefficients, term.masks, term.insert) for term in group)
+            for digit, group in groups.items()
         }
         kept = {digit: self._kept[name] for digit, name in names.items() if name in self._kept}
         missing = [term for digit, group in groups.items() if digit not in kept for term in group]
