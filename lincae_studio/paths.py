@@ -19,6 +19,9 @@ PIP_FLAG = "--pip"
 #: As the first argument: this process takes one measurement for a benchmark (`cli.measurement`).
 MEASURE_FLAG = "--measure"
 
+#: As the first argument of a frozen program: this process stretches audio (`media.stretch_process`).
+STRETCH_FLAG = "--stretch"
+
 
 def resource(relative: str) -> Path:
     """A shipped file or folder. Resources are inside the package in a wheel, and next to it in a checkout."""
@@ -49,6 +52,12 @@ def own_command() -> list[str]:
 def pip_command() -> list[str]:
     """The command that starts pip; a frozen program contains it."""
     return [sys.executable, PIP_FLAG] if frozen() else [sys.executable, "-m", "pip"]
+
+
+def stretch_command() -> list[str]:
+    """The command that starts the process that stretches audio; nothing is imported from the current folder."""
+    script = Path(__file__).resolve().parent / "media" / "stretch_process.py"
+    return [sys.executable, STRETCH_FLAG] if frozen() else [sys.executable, "-P", str(script)]
 
 
 def frozen() -> bool:

@@ -42,6 +42,10 @@ def run(arguments: list[str]) -> int:
             from pip._internal.cli.main import main as pip
 
             return pip(arguments[1:])
+        if paths.frozen() and arguments[:1] == [paths.STRETCH_FLAG]:
+            from lincae_studio.media import stretch_process
+
+            return stretch_process.run()
         if arguments[:1] == [paths.MEASURE_FLAG]:
             from lincae_studio.cli.measurement import run_measurement
 

@@ -19,6 +19,7 @@ from lincae_studio.media.formats import WAV_LIMIT_BYTES
 from lincae_studio.media.reading.reader import hash_of
 from lincae_studio.media.search import name_of
 from lincae_studio.media.store import FileState, MediaStore, digest_of, of_selection
+from lincae_studio.session.derived import found_again
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Media
 from lincae_studio.session.times import listed
@@ -108,7 +109,7 @@ def _state(
     state = store.file_state(media, cancel)
     if media.original is not None and state == "here":
         try:
-            return "here" if media.digest in bundled(Path(media.path)) else "changed"
+            return "here" if media.source.digest in bundled(Path(media.path)) else "changed"
         except StudioError:
             return "changed"
     return state
@@ -143,13 +144,13 @@ class _Copying:
                 self._copies[path] = self._copied(file, source, media)
         if media.original is None:
             self._check(media)
-        elif media.digest not in self._bundled(self._copies[path]):
+        elif media.source.digest not in self._bundled(self._copies[path]):
             raise _ChangedError
         return self._copies[path]
 
     def _check(self, media: Media) -> None:
         digest = of_selection(self._digests[media.path], media.channel_selection, rate_of(media.digest))
-        if digest != media.digest:
+        if digest != media.source.digest:
             raise _ChangedError
 
     def _copied(self, file: BinaryIO, source: Path, media: Media) -> Path:
@@ -163,7 +164,7 @@ class _Copying:
                 continue
             with atomic.replacing(target) as temporary:
                 self._write(file, temporary, digest)
-                if media.original is not None and media.digest not in self._bundled(temporary):
+                if media.original is not None and media.source.digest not in self._bundled(temporary):
                     raise _ChangedError
             self.written.append(target)
             return target
@@ -182,7 +183,7 @@ class _Copying:
 
 def _stored(store: MediaStore, media: Media, cancel: CancelToken) -> bool:
     """Whether the audio can be written from the store; audio decoded from latents is not what the bundle contains."""
-    return media.original is None and store.is_whole(media.digest, cancel)
+    return media.original is None and store.is_whole(media.source.digest, cancel)
 
 
 def _has_digest(path: Path, digest: str, cancel: CancelToken) -> bool:
@@ -193,7 +194,7 @@ def _has_digest(path: Path, digest: str, cancel: CancelToken) -> bool:
 
 
 def _from_store(store: MediaStore, media: Media, folder: Path, written: list[Path], cancel: CancelToken) -> Media:
-    conformed = store.open(media.digest)
+    conformed = store.open(media.source.digest)
     name = f"{Path(name_of(media)).stem}.wav"
     for target in _names(folder, name, media.digest):
         if os.path.lexists(target):
@@ -206,7 +207,7 @@ def _from_store(store: MediaStore, media: Media, folder: Path, written: list[Pat
                     cancel.check()
                     file.write(conformed.frames(start, start + _BLOCK_FRAMES))
         written.append(target)
-        return store.import_file(target, cancel=cancel, rate=rate)
+        return found_again(media, store.import_file(target, cancel=cancel, rate=rate))
     raise _taken(folder, name)
 
 

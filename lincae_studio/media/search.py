@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from lincae_studio.errors import MediaError
 from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progress
 from lincae_studio.media.probe import EXTENSIONS, probe
+from lincae_studio.media.reading.reader import FileInfo
 from lincae_studio.media.store import digest_of, of_selection
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Media
+from lincae_studio.session.processes import stretch_of
 
 _SUFFIXES = frozenset(f".{ending}" for ending in EXTENSIONS)
 
@@ -90,11 +92,7 @@ def _matches(path: Path, targets: Sequence[Media], found: dict[str, Match], canc
         if not candidates and not named:
             return {}
         info = probe(path, wide=True)
-        fitting = {
-            media.digest
-            for media in targets
-            if abs(media.length - info.length * rate_of(media.digest) / info.sample_rate) <= _ROUNDING
-        }
+        fitting = {media.digest for media in targets if _fits(media, info)}
         matches = {}
         if any(media.digest in fitting for media in candidates):
             digest = digest_of(path, cancel)
@@ -104,12 +102,20 @@ def _matches(path: Path, targets: Sequence[Media], found: dict[str, Match], canc
                 if of_selection(digest, _channel_selection(media), rate_of(_digest(media))) == _digest(media)
             }
         for media in named:
-            fits = media.digest in fitting and (media.channels == info.channels or _channel_selection(media))
+            chosen = _channel_selection(media) or (media.original is not None and media.original.chain)
+            fits = media.digest in fitting and (media.source.channels == info.channels or chosen)
             if fits and media.digest not in matches and media.digest not in found:
                 matches[media.digest] = Match(path, exact=False)
         return matches
     except (OSError, MediaError):
         return {}  # an unreadable file is not a match
+
+
+def _fits(media: Media, info: FileInfo) -> bool:
+    """Whether a file has the length of the media; that of a stretched original is known but for the rounding."""
+    factor = stretch_of(media.original.chain).factor if media.original is not None else 1.0
+    length = info.length * rate_of(media.digest) / info.sample_rate
+    return abs(media.source.length / factor - length) <= _ROUNDING / min(factor, 1.0)
 
 
 def _expected_size(media: Media) -> int:
@@ -121,4 +127,4 @@ def _channel_selection(media: Media) -> str:
 
 
 def _digest(media: Media) -> str:
-    return media.original.digest if media.original is not None else media.digest
+    return media.original.digest if media.original is not None else media.source.digest

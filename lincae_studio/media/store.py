@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import soxr
 
 from lincae_studio import bounded, private
 from lincae_studio.atomic import check_ordinary, held, sweep, write_bytes
 from lincae_studio.errors import MediaError, os_error_reason
-from lincae_studio.jobs import CancelToken, ReportProgress, no_progress
+from lincae_studio.jobs import CancelToken, ReportProgress, no_progress, share_of
+from lincae_studio.media import deriving
 from lincae_studio.media.conformed import (
     AUDIO,
     INFO,
@@ -35,13 +35,13 @@ from lincae_studio.media.conformed import (
     FolderWriter,
     open_folder,
 )
+from lincae_studio.media.file_audio import channels_of, resampled
 from lincae_studio.media.peaks import BLOCK, Audio
 from lincae_studio.media.probe import check_width
-from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, FileInfo, hash_of
+from lincae_studio.media.reading.reader import BLOCK_FRAMES, AudioFile, hash_of
 from lincae_studio.session.digests import digest_at, rate_of
 from lincae_studio.session.model import DEFAULT_RATE, LONGEST, MAX_LENGTH, Media, Rate
 from lincae_studio.session.rates import in_khz
-from lincae_studio.session.times import count_of
 
 _log = logging.getLogger(__name__)
 
@@ -61,9 +61,6 @@ _RESTORE = "Restore the file, or import the new one"
 
 #: State of an audio file: unchanged, with other content, or missing (or unreadable).
 FileState = Literal["here", "changed", "missing"]
-
-#: The channels of a file to keep, counted from 0; None for the mean of all.
-Channels = list[int] | None
 
 
 class MediaStore:
@@ -111,7 +108,7 @@ class MediaStore:
                 check_width(info)
             if info.warning:
                 warn(f"{path.name}: {info.warning}")
-            channels = _channels_of(channel_selection, info)
+            channels = channels_of(channel_selection, info)
             digest = of_selection(file.digest(cancel), channel_selection, rate)
             if expected and digest != expected:
                 raise MediaError(f"{path} has changed since the project was saved", _RESTORE)
@@ -121,7 +118,7 @@ class MediaStore:
                 if stored:
                     break
                 try:
-                    self._keep(digest, _resampled(file, channels, rate, progress, cancel), path.name)
+                    self._keep(digest, resampled(file, channels, rate, progress, cancel), path.name)
                 except OSError as error:
                     reason, remedy = os_error_reason(error, self._root)
                     raise MediaError(f"cannot import {path.name} into {self._root}: {reason}", remedy) from error
@@ -219,11 +216,15 @@ class MediaStore:
     def ensure(self, media: Media, progress: ReportProgress = no_progress, cancel: CancelToken | None = None) -> None:
         """Make sure that a session's media can be opened; conform its file again if it is not in the cache.
 
+        Derived media are made again, from the media that they are derived from.
+
         Raises:
             MediaError: when the file is missing, is no longer the one the session refers to, or has a different length
-                or number of channels.
+                or number of channels, or the audio cannot be processed.
         """
-        if self.get(media.digest) is None:
+        if media.derived is not None:
+            self._derive(media, progress, cancel or CancelToken())
+        elif self.get(media.digest) is None:
             try:
                 selection, rate = media.channel_selection, rate_of(media.digest)
                 self.import_file(Path(media.path), progress, cancel, selection, expected=media.digest, rate=rate)
@@ -239,6 +240,22 @@ class MediaStore:
                 f"(channels × samples), but the project expects {media.channels} × {media.length}",
                 "Restore the project from a backup, or import the file again",
             )
+
+    def _derive(self, media: Media, progress: ReportProgress, cancel: CancelToken) -> None:
+        """Make derived media, unless they are stored already. Raises like `ensure`."""
+        if self.get(media.digest) is not None:
+            return
+        before = deriving.made_from(media)
+        for attempt in range(_ATTEMPTS):
+            if before.derived is not None or media.original is None:
+                self.ensure(before, share_of(progress, 0.0, 0.5), cancel)
+            made = deriving.samples_of(media, self.open(before.digest), share_of(progress, 0.5, 1.0), cancel)
+            try:
+                self.put(media.digest, made, media.path)
+                return
+            except DamagedMediaError:  # and was discarded
+                if attempt + 1 == _ATTEMPTS:
+                    raise
 
     def put(self, digest: str, blocks: Iterator[Audio], name: str) -> ConformedMedia:
         """Store blocks of audio `(n, C)` at the session rate under a digest. `name`: for errors.
@@ -263,7 +280,7 @@ class MediaStore:
         Raises:
             Cancelled: when `cancel` was set.
         """
-        path = Path(media.path)
+        media, path = media.source, Path(media.path)
         try:
             status = check_ordinary(path)
             if media.original is not None:
@@ -284,7 +301,7 @@ class MediaStore:
 
     def has_verified(self, media: Media) -> bool:
         """Whether the file of these media was ever verified on this computer, at its path."""
-        return any(mark[:1] == [media.path] for mark in self._marks(media.digest))
+        return any(mark[:1] == [media.path] for mark in self._marks(media.source.digest))
 
     def _marks(self, digest: str) -> list[list[object]]:
         """The verified files of an entry: paths with their sizes and modification times."""
@@ -375,46 +392,6 @@ def digest_of(path: Path, cancel: CancelToken) -> str:
     except OSError as error:
         reason, remedy = os_error_reason(error, path)
         raise MediaError(f"cannot import {path.name}: {reason}", remedy) from error
-
-
-def _channels_of(selection: str, info: FileInfo) -> Channels:
-    """The channels of a selection, counted from 0; None for the mean of all.
-
-    Raises:
-        MediaError: when the file has no such channel.
-    """
-    if selection == "mix":
-        return None
-    channels = [int(number) - 1 for number in selection.split(",")] if selection else list(range(info.channels))
-    if max(channels) >= info.channels:
-        count = count_of(info.channels, "channel")
-        problem = f"cannot import channel {max(channels) + 1} of {info.path.name}: the file has {count}"
-        raise MediaError(problem, _RESTORE)
-    return channels
-
-
-def _selected(file: AudioFile, channels: Channels, progress: ReportProgress, cancel: CancelToken) -> Iterator[Audio]:
-    """The selected channels, `(n, 1 or 2)`, at the file's own rate."""
-    everything = channels == list(range(file.info.channels))
-    for block in file.blocks(progress, cancel):
-        if channels is None:
-            yield block.mean(axis=1, keepdims=True)
-        else:
-            yield block if everything else np.ascontiguousarray(block[:, channels])
-
-
-def _resampled(
-    file: AudioFile, channels: Channels, rate: Rate, progress: ReportProgress, cancel: CancelToken
-) -> Iterator[Audio]:
-    """The samples at `rate`, streamed through soxr at very high quality if the rates differ."""
-    if file.info.sample_rate == rate:
-        yield from _selected(file, channels, progress, cancel)
-        return
-    count = 1 if channels is None else len(channels)
-    stream = soxr.ResampleStream(file.info.sample_rate, rate, count, dtype="float32", quality="VHQ")
-    for block in _selected(file, channels, progress, cancel):
-        yield stream.resample_chunk(block)
-    yield stream.resample_chunk(np.zeros((0, count), np.float32), last=True)
 
 
 def _whole_blocks(parts: Iterator[Audio]) -> Iterator[Audio]:

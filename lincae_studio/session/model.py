@@ -40,6 +40,7 @@ from lincae_studio.session.parts import (
     ChannelSelection as ChannelSelection,
     Clip as Clip,
     Color as Color,
+    Derived as Derived,
     Digest as Digest,
     FadeShape as FadeShape,
     Frames as Frames,

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from lincae_studio.session.processes import Chain, Process
 
 #: Sample rates that a session can have, in Hz. Audio files of other rates are converted on import.
 Rate = Literal[44_100, 48_000]
@@ -103,6 +106,7 @@ class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     Attributes:
         digest: digest of the original media; `path`: where its file was; `channel_selection`: as in `Media`.
         codec: id of the codec that encoded the latents.
+        chain: what the audio was processed with before it was encoded.
     """
 
     digest: Digest
@@ -110,6 +114,21 @@ class Original(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
     codec: Annotated[str, Meta(min_length=1, max_length=200)]
     size: Bytes = 0
     channel_selection: ChannelSelection = ""
+    chain: Chain = ()
+
+
+class Derived(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
+    """The audio that processed media are made from.
+
+    Attributes:
+        digest: digest of that audio; `channels`, `length`: of it, at the session rate.
+        chain: the processes, in order; at least one.
+    """
+
+    digest: Digest
+    channels: Annotated[int, Meta(ge=1, le=2)]
+    length: Length
+    chain: Annotated[Chain, Meta(min_length=1)]
 
 
 class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
@@ -127,6 +146,8 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
         size: size of the file, in bytes; 0 if unknown (projects of older versions).
         original: for media that exist only as latents, the file they were encoded from. `path` is then the bundle with
             the latents, and `digest` is the digest of the latents.
+        derived: for audio that is processed, what it is made from: the file, or decoded latents. `digest`, `channels`
+            and `length` are those of the result (`processes.digest_of`), all else is that of the file.
     """
 
     digest: Digest
@@ -137,6 +158,21 @@ class Media(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, renam
     channel_selection: ChannelSelection = ""
     size: Bytes = 0
     original: Original | None = None
+    derived: Derived | None = None
+
+    @property
+    def source(self) -> Media:
+        """The media before processing: the file as it was imported, or its latents."""
+        made_from = self.derived
+        if made_from is None:
+            return self
+        channels, length = made_from.channels, made_from.length
+        return replace(self, digest=made_from.digest, channels=channels, length=length, derived=None)
+
+    @property
+    def chain(self) -> tuple[Process, ...]:
+        """The processes that it is derived by, in order."""
+        return self.derived.chain if self.derived is not None else ()
 
 
 class Region(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
@@ -225,6 +261,7 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
         fade_in, fade_out: lengths of the fades; 0 for automatic crossfades and declicking (see `engine.planning`).
         color: colour of this clip; None for that of its track.
         group: clips with the same number are selected together; 0 for none.
+        tempo: of its audio before stretching, in bpm; its stretch then follows the session's tempo. 0: it does not.
         regions: edits of its latents, at samples of its media.
     """
 
@@ -242,6 +279,7 @@ class Clip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
     mute: bool = False
     color: Color | None = None
     group: Annotated[int, Meta(ge=0)] = 0
+    tempo: Annotated[float, Meta(ge=0.0, le=1000.0, description="bpm before stretching; 0: follows no tempo")] = 0.0
     regions: Regions = ()
 
     @property

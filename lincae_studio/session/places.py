@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
+from lincae_studio.session import processing
 from lincae_studio.session.model import MAX_LENGTH, MIN_LOOP, Loop, Marker, Session, Tempo
 
 
@@ -74,8 +75,8 @@ def _sorted(markers: tuple[Marker, ...]) -> tuple[Marker, ...]:
 
 
 def set_tempo(session: Session, tempo: Tempo | None) -> Session:
-    """Set the tempo of the grid of bars and beats; None for no grid."""
-    return replace(session, tempo=tempo)
+    """Set the tempo of the grid of bars and beats; None for no grid. Clips with a tempo of their own follow it."""
+    return processing.follow_tempo(replace(session, tempo=tempo), session.tempo)
 
 
 def _checked(at: int) -> int:

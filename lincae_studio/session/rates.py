@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
+from lincae_studio.session.derived import derived
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.model import (
     LONGEST,
@@ -79,8 +80,9 @@ def in_khz(rate: int) -> str:
 
 
 def at_rate(media: Media, rate: Rate, length: int) -> Media:
-    """The entry of an audio file at another rate, where it has `length` samples."""
-    return replace(media, digest=digest_at(media.digest, rate), length=length)
+    """The entry of an audio file at another rate, where the file has `length` samples."""
+    source = replace(media.source, digest=digest_at(media.source.digest, rate), length=length)
+    return derived(source, media.chain)
 
 
 def _end(session: Session) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from lincae_studio.errors import EditError
+from lincae_studio.session import derived
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import (
     LONGEST,
@@ -55,6 +56,9 @@ def check(session: Session) -> None:
                 raise EditError("the path of an audio file is not valid: it has a NUL character")
             if len(path) > MAX_PATH:
                 raise EditError(f"the path of an audio file is not valid: it has {len(path):,} characters")
+    problem = derived.problem_of(session.media)
+    if problem:
+        raise EditError(problem, "Remove its processing, or import the file again")
     _check_ids(session)
     check_groups(session.tracks)
     _check_places(session)

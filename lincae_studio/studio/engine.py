@@ -35,6 +35,7 @@ from lincae_studio.jobs import CancelToken, Report, no_report
 from lincae_studio.media.importing import WAITING
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.probe import WideFileError
+from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.preferences import Precision, cache_bytes, cache_dir, computing, make_cache_dir
 from lincae_studio.session import files
@@ -228,6 +229,7 @@ class Engine:
         for media in session.used_media():
             if media.digest in incomplete:
                 self.decode(media, session.seed, report)
+            self.derive(media, session.seed, report)
 
     def prepare(self, plan: Plan, session: Session, audio: bool, report: Report = no_report) -> None:
         """Decode the media files whose bundles lack latents that a plan needs; with `audio`, all that are from bundles.
@@ -239,6 +241,15 @@ class Engine:
         for media in session.used_media():
             if audio or media.digest in incomplete:
                 self.decode(media, session.seed, report)
+            self.derive(media, session.seed, report)
+
+    def derive(self, media: Media, seed: int, report: Report = no_report) -> None:
+        """Make derived media, unless they are stored already. Raises `StudioError`."""
+        if media.derived is not None:
+            self.decode(media.source, seed, report)
+            with self._lock:
+                self.store.ensure(media, report(f"processing {name_of(media)}"))
+                self._imported.media[media.digest] = media
 
     def decode(self, media: Media, seed: int, report: Report = no_report) -> None:
         """Decode audio known only as latents, unless it is stored already. Raises `StudioError`."""
@@ -276,7 +287,7 @@ class Engine:
                 latents = self.bundles.of_media(media.digest)
                 if latents is not None:
                     self._latents[latents.path] = latents
-        missing = {media.digest for media in session.media if media.original is not None}
+        missing = {media.source.digest for media in session.media if media.original is not None}
         missing -= {digest for latents in self._latents.values() for digest in latents.media}
         if missing:
             raise ProjectError("a bundle does not contain the latents that the project needs", "Find its audio instead")

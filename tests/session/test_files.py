@@ -14,14 +14,39 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import ProjectError
 from lincae_studio.paths import resource
-from lincae_studio.session import arrange, edits, files, groups, operators, places, rates, regions, snapshots
-from lincae_studio.session.model import MASTER, MAX_LENGTH, RATES, Operator, Original, Point, Region, Session, Tempo
+from lincae_studio.session import (
+    arrange,
+    edits,
+    files,
+    groups,
+    operators,
+    places,
+    processing,
+    rates,
+    regions,
+    snapshots,
+)
+from lincae_studio.session.derived import derived
+from lincae_studio.session.model import (
+    MASTER,
+    MAX_LENGTH,
+    RATES,
+    Media,
+    Operator,
+    Original,
+    Point,
+    Region,
+    Session,
+    Tempo,
+)
+from lincae_studio.session.processes import Channels, Invert, Process, RemoveDC, Reverse, Stretch
 from lincae_studio.session.rules import check, validated
 from tests.helpers import files_below, made_up_media
 from tests.strategies import sessions
@@ -138,7 +163,17 @@ def full_session(folder: Path) -> Session:
         bands=(0.875, 0.25),
     )
     track = session.tracks[0]
-    return validated(operators.set_insert(operators.add(session, operator), [track.id], session.next_id))
+    session = validated(operators.set_insert(operators.add(session, operator), [track.id], session.next_id))
+    first, of_latents, last = (clip.id for clip in session.clips())
+    for process in (Channels("side"), RemoveDC(), Reverse(), Invert()):
+        session = processing.add_process(session, {last}, process)
+    session = processing.set_stretch(session, {of_latents}, semitones=-1.5)
+    media = tuple(
+        replace(item, original=replace(item.original, chain=(Reverse(), Stretch(1.25, 2.0)))) if item.original else item
+        for item in session.media
+    )
+    session = replace(session, media=media)
+    return validated(processing.set_clip_tempo(session, {first}, 120.0))
 
 
 @pytest.fixture
@@ -274,6 +309,7 @@ def test_version_9_still_loads() -> None:
     session = files.load(FIXTURES / "v9.lincae")
     assert session == full_session(FIXTURES.resolve())
     assert session.operator(session.tracks[0].insert).name == "Room"
+    assert any(media.derived for media in session.media)
 
 
 def test_media_of_another_rate_than_the_session_are_refused(saved: Path, folder: Path) -> None:
@@ -364,6 +400,21 @@ def change(named: str, /, **values: object) -> tuple[str, Callable[[Any], None]]
     return named, lambda s: s["tracks"][0]["clips"][0].update(values)
 
 
+def _derived(session: Any) -> Any:
+    """The last media that are derived."""
+    return next(media for media in reversed(session["media"]) if media["derived"])
+
+
+def _rechain(session: Any, *chain: Process) -> None:
+    """Derive the last derived media, and the clips that play them, by another chain, with a digest that fits."""
+    item = _derived(session)
+    old, media = item["digest"], msgspec.convert(item, Media)
+    item.update(msgspec.to_builtins(derived(media.source, chain)))
+    for track in session["tracks"]:
+        for clip in track["clips"]:
+            clip["media"] = item["digest"] if clip["media"] == old else clip["media"]
+
+
 BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     ("`$.session`", lambda s: s.update(surprise=1)),
     ("surprise", lambda s: s["tracks"][0].update(surprise=1)),
@@ -378,7 +429,7 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     change("fade_in", fade_in_samples=-1),
     change("media", media="xyz"),
     change("past the end of its media file", offset_samples=99_999),
-    change("fade longer than the clip", fade_out_samples=96_001),
+    change("fade longer than the clip", fade_out_samples=200_001),
     change("which is not listed", media=DIGEST),
     change("same id", id=1),
     change("ends after 24 hours", start_samples=MAX_LENGTH - 1),
@@ -396,6 +447,13 @@ BROKEN: list[tuple[str, Callable[[Any], None]]] = [
     ("sample_rate", lambda s: s["media"][0].update(sample_rate_hz=0)),
     ("length", lambda s: s["media"][0].update(length_samples=0)),
     ("path", lambda s: s["media"][0].pop("path")),
+    ("does not follow from its file", lambda s: _derived(s).update(digest=f"{DIGEST}@48000")),
+    ("does not follow from its file", lambda s: _derived(s)["derived"]["chain"].append({"process": "reverse"})),
+    ("is stretched twice", lambda s: _rechain(s, Stretch(1.5), Stretch(2.0))),
+    ("no channels to choose from", lambda s: _rechain(s, Channels("left"), Channels("swap"))),
+    ("process", lambda s: _derived(s)["derived"]["chain"].append({"process": "run"})),
+    ("factor", lambda s: _derived(s)["derived"]["chain"].append({"process": "stretch", "factor": 9.0})),
+    ("tempo", lambda s: s["tracks"][0]["clips"][0].update(tempo=-1.0)),
     ("path of an audio file is not valid", lambda s: s["media"][0].update(path="a\0b.wav")),
 ]
 

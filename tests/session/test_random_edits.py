@@ -12,15 +12,33 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, files, groups, operators, places, rates, regions, snapshots, strips
+from lincae_studio.session import (
+    arrange,
+    edits,
+    files,
+    groups,
+    operators,
+    places,
+    processing,
+    rates,
+    regions,
+    snapshots,
+    strips,
+)
+from lincae_studio.session.derived import derived
 from lincae_studio.session.digests import digest_at
 from lincae_studio.session.history import History
 from lincae_studio.session.model import MASTER, RATES, Media, Operator, Point, Rate, Region, Session, Tempo
+from lincae_studio.session.processes import Channels, Invert, Process, RemoveDC, Reverse
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
 
 MEDIA = (made_up_media(1, 40_000), made_up_media(2, 12_345, 2), made_up_media(3, 7))
+processes = st.one_of(
+    st.sampled_from([Reverse(), Invert(), RemoveDC()]),
+    st.builds(Channels, st.sampled_from(["swap", "left", "right", "mono", "side"])),
+)
 positions = st.integers(0, 60_000)
 picks = st.integers(0, 1_000_000)
 
@@ -31,8 +49,9 @@ HIGH_LENGTHS = {"6": 43_537, "d": 13_437, "4": 8}
 
 def conformed(media: Media, rate: Rate) -> Media:
     """One of the media as it is stored for a rate."""
-    low = next(item for item in MEDIA if digest_at(media.digest, 44_100) == item.digest)
-    return low if rate == 44_100 else rates.at_rate(low, rate, HIGH_LENGTHS[low.digest[0]])
+    low = next(item for item in MEDIA if digest_at(media.source.digest, 44_100) == item.digest)
+    chosen = derived(low, media.chain)
+    return chosen if rate == 44_100 else rates.at_rate(chosen, rate, HIGH_LENGTHS[low.digest[0]])
 
 
 class Editing(RuleBasedStateMachine):
@@ -128,6 +147,34 @@ class Editing(RuleBasedStateMachine):
         clip_id = self.clip_id(pick)
         self.do(edits.set_clip_gain, {clip_id}, gain)
         self.do(edits.set_clip_fades, {clip_id}, fade_in, fade_out)
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), process=processes, number=picks)
+    def process(self, picked: list[int], process: Process, number: int) -> None:
+        ids = [self.clip_id(pick) for pick in picked]
+        self.do(processing.add_process, ids, process)
+        chain = list(self.session.media_of(self.session.clip(ids[0]).media).chain)
+        if number % 3 == 0 and chain:
+            chain.insert(number % len(chain), chain.pop())
+            self.do(processing.set_chains, {ids[0]: tuple(chain)})
+        elif number % 3 == 1:
+            self.do(processing.set_chains, {clip_id: tuple(chain[1:]) for clip_id in ids})
+
+    @precondition(has_clips)
+    @rule(pick=picks, left=st.integers(-500, 5000), right=st.integers(-30_000, 5000), pitch=st.floats(-25, 25))
+    def stretch(self, pick: int, left: int, right: int, pitch: float) -> None:
+        clip = self.session.clip(self.clip_id(pick))
+        before = self.session
+        self.do(processing.stretch_clips, {clip.id: (clip.start + left, clip.end - right)})
+        if self.session is not before:
+            after = self.session.clip(clip.id)
+            assert (after.start, after.end) == (clip.start + left, clip.end - right)
+        self.do(lambda session: processing.set_stretch(session, {clip.id}, semitones=pitch))
+
+    @precondition(has_clips)
+    @rule(picked=st.lists(picks, min_size=1, max_size=3), bpm=st.floats(0.0, 500.0))
+    def follow_tempo(self, picked: list[int], bpm: float) -> None:
+        self.do(processing.set_clip_tempo, [self.clip_id(pick) for pick in picked], bpm)
 
     @precondition(has_clips)
     @rule(pick=picks)

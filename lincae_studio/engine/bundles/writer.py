@@ -33,6 +33,7 @@ from lincae_studio.jobs import CancelToken, Progress, ReportProgress, no_progres
 from lincae_studio.session import files
 from lincae_studio.session.model import Master, Media, Original, Session
 from lincae_studio.session.operators import set_insert
+from lincae_studio.session.processes import MAX_PROCESSES, digest_of
 from lincae_studio.session.relink import relink
 
 _MANIFEST = "project.json"
@@ -114,7 +115,7 @@ def write_bundle(
         overlap=grid.overlap,
         dim=codec.dim,
         rate=session.rate,
-        media=tuple(original.digest for original in originals),
+        media=tuple(digest_of(original.digest, original.chain) for original in originals),
     )
     data = bundle_store.encode(header, latents)
     file_digest = hashlib.sha256(data).hexdigest()
@@ -126,6 +127,7 @@ def write_bundle(
             channel_selection="",
             size=0,
             original=original,
+            derived=None,
         )
         for number, (item, original) in enumerate(zip(media, originals, strict=True))
     }
@@ -245,9 +247,14 @@ def _write(session: Session, latents: bytes, path: Path) -> None:
 def _original(media: Media, codec_id: str) -> Original:
     """The audio that the latents are made from; for audio known only as latents, its own original."""
     if media.original is not None:
-        return replace(media.original, codec=codec_id)
+        return replace(media.original, codec=codec_id, chain=(*media.original.chain, *media.chain)[:MAX_PROCESSES])
     return Original(
-        digest=media.digest, path=media.path, codec=codec_id, size=media.size, channel_selection=media.channel_selection
+        digest=media.source.digest,
+        path=media.path,
+        codec=codec_id,
+        size=media.size,
+        channel_selection=media.channel_selection,
+        chain=media.chain,
     )
 
 

@@ -32,6 +32,7 @@ from lincae_studio.media.search import name_of
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.digests import plain, rate_of
 from lincae_studio.session.model import MAX_GAIN, Clip, Master, Media, Session, Track
+from lincae_studio.session.processes import words
 from lincae_studio.session.regions import all_regions
 
 _BLOCK_FRAMES = 1 << 16
@@ -106,7 +107,8 @@ def _embedded(
     cancel: CancelToken,
 ) -> Element:
     """Add an audio file to the archive. Returns the element to put into clips."""
-    as_file = media.original is None and not media.channel_selection and store.file_state(media, cancel) == "here"
+    plainly = media.original is None and media.derived is None and not media.channel_selection
+    as_file = plainly and store.file_state(media, cancel) == "here"
     name = file_name(name_of(media))
     if not as_file:
         name = f"{PurePosixPath(name).stem}.wav"
@@ -125,7 +127,9 @@ def _embedded(
         with atomic.temporary(folder) as temporary:
             _write_wav(store, media, temporary, cancel)
             _copy(archive, temporary, member, cancel)
-        if media.original is not None:
+        if media.derived is not None:
+            notes.append(f"{name} has the processing of its clips ({', '.join(map(words, media.chain))})")
+        elif media.original is not None:
             notes.append(f"{name} is audio decoded from latents")
         elif media.channel_selection:
             notes.append(f"{name} has only the selected channels of its file ({media.channel_selection})")
@@ -165,6 +169,8 @@ def _reading(source: Path) -> Iterator[None]:
 
 def _write_wav(store: MediaStore, media: Media, target: Path, cancel: CancelToken) -> None:
     """Write audio from the store as 32-bit float at the session rate."""
+    if media.derived is not None:
+        store.ensure(media, cancel=cancel)
     conformed = store.get(media.digest)
     if conformed is None or not store.is_whole(media.digest, cancel):
         problem = "is missing" if conformed is None else "is missing, and its audio in the cache is damaged"

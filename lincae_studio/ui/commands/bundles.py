@@ -115,7 +115,7 @@ class BundleController(QObject):
             self._rendering.attach([one for one, problem in found.items() if not problem])
             problems += [f"the latents cannot be used: {problem}" for problem in found.values() if problem]
             held = {digest for one in latents for digest in one.media}
-            lost = [media for media in session.media if media.original is not None and media.digest not in held]
+            lost = [media for media in session.media if media.original is not None and media.source.digest not in held]
             problems += [
                 f"{media.path} does not contain the project's latents of {name_of(media)}: it is a different bundle"
                 for media in lost
@@ -166,9 +166,8 @@ class BundleController(QObject):
 
         holder = {digest: one for one in latents for digest in one.media}
         holder = {digest: one for digest, one in holder.items() if not one.problem(self._rendering.computation)}
-        undecoded = [
-            media for media in session.used_media() if media.digest in holder and self._store.get(media.digest) is None
-        ]
+        sources = {media.source.digest: media.source for media in session.used_media()}
+        undecoded = [media for digest, media in sources.items() if digest in holder and self._store.get(digest) is None]
         if not undecoded:
             self.audio_found.emit()
             return

@@ -106,7 +106,7 @@ class SampleRateCommands(QObject):
         if media.original is not None:
             problem = f"{name_of(media)} exists only as latents at {rates.in_khz(rate_of(media.digest))}"
             raise MediaError(f"the sample rate was not changed: {problem}", "Find its audio first: File > Audio Files")
-        digest = digest_at(media.digest, rate)
+        digest = digest_at(media.source.digest, rate)
         found = self._store.get(digest)
         if found is not None:
             return rates.at_rate(media, rate, found.length)

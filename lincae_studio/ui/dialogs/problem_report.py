@@ -35,7 +35,17 @@ from lincae_studio.ui.plain_text import shown
 _MAX_LOG = 400_000
 
 #: Whose versions are reported; the frozen program contains their metadata for this.
-PACKAGES = ("PySide6-Essentials", "pyqtgraph", "numpy", "torch", "soundfile", "sounddevice", "soxr", "msgspec")
+PACKAGES = (
+    "PySide6-Essentials",
+    "pyqtgraph",
+    "numpy",
+    "torch",
+    "soundfile",
+    "sounddevice",
+    "soxr",
+    "python-stretch",
+    "msgspec",
+)
 
 _PATH = "(a path)"
 _NAME = "(a name)"

@@ -13,6 +13,7 @@ from lincae_studio.jobs import CancelToken, ReportProgress, part_of, share_of
 from lincae_studio.media.outside import new_outside
 from lincae_studio.media.search import name_of, search
 from lincae_studio.media.store import FileState, MediaStore
+from lincae_studio.session.derived import found_again
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Media, Session
 from lincae_studio.session.relink import relink as relink_media
@@ -218,7 +219,8 @@ class ProjectFiles(QObject):
 
     def _import(self, media: Media, path: Path, report: ReportProgress, cancel: CancelToken) -> Media:
         channel_selection = media.original.channel_selection if media.original is not None else media.channel_selection
-        return self._store.import_file(path, report, cancel, channel_selection, rate=rate_of(media.digest))
+        found = self._store.import_file(path, report, cancel, channel_selection, rate=rate_of(media.digest))
+        return found_again(media, found)
 
     def relink(self, found: dict[str, Media], text: str = "") -> bool:
         """Make clips play other files, skipping those no longer in the session. False if the edit is refused."""
@@ -260,4 +262,4 @@ class ProjectFiles(QObject):
 
 def _same(media: Media, found: Media) -> bool:
     """Whether a file has the content that the project expects."""
-    return found.digest == (media.original.digest if media.original is not None else media.digest)
+    return found.source.digest == (media.original.digest if media.original is not None else media.source.digest)

@@ -1,0 +1,84 @@
+"""Media that are derived from others by a chain of processes (`processes`). Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from lincae_studio.session.model import Derived, Media
+from lincae_studio.session.processes import (
+    MAX_PROCESSES,
+    Channels,
+    Process,
+    Reverse,
+    Stretch,
+    channels_of,
+    digest_of,
+    length_of,
+)
+
+Chain = tuple[Process, ...]
+
+
+def derived(source: Media, chain: Chain) -> Media:
+    """The media that a chain makes of others, which are not derived; without processes, those themselves."""
+    if not chain:
+        return source
+    return replace(
+        source,
+        digest=digest_of(source.digest, chain),
+        channels=channels_of(source.channels, chain),
+        length=length_of(source.length, chain),
+        derived=Derived(digest=source.digest, channels=source.channels, length=source.length, chain=chain),
+    )
+
+
+def found_again(media: Media, found: Media) -> Media:
+    """The media that take the place of others, once their file has been found and imported as `found`."""
+    before = media.original.chain if media.original is not None else ()
+    return derived(found, (*before, *media.chain)[:MAX_PROCESSES])
+
+
+class Course:
+    """Where samples of audio are after processing, and back. Places are those between samples, as fractions."""
+
+    def __init__(self, length: int, chain: Chain) -> None:
+        """`length`: of the audio before processing, in samples."""
+        self._steps: list[tuple[Process, int]] = []
+        for process in chain:
+            self._steps.append((process, length))
+            length = length_of(length, (process,))
+
+    def forth(self, place: float) -> float:
+        """The place in the media of a place in what they are made from."""
+        for process, length in self._steps:
+            if isinstance(process, Reverse):
+                place = length - place
+            elif isinstance(process, Stretch):
+                place *= length_of(length, (process,)) / length
+        return place
+
+    def back(self, place: float) -> float:
+        """The place in what the media are made from of a place in them."""
+        for process, length in reversed(self._steps):
+            if isinstance(process, Reverse):
+                place = length - place
+            elif isinstance(process, Stretch):
+                place /= length_of(length, (process,)) / length
+        return place
+
+
+def problem_of(media: Sequence[Media]) -> str:
+    """What is wrong with derived media of a project; empty when nothing is."""
+    for item in media:
+        if item.derived is not None and derived(item.source, item.chain) != item:
+            return f"the processed audio of {item.path} does not follow from its file"
+        if sum(isinstance(process, Stretch) for process in item.chain) > 1:
+            return f"the audio of {item.path} is stretched twice"
+        channels = item.source.channels
+        for process in item.chain:
+            if isinstance(process, Channels) and channels == 1:
+                return f"the audio of {item.path} has no channels to choose from"
+            channels = channels_of(channels, (process,))
+    return ""

@@ -1,0 +1,221 @@
+"""What processing does to clips: which audio they play afterwards, and for how long."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from lincae_studio.errors import EditError
+from lincae_studio.session import arrange, edits, places, processing, rates
+from lincae_studio.session.derived import derived, found_again
+from lincae_studio.session.model import MAX_LENGTH, Clip, Original, Region, Session, Tempo
+from lincae_studio.session.processes import (
+    MAX_PROCESSES,
+    Channels,
+    Invert,
+    RemoveDC,
+    Reverse,
+    Stretch,
+    words,
+)
+from lincae_studio.session.rules import check, validated
+from tests.helpers import made_up_media
+
+STEREO, MONO = made_up_media(1, 1000, 2), made_up_media(2, 500, 1)
+
+
+@pytest.fixture
+def session() -> Session:
+    """A stereo clip that plays samples 100 to 400 of its 1000, and a mono one of a whole file of 500."""
+    made = edits.add_stems(Session(), [STEREO, MONO], 10)
+    first = made.tracks[0].clips[0]
+    return edits.trim_clip(made, first.id, 110, 410)
+
+
+def clips(session: Session) -> list[Clip]:
+    return list(session.clips())
+
+
+def test_a_reversed_clip_plays_the_same_window_of_the_file(session: Session) -> None:
+    (clip, _) = clips(session)
+    turned = processing.add_process(session, {clip.id}, Reverse())
+    check(turned)
+    (after, other) = clips(turned)
+    assert (after.start, after.offset, after.length) == (110, 1000 - 400, 300)
+    assert other is clips(session)[1]
+    assert turned.media_of(after.media) == derived(STEREO, (Reverse(),))
+
+
+@pytest.mark.parametrize("process", [Reverse(), Invert(), Channels("swap")])
+def test_what_undoes_itself_leaves_the_file(session: Session, process: Reverse) -> None:
+    ids = {clips(session)[0].id}
+    once = processing.add_process(session, ids, process)
+    assert once != session
+    assert processing.add_process(once, ids, process) == session
+
+
+def test_the_same_process_twice_is_one(session: Session) -> None:
+    ids = {clips(session)[0].id}
+    once = processing.add_process(session, ids, RemoveDC())
+    assert processing.add_process(once, ids, RemoveDC()) is once
+
+
+def test_clips_of_one_file_share_what_it_is_processed_to(session: Session) -> None:
+    session = edits.split_clips(session, {clips(session)[0].id}, 200)
+    ids = {clip.id for clip in session.tracks[0].clips}
+    turned = processing.add_process(session, ids, Reverse())
+    assert len({clip.media for clip in turned.tracks[0].clips}) == 1
+    assert len(turned.media) == len(session.media) + 1
+
+
+def test_channels_are_chosen_of_stereo_clips_only(session: Session) -> None:
+    one, two = clips(session)
+    mono = processing.add_process(session, {one.id, two.id}, Channels("side"))
+    assert mono.media_of(clips(mono)[0].media).channels == 1
+    assert clips(mono)[1] is two
+    with pytest.raises(EditError, match="mono"):
+        processing.add_process(mono, {one.id, two.id}, Channels("left"))
+    with pytest.raises(EditError, match="no other channels"):
+        processing.set_chains(session, {two.id: (Channels("swap"),)})
+
+
+def test_processes_are_removed_and_reordered(session: Session) -> None:
+    clip = clips(session)[0]
+    for process in (Reverse(), Stretch(2.0), Invert()):
+        session = processing.set_chains(session, {clip.id: (*session.media_of(clips(session)[0].media).chain, process)})
+    assert (clips(session)[0].offset, clips(session)[0].length) == (1200, 600)
+    swapped = processing.set_chains(session, {clip.id: (Invert(), Stretch(2.0), Reverse())})
+    assert (clips(swapped)[0].offset, clips(swapped)[0].length) == (1200, 600)
+    plain = processing.set_chains(swapped, {clip.id: ()})
+    assert clips(plain)[0] == clip
+    assert plain.media == (STEREO, MONO)
+
+
+def test_a_chain_has_an_end(session: Session) -> None:
+    clip = clips(session)[0]
+    chain = (Reverse(), Invert()) * (MAX_PROCESSES // 2)
+    full = processing.set_chains(session, {clip.id: chain})
+    with pytest.raises(EditError, match=f"{MAX_PROCESSES} times"):
+        processing.add_process(full, {clip.id}, RemoveDC())
+
+
+def test_a_clip_is_exactly_as_long_as_it_is_stretched_to(session: Session) -> None:
+    one, two = clips(session)
+    for length in (100, 299, 301, 777, 2400):
+        longer = processing.stretch_clips(session, {one.id: (110, 110 + length), two.id: (10, 10 + length)})
+        check(longer)
+        assert [clip.length for clip in clips(longer)] == [length, length]
+        assert longer.media_of(clips(longer)[1].media).length == length  # the whole file, not a sample more
+        assert clips(longer)[0].offset == pytest.approx(100 * length / 300, abs=1)
+    back = processing.stretch_clips(longer, {one.id: (110, 410), two.id: (10, 510)})
+    assert back == session
+
+
+def test_a_clip_can_be_stretched_to_an_earlier_start(session: Session) -> None:
+    one = clips(session)[0]
+    longer = processing.stretch_clips(session, {one.id: (50, 410)})
+    assert (clips(longer)[0].start, clips(longer)[0].end) == (50, 410)
+
+
+def test_a_stretch_has_limits(session: Session) -> None:
+    one = clips(session)[0]
+    with pytest.raises(EditError, match=r"12\.5 to 800 %"):
+        processing.stretch_clips(session, {one.id: (110, 120)})
+    with pytest.raises(EditError, match="24 up or down"):
+        processing.set_stretch(session, {one.id}, semitones=25.0)
+    with pytest.raises(EditError, match="beginning of the timeline"):
+        processing.stretch_clips(session, {one.id: (-1, 410)})
+    with pytest.raises(EditError, match="one sample"):
+        processing.stretch_clips(session, {one.id: (110, 110)})
+    least, most = processing.stretched_limits(one, STEREO)
+    processing.stretch_clips(session, {one.id: (110, 110 + least)})
+    processing.stretch_clips(session, {one.id: (110, 110 + most)})
+    for length in (least - 1, most + 1):
+        with pytest.raises(EditError):
+            processing.stretch_clips(session, {one.id: (110, 110 + length)})
+
+
+def test_nothing_is_longer_than_a_session() -> None:
+    long = replace(made_up_media(3, 1000), length=MAX_LENGTH)
+    session = edits.add_stems(Session(), [long], 0)
+    session = edits.trim_clip(session, clips(session)[0].id, 0, 100)
+    with pytest.raises(EditError, match="would be too long"):
+        processing.set_stretch(session, {clips(session)[0].id}, factor=2.0)
+
+
+def test_length_and_pitch_are_one_stretch(session: Session) -> None:
+    one = clips(session)[0]
+    both = processing.set_stretch(session, {one.id}, factor=1.5)
+    both = processing.set_stretch(both, {one.id}, semitones=-0.5)
+    assert both.media_of(clips(both)[0].media).chain == (Stretch(1.5, -0.5),)
+    assert clips(both)[0].length == 450
+    assert processing.set_stretch(both, {one.id}, factor=1.0, semitones=0.0) == session
+
+
+def test_fades_and_regions_stay_within_the_clip(session: Session) -> None:
+    one = clips(session)[0]
+    region = Region(id=1, start=100, end=200, low=0, high=1, space="x")
+    session = edits.change_clips(session, {one.id}, lambda clip: replace(clip, fade_in=200, regions=(region,)))
+    shorter = processing.stretch_clips(session, {one.id: (110, 210)})
+    assert clips(shorter)[0].fade_in == 100
+    turned = processing.add_process(session, {one.id}, Reverse())
+    assert (clips(turned)[0].regions[0].start, clips(turned)[0].regions[0].end) == (800, 900)
+
+
+def test_a_clip_follows_the_tempo_and_keeps_its_bar(session: Session) -> None:
+    one = clips(session)[0]
+    with pytest.raises(EditError, match="no tempo"):
+        processing.set_clip_tempo(session, {one.id}, 100.0)
+    session = places.set_tempo(session, Tempo(bpm=120.0, start=10))
+    followed = processing.set_clip_tempo(session, {one.id}, 120.0)
+    assert clips(followed)[0] == replace(one, tempo=120.0)
+    slower = places.set_tempo(followed, Tempo(bpm=60.0, start=10))
+    assert (clips(slower)[0].start, clips(slower)[0].length) == (210, 600)
+    assert places.set_tempo(slower, Tempo(bpm=120.0, start=10)) == followed
+    assert clips(slower)[1] is clips(followed)[1]
+    with pytest.raises(EditError, match="800 %"):
+        places.set_tempo(processing.set_clip_tempo(session, {one.id}, 400.0), Tempo(bpm=20.0))
+    assert clips(processing.stretch_clips(slower, {one.id: (210, 510)}))[0].tempo == 0.0
+
+
+def test_processing_is_the_same_at_another_rate(session: Session) -> None:
+    one = clips(session)[0]
+    processed = processing.set_stretch(processing.add_process(session, {one.id}, Reverse()), {one.id}, factor=1.25)
+    high = {
+        media.digest: rates.at_rate(media, 48_000, round(media.source.length * 480 / 441))
+        for media in processed.used_media()
+    }
+    converted = validated(rates.convert(processed, 48_000, high))
+    chain = converted.media_of(clips(converted)[0].media).chain
+    assert chain == (Reverse(), Stretch(1.25))
+
+
+def test_a_file_that_is_found_again_is_processed_again() -> None:
+    media = derived(
+        replace(STEREO, original=Original(digest="1" * 64, path="x", codec="c", chain=(Reverse(),))), (Invert(),)
+    )
+    assert found_again(media, MONO) == derived(MONO, (Reverse(), Invert()))
+    assert found_again(STEREO, MONO) is MONO
+
+
+def test_copies_take_their_processing_along(session: Session) -> None:
+    one = clips(session)[0]
+    turned = processing.add_process(session, {one.id}, Reverse())
+    copied = arrange.copy_clips(turned, {one.id})
+    other = arrange.paste_clips(edits.add_track(Session()), copied, 0, 0)
+    check(other)
+    back = processing.set_chains(other, {clips(other)[0].id: ()})
+    assert back.media_of(clips(back)[0].media) == STEREO
+
+
+def test_processes_in_words() -> None:
+    chain = (Reverse(), Invert(), RemoveDC(), Channels("mono"), Stretch(1.25), Stretch(1.0, -2.5), Stretch(2.0, 3.0))
+    assert [words(process) for process in chain] == [
+        "reversed",
+        "inverted",
+        "DC removed",
+        "mono",
+        "125 %",
+        "-2.5 st",
+        "200 % · +3 st",
+    ]
