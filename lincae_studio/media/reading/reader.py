@@ -7,6 +7,7 @@ borrows from earlier ones. Where headers only estimate the length, frames are co
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -254,6 +255,12 @@ def hash_of(file: BinaryIO, path: Path, cancel: CancelToken) -> str:
 
 
 def _open(view: FileView) -> sf.SoundFile:
+    """Raises `sf.LibsndfileError`, `RuntimeError` or `TypeError` for what is not audio."""
+    descriptor = view.descriptor()
+    if descriptor is not None:
+        # A header that lies can make the library seek to where no file has bytes, which is an error only here.
+        with contextlib.suppress(sf.LibsndfileError):
+            return _Forwards(descriptor, mode="r")
     return _Forwards(BufferedView(view, _BUFFER_BYTES))
 
 

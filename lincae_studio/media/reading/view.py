@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import io
 import itertools
+import os
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
@@ -22,6 +23,18 @@ class FileView(io.RawIOBase):
         self._pieces = [piece for piece in pieces if len(piece)]
         self._starts = list(itertools.accumulate(map(len, self._pieces), initial=0))
         self._at = 0
+
+    def descriptor(self) -> int | None:
+        """A descriptor, to be closed, at the beginning of the file, if the view is the file as it is.
+
+        Reading with it calls no Python, which costs half as much again as decoding PCM. The libraries of Windows do
+        not share descriptors.
+        """
+        if os.name == "nt" or self._pieces != [range(os.fstat(self._file.fileno()).st_size)]:
+            return None
+        descriptor = os.dup(self._file.fileno())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return descriptor
 
     def readable(self) -> bool:
         return True
