@@ -58,6 +58,7 @@ from lincae_studio.ui.panels.snapshots import SnapshotPanel
 from lincae_studio.ui.plain_text import in_title
 from lincae_studio.ui.playback.transport import Transport
 from lincae_studio.ui.rendering.engine_settings import EngineSettings
+from lincae_studio.ui.rendering.last_check import LastCheck
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.status_bar import StatusLabels
@@ -145,11 +146,13 @@ class MainWindow(QMainWindow):
         self.clock = Clock(self.transport, self.timeline.counting, self.rendering, self)
         self.metering = Metering(self.transport, self.rendering, self.timeline.headers, self.timeline.mix_meter)
         self.linearity_meter = LinearityMeter(self.document, self.rendering)
+        self.last_check = LastCheck(self.document)
         self.views = ViewManager(
             self.document,
             self.selection,
             self.rendering,
             self.linearity_meter,
+            self.last_check,
             self.timeline,
             self.transport,
             self.preferences,
@@ -216,7 +219,15 @@ class MainWindow(QMainWindow):
         )
         self.session_commands = SessionCommands(document, selection, rendering, transport, self)
         self.compare_commands = CompareCommands(
-            document, selection, rendering, media, transport, lambda: self.exporter.folder, messages, self
+            document,
+            selection,
+            rendering,
+            self.last_check,
+            media,
+            transport,
+            lambda: self.exporter.folder,
+            messages,
+            self,
         )
         self.sample_rate = SampleRateCommands(document, media, messages, self)
         self.sample_rate.audio_missing.connect(self.importer.find_media)

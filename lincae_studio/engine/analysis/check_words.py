@@ -31,7 +31,7 @@ def amount_text(finding: Finding) -> str:
         case "gain":
             return f"{amount:.1f} dB too {'high' if finding.amount > 0.0 else 'low'}"
         case "delay":
-            return f"{count_of(round(amount), 'sample')} {'late' if finding.amount > 0.0 else 'early'}"
+            return f"{_samples(amount)} {'late' if finding.amount > 0.0 else 'early'}"
     return f"{finding.amount:.1f} dB".replace("-", "−")
 
 
@@ -48,8 +48,8 @@ def sentence(finding: Finding, session: Session, name_of: NameOf) -> str:
     """A finding in words: `vocals 1.0 dB too low from 1:00 to 1:10`."""
     stem, span = stem_of(finding, name_of), span_text(finding, session)
     if finding.kind == "delay":
-        direction, amount = ("late" if finding.amount > 0.0 else "early"), round(abs(finding.amount))
-        return f"{stem} {direction} by {count_of(amount, 'sample')}"
+        direction = "late" if finding.amount > 0.0 else "early"
+        return f"{stem} {direction} by {_samples(abs(finding.amount))}"
     if finding.kind == "gain":
         return f"{stem} {amount_text(finding)} {span}"
     if stem is None:
@@ -106,6 +106,11 @@ def table(result: CheckResult, session: Session, name_of: NameOf) -> str:
 def _at_gain(result: CheckResult) -> str:
     level = result.master_gain_db
     return f", which is {abs(level):.1f} dB {'louder' if level > 0.0 else 'quieter'}" if abs(level) >= 0.1 else ""
+
+
+def _samples(amount: float) -> str:
+    """A number of samples, to a tenth if it is no whole one."""
+    return count_of(round(amount), "sample") if round(amount, 1) == round(amount) else f"{amount:.1f} samples"
 
 
 def _time(seconds: float) -> str:

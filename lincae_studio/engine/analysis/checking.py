@@ -1,6 +1,6 @@
 """Comparing a master with its stems: where they do not add up to it, and which stem explains that.
 
-Each stem is aligned to the sample (`alignment`) and gets the gain that it has in the master most of the time. What the
+Each stem is aligned (`alignment`) and gets the gain that it has in the master most of the time. What the
 stems' latents then leave of the master's is the residual, per chunk. Where it is high, windows of several lengths are
 fitted again by least squares (`grams`): a stem whose gain there differs by more than it does elsewhere explains it.
 The edges of such a span are those between which the other gain saves the most residual, to a block of 0.1 s.
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lincae_studio.codecs.base import CodecInfo
-from lincae_studio.engine.analysis.alignment import find_lags
+from lincae_studio.engine.analysis.alignment import Delay, find_lags
 from lincae_studio.engine.analysis.findings import CheckResult
 from lincae_studio.engine.analysis.grams import Grams, Provide, collect, exact_codec, fit, inseparable, plain
 from lincae_studio.engine.analysis.judging import WINDOWS, Judging, Scaled, level_of, windowed
@@ -59,14 +59,16 @@ def check_stems(
     """
     if not stems:
         raise EditError("there are no stems to compare the master with", "Put each stem on a track of its own")
-    codec, reach = exact_codec(codec), round(REACH_S * session.rate)
-    lags = find_lags(plain(session, master, stems), reader, reach, share_of(report, 0.0, 0.3), cancel)
-    aligned = plain(session, master, stems, lags)
+    reach = round(REACH_S * session.rate)
+    delays = find_lags(plain(session, master, stems), reader, reach, share_of(report, 0.0, 0.3), cancel)
+    codec = exact_codec(codec, lossless=any(delay.fraction for delay in delays.values()))
+    aligned = plain(session, master, stems, {track_id: delay.samples for track_id, delay in delays.items()})
     grams = collect(aligned, codec, provide, _BLOCK_S, share_of(report, 0.3, 1.0), cancel)
-    return replace(judge(grams, session, stems, lags), codec=codec.id)
+    grams = grams.sharpened([delays[track_id].likeness for track_id in stems])
+    return replace(judge(grams, session, stems, delays), codec=codec.id)
 
 
-def judge(grams: Grams, session: Session, stems: Sequence[int], lags: Mapping[int, int]) -> CheckResult:
+def judge(grams: Grams, session: Session, stems: Sequence[int], delays: Mapping[int, Delay]) -> CheckResult:
     """The result of a comparison, of the inner products of the master and the aligned stems."""
     total = grams.blocks.sum(axis=(0, 1))
     if not total[0, 0] > 0.0:
@@ -78,8 +80,8 @@ def judge(grams: Grams, session: Session, stems: Sequence[int], lags: Mapping[in
     absent = [level_of(gain) == 0.0 for gain in gains]
     used = np.array([np.full(len(gain), common) if gone else gain for gain, gone in zip(gains, absent, strict=True)])
     scaled = Scaled.of(grams.merged(groups), used)
-    judging = Judging(scaled, names, session)
-    findings = judging.delays(lags) + judging.whole_gains(gains, common, absent)
+    judging = Judging(scaled, names, session, [min(delays[one].likeness for one in group) for group in names])
+    findings = judging.delays(delays) + judging.whole_gains(gains, common, absent)
     findings += judging.changes() + judging.unexplained()
     silent = [
         session.track(track_id).name
@@ -87,6 +89,10 @@ def judge(grams: Grams, session: Session, stems: Sequence[int], lags: Mapping[in
         if not energy > 0.0
     ]
     notes = [f"“{name}” is silent" for name in silent] + judging.ends()
+    for track_id, delay in delays.items():
+        if delay.fraction:
+            between = f"“{session.track(track_id).name}” lies between two samples of the master"
+            notes.append(f"{between}: tracks move by whole samples, so the residual track keeps some of its treble")
     for group in names:
         if len(group) > 1:
             quoted = " and ".join(f"“{session.track(track_id).name}”" for track_id in group)
@@ -95,7 +101,7 @@ def judge(grams: Grams, session: Session, stems: Sequence[int], lags: Mapping[in
         tuple(sorted(findings, key=lambda one: (one.start, one.end, one.kind))),
         scaled.chunk_levels(),
         scaled.band_levels(),
-        dict(lags),
+        {track_id: delay.samples for track_id, delay in delays.items()},
         {track_id: tuple(used[number]) for number, group in enumerate(names) for track_id in group},
         20.0 * math.log10(common),
         grams.grid.step_samples,

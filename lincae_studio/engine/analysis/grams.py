@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,16 @@ class Grams:
         blocks = mapping.T @ self.blocks @ mapping
         return Grams(blocks, self.starts, self.centres, self.chunk_of, mapping.T @ self.bands @ mapping, self.grid)
 
+    def sharpened(self, likeness: Sequence[float]) -> Grams:
+        """Those of the reference with stems that are moved by a fraction of a sample.
+
+        Args:
+            likeness: of each stem there with itself here (`alignment.Delay`), which its products have been less by.
+        """
+        factors = np.ones(self.blocks.shape[-2:])
+        factors[0, 1:] = factors[1:, 0] = 1.0 / np.array(likeness)
+        return replace(self, blocks=self.blocks * factors, bands=self.bands * factors)
+
 
 def plain(session: Session, reference: int, stems: Sequence[int], lags: Mapping[int, int] | None = None) -> Session:
     """Only these tracks, as their clips are: without the rest of the mixer: faders, pans, envelopes, groups, master.
@@ -96,9 +106,17 @@ def plain(session: Session, reference: int, stems: Sequence[int], lags: Mapping[
     return session
 
 
-def exact_codec(codec: CodecInfo) -> CodecInfo:
-    """A codec whose latents add up: this one, or a lossless one for sessions of the same rate."""
-    return codec if codec.linearity == "exact" else registry.for_session(_LOSSLESS, rate=codec.sample_rate)
+def exact_codec(codec: CodecInfo, lossless: bool = False) -> CodecInfo:
+    """A codec whose latents add up: this one, or a lossless one for sessions of the same rate.
+
+    Args:
+        lossless: whether it must be one that leaves nothing out, as `Grams.sharpened` needs it.
+    """
+    return (
+        codec
+        if codec.linearity == "exact" and not lossless
+        else registry.for_session(_LOSSLESS, rate=codec.sample_rate)
+    )
 
 
 def collect(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from lincae_studio.engine.analysis.alignment import Delay
 from lincae_studio.engine.analysis.findings import Finding, Kind
 from lincae_studio.engine.analysis.grams import Grams, Matrix, fit
 from lincae_studio.engine.analysis.residual import LEAST_DB
@@ -120,7 +121,10 @@ def _db(power: float, reference: float) -> float:
 class Judging:
     """Finds differences one after another; `levels` are the levels of stems that explain what was found so far."""
 
-    def __init__(self, scaled: Scaled, names: Sequence[tuple[int, ...]], session: Session) -> None:
+    def __init__(
+        self, scaled: Scaled, names: Sequence[tuple[int, ...]], session: Session, likeness: Sequence[float]
+    ) -> None:
+        """`likeness`: of the stems moved by whole samples with themselves where they are (`alignment.Delay`)."""
         self._scaled = scaled
         self._names = names
         self._session = session
@@ -134,18 +138,22 @@ class Judging:
         known = heard > 0.0
         #: The usual part of the master that nothing explains.
         self._floor = float(np.quantile(left[known] / heard[known], 0.2)) if known.any() else 0.0
+        beside = 1.0 - np.square(likeness)
+        #: What whole samples leave of stems between two samples, in each block: no less counts as what no stem has.
+        self._hidden = np.diagonal(self._blocks, axis1=1, axis2=2)[:, 1:] @ beside
         #: Spans in which another version of a stem was found.
         self._replaced: list[Span] = []
 
-    def delays(self, lags: Mapping[int, int]) -> list[Finding]:
+    def delays(self, delays: Mapping[int, Delay]) -> list[Finding]:
         """The stems that are late or early."""
         found = []
-        for track_id, lag in lags.items():
+        for track_id, delay in delays.items():
+            lag = delay.samples + round(delay.fraction, 1)
             if lag:
                 track = self._session.track(track_id)
                 first = min(clip.start for clip in track.clips)
                 words = "late" if lag < 0 else "early"
-                found.append(Finding((track_id,), "delay", first, track.end, float(-lag), words))
+                found.append(Finding((track_id,), "delay", first, track.end, -float(lag), words))
         return found
 
     def whole_gains(
@@ -185,7 +193,8 @@ class Judging:
     def unexplained(self) -> list[Finding]:
         """The spans in which the master has what no stem explains."""
         window = min(WINDOWS[0][0], len(self._blocks))
-        left = _smooth(self._left(), window)
+        rest = self._left() - self._hidden
+        left = _smooth(rest, window)
         heard = np.maximum(_smooth(self._scaled.master, window), 1e-30)
         floor_db = _db(self._floor, 1.0)
         whole = floor_db > _DIFFERS_DB
@@ -194,7 +203,7 @@ class Judging:
         for first, last in self._replaced:
             high[first:last] = False
         found = []
-        above = np.where(self._loud, self._left() - 10.0 ** (limit_db / 10.0) * self._scaled.master, 0.0)
+        above = np.where(self._loud, rest - 10.0 ** (limit_db / 10.0) * self._scaled.master, 0.0)
         for low, end in runs(high, gap=window, least=2 * _SHORTEST):
             best = best_span(above[low:end])
             if best is None or best[1] - best[0] < _SHORTEST:

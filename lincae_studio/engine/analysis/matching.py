@@ -35,7 +35,7 @@ from lincae_studio.session.model import MASTER, Master, Session
 
 #: The number and length of the loudest segments of the stem, which are used to find the lag.
 _SEGMENTS = 6
-_SEGMENT_SAMPLES = 1 << 18
+SEGMENT_SAMPLES = 1 << 18
 
 #: Regularization, relative to the stem's mean power: frequencies that it hardly contains do not count.
 _REGULARIZATION = 1e-3
@@ -122,11 +122,11 @@ def find_lag(mix: Array, stem: Array, max_lag: int) -> Lag:
         mix: `(N + 2 * max_lag,)`, starting `max_lag` samples before the stem.
         stem: `(N,)`.
     """
-    size = min(_SEGMENT_SAMPLES, len(stem))
+    size = min(SEGMENT_SAMPLES, len(stem))
     length = 1 << (size + 2 * max_lag - 1).bit_length()
     cross, power = np.zeros(length // 2 + 1, np.complex128), np.zeros(length // 2 + 1)
     window = np.hanning(size)
-    for start in _loudest(stem, size):
+    for start in loudest(stem, size):
         source = np.fft.rfft(stem[start : start + size] * window, length)
         heard = np.fft.rfft(mix[start : start + size + 2 * max_lag].astype(np.float64), length)
         cross += heard * source.conj()
@@ -271,7 +271,7 @@ def _read(dry: DryMix, start: int, end: int) -> Array:
     return np.concatenate([np.zeros(max(0, -start), np.float32), audio])
 
 
-def _loudest(stem: Array, size: int) -> list[int]:
+def loudest(stem: Array, size: int) -> list[int]:
     """The starts of the loudest segments of this size, which do not overlap."""
     starts = np.arange(0, len(stem) - size + 1, size)
     energies = [float(np.square(stem[start : start + size], dtype=np.float64).sum()) for start in starts]

@@ -134,10 +134,13 @@ def match_reference(
     """
     if not stems:
         raise EditError("there are no stems to match to the reference", "Put each stem on a track of its own")
-    codec, reach = exact_codec(codec), round(REACH_S * session.rate)
-    lags = find_lags(plain(session, reference, stems), reader, reach, share_of(report, 0.0, 0.3), cancel)
+    reach = round(REACH_S * session.rate)
+    delays = find_lags(plain(session, reference, stems), reader, reach, share_of(report, 0.0, 0.3), cancel)
+    lags = {track_id: delay.samples for track_id, delay in delays.items()}
+    codec = exact_codec(codec, lossless=any(delay.fraction for delay in delays.values()))
     aligned = plain(session, reference, stems, lags)
     grams = collect(aligned, codec, provide, _BLOCK_S, share_of(report, 0.3, 1.0), cancel)
+    grams = grams.sharpened([delays[track_id].likeness for track_id in stems])
     stereo = [
         any(session.media_of(clip.media).channels == 2 for clip in session.track(track_id).clips) for track_id in stems
     ]

@@ -14,6 +14,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.last_check import LastCheck
 from lincae_studio.ui.rendering.rendering import Rendering
 
 # Dialogs are imported when they are first opened, so that the window starts faster.
@@ -27,6 +28,7 @@ class CompareCommands:
         document: Document,
         selection: Selection,
         rendering: Rendering,
+        last_check: LastCheck,
         media: MediaStore,
         transport: Transport,
         folder: Callable[[], Path],
@@ -37,6 +39,7 @@ class CompareCommands:
         self._document = document
         self._selection = selection
         self._rendering = rendering
+        self._last_check = last_check
         self._media = media
         self._transport = transport
         self._folder = folder
@@ -59,6 +62,7 @@ class CompareCommands:
             self._document,
             self._selection,
             self._rendering,
+            self._last_check,
             self._media,
             self._transport,
             self._folder,

@@ -30,6 +30,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.notify import MessageBar
 from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.last_check import LastCheck
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _ABOUT = (
@@ -48,6 +49,7 @@ class CheckDialog(ComparisonDialog):
         document: Document,
         selection: Selection,
         rendering: Rendering,
+        last_check: LastCheck,
         media: MediaStore,
         transport: Transport,
         folder: Callable[[], Path],
@@ -68,6 +70,7 @@ class CheckDialog(ComparisonDialog):
             columns=("Difference", "From", "To", "Amount"),
             table_name="Differences between the master and the stems",
         )
+        self._last_check = last_check
         self._media = media
         self._transport = transport
         self._folder = folder
@@ -115,6 +118,8 @@ class CheckDialog(ComparisonDialog):
         if result is None:
             self.fill(())
             return
+        if self._heard is not None:
+            self._last_check.set(self._heard, result)
         notes = "".join(f" Note: {note}." for note in result.notes)
         self.say(summary(result, session) + notes)
         self.fill(

@@ -109,7 +109,7 @@ class ComparisonDialog(QDialog):
         resize_on_screen(self, 780, 560)
         self._fill_tracks()
         self.run_button.clicked.connect(self.run)
-        self.track.currentIndexChanged.connect(self._follow_tracks)
+        self.track.currentIndexChanged.connect(self._on_chosen)
         document.changed.connect(self._on_document_changed)
         document.replaced.connect(self.close)
         self._follow_tracks()
@@ -194,6 +194,14 @@ class ComparisonDialog(QDialog):
         if not enough:
             self.say("Import the whole mix and its stems first, each on a track of its own.")
 
+    def _on_chosen(self) -> None:
+        """Do not show the result of one track as if it were that of another."""
+        if self._heard is not None and not self._jobs.busy and self.track.currentData() != self._compared[0]:
+            self._heard = None
+            self.show_result(None)
+            self.say("")
+        self._follow_tracks()
+
     def _as_compared(self) -> Session | None:
         """What was, or would be, compared now; None if a track is gone."""
         try:
@@ -205,6 +213,7 @@ class ComparisonDialog(QDialog):
         if self._open:
             self.show_result(result)
             self._on_document_changed()
+            self._on_chosen()
 
     def _on_ended(self) -> None:
         if self._open:

@@ -10,6 +10,7 @@ from lincae_studio.ui.model.header_width import HeaderWidth
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
+from lincae_studio.ui.rendering.last_check import LastCheck
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.rendering.residuals import Residuals
@@ -35,5 +36,6 @@ class ViewContext:
     residuals: Residuals
     spread: Spread
     linearity_meter: LinearityMeter
+    last_check: LastCheck
     seek: Callable[[int], None]
     export_linearity: Callable[[], None]

@@ -11,8 +11,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from lincae_studio.codecs.base import Array
-from lincae_studio.session.excerpt import only_clip, only_group
-from lincae_studio.session.model import MASTER, Session
+from lincae_studio.session.model import MASTER
 from lincae_studio.session.times import format_time
 from lincae_studio.ui import theme
 from lincae_studio.ui.plain_text import shown
@@ -21,8 +20,9 @@ from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.views.chunk_picture import ChunkPicture, color_table_of
 from lincae_studio.ui.views.column import ViewColumn
 from lincae_studio.ui.views.context import ViewContext
+from lincae_studio.ui.views.latent_choices import MIX, NOTHING, LatentChoice, LatentChoices, chosen_in
 from lincae_studio.ui.views.region_layer import RegionLayer
-from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, ExcerptSource, MixSource
+from lincae_studio.ui.views.sources import ChunkSource, DifferenceSource, MixSource
 from lincae_studio.ui.views.spread_strip import SpreadStrip
 from lincae_studio.ui.views.statistics import LatentStatistics, Statistics, Vector
 
@@ -42,12 +42,6 @@ _ORDERS: tuple[tuple[Order, str], ...] = (
     ("variance", "Variance"),
     ("component", "Principal component"),
 )
-
-#: Latents that are shown or subtracted: a kind, and the id of a track if a specific one is meant.
-LatentChoice = tuple[str, int]
-
-_MIX: LatentChoice = ("mix", 0)
-_NOTHING: LatentChoice = ("nothing", 0)
 
 
 class HeatmapPlot(ChunkPicture):
@@ -205,9 +199,9 @@ class HeatmapPanel(QWidget):
         self.setObjectName("heatmap")  # context menus ask for it
         self._context = context
         self._rendering = context.rendering
-        self._shown: tuple[LatentChoice, LatentChoice] = (_MIX, _NOTHING)
+        self._shown: tuple[LatentChoice, LatentChoice] = (MIX, NOTHING)
         self._resolved: tuple[int | None, ...] = ()
-        self._tracks: list[tuple[int, str]] = []
+        self._choices = LatentChoices(context)
         self.plot = HeatmapPlot(context, MixSource(context.rendering), self._owner, self)
         self.spread = SpreadStrip(context.axis, context.rendering, context.spread, self)
         self.statistics = Statistics(self.plot.source, self._rendering, self)
@@ -236,7 +230,7 @@ class HeatmapPanel(QWidget):
         self.fixed.setChecked(remembered > 0.0)
         self.plot.fix_level(remembered or None)
         self._lay_out()
-        self._follow_document()
+        self._follow_choices()
         self._show_facts()
         self._show_range()
         self.range_slider.valueChanged.connect(self._on_range_changed)
@@ -250,7 +244,8 @@ class HeatmapPanel(QWidget):
         self.order.currentIndexChanged.connect(self._on_order_changed)
         self.statistics.changed.connect(self._arrange)
         context.rendering.plan_changed.connect(self._show_facts)
-        context.document.changed.connect(self._follow_document)
+        context.document.changed.connect(self._follow_choices)
+        context.last_check.changed.connect(self._follow_choices)
         context.selection.changed.connect(self._follow_selection)
 
     def set_playhead(self, sample: int) -> None:
@@ -266,7 +261,7 @@ class HeatmapPanel(QWidget):
         self.statistics.close()
         self.plot.source.close()
 
-    def show_latents(self, shown: LatentChoice, subtracted: LatentChoice = _NOTHING) -> None:
+    def show_latents(self, shown: LatentChoice, subtracted: LatentChoice = NOTHING) -> None:
         """Show these latents: ("mix", 0), ("track", id, or 0 for the selected one) or ("clip", 0), minus others."""
         for box, chosen in ((self.shown_box, shown), (self.subtracted_box, subtracted)):
             place = next(number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
@@ -312,32 +307,22 @@ class HeatmapPanel(QWidget):
         right.addWidget(self.plot, 1)
         layout.addLayout(right, 1)
 
-    def _follow_document(self) -> None:
+    def _follow_choices(self) -> None:
         """Update the choices, keeping the current ones if they still exist."""
-        before, self._tracks = self._tracks, [(one.id, one.name) for one in self._context.document.session.tracks]
-        if self._tracks == before and self.shown_box.count():
-            return
-        choices = [("Mix", _MIX), ("Selected track", ("track", 0)), ("Selected clip", ("clip", 0))]
-        choices += [(name, ("track", track_id)) for track_id, name in self._tracks]
-        for box, first in ((self.shown_box, ()), (self.subtracted_box, (("nothing", _NOTHING),))):
-            chosen = self._chosen(box)
-            box.blockSignals(True)
-            box.clear()
-            for text, data in (*first, *choices):
-                box.addItem(text, data)
-            places = (number for number in range(box.count()) if tuple(box.itemData(number)) == chosen)
-            box.setCurrentIndex(next(places, 0))
-            box.blockSignals(False)
-        self._on_chosen()
+        if self._choices.changed():
+            for box in (self.shown_box, self.subtracted_box):
+                self._choices.fill(box, nothing=box is self.subtracted_box)
+            self._on_chosen()
+            self._show_facts()
 
     def _owner(self) -> int | None:
         """The id of what is shown, if regions can be edited there: in the order of channels, and no difference."""
         shown, subtracted = self._shown
-        if subtracted != _NOTHING or self.order.currentData() != "index":
+        if subtracted != NOTHING or self.order.currentData() != "index":
             return None
-        if shown == _MIX:
+        if shown == MIX:
             return MASTER
-        owner, session = self._id_of(shown), self._context.document.session
+        owner, session = self._choices.id_of(shown), self._context.document.session
         known = any(track.id == owner for track in session.tracks) or any(clip.id == owner for clip in session.clips())
         return owner if known else None
 
@@ -348,22 +333,10 @@ class HeatmapPanel(QWidget):
 
     def _selected(self) -> tuple[int | None, ...]:
         """The ids of the track and clip that are shown because they are selected."""
-        return tuple(self._id_of(choice) for choice in self._shown if choice in (("track", 0), ("clip", 0)))
-
-    def _id_of(self, choice: LatentChoice) -> int | None:
-        """The id of the track or clip that is meant, or None."""
-        kind, named = choice
-        if kind == "track":
-            return named or self._context.selection.track
-        clips = sorted(self._context.selection.clips)
-        return clips[0] if len(clips) == 1 else None
-
-    def _chosen(self, box: QComboBox) -> LatentChoice | None:
-        data = box.currentData()
-        return (data[0], data[1]) if data is not None else None
+        return tuple(self._choices.id_of(choice) for choice in self._shown if choice in (("track", 0), ("clip", 0)))
 
     def _on_chosen(self) -> None:
-        chosen = (self._chosen(self.shown_box) or _MIX, self._chosen(self.subtracted_box) or _NOTHING)
+        chosen = (chosen_in(self.shown_box) or MIX, chosen_in(self.subtracted_box) or NOTHING)
         if chosen != self._shown:
             self._shown = chosen
             self._show()
@@ -371,39 +344,24 @@ class HeatmapPanel(QWidget):
     def _show(self) -> None:
         shown, subtracted = self._shown
         self._resolved = self._selected()
-        one = self._source_of(shown)
-        source = one if subtracted == _NOTHING else DifferenceSource(one, self._source_of(subtracted), self.plot)
+        source = self._choices.source_of(shown, self.plot)
+        if subtracted != NOTHING:
+            source = DifferenceSource(source, self._choices.source_of(subtracted, self.plot), self.plot)
         self.plot.set_source(source)
         self.statistics.set_source(source)
         self.plot.regions.redraw()
         self._show_facts()
 
-    def _source_of(self, choice: LatentChoice) -> ChunkSource:
-        if choice == _MIX:
-            return MixSource(self._rendering, self.plot)
-        chosen = self._id_of(choice)
-
-        def excerpt_of(session: Session) -> Session | None:
-            if chosen is None:
-                return None
-            if choice[0] == "clip":
-                return only_clip(session, chosen)
-            return only_group(session, chosen) if any(chosen == track.id for track in session.tracks) else None
-
-        return ExcerptSource(self._rendering, self._context.document, excerpt_of, self.plot)
-
     def _show_facts(self) -> None:
         codec = self._rendering.plan.codec
         text = f"{codec.dim} channels, {codec.hop} samples per frame ({codec.title})"
-        selection = self._context.selection
-        if ("track", 0) in self._shown and selection.track is None:
-            text = "No track is selected"
-        if ("clip", 0) in self._shown and len(selection.clips) != 1:
-            text = "Select one clip to see its latents"
+        missing = [reason for choice in self._shown if (reason := self._choices.missing(choice))]
+        if missing:
+            text = missing[0]
         elif self._owner() is not None:
             text += ". Drag to select channels and time"
         else:
-            text += ". Regions can be edited in the order of channel numbers, and not in a difference"
+            text += ". Regions can be edited in the order of channel numbers, and not in a difference or residual"
         self._info.setText(shown(text))
 
     def _on_hovered(self, text: str) -> None:  # in place of the facts: the column never gets a scroll bar of it

@@ -14,6 +14,7 @@ from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.preference_store import PreferenceStore
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.playback.transport import Transport
+from lincae_studio.ui.rendering.last_check import LastCheck
 from lincae_studio.ui.rendering.linearity_meter import LinearityMeter
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.panel import TimelinePanel
@@ -39,6 +40,7 @@ class ViewManager(QObject):
         selection: Selection,
         rendering: Rendering,
         linearity_meter: LinearityMeter,
+        last_check: LastCheck,
         timeline: TimelinePanel,
         transport: Transport,
         preferences: PreferenceStore,
@@ -55,6 +57,7 @@ class ViewManager(QObject):
             timeline.residuals,
             timeline.spread,
             linearity_meter,
+            last_check,
             transport.seek,
             self.linearity_export_requested.emit,
         )

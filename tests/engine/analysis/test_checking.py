@@ -150,6 +150,21 @@ def test_a_change_of_level_is_found_to_a_tenth_of_a_second(level_db: float) -> N
     assert (finding.start / R, finding.end / R) == pytest.approx((7.3, 12.9), abs=0.35), "notes may pause there"
 
 
+@pytest.mark.parametrize(("name", "by"), [("hats", 12.3), ("hats", -7.5), ("notes 1", 0.3)])
+def test_a_delay_between_two_samples_is_named_to_a_tenth_and_blamed_on_nothing_else(name: str, by: float) -> None:
+    """Of white noise, half a sample leaves all but two thirds of the stem: its level would be 3.9 dB wrong."""
+    stems = song()
+    master = sum(stems.values(), np.zeros(20 * R, np.float32))
+    turns = np.exp(-1j * np.linspace(0.0, np.pi, 10 * R + 1) * by)
+    moved = np.fft.irfft(np.fft.rfft(stems[name]) * turns)
+    result, session = check(master, {**stems, name: moved})
+    direction = "late" if by > 0.0 else "early"
+    assert said(result, session) == [f"{name} {direction} by {abs(by)} samples"]
+    assert figures(result, session, str)["findings"][0]["amount"] == by  # type: ignore[index]
+    assert any("lies between two samples" in note for note in result.notes)
+    assert result.codec == "mdct-1x", "of which nothing is left out"
+
+
 @pytest.mark.parametrize("lags", [(12, 0, 0), (0, -441, 0), (3000, 12, -7)])
 def test_delays_are_found_to_the_sample(lags: tuple[int, int, int]) -> None:
     stems = song(10)

@@ -11,9 +11,11 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.session import edits, files
+from lincae_studio.session.excerpt import only_track
 from lincae_studio.ui.dialogs.check import CheckDialog
 from lincae_studio.ui.dialogs.match import MatchDialog
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.heatmap import HeatmapPanel
 from tests.helpers import noise, read_audio, write_audio
 from tests.ui.asked import Asked
 from tests.ui.conftest import LIMIT_MS, wait_imported
@@ -140,6 +142,71 @@ def test_a_result_is_dropped_when_what_was_compared_changes(qtbot: QtBot, damage
     assert not dialog.residual_button.isEnabled()
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
+
+
+@pytest.mark.engine
+def test_the_result_of_one_master_is_not_shown_for_another(qtbot: QtBot, damaged: MainWindow) -> None:
+    dialog = checked(qtbot, damaged)
+    dialog.track.setFocus()
+    QTest.keyClick(dialog.track, Qt.Key.Key_Up)
+    assert dialog.track.currentText() == "vox"
+    assert dialog.found is None
+    assert dialog.table.rowCount() == 0
+    assert dialog.message.text() == ""
+    assert not dialog.report_button.isEnabled()
+    dialog.close()
+
+
+@pytest.mark.engine
+def test_return_in_a_list_does_what_the_default_button_says(qtbot: QtBot, damaged: MainWindow) -> None:
+    dialog = checked(qtbot, damaged)
+    first = dialog.found
+    assert dialog.focusWidget() is dialog.table
+    assert dialog.run_button.isDefault()
+    QTest.keyClick(dialog.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dialog.found is not None and dialog.found is not first, timeout=LIMIT_MS)
+    assert cell(dialog, 0, 3) == "2.0 dB too high"
+    dialog.close()
+
+
+@pytest.mark.engine
+def test_the_residual_can_be_seen_in_the_heatmap_after_a_check(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, audio: dict[str, np.ndarray]
+) -> None:
+    hidden = noise(40, 8 * R, level=0.05)[:, 0]
+    import_all(qtbot, window, tmp_path / "in", {**audio, "z master": sum(audio.values(), hidden), "hidden": hidden})
+    window.codecs.actions["mdct-1x"].trigger()
+    window.preferences.set(views=("heatmap",))
+    heatmap = window.views.get("heatmap")
+    assert isinstance(heatmap, HeatmapPanel)
+    box = heatmap.shown_box
+    place = box.findText("Residual of a check")
+    assert box.itemData(place, Qt.ItemDataRole.ToolTipRole).startswith("There is none yet: choose Session > Check")
+    box.setFocus()
+    for _ in range(3):
+        QTest.keyClick(box, Qt.Key.Key_Down)
+    assert box.currentText() == "bass", "what is not available is left out"
+    tracks = {track.name: track for track in window.document.session.tracks}
+    window.document.apply("Remove", lambda session: edits.remove_tracks(session, [tracks["hidden"].id]))
+    dialog = checked(qtbot, window)
+    box.setCurrentText("Residual of the check of “z master”")
+    source = heatmap.plot.source
+    first = window.rendering.plan.grid.count(R)
+    qtbot.waitUntil(lambda: source.deferred(first) is not None, timeout=LIMIT_MS)
+    residual = source.values(first)
+    window.document.undo()
+    window.document.apply("Only", lambda session: only_track(session, tracks["hidden"].id))
+    heatmap.show_latents(("track", tracks["hidden"].id))
+    source = heatmap.plot.source
+    qtbot.waitUntil(lambda: source.deferred(first) is not None, timeout=LIMIT_MS)
+    assert residual == pytest.approx(source.values(first), abs=1e-3)
+    heatmap.show_latents(("residual", 0))
+    assert "not in a difference or residual" in heatmap._info.text()
+    clip = tracks["bass"].clips[0].id
+    window.document.apply("Move", lambda session: edits.move_clips(session, [clip], 100))
+    assert heatmap.plot.source.audible(0, 10) == []
+    assert heatmap._info.text() == "There is no residual any more: what was compared has changed. Check it again"
+    dialog.close()
 
 
 def test_a_session_without_stems_says_what_to_do(
