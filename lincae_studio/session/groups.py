@@ -91,6 +91,25 @@ def step_tracks(session: Session, track_ids: Collection[int], by: int) -> Sessio
     return _in_order(session, ordered)
 
 
+def add_below(session: Session, track_ids: Collection[int]) -> Session:
+    """Add an empty track below the last of these, in its group; at the end without any.
+
+    It comes into a group that is the last of these as its first track, or below the group if that is folded.
+
+    Raises:
+        EditError: when one of them does not exist, or groups would be nested too deeply.
+    """
+    chosen = roots(session, track_ids) and [track for track in session.tracks if track.id in track_ids]
+    if not chosen:
+        return edits.add_track(session)
+    last = next((group for group in reversed(session.groups_of(chosen[-1].id)) if group.folded), chosen[-1])
+    inside = last.id in session.group_ids and not last.folded
+    gap = session.tracks.index(last) + 1 if inside else _end(session, last)
+    session, track_id = edits.add_track(session, at=gap), session.next_id
+    track = replace(session.track(track_id), parent=last.id if inside else last.parent)
+    return _in_order(session, [track if one.id == track_id else one for one in session.tracks])
+
+
 def duplicate_tracks(session: Session, track_ids: Collection[int]) -> Session:
     """Duplicate tracks with their clips and the tracks in them, the copies together below the last one."""
     originals = roots(session, track_ids)

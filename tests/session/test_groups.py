@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits, excerpt, groups
+from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import MAX_DEPTH, Point, Session, Track
 from lincae_studio.session.rules import validated
 from tests.helpers import made_up_media
@@ -167,6 +168,39 @@ def test_a_new_track_comes_into_the_group_of_the_place() -> None:
     assert edits.add_track(nested(), "new").tracks[-1].parent == 0
 
 
+def test_a_new_track_comes_below_the_chosen_ones_and_into_their_group() -> None:
+    session = nested()
+    for chosen in [set(), *({track.id} for track in session.tracks), {track.id for track in session.tracks}]:
+        found = groups.add_below(session, chosen)
+        [new] = groups.added(session, found)
+        kept = [track.id for track in found.tracks if track.id != new]
+        assert kept == order(session)
+        position = order(found).index(new)
+        if not chosen:
+            assert (position, found.track(new).parent) == (len(kept), 0)
+            continue
+        above = found.tracks[position - 1]
+        last = [track for track in session.tracks if track.id in chosen][-1]
+        if last.id in session.group_ids:
+            assert (above.id, found.track(new).parent) == (last.id, last.id)
+        else:
+            assert found.track(new).parent == last.parent
+            assert above.id == last.id
+
+
+def test_a_new_track_comes_below_a_folded_group() -> None:
+    session = nested()
+    outer = next(track for track in session.tracks if track.id in session.group_ids)
+    folded = groups.fold_groups(session, {outer.id}, True)
+    inside = next(track.id for track in session.tracks if outer in session.groups_of(track.id))
+    for chosen in (outer.id, inside):
+        found = groups.add_below(folded, {chosen})
+        [new] = groups.added(folded, found)
+        assert found.track(new).parent == outer.parent
+        assert new not in found.hidden
+        assert order(found).index(new) == order(found).index(outer.id) + len(session.within({outer.id}))
+
+
 def test_groups_are_folded() -> None:
     session = groups.fold_groups(nested(), {6, 1}, True)
     assert [track.id for track in session.tracks if track.folded] == [6]
@@ -195,6 +229,7 @@ def test_unknown_tracks_and_places_are_refused() -> None:
         lambda: groups.place_tracks(session, (1,), 6),
         lambda: groups.place_tracks(session, (1,), -1),
         lambda: groups.step_tracks(session, (1, 9), 1),
+        lambda: groups.add_below(session, (1, 9)),
         lambda: groups.duplicate_tracks(session, (1, 9)),
         lambda: groups.group_tracks(session, (1, 9)),
         lambda: groups.group_tracks(session, ()),
@@ -225,6 +260,24 @@ def test_mute_and_solo_of_a_group_are_those_of_its_tracks() -> None:
     muted = edits.set_track_mute(edits.set_track_solo(session, 1, True), 7, True)
     assert heard(muted) == set(), "mute overrides solo"
     assert heard(edits.set_track_mute(edits.set_track_solo(session, 7, True), 2, True)) == {7, 6, 1, 3}
+
+
+def heard_clips(session: Session) -> set[int]:
+    return {clip.id for track in session.tracks if session.audible(track) for clip in track.clips if not clip.mute}
+
+
+@pytest.mark.parametrize("muted", [(), (1,), (6,), (7,), (6, 7), (1, 6, 7), (3, 7), (5, 6)], ids=str)
+def test_a_track_that_is_taken_out_of_the_mix_is_heard_in_muted_groups_alone(muted: tuple[int, ...]) -> None:
+    session = nested()  # 7(6(1 2) 3) 4 5
+    for number, track_id in enumerate(order(session)):
+        session = edits.add_clip(session, track_id, made_up_media(number, 44_100), 0)
+    for track_id in muted:
+        session = edits.set_track_mute(session, track_id, True)
+    [clip] = session.track(1).clips
+    after = validated(match_track(session, 1))
+    assert after.track(1).subtract
+    assert heard_clips(after) == heard_clips(session) | {clip.id}
+    assert after.track(4) is session.track(4)
 
 
 def test_what_is_left_without_a_group_is_heard_although_a_track_in_it_is_soloed() -> None:

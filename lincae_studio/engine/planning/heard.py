@@ -23,7 +23,6 @@ from lincae_studio.engine.planning.factors import (
     automated,
     bus_factors,
     gain_envelope,
-    group_factors,
     groups_of,
 )
 from lincae_studio.session.model import Clip, Operator, Point, Region, Session, Track
@@ -96,9 +95,9 @@ class Heard(Struct, frozen=True):
             for strip, groups in zip(self.strips, self.groups, strict=True)
         )
 
-    def without_groups(self) -> Heard:
-        """The track as it goes into its group."""
-        return replace(self, groups=((),) * len(self.groups))
+    def within_groups(self, count: int) -> Heard:
+        """The track as it leaves the innermost groups, of which as many count."""
+        return replace(self, groups=tuple(groups[:count] for groups in self.groups))
 
     def factors(self, clip: Clip, media_channels: int, buses: int, positions: Positions) -> list[tuple[Factor, ...]]:
         """The factor of each channel of a clip on each bus; `positions` only matter if they are `moving`."""
@@ -107,10 +106,6 @@ class Heard(Struct, frozen=True):
             for strip, groups in zip(self.strips, self.groups, strict=True)
         ]
         return [self._morphed(on_buses, positions) for on_buses in zip(*found, strict=True)]
-
-    def group_factors(self, number: int, buses: int, positions: Positions) -> tuple[Factor, ...]:
-        """The factor of one of the groups around it on each bus, from 0 for the innermost."""
-        return self._morphed([group_factors(groups[number], buses, positions) for groups in self.groups], positions)
 
     def _morphed(self, factors: Sequence[tuple[Factor, ...]], positions: Positions) -> tuple[Factor, ...]:
         """One of the factors of each mix: those of the only one, or those under the morph."""

@@ -106,17 +106,13 @@ class DryMix:
         heard: dict[int, Array] = {}
         for clip in self._clips.between(start, start + count):
             track_id = clip.heard.track.id
-            alone = heard.get(track_id)
-            if alone is None:
-                alone = heard[track_id] = np.zeros((self.channels, count), np.float32)
-            own = replace(clip, heard=clip.heard.without_groups(), constant=None) if self._groups[track_id] else clip
-            self._add(own, start, count, alone)
-        for track_id, alone in list(heard.items()):
-            for number, group_id in enumerate(self._groups[track_id]):
-                factors = self._tracks[track_id][0].group_factors(number, self.channels, _positions(start, count))
-                alone = np.stack([np.asarray(factor, np.float32) * alone[bus] for bus, factor in enumerate(factors)])
-                heard[group_id] = heard[group_id] + alone if group_id in heard else alone
-        return {track_id: tuple(np.abs(alone).max(axis=1).tolist()) for track_id, alone in heard.items()}
+            for number, owner in enumerate((track_id, *self._groups[track_id])):
+                if owner not in heard:
+                    heard[owner] = np.zeros((self.channels, count), np.float32)
+                whole = number == len(self._groups[track_id])
+                inside = clip if whole else replace(clip, heard=clip.heard.within_groups(number), constant=None)
+                self._add(inside, start, count, heard[owner])
+        return {owner: tuple(np.abs(alone).max(axis=1).tolist()) for owner, alone in heard.items()}
 
     def _add(self, clip: _AudibleClip, start: int, count: int, mix: Array) -> None:
         """Add a clip that is heard there to samples `(channels, count)` from `start` on."""

@@ -77,9 +77,9 @@ class TrackCommands(QObject):
         }
 
     def on_add_track(self) -> None:
-        """Add a track, whose name can be typed at once."""
-        before = self._document.session
-        if self._document.apply("Add Track", edits.add_track):
+        """Add a track below the selected ones, whose name can be typed at once."""
+        before, below = self._document.session, self._selection.tracks
+        if self._document.apply("Add Track", lambda session: groups.add_below(session, below)):
             self._show(groups.added(before, self._document.session))
             self.on_rename_track()
 

@@ -186,13 +186,17 @@ def _paint_outlines(painter: QPainter, shown: Sequence[_Shown]) -> None:
     """Paint a line of a pixel inside the borders of clips, so that adjacent ones can be told apart."""
     frames: dict[int, tuple[QColor, list[QRectF]]] = {}
     for item in shown:
-        if item.rect.width() >= _OUTLINED_PX:
-            frame = item.rect.adjusted(0.5, 0.5, -0.5, -0.5)
-            frames.setdefault(id(item.edge), (item.edge, []))[1].append(frame)
+        rect = item.rect
+        if rect.width() >= _OUTLINED_PX:
+            # Filled: of a rectangle drawn with a pen between pixels, corners depend on where it is clipped.
+            lines = frames.setdefault(id(item.edge), (item.edge, []))[1]
+            lines += (QRectF(x, rect.top(), 1.0, rect.height()) for x in (rect.left(), rect.right() - 1.0))
+            lines += (QRectF(rect.left(), y, rect.width(), 1.0) for y in (rect.top(), rect.bottom() - 1.0))
+    painter.setPen(Qt.PenStyle.NoPen)
+    for color, lines in frames.values():
+        painter.setBrush(color)
+        painter.drawRects(lines)
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    for color, rects in frames.values():
-        painter.setPen(QPen(color, 1))
-        painter.drawRects(rects)
 
 
 def _paint_waves(

@@ -12,7 +12,7 @@ from lincae_studio.codecs import registry
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Plan, Planner, make_plan
 from lincae_studio.engine.rendering.dry_mix import DryMix
-from lincae_studio.session import edits, groups, strips
+from lincae_studio.session import edits, groups, snapshots, strips
 from lincae_studio.session.excerpt import only_group
 from lincae_studio.session.model import Point, Session
 from tests.engine.reference import envelope
@@ -159,6 +159,21 @@ def test_the_level_of_a_group_is_that_of_its_sum_after_its_fader() -> None:
     assert peaks[inner] == pytest.approx(alone.tolist(), rel=1e-5)
     ungrouped = groups.ungroup_tracks(session, session.group_ids)
     assert DryMix(ungrouped, READER).peaks(4000, 1000) == {track: peaks[track] for track in (1, 3, 5)}
+
+
+def test_the_level_of_a_group_is_that_of_its_sum_under_a_morph() -> None:
+    """Not the product of the morphed strips: halfway from 1 * 0.2 to 0.2 * 1 that would be 0.36 instead of 0.2."""
+    session, inner, outer = nested()
+    for name, own, around in (("one", 1.0, 0.2), ("two", 0.2, 1.0)):
+        for track_id, gain in ((1, own), (inner, around), (outer, own)):
+            session = edits.set_track_gain(session, track_id, gain)
+        session = snapshots.store(session, name)
+    first, second = (snapshot.id for snapshot in session.snapshots)
+    session = snapshots.set_morph(session, first, second)
+    session = snapshots.set_morph_points(session, (Point(0, 0.0), Point(LENGTH, 1.0)))
+    peaks = DryMix(session, READER).peaks(9000, 1000)
+    whole = np.abs(DryMix(session, READER).read(9000, 1000)).max(axis=1)
+    assert peaks[outer] == pytest.approx(whole.tolist(), rel=1e-5)
 
 
 def test_stems_of_groups_add_up_to_the_mix() -> None:

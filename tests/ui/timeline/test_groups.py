@@ -69,6 +69,24 @@ def selected(window: MainWindow) -> list[str]:
     return [window.document.session.track(track).name for track in window.selection.in_order()]
 
 
+def test_a_new_track_comes_below_the_selected_one_and_into_its_group(song: MainWindow) -> None:
+    for chosen, expected in (
+        ("a", "G(a Track 6 b) c d"),
+        ("G", "G(Track 6 a b) c d"),
+        ("c", "G(a b) c Track 6 d"),
+    ):
+        select(song, chosen)
+        press(song, Qt.Key.Key_T, CTRL)
+        assert text_of(song) == expected
+        assert selected(song) == ["Track 6"]
+        press(song, Qt.Key.Key_Escape)
+        press(song, Qt.Key.Key_Z, CTRL)
+    select(song, "G")
+    press(song, Qt.Key.Key_G, SHIFT)
+    QTest.mouseClick(song.timeline.add_track_button, LEFT)
+    assert text_of(song) == "G(a b) Track 6 c d", "a folded group would hide it"
+
+
 def in_view(window: MainWindow) -> list[str]:
     headers = [one for _, one in window.timeline.headers.headers() if one.isVisible() and one.height() > 0]
     return [one.name.text() for one in sorted(headers, key=lambda one: one.y())]

@@ -402,6 +402,7 @@ def test_a_name_that_does_not_fit_has_an_ellipsis_and_a_tooltip(tracks: MainWind
 
 
 def test_a_new_track_is_shown_selected_and_named_by_typing(tracks: MainWindow) -> None:
+    select(tracks, 4)
     for _ in range(12):
         press(tracks, Qt.Key.Key_T, CTRL)
     last = header(tracks, 16)
