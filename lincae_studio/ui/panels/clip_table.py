@@ -5,16 +5,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from PySide6.QtCore import (
-    QAbstractTableModel,
-    QItemSelection,
-    QItemSelectionModel,
-    QModelIndex,
-    QPersistentModelIndex,
-    QPoint,
-    Qt,
-)
-from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QTableView, QWidget
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt
+from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QWidget
 
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.levels import format_db
@@ -23,60 +15,31 @@ from lincae_studio.session.times import format_time
 from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.panels.rows import Index, Rows, RowsView
 
 _COLUMNS = ("Track", "Clip", "Start", "Length", "Gain", "Fades", "State")
-
-_ROW_PX = 22
 
 #: Rows that determine the widths of the columns, besides those in view.
 _MEASURED = 100
 
-_Index = QModelIndex | QPersistentModelIndex
 
-
-class _Clips(QAbstractTableModel):
-    """The clips of a session; texts are made for the rows in view only."""
+class _Clips(Rows[tuple[Track, Clip]]):
+    """The clips of a session."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.rows: list[tuple[Track, Clip]] = []
+        super().__init__(_COLUMNS, parent)
         self._audible: dict[int, bool] = {}
 
     def show(self, session: Session) -> None:
-        """Show another session, keeping the current row where there is one."""
-        rows = [(track, clip) for track in session.tracks for clip in track.clips]
-        before, common = len(self.rows), min(len(rows), len(self.rows))
-        if len(rows) > before:
-            self.beginInsertRows(QModelIndex(), before, len(rows) - 1)
-        elif len(rows) < before:
-            self.beginRemoveRows(QModelIndex(), len(rows), before - 1)
-        self.rows = rows
+        """Show another session."""
         self._audible = {track.id: session.audible(track) for track in session.tracks}
-        if len(rows) > before:
-            self.endInsertRows()
-        elif len(rows) < before:
-            self.endRemoveRows()
-        if common:
-            self.dataChanged.emit(self.index(0, 0), self.index(common - 1, len(_COLUMNS) - 1))
+        self.replace([(track, clip) for track in session.tracks for clip in track.clips])
 
-    # Qt overrides
-
-    def rowCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         track, clip = self.rows[index.row()]
-        return _text(index.column(), track, clip, self._audible[track.id])
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role != Qt.ItemDataRole.DisplayRole or orientation is not Qt.Orientation.Horizontal:
-            return None
-        return _COLUMNS[section]
+        return _text(index.column(), track, clip, self._audible.get(track.id, True))
 
 
 class ClipTable(QDockWidget):
@@ -89,18 +52,11 @@ class ClipTable(QDockWidget):
         self._selection = selection
         #: Whether the program, not the user, is changing the table's selection.
         self._following = False
-        self.table = QTableView(self)
+        self.table = RowsView("Clips", self)
         self._clips = _Clips(self.table)
         self.table.setModel(self._clips)
-        self.table.setAccessibleName("Clips")
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(_ROW_PX)
-        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.horizontalHeader().setResizeContentsPrecision(_MEASURED)
         self.table.selectionModel().selectionChanged.connect(self._on_selected)
         self.setWidget(self.table)
@@ -139,14 +95,8 @@ class ClipTable(QDockWidget):
         self._selection.set_clips(chosen)
 
     def context_at(self, point: QPoint | None) -> Place:
-        """Select the row under a point of the table, unless it is selected; by key, the current row stays."""
-        if point is None:
-            row = self.table.visualRect(self.table.currentIndex())
-            return Place("clip", self.table.viewport().mapTo(self.table, row.center()))
-        index = self.table.indexAt(self.table.viewport().mapFrom(self.table, point))
-        if index.isValid() and not self.table.selectionModel().isRowSelected(index.row(), QModelIndex()):
-            self.table.selectRow(index.row())
-        return Place("clip", point)
+        """The place of a menu at a point of the table, or at the current row."""
+        return self.table.place_at(point, "clip")
 
     def edit(self) -> None:
         """Show the table and give it the keyboard focus."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt
-from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QHeaderView, QLabel, QStackedWidget, QTableView, QWidget
+from PySide6.QtCore import QModelIndex, QPoint, Qt
+from PySide6.QtWidgets import QAbstractItemView, QDockWidget, QLabel, QStackedWidget, QWidget
 
 from lincae_studio.session import regions
 from lincae_studio.session.levels import format_db, parse_db
@@ -15,6 +15,7 @@ from lincae_studio.session.times import format_time, parse_time
 from lincae_studio.ui.model.context import Place
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.panels.rows import Index, Rows, RowsView
 from lincae_studio.ui.rendering.rendering import Rendering
 
 _COLUMNS = ("In", "Name", "Start", "End", "Channels", "Gain", "Applies to", "Fade", "Fade channels", "State")
@@ -22,49 +23,27 @@ _COLUMNS = ("In", "Name", "Start", "End", "Channels", "Gain", "Applies to", "Fad
 #: Columns that cannot be edited.
 _FIXED = ("In", "State")
 
-_ROW_PX = 22
-
 _EMPTY = "No regions. Drag on the latent heatmap to select channels and time, then mute them or turn them down."
 
-_Index = QModelIndex | QPersistentModelIndex
 
-
-class _Regions(QAbstractTableModel):
+class _Regions(Rows[tuple[int, Region]]):
     """The regions of a session, each with the id of its owner."""
 
     def __init__(self, change: Callable[[int, Region, dict[str, Any]], bool], parent: QWidget) -> None:
         """`change`: changes fields of an owner's region."""
-        super().__init__(parent)
+        super().__init__(_COLUMNS, parent)
         self._change = change
         self._session = Session()
         self._space = ""
-        self.rows: list[tuple[int, Region]] = []
 
     def show(self, session: Session, space: str) -> None:
-        """Show the regions of another session, keeping the current cell; `space`: the latents that its codec has."""
-        rows = list(regions.all_regions(session))
-        before, common = len(self.rows), min(len(rows), len(self.rows))
-        if len(rows) > before:
-            self.beginInsertRows(QModelIndex(), before, len(rows) - 1)
-        elif len(rows) < before:
-            self.beginRemoveRows(QModelIndex(), len(rows), before - 1)
-        self._session, self._space, self.rows = session, space, rows
-        if len(rows) > before:
-            self.endInsertRows()
-        elif len(rows) < before:
-            self.endRemoveRows()
-        if common:
-            self.dataChanged.emit(self.index(0, 0), self.index(common - 1, len(_COLUMNS) - 1))
+        """Show the regions of another session; `space`: the latents that its codec has."""
+        self._session, self._space = session, space
+        self.replace(list(regions.all_regions(session)))
 
     # Qt overrides
 
-    def rowCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: _Index | None = None) -> int:
-        return 0 if parent is not None and parent.isValid() else len(_COLUMNS)
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return None
         owner, region = self.rows[index.row()]
@@ -75,11 +54,11 @@ class _Regions(QAbstractTableModel):
             return "bypassed" if not region.on else "" if region.space == self._space else f"only with {region.codec}"
         return _text(column, region, regions.origin_of(self._session, owner), self._session.rate)
 
-    def flags(self, index: _Index) -> Qt.ItemFlag:
+    def flags(self, index: Index) -> Qt.ItemFlag:
         fixed = _COLUMNS[index.column()] in _FIXED
         return super().flags(index) | (Qt.ItemFlag.NoItemFlags if fixed else Qt.ItemFlag.ItemIsEditable)
 
-    def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+    def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         owner, region = self.rows[index.row()]
         origin = regions.origin_of(self._session, owner)
         try:
@@ -87,11 +66,6 @@ class _Regions(QAbstractTableModel):
         except ValueError:
             return False  # the field shows what it was
         return self._change(owner, region, fields)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if role != Qt.ItemDataRole.DisplayRole or orientation is not Qt.Orientation.Horizontal:
-            return None
-        return _COLUMNS[section]
 
 
 class RegionTable(QDockWidget):
@@ -105,20 +79,13 @@ class RegionTable(QDockWidget):
         self._rendering = rendering
         #: Whether the program, not the user, is changing the table's selection.
         self._following = False
-        self.table = QTableView(self)
+        self.table = RowsView("Latent regions", self)
         self._regions = _Regions(self._change, self.table)
         self.table.setModel(self._regions)
-        self.table.setAccessibleName("Latent regions")
-        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         triggers = QAbstractItemView.EditTrigger
         self.table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self.table.activated.connect(self._edit_by_key)
-        self.table.setTabKeyNavigation(False)
-        self.table.verticalHeader().hide()
-        self.table.verticalHeader().setDefaultSectionSize(_ROW_PX)
-        self.table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.table.selectionModel().selectionChanged.connect(self._on_selected)
         self._empty = QLabel(_EMPTY, self)
         self._empty.setWordWrap(True)
@@ -139,14 +106,8 @@ class RegionTable(QDockWidget):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def context_at(self, point: QPoint | None) -> Place:
-        """The row under a point of the table, which becomes selected; by key, the selected row."""
-        if point is None:
-            row = self.table.visualRect(self.table.currentIndex())
-            return Place("heatmap", self.table.viewport().mapTo(self.table, row.center()))
-        index = self.table.indexAt(self.table.viewport().mapFrom(self.table, point))
-        if index.isValid():
-            self.table.selectRow(index.row())
-        return Place("heatmap", point)
+        """The place of a menu at a point of the table, or at the current row."""
+        return self.table.place_at(point, "heatmap")
 
     def _fill(self, *_: object) -> None:
         if self.isHidden():
