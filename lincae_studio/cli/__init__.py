@@ -19,7 +19,7 @@ from lincae_studio.cli.text import show_error
 COMMANDS = (
     *("mix", "render", "info", "bundle", "unbundle", "encode", "decode"),
     *("export-dawproject", "import-dawproject"),
-    *("check", "match"),
+    *("check", "match", "operator"),
     *("demo", "codecs", "cache", "bench", "train", "evaluate", "open"),
 )
 

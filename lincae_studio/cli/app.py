@@ -17,7 +17,8 @@ from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
 from lincae_studio.cli.evaluation import evaluate
-from lincae_studio.cli.inputs import parse_group, parse_input
+from lincae_studio.cli.inputs import parse_group, parse_input, parse_insert
+from lincae_studio.cli.operators import operator_app
 from lincae_studio.cli.text import LogFormatter, show_figures
 from lincae_studio.cli.training import train
 from lincae_studio.defaults import DEFAULT_CODEC
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(codecs_app, name="codecs")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
+app.add_typer(operator_app, name="operator")
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 
@@ -100,6 +102,10 @@ def _mix(
     group: Annotated[
         list[str] | None, typer.Option("--group", help="Group of inputs: NAME[:GAIN_DB]=1,2,...; may be repeated.")
     ] = None,
+    insert: Annotated[
+        list[str] | None,
+        typer.Option("--insert", help="Operator on inputs: FILE=1,2,... or FILE for all; may be repeated."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Mix audio files in latent space: `lincae-studio mix drums.wav:-3 bass.wav vox.flac:+2@1.5 -o mix.wav`."""
@@ -108,7 +114,9 @@ def _mix(
     channels = options.check_from_channels(from_channels)
     rate = options.check_session_rate(session_rate)
     grouped = [parse_group(text, len(inputs)) for text in group or ()]
-    figures = mix_files([parse_input(text) for text in inputs], output, codec, request, rate, channels, grouped)
+    inserts = [parse_insert(text, len(inputs)) for text in insert or ()]
+    files = [parse_input(text) for text in inputs]
+    figures = mix_files(files, output, codec, request, rate, channels, grouped, inserts)
     show_figures(figures, _exported(figures), as_json)
 
 

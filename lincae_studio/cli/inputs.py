@@ -1,4 +1,7 @@
-"""The input syntax of `lincae-studio mix`: FILE[:GAIN_DB][@START_S], and NAME[:GAIN_DB]=1,2,... for groups."""
+"""The input syntax of `lincae-studio mix`: FILE[:GAIN_DB][@START_S], and NAME[:GAIN_DB]=1,2,... for groups.
+
+Operators are FILE=1,2,...
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from lincae_studio.session.model import DEFAULT_RATE, MAX_GAIN, MAX_LENGTH
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
 _GROUP = re.compile(rf"(?P<name>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?=(?P<numbers>\d+(?:,\d+)*)", re.DOTALL)
+_INSERT = re.compile(r"(?P<file>.+)=(?P<numbers>\d+(?:,\d+)*)", re.DOTALL)
 _INPUT = re.compile(rf"(?P<file>.+?)(?::(?P<gain>{_NUMBER}|-inf)(?:dB)?)?(?:@(?P<start>{_NUMBER})s?)?", re.DOTALL)
 
 
@@ -23,6 +27,14 @@ class MixInput:
     path: Path
     gain: float
     start_s: float
+
+
+@dataclass(frozen=True)
+class MixInsert:
+    """A file of an operator, and the numbers of the inputs that it is applied to, from 0."""
+
+    path: Path
+    inputs: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,22 @@ def parse_group(text: str, inputs: int) -> MixGroup:
                 f"there is no input {number} for the group {match['name']}", f"Use numbers from 1 to {inputs}"
             )
     return MixGroup(match["name"], gain, tuple(number - 1 for number in numbers))
+
+
+def parse_insert(text: str, inputs: int) -> MixInsert:
+    """Parse FILE=1,2,... with numbers of inputs, counted from 1, or FILE for all; `inputs`: how many there are.
+
+    Raises:
+        UsageError: when there is no such input.
+    """
+    match = _INSERT.fullmatch(text)
+    if match is None or os.path.exists(text):
+        return MixInsert(Path(text), tuple(range(inputs)))
+    numbers = tuple(int(number) for number in match["numbers"].split(","))
+    for number in numbers:
+        if not 1 <= number <= inputs:
+            raise UsageError(f"there is no input {number} for {match['file']}", f"Use numbers from 1 to {inputs}")
+    return MixInsert(Path(match["file"]), tuple(number - 1 for number in numbers))
 
 
 def _gain(text: str, name: str) -> float:

@@ -9,12 +9,13 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from lincae_studio.cli.headless import headless
-from lincae_studio.cli.inputs import MixGroup, MixInput
+from lincae_studio.cli.inputs import MixGroup, MixInput, MixInsert
 from lincae_studio.cli.options import Request
 from lincae_studio.cli.progress import progress_bars
 from lincae_studio.cli.text import warn
 from lincae_studio.codecs import registry
 from lincae_studio.engine.bundles.latent_files import latents_of, save_latents
+from lincae_studio.engine.bundles.operator_files import load_operator
 from lincae_studio.engine.export.items import check_paths, items_of, latent_paths, paths_of, span_of
 from lincae_studio.engine.export.writer import ExportResult, export
 from lincae_studio.engine.planning.plan import Plan, make_plan
@@ -23,7 +24,7 @@ from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.errors import UsageError
 from lincae_studio.export_settings import ExportSettings
 from lincae_studio.jobs import Report
-from lincae_studio.session import edits, groups, regions, snapshots
+from lincae_studio.session import edits, groups, operators, regions, snapshots
 from lincae_studio.session.model import DEFAULT_RATE, Rate, Session
 from lincae_studio.studio.engine import Engine
 
@@ -36,11 +37,13 @@ def mix_files(
     rate: Rate = DEFAULT_RATE,
     from_channels: str = "",
     grouped: Sequence[MixGroup] = (),
+    inserts: Sequence[MixInsert] = (),
 ) -> dict[str, object]:
     """Mix files, each on its own track. Returns the figures of the export.
 
     Args:
         grouped: groups of the files, made in this order: a later one may contain earlier ones.
+        inserts: operators that are applied to files.
         rate: of the session, in Hz.
         from_channels: which channels of files with more than two, as in `Media.channel_selection`.
 
@@ -49,7 +52,7 @@ def mix_files(
     """
     codec = registry.by_path(codec)
     registry.for_session(codec, rate=rate)
-    check_paths([output], [item.path for item in inputs])
+    check_paths([output], [item.path for item in inputs] + [insert.path for insert in inserts])
     session = edits.set_codec(Session(rate=rate), codec)
     with progress_bars() as report, headless() as engine:
         imported = engine.import_files((item.path for item in inputs), report, from_channels, session.rate)
@@ -59,6 +62,10 @@ def mix_files(
             session = edits.set_track_gain(session, track.id, item.gain)
             session = edits.add_clip(session, track.id, media, round(item.start_s * session.rate))
         tracks = [track.id for track in session.tracks]
+        for insert in inserts:
+            operator_id = session.next_id
+            session = operators.add(session, load_operator(insert.path))
+            session = operators.set_insert(session, {tracks[number] for number in insert.inputs}, operator_id)
         for group in grouped:
             chosen = _outermost(session, {tracks[number] for number in group.inputs})
             group_id = session.next_id
@@ -109,7 +116,8 @@ def _export(
     started = time.perf_counter()
     plan = make_plan(session, engine.info(session.codec, session.rate))
     dry = not {"dry", "difference"}.isdisjoint(settings.contents)
-    for text in regions.warnings(session, plan.codec.latent_space, dry):
+    space = plan.codec.latent_space
+    for text in regions.warnings(session, space, dry) + operators.warnings(session, space, dry):
         warn(text)
     engine.prepare(plan, session, dry, report)
     averaged = _averaged(engine, plan, settings)

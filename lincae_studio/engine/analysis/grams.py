@@ -166,7 +166,7 @@ def collect(
         values = np.zeros((size, buses, codec.dim, grid.step))
         found = provide([latents_only(chunk) for _, chunk in audible])
         for (number, _), rendered in zip(audible, found, strict=True):
-            values[number] = _on_buses(rendered.latents[:, :, own] - origin[:, own], buses)
+            values[number] = on_buses(rendered.latents[:, :, own] - origin[:, own], buses)
         for place, (first, last) in enumerate(itertools.pairwise(edges)):
             blocks[index, place] = _products(values[..., first:last])
         for place, (first, last) in enumerate(itertools.pairwise(lines)):
@@ -222,7 +222,7 @@ def inseparable(total: Matrix) -> list[list[int]]:
     return [[one for one, number in enumerate(group) if number == first] for first in sorted(set(group))]
 
 
-def _on_buses(latents: Array, buses: int) -> Array:
+def on_buses(latents: Array, buses: int) -> Array:
     """Latents `(1 or 2, D, T)` on as many buses as the reference has."""
     if buses == 1:
         return np.asarray(latents.mean(axis=0, keepdims=True), np.float32)

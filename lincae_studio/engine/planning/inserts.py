@@ -53,6 +53,11 @@ class Insert(Struct, frozen=True, array_like=True, gc=False):
     parts: tuple[Part, ...]
 
 
+def digest_of(operator: Operator) -> str:
+    """Identifies what an operator computes: equal digests mean equal results."""
+    return _kernel(operator).digest
+
+
 @lru_cache(maxsize=64)
 def _kernel(operator: Operator) -> Kernel:
     fields = (operator.channels, operator.reach, operator.past, operator.future, operator.weights)

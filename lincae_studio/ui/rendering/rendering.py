@@ -24,7 +24,7 @@ from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, M
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import regions
+from lincae_studio.session import operators, regions
 from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of
 from lincae_studio.ui.model.document import Document
@@ -206,7 +206,8 @@ class Rendering(QObject):
         codec = self.update_plan().codec
         if codec.id != session.codec:
             warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")
-        return warnings + regions.warnings(session, codec.latent_space, dry)
+        space = codec.latent_space
+        return warnings + regions.warnings(session, space, dry) + operators.warnings(session, space, dry)
 
     def reader(self) -> MixReader:
         """A reader of the mix: the current plan with its current renders.
