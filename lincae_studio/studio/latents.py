@@ -68,12 +68,7 @@ class Latents:
     @cached_property
     def values(self) -> Array:
         """The frames in a row, without those that chunks share: float32 `(channels, D, T)`, T at `times`."""
-        header, grid = self.header, self.header.grid
-        owned = self.chunks[:, :, :, grid.lead_frames : grid.lead_frames + grid.step]
-        joined = owned.transpose(1, 2, 0, 3).reshape(owned.shape[1], owned.shape[2], -1)
-        before = header.first_chunk * grid.step
-        first, end = header.start // grid.hop, -(-(header.start + header.length) // grid.hop)
-        return np.ascontiguousarray(joined[:, :, first - before : end - before])
+        return latent_files.frames_of(latent_files.Latents(self.header, self.chunks, self.audible))
 
     @property
     def times(self) -> npt.NDArray[np.float64]:

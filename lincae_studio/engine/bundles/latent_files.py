@@ -202,17 +202,38 @@ def load_latents(path: Path) -> Latents:
         raise MediaError(
             f"{path} contains latents in a format that this version does not support", "Update LinCAE Studio"
         )
+    problem = "its latents are not float32" if latents.dtype != np.float32 else mismatch(header, latents, audible)
+    if problem:
+        raise MediaError(f"{path} is damaged: {problem}", remedy)
+    return Latents(header, latents, audible)
+
+
+def mismatch(header: LatentHeader, latents: Array, audible: np.ndarray[Any, Any]) -> str:
+    """What is wrong with arrays that a file has for a header; empty if nothing is."""
     shape = (len(audible), header.channels, header.dim, header.frames)
-    if latents.dtype != np.float32 or audible.dtype != np.uint8 or latents.shape != shape or not len(audible):
-        raise MediaError(f"{path} is damaged: its arrays do not match its header", remedy)
+    if audible.dtype != np.uint8 or latents.shape != shape or not len(audible):
+        return "its arrays do not match its header"
     if not np.isfinite(latents).all():
-        raise MediaError(f"{path} is damaged: it holds NaN or infinite latents", remedy)
+        return "it holds NaN or infinite latents"
     grid = header.grid
     fits = grid.fade >= 0 and grid.step >= grid.overlap and header.lead_frames == grid.lead_frames
     heard = grid.heard(header.start, header.start + header.length) if fits else range(0)
     if not fits or (heard.start, len(heard)) != (header.first_chunk, len(audible)):
-        raise MediaError(f"{path} is damaged: its chunks do not match its header", remedy)
-    return Latents(header, latents, audible)
+        return "its chunks do not match its header"
+    return ""
+
+
+def frames_of(content: Latents) -> Array:
+    """The frames of latents in a row, without those that chunks share: float32 `(channels, D, T)`.
+
+    The first one begins at sample `start // hop * hop` of the timeline.
+    """
+    header, grid = content.header, content.header.grid
+    owned = content.latents[:, :, :, grid.lead_frames : grid.lead_frames + grid.step]
+    joined = owned.transpose(1, 2, 0, 3).reshape(owned.shape[1], owned.shape[2], -1)
+    before = header.first_chunk * grid.step
+    first, end = header.start // grid.hop, -(-(header.start + header.length) // grid.hop)
+    return np.ascontiguousarray(joined[:, :, first - before : end - before])
 
 
 def decoded(content: Latents, codec: Codec) -> Stream:
@@ -268,21 +289,21 @@ def _read_npz(path: Path) -> tuple[bytes, dict[str, Any]]:
             raise ValueError("it is compressed or too large")
         if archive.getinfo(f"{_HEADER}.npy").file_size > _MAX_HEADER_BYTES:
             raise ValueError("its header is too large")
-        arrays = {name: _read_npy(archive.read(f"{name}.npy")) for name in (_HEADER, "latents", "audible")}
+        arrays = {name: read_npy(archive.read(f"{name}.npy")) for name in (_HEADER, "latents", "audible")}
     return arrays.pop(_HEADER).tobytes(), arrays
 
 
-def _read_npy(data: bytes) -> Any:
+def read_npy(data: bytes) -> Any:
     """The array in a npy file. `numpy.load` could unpickle, and would allocate any shape that is claimed.
 
     Raises:
-        ValueError: for another type than float32 or uint8, or a shape that does not fit the data.
+        ValueError: for another type than float32, float16 or uint8, or a shape that does not fit the data.
     """
     file = io.BytesIO(data)
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("its arrays have another version of the npy format")
     shape, by_columns, kind = np.lib.format.read_array_header_1_0(file)
-    if kind not in (np.dtype(np.float32), np.dtype(np.uint8)):
+    if kind not in (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.uint8)):
         raise ValueError(f"its arrays have the type {kind}")
     if any(size < 0 for size in shape) or math.prod(shape) * kind.itemsize != len(data) - file.tell():
         raise ValueError("an array does not have the size of its data")
