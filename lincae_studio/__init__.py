@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lincae_studio.errors import StudioError
     from lincae_studio.session.levels import db_to_gain, gain_to_db
     from lincae_studio.studio.audio import Audio
+    from lincae_studio.studio.dataset import Dataset, open_dataset
     from lincae_studio.studio.engine import Engine, StudioWarning
     from lincae_studio.studio.figures import Evaluation, Linearity
     from lincae_studio.studio.latents import Latents, load_latents
@@ -29,6 +30,7 @@ __all__ = [
     "Autoencoder",
     "AutoencoderInferenceModel",
     "Clip",
+    "Dataset",
     "Diffusion",
     "Engine",
     "Evaluation",
@@ -44,6 +46,7 @@ __all__ = [
     "gain_to_db",
     "load_latents",
     "open",
+    "open_dataset",
 ]
 
 __version__ = "0.1.0"
@@ -56,6 +59,7 @@ _INTERFACE = {
     "UNet": ("codecs.lincae.unet", "UNet"),
     "Audio": ("studio.audio", "Audio"),
     "Clip": ("studio.tracks", "Clip"),
+    "Dataset": ("studio.dataset", "Dataset"),
     "Engine": ("studio.engine", "Engine"),
     "Evaluation": ("studio.figures", "Evaluation"),
     "Latents": ("studio.latents", "Latents"),
@@ -68,6 +72,7 @@ _INTERFACE = {
     "gain_to_db": ("session.levels", "gain_to_db"),
     "load_latents": ("studio.latents", "load_latents"),
     "open": ("studio.session", "Session.open"),
+    "open_dataset": ("studio.dataset", "open_dataset"),
 }
 
 

@@ -20,7 +20,7 @@ _BASH = """\
 # bash completion of lincae-studio; bash reads it from /usr/share/bash-completion/completions.
 _lincae_studio() {{
     local word=${{COMP_WORDS[COMP_CWORD]}} command=${{COMP_WORDS[1]-}} choices=
-    [[ $COMP_CWORD -lt 3 || $command != @(codecs|bench|cache) ]] || command+=" ${{COMP_WORDS[2]}}"
+    [[ $COMP_CWORD -lt 3 || $command != @(codecs|bench|cache|dataset|operator) ]] || command+=" ${{COMP_WORDS[2]}}"
     if [[ $COMP_CWORD -gt 1 ]]; then
         case $command in
 {cases}
@@ -37,7 +37,7 @@ complete -F _lincae_studio lincae-studio
 _ZSH = """\
 #compdef lincae-studio
 local command=$words[2]
-[[ $CURRENT -lt 4 || $command != (codecs|bench|cache) ]] || command+=" $words[3]"
+[[ $CURRENT -lt 4 || $command != (codecs|bench|cache|dataset|operator) ]] || command+=" $words[3]"
 local -a choices
 if [[ $CURRENT -gt 2 ]]; then
     case $command in

@@ -16,6 +16,7 @@ from lincae_studio.cli.batch import run_all
 from lincae_studio.cli.bench import bench_app
 from lincae_studio.cli.cache import cache_app
 from lincae_studio.cli.codecs import codecs_app
+from lincae_studio.cli.datasets import dataset_app
 from lincae_studio.cli.evaluation import evaluate
 from lincae_studio.cli.inputs import parse_group, parse_input, parse_insert
 from lincae_studio.cli.operators import operator_app
@@ -45,6 +46,7 @@ app.add_typer(codecs_app, name="codecs")
 app.add_typer(bench_app, name="bench")
 app.add_typer(cache_app, name="cache")
 app.add_typer(operator_app, name="operator")
+app.add_typer(dataset_app, name="dataset")
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from tests.codecs.wheels import write_wheel
 
 #: Extras that a user can install. The packages of `train` exclude a torch 4.
-EXTRAS = ["train", "diffusers"]
+EXTRAS = ["train", "diffusers", "cluster"]
 
 
 def requirements(texts: Iterable[str], extras: Iterable[str]) -> Iterator[Requirement]:
@@ -84,4 +84,4 @@ def test_a_newer_torch_and_numpy_stay(wheel: Path, tmp_path: Path, extras: list[
     pip(environment, "--find-links", index, f"{wheel}[{','.join(extras)}]" if extras else wheel)
     after = versions(environment)
     assert after.items() >= before.items()
-    assert {"lincae-studio", "safetensors", *(["lightning", "diffusers"] if extras else [])} <= after.keys()
+    assert {"lincae-studio", "safetensors", *(["lightning", "diffusers", "ray"] if extras else [])} <= after.keys()
