@@ -146,7 +146,7 @@ def learn(
     reach = round(REACH_S * pair.rate)
     after, before = pair.tracks[1], pair.tracks[0]
     mix = replace(pair, tracks=(after, before))
-    lag = find_lags(mix, reader, reach, share_of(report, 0.0, 0.1), cancel)[before.id]
+    lag = find_lags(mix, reader, reach, share_of(report, 0.0, 0.1), cancel)[before.id].samples
     aligned = replace(pair, tracks=(_moved(before, max(0, lag)), _moved(after, max(0, -lag))))
     length = min(aligned.length, round(LONGEST_S * pair.rate))
     frames = -(-length // codec.hop)
