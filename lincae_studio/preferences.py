@@ -36,6 +36,9 @@ RulerUnit = Literal["time", "beats", "samples", "frames"]
 #: frames, whole steps of the chunk grid.
 SnapTarget = Literal["clips", "playhead", "markers", "grid", "frames", "steps"]
 
+#: What follows an edit: nothing, what is later on the same track, or what is later on all tracks.
+RippleMode = Literal["off", "track", "all"]
+
 #: Views besides the tracks and the mix.
 ViewName = Literal["heatmap", "spectrogram", "linearity", "trajectory", "levels"]
 
@@ -68,6 +71,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     Attributes:
         click_places_playhead: whether a click that selects a clip also moves the playhead there.
         snap: whether edges snap; `snap_to`: to what.
+        ripple: what follows an edit of clips or of time.
         views: the visible views.
         header_px: width of the column of track headers.
         heatmap_level: the half range that the heatmap's colours are fixed to; 0 if they follow the latents.
@@ -92,6 +96,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     click_places_playhead: bool = True
     follow_playhead: bool = True
     snap: bool = True
+    ripple: RippleMode = "off"
     linearity_strip: bool = False
     wave_scale: bool = True
     views: tuple[ViewName, ...] = ("heatmap",)

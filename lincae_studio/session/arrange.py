@@ -1,4 +1,4 @@
-"""Edits of several clips at once: copy and paste, closing gaps, joining, grouping. Pure functions, like `edits`."""
+"""Edits of several clips at once: copy and paste, joining, grouping. Pure functions, like `edits`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,37 @@ from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
 from lincae_studio.session import edits
-from lincae_studio.session.model import Clip, Media, Session, Track
+from lincae_studio.session.model import Clip, Media, Point, Session, Track
+
+
+class Envelopes(Struct, frozen=True):
+    """Parts of a track's envelopes, from sample 0 on."""
+
+    gain: tuple[Point, ...] = ()
+    pan: tuple[Point, ...] = ()
 
 
 class Clipboard(Struct, frozen=True):
-    """Copied clips, by track from the topmost one down, and their media. It can be pasted into another session."""
+    """Copied clips, by track from the topmost one down, and their media. It can be pasted into another session.
+
+    Attributes:
+        span: the time that was copied, if that was a time selection, with the envelopes of each track.
+    """
 
     rows: tuple[tuple[Clip, ...], ...]
     media: tuple[Media, ...]
+    span: tuple[int, int] | None = None
+    envelopes: tuple[Envelopes, ...] = ()
 
     @property
     def start(self) -> int:
-        """Where the earliest clip started, in samples."""
-        return min(clip.start for row in self.rows for clip in row)
+        """Where what was copied started, in samples."""
+        return self.span[0] if self.span is not None else min(clip.start for row in self.rows for clip in row)
 
     @property
     def end(self) -> int:
-        """Where the last clip to end ended, in samples."""
-        return max(clip.end for row in self.rows for clip in row)
+        """Where what was copied ended, in samples."""
+        return self.span[1] if self.span is not None else max(clip.end for row in self.rows for clip in row)
 
 
 def copy_clips(session: Session, clip_ids: Collection[int]) -> Clipboard:
@@ -83,24 +96,6 @@ def copy_moved(session: Session, clip_ids: Collection[int], by_samples: int, by_
     if not 0 <= first <= len(session.tracks) - len(clipboard.rows):
         raise EditError("a clip cannot move past the first or last track", "Add a track first")
     return paste_clips(session, clipboard, clipboard.start + by_samples, first)
-
-
-def remove_and_close_gap(session: Session, clip_ids: Collection[int]) -> Session:
-    """Remove clips and move later clips on the same track earlier by the removed length (ripple delete)."""
-    session.clips_of(clip_ids)
-    tracks = []
-    for track in session.tracks:
-        removed = [clip for clip in track.clips if clip.id in clip_ids]
-        if not removed:
-            tracks.append(track)
-            continue
-        kept = [clip for clip in track.clips if clip.id not in clip_ids]
-        moved = [
-            replace(clip, start=max(0, clip.start - sum(old.length for old in removed if old.end <= clip.start)))
-            for clip in kept
-        ]
-        tracks.append(_with_more(replace(track, clips=()), moved))
-    return replace(session, tracks=tuple(tracks))
 
 
 def join_clips(session: Session, clip_ids: Collection[int]) -> Session:

@@ -275,22 +275,26 @@ def split_clips(session: Session, clip_ids: Collection[int], at: int) -> Session
     for clip in sorted((clip for _, clip in session.clips_of(clip_ids)), key=lambda clip: clip.id):
         if not clip.start < at < clip.end:
             continue
-        left_length = at - clip.start
-        left = replace(clip, length=left_length, fade_in=min(clip.fade_in, left_length), fade_out=0)
-        right = replace(
-            clip,
-            id=next_id,
-            start=at,
-            offset=clip.offset + left_length,
-            length=clip.length - left_length,
-            fade_in=0,
-            fade_out=min(clip.fade_out, clip.length - left_length),
-        )
+        left, right = part_of(clip, clip.start, at), replace(part_of(clip, at, clip.end), id=next_id)
         parts[clip.id] = (left, right)
         next_id += 1
     if not parts:
         return session
     return replace(_with_clips(session, lambda clip: parts.get(clip.id, (clip,))), next_id=next_id)
+
+
+def part_of(clip: Clip, start: int, end: int) -> Clip:
+    """What a clip has in `[start, end)` of the timeline; the fade of an end that it does not reach is gone."""
+    fade_in = clip.fade_in if start == clip.start else 0
+    fade_out = clip.fade_out if end == clip.end else 0
+    return replace(
+        clip,
+        start=start,
+        offset=clip.offset + start - clip.start,
+        length=end - start,
+        fade_in=min(fade_in, end - start),
+        fade_out=min(fade_out, end - start),
+    )
 
 
 def set_clip_gain(session: Session, clip_ids: Collection[int], gain: float) -> Session:

@@ -133,6 +133,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
         regions: edits of the latents of all its clips, at samples of the timeline.
         insert: id of the operator that is applied to the latents of its own clips: after the regions of clips, before
             those of the track and its fader; 0 for none.
+        locked: its clips, envelopes and regions, and its place among what ripples, do not change (`track_locks`).
     """
 
     id: Id
@@ -150,6 +151,7 @@ class Track(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=
     folded: bool = False
     regions: Regions = ()
     insert: Annotated[int, Meta(ge=0, le=2**31 - 1, description="id of an operator; 0: none")] = 0
+    locked: bool = False
     clips: tuple[Clip, ...] = ()
 
     @cached_property
@@ -249,6 +251,10 @@ class Session(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dic
                 if track.parent in chosen:
                     chosen.add(track.id)
         return frozenset(chosen)
+
+    def within_folded(self, track_ids: Collection[int]) -> frozenset[int]:
+        """The ids of tracks and, where they are folded groups, of the tracks in them: what their rows show."""
+        return frozenset(track_ids) | self.within([name for name in track_ids if self.track(name).folded])
 
     def clips(self) -> Iterator[Clip]:
         """Every clip, track by track."""

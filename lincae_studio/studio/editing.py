@@ -17,6 +17,7 @@ from lincae_studio.session import edits, excerpt, groups, places, regions, snaps
 from lincae_studio.session.levels import db_to_gain
 from lincae_studio.session.model import MASTER, FadeShape, Point, Region, Session as Document
 from lincae_studio.session.rules import check_change
+from lincae_studio.session.track_locks import check_locks
 from lincae_studio.studio.engine import Engine
 from lincae_studio.studio.mix import Mix, Span
 from lincae_studio.studio.tracks import Clip, EnvelopePoint, Track
@@ -63,10 +64,11 @@ class Edited(Mix):
             'Verse'
 
         Raises:
-            EditError: when the edit raises it, or its result breaks a rule of documents.
+            EditError: when the edit raises it, or its result breaks a rule of documents, or changes a locked track.
         """
         document = edit(self.document, *args, **kwargs)
         check_change(self.document, document)
+        check_locks(self.document, document)
         return self.of(document, self.engine)
 
     def set_codec(self, codec: str) -> Self:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QPoint, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
@@ -18,6 +18,7 @@ from lincae_studio.ui.actions.focus_home import FocusHome
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
 from lincae_studio.ui.actions.focus_ring import FocusRing
 from lincae_studio.ui.actions.handlers import HandlerTable
+from lincae_studio.ui.actions.ripple_button import RippleButton
 from lincae_studio.ui.actions.states import ActionStates
 from lincae_studio.ui.commands.application import ApplicationCommands
 from lincae_studio.ui.commands.bundles import BundleController
@@ -39,6 +40,7 @@ from lincae_studio.ui.commands.sample_rate import SampleRateCommands
 from lincae_studio.ui.commands.session import SessionCommands
 from lincae_studio.ui.commands.snapshots import SnapshotCommands
 from lincae_studio.ui.commands.strips import StripCommands
+from lincae_studio.ui.commands.time import TimeCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.commands.welcome import WelcomeCommands
@@ -179,7 +181,10 @@ class MainWindow(QMainWindow):
         self.codecs = CodecMenu(document, rendering, messages, self)
         self.media_commands = MediaCommands(document, media, self.project_files, messages, projects, self.bundles, self)
         self.interchange_commands = InterchangeCommands(document, media, messages, projects, self)
-        self.clip_commands = ClipCommands(document, selection, transport, rendering, self.context_place)
+        self.time_commands = TimeCommands(document, selection, transport, self.timeline, self.preferences)
+        self.clip_commands = ClipCommands(
+            document, selection, transport, rendering, self.time_commands, self.context_place
+        )
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
         self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport, self.context_place)
         self.snapshot_commands = SnapshotCommands(document, self.snapshots, self.timeline.envelopes)
@@ -250,6 +255,7 @@ class MainWindow(QMainWindow):
             self.report_commands,
             self.confidence,
             self.clip_commands,
+            self.time_commands,
             self.track_commands,
             self.strip_commands,
             self.snapshot_commands,
@@ -278,11 +284,15 @@ class MainWindow(QMainWindow):
         made["File"].insertMenu(self.actions_by_id["open_demo"], self.project_commands.recent_menu)
         bar = menus.make_toolbar(self, self.actions_by_id)
         self.addToolBar(bar)
+        bar.addSeparator()
+        self.ripple_button = RippleButton(self.actions_by_id, self.preferences, bar)
+        self.ripple_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        bar.addWidget(self.ripple_button)
         spacer = QWidget(bar)
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         bar.addWidget(spacer)
         bar.addWidget(self.clock)
-        self.setTabOrder(bar.widgetForAction(bar.actions()[-3]), self.clock)
+        self.setTabOrder(self.ripple_button, self.clock)
         self.timeline.order_tabs(self.clock)
         central = QWidget(self)
         layout = QVBoxLayout(central)

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, groups, places, strips
+from lincae_studio.session import arrange, edits, groups, places, ripple, strips
 from lincae_studio.session.edits import Edit
 from lincae_studio.session.history import History
 from lincae_studio.session.model import MAX_GAIN, MAX_LENGTH, TRACK_COLORS, Point, Session, Tempo
@@ -51,6 +51,7 @@ def renamed(session: Session, *track_ids: int) -> Session:
 CASES = [
     Case("add_media", lambda s: edits.add_media(s, OTHER)),
     Case("add_track", lambda s: edits.add_track(s, "Voice")),
+    Case("add_below", lambda s: groups.add_below(s, {1})),
     Case("remove_tracks", lambda s: edits.remove_tracks(s, {1}), frozenset({0})),
     Case("rename_track", lambda s: edits.rename_track(s, 1, "Drums"), frozenset({0})),
     Case("set_track_gain", lambda s: edits.set_track_gain(s, 1, 0.5), frozenset({0})),
@@ -102,7 +103,7 @@ CASES = [
     Case("move_out", lambda s: groups.move_out(groups.group_tracks(renamed(s, 2), {1, 2}), {2}), frozenset({0, 1})),
     Case("move_in", lambda s: groups.move_in(groups.group_tracks(s, {1}), {2}), frozenset({0, 1})),
     Case("fold_groups", lambda s: groups.fold_groups(groups.group_tracks(s, {3}), {8}, True), frozenset({2})),
-    Case("remove_and_close_gap", lambda s: arrange.remove_and_close_gap(s, {4}), frozenset({0})),
+    Case("remove_clips and ripple", lambda s: ripple.remove_clips(s, {4}, "track"), frozenset({0})),
     Case(
         "join_clips",
         lambda s: arrange.join_clips(edits.split_clips(edits.rename_clip(s, 6, "x"), {6}, 500), {6, 8}),
@@ -224,7 +225,7 @@ REFUSED: list[tuple[str, Edit]] = [
     ("cannot move past the first or last track", lambda s: arrange.copy_moved(s, {4}, 0, 3)),
     ("cannot move past the first or last track", lambda s: arrange.copy_moved(s, {4, 6}, 0, -1)),
     ("no track 99", lambda s: groups.duplicate_tracks(s, {99})),
-    ("no clip 99", lambda s: arrange.remove_and_close_gap(s, {99})),
+    ("no clip 99", lambda s: ripple.remove_clips(s, {99}, "track")),
     ("nothing to join", lambda s: arrange.join_clips(s, {4})),
     ("nothing to join", lambda s: arrange.join_clips(s, {4, 6})),
     ("does not continue", lambda s: arrange.join_clips(s, {4, 5})),

@@ -32,6 +32,7 @@ from lincae_studio.session import (
     rates,
     regions,
     snapshots,
+    track_locks,
 )
 from lincae_studio.session.derived import derived
 from lincae_studio.session.model import (
@@ -164,6 +165,7 @@ def full_session(folder: Path) -> Session:
     )
     track = session.tracks[0]
     session = validated(operators.set_insert(operators.add(session, operator), [track.id], session.next_id))
+    session = track_locks.lock_tracks(session, [track.id], True)
     first, of_latents, last = (clip.id for clip in session.clips())
     for process in (Channels("side"), RemoveDC(), Reverse(), Invert()):
         session = processing.add_process(session, {last}, process)

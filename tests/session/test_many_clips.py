@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits
+from lincae_studio.session import arrange, edits, ripple
 from lincae_studio.session.model import Clip, Media, Session, Track
 
 TRACKS, PER_TRACK = 200, 5
@@ -47,7 +47,7 @@ def session() -> Session:
     [
         lambda s, ids: edits.move_clips(s, ids, 100),
         edits.remove_clips,
-        arrange.remove_and_close_gap,
+        lambda session, ids: ripple.remove_clips(session, ids, "track"),
         lambda s, ids: edits.set_clip_mute(s, ids, True),
         lambda s, ids: edits.set_clip_gain(s, ids, 0.5),
         lambda s, ids: edits.set_clip_fades(s, ids, fade_in=10),

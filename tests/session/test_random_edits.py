@@ -22,8 +22,11 @@ from lincae_studio.session import (
     processing,
     rates,
     regions,
+    ripple,
     snapshots,
     strips,
+    time_edits,
+    track_locks,
 )
 from lincae_studio.session.derived import derived
 from lincae_studio.session.digests import digest_at
@@ -31,6 +34,7 @@ from lincae_studio.session.history import History
 from lincae_studio.session.model import MASTER, RATES, Media, Operator, Point, Rate, Region, Session, Tempo
 from lincae_studio.session.processes import Channels, Invert, Process, RemoveDC, Reverse
 from lincae_studio.session.rules import validated
+from lincae_studio.session.time_edits import TimeRange
 from tests.helpers import made_up_media
 from tests.strategies import any_gain
 
@@ -79,6 +83,7 @@ class Editing(RuleBasedStateMachine):
         before = self.session
         try:
             after = edit(before, *arguments)
+            track_locks.check_locks(before, after)
         except EditError:
             assert self.session is before
             return
@@ -187,7 +192,6 @@ class Editing(RuleBasedStateMachine):
         ids = {self.clip_id(pick) for pick in picked}
         several = (
             arrange.duplicate_clips,
-            arrange.remove_and_close_gap,
             arrange.join_clips,
             arrange.group_clips,
             arrange.ungroup_clips,
@@ -202,6 +206,57 @@ class Editing(RuleBasedStateMachine):
     def copy_and_paste(self, picked: list[int], at: int, track: int) -> None:
         clipboard = arrange.copy_clips(self.session, {self.clip_id(pick) for pick in picked})
         self.do(arrange.paste_clips, clipboard, at, track)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(
+        ends=st.lists(positions, min_size=2, max_size=4, unique=True),
+        picked=st.none() | st.lists(picks, min_size=1, max_size=3),
+        at=positions,
+        number=st.integers(0, 5),
+        mode=st.sampled_from(["off", "track", "all"]),
+    )
+    def edit_time(self, ends: list[int], picked: list[int] | None, at: int, number: int, mode: ripple.Ripple) -> None:
+        tracks = None if picked is None else frozenset(map(self.track_id, picked))
+        time = TimeRange(ripple.merged(zip(sorted(ends)[::2], sorted(ends)[1::2], strict=False)), tracks)
+        if number == 0:
+            self.do(time_edits.delete, time, mode)
+        elif number == 1:
+            self.do(time_edits.split, time)
+        elif number == 2:
+            self.do(time_edits.fade, time)
+        elif number == 3:
+            self.do(time_edits.insert_time, at, time.end - time.start, None if mode == "all" else time.on(self.session))
+        else:
+
+            def copy_and_paste(session: Session) -> Session:
+                how: time_edits.PasteMode = "insert" if number == 4 else "replace"
+                return time_edits.paste(session, time_edits.copy(session, time), at, 0, how, mode)
+
+            self.do(copy_and_paste)
+
+    @precondition(has_clips)
+    @rule(
+        picked=st.lists(picks, min_size=1, max_size=3),
+        by=st.integers(-20_000, 20_000),
+        number=st.integers(0, 3),
+        mode=st.sampled_from(["track", "all"]),
+    )
+    def edit_with_ripple(self, picked: list[int], by: int, number: int, mode: ripple.Ripple) -> None:
+        ids = {self.clip_id(pick) for pick in picked}
+        clip = self.session.clip(min(ids))
+        if number == 0:
+            self.do(ripple.remove_clips, ids, mode)
+        elif number == 1:
+            self.do(ripple.move_clips, ids, by, 0, mode)
+        elif number == 2:
+            self.do(ripple.trim_clips, {clip.id: (clip.start, clip.end + by // 4)}, mode)
+        else:
+            self.do(ripple.trim_clips, {clip.id: (clip.start + by // 4, clip.end)}, mode)
+
+    @precondition(lambda self: self.session.tracks)
+    @rule(pick=picks, locked=st.booleans())
+    def lock(self, pick: int, locked: bool) -> None:
+        self.do(track_locks.lock_tracks, {self.track_id(pick)}, locked)
 
     @precondition(has_clips)
     @rule(pick=picks, by=st.integers(-9000, 9000), mute=st.booleans(), shape=st.sampled_from(["linear", "s-curve"]))
@@ -306,6 +361,7 @@ class Editing(RuleBasedStateMachine):
         else:
             self.do(operators.remove, chosen)
 
+    @precondition(lambda self: self.session.tracks)
     @rule(pick=picks, height=st.integers(0, 700))
     def height(self, pick: int, height: int) -> None:
         self.do(edits.set_track_height, self.track_id(pick), height)

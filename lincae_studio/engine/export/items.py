@@ -43,7 +43,7 @@ def span_of(session: Session, settings: ExportSettings, selection: tuple[int, in
         start, end = session.loop.start, session.loop.end
     elif settings.span == "selection":
         if selection is None:
-            raise ExportError("nothing is selected", "Select clips, or export everything")
+            raise ExportError("nothing is selected", "Select clips or time, or export everything")
         start, end = selection
     if end <= start:
         raise ExportError("there is nothing to export", "Add at least one clip")

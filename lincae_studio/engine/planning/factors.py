@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lincae_studio.session.envelopes import SILENCE_DB
 from lincae_studio.session.levels import mono_pan, stereo_balance
 from lincae_studio.session.model import Clip, Point, Region, Session, Track
 
@@ -25,9 +26,6 @@ Factor = float | Curve
 
 #: Positions on the timeline, in samples.
 Positions = npt.NDArray[np.float64]
-
-#: Envelopes are straight lines in dB; a line to or from silence ends at this level, in dB.
-_SILENCE_DB = -60.0
 
 
 class Group(NamedTuple):
@@ -122,9 +120,9 @@ def gain_envelope(points: Sequence[Point], positions: Positions) -> Curve:
     """Amplitude factors: linear in dB between points, constant before the first and after the last; 0 is silence."""
     at = [point.at for point in points]
     values = np.array([point.value for point in points])
-    levels = np.maximum(20.0 * np.log10(np.maximum(values, 1e-9)), _SILENCE_DB)
+    levels = np.maximum(20.0 * np.log10(np.maximum(values, 1e-9)), SILENCE_DB)
     level = np.interp(positions, at, levels)
-    return np.where(level > _SILENCE_DB, 10.0 ** (level / 20.0), 0.0)
+    return np.where(level > SILENCE_DB, 10.0 ** (level / 20.0), 0.0)
 
 
 def pan_envelope(points: Sequence[Point], positions: Positions) -> Curve:

@@ -9,7 +9,7 @@ from typing import get_args
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 
-from lincae_studio.preferences import RulerUnit, SnapTarget
+from lincae_studio.preferences import RippleMode, RulerUnit, SnapTarget
 from lincae_studio.session.model import MASTER
 from lincae_studio.ui.actions import menus, shortcuts
 from lincae_studio.ui.actions.rows.session import RECALLED_BY_KEY
@@ -45,6 +45,7 @@ class ActionStates(QObject):
         document.refused.connect(self._follow_document)  # a click has already toggled a checkable action
         selection.changed.connect(self._follow_document)
         selection.regions.changed.connect(self._follow_document)
+        selection.time.changed.connect(self._follow_document)
         preferences.changed.connect(self._follow_preferences)
         transport.playing_changed.connect(self._follow_transport)
         transport.monitor_changed.connect(self._follow_transport)
@@ -64,6 +65,8 @@ class ActionStates(QObject):
             "place": True,  # rows without one are left out of the menu
             "clips": session.length > 0,
             "selection": bool(self._selection.clips),
+            "time": self._selection.time.value is not None,
+            "selected": bool(self._selection.clips) or self._selection.time.value is not None,
             "markers": bool(session.markers),
             "snapshots": bool(session.snapshots),
             "two snapshots": len(session.snapshots) > 1,
@@ -84,6 +87,8 @@ class ActionStates(QObject):
             self._met = met
             for spec in ACTIONS:
                 self._actions[spec.id].setEnabled(met[spec.needs])
+        current = next((track for track in session.tracks if track.id == self._selection.track), None)
+        self._actions["lock_track"].setChecked(current is not None and current.locked)
         self._actions["morph"].setChecked(bool(session.morphed))
         self._actions["loop"].setChecked(session.loop is not None and session.loop.on)
         self._actions[f"sample_rate_{session.rate}"].setChecked(True)
@@ -111,6 +116,7 @@ class ActionStates(QObject):
         checked |= {f"snap_to_{target}": target in chosen.snap_to for target in get_args(SnapTarget)}
         checked |= {f"count_in_{unit}": unit == chosen.ruler for unit in get_args(RulerUnit)}
         checked |= {view_action(spec.id): spec.id in chosen.views for spec in VIEWS}
+        checked |= {f"ripple_{mode}": mode == chosen.ripple for mode in get_args(RippleMode)}
         for action, on in checked.items():
             self._actions[action].setChecked(on)
 

@@ -1,4 +1,4 @@
-"""Commands on the selected clips: delete, copy, paste, split, join, trim, nudge, group, mute."""
+"""Commands on the selected clips, or time: delete, copy, paste, split; on clips join, trim, nudge, group, mute."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from PySide6.QtCore import QMimeData, QObject, Signal
 from PySide6.QtWidgets import QApplication
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits
+from lincae_studio.session import arrange, edits, ripple, time_edits
 from lincae_studio.session.arrange import Clipboard
 from lincae_studio.session.model import Session
 from lincae_studio.session.overlaps import overlaps
+from lincae_studio.session.time_edits import PasteMode, TimeRange
 from lincae_studio.ui.actions.handlers import Handlers
+from lincae_studio.ui.commands.time import TimeCommands
 from lincae_studio.ui.model.context import ContextPlace
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
@@ -48,9 +50,11 @@ class ClipCommands(QObject):
         selection: Selection,
         transport: Transport,
         rendering: Rendering,
+        time: TimeCommands,
         place: ContextPlace,
     ) -> None:
         super().__init__(document)
+        self._time = time
         self._place = place
         self._document = document
         self._selection = selection
@@ -72,6 +76,8 @@ class ClipCommands(QObject):
             "copy": self.on_copy,
             "paste": self.on_paste,
             "paste_here": self.on_paste_here,
+            "paste_replace": self.on_paste_replace,
+            "paste_insert": self.on_paste_insert,
             "duplicate": self.on_duplicate,
             "split": self.on_split,
             "split_here": self.on_split_here,
@@ -97,14 +103,14 @@ class ClipCommands(QObject):
             QApplication.clipboard().clear()
 
     def on_delete(self) -> None:
-        self._apply("Delete Clips", edits.remove_clips)
+        self._time.delete("Delete Clips" if self._selection.clips else "Delete", self._time.ripple)
 
     def on_delete_gap(self) -> None:
-        self._apply("Delete and Close Gap", arrange.remove_and_close_gap)
+        self._time.delete("Delete and Close Gap", "track" if self._time.ripple == "off" else self._time.ripple)
 
     def on_cut(self) -> None:
         if self._copy():
-            self._apply("Cut", edits.remove_clips)
+            self._time.delete("Cut", self._time.ripple)
 
     def on_copy(self) -> None:
         self._copy()
@@ -117,16 +123,37 @@ class ClipCommands(QObject):
         """Paste where the context menu was opened, from the track there down."""
         self._paste(self._place.sample, self._place.track)
 
-    def _paste(self, sample: int | None, track: int | None) -> None:
+    def on_paste_replace(self) -> None:
+        """Paste in place of what is there."""
+        self._paste(None, None, "replace")
+
+    def on_paste_insert(self) -> None:
+        """Paste, and move what is there later."""
+        self._paste(None, None, "insert")
+
+    def _paste(self, sample: int | None, track: int | None, how: PasteMode | None = None) -> None:
+        """Paste at a place, or at the start of the selected time, which is replaced, or else at the playhead."""
         data, clips = _clipboard(), _clips_on_clipboard()
         if clips is not None:
             clipboard = _decoded(clips)
             if clipboard is None:
                 self._document.refused.emit(EditError("the clips on the clipboard are damaged", "Copy the clips again"))
                 return
-            at = self._transport.position if sample is None else sample
-            first = self._track_position() if track is None else track
-            self._apply_new("Paste", "Pasted", lambda session: arrange.paste_clips(session, clipboard, at, first))
+            time = self._selection.time.value if sample is None else None
+            at, first = sample, self._track_position() if track is None else track
+            if time is not None:
+                at, on = time.start, time.on(self._document.session)
+                first = next((n for n, one in enumerate(self._document.session.tracks) if one.id in on), first)
+            at = self._transport.position if at is None else at
+            mode = self._time.ripple
+            way: PasteMode = how or ("insert" if mode != "off" else "mix")
+
+            def paste(session: Session) -> Session:
+                if time is not None and how is None:
+                    session = time_edits.delete(session, time, mode)
+                return time_edits.paste(session, clipboard, at, first, way, mode)
+
+            self._apply_new("Paste", "Pasted", paste, sum(map(len, clipboard.rows)))
             self.media_pasted.emit()
         elif data is not None and data.hasUrls():
             self.files_pasted.emit([Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()], sample, track)
@@ -134,13 +161,29 @@ class ClipCommands(QObject):
             self._document.refused.emit(EditError("there is nothing to paste", "Copy clips or audio files first"))
 
     def on_duplicate(self) -> None:
-        clips = self._selection.clips
+        clips, time = self._selection.clips, self._selection.time.value
         if clips:
             self._apply_new("Duplicate", "Duplicated", lambda session: arrange.duplicate_clips(session, clips))
+        elif time is not None:
+            mode, on = self._time.ripple, time.on(self._document.session)
+            first = next((n for n, track in enumerate(self._document.session.tracks) if track.id in on), 0)
+            way: PasteMode = "mix" if mode == "off" else "insert"
+
+            copied = self._copied_time(time)
+            if copied is not None:
+                self._apply_new(
+                    "Duplicate",
+                    "Duplicated",
+                    lambda session: time_edits.paste(session, copied, time.end, first, way, mode),
+                    sum(map(len, copied.rows)),
+                )
 
     def on_split(self) -> None:
-        """Split the selected clips at the playhead, or all clips there if none are selected."""
-        self._split(self._transport.position)
+        """Split at both ends of selected time, or the selected clips at the playhead, or all clips there."""
+        if self._selection.time.value is not None:
+            self._time.on_split()
+        else:
+            self._split(self._transport.position)
 
     def on_split_here(self) -> None:
         """Split where the context menu was opened."""
@@ -225,23 +268,36 @@ class ClipCommands(QObject):
 
     def on_select_none(self) -> None:
         self._selection.set_clips(())
+        self._selection.time.clear()
 
     def _copy(self) -> bool:
-        clips = self._selection.clips
-        if not clips:
+        clips, time, session = self._selection.clips, self._selection.time.value, self._document.session
+        if not clips and time is None:
             return False
-        self._copied = msgspec.json.encode(arrange.copy_clips(self._document.session, clips))
+        copied = self._copied_time(time) if time is not None else arrange.copy_clips(session, clips)
+        if copied is None:
+            return False
+        self._copied = msgspec.json.encode(copied)
         data = QMimeData()
         data.setData(MIME, self._copied)
         QApplication.clipboard().setMimeData(data)
         return True
 
+    def _copied_time(self, time: TimeRange) -> Clipboard | None:
+        """What is in selected time; None if that is nothing, which is said."""
+        try:
+            return time_edits.copy(self._document.session, time)
+        except EditError as error:
+            self._document.refused.emit(error)
+            return None
+
     def _trim(self, text: str, start: bool) -> None:
-        at = self._transport.position
+        at, mode = self._transport.position, self._time.ripple
 
         def edit(session: Session) -> Session:
             clips = (clip for _, clip in session.clips_of(self._clips_at(session, at, "trim")))
-            return edits.trim_clips(session, {clip.id: (at, clip.end) if start else (clip.start, at) for clip in clips})
+            edges = {clip.id: (at, clip.end) if start else (clip.start, at) for clip in clips}
+            return ripple.trim_clips(session, edges, mode)
 
         self._document.apply(text, edit)
 
@@ -273,18 +329,22 @@ class ClipCommands(QObject):
             hidden = {place for place, track in enumerate(session.tracks) if track.id in session.hidden}
             while step and not hidden.isdisjoint(place + by_tracks for place, _ in placed):
                 by_tracks += step  # to the other side of a folded group
-            self._document.apply("Move Clips", lambda session: edits.move_clips(session, clips, by, by_tracks))
+            mode = self._time.ripple
+            self._document.apply("Move Clips", lambda session: ripple.move_clips(session, clips, by, by_tracks, mode))
 
     def _apply(self, text: str, edit: Callable[[Session, frozenset[int]], Session]) -> None:
         clips = self._selection.clips
         if clips:
             self._document.apply(text, lambda session: edit(session, clips))
 
-    def _apply_new(self, text: str, done: str, edit: Callable[[Session], Session]) -> None:
-        """Apply an edit that creates clips, select the new clips, and say what they lie over; `done`: “Pasted”."""
+    def _apply_new(self, text: str, done: str, edit: Callable[[Session], Session], count: int | None = None) -> None:
+        """Apply an edit that creates clips, select the new clips, and say what they lie over; `done`: “Pasted”.
+
+        `count`: the number of new clips, if others may have been split before.
+        """
         before = {clip.id for clip in self._document.session.clips()}
         if self._document.apply(text, edit):
-            new = {clip.id for clip in self._document.session.clips()} - before
+            new = set(sorted({clip.id for clip in self._document.session.clips()} - before)[-count if count else 0 :])
             self._selection.set_clips(new)
             over = overlaps(self._document.session, new).text
             if over:
@@ -317,4 +377,6 @@ def _decoded(data: bytes) -> Clipboard | None:
         and max(clip.fade_in, clip.fade_out) <= clip.length
         for clip in clips
     )
-    return clipboard if clips and whole else None
+    start, end = clipboard.span or (0, 2**62)
+    inside = 0 <= start < end and all(start <= clip.start and clip.end <= end for clip in clips)
+    return clipboard if clips and whole and inside else None

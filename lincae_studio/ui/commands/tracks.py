@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QWidget
 
-from lincae_studio.session import edits, groups, strips
+from lincae_studio.session import edits, groups, strips, track_locks
 from lincae_studio.session.levels import stepped_gain
 from lincae_studio.session.model import MASTER, MAX_GAIN, MAX_HEIGHT, MIN_HEIGHT, Session
 from lincae_studio.ui.actions.handlers import Handlers
@@ -53,6 +53,7 @@ class TrackCommands(QObject):
             "solo_only": self.on_solo_only,
             "clear_solos": self.on_clear_solos,
             "subtract_track": self.on_subtract_track,
+            "lock_track": self.on_lock_track,
             "select_above": self.on_select_above,
             "select_below": self.on_select_below,
             "extend_above": self.on_extend_above,
@@ -125,6 +126,11 @@ class TrackCommands(QObject):
         on = not self._current("subtract")
         text = "Subtract" if on else "Add to Mix"
         self._edit_each(text, lambda session, track: edits.set_track_subtract(session, track, on), plural=False)
+
+    def on_lock_track(self) -> None:
+        on = not self._current("locked")
+        text = "Lock" if on else "Unlock"
+        self._edit_all(text, lambda session, tracks: track_locks.lock_tracks(session, tracks, on))
 
     def on_select_above(self) -> None:
         self._select(-1)
@@ -248,6 +254,9 @@ class TrackCommands(QObject):
         self._headers.reveal(*self._selection.tracks)
 
     def _select(self, by: int, extend: bool = False) -> None:
+        if extend and self._selection.time.value is not None:
+            self._selection.time.extend_rows(by, self._selection.shown())
+            return
         self._selection.step_track(by, extend)
         if self._selection.track is not None:
             self._headers.reveal(self._selection.track)

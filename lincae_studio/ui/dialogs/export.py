@@ -125,7 +125,7 @@ class ExportDialog(QDialog):
         if session.loop is not None:
             spans["loop"] = "Loop"
         if selection is not None:
-            spans["selection"] = "Selected clips"
+            spans["selection"] = "Selection"
         self.span_box = self._combo("Span", spans)
         self.tail = self._number("Tail", 0.0, 60.0, " s", "Extra time to export after the end")
         self.container_box = self._combo("File format", {name: one.title for name, one in FORMATS.items()})

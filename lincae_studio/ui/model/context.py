@@ -10,13 +10,14 @@ from PySide6.QtCore import QPoint
 
 from lincae_studio.session.model import Session
 
-#: What can have a context menu: a clip, a point of an envelope, an empty spot of a lane, a track's header, the ruler, a
-#: marker on it, the mix, a view, the latent heatmap, a row of the history or of the snapshots; and the toolbar or the
-#: title of a panel, where panels can be shown and hidden.
+#: What can have a context menu: a clip, a point of an envelope, an empty spot of a lane, selected time, a track's
+#: header, the ruler, a marker on it, the mix, a view, the latent heatmap, a row of the history or of the snapshots; and
+#: the toolbar or the title of a panel, where panels can be shown and hidden.
 Context = Literal[
     "clip",
     "point",
     "lane",
+    "time",
     "track",
     "ruler",
     "marker",

@@ -14,6 +14,7 @@ from lincae_studio.session import files
 from lincae_studio.session.history import History
 from lincae_studio.session.model import Session
 from lincae_studio.session.rules import check_change
+from lincae_studio.session.track_locks import check_locks
 
 #: Wheel notches and key presses this close together are one step in the history.
 _MERGE_MS = 500
@@ -96,6 +97,7 @@ class Document(QObject):
         try:
             after = edit(self.session)
             check_change(self.session, after)
+            check_locks(self.session, after)
         except EditError as error:
             self.refused.emit(error)
             return False

@@ -1,4 +1,4 @@
-"""The selected clips and tracks, or the master. Main thread; not part of the document."""
+"""The selected clips or time, and tracks or the master. Main thread; not part of the document."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Signal
 from lincae_studio.session.model import MASTER
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.region_selection import RegionSelection
+from lincae_studio.ui.model.time_selection import TimeSelection
 
 
 class Selection(QObject):
@@ -19,6 +20,7 @@ class Selection(QObject):
 
     Attributes:
         regions: the selected region of latents.
+        time: the selected time. Commands act on clips or on time, so that selecting one deselects the other.
 
     Signals:
         changed: the selection of clips and tracks has changed.
@@ -30,6 +32,8 @@ class Selection(QObject):
         super().__init__(document)
         self._document = document
         self.regions = RegionSelection(document, self)
+        self.time = TimeSelection(document, self)
+        self.time.taking = lambda: self.set_clips(())
         self._clips: frozenset[int] = frozenset()
         self._tracks: frozenset[int] = frozenset()
         self._track: int | None = None
@@ -60,9 +64,16 @@ class Selection(QObject):
 
     @property
     def span(self) -> tuple[int, int] | None:
-        """The sample range from the first selected clip's start to the last one's end; None if no clip is selected."""
+        """The samples `[start, end)` from the first selected span of time or clip to the last; None without either."""
+        if self.time.value is not None:
+            return self.time.value.start, self.time.value.end
         clips = [clip for clip in self._document.session.clips() if clip.id in self._clips]
         return (min(clip.start for clip in clips), max(clip.end for clip in clips)) if clips else None
+
+    def extend_time(self, sample: int, start: int) -> None:
+        """Select time up to a sample: from the end that stays or, if there is none, from `start`, on these tracks."""
+        tracks = self._document.session.within_folded(self._tracks) if self._tracks else None
+        self.time.extend_to(sample, start, tracks)
 
     def targets(self, track: int) -> tuple[int, ...]:
         """The tracks that an edit of a track's strip applies to: all selected ones, in order, if it is one of them."""
@@ -73,7 +84,10 @@ class Selection(QObject):
         return tuple(track.id for track in self._document.session.tracks if track.id in self._tracks)
 
     def set_clips(self, clips: Iterable[int]) -> None:
-        self._set(frozenset(clips), self._tracks, self._track, self._master)
+        chosen = frozenset(clips)
+        if chosen:
+            self.time.clear()
+        self._set(chosen, self._tracks, self._track, self._master)
 
     def set_track(self, track: int | None) -> None:
         """Select one track, or none."""
@@ -111,7 +125,7 @@ class Selection(QObject):
 
     def extend_tracks(self, track: int) -> None:
         """Select the tracks that are shown from the anchor to this one."""
-        order = self._shown()
+        order = self.shown()
         first, last = order.index(self._anchor if self._anchor in order else track), order.index(track)
         chosen = order[min(first, last) : max(first, last) + 1]
         self._set(self._clips, frozenset(chosen), track)
@@ -121,7 +135,7 @@ class Selection(QObject):
 
         The master follows the last track.
         """
-        order = self._shown()
+        order = self.shown()
         if not order:
             return
         if by > 0 and (self._master or (not extend and self._track == order[-1])):
@@ -136,7 +150,7 @@ class Selection(QObject):
         else:
             self.set_track(track)
 
-    def _shown(self) -> list[int]:
+    def shown(self) -> list[int]:
         """The tracks that are shown, from top to bottom: not those in folded groups."""
         session = self._document.session
         return [track.id for track in session.tracks if track.id not in session.hidden]

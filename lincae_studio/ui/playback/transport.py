@@ -8,9 +8,10 @@ from typing import get_args
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
+from lincae_studio.codecs.base import Array
 from lincae_studio.engine.rendering.render_store import Monitor
 from lincae_studio.errors import StudioError
-from lincae_studio.playback.player import Player
+from lincae_studio.playback.player import MixSource, Player
 from lincae_studio.playback.sinks import DeviceSink, Output, SilentSink
 from lincae_studio.playback.tone import TestTone
 from lincae_studio.session.levels import db_to_gain
@@ -28,6 +29,28 @@ _OUTPUT = "audio output"
 
 _SEEK_S = 1
 _SEEK_FAR_S = 5
+
+
+class UpTo:
+    """A source that ends at a sample, and is silent from there on."""
+
+    def __init__(self, source: MixSource, end: int) -> None:
+        self._source = source
+        self._end = end
+
+    @property
+    def rate(self) -> int:
+        return self._source.rate
+
+    @property
+    def length(self) -> int:
+        return min(self._end, self._source.length)
+
+    def read(self, start: int, count: int) -> Array:
+        """Samples `(channels, count)` of the source before the end, zeros after it."""
+        audio = self._source.read(start, count)
+        audio[:, max(0, self._end - start) :] = 0.0
+        return audio
 
 
 class Transport(QObject):
@@ -75,6 +98,8 @@ class Transport(QObject):
         self._followed = 0
         self._rate = document.session.rate
         self._scrubbing = False
+        #: Where playback ends before the mix does.
+        self._until: int | None = None
         self._clock = QTimer(self)
         self._clock.setInterval(_FRAME_MS)
         self._clock.timeout.connect(self._on_tick)
@@ -111,6 +136,12 @@ class Transport(QObject):
         if not self.player.playing:
             self.seek(sample)
 
+    def play_span(self, start: int, end: int) -> None:
+        """Play samples `[start, end)` once, without the loop, and return to their start."""
+        self.stop()
+        self._until = end
+        self._play(start)
+
     def seek_and_show(self, sample: int) -> None:
         """Move the playhead and scroll to it."""
         self.seek(sample)
@@ -119,6 +150,7 @@ class Transport(QObject):
     def stop(self) -> None:
         """Stop at the current position."""
         self.player.stop()
+        self._until = None
         self._clock.stop()
         self.playing_changed.emit()
         self.moved.emit(self.player.position)
@@ -226,6 +258,7 @@ class Transport(QObject):
 
     def _play(self, start: int) -> None:
         loop = self._active_loop()
+        self.player.set_loop(loop)
         if start >= max(self._document.session.length, loop[1] if loop else 0):
             start = loop[0] if loop else 0
         self._began = self._followed = start
@@ -255,11 +288,12 @@ class Transport(QObject):
         self._rendering.set_playhead(sample, self._active_loop() if self.player.playing else None)
 
     def _active_loop(self) -> tuple[int, int] | None:
-        loop = self._document.session.loop
+        loop = self._document.session.loop if self._until is None else None
         return (loop.start, loop.end) if loop is not None and loop.on else None
 
     def _take_source(self) -> None:
-        self.player.set_source(self._rendering.monitor_reader(self.monitor))
+        source = self._rendering.monitor_reader(self.monitor)
+        self.player.set_source(source if self._until is None else UpTo(source, self._until))
 
     def _on_tick(self) -> None:
         position = self.player.position
@@ -300,6 +334,9 @@ class Transport(QObject):
 
     def _on_ended(self) -> None:
         if not self.player.playing:
+            once = self._until is not None
             self.stop()
+            if once:
+                self.seek_and_show(self._began)
             if self.player.failure is not None:
                 self._messages.error(f"Playback stopped: {self.player.failure}")

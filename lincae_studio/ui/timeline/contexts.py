@@ -43,6 +43,8 @@ class TimelineContexts:
             deletion = deletion_at(session, of.id, kind, QPointF(point), top, height, axis)
             if deletion is not None:
                 return Place("point", point, sample, track, deletion=deletion)
+        if sample is not None and self._selection.time.contains(sample, track):
+            return Place("time", point, sample, track)
         clip = self._hits.clip_at(QPointF(point))
         if clip is None:
             return Place("lane", point, sample, track)

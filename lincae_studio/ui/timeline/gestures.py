@@ -10,15 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from lincae_studio.session import arrange, edits
+from lincae_studio.session import arrange, edits, ripple
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import MAX_LENGTH, Session
+from lincae_studio.session.ripple import Ripple
 from lincae_studio.session.times import format_time
 from lincae_studio.ui.timeline.hits import gain_moved
 from lincae_studio.ui.timeline.snapping import Snapping
 
 #: A press that moves less than this many pixels is a click, not a drag.
 DRAG_PX = 3
+
+#: What a ripple mode adds to the text shown while dragging.
+_FOLLOWING: dict[Ripple, str] = {"off": "", "track": ", later clips follow", "all": ", all tracks follow"}
 
 #: (name of the edit, edit)
 Outcome = tuple[str, Callable[[Session], Session]]
@@ -60,8 +64,11 @@ class Gesture(Protocol):
 class MoveClips:
     """Drag clips, or copies of them, in time and between tracks."""
 
-    def __init__(self, session: Session, clip_ids: frozenset[int], snapping: Snapping, step_samples: int) -> None:
+    def __init__(
+        self, session: Session, clip_ids: frozenset[int], snapping: Snapping, step_samples: int, mode: Ripple = "off"
+    ) -> None:
         """Moves by multiples of `step_samples`, the step of the chunk grid, keep the latents."""
+        self._mode: Ripple = mode
         self._session = session
         self._ids = clip_ids
         placed = session.clips_of(clip_ids)
@@ -81,6 +88,7 @@ class MoveClips:
         start = min(clip.start for clip in self._clips) + self._by[0]
         text = f"{'copy' if self._copy else 'start'} {format_time(start / self._session.rate)}"
         whole = self._by[0] % self._step_samples == 0
+        text += "" if self._copy else _FOLLOWING[self._mode]
         return text + (", latents kept" if whole and self._by[0] else "")
 
     def move(self, drag: Drag) -> Session:
@@ -88,12 +96,13 @@ class MoveClips:
         edges = sorted(edge + by_samples for clip in self._clips for edge in (clip.start, clip.end))
         by_samples += self._snapping.correction(edges, drag.snap_samples, by_samples)
         by_samples = max(by_samples, -min(clip.start for clip in self._clips))
-        by_samples = min(by_samples, MAX_LENGTH - max(clip.end for clip in self._clips))
+        by_samples = min(by_samples, MAX_LENGTH - self._session.length)
         highest, lowest = min(self._positions), max(self._positions)
         by_tracks = min(max(by_tracks, -highest), len(self._session.tracks) - 1 - lowest)
         self._by, self._copy = (by_samples, by_tracks), drag.copy
-        edit = arrange.copy_moved if self._copy else edits.move_clips
-        return edit(self._session, self._ids, *self._by)
+        if self._copy:
+            return arrange.copy_moved(self._session, self._ids, *self._by)
+        return ripple.move_clips(self._session, self._ids, *self._by, self._mode)
 
     def finish(self) -> Outcome | None:
         if self._by == (0, 0):
@@ -101,13 +110,15 @@ class MoveClips:
         ids, by = self._ids, self._by
         if self._copy:
             return ("Copy Clip" if len(ids) == 1 else "Copy Clips"), lambda s: arrange.copy_moved(s, ids, *by)
-        return ("Move Clip" if len(ids) == 1 else "Move Clips"), lambda session: edits.move_clips(session, ids, *by)
+        text, mode = ("Move Clip" if len(ids) == 1 else "Move Clips"), self._mode
+        return text, lambda session: ripple.move_clips(session, ids, *by, mode)
 
 
 class TrimClip:
     """Drag one edge of a clip; its audio stays in place."""
 
-    def __init__(self, session: Session, clip_id: int, left: bool, snapping: Snapping) -> None:
+    def __init__(self, session: Session, clip_id: int, left: bool, snapping: Snapping, mode: Ripple = "off") -> None:
+        self._mode: Ripple = mode
         self._session = session
         self._clip = session.clip(clip_id)
         self._left = left
@@ -120,7 +131,7 @@ class TrimClip:
         rate = self._session.rate
         start_s, end_s = (edge / rate for edge in self._edges)
         edge = f"start {format_time(start_s)}" if self._left else f"end {format_time(end_s)}"
-        return f"{edge}, length {format_time(end_s - start_s)}"
+        return f"{edge}, length {format_time(end_s - start_s)}{_FOLLOWING[self._mode]}"
 
     def move(self, drag: Drag) -> Session:
         clip = self._clip
@@ -132,13 +143,13 @@ class TrimClip:
         else:
             end = max(min(edge, clip.start - clip.offset + self._media_length), clip.start + 1)
             self._edges = (clip.start, end)
-        return edits.trim_clip(self._session, clip.id, *self._edges)
+        return ripple.trim_clips(self._session, {clip.id: self._edges}, self._mode)
 
     def finish(self) -> Outcome | None:
         if self._edges == (self._clip.start, self._clip.end):
             return None
-        clip_id, edges = self._clip.id, self._edges
-        return "Trim Clip", lambda session: edits.trim_clip(session, clip_id, *edges)
+        clip_id, edges, mode = self._clip.id, self._edges, self._mode
+        return "Trim Clip", lambda session: ripple.trim_clips(session, {clip_id: edges}, mode)
 
 
 class SlipClip:

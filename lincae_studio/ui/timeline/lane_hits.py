@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QPointF, QRectF, Qt
 
 from lincae_studio.session.model import Clip, Track
+from lincae_studio.session.ripple import Ripple
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
@@ -43,6 +44,8 @@ class LaneHits:
         self._selection = selection
         self._envelopes = envelopes
         self._snaps = snaps
+        #: What follows clips that are moved or trimmed.
+        self.ripple: Ripple = "off"
 
     def clip_at(self, point: QPointF) -> Clip | None:
         """The topmost clip under a point."""
@@ -107,13 +110,13 @@ class LaneHits:
             return lambda _: SlipClip(session, clip.id)
         if zone in (ClipZone.START, ClipZone.END):
             left = zone is ClipZone.START
-            return lambda _: TrimClip(session, clip.id, left, self._snaps.snapping(session, {clip.id}))
+            return lambda _: TrimClip(session, clip.id, left, self._snaps.snapping(session, {clip.id}), self.ripple)
         if zone in (ClipZone.FADE_IN, ClipZone.FADE_OUT):
             return lambda _: FadeClip(session, clip.id, zone is ClipZone.FADE_IN)
         step = self._snaps.step()
 
         def move_clips() -> Gesture:
-            return MoveClips(session, selected, self._snaps.snapping(session, selected, True), step)
+            return MoveClips(session, selected, self._snaps.snapping(session, selected, True), step, self.ripple)
 
         if zone is ClipZone.GAIN:
             position = session.tracks.index(session.track_of(clip.id))

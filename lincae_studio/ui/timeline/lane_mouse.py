@@ -1,4 +1,4 @@
-"""The mouse on the lanes: selecting, gestures, the rubber band, and scrolling while a drag is held at a border.
+"""The mouse on the lanes: selecting clips and time, gestures, the rubber band, and scrolling at a border.
 
 Main thread. It draws nothing; the lanes show what it holds.
 """
@@ -24,6 +24,7 @@ from lincae_studio.ui.timeline.gestures import DRAG_PX, ClipGain, Drag, Gesture,
 from lincae_studio.ui.timeline.hits import ClipZone
 from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.snapping import SnapSettings
+from lincae_studio.ui.timeline.time_drag import TimeDrag, end_at
 
 _MARQUEE_PX = 5
 
@@ -40,7 +41,9 @@ class _Press:
             zoom during a drag.
         clip: the clip under it, None on an envelope or an empty area.
         toggles: whether a click selects the clip besides the others, or deselects it.
-        begin: makes the gesture of a drag, given how far the mouse has moved; None for a rubber band.
+        shift: whether Shift was held, so that it does not invert snapping of the time that is selected.
+        begin: makes the gesture of a drag, given how far the mouse has moved.
+        time: begins the selection of time that a drag over an empty area of a track is; None for a rubber band.
     """
 
     point: QPointF
@@ -49,7 +52,9 @@ class _Press:
     position: int
     clip: int | None = None
     toggles: bool = False
+    shift: bool = False
     begin: Callable[[QPointF], Gesture] | None = None
+    time: Callable[[], TimeDrag] | None = None
 
 
 class LaneMouse(QObject):
@@ -57,7 +62,7 @@ class LaneMouse(QObject):
 
     Attributes:
         gesture: the drag in progress, if any; `preview`: the session that releasing the mouse would give.
-        marquee: the rubber band, if any, in the widget.
+        marquee: the rubber band, if any, in the widget; `time`: the drag that selects time.
         pointer: where the mouse is during a drag.
         hovered: the selected clip under the pointer, whose gain line is shown; None without one.
         on_gain_line: whether the pointer is on that line, so that a press takes it.
@@ -65,7 +70,7 @@ class LaneMouse(QObject):
     Signals:
         changed: any of these has changed.
         seek: the sample of a click on an empty area.
-        clip_clicked: the sample of a click that selects a clip.
+        clip_clicked: the sample of a click that selects a clip, or the start of time that was selected.
     """
 
     changed = Signal()
@@ -97,6 +102,7 @@ class LaneMouse(QObject):
         self.gesture: Gesture | None = None
         self.preview: Session | None = None
         self.marquee: QRectF | None = None
+        self.time: TimeDrag | None = None
         self.pointer: QPointF | None = None
         self.hovered: int | None = None
         self.on_gain_line = False
@@ -118,9 +124,14 @@ class LaneMouse(QObject):
 
     def cancel(self) -> None:
         """Cancel a press, a drag or a rubber band, if there is one."""
-        active = self.gesture is not None or self.marquee is not None
+        if self.time is not None:
+            self.time.cancel()
+        self._end()
+
+    def _end(self) -> None:
+        active = self.gesture is not None or self.marquee is not None or self.time is not None
         self._scrolling.stop()
-        self._press = self.gesture = self.preview = self.marquee = self.pointer = None
+        self._press = self.gesture = self.preview = self.marquee = self.pointer = self.time = None
         self._axis.held = False
         if active:
             self.changed.emit()
@@ -147,7 +158,13 @@ class LaneMouse(QObject):
         if 0 <= position < len(tracks):
             self._selection.set_track(tracks[position].id)
         press.begin = self._hits.envelope_gesture(point)
-        if press.begin is not None or clip is None:
+        if press.begin is not None:
+            return
+        if clip is None:
+            # With Alt, or below the tracks, it is a rubber band; also with Ctrl, since many desktops use Alt+drag.
+            if 0 <= position < len(tracks) and not modifiers & Qt.KeyboardModifier.AltModifier:
+                press.shift = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+                press.time = self._time_drag(press, modifiers)
             return
         press.clip = clip.id
         press.toggles = bool(modifiers & _TOGGLES)  # on release, since the press may start a drag
@@ -174,9 +191,14 @@ class LaneMouse(QObject):
                 self.gesture = press.begin(point - press.point)
             if self.gesture is not None:
                 self._follow(self.gesture, press, point, point.y() - start.y())
+        elif press.time is not None:
+            if self.time is None and far >= _MARQUEE_PX:
+                self.time = press.time()
+            if self.time is not None:
+                self._select_time(self.time, press, point)
         elif self.marquee is not None or far >= _MARQUEE_PX:
             self.marquee = QRectF(start, point).normalized()
-        if self.gesture is None and self.marquee is None:
+        if self.gesture is None and self.marquee is None and self.time is None:
             return
         self.pointer = point
         self._axis.held = True
@@ -186,11 +208,15 @@ class LaneMouse(QObject):
 
     def release(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         """Make the edit of the drag, or what a click does."""
-        press, gesture, marquee = self._press, self.gesture, self.marquee
-        self.cancel()
+        press, gesture, marquee, time = self._press, self.gesture, self.marquee, self.time
+        self._end()
         if press is None:
             return
-        if gesture is not None:
+        if time is not None:
+            selected = self._selection.time.value
+            if selected is not None:
+                self.clip_clicked.emit(selected.start)
+        elif gesture is not None:
             self._apply(gesture)
         elif marquee is not None:
             touched = {clip.id for clip in self._hits.clips_in(marquee)}
@@ -207,9 +233,37 @@ class LaneMouse(QObject):
             started = press.begin(QPointF())
             started.move(Drag(0, 0, 0.0, 0.0))
             self._apply(started)
+        elif press.time is not None and modifiers & Qt.KeyboardModifier.ShiftModifier:
+            self._selection.extend_time(self._axis.sample_at(point.x()), self._snaps.playhead())
         else:
             self._selection.set_clips(())
+            self._selection.time.clear()
             self.seek.emit(self._axis.sample_at(point.x()))
+
+    def _time_drag(self, press: _Press, modifiers: Qt.KeyboardModifier) -> Callable[[], TimeDrag]:
+        """Begins the selection of time from a press on an empty area, or the drag of an end of the selection."""
+        time, session, position = self._selection.time, self._document.session, press.position
+        fixed = end_at(time.value, press.point.x(), self._axis) if time.covers(position) else None
+        if press.shift and time.value is not None:
+            fixed = max(time.value.start, time.value.end, key=lambda end: abs(end - press.sample))
+        adds = bool(modifiers & Qt.KeyboardModifier.ControlModifier)
+        within = self._snaps.within(self._axis.samples_per_px, False)
+        at = max(0, round(press.sample))
+        return lambda: TimeDrag(time, session, self._snaps, at, within, position, adds, fixed)
+
+    def over_time(self, point: QPointF) -> bool | None:
+        """Whether a point on an empty area of a track is at an end of the selected time; None if it is not on one."""
+        position = self._rows.position_at(point.y())
+        if not 0 <= position < len(self._document.session.tracks) or self._hits.clip_at(point) is not None:
+            return None
+        time = self._selection.time
+        return time.covers(position) and end_at(time.value, point.x(), self._axis) is not None
+
+    def _select_time(self, time: TimeDrag, press: _Press, point: QPointF) -> None:
+        inverted = bool(self._modifiers & Qt.KeyboardModifier.ShiftModifier) and not press.shift
+        inside = min(max(point.y(), 0.0), self._widget.height() - 1.0)
+        within = self._snaps.within(self._axis.samples_per_px, inverted)
+        time.move(self._axis.sample_at(point.x()), self._rows.position_at(inside), within)
 
     def _apply(self, gesture: Gesture) -> None:
         outcome = gesture.finish()
@@ -249,7 +303,7 @@ class LaneMouse(QObject):
         if self._press is None:
             return 0, 0
         across = direction(point.x(), self._press.point.x(), self._widget.width())
-        if self.marquee is None and not isinstance(self.gesture, MoveClips):
+        if self.marquee is None and self.time is None and not isinstance(self.gesture, MoveClips):
             return across, 0
         return across, direction(point.y(), self._press.point.y(), self._widget.height())
 

@@ -57,6 +57,7 @@ from lincae_studio.ui.timeline.lane_hits import LaneHits
 from lincae_studio.ui.timeline.lane_mouse import LaneMouse
 from lincae_studio.ui.timeline.scales import SCALE_PX, paint_scale, wave_marks
 from lincae_studio.ui.timeline.snapping import SnapSettings
+from lincae_studio.ui.timeline.time_drag import paint_time
 
 _CURSORS = {
     ClipZone.START: Qt.CursorShape.SizeHorCursor,
@@ -110,9 +111,9 @@ class Lanes(TimeCanvas):
         self._document = document
         self._selection = selection
         self._media = media
-        self._hits = LaneHits(axis, rows, document, selection, envelopes, snaps)
+        self.hits = LaneHits(axis, rows, document, selection, envelopes, snaps)
         self._envelopes = envelopes
-        self.mouse = LaneMouse(self, axis, rows, document, selection, self._hits, snaps)
+        self.mouse = LaneMouse(self, axis, rows, document, selection, self.hits, snaps)
         self.mouse.changed.connect(self._on_mouse_changed)
         self.mouse.seek.connect(self.seek)
         self.mouse.clip_clicked.connect(self.clip_clicked)
@@ -129,6 +130,7 @@ class Lanes(TimeCanvas):
         for signal in (document.changed, selection.changed, envelopes.changed):
             signal.connect(self._follow)
         rows.changed.connect(self._on_rows_changed)
+        selection.time.changed.connect(self.update)
 
     def set_loading(self, loading: bool) -> None:
         """Whether audio of the session is still being read: what is offline is then shown as loading."""
@@ -207,7 +209,7 @@ class Lanes(TimeCanvas):
                 curved = clip.fade_in or clip.fade_out or clip.start < last_end
                 last_end = max(last_end, clip.end)
                 if curved and clip.start < begin + self.axis.visible_samples and clip.end > begin:
-                    faded = self._hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
+                    faded = self.hits.rect(clip, position).toAlignedRect().adjusted(-1, 0, 1, 0)
                     if self.outdated(faded):
                         self.invalidate(faded)
             if ends:
@@ -258,11 +260,23 @@ class Lanes(TimeCanvas):
             fill.setAlpha(40)
             painter.setBrush(fill)
             painter.drawRect(self.mouse.marquee)
+        time = self._selection.time.value
+        if time is not None:
+            paint_time(painter, time, self.axis, self._time_rows(painter.clipBoundingRect().toAlignedRect()))
         self.drop.paint(painter, self.axis, self._rows, len(self._document.session.tracks))
         self._paint_gain_line(painter)
         self._paint_signs(painter)
-        if self.mouse.gesture is not None and self.mouse.pointer is not None:
-            paint_hint(painter, self, self.mouse.gesture.hint, self.mouse.pointer)
+        drag = self.mouse.gesture or self.mouse.time
+        if drag is not None and self.mouse.pointer is not None:
+            paint_hint(painter, self, drag.hint, self.mouse.pointer)
+
+    def _time_rows(self, area: QRect) -> list[QRect]:
+        """The rows in an area on which time is selected."""
+        return [
+            QRect(area.left(), self._rows.top(position), area.width(), self._rows.height(position) - 1)
+            for position in self._visible(area)
+            if self._selection.time.covers(position)
+        ]
 
     def _paint_signs(self, painter: QPainter) -> None:
         """Paint what stays in place while the lanes scroll: scales, and the signs of hidden envelopes."""
@@ -302,7 +316,7 @@ class Lanes(TimeCanvas):
             for clip in self._session.tracks[position].clips:
                 if clip.id == clip_id:
                     labelled = self.mouse.gesture is not None or self.mouse.on_gain_line
-                    paint_gain_line(painter, self._hits.rect(clip, position), clip, self.width(), labelled)
+                    paint_gain_line(painter, self.hits.rect(clip, position), clip, self.width(), labelled)
 
     def _on_mouse_changed(self) -> None:
         self._follow()
@@ -310,11 +324,11 @@ class Lanes(TimeCanvas):
 
     def tip_at(self, place: QPoint) -> str:
         """The name of the clip at a place if it does not fit; else empty."""
-        clip = self._hits.clip_at(QPointF(place))
+        clip = self.hits.clip_at(QPointF(place))
         if clip is None:
             return ""
         session, position = self._document.session, self._rows.position_at(place.y())
-        rect = self._hits.rect(clip, position)
+        rect = self.hits.rect(clip, position)
         later = (self.axis.x_of(other.start) for other in session.tracks[position].clips if other.start > clip.start)
         right = min(rect.right(), next(later, rect.right()), self.width())
         label = label_of(clip, {item.digest: item for item in session.media}, self._offline(), self._loading)
@@ -345,9 +359,11 @@ class Lanes(TimeCanvas):
             self.mouse.move(event.position(), event.modifiers())
             return
         self.mouse.hover(event.position())
-        clip = self._hits.clip_at(event.position())
-        zone = self._hits.zone_at(event.position(), clip, event.modifiers()) if clip is not None else ClipZone.BODY
-        self.setCursor(_CURSORS.get(zone, Qt.CursorShape.ArrowCursor))
+        clip = self.hits.clip_at(event.position())
+        zone = self.hits.zone_at(event.position(), clip, event.modifiers()) if clip is not None else ClipZone.BODY
+        over_end = self.mouse.over_time(event.position())
+        empty = {None: Qt.CursorShape.ArrowCursor, False: Qt.CursorShape.IBeamCursor, True: _CURSORS[ClipZone.END]}
+        self.setCursor(_CURSORS.get(zone, empty[over_end]))
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
@@ -361,7 +377,7 @@ class Lanes(TimeCanvas):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        clip, envelope = self._hits.clip_at(event.position()), self._hits.envelope_at(event.position())
+        clip, envelope = self.hits.clip_at(event.position()), self.hits.envelope_at(event.position())
         self.mouse.cancel()
         if envelope is not None:
             track, kind, top, height = envelope
@@ -376,6 +392,7 @@ class Lanes(TimeCanvas):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape:
             self._selection.set_clips(())
+            self._selection.time.clear()
             return
         super().keyPressEvent(event)
 

@@ -88,7 +88,7 @@ class TimelinePanel(QWidget):
             playhead=lambda: self._playhead,
         )
         self.wave_zoom = WaveZoom(self)
-        self.ruler = Ruler(self.axis, document, self.counting, self.snaps, self)
+        self.ruler = Ruler(self.axis, document, selection, self.counting, self.snaps, self)
         self.render_bar = RenderBar(self.axis, rendering, self)
         self.residuals = Residuals(rendering)
         self.spread = Spread(rendering)
@@ -150,6 +150,7 @@ class TimelinePanel(QWidget):
         chosen = self._preferences.value
         self.snaps.on = chosen.snap
         self.snaps.kinds = chosen.snap_to
+        self.lanes.hits.ripple = chosen.ripple
         self.counting.set_unit(chosen.ruler)
         for lane in (self.lanes, self.master):
             lane.set_shows_scale(chosen.wave_scale)
@@ -238,6 +239,7 @@ class TimelinePanel(QWidget):
         self.rows.changed.connect(self._follow_rows)
         self.master.seek.connect(self.seek)
         self.ruler.seek.connect(self.seek)
+        self.ruler.time_dragged.connect(self._on_clip_clicked)
         self.lanes.seek.connect(self.seek)
         self.lanes.clip_clicked.connect(self._on_clip_clicked)
         self.lanes.files_dropped.connect(self.files_dropped)

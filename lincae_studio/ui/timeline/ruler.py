@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QWidget
 from lincae_studio.session.model import Marker
 from lincae_studio.ui import theme
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.plain_text import shown
 from lincae_studio.ui.timeline.autoscroll import STEP_MS, STEP_SHARE, direction
@@ -21,6 +22,7 @@ from lincae_studio.ui.timeline.gesture_keys import GestureKeys
 from lincae_studio.ui.timeline.gestures import DRAG_PX
 from lincae_studio.ui.timeline.marker_name import MarkerName
 from lincae_studio.ui.timeline.snapping import SnapSettings
+from lincae_studio.ui.timeline.time_drag import TimeDrag, end_at, paint_time
 
 _HEIGHT_PX = 42
 #: Height of the strip with the marker flags and the loop bar.
@@ -29,15 +31,19 @@ _PLACES_PX = 18
 _FLAG_PX = 140
 _END_PX = 5
 
+#: Half the width and the height of the playhead's triangle, which a press takes instead of selecting time.
+_TRIANGLE_PX, _TRIANGLE_HEIGHT_PX = 6, 9
+
 _MARKER_KEYS = (Qt.Key.Key_F2, Qt.Key.Key_Delete)
 
 
 class Ruler(TimeCanvas):
     """Time in the chosen unit; above it, the loop and the markers.
 
-    A click or drag moves the playhead; with Shift, or from an end of the loop, a drag sets the loop; a marker is
-    dragged, and renamed by a double click. Escape cancels a drag, also of the playhead. While the ruler has the focus,
-    F2 and Delete concern the marker at the playhead.
+    A click moves the playhead, and so does a drag of it, or over the upper half; a drag over the lower half selects
+    time on all tracks. With Shift, or from an end of the loop, a drag sets the loop; a marker is dragged, and renamed
+    by a double click. Escape cancels a drag, also of the playhead. While the ruler has the focus, F2 and Delete concern
+    the marker at the playhead.
 
     Signals:
         seek: the sample under the pointer.
@@ -47,6 +53,7 @@ class Ruler(TimeCanvas):
         marker_named: a marker's id and the name that was typed for it.
         naming_ended: the field for a name was closed; after `marker_named`, if that is emitted.
         rename_pressed, delete_pressed: F2 or Delete.
+        time_dragged: the start of time that was selected.
 
     Samples are passed as objects, here and elsewhere: after 13.5 hours they exceed what `Signal(int)` can pass.
     """
@@ -60,17 +67,20 @@ class Ruler(TimeCanvas):
     naming_ended = Signal()
     rename_pressed = Signal()
     delete_pressed = Signal()
+    time_dragged = Signal(object)
 
     def __init__(
         self,
         axis: TimeAxis,
         document: Document,
+        selection: Selection,
         counting: Counting,
         snaps: SnapSettings,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(axis, parent)
         self._document = document
+        self._selection = selection.time
         self._counting = counting
         self._snaps = snaps
         self._drag: _Drag | None = None
@@ -83,9 +93,12 @@ class Ruler(TimeCanvas):
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Time ruler")
-        self.setToolTip("Click or drag to move the playhead; Shift+drag to set the loop")
+        self.setToolTip(
+            "Click to move the playhead; drag over the upper half to scrub, over the lower half to select time"
+        )
         counting.changed.connect(self.invalidate)
         document.changed.connect(self.update)  # markers and the loop are in the overlay
+        self._selection.changed.connect(self.update)
         document.changed.connect(self._follow_named_marker)
         document.replaced.connect(self._on_document_replaced)
         self._name = MarkerName(self)
@@ -126,7 +139,9 @@ class Ruler(TimeCanvas):
     def cancel_gesture(self) -> None:
         """Cancel a drag, if there is one; the playhead returns to where it was."""
         drag = self._end()
-        if drag is not None and drag.loop is None and drag.marker is None:
+        if drag is not None and drag.time is not None:
+            drag.time.cancel()
+        elif drag is not None and drag.loop is None and drag.marker is None:
             if drag.scrubs:
                 self.scrub_ended.emit(drag.origin)
             self.seek.emit(drag.origin)
@@ -158,6 +173,9 @@ class Ruler(TimeCanvas):
             self._paint_loop(painter, min(loop), max(loop), on=True)
         elif shown is not None:
             self._paint_loop(painter, shown.start, shown.end, on=shown.on)
+        if self._selection.value is not None:
+            below = QRect(0, _PLACES_PX, self.width(), self.height() - _PLACES_PX)
+            paint_time(painter, self._selection.value, self.axis, [below])
         for marker in self._document.session.markers:
             moved = self._drag is not None and self._drag.marker == marker.id
             self._paint_marker(painter, marker, self._drag.at if moved and self._drag is not None else marker.at)
@@ -251,7 +269,12 @@ class Ruler(TimeCanvas):
             self._scrolling.start()
         at = self.axis.sample_at(point.x())
         drag.moved = drag.moved or (point - drag.press).manhattanLength() >= DRAG_PX
-        if drag.loop is not None:
+        if drag.selects:
+            if drag.moved:
+                drag.time = drag.time or self._time_drag(drag)
+                inverted = bool(modifiers & Qt.KeyboardModifier.ShiftModifier)
+                drag.time.move(at, 0, self._snaps.within(self.axis.samples_per_px, inverted))
+        elif drag.loop is not None:
             # Shift starts this drag, so it cannot invert snapping as well.
             drag.loop = (drag.loop[0], self._snapped(at, Qt.KeyboardModifier.NoModifier))
         elif drag.marker is not None:
@@ -265,6 +288,21 @@ class Ruler(TimeCanvas):
             drag.at = at
             self.seek.emit(at)
         self.update()
+
+    def _cursor_at(self, point: QPointF) -> Qt.CursorShape:
+        """What a press would do: take an end of the loop or of selected time, select time, or move the playhead."""
+        below = point.y() >= _PLACES_PX
+        if self._loop_end_at(point) is not None:
+            return Qt.CursorShape.SizeHorCursor
+        if below and end_at(self._selection.value, point.x(), self.axis) is not None:
+            return Qt.CursorShape.SizeHorCursor
+        selects = below and not self._on_playhead(point)
+        return Qt.CursorShape.IBeamCursor if selects else Qt.CursorShape.ArrowCursor
+
+    def _on_playhead(self, point: QPointF) -> bool:
+        """Whether the triangle of the playhead is under a point."""
+        near = abs(self.axis.x_of(self._playhead) - point.x()) <= _TRIANGLE_PX
+        return near and point.y() >= self.height() - _TRIANGLE_HEIGHT_PX
 
     # Qt overrides
 
@@ -283,14 +321,23 @@ class Ruler(TimeCanvas):
         elif other is not None:
             self._drag = _Drag(event.position(), sample, loop=(other, at))
         else:
-            self._drag = _Drag(event.position(), sample, origin=self._playhead, at=at)
-            self.seek.emit(at)
+            over = event.position().y() >= _PLACES_PX
+            fixed = end_at(self._selection.value, event.position().x(), self.axis) if over else None
+            selects = over and (fixed is not None or not self._on_playhead(event.position()))
+            self._drag = _Drag(event.position(), sample, origin=self._playhead, at=at, selects=selects, fixed=fixed)
+            self._drag.adds = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+            if not selects:
+                self.seek.emit(at)
+
+    def _time_drag(self, drag: _Drag) -> TimeDrag:
+        within = self._snaps.within(self.axis.samples_per_px, False)
+        session, at = self._document.session, max(0, round(drag.press_sample))
+        return TimeDrag(self._selection, session, self._snaps, at, within, None, drag.adds, drag.fixed)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         drag = self._drag
         if drag is None or not event.buttons() & Qt.MouseButton.LeftButton:
-            over_end = self._loop_end_at(event.position()) is not None
-            self.setCursor(Qt.CursorShape.SizeHorCursor if over_end else Qt.CursorShape.ArrowCursor)
+            self.setCursor(self._cursor_at(event.position()))
             return
         self._move(drag, event.position(), event.modifiers())
 
@@ -298,7 +345,13 @@ class Ruler(TimeCanvas):
         drag = self._end() if event.button() == Qt.MouseButton.LeftButton else None
         if drag is None:
             return
-        if drag.scrubs:
+        if drag.selects:
+            if not drag.moved:
+                self._selection.clear()
+                self.seek.emit(drag.at)
+            elif self._selection.value is not None:
+                self.time_dragged.emit(self._selection.value.start)
+        elif drag.scrubs:
             self.scrub_ended.emit(drag.at)
         elif drag.loop is not None and drag.moved:
             self.loop_dragged.emit(*drag.loop)
@@ -328,7 +381,12 @@ class Ruler(TimeCanvas):
 
 @dataclass
 class _Drag:
-    """A drag on the ruler: of the loop, or of a marker or the playhead from `origin` to `at`."""
+    """A drag on the ruler: of the loop, or of a marker or the playhead from `origin` to `at`, or over time.
+
+    Attributes:
+        selects: whether it selects time once it has moved: `time`, from `fixed` if an end of it was taken, and with
+            `adds` besides what is selected.
+    """
 
     press: QPointF
     press_sample: float
@@ -339,3 +397,7 @@ class _Drag:
     pointer: QPointF = field(default_factory=QPointF)
     moved: bool = False
     scrubs: bool = False
+    selects: bool = False
+    adds: bool = False
+    fixed: int | None = None
+    time: TimeDrag | None = None

@@ -10,6 +10,7 @@ from lincae_studio.session.model import Session
 from lincae_studio.session.times import count_of, format_time
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
+from lincae_studio.ui.timeline.time_drag import described
 
 
 class LaneSpeech(QObject):
@@ -21,6 +22,7 @@ class LaneSpeech(QObject):
         self._document = document
         self._selection = selection
         selection.changed.connect(self._follow)
+        selection.time.changed.connect(self._follow)
         document.changed.connect(self._follow)
 
     def _follow(self, *_: object) -> None:
@@ -36,6 +38,8 @@ class LaneSpeech(QObject):
 def description(session: Session, selection: Selection) -> str:
     """The selection in words: "Drums, track Kit, at 0:05.000, length 0:03.200", or the current track alone."""
     placed = session.clips_of(selection.clips)
+    if selection.time.value is not None:
+        return f"time {described(session, selection.time.value)}"
     if not placed:
         current = next((track for track in session.tracks if track.id == selection.track), None)
         if current is None:

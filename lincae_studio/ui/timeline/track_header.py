@@ -105,6 +105,8 @@ class TrackHeader(QWidget):
         self.fold = toggle("fold", "▾", "", self)
         self.fold.setCheckable(False)
         self.fold.setFixedWidth(18)
+        self.lock = QLabel("🔒", self)
+        self.lock.setToolTip("Locked: no edit changes its clips, envelopes and regions")
         self.name = NameField(self)
         self.name.setObjectName("name")
         self.gain = GainFader("Gain", self, scrolling)
@@ -157,7 +159,9 @@ class TrackHeader(QWidget):
         self._whole.setContentsMargins(12 + left_px(len(outer)), 0, 5, 1)
         self.setAccessibleName(track.name)
         contains = [f"group of {count_of(inside, 'track')}"] if inside else []
-        self.setAccessibleDescription(", ".join([*contains, *(f"in {group.name}" for group in outer)]))
+        locked = ["locked"] if track.locked else []
+        self.setAccessibleDescription(", ".join([*locked, *contains, *(f"in {group.name}" for group in outer)]))
+        self.lock.setVisible(track.locked)
         self.fold.setVisible(inside > 0)
         self.fold.setText("▸" if track.folded else "▾")
         self.fold.setToolTip("Show the tracks in this group" if track.folded else "Hide the tracks in this group")
@@ -165,6 +169,7 @@ class TrackHeader(QWidget):
         self._color = QColor(track.color)
         for widget, role in (
             (self.name, "name"),
+            (self.lock, "locked"),
             (self.fold, "unfold" if track.folded else "fold"),
             (self.gain, "gain"),
             (self.gain_text, "gain in dB"),
@@ -210,6 +215,7 @@ class TrackHeader(QWidget):
         top = QHBoxLayout()
         top.setSpacing(4)
         top.addWidget(self.fold)
+        top.addWidget(self.lock)
         top.addWidget(self.name, 1)
         top.addWidget(self.envelope)
         top.addWidget(self.subtract)

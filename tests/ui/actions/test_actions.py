@@ -42,6 +42,8 @@ def test_the_table_is_consistent() -> None:
             "",
             "clips",
             "selection",
+            "selected",
+            "time",
             "track",
             "strip",
             "points",
@@ -133,7 +135,7 @@ def test_actions_are_enabled_when_they_can_be_used(window: MainWindow) -> None:
 def test_clip_actions_are_enabled_with_clips(song: MainWindow) -> None:
     assert enabled(song) == needing("", "place", "clips", "track", "strip", "undo")
     click(song.timeline.lanes, 100, 30)
-    assert enabled(song) == needing("", "place", "clips", "selection", "track", "strip", "undo")
+    assert enabled(song) == needing("", "place", "clips", "selection", "selected", "track", "strip", "undo")
     press(song, Qt.Key.Key_Delete)
     assert song.actions_by_id["undo"].text() == "&Undo Delete Clip: a"
     assert not song.actions_by_id["delete"].isEnabled()

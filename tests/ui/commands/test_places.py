@@ -201,7 +201,7 @@ def test_a_name_is_not_given_to_a_marker_of_another_project_or_to_one_that_is_un
 
 def test_another_button_does_not_end_a_drag_of_the_playhead(song: MainWindow) -> None:
     ruler = song.timeline.ruler
-    drag(ruler, (100, 30), (180, 30), release=False)
+    drag(ruler, (100, 8), (180, 8), release=False)
     QTest.mouseClick(ruler, Qt.MouseButton.RightButton, pos=QPoint(180, 30))
     move(ruler, 220, 30)
     release(ruler, 220, 30)

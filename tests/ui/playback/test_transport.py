@@ -212,21 +212,21 @@ def test_dragging_on_the_ruler_scrubs(qtbot: QtBot, song: MainWindow) -> None:
     def playing() -> bool:
         return song.player.playing
 
-    drag(ruler, (100, 30), (180, 30), release=False)
+    drag(ruler, (100, 8), (180, 8), release=False)
     assert playing(), "a grain of each place is heard"
     assert song.player._scrubbing
     qtbot.waitUntil(lambda: song.player._grain == 0, timeout=LIMIT_MS)
-    release(ruler, 180, 30)
+    release(ruler, 180, 8)
     assert not playing()
     assert song.player.position == 180 * PX
-    drag(ruler, (100, 30), (150, 30), release=False)
+    drag(ruler, (100, 8), (150, 8), release=False)
     press(song, Qt.Key.Key_Escape)
     assert not playing()
 
 
 def test_a_click_on_the_ruler_does_not_scrub(song: MainWindow) -> None:
     song.player.sinks = (SilentSink,)
-    drag(song.timeline.ruler, (100, 30), (101, 30), release=False)
+    drag(song.timeline.ruler, (100, 8), (101, 8), release=False)
     assert not song.player.playing
     release(song.timeline.ruler, 101, 30)
     assert song.player.position == 100 * PX
@@ -237,7 +237,7 @@ def test_without_a_device_scrubbing_moves_the_playhead(song: MainWindow) -> None
         raise AudioDeviceError("there is no sound: no usable audio output", "Connect one")
 
     song.player.sinks = (none, SilentSink)
-    drag(song.timeline.ruler, (100, 30), (180, 30))
+    drag(song.timeline.ruler, (100, 8), (180, 8))
     assert not song.player.playing
     assert song.player.position == 180 * PX
 

@@ -20,6 +20,7 @@ from tests.ui.drive import click, drag, move, press, release
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 SHIFT = Qt.KeyboardModifier.ShiftModifier
+ALT = Qt.KeyboardModifier.AltModifier
 SECOND = 44_100
 
 
@@ -129,9 +130,9 @@ def test_a_clip_is_not_dropped_on_a_track_out_of_view(many: MainWindow) -> None:
 
 def test_a_rubber_band_scrolls_and_stays_where_it_began(qtbot: QtBot, many: MainWindow) -> None:
     lanes, rows = many.timeline.lanes, many.timeline.rows
-    drag(lanes, (450, row(0)), (90, lanes.height() - 5), release=False)
+    drag(lanes, (450, row(0)), (90, lanes.height() - 5), ALT, release=False)
     qtbot.waitUntil(lambda: rows.offset_px > 4 * ROW_PX, timeout=LIMIT_MS)
-    release(lanes, 90, lanes.height() - 5)
+    release(lanes, 90, lanes.height() - 5, ALT)
     assert selected(many) == "abc", "also those that have scrolled out of view"
 
 
@@ -145,11 +146,11 @@ def test_a_click_on_an_empty_area_deselects_and_seeks(song: MainWindow) -> None:
 
 def test_a_rubber_band_selects_what_it_touches(song: MainWindow) -> None:
     lanes = song.timeline.lanes
-    drag(lanes, (500, row(2)), (250, row(0)))
+    drag(lanes, (500, row(2)), (250, row(0)), ALT)
     assert selected(song) == "ab"
     drag(lanes, (500, 3 * ROW_PX + 20), (150, row(2)))
     assert selected(song) == "c"
-    drag(lanes, (600, row(2)), (500, row(0)))
+    drag(lanes, (600, row(2)), (500, row(0)), ALT)
     assert selected(song) == ""
     assert song.player.position == 0, "a rubber band does not seek"
 
@@ -407,7 +408,7 @@ def test_escape_cancels_a_drag_and_a_second_one_deselects(
 
 def test_escape_cancels_a_rubber_band(song: MainWindow) -> None:
     click(song.timeline.lanes, 100, row(2))
-    drag(song.timeline.lanes, (500, row(2)), (100, row(0)), release=False)
+    drag(song.timeline.lanes, (500, row(2)), (100, row(0)), ALT, release=False)
     press(song, Qt.Key.Key_Escape)
     release(song.timeline.lanes, 100, row(0))
     assert selected(song) == "c"

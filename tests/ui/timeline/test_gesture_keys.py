@@ -38,12 +38,22 @@ def hold_clip(window: MainWindow) -> QWidget:
 
 
 def hold_rubber_band(window: MainWindow) -> QWidget:
-    drag(window.timeline.lanes, (500, row(2)), (100, row(0)), release=False)
+    drag(window.timeline.lanes, (500, row(2)), (100, row(0)), Qt.KeyboardModifier.AltModifier, release=False)
     return window.timeline.lanes
 
 
-def hold_playhead(window: MainWindow) -> QWidget:
+def hold_time(window: MainWindow) -> QWidget:
+    drag(window.timeline.lanes, (500, row(2)), (420, row(0)), release=False)
+    return window.timeline.lanes
+
+
+def hold_time_on_the_ruler(window: MainWindow) -> QWidget:
     drag(window.timeline.ruler, (100, 30), (180, 30), release=False)
+    return window.timeline.ruler
+
+
+def hold_playhead(window: MainWindow) -> QWidget:
+    drag(window.timeline.ruler, (100, 8), (180, 8), release=False)
     return window.timeline.ruler
 
 
@@ -95,6 +105,8 @@ def marked(session: Session, at: int) -> Session:
 GESTURES = (
     hold_clip,
     hold_rubber_band,
+    hold_time,
+    hold_time_on_the_ruler,
     hold_playhead,
     hold_loop,
     hold_fader,

@@ -263,7 +263,7 @@ def test_a_marquee_leaves_folded_clips_alone(song: MainWindow) -> None:
     lanes, rows = song.timeline.lanes, song.timeline.rows
     for folded, expected in ((False, 2), (True, 1)):
         song.document.apply("Fold", partial(fold_all, folded=folded))
-        drag(lanes, (2, 2), (300, rows.top(4) - 4))
+        drag(lanes, (2, 2), (300, rows.top(4) - 4), Qt.KeyboardModifier.AltModifier)
         assert len(song.selection.clips) == expected
 
 

@@ -57,7 +57,7 @@ def test_a_drag_on_the_ruler_held_at_the_side_scrolls(qtbot: QtBot, song: MainWi
     song.document.apply("Marker", lambda session: places.add_marker(session, axis.sample_at(100), "here"))
     side = ruler.width() - 5
     modifiers = Qt.KeyboardModifier.ShiftModifier if what == "loop" else Qt.KeyboardModifier.NoModifier
-    y = 5 if what == "marker" else 30
+    y = {"marker": 5, "playhead": 16}.get(what, 30)
     drag(ruler, (102, y), (side, y), modifiers, release=False)
     qtbot.waitUntil(lambda: axis.start > 22_050, timeout=LIMIT_MS)
     release(ruler, side, y, modifiers)

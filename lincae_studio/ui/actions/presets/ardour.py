@@ -17,6 +17,10 @@ from lincae_studio.ui.actions.spec import with_french
 
 KEYS: dict[str, tuple[str, ...]] = {
     "redo": ("Ctrl+Shift+Z", "Ctrl+R", "Ctrl+Y"),
+    "time_start_here": (",",),
+    "time_end_here": (".",),
+    "clips_in_time": ("U", "Ctrl+Shift+T"),
+    "fade_time": ("/", "Shift+F"),
     "mute_clips": (*with_french("Alt+1"), "Ctrl+M"),
     "move_up": ("Ctrl+Shift+Up",),
     "move_down": ("Ctrl+Shift+Down",),

@@ -4,6 +4,7 @@ REAPER's source and key map are not public, so these come from published lists o
 only: R, G and U, W, [ and ], ?, Ctrl+P, Ctrl+Delete. By several: the others. Not REAPER's:
 
 - Ctrl+G types a position, since G alone groups.
+- Alt+Shift+U solos tracks, since Shift+S splits at the ends of the selected time.
 - Ctrl+Page Up and Ctrl+Page Down select clips, since [ and ] go to markers.
 
 Left out: Alt+S (snap), which opens a menu; keys that mean one thing or another depending on what is selected there (M
@@ -14,6 +15,8 @@ follows from their silence.
 from __future__ import annotations
 
 KEYS: dict[str, tuple[str, ...]] = {
+    "split_time": ("Shift+S",),
+    "solo_track": ("Alt+Shift+U",),
     "group": ("G",),
     "ungroup": ("U",),
     "next_clip": ("Ctrl+PgDown",),

@@ -1,8 +1,8 @@
-"""Rows of the Edit menu: undo, clips, the selection, preferences. Data only."""
+"""Rows of the Edit menu: undo, clips, the selection, ripple, preferences. Data only."""
 
 from __future__ import annotations
 
-from lincae_studio.ui.actions.rows import region
+from lincae_studio.ui.actions.rows import region, time
 from lincae_studio.ui.actions.spec import ActionSpec, Standard
 
 ROWS = (
@@ -30,15 +30,21 @@ ROWS = (
     ActionSpec(
         "cut",
         "Cu&t",
-        "Cut the selected clips",
+        "Cut the selected clips or time",
         "Edit",
         (Standard.Cut,),
-        needs="selection",
+        needs="selected",
         opens_section=True,
-        contexts=("clip",),
+        contexts=("clip", "time"),
     ),
     ActionSpec(
-        "copy", "&Copy", "Copy the selected clips", "Edit", (Standard.Copy,), needs="selection", contexts=("clip",)
+        "copy",
+        "&Copy",
+        "Copy the selected clips or time",
+        "Edit",
+        (Standard.Copy,),
+        needs="selected",
+        contexts=("clip", "time"),
     ),
     ActionSpec(
         "paste",
@@ -46,7 +52,7 @@ ROWS = (
         "Paste clips or files at the playhead",
         "Edit",
         (Standard.Paste,),
-        contexts=("lane", "clip"),
+        contexts=("lane", "clip", "time"),
     ),
     ActionSpec(
         "paste_here",
@@ -58,36 +64,52 @@ ROWS = (
         context_only=True,
     ),
     ActionSpec(
+        "paste_replace",
+        "Paste in Place of What Is There",
+        "Paste at the playhead or the selected time, and remove what was there",
+        "Edit",
+        ("Ctrl+Alt+V",),
+        submenu="Paste Special",
+    ),
+    ActionSpec(
+        "paste_insert",
+        "Paste and Make Room",
+        "Paste at the playhead or the selected time, and move what is there later",
+        "Edit",
+        ("Ctrl+Shift+V",),
+        submenu="Paste Special",
+    ),
+    ActionSpec(
         "duplicate",
         "Duplicate",
-        "Duplicate the selected clips right after themselves",
+        "Duplicate the selected clips or time right after themselves",
         "Edit",
         ("Ctrl+D",),
-        needs="selection",
-        contexts=("clip",),
+        needs="selected",
+        contexts=("clip", "time"),
     ),
     ActionSpec(
         "delete",
-        "&Delete Clips",
-        "Delete the selected clips",
+        "&Delete",
+        "Delete the selected clips, or what is in the selected time",
         "Edit",
         ("Del", "Backspace"),
-        needs="selection",
-        contexts=("clip",),
+        needs="selected",
+        contexts=("clip", "time"),
     ),
     ActionSpec(
         "delete_gap",
         "Delete and Close Gap",
-        "Delete the selected clips and move later clips up to close the gap",
+        "Delete the selected clips or time, and move later clips up to close the gap",
         "Edit",
         ("Shift+Del",),
-        needs="selection",
-        contexts=("clip",),
+        needs="selected",
+        contexts=("clip", "time"),
     ),
     ActionSpec(
         "split",
         "&Split at Playhead",
-        "Split clips at the playhead",
+        "Split clips at the playhead, or at both ends of selected time",
         "Edit",
         ("S",),
         needs="clips",
@@ -217,7 +239,8 @@ ROWS = (
         needs="clips",
         contexts=("lane",),
     ),
-    ActionSpec("select_none", "Select &None", "Clear the selection", "Edit", ("Ctrl+Shift+A",), needs="selection"),
+    ActionSpec("select_none", "Select &None", "Clear the selection", "Edit", ("Ctrl+Shift+A",), needs="selected"),
+    *time.ROWS,
     *region.ROWS,
     ActionSpec(
         "preferences",

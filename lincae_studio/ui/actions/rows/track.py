@@ -85,6 +85,16 @@ ROWS = (
         contexts=("track",),
     ),
     ActionSpec(
+        "lock_track",
+        "Loc&k Track",
+        "Lock or unlock the clips, envelopes and regions of the selected tracks",
+        "Track",
+        ("Alt+Shift+K",),
+        needs="track",
+        checkable=True,
+        contexts=("track",),
+    ),
+    ActionSpec(
         "minus_one",
         "Take Out of Mi&x…",
         "Find the selected track in the mix of the others, align it, match its gain, and subtract it",

@@ -15,6 +15,15 @@ ROWS = (
         checkable=True,
     ),
     ActionSpec("pause", "Pa&use / Resume", "Pause at the playhead, or resume from there", "Transport", ("P",)),
+    ActionSpec(
+        "play_time",
+        "Play Sele&ction",
+        "Play the selected time, or from the first to the last selected clip, once",
+        "Transport",
+        ("Ctrl+Space",),
+        needs="selected",
+        contexts=("time",),
+    ),
     ActionSpec("play_again", "Play A&gain", "Play from where playback last started", "Transport", ("Shift+Space",)),
     ActionSpec(
         "play_here",
@@ -61,8 +70,8 @@ ROWS = (
     ),
     ActionSpec("seek_back", "&Back", "Move the playhead 1 second back", "Transport", ("Left",)),
     ActionSpec("seek_forward", "&Forward", "Move the playhead 1 second forward", "Transport", ("Right",)),
-    ActionSpec("seek_back_far", "Back 5 s", "Move the playhead 5 seconds back", "Transport", ("Shift+Left",)),
-    ActionSpec("seek_forward_far", "Forward 5 s", "Move the playhead 5 seconds forward", "Transport", ("Shift+Right",)),
+    ActionSpec("seek_back_far", "Back 5 s", "Move the playhead 5 seconds back", "Transport", ("Alt+Home",)),
+    ActionSpec("seek_forward_far", "Forward 5 s", "Move the playhead 5 seconds forward", "Transport", ("Alt+End",)),
     ActionSpec(
         "loop",
         "&Loop",
@@ -77,11 +86,11 @@ ROWS = (
     ActionSpec(
         "loop_selection",
         "Loop Selectio&n",
-        "Loop over the selected clips",
+        "Loop over the selected clips or time",
         "Transport",
         ("Shift+L",),
-        needs="selection",
-        contexts=("clip",),
+        needs="selected",
+        contexts=("clip", "time"),
     ),
     ActionSpec(
         "loop_start_here",

@@ -168,10 +168,10 @@ ROWS = (
     ActionSpec(
         "zoom_selection",
         "Zoom to &Selection",
-        "Show the selected clips",
+        "Show the selected clips or time",
         "View",
         ("Ctrl+E",),
-        needs="selection",
+        needs="selected",
         contexts=("clip",),
     ),
     ActionSpec("taller", "&Taller Tracks", "Make all tracks taller", "View", ("PgUp",)),

@@ -1,0 +1,55 @@
+"""Locked tracks: no edit changes their clips, envelopes and regions, or removes them. Pure functions.
+
+Their strips may be moved: a lock protects what was arranged, not the mix. Undo goes back over locks, since it only
+restores what there was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from lincae_studio.errors import EditError
+from lincae_studio.session.model import Session, Track
+
+
+def lock_tracks(session: Session, track_ids: Collection[int], locked: bool) -> Session:
+    """Lock or unlock tracks."""
+    for track_id in track_ids:
+        session.track(track_id)
+    tracks = tuple(
+        replace(track, locked=locked) if track.id in track_ids and track.locked != locked else track
+        for track in session.tracks
+    )
+    return replace(session, tracks=tracks)
+
+
+def check_locks(before: Session, after: Session) -> None:
+    """Check that an edit leaves locked tracks alone.
+
+    Replacing media, by another file or for another sample rate, is no edit of the tracks that use them.
+
+    Raises:
+        EditError: naming the first locked track that it would change.
+    """
+    if after is before or after.rate != before.rate:
+        return
+    locked = [track for track in before.tracks if track.locked]
+    if not locked:
+        return
+    there = {media.digest for media in after.media}
+    replaced = {media.digest for media in before.media} - there
+    by_id = {track.id: track for track in after.tracks}
+    for track in locked:
+        if any(clip.media in replaced for clip in track.clips):
+            continue
+        now = by_id.get(track.id)
+        if now is None or _arranged(now) != _arranged(track):
+            what = "removed" if now is None else "changed"
+            problem = f"the track “{track.name}” is locked, and would be {what}"
+            raise EditError(problem, "Unlock it (Track > Lock Track), or leave its clips out")
+
+
+def _arranged(track: Track) -> tuple[object, ...]:
+    return track.clips, track.gain_points, track.pan_points, track.regions
