@@ -28,6 +28,7 @@ from lincae_studio.codecs.computation import AUTO, Computation
 from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Chunk, Plan, Planner, make_plan
 from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.algebra import combine
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
@@ -230,7 +231,7 @@ class _Window:
 
 def _edit_to_audio_ms(session: Session, info: CodecInfo, folder: Path, slow: bool, bench: EngineBench) -> list[float]:
     window = _Window()
-    window.client = engine.EngineClient(folder, window.receive)
+    window.client = engine.EngineClient(LocalLauncher(folder), window.receive)
     window.client.configure(bench.computation)
     window.client.start()
     try:

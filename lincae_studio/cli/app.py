@@ -92,6 +92,23 @@ def _open(
     return open_window(paths or [], safe=safe_mode, own=new_window)
 
 
+@app.command("engine")
+def _engine(
+    stdio: Annotated[
+        bool, typer.Option("--stdio", help="Exchange messages on standard input and output, as ssh does.")
+    ] = False,
+) -> None:
+    """Render for a window on another computer, which starts this by ssh; see its preferences, Engine."""
+    if not stdio:
+        raise UsageError("engine needs --stdio", "Windows on other computers start it: Edit > Preferences > Engine")
+    from lincae_studio.engine.process.stdio import serve
+    from lincae_studio.preferences import cache_dir, make_cache_dir
+
+    folder = cache_dir()
+    make_cache_dir(folder)
+    serve(folder)
+
+
 @app.command("mix")
 @options.with_request
 def _mix(

@@ -22,6 +22,7 @@ from lincae_studio.engine.process.client import (
     Event,
     PrecisionResolved,
 )
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered
 from lincae_studio.errors import EngineError
@@ -39,7 +40,7 @@ class EngineProcess:
     ) -> None:
         """Start the process. The sizes limit its latents in memory, and the caches on disk."""
         self._events = _Events()
-        self._client = EngineClient(cache_dir, self._events)
+        self._client = EngineClient(LocalLauncher(cache_dir), self._events)
         self._client.configure(computation)
         self._client.set_limits(messages.Limits(memory=memory_bytes, latents=latent_bytes, renders=render_bytes))
         self._client.start()

@@ -49,9 +49,9 @@ def test_a_process_that_dies_is_restarted(files: list[Path]) -> None:
         song = ls.Session.from_files(*files, engine=engine)
         before = song.render(span=(0.0, 1.0))
         assert isinstance(engine.renderer, EngineProcess)
-        process = engine.renderer._client._process
-        assert process is not None
-        process.kill()
+        channel = engine.renderer._client._channel
+        assert channel is not None
+        channel.kill()
         np.testing.assert_array_equal(song.render(span=(0.0, 1.0)), before)
 
 

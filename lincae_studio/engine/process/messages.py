@@ -3,7 +3,8 @@
 The engine asks for work with `Next`, and the window answers with `Render`: the most urgent chunks at that moment.
 
 Latents and audio of a `Finished` message are in a slot of the shared memory; without a slot, the message is followed by
-two raw frames on the same pipe.
+two frames: raw on the same pipe, packed (`packing.py`) from another machine. Such an engine reads no path: it asks for
+audio and latents by `Need`, and is told by `Offer` instead of `Attach` that there are latents.
 """
 
 from __future__ import annotations
@@ -20,6 +21,24 @@ PROTOCOL = 15
 
 #: How often the engine sends `Alive`, in seconds.
 ALIVE_EVERY_S = 2.0
+
+
+class Greeting(Struct, frozen=True):
+    """The first frame in each direction between two machines, which may have different versions.
+
+    Fields may be added, with a default; none changes.
+
+    Attributes:
+        version: of the program.
+        protocol: `PROTOCOL`.
+        platform: for people: system, processor, cores.
+        host: the name by which the window knows the engine's machine; empty from the engine.
+    """
+
+    version: str
+    protocol: int
+    platform: str = ""
+    host: str = ""
 
 
 class Configure(Struct, frozen=True, tag=True):
@@ -45,11 +64,43 @@ class Attach(Struct, frozen=True, tag=True):
 
 
 class Limits(Struct, frozen=True, tag=True):
-    """Size limits of the caches, in bytes: latents in memory, latents and renders on disk."""
+    """Size limits of the caches, in bytes: latents in memory, latents and renders on disk.
+
+    `media`: audio from other machines, on disk.
+    """
 
     memory: int
     latents: int
     renders: int
+    media: int = 8_000_000_000
+
+
+class Offer(Struct, frozen=True, tag=True):
+    """Whether the window has latents that may be asked for."""
+
+    latents: bool
+
+
+class Item(Struct, frozen=True, tag=True):
+    """What `Need` asked for.
+
+    Attributes:
+        name: its name in `Need`.
+        shape: of the array: `(channels, frames)` of audio, `(D, T)` of latents.
+        data: the packed array.
+        problem: why there is none, instead of the array.
+    """
+
+    name: str
+    shape: tuple[int, int] = (0, 0)
+    data: bytes = b""
+    problem: str = ""
+
+
+class Ping(Struct, frozen=True, tag=True):
+    """Answer with `Pong` at once."""
+
+    number: int
 
 
 class Quit(Struct, frozen=True, tag=True):
@@ -77,6 +128,18 @@ class Next(Struct, frozen=True, tag=True):
     """
 
     batches: dict[str, int]
+
+
+class Need(Struct, frozen=True, tag=True):
+    """Send these blocks of audio and latents, in this order: each is answered by an `Item`."""
+
+    names: tuple[str, ...]
+
+
+class Pong(Struct, frozen=True, tag=True):
+    """The answer to `Ping`."""
+
+    number: int
 
 
 class Alive(Struct, frozen=True, tag=True):
@@ -119,9 +182,10 @@ class Log(Struct, frozen=True, tag=True):
     text: str
 
 
-ToEngine = Configure | Resolve | Render | Attach | Limits | Quit
-FromEngine = Ready | Resolved | Next | Alive | Started | Finished | Failed | Dying | Log
+ToEngine = Configure | Resolve | Render | Attach | Limits | Offer | Item | Ping | Quit
+FromEngine = Ready | Resolved | Next | Need | Pong | Alive | Started | Finished | Failed | Dying | Log
 
 encode = msgspec.msgpack.Encoder().encode
 decode_to_engine = msgspec.msgpack.Decoder(ToEngine).decode
 decode_from_engine = msgspec.msgpack.Decoder(FromEngine).decode
+decode_greeting = msgspec.msgpack.Decoder(Greeting).decode

@@ -2,11 +2,13 @@
 
 The main thread asks the window for chunks and renders them; a reader thread receives what the window sends. When the
 pipe closes, the window is gone, for whatever reason, and the process exits at once. It never writes to the console: it
-reports a fatal error through the pipe.
+reports a fatal error through the pipe. `run` is its entry point on the window's computer; `stdio.py` has that of an
+engine on another machine, which differs by what it is made from (`Parts`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -14,21 +16,22 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NoReturn
-
-import numpy as np
+from typing import NoReturn, Protocol
 
 from lincae_studio import cores, descriptors, malloc
 from lincae_studio.codecs import registry
-from lincae_studio.codecs.base import Codec
+from lincae_studio.codecs.base import Array, Codec
 from lincae_studio.codecs.computation import Computation
 from lincae_studio.engine.bundles.store import BundledLatents
-from lincae_studio.engine.planning.plan import Chunk
+from lincae_studio.engine.planning.plan import Chunk, CodecRef
 from lincae_studio.engine.process import messages
 from lincae_studio.engine.process.shared_memory import SharedHandle, SharedWriter
+from lincae_studio.engine.process.supplies import SuppliedAudio, SuppliedLatents, Supplies
 from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Rendered, Renderer, StoreReader
 from lincae_studio.errors import StudioError
@@ -46,35 +49,78 @@ _ASK_AHEAD_S = 0.01
 _IDLE_S = 10.0
 
 
+#: How many times an engine on another machine asks ahead; the window answers as many as its link needs.
+_FAR_ASKS = 8
+
+
+class Pipe(Protocol):
+    """Frames to and from the window."""
+
+    def send_bytes(self, frame: bytes, /) -> None: ...
+
+    def recv_bytes(self) -> bytes: ...
+
+
+#: Where the arrays of a render are put: the slot of shared memory, or None and the frames to send.
+PutArrays = Callable[[Sequence[Array]], tuple[int | None, list[bytes]]]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What differs between engines here and elsewhere.
+
+    Attributes:
+        put: puts the arrays of a render.
+        load: loads the codec of a chunk.
+        supplies: what the window sends; None on its own computer, whose files can be read.
+    """
+
+    put: PutArrays
+    load: Callable[[CodecRef, Computation], Codec]
+    supplies: Supplies | None = None
+
+
 def run(connection: Connection, cache_dir: str, shared: SharedHandle | None = None) -> None:
     """Entry point of the spawned process; does not return. Without `shared`, renders are sent through the pipe."""
+    prepare()
+    window = Window(connection)
+    try:
+        writer = SharedWriter(shared) if shared is not None else None
+
+        def put(arrays: Sequence[Array]) -> tuple[int | None, list[bytes]]:
+            slot = writer.write(arrays) if writer is not None else None
+            return slot, [array.tobytes() for array in arrays] if slot is None else []
+
+        parts = Parts(put, lambda ref, computation: registry.load(ref.id, computation, ref.rate))
+        Engine(window, connection, Path(cache_dir), parts).run()
+    except BaseException as error:  # the boundary of the process
+        window.die(error)
+
+
+def prepare() -> None:
+    """Set up this process for rendering."""
     if hasattr(os, "nice"):
         os.nice(_NICENESS)
     malloc.keep_freed()
     cores.use_one_per_product()
     descriptors.raise_limit()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is for the window, which closes the pipe
-    window = _Window(connection)
-    try:
-        _Engine(window, connection, Path(cache_dir), shared).run()
-    except BaseException as error:  # the boundary of the process
-        window.die(error)
 
 
-class _Window:
+class Window:
     """The sending end of the pipe to the window, for any thread."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, pipe: Pipe) -> None:
+        self._pipe = pipe
         self._sending = threading.Lock()
 
-    def send(self, message: messages.FromEngine, *arrays: np.ndarray[tuple[int, ...], np.dtype[np.float32]]) -> None:
-        """Send a message and the arrays that follow it; a closed pipe ends the process."""
+    def send(self, message: messages.FromEngine, *frames: bytes) -> None:
+        """Send a message and the frames that follow it; a closed pipe ends the process."""
         try:
             with self._sending:
-                self._connection.send_bytes(messages.encode(message))
-                for array in arrays:
-                    self._connection.send_bytes(array.tobytes())
+                self._pipe.send_bytes(messages.encode(message))
+                for frame in frames:
+                    self._pipe.send_bytes(frame)
         except OSError:
             os._exit(0)
 
@@ -87,33 +133,44 @@ class _Window:
             os._exit(1)
 
 
-class _Engine:
-    def __init__(self, window: _Window, connection: Connection, cache_dir: Path, shared: SharedHandle | None) -> None:
+class Engine:
+    """Renders what the window requests."""
+
+    def __init__(self, window: Window, pipe: Pipe, cache_dir: Path, parts: Parts) -> None:
         self._window = window
-        self._connection = connection
+        self._pipe = pipe
+        self._parts = parts
         logging.getLogger().addHandler(_ForwardingHandler(window))
         self._received: queue.SimpleQueue[tuple[Chunk, ...]] = queue.SimpleQueue()
-        #: Whether `Next` is unanswered.
-        self._asked = False
+        #: What was received and not rendered yet.
+        self._next: deque[tuple[Chunk, ...]] = deque()
+        #: How many times `Next` was sent, less the answers that were taken.
+        self._asked = 0
         self._fast = False
-        self._shared = SharedWriter(shared) if shared is not None else None
         self._computation = Computation()
+        supplies = parts.supplies
+        self._audio = SuppliedAudio(supplies) if supplies is not None else None
         self._renderer = Renderer(
-            self._load, StoreReader(MediaStore(cache_dir)), LatentCache(cache_dir), RenderCache(cache_dir)
+            self._load,
+            self._audio or StoreReader(MediaStore(cache_dir)),
+            LatentCache(cache_dir),
+            RenderCache(cache_dir),
         )
+        #: The codecs of the chunks that are being rendered, by id and rate.
+        self._refs: dict[tuple[str, int], CodecRef] = {}
 
-    def run(self) -> None:
+    def run(self) -> NoReturn:
         threading.Thread(target=self._read, name="engine-reader", daemon=True).start()
         threading.Thread(target=self._send_heartbeats, name="engine-heartbeat", daemon=True).start()
         self._window.send(messages.Ready(messages.PROTOCOL, os.getpid()))
         while True:
             chunks = self._take()
-            if self._fast:
+            if self._fast or self._parts.supplies is not None:
                 self._ask()
             self._render(chunks)
 
     def _load(self, codec: str, rate: int) -> Codec:
-        return registry.load(codec, self._computation, rate)
+        return self._parts.load(self._refs[codec, rate], self._computation)
 
     def _resolve(self) -> None:
         computation = self._computation
@@ -127,22 +184,37 @@ class _Engine:
         """Ask for the next chunks, unless that was done already.
 
         Slow chunks are asked for one by one, so that the most urgent one of that moment comes next. Fast ones are asked
-        for ahead: one more is rendered while the question and its answer are under way.
+        for ahead: one more is rendered while the question and its answer are under way. To another machine these take
+        longer.
         """
-        if not self._asked:
-            self._asked = True
+        asks = 1 if self._parts.supplies is None else _FAR_ASKS
+        while self._asked < asks:
+            self._asked += 1
             self._window.send(messages.Next(self._renderer.batches()))
 
     def _take(self) -> tuple[Chunk, ...]:
         """Wait for the next chunks; memory is returned to the system when none come for a while."""
         self._ask()
-        try:
-            chunks = self._received.get(timeout=_IDLE_S)
-        except queue.Empty:
-            malloc.give_back()
-            chunks = self._received.get()
-        self._asked = False
-        return chunks
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._expect(self._received.get_nowait())
+        if not self._next:
+            try:
+                chunks = self._received.get(timeout=_IDLE_S)
+            except queue.Empty:
+                malloc.give_back()
+                chunks = self._received.get()
+            self._expect(chunks)
+        self._asked -= 1
+        return self._next.popleft()
+
+    def _expect(self, chunks: tuple[Chunk, ...]) -> None:
+        """Put chunks into the line, and ask the window for the audio that they need and that is not here."""
+        self._next.append(chunks)
+        for chunk in chunks:
+            self._refs[chunk.codec.id, chunk.codec.rate] = chunk.codec
+            if self._audio is not None:
+                self._audio.expect(self._renderer.unencoded(chunk))
 
     def _render(self, chunks: Sequence[Chunk]) -> None:
         for chunk in chunks:
@@ -168,12 +240,11 @@ class _Engine:
         self._window.send(messages.Failed(chunk.key, _reason(error)))
 
     def _finish(self, rendered: Rendered, seconds: float) -> None:
-        arrays = (rendered.latents, rendered.audio)
-        slot = self._shared.write(arrays) if self._shared is not None else None
+        slot, data = self._parts.put((rendered.latents, rendered.audio))
         buses, dim, frames = rendered.latents.shape
         shapes = ((buses, dim, frames), (buses, rendered.audio.shape[1]))
         message = messages.Finished(rendered.key, *shapes, seconds, slot)
-        self._window.send(message, *(arrays if slot is None else ()))
+        self._window.send(message, *data)
 
     def _send_heartbeats(self) -> NoReturn:
         while True:
@@ -189,13 +260,15 @@ class _Engine:
     def _read_messages(self) -> NoReturn:
         while True:
             try:
-                message = messages.decode_to_engine(self._connection.recv_bytes())
+                message = messages.decode_to_engine(self._pipe.recv_bytes())
             except (EOFError, OSError):
                 message = messages.Quit()
             match message:
                 case messages.Quit():
                     # At once, even while the main thread decodes: only latents already encoded are worth a wait.
                     self._renderer.flush()
+                    if self._parts.supplies is not None:
+                        self._parts.supplies.flush()
                     os._exit(0)
                 case messages.Configure(computation=computation):
                     self._computation = computation
@@ -204,10 +277,26 @@ class _Engine:
                     threading.Thread(target=self._resolve, name="engine-resolver", daemon=True).start()
                 case messages.Render(chunks=chunks):
                     self._received.put(chunks)
-                case messages.Attach(files=files):
-                    self._renderer.cache.attach(_open_bundles(files))
-                case messages.Limits(memory=memory, latents=latents, renders=renders):
+                case messages.Limits(memory=memory, latents=latents, renders=renders, media=media):
                     self._renderer.set_limits(memory, latents, renders)
+                    if self._parts.supplies is not None:
+                        self._parts.supplies.set_limit(media)
+                case messages.Ping(number=number):
+                    self._window.send(messages.Pong(number))
+                case _:
+                    self._provide(message)
+
+    def _provide(self, message: messages.ToEngine) -> None:
+        """Take audio or latents: from files of this computer, or if the window is elsewhere from what it sends."""
+        match message, self._parts.supplies:
+            case messages.Attach(files=files), None:
+                self._renderer.cache.attach(_open_bundles(files))
+            case messages.Offer(latents=latents), Supplies() as supplies:
+                self._renderer.cache.attach([SuppliedLatents(supplies)] if latents else [])
+            case messages.Item() as item, Supplies() as supplies:
+                supplies.put(item)
+            case _:
+                raise ValueError(f"{type(message).__name__} is not a message for this engine")
 
 
 def _open_bundles(files: Sequence[str]) -> list[BundledLatents]:
@@ -224,7 +313,7 @@ def _open_bundles(files: Sequence[str]) -> list[BundledLatents]:
 class _ForwardingHandler(logging.Handler):
     """Sends log records, warnings and above, to the window, which owns the log file."""
 
-    def __init__(self, window: _Window) -> None:
+    def __init__(self, window: Window) -> None:
         super().__init__(logging.WARNING)
         self._window = window
 

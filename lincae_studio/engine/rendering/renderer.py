@@ -242,6 +242,14 @@ class Renderer:
         self._codecs[ref.id] = codec
         return codec
 
+    def unencoded(self, chunk: Chunk) -> list[Source]:
+        """The sources that must be read to render a chunk: neither its render nor their latents are cached."""
+        if chunk.audio and self._stored(chunk.key) is not None:
+            return []
+        windows = {key: source for term in chunk.terms for key, source in term.windows.items()}
+        found = self.cache.get_many(windows)
+        return [source for key, source in windows.items() if key not in found]
+
     def latents(self, terms: Sequence[Term], chunk: Chunk) -> list[Array]:
         """Latents `(D, T)` of each of a chunk's terms, from the cache, or encoded and passed through its insert now."""
         plain = self._windows({term.key: term.source for term in terms if term.insert is None}, chunk)

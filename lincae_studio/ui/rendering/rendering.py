@@ -17,6 +17,7 @@ from lincae_studio.defaults import DEFAULT_CODEC
 from lincae_studio.engine.planning.plan import Plan
 from lincae_studio.engine.planning.probes import is_probe
 from lincae_studio.engine.process import client as engine
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.messages import Limits
 from lincae_studio.engine.process.requests import Loop
 from lincae_studio.engine.rendering.dry_mix import DryMix
@@ -100,7 +101,7 @@ class Rendering(QObject):
         self.store = RenderStore()
         self.decode_time = DecodeTime()
         self.engine_text = "engine starting"
-        self._client = engine.EngineClient(cache_dir, self._receive)
+        self._client = engine.EngineClient(LocalLauncher(cache_dir), self._receive)
         self.requests = ChunkRequests(self._client, self.store)
         self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)

@@ -25,7 +25,7 @@ from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, CodecRef, Plan
 from lincae_studio.engine.planning.probes import latents_only
-from lincae_studio.engine.process import client as client_module, messages, worker
+from lincae_studio.engine.process import client as client_module, local, messages, worker
 from lincae_studio.engine.process.client import (
     ChunkFailed,
     ChunkFinished,
@@ -36,6 +36,7 @@ from lincae_studio.engine.process.client import (
     EngineUp,
     Event,
 )
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.cache import LatentCache, latent_database
 from lincae_studio.engine.rendering.disk import disk_usage
 from lincae_studio.engine.rendering.renderer import StoreReader
@@ -56,7 +57,7 @@ class Engine:
         self.events: list[Event] = []
         self.on_event: Callable[[Event], None] = lambda _event: None
         self._changed = threading.Condition()
-        self.client = EngineClient(cache_dir, self._note, run, **options)
+        self.client = EngineClient(LocalLauncher(cache_dir, run), self._note, **options)
 
     def _note(self, event: Event) -> None:
         self.on_event(event)
@@ -217,7 +218,7 @@ def test_a_batch_that_fails_is_rendered_one_by_one_and_only_the_culprit_fails(ca
 def test_without_shared_memory_renders_are_sent_through_the_pipe(
     engine: Engine, plan: Plan, store: MediaStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
+    monkeypatch.setattr(local, "_shared_memory", lambda _context: None)
     engine.client.request(plan.audible[:5])
     engine.client.start()
     engine.wait_for(plan.audible[:5])
@@ -491,7 +492,7 @@ def test_warnings_of_the_engine_reach_the_log_of_the_window(
 def test_messages_below_warning_level_stay_in_the_engine() -> None:
     ours, theirs = Pipe()
     logger = logging.Logger("engine", logging.DEBUG)
-    logger.addHandler(worker._ForwardingHandler(worker._Window(theirs)))
+    logger.addHandler(worker._ForwardingHandler(worker.Window(theirs)))
     logger.info("quiet")
     logger.warning("loud")
     logger.error("louder")
@@ -535,13 +536,14 @@ _WINDOW = """
 import sys, threading
 from pathlib import Path
 from lincae_studio.engine.process.client import EngineClient, EngineUp
+from lincae_studio.engine.process.local import LocalLauncher
 
 def on_event(event):
     if isinstance(event, EngineUp):
         print(event.pid, flush=True)
 
 if __name__ == "__main__":
-    EngineClient(Path(sys.argv[1]), on_event).start()
+    EngineClient(LocalLauncher(Path(sys.argv[1])), on_event).start()
     threading.Event().wait()
 """
 
@@ -584,7 +586,7 @@ def test_latents_without_audio_are_sent_between_the_processes(
     engine: Engine, plan: Plan, monkeypatch: pytest.MonkeyPatch, shared: bool
 ) -> None:
     if not shared:
-        monkeypatch.setattr(client_module, "_shared_memory", lambda _context: None)
+        monkeypatch.setattr(local, "_shared_memory", lambda _context: None)
     chunks = [latents_only(chunk) for chunk in plan.audible]
     engine.client.request(chunks, "analysis")
     engine.client.request(plan.audible)

@@ -19,6 +19,7 @@ from lincae_studio.engine.export.mixdown import mixdown
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Planner
 from lincae_studio.engine.process import client as engine, worker
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.rendering.cache import latent_database, render_database
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
@@ -40,8 +41,8 @@ class Killed:
 
     def __init__(self, cache_dir: Path, rng: random.Random, run: Callable[..., None] = worker.run) -> None:
         self.store = RenderStore()
-        self.kills = 0
-        self.client = engine.EngineClient(cache_dir, self._receive, run)
+        self.kills, self.most = 0, KILLS
+        self.client = engine.EngineClient(LocalLauncher(cache_dir, run), self._receive)
         self._rng = rng
         self._planner = Planner()
         self._pid = 0
@@ -66,7 +67,7 @@ class Killed:
                 self.client.forget_crashes()
                 self.client.request(self.store.missing(self.plan))
         self._events_left -= 1
-        if self._events_left == 0 and self.kills < KILLS:
+        if self._events_left == 0 and self.kills < self.most:
             self._events_left = self._rng.randint(1, 12)
             threading.Timer(self._rng.uniform(0.0, 0.01), self._kill, [self._pid]).start()
 
@@ -128,7 +129,7 @@ def test_the_mix_and_the_export_are_complete_after_ten_kills(
     renderer = new_renderer(StoreReader(store))
     if number:  # what an engine of yesterday left, whole or not
         old = Killed(cache_dir, rng)
-        old.kills = KILLS
+        old.most = 0
         old.show(session)
         old.client.start()
         eventually(lambda: not old.store.missing(old.plan))

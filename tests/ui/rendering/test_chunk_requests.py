@@ -10,6 +10,7 @@ import pytest
 from lincae_studio.engine.planning.grid import Grid
 from lincae_studio.engine.planning.plan import Chunk, Chunks, Plan
 from lincae_studio.engine.process.client import EngineClient
+from lincae_studio.engine.process.local import LocalLauncher
 from lincae_studio.engine.process.requests import Priority
 from lincae_studio.engine.rendering.render_store import RenderStore
 from lincae_studio.errors import Cancelled
@@ -25,7 +26,7 @@ class Recorder(EngineClient):
     """A client that keeps what is requested, stops the job that waits for it, and has no process."""
 
     def __init__(self, folder: Path, cancel: CancelToken) -> None:
-        super().__init__(folder, lambda _: None)
+        super().__init__(LocalLauncher(folder), lambda _: None)
         self.requested: list[Chunk] = []
         self._stop = cancel
 

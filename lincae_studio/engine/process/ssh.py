@@ -1,0 +1,389 @@
+"""The engine on another machine: `ssh HOST lincae-studio engine --stdio`, with the system's ssh and its keys.
+
+No port is opened, and nothing but that command runs there. Three threads for each connection: one reads from ssh, one
+writes to it, audio after messages, and one keeps what ssh prints. The client's threads never wait for the link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import queue
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lincae_studio import __version__
+from lincae_studio.codecs.base import Array
+from lincae_studio.codecs.computation import Computation
+from lincae_studio.engine.process import messages
+from lincae_studio.engine.process.channel import Ended, LinkFigures, Received
+from lincae_studio.engine.process.frames import Frames, NoiseError
+from lincae_studio.engine.process.packing import unpack
+from lincae_studio.engine.process.ssh_errors import how_it_ended, no_engine, other_version
+from lincae_studio.engine.process.supplier import Supplier
+from lincae_studio.errors import EngineError
+from lincae_studio.jobs import CancelToken
+from lincae_studio.media.store import MediaStore
+
+_log = logging.getLogger(__name__)
+
+#: ssh never asks questions, notices a dead link within 15 s, and opens nothing else.
+_OPTIONS = (
+    *("-T", "-a", "-x"),
+    *("-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=10"),
+    *("-o", "ServerAliveInterval=5"),
+    *("-o", "ServerAliveCountMax=3"),
+    *("-o", "ClearAllForwardings=yes"),
+    *("-o", "LogLevel=INFO"),
+)
+
+#: How often the round trip is measured, and how long an answer may take.
+_PING_S, _PONG_S = 2.0, 20.0
+
+#: How long ssh may take to end by itself, and what it prints to come.
+_QUIT_S, _PRINT_S = 2.0, 0.5
+
+#: What is kept of what ssh prints, in bytes.
+_PRINTED_BYTES = 1 << 13
+
+_GREETING_BYTES = 1 << 12
+
+#: How long a test of a connection may take (the engine loads torch), and how often it is seen that it was cancelled.
+_CHECK_S, _CANCEL_S = 60.0, 0.1
+
+#: Bounds of how many batches are under way.
+_LEAST_AHEAD, _MOST_AHEAD = 2, 8
+
+#: Round trip assumed until it is known, and the shortest time for a chunk, in seconds.
+_ASSUMED_S, _SHORTEST_S = 0.05, 0.001
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Another machine.
+
+    Attributes:
+        host: as ssh names it: a host, `user@host`, or a name from ~/.ssh/config.
+        program: the command that starts LinCAE Studio there, for its shell.
+        ssh: the command that starts ssh here, with options.
+    """
+
+    host: str
+    program: str = "lincae-studio"
+    ssh: str = "ssh"
+
+    def command(self) -> list[str]:
+        """The command that starts the engine. Raises `EngineError` if something in it cannot be meant so."""
+        try:
+            ssh = shlex.split(self.ssh, posix=sys.platform != "win32")
+        except ValueError as error:
+            problem = f"the ssh command cannot be understood: {str(error).lower()}"
+            raise EngineError(problem, "Correct it in Edit > Preferences > Engine") from error
+        if not ssh or not self.host or self.host.startswith("-") or any(c.isspace() for c in self.host):
+            raise EngineError(
+                f"“{self.host}” is not the name of a machine", "Correct it in Edit > Preferences > Engine"
+            )
+        return [*ssh, *_OPTIONS, "--", self.host, f"{self.program} engine --stdio"]
+
+
+class SshLauncher:
+    """Starts engines on another machine."""
+
+    def __init__(self, machine: Machine, store: MediaStore) -> None:
+        """`store` has the audio that the engine will ask for."""
+        self._machine = machine
+        self._store = store
+
+    def launch(self) -> SshChannel:
+        command = self._machine.command()
+        separate: dict[str, Any] = {"start_new_session": True}  # Ctrl+C in a terminal is for the window
+        if sys.platform == "win32":
+            separate = {"creationflags": subprocess.CREATE_NO_WINDOW}
+        pipe = subprocess.PIPE
+        try:
+            process = subprocess.Popen(command, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, **separate)
+        except FileNotFoundError as error:
+            remedy = "Install OpenSSH, or set the ssh command in Edit > Preferences > Engine"
+            raise EngineError(f"the program {command[0]} was not found", remedy) from error
+        except PermissionError as error:
+            remedy = "Correct the ssh command in Edit > Preferences > Engine"
+            raise EngineError(f"{command[0]} cannot be started: permission denied", remedy) from error
+        return SshChannel(self._machine.host, process, Supplier(self._store))
+
+
+def check(machine: Machine, store: MediaStore, computation: Computation, cancel: CancelToken) -> str:
+    """Start an engine on a machine, and end it; what it says of itself, in words, with how long it takes to answer.
+
+    Raises:
+        EngineError: when no engine answers; Cancelled.
+    """
+    channel = SshLauncher(machine, store).launch()
+    try:
+        resolved = _what_it_computes(channel, computation, cancel)
+    except (EOFError, OSError):
+        ended = channel.end()
+        raise ended.error or EngineError(f"the engine on {machine.host} ended: exit code {ended.exit_code}") from None
+    finally:
+        channel.kill()
+        channel.end()
+    greeting, trip_s = channel.greeting, channel.figures.round_trip_s if channel.figures else None
+    assert greeting is not None
+    answers = f"{machine.host} answers in {1e3 * (trip_s or 0.0):.0f} ms"
+    neural = resolved.summary or "not available with this device and precision"
+    return f"{answers}: LinCAE Studio {greeting.version} on {greeting.platform}. Neural codecs: {neural}."
+
+
+def _what_it_computes(channel: SshChannel, computation: Computation, cancel: CancelToken) -> Computation:
+    """What device and precision come to there. Raises `EOFError`, `OSError` if it ends, `EngineError` if it is slow."""
+    channel.send(messages.Configure(computation))
+    channel.send(messages.Resolve())
+    deadline = time.monotonic() + _CHECK_S
+    while time.monotonic() < deadline:
+        cancel.check()
+        match channel.receive(_CANCEL_S):
+            case messages.Resolved(computation=resolved), _:
+                return resolved
+            case messages.Dying(reason=reason), _:
+                raise EngineError(f"the engine ends: {reason.rstrip('.')}")
+    raise EngineError(f"no answer came within {_CHECK_S:.0f} s", "Try again")
+
+
+class SshChannel:
+    """A connection to an engine on another machine.
+
+    Attributes:
+        greeting: what the engine there has said of itself; None until then.
+    """
+
+    reading_since = None
+
+    def __init__(self, host: str, process: subprocess.Popen[bytes], supplier: Supplier) -> None:
+        self._host = host
+        self._process = process
+        self._supplier = supplier
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._frames = Frames(process.stdout, process.stdin)  # type: ignore[arg-type]  # unbuffered
+        self.greeting: messages.Greeting | None = None
+        self._inbox: queue.SimpleQueue[Received | Exception] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        #: Messages to send, and names of what the engine asks for.
+        self._outbox: deque[messages.ToEngine] = deque()
+        self._needed: deque[str] = deque()
+        self._ended = False
+        self._error: EngineError | None = None
+        self._printed = bytearray()
+        self._pings: dict[int, float] = {}
+        self._round_trip_s: float | None = None
+        #: Seconds for a chunk, to render or to come, whichever is longer: a moving average.
+        self._chunk_s = 0.0
+        self._figures = LinkFigures()
+        self._counted_at, self._counted = time.monotonic(), (0, 0)
+        self._raw_bytes = self._packed_bytes = self._media_bytes = 0
+        self._threads = [
+            threading.Thread(target=work, name=f"engine-link-{name}", daemon=True)
+            for name, work in (("reader", self._read), ("writer", self._write), ("errors", self._keep_printed))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def ahead(self) -> int:
+        """As many as are rendered or come during a round trip, so that the engine never waits for the link."""
+        trip_s = self._round_trip_s or _ASSUMED_S
+        return min(_MOST_AHEAD, max(_LEAST_AHEAD, 1 + math.ceil(trip_s / max(self._chunk_s, _SHORTEST_S))))
+
+    @property
+    def figures(self) -> LinkFigures | None:
+        return self._figures
+
+    def send(self, message: messages.ToEngine) -> None:
+        """Send a message; never waits."""
+        with self._changed:
+            if self._ended:
+                raise OSError("the connection has ended")
+            self._outbox.append(message)
+            self._changed.notify_all()
+
+    def receive(self, timeout_s: float) -> Received | None:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                received = self._inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                deadline = self._frames.received_at + timeout_s
+                if deadline <= time.monotonic():  # nothing has come, not even a part of a long message
+                    return None
+                continue
+            if isinstance(received, Exception):
+                raise received
+            return received
+
+    def kill(self) -> None:
+        """Kill ssh, and what a command of the user's has started instead."""
+        if self._process.poll() is None:
+            if hasattr(os, "killpg"):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+
+    def end(self) -> Ended:
+        process = self._process
+        try:
+            process.wait(_QUIT_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            process.wait()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        reader, writer, errors = self._threads
+        errors.join(_PRINT_S)  # a process that ssh leaves behind for later connections may keep it open
+        for stream in (process.stdin, process.stdout, process.stderr):
+            assert stream is not None
+            if stream is not process.stderr or not errors.is_alive():
+                stream.close()
+        reader.join()
+        writer.join()
+        if self._error is not None:
+            return Ended(process.returncode, self._error, lasting=True)
+        printed = self._printed.decode(errors="replace")
+        return how_it_ended(self._host, process.returncode, printed, self.greeting is not None)
+
+    # Threads
+
+    def _read(self) -> None:
+        try:
+            self._greet()
+            while True:
+                message = messages.decode_from_engine(self._frames.recv_bytes())
+                match message:
+                    case messages.Pong(number=number):
+                        self._note_pong(number)
+                    case messages.Need(names=names):
+                        with self._changed:
+                            self._needed.extend(names)
+                            self._changed.notify_all()
+                    case messages.Finished():
+                        self._inbox.put((message, self._receive_arrays(message)))
+                    case _:
+                        self._inbox.put((message, []))
+        except Exception as error:  # the boundary of the thread: the client's hears of it
+            self._inbox.put(error)
+
+    def _greet(self) -> None:
+        """Wait for an engine of this version. Raises `EOFError` if none answers; `_error` may say more."""
+        try:
+            self._frames.find_beginning()
+        except NoiseError as error:
+            if str(error).strip():
+                self._error = no_engine(self._host, str(error))
+                self.kill()
+            raise EOFError from error
+        greeting = messages.decode_greeting(self._frames.recv_bytes(_GREETING_BYTES))
+        if (greeting.version, greeting.protocol) != (__version__, messages.PROTOCOL):
+            self._error = other_version(self._host, f"LinCAE Studio {greeting.version}")
+            self.kill()
+            raise EOFError
+        self.greeting = greeting
+        _log.info("the engine on %s is LinCAE Studio %s on %s", self._host, greeting.version, greeting.platform)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _receive_arrays(self, message: messages.Finished) -> list[Array]:
+        """The arrays of a render. Raises `ValueError` if they cannot be used."""
+        arrays, coming_s = [], 0.0
+        for shape in (message.latents_shape, message.audio_shape):
+            data = self._frames.recv_bytes()
+            array = unpack(data, shape)
+            if not np.isfinite(array).all():
+                raise ValueError("an array is NaN or infinite")
+            arrays.append(array)
+            coming_s += self._frames.frame_s
+            self._raw_bytes += array.nbytes
+            self._packed_bytes += len(data)
+        chunk_s = max(message.seconds, coming_s)
+        self._chunk_s = 0.5 * (self._chunk_s + chunk_s) if self._chunk_s else chunk_s
+        return arrays
+
+    def _note_pong(self, number: int) -> None:
+        asked = self._pings.pop(number, None)
+        if asked is None:
+            return
+        now = time.monotonic()
+        self._round_trip_s = now - asked
+        seconds, (received, sent) = now - self._counted_at, self._counted
+        self._counted_at, self._counted = now, (self._frames.received, self._frames.sent)
+        self._figures = LinkFigures(
+            self._round_trip_s,
+            (self._frames.received - received) / max(seconds, _SHORTEST_S),
+            (self._frames.sent - sent) / max(seconds, _SHORTEST_S),
+            self._packed_bytes / self._raw_bytes if self._raw_bytes else 1.0,
+            self._media_bytes,
+        )
+
+    def _write(self) -> None:
+        """Send messages as they come, between them what the engine asks for, and a question now and then."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or self.greeting is not None)
+        number, next_ping = 0, 0.0
+        try:
+            if not self._ended:
+                ours = messages.Greeting(__version__, messages.PROTOCOL, host=self._host)
+                self._frames.send_bytes(messages.encode(ours))
+            while self._wait_to_write(next_ping):
+                now = time.monotonic()
+                if now >= next_ping:
+                    next_ping = now + _PING_S
+                    if all(now - asked > _PONG_S for asked in self._pings.values()):
+                        number += 1
+                        self._pings = {number: now}
+                        self._send(messages.Ping(number))
+                while self._outbox:
+                    self._send(self._outbox.popleft())
+                if self._needed:
+                    item = self._supplier.answer(self._needed.popleft())
+                    self._media_bytes += len(item.data)
+                    self._send(item)
+        except (OSError, ValueError) as error:
+            if not self._ended:
+                _log.info("nothing more can be sent to %s: %s", self._host, error)
+            if not isinstance(error, OSError):  # the engine asks for what it must not have
+                self.kill()
+
+    def _wait_to_write(self, until: float) -> bool:
+        """Wait for something to send; False once the connection has ended."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended or self._outbox or self._needed, max(0.0, until - time.monotonic())
+            )
+            return not self._ended
+
+    def _send(self, message: messages.ToEngine) -> None:
+        match message:
+            case messages.Attach(files=files):
+                message = messages.Offer(self._supplier.attach(files))
+            case messages.Render(chunks=chunks):
+                self._supplier.note(chunks)
+        self._frames.send_bytes(messages.encode(message))
+
+    def _keep_printed(self) -> None:
+        stream = self._process.stderr
+        assert stream is not None
+        try:
+            while data := stream.read(_PRINTED_BYTES):
+                self._printed = (self._printed + data)[-_PRINTED_BYTES:]
+        except (OSError, ValueError):
+            pass  # closed
