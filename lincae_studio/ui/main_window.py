@@ -18,6 +18,7 @@ from lincae_studio.ui.actions.focus_home import FocusHome
 from lincae_studio.ui.actions.focus_keys import belongs_to_focus
 from lincae_studio.ui.actions.focus_ring import FocusRing
 from lincae_studio.ui.actions.handlers import HandlerTable
+from lincae_studio.ui.actions.mnemonics import give_letters
 from lincae_studio.ui.actions.ripple_button import RippleButton
 from lincae_studio.ui.actions.states import ActionStates
 from lincae_studio.ui.commands.application import ApplicationCommands
@@ -31,6 +32,7 @@ from lincae_studio.ui.commands.importing import Importer
 from lincae_studio.ui.commands.interchange import InterchangeCommands
 from lincae_studio.ui.commands.media import MediaCommands
 from lincae_studio.ui.commands.media_found import MediaFound
+from lincae_studio.ui.commands.panel_focus import PanelFocus
 from lincae_studio.ui.commands.panels import PanelCommands
 from lincae_studio.ui.commands.places import PlaceCommands
 from lincae_studio.ui.commands.projects import ProjectCommands
@@ -201,6 +203,7 @@ class MainWindow(QMainWindow):
             self.region_table,
             self,
         )
+        self.panel_focus = PanelFocus(self, self.timeline, self.views)
         self.region_commands = RegionCommands(document, selection)
         self.confidence = ConfidenceCommands(rendering, self.timeline.spread, self)
         self.report_commands = ReportCommands(
@@ -264,6 +267,7 @@ class MainWindow(QMainWindow):
             self.clock,
             self.view_commands,
             self.panel_commands,
+            self.panel_focus,
             self.region_commands,
             self.views,
             self.session_commands,
@@ -282,6 +286,7 @@ class MainWindow(QMainWindow):
         made = menus.make_menus(self, self.actions_by_id)
         made["Session"].insertMenu(made["Session"].actions()[0], self.codecs.menu)
         made["File"].insertMenu(self.actions_by_id["open_demo"], self.project_commands.recent_menu)
+        give_letters(self.menuBar())
         bar = menus.make_toolbar(self, self.actions_by_id)
         self.addToolBar(bar)
         bar.addSeparator()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from lincae_studio.ui import theme
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.views.heatmap import HeatmapPanel
 from tests.ui.drive import click, press
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -174,3 +175,34 @@ def test_closing_what_has_the_focus_leaves_it_on_the_timeline(
     press(song, key, modifiers)
     assert not song.actions_by_id[action].isChecked()
     assert song.focusWidget() is song.timeline.lanes
+
+
+def test_f6_goes_from_panel_to_panel_and_back(song: MainWindow) -> None:
+    song.preferences.set(views=("heatmap", "levels"))
+    song.actions_by_id["history"].trigger()
+    QApplication.processEvents()
+    song.timeline.lanes.setFocus()
+    heatmap = song.views.get("heatmap")
+    assert isinstance(heatmap, HeatmapPanel)
+    seen: list[str] = []
+    while name_of_focus(song) not in seen:
+        seen.append(name_of_focus(song))
+        press(song, Qt.Key.Key_F6)
+        assert ringed(song.focusWidget() or song)
+    # The heatmap's picture, whose arrow keys move regions, and not one of its boxes; the levels have no control.
+    assert seen == ["Timeline", "Master, envelope", heatmap.plot.accessibleName(), "History", "Import Audio"]
+    backwards = []
+    for _ in seen:
+        press(song, Qt.Key.Key_F6, SHIFT)
+        backwards.append(name_of_focus(song))
+    assert backwards == [*reversed(seen[1:]), seen[0]]
+    heatmap.order.setFocus()
+    press(song, Qt.Key.Key_F6)
+    press(song, Qt.Key.Key_F6, SHIFT)
+    assert song.focusWidget() is heatmap.order, "the control that had it last"
+
+
+def name_of_focus(window: MainWindow) -> str:
+    focus = window.focusWidget()
+    assert focus is not None
+    return focus.accessibleName()

@@ -67,7 +67,7 @@ def follow_tip(button: QAbstractButton, action: QAction) -> None:
 
 def make_menus(window: QMainWindow, actions: dict[str, QAction]) -> dict[str, QMenu]:
     """The menu bar, by menu name."""
-    menus = {name: window.menuBar().addMenu(f"&{name}") for name in MENUS}
+    menus = {name: window.menuBar().addMenu(name) for name in MENUS}
     for spec in ACTIONS:
         if spec.context_only:
             continue

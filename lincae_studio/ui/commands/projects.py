@@ -103,7 +103,7 @@ class ProjectCommands(QObject):
         for over in (document.saved, document.replaced):
             over.connect(lambda: messages.resolve(_RECOVERED))
         document.replaced.connect(lambda: messages.resolve(_BUNDLE))
-        self.recent_menu = QMenu("Open &Recent", window)
+        self.recent_menu = QMenu("Open Recen&t", window)
         self.recent_menu.aboutToShow.connect(self._list_recent)
         self._list_recent()
 

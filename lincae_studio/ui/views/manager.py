@@ -109,6 +109,10 @@ class ViewManager(QObject):
         """A visible view, or None."""
         return self._views.get(name)
 
+    def shown(self) -> list[QWidget]:
+        """The visible views, from top to bottom."""
+        return [self._views[spec.id] for spec in VIEWS if spec.id in self._views]
+
     def picture_sources(self) -> list[PictureSource]:
         """The visible views, for exporting pictures."""
         return [PictureSource(spec.title, self._views[spec.id]) for spec in VIEWS if spec.id in self._views]

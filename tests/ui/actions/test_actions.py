@@ -6,17 +6,20 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeySequence
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QToolBar
 from pytestqt.qtbot import QtBot
 
 from lincae_studio.codecs import registry
 from lincae_studio.paths import resource
 from lincae_studio.session import snapshots
+from lincae_studio.ui.actions.mnemonics import letter_of
 from lincae_studio.ui.actions.shortcuts import default_keys
 from lincae_studio.ui.actions.table import ACTIONS, MENUS, TOOLBAR
 from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.plain_text import from_menu
 from tests.helpers import si_sdr_db
 from tests.ui.conftest import wait_rendered
 from tests.ui.drive import click, press
@@ -81,15 +84,29 @@ def test_no_key_is_given_twice(styled: QApplication) -> None:
     assert len(keys) > 40
 
 
-def test_no_letter_of_a_menu_is_given_twice(window: MainWindow) -> None:
-    for menu in MENUS:
-        texts = [spec.text for spec in ACTIONS if spec.menu == menu and "&" in spec.text]
-        letters = Counter(text[text.index("&") + 1].casefold() for text in texts)
-        assert not [letter for letter, count in letters.items() if count > 1], f"menu {menu}"
+def test_every_entry_of_a_menu_has_a_letter_of_its_own_while_there_is_one(window: MainWindow) -> None:
+    for menu in window.menuBar().findChildren(QMenu):
+        texts = [action.text() for action in menu.actions() if not action.isSeparator()]
+        letters = Counter(letter for text in texts if (letter := letter_of(text)))
+        assert not [letter for letter, count in letters.items() if count > 1], f"{menu.title()}: {letters}"
+        for text in texts:
+            free = {letter for letter in text.casefold() if letter.isalnum()} - letters.keys()
+            assert letter_of(text) or not free, f"{text} of {menu.title()}"
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support (raise|grabbing)", extend=True)
+def test_a_letter_opens_a_submenu_and_chooses_its_entry(song: MainWindow) -> None:
+    menu = next(menu for menu in song.menuBar().findChildren(QMenu) if menu.title() == "&View")
+    menu.popup(QPoint(0, 0))
+    submenu = next(one for one in menu.findChildren(QMenu) if from_menu(one.title()) == "Ruler Units")
+    QTest.keyClicks(menu, letter_of(submenu.title()))
+    assert submenu.isVisible()
+    QTest.keyClicks(submenu, letter_of(song.actions_by_id["count_in_samples"].text()))
+    assert song.preferences.value.ruler == "samples"
 
 
 def test_every_action_is_in_its_menu_and_on_the_toolbar(window: MainWindow) -> None:
-    menus = {menu.title().replace("&", ""): menu for menu in window.menuBar().findChildren(QMenu)}
+    menus = {from_menu(menu.title()): menu for menu in window.menuBar().findChildren(QMenu)}
     for spec in ACTIONS:
         if spec.context_only:
             assert window.actions_by_id[spec.id] not in menus[spec.menu].actions()

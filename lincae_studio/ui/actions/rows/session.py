@@ -57,7 +57,7 @@ ROWS = (
     ),
     ActionSpec(
         "compare_snapshots",
-        "&Compare A/B",
+        "Compare A/&B",
         "Recall the snapshot before the latest one; again to go back",
         "Session",
         ("B",),

@@ -93,11 +93,28 @@ ROWS = (
     ),
     ActionSpec("palette", "Co&mmands…", "Find a command by its name", "View", ("Ctrl+Shift+P",), opens_section=True),
     ActionSpec(
+        "next_panel",
+        "Next Panel",
+        "Move the keyboard focus from the tracks to the mix, the views, the panels and the toolbar in turn",
+        "View",
+        ("F6",),
+        submenu="Keyboard Focus",
+    ),
+    ActionSpec(
+        "previous_panel",
+        "Previous Panel",
+        "Move the keyboard focus back to the panel before",
+        "View",
+        ("Shift+F6",),
+        submenu="Keyboard Focus",
+    ),
+    ActionSpec(
         "context_menu",
         "Context Menu",
         "Open the context menu of what has the keyboard focus",
         "View",
         ("Shift+F10",),
+        submenu="Keyboard Focus",
     ),
     ActionSpec(
         "follow",
