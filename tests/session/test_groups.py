@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import edits, excerpt, groups
+from lincae_studio.session import edits, excerpt, groups, snapshots
 from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import MAX_DEPTH, Point, Session, Track
 from lincae_studio.session.rules import validated
@@ -306,6 +306,17 @@ def test_what_a_group_adds_to_the_mix() -> None:
     assert heard(excerpt.only_track(session, 2)) == {2}
     assert heard(excerpt.only_track(session, 6)) == {6}
     assert heard(excerpt.only_group(session, 99)) == heard(excerpt.only_clip(session, 99)) == set()
+
+
+def test_under_a_morph_a_group_is_heard_only_in_the_mixes_that_it_is_heard_in() -> None:
+    session = snapshots.store(edits.set_track_mute(nested(), 7, True), "without")
+    session = snapshots.store(edits.set_track_mute(session, 7, False), "with")
+    session = snapshots.set_morph(session, *(snapshot.id for snapshot in session.snapshots))
+    for part, inside in (
+        (excerpt.only_group(session, 7), {7, 6, 1, 2, 3}),
+        (excerpt.only_group(session, 6), {6, 1, 2}),
+    ):
+        assert [heard(mix) for mix in part.mixes] == [set(), inside]
 
 
 @given(sessions())

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
-from lincae_studio.engine.planning.probes import term_alone, with_seed
-from lincae_studio.session import edits
-from lincae_studio.session.model import Session
+from lincae_studio.engine.planning.probes import term_alone, term_edited, with_seed
+from lincae_studio.session import edits, regions
+from lincae_studio.session.model import MASTER, Region, Session
 from tests.helpers import MemoryAudio, made_up_media, new_renderer, plan_of, session_of
 
 
@@ -41,3 +42,19 @@ def test_another_seed_is_another_chunk_of_the_same_sum() -> None:
     other = with_seed(chunk, 7)
     assert other.key != chunk.key
     assert (other.seed, other.terms, other.index) == (7, chunk.terms, chunk.index)
+
+
+def test_a_term_with_its_regions_is_kept_apart_from_the_term_and_from_other_regions() -> None:
+    session = song()
+    [track, _] = session.tracks
+    space = plan_of(session, "mdct-4x").codec.latent_space
+    part = Region(id=1, start=0, end=150_000, low=3, high=40, space=space)
+    keys = []
+    for owner, region in ((0, None), (track.id, part), (track.id, replace(part, gain=0.5)), (MASTER, part)):
+        edited = regions.add(session, owner, region) if region is not None else session
+        chunk = plan_of(edited, "mdct-4x").audible[0]
+        term = next(term for term in chunk.terms if term.source.media == session.media[0].digest)
+        keys.append(term_edited(term, chunk).key)
+        assert (keys[-1] == term_alone(term, chunk).key) == (region is None)
+    assert len(set(keys[:3])) == 3
+    assert keys[3] == keys[1], "it does the same to the term"

@@ -18,7 +18,8 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.engine.rendering.renderer import Renderer
 from lincae_studio.engine.rendering.streams import dry, mix_blocks
 from lincae_studio.export_settings import ExportSettings
-from lincae_studio.session.model import Session
+from lincae_studio.session import regions
+from lincae_studio.session.model import MASTER, Region, Session
 from tests.engine.analysis.test_linearity import GRID, BentCodec, mdct, song
 from tests.helpers import MemoryAudio, new_renderer, read_audio, render_plan
 
@@ -112,6 +113,19 @@ def test_what_does_not_come_from_noise_is_not_gained() -> None:
     assert averaging.gain is not None
     assert averaging.gain.gain_db == pytest.approx(0.0, abs=1e-3)
     assert averaging.gain.spread_db < -120.0
+
+
+def test_chunks_with_regions_are_averaged_but_not_compared_with_the_dry_mix() -> None:
+    session, plan, renderer, reader = setting()
+    part = Region(id=1, start=0, end=plan.length, low=0, high=99, space=plan.codec.latent_space)
+    edited = make_plan(regions.add(session, MASTER, part), plan.codec, GRID)
+    averaging = averaged(renderer, 2)
+    provide = averaging.provider(edited, renderer.render, DryMix(session, reader))
+    for chunk in edited.audible:
+        decodes = [renderer.render(one).audio for one in (chunk, *other_seeds(chunk, 2))]
+        np.testing.assert_allclose(provide(chunk).audio, np.mean(decodes, axis=0), atol=1e-6)
+        assert chunk.edited
+    assert averaging.gain is None, "the dry mix has no regions"
 
 
 def test_a_codec_without_noise_is_decoded_once() -> None:

@@ -149,6 +149,16 @@ def test_a_dry_mix_that_follows_another_one_is_the_same() -> None:
     assert np.array_equal(following, DryMix(changed, READER).read(0, LENGTH))
 
 
+def test_a_dry_mix_that_becomes_stereo_is_that_of_its_session() -> None:
+    """Tracks that did not change have other factors then: one for each side."""
+    mono = session_of(MONO, OTHER)
+    stereo = edits.set_track_pan(mono, 1, -1.0)
+    assert (mono.channels, stereo.channels) == (1, 2)
+    for before, after in ((mono, stereo), (stereo, mono)):
+        following = DryMix(after, READER, DryMix(before, READER)).read(0, LENGTH)
+        assert np.array_equal(following, DryMix(after, READER).read(0, LENGTH))
+
+
 def test_the_level_of_a_group_is_that_of_its_sum_after_its_fader() -> None:
     session, inner, outer = nested()
     peaks = DryMix(session, READER).peaks(4000, 1000)
