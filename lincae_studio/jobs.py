@@ -73,7 +73,7 @@ class CancelToken:
 
     def check(self) -> None:
         """Raise `Cancelled` if `cancel` was called."""
-        if self._event.is_set():
+        if self.cancelled:
             raise Cancelled
 
 

@@ -34,8 +34,10 @@ from lincae_studio.engine.rendering.cache import LatentCache, RenderCache
 from lincae_studio.engine.rendering.renderer import Renderer, StoreReader
 from lincae_studio.errors import UsageError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import edits, files
+from lincae_studio.session import edits, files, processing
+from lincae_studio.session.derived import derived
 from lincae_studio.session.model import DEFAULT_RATE, Media, Session
+from lincae_studio.session.processes import Process, Reverse, Stretch
 
 #: Stands for a full-size Lin-CAE with random weights, created for the run.
 RANDOM_LINCAE = "random-lin-cae"
@@ -49,6 +51,9 @@ _SLOW_S = 0.1
 #: Lengths of the exports; shorter ones for slow codecs.
 _EXPORT_MINUTES = (5.0, 60.0)
 _SLOW_EXPORT_MINUTES = (0.25, 0.5)
+
+#: Processes whose audio is made.
+_DERIVED: dict[str, Process] = {"reverse": Reverse(), "stretch": Stretch(1.1)}
 
 #: Longest session; its audio is written to the disk.
 _LONGEST_MIN = 600
@@ -100,7 +105,8 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
 
     Returns:
         `edit_to_audio_ms` (tracks to ms): from a gain change to the new chunk at the playhead, through the engine
-        process; `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
+        process; `derive_ms`: to make the audio of a reversed and of a stretched clip, for each minute of the file;
+        `plain_script_ms` and `every_track_ms` (tracks to ms): the same edit by the plain script, and by
         decoding every track; `edits`: encodes and decodes of standard edits; `export`; `plan_ms` (clips to ms);
         `long_timeline_ratio`: how much longer the window is busy with an edit on a timeline of 24 hours than on one of
         four minutes, and `long_timeline`, the times of these edits.
@@ -135,6 +141,8 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
         result["every_track_ms"] = {str(count): times[1] for count, times in plain.items() if times[1] is not None}
         edited = _session(media, codec_id, 4, min(bench.minutes, 0.2 if slow else 0.5))
         result["edits"] = _count_edits(edited, info, store, load)
+        derived_times = {name: _derive_ms(media, process, bench.repeats) for name, process in _DERIVED.items()}
+        result["derive_ms"] = {name: statistics.median(times) for name, times in derived_times.items()}
         minutes = bench.export_minutes or (_SLOW_EXPORT_MINUTES if slow else _EXPORT_MINUTES)
         result["export"] = [_export(codec_id, length, folder) for length in minutes]
     plans = {str(count): _plan_ms(count, info, bench.repeats) for count in bench.clips}
@@ -143,6 +151,7 @@ def measure_engine(bench: EngineBench) -> dict[str, object]:
     result["long_timeline_ratio"] = times.pop("ratio")
     result["spread"] = {
         "edit_to_audio_ms": {count: spread(found) for count, found in waits.items()},
+        "derive_ms": {name: spread(found) for name, found in derived_times.items()},
         "plan_ms": {count: spread(found) for count, found in plans.items()},
     }
     return result
@@ -329,12 +338,17 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Lo
             "move by a sample": lambda session: edits.move_clips(session, {clip.id}, 1),
             "trim": lambda session: edits.trim_clip(session, clip.id, clip.start, clip.end - DEFAULT_RATE),
             "split": lambda session: edits.split_clips(session, {clip.id}, middle),
+            "reverse": lambda session: processing.add_process(session, {clip.id}, Reverse()),
+            "stretch": lambda session: processing.set_stretch(session, {clip.id}, factor=1.1),
+            "reverse again": lambda session: processing.add_process(session, {clip.id}, Reverse()),
         }
         counts: dict[str, dict[str, int]] = {}
         rendered: set[str] = set()
         renderer = _renderer_on(Path(folder), store, load)
 
         def render(name: str, session: Session) -> None:
+            for item in session.media:
+                store.ensure(item)
             before = renderer.counters.encodes, renderer.counters.decodes
             for chunk in make_plan(session, info).audible:
                 if chunk.key not in rendered:
@@ -352,6 +366,20 @@ def _count_edits(session: Session, info: CodecInfo, store: MediaStore, load: _Lo
         render("reopen", session)
         renderer.close()
         return counts
+
+
+def _derive_ms(media: Media, process: Process, repeats: int) -> list[float]:
+    """Times to make the audio of processed clips of a file, from that of the file, for each minute of it."""
+    times = []
+    item = derived(media, (process,))
+    for _ in range(repeats):
+        with tempfile.TemporaryDirectory() as folder:
+            empty = MediaStore(Path(folder))
+            empty.import_file(Path(media.path))
+            started = time.perf_counter()
+            empty.ensure(item)
+            times.append((time.perf_counter() - started) * 1e3 * 60.0 * DEFAULT_RATE / media.length)
+    return times
 
 
 def _renderer_on(folder: Path, store: MediaStore, load: _Load) -> Renderer:

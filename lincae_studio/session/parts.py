@@ -312,7 +312,7 @@ class Loop(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename
 
 
 class Tempo(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=_UNITS):
-    """A grid of bars and beats, for the ruler and for snapping. It does not affect the audio.
+    """A grid of bars and beats, for the ruler and for snapping, and the tempo that clips can follow.
 
     Attributes:
         bpm: quarter notes per minute, whatever the beat is.

@@ -209,7 +209,7 @@ class Edited(Mix):
             fade_in, fade_out: in seconds; 0 for an automatic fade.
             fade_in_shape, fade_out_shape: "linear", "equal-power" or "s-curve".
         """
-        clip_id = _clip_id(clip)
+        clip_id = clip_id_of(clip)
         factor = _factor(gain, gain_db)
         fades = [None if fade is None else round(fade * self.rate) for fade in (fade_in, fade_out)]
         changed = self.apply(edits.set_clip_fades, {clip_id}, *fades)
@@ -221,7 +221,7 @@ class Edited(Mix):
 
     def move_clip(self, clip: ClipLike, start: float, *, track: TrackLike | None = None) -> Self:
         """Move a clip to another start, and to another track if one is given."""
-        clip_id = _clip_id(clip)
+        clip_id = clip_id_of(clip)
         order = [one.id for one in self.document.tracks]
         here = order.index(self.document.track_of(clip_id).id)
         there = here if track is None else order.index(self._track_id(track))
@@ -230,21 +230,21 @@ class Edited(Mix):
 
     def trim_clip(self, clip: ClipLike, start: float | None = None, end: float | None = None) -> Self:
         """Set the edges of a clip on the timeline; its audio stays where it is."""
-        now = self.document.clip(_clip_id(clip))
+        now = self.document.clip(clip_id_of(clip))
         first = now.start if start is None else self._at(start)
         return self.apply(edits.trim_clip, now.id, first, now.end if end is None else self._at(end))
 
     def slip_clip(self, clip: ClipLike, by: float) -> Self:
         """Move the audio inside a clip later by seconds; its edges stay where they are."""
-        return self.apply(edits.slip_clip, _clip_id(clip), round(by * self.rate))
+        return self.apply(edits.slip_clip, clip_id_of(clip), round(by * self.rate))
 
     def split_clip(self, clip: ClipLike, at: float) -> Self:
         """Split a clip in two at a time on the timeline; the left part keeps its id."""
-        return self.apply(edits.split_clips, {_clip_id(clip)}, self._at(at))
+        return self.apply(edits.split_clips, {clip_id_of(clip)}, self._at(at))
 
     def remove_clips(self, *clips: ClipLike) -> Self:
         """Remove clips."""
-        return self.apply(edits.remove_clips, set(map(_clip_id, clips)))
+        return self.apply(edits.remove_clips, set(map(clip_id_of, clips)))
 
     def add_marker(self, at: float, name: str = "") -> Self:
         """Add a marker."""
@@ -350,5 +350,6 @@ def _factor(gain: float | None, gain_db: float | None) -> float | None:
     return gain if gain_db is None else db_to_gain(gain_db)
 
 
-def _clip_id(clip: ClipLike) -> int:
+def clip_id_of(clip: ClipLike) -> int:
+    """The id of a clip."""
     return clip.id if isinstance(clip, Clip) else int(clip)

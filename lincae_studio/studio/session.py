@@ -18,13 +18,14 @@ from lincae_studio.session.minus_one import match_track
 from lincae_studio.session.model import Rate, Session as Document
 from lincae_studio.session.times import count_of, format_time
 from lincae_studio.studio import display
-from lincae_studio.studio.editing import Edited, TrackLike
+from lincae_studio.studio.editing import TrackLike
 from lincae_studio.studio.engine import Engine
 from lincae_studio.studio.figures import Evaluation, evaluation_of
+from lincae_studio.studio.processing import Processed
 from lincae_studio.studio.tracks import Track, row_of
 
 
-class Session(Edited):
+class Session(Processed):
     """A session: tracks with clips, a master, a codec. A value: edits return another session, this one stays as it is.
 
         >>> from lincae_studio import Session

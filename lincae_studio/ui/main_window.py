@@ -35,6 +35,7 @@ from lincae_studio.ui.commands.media_found import MediaFound
 from lincae_studio.ui.commands.panel_focus import PanelFocus
 from lincae_studio.ui.commands.panels import PanelCommands
 from lincae_studio.ui.commands.places import PlaceCommands
+from lincae_studio.ui.commands.processing import ProcessCommands
 from lincae_studio.ui.commands.projects import ProjectCommands
 from lincae_studio.ui.commands.regions import RegionCommands
 from lincae_studio.ui.commands.reports import ReportCommands
@@ -46,6 +47,7 @@ from lincae_studio.ui.commands.time import TimeCommands
 from lincae_studio.ui.commands.tracks import TrackCommands
 from lincae_studio.ui.commands.view import ViewCommands
 from lincae_studio.ui.commands.welcome import WelcomeCommands
+from lincae_studio.ui.jobs.derived_media import DerivedMedia
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.autosave import Autosave
 from lincae_studio.ui.model.context import ContextPlace, Place
@@ -187,6 +189,9 @@ class MainWindow(QMainWindow):
         self.clip_commands = ClipCommands(
             document, selection, transport, rendering, self.time_commands, self.context_place
         )
+        self.process_commands = ProcessCommands(document, selection, media, messages, self)
+        self.inspector.processing.edit_requested.connect(self.process_commands.on_stretch)
+        self.derived_media = DerivedMedia(document, media, messages, self)
         self.track_commands = TrackCommands(document, selection, self.timeline, self)
         self.strip_commands = StripCommands(document, selection, self.timeline.envelopes, transport, self.context_place)
         self.snapshot_commands = SnapshotCommands(document, self.snapshots, self.timeline.envelopes)
@@ -219,6 +224,7 @@ class MainWindow(QMainWindow):
             self.bundles,
             self.project_files,
             self.clip_commands,
+            self.derived_media,
             media,
             messages,
         )
@@ -259,6 +265,7 @@ class MainWindow(QMainWindow):
             self.confidence,
             self.clip_commands,
             self.time_commands,
+            self.process_commands,
             self.track_commands,
             self.strip_commands,
             self.snapshot_commands,

@@ -224,7 +224,7 @@ class Importer(QObject):
 
     def _conform(self, session: Session, title: str, ended: Callable[[Sequence[Media]], None]) -> None:
         """Conform audio that is missing from the cache, report failures, and call `ended` with that media."""
-        used = session.used_media()
+        used = {media.source.digest: media.source for media in session.used_media()}.values()
         missing: list[Media] = []
 
         def work(report: ReportProgress, cancel: CancelToken) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from lincae_studio.ui.commands.bundles import BundleController
 from lincae_studio.ui.commands.clips import ClipCommands
 from lincae_studio.ui.commands.importing import MISSING_AUDIO, Importer
 from lincae_studio.ui.commands.projects import ProjectCommands
+from lincae_studio.ui.jobs.derived_media import DerivedMedia
 from lincae_studio.ui.jobs.document_jobs import DocumentJobs
 from lincae_studio.ui.jobs.project_files import ProjectFiles
 from lincae_studio.ui.model.document import Document
@@ -38,6 +39,7 @@ class MediaFound(QObject):
         bundles: BundleController,
         project_files: ProjectFiles,
         clip_commands: ClipCommands,
+        derived: DerivedMedia,
         store: MediaStore,
         messages: MessageBar,
     ) -> None:
@@ -48,6 +50,7 @@ class MediaFound(QObject):
         self._importer = importer
         self._bundles = bundles
         self._project_files = project_files
+        self._derived = derived
         self._store = store
         self._completing = DocumentJobs(document, timeline, messages.error)
         self._messages = messages
@@ -73,6 +76,8 @@ class MediaFound(QObject):
         importer.media_searched.connect(self._on_media_searched)
         bundles.audio_found.connect(self._on_latents_decoded)
         project_files.media_found.connect(self._on_files_relinked)
+        derived.made.connect(self._on_derived_made)
+        derived.making_changed.connect(lambda: timeline.lanes.set_making(derived.making))
 
     def _on_replaced(self) -> None:
         self._read_now(set())
@@ -121,6 +126,7 @@ class MediaFound(QObject):
 
     def _on_media_searched(self) -> None:
         self._read_now(self._reading - {"audio"})
+        self._derived.look_again()
         self._report_outside()
         self._complete()
 
@@ -167,5 +173,11 @@ class MediaFound(QObject):
         self._on_files_relinked()
 
     def _on_files_relinked(self) -> None:
+        self._rendering.refresh()
+        self._timeline.lanes.invalidate()
+        self._derived.look_again()
+
+    def _on_derived_made(self) -> None:
+        self._rendering.retry_failed()
         self._rendering.refresh()
         self._timeline.lanes.invalidate()

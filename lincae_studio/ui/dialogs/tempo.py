@@ -94,7 +94,7 @@ class TempoDialog(QDialog):
         self.tapping.pressed.connect(self.tap)
         self.tapped = QLabel(self)
         theme.dim(self.tapped)
-        hint = QLabel("The tempo is only used by the ruler and for snapping; it does not affect the audio.", self)
+        hint = QLabel("The tempo is used by the ruler, for snapping, and by clips that follow it.", self)
         hint.setWordWrap(True)
         theme.dim(hint)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel, self)

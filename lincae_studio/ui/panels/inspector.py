@@ -27,6 +27,7 @@ from lincae_studio.ui.model.docking import PanelBody
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.model.selection import Selection
 from lincae_studio.ui.panels.color_dialog import choose_color
+from lincae_studio.ui.panels.process_list import ProcessList
 
 _SHAPES: dict[FadeShape, str] = {"linear": "Linear", "equal-power": "Equal power", "s-curve": "S curve"}
 
@@ -66,6 +67,8 @@ class Inspector(QDockWidget):
             )
         )
         form.addRow("", self.mute)
+        self.processing = ProcessList(document, self._clips, body)
+        form.addRow("Processing", self.processing)
         self.color = QPushButton("Colour…", body)
         self.color.clicked.connect(self._on_color)
         self.plain = QPushButton("Track Colour", body)
@@ -122,12 +125,14 @@ class Inspector(QDockWidget):
         self.summary.setText(
             texts.get(len(clips), f"{count_of(len(clips), 'clip')}; the times shown are those of the first.")
         )
+        ours = {self.processing, *self.processing.findChildren(QWidget)}
         for widget in self._body.findChildren(QWidget):
-            if widget is not self.summary and not isinstance(widget, QLabel):
+            if widget is not self.summary and widget not in ours and not isinstance(widget, QLabel):
                 widget.setEnabled(bool(clips) and (len(clips) == 1 or widget not in self._single))
         for field, show in self._fields.values():
             if not field.hasFocus() or not field.isModified():
                 field.setText(show(clips[0]) if clips else "")
+        self.processing.follow()
         self.mute.setChecked(bool(clips) and all(clip.mute for clip in clips))
         if clips:
             self.shape_in.setCurrentIndex(self.shape_in.findData(clips[0].fade_in_shape))

@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QStaticText, Q
 from lincae_studio.session.digests import rate_of
 from lincae_studio.session.levels import format_db
 from lincae_studio.session.model import Clip, Media
+from lincae_studio.session.processes import words
 from lincae_studio.ui.plain_text import reads_right_to_left, shown
 from lincae_studio.ui.timeline.hits import NAME_PX
 
@@ -31,15 +32,26 @@ def name_font(base: QFont) -> QFont:
     return font
 
 
-def label_of(clip: Clip, media: Mapping[str, Media], offline: frozenset[str], loading: bool) -> str:
+def label_of(
+    clip: Clip,
+    media: Mapping[str, Media],
+    offline: frozenset[str],
+    loading: bool,
+    making: frozenset[str] = frozenset(),
+) -> str:
     """A clip's name, and what else must be known about it."""
     badges, file = [], media[clip.media]
     if clip.mute:
         badges.append("muted")
     if clip.gain != 1.0:
         badges.append(format_db(clip.gain))
-    if clip.media in offline:
+    if clip.media in making:
+        badges.append("processing…")
+    elif clip.media in offline:
         badges.append("loading…" if loading else "media missing")
+    badges += [words(process) for process in file.chain]
+    if clip.tempo:
+        badges.append("follows tempo")
     if file.original is not None:
         badges.append("from latents")
     rate = rate_of(clip.media)

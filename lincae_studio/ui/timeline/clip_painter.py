@@ -58,6 +58,7 @@ class Row:
         offline: digests of media that cannot be played.
         loading: whether it may only not have been read yet.
         zoom: full scale divided by the level that fills the height of a waveform.
+        making: digests of derived media that are being made, and are offline until then.
     """
 
     track: Track
@@ -70,6 +71,7 @@ class Row:
     loading: bool = False
     clips: tuple[Clip, ...] = ()
     zoom: float = 1.0
+    making: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def _paint_ground(painter: QPainter, row: Row, shown: Sequence[_Shown]) -> list[
         rect = item.rect
         painter.fillRect(rect, item.body)
         painter.fillRect(QRectF(rect.left(), rect.top(), rect.width(), NAME_PX), item.color)
-        if item.clip.media in row.offline and not row.loading:
+        if item.clip.media in row.offline and item.clip.media not in row.making and not row.loading:
             hatched = QBrush(QColor(theme.colors().error), Qt.BrushStyle.BDiagPattern)
             painter.fillRect(rect.adjusted(0, NAME_PX, 0, 0), hatched)
     _paint_outlines(painter, shown)
@@ -246,7 +248,7 @@ def _paint_details(painter: QPainter, item: _Shown, row: Row, axis: TimeAxis, fo
         paint_fades(painter, rect, clip, axis)
     if rect.width() >= HANDLED_PX:
         left = max(rect.left(), 0.0)
-        label = label_of(clip, row.media, row.offline, row.loading)
+        label = label_of(clip, row.media, row.offline, row.loading, row.making)
         paint_label(painter, left, item.name_right, rect.top(), label, font, item.ink)
         if selected:
             _paint_handles(painter, rect, clip, axis)

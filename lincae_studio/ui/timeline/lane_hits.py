@@ -24,6 +24,7 @@ from lincae_studio.ui.timeline.gestures import (
 )
 from lincae_studio.ui.timeline.hits import ClipZone, zone_at
 from lincae_studio.ui.timeline.snapping import SnapSettings
+from lincae_studio.ui.timeline.stretch_gesture import StretchClip
 
 
 class LaneHits:
@@ -106,9 +107,13 @@ class LaneHits:
     def clip_gesture(self, zone: ClipZone, clip: Clip, modifiers: Qt.KeyboardModifier) -> Callable[[QPointF], Gesture]:
         """What makes the gesture of a press on a zone of a selected clip, given the first movement of the mouse."""
         session, selected = self._document.session, self._selection.clips
+        edge = zone in (ClipZone.START, ClipZone.END)
+        if modifiers & Qt.KeyboardModifier.AltModifier and edge:
+            left = zone is ClipZone.START
+            return lambda _: StretchClip(session, clip.id, left, self._snaps.snapping(session, {clip.id}))
         if modifiers & Qt.KeyboardModifier.AltModifier:  # also with Ctrl, since many desktops use Alt+drag themselves
             return lambda _: SlipClip(session, clip.id)
-        if zone in (ClipZone.START, ClipZone.END):
+        if edge:
             left = zone is ClipZone.START
             return lambda _: TrimClip(session, clip.id, left, self._snaps.snapping(session, {clip.id}), self.ripple)
         if zone in (ClipZone.FADE_IN, ClipZone.FADE_OUT):

@@ -100,6 +100,8 @@ class Lanes(TimeCanvas):
         super().__init__(axis, parent)
         self._offline = offline
         self._loading = False
+        #: Digests of media that are being made.
+        self._making: frozenset[str] = frozenset()
         self._snaps = snaps
         self._counting = counting
         counting.changed.connect(self.invalidate)
@@ -138,6 +140,11 @@ class Lanes(TimeCanvas):
             self._loading = loading
             self.invalidate()
 
+    def set_making(self, digests: frozenset[str]) -> None:
+        """Which derived media are being made: clips that play them say so."""
+        self._making = digests
+        self.invalidate()
+
     @property
     def _session(self) -> Session:
         """What is drawn: the document, or what the drag would make of it."""
@@ -155,7 +162,9 @@ class Lanes(TimeCanvas):
                 painter.fillRect(QRect(0, top, self.width(), height), QColor(theme.colors().lane_selected))
             audible = session.audible(track)
             for number, layer in enumerate(self._layers(track)):
-                row = Row(track, top, height, audible, selected, media, offline, self._loading, layer, zoom)
+                row = Row(
+                    track, top, height, audible, selected, media, offline, self._loading, layer, zoom, self._making
+                )
                 layers.setdefault(number, []).append(row)
         if visible:
             bottom = self._rows.top(visible[-1]) + self._rows.height(visible[-1])
@@ -331,7 +340,8 @@ class Lanes(TimeCanvas):
         rect = self.hits.rect(clip, position)
         later = (self.axis.x_of(other.start) for other in session.tracks[position].clips if other.start > clip.start)
         right = min(rect.right(), next(later, rect.right()), self.width())
-        label = label_of(clip, {item.digest: item for item in session.media}, self._offline(), self._loading)
+        media = {item.digest: item for item in session.media}
+        label = label_of(clip, media, self._offline(), self._loading, self._making)
         return "" if fits(label, max(rect.left(), 0.0), right, self.font()) else shown(label)
 
     def _drop_target(self, point: QPointF, modifiers: Qt.KeyboardModifier) -> DropTarget:

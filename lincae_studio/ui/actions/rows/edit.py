@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lincae_studio.ui.actions.rows import region, time
+from lincae_studio.ui.actions.rows import process, region, time
 from lincae_studio.ui.actions.spec import ActionSpec, Standard
 
 ROWS = (
@@ -161,6 +161,7 @@ ROWS = (
         needs="selection",
         contexts=("clip",),
     ),
+    *process.ROWS,
     ActionSpec(
         "group",
         "Gr&oup Clips",

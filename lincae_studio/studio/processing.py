@@ -1,0 +1,113 @@
+"""Processing clips in the Python interface: reverse, channels, levels, stretch and pitch. Any thread."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from lincae_studio.errors import EditError
+from lincae_studio.jobs import CancelToken
+from lincae_studio.media.conformed import ConformedMedia
+from lincae_studio.media.measuring import Measure, level_of, sounding
+from lincae_studio.session import edits, model, processing
+from lincae_studio.session.levels import db_to_gain
+from lincae_studio.session.processes import Channels, Invert, Process, RemoveDC, Reverse, Use
+from lincae_studio.studio.editing import ClipLike, Edited, clip_id_of
+
+
+class Processed(Edited):
+    """The edits of what clips are processed with; the audio is made when it is first needed."""
+
+    def reverse(self, *clips: ClipLike) -> Self:
+        """Play clips backwards, or forwards again."""
+        return self.process(Reverse(), *clips)
+
+    def invert(self, *clips: ClipLike) -> Self:
+        """Invert the polarity of clips."""
+        return self.process(Invert(), *clips)
+
+    def remove_dc(self, *clips: ClipLike) -> Self:
+        """Remove the DC offset of the files of clips."""
+        return self.process(RemoveDC(), *clips)
+
+    def use_channels(self, use: Use, *clips: ClipLike) -> Self:
+        """Choose channels of stereo clips: "swap", "left", "right", "mono" for their mean, or "side"."""
+        return self.process(Channels(use), *clips)
+
+    def process(self, process: Process, *clips: ClipLike) -> Self:
+        """Process the audio of clips, after what they are processed with (`lincae_studio.session.processes`)."""
+        return self.apply(processing.add_process, set(map(clip_id_of, clips)), process)
+
+    def unprocess(self, *clips: ClipLike) -> Self:
+        """Let clips play their files as they are."""
+        return self.apply(processing.set_chains, {clip_id_of(clip): () for clip in clips})
+
+    def stretch_clip(
+        self,
+        clip: ClipLike,
+        factor: float | None = None,
+        *,
+        length: float | None = None,
+        tempo: tuple[float, float] | None = None,
+        semitones: float | None = None,
+    ) -> Self:
+        """Make a clip longer or shorter, from its start on, and higher or lower.
+
+        Args:
+            factor: the length, divided by that of the audio.
+            length: in seconds, instead.
+            tempo: of the audio and of the clip, in bpm, instead.
+            semitones: of the audio, upwards; cents are fractions.
+        """
+        now = self.document.clip(clip_id_of(clip))
+        if sum(value is not None for value in (factor, length, tempo)) > 1:
+            raise EditError("a length is given twice", "Give one of factor, length and tempo")
+        if tempo is not None:
+            factor = tempo[0] / tempo[1]
+        changed = self.apply(processing.set_stretch, {now.id}, factor=factor, semitones=semitones)
+        if length is None:
+            return changed
+        return changed.apply(processing.stretch_clips, {now.id: (now.start, now.start + self._at(length))})
+
+    def follow_tempo(self, clip: ClipLike, bpm: float) -> Self:
+        """Let a clip, whose audio has a tempo, follow that of the session; 0 for no longer."""
+        return self.apply(processing.set_clip_tempo, {clip_id_of(clip)}, bpm)
+
+    def normalise(self, *clips: ClipLike, peak_db: float | None = None, loudness: float | None = None) -> Self:
+        """Set the gain of each clip so that its peak, in dBFS, or its loudness, in LUFS, is as given.
+
+        Raises:
+            MediaError: for a silent clip, or one that is too short or quiet to have a loudness.
+            EditError: for both or neither, or where it takes more than 24 dB.
+        """
+        if (peak_db is None) == (loudness is None):
+            raise EditError("one level is needed", "Give peak_db or loudness")
+        measure: Measure = "peak" if loudness is None else "loudness"
+        target, changed = peak_db if loudness is None else loudness, self
+        assert target is not None
+        for one in map(clip_id_of, clips):
+            now = self.document.clip(one)
+            audio = self._audio_of(now)
+            level = level_of(audio, now.offset, now.offset + now.length, measure, self.rate, now.name, CancelToken())
+            changed = changed.apply(edits.set_clip_gain, {one}, db_to_gain(target - level))
+        return changed
+
+    def trim_silence(self, *clips: ClipLike, threshold_db: float = -60.0, keep: float = 0.01) -> Self:
+        """Trim clips to where they are louder than a threshold in dBFS, and keep some seconds before and after.
+
+        Raises:
+            MediaError: for a clip that is nowhere louder.
+        """
+        edges = {}
+        for one in map(clip_id_of, clips):
+            now = self.document.clip(one)
+            last = now.offset + now.length
+            found = sounding(self._audio_of(now), now.offset, last, db_to_gain(threshold_db), now.name, CancelToken())
+            first, last = (now.start + place - now.offset for place in found)
+            edges[one] = max(now.start, first - self._at(keep)), min(now.end, last + self._at(keep))
+        return self.apply(edits.trim_clips, edges)
+
+    def _audio_of(self, clip: model.Clip) -> ConformedMedia:
+        media = self.document.media_of(clip.media)
+        self.engine.derive(media, self.document.seed)
+        self.engine.decode(media, self.document.seed)
+        return self.engine.store.open(clip.media)

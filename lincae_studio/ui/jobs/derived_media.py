@@ -1,0 +1,128 @@
+"""Makes the derived media of the document that are not in the store: in the background, and again when they are lost.
+
+Main thread, except for the work of the job.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from lincae_studio.errors import MediaError, StudioError
+from lincae_studio.jobs import CancelToken, ReportProgress
+from lincae_studio.media.store import MediaStore
+from lincae_studio.session.model import Media
+from lincae_studio.ui.jobs.document_jobs import DocumentJobs
+from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.notify import MessageBar
+
+
+class DerivedMedia(QObject):
+    """Looks at the document's media whenever they change.
+
+    Attributes:
+        making: digests of what is being made; clips that play it are silent until then.
+
+    Signals:
+        making_changed: `making` has changed.
+        made: derived media are in the store.
+    """
+
+    making_changed = Signal()
+    made = Signal()
+
+    def __init__(self, document: Document, store: MediaStore, messages: MessageBar, window: QWidget) -> None:
+        super().__init__(document)
+        self.making: frozenset[str] = frozenset()
+        self._document = document
+        self._store = store
+        self._messages = messages
+        self._jobs = DocumentJobs(document, window, messages.error)
+        self._looked_at: tuple[Media, ...] = ()
+        #: Digests of what could not be made; it is not tried again before `look_again`.
+        self._failed: set[str] = set()
+        #: What is being made, and what cancels that.
+        self._current: tuple[str, CancelToken] | None = None
+        self._closed = False
+        document.at_close(self._close)
+        document.changed.connect(self._follow)
+        document.replaced.connect(self._on_replaced)
+
+    @property
+    def busy(self) -> bool:
+        return self._jobs.busy
+
+    def look_again(self) -> None:
+        """Make what is missing after files have been found, or cached audio was lost."""
+        self._failed.clear()
+        self._looked_at = ()
+        self._follow()
+
+    def _close(self) -> None:
+        self._closed = True
+
+    def _on_replaced(self) -> None:
+        self._failed.clear()
+        self._current = None
+        self._looked_at = ()
+        self._follow()
+
+    def _follow(self, _continuous: bool = False) -> None:
+        if self._document.session.media is self._looked_at:
+            return
+        self._looked_at = self._document.session.media
+        missing = [media for media in self._looked_at if media.derived is not None and self._can_make(media)]
+        if missing:
+            used = {clip.media for clip in self._document.session.clips()}
+            missing = [media for media in missing if media.digest in used]
+        digests = frozenset(media.digest for media in missing)
+        if digests != self.making:
+            self.making = digests
+            self.making_changed.emit()
+        if self._current is not None and self._current[0] not in digests:
+            self._current[1].cancel()  # no clip needs it any more
+        elif self._current is None and missing:
+            self._make(missing[0])
+
+    def _can_make(self, media: Media) -> bool:
+        """Whether media are missing, and those that they are made from are there."""
+        missing = media.digest not in self._failed and not self._store.fits(media)
+        return missing and self._store.get(media.source.digest) is not None
+
+    def _make(self, media: Media) -> None:
+        obsolete = CancelToken()
+
+        def work(report: ReportProgress, cancel: CancelToken) -> StudioError | None:
+            try:
+                self._store.ensure(media, report, _Either(cancel, obsolete))
+            except MediaError as error:
+                return error
+            return None
+
+        def done(error: StudioError | None) -> None:
+            if error is not None:
+                self._messages.error(error)
+            if error is not None or not self._store.fits(media):
+                self._failed.add(media.digest)
+
+        def ended() -> None:
+            if not self._closed and self._current is not None and self._current[1] is obsolete:
+                self._current = None
+                self.made.emit()
+                self._looked_at = ()
+                self._follow()
+
+        self._current = media.digest, obsolete
+        self._jobs.run(work, "", done, ended=ended)
+
+
+class _Either(CancelToken):
+    """Set when one of two others is."""
+
+    def __init__(self, *tokens: CancelToken) -> None:
+        super().__init__()
+        self._tokens = tokens
+
+    @property
+    def cancelled(self) -> bool:
+        return any(token.cancelled for token in self._tokens)
