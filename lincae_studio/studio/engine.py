@@ -227,9 +227,8 @@ class Engine:
         terms = (term for chunk in windows_of(session, codec, grid) for term in chunk.terms)
         incomplete = self._missing(terms)
         for media in session.used_media():
-            if media.digest in incomplete:
+            if media.derived is not None or media.digest in incomplete:
                 self.decode(media, session.seed, report)
-            self.derive(media, session.seed, report)
 
     def prepare(self, plan: Plan, session: Session, audio: bool, report: Report = no_report) -> None:
         """Decode the media files whose bundles lack latents that a plan needs; with `audio`, all that are from bundles.
@@ -239,20 +238,17 @@ class Engine:
         """
         incomplete = self._missing(term for chunk in plan.audible for term in chunk.terms)
         for media in session.used_media():
-            if audio or media.digest in incomplete:
+            if audio or media.derived is not None or media.digest in incomplete:
                 self.decode(media, session.seed, report)
-            self.derive(media, session.seed, report)
 
-    def derive(self, media: Media, seed: int, report: Report = no_report) -> None:
-        """Make derived media, unless they are stored already. Raises `StudioError`."""
+    def decode(self, media: Media, seed: int, report: Report = no_report) -> None:
+        """Decode audio known only as latents, and make derived media, unless stored already. Raises `StudioError`."""
         if media.derived is not None:
             self.decode(media.source, seed, report)
             with self._lock:
                 self.store.ensure(media, report(f"processing {name_of(media)}"))
                 self._imported.media[media.digest] = media
-
-    def decode(self, media: Media, seed: int, report: Report = no_report) -> None:
-        """Decode audio known only as latents, unless it is stored already. Raises `StudioError`."""
+            return
         latents = self._holder(media.digest)
         if latents is not None and not self.store.is_whole(media.digest, CancelToken()):
             name = Path(media.original.path).name if media.original is not None else media.digest

@@ -108,6 +108,5 @@ class Processed(Edited):
 
     def _audio_of(self, clip: model.Clip) -> ConformedMedia:
         media = self.document.media_of(clip.media)
-        self.engine.derive(media, self.document.seed)
         self.engine.decode(media, self.document.seed)
         return self.engine.store.open(clip.media)

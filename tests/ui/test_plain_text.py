@@ -115,6 +115,9 @@ def open_dialogs(window: MainWindow, tmp_path: Path) -> None:
         window.actions_by_id[action].trigger()
     DownloadDialog(DOWNLOADS[0], window).open()
     AddNeuralDialog(window).open()
+    NormaliseDialog(window).open()
+    TrimSilenceDialog(window).open()
+    StretchDialog(window.document, [clip.id for clip in window.document.session.clips()], window).open()
     ImportDialog(Question(NAME, (msgspec.structs.replace(LINEAR, title=NAME, help=NAME),)), window).open()
     job = BackgroundJob(lambda _report, _cancel: None, window.document)
     progress = ProgressDialog(f"Reading {NAME}", job, window, f"Reading {NAME}")
@@ -201,7 +204,7 @@ def test_names_are_plain_text_wherever_they_are_shown(
     missed = (
         {kind.__name__ for kind in kinds}
         - {type(widget).__name__ for widget in widgets}
-        - {"_ListDialog", "ComparisonDialog"}
+        - {"_ListDialog", "ComparisonDialog", "_Ask"}
     )
     assert not missed, "open these dialogs, too"
 

@@ -19,16 +19,16 @@ def _row(name: str, text: str, tip: str, opens_section: bool = False) -> ActionS
 
 
 ROWS = (
-    _row("stretch", "Stretch and &Pitch…", "Make clips longer or shorter, higher or lower", opens_section=True),
-    _row("reverse", "&Reverse", "Play the selected clips backwards, or forwards again"),
-    _row("normalise", "&Normalise…", "Set the gain of each selected clip so that its peak or loudness is as chosen"),
-    _row("invert", "&Invert Polarity", "Invert the polarity of the selected clips"),
-    _row("remove_dc", "Remove &DC Offset", "Remove the DC offset of the files of the selected clips"),
-    _row("trim_silence", "&Trim Silence…", "Trim the selected clips to where they are louder than a threshold"),
-    _row("swap", "&Swap Left and Right", "Swap the channels of the selected stereo clips"),
-    _row("left", "&Left Channel Only", "Use the left channel of the selected stereo clips"),
-    _row("right", "Ri&ght Channel Only", "Use the right channel of the selected stereo clips"),
-    _row("mono", "&Mono (Mid)", "Use the mean of the left and the right channel of the selected stereo clips"),
-    _row("side", "Sid&e", "Use half the difference of the left and the right channel of the selected stereo clips"),
-    _row("none", "Remove &All Processing", "Play the files of the selected clips as they are"),
+    _row("stretch", "Stretch and Pitch…", "Make clips longer or shorter, higher or lower", opens_section=True),
+    _row("reverse", "Reverse", "Play the selected clips backwards, or forwards again"),
+    _row("normalise", "Normalise…", "Set the gain of each selected clip so that its peak or loudness is as chosen"),
+    _row("invert", "Invert Polarity", "Invert the polarity of the selected clips"),
+    _row("remove_dc", "Remove DC Offset", "Remove the DC offset of the files of the selected clips"),
+    _row("trim_silence", "Trim Silence…", "Trim the selected clips to where they are louder than a threshold"),
+    _row("swap", "Swap Left and Right", "Swap the channels of the selected stereo clips"),
+    _row("left", "Left Channel Only", "Use the left channel of the selected stereo clips"),
+    _row("right", "Right Channel Only", "Use the right channel of the selected stereo clips"),
+    _row("mono", "Mono (Mid)", "Use the mean of the left and the right channel of the selected stereo clips"),
+    _row("side", "Side", "Use half the difference of the left and the right channel of the selected stereo clips"),
+    _row("none", "Remove All Processing", "Play the files of the selected clips as they are"),
 )
