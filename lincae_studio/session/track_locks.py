@@ -38,13 +38,15 @@ def check_locks(before: Session, after: Session) -> None:
     locked = [track for track in before.tracks if track.locked]
     if not locked:
         return
-    there = {media.digest for media in after.media}
-    replaced = {media.digest for media in before.media} - there
+    there = {media.digest: media.source.digest for media in after.media}
+    replaced = {media.digest: media.source.digest for media in before.media if media.digest not in there}
     by_id = {track.id: track for track in after.tracks}
     for track in locked:
-        if any(clip.media in replaced for clip in track.clips):
-            continue
         now = by_id.get(track.id)
+        plays = {clip.id: there.get(clip.media) for clip in now.clips} if now is not None and replaced else {}
+        # Media that are derived from the same file by other processes are an edit.
+        if any(clip.media in replaced and plays.get(clip.id) != replaced[clip.media] for clip in track.clips):
+            continue
         if now is None or _arranged(now) != _arranged(track):
             what = "removed" if now is None else "changed"
             problem = f"the track “{track.name}” is locked, and would be {what}"

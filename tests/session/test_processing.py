@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from lincae_studio.errors import EditError
-from lincae_studio.session import arrange, edits, places, processing, rates
+from lincae_studio.session import arrange, edits, places, processing, rates, track_locks
 from lincae_studio.session.derived import derived, found_again
 from lincae_studio.session.model import MAX_LENGTH, Clip, Original, Region, Session, Tempo
 from lincae_studio.session.processes import (
@@ -18,6 +18,7 @@ from lincae_studio.session.processes import (
     Stretch,
     words,
 )
+from lincae_studio.session.relink import relink
 from lincae_studio.session.rules import check, validated
 from tests.helpers import made_up_media
 
@@ -219,3 +220,13 @@ def test_processes_in_words() -> None:
         "-2.5 st",
         "200 % · +3 st",
     ]
+
+
+def test_clips_of_locked_tracks_are_not_processed(session: Session) -> None:
+    one = clips(session)[0]
+    turned = processing.add_process(session, {one.id}, Reverse())
+    locked = track_locks.lock_tracks(turned, {turned.tracks[0].id}, True)
+    plain = processing.set_chains(locked, {one.id: ()})
+    with pytest.raises(EditError, match="locked"):
+        track_locks.check_locks(locked, plain)
+    track_locks.check_locks(locked, relink(locked, {turned.tracks[0].clips[0].media: derived(MONO, (Reverse(),))}))

@@ -51,6 +51,8 @@ from lincae_studio.session.journal import Journal
 from lincae_studio.session.model import Session
 from lincae_studio.ui import plain_text
 from lincae_studio.ui.dialogs.codec import AddNeuralDialog, DownloadDialog, ImportDialog
+from lincae_studio.ui.dialogs.processing import NormaliseDialog, TrimSilenceDialog
+from lincae_studio.ui.dialogs.stretch import StretchDialog
 from lincae_studio.ui.jobs.background_job import BackgroundJob
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow

@@ -188,6 +188,7 @@ ROWS = (
         "Edit",
         ("Ctrl+Left",),
         needs="selection",
+        submenu="Move Clips",
         opens_section=True,
     ),
     ActionSpec(
@@ -197,6 +198,7 @@ ROWS = (
         "Edit",
         ("Ctrl+Right",),
         needs="selection",
+        submenu="Move Clips",
     ),
     ActionSpec(
         "move_up",
@@ -205,6 +207,7 @@ ROWS = (
         "Edit",
         ("Ctrl+Up",),
         needs="selection",
+        submenu="Move Clips",
     ),
     ActionSpec(
         "move_down",
@@ -213,6 +216,7 @@ ROWS = (
         "Edit",
         ("Ctrl+Down",),
         needs="selection",
+        submenu="Move Clips",
     ),
     ActionSpec(
         "next_clip",

@@ -19,7 +19,7 @@ def _row(name: str, text: str, tip: str, opens_section: bool = False) -> ActionS
 
 
 ROWS = (
-    _row("stretch", "Stretch and Pitch…", "Make clips longer or shorter, higher or lower", opens_section=True),
+    _row("stretch", "Stretch and Pitch…", "Make clips longer or shorter, higher or lower"),
     _row("reverse", "Reverse", "Play the selected clips backwards, or forwards again"),
     _row("normalise", "Normalise…", "Set the gain of each selected clip so that its peak or loudness is as chosen"),
     _row("invert", "Invert Polarity", "Invert the polarity of the selected clips"),
