@@ -57,7 +57,7 @@ def test_tab_reaches_every_control_and_shows_where_it_is(song: MainWindow, chose
         kinds.add(type(widget).__name__)
         assert ringed(widget), f"{type(widget).__name__} {widget.accessibleName()}"
     song.preferences.set(theme="dark")  # the style belongs to the application
-    assert {"Lanes", "Ruler", "QComboBox", "QCheckBox", "QListWidget", "QTableView", "QToolButton", "Clock"} <= kinds
+    assert {"Lanes", "Ruler", "QComboBox", "QCheckBox", "QListWidget", "RowsView", "QToolButton", "Clock"} <= kinds
 
 
 def test_menus_show_their_entry_only(song: MainWindow) -> None:
