@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyqtgraph as pg
+from msgspec.structs import replace as changed
 from PySide6.QtCore import QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPen
 from PySide6.QtWidgets import QGraphicsRectItem
@@ -24,6 +25,7 @@ from lincae_studio.ui.model.region_selection import Box, Pointed, RegionSelectio
 from lincae_studio.ui.model.time_axis import TimeAxis
 from lincae_studio.ui.rendering.rendering import Rendering
 from lincae_studio.ui.timeline.gestures import DRAG_PX
+from lincae_studio.ui.views.region_fades import FLAT, UPRIGHT, fade_items, faded, handle_at, handles, inner
 
 #: How near the pointer must be to an edge to take hold of it.
 _EDGE_PX = 5.0
@@ -31,12 +33,7 @@ _EDGE_PX = 5.0
 #: Part of the channels that a rectangle made by key covers.
 _SHARE_BY_KEY = 4
 
-_STEPS = {
-    Qt.Key.Key_Left: (-1, 0),
-    Qt.Key.Key_Right: (1, 0),
-    Qt.Key.Key_Up: (0, 1),
-    Qt.Key.Key_Down: (0, -1),
-}
+_STEPS = {Qt.Key.Key_Left: (-1, 0), Qt.Key.Key_Right: (1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Area:
 
 @dataclass(frozen=True)
 class _Hold:
-    """What the mouse holds: the area before, and which of its edges follow the pointer; none for all of it."""
+    """What the mouse holds: the area before, and which edges, or handle of a fade, follow the pointer; none for all."""
 
     at: QPointF
     frame: int
@@ -85,6 +82,8 @@ class RegionLayer(QObject):
         self._items: list[Any] = []
         self._hold: _Hold | None = None
         self._preview: Area | None = None
+        #: The fades that releasing a handle would give.
+        self._faded: dict[str, int] = {}
         self._pressed = False
         document.changed.connect(lambda _continuous: self.redraw())
         document.replaced.connect(self.cancel)  # its regions are of another document
@@ -143,6 +142,17 @@ class RegionLayer(QObject):
         left, right = self._axis.x_of(rect.left()), self._axis.x_of(rect.right())
         return QRectF(left, self._plot.height() - rect.bottom() * height, right - left, rect.height() * height)
 
+    def _inner(self, rect: QRectF, region: Region, pixels: bool = False) -> QRectF:
+        """What the fades of a region leave of its rectangle, in samples and channels or in pixels."""
+        across = 1.0 / self._axis.samples_per_px if pixels else 1.0
+        along = self._plot.height() / self._channels if pixels else 1.0
+        return inner(rect, region.fade * across, region.fade_channels * along)
+
+    def _handles(self, region: Region, area: Area) -> dict[str, QPointF]:
+        """The handles of the fades of a region, in pixels."""
+        rect = self._pixels(area)
+        return handles(rect, self._inner(rect, region, pixels=True))
+
     def _frame_at(self, x: float) -> int:
         return max(0, math.floor(self._axis.sample_at(x) / self._hop))
 
@@ -156,6 +166,11 @@ class RegionLayer(QObject):
         if owner is None:
             return None
         chosen, box = self._selected.chosen, self._selected.box
+        for region in self.shown():
+            if (owner, region.id) == chosen and not regions.is_solo(region):
+                area = self.area_of(region, owner)
+                if handle := handle_at(at, self._handles(region, area)):
+                    return region, area, frozenset((handle,))
         found: list[Region | Box] = [*sorted(self.shown(), key=lambda region: (owner, region.id) == chosen)]
         if box is not None and box.owner == owner:
             found.append(box)
@@ -186,7 +201,7 @@ class RegionLayer(QObject):
         hit = self._hit(at)
         if hit is None:
             return Qt.CursorShape.ArrowCursor
-        upright, flat = hit[2] & {"left", "right"}, hit[2] & {"top", "bottom"}
+        upright, flat = hit[2] & {"left", "right", *UPRIGHT}, hit[2] & {"top", "bottom", *FLAT}
         if upright and flat:
             falling = ("left" in upright) == ("top" in flat)
             return Qt.CursorShape.SizeFDiagCursor if falling else Qt.CursorShape.SizeBDiagCursor
@@ -234,14 +249,17 @@ class RegionLayer(QObject):
             self._preview = Area(first, last + 1, low, high)
         else:
             self._preview = self._moved(hold.before, frame - hold.frame, row - hold.row, hold.edges)
+            for handle in hold.edges & (UPRIGHT | FLAT):
+                assert hold.region is not None, "a box has no fades"
+                self._faded = faded(hold.region, handle, (frame - hold.frame) * self._hop, row - hold.row)
         self.redraw()
 
     def release(self) -> bool:
         """Make the edit. False if the press was a click on an empty place."""
         if not self._pressed:
             return True  # it was cancelled
-        hold, preview = self._hold, self._preview
-        self._hold, self._preview, self._pressed = None, None, False
+        hold, preview, fades = self._hold, self._preview, self._faded
+        self._hold, self._preview, self._faded, self._pressed = None, None, {}, False
         owner = self._owner()
         if hold is None or owner is None:
             return False
@@ -249,13 +267,17 @@ class RegionLayer(QObject):
             if hold.new:
                 self._selected.clear()
             return not hold.new
-        self._place(hold.region, owner, preview, "Resize Region" if hold.edges else "Move Region")
+        if hold.region is not None and fades:
+            region_id = hold.region.id
+            self._document.apply("Fade Region", lambda s: regions.change(s, owner, region_id, **fades))
+        else:
+            self._place(hold.region, owner, preview, "Resize Region" if hold.edges else "Move Region")
         self.redraw()
         return True
 
     def cancel(self) -> None:
         """Let go of what is held, as if it had not been touched."""
-        self._hold, self._preview, self._pressed = None, None, False
+        self._hold, self._preview, self._faded, self._pressed = None, None, {}, False
         self.redraw()
 
     # Keys
@@ -362,7 +384,10 @@ class RegionLayer(QObject):
         for region in self.shown():
             held = hold is not None and hold.region is not None and hold.region.id == region.id
             area = self._preview if held and self._preview is not None else self.area_of(region, owner)
-            self._draw(area, text_of(region), (owner, region.id) == self._selected.chosen, region.on)
+            selected = (owner, region.id) == self._selected.chosen
+            self._draw(area, text_of(region), selected, region.on)
+            if selected and not regions.is_solo(region):
+                self._draw_fades(area, changed(region, **self._faded) if held else region)
         box = self._selected.box
         if hold is not None and hold.region is None and self._preview is not None:
             self._draw(self._preview, "", True, True, dashed=True)
@@ -402,6 +427,14 @@ class RegionLayer(QObject):
             label = pg.TextItem(text, color=colors.text, anchor=(0, 0), fill=QColor(colors.lane))
             label.setPos(max(rect.left(), self._axis.start), rect.bottom())
             self._add(label)
+
+    def _draw_fades(self, area: Area, region: Region) -> None:
+        """Draw where the fades of the selected region end, and their handles."""
+        per_channel, places = self._plot.height() / self._channels, self._handles(region, area).values()
+        at = [QPointF(self._axis.sample_at(one.x()), self._channels - one.y() / per_channel) for one in places]
+        inside = self._inner(self._rect(area), region) if region.fade or region.fade_channels else None
+        for item in fade_items(inside, at):
+            self._add(item)
 
     def _add(self, item: Any) -> None:
         item.setZValue(5)

@@ -21,6 +21,7 @@ from lincae_studio.session.digests import rate_of
 from lincae_studio.session.model import Loop, Session, Tempo
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.model.track_rows import ROW_PX
+from lincae_studio.ui.plain_text import from_menu
 from lincae_studio.ui.views.heatmap import HeatmapPanel
 from tests.helpers import new_renderer, tone, write_audio
 from tests.playback.test_player import SteppedSink
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.qt_log_ignore("This plugin does not support (raise|grab
 
 
 def rates_menu(window: MainWindow) -> QMenu:
-    return next(menu for menu in window.menuBar().findChildren(QMenu) if menu.title() == "Sample Rate")
+    return next(menu for menu in window.menuBar().findChildren(QMenu) if from_menu(menu.title()) == "Sample Rate")
 
 
 def convert(qtbot: QtBot, window: MainWindow, text: str) -> None:
@@ -47,7 +48,7 @@ def convert(qtbot: QtBot, window: MainWindow, text: str) -> None:
 
 
 def checked(window: MainWindow) -> list[str]:
-    return [action.text() for action in rates_menu(window).actions() if action.isChecked()]
+    return [from_menu(action.text()) for action in rates_menu(window).actions() if action.isChecked()]
 
 
 def test_a_song_is_converted_and_everything_keeps_its_time(qtbot: QtBot, song: MainWindow) -> None:

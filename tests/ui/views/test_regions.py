@@ -15,6 +15,7 @@ from lincae_studio.session import edits, regions
 from lincae_studio.session.model import MASTER, MAX_LENGTH, Region
 from lincae_studio.ui.main_window import MainWindow
 from lincae_studio.ui.panels.region_table import RegionTable
+from lincae_studio.ui.plain_text import from_menu
 from lincae_studio.ui.views.heatmap import HeatmapPanel
 from tests.ui.conftest import LIMIT_MS, PX, wait_rendered
 from tests.ui.drive import click, drag, hover, press, right_click
@@ -130,6 +131,31 @@ def test_regions_are_moved_and_resized_by_the_mouse(
         assert after.start - before.start == pytest.approx(0.5 * 44_100, abs=PX + 256)
 
 
+def test_fades_are_dragged_by_handles_inside_each_side(shown: MainWindow) -> None:
+    shown.timeline.splitter.setSizes([100, 60, 600])
+    before = add(shown)
+    click(heatmap(shown).viewport(), *place(shown, 1.0, 140))
+    for side, outwards in (("left", 1), ("right", -1)):
+        x, y = place(shown, 0.5 if side == "left" else 1.5, 140.5)
+        hover(heatmap(shown).viewport(), x + 10 * outwards, y)
+        assert heatmap(shown).viewport().cursor().shape() == Qt.CursorShape.SizeHorCursor
+        steps = len(shown.document.steps[0])
+        drag(heatmap(shown).viewport(), (x + 10 * outwards, y), (x + 30 * outwards, y))
+        assert only(shown).fade == pytest.approx(20 * PX, abs=256)
+        assert len(shown.document.steps[0]) == steps + 1
+        press(shown, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert only(shown).fade == 0
+    x, y = place(shown, 1.0, 181)
+    per_channel = heatmap(shown).height() / 256
+    drag(heatmap(shown).viewport(), (x, y + 10), (x, y + 10 + 15 * per_channel))
+    assert only(shown).fade_channels == pytest.approx(15, abs=1)
+    drag(heatmap(shown).viewport(), (x, y + 10 + 15 * per_channel), (x, y + 400))
+    region = only(shown)
+    assert region.fade_channels == (region.high - region.low) // 2, "no more than half"
+    kept = ("start", "end", "low", "high", "gain")
+    assert [getattr(region, name) for name in kept] == [getattr(before, name) for name in kept]
+
+
 def test_escape_cancels_a_drag(shown: MainWindow) -> None:
     before, playhead = add(shown), shown.transport.position
     session = shown.document.session
@@ -226,7 +252,7 @@ def test_the_context_menu_has_the_commands(shown: MainWindow) -> None:
     drag_on(shown, (0.5, 200), (1.5, 100))
     menu = right_click(panel(shown), 260 + place(shown, 1.0, 150)[0], place(shown, 1.0, 150)[1])
     assert menu is not None
-    texts = [action.text() for part in menu.findChildren(type(menu)) for action in part.actions()]
+    texts = [from_menu(action.text()) for part in menu.findChildren(type(menu)) for action in part.actions()]
     assert {"Mute", "Keep Only", "Solo Channel"} <= set(texts)
     menu.close()
 
