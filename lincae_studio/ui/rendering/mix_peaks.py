@@ -186,10 +186,9 @@ class DryPeaks(QObject):
         chunk = self._rendering.plan.chunks.get(index)
         return chunk is not None and self.peaks.shows(chunk)
 
-    def audio(self, start: int, end: int) -> Audio | None:
-        """Samples `[start, end)` of the dry mix, `(channels, n)`, if they are few enough to read while drawing."""
-        dry = self._rendering.dry
-        return dry.read(start, end - start) if (end - start) * dry.tracks <= _READ_AT_ONCE else None
+    def readable(self, samples: float) -> bool:
+        """Whether the dry mix of a view with so many samples can be read while drawing."""
+        return samples * self._rendering.dry.tracks <= _READ_AT_ONCE
 
     def forget(self) -> None:
         """Compute all peaks again, as media files that were silent now have audio."""

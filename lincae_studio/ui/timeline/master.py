@@ -200,13 +200,12 @@ class MasterLane(TimeCanvas):
         return self.peaks.pyramid.columns(start, samples_per_column, count)
 
     def _dry_columns(self, start: float, samples_per_column: float, count: int) -> Audio:
-        """Peaks of the dry mix."""
-        if samples_per_column < BLOCK:
+        """Peaks of the dry mix: of its samples if those of the whole view can be read, so that no part differs."""
+        if samples_per_column < BLOCK and self.dry.readable(self.width() * self.axis.samples_per_px):
             begin = max(0, int(start))
             end = min(self._rendering.plan.length, int(start + count * samples_per_column) + 2)
-            audio = self.dry.audio(begin, end)
-            if audio is not None:
-                return sample_columns(audio.T, start - begin, samples_per_column, count)
+            audio = self._rendering.dry.read(begin, end - begin)
+            return sample_columns(audio.T, start - begin, samples_per_column, count)
         return self.dry.peaks.pyramid.columns(start, samples_per_column, count)
 
     def _request_dry_peaks(self) -> None:

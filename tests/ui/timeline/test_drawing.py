@@ -143,6 +143,20 @@ def test_scrolling_draws_the_whole_envelope_of_the_master(song: MainWindow) -> N
             assert_drawn_whole(song, f"scrolling by {px} pixels")
 
 
+def test_scrolling_draws_the_dry_mix_as_a_full_repaint_does(qtbot: QtBot, song: MainWindow) -> None:
+    """At zooms at which its samples could be read for the exposed strip, but not for the whole view."""
+    axis, master = song.timeline.axis, song.timeline.master
+    chunks = [chunk.index for chunk in song.rendering.update_plan().audible]
+    qtbot.waitUntil(lambda: all(master.dry.known(index) for index in chunks), timeout=LIMIT_MS)
+    for zoom in (120.0, 60.0):
+        set_zoom(song, zoom)
+        look(song)
+        for px in (37, -12, 80):
+            axis.scroll_to(axis.start + px * axis.samples_per_px)
+            look(song)
+            assert_drawn_whole(song, f"scrolling by {px} pixels at {zoom}")
+
+
 def test_wheel_turns_leave_the_same_pixels_as_a_full_repaint(song: MainWindow) -> None:
     lanes, document = song.timeline.lanes, song.document
     tracks = document.session.tracks
