@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import os
 import platform
 import statistics
 import time
@@ -23,10 +24,11 @@ from lincae_studio import malloc
 from lincae_studio.bench.machine import machine
 from lincae_studio.bench.spread import spread
 from lincae_studio.codecs.computation import Computation
-from lincae_studio.codecs.device import default_device, resolve
+from lincae_studio.codecs.device import BF16_ISA, default_device, resolve
 from lincae_studio.codecs.lincae.autoencoder import Autoencoder
 from lincae_studio.codecs.lincae.pretrained import save_own
 from lincae_studio.codecs.lincae.unet import UNet
+from lincae_studio.codecs.tiles import has_library
 from lincae_studio.errors import CodecError, UsageError
 from lincae_studio.preferences import Precision
 
@@ -112,6 +114,7 @@ def measure_codec(
         "audio_s": duration,
         "auto_decoder": decoder_type,
         "tiles": ours.tiles,
+        "kernels": place.type == "cpu" and has_library(),
         "gflop_per_s_of_audio": {name: count / duration / 1e9 for name, count in flops.items()},
         "matrix_product_gflops": products,
     }
@@ -256,10 +259,27 @@ def _batch(model: Autoencoder, device: torch.device, size: int, repeats: int) ->
     }
 
 
-def _isa() -> object:
-    """The instruction set that torch uses: the processor's, unless the environment limits it."""
-    found, used = machine()["isa"], torch.backends.cpu.get_cpu_capability().lower()
-    return used if str(found).startswith("avx512") and used != "avx512" else found
+def _isa() -> str:
+    """The instruction set that torch and oneDNN use: the processor's, unless the environment limits them."""
+    return limited_isa(str(machine()["isa"]), torch.backends.cpu.get_cpu_capability())
+
+
+def limited_isa(of_processor: str, used: str) -> str:
+    """The instruction set of a processor, as `machine` names it, where torch uses another: `AVX2`, `DEFAULT`.
+
+    Returns:
+        For the processor's widest vectors, its own name; for narrower ones theirs, without what comes with the wider;
+        `generic` where torch uses none.
+    """
+    widest, *special = of_processor.split() or [""]
+    if used in ("DEFAULT", "NO AVX"):
+        # On other processors than those of Intel's kind, torch has one version only, for the widest vectors.
+        return "generic" if widest.startswith(("avx", "sse")) else of_processor
+    name = used.lower()
+    if widest.startswith("avx") and name.startswith("avx") and name != widest:
+        return name
+    limits = {os.environ.get(f"{library}_MAX_CPU_ISA", "").upper() for library in ("ONEDNN", "DNNL")}
+    return of_processor if not special or limits <= BF16_ISA else widest
 
 
 def _product_gflops(device: torch.device, dtype: torch.dtype) -> float:

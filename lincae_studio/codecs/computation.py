@@ -33,8 +33,8 @@ class Computation(Struct, frozen=True):
         kind: the kind of device that `device` came to; None until then.
         tiles: channels from which on Lin-CAE's convolutions in 32 bits are computed by tiles, which is faster and
             differs by rounding; 0 if none are. Only with `auto`.
-        kernels: whether Lin-CAE's norms are computed by kernels of our own on CUDA, which is faster and differs by
-            rounding. Only with `auto`.
+        kernels: whether Lin-CAE is computed by kernels of our own, which is faster and differs by rounding: norms on
+            CUDA, tiles on the CPU where the package `lincae-studio-kernels` is installed. Only with `auto`.
     """
 
     device: str = "auto"

@@ -21,7 +21,7 @@ from lincae_studio.preferences import Precision
 _TILES_NAME = "tiles.json"
 
 #: Values of oneDNN's variable with which it multiplies bfloat16 in hardware.
-_BF16_ISA = {"", "DEFAULT", "ALL", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16"}
+BF16_ISA = {"", "DEFAULT", "ALL", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16"}
 
 #: The first CUDA GPUs with TF32: compute capability 8.0.
 _TF32_SINCE = (8, 0)
@@ -44,7 +44,7 @@ def resolve(computation: Computation) -> Computation:
         resolved=decoder_arithmetic(device, computation.precision),
         kind=device.type,
         tiles=tiles.narrowest(paths.cache_dir() / _TILES_NAME) if automatic and device.type == "cpu" else 0,
-        kernels=automatic and has_kernels(device),
+        kernels=automatic and (has_kernels(device) or (device.type == "cpu" and tiles.has_library())),
     )
 
 
@@ -125,7 +125,7 @@ def rounds_to_tf32(device: torch.device) -> bool:
 def _is_limited() -> bool:
     """Whether the environment keeps torch or oneDNN, its convolutions, from the processor's bfloat16."""
     limits = {os.environ.get(f"{library}_MAX_CPU_ISA", "").upper() for library in ("ONEDNN", "DNNL")}
-    return torch.backends.cpu.get_cpu_capability() != "AVX512" or not limits <= _BF16_ISA
+    return torch.backends.cpu.get_cpu_capability() != "AVX512" or not limits <= BF16_ISA
 
 
 def _cpu_has(check: str) -> bool:

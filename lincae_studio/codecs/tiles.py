@@ -3,6 +3,8 @@
 F(4x4, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section 4: tiles of 6x6
 inputs, which overlap by 2, are transformed to 36 points; there the convolution is a product of matrices per point; and
 transforming back gives 4x4 outputs. The more channels there are, the less the transforms matter.
+
+Where the package `lincae-studio-kernels` is installed its compiled code computes them (`compiled.py`), else torch.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio import atomic, bounded
+from lincae_studio.codecs import compiled
 
 #: Tiles that are transformed at once, and their values: their points should stay in the processor's cache.
 _GROUP = 150
@@ -55,18 +58,54 @@ class Conv2d(nn.Conv2d):
     Attributes:
         by_tiles: whether it does so where it can: on the CPU, in float32, without gradients, with zeros around the
             image. The result differs by rounding: its relative error is 1.5e-6, where that of torch is 0.8e-6.
+        keeps_points: whether the transformed weights are kept, which are four times as large. Then weights must not
+            change, and `repeated` must always be the same.
     """
 
     by_tiles = False
+    keeps_points = False
+    _points: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolved(x, self.weight, self.bias) if self.tiled(x) else super().forward(x)
+        return self.convolved(x, self.bias) if self.tiled(x) else super().forward(x)
 
     def tiled(self, x: Tensor) -> bool:
         """Whether an image is computed by tiles."""
         if not self.by_tiles or x.device.type != "cpu" or x.dtype is not torch.float32 or torch.is_grad_enabled():
             return False
         return self.padding_mode == "zeros" and -(-x.shape[2] // 4) * -(-x.shape[3] // 4) >= _FEWEST
+
+    def convolved(
+        self,
+        x: Tensor,
+        bias: Tensor | None,
+        *,
+        activation: tuple[Tensor, Tensor] | None = None,
+        added: Tensor | None = None,
+        sums: Tensor | None = None,
+        repeated: int = 1,
+    ) -> Tensor:
+        """The function `convolved`, with these weights."""
+        points = self._points
+        if points is None:
+            points = transformed(self.weight, repeated)
+            if self.keeps_points:
+                self._points = points
+        return convolved(
+            x, self.weight, bias, activation=activation, added=added, sums=sums, repeated=repeated, points=points
+        )
+
+    def row_sums(self, x: Tensor) -> Tensor:
+        """The function `row_sums`, computed by the same code as the convolution."""
+        library = _library(self.weight)
+        if library is None:
+            return row_sums(x)
+        images = x.permute(0, 2, 3, 1).contiguous()
+        batch, height, width, channels = images.shape
+        sums = torch.empty(batch, 2, height, channels)
+        for image, found in zip(images, sums, strict=True):
+            library.row_sums(image.data_ptr(), found.data_ptr(), height, width, channels, torch.get_num_threads())
+        return sums
 
 
 def convolved(
@@ -77,7 +116,8 @@ def convolved(
     activation: tuple[Tensor, Tensor] | None = None,
     added: Tensor | None = None,
     sums: Tensor | None = None,
-    enlarged: int = 1,
+    repeated: int = 1,
+    points: Tensor | None = None,
 ) -> Tensor:
     """The convolution of `(B, C, F, S)` with weights `(O, C, 3, 3)`, zeros around the image, as `(B, O, F, S)`.
 
@@ -89,15 +129,97 @@ def convolved(
         activation: factor and offset, each `(B, C)`: values become their SiLU after these are applied.
         added: `(B, O, F, S)`, added to the result.
         sums: filled with what `row_sums` gives for the result.
-        enlarged: each pixel becomes a square of this size, whose pixels are the slower index of the weights'
-            outputs: `(B, O / n**2, n * F, n * S)`. Not with `sums`.
+        repeated: 2 if each pixel stands for a square of 2x2 of them: the result is twice as high and wide. Without
+            `added` and `sums`.
+        points: of `transformed`, where they were kept.
     """
+    if points is None:
+        points = transformed(weight, repeated)
+    library = _library(weight)
+    if library is not None:
+        return _with_library(library, x, len(weight), points, bias, activation, added, sums, repeated)
+    if bias is not None and repeated > 1:
+        bias = bias.repeat(*[1] * (bias.ndim - 1), repeated**2)
+    return _with_torch(x, points, bias, activation, added, sums, repeated)
+
+
+def transformed(weight: Tensor, repeated: int = 1) -> Tensor:
+    """The points of weights `(O, C, 3, 3)`, in the order that what computes with them takes."""
+    library = _library(weight)
+    if library is None:
+        weight = weight if repeated == 1 else _for_squares(weight)
+        _, of_weights, _ = _transforms()
+        return (of_weights @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, weight.shape[1], -1)
+    outputs, channels = weight.shape[:2]
+    ordered = weight.permute(2, 3, 1, 0).contiguous()
+    points = torch.empty(36 * channels * outputs)
+    library.transform(ordered.data_ptr(), points.data_ptr(), channels, outputs, torch.get_num_threads())
+    return points
+
+
+def has_library() -> bool:
+    """Whether compiled code computes tiles here: with the rounding of its own."""
+    return compiled.library(torch.backends.cpu.get_cpu_capability()) is not None
+
+
+def _library(weight: Tensor) -> compiled.Library | None:
+    """What computes the tiles of a convolution; None for torch."""
+    if torch.compiler.is_compiling():
+        return None
+    found = compiled.library(torch.backends.cpu.get_cpu_capability())
+    return found if found is not None and found.has(weight.shape[1], weight.shape[0]) else None
+
+
+def _with_library(
+    library: compiled.Library,
+    x: Tensor,
+    outputs: int,
+    points: Tensor,
+    bias: Tensor | None,
+    activation: tuple[Tensor, Tensor] | None,
+    added: Tensor | None,
+    sums: Tensor | None,
+    repeated: int,
+) -> Tensor:
+    batch, channels, height, width = x.shape
+    height, width, threads = height * repeated, width * repeated, torch.get_num_threads()
+    out = torch.empty(batch, height, width, outputs)
+    size = library.scratch_size(width, channels)
+    scratch = torch.empty(threads * size)
+    offsets = None if bias is None else bias.expand(batch, outputs)
+    images, others = (None if image is None else image.permute(0, 2, 3, 1).contiguous() for image in (x, added))
+    for item in range(batch):
+        scale, shift = activation or (None, None)
+        parts = (images, offsets, scale, shift, others, out, sums)
+        # Kept until the end of the call, since the addresses do not keep them.
+        tensors = [None if part is None else part[item].contiguous() for part in parts]
+        addresses = (None if tensor is None else tensor.data_ptr() for tensor in tensors)
+        names = ("x", "bias", "scale", "shift", "added", "out", "sums")
+        job = compiled.Job(**dict(zip(names, addresses, strict=True)))
+        job.weights, job.scratch, job.scratch_size = points.data_ptr(), scratch.data_ptr(), size
+        job.height, job.width, job.channels, job.outputs = height, width, channels, outputs
+        job.repeated, job.threads = repeated, threads
+        library.convolve(job)
+    return out.permute(0, 3, 1, 2)
+
+
+def _with_torch(
+    x: Tensor,
+    weights: Tensor,
+    bias: Tensor | None,
+    activation: tuple[Tensor, Tensor] | None,
+    added: Tensor | None,
+    sums: Tensor | None,
+    enlarged: int,
+) -> Tensor:
+    """As `convolved`; `weights` are points, whose outputs have the pixels of a square as their slower index."""
     batch, _, height, width = x.shape
-    size, channels = (height * enlarged, width * enlarged), len(weight) // enlarged**2
-    group = min(_GROUP, _GROUP_VALUES // max(weight.shape[:2]))
-    points = _Points(weight, width, min(-(-height // 4), max(1, group // -(-width // 4))))
+    outputs = weights.shape[2]
+    size, channels = (height * enlarged, width * enlarged), outputs // enlarged**2
+    group = min(_GROUP, _GROUP_VALUES // max(weights.shape[1:]))
+    points = _Points(weights, width, min(-(-height // 4), max(1, group // -(-width // 4))))
     out = torch.empty(batch, *size, channels)
-    offsets = None if bias is None else bias.expand(batch, len(weight))
+    offsets = None if bias is None else bias.expand(batch, outputs)
     images, others = (None if tensor is None else tensor.permute(0, 2, 3, 1) for tensor in (x, added))
     assert images is not None
     for item in range(batch):
@@ -128,17 +250,17 @@ class _Points:
     """Strips of an image as tiles, and the products of their points. Buffers are used again, so that they stay cached.
 
     Args:
-        weight: `(O, C, 3, 3)`.
+        weights: `(36, C, O)`.
         width: of the images.
         rows: tiles per column of a strip.
     """
 
-    def __init__(self, weight: Tensor, width: int, rows: int) -> None:
+    def __init__(self, weights: Tensor, width: int, rows: int) -> None:
         self.rows, self.columns = rows, -(-width // 4)
         self._width = width
-        self._sizes = weight.shape[1], weight.shape[0]
-        self._forth, of_weights, self._back = _transforms()
-        self._weights = (of_weights @ weight.permute(2, 3, 1, 0).reshape(9, -1)).view(36, *self._sizes)
+        self._sizes = weights.shape[1], weights.shape[2]
+        self._forth, _, self._back = _transforms()
+        self._weights = weights
         self._strip = torch.zeros(4 * rows + 2, 4 * self.columns + 2, self._sizes[0])
         self._buffers = torch.empty(2, 36 * rows * self.columns * max(self._sizes))
         self._views: dict[int, _Views] = {}
@@ -201,6 +323,27 @@ class _Views:
         self.back_by_column_out = self.results.view(4, 4, -1)
 
 
+def fold_taps(factor: int, taps: int, like: Tensor) -> Tensor:
+    """`(factor, 2, taps)`: entry (phase, pixel, tap) is 1 where a tap of a phase falls on one of its two small pixels.
+
+    Output `factor * i + phase` sees small pixels i - 1 and i in the first half of the phases, i and i + 1 in the rest.
+    """
+    folding = [[[0.0] * taps for _ in range(2)] for _ in range(factor)]
+    for phase in range(factor):
+        first = -1 if phase < factor // 2 else 0
+        for tap in range(taps):
+            folding[phase][(phase + tap - taps // 2) // factor - first][tap] = 1.0
+    return torch.tensor(folding, dtype=like.dtype, device=like.device)
+
+
+def _for_squares(weight: Tensor) -> Tensor:
+    """Weights `(4 O, C, 3, 3)` on the small image for an image in which each pixel is a square of four."""
+    folding = fold_taps(2, 3, weight)
+    # On three pixels, as tiles need them: the first phase has none on the last, the second none on the first.
+    rows = torch.stack([functional.pad(folding[0], (0, 0, 0, 1)), functional.pad(folding[1], (0, 0, 1, 0))])
+    return torch.einsum("auk,bvl,oikl->aboiuv", rows, rows, weight).flatten(0, 2)
+
+
 def row_sums(x: Tensor) -> Tensor:
     """The sums of each row's values and of their squares, `(B, 2, F, C)`, of channels-last images `(B, C, F, S)`."""
     images = x.permute(0, 2, 3, 1)
@@ -255,7 +398,7 @@ def narrowest(file: Path) -> int:
     ignored: it is a cache.
     """
     key = f"{platform.processor() or platform.machine()} {torch.backends.cpu.get_cpu_capability()} "
-    key += f"{torch.get_num_threads()} {os.cpu_count()} torch {torch.__version__}"
+    key += f"{torch.get_num_threads()} {os.cpu_count()} torch {torch.__version__}{' kernels' if has_library() else ''}"
     found = _kept(file).get(key)
     if found is None:
         measured = _measured()
@@ -277,14 +420,14 @@ def _measured() -> int:
     for width, size in _MEASURED:
         x = torch.ones(1, width, *size).to(memory_format=torch.channels_last)
         weight = torch.ones(width, width, 3, 3).contiguous(memory_format=torch.channels_last)
-        ones = torch.ones(1, width)
+        ones, points = torch.ones(1, width), transformed(weight)
         best = {True: float("inf"), False: float("inf")}
         with torch.no_grad():
             for _ in range(_REPEATS):
                 for by_tiles in best:
                     started = time.perf_counter()
                     if by_tiles:
-                        convolved(x, weight, ones[0], activation=(ones, ones), added=x)
+                        convolved(x, weight, ones[0], activation=(ones, ones), added=x, points=points)
                     else:
                         activated = functional.silu(x * ones[..., None, None] + ones[..., None, None], inplace=True)
                         functional.conv2d(activated, weight, ones[0], padding=1).add_(x)

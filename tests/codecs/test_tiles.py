@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from lincae_studio.codecs import device, tiles
+from lincae_studio.codecs import compiled, device, tiles
 from lincae_studio.codecs.computation import Computation
 
 
 @pytest.fixture(autouse=True)
-def _without_gradients() -> object:
+def _torch_alone(monkeypatch: pytest.MonkeyPatch) -> object:
+    """Without gradients and compiled code, which `test_compiled.py` tests."""
+    monkeypatch.setattr(compiled, "library", lambda instruction_set: None)
     with torch.no_grad():
         yield
 
@@ -60,11 +62,11 @@ def test_what_comes_before_and_after_is_computed_with_it(size: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("size", [(64, 40), (37, 21)])
-def test_pixels_of_an_enlarged_image_come_from_channels(size: tuple[int, int]) -> None:
-    conv = tiles.Conv2d(16, 4 * 12, 3, padding=1)
+def test_pixels_of_an_enlarged_image_are_squares(size: tuple[int, int]) -> None:
+    conv = tiles.Conv2d(16, 12, 3, padding=1)
     x = image(16, *size, batch=2)
-    expected = exact(x, conv).view(2, 2, 2, 12, *size).permute(0, 3, 4, 1, 5, 2).reshape(2, 12, 2 * size[0], -1)
-    assert error(tiles.convolved(x, conv.weight, conv.bias, enlarged=2), expected) < 2e-6
+    expected = exact(functional.interpolate(x, scale_factor=2, mode="nearest"), conv)
+    assert error(tiles.convolved(x, conv.weight, conv.bias, repeated=2), expected) < 2e-6
 
 
 def test_a_convolution_computes_by_tiles_where_it_may_and_can() -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lincae_studio.codecs.lincae.config import PaddingMode
-from lincae_studio.codecs.tiles import SLICE, Conv2d, convolved, row_sums
+from lincae_studio.codecs.tiles import SLICE, Conv2d, fold_taps, row_sums
 
 #: Scale of the frequency resampling between two levels: factors for frequency and time, by entry of the option list.
 FREQUENCY_ONLY = (4, 1)
@@ -198,7 +198,7 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if isinstance(self.c, Conv2d) and self.c.tiled(x):
-            return self._by_tiles(x)
+            return self.c.convolved(x, self.c.bias, repeated=2)
         if _as_published() or x.device.type != "cpu" or self.c.padding_mode != "zeros":
             enlarged = functional.interpolate(x, scale_factor=[float(f) for f in self.factors], mode="nearest")
             return self.c(enlarged)
@@ -224,34 +224,14 @@ class Upsample(nn.Module):
             out += self.c.bias.to(out.dtype)[:, None, None]
         return out
 
-    def _by_tiles(self, x: Tensor) -> Tensor:
-        folding = _fold_taps(2, 3, self.c.weight)
-        # On three pixels, as tiles need them: the first phase has none on the last, the second none on the first.
-        rows = torch.stack([functional.pad(folding[0], (0, 0, 0, 1)), functional.pad(folding[1], (0, 0, 1, 0))])
-        weights = torch.einsum("auk,bvl,oikl->aboiuv", rows, rows, self.c.weight).flatten(0, 2)
-        return convolved(x, weights, None if self.c.bias is None else self.c.bias.repeat(4), enlarged=2)
-
     def _phase_weights(self) -> Tensor:
         """`(phases * out, in, 2, 1 or 2)`: for each phase the summed taps on its two small pixels per axis."""
         weight = self.c.weight
         over_bins, over_frames = self.factors
-        rows = _fold_taps(over_bins, weight.shape[2], weight)
-        columns = _fold_taps(over_frames, weight.shape[3], weight) if over_frames > 1 else weight.new_ones(1, 1, 1)
+        rows = fold_taps(over_bins, weight.shape[2], weight)
+        columns = fold_taps(over_frames, weight.shape[3], weight) if over_frames > 1 else weight.new_ones(1, 1, 1)
         folded = torch.einsum("auk,bvl,oikl->aboiuv", rows, columns, weight)
         return folded.reshape(-1, weight.shape[1], rows.shape[1], columns.shape[1])
-
-
-def _fold_taps(factor: int, taps: int, like: Tensor) -> Tensor:
-    """`(factor, 2, taps)`: entry (phase, pixel, tap) is 1 where a tap of a phase falls on one of its two small pixels.
-
-    Output `factor * i + phase` sees small pixels i - 1 and i in the first half of the phases, i and i + 1 in the rest.
-    """
-    folding = [[[0.0] * taps for _ in range(2)] for _ in range(factor)]
-    for phase in range(factor):
-        first = -1 if phase < factor // 2 else 0
-        for tap in range(taps):
-            folding[phase][(phase + tap - taps // 2) // factor - first][tap] = 1.0
-    return torch.tensor(folding, dtype=like.dtype, device=like.device)
 
 
 class FourierEmbedding(nn.Module):
@@ -372,7 +352,7 @@ class ResBlock(nn.Module):
         count = x.shape[-1]
         bias = self.conv1.bias if condition is None else self.conv1.bias + self.proj_emb(condition)
         sums = torch.empty(len(x), 2, x.shape[2], self.conv1.out_channels)
-        before = self.norm1.factors(row_sums(x), count)
-        y = convolved(x, self.conv1.weight, bias, activation=before, sums=sums)
+        before = self.norm1.factors(self.conv1.row_sums(x), count)
+        y = self.conv1.convolved(x, bias, activation=before, sums=sums)
         after, skipped = self.norm2.factors(sums, count), self.res_conv(x)
-        return convolved(y, self.conv2.weight, self.conv2.bias, activation=after, added=skipped)
+        return self.conv2.convolved(y, self.conv2.bias, activation=after, added=skipped)

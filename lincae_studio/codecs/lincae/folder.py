@@ -120,9 +120,9 @@ class ModelFolder:
         decoder = (("decoder", arithmetic), *(() if computation.device_kind == "cpu" else (computation.device_kind,)))
         summary = computation.summary
         if arithmetic == "fp32" and computation.tiles:
-            decoder = (*decoder, ("tiles", computation.tiles))
-            summary += " by tiles"
-        if arithmetic == "bf16" and computation.kernels:
+            decoder = (*decoder, ("tiles", computation.tiles), *(("kernels",) if computation.kernels else ()))
+            summary += " by compiled tiles" if computation.kernels else " by tiles"
+        if arithmetic == "bf16" and computation.kernels and computation.device_kind == "cuda":
             decoder = (*decoder, "kernels")
         requested = f"requested {_digest(*common, computation.device, precision)}"
         return CodecInfo(

@@ -9,10 +9,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from lincae_studio.codecs.lincae.blocks import GroupNorm
+from lincae_studio.codecs.lincae.blocks import GroupNorm, Upsample
 from lincae_studio.codecs.lincae.gpu import Graphs
 from lincae_studio.codecs.lincae.unet import UNet
-from lincae_studio.codecs.tiles import Conv2d
+from lincae_studio.codecs.tiles import Conv2d, has_library
+
+#: Transformed weights of convolutions that a copy keeps, in values; those of others are transformed in each call.
+_MOST_POINTS = 1 << 26
 
 
 class Lowered:
@@ -34,9 +37,14 @@ class Lowered:
         lowered = {key: weight.to(dtype) for key, weight in network.state_dict().items()}
         copy.load_state_dict(lowered, assign=True)
         self.network = copy.requires_grad_(False).eval()
+        left = _MOST_POINTS
+        of_squares = {module.c for module in copy.modules() if isinstance(module, Upsample) and not has_library()}
         for module in copy.modules():
             if isinstance(module, Conv2d):
                 module.by_tiles = 0 < tiles <= min(module.in_channels, module.out_channels)
+                points = 4 * module.weight.numel() * (4 if module in of_squares else 1)
+                module.keeps_points = module.by_tiles and points <= left
+                left -= points if module.keeps_points else 0
             elif isinstance(module, GroupNorm):
                 module.by_kernels = kernels
         self.graphs = Graphs() if kernels else None
