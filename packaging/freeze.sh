@@ -27,6 +27,10 @@ PYTHON
 )
 pip_install "${packages[@]}" pip pyinstaller
 cd "$root"
+# Compiled convolutions for processors; where they cannot be built, torch computes them.
+"$venv/bin/python" -m pip wheel -qq --disable-pip-version-check --no-deps --wheel-dir "$work/kernels" packaging/kernels \
+    </dev/null && pip_install --force-reinstall "$work"/kernels/*.whl ||
+    say "The compiled convolutions could not be built, and are left out."
 version=$("$venv/bin/python" -c 'import lincae_studio; print(lincae_studio.__version__)')
 
 say "Collecting the program"
