@@ -2,7 +2,8 @@
 
 The engine's results are stored here; playback, views and export read them. Renders of the current plan are kept up to a
 size limit; above it, those farthest from the playhead are evicted. Older ones (an undo away) are kept within a limit of
-their own: every edit leaves some behind, so that it is always reached in a long session.
+their own: every edit leaves some behind, so that it is always reached in a long session. Plans in passing, of a fader
+that is still being moved, leave none: no undo leads back to them.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _OLD_BYTES = 256 * 1024 * 1024
 #: Room for all chunks unless another limit is set: about two hours of stereo.
 _MAX_BYTES = 3 * 1024 * 1024 * 1024
 
+#: Chunks of a plan in passing that are rendered during playback: the one that is heard, and the next.
+_HEARD = 2
+
 #: How often a wait checks whether it was cancelled.
 _POLL_S = 0.1
 
@@ -47,7 +51,11 @@ class ChunkState(enum.IntEnum):
 
 
 class RenderStore:
-    """Renders and states by chunk key."""
+    """Renders and states by chunk key.
+
+    Attributes:
+        playing: whether the chunk at the playhead is heard.
+    """
 
     def __init__(self, old_bytes: int = _OLD_BYTES, max_bytes: int = _MAX_BYTES) -> None:
         self._old_bytes = old_bytes
@@ -56,7 +64,10 @@ class RenderStore:
         self._renders: OrderedDict[str, Rendered] = OrderedDict()
         self._failures: dict[str, str] = {}
         self._rendering: str | None = None
-        self._current = Chunks((), 0)
+        self._current = self._lasting = Chunks((), 0)
+        #: Whether the current plan is one in passing; the last one that is not is `_lasting`.
+        self._passing = False
+        self.playing = False
         self._awaited: Counter[str] = Counter()
         self._delivered: dict[str, Rendered] = {}
         self._changed = threading.Condition()
@@ -83,7 +94,8 @@ class RenderStore:
                     self._delivered[rendered.key] = rendered
                     self._changed.notify_all()
                 return []
-            self._renders[rendered.key] = rendered
+            if not self._passing or self._is_wanted(rendered.key):
+                self._renders[rendered.key] = rendered
             self._failures.pop(rendered.key, None)
             self._rendering = None if self._rendering == rendered.key else self._rendering
             if self._awaited[rendered.key]:
@@ -91,6 +103,10 @@ class RenderStore:
             evicted = self._evict()
             self._changed.notify_all()
             return evicted
+
+    def _is_wanted(self, key: str) -> bool:
+        """Whether the current plan, or the last lasting one, has a chunk with this key."""
+        return key in self._current.keys or key in self._lasting.keys
 
     def set_limit(self, max_bytes: int) -> list[str]:
         """Limit the size of all renders together. Returns the evicted keys of the current plan, as `put` does."""
@@ -115,11 +131,17 @@ class RenderStore:
         with self._changed:
             self._failures.clear()
 
-    def set_current(self, plan: Plan) -> None:
-        """Set the plan whose renders are kept."""
+    def set_current(self, plan: Plan, passing: bool = False) -> None:
+        """Set the plan whose renders are kept; `passing`: only until the next one is set."""
         with self._changed:
-            self._current = plan.chunks
+            before, self._current = self._current.keys if self._passing else (), plan.chunks
             current = self._current.keys
+            for key in before:
+                if not self._is_wanted(key):
+                    self._renders.pop(key, None)
+            self._passing = passing
+            if not passing:
+                self._lasting = self._current
             for key in current & self._renders.keys():
                 self._renders.move_to_end(key)
             if self._failures:  # those of older plans are forgotten: they are tried again if they come back
@@ -127,10 +149,10 @@ class RenderStore:
                 self._failures = {key: reason for key, reason in self._failures.items() if key in keys}
             self._evict()
 
-    def set_playhead(self, sample: int) -> None:
+    def set_playhead(self, sample: int, playing: bool = False) -> None:
         """Set the playhead, in timeline samples: chunks near it are rendered first and evicted last."""
         with self._changed:
-            self._playhead = sample
+            self._playhead, self.playing = sample, playing
 
     def state(self, chunk: Chunk | None) -> ChunkState:
         """The state of a chunk of a plan (None for a silent one)."""
@@ -179,12 +201,18 @@ class RenderStore:
     def missing(self, plan: Plan) -> list[Chunk]:
         """The absent chunks of a plan that would be kept once rendered: those near enough to the playhead to have room.
 
-        As long as the playhead does not move, rendering them all leaves nothing missing.
+        As long as the playhead does not move, rendering them all leaves nothing missing. Of a plan in passing, only
+        those that the last lasting one has, too, and during playback those that are heard.
         """
+        absent = self.absent(plan)
+        if self._passing:
+            here = plan.grid.owner(self._playhead)
+            heard = plan.chunks.between(here, here + _HEARD - 1) if self.playing else ()
+            absent = [chunk for chunk in absent if chunk.key in self._lasting.keys or chunk in heard]
         if self.has_room(plan):
-            return self.absent(plan)
+            return absent
         near = self._near(plan)
-        return [chunk for chunk in self.absent(plan) if chunk.key in near]
+        return [chunk for chunk in absent if chunk.key in near]
 
     def has_room(self, plan: Plan) -> bool:
         """Whether the whole plan can be kept once rendered, wherever the playhead is."""

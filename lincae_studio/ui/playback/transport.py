@@ -151,6 +151,7 @@ class Transport(QObject):
         """Stop at the current position."""
         self.player.stop()
         self._until = None
+        self._set_render_position(self.player.position)
         self._clock.stop()
         self.playing_changed.emit()
         self.moved.emit(self.player.position)
@@ -285,7 +286,8 @@ class Transport(QObject):
 
     def _set_render_position(self, sample: int) -> None:
         """Tell the renderer what will be heard next: while a loop plays, its start follows its end."""
-        self._rendering.set_playhead(sample, self._active_loop() if self.player.playing else None)
+        playing = self.player.playing
+        self._rendering.set_playhead(sample, self._active_loop() if playing else None, playing)
 
     def _active_loop(self) -> tuple[int, int] | None:
         loop = self._document.session.loop if self._until is None else None

@@ -31,9 +31,12 @@ class ChunkStates:
         """The number of rendered chunks."""
         return int(np.count_nonzero(self.states == ChunkState.RENDERED))
 
-    def set(self, index: int, state: ChunkState) -> None:
-        """Set the state of an audible chunk."""
-        self.states[np.searchsorted(self.indices, index)] = state
+    def set(self, index: int, state: ChunkState) -> bool:
+        """Set the state of an audible chunk. False if it had that state."""
+        place = np.searchsorted(self.indices, index)
+        changed = bool(self.states[place] != state)
+        self.states[place] = state
+        return changed
 
     def runs(
         self, first: int, last: int, together: int, merged: bool, looks: Looks | None = None

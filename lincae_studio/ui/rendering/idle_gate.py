@@ -1,4 +1,4 @@
-"""Delays background work while the user interacts, since Python runs one thread at a time. Any thread."""
+"""Delays work while the user interacts, also that of other threads: Python runs one at a time. Any thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_S = 1.0
 
 
 class IdleGate:
-    """The main thread reports interactions; worker threads ask how long to wait."""
+    """The main thread reports interactions; what can wait asks for how long."""
 
     def __init__(self) -> None:
         self._moved_at = 0.0
@@ -21,7 +21,7 @@ class IdleGate:
         """Record that something is being moved, zoomed or scrolled."""
         self._moved_at = time.monotonic()
 
-    def delay(self, since: float) -> float:
-        """Seconds that a task must still wait, having waited since `since` (`time.monotonic`)."""
+    def delay(self, since: float, longest_s: float = _LONGEST_S) -> float:
+        """Seconds that a task must still wait, having waited since `since` (`time.monotonic`); `longest_s` in all."""
         now = time.monotonic()
-        return max(0.0, min(self._moved_at + _QUIET_S, since + _LONGEST_S) - now)
+        return max(0.0, min(self._moved_at + _QUIET_S, since + longest_s) - now)

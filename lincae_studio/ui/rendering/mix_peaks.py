@@ -19,8 +19,8 @@ _PAUSE_MS = 250
 #: Share of the time spent on peaks of the dry mix: playback and drawing take priority.
 _SHARE = 0.15
 
-#: Chunks whose peaks are added between two events, about 10 ms of work.
-_AT_ONCE = 100
+#: Chunks whose peaks are added in a step, about a millisecond of work.
+_AT_ONCE = 8
 
 #: More samples than this, of all tracks together, are not read while drawing.
 _READ_AT_ONCE = 1 << 18
@@ -116,7 +116,7 @@ class MixPeaks(ChunkPeaks):
         self._todo = [chunk for chunk in self.outdated(plan) if rendered(chunk.key) is not None]
 
     def follow_some(self) -> bool:
-        """Add the peaks of some chunks that were rendered before. False if there are no more."""
+        """Add the peaks of some chunks that were rendered before. Whether there are more."""
         self._todo, some = self._todo[_AT_ONCE:], self._todo[:_AT_ONCE]
         for chunk in some:
             self._follow(chunk)
@@ -169,7 +169,7 @@ class DryPeaks(QObject):
         self._delay.start(_PAUSE_MS)
 
     def follow_some(self) -> bool:
-        """Add some of the peaks that were available before. False if there are no more."""
+        """Add some of the peaks that were available before. Whether there are more."""
         self._todo, some = self._todo[_AT_ONCE:], self._todo[:_AT_ONCE]
         for chunk in some:
             self._update(chunk)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -19,14 +18,17 @@ from lincae_studio.jobs import Steps, finished
 from lincae_studio.media.store import MediaStore
 from lincae_studio.session.model import Session, Track
 from lincae_studio.ui.model.document import Document
+from lincae_studio.ui.rendering.spare_time import SpareTime
 
 #: Shortest interval between plans while edits keep coming, as from a fader.
 _INTERVAL_S = 0.05
 
-#: The plan of a single edit is worked on for this long at once; what takes longer is done in slices between events, as
-#: are all plans while edits keep coming.
+#: Edits no longer keep coming after a pause of this length.
+_PAUSE_MS = 200
+
+#: The plan of a single edit is worked on for this long at once; what takes longer is done in spare time, as are all
+#: plans while edits keep coming.
 _AT_ONCE_S = 0.03
-_SLICE_S = 0.003
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,11 @@ class Planning(QObject):
 
     Signals:
         planned: a plan was made, of the current session or, at first, of the silence of a large new one; `Planned`.
+        settled: edits no longer keep coming, and the plan last made is the one that stays.
     """
 
     planned = Signal(object)
+    settled = Signal()
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Planning(QObject):
         reader: AudioReader,
         codec_of: Callable[[Session], CodecInfo],
         bundled: Collection[str],
+        spare_time: SpareTime,
     ) -> None:
         """Plan nothing yet.
 
@@ -75,13 +80,16 @@ class Planning(QObject):
         #: The work on a plan, once it has begun, of which session, and whether the plan before is of another document.
         self._steps: Steps[Planned] | None = None
         self._session: Session | None = None
-        #: The result of all steps, if it is announced in the next slice.
-        self._made: Planned | None = None
         self._foreign = False
         self._finished_at = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_slice_due)
+        self._timer.timeout.connect(self._plan_soon)
+        self._spare_time = spare_time
+        self._pausing = QTimer(self)
+        self._pausing.setSingleShot(True)
+        self._pausing.setInterval(_PAUSE_MS)
+        self._pausing.timeout.connect(self._settle)
         document.replaced.connect(self._on_document_replaced)
         self._media = media
         self._reader = reader
@@ -100,61 +108,65 @@ class Planning(QObject):
         """
         self.pending = True
         if not continuous:
+            self._pausing.stop()
             self._steps = None
             self.advance()
-        elif self._steps is None:
+            return
+        self._pausing.start()
+        if self._steps is None:
             self._plan_soon()
 
+    @property
+    def moving(self) -> bool:
+        """Whether edits keep coming, so that the plan of the current session will not stay."""
+        return self._pausing.isActive()
+
+    def _settle(self) -> None:
+        if not self.pending:  # else the plan that is being made is the one that stays
+            self.settled.emit()
+
     def advance(self) -> None:
-        """Make a pending plan if that takes little time; else do some of the work now, and the rest between events."""
-        self._work_for(_AT_ONCE_S)
+        """Make a pending plan if that takes little time; else do some of the work now, and the rest in spare time."""
+        end = time.thread_time() + _AT_ONCE_S  # of CPU time, which does not depend on the load of the machine
+        while self._step():
+            if time.thread_time() >= end:
+                if self._foreign:
+                    self._foreign = False
+                    self.planned.emit(self.silence(self._document.session))
+                self._spare_time.add(self._step, patient=False)
+                return
 
     def finish(self) -> None:
         """Make a pending plan now."""
         if self._session is not self._document.session:
             self._steps = None
-        self._work_for(math.inf)
+        while self._step():
+            pass
 
     def _plan_soon(self) -> None:
         """Begin a plan, not too soon after the one before."""
         wait = self._finished_at + _INTERVAL_S - time.monotonic()
         if wait <= 0.0:
-            self._on_slice_due()
+            self._spare_time.add(self._step, patient=False)
         elif not self._timer.isActive():
             self._timer.start(max(1, round(wait * 1e3)))
 
-    def _on_slice_due(self) -> None:
-        self._work_for(_SLICE_S)
-
-    def _work_for(self, limit_s: float) -> None:
-        """Work for up to `limit_s` of the main thread's CPU time, which does not depend on the load of the machine."""
-        self._timer.stop()
+    def _step(self) -> bool:
+        """Do a step of the pending plan. False if there is no more to do: it is announced, or there is none."""
         if not self.pending:
-            return
-        begins = self._steps is None
+            return False
         if self._steps is None:
-            self._session, self._made = self._document.session, None
+            self._session = self._document.session
             self._steps = self._plan(self._session)
-        if self._made is not None:
-            self._announce(self._made)
-            return
-        end = time.thread_time() + limit_s
         try:
             next(self._steps)
-            while time.thread_time() < end:
-                next(self._steps)
+            return True
         except StopIteration as done:
-            if begins or limit_s == math.inf:
-                self._announce(done.value)
-                return
-            self._made = done.value  # what follows a new plan takes as long as a slice
+            self._announce(done.value)
+            return False
         except Exception:  # reported as any other; the remaining steps cannot be used
             self.pending, self._steps = False, None
             raise
-        if self._foreign:
-            self._foreign = False
-            self.planned.emit(self.silence(self._document.session))
-        self._timer.start(0)
 
     def _announce(self, planned: Planned) -> None:
         self.pending, self._steps, self._foreign = self._session is not self._document.session, None, False

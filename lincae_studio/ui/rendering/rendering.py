@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,15 +26,15 @@ from lincae_studio.engine.rendering.render_store import ChunkState, MixReader, M
 from lincae_studio.engine.rendering.renderer import Rendered, StoreReader
 from lincae_studio.errors import CodecError, EngineError, StudioError
 from lincae_studio.media.store import MediaStore
-from lincae_studio.session import operators, regions
 from lincae_studio.session.model import Session
-from lincae_studio.session.times import count_of
 from lincae_studio.ui.model.document import Document
 from lincae_studio.ui.rendering.chunk_requests import ChunkRequests
 from lincae_studio.ui.rendering.chunk_states import ChunkStates, Looks
 from lincae_studio.ui.rendering.decode_time import DecodeTime
+from lincae_studio.ui.rendering.export_warnings import export_warnings
 from lincae_studio.ui.rendering.idle_gate import IdleGate
 from lincae_studio.ui.rendering.planning import Planned, Planning
+from lincae_studio.ui.rendering.spare_time import SpareTime
 
 if TYPE_CHECKING:
     from lincae_studio.engine.bundles.store import BundledLatents
@@ -49,6 +50,7 @@ class Rendering(QObject):
             is dragged, or a large session is planned, the session may be ahead of it; `update_plan` returns the plan of
             the current session.
         idle_gate: delays what views compute in threads.
+        spare_time: does the work of the main thread that can wait.
         computation: device and precision of codecs, set by `set_computation`, with what they come to once the engine
             has found out. Until then plans for a neural codec have a provisional identity, and no mix is requested.
         requests: requests chunks from the engine, in any thread.
@@ -76,9 +78,8 @@ class Rendering(QObject):
     probe_rendered = Signal(object)
     media_damaged = Signal()
 
-    #: From the client's reader thread to the main thread.
+    #: From the client's reader thread to the main thread: an event of the engine, or keys that were evicted.
     _event = Signal(object)
-    _evicted = Signal(list)
     #: From any thread that reads audio.
     _damage_noted = Signal()
 
@@ -98,20 +99,22 @@ class Rendering(QObject):
         #: Whether the engine could not find out what they come to; requested chunks then fail with the reason.
         self._not_possible = False
         self.idle_gate = IdleGate()
+        self.spare_time = SpareTime(self, self.idle_gate)
         self.store = RenderStore()
         self.decode_time = DecodeTime()
         self.engine_text = "engine starting"
         self._client = engine.EngineClient(LocalLauncher(cache_dir), self._receive)
         self.requests = ChunkRequests(self._client, self.store)
-        self._event.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
-        self._evicted.connect(self._on_evicted, Qt.ConnectionType.QueuedConnection)
+        self._events: deque[engine.Event | list[str]] = deque()
+        self._event.connect(self._on_event_received, Qt.ConnectionType.QueuedConnection)
         self._damage_noted.connect(self._on_damage_noted, Qt.ConnectionType.QueuedConnection)
         self._reported: set[str] = set()
         self._current_key: str | None = None
         #: The chunk at the playhead, and the active loop.
         self._render_position: tuple[int, Loop | None] = (0, None)
-        self._planning = Planning(document, media, self._reader, self._codec_of, self._bundled)
+        self._planning = Planning(document, media, self._reader, self._codec_of, self._bundled, self.spare_time)
         self._planning.planned.connect(self._on_planned)
+        self._planning.settled.connect(self._on_settled)
         self._take(self._planning.silence(document.session))
         document.at_close(self.close)
         document.replaced.connect(self._on_document_replaced)
@@ -167,7 +170,7 @@ class Rendering(QObject):
     def _take(self, planned: Planned) -> None:
         self._planned = planned
         self.plan = planned.plan
-        self.store.set_current(self.plan)
+        self.store.set_current(self.plan, self._planning.moving)
         self._update_states()
 
     @property
@@ -192,23 +195,9 @@ class Rendering(QObject):
 
     def export_warnings(self, dry: bool = False) -> list[str]:
         """Warnings if an export would differ from what the session specifies. `dry`: it includes the dry mix."""
-        session, warnings = self._document.session, []
-        undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else set()
-        count = sum(clip.media in undecoded for clip in session.clips())
-        if count:
-            clips = count_of(count, "clip")
-            warnings.append(
-                f"The audio of {clips} is not decoded from latents yet, and will be missing from the dry mix."
-            )
-        if self.offline:
-            count = sum(clip.media in self.offline for clip in session.clips())
-            why = "has not been loaded yet" if self._loading else "is missing"
-            warnings.append(f"The audio of {count_of(count, 'clip')} {why} and will be silent.")
-        codec = self.update_plan().codec
-        if codec.id != session.codec:
-            warnings.append(f"Codec {session.codec} is not installed; {codec.title} is used instead.")
-        space = codec.latent_space
-        return warnings + regions.warnings(session, space, dry) + operators.warnings(session, space, dry)
+        codec, session = self.update_plan().codec, self._document.session
+        undecoded = {digest for digest in self._bundled if self._media.get(digest) is None} if dry else ()
+        return export_warnings(session, codec, self.offline, self._loading, undecoded, dry)
 
     def reader(self) -> MixReader:
         """A reader of the mix: the current plan with its current renders.
@@ -248,9 +237,9 @@ class Rendering(QObject):
         """The number of rendered chunks, and of all chunks to render."""
         return self.states.rendered, len(self.states.states)
 
-    def set_playhead(self, sample: int, loop: Loop | None = None) -> None:
+    def set_playhead(self, sample: int, loop: Loop | None = None, playing: bool = False) -> None:
         """Set the playhead and the active loop: what is heard next is rendered first, long sessions only around it."""
-        self.store.set_playhead(sample)
+        self.store.set_playhead(sample, playing)
         here = self.plan.grid.owner(sample), loop
         if here != self._render_position:  # called for every frame drawn during playback
             self._render_position = here
@@ -352,6 +341,10 @@ class Rendering(QObject):
         self._reported.clear()
         self.session_replaced.emit()
 
+    def _on_settled(self) -> None:
+        self.store.set_current(self.plan)
+        self._request_mix()
+
     def _on_document_changed(self, continuous: bool) -> None:
         self.idle_gate.note_interaction()
         self._planning.begin(continuous)
@@ -363,9 +356,8 @@ class Rendering(QObject):
                 self.store.set_rendering(key)
             case engine.ChunkFinished(rendered=rendered):
                 self.requests.settle(rendered.key)
-                evicted = self.store.put(rendered)
-                if evicted:
-                    self._evicted.emit(evicted)
+                if evicted := self.store.put(rendered):
+                    self._event.emit(evicted)
             case engine.ChunkFailed(key=key, message=message):
                 self.requests.settle(key)
                 self.store.set_failed(key, message)
@@ -373,8 +365,25 @@ class Rendering(QObject):
                 self.store.set_rendering(None)
         self._event.emit(event)
 
-    def _on_event(self, event: engine.Event) -> None:
+    def _on_event_received(self, event: engine.Event | list[str]) -> None:
+        """Handle an event: what concerns chunks in spare time, but soon if it is heard."""
+        if isinstance(event, engine.ChunkStarted | engine.ChunkFinished | engine.ChunkFailed | list):
+            self._events.append(event)
+            self.spare_time.add(self._take_event, patient=not self.store.playing)
+        else:
+            self._on_event(event)
+
+    def _take_event(self) -> bool:
+        """Handle the oldest event that waits."""
+        if self._events:
+            self._on_event(self._events.popleft())
+        return bool(self._events)
+
+    def _on_event(self, event: engine.Event | list[str]) -> None:
         match event:
+            case list():
+                for key in event:
+                    self._announce(key)
             case engine.ChunkStarted(key=key):
                 self._current_key = key
                 self.decode_time.start(key)
@@ -427,18 +436,14 @@ class Rendering(QObject):
             return error  # built in
         return EngineError(error.problem, f"{error.remedy}, or choose another codec in Session > Codec")
 
-    def _on_evicted(self, keys: list[str]) -> None:
-        for key in keys:
-            self._announce(key)
-
     def indices(self, key: str) -> Sequence[int]:
         """The indices of the chunks of `plan` with this key."""
         return [chunk.index for chunk in self.plan.chunks.with_key(key)]
 
     def _announce(self, key: str) -> None:
         for index in self.indices(key):
-            self.states.set(index, self.state(index))
-            self.chunk_changed.emit(index)
+            if self.states.set(index, self.state(index)):
+                self.chunk_changed.emit(index)
 
     def _set_engine_text(self, text: str) -> None:
         self.engine_text = text

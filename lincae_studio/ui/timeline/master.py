@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QMouseEvent, QPainter
 from PySide6.QtWidgets import QWidget
 
@@ -72,9 +72,6 @@ class MasterLane(TimeCanvas):
         self.setAccessibleName("Waveform of the rendered mix, over that of the dry mix")
         rendering.plan_changed.connect(self._on_plan_changed)
         rendering.chunk_changed.connect(self._on_chunk_changed)
-        self._following = QTimer(self)
-        self._following.setSingleShot(True)
-        self._following.timeout.connect(self._follow_some)
         self.dry.changed.connect(self._invalidate_chunk)
         axis.changed.connect(self._request_dry_peaks)
         self.resized.connect(self._request_dry_peaks)
@@ -215,14 +212,14 @@ class MasterLane(TimeCanvas):
     def _on_plan_changed(self) -> None:
         self.peaks.follow_plan()
         self.dry.follow_plan()
-        self._follow_some()
+        if self._follow_some():
+            self._rendering.spare_time.add(self._follow_some)
 
-    def _follow_some(self) -> None:
-        """Add peaks that are available; after a large change some at a time, between events."""
+    def _follow_some(self) -> bool:
+        """Add some of the peaks that are available. Whether there are more."""
         more = self.peaks.follow_some(), self.dry.follow_some()
-        if any(more):
-            self._following.start(0)
         self.invalidate()
+        return any(more)
 
     def _on_chunk_changed(self, index: int) -> None:
         self.peaks.follow_chunk(index)

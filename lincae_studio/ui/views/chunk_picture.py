@@ -6,8 +6,6 @@ are drawn from the bottom up.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
@@ -24,13 +22,12 @@ from lincae_studio.ui.views.overview import Overview, pooled
 from lincae_studio.ui.views.sources import ChunkSource
 
 #: Values that arrive in quick succession are drawn together.
-_FRAME_MS = 16
+_TOGETHER_MS = 40
 
 _STALE_OPACITY = 0.35
 
-#: Values of chunks are looked up for this long between two events, this many at a time.
-_SURVEY_S = 0.002
-_SURVEYED = 8
+#: Values of chunks are looked up this many at a time, about a millisecond of work.
+_SURVEYED = 4
 
 #: Chunks narrower than this are drawn from the overview.
 _NARROW_PX = 16
@@ -63,7 +60,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         #: source reports those that arrive later.
         self._current = np.zeros(0, np.bool_)
         self._unseen = np.zeros(0, np.bool_)
-        #: Whether other chunks are outdated than those that are drawn faded.
+        #: Whether values have arrived, or are outdated, that the image does not show yet.
         self._outdated = False
         self._pooling = 1
         self._geometry: tuple[Grid, int] = (rendering.plan.grid, source.rows)
@@ -206,10 +203,10 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         self._unseen = np.zeros_like(self._current)
         self._unseen[self._source.stored(len(plan.chunks))] = True
         self._unseen &= ~self._current
+        self._survey_soon()
         self.getViewBox().setYRange(0, self._source.rows, padding=0)
         if self._narrow:
             self._source.set_visible_chunks(*self._in_view())
-            self._outdated = True
             self._draw_soon()
         else:
             self._follow_axis()
@@ -244,7 +241,7 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         if index >= len(self._rendering.plan.chunks):
             return
         self._unseen[index : index + 1] = True
-        self._draw_soon()
+        self._survey_soon()
         step = self._rendering.plan.grid.step_samples
         start = index * step
         in_view = start + step > self._axis.start and start < self._axis.start + self._axis.visible_samples
@@ -291,29 +288,31 @@ class ChunkPicture(pg.PlotWidget):  # type: ignore[misc]
         return True
 
     def _survey_some(self) -> bool:
-        """Look up chunks whose values may have arrived, for some milliseconds; the rest follows between events."""
+        """Look up some chunks whose values may have arrived, those in view first. Whether there are more."""
         first, last = self._in_view()
         unseen = np.flatnonzero(self._unseen)
-        unseen = unseen[np.argsort((unseen < first) | (unseen > last), kind="stable")]
-        end, changed = time.thread_time() + _SURVEY_S, False
-        for place in range(0, len(unseen), _SURVEYED):
-            some = unseen[place : place + _SURVEYED]
-            self._unseen[some] = False
-            for index in some.tolist():
-                changed |= self._survey(index)
-            if time.thread_time() >= end:
-                break
-        if self._unseen.any():
-            self._draw_soon()
-        return changed
+        some = unseen[np.argsort((unseen < first) | (unseen > last), kind="stable")][:_SURVEYED]
+        self._unseen[some] = False
+        for index in some.tolist():
+            if self._survey(index):
+                self._draw_soon()
+        return len(unseen) > len(some)
+
+    def _survey_soon(self) -> None:
+        self._rendering.spare_time.add(self._survey_some)
 
     def _draw_soon(self) -> None:
+        self._outdated = True
         if not self._drawing.isActive():
-            self._drawing.start(_FRAME_MS)
+            self._drawing.start(_TOGETHER_MS)
 
     def _on_drawing_due(self) -> None:
-        if self._survey_some() or self._outdated:
+        self._rendering.spare_time.add(self._draw_if_outdated)
+
+    def _draw_if_outdated(self) -> bool:
+        if self._outdated:
             self._draw_whole()
+        return False
 
     # Drawing
 

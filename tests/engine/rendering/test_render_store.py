@@ -91,6 +91,30 @@ def test_old_renders_go_first_and_current_ones_never(plan: Plan) -> None:
     assert sum(store.get(key) is not None for key in keys) <= 3
 
 
+def test_a_plan_in_passing_leaves_no_renders_and_asks_for_what_stays(long_plan: Plan) -> None:
+    store = RenderStore()
+    store.set_current(long_plan)
+    store.put(blank(long_plan.audible[3], long_plan))
+    # A second clip over the first ten chunks, of a gain that changes.
+    session = session_of(made_up_media(2, 20 * GRID.step_samples), made_up_media(3, 10 * GRID.step_samples))
+    plans = [plan_of(edits.set_track_gain(session, 3, gain), "mdct-4x", GRID) for gain in (0.5, 0.6, 0.7)]
+    same = [chunk.index for chunk in plans[0].audible if chunk.key in long_plan.chunks.keys]
+    assert 5 < len(same) < 15
+    for plan in plans:
+        store.set_current(plan, passing=True)
+        assert indices(store.missing(plan)) == same, "stopped: the others will not be heard"
+        store.set_playhead(4 * GRID.step_samples, playing=True)
+        assert indices(store.missing(plan)) == [4, 5, *same]
+        store.put(blank(plan.audible[4], plan))
+        store.set_playhead(0)
+    assert [here(store, plan) for plan in plans] == [[], [], [4]]
+    store.put(blank(plans[0].audible[5], plans[0]))
+    assert here(store, plans[0]) == [], "comes too late"
+    store.set_current(plans[2])
+    assert indices(store.missing(plans[2])) == [index for index in range(20) if index != 4]
+    assert here(store, long_plan) == [3], "an undo away"
+
+
 def test_renders_of_earlier_states_are_limited_in_size(plan: Plan) -> None:
     store = RenderStore()
     store.set_current(plan)

@@ -15,7 +15,7 @@ from lincae_studio.session.model import Session
 from lincae_studio.ui.commands import projects
 from lincae_studio.ui.jobs.progress_dialog import ProgressDialog
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.rendering import planning
+from lincae_studio.ui.rendering import planning, spare_time
 from tests.helpers import missing_clips, noise, write_audio
 from tests.ui.asked import Answer, Asked
 from tests.ui.conftest import LIMIT_MS
@@ -120,7 +120,7 @@ def test_audio_is_loading_until_it_is_planned(
         states.append((window.rendering.loading, len(window.rendering.offline)))
         if window.rendering.loading:  # from here on, plans are made step by step
             monkeypatch.setattr(planning, "_AT_ONCE_S", 0.0)
-            monkeypatch.setattr(planning, "_SLICE_S", 0.0)
+            monkeypatch.setattr(spare_time, "_SLICE_S", 0.0)
 
     window.rendering.loading_changed.connect(note)
     window.rendering.plan_changed.connect(note)

@@ -14,7 +14,7 @@ from lincae_studio.engine.rendering.dry_mix import DryMix
 from lincae_studio.session import edits
 from lincae_studio.session.model import Session
 from lincae_studio.ui.main_window import MainWindow
-from lincae_studio.ui.rendering import planning
+from lincae_studio.ui.rendering import planning, spare_time
 from tests.helpers import calls, missing_clips
 from tests.ui.conftest import LIMIT_MS
 from tests.ui.drive import drag, move, release
@@ -26,7 +26,7 @@ EMPTY = Session()
 def in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A session is planned step by step, however small it is."""
     monkeypatch.setattr(planning, "_AT_ONCE_S", 0.0)
-    monkeypatch.setattr(planning, "_SLICE_S", 0.0)
+    monkeypatch.setattr(spare_time, "_SLICE_S", 0.0)
     monkeypatch.setattr(planning, "_INTERVAL_S", 0.0)
 
 

@@ -1,0 +1,121 @@
+"""While a fader is held, nothing is rendered that nobody will hear; afterwards everything is, without further input."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from lincae_studio.engine.planning.plan import Plan
+from lincae_studio.engine.rendering.render_store import RenderStore
+from lincae_studio.ui.main_window import MainWindow
+from lincae_studio.ui.rendering import idle_gate, planning, spare_time
+from tests.ui.conftest import LIMIT_MS, wait_rendered
+from tests.ui.drive import drag, move, press, release
+from tests.ui.look import heatmap, two_chunks
+
+pytestmark = pytest.mark.engine
+
+
+def keys(plan: Plan) -> set[str]:
+    return {chunk.key for chunk in plan.audible}
+
+
+def kept(store: RenderStore, wanted: set[str]) -> set[str]:
+    return {key for key in wanted if store.get(key) is not None}
+
+
+@pytest.fixture
+def narrow(qtbot: QtBot, song: MainWindow) -> MainWindow:
+    """Two rendered chunks, drawn from the overview. A pause in a gesture does not count as its end until `pause`."""
+    two_chunks(qtbot, song)
+    song.timeline.axis.zoom(200.0, 0.0)
+    song.rendering._planning._pausing.setInterval(100 * LIMIT_MS)
+    return song
+
+
+def pause(window: MainWindow) -> None:
+    """Let the usual time pass from now on."""
+    window.rendering._planning._pausing.setInterval(planning._PAUSE_MS)
+
+
+def shown(window: MainWindow) -> bool:
+    """Whether the heatmap and the master lane show the current renders."""
+    plan, plot = window.rendering.plan, heatmap(window)
+    current = {index for index, key in plot._known.items() if key in keys(plan)}
+    peaks = all(window.timeline.master.peaks.shows(chunk) for chunk in plan.audible)
+    return current == {chunk.index for chunk in plan.audible} and peaks and not plot._outdated
+
+
+def test_plans_in_passing_are_not_rendered_and_the_last_one_is(qtbot: QtBot, narrow: MainWindow) -> None:
+    rendering, store = narrow.rendering, narrow.rendering.store
+    before = keys(rendering.plan)
+    fader = narrow.timeline.headers.header(narrow.document.session.tracks[0].id).gain
+    drag(fader, (fader.width() // 2, 8), (fader.width() // 2 - 1, 8), release=False)
+    passed: set[str] = set()
+    for number in range(2, 30):
+        move(fader, fader.width() // 2 - number, 8)
+        passed |= keys(rendering.update_plan())
+        assert store.missing(rendering.plan) == [], "only what stays as it was is asked for"
+        QApplication.processEvents()
+    release(fader, fader.width() // 2 - 29, 8)
+    pause(narrow)
+    after = keys(rendering.update_plan())
+    assert len(passed - after) > 20
+    qtbot.waitUntil(lambda: shown(narrow), timeout=LIMIT_MS)
+    assert kept(store, after | before) == after | before
+    assert kept(store, passed - after - before) == set()
+    narrow.document.undo()
+    assert keys(rendering.update_plan()) == before
+    assert rendering.progress() == (2, 2), "still there"
+
+
+def test_what_is_heard_is_rendered_while_a_fader_moves(qtbot: QtBot, narrow: MainWindow) -> None:
+    rendering, store = narrow.rendering, narrow.rendering.store
+    press(narrow, Qt.Key.Key_Space)
+    fader = narrow.timeline.headers.header(narrow.document.session.tracks[0].id).gain
+    drag(fader, (fader.width() // 2, 8), (fader.width() // 2 - 9, 8), release=False)
+    qtbot.waitUntil(lambda: store.absent(rendering.update_plan()) == [], timeout=LIMIT_MS)
+    press(narrow, Qt.Key.Key_Escape)
+    release(fader, fader.width() // 2 - 9, 8)
+    press(narrow, Qt.Key.Key_Space)
+    wait_rendered(qtbot, narrow)
+
+
+@pytest.mark.parametrize("gesture", ["scroll", "clip"])
+def test_what_arrives_during_a_gesture_is_shown_after_it(
+    qtbot: QtBot, narrow: MainWindow, monkeypatch: pytest.MonkeyPatch, gesture: str
+) -> None:
+    """What arrives while the view or a clip is moved waits, and needs no event of the user to be shown."""
+    monkeypatch.setattr(spare_time, "_PATIENCE_S", LIMIT_MS / 1e3)
+    monkeypatch.setattr(idle_gate, "_QUIET_S", LIMIT_MS / 1e3)
+    lanes, axis = narrow.timeline.lanes, narrow.timeline.axis
+
+    def go_on() -> None:
+        if gesture == "scroll":
+            axis.zoom(1.01, 0.0)
+        else:
+            move(lanes, 5 + axis.start % 7, 20)
+
+    if gesture == "clip":
+        drag(lanes, (2, 20), (12, 20), release=False)
+    narrow.document.undo()  # the cut of `two_chunks`: a third chunk, which is not rendered
+    store, plan = narrow.rendering.store, narrow.rendering.update_plan()
+    assert store.absent(plan)
+
+    def arrived() -> bool:
+        go_on()
+        return not store.absent(plan)
+
+    qtbot.waitUntil(arrived, timeout=LIMIT_MS)
+    for _ in range(5):
+        go_on()
+        QApplication.processEvents()
+    assert not shown(narrow), "drawing comes first"
+    if gesture == "clip":
+        release(lanes, 12, 20)
+        narrow.document.undo()
+    monkeypatch.setattr(idle_gate, "_QUIET_S", 0.05)
+    narrow.rendering.spare_time._wait(0.0)  # the timer was set for the long pause of above
+    qtbot.waitUntil(lambda: shown(narrow), timeout=LIMIT_MS)
