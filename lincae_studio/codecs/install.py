@@ -26,7 +26,10 @@ def possible_download(codec_id: str) -> Download:
     download = registry.download(codec_id)
     if download is None:
         known = ", ".join(one.id for one in registry.downloads())
-        raise CodecError(f"there is no public model “{codec_id}”", f"Choose one of {known}")
+        remedy = f"Choose one of {known}"
+        if "/" in codec_id:  # a repository, of which nobody has looked at what it contains
+            remedy += ". To use another repository, download it yourself, then import its folder"
+        raise CodecError(f"there is no public model “{codec_id}”", remedy)
     for package in registry.family_of_download(download).packages:
         require_installed(package)  # not loaded: this may be the process of the window
     require("huggingface_hub")

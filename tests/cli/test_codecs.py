@@ -233,3 +233,11 @@ def test_ids_in_the_registry_are_what_is_listed(official: Path, capsys: pytest.C
     import_folder(official, "one", scale_factor=1.0)
     rows = json.loads(good(capsys, "codecs", "list", "--json"))
     assert [row["id"] for row in rows if row["installed"]] == list(registry.ids())
+
+
+def test_a_repository_is_no_public_model_and_the_message_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, imported in (("someone/some-model", True), ("some-model", False)):
+        assert run(["codecs", "download", name])
+        message = " ".join(capsys.readouterr().err.split())
+        assert f"there is no public model “{name}”" in message
+        assert ("download it yourself, then import its folder" in message) is imported

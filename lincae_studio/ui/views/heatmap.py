@@ -358,6 +358,8 @@ class HeatmapPanel(QWidget):
         missing = [reason for choice in self._shown if (reason := self._choices.missing(choice))]
         if missing:
             text = missing[0]
+        elif not self._rendering.plan.length:
+            text += ". Import audio to see its latents"
         elif self._owner() is not None:
             text += ". Drag to select channels and time"
         else:

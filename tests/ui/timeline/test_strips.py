@@ -312,7 +312,7 @@ def test_subtract_by_click_and_by_key(tracks: MainWindow) -> None:
 def test_gain_and_pan_by_keys(tracks: MainWindow) -> None:
     tracks.selection.set_track(track(tracks, 1).id)
     press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
-    press(tracks, Qt.Key.Key_Up, ALT | SHIFT)
+    press(tracks, Qt.Key.Key_PageUp, ALT | SHIFT)  # some window managers take the arrows
     assert track(tracks, 1).gain == pytest.approx(10 ** (1 / 20))
     press(tracks, Qt.Key.Key_Down, ALT | SHIFT)
     assert track(tracks, 1).gain == pytest.approx(10 ** (0.5 / 20))

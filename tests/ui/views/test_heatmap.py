@@ -228,6 +228,11 @@ def test_a_track_is_shown_as_it_goes_into_the_mix(qtbot: QtBot, song: MainWindow
     np.testing.assert_allclose(values(qtbot, song), 2 * alone, atol=1e-5, err_msg="it follows the fader")
 
 
+def test_an_empty_session_says_what_to_do(window: MainWindow) -> None:
+    assert "Import audio to see its latents" in panel(window)._info.text()
+    assert "Drag" not in panel(window)._info.text()
+
+
 def test_the_selected_track_and_clip_are_followed(qtbot: QtBot, song: MainWindow) -> None:
     wait_rendered(qtbot, song)
     shown = panel(song)
